@@ -1,0 +1,136 @@
+/**
+ * The write-ahead log: one append-only stream of batches per shard, and the only truth there is.
+ *
+ * Two layers. A `LogStream` stores entries under explicit, ever-rising ids and refuses any id at or
+ * below the last one: that refusal is the fence. A `Journal` (journal.ts) is the protocol on top,
+ * the same for every kind of stream: claims, epochs, the hash chain, one append in flight, and what
+ * to do when an answer is lost.
+ */
+
+/** The id of an entry. Ids compare by epoch, then by seq; `seq` 0 is the epoch's claim record. */
+export type LogId = Readonly<{ epoch: number; seq: number }>;
+
+export type StoredEntry = Readonly<{ id: LogId; bytes: Uint8Array }>;
+
+/** One stream, as a store of opaque entries. Every method may reject with LogError `log_unavailable`. */
+export interface LogStream {
+  /** For messages to people, as `daybook:{g1s0}:wal` or `data/wal/g1s0.sqlite`. */
+  readonly name: string;
+  /** The newest entry; `undefined` while the stream does not exist. */
+  last(): Promise<StoredEntry | undefined>;
+  /**
+   * Appends one entry and resolves once it is durable.
+   *
+   * @param create makes the stream; otherwise a missing stream is an error (`stream_missing`).
+   * @throws LogError `fenced`: the stream already holds this id or a later one.
+   * @throws LogError `stream_missing`: the stream has vanished.
+   * @throws LogError `append_refused`: the store said no and certainly stored nothing.
+   * @throws LogError `log_unavailable`: the outcome is not known: only `find` can tell.
+   */
+  append(id: LogId, bytes: Uint8Array, create?: boolean): Promise<void>;
+  /** Entries after `after` (from the start when undefined), oldest first, at least one if any, about `bytesMax` bytes. */
+  read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]>;
+  /** The bytes stored under `id`. */
+  find(id: LogId): Promise<Uint8Array | undefined>;
+  /**
+   * Counts the restarts of the store that this stream has noticed. An entry that is found by `find` after a
+   * restart may be in the page cache only; it is durable once a later append is.
+   */
+  readonly restarts: number;
+  /** A failed commit of this store leaves nothing behind that `find` could trust (sqlite). */
+  readonly resolvable: boolean;
+  close(): Promise<void>;
+}
+
+/** One batch of records as the shard sees it. `hash` is its own link of the chain. */
+export type Batch = Readonly<{
+  id: LogId;
+  timeMs: number;
+  count: number;
+  body: Uint8Array;
+  hash: Uint8Array;
+}>;
+
+/** Who claims: a server instance (new at every start), and how many shards it was started with. */
+export type Claimant = Readonly<{ instance: string; generation: number; shard: number; shards: number }>;
+
+export type Claim = Readonly<{
+  id: LogId;
+  claimant: Claimant;
+  timeMs: number;
+}>;
+
+/** A durable batch that must still be in the log: kept in DATA_DIR, and by the archive. */
+export type Witness = Readonly<{ id: LogId; hash: Uint8Array }>;
+
+export interface Journal {
+  readonly name: string;
+  /** The epoch that this journal has claimed; 0 before. */
+  readonly epoch: number;
+  /** When the log last answered us as its owner, on the monotonic clock (`performance.now()`). */
+  readonly lastExchangeMs: number;
+  /** False while an append has been waiting for a log that does not answer. */
+  readonly available: boolean;
+  /**
+   * Claims the stream under the next epoch, after checking that it still holds every witness.
+   *
+   * @returns the claim before ours, `undefined` on a new stream.
+   * @throws LogError `log_lost_data`: a witness is missing, or a stream that must exist does not.
+   * @throws LogError `log_in_use`: a live owner holds it (sqlite).
+   * @throws LogError `shard_count`: the log was written with another number of shards.
+   */
+  claim(): Promise<Claim | undefined>;
+  /** Hands every batch up to our claim to `visit`, in order. @throws LogError `log_corrupt`: at the first bad entry. */
+  replay(visit: (batch: Batch) => void): Promise<void>;
+  /**
+   * Appends the next batch of our epoch; resolves with it once it is durable. One at a time.
+   *
+   * @throws LogError `fenced`: another owner has claimed the stream.
+   * @throws LogError `append_lost`: the batch is certainly not in the log, or cannot be resolved: the shard starts anew.
+   * @throws LogError `log_lost_data`: the log no longer holds what it acknowledged.
+   */
+  append(timeMs: number, count: number, body: Uint8Array): Promise<Batch>;
+  /** Durable batches after `after`, oldest first, claims left out, about `bytesMax` bytes. */
+  read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]>;
+  /** Checks with the log that nobody has claimed it after us; renews `lastExchangeMs`. @throws LogError `fenced`: */
+  confirmOwner(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `epoch-seq`, the form that ids have in Redis and in every message to people. */
+export function formatLogId(id: LogId): string {
+  return `${id.epoch}-${id.seq}`;
+}
+
+export function parseLogId(text: string): LogId {
+  const [epoch, seq] = text.split("-");
+  return { epoch: Number(epoch), seq: Number(seq) };
+}
+
+/** Negative, zero or positive, as `a` is before, at or after `b`. */
+export function compareLogIds(a: LogId, b: LogId): number {
+  return a.epoch - b.epoch || a.seq - b.seq;
+}
+
+/** What went wrong with a log, by a code that survives the way to another thread. */
+export type LogErrorCode =
+  | "fenced"
+  | "append_refused"
+  | "append_lost"
+  | "log_unavailable"
+  | "log_corrupt"
+  | "log_lost_data"
+  | "log_in_use"
+  | "log_misconfigured"
+  | "shard_count"
+  | "stream_missing";
+
+export class LogError extends Error {
+  readonly code: LogErrorCode;
+
+  constructor(code: LogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "LogError";
+    this.code = code;
+  }
+}
