@@ -1,0 +1,162 @@
+/**
+ * What can be asked of a ledger, and what can be decided. The gateway builds commands from validated
+ * requests; a shard decides them; both go into the log together.
+ *
+ * Amounts are integers in minor units, times are milliseconds since 1970 UTC, metadata is canonical JSON text.
+ */
+import type { Rejection } from "./rejection.ts";
+
+/** Every command names its partner; `key` is the caller's idempotency key, `fingerprint` a hash of what it asked. */
+interface Asked {
+  readonly partner: string;
+  readonly key: string | null;
+  readonly fingerprint: number;
+}
+
+export interface Transfer extends Asked {
+  readonly op: "transfer";
+  readonly debit: string;
+  readonly credit: string;
+  readonly amount: number;
+  readonly memo: string | null;
+  readonly metadata: string | null;
+  readonly occurredAtMs: number | null;
+}
+
+export interface CreateAccount extends Asked {
+  readonly op: "create_account";
+  readonly id: string;
+  readonly asset: string;
+  readonly floor: number | null;
+  readonly ceiling: number | null;
+  readonly metadata: string | null;
+}
+
+/** A field left out stays as it is. `metadata` is a JSON merge patch (RFC 7396) of strings and nulls. */
+export interface UpdateAccount extends Asked {
+  readonly op: "update_account";
+  readonly id: string;
+  readonly floor?: number | null;
+  readonly ceiling?: number | null;
+  readonly metadata?: string;
+}
+
+export interface SetAccountStatus extends Asked {
+  readonly op: "set_account_status";
+  readonly id: string;
+  readonly action: "freeze" | "unfreeze" | "close";
+}
+
+export const PARTNER_ROLES = ["partner", "read", "bank", "seller"] as const;
+export type PartnerRole = (typeof PARTNER_ROLES)[number];
+
+/** `keyHash` is the SHA-256 of the API key in hex; the key itself is shown once and never stored. */
+export interface CreatePartner extends Asked {
+  readonly op: "create_partner";
+  readonly name: string;
+  /** Absent for `house`, which exists from the first start without a key of its own. */
+  readonly firstKey?: NewKey;
+}
+
+export interface UpdatePartner extends Asked {
+  readonly op: "update_partner";
+  readonly name?: string;
+  readonly status?: PartnerStatus;
+}
+
+export interface CreateKey extends Asked {
+  readonly op: "create_key";
+  readonly newKey: NewKey;
+}
+
+export interface RevokeKey extends Asked {
+  readonly op: "revoke_key";
+  readonly keyId: string;
+}
+
+/** Belongs to no partner (`partner` is empty). */
+export interface SetOperatorKey extends Asked {
+  readonly op: "set_operator_key";
+  readonly keyHash: string;
+}
+
+export type Command =
+  | Transfer
+  | CreateAccount
+  | UpdateAccount
+  | SetAccountStatus
+  | CreatePartner
+  | UpdatePartner
+  | CreateKey
+  | RevokeKey
+  | SetOperatorKey;
+
+export type PartnerStatus = "active" | "suspended";
+export type AccountStatus = "open" | "frozen" | "closed";
+
+export type NewKey = Readonly<{ id: string; role: PartnerRole; name: string; prefix: string; hash: string }>;
+export type PartnerKey = NewKey & Readonly<{ partner: string; createdAtMs: number }>;
+export type Partner = Readonly<{ id: string; name: string; status: PartnerStatus; createdAtMs: number }>;
+
+/** An account as it stands after a command, or as a read found it. */
+export type AccountView = Readonly<{
+  id: string;
+  asset: string;
+  status: AccountStatus;
+  floor: number | null;
+  ceiling: number | null;
+  posted: number;
+  held: number;
+  seq: number;
+  metadata: string | null;
+  createdAtMs: number;
+}>;
+
+/** Both sides of the one posting as they stand after it; a system account's figures are its slice's. */
+export type TransferPosted = Readonly<{
+  ok: true;
+  id: string;
+  debitPosted: number;
+  debitHeld: number;
+  debitSeq: number;
+  creditPosted: number;
+  creditHeld: number;
+  creditSeq: number;
+}>;
+
+export type AccountChanged = Readonly<{ ok: true; account: AccountView }>;
+export type PartnerChanged = Readonly<{ ok: true; partner: Partner }>;
+export type KeyCreated = Readonly<{ ok: true; key: PartnerKey }>;
+export type Done = Readonly<{ ok: true }>;
+
+/** `subject` names the account, partner or key that the reason speaks of, where there can be a doubt. */
+export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | null }>;
+
+/** What a command of each kind comes to when it is accepted. */
+export interface Accepted {
+  transfer: TransferPosted;
+  create_account: AccountChanged;
+  update_account: AccountChanged;
+  set_account_status: AccountChanged;
+  create_partner: PartnerChanged;
+  update_partner: PartnerChanged;
+  create_key: KeyCreated;
+  revoke_key: Done;
+  set_operator_key: Done;
+}
+
+export type Outcome<C extends Command = Command> = Accepted[C["op"]] | Rejected;
+
+/** What stands in the log: asked and decided, together. */
+export type LogRecord = Readonly<{ command: Command; outcome: Outcome }>;
+
+/** What every gateway must know at once: who may come in. Sent by the partner's home shard. */
+export type Fact =
+  | Readonly<{ fact: "partner"; partner: Partner }>
+  | Readonly<{ fact: "key"; key: PartnerKey }>
+  | Readonly<{ fact: "key_revoked"; keyId: string }>
+  | Readonly<{ fact: "operator_key"; hash: string }>;
+
+export function reject(code: Rejection, subject: string | null = null): Rejected {
+  return { ok: false, code, subject };
+}

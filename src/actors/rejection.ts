@@ -1,0 +1,42 @@
+/**
+ * Why a command was refused. A rejection is a value: deterministic, and in the log like any other outcome.
+ * The number is what the log holds and is never given to another reason; the order within a command is
+ * the order of precedence that `decide` follows.
+ */
+export const REJECTIONS = {
+  same_account: 1,
+  account_not_found: 2,
+  managed_account: 3,
+  asset_mismatch: 4,
+  account_closed: 5,
+  account_frozen: 6,
+  insufficient_funds: 7,
+  ceiling_exceeded: 8,
+  limit_exceeded: 9,
+  balance_out_of_range: 10,
+  account_exists: 20,
+  balance_conflict: 21,
+  account_not_empty: 22,
+  partner_exists: 30,
+  partner_not_found: 31,
+  key_not_found: 32,
+} as const satisfies Record<string, number>;
+
+export type Rejection = keyof typeof REJECTIONS;
+
+const CODES = new Map<number, Rejection>(
+  Object.entries(REJECTIONS).map(([code, number]) => [number, code as Rejection]),
+);
+
+/** @throws TypeError a number that no version has given out: the log is not ours. */
+export function rejectionOf(number: number): Rejection {
+  const code = CODES.get(number);
+  if (code === undefined) throw new TypeError(`unknown rejection ${number}`);
+  return code;
+}
+
+/**
+ * Refused without a trace in the log, because nothing of it could change the state: the key was used for
+ * something else, or its window has passed.
+ */
+export type Refusal = "idempotency_key_reused" | "idempotency_key_expired";

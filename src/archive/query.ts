@@ -1,0 +1,69 @@
+/** What can be asked of the archive, and how it answers. Plain data: it crosses threads. */
+import type { LogRecord } from "../actors/command.ts";
+
+/** Where a record stands: its batch, and its place within the batch. */
+export type Location = Readonly<{ shard: number; epoch: number; seq: number; index: number }>;
+
+export type ArchivedRecord = Readonly<{ at: Location; timeMs: number; record: LogRecord }>;
+
+/** The newest batch of a shard that an answer must include. */
+export type Position = Readonly<{ shard: number; epoch: number; seq: number }>;
+
+/** One account's side of a posting. `balanceAfter` and `seq` of a system account are its slice's. */
+export type Entry = Readonly<{
+  at: Location;
+  timeMs: number;
+  seq: number;
+  transferId: string;
+  amount: number;
+  balanceAfter: number;
+  counterparty: string;
+  memo: string | null;
+  metadata: string | null;
+}>;
+
+/** From `fromMs` (inclusive) to `toMs` (exclusive), newest first; `cursor` is opaque and came from the page before. */
+export type Range = Readonly<{
+  fromMs?: number | undefined;
+  toMs?: number | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}>;
+
+export type Page<T> = Readonly<{ data: readonly T[]; nextCursor: string | null }>;
+
+/** `openingBalance` is the balance before `fromMs`, `closingBalance` the one just before `toMs`. */
+export type Statement = Page<Entry> & Readonly<{ openingBalance: number; closingBalance: number }>;
+
+export type EntriesSum = Readonly<{ sum: number; count: number }>;
+
+/**
+ * Every method waits until the archive holds all of `after` (its own deadline, then OperatingError
+ * `log_unavailable`), so that a read shows every write that was answered before it.
+ */
+export interface ArchiveQueries {
+  /** The records at these places, in this order; all must exist in the log. */
+  records(at: readonly Location[]): Promise<readonly ArchivedRecord[]>;
+  /** The accepted transfer with this id, whoever it belongs to. */
+  transfer(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined>;
+  /** Accepted transfers of a partner (of one account of it), newest first. */
+  transfers(
+    query: Range & Readonly<{ partner: string; account?: string | undefined }>,
+    after: readonly Position[],
+  ): Promise<Page<ArchivedRecord>>;
+  /** An account's entries. A system account's come merged by time from all shards. */
+  entries(
+    query: Range & Readonly<{ partner: string; account: string }>,
+    after: readonly Position[],
+  ): Promise<Statement>;
+  /** Sum and number of an account's entries whose seq is at most `seq`. */
+  sum(
+    query: Readonly<{ partner: string; account: string; seq: number }>,
+    after: readonly Position[],
+  ): Promise<EntriesSum>;
+  /** Ids of a partner's accounts that begin with `prefix`, in order of id, those after `afterId`. */
+  accountIds(
+    query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
+    after: readonly Position[],
+  ): Promise<readonly string[]>;
+}

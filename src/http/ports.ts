@@ -1,0 +1,100 @@
+/** What the HTTP side needs from the rest of the house. `main.ts` hands it in; tests hand in their own. */
+import type {
+  AccountView,
+  Command,
+  Outcome,
+  Partner,
+  PartnerKey,
+  PartnerRole,
+  Transfer,
+} from "../actors/command.ts";
+import type { Refusal } from "../actors/rejection.ts";
+import type { ArchivedRecord, Page, Range, Statement } from "../archive/query.ts";
+
+/** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
+export type Answer<C extends Command = Command> =
+  | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
+  | Readonly<{ refused: Refusal }>;
+
+/** One item of a batch: a transfer's id, or why there is none. */
+export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
+
+export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number; entriesCount: number }>;
+
+export type SystemAccount = Readonly<{
+  id: string;
+  balances: Readonly<Record<string, Readonly<{ posted: number; held: number }>>>;
+}>;
+
+export type TrialBalance = Readonly<{
+  assets: Readonly<Record<string, Readonly<{ sum: bigint; inTransit: bigint; accounts: number }>>>;
+  positions: readonly string[];
+}>;
+
+/** Every method rejects with an `OperatingError` when the ledger cannot answer. `bytes` is the size of the request's body. */
+export interface Ledger {
+  submit<C extends Command>(command: C, bytes: number): Promise<Answer<C>>;
+  /** Independent transfers of one partner, applied in order; answered index for index. */
+  submitTransfers(
+    transfers: readonly Transfer[],
+    bytes: number,
+  ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
+  account(partner: string, id: string): Promise<AccountView | undefined>;
+  /** Those that exist, in the order of `ids`. */
+  accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;
+  listAccounts(
+    partner: string,
+    query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
+  ): Promise<Page<AccountView>>;
+  systemAccount(partner: string, name: string): Promise<SystemAccount | undefined>;
+  /** `undefined` when there is no such account. */
+  entries(partner: string, account: string, range: Range): Promise<Statement | undefined>;
+  reconciliation(partner: string, account: string): Promise<Reconciliation | undefined>;
+  transfer(partner: string, id: string): Promise<ArchivedRecord | undefined>;
+  transfers(
+    partner: string,
+    query: Range & Readonly<{ account?: string | undefined }>,
+  ): Promise<Page<ArchivedRecord>>;
+  /** Of one partner; of all of them when none is named. */
+  trialBalance(partner: string | undefined): Promise<TrialBalance>;
+}
+
+export type Principal =
+  | Readonly<{ role: "operator" }>
+  | Readonly<{ role: PartnerRole; partner: string; keyId: string; suspended: boolean }>;
+
+/** Who may come in: facts that every gateway holds. All of it is durable. */
+export interface Directory {
+  /** The holder of the API key with this SHA-256 (hex); notes that it was used. */
+  principalOf(keyHash: string): Principal | undefined;
+  partner(id: string): Partner | undefined;
+  /** In order of id. */
+  partners(): readonly Partner[];
+  keys(partner: string): readonly (PartnerKey & Readonly<{ lastUsedAtMs: number | null }>)[];
+}
+
+export type ShardStatus = Readonly<{
+  shard: number;
+  isolation: "threads" | "processes";
+  threadId: number;
+  status: "starting" | "recovering" | "ready" | "stalled" | "restarting" | "failed";
+  epoch: number;
+  position: string;
+  durablePosition: string;
+  accounts: number;
+  mailboxDepth: number;
+  restarts: number;
+  recovery: Readonly<{ snapshotMs: number; replayed: number; replayMs: number }>;
+}>;
+
+export interface Operations {
+  /** Empty when all shards are recovered and the log is durable; else a sentence per reason. */
+  unready(): readonly string[];
+  /** Sentences about weaker settings that the operator chose. */
+  warnings(): readonly string[];
+  shards(): Promise<readonly ShardStatus[]>;
+  /** False when there is no such shard. */
+  restart(shard: number): boolean;
+  /** Prometheus text, summed over shards. */
+  metrics(): Promise<string>;
+}

@@ -1,0 +1,18 @@
+/**
+ * Something about the running of the server, not about the command, kept it from being answered.
+ *
+ * - `overloaded`, `log_unavailable`: certainly not done, now or later.
+ * - `outcome_unknown`: it may have been done; the same idempotency key gets its one outcome.
+ * - `not_implemented`: this version cannot do it; certainly not done.
+ */
+export type OperatingErrorCode = "overloaded" | "log_unavailable" | "outcome_unknown" | "not_implemented";
+
+export class OperatingError extends Error {
+  readonly code: OperatingErrorCode;
+
+  constructor(code: OperatingErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "OperatingError";
+    this.code = code;
+  }
+}
