@@ -17,9 +17,11 @@ export const REJECTIONS = {
   account_exists: 20,
   balance_conflict: 21,
   account_not_empty: 22,
+  metadata_too_large: 23,
   partner_exists: 30,
   partner_not_found: 31,
   key_not_found: 32,
+  too_many_keys: 33,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -1,0 +1,145 @@
+/**
+ * An account: a balance of one asset, owned by one actor. `posted` = credits − debits, `held` = reserved by
+ * pending transfers, available = posted − held.
+ *
+ * `decide…` reads, `apply…` writes, in place: one shard owns the object and handles one message at a time.
+ */
+import { assert } from "../assert.ts";
+import {
+  type AccountChanged,
+  type AccountStatus,
+  type AccountView,
+  type CreateAccount,
+  type Rejected,
+  reject,
+  type SetAccountStatus,
+  type UpdateAccount,
+} from "./command.ts";
+
+/** Every balance stays within ± this, so that it is exact as a JavaScript number. */
+export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
+
+/** Keys of one account's metadata, after all merges. */
+const METADATA_KEYS_MAX = 50;
+
+/** What an entry changes. A slice of a system account is nothing more than this. */
+export interface Balance {
+  posted: number;
+  held: number;
+  /** Number of entries so far: an entry's own number is the next one (I4). */
+  seq: number;
+  /** The newest batch of this epoch that touched it: what a read has to wait for. Not part of the state. */
+  batch: number;
+}
+
+export interface Account extends Balance {
+  readonly id: string;
+  readonly asset: string;
+  status: AccountStatus;
+  floor: number | null;
+  ceiling: number | null;
+  metadata: string | null;
+  readonly createdAtMs: number;
+}
+
+export function viewOf(account: Account): AccountView {
+  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs } = account;
+  return { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs };
+}
+
+/** Moves a balance to where an entry of `amount` (signed) has put it. */
+export function applyEntry(
+  balance: Balance,
+  amount: number,
+  posted: number,
+  held: number,
+  seq: number,
+  batch: number,
+): void {
+  assert(seq === balance.seq + 1, "I4: an account's seq is contiguous");
+  assert(posted === balance.posted + amount, "I4: balance_after is the previous balance plus the amount");
+  balance.posted = posted;
+  balance.held = held;
+  balance.seq = seq;
+  balance.batch = batch;
+}
+
+export function decideCreate(
+  existing: Account | undefined,
+  command: CreateAccount,
+  nowMs: number,
+): AccountChanged | Rejected {
+  if (existing !== undefined) return reject("account_exists", command.id);
+  const { id, asset, floor, ceiling, metadata } = command;
+  // A new balance is 0, and must lie within its own bounds.
+  if ((floor !== null && floor > 0) || (ceiling !== null && ceiling < 0))
+    return reject("balance_conflict", id);
+  return {
+    ok: true,
+    account: {
+      id,
+      asset,
+      status: "open",
+      floor,
+      ceiling,
+      posted: 0,
+      held: 0,
+      seq: 0,
+      metadata,
+      createdAtMs: nowMs,
+    },
+  };
+}
+
+/** A new bound that the present balance would break is refused (I2). */
+export function decideUpdate(
+  account: Account | undefined,
+  command: UpdateAccount,
+): AccountChanged | Rejected {
+  if (account === undefined) return reject("account_not_found", command.id);
+  if (account.status === "closed") return reject("account_closed", command.id);
+  const floor = command.floor === undefined ? account.floor : command.floor;
+  const ceiling = command.ceiling === undefined ? account.ceiling : command.ceiling;
+  if (floor !== null && account.posted - account.held < floor) return reject("balance_conflict", command.id);
+  if (ceiling !== null && account.posted > ceiling) return reject("balance_conflict", command.id);
+  const metadata =
+    command.metadata === undefined ? account.metadata : mergeMetadata(account.metadata, command.metadata);
+  if (metadata === undefined) return reject("metadata_too_large", command.id);
+  return { ok: true, account: { ...viewOf(account), floor, ceiling, metadata } };
+}
+
+/** Freezing what is frozen, or closing what is closed, changes nothing and is no error. */
+export function decideStatus(
+  account: Account | undefined,
+  command: SetAccountStatus,
+): AccountChanged | Rejected {
+  if (account === undefined) return reject("account_not_found", command.id);
+  const closing = command.action === "close";
+  if (account.status === "closed" && !closing) return reject("account_closed", command.id);
+  if (closing && (account.posted !== 0 || account.held !== 0)) {
+    return reject("account_not_empty", command.id);
+  }
+  const status = closing ? "closed" : command.action === "freeze" ? "frozen" : "open";
+  return { ok: true, account: { ...viewOf(account), status } };
+}
+
+export function applyChange(account: Account, view: AccountView, batch: number): void {
+  account.status = view.status;
+  account.floor = view.floor;
+  account.ceiling = view.ceiling;
+  account.metadata = view.metadata;
+  account.batch = batch;
+}
+
+/** RFC 7396 over one level of strings, as canonical JSON text; `undefined` when it grew too large. */
+function mergeMetadata(current: string | null, patch: string): string | null | undefined {
+  const merged = new Map<string, unknown>(Object.entries(current === null ? {} : JSON.parse(current)));
+  for (const [name, value] of Object.entries(JSON.parse(patch))) {
+    if (value === null) merged.delete(name);
+    else merged.set(name, value);
+  }
+  if (merged.size > METADATA_KEYS_MAX) return undefined;
+  if (merged.size === 0) return null;
+  const sorted = [...merged].sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(Object.fromEntries(sorted));
+}

@@ -1,0 +1,105 @@
+/** One partner's accounts on one shard. */
+import type { Account, Balance } from "./account.ts";
+import { VNODES } from "./routing.ts";
+
+export type AssetSum = { sum: bigint; accounts: number };
+
+export class Book {
+  readonly accounts = new Map<string, Account>();
+  /** By name, then by asset and vnode. */
+  readonly #slices = new Map<string, Map<number, Balance>>();
+  readonly #assets: Assets;
+
+  constructor(assets: Assets) {
+    this.#assets = assets;
+  }
+
+  sliceOf(name: string, asset: string, vnode: number): Balance | undefined {
+    return this.#slices.get(name)?.get(this.#assets.numberOf(asset) * VNODES + vnode);
+  }
+
+  /** The slice, made on its first use. */
+  openSlice(name: string, asset: string, vnode: number): Balance {
+    let slices = this.#slices.get(name);
+    if (slices === undefined) {
+      slices = new Map();
+      this.#slices.set(name, slices);
+    }
+    const key = this.#assets.numberOf(asset) * VNODES + vnode;
+    let slice = slices.get(key);
+    if (slice === undefined) {
+      slice = { posted: 0, held: 0, seq: 0, batch: 0 };
+      slices.set(key, slice);
+    }
+    return slice;
+  }
+
+  /** A system account's balances on this shard, by asset; `undefined` if it was never used here. */
+  systemAccount(name: string): Map<string, { posted: bigint; held: bigint }> | undefined {
+    const slices = this.#slices.get(name);
+    if (slices === undefined) return undefined;
+    const balances = new Map<string, { posted: bigint; held: bigint }>();
+    for (const [key, slice] of slices) {
+      const asset = this.#assets.nameOf(Math.floor(key / VNODES));
+      const balance = balances.get(asset) ?? { posted: 0n, held: 0n };
+      balance.posted += BigInt(slice.posted);
+      balance.held += BigInt(slice.held);
+      balances.set(asset, balance);
+    }
+    return balances;
+  }
+
+  /**
+   * Adds what all balances of this book come to, per asset. Sums are exact at any size: numbers are added up
+   * in portions that cannot leave the safe range.
+   */
+  addSums(sums: Map<string, AssetSum>): void {
+    const add = (asset: string, posted: number, accounts: number) => {
+      const total = sums.get(asset) ?? { sum: 0n, accounts: 0 };
+      total.sum += BigInt(posted);
+      total.accounts += accounts;
+      sums.set(asset, total);
+    };
+    const portions = new Map<string, number>();
+    for (const account of this.accounts.values()) {
+      const portion = (portions.get(account.asset) ?? 0) + account.posted;
+      const whole = !Number.isSafeInteger(portion);
+      add(account.asset, whole ? account.posted : 0, 1);
+      if (!whole) portions.set(account.asset, portion);
+    }
+    for (const [asset, portion] of portions) add(asset, portion, 0);
+    for (const slices of this.#slices.values()) {
+      for (const [key, slice] of slices) add(this.#assets.nameOf(Math.floor(key / VNODES)), slice.posted, 0);
+    }
+  }
+
+  /** Every slice with its place, for comparing states. */
+  *slices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Balance]> {
+    for (const [name, slices] of this.#slices) {
+      for (const [key, slice] of slices) {
+        yield [name, this.#assets.nameOf(Math.floor(key / VNODES)), key % VNODES, slice];
+      }
+    }
+  }
+}
+
+/** Asset codes as small numbers, and each code as one string however often it comes. */
+export class Assets {
+  readonly #names: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  numberOf(name: string): number {
+    let number = this.#numbers.get(name);
+    if (number === undefined) {
+      number = this.#names.push(name) - 1;
+      this.#numbers.set(name, number);
+    }
+    return number;
+  }
+
+  nameOf(number: number): string {
+    const name = this.#names[number];
+    if (name === undefined) throw new RangeError(`no asset ${number}`);
+    return name;
+  }
+}

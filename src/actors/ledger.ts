@@ -1,0 +1,262 @@
+/**
+ * Everything that one shard knows: the books of all partners, the partners and keys that live here, and the
+ * idempotency keys. Pure: time, ids and places are handed in, and the state is a function of the log alone.
+ */
+import { assert, unreachable } from "../assert.ts";
+import { type Account, applyChange, decideCreate, decideStatus, decideUpdate } from "./account.ts";
+import { type AssetSum, Assets, Book } from "./book.ts";
+import type {
+  AccountChanged,
+  Command,
+  Fact,
+  KeyCreated,
+  Outcome,
+  PartnerChanged,
+  TransferPosted,
+} from "./command.ts";
+import { KEY_WINDOW_MS, type KeyEntry, KeyTable, keyMadeAtMs, keyScope } from "./key-table.ts";
+import {
+  decideCreateKey,
+  decideCreatePartner,
+  decideRevokeKey,
+  decideUpdatePartner,
+  firstKeys,
+  type PartnerState,
+} from "./partner.ts";
+import type { Refusal } from "./rejection.ts";
+import { homeOwnerOfTransfer, ownerKeyOf } from "./routing.ts";
+import { applyTransfer, decideTransfer, homeVnodeOf } from "./transfer.ts";
+
+/** Where a record stands, and when it was logged. */
+export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs: number }>;
+
+/** What is known of a command's key before it is decided: nothing, its first record, or a reason to refuse. */
+export type KeyState =
+  | undefined
+  | Readonly<{ first: KeyEntry }>
+  | Readonly<{ refused: Refusal | "overloaded" }>;
+
+export class Ledger {
+  readonly keys = new KeyTable();
+  readonly #books = new Map<string, Book>();
+  readonly #partners = new Map<string, PartnerState>();
+  readonly #assets = new Assets();
+  #operatorKeyHash: string | undefined;
+  #accounts = 0;
+
+  /** Accounts on this shard, system accounts not counted. */
+  get accounts(): number {
+    return this.#accounts;
+  }
+
+  /** What an idempotency key says about its command, at this log time. */
+  lookUpKey(command: Command, nowMs: number): KeyState {
+    const { key } = command;
+    if (key === null) return undefined;
+    const first = this.keys.find(scopeOf(command, key), nowMs);
+    if (first !== undefined) {
+      return first.fingerprint === command.fingerprint ? { first } : { refused: "idempotency_key_reused" };
+    }
+    const madeAtMs = keyMadeAtMs(key);
+    if (madeAtMs !== undefined && madeAtMs + KEY_WINDOW_MS < nowMs) {
+      return { refused: "idempotency_key_expired" };
+    }
+    return this.keys.full ? { refused: "overloaded" } : undefined;
+  }
+
+  /**
+   * Decides a command that no key has decided already.
+   *
+   * @param nowMs the time of the batch that will hold the record.
+   * @param newTransferId gives an accepted transfer its id.
+   */
+  decide(command: Command, nowMs: number, newTransferId: (vnode: number) => string): Outcome {
+    switch (command.op) {
+      case "transfer":
+        return decideTransfer(this.#book(command.partner), command, homeVnodeOf(command), newTransferId);
+      case "create_account":
+        return decideCreate(this.account(command.partner, command.id), command, nowMs);
+      case "update_account":
+        return decideUpdate(this.account(command.partner, command.id), command);
+      case "set_account_status":
+        return decideStatus(this.account(command.partner, command.id), command);
+      case "create_partner":
+        return decideCreatePartner(this.#partners.get(command.partner), command, nowMs);
+      case "update_partner":
+        return decideUpdatePartner(this.#partners.get(command.partner), command);
+      case "create_key":
+        return decideCreateKey(this.#partners.get(command.partner), command, nowMs);
+      case "revoke_key":
+        return decideRevokeKey(this.#partners.get(command.partner), command);
+      case "set_operator_key":
+        return { ok: true };
+      default:
+        return unreachable(command);
+    }
+  }
+
+  /** Makes an outcome part of the state: the same whether it was just decided or is read from the log. */
+  apply(command: Command, outcome: Outcome, place: Place): void {
+    const { key } = command;
+    if (key !== null) {
+      this.keys.remember(scopeOf(command, key), {
+        fingerprint: command.fingerprint,
+        atSecond: Math.floor(place.timeMs / 1000),
+        epoch: place.epoch,
+        seq: place.seq,
+        index: place.index,
+      });
+    }
+    if (outcome.ok) this.#applyAccepted(command, outcome, place.seq);
+  }
+
+  #applyAccepted(command: Command, outcome: Outcome, batch: number): void {
+    switch (command.op) {
+      case "transfer": {
+        const posted = outcome as TransferPosted;
+        applyTransfer(this.#book(command.partner), command, posted, homeVnodeOf(command), batch);
+        return;
+      }
+      case "create_account":
+        this.#openAccount(command.partner, outcome as AccountChanged, batch);
+        return;
+      case "update_account":
+      case "set_account_status": {
+        const account = this.account(command.partner, command.id);
+        assert(account !== undefined, "a change concerns an account that exists");
+        applyChange(account, (outcome as AccountChanged).account, batch);
+        return;
+      }
+      case "create_partner": {
+        const { partner } = outcome as PartnerChanged;
+        this.#partners.set(partner.id, { partner, keys: firstKeys(command, partner.createdAtMs) });
+        return;
+      }
+      case "update_partner":
+        this.#partner(command.partner).partner = (outcome as PartnerChanged).partner;
+        return;
+      case "create_key": {
+        const { key } = outcome as KeyCreated;
+        this.#partner(command.partner).keys.set(key.id, key);
+        return;
+      }
+      case "revoke_key":
+        this.#partner(command.partner).keys.delete(command.keyId);
+        return;
+      case "set_operator_key":
+        this.#operatorKeyHash = command.keyHash;
+        return;
+      default:
+        unreachable(command);
+    }
+  }
+
+  account(partner: string, id: string): Account | undefined {
+    return this.#books.get(partner)?.accounts.get(id);
+  }
+
+  /** A system account's balances on this shard, by asset. */
+  systemAccount(partner: string, name: string): Map<string, { posted: bigint; held: bigint }> | undefined {
+    return this.#books.get(partner)?.systemAccount(name);
+  }
+
+  /** What all balances here come to, per asset: of one partner, or of all when none is named. */
+  sums(partner: string | undefined): Map<string, AssetSum> {
+    const sums = new Map<string, AssetSum>();
+    if (partner !== undefined) this.#books.get(partner)?.addSums(sums);
+    else for (const book of this.#books.values()) book.addSums(sums);
+    return sums;
+  }
+
+  /** All that a gateway must know before it lets anybody in. */
+  facts(): readonly Fact[] {
+    const facts: Fact[] = [];
+    for (const { partner, keys } of this.#partners.values()) {
+      facts.push({ fact: "partner", partner });
+      for (const key of keys.values()) facts.push({ fact: "key", key });
+    }
+    if (this.#operatorKeyHash !== undefined) {
+      facts.push({ fact: "operator_key", hash: this.#operatorKeyHash });
+    }
+    return facts;
+  }
+
+  /**
+   * The whole state as plain lines in a fixed order, for comparing two states (I9). Keys past their window
+   * at `nowMs` are not part of it.
+   */
+  *lines(nowMs: number): Generator<string> {
+    for (const [partner, book] of sorted(this.#books)) {
+      for (const [, { batch: _, ...account }] of sorted(book.accounts)) {
+        yield JSON.stringify(["account", partner, account]);
+      }
+      const slices = [...book.slices()].map(([name, asset, vnode, { batch: _, ...slice }]) =>
+        JSON.stringify(["slice", partner, name, asset, vnode, slice]),
+      );
+      yield* slices.sort();
+    }
+    for (const [, { partner, keys }] of sorted(this.#partners)) {
+      yield JSON.stringify(["partner", partner, [...keys.values()]]);
+    }
+    yield JSON.stringify(["operator_key", this.#operatorKeyHash ?? null]);
+    for (const pair of this.keys.entries(nowMs)) yield JSON.stringify(["key", ...pair]);
+  }
+
+  #book(partner: string): Book {
+    let book = this.#books.get(partner);
+    if (book === undefined) {
+      book = new Book(this.#assets);
+      this.#books.set(partner, book);
+    }
+    return book;
+  }
+
+  #openAccount(partner: string, { account }: AccountChanged, batch: number): void {
+    const { id, status, floor, ceiling, posted, held, seq, metadata, createdAtMs } = account;
+    // One string for all accounts of an asset, and one shape of object for all accounts.
+    const asset = this.#assets.nameOf(this.#assets.numberOf(account.asset));
+    this.#book(partner).accounts.set(id, {
+      id,
+      asset,
+      status,
+      floor,
+      ceiling,
+      posted,
+      held,
+      seq,
+      metadata,
+      createdAtMs,
+      batch,
+    });
+    this.#accounts += 1;
+  }
+
+  #partner(id: string): PartnerState {
+    const state = this.#partners.get(id);
+    assert(state !== undefined, "a change concerns a partner that exists");
+    return state;
+  }
+}
+
+/** The owner key that a command belongs to: with the partner it names the vnode, and the scope of its key. */
+export function homeOwnerOf(command: Command): string {
+  switch (command.op) {
+    case "transfer":
+      return homeOwnerOfTransfer(command.debit, command.credit, command.key);
+    case "create_account":
+    case "update_account":
+    case "set_account_status":
+      return ownerKeyOf(command.id);
+    default:
+      // What concerns a partner as a whole has an owner key that no account can have.
+      return "";
+  }
+}
+
+function scopeOf(command: Command, key: string): string {
+  return keyScope(command.partner, homeOwnerOf(command), key);
+}
+
+function sorted<V>(map: ReadonlyMap<string, V>): [string, V][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+}
