@@ -65,6 +65,8 @@ export type Witness = Readonly<{ id: LogId; hash: Uint8Array }>;
 
 export interface Journal {
   readonly name: string;
+  /** The server instance that it claims for. */
+  readonly instance: string;
   /** The epoch that this journal has claimed; 0 before. */
   readonly epoch: number;
   /** When the log last answered us as its owner, on the monotonic clock (`performance.now()`). */

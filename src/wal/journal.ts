@@ -1,0 +1,354 @@
+/**
+ * The protocol over a stream, the same for every store: claim, replay, append, and what to do when an
+ * answer is lost. DESIGN of it: docs/WAL_FORMAT.md.
+ */
+import { assert } from "../assert.ts";
+import { Chain } from "./chain.ts";
+import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
+import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
+import { inspectTail, type Tail } from "./tail.ts";
+import {
+  type Batch,
+  type Claim,
+  type Claimant,
+  compareLogIds,
+  formatLogId,
+  type Journal,
+  LogError,
+  type LogId,
+  type LogStream,
+  type Witness,
+} from "./wal.ts";
+
+const REPLAY_BYTES = 4 << 20;
+const DEADLINE_MS = 10_000;
+const EMPTY = new Uint8Array(0);
+
+export type JournalOptions = Readonly<{
+  stream: LogStream;
+  claimant: Claimant;
+  /** Durable batches that the log must still hold. */
+  witnesses: readonly Witness[];
+  /** Whether the stream may be made: only where no witness, archive, snapshot or sibling stream exists. */
+  mayCreate: boolean;
+  /** A new stream begins above this epoch (resharding). */
+  epochFloor?: number;
+  /** How long one append may take before its answer counts as lost. */
+  deadlineMs?: number;
+  timer?: JournalTimer;
+}>;
+
+export class StreamJournal implements Journal {
+  readonly name: string;
+  readonly #options: JournalOptions;
+  readonly #stream: LogStream;
+  readonly #timer: JournalTimer;
+  readonly #patience: Patience;
+  #claimId: LogId | undefined;
+  /** The newest batch of the chain; known after replay. */
+  #tail: Witness | undefined;
+  /** The last entry that the log has acknowledged to us. */
+  #durable: LogId = { epoch: 0, seq: 0 };
+  /** The entry whose answer is open. */
+  #pending: LogId | undefined;
+  #restartsSeen = 0;
+  #lastExchangeMs = Number.NEGATIVE_INFINITY;
+  /** After this nothing can be appended any more: the shard starts anew with another journal. */
+  #failure: Error | undefined;
+  #appending = false;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.#timer = options.timer ?? systemTimer;
+    this.name = options.stream.name;
+    this.#patience = new Patience(this.name, options.deadlineMs ?? DEADLINE_MS, this.#timer);
+  }
+
+  get instance(): string {
+    return this.#options.claimant.instance;
+  }
+
+  get epoch(): number {
+    return this.#claimId?.epoch ?? 0;
+  }
+
+  get lastExchangeMs(): number {
+    return this.#lastExchangeMs;
+  }
+
+  get available(): boolean {
+    return this.#patience.problem === undefined;
+  }
+
+  /** Why `available` is false. */
+  get problem(): string | undefined {
+    return this.#patience.problem;
+  }
+
+  async claim(): Promise<Claim | undefined> {
+    assert(this.#claimId === undefined, "a journal claims once");
+    const before = await this.#patience.untilAnswered(() => inspectTail(this.#stream));
+    if (before === undefined) this.#checkMayCreate();
+    else await this.#checkBefore(before);
+    let epoch = before?.lastId.epoch ?? this.#options.epochFloor ?? 0;
+    // A claim that is found only after a restart of the store may be in the page cache; a later one that is
+    // acknowledged makes both durable.
+    for (let durable = false; !durable; ) {
+      epoch += 1;
+      durable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined);
+    }
+    return before?.claim;
+  }
+
+  /** @param from a snapshot's position: replay begins after it, and the chain must continue it. */
+  async replay(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
+    const claimId = this.#claimId;
+    assert(claimId !== undefined, "the claim comes before replay");
+    const chain = new Chain(this.name, from ?? "beginning");
+    let after = from?.id;
+    for (let done = false; !done; ) {
+      const entries = await this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
+      if (entries.length === 0) throw this.#lost(`its claim ${formatLogId(claimId)} is gone`);
+      for (const entry of entries) {
+        const link = chain.accept(entry);
+        if (link.kind === "batch") visit(link.batch);
+        else if (compareLogIds(link.claim.id, claimId) === 0) {
+          done = true;
+          break;
+        }
+      }
+      after = entries.at(-1)?.id;
+    }
+    this.#tail = chain.tail;
+  }
+
+  async append(timeMs: number, count: number, body: Uint8Array): Promise<Batch> {
+    assert(!this.#appending, "one append in flight");
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#appending = true;
+    try {
+      return await this.#appendBatch(timeMs, count, body);
+    } catch (error) {
+      this.#failure = toError(error);
+      throw error;
+    } finally {
+      this.#appending = false;
+      this.#pending = undefined;
+    }
+  }
+
+  async read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]> {
+    const batches: Batch[] = [];
+    const chain = new Chain(this.name, after === undefined ? "anywhere" : { id: after });
+    for (let next = after; batches.length === 0; ) {
+      const entries = await this.#stream.read(next, bytesMax);
+      if (entries.length === 0) break;
+      for (const entry of entries) {
+        // The owner's newest entry may be stored but not yet synced; nobody may see it before the owner does.
+        if (this.#claimId !== undefined && compareLogIds(entry.id, this.#durable) > 0) return batches;
+        const link = chain.accept(entry);
+        if (link.kind === "batch") batches.push(link.batch);
+      }
+      next = entries.at(-1)?.id;
+    }
+    return batches;
+  }
+
+  async confirmOwner(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    assert(this.#claimId !== undefined, "only an owner can be confirmed");
+    const acknowledged = this.#durable;
+    const sentMs = this.#timer.monotonicMs();
+    const restarts = this.#stream.restarts;
+    try {
+      this.#checkOwned((await this.#stream.last())?.id, acknowledged);
+    } catch (error) {
+      if (!isUnavailable(error)) this.#failure = toError(error);
+      throw error;
+    }
+    if (!this.#appending) this.#restartsSeen = restarts;
+    this.#lastExchangeMs = Math.max(this.#lastExchangeMs, sentMs);
+  }
+
+  async close(): Promise<void> {
+    this.#patience.close();
+    await this.#stream.close();
+  }
+
+  #checkMayCreate(): void {
+    const { witnesses, mayCreate } = this.#options;
+    const newest = witnesses.toSorted((a, b) => compareLogIds(b.id, a.id))[0];
+    if (newest !== undefined)
+      throw this.#lost(`it does not exist, but held ${formatLogId(newest.id)} before`);
+    if (!mayCreate) throw this.#lost("it does not exist, but other parts of this server's data do");
+  }
+
+  async #checkBefore(before: Tail): Promise<void> {
+    const { claimant, witnesses } = this.#options;
+    const recorded = before.claim.claimant;
+    if (recorded.instance !== "" && recorded.shard !== claimant.shard) {
+      throw new LogError(
+        "log_corrupt",
+        `${this.name} holds the log of shard ${recorded.shard}, not ${claimant.shard}: were files or keys renamed?`,
+      );
+    }
+    if (recorded.shards !== claimant.shards) {
+      throw new LogError(
+        "shard_count",
+        `${this.name} was written with SHARDS=${recorded.shards}, this server was started with ${claimant.shards}: start it with ${recorded.shards}, or change the number with \`reshard\``,
+      );
+    }
+    for (const witness of witnesses) await this.#checkWitness(witness);
+  }
+
+  async #checkWitness(witness: Witness): Promise<void> {
+    const id = formatLogId(witness.id);
+    const bytes = await this.#patience.untilAnswered(() => this.#stream.find(witness.id));
+    if (bytes === undefined) {
+      const first = await this.#patience.untilAnswered(() => this.#stream.read(undefined, 1));
+      // Below the first entry it was trimmed, which happens only to what a snapshot and the archive hold.
+      if (first[0] !== undefined && compareLogIds(witness.id, first[0].id) < 0) return;
+      throw this.#lost(`it held ${id} before and no longer does`);
+    }
+    if (Buffer.compare(hashFrame(bytes), witness.hash) !== 0) {
+      throw this.#lost(`${id} is not the batch that it held before`);
+    }
+  }
+
+  /** @returns false when the claim stands but must be followed by another to be durable. */
+  async #appendClaim(id: LogId, create: boolean): Promise<boolean> {
+    const frame = encodeClaim({ id, claimant: this.#options.claimant, timeMs: this.#timer.timeMs() });
+    for (;;) {
+      const sentMs = this.#timer.monotonicMs();
+      const restarts = this.#stream.restarts;
+      try {
+        await this.#patience.bounded(() => this.#stream.append(id, frame, create));
+      } catch (error) {
+        if (!isUnavailable(error) || !this.#stream.resolvable) throw error;
+        this.#patience.problem = error.message;
+        const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
+        // The same bytes under the same id once more: if the first try still arrives, it is the same claim.
+        if (stored === undefined) continue;
+        if (Buffer.compare(stored, frame) !== 0) throw this.#fenced(id);
+        if (this.#stream.restarts !== restarts) return false;
+      }
+      this.#claimId = id;
+      this.#durable = id;
+      this.#restartsSeen = this.#stream.restarts;
+      this.#lastExchangeMs = sentMs;
+      return true;
+    }
+  }
+
+  async #appendBatch(timeMs: number, count: number, body: Uint8Array): Promise<Batch> {
+    const tail = this.#tail;
+    assert(tail !== undefined && this.#claimId !== undefined, "replay comes before append");
+    if (this.#stream.restarts !== this.#restartsSeen)
+      await this.#patience.untilAnswered(() => this.#confirmTail());
+    const epoch = this.#claimId.epoch;
+    const id = { epoch, seq: tail.id.epoch === epoch ? tail.id.seq + 1 : 1 };
+    const frame = encodeBatch({
+      id,
+      previousId: tail.id,
+      previousHash: tail.hash,
+      timeMs,
+      count,
+      shards: this.#options.claimant.shards,
+      body,
+    });
+    this.#pending = id;
+    const sentMs = this.#timer.monotonicMs();
+    const restarts = this.#stream.restarts;
+    let synced = true;
+    let hash = NO_BATCH.hash;
+    try {
+      await this.#patience.bounded(() => {
+        const appended = this.#stream.append(id, frame);
+        // While the log is at work: this costs as much as framing does.
+        hash = hashFrame(frame);
+        return appended;
+      });
+    } catch (error) {
+      await this.#resolve(id, frame, error);
+      synced = this.#stream.restarts === restarts;
+    }
+    const batch: Batch = {
+      id,
+      timeMs,
+      count,
+      body: frame.subarray(BATCH_HEADER_BYTES),
+      hash,
+    };
+    this.#tail = batch;
+    this.#lastExchangeMs = Math.max(this.#lastExchangeMs, sentMs);
+    this.#restartsSeen = this.#stream.restarts;
+    if (synced) this.#durable = id;
+    // Found after a restart it may be in the page cache alone; an empty batch behind it makes both durable.
+    else await this.#appendBatch(timeMs, 0, EMPTY);
+    return batch;
+  }
+
+  /** Returns if the append whose answer was lost did happen; throws what became of it otherwise. */
+  async #resolve(id: LogId, frame: Uint8Array, error: unknown): Promise<void> {
+    if (!(error instanceof LogError)) throw error;
+    if (error.code === "stream_missing") throw this.#lost("it has vanished", error);
+    if (error.code === "append_refused") throw this.#appendLost(id, error);
+    if (error.code !== "log_unavailable") throw error;
+    if (!this.#stream.resolvable) throw this.#appendLost(id, error);
+    this.#patience.problem = error.message;
+    const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
+    if (stored === undefined) {
+      const last = await this.#patience.untilAnswered(() => this.#stream.last());
+      this.#checkOwned(last?.id, this.#durable);
+      throw this.#appendLost(id, error);
+    }
+    if (Buffer.compare(stored, frame) !== 0) throw this.#fenced(id);
+  }
+
+  /** After a restart of the store: it must end where we left it, before anything is put behind it. */
+  async #confirmTail(): Promise<void> {
+    const restarts = this.#stream.restarts;
+    this.#checkOwned((await this.#stream.last())?.id, this.#durable);
+    this.#restartsSeen = restarts;
+  }
+
+  #checkOwned(lastId: LogId | undefined, acknowledged: LogId): void {
+    if (lastId === undefined) throw this.#lost("it has vanished");
+    if (compareLogIds(lastId, acknowledged) < 0) {
+      throw this.#lost(
+        `it ends at ${formatLogId(lastId)}, but has acknowledged ${formatLogId(acknowledged)}`,
+      );
+    }
+    const newest = [this.#durable, this.#tail?.id, this.#pending].reduce((a, b) =>
+      a !== undefined && (b === undefined || compareLogIds(a, b) > 0) ? a : b,
+    );
+    if (newest !== undefined && compareLogIds(lastId, newest) > 0) throw this.#fenced(lastId);
+  }
+
+  #fenced(id: LogId): LogError {
+    return new LogError("fenced", `${this.name}: another owner has written ${formatLogId(id)}`);
+  }
+
+  #lost(reason: string, cause?: LogError): LogError {
+    return new LogError(
+      "log_lost_data",
+      `${this.name} has lost data: ${reason}. Restore it from a copy; starting without it would lose acknowledged money`,
+      cause && { cause },
+    );
+  }
+
+  #appendLost(id: LogId, cause: LogError): LogError {
+    return new LogError(
+      "append_lost",
+      `${this.name}: ${formatLogId(id)} was not appended: ${cause.message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

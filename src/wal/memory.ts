@@ -1,0 +1,222 @@
+/**
+ * A log in memory, for the simulator and for tests: the same rules as the durable ones, and every fault
+ * that they must survive, on order. It has no clock and no random of its own, so a run can be repeated.
+ */
+import { compareLogIds, formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
+
+/** What happens to the next append. One fault is used up by one append, in the order of injection. */
+export type AppendFault =
+  /** Stored, but the answer never comes: the caller sees `log_unavailable`. */
+  | Readonly<{ kind: "drop_answer" }>
+  /** Not stored, and the caller cannot know: `log_unavailable`. */
+  | Readonly<{ kind: "fail_before" }>
+  /** The store says no: `append_refused`. */
+  | Readonly<{ kind: "refuse" }>
+  /** Never answers; stored only if `stored`. For deadlines. */
+  | Readonly<{ kind: "hang"; stored: boolean }>
+  /** Arrives once `until` resolves. */
+  | Readonly<{ kind: "delay"; until: Promise<void> }>
+  /** Arrives twice, as after a resend on the way: the second must be refused without harm. */
+  | Readonly<{ kind: "duplicate" }>
+  /** The caller sees `log_unavailable` at once; the append arrives after `until`, when nobody expects it. */
+  | Readonly<{ kind: "late"; until: Promise<void> }>;
+
+/** The stored entries, shared by every stream object opened on it: so two owners can fight over one log. */
+export class MemoryStore {
+  readonly name: string;
+  /** While false, every call ends in `log_unavailable`. */
+  reachable = true;
+  restarts = 0;
+  #entries: StoredEntry[] = [];
+  #last: LogId | undefined;
+  readonly #faults: AppendFault[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  open(): LogStream {
+    return new MemoryStream(this);
+  }
+
+  get entries(): readonly StoredEntry[] {
+    return this.#entries;
+  }
+
+  inject(...faults: readonly AppendFault[]): void {
+    this.#faults.push(...faults);
+  }
+
+  takeFault(): AppendFault | undefined {
+    return this.#faults.shift();
+  }
+
+  /** The store starts again on what it has kept. */
+  restart(): void {
+    this.restarts += 1;
+  }
+
+  /** The newest entries are gone, as after a crash of a store that did not sync. */
+  loseTail(count: number): void {
+    this.#entries = this.#entries.slice(0, Math.max(0, this.#entries.length - count));
+    this.#last = this.#entries.at(-1)?.id;
+  }
+
+  vanish(): void {
+    this.#entries = [];
+    this.#last = undefined;
+  }
+
+  flipBit(index: number, byte: number, bit: number): void {
+    const entry = this.#at(index);
+    const bytes = new Uint8Array(entry.bytes);
+    bytes[byte] = (bytes[byte] ?? 0) ^ (1 << bit);
+    this.#entries[index] = { id: entry.id, bytes };
+  }
+
+  /** Exchanges the bytes of two entries; the ids stay. */
+  swap(first: number, second: number): void {
+    const a = this.#at(first);
+    const b = this.#at(second);
+    this.#entries[first] = { id: a.id, bytes: b.bytes };
+    this.#entries[second] = { id: b.id, bytes: a.bytes };
+  }
+
+  remove(index: number): void {
+    this.#entries.splice(index, 1);
+  }
+
+  /** As Redis: refuses an id at or below the last one, but answers the same bytes again with success. */
+  store(id: LogId, bytes: Uint8Array, create: boolean): void {
+    if (this.#last === undefined && !create) {
+      throw new LogError("stream_missing", `${this.name} does not exist`);
+    }
+    if (this.#last !== undefined && compareLogIds(id, this.#last) <= 0) {
+      const stored = this.find(id);
+      if (stored !== undefined && Buffer.compare(stored, bytes) === 0) return;
+      throw new LogError(
+        "fenced",
+        `${this.name}: ${formatLogId(id)} is not above ${formatLogId(this.#last)}, the last entry`,
+      );
+    }
+    this.#entries.push({ id, bytes: new Uint8Array(bytes) });
+    this.#last = id;
+  }
+
+  find(id: LogId): Uint8Array | undefined {
+    const entry = this.#entries[this.#firstNotBelow(id)];
+    return entry !== undefined && compareLogIds(entry.id, id) === 0 ? entry.bytes : undefined;
+  }
+
+  after(id: LogId | undefined, bytesMax: number): readonly StoredEntry[] {
+    const found: StoredEntry[] = [];
+    let bytes = 0;
+    const start = id === undefined ? 0 : this.#firstNotBelow({ epoch: id.epoch, seq: id.seq + 1 });
+    for (let index = start; index < this.#entries.length; index += 1) {
+      const entry = this.#at(index);
+      if (found.length > 0 && bytes + entry.bytes.byteLength > bytesMax) break;
+      found.push(entry);
+      bytes += entry.bytes.byteLength;
+    }
+    return found;
+  }
+
+  /** Binary search: the entries are in the order of their ids. */
+  #firstNotBelow(id: LogId): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareLogIds(this.#at(middle).id, id) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #at(index: number): StoredEntry {
+    const entry = this.#entries[index];
+    if (entry === undefined) throw new RangeError(`${this.name} has no entry number ${index}`);
+    return entry;
+  }
+}
+
+class MemoryStream implements LogStream {
+  readonly name: string;
+  readonly resolvable = true;
+  readonly #store: MemoryStore;
+  #closed = false;
+
+  constructor(store: MemoryStore) {
+    this.#store = store;
+    this.name = store.name;
+  }
+
+  get restarts(): number {
+    return this.#store.restarts;
+  }
+
+  async last(): Promise<StoredEntry | undefined> {
+    this.#reach();
+    return this.#store.entries.at(-1);
+  }
+
+  async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+    this.#reach();
+    const fault = this.#store.takeFault();
+    switch (fault?.kind) {
+      case undefined:
+        return this.#store.store(id, bytes, create);
+      case "drop_answer":
+        this.#store.store(id, bytes, create);
+        throw this.#unavailable("the answer was lost");
+      case "fail_before":
+        throw this.#unavailable("the connection broke");
+      case "refuse":
+        throw new LogError("append_refused", `${this.name}: refused on order`);
+      case "hang":
+        if (fault.stored) this.#store.store(id, bytes, create);
+        return new Promise<void>(() => undefined);
+      case "delay":
+        await fault.until;
+        return this.#store.store(id, bytes, create);
+      case "duplicate":
+        this.#store.store(id, bytes, create);
+        return this.#store.store(id, bytes, create);
+      case "late":
+        void this.#storeLate(fault.until, id, new Uint8Array(bytes), create);
+        throw this.#unavailable("the connection broke");
+    }
+  }
+
+  async read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
+    this.#reach();
+    return this.#store.after(after, bytesMax);
+  }
+
+  async find(id: LogId): Promise<Uint8Array | undefined> {
+    this.#reach();
+    return this.#store.find(id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  async #storeLate(until: Promise<void>, id: LogId, bytes: Uint8Array, create: boolean): Promise<void> {
+    await until;
+    try {
+      this.#store.store(id, bytes, create);
+    } catch {
+      // Refused by the fence, and nobody is listening: which is the point of the fault.
+    }
+  }
+
+  #reach(): void {
+    if (this.#closed) throw this.#unavailable("the stream is closed");
+    if (!this.#store.reachable) throw this.#unavailable("the log does not answer");
+  }
+
+  #unavailable(reason: string): LogError {
+    return new LogError("log_unavailable", `${this.name}: ${reason}`);
+  }
+}

@@ -1,0 +1,96 @@
+/** From `WAL_URL` to a stream. */
+import { join } from "node:path";
+import { MemoryStore } from "./memory.ts";
+import type { RedisAddress } from "./redis-connection.ts";
+import { RedisStream, type RedisStreamOptions } from "./redis-stream.ts";
+import { SqliteStream } from "./sqlite.ts";
+import { LogError, type LogStream } from "./wal.ts";
+
+export type LogLocation =
+  | Readonly<{ kind: "sqlite"; dir: string }>
+  | Readonly<{ kind: "redis"; address: RedisAddress }>
+  | Readonly<{ kind: "memory"; name: string }>;
+
+export type OpenLogOptions = Readonly<{ generation: number; shard: number }> &
+  Omit<RedisStreamOptions, "address" | "key">;
+
+const FORMS =
+  "sqlite:<folder>, redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock or memory:";
+
+/** A log in memory lives as long as its thread, so that a shard that starts anew there finds it again. */
+const memoryStores = new Map<string, MemoryStore>();
+
+/** @throws LogError `log_misconfigured`: one line that says what is wrong; it never repeats a password. */
+export function parseLogUrl(url: string): LogLocation {
+  if (url.startsWith("sqlite:")) {
+    const dir = url.slice("sqlite:".length);
+    if (dir === "") throw bad("sqlite: needs a folder");
+    return { kind: "sqlite", dir };
+  }
+  if (url.startsWith("memory:")) return { kind: "memory", name: url.slice("memory:".length) };
+  if (!URL.canParse(url)) throw bad("it cannot be read");
+  const parsed = new URL(url);
+  if (parsed.search !== "" || parsed.hash !== "") throw bad("Redis takes no ?options and no #fragment");
+  switch (parsed.protocol) {
+    case "redis:":
+    case "rediss:":
+      return { kind: "redis", address: tcpAddress(parsed) };
+    case "redis+unix:":
+      return { kind: "redis", address: socketAddress(parsed) };
+    default:
+      throw bad(`${parsed.protocol} is no kind of log`);
+  }
+}
+
+/** Opens the stream of a shard. Nothing is connected to or created yet. */
+export function openLogStream(url: string, options: OpenLogOptions): LogStream {
+  const { generation, shard, ...redisOptions } = options;
+  const location = parseLogUrl(url);
+  const key = streamKey(generation, shard);
+  switch (location.kind) {
+    case "sqlite":
+      return new SqliteStream(join(location.dir, `g${generation}s${shard}.sqlite`));
+    case "redis":
+      return new RedisStream({ ...redisOptions, address: location.address, key });
+    case "memory": {
+      const name = `${location.name}/${key}`;
+      const store = memoryStores.get(name) ?? new MemoryStore(key);
+      memoryStores.set(name, store);
+      return store.open();
+    }
+  }
+}
+
+/** The hash tag keeps all keys of one shard in one slot. */
+export function streamKey(generation: number, shard: number): string {
+  return `daybook:{g${generation}s${shard}}:wal`;
+}
+
+function tcpAddress(url: URL): RedisAddress {
+  if (!["", "/", "/0"].includes(url.pathname)) throw bad("only database 0 can be used");
+  if (url.hostname === "") throw bad("the host is missing");
+  // An IPv6 address stands in brackets in a URL, and without them in a socket's address.
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const port = url.port === "" ? 6379 : Number(url.port);
+  return { host, port, tls: url.protocol === "rediss:", ...credentials(url) };
+}
+
+function socketAddress(url: URL): RedisAddress {
+  if (!["", "localhost"].includes(url.hostname) || url.pathname.length < 2) {
+    throw bad(
+      "redis+unix takes an absolute path: redis+unix:///path.sock or redis+unix://user:password@localhost/path.sock",
+    );
+  }
+  return { path: decodeURIComponent(url.pathname), ...credentials(url) };
+}
+
+function credentials(url: URL): { username?: string; password?: string } {
+  return {
+    ...(url.username !== "" && { username: decodeURIComponent(url.username) }),
+    ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
+  };
+}
+
+function bad(reason: string): LogError {
+  return new LogError("log_misconfigured", `WAL_URL: ${reason}. Give ${FORMS}`);
+}

@@ -1,0 +1,65 @@
+/** Looking at a log from outside, without claiming it. */
+import { corrupt } from "./chain.ts";
+import { decodeFrame, FrameError } from "./frame.ts";
+import type { Claim, LogId, LogStream, StoredEntry } from "./wal.ts";
+
+const READ_BYTES = 1 << 20;
+
+export type Tail = Readonly<{
+  /** The newest entry, claim or batch. */
+  lastId: LogId;
+  /** The last claim. Where it has been trimmed away its `instance` is empty: then nobody can know who it was. */
+  claim: Claim;
+}>;
+
+/**
+ * The newest entry and the last claim, `undefined` where the stream does not exist.
+ *
+ * @throws LogError `log_corrupt`: the newest entry or the claim is damaged.
+ */
+export async function inspectTail(stream: LogStream): Promise<Tail | undefined> {
+  const last = await stream.last();
+  if (last === undefined) return undefined;
+  const newest = decode(stream.name, last);
+  if (newest.kind === "claim") return { lastId: last.id, claim: toClaim(newest) };
+  const claimId = { epoch: last.id.epoch, seq: 0 };
+  const bytes = await stream.find(claimId);
+  const claim = bytes && decode(stream.name, { id: claimId, bytes });
+  if (claim?.kind === "claim") return { lastId: last.id, claim: toClaim(claim) };
+  const claimant = { instance: "", generation: 0, shard: 0, shards: newest.shards };
+  return { lastId: last.id, claim: { id: claimId, claimant, timeMs: newest.timeMs } };
+}
+
+/**
+ * Whether streams that do not exist may be made. Only while no sibling holds a batch: siblings with
+ * claims alone are what a first start leaves that was killed halfway.
+ */
+export async function mayCreateStreams(siblings: readonly LogStream[]): Promise<boolean> {
+  for (const stream of siblings) {
+    if (await holdsBatch(stream)) return false;
+  }
+  return true;
+}
+
+async function holdsBatch(stream: LogStream): Promise<boolean> {
+  let after: LogId | undefined;
+  for (;;) {
+    const entries = await stream.read(after, READ_BYTES);
+    if (entries.some((entry) => entry.id.seq > 0)) return true;
+    after = entries.at(-1)?.id;
+    if (after === undefined) return false;
+  }
+}
+
+function decode(name: string, entry: StoredEntry) {
+  try {
+    return decodeFrame(entry.bytes, entry.id);
+  } catch (error) {
+    if (error instanceof FrameError) throw corrupt(name, entry.id, error.message, error);
+    throw error;
+  }
+}
+
+function toClaim(claim: Claim): Claim {
+  return { id: claim.id, claimant: claim.claimant, timeMs: claim.timeMs };
+}

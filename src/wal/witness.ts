@@ -1,0 +1,125 @@
+/**
+ * Witnesses: one small file per stream that remembers a durable batch, so that a log which comes back
+ * without it is noticed. Written lazily, since an older witness is still a true one.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { mkdir, open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { HASH_BYTES } from "./frame.ts";
+import { compareLogIds, formatLogId, LogError, type LogId, parseLogId, type Witness } from "./wal.ts";
+
+const WRITE_EVERY_MS = 1_000;
+
+export type StreamName = Readonly<{ generation: number; shard: number }>;
+
+export function witnessPath(dir: string, { generation, shard }: StreamName): string {
+  return join(dir, `witness-g${generation}s${shard}.json`);
+}
+
+/**
+ * The witness of a stream, `undefined` where none was ever written.
+ *
+ * @throws LogError `log_corrupt`: the file is damaged. It is not skipped: it may be all that shows a loss.
+ */
+export function readWitness(dir: string, stream: StreamName): Witness | undefined {
+  const file = witnessPath(dir, stream);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const witness = parseWitness(text);
+  if (witness !== undefined) return witness;
+  throw new LogError(
+    "log_corrupt",
+    `${file} is damaged: restore it from a copy, or delete it if you are sure that the log is complete`,
+  );
+}
+
+function parseWitness(text: string): Witness | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || !("id" in value) || !("hash" in value)) return undefined;
+  if (typeof value.id !== "string" || typeof value.hash !== "string") return undefined;
+  if (!/^\d+-\d+$/.test(value.id) || !/^[0-9a-f]+$/.test(value.hash)) return undefined;
+  const hash = Buffer.from(value.hash, "hex");
+  return hash.byteLength === HASH_BYTES ? { id: parseLogId(value.id), hash } : undefined;
+}
+
+/** Keeps a stream's witness file near the end of its log. */
+export class WitnessKeeper {
+  readonly #dir: string;
+  readonly #file: string;
+  readonly #everyMs: number;
+  #newest: Witness | undefined;
+  #written: LogId | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #failure: unknown;
+
+  constructor(dir: string, stream: StreamName, everyMs: number = WRITE_EVERY_MS) {
+    mkdirSync(dir, { recursive: true });
+    this.#dir = dir;
+    this.#file = witnessPath(dir, stream);
+    this.#everyMs = everyMs;
+  }
+
+  /** Why the last write failed; the log itself is not concerned. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** Remembers a durable batch; the file follows within the interval. */
+  note(witness: Witness): void {
+    this.#newest = witness;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.flush();
+    }, this.#everyMs).unref();
+  }
+
+  /** Writes what was noted last. A failed write is kept in `failure`: it must not stop a shard. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writeAfter(this.#writing);
+    return this.#writing;
+  }
+
+  async #writeAfter(earlier: Promise<void>): Promise<void> {
+    await earlier;
+    const witness = this.#newest;
+    if (witness === undefined || (this.#written && compareLogIds(witness.id, this.#written) <= 0)) return;
+    try {
+      await this.#write(witness);
+      this.#written = witness.id;
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  /** Synced before the rename, so that a power cut leaves the old file or the new one, never an empty one. */
+  async #write(witness: Witness): Promise<void> {
+    const text = JSON.stringify({
+      id: formatLogId(witness.id),
+      hash: Buffer.from(witness.hash).toString("hex"),
+    });
+    await mkdir(this.#dir, { recursive: true });
+    const fresh = `${this.#file}.new`;
+    const handle = await open(fresh, "w");
+    try {
+      await handle.writeFile(`${text}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, this.#file);
+  }
+}
