@@ -95,8 +95,12 @@ export class Ledger {
     }
   }
 
-  /** Makes an outcome part of the state: the same whether it was just decided or is read from the log. */
-  apply(command: Command, outcome: Outcome, place: Place): void {
+  /**
+   * Makes an outcome part of the state: the same whether it was just decided or is read from the log.
+   *
+   * @param batch the batch that a read of what changes here must wait for; 0 when it is durable already.
+   */
+  apply(command: Command, outcome: Outcome, place: Place, batch: number): void {
     const { key } = command;
     if (key !== null) {
       this.keys.remember(scopeOf(command, key), {
@@ -107,7 +111,7 @@ export class Ledger {
         index: place.index,
       });
     }
-    if (outcome.ok) this.#applyAccepted(command, outcome, place.seq);
+    if (outcome.ok) this.#applyAccepted(command, outcome, batch);
   }
 
   #applyAccepted(command: Command, outcome: Outcome, batch: number): void {

@@ -1,0 +1,83 @@
+/** Settings, from the environment and from flags of the same name (`--wal-url` = `WAL_URL`); flags win. */
+import { parseArgs } from "node:util";
+import { z } from "zod";
+
+const OPERATOR_KEY_LENGTH_MIN = 32;
+const SHARDS_MAX = 64;
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const shards = z.coerce.number().int().min(1).max(SHARDS_MAX);
+
+const schema = z.object({
+  PORT: port.default(3000),
+  HOST: z.string().min(1).default("127.0.0.1"),
+  WAL_URL: z.string().optional(),
+  DATA_DIR: z.string().min(1).default("./data"),
+  SHARDS: shards.optional(),
+  GATEWAYS: z.literal("1", "one gateway is all that this version runs").default("1"),
+  ISOLATION: z.literal("threads", "`threads` is all that this version runs").default("threads"),
+  OPERATOR_KEY: z.string().min(OPERATOR_KEY_LENGTH_MIN).optional(),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
+  FAILPOINTS: z.string().default(""),
+});
+
+export type Config = Readonly<{
+  port: number;
+  host: string;
+  walUrl: string;
+  dataDir: string;
+  /** Absent: the recorded number, or one per core on the first start. */
+  shards: number | undefined;
+  operatorKey: string | undefined;
+  logLevel: string;
+  allowWeakDurability: boolean;
+  failpoints: string;
+}>;
+
+/**
+ * @param environment values by name; an empty one counts as absent.
+ * @param args the command line, without the program.
+ * @throws TypeError one line that names every bad value.
+ */
+export function readConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  args: readonly string[],
+): Config {
+  const given = Object.fromEntries(
+    Object.keys(schema.shape).map((name) => [name, environment[name] || undefined]),
+  );
+  const parsed = schema.safeParse({ ...given, ...readFlags(args) });
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    throw new TypeError(`bad configuration: ${problems.join("; ")}`);
+  }
+  const values = parsed.data;
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    walUrl: values.WAL_URL ?? `sqlite:${values.DATA_DIR}/wal`,
+    dataDir: values.DATA_DIR,
+    shards: values.SHARDS,
+    operatorKey: values.OPERATOR_KEY,
+    logLevel: values.LOG_LEVEL,
+    allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
+    failpoints: values.FAILPOINTS,
+  };
+}
+
+function readFlags(args: readonly string[]): Record<string, string> {
+  const names = Object.keys(schema.shape);
+  const options = Object.fromEntries(names.map((name) => [flagOf(name), { type: "string" as const }]));
+  const { values } = parseArgs({ args: [...args], options, strict: true });
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = values[flagOf(name)];
+      return typeof value === "string" ? [[name, value]] : [];
+    }),
+  );
+}
+
+function flagOf(name: string): string {
+  return name.toLowerCase().replaceAll("_", "-");
+}

@@ -1,0 +1,82 @@
+/** Who may come in, as the shards have told it: the facts that every gateway holds. */
+import type { Fact, Partner, PartnerKey, PartnerRole } from "../actors/command.ts";
+
+type KnownKey = PartnerKey & { lastUsedAtMs: number | null };
+
+type Principal =
+  | Readonly<{ role: "operator" }>
+  | Readonly<{ role: PartnerRole; partner: string; keyId: string; suspended: boolean }>;
+
+export class Directory {
+  readonly #partners = new Map<string, Partner>();
+  readonly #keysByHash = new Map<string, KnownKey>();
+  readonly #hashesById = new Map<string, string>();
+  readonly #now: () => number;
+  #operatorKeyHash: string | undefined;
+  /** A key given by the environment wins over the one in the log. */
+  readonly #operatorKeyPinned: boolean;
+
+  constructor(now: () => number, operatorKeyHash: string | undefined) {
+    this.#now = now;
+    this.#operatorKeyHash = operatorKeyHash;
+    this.#operatorKeyPinned = operatorKeyHash !== undefined;
+  }
+
+  get hasOperatorKey(): boolean {
+    return this.#operatorKeyHash !== undefined;
+  }
+
+  learn(facts: readonly Fact[]): void {
+    for (const fact of facts) {
+      switch (fact.fact) {
+        case "partner":
+          this.#partners.set(fact.partner.id, fact.partner);
+          break;
+        case "key":
+          this.#learnKey(fact.key);
+          break;
+        case "key_revoked": {
+          const hash = this.#hashesById.get(fact.keyId);
+          if (hash !== undefined) this.#keysByHash.delete(hash);
+          this.#hashesById.delete(fact.keyId);
+          break;
+        }
+        case "operator_key":
+          if (!this.#operatorKeyPinned) this.#operatorKeyHash = fact.hash;
+          break;
+      }
+    }
+  }
+
+  /** Looked up by the hash of the whole secret: how long it takes tells nothing about any key. */
+  principalOf(keyHash: string): Principal | undefined {
+    if (keyHash === this.#operatorKeyHash) return { role: "operator" };
+    const key = this.#keysByHash.get(keyHash);
+    if (key === undefined) return undefined;
+    key.lastUsedAtMs = this.#now();
+    const { role, partner, id } = key;
+    return { role, partner, keyId: id, suspended: this.#partners.get(partner)?.status !== "active" };
+  }
+
+  partner(id: string): Partner | undefined {
+    return this.#partners.get(id);
+  }
+
+  partners(): readonly Partner[] {
+    return [...this.#partners.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Oldest first. When a key was last used is known since the server's start only. */
+  keys(partner: string): readonly KnownKey[] {
+    return [...this.#keysByHash.values()]
+      .filter((key) => key.partner === partner)
+      .sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
+  }
+
+  #learnKey(key: PartnerKey): void {
+    // A shard that starts anew tells again what is known already.
+    const lastUsedAtMs = this.#keysByHash.get(key.hash)?.lastUsedAtMs ?? null;
+    this.#keysByHash.set(key.hash, { ...key, lastUsedAtMs });
+    this.#hashesById.set(key.id, key.hash);
+  }
+}

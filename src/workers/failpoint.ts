@@ -1,0 +1,35 @@
+/**
+ * Places where a test may make a shard fail, as a crash there would. Nothing is armed unless `FAILPOINTS` says
+ * so: `shard:point@n`, the n-th time that this shard passes the point after the server's start.
+ */
+export const POINTS = ["before_append", "after_append", "before_decide"] as const;
+
+export type Failpoint = Readonly<{ shard: number; point: (typeof POINTS)[number]; at: number }>;
+
+export class Failpoints {
+  readonly #armed: { point: string; left: number }[];
+
+  constructor(armed: readonly Failpoint[]) {
+    this.#armed = armed.map(({ point, at }) => ({ point, left: at }));
+  }
+
+  /** @throws Error when it is time to fail here. */
+  pass(point: Failpoint["point"]): void {
+    for (const armed of this.#armed) {
+      if (armed.point === point && --armed.left === 0) throw new Error(`failpoint ${point}`);
+    }
+  }
+}
+
+/** @throws TypeError text that is not a list of failpoints. */
+export function parseFailpoints(text: string): readonly Failpoint[] {
+  return text
+    .split(",")
+    .filter((part) => part !== "")
+    .map((part) => {
+      const match = /^(\d+):([a-z_]+)@(\d+)$/.exec(part);
+      const point = POINTS.find((known) => known === match?.[2]);
+      if (match === null || point === undefined) throw new TypeError(`no such failpoint: ${part}`);
+      return { shard: Number(match[1]), point, at: Number(match[3]) };
+    });
+}

@@ -1,0 +1,25 @@
+/** What a shard counts while it runs. */
+export type ShardFigures = Readonly<{
+  epoch: number;
+  position: string;
+  durablePosition: string;
+  accounts: number;
+  keys: number;
+  mailboxDepth: number;
+  commands: number;
+  rejections: number;
+  replays: number;
+  reads: number;
+  batches: number;
+  bytes: number;
+  heapBytes: number;
+  threadId: number;
+  recovery: Readonly<{ snapshotMs: number; replayed: number; replayMs: number }>;
+  /** Seconds that appends took: count per bucket of `APPEND_BUCKETS_S`, the last one without bound. */
+  appendBuckets: readonly number[];
+  appendSeconds: number;
+}>;
+
+export const APPEND_BUCKETS_S = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5,
+] as const;

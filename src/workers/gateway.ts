@@ -1,0 +1,344 @@
+/**
+ * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
+ * say, and fetches from the archive what memory does not keep.
+ */
+import { fromWireOutcome, toWireCommand, type WireCommand, type WireOutcome } from "../actors/codec.ts";
+import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
+import { homeOwnerOf } from "../actors/ledger.ts";
+import { type Refusal, rejectionOf } from "../actors/rejection.ts";
+import {
+  isSystemAccount,
+  parseTransferId,
+  shardOfVnode,
+  vnodeOf,
+  vnodeOfAccount,
+} from "../actors/routing.ts";
+import type {
+  ArchivedRecord,
+  ArchiveQueries,
+  Location,
+  Page,
+  Position,
+  Range,
+  Statement,
+} from "../archive/query.ts";
+import { OperatingError } from "../operating-error.ts";
+import { formatLogId } from "../wal/wal.ts";
+import {
+  type CommandReply,
+  type Query,
+  type QueryResults,
+  REFUSED,
+  REPLAYED,
+  REQUEST,
+  type WireItem,
+} from "./messages.ts";
+import type { Reached, ShardLink } from "./shard-link.ts";
+
+type Answer<C extends Command> =
+  | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
+  | Readonly<{ refused: Refusal }>;
+
+type ItemAnswer = Readonly<{ id: string } | { code: string }>;
+
+/** The items of a batch that go to one shard, and where their answers belong. */
+type Portion = { readonly commands: WireCommand[]; readonly places: number[] };
+
+type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
+
+const CROSS_SHARD = "transfers between accounts on different shards are not implemented yet";
+
+export class Gateway {
+  readonly #links: readonly ShardLink[];
+  readonly #archive: ArchiveQueries;
+  /** A reason to take no commands, as the archive being far behind. */
+  readonly #overload: () => string | undefined;
+
+  constructor(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined) {
+    this.#links = links;
+    this.#archive = archive;
+    this.#overload = overload;
+  }
+
+  async submit<C extends Command>(command: C, bytes: number): Promise<Answer<C>> {
+    this.#checkOverload();
+    const { partner } = command;
+    const shard = this.#shardOf(command);
+    if (shard < 0) throw new OperatingError("not_implemented", CROSS_SHARD);
+    const reached = await this.#link(shard).request(
+      partner,
+      REQUEST.command,
+      toWireCommand(command),
+      1,
+      bytes,
+    );
+    const reply = reached.result as CommandReply;
+    if (reply[0] === REPLAYED) return this.#replay<C>(shard, reply as readonly number[]);
+    if (reply[0] === REFUSED) return { refused: refusalOf(reply[1] as string) };
+    return {
+      outcome: fromWireOutcome(command, reply as WireOutcome),
+      timeMs: reached.timeMs,
+      position: positionText(shard, reached),
+      replayed: false,
+    };
+  }
+
+  /** Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails. */
+  async submitTransfers(
+    transfers: readonly Transfer[],
+    bytes: number,
+  ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>> {
+    this.#checkOverload();
+    const items = new Array<ItemAnswer>(transfers.length);
+    const portions = this.#split(transfers, items);
+    const positions: string[] = [];
+    const partner = transfers[0]?.partner ?? "";
+    const share = bytes / Math.max(1, transfers.length);
+    const failures = await Promise.all(
+      [...portions].map(async ([shard, portion]) => {
+        try {
+          const { commands } = portion;
+          const size = share * commands.length;
+          const request = this.#link(shard).request(
+            partner,
+            REQUEST.transfers,
+            commands,
+            commands.length,
+            size,
+          );
+          const reached = await request;
+          await this.#fillIn(shard, portion, reached.result as readonly WireItem[], items);
+          positions.push(positionText(shard, reached));
+          return undefined;
+        } catch (error) {
+          if (!(error instanceof OperatingError)) throw error;
+          for (const place of portion.places) items[place] = { code: error.code };
+          return error;
+        }
+      }),
+    );
+    const failed = failures.find((failure) => failure !== undefined);
+    if (failed !== undefined && !failures.includes(undefined)) throw failed;
+    return { items, positions };
+  }
+
+  async account(partner: string, id: string): Promise<AccountView | undefined> {
+    const { result } = await this.#ask(this.#shardOfAccount(partner, id), partner, ["account", id]);
+    return result ?? undefined;
+  }
+
+  async accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
+    const byShard = Map.groupBy(ids, (id) => this.#shardOfAccount(partner, id));
+    const found = await Promise.all(
+      [...byShard].map(([shard, there]) => this.#ask(shard, partner, ["accounts", there])),
+    );
+    const views = new Map(found.flatMap(({ result }) => result.map((view) => [view.id, view] as const)));
+    return ids.map((id) => views.get(id)).filter((view) => view !== undefined);
+  }
+
+  async listAccounts(
+    partner: string,
+    query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
+  ): Promise<Page<AccountView>> {
+    const { prefix, limit, cursor } = query;
+    const after = await this.#positions(partner);
+    const ids = await this.#archive.accountIds({ partner, prefix, afterId: cursor, limit: limit + 1 }, after);
+    const shown = ids.slice(0, limit);
+    const nextCursor = ids.length > limit ? (shown.at(-1) ?? null) : null;
+    return { data: await this.accounts(partner, shown), nextCursor };
+  }
+
+  async systemAccount(partner: string, name: string) {
+    const found = await this.#askAll(partner, ["system_account", name]);
+    const sums = new Map<string, { posted: bigint; held: bigint }>();
+    for (const { result } of found) {
+      for (const [asset, posted, held] of result ?? []) {
+        const sum = sums.get(asset) ?? { posted: 0n, held: 0n };
+        sums.set(asset, { posted: sum.posted + BigInt(posted), held: sum.held + BigInt(held) });
+      }
+    }
+    if (sums.size === 0) return undefined;
+    const balances: Record<string, { posted: number; held: number }> = {};
+    for (const [asset, { posted, held }] of sums)
+      balances[asset] = { posted: Number(posted), held: Number(held) };
+    return { id: name, balances };
+  }
+
+  async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {
+    const after = await this.#positionsOfAccount(partner, account);
+    return after && this.#archive.entries({ ...range, partner, account }, after);
+  }
+
+  async reconciliation(partner: string, id: string) {
+    const { result: account, position } = await this.#ask(this.#shardOfAccount(partner, id), partner, [
+      "account",
+      id,
+    ]);
+    if (account === null) return undefined;
+    const { sum, count } = await this.#archive.sum(
+      { partner, account: id, seq: account.seq },
+      known([position]),
+    );
+    return { account, entriesSum: sum, entriesCount: count };
+  }
+
+  async transfer(partner: string, id: string): Promise<ArchivedRecord | undefined> {
+    const parsed = parseTransferId(id);
+    if (parsed === undefined) return undefined;
+    const shard = shardOfVnode(parsed.vnode, this.#links.length);
+    const { position } = await this.#ask(shard, partner, ["position"]);
+    const found = await this.#archive.transfer(id, known([position]));
+    // Somebody else's transfer is as good as none (I12).
+    return found?.record.command.partner === partner ? found : undefined;
+  }
+
+  async transfers(
+    partner: string,
+    query: Range & Readonly<{ account?: string | undefined }>,
+  ): Promise<Page<ArchivedRecord>> {
+    return this.#archive.transfers({ ...query, partner }, await this.#positions(partner));
+  }
+
+  async trialBalance(partner: string | undefined) {
+    const found = await this.#askAll(partner ?? "", ["sums", partner === undefined]);
+    const assets: Record<string, { sum: bigint; inTransit: bigint; accounts: number }> = {};
+    for (const { result } of found) {
+      for (const [asset, sum, accounts] of result) {
+        const total = (assets[asset] ??= { sum: 0n, inTransit: 0n, accounts: 0 });
+        total.sum += BigInt(sum);
+        total.accounts += accounts;
+      }
+    }
+    const positions = known(found.map(({ position }) => position));
+    return { assets, positions: positions.map((position) => `${position.shard}:${formatLogId(position)}`) };
+  }
+
+  /** Splits a batch by shard; items that no shard can decide are answered here. */
+  #split(transfers: readonly Transfer[], items: ItemAnswer[]): Map<number, Portion> {
+    const portions = new Map<number, Portion>();
+    for (let place = 0; place < transfers.length; place++) {
+      const transfer = transfers[place] as Transfer;
+      const shard = this.#shardOf(transfer);
+      if (shard < 0) {
+        items[place] = { code: "not_implemented" };
+        continue;
+      }
+      let portion = portions.get(shard);
+      if (portion === undefined) {
+        portion = { commands: [], places: [] };
+        portions.set(shard, portion);
+      }
+      portion.commands.push(toWireCommand(transfer));
+      portion.places.push(place);
+    }
+    return portions;
+  }
+
+  async #fillIn(
+    shard: number,
+    { places }: Portion,
+    answers: readonly WireItem[],
+    items: ItemAnswer[],
+  ): Promise<void> {
+    const replayed: { place: number; at: Location }[] = [];
+    for (let i = 0; i < answers.length; i++) {
+      const answer = answers[i] as WireItem;
+      const place = places[i] as number;
+      if (typeof answer === "string") items[place] = { id: answer };
+      else if (typeof answer === "number") items[place] = { code: rejectionOf(answer) };
+      else if (answer[0] === REFUSED) items[place] = { code: answer[1] };
+      else replayed.push({ place, at: locationOf(shard, answer) });
+    }
+    if (replayed.length === 0) return;
+    const records = await this.#archive.records(replayed.map(({ at }) => at));
+    for (const [i, { record }] of records.entries()) {
+      const outcome = record.outcome as Outcome<Transfer>;
+      items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
+    }
+  }
+
+  /** The answer that the first command with this key got, from its record. */
+  async #replay<C extends Command>(shard: number, reply: readonly number[]): Promise<Answer<C>> {
+    const at = locationOf(shard, reply);
+    const [first] = await this.#archive.records([at]);
+    if (first === undefined)
+      throw new OperatingError("log_unavailable", "the archive does not hold the record");
+    return {
+      outcome: first.record.outcome as Outcome<C>,
+      timeMs: first.timeMs,
+      position: positionText(shard, { at, timeMs: 0, result: null }),
+      replayed: true,
+    };
+  }
+
+  #checkOverload(): void {
+    const reason = this.#overload();
+    if (reason !== undefined) throw new OperatingError("overloaded", reason);
+  }
+
+  /** Negative when the transfer's two accounts live on different shards. */
+  #shardOf(command: Command): number {
+    const { partner } = command;
+    const home = this.#shardOfVnode(vnodeOf(partner, homeOwnerOf(command)));
+    if (command.op !== "transfer" || isSystemAccount(command.debit) || isSystemAccount(command.credit))
+      return home;
+    return this.#shardOfAccount(partner, command.credit) === home ? home : -1;
+  }
+
+  #shardOfAccount(partner: string, id: string): number {
+    return this.#shardOfVnode(vnodeOfAccount(partner, id));
+  }
+
+  #shardOfVnode(vnode: number): number {
+    return shardOfVnode(vnode, this.#links.length);
+  }
+
+  #link(shard: number): ShardLink {
+    return this.#links[shard] as ShardLink;
+  }
+
+  async #ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<Found<Q[0]>> {
+    const reached = await this.#link(shard).request(partner, REQUEST.query, query, 0, 0);
+    return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
+  }
+
+  #askAll<Q extends Query>(partner: string, query: Q): Promise<readonly Found<Q[0]>[]> {
+    return Promise.all(this.#links.map((_, shard) => this.#ask(shard, partner, query)));
+  }
+
+  /** Where all shards are: whatever was answered before is in the archive once it has reached these. */
+  async #positions(partner: string): Promise<readonly Position[]> {
+    return known((await this.#askAll(partner, ["position"])).map(({ position }) => position));
+  }
+
+  /** The same for one account; `undefined` when there is no such account. */
+  async #positionsOfAccount(partner: string, account: string): Promise<readonly Position[] | undefined> {
+    if (isSystemAccount(account)) {
+      const found = await this.#askAll(partner, ["system_account", account]);
+      const exists = found.some(({ result }) => result !== null);
+      return exists ? known(found.map(({ position }) => position)) : undefined;
+    }
+    const shard = this.#shardOfAccount(partner, account);
+    const { result, position } = await this.#ask(shard, partner, ["account", account]);
+    return result === null ? undefined : known([position]);
+  }
+}
+
+/** An empty log has no position to wait for. */
+function known(positions: readonly Position[]): readonly Position[] {
+  return positions.filter(({ epoch }) => epoch > 0);
+}
+
+function locationOf(shard: number, [, epoch, seq, index]: readonly (number | string)[]): Location {
+  return { shard, epoch: epoch as number, seq: seq as number, index: index as number };
+}
+
+function positionText(shard: number, { at }: Reached): string {
+  return `${shard}:${formatLogId(at)}`;
+}
+
+/** @throws OperatingError `overloaded`: the shard remembers as many keys as it may. */
+function refusalOf(code: string): Refusal {
+  if (code === "overloaded") throw new OperatingError("overloaded", "no room for another idempotency key");
+  return code as Refusal;
+}

@@ -1,0 +1,138 @@
+/**
+ * The gateway's end of the way to one shard: requests of one tick go out as one message, replies come back by
+ * number. What is under way is bounded by credits; what does not fit is refused at once, and certainly not done.
+ */
+import { decode, encode } from "../actors/codec.ts";
+import type { Fact } from "../actors/command.ts";
+import { OperatingError } from "../operating-error.ts";
+import type { LogId } from "../wal/wal.ts";
+import { REQUEST, type ReplyGroup, type Request } from "./messages.ts";
+
+/**
+ * Commands, and portions of 2 KiB, that one shard may have in hand. A thousand requests and a largest batch
+ * (10,000 commands, 8 MiB) at once are never refused.
+ */
+const CREDITS = 32_768;
+const CREDIT_BYTES = 2048;
+
+/** Where and when the answer was durable; `result` has the shape that the request's kind asks for. */
+export type Reached = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
+
+interface Pending {
+  readonly changes: boolean;
+  readonly credits: number;
+  readonly resolve: (reached: Reached) => void;
+  readonly reject: (error: OperatingError) => void;
+}
+
+export class ShardLink {
+  readonly shard: number;
+  readonly #onFacts: (facts: readonly Fact[]) => void;
+  #post: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
+  #logAvailable = true;
+  #queue: Request[] = [];
+  #next = 0;
+  #credits = CREDITS;
+  readonly #pending = new Map<number, Pending>();
+
+  constructor(shard: number, onFacts: (facts: readonly Fact[]) => void) {
+    this.shard = shard;
+    this.#onFacts = onFacts;
+  }
+
+  /** Commands and reads that wait for their answer. */
+  get depth(): number {
+    return this.#pending.size;
+  }
+
+  /** The shard serves from now on. */
+  attach(post: (bytes: Uint8Array<ArrayBuffer>) => void): void {
+    this.#post = post;
+    this.#logAvailable = true;
+  }
+
+  setLogAvailable(available: boolean): void {
+    this.#logAvailable = available;
+  }
+
+  /**
+   * The shard is gone, and with it what it had not logged: what was sent may have been done, what was not sent
+   * was not.
+   */
+  detach(): void {
+    this.#post = undefined;
+    const unsent = new Set(this.#queue.map(([no]) => no));
+    this.#queue = [];
+    for (const [no, pending] of this.#pending) {
+      const unknown = pending.changes && !unsent.has(no);
+      pending.reject(
+        unknown
+          ? new OperatingError(
+              "outcome_unknown",
+              "the shard ended before it answered; retry with the same key",
+            )
+          : this.#unavailable(),
+      );
+    }
+    this.#pending.clear();
+    this.#credits = CREDITS;
+  }
+
+  /**
+   * Sends one request with this tick's message.
+   *
+   * @param commands how many commands it holds; 0 for a read.
+   * @param bytes about how large it is.
+   * @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`, `outcome_unknown`.
+   */
+  request(
+    partner: string,
+    kind: Request[2],
+    payload: Request[3],
+    commands: number,
+    bytes: number,
+  ): Promise<Reached> {
+    if (this.#post === undefined || !this.#logAvailable) return Promise.reject(this.#unavailable());
+    const credits = Math.max(1, commands) + Math.floor(bytes / CREDIT_BYTES);
+    if (credits > this.#credits) {
+      return Promise.reject(
+        new OperatingError("overloaded", `shard ${this.shard} has as much in hand as it may have`),
+      );
+    }
+    this.#credits -= credits;
+    const no = this.#next++;
+    if (this.#queue.length === 0) setImmediate(() => this.#flush());
+    this.#queue.push([no, partner, kind, payload] as unknown as Request);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(no, { changes: kind !== REQUEST.query, credits, resolve, reject });
+    });
+  }
+
+  /** Packed replies of the shard. */
+  receive(bytes: Uint8Array): void {
+    const [epoch, seq, timeMs, facts, replies] = decode(bytes) as ReplyGroup;
+    if (facts.length > 0) this.#onFacts(facts);
+    const at = { epoch, seq };
+    for (const [no, result] of replies) {
+      const pending = this.#pending.get(no);
+      if (pending === undefined) continue;
+      this.#pending.delete(no);
+      this.#credits += pending.credits;
+      pending.resolve({ at, timeMs, result });
+    }
+  }
+
+  #flush(): void {
+    if (this.#queue.length === 0) return;
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#post?.(encode(queue));
+  }
+
+  #unavailable(): OperatingError {
+    return new OperatingError(
+      "log_unavailable",
+      `shard ${this.shard} cannot reach its log, or is being restarted`,
+    );
+  }
+}

@@ -1,0 +1,41 @@
+/** Reads, answered from a shard's memory. They wait at the gate like everything else that leaves. */
+import { type Account, viewOf } from "../actors/account.ts";
+import type { Ledger } from "../actors/ledger.ts";
+import type { Query, QueryResults } from "./messages.ts";
+
+/** `batch` is the newest batch of this epoch that the result depends on; `undefined` = all that there are. */
+export function answerQuery(
+  ledger: Ledger,
+  partner: string,
+  query: Query,
+): Readonly<{ result: QueryResults[keyof QueryResults]; batch: number | undefined }> {
+  switch (query[0]) {
+    case "account": {
+      const account = ledger.account(partner, query[1]);
+      // That there is no such account depends on nothing: accounts do not vanish.
+      return { result: account === undefined ? null : viewOf(account), batch: account?.batch ?? 0 };
+    }
+    case "accounts": {
+      const found = query[1]
+        .map((id) => ledger.account(partner, id))
+        .filter((account): account is Account => account !== undefined);
+      return { result: found.map(viewOf), batch: Math.max(0, ...found.map(({ batch }) => batch)) };
+    }
+    case "system_account": {
+      const balances = ledger.systemAccount(partner, query[1]);
+      const rows =
+        balances &&
+        [...balances].map(([asset, { posted, held }]) => [asset, `${posted}`, `${held}`] as const);
+      return { result: rows ?? null, batch: undefined };
+    }
+    case "sums": {
+      const sums = ledger.sums(query[1] ? undefined : partner);
+      return {
+        result: [...sums].map(([asset, { sum, accounts }]) => [asset, `${sum}`, accounts] as const),
+        batch: undefined,
+      };
+    }
+    case "position":
+      return { result: null, batch: undefined };
+  }
+}

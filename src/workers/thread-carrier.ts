@@ -1,0 +1,45 @@
+/**
+ * Shards on worker threads. Piscina keeps one thread per shard; each runs a single task that ends only with its
+ * shard. A thread whose task throws is replaced by a blank one, on which the supervisor starts the shard anew.
+ */
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { Piscina } from "piscina";
+import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
+import type { FromShard, ShardExit } from "./messages.ts";
+
+export class ThreadCarrier implements Carrier {
+  readonly isolation = "threads";
+  readonly #pool: Piscina;
+
+  constructor(shards: number) {
+    this.#pool = new Piscina({
+      filename: new URL("./shard-thread.ts", import.meta.url).href,
+      minThreads: shards,
+      maxThreads: shards,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // The default would block the thread between tasks; a shard's timers and ports must run on.
+      atomics: "disabled",
+    });
+  }
+
+  start(init: ShardInit, onMessage: (message: Uint8Array | FromShard) => void): RunningShard {
+    const { port1: ours, port2: theirs } = new MessageChannel();
+    ours.on("message", onMessage);
+    const exited = this.#run(init, theirs).finally(() => ours.close());
+    return { post: (message, transfer) => ours.postMessage(message, [...(transfer ?? [])]), exited };
+  }
+
+  async #run(init: ShardInit, port: MessagePort): Promise<ShardExit> {
+    try {
+      // The pool's types know the DOM's Transferable only.
+      const transferList = [port] as unknown as never[];
+      return await this.#pool.run({ init, port }, { name: "runShard", transferList });
+    } catch (error) {
+      return { reason: "crashed", message: String(error) };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
