@@ -1,0 +1,141 @@
+/** Private redis-server processes for tests: a unix socket in a temporary folder, production settings by default. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Redis } from "ioredis";
+import { inject } from "vitest";
+import type {} from "./redis-setup.ts";
+
+/** As deploy/redis/redis.conf has them. */
+const PRODUCTION: Readonly<Record<string, string>> = {
+  appendonly: "yes",
+  appendfsync: "always",
+  "no-appendfsync-on-rewrite": "no",
+  "aof-load-truncated": "yes",
+  "maxmemory-policy": "noeviction",
+  save: "",
+};
+
+/** A Redis that was left behind by a crashed test would run for ever. */
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
+export type RedisServerOptions = Readonly<{
+  settings?: Readonly<Record<string, string>>;
+  /** A redis.conf to begin with; `settings` go on top, the production settings are left out. */
+  configFile?: string;
+}>;
+
+export class RedisServer {
+  readonly dir: string;
+  readonly socket: string;
+  /** As `WAL_URL` wants it. */
+  readonly url: string;
+  readonly #options: RedisServerOptions;
+  #child: ChildProcess | undefined;
+  #clients: Redis[] = [];
+
+  private constructor(options: RedisServerOptions) {
+    this.dir = mkdtempSync(join(tmpdir(), "daybook-redis-"));
+    this.socket = join(this.dir, "s.sock");
+    this.url = `redis+unix://${this.socket}`;
+    this.#options = options;
+  }
+
+  static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const server = new RedisServer(options);
+    await server.restart();
+    return server;
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error("this Redis is not running");
+    return this.#child.pid;
+  }
+
+  /** A plain connection for looking at and tampering with the data. */
+  client(options: Readonly<{ username?: string; password?: string }> = {}): Redis {
+    const client = new Redis({ path: this.socket, retryStrategy: () => null, ...options });
+    client.on("error", () => undefined);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Starts it again on the same folder; resolves when it takes commands. Rejects with its last words if it does not. */
+  async restart(): Promise<void> {
+    await this.stop();
+    const { configFile, settings = {} } = this.#options;
+    const all = { ...(configFile === undefined ? PRODUCTION : {}), ...settings };
+    const child = spawn(
+      inject("redisServer"),
+      [
+        ...(configFile === undefined ? [] : [configFile]),
+        ...["--port", "0", "--unixsocket", this.socket, "--unixsocketperm", "700", "--dir", this.dir],
+        ...Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]),
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    alive.add(child);
+    child.once("exit", () => alive.delete(child));
+    this.#child = child;
+    const said: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      said.push(line);
+      if (line.includes("Ready to accept connections")) {
+        child.stdout.resume();
+        return;
+      }
+    }
+    throw new Error(`redis-server did not start:\n${said.slice(-10).join("\n")}`);
+  }
+
+  /** As a crash of the process: nothing is flushed. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** Halts the process, so that it takes bytes but never answers; `resume` lets it go on. */
+  pause(): void {
+    process.kill(this.pid, "SIGSTOP");
+  }
+
+  resume(): void {
+    process.kill(this.pid, "SIGCONT");
+  }
+
+  /** The file that Redis appends to at present: the last incremental AOF of its manifest. */
+  aofFile(): string {
+    const folder = join(this.dir, "appendonlydir");
+    const manifest = readdirSync(folder).find((name) => name.endsWith(".manifest"));
+    if (manifest === undefined) throw new Error(`no AOF manifest in ${folder}`);
+    const names = readFileSync(join(folder, manifest), "utf8").matchAll(/^file (\S+) seq \d+ type i/gm);
+    const last = [...names].at(-1)?.[1];
+    if (last === undefined) throw new Error(`no incremental AOF in ${folder}`);
+    return join(folder, last);
+  }
+
+  async destroy(): Promise<void> {
+    for (const client of this.#clients) client.disconnect();
+    await this.kill();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    if (signal === "SIGKILL") child.kill("SIGCONT");
+    await exited;
+  }
+}

@@ -1,0 +1,141 @@
+/** What every LogStream promises, whatever it stores in. Called by memory, sqlite and redis-stream tests. */
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { LogStream, StoredEntry } from "../../src/wal/wal.ts";
+
+/** One store, opened as often as a test likes. */
+export type StoreUnderTest = Readonly<{
+  open: () => LogStream;
+  /** Replaces the stored entries behind the log's back. */
+  rewrite: (change: (entries: StoredEntry[]) => StoredEntry[]) => Promise<void>;
+  destroy: () => Promise<void>;
+}>;
+
+const SMALL = Buffer.from("small");
+
+export function describeLogStream(kind: string, makeStore: () => Promise<StoreUnderTest>): void {
+  describe(`${kind} as a log stream`, () => {
+    let store: StoreUnderTest;
+    let stream: LogStream;
+
+    beforeEach(async () => {
+      store = await makeStore();
+      stream = store.open();
+    });
+
+    afterEach(async () => {
+      await stream.close();
+      await store.destroy();
+    });
+
+    async function fill(...ids: readonly (readonly [number, number])[]): Promise<void> {
+      for (const [epoch, seq] of ids) {
+        await stream.append({ epoch, seq }, Buffer.from(`${epoch}-${seq}`), true);
+      }
+    }
+
+    test("does not exist before the first append, and is not made by accident", async () => {
+      expect(await stream.last()).toBeUndefined();
+      expect(await stream.read(undefined, 1000)).toEqual([]);
+      expect(await stream.find({ epoch: 1, seq: 0 })).toBeUndefined();
+      await expect(stream.append({ epoch: 1, seq: 0 }, SMALL)).rejects.toMatchObject({
+        code: "stream_missing",
+      });
+      expect(await stream.last()).toBeUndefined();
+    });
+
+    test("gives back what was appended, byte for byte, also to a later reader", async () => {
+      const bytes = randomBytes(1 << 20);
+      await stream.append({ epoch: 1, seq: 0 }, SMALL, true);
+      await stream.append({ epoch: 1, seq: 1 }, bytes);
+      await stream.append({ epoch: 1, seq: 2 }, new Uint8Array(0));
+      const later = store.open();
+      expect(Buffer.compare((await later.find({ epoch: 1, seq: 1 })) ?? SMALL, bytes)).toBe(0);
+      expect(await later.last()).toMatchObject({ id: { epoch: 1, seq: 2 } });
+      const entries = await readAll(later);
+      expect(entries.map((entry) => entry.bytes.byteLength)).toEqual([5, 1 << 20, 0]);
+      await later.close();
+    });
+
+    test("keeps its own copy of the bytes", async () => {
+      const bytes = Buffer.from("before");
+      await stream.append({ epoch: 1, seq: 0 }, bytes, true);
+      bytes.write("after!");
+      expect(Buffer.from((await stream.find({ epoch: 1, seq: 0 })) ?? []).toString()).toBe("before");
+    });
+
+    test.each([
+      ["the last id again", 2, 5],
+      ["an earlier seq", 2, 4],
+      ["an earlier epoch", 1, 9],
+    ])("refuses %s, and leaves the log as it is", async (_, epoch, seq) => {
+      await fill([1, 0], [1, 1], [2, 0], [2, 5]);
+      await expect(stream.append({ epoch, seq }, SMALL)).rejects.toMatchObject({ code: "fenced" });
+      await expect(stream.append({ epoch, seq }, SMALL, true)).rejects.toMatchObject({ code: "fenced" });
+      expect((await readAll(stream)).map((entry) => Buffer.from(entry.bytes).toString())).toEqual([
+        "1-0",
+        "1-1",
+        "2-0",
+        "2-5",
+      ]);
+    });
+
+    test("fences an owner through what another one has written", async () => {
+      const other = store.open();
+      await fill([1, 0], [1, 1]);
+      await other.append({ epoch: 2, seq: 0 }, SMALL);
+      await expect(stream.append({ epoch: 1, seq: 2 }, SMALL)).rejects.toMatchObject({ code: "fenced" });
+      expect(await stream.last()).toMatchObject({ id: { epoch: 2, seq: 0 } });
+      await other.close();
+    });
+
+    test("reads in the order of ids, by number and not by text", async () => {
+      await fill([2, 9], [2, 10], [2, 100], [10, 0], [10, 1]);
+      const ids = (await readAll(stream)).map(({ id }) => [id.epoch, id.seq]);
+      expect(ids).toEqual([
+        [2, 9],
+        [2, 10],
+        [2, 100],
+        [10, 0],
+        [10, 1],
+      ]);
+      const after = await stream.read({ epoch: 2, seq: 10 }, 1);
+      expect(after[0]).toMatchObject({ id: { epoch: 2, seq: 100 } });
+      expect(await stream.read({ epoch: 10, seq: 1 }, 1000)).toEqual([]);
+    });
+
+    test("reads in portions that follow the bytes asked for, and never none", async () => {
+      await stream.append({ epoch: 1, seq: 0 }, SMALL, true);
+      for (let seq = 1; seq <= 300; seq += 1) await stream.append({ epoch: 1, seq }, randomBytes(1000));
+      expect((await stream.read(undefined, 1)).length).toBeGreaterThan(0);
+      const portions: number[] = [];
+      let after: StoredEntry | undefined;
+      for (;;) {
+        const entries = await stream.read(after?.id, 20_000);
+        if (entries.length === 0) break;
+        portions.push(entries.length);
+        after = entries.at(-1);
+      }
+      expect(portions.reduce((a, b) => a + b)).toBe(301);
+      expect(Math.max(...portions)).toBeLessThanOrEqual(40);
+    });
+
+    test("says that the log is unavailable once it is closed", async () => {
+      await fill([1, 0]);
+      await stream.close();
+      await expect(stream.last()).rejects.toMatchObject({ code: "log_unavailable" });
+      await expect(stream.append({ epoch: 1, seq: 1 }, SMALL)).rejects.toMatchObject({
+        code: "log_unavailable",
+      });
+    });
+  });
+}
+
+export async function readAll(stream: LogStream): Promise<StoredEntry[]> {
+  const all: StoredEntry[] = [];
+  for (;;) {
+    const entries = await stream.read(all.at(-1)?.id, 1 << 20);
+    if (entries.length === 0) return all;
+    all.push(...entries);
+  }
+}
