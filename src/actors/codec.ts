@@ -1,12 +1,15 @@
 /**
- * Commands and outcomes as MessagePack. A transfer, the hot one, is two flat arrays; all others are maps, since
- * nobody counts their bytes. The gateway encodes a command once; the shard puts the same arrays into the log.
+ * Commands, outcomes and records as MessagePack. The gateway packs a command once; the shard reads it, and copies
+ * the same bytes into the log behind the outcome's. A transfer, the hot one, is written by hand as flat arrays;
+ * all others are maps, since nobody counts their bytes.
  *
- * A batch body is an array of records `[op, partner, key, fingerprint, asked, outcome]`. An outcome begins
- * with 0 when accepted, else it is `[rejection, subject]`. Fields are only ever added at the end.
+ * A command is `[op, partner, key, fingerprint, asked]`; a record is the same with the outcome as a sixth value; a
+ * batch body is an array of records. An outcome begins with 0 when accepted, else it is `[rejection, subject]`.
+ * Fields are only ever added at the end.
  */
 import { Packr } from "msgpackr";
 import type { Command, LogRecord, Outcome, Transfer, TransferPosted } from "./command.ts";
+import { PackWriter } from "./pack-writer.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -28,42 +31,97 @@ const OP_NAMES = new Map<number, Command["op"]>(
   Object.entries(OPS).map(([name, number]) => [number, name as Command["op"]]),
 );
 
-/** What was asked, without its partner: `[op, key, fingerprint, asked]`. */
-export type WireCommand = readonly [op: number, key: string | null, fingerprint: number, asked: unknown];
-export type WireOutcome = readonly [rejection: number, ...unknown[]];
-export type WireRecord = readonly [
+export type WireCommand = readonly [
   op: number,
   partner: string,
   key: string | null,
   fingerprint: number,
   asked: unknown,
-  outcome: WireOutcome,
+];
+export type WireOutcome = readonly [rejection: number, ...unknown[]];
+export type WireRecord = readonly [...WireCommand, outcome: WireOutcome];
+
+type WireTransfer = readonly [
+  debit: string,
+  credit: string,
+  amount: number,
+  memo: string | null,
+  metadata: string | null,
+  occurredAtMs: number | null,
+  vnode: number,
 ];
 
-type WireTransfer = readonly [string, string, number, string | null, string | null, number | null];
+/** Packed commands, one behind the other. */
+export class CommandWriter {
+  readonly #writer = new PackWriter();
+  #count = 0;
 
-export function toWireCommand(command: Command): WireCommand {
-  if (command.op === "transfer") {
-    const { debit, credit, amount, memo, metadata, occurredAtMs } = command;
-    const asked: WireTransfer = [debit, credit, amount, memo, metadata, occurredAtMs];
-    return [OPS.transfer, command.key, command.fingerprint, asked];
+  get count(): number {
+    return this.#count;
   }
-  const { op, partner: _, key, fingerprint, ...asked } = command;
-  return [OPS[op], key, fingerprint, asked];
+
+  add(command: Command): void {
+    this.#count += 1;
+    const writer = this.#writer;
+    writer.array(5);
+    writer.number(OPS[command.op]);
+    writer.text(command.partner);
+    writer.textOrNil(command.key);
+    writer.number(command.fingerprint);
+    if (command.op === "transfer") writeTransfer(writer, command);
+    else {
+      const { op: _op, partner: _partner, key: _key, fingerprint: _fingerprint, ...asked } = command;
+      writePacked(writer, asked);
+    }
+  }
+
+  /** All that was added; the writer is empty again. */
+  take(): Uint8Array<ArrayBuffer> {
+    this.#count = 0;
+    return this.#writer.take();
+  }
 }
 
-/** @throws TypeError a command that this version does not know. */
-export function fromWireCommand(partner: string, wire: WireCommand): Command {
-  return decodeCommand(wire[0], partner, wire[1], wire[2], wire[3]);
+function writeTransfer(writer: PackWriter, transfer: Transfer): void {
+  writer.array(7);
+  writer.text(transfer.debit);
+  writer.text(transfer.credit);
+  writer.number(transfer.amount);
+  writer.textOrNil(transfer.memo);
+  writer.textOrNil(transfer.metadata);
+  if (transfer.occurredAtMs === null) writer.nil();
+  else writer.number(transfer.occurredAtMs);
+  writer.number(transfer.vnode);
 }
 
-function decodeCommand(
-  op: number,
-  partner: string,
-  key: string | null,
-  fingerprint: number,
-  asked: unknown,
-): Command {
+/** Calls `visit` with each command and where its bytes are. @throws TypeError a command that this version does not know. */
+export function readCommands(
+  packed: Uint8Array,
+  visit: (command: Command, start: number, end: number) => void,
+): void {
+  const wires: WireCommand[] = [];
+  const ends: number[] = [];
+  packr.unpackMultiple(packed, (wire: WireCommand, _start?: number, end?: number) => {
+    wires.push(wire);
+    ends.push(end as number);
+  });
+  let start = 0;
+  for (let i = 0; i < wires.length; i++) {
+    const end = ends[i] as number;
+    visit(fromWireCommand(wires[i] as WireCommand), start, end);
+    start = end;
+  }
+}
+
+/** A command as it lies in a record, for who looks at packed records without reading them. */
+export function toWireCommand(command: Command): WireCommand {
+  const writer = new CommandWriter();
+  writer.add(command);
+  return decode(writer.take()) as WireCommand;
+}
+
+function fromWireCommand(wire: WireCommand | WireRecord): Command {
+  const [op, partner, key, fingerprint, asked] = wire;
   if (op === OPS.transfer) {
     const fields = asked as WireTransfer;
     const transfer: Transfer = {
@@ -77,12 +135,63 @@ function decodeCommand(
       memo: fields[3],
       metadata: fields[4],
       occurredAtMs: fields[5],
+      vnode: fields[6],
     };
     return transfer;
   }
   const name = OP_NAMES.get(op);
   if (name === undefined) throw new TypeError(`unknown command ${op}`);
   return { op: name, partner, key, fingerprint, ...(asked as object) } as Command;
+}
+
+/** The body of a batch while it fills. */
+export class BodyWriter {
+  readonly #writer = new PackWriter();
+  #count = 0;
+
+  constructor() {
+    this.#writer.openArray();
+  }
+
+  /** Records so far: the index of the next one. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param source holds the packed command from `start` to `end`. */
+  add(source: Uint8Array, start: number, end: number, command: Command, outcome: Outcome): void {
+    this.#count += 1;
+    const writer = this.#writer;
+    writer.array(6);
+    writer.raw(source, start + 1, end); // all but the head of the command's own array
+    if (command.op === "transfer" && outcome.ok) writePosted(writer, outcome as TransferPosted);
+    else writePacked(writer, toWireOutcome(command, outcome));
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    this.#writer.setArray(0, this.#count);
+    this.#count = 0;
+    const body = this.#writer.take();
+    this.#writer.openArray();
+    return body;
+  }
+}
+
+function writePosted(writer: PackWriter, posted: TransferPosted): void {
+  writer.array(8);
+  writer.number(0);
+  writer.text(posted.id);
+  writer.number(posted.debitPosted);
+  writer.number(posted.debitHeld);
+  writer.number(posted.debitSeq);
+  writer.number(posted.creditPosted);
+  writer.number(posted.creditHeld);
+  writer.number(posted.creditSeq);
+}
+
+function writePacked(writer: PackWriter, value: unknown): void {
+  const packed = packr.pack(value);
+  writer.raw(packed, 0, packed.length);
 }
 
 export function toWireOutcome(command: Command, outcome: Outcome): WireOutcome {
@@ -104,6 +213,7 @@ export function toWireOutcome(command: Command, outcome: Outcome): WireOutcome {
   return [0, effects];
 }
 
+/** @throws TypeError a rejection that this version does not know. */
 export function fromWireOutcome<C extends Command>(command: C, wire: WireOutcome): Outcome<C> {
   if (wire[0] !== 0) return { ok: false, code: rejectionOf(wire[0]), subject: wire[1] as string | null };
   if (command.op === "transfer") {
@@ -122,13 +232,9 @@ export function fromWireOutcome<C extends Command>(command: C, wire: WireOutcome
   return { ok: true, ...(wire[1] as object) } as Outcome<C>;
 }
 
-/** One record of the log, from what the gateway sent and what the shard decided. */
-export function toWireRecord(partner: string, wire: WireCommand, outcome: WireOutcome): WireRecord {
-  return [wire[0], partner, wire[1], wire[2], wire[3], outcome];
-}
-
+/** @throws TypeError a command or rejection that this version does not know. */
 export function fromWireRecord(wire: WireRecord): LogRecord {
-  const command = decodeCommand(wire[0], wire[1], wire[2], wire[3], wire[4]);
+  const command = fromWireCommand(wire);
   return { command, outcome: fromWireOutcome(command, wire[5]) };
 }
 
@@ -147,11 +253,16 @@ export function decode(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
 }
 
+/** The records of a batch, still as arrays: `fromWireRecord` makes one of them readable. */
+export function decodeBatchBody(body: Uint8Array): readonly WireRecord[] {
+  return decode(body) as WireRecord[];
+}
+
+/** A batch body of these records. */
 export function encodeBatchBody(records: readonly WireRecord[]): Uint8Array<ArrayBuffer> {
   return encode(records);
 }
 
-/** The records of a batch, still as arrays: `fromWireRecord` makes one of them readable. */
-export function decodeBatchBody(body: Uint8Array): readonly WireRecord[] {
-  return decode(body) as WireRecord[];
+export function toWireRecord(_partner: string, command: WireCommand, outcome: WireOutcome): WireRecord {
+  return [...command, outcome];
 }

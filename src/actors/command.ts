@@ -21,6 +21,8 @@ export interface Transfer extends Asked {
   readonly memo: string | null;
   readonly metadata: string | null;
   readonly occurredAtMs: number | null;
+  /** Its home (`homeVnodeOf`), which is also where the slice of a system account is. */
+  readonly vnode: number;
 }
 
 export interface CreateAccount extends Asked {

@@ -25,7 +25,7 @@ import {
 } from "./partner.ts";
 import type { Refusal } from "./rejection.ts";
 import { homeOwnerOfTransfer, ownerKeyOf } from "./routing.ts";
-import { applyTransfer, decideTransfer, homeVnodeOf } from "./transfer.ts";
+import { applyTransfer, decideTransfer } from "./transfer.ts";
 
 /** Where a record stands, and when it was logged. */
 export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs: number }>;
@@ -73,7 +73,7 @@ export class Ledger {
   decide(command: Command, nowMs: number, newTransferId: (vnode: number) => string): Outcome {
     switch (command.op) {
       case "transfer":
-        return decideTransfer(this.#book(command.partner), command, homeVnodeOf(command), newTransferId);
+        return decideTransfer(this.#book(command.partner), command, newTransferId);
       case "create_account":
         return decideCreate(this.account(command.partner, command.id), command, nowMs);
       case "update_account":
@@ -118,7 +118,7 @@ export class Ledger {
     switch (command.op) {
       case "transfer": {
         const posted = outcome as TransferPosted;
-        applyTransfer(this.#book(command.partner), command, posted, homeVnodeOf(command), batch);
+        applyTransfer(this.#book(command.partner), command, posted, batch);
         return;
       }
       case "create_account":

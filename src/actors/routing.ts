@@ -46,6 +46,16 @@ export function homeOwnerOfTransfer(debitAccount: string, creditAccount: string,
   return key ?? debitAccount;
 }
 
+/** The vnode that decides a transfer. */
+export function homeVnodeOf(
+  partner: string,
+  debitAccount: string,
+  creditAccount: string,
+  key: string | null,
+): number {
+  return vnodeOf(partner, homeOwnerOfTransfer(debitAccount, creditAccount, key));
+}
+
 /**
  * A transfer's id: `tr_`, its vnode (2 characters), epoch (5) and counter, in base 36. It routes without a
  * look-up and stays what it is when vnodes move.

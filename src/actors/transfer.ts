@@ -6,27 +6,21 @@ import { assert } from "../assert.ts";
 import { type Account, applyEntry, BALANCE_MAX, type Balance } from "./account.ts";
 import type { Book } from "./book.ts";
 import { type Rejected, reject, type Transfer, type TransferPosted } from "./command.ts";
-import { homeOwnerOfTransfer, isSystemAccount, vnodeOf } from "./routing.ts";
+import { isSystemAccount } from "./routing.ts";
 
 const EMPTY: Readonly<Balance> = { posted: 0, held: 0, seq: 0, batch: 0 };
-
-export function homeVnodeOf(command: Transfer): number {
-  return vnodeOf(command.partner, homeOwnerOfTransfer(command.debit, command.credit, command.key));
-}
 
 /**
  * All rules, in their order of precedence (API.md section 2).
  *
- * @param vnode the transfer's home.
  * @param newId gives the transfer its id, asked only when it is accepted.
  */
 export function decideTransfer(
   book: Book,
   command: Transfer,
-  vnode: number,
   newId: (vnode: number) => string,
 ): TransferPosted | Rejected {
-  const { debit, credit, amount } = command;
+  const { debit, credit, amount, vnode } = command;
   if (debit === credit) return reject("same_account", debit);
   const debitIsSystem = isSystemAccount(debit);
   const creditIsSystem = isSystemAccount(credit);
@@ -77,14 +71,8 @@ function decideAccounts(
   return undefined;
 }
 
-export function applyTransfer(
-  book: Book,
-  command: Transfer,
-  posted: TransferPosted,
-  vnode: number,
-  batch: number,
-): void {
-  const { debit, credit, amount } = command;
+export function applyTransfer(book: Book, command: Transfer, posted: TransferPosted, batch: number): void {
+  const { debit, credit, amount, vnode } = command;
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;

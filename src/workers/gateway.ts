@@ -2,7 +2,7 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import { fromWireOutcome, toWireCommand, type WireCommand, type WireOutcome } from "../actors/codec.ts";
+import { CommandWriter, fromWireOutcome, type WireOutcome } from "../actors/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
 import { homeOwnerOf } from "../actors/ledger.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
@@ -42,7 +42,7 @@ type Answer<C extends Command> =
 type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
 /** The items of a batch that go to one shard, and where their answers belong. */
-type Portion = { readonly commands: WireCommand[]; readonly places: number[] };
+type Portion = Readonly<{ packed: Uint8Array; places: readonly number[] }>;
 
 type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
 
@@ -51,27 +51,25 @@ const CROSS_SHARD = "transfers between accounts on different shards are not impl
 export class Gateway {
   readonly #links: readonly ShardLink[];
   readonly #archive: ArchiveQueries;
+  /** One per shard, empty between calls. */
+  readonly #writers: readonly CommandWriter[];
   /** A reason to take no commands, as the archive being far behind. */
   readonly #overload: () => string | undefined;
 
   constructor(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined) {
     this.#links = links;
+    this.#writers = links.map(() => new CommandWriter());
     this.#archive = archive;
     this.#overload = overload;
   }
 
-  async submit<C extends Command>(command: C, bytes: number): Promise<Answer<C>> {
+  async submit<C extends Command>(command: C): Promise<Answer<C>> {
     this.#checkOverload();
-    const { partner } = command;
     const shard = this.#shardOf(command);
     if (shard < 0) throw new OperatingError("not_implemented", CROSS_SHARD);
-    const reached = await this.#link(shard).request(
-      partner,
-      REQUEST.command,
-      toWireCommand(command),
-      1,
-      bytes,
-    );
+    const writer = this.#writer(shard);
+    writer.add(command);
+    const reached = await this.#link(shard).execute(REQUEST.command, writer.take(), 1);
     const reply = reached.result as CommandReply;
     if (reply[0] === REPLAYED) return this.#replay<C>(shard, reply as readonly number[]);
     if (reply[0] === REFUSED) return { refused: refusalOf(reply[1] as string) };
@@ -86,27 +84,16 @@ export class Gateway {
   /** Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails. */
   async submitTransfers(
     transfers: readonly Transfer[],
-    bytes: number,
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>> {
     this.#checkOverload();
     const items = new Array<ItemAnswer>(transfers.length);
     const portions = this.#split(transfers, items);
     const positions: string[] = [];
-    const partner = transfers[0]?.partner ?? "";
-    const share = bytes / Math.max(1, transfers.length);
     const failures = await Promise.all(
       [...portions].map(async ([shard, portion]) => {
         try {
-          const { commands } = portion;
-          const size = share * commands.length;
-          const request = this.#link(shard).request(
-            partner,
-            REQUEST.transfers,
-            commands,
-            commands.length,
-            size,
-          );
-          const reached = await request;
+          const { packed, places } = portion;
+          const reached = await this.#link(shard).execute(REQUEST.transfers, packed, places.length);
           await this.#fillIn(shard, portion, reached.result as readonly WireItem[], items);
           positions.push(positionText(shard, reached));
           return undefined;
@@ -215,7 +202,7 @@ export class Gateway {
 
   /** Splits a batch by shard; items that no shard can decide are answered here. */
   #split(transfers: readonly Transfer[], items: ItemAnswer[]): Map<number, Portion> {
-    const portions = new Map<number, Portion>();
+    const placesByShard = this.#links.map((): number[] => []);
     for (let place = 0; place < transfers.length; place++) {
       const transfer = transfers[place] as Transfer;
       const shard = this.#shardOf(transfer);
@@ -223,13 +210,12 @@ export class Gateway {
         items[place] = { code: "not_implemented" };
         continue;
       }
-      let portion = portions.get(shard);
-      if (portion === undefined) {
-        portion = { commands: [], places: [] };
-        portions.set(shard, portion);
-      }
-      portion.commands.push(toWireCommand(transfer));
-      portion.places.push(place);
+      this.#writer(shard).add(transfer);
+      placesByShard[shard]?.push(place);
+    }
+    const portions = new Map<number, Portion>();
+    for (const [shard, places] of placesByShard.entries()) {
+      if (places.length > 0) portions.set(shard, { packed: this.#writer(shard).take(), places });
     }
     return portions;
   }
@@ -297,8 +283,12 @@ export class Gateway {
     return this.#links[shard] as ShardLink;
   }
 
+  #writer(shard: number): CommandWriter {
+    return this.#writers[shard] as CommandWriter;
+  }
+
   async #ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<Found<Q[0]>> {
-    const reached = await this.#link(shard).request(partner, REQUEST.query, query, 0, 0);
+    const reached = await this.#link(shard).ask(partner, query);
     return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
   }
 

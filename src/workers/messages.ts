@@ -3,7 +3,7 @@
  * that a thousand requests cost one hand-over; control messages are rare and plain.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { WireCommand, WireOutcome } from "../actors/codec.ts";
+import type { WireOutcome } from "../actors/codec.ts";
 import type { AccountView, Fact } from "../actors/command.ts";
 import type { LogErrorCode } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
@@ -11,11 +11,14 @@ import type { ShardFigures } from "./figures.ts";
 /** What a request carries; the reply's shape follows it. */
 export const REQUEST = { command: 0, transfers: 1, query: 2 } as const;
 
-/** `[number, partner, kind, payload]`; the number is the gateway's own and comes back with the reply. */
+/**
+ * `[number, kind, …]`; the number is the gateway's own and comes back with the reply. Commands come packed, since
+ * their bytes go into the log as they are.
+ */
 export type Request =
-  | readonly [no: number, partner: string, kind: typeof REQUEST.command, command: WireCommand]
-  | readonly [no: number, partner: string, kind: typeof REQUEST.transfers, commands: readonly WireCommand[]]
-  | readonly [no: number, partner: string, kind: typeof REQUEST.query, query: Query];
+  | readonly [no: number, kind: typeof REQUEST.command, packed: Uint8Array]
+  | readonly [no: number, kind: typeof REQUEST.transfers, packed: Uint8Array]
+  | readonly [no: number, kind: typeof REQUEST.query, partner: string, query: Query];
 
 export type Query =
   | readonly ["account", id: string]

@@ -11,20 +11,19 @@
  */
 
 import {
+  BodyWriter,
   decode,
   decodeBatchBody,
   encode,
-  encodeBatchBody,
-  fromWireCommand,
   fromWireRecord,
+  readCommands,
   toWireOutcome,
-  toWireRecord,
-  type WireCommand,
   type WireRecord,
 } from "../actors/codec.ts";
-import type { Fact } from "../actors/command.ts";
+import type { Command, Fact, Outcome, TransferPosted } from "../actors/command.ts";
 import { Ledger } from "../actors/ledger.ts";
 import { factsOf } from "../actors/partner.ts";
+import { REJECTIONS } from "../actors/rejection.ts";
 import { transferId } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -37,6 +36,8 @@ import {
   REFUSED,
   REPLAYED,
   REQUEST,
+  type Refused,
+  type Replayed,
   type Reply,
   type ReplyGroup,
   type Request,
@@ -56,7 +57,6 @@ const KEYS_SWEPT_PER_BATCH = 10_000;
 interface OpenBatch {
   readonly seq: number;
   timeMs: number;
-  readonly records: WireRecord[];
   readonly facts: Fact[];
   readonly replies: Reply[];
 }
@@ -86,6 +86,8 @@ export class ShardHost {
 
   #mailbox: Request[] = [];
   #open: OpenBatch = emptyBatch(1);
+  /** The records of the open batch. */
+  readonly #body = new BodyWriter();
   #inFlight: OpenBatch | undefined;
   /** The newest durable batch, of an older epoch until the first append of ours. */
   #durable: LogId = { epoch: 0, seq: 0 };
@@ -157,12 +159,10 @@ export class ShardHost {
   figures(): ShardFigures {
     const { commands, rejections, replays, reads, batches, bytes, appendSeconds, appendBuckets, recovery } =
       this.#figures;
-    const newest = this.#newestBatch();
+    const newest = this.#newestSeq();
     return {
       epoch: this.#journal.epoch,
-      position: this.#position(
-        newest === undefined ? this.#durable : { epoch: this.#journal.epoch, seq: newest.seq },
-      ),
+      position: this.#position(newest === 0 ? this.#durable : { epoch: this.#journal.epoch, seq: newest }),
       durablePosition: this.#position(this.#durable),
       accounts: this.#ledger.accounts,
       keys: this.#ledger.keys.size,
@@ -223,9 +223,9 @@ export class ShardHost {
   #work(): void {
     const mailbox = this.#mailbox;
     let handled = 0;
-    while (handled < mailbox.length && this.#open.records.length < BATCH_RECORDS_MAX) {
+    while (handled < mailbox.length && this.#body.count < BATCH_RECORDS_MAX) {
       this.#handle(mailbox[handled++] as Request);
-      if (this.#open.records.length >= BATCH_RECORDS_MAX) this.#flush();
+      if (this.#body.count >= BATCH_RECORDS_MAX) this.#flush();
     }
     this.#mailbox = handled === mailbox.length ? [] : mailbox.slice(handled);
     this.#flushSoon();
@@ -234,38 +234,42 @@ export class ShardHost {
   }
 
   #handle(request: Request): void {
-    const [no, partner, kind, payload] = request;
-    switch (kind) {
-      case REQUEST.command: {
-        const reply = this.#execute(partner, payload);
-        this.#reply([no, reply], this.#gateOf(reply));
-        return;
-      }
-      case REQUEST.transfers: {
-        const items = payload.map((command): WireItem => {
-          const reply = this.#execute(partner, command);
-          const code = reply[0];
-          if (code === 0) return reply[1] as string;
-          return code > 0 ? code : (reply as WireItem);
+    const no = request[0];
+    switch (request[1]) {
+      case REQUEST.command:
+        readCommands(request[2], (command, start, end) => {
+          const reply = this.#execute(command, request[2], start, end);
+          this.#reply([no, toReply(command, reply)], this.#gateOf(reply));
         });
-        this.#reply([no, items], this.#newestBatch()?.seq ?? 0);
+        return;
+      case REQUEST.transfers: {
+        const items: WireItem[] = [];
+        readCommands(request[2], (command, start, end) => {
+          const reply = this.#execute(command, request[2], start, end);
+          items.push(toItem(reply));
+        });
+        this.#reply([no, items], this.#newestSeq());
         return;
       }
       case REQUEST.query: {
         this.#figures.reads += 1;
-        const { result, batch } = answerQuery(this.#ledger, partner, payload);
-        this.#read([no, result], batch ?? this.#newestBatch()?.seq ?? 0);
+        const { result, batch } = answerQuery(this.#ledger, request[2], request[3]);
+        this.#read([no, result], batch ?? this.#newestSeq());
         return;
       }
     }
   }
 
-  /** One command: by its key, if that was used before; else decided, applied, and put into the open batch. */
-  #execute(partner: string, wire: WireCommand): CommandReply {
+  /**
+   * One command: by its key, if that was used before; else decided, applied, and put into the open batch.
+   *
+   * @param source holds the packed command from `start` to `end`.
+   */
+  #execute(command: Command, source: Uint8Array, start: number, end: number): Outcome | Replayed | Refused {
     this.#failpoints.pass("before_decide");
     const open = this.#open;
-    if (open.records.length === 0) open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.now());
-    const command = fromWireCommand(partner, wire);
+    const body = this.#body;
+    if (body.count === 0) open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.now());
     const known = this.#ledger.lookUpKey(command, open.timeMs);
     if (known !== undefined) {
       if ("refused" in known) return [REFUSED, known.refused];
@@ -273,38 +277,32 @@ export class ShardHost {
       return [REPLAYED, known.first.epoch, known.first.seq, known.first.index];
     }
     const outcome = this.#ledger.decide(command, open.timeMs, this.#newTransferId);
-    const place = {
-      epoch: this.#journal.epoch,
-      seq: open.seq,
-      index: open.records.length,
-      timeMs: open.timeMs,
-    };
+    const place = { epoch: this.#journal.epoch, seq: open.seq, index: body.count, timeMs: open.timeMs };
     this.#ledger.apply(command, outcome, place, open.seq);
-    const wireOutcome = toWireOutcome(command, outcome);
-    open.records.push(toWireRecord(partner, wire, wireOutcome));
+    body.add(source, start, end, command, outcome);
     if (command.op !== "transfer") open.facts.push(...factsOf(command, outcome));
     this.#figures.commands += 1;
     if (!outcome.ok) this.#figures.rejections += 1;
-    return wireOutcome;
+    return outcome;
   }
 
   readonly #newTransferId = (vnode: number): string =>
     transferId(vnode, this.#journal.epoch, ++this.#transfers);
 
   /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
-  #gateOf(reply: CommandReply): number {
-    if (reply[0] === REPLAYED) return reply[1] === this.#journal.epoch ? (reply[2] as number) : 0;
-    if (reply[0] === REFUSED) return this.#newestBatch()?.seq ?? 0;
-    return this.#open.seq;
+  #gateOf(reply: Outcome | Replayed | Refused): number {
+    if ("ok" in reply) return this.#open.seq;
+    if (reply[0] === REPLAYED) return reply[1] === this.#journal.epoch ? reply[2] : 0;
+    return this.#newestSeq();
   }
 
-  /** The newest batch that is not durable yet. */
-  #newestBatch(): OpenBatch | undefined {
-    return this.#open.records.length > 0 ? this.#open : this.#inFlight;
+  /** The newest batch that is not durable yet; 0 when all are. */
+  #newestSeq(): number {
+    return this.#body.count > 0 ? this.#open.seq : (this.#inFlight?.seq ?? 0);
   }
 
   #reply(reply: Reply, batch: number): void {
-    if (this.#open.records.length > 0 && batch >= this.#open.seq) this.#open.replies.push(reply);
+    if (this.#body.count > 0 && batch >= this.#open.seq) this.#open.replies.push(reply);
     else if (this.#inFlight !== undefined && batch >= this.#inFlight.seq) this.#inFlight.replies.push(reply);
     else this.#immediate.push(reply);
   }
@@ -358,18 +356,18 @@ export class ShardHost {
 
   /** Starts the append of the open batch, unless one is under way. */
   #flush(): void {
-    if (this.#inFlight !== undefined || this.#open.records.length === 0 || this.#ended) return;
+    if (this.#inFlight !== undefined || this.#body.count === 0 || this.#ended) return;
     const batch = this.#open;
+    const { count } = this.#body;
     this.#inFlight = batch;
     this.#open = emptyBatch(batch.seq + 1);
-    this.#append(batch).catch((error: unknown) => this.#fail(error));
+    this.#append(batch, count, this.#body.take()).catch((error: unknown) => this.#fail(error));
   }
 
-  async #append(batch: OpenBatch): Promise<void> {
+  async #append(batch: OpenBatch, count: number, body: Uint8Array): Promise<void> {
     this.#failpoints.pass("before_append");
     const startedMs = performance.now();
-    const body = encodeBatchBody(batch.records);
-    const durable = await this.#journal.append(batch.timeMs, batch.records.length, body);
+    const durable = await this.#journal.append(batch.timeMs, count, body);
     assert(durable.id.seq === batch.seq, "a batch gets the number that its records were given");
     this.#failpoints.pass("after_append");
     if (this.#ended) return;
@@ -411,7 +409,7 @@ export class ShardHost {
   }
 
   #endIfIdle(): void {
-    if (this.#inFlight !== undefined || this.#mailbox.length > 0 || this.#open.records.length > 0) return;
+    if (this.#inFlight !== undefined || this.#mailbox.length > 0 || this.#body.count > 0) return;
     this.#end({ reason: "stopped", message: "stopped" });
   }
 
@@ -442,7 +440,18 @@ export class ShardHost {
 }
 
 function emptyBatch(seq: number): OpenBatch {
-  return { seq, timeMs: 0, records: [], facts: [], replies: [] };
+  return { seq, timeMs: 0, facts: [], replies: [] };
+}
+
+/** One command's reply: its outcome as the log has it, or a word about its key. */
+function toReply(command: Command, reply: Outcome | Replayed | Refused): CommandReply {
+  return "ok" in reply ? toWireOutcome(command, reply) : reply;
+}
+
+/** The same for an item of a batch, where an id or a number says enough. */
+function toItem(reply: Outcome | Replayed | Refused): WireItem {
+  if (!("ok" in reply)) return reply;
+  return reply.ok ? (reply as TransferPosted).id : REJECTIONS[reply.code];
 }
 
 function wait(ms: number): Promise<void> {

@@ -6,7 +6,7 @@ import { decode, encode } from "../actors/codec.ts";
 import type { Fact } from "../actors/command.ts";
 import { OperatingError } from "../operating-error.ts";
 import type { LogId } from "../wal/wal.ts";
-import { REQUEST, type ReplyGroup, type Request } from "./messages.ts";
+import { type Query, REQUEST, type ReplyGroup, type Request } from "./messages.ts";
 
 /**
  * Commands, and portions of 2 KiB, that one shard may have in hand. A thousand requests and a largest batch
@@ -79,32 +79,36 @@ export class ShardLink {
   }
 
   /**
-   * Sends one request with this tick's message.
+   * Sends packed commands with this tick's message.
    *
-   * @param commands how many commands it holds; 0 for a read.
-   * @param bytes about how large it is.
    * @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`, `outcome_unknown`.
    */
-  request(
-    partner: string,
-    kind: Request[2],
-    payload: Request[3],
-    commands: number,
-    bytes: number,
+  execute(
+    kind: typeof REQUEST.command | typeof REQUEST.transfers,
+    packed: Uint8Array,
+    count: number,
   ): Promise<Reached> {
+    return this.#send([this.#next, kind, packed], true, count + Math.floor(packed.length / CREDIT_BYTES));
+  }
+
+  /** The same for a read. @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`. */
+  ask(partner: string, query: Query): Promise<Reached> {
+    return this.#send([this.#next, REQUEST.query, partner, query], false, 1);
+  }
+
+  #send(request: Request, changes: boolean, credits: number): Promise<Reached> {
     if (this.#post === undefined || !this.#logAvailable) return Promise.reject(this.#unavailable());
-    const credits = Math.max(1, commands) + Math.floor(bytes / CREDIT_BYTES);
     if (credits > this.#credits) {
       return Promise.reject(
         new OperatingError("overloaded", `shard ${this.shard} has as much in hand as it may have`),
       );
     }
     this.#credits -= credits;
-    const no = this.#next++;
+    this.#next += 1;
     if (this.#queue.length === 0) setImmediate(() => this.#flush());
-    this.#queue.push([no, partner, kind, payload] as unknown as Request);
+    this.#queue.push(request);
     return new Promise((resolve, reject) => {
-      this.#pending.set(no, { changes: kind !== REQUEST.query, credits, resolve, reject });
+      this.#pending.set(request[0], { changes, credits, resolve, reject });
     });
   }
 

@@ -31,8 +31,8 @@ export class ThreadCarrier implements Carrier {
 
   async #run(init: ShardInit, port: MessagePort): Promise<ShardExit> {
     try {
-      // The pool's types know the DOM's Transferable only.
-      const transferList = [port] as unknown as never[];
+      // The pool takes its type from an overload of Node's types that has no list; a list is what it wants.
+      const transferList = [port] as never;
       return await this.#pool.run({ init, port }, { name: "runShard", transferList });
     } catch (error) {
       return { reason: "crashed", message: String(error) };
