@@ -1,0 +1,271 @@
+import { decode, fromWireRecord, type WireRecord } from "../actors/codec.ts";
+import type { LogRecord, Transfer, TransferPosted } from "../actors/command.ts";
+import { isSystemAccount } from "../actors/routing.ts";
+import type { AccountTable } from "./account-table.ts";
+import { ArchiveError } from "./archive-error.ts";
+import { CREDIT_SIDE } from "./batch-indexer.ts";
+import type { BatchTable, OpenBatch } from "./batch-table.ts";
+import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
+import { type BatchPlaces, type History, newestFirst } from "./history.ts";
+import type { Keys } from "./key-hash.ts";
+import type {
+  ArchivedRecord,
+  ArchiveQueries,
+  EntriesSum,
+  Entry,
+  Location,
+  Page,
+  Range,
+  Statement,
+} from "./query.ts";
+import type { SortedIndex } from "./sorted-index.ts";
+import { Tally } from "./tally.ts";
+
+/** `ArchiveQueries` without the waiting: what is asked of an archive by those who hold it. */
+export type ArchiveAnswers = {
+  [Method in keyof ArchiveQueries]: (
+    query: Parameters<ArchiveQueries[Method]>[0],
+  ) => Awaited<ReturnType<ArchiveQueries[Method]>>;
+};
+
+type AccountQuery = Range & Readonly<{ partner: string; account: string }>;
+type TransferRecord = LogRecord & Readonly<{ command: Transfer; outcome: TransferPosted }>;
+type Stretch = Readonly<{ history: History; from: number; to: number }>;
+
+/** A slot above any record's: with a batch's place, the place behind all of it. */
+const BEHIND_ALL = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Answers queries from the index and the batches. The index holds hashes only, so every record that it leads
+ * to is compared with what was asked for; one that belongs to another account is passed over.
+ */
+export class ArchiveReader implements ArchiveAnswers {
+  readonly #batches: BatchTable;
+  readonly #accounts: AccountTable;
+  readonly #keys: Keys;
+  readonly #byAccount: SortedIndex;
+  readonly #byTransfer: SortedIndex;
+  readonly #byPartner: SortedIndex;
+  readonly #places: BatchPlaces;
+
+  constructor(
+    batches: BatchTable,
+    accounts: AccountTable,
+    keys: Keys,
+    indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>,
+  ) {
+    this.#batches = batches;
+    this.#accounts = accounts;
+    this.#keys = keys;
+    this.#byAccount = indexes.accounts;
+    this.#byTransfer = indexes.transfers;
+    this.#byPartner = indexes.partners;
+    this.#places = (batch) => batches.describe(batch);
+  }
+
+  records(at: readonly Location[]): readonly ArchivedRecord[] {
+    return at.map((location) => {
+      const { shard, epoch, seq, index } = location;
+      const batch = this.#batches.find(shard, epoch, seq);
+      if (batch === undefined || index >= batch.count) {
+        const place = `${shard}:${epoch}-${seq}/${index}`;
+        throw new ArchiveError("archive_corrupt", `the archive has no record at ${place}`);
+      }
+      return this.#archived(this.#batches.open(batch.number), index);
+    });
+  }
+
+  transfer(id: string): ArchivedRecord | undefined {
+    const history = this.#byTransfer.history(this.#keys.text(id), this.#places);
+    for (let i = history.length - 1; i >= 0; i--) {
+      const found = this.#recordOf(history, i);
+      if (isAcceptedTransfer(found.record) && found.record.outcome.id === id) return found;
+    }
+    return undefined;
+  }
+
+  transfers(
+    query: Range & Readonly<{ partner: string; account?: string | undefined }>,
+  ): Page<ArchivedRecord> {
+    const { partner, account, limit } = query;
+    const found =
+      account === undefined
+        ? this.#transfersOfPartner(query)
+        : this.#recordsOf({ ...query, partner, account }, cursorOf(query));
+    return page(found, limit, ({ archived }) => archived);
+  }
+
+  entries(query: AccountQuery): Statement {
+    const { fromMs, toMs, limit } = query;
+    const listed = page(this.#recordsOf(query, cursorOf(query)), limit, entryOf);
+    return {
+      ...listed,
+      openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
+      closingBalance: this.#balanceBefore(query, toMs ?? Number.POSITIVE_INFINITY),
+    };
+  }
+
+  /**
+   * Reads the index, and one record. The entries of one account are numbered from 1 without a gap: if their
+   * number is the greatest seq and the oldest is this account's, then all are; else another account has the same
+   * hash, and every record is looked at. (Slices of a system account have no such mark; there the 64 bits of
+   * the hash must do.)
+   */
+  sum(query: Readonly<{ partner: string; account: string; seq: number }>): EntriesSum {
+    const total = new Tally();
+    const histories = this.#historiesOf(query);
+    for (const history of histories) history.tally(total, history.length, query.seq);
+    const [history] = histories;
+    const isSure =
+      isSystemAccount(query.account) ||
+      history === undefined ||
+      history.length === 0 ||
+      (total.count === total.seqMax && concerns(this.#recordOf(history, 0), query, history.slot(0)));
+    if (isSure) return { sum: Number(total.sum), count: total.count };
+    const verified = new Tally();
+    for (const found of this.#recordsOf({ ...query, limit: 0 }, undefined)) {
+      const { seq, amount } = entryOf(found);
+      if (seq <= query.seq) verified.add(amount, seq);
+    }
+    return { sum: Number(verified.sum), count: verified.count };
+  }
+
+  accountIds(
+    query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
+  ): readonly string[] {
+    return this.#accounts.list(query.partner, query.prefix, query.afterId ?? "", query.limit);
+  }
+
+  /** One history, or of a system account one per shard. */
+  #historiesOf({ partner, account }: Readonly<{ partner: string; account: string }>): readonly History[] {
+    const lanes = isSystemAccount(account) ? this.#batches.shards.map((shard) => shard + 1) : [0];
+    return lanes.map((lane) =>
+      this.#byAccount.history(this.#keys.account(partner, account, lane), this.#places),
+    );
+  }
+
+  /** The account's records within the range and before the cursor, newest first. */
+  *#recordsOf(query: AccountQuery, cursor: Place | undefined): Generator<Found> {
+    const histories = this.#historiesOf(query);
+    for (const { history, at, place } of newestFirst(histories.map((each) => within(each, query, cursor)))) {
+      const archived = this.#recordOf(history, at);
+      if (concerns(archived, query, place.slot)) yield { archived, place };
+    }
+  }
+
+  /** The partner's accepted transfers within the range and before the cursor, newest first. */
+  *#transfersOfPartner(query: Range & Readonly<{ partner: string }>): Generator<Found> {
+    const cursor = cursorOf(query);
+    const stretches = this.#batches.shards.map((shard) =>
+      within(
+        this.#byPartner.history(this.#keys.partner(query.partner, shard), this.#places),
+        query,
+        cursor === undefined ? undefined : { ...cursor, slot: BEHIND_ALL },
+      ),
+    );
+    for (const { history, at, place } of newestFirst(stretches)) {
+      const batch = this.#batches.open(history.batch(at));
+      const cut = cursor !== undefined && isSameBatch(cursor, place) ? cursor.slot >>> 1 : batch.count;
+      for (let index = cut - 1; index >= 0; index--) {
+        const archived = this.#archived(batch, index);
+        const { record } = archived;
+        if (isAcceptedTransfer(record) && record.command.partner === query.partner) {
+          yield { archived, place: { ...place, slot: index * 2 } };
+        }
+      }
+    }
+  }
+
+  /** `balance_after` of the last entry before a time; of a system account the sum of all before it. */
+  #balanceBefore(query: AccountQuery, timeMs: number): number {
+    if (!isSystemAccount(query.account)) {
+      const before = { ...query, fromMs: undefined, toMs: timeMs };
+      for (const found of this.#recordsOf(before, undefined)) return entryOf(found).balanceAfter;
+      return 0;
+    }
+    const total = new Tally();
+    for (const history of this.#historiesOf(query)) {
+      history.tally(total, endBefore(history, timeMs), Number.POSITIVE_INFINITY);
+    }
+    return Number(total.sum);
+  }
+
+  #recordOf(history: History, at: number): ArchivedRecord {
+    return this.#archived(this.#batches.open(history.batch(at)), history.slot(at) >>> 1);
+  }
+
+  #archived(batch: OpenBatch, index: number): ArchivedRecord {
+    const { shard, epoch, seq, timeMs, body, offsets } = batch;
+    const start = offsets[index];
+    const end = offsets[index + 1];
+    if (start === undefined || end === undefined) {
+      throw new ArchiveError(
+        "archive_corrupt",
+        `the archived batch ${shard}:${epoch}-${seq} has no record ${index}`,
+      );
+    }
+    const record = fromWireRecord(decode(body.subarray(start, end)) as WireRecord);
+    return { at: { shard, epoch, seq, index }, timeMs, record };
+  }
+}
+
+type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;
+
+function cursorOf(range: Range): Place | undefined {
+  return range.cursor === undefined ? undefined : placeOfCursor(range.cursor);
+}
+
+function within(history: History, { fromMs, toMs }: Range, cursor: Place | undefined): Stretch {
+  const from = fromMs === undefined ? 0 : history.firstAt(fromMs);
+  const end = endBefore(history, toMs ?? Number.POSITIVE_INFINITY);
+  const to = cursor === undefined ? end : Math.min(end, history.firstFrom(cursor));
+  return { history, from, to };
+}
+
+function endBefore(history: History, timeMs: number): number {
+  return timeMs === Number.POSITIVE_INFINITY ? history.length : history.firstAt(timeMs);
+}
+
+function isSameBatch(a: Place, b: Place): boolean {
+  return a.shard === b.shard && a.epoch === b.epoch && a.seq === b.seq;
+}
+
+/** Takes a page, and one more to know whether anything follows. */
+function page<T>(found: Iterable<Found>, limit: number, show: (found: Found) => T): Page<T> {
+  const data: T[] = [];
+  let last: Place | undefined;
+  for (const each of found) {
+    if (data.length === limit) return { data, nextCursor: last === undefined ? null : formatCursor(last) };
+    data.push(show(each));
+    last = each.place;
+  }
+  return { data, nextCursor: null };
+}
+
+function isAcceptedTransfer(record: LogRecord): record is TransferRecord {
+  return record.command.op === "transfer" && record.outcome.ok;
+}
+
+/** Whether the side that the index named is this account's: another one may have the same hash. */
+function concerns({ record }: ArchivedRecord, query: AccountQuery, slot: number): boolean {
+  if (!isAcceptedTransfer(record) || record.command.partner !== query.partner) return false;
+  const { debit, credit } = record.command;
+  return ((slot & 1) === CREDIT_SIDE ? credit : debit) === query.account;
+}
+
+function entryOf({ archived, place }: Found): Entry {
+  const { at, timeMs, record } = archived;
+  const { command, outcome } = record as TransferRecord;
+  const credited = (place.slot & 1) === CREDIT_SIDE;
+  return {
+    at,
+    timeMs,
+    seq: credited ? outcome.creditSeq : outcome.debitSeq,
+    transferId: outcome.id,
+    amount: credited ? command.amount : -command.amount,
+    balanceAfter: credited ? outcome.creditPosted : outcome.debitPosted,
+    counterparty: credited ? command.debit : command.credit,
+    memo: command.memo,
+    metadata: command.metadata,
+  };
+}

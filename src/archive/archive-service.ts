@@ -1,0 +1,212 @@
+import type { MessagePort } from "node:worker_threads";
+import { OperatingError } from "../operating-error.ts";
+import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
+import { type ArchiveFigures, type ArchiveMethod, type TaggedResult, tagError } from "./archive-protocol.ts";
+import type { FeedAnswer, FeedAsk, FeedBatch } from "./feed.ts";
+import type { Location, Position } from "./query.ts";
+import type { Archive } from "./store.ts";
+
+export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
+
+/** How long a query waits for what it must show. */
+const DEADLINE_MS = 5_000;
+/** Asked of one shard at once. */
+const FEED_BYTES_MAX = 4 * 1024 * 1024;
+/** Records indexed before others get a turn: some milliseconds. */
+const RECORDS_PER_TURN = 4_096;
+/** So far may the index lag behind what is stored: a query waits for it well within its deadline. */
+const RECORDS_WAITING_MAX = 1_000_000;
+/** Queries that wait at once; more are refused. */
+const QUERIES_WAITING_MAX = 16_384;
+
+type Feed = { shard: number; port: MessagePort; asking: boolean };
+
+type WaitingQuery = Readonly<{
+  needs: readonly Position[];
+  needsIndex: boolean;
+  timer: NodeJS.Timeout;
+  run: () => void;
+}>;
+
+/**
+ * Runs an archive on the event loop of its thread: takes batches from the shards' feeds, indexes them in short
+ * turns, and answers each query once what it must show has arrived.
+ */
+export class ArchiveService {
+  readonly #archive: Archive;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #deadlineMs: number;
+  readonly #recordsWaitingMax: number;
+  readonly #feeds = new Map<number, Feed>();
+  readonly #waiting = new Set<WaitingQuery>();
+  #turn: NodeJS.Immediate | undefined;
+  #closed = false;
+
+  /** `onFailure` is called once; the archive is not used after it. */
+  constructor(archive: Archive, onFailure: (error: unknown) => void, options: ServiceOptions = {}) {
+    this.#archive = archive;
+    this.#onFailure = onFailure;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.#recordsWaitingMax = options.recordsWaitingMax ?? RECORDS_WAITING_MAX;
+    this.#scheduleTurn();
+  }
+
+  /** Follows a shard through this port; one that it had before is dropped. */
+  attach(shard: number, port: MessagePort): void {
+    this.#feeds.get(shard)?.port.close();
+    const feed: Feed = { shard, port, asking: false };
+    this.#feeds.set(shard, feed);
+    port.on("message", (answer: FeedAnswer) => {
+      this.#guarded(() => {
+        this.#take(feed, answer);
+      });
+    });
+    port.on("close", () => {
+      if (this.#feeds.get(shard) === feed) this.#feeds.delete(shard);
+    });
+    this.#ask(feed);
+  }
+
+  /** Answers a query once everything up to `after` can be seen, or `log_unavailable` at the deadline. */
+  query(
+    method: ArchiveMethod,
+    query: unknown,
+    after: readonly Position[],
+    answer: (result: TaggedResult) => void,
+  ): void {
+    const needs = method === "records" ? lastBatches(query as readonly Location[]) : after;
+    const needsIndex = method !== "records";
+    if (this.#holds(needs, needsIndex)) {
+      answer(this.#run(method, query));
+      return;
+    }
+    if (this.#waiting.size >= QUERIES_WAITING_MAX) {
+      answer(refused(new OperatingError("overloaded", "too many queries wait for the archive")));
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#waiting.delete(waiting);
+      answer(refused(behind(this.#deadlineMs)));
+    }, this.#deadlineMs);
+    const run = () => {
+      answer(this.#run(method, query));
+    };
+    const waiting: WaitingQuery = { needs, needsIndex, timer, run };
+    this.#waiting.add(waiting);
+  }
+
+  figures(): ArchiveFigures {
+    const shards = this.#archive.shards.flatMap((shard) => {
+      const position = this.#archive.position(shard);
+      if (position === undefined) return [];
+      const indexed = this.#archive.indexedPosition(shard) ?? null;
+      return [{ shard, stored: position.id, storedTimeMs: position.timeMs, indexed }];
+    });
+    return { ...this.#archive.counts, shards };
+  }
+
+  /** Indexes what is stored, writes it out, and closes the archive. Waiting queries are refused. */
+  close(): void {
+    this.#closed = true;
+    clearImmediate(this.#turn);
+    for (const { port } of this.#feeds.values()) port.close();
+    for (const { timer } of this.#waiting) clearTimeout(timer);
+    this.#waiting.clear();
+    while (!this.#archive.isIndexed) this.#archive.indexSome(RECORDS_PER_TURN);
+    this.#archive.flush();
+    this.#archive.close();
+  }
+
+  #ask(feed: Feed): void {
+    if (feed.asking || this.#closed) return;
+    if (this.#archive.counts.recordsWaiting > this.#recordsWaitingMax) return;
+    feed.asking = true;
+    const id = this.#archive.position(feed.shard)?.id;
+    const after = id === undefined ? null : ([id.epoch, id.seq] as const);
+    feed.port.postMessage({ after, bytesMax: FEED_BYTES_MAX } satisfies FeedAsk, []);
+  }
+
+  #take(feed: Feed, answer: FeedAnswer): void {
+    if (this.#closed || this.#feeds.get(feed.shard) !== feed) return;
+    feed.asking = false;
+    this.#archive.append(feed.shard, answer.batches.map(batchOf));
+    // The next batches come over while these are indexed.
+    this.#ask(feed);
+    this.#index();
+  }
+
+  /** One portion of index work; what is left follows when messages have had their turn. */
+  #index(): void {
+    const left = this.#archive.indexSome(RECORDS_PER_TURN);
+    this.#serveWaiting();
+    for (const feed of this.#feeds.values()) this.#ask(feed);
+    if (left) this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turn !== undefined || this.#closed) return;
+    this.#turn = setImmediate(() => {
+      this.#turn = undefined;
+      this.#guarded(() => {
+        this.#index();
+      });
+    });
+  }
+
+  #serveWaiting(): void {
+    for (const waiting of this.#waiting) {
+      if (!this.#holds(waiting.needs, waiting.needsIndex)) continue;
+      this.#waiting.delete(waiting);
+      clearTimeout(waiting.timer);
+      waiting.run();
+    }
+  }
+
+  #holds(needs: readonly Position[], indexed: boolean): boolean {
+    return needs.every(({ shard, epoch, seq }) => {
+      const id = indexed ? this.#archive.indexedPosition(shard) : this.#archive.position(shard)?.id;
+      return id !== undefined && compareLogIds(id, { epoch, seq }) >= 0;
+    });
+  }
+
+  #run(method: ArchiveMethod, query: unknown): TaggedResult {
+    try {
+      const ask = this.#archive.answers[method].bind(this.#archive.answers) as (query: unknown) => unknown;
+      return { ok: true, value: ask(query) };
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
+  #guarded(work: () => void): void {
+    if (this.#closed) return;
+    try {
+      work();
+    } catch (error) {
+      this.#closed = true;
+      this.#onFailure(error);
+    }
+  }
+}
+
+function refused(error: unknown): TaggedResult {
+  return { ok: false, error: tagError(error) };
+}
+
+function behind(deadlineMs: number): OperatingError {
+  return new OperatingError("log_unavailable", `the archive did not catch up within ${deadlineMs} ms`);
+}
+
+function batchOf([epoch, seq, timeMs, count, body, hash]: FeedBatch): Batch {
+  return { id: { epoch, seq }, timeMs, count, body, hash };
+}
+
+/** The newest batch of each shard that is named. */
+function lastBatches(at: readonly Location[]): readonly Position[] {
+  const newest = new Map<number, LogId>();
+  for (const { shard, epoch, seq } of at) {
+    const known = newest.get(shard);
+    if (known === undefined || compareLogIds(known, { epoch, seq }) < 0) newest.set(shard, { epoch, seq });
+  }
+  return [...newest].map(([shard, { epoch, seq }]) => ({ shard, epoch, seq }));
+}

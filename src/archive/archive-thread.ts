@@ -1,0 +1,73 @@
+/** The archive's thread: the only place where the archive's files are touched. */
+import { parentPort, workerData } from "node:worker_threads";
+import { assert } from "../assert.ts";
+import { type FromArchive, type TaggedResult, type ToArchive, tagError } from "./archive-protocol.ts";
+import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
+import { Archive } from "./store.ts";
+
+const FIGURES_EVERY_MS = 250;
+
+export type ArchiveThreadData = Readonly<{ folder: string; options: ServiceOptions }>;
+
+assert(parentPort !== null, "archive-thread.ts runs as a worker");
+const main = parentPort;
+const { folder, options } = workerData as ArchiveThreadData;
+
+function send(message: FromArchive): void {
+  main.postMessage(message, []);
+}
+
+/** Says why and ends: main decides what an archive that failed means for the server. */
+function fail(error: unknown): void {
+  send({ kind: "failed", error: tagError(error) });
+  process.exitCode = 1;
+  clearInterval(figuresTimer);
+  main.close();
+}
+
+function answerTo(id: number): (result: TaggedResult) => void {
+  return (result) => {
+    send({ kind: "answer", id, result });
+  };
+}
+
+function serve(archive: Archive): void {
+  const service = new ArchiveService(archive, fail, options);
+  let told = "";
+  figuresTimer = setInterval(() => {
+    const figures = service.figures();
+    const text = JSON.stringify(figures);
+    if (text !== told) send({ kind: "figures", figures });
+    told = text;
+  }, FIGURES_EVERY_MS);
+
+  main.on("message", (message: ToArchive) => {
+    switch (message.kind) {
+      case "attach":
+        service.attach(message.shard, message.port);
+        break;
+      case "query":
+        service.query(message.method, message.query, message.after, answerTo(message.id));
+        break;
+      case "positions":
+        answerTo(message.id)({
+          ok: true,
+          value: archive.shards.map((shard) => [shard, archive.position(shard)]),
+        });
+        break;
+      case "close":
+        clearInterval(figuresTimer);
+        service.close();
+        main.close();
+        break;
+    }
+  });
+  send({ kind: "ready", figures: service.figures() });
+}
+
+let figuresTimer: NodeJS.Timeout | undefined;
+try {
+  serve(new Archive(folder));
+} catch (error) {
+  fail(error);
+}

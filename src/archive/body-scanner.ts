@@ -1,0 +1,198 @@
+import { ArchiveError } from "./archive-error.ts";
+
+/**
+ * Walks over MessagePack without making values of it: the index needs a few numbers and the bytes of a few
+ * strings of each record, and a look-up needs one record among thousands. Decoding everything costs four
+ * times as much.
+ */
+export class BodyScanner {
+  bytes: Uint8Array = new Uint8Array(0);
+  at = 0;
+  /** Bounds of the string that `text` met last. */
+  textStart = 0;
+  textEnd = 0;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+
+  start(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.at = 0;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Length of the array that begins here. */
+  array(): number {
+    const head = this.bytes[this.at++] as number;
+    if ((head & 0xf0) === 0x90) return head & 0x0f;
+    if (head === 0xdc) return this.#take(2);
+    if (head === 0xdd) return this.#take(4);
+    throw unexpected("an array", head);
+  }
+
+  number(): number {
+    const head = this.bytes[this.at++] as number;
+    if (head < 0x80) return head;
+    if (head >= 0xe0) return head - 0x100;
+    const at = this.at;
+    const view = this.#view;
+    switch (head) {
+      case 0xcc:
+        this.at = at + 1;
+        return view.getUint8(at);
+      case 0xcd:
+        this.at = at + 2;
+        return view.getUint16(at);
+      case 0xce:
+        this.at = at + 4;
+        return view.getUint32(at);
+      case 0xcb:
+        this.at = at + 8;
+        return view.getFloat64(at);
+      default:
+        return this.#rareNumber(head, at);
+    }
+  }
+
+  #rareNumber(head: number, at: number): number {
+    const view = this.#view;
+    this.at = at + numberBytes(head);
+    switch (head) {
+      case 0xca:
+        return view.getFloat32(at);
+      case 0xcf:
+        return Number(view.getBigUint64(at));
+      case 0xd0:
+        return view.getInt8(at);
+      case 0xd1:
+        return view.getInt16(at);
+      case 0xd2:
+        return view.getInt32(at);
+      case 0xd3:
+        return Number(view.getBigInt64(at));
+      default:
+        throw unexpected("a number", head);
+    }
+  }
+
+  /** Passes over a string and notes where its bytes are. */
+  text(): void {
+    const head = this.bytes[this.at++] as number;
+    let length: number;
+    if ((head & 0xe0) === 0xa0) length = head & 0x1f;
+    else if (head === 0xd9) length = this.#take(1);
+    else if (head === 0xda) length = this.#take(2);
+    else if (head === 0xdb) length = this.#take(4);
+    else throw unexpected("a string", head);
+    this.textStart = this.at;
+    this.at += length;
+    this.textEnd = this.at;
+    if (this.at > this.bytes.length) throw cut();
+  }
+
+  /** Passes over `count` values, whatever is in them. */
+  skip(count: number): void {
+    const bytes = this.bytes;
+    let left = count;
+    let at = this.at;
+    while (left > 0) {
+      left -= 1;
+      const head = bytes[at++];
+      if (head === undefined) throw cut();
+      if (head < 0x80 || head >= 0xe0) continue;
+      if (head >= 0xa0 && head < 0xc0) at += head & 0x1f;
+      else if (head < 0x90) left += 2 * (head & 0x0f);
+      else if (head < 0xa0) left += head & 0x0f;
+      else {
+        this.at = at;
+        left += this.#skipLong(head);
+        at = this.at;
+      }
+    }
+    if (at > bytes.length) throw cut();
+    this.at = at;
+  }
+
+  /** Passes over the rest of a value with a head of its own; returns how many values are inside it. */
+  #skipLong(head: number): number {
+    switch (head) {
+      case 0xc0:
+      case 0xc2:
+      case 0xc3:
+        return 0;
+      case 0xc4:
+      case 0xd9:
+        this.at += this.#take(1);
+        return 0;
+      case 0xc5:
+      case 0xda:
+        this.at += this.#take(2);
+        return 0;
+      case 0xc6:
+      case 0xdb:
+        this.at += this.#take(4);
+        return 0;
+      case 0xdc:
+        return this.#take(2);
+      case 0xdd:
+        return this.#take(4);
+      case 0xde:
+        return 2 * this.#take(2);
+      case 0xdf:
+        return 2 * this.#take(4);
+      default:
+        this.at += numberBytes(head);
+        return 0;
+    }
+  }
+
+  #take(bytes: 1 | 2 | 4): number {
+    const at = this.at;
+    if (at + bytes > this.bytes.length) throw cut();
+    this.at = at + bytes;
+    if (bytes === 1) return this.#view.getUint8(at);
+    return bytes === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+  }
+}
+
+/** Where each record of a batch begins, and where the last one ends. */
+export function recordOffsets(body: Uint8Array): Uint32Array {
+  const scanner = new BodyScanner();
+  scanner.start(body);
+  const count = scanner.array();
+  if (count > body.length) throw cut();
+  const offsets = new Uint32Array(count + 1);
+  for (let i = 0; i < count; i++) {
+    offsets[i] = scanner.at;
+    scanner.skip(1);
+  }
+  offsets[count] = scanner.at;
+  return offsets;
+}
+
+function numberBytes(head: number): number {
+  switch (head) {
+    case 0xcc:
+    case 0xd0:
+      return 1;
+    case 0xcd:
+    case 0xd1:
+      return 2;
+    case 0xca:
+    case 0xce:
+    case 0xd2:
+      return 4;
+    case 0xcb:
+    case 0xcf:
+    case 0xd3:
+      return 8;
+    default:
+      throw unexpected("a value of plain data", head);
+  }
+}
+
+function unexpected(wanted: string, head: number): ArchiveError {
+  return new ArchiveError("archive_corrupt", `a batch holds byte ${head} where ${wanted} should begin`);
+}
+
+function cut(): ArchiveError {
+  return new ArchiveError("archive_corrupt", "a batch ends in the middle of a record");
+}

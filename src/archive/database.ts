@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { ArchiveError } from "./archive-error.ts";
+
+/** Raised when what stands in the files means something else than before. */
+const FORMAT_VERSION = 1;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY, shard INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL, count INTEGER NOT NULL, checksum INTEGER NOT NULL,
+    hash BLOB NOT NULL, body BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX IF NOT EXISTS batches_by_place ON batches (shard, epoch, seq);
+  CREATE TABLE IF NOT EXISTS runs (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, level INTEGER NOT NULL, width INTEGER NOT NULL,
+    entries INTEGER NOT NULL, base INTEGER NOT NULL, checksum INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS accounts (
+    partner TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (partner, id)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Opens the archive's database.
+ *
+ * synchronous=NORMAL: a commit is not on the disk when it returns, only consistent. After a power loss the
+ * archive may stand a little further back than it said; it then fetches the difference from the log again,
+ * which is trimmed only below positions that a checkpoint has made durable.
+ *
+ * Pages of 16 KiB hold a large batch in few links and a small one among others.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true });
+  const database = new DatabaseSync(path);
+  database.exec(`
+    PRAGMA page_size = 16384;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA cache_size = -32768;
+    PRAGMA wal_autocheckpoint = 2048;
+    ${SCHEMA}
+  `);
+  const version = setting(database, "format", () => FORMAT_VERSION);
+  if (version !== FORMAT_VERSION) {
+    database.close();
+    throw new ArchiveError(
+      "archive_corrupt",
+      `the archive ${path} has format ${version}, not ${FORMAT_VERSION}`,
+    );
+  }
+  return database;
+}
+
+/** A number that is chosen once and kept. */
+export function setting(database: DatabaseSync, name: string, choose: () => number): number {
+  const found = database.prepare("SELECT value FROM settings WHERE name = ?").get(name);
+  if (found !== undefined) return found["value"] as number;
+  const value = choose();
+  putSetting(database, name, value);
+  return value;
+}
+
+export function putSetting(database: DatabaseSync, name: string, value: number): void {
+  database.prepare("INSERT OR REPLACE INTO settings VALUES (?, ?)").run(name, value);
+}
+
+export function randomSeed(): number {
+  return randomBytes(4).readUInt32LE();
+}
+
+/** Runs `work` in one transaction: all of it or nothing. */
+export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  let result: T;
+  try {
+    result = work();
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+  database.exec("COMMIT");
+  return result;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export function rowOf(statement: StatementSync, ...values: (number | string)[]): Row | undefined {
+  return statement.get(...values);
+}

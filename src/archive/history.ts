@@ -1,0 +1,127 @@
+import { comparePlaces, type Place } from "./cursor.ts";
+import type { Tally } from "./tally.ts";
+
+/** The entries of one key in one run or in the tail, oldest first. */
+export interface Slice {
+  readonly length: number;
+  /** The batch's number in the archive. */
+  batch(at: number): number;
+  /** The record's index within the batch, doubled; odd on the credit side. */
+  slot(at: number): number;
+  /** The account's own seq; only in the index of accounts. */
+  seq(at: number): number;
+  /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
+  tally(total: Tally, end: number, seqMax: number): void;
+}
+
+/** Where a batch stands, by its number. */
+export type BatchPlaces = (batch: number) => Readonly<{
+  timeMs: number;
+  shard: number;
+  epoch: number;
+  seq: number;
+}>;
+
+/**
+ * All entries of one key, oldest first: runs hold consecutive stretches of batches, so their slices, one
+ * after the other, and the tail's at the end, are in order.
+ */
+export class History {
+  readonly length: number;
+  readonly #slices: readonly Slice[];
+  readonly #starts: readonly number[];
+  readonly #places: BatchPlaces;
+
+  constructor(slices: readonly Slice[], places: BatchPlaces) {
+    const starts: number[] = [];
+    let length = 0;
+    for (const slice of slices) {
+      starts.push(length);
+      length += slice.length;
+    }
+    this.length = length;
+    this.#slices = slices;
+    this.#starts = starts;
+    this.#places = places;
+  }
+
+  batch(at: number): number {
+    const [slice, within] = this.#find(at);
+    return slice.batch(within);
+  }
+
+  slot(at: number): number {
+    const [slice, within] = this.#find(at);
+    return slice.slot(within);
+  }
+
+  seq(at: number): number {
+    const [slice, within] = this.#find(at);
+    return slice.seq(within);
+  }
+
+  place(at: number): Place {
+    const [slice, within] = this.#find(at);
+    const { timeMs, shard, epoch, seq } = this.#places(slice.batch(within));
+    return { timeMs, shard, epoch, seq, slot: slice.slot(within) };
+  }
+
+  /** The first entry that is not before `place`. */
+  firstFrom(place: Place): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePlaces(this.place(middle), place) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The first entry at or after a time. */
+  firstAt(timeMs: number): number {
+    return this.firstFrom({ timeMs, shard: -1, epoch: 0, seq: 0, slot: 0 });
+  }
+
+  /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
+  tally(total: Tally, end: number, seqMax: number): void {
+    for (let i = 0; i < this.#slices.length; i++) {
+      const within = end - (this.#starts[i] as number);
+      const slice = this.#slices[i] as Slice;
+      if (within > 0) slice.tally(total, Math.min(within, slice.length), seqMax);
+    }
+  }
+
+  #find(at: number): readonly [Slice, number] {
+    let i = this.#starts.length - 1;
+    while ((this.#starts[i] as number) > at) i -= 1;
+    return [this.#slices[i] as Slice, at - (this.#starts[i] as number)];
+  }
+}
+
+/** One step of a merge: entry `at` of `history`. */
+export type Step = Readonly<{ history: History; at: number; place: Place }>;
+
+/** Merges stretches [from, to) of several histories, newest first. */
+export function* newestFirst(
+  stretches: readonly Readonly<{ history: History; from: number; to: number }>[],
+): Generator<Step> {
+  const heads: Step[] = [];
+  const floors = new Map<History, number>();
+  for (const { history, from, to } of stretches) {
+    if (to <= from) continue;
+    floors.set(history, from);
+    heads.push({ history, at: to - 1, place: history.place(to - 1) });
+  }
+  while (heads.length > 0) {
+    let newest = 0;
+    for (let i = 1; i < heads.length; i++) {
+      if (comparePlaces((heads[i] as Step).place, (heads[newest] as Step).place) > 0) newest = i;
+    }
+    const step = heads[newest] as Step;
+    yield step;
+    const at = step.at - 1;
+    if (at < (floors.get(step.history) as number)) heads.splice(newest, 1);
+    else heads[newest] = { history: step.history, at, place: step.history.place(at) };
+  }
+}

@@ -1,0 +1,218 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TransferPosted } from "../../src/actors/command.ts";
+import type { KeyHash } from "../../src/archive/key-hash.ts";
+import type { Page, Range } from "../../src/archive/query.ts";
+import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
+import { ArchiveModel } from "./archive-model.ts";
+import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
+
+const PARTNERS = ["acme", "zen"] as const;
+const ACCOUNTS = ["alice", "alice/points", "bob", "carol", "@issuance", "@bank"] as const;
+const SHARDS = 3;
+
+/** Almost everything collides: one bit of difference is left. */
+class WeakHash implements KeyHash {
+  high = 0;
+  low = 0;
+  run(bytes: Uint8Array, start: number, end: number): void {
+    this.high = 5;
+    this.low = end > start ? (bytes[end - 1] as number) & 1 : 0;
+  }
+}
+
+const account = fc.constantFrom(...ACCOUNTS);
+const item = fc.record({
+  kind: fc.constantFrom("transfer", "transfer", "transfer", "refused", "created"),
+  partner: fc.constantFrom(...PARTNERS),
+  debit: account,
+  credit: account,
+  amount: fc.integer({ min: 1, max: 1_000 }),
+});
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("append" as const),
+      shard: fc.nat(SHARDS - 1),
+      waitMs: fc.nat(3),
+      restart: fc.boolean(),
+      items: fc.array(item, { minLength: 1, maxLength: 8 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("index" as const), records: fc.integer({ min: 1, max: 20 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("flush" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("reopen" as const), flushed: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("repeat" as const) }) },
+);
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
+
+function recordOf(log: LogWriter, { kind, partner, debit, credit, amount }: Item) {
+  // An account that is not a system account belongs to one shard.
+  const owned = (id: string) => (id.startsWith("@") ? id : `${id}-${log.shard}`);
+  if (kind === "created") return log.created(partner, owned(debit).replace("@", "x"));
+  if (debit === credit || kind === "refused") {
+    return log.refused({ partner, debit: owned(debit), credit: owned(credit), amount });
+  }
+  return log.transfer({ partner, debit: owned(debit), credit: owned(credit), amount });
+}
+
+function indexAll(archive: Archive): void {
+  while (archive.indexSome(50));
+}
+
+function allPages<T>(
+  ask: (range: Range) => Page<T>,
+  range: Omit<Range, "limit">,
+  limit: number,
+): readonly T[] {
+  const data: T[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = ask({ ...range, limit, cursor });
+    expect(page.data.length).toBeLessThanOrEqual(limit);
+    data.push(...page.data);
+    if (page.nextCursor === null) return data;
+    expect(page.data.length).toBe(limit);
+    cursor = page.nextCursor;
+  }
+}
+
+function compareAccount(
+  archive: Archive,
+  model: ArchiveModel,
+  partner: string,
+  id: string,
+  sums: boolean,
+): void {
+  const { answers } = archive;
+  for (const range of [{}, { fromMs: 1_004, toMs: 1_010 }, { fromMs: 1_007 }]) {
+    const query = { ...range, partner, account: id };
+    expect(allPages((r) => answers.entries({ ...r, partner, account: id }), range, 3)).toEqual(
+      model.entries(query),
+    );
+    expect(allPages((r) => answers.transfers({ ...r, partner, account: id }), range, 4)).toEqual(
+      model.transfers(query),
+    );
+    if (!sums && id.startsWith("@")) continue;
+    const statement = answers.entries({ ...query, limit: 1 });
+    const opening = range.fromMs === undefined ? 0 : model.balanceBefore(partner, id, range.fromMs);
+    expect(statement.openingBalance).toBe(opening);
+    expect(statement.closingBalance).toBe(
+      model.balanceBefore(partner, id, range.toMs ?? Number.POSITIVE_INFINITY),
+    );
+  }
+  if (!sums && id.startsWith("@")) return;
+  for (const seq of [0, 2, 1_000])
+    expect(answers.sum({ partner, account: id, seq })).toEqual(model.sum(partner, id, seq));
+}
+
+function compareAll(archive: Archive, model: ArchiveModel, sums: boolean): void {
+  const { answers } = archive;
+  expect(answers.records(model.records.map(({ at }) => at))).toEqual(model.records);
+  for (const partner of PARTNERS) {
+    for (const id of ACCOUNTS) {
+      const owned = id.startsWith("@")
+        ? [id]
+        : Array.from({ length: SHARDS }, (_, shard) => `${id}-${shard}`);
+      for (const each of owned) compareAccount(archive, model, partner, each, sums);
+    }
+    for (const range of [{}, { fromMs: 1_004, toMs: 1_010 }]) {
+      expect(allPages((r) => answers.transfers({ ...r, partner }), range, 5)).toEqual(
+        model.transfers({ ...range, partner }),
+      );
+    }
+    for (const prefix of ["", "al", "alice/", "b"]) {
+      const ids = model.accountIds(partner, prefix);
+      expect(answers.accountIds({ partner, prefix, limit: 100 })).toEqual(ids);
+      expect(answers.accountIds({ partner, prefix, afterId: ids[1], limit: 2 })).toEqual(
+        model.accountIds(partner, prefix, ids[1]).slice(0, 2),
+      );
+    }
+  }
+  for (const found of model.transfers({ partner: "acme" })) {
+    expect(answers.transfer((found.record.outcome as TransferPosted).id)).toEqual(found);
+  }
+  expect(answers.transfer("tr_0000001zzz")).toBeUndefined();
+}
+
+describe("the archive, beside a plain model", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "daybook-archive-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function run(steps: readonly Step[], name: string, options: ArchiveOptions): void {
+    const path = join(folder, name);
+    let archive = new Archive(path, options);
+    const model = new ArchiveModel();
+    const logs = Array.from({ length: SHARDS }, (_, shard) => new LogWriter(shard));
+    const written: WrittenBatch[] = [];
+    for (const each of steps) {
+      switch (each.do) {
+        case "append": {
+          const log = logs[each.shard] as LogWriter;
+          log.wait(each.waitMs);
+          if (each.restart) log.restart();
+          const batch = log.batch(each.items.map((one) => recordOf(log, one)));
+          written.push(batch);
+          model.add(batch);
+          archive.append(batch.shard, [batch.batch]);
+          break;
+        }
+        case "index":
+          archive.indexSome(each.records);
+          break;
+        case "flush":
+          archive.flush();
+          break;
+        case "reopen":
+          if (each.flushed) archive.flush();
+          archive.close();
+          archive = new Archive(path, options);
+          break;
+        case "repeat":
+          for (const { shard, batch } of written.slice(-3)) archive.append(shard, [batch]);
+          break;
+      }
+    }
+    indexAll(archive);
+    for (const { shard } of logs) {
+      const last = written.findLast((batch) => batch.shard === shard)?.batch;
+      expect(archive.position(shard)?.id).toEqual(last?.id);
+      expect(archive.indexedPosition(shard)).toEqual(last?.id);
+    }
+    compareAll(archive, model, options.hash === undefined);
+    archive.close();
+  }
+
+  it("answers every query alike, whatever was written out, merged, repeated or reopened between", () => {
+    let runs = 0;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        run(steps, `strong-${runs++}`, { tailEntries: 64, waitingBytesMax: 600 });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("never shows an entry of another account, even where nearly all hashes collide", () => {
+    let runs = 0;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        run(steps, `weak-${runs++}`, { tailEntries: 64, hash: new WeakHash() });
+      }),
+      { numRuns: 15 },
+    );
+  });
+});

@@ -1,0 +1,139 @@
+/** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
+import { createHash } from "node:crypto";
+import { encode, toWireCommand, toWireOutcome } from "../../src/actors/codec.ts";
+import type { Command, CreateAccount, LogRecord, Outcome, Transfer } from "../../src/actors/command.ts";
+import { isSystemAccount, transferId } from "../../src/actors/routing.ts";
+import type { Batch } from "../../src/wal/wal.ts";
+
+export type Posting = Readonly<{ partner: string; debit: string; credit: string; amount: number }>;
+
+export type WrittenBatch = Readonly<{ shard: number; batch: Batch; records: readonly LogRecord[] }>;
+
+export function body(records: readonly LogRecord[]): Uint8Array {
+  return encode(
+    records.map(({ command, outcome }) => [...toWireCommand(command), toWireOutcome(command, outcome)]),
+  );
+}
+
+export function transferOf(
+  { partner, debit, credit, amount }: Posting,
+  memo: string | null = null,
+): Transfer {
+  return {
+    op: "transfer",
+    partner,
+    key: null,
+    fingerprint: 7,
+    debit,
+    credit,
+    amount,
+    memo,
+    metadata: null,
+    occurredAtMs: null,
+    vnode: 3,
+  };
+}
+
+/** One shard's log, from its first batch on. */
+export class LogWriter {
+  readonly shard: number;
+  #epoch = 1;
+  #seq = 0;
+  #counter = 0;
+  #timeMs: number;
+  readonly #balances = new Map<string, { posted: number; seq: number }>();
+
+  constructor(shard: number, timeMs = 1_000) {
+    this.shard = shard;
+    this.#timeMs = timeMs;
+  }
+
+  /** The next batch comes under a later epoch, as after a restart. */
+  restart(): void {
+    this.#epoch += 1;
+    this.#seq = 0;
+    this.#counter = 0;
+  }
+
+  /** Lets log time go on. */
+  wait(ms: number): void {
+    this.#timeMs += ms;
+  }
+
+  transfer(posting: Posting, memo: string | null = null): LogRecord {
+    const command = transferOf(posting, memo);
+    const debit = this.#move(posting.partner, posting.debit, -posting.amount);
+    const credit = this.#move(posting.partner, posting.credit, posting.amount);
+    const vnode = this.shard * 100 + (isSystemAccount(posting.debit) ? 1 : 0);
+    return {
+      command,
+      outcome: {
+        ok: true,
+        id: transferId(vnode, this.#epoch, this.#counter++),
+        debitPosted: debit.posted,
+        debitHeld: 0,
+        debitSeq: debit.seq,
+        creditPosted: credit.posted,
+        creditHeld: 0,
+        creditSeq: credit.seq,
+      },
+    };
+  }
+
+  refused(posting: Posting): LogRecord {
+    return {
+      command: transferOf(posting),
+      outcome: { ok: false, code: "insufficient_funds", subject: posting.debit },
+    };
+  }
+
+  created(partner: string, id: string): LogRecord {
+    const command: CreateAccount = {
+      op: "create_account",
+      partner,
+      key: null,
+      fingerprint: 1,
+      id,
+      asset: "USD/2",
+      floor: 0,
+      ceiling: null,
+      metadata: null,
+    };
+    const outcome: Outcome<Command> = {
+      ok: true,
+      account: {
+        id,
+        asset: "USD/2",
+        status: "open",
+        floor: 0,
+        ceiling: null,
+        posted: 0,
+        held: 0,
+        seq: 0,
+        metadata: null,
+        createdAtMs: this.#timeMs,
+      },
+    };
+    return { command, outcome };
+  }
+
+  batch(records: readonly LogRecord[]): WrittenBatch {
+    this.#seq += 1;
+    const id = { epoch: this.#epoch, seq: this.#seq };
+    const packed = body(records);
+    const hash = new Uint8Array(createHash("sha256").update(`${this.shard}`).update(packed).digest());
+    return {
+      shard: this.shard,
+      batch: { id, timeMs: this.#timeMs, count: records.length, body: packed, hash },
+      records,
+    };
+  }
+
+  #move(partner: string, account: string, amount: number): { posted: number; seq: number } {
+    const key = `${partner}\0${account}`;
+    const before = this.#balances.get(key) ?? { posted: 0, seq: 0 };
+    const after = { posted: before.posted + amount, seq: before.seq + 1 };
+    this.#balances.set(key, after);
+    return after;
+  }
+}
