@@ -1,0 +1,92 @@
+/** The whole HTTP side over what `main.ts` (or a test) hands in. No socket, no clock of its own. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { addAccounts } from "./accounts.ts";
+import { createAuthenticate } from "./auth.ts";
+import { addBatch } from "./batch.ts";
+import type { Clock } from "./clock.ts";
+import { addDocs } from "./docs.ts";
+import { createEndpoints, type Handler } from "./endpoint.ts";
+import { addEntries } from "./entries.ts";
+import type { Random } from "./idempotency.ts";
+import { addOperations } from "./operations-routes.ts";
+import { addPartners } from "./partners.ts";
+import type { Directory, Ledger, Operations } from "./ports.ts";
+import { Problem } from "./problem.ts";
+import type { LineSink, Log } from "./request-log.ts";
+import { createRequestMetrics } from "./request-metrics.ts";
+import { createRoutes, type Routes } from "./routes.ts";
+import { addTransfers } from "./transfers.ts";
+import { addTrialBalance } from "./trial-balance.ts";
+
+export type AppDeps = Readonly<{
+  ledger: Ledger;
+  directory: Directory;
+  operations: Operations;
+  log: Log;
+  /** Where request lines go; without it none are made. */
+  requestLines?: LineSink | undefined;
+  clock: Clock;
+  /** Cryptographically random bytes. */
+  random: Random;
+  /** SHA-256 (hex) of the operator's key, when the configuration names one: it wins over a stored one. */
+  operatorKeyHash?: string | undefined;
+}>;
+
+export type App = Readonly<{
+  /** What a server calls; `env.incoming` is Node's request where there is one. */
+  fetch: (request: Request, env?: object) => Response | Promise<Response>;
+  /** For tests: a path and what `fetch` takes. */
+  request: (path: string, init?: RequestInit) => Response | Promise<Response>;
+  /** Answers 503 `outcome_unknown` to requests that have run for 10 s; the server calls it a few times a second. */
+  sweep(): void;
+  inFlight(): number;
+}>;
+
+export function createApp(deps: AppDeps): App {
+  const hono = new OpenAPIHono();
+  const metrics = createRequestMetrics();
+  const endpoints = createEndpoints({
+    authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
+    unready: () => deps.operations.unready(),
+    clock: deps.clock,
+    log: deps.log,
+    lines: deps.requestLines,
+    metrics,
+    idPrefix: Buffer.from(deps.random(6)).toString("hex"),
+  });
+  hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description: "An API key: of the operator, or of a partner (role partner, or read for GET alone).",
+  });
+  const routes = createRoutes(hono, endpoints);
+  addTransfers(routes, deps);
+  addBatch(routes, deps);
+  addAccounts(routes, deps);
+  addEntries(routes, deps);
+  addPartners(routes, deps);
+  addTrialBalance(routes, deps);
+  addOperations(routes, { operations: deps.operations, metrics });
+  addDocs(routes, hono);
+
+  const unknown = unknownRoute(routes);
+  const unknownOpen = endpoints.wrap("open", "unknown", unknown);
+  const unknownClosed = endpoints.wrap("books", "unknown", unknown);
+  // Without a key nobody learns which addresses exist.
+  hono.notFound((c) => (c.req.path.startsWith("/v1") ? unknownClosed(c) : unknownOpen(c)));
+  return {
+    fetch: (request, env) => hono.fetch(request, env),
+    request: (path, init) => hono.request(path, init),
+    sweep: endpoints.sweep,
+    inFlight: endpoints.inFlight,
+  };
+}
+
+function unknownRoute(routes: Routes): Handler {
+  return (c) => {
+    const methods = routes.methodsOf(c.req.path);
+    if (methods.length === 0) throw new Problem("not_found");
+    const allow = methods.join(", ");
+    throw new Problem("method_not_allowed", `This address takes ${allow}.`, { headers: { Allow: allow } });
+  };
+}

@@ -1,0 +1,67 @@
+/** Who is calling, and what they may do. */
+import { hash, timingSafeEqual } from "node:crypto";
+import type { Call } from "./call.ts";
+import type { Directory, Principal } from "./ports.ts";
+import { Problem } from "./problem.ts";
+
+/**
+ * - `open`: anybody.
+ * - `operator`: the platform alone.
+ * - `partner`: a partner's key; a `read` key where the method is GET.
+ * - `member`: the operator, or the partner named in the path.
+ * - `books`: the operator, or a partner's key.
+ */
+export type Access = "open" | "operator" | "partner" | "member" | "books";
+
+/** SHA-256 in hex. A key is looked up by it, so the time that takes says nothing about the key itself. */
+export function hashOfKey(key: string): string {
+  return hash("sha256", key, "hex");
+}
+
+const SCHEME = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
+
+/** The token of an `Authorization: Bearer` header; empty when there is none. */
+export function bearerToken(authorization: string | undefined): string {
+  if (authorization === undefined) return "";
+  return SCHEME.exec(authorization)?.[1] ?? "";
+}
+
+export type Authenticate = (token: string) => Principal | undefined;
+
+/** `operatorKeyHash`, when given, is the operator's only key: it wins over a stored one. */
+export function createAuthenticate(directory: Directory, operatorKeyHash: string | undefined): Authenticate {
+  const operatorHash = operatorKeyHash === undefined ? undefined : Buffer.from(operatorKeyHash, "utf8");
+  return (token) => {
+    if (token === "") return undefined;
+    const keyHash = hashOfKey(token);
+    const principal = directory.principalOf(keyHash);
+    if (operatorHash === undefined) return principal;
+    if (principal !== undefined && principal.role !== "operator") return principal;
+    const given = Buffer.from(keyHash, "utf8");
+    const isOperator = given.length === operatorHash.length && timingSafeEqual(given, operatorHash);
+    return isOperator ? { role: "operator" } : undefined;
+  };
+}
+
+/** Whose data the call may see: the partner's id, empty for the operator. @throws Problem 403 */
+export function admit(principal: Principal, access: Access, method: string): string {
+  if (principal.role === "operator") {
+    if (access === "partner")
+      throw new Problem("forbidden", "The operator has no accounts; use a partner's key.");
+    return "";
+  }
+  if (principal.suspended) throw new Problem("forbidden", "The partner is suspended.");
+  if (access === "operator") throw new Problem("forbidden", "Only the operator may do that.");
+  const reads = method === "GET" || method === "HEAD";
+  if (principal.role === "partner" || (principal.role === "read" && reads)) return principal.partner;
+  throw new Problem("forbidden", `A key of role ${principal.role} may not do that.`);
+}
+
+/** The partner named in a path, for a `member` route: another partner is as if it did not exist. @throws Problem 404 */
+export function memberPartner(call: Call, directory: Directory, named: string): string {
+  const known = directory.partner(named);
+  if (known === undefined || (call.partner !== "" && call.partner !== named)) {
+    throw new Problem("partner_not_found", `There is no partner ${named}.`);
+  }
+  return known.id;
+}

@@ -1,0 +1,209 @@
+/** `POST /v1/transfers/batch`: thousands of independent transfers in one request. Every microsecond here counts a thousandfold. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Transfer } from "../actors/command.ts";
+import { OperatingError } from "../operating-error.ts";
+import { BATCH_BYTES_MAX, mediaType, parseJson, readBody, utf8Text } from "./body.ts";
+import { answer } from "./call.ts";
+import type { Clock } from "./clock.ts";
+import { idempotencyKey } from "./idempotency.ts";
+import { decodeItems, encodeResults } from "./message-pack.ts";
+import type { ItemAnswer, Ledger } from "./ports.ts";
+import { invalid, PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
+import type { Routes } from "./routes.ts";
+import { type Asker, TransferItem, transferOfItem } from "./transfer-request.ts";
+
+export const BATCH_ITEMS_MAX = 10_000;
+
+const BatchRequest = z
+  .object({ transfers: z.array(TransferItem).max(BATCH_ITEMS_MAX) })
+  .openapi("TransferBatch");
+const BatchAnswer = z
+  .object({
+    results: z.array(
+      z.union([
+        z.object({ status: z.literal(201), id: z.string() }),
+        z.object({ status: z.int(), code: z.string() }),
+      ]),
+    ),
+  })
+  .openapi("TransferBatchResults", {
+    example: {
+      results: [
+        { status: 201, id: "tr_0a000011" },
+        { status: 422, code: "insufficient_funds" },
+      ],
+    },
+  });
+
+/** What becomes of an item at the door: a command, or the code of its refusal. */
+type Item = Transfer | ProblemCode;
+
+type Encoding = "application/json" | "application/x-ndjson" | "application/msgpack";
+
+function encodingOf(c: Context): Encoding {
+  const type = mediaType(c.req.header("content-type"));
+  if (type === "application/json" || type === "application/x-ndjson" || type === "application/msgpack")
+    return type;
+  throw new Problem(
+    "unsupported_media_type",
+    "Send application/json, application/x-ndjson or application/msgpack.",
+  );
+}
+
+/** Stands for an item that could not even be read. */
+const UNREADABLE = Symbol("unreadable");
+
+/** One item a line; blank lines are no items and have no result. A line that is not JSON spoils itself alone. */
+function linesOf(text: string): unknown[] {
+  const items: unknown[] = [];
+  let start = 0;
+  while (start < text.length) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    const line = text.slice(start, end);
+    start = end + 1;
+    if (line.trim() === "") continue;
+    try {
+      items.push(JSON.parse(line));
+    } catch {
+      items.push(UNREADABLE);
+    }
+    if (items.length > BATCH_ITEMS_MAX) break;
+  }
+  return items;
+}
+
+function transfersOf(value: unknown): unknown[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid("", "must be an object");
+  for (const name of Object.keys(value))
+    if (name !== "transfers") throw invalid(name, "is not a known field");
+  const { transfers } = value as { transfers?: unknown };
+  if (!Array.isArray(transfers)) throw invalid("transfers", "must be an array");
+  return transfers;
+}
+
+/** @throws Problem 400 when the whole cannot be read, 413 when there are too many */
+function itemsOf(body: Buffer, encoding: Encoding): unknown[] {
+  if (body.length === 0) throw invalid("", "The body is empty.");
+  const items =
+    encoding === "application/msgpack"
+      ? decodeItems(body, BATCH_ITEMS_MAX)
+      : encoding === "application/x-ndjson"
+        ? linesOf(utf8Text(body))
+        : transfersOf(parseJson(utf8Text(body)));
+  if (items.length > BATCH_ITEMS_MAX) {
+    throw new Problem("batch_too_large", `A batch may have at most ${BATCH_ITEMS_MAX} items.`);
+  }
+  return items;
+}
+
+function itemOf(asker: Asker, value: unknown, key: string | null): Item {
+  try {
+    return transferOfItem(asker, value, key);
+  } catch (failure) {
+    if (failure instanceof Problem) return failure.code;
+    throw failure;
+  }
+}
+
+/** The verdict on each item, in the order of the items: those refused at the door between those from the ledger. */
+function merge(
+  items: readonly Item[],
+  answers: readonly ItemAnswer[],
+  accepted: number,
+): readonly ItemAnswer[] {
+  if (answers.length !== accepted)
+    throw new OperatingError("outcome_unknown", "The ledger answered too few items.");
+  if (accepted === items.length) return answers;
+  let next = 0;
+  return items.map((item) => (typeof item === "string" ? { code: item } : (answers[next++] as ItemAnswer)));
+}
+
+const REFUSED_JSON = new Map<string, string>();
+
+/** `{"status":422,"code":"…"}`, made once per code. */
+function refusedJson(code: string): string {
+  let text = REFUSED_JSON.get(code);
+  if (text === undefined) {
+    text = JSON.stringify({ status: statusOfCode(code), code });
+    REFUSED_JSON.set(code, text);
+  }
+  return text;
+}
+
+export function statusOfCode(code: string): number {
+  return Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code as ProblemCode].status : 500;
+}
+
+function resultsJson(answers: readonly ItemAnswer[]): string {
+  let text = '{"results":[';
+  for (let i = 0; i < answers.length; i++) {
+    const item = answers[i] as ItemAnswer;
+    if (i > 0) text += ",";
+    text += "id" in item ? `{"status":201,"id":"${item.id}"}` : refusedJson(item.code);
+  }
+  return `${text}]}`;
+}
+
+export function addBatch(
+  routes: Routes,
+  { ledger, clock }: Readonly<{ ledger: Ledger; clock: Clock }>,
+): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/transfers/batch",
+      access: "partner",
+      group: "batch",
+      summary: "Up to 10,000 independent transfers, applied in order",
+      description:
+        "One bad item never fails the others; results stand index for index. An item's own `idempotency_key` goes " +
+        "before the header's, which gives item i `<key>#i`. In NDJSON blank lines are no items. MessagePack (an array " +
+        "of maps) is answered in MessagePack.",
+      body: {
+        schema: BatchRequest,
+        types: {
+          "application/json": BatchRequest,
+          "application/x-ndjson": z.string().openapi({ description: "One TransferItem a line." }),
+          "application/msgpack": z.array(TransferItem),
+        },
+      },
+      answer: {
+        status: 200,
+        description: "What became of each.",
+        content: { "application/json": BatchAnswer, "application/msgpack": BatchAnswer },
+      },
+      problems: ["batch_too_large", "not_implemented"],
+    },
+    async (c, call) => {
+      const nowMs = clock.nowMs();
+      const headerKey = idempotencyKey(c, nowMs);
+      const encoding = encodingOf(c);
+      const body = await readBody(c, BATCH_BYTES_MAX);
+      const values = itemsOf(body, encoding);
+      const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch", nowMs };
+      const items: Item[] = [];
+      const transfers: Transfer[] = [];
+      for (let i = 0; i < values.length; i++) {
+        const item = itemOf(asker, values[i], headerKey === null ? null : `${headerKey}#${i}`);
+        items.push(item);
+        if (typeof item !== "string") transfers.push(item);
+      }
+      const { items: answers, positions } =
+        transfers.length === 0
+          ? { items: [], positions: [] }
+          : await ledger.submitTransfers(transfers, body.length);
+      const merged = merge(items, answers, transfers.length);
+      const headers: Record<string, string> =
+        positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
+      if (encoding === "application/msgpack") {
+        headers["Content-Type"] = "application/msgpack";
+        return answer(call, 200, encodeResults(merged, statusOfCode), headers);
+      }
+      headers["Content-Type"] = "application/json";
+      return answer(call, 200, resultsJson(merged), headers);
+    },
+  );
+}

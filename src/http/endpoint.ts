@@ -1,0 +1,139 @@
+/**
+ * What every route has in common: request id, readiness, key, role, deadline, errors, log line, metrics. One wrapper
+ * around the handler instead of a chain of middleware, which would cost a promise and a closure each.
+ */
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { OperatingError } from "../operating-error.ts";
+import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
+import { type Call, problemAnswer } from "./call.ts";
+import type { Clock } from "./clock.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
+import { type LineSink, type Log, requestLine } from "./request-log.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
+
+export type Handler = (c: Context, call: Call) => Promise<Response> | Response;
+/** What a router takes: never rejects. */
+export type Endpoint = (c: Context) => Promise<Response>;
+
+export const REQUEST_MS_MAX = 10_000;
+
+export type EndpointDeps = Readonly<{
+  authenticate: Authenticate;
+  /** Sentences why the ledger cannot serve yet; asked until it is empty for the first time. */
+  unready: () => readonly string[];
+  clock: Clock;
+  log: Log;
+  lines: LineSink | undefined;
+  metrics: RequestMetrics;
+  /** Begins every request id of this process. */
+  idPrefix: string;
+}>;
+
+type Running = { readonly call: Call; settle: (response: Response) => void };
+
+export type Endpoints = Readonly<{
+  wrap(access: Access, group: string, handler: Handler, servesUnready?: boolean): Endpoint;
+  /** Answers `outcome_unknown` to what has run for longer than a request may; call it a few times a second. */
+  sweep(): void;
+  inFlight(): number;
+}>;
+
+/** An exception as a problem; what nobody foresaw is an `internal_error` and goes to the log with its stack. */
+function failureAnswer(call: Call, failure: unknown, log: Log): Response {
+  if (failure instanceof Problem) {
+    const more = failure.errors === undefined ? undefined : { errors: failure.errors };
+    return problemAnswer(call, failure.code, failure.message, failure.headers, more);
+  }
+  if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
+  if (failure instanceof HTTPException && failure.status < 500) {
+    const code: ProblemCode = failure.status === 413 ? "body_too_large" : "validation_failed";
+    return problemAnswer(call, code, failure.message);
+  }
+  log.error({ err: failure, request_id: call.requestId }, "request failed");
+  return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
+}
+
+/** @throws Problem 401, 403 */
+function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): void {
+  call.token = bearerToken(c.req.header("authorization"));
+  call.principal = authenticate(call.token);
+  if (call.principal === undefined) {
+    throw new Problem(
+      "unauthenticated",
+      call.token === "" ? "Send Authorization: Bearer <key>." : "Unknown key.",
+    );
+  }
+  call.partner = admit(call.principal, access, call.method);
+}
+
+/** A check that passes for ever once it has passed: a shard that restarts later answers for itself. */
+function createReadyGate(unready: () => readonly string[]): () => void {
+  let wasReady = false;
+  return () => {
+    if (wasReady) return;
+    const [reason] = unready();
+    if (reason !== undefined) throw new Problem("log_unavailable", reason);
+    wasReady = true;
+  };
+}
+
+export function createEndpoints(deps: EndpointDeps): Endpoints {
+  const { authenticate, clock, log, lines, metrics } = deps;
+  const refuseUnready = createReadyGate(deps.unready);
+  const running = new Set<Running>();
+  let requests = 0;
+
+  function beginCall(c: Context, group: string): Call {
+    requests += 1;
+    return {
+      requestId: `${deps.idPrefix}-${requests.toString(36)}`,
+      method: c.req.method,
+      path: c.req.path,
+      group,
+      startedMs: clock.elapsedMs(),
+      token: "",
+      principal: undefined,
+      partner: "",
+    };
+  }
+
+  function finish(run: Running, response: Response): void {
+    if (!running.delete(run)) return; // the deadline has answered
+    const { call } = run;
+    const status = response.status;
+    const durationMs = clock.elapsedMs() - call.startedMs;
+    metrics.observe(call.group, status, durationMs);
+    if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
+    run.settle(response);
+  }
+
+  function wrap(access: Access, group: string, handler: Handler, servesUnready = false): Endpoint {
+    const run = async (c: Context, call: Call): Promise<Response> => {
+      if (!servesUnready) refuseUnready();
+      if (access !== "open") identify(c, call, access, authenticate);
+      return handler(c, call);
+    };
+    return (c) =>
+      new Promise((resolve) => {
+        const call = beginCall(c, group);
+        const entry: Running = { call, settle: resolve };
+        running.add(entry);
+        run(c, call).then(
+          (response) => finish(entry, response),
+          (failure: unknown) => finish(entry, failureAnswer(call, failure, log)),
+        );
+      });
+  }
+
+  function sweep(): void {
+    const nowMs = clock.elapsedMs();
+    for (const entry of running) {
+      if (nowMs - entry.call.startedMs < REQUEST_MS_MAX) break; // in order of arrival
+      const seconds = REQUEST_MS_MAX / 1000;
+      finish(entry, problemAnswer(entry.call, "outcome_unknown", `No answer within ${seconds} s.`));
+    }
+  }
+
+  return { wrap, sweep, inFlight: () => running.size };
+}

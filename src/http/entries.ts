@@ -1,0 +1,191 @@
+/** An account's entries, as JSON or CSV, and the proof that they make up its balance. */
+import { z } from "@hono/zod-openapi";
+import { isSystemAccount } from "../actors/routing.ts";
+import type { Entry, Statement } from "../archive/query.ts";
+import { AccountParams, accountIdOf, accountNotFound } from "./accounts.ts";
+import { answer, jsonAnswer } from "./call.ts";
+import { Balance, Time, timeTextOf } from "./fields.ts";
+import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import type { Ledger } from "./ports.ts";
+import type { Routes } from "./routes.ts";
+import { rangeOf } from "./time-range.ts";
+import { checkQuery } from "./validation.ts";
+
+const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
+
+const EntrySchema = z
+  .object({
+    seq: z.int(),
+    transfer_id: z.string(),
+    amount: z.int().openapi({ description: "Signed: credits are positive." }),
+    balance_after: Balance.optional().openapi({ description: "Not with a system account." }),
+    counterparty: z.string(),
+    memo: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    at: z.iso.datetime(),
+  })
+  .openapi("Entry", {
+    example: {
+      seq: 1,
+      transfer_id: "tr_0a000011",
+      amount: 2500,
+      balance_after: 2500,
+      counterparty: "@issuance",
+      memo: "order 1017",
+      metadata: {},
+      at: "2026-11-20T10:00:00.000Z",
+    },
+  });
+
+const EntriesPage = z
+  .object({
+    data: z.array(EntrySchema),
+    next_cursor: z.string().nullable(),
+    opening_balance: Balance.optional().openapi({ description: "Before `from`; only with `from` or `to`." }),
+    closing_balance: Balance.optional().openapi({
+      description: "Just before `to`; only with `from` or `to`.",
+    }),
+  })
+  .openapi("EntriesPage");
+
+const ReconciliationSchema = z
+  .object({
+    account: z.string(),
+    balance: Balance,
+    entries_sum: z.int(),
+    entries_count: z.int(),
+    difference: z.int(),
+    reconciled: z.boolean(),
+  })
+  .openapi("Reconciliation", {
+    example: {
+      account: "alice/points",
+      balance: 2500,
+      entries_sum: 2500,
+      entries_count: 1,
+      difference: 0,
+      reconciled: true,
+    },
+  });
+
+function entryJson(entry: Entry, isSystem: boolean): string {
+  return (
+    `{"seq":${entry.seq},"transfer_id":"${entry.transferId}","amount":${entry.amount},` +
+    (isSystem ? "" : `"balance_after":${entry.balanceAfter},`) +
+    `"counterparty":"${entry.counterparty}","memo":${entry.memo === null ? "null" : JSON.stringify(entry.memo)},` +
+    `"metadata":${entry.metadata ?? "{}"},"at":"${timeTextOf(entry.timeMs)}"}`
+  );
+}
+
+/** A spreadsheet runs a cell that begins with one of these as a formula; an apostrophe before it says "text". */
+const FORMULA = /^[=+\-@\t\r\n]/;
+
+/** A cell of text by RFC 4180. */
+export function csvText(text: string): string {
+  const safe = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+const CSV_HEAD = "seq,transfer_id,amount,balance_after,counterparty,memo,metadata,at\r\n";
+
+function csvOf(statement: Statement, isSystem: boolean): string {
+  let text = CSV_HEAD;
+  for (const entry of statement.data) {
+    const { seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs } = entry;
+    text +=
+      `${seq},${transferId},${amount},${isSystem ? "" : balanceAfter},${csvText(counterparty)},` +
+      `${csvText(memo ?? "")},${csvText(metadata ?? "{}")},${timeTextOf(timeMs)}\r\n`;
+  }
+  return text;
+}
+
+/** CSV only for a client that names it before JSON, or without JSON. */
+function wantsCsv(accept: string | undefined): boolean {
+  if (accept === undefined) return false;
+  const csv = accept.indexOf("text/csv");
+  const json = accept.indexOf("application/json");
+  return csv >= 0 && (json < 0 || csv < json);
+}
+
+export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }>): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/accounts/{id}/entries",
+      access: "partner",
+      group: "accounts",
+      summary: "An account's entries, newest first",
+      description:
+        "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
+      params: AccountParams,
+      query: EntriesQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": EntriesPage, "text/csv": z.string() },
+      },
+      problems: ["account_not_found"],
+    },
+    async (c, call) => {
+      const id = accountIdOf(c);
+      const query = checkQuery(EntriesQuery, c);
+      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const statement = await ledger.entries(call.partner, id, range);
+      if (statement === undefined) throw accountNotFound(id);
+      const isSystem = isSystemAccount(id);
+      if (wantsCsv(c.req.header("accept"))) {
+        const headers: Record<string, string> = { "Content-Type": "text/csv; charset=utf-8; header=present" };
+        if (statement.nextCursor !== null) headers["Link"] = nextLink(c.req.url, statement.nextCursor);
+        return answer(call, 200, csvOf(statement, isSystem), headers);
+      }
+      const hasBalances = !isSystem && (query.from !== undefined || query.to !== undefined);
+      const balances = hasBalances
+        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
+        : "";
+      const rows = statement.data.map((entry) => entryJson(entry, isSystem));
+      return jsonAnswer(call, 200, pageJson(rows, statement.nextCursor, balances));
+    },
+  );
+  addReconciliation(routes, ledger);
+}
+
+function nextLink(address: string, cursor: string): string {
+  const url = new URL(address);
+  url.searchParams.set("cursor", cursor);
+  return `<${url.pathname}${url.search}>; rel="next"`;
+}
+
+function addReconciliation(routes: Routes, ledger: Ledger): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/accounts/{id}/reconciliation",
+      access: "partner",
+      group: "accounts",
+      summary: "Compare a balance with the sum of its entries",
+      params: AccountParams,
+      answer: {
+        status: 200,
+        description: "Both figures at one seq.",
+        content: { "application/json": ReconciliationSchema },
+      },
+      problems: ["account_not_found"],
+    },
+    async (c, call) => {
+      const id = accountIdOf(c);
+      const found = await ledger.reconciliation(call.partner, id);
+      if (found === undefined) throw accountNotFound(id);
+      const { account, entriesSum, entriesCount } = found;
+      const difference = account.posted - entriesSum;
+      const body = {
+        account: account.id,
+        balance: account.posted,
+        entries_sum: entriesSum,
+        entries_count: entriesCount,
+        difference,
+        reconciled: difference === 0,
+      };
+      return jsonAnswer(call, 200, JSON.stringify(body));
+    },
+  );
+}

@@ -1,0 +1,69 @@
+/** Idempotency keys, and the ids and secrets that are derived from them so that a retry meets itself. */
+import { createHmac, hash } from "node:crypto";
+import type { Context } from "hono";
+import { invalid } from "./problem.ts";
+
+const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+const AHEAD_MS_MAX = 5 * 60 * 1000;
+
+/** Why this cannot be a key; `undefined` when it can. A UUIDv7 tells its age, and none comes from the future. */
+export function keyFault(key: string, nowMs: number): string | undefined {
+  if (!VISIBLE_ASCII.test(key)) return "must be 1 to 255 visible ASCII characters";
+  if (key.length === 36 && key.charCodeAt(14) === 55 && UUID_V7.test(key)) {
+    const madeAtMs = Number.parseInt(key.slice(0, 8) + key.slice(9, 13), 16);
+    if (madeAtMs > nowMs + AHEAD_MS_MAX) return "is a UUIDv7 more than 5 minutes ahead";
+  }
+  return undefined;
+}
+
+/** The `Idempotency-Key` header, `null` without one. @throws Problem 400 */
+export function idempotencyKey(c: Context, nowMs: number): string | null {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return null;
+  const fault = keyFault(key, nowMs);
+  if (fault !== undefined) throw invalid("Idempotency-Key", fault);
+  return key;
+}
+
+export type Random = (bytes: number) => Uint8Array;
+
+const ID_HEX_DIGITS = 24;
+
+/** `<prefix>_` and 96 bits: of a hash when there is a key, so that a retry names the same thing; else random. */
+export function madeId(
+  prefix: string,
+  partner: string,
+  route: string,
+  key: string | null,
+  random: Random,
+): string {
+  const hex =
+    key === null
+      ? Buffer.from(random(ID_HEX_DIGITS / 2)).toString("hex")
+      : hash("sha256", `${partner}\0${route}\0${key}`, "hex").slice(0, ID_HEX_DIGITS);
+  return `${prefix}_${hex}`;
+}
+
+/**
+ * An API key, `dk_<role>_` and 192 bits. With an idempotency key it is derived from the caller's own secret, so that
+ * a retry shows it again though nobody stored it.
+ */
+export function madeSecret(
+  role: string,
+  token: string,
+  route: string,
+  key: string | null,
+  random: Random,
+): string {
+  const bytes =
+    key === null
+      ? Buffer.from(random(24))
+      : createHmac("sha256", token).update(`${route}\0${role}\0${key}`).digest().subarray(0, 24);
+  return `dk_${role}_${bytes.toString("base64url")}`;
+}
+
+/** What a list of keys shows of one: enough to tell it from others, too little to use it. */
+export function secretPrefix(role: string, secret: string): string {
+  return secret.slice(0, `dk_${role}_`.length + 6);
+}

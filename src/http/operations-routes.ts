@@ -1,0 +1,159 @@
+/** How the server is doing, and what the operator can do about it. */
+import { z } from "@hono/zod-openapi";
+import { readNothing } from "./body.ts";
+import { answer, jsonAnswer, problemAnswer } from "./call.ts";
+import type { Operations, ShardStatus } from "./ports.ts";
+import { Problem } from "./problem.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
+import type { Routes } from "./routes.ts";
+
+const ShardSchema = z
+  .object({
+    shard: z.int(),
+    isolation: z.enum(["threads", "processes"]),
+    thread_id: z.int().optional(),
+    pid: z.int().optional(),
+    status: z.enum(["starting", "recovering", "ready", "stalled", "restarting", "failed"]),
+    epoch: z.int(),
+    position: z.string(),
+    durable_position: z.string(),
+    accounts: z.int(),
+    mailbox_depth: z.int(),
+    restarts: z.int(),
+    recovery: z.object({ snapshot_ms: z.number(), replayed: z.int(), replay_ms: z.number() }),
+  })
+  .openapi("Shard");
+
+const ShardParams = z.object({ n: z.string().openapi({ example: "0" }) });
+const ShardAnswer = z.object({ shard: z.int(), status: z.literal("restarting") });
+
+/** `threadId` is the number of the thread, or of the process where shards are processes. */
+function shardView(shard: ShardStatus): object {
+  return {
+    shard: shard.shard,
+    isolation: shard.isolation,
+    [shard.isolation === "threads" ? "thread_id" : "pid"]: shard.threadId,
+    status: shard.status,
+    epoch: shard.epoch,
+    position: shard.position,
+    durable_position: shard.durablePosition,
+    accounts: shard.accounts,
+    mailbox_depth: shard.mailboxDepth,
+    restarts: shard.restarts,
+    recovery: {
+      snapshot_ms: shard.recovery.snapshotMs,
+      replayed: shard.recovery.replayed,
+      replay_ms: shard.recovery.replayMs,
+    },
+  };
+}
+
+export type OperationsDeps = Readonly<{ operations: Operations; metrics: RequestMetrics }>;
+
+export function addOperations(routes: Routes, deps: OperationsDeps): void {
+  addProbes(routes, deps);
+  addAdmin(routes, deps);
+}
+
+function addProbes(routes: Routes, { operations, metrics }: OperationsDeps): void {
+  const open = { method: "get", access: "open", group: "operations", servesUnready: true } as const;
+  const alive = z.object({ status: z.literal("alive") });
+  routes.add(
+    {
+      ...open,
+      path: "/healthz",
+      summary: "The process is alive",
+      answer: { status: 200, description: "Alive.", content: { "application/json": alive } },
+    },
+    (_c, call) => jsonAnswer(call, 200, '{"status":"alive"}'),
+  );
+  const ready = z.object({ status: z.literal("ready"), warnings: z.array(z.string()) });
+  routes.add(
+    {
+      ...open,
+      path: "/readyz",
+      summary: "All shards are recovered and the log is durable",
+      description:
+        "Otherwise a problem with `reasons`. `warnings` name weaker settings that the operator chose.",
+      answer: { status: 200, description: "Ready.", content: { "application/json": ready } },
+      problems: ["log_unavailable"],
+    },
+    (_c, call) => {
+      const reasons = operations.unready();
+      const warnings = operations.warnings();
+      if (reasons.length === 0) return jsonAnswer(call, 200, JSON.stringify({ status: "ready", warnings }));
+      return problemAnswer(call, "log_unavailable", reasons.join(" "), {}, { reasons, warnings });
+    },
+  );
+  routes.add(
+    {
+      ...open,
+      path: "/metrics",
+      summary: "Figures for Prometheus",
+      answer: { status: 200, description: "Prometheus text.", content: { "text/plain": z.string() } },
+    },
+    async (_c, call) => {
+      const [ofLedger, ofRequests] = await Promise.all([operations.metrics(), metrics.text()]);
+      const newline = ofLedger === "" || ofLedger.endsWith("\n") ? "" : "\n";
+      return answer(call, 200, `${ofLedger}${newline}${ofRequests}`, {
+        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+      });
+    },
+  );
+}
+
+function addAdmin(routes: Routes, { operations }: OperationsDeps): void {
+  const admin = { access: "operator", group: "operations" } as const;
+  routes.add(
+    {
+      ...admin,
+      method: "get",
+      path: "/v1/admin/shards",
+      summary: "Every shard",
+      answer: {
+        status: 200,
+        description: "The shards.",
+        content: { "application/json": z.object({ data: z.array(ShardSchema) }) },
+      },
+    },
+    async (_c, call) => {
+      const shards = await operations.shards();
+      return jsonAnswer(call, 200, JSON.stringify({ data: shards.map(shardView) }));
+    },
+  );
+  routes.add(
+    {
+      ...admin,
+      method: "post",
+      path: "/v1/admin/shards/{n}/restart",
+      summary: "Restart a shard; the others go on",
+      params: ShardParams,
+      answer: { status: 202, description: "It is restarting.", content: { "application/json": ShardAnswer } },
+      problems: ["shard_not_found"],
+    },
+    async (c, call) => {
+      const text = c.req.param("n") ?? "";
+      await readNothing(c);
+      const shard = Number(text);
+      if (!/^\d{1,5}$/.test(text) || !operations.restart(shard)) {
+        throw new Problem("shard_not_found", `There is no shard ${text}.`);
+      }
+      return jsonAnswer(call, 202, JSON.stringify({ shard, status: "restarting" }));
+    },
+  );
+  routes.add(
+    {
+      ...admin,
+      method: "post",
+      path: "/v1/admin/snapshots",
+      summary: "Take a snapshot of every shard",
+      description: "Not implemented yet.",
+      answer: { status: 202, description: "Begun." },
+      problems: ["not_implemented"],
+    },
+    async (c) => {
+      await readNothing(c);
+      throw new Problem("not_implemented", "Snapshots are not there yet.");
+    },
+  );
+}

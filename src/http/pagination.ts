@@ -1,0 +1,37 @@
+/** Lists: `limit` and `cursor` in, `data` and `next_cursor` out. */
+import { z } from "@hono/zod-openapi";
+import type { Page } from "../archive/query.ts";
+import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
+import { invalid } from "./problem.ts";
+
+export const pageQuery = { limit: Limit, cursor: Cursor };
+
+export function limitOf(limit: number | undefined): number {
+  return limit ?? LIST_LIMIT_DEFAULT;
+}
+
+/** `rows` are JSON texts; `more` further members, as text that begins with a comma. */
+export function pageJson(rows: readonly string[], nextCursor: string | null, more = ""): string {
+  return `{"data":[${rows.join(",")}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
+}
+
+export function pageSchema(row: z.ZodType): z.ZodType {
+  return z.object({ data: z.array(row), next_cursor: z.string().nullable() });
+}
+
+/** A page of a list that is in memory whole. The cursor is the last id of the page before, as base64url. @throws Problem 400 */
+export function pageInOrderOfId<T extends Readonly<{ id: string }>>(
+  all: readonly T[],
+  limit: number,
+  cursor: string | undefined,
+): Page<T> {
+  const after = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString("utf8");
+  if (cursor !== undefined && Buffer.from(after, "utf8").toString("base64url") !== cursor) {
+    throw invalid("cursor", "must come from the page before");
+  }
+  const sorted = all.filter(({ id }) => id > after).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const data = sorted.slice(0, limit);
+  const last = data.at(-1);
+  const more = sorted.length > limit && last !== undefined;
+  return { data, nextCursor: more ? Buffer.from(last.id, "utf8").toString("base64url") : null };
+}

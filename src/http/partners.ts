@@ -1,0 +1,300 @@
+/** `/v1/partners`: who may use the ledger, and with which keys. */
+import { z } from "@hono/zod-openapi";
+import {
+  type CreateKey,
+  type CreatePartner,
+  type NewKey,
+  PARTNER_ROLES,
+  type Partner,
+} from "../actors/command.ts";
+import { hashOfKey, memberPartner } from "./auth.ts";
+import { readJson, readNothing } from "./body.ts";
+import { type Call, jsonAnswer } from "./call.ts";
+import type { Clock } from "./clock.ts";
+import { Id, Name, NewId, timeTextOf } from "./fields.ts";
+import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
+import { idempotencyKey, madeId, madeSecret, type Random, secretPrefix } from "./idempotency.ts";
+import { limitOf, pageInOrderOfId, pageJson, pageQuery, pageSchema } from "./pagination.ts";
+import type { Directory, Ledger } from "./ports.ts";
+import type { Routes } from "./routes.ts";
+import { check, checkQuery } from "./validation.ts";
+import { decidedAnswer } from "./writes.ts";
+
+const NewPartner = z
+  .strictObject({ id: NewId, name: Name })
+  .openapi("NewPartner", { example: { id: "acme", name: "Acme" } });
+const PartnerPatch = z
+  .strictObject({ name: Name.optional(), status: z.enum(["active", "suspended"]).optional() })
+  .openapi("PartnerPatch");
+const NewKeyBody = z
+  .strictObject({ role: z.enum(PARTNER_ROLES), name: Name.optional() })
+  .openapi("NewKey", { example: { role: "read", name: "reports" } });
+const ListQuery = z.strictObject(pageQuery);
+const PartnerParams = z.object({ id: Id });
+const KeyParams = z.object({ id: Id, key_id: z.string() });
+
+const partnerFields = {
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(["active", "suspended"]),
+  created_at: z.iso.datetime(),
+};
+const partnerExample = { id: "acme", name: "Acme", status: "active", created_at: "2026-11-20T10:00:00.000Z" };
+const PartnerSchema = z.object(partnerFields).openapi("Partner", { example: partnerExample });
+const ApiKey = z
+  .string()
+  .nullable()
+  .openapi({ description: "Shown once; null on a repeat that cannot derive it again." });
+const CreatedPartner = z
+  .object({ ...partnerFields, key_id: z.string(), api_key: ApiKey })
+  .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });
+const CreatedKey = z
+  .object({ id: z.string(), role: z.enum(PARTNER_ROLES), name: z.string(), api_key: ApiKey })
+  .openapi("CreatedKey", { example: { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" } });
+const KeySchema = z
+  .object({
+    id: z.string(),
+    role: z.enum(PARTNER_ROLES),
+    name: z.string(),
+    prefix: z.string(),
+    created_at: z.iso.datetime(),
+    last_used_at: z.iso.datetime().nullable(),
+  })
+  .openapi("Key");
+
+export type PartnersDeps = Readonly<{ ledger: Ledger; directory: Directory; clock: Clock; random: Random }>;
+
+export function addPartners(routes: Routes, deps: PartnersDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addUpdate(routes, deps);
+  addCreateKey(routes, deps);
+  addKeys(routes, deps);
+}
+
+function partnerView({ id, name, status, createdAtMs }: Partner): object {
+  return { id, name, status, created_at: timeTextOf(createdAtMs) };
+}
+
+/** A key for a partner: what the ledger stores of it, and the secret that it does not. */
+function makeKey(
+  call: Call,
+  partner: string,
+  role: NewKey["role"],
+  name: string,
+  key: string | null,
+  route: string,
+  random: Random,
+): { newKey: NewKey; secret: string } {
+  const scope = `${route}\0${partner}`;
+  const secret = madeSecret(role, call.token, scope, key, random);
+  const id = madeId("key", partner, route, key, random);
+  return { newKey: { id, role, name, prefix: secretPrefix(role, secret), hash: hashOfKey(secret) }, secret };
+}
+
+function addCreate(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
+  const path = "/v1/partners";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "operator",
+      group: "partners",
+      summary: "Create a partner with its first key",
+      body: { schema: NewPartner },
+      answer: {
+        status: 201,
+        description: "The partner and its key, which is shown once.",
+        content: { "application/json": CreatedPartner },
+      },
+      problems: ["partner_exists", "idempotency_key_reused", "idempotency_key_expired"],
+    },
+    async (c, call) => {
+      const key = idempotencyKey(c, clock.nowMs());
+      const { value, bytes } = await readJson(c);
+      const { id, name } = check(NewPartner, value);
+      const { newKey, secret } = makeKey(call, id, "partner", "first", key, `POST ${path}`, random);
+      const command: CreatePartner = {
+        op: "create_partner",
+        partner: id,
+        key,
+        fingerprint: key === null ? 0 : fingerprintOf("POST", path, canonicalJson({ id, name })),
+        name,
+        firstKey: newKey,
+      };
+      return decidedAnswer(call, await ledger.submit(command, bytes), 201, ({ partner }, { replayed }) => {
+        // The first answer's key may have been derived from another secret of the caller, or be revoked by now.
+        const isShown = !replayed || directory.keys(id).some((stored) => stored.hash === newKey.hash);
+        return JSON.stringify({
+          ...partnerView(partner),
+          key_id: newKey.id,
+          api_key: isShown ? secret : null,
+        });
+      });
+    },
+  );
+}
+
+function addReads(routes: Routes, { directory }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners",
+      access: "operator",
+      group: "partners",
+      summary: "List partners in order of id",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(PartnerSchema) },
+      },
+    },
+    (c, call) => {
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const { data, nextCursor } = pageInOrderOfId(directory.partners(), limitOf(limit), cursor);
+      const rows = data.map((partner) => JSON.stringify(partnerView(partner)));
+      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners/{id}",
+      access: "operator",
+      group: "partners",
+      summary: "One partner",
+      params: PartnerParams,
+      answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
+      problems: ["partner_not_found"],
+    },
+    (c, call) => {
+      const id = memberPartner(call, directory, c.req.param("id") ?? "");
+      return jsonAnswer(call, 200, JSON.stringify(partnerView(directory.partner(id) as Partner)));
+    },
+  );
+}
+
+function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: "/v1/partners/{id}",
+      access: "operator",
+      group: "partners",
+      summary: "Rename, suspend or reactivate a partner",
+      params: PartnerParams,
+      body: { schema: PartnerPatch },
+      answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
+      problems: ["partner_not_found"],
+    },
+    async (c, call) => {
+      const id = memberPartner(call, directory, c.req.param("id") ?? "");
+      const key = idempotencyKey(c, clock.nowMs());
+      const { value, bytes } = await readJson(c);
+      const { name, status } = check(PartnerPatch, value);
+      const asked = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
+      const fingerprint =
+        key === null ? 0 : fingerprintOf("PATCH", `/v1/partners/${id}`, canonicalJson(asked));
+      const answer = await ledger.submit(
+        { op: "update_partner", partner: id, key, fingerprint, ...asked },
+        bytes,
+      );
+      return decidedAnswer(call, answer, 200, ({ partner }) => JSON.stringify(partnerView(partner)));
+    },
+  );
+}
+
+function addCreateKey(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/partners/{id}/keys",
+      access: "member",
+      group: "partners",
+      summary: "Make another key of a partner",
+      params: PartnerParams,
+      body: { schema: NewKeyBody },
+      answer: {
+        status: 201,
+        description: "The key, which is shown once.",
+        content: { "application/json": CreatedKey },
+      },
+      problems: ["partner_not_found", "too_many_keys", "idempotency_key_reused", "idempotency_key_expired"],
+    },
+    async (c, call) => {
+      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
+      const key = idempotencyKey(c, clock.nowMs());
+      const { value, bytes } = await readJson(c);
+      const asked = check(NewKeyBody, value);
+      const route = "POST /v1/partners/{id}/keys";
+      const { newKey, secret } = makeKey(call, partner, asked.role, asked.name ?? "", key, route, random);
+      const command: CreateKey = {
+        op: "create_key",
+        partner,
+        key,
+        fingerprint:
+          key === null ? 0 : fingerprintOf("POST", `/v1/partners/${partner}/keys`, canonicalJson(asked)),
+        newKey,
+      };
+      return decidedAnswer(call, await ledger.submit(command, bytes), 201, ({ key: made }) => {
+        const { id, role, name } = made;
+        return JSON.stringify({ id, role, name, api_key: made.hash === newKey.hash ? secret : null });
+      });
+    },
+  );
+}
+
+function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners/{id}/keys",
+      access: "member",
+      group: "partners",
+      summary: "List a partner's keys in order of id",
+      params: PartnerParams,
+      query: ListQuery,
+      answer: { status: 200, description: "A page.", content: { "application/json": pageSchema(KeySchema) } },
+      problems: ["partner_not_found"],
+    },
+    (c, call) => {
+      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const { data, nextCursor } = pageInOrderOfId(directory.keys(partner), limitOf(limit), cursor);
+      const rows = data.map(({ id, role, name, prefix, createdAtMs, lastUsedAtMs }) =>
+        JSON.stringify({
+          id,
+          role,
+          name,
+          prefix,
+          created_at: timeTextOf(createdAtMs),
+          last_used_at: lastUsedAtMs === null ? null : timeTextOf(lastUsedAtMs),
+        }),
+      );
+      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+    },
+  );
+  routes.add(
+    {
+      method: "delete",
+      path: "/v1/partners/{id}/keys/{key_id}",
+      access: "member",
+      group: "partners",
+      summary: "Revoke a key, at once and everywhere",
+      params: KeyParams,
+      answer: { status: 204, description: "Revoked." },
+      problems: ["partner_not_found", "key_not_found"],
+    },
+    async (c, call) => {
+      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
+      const keyId = c.req.param("key_id") ?? "";
+      const key = idempotencyKey(c, clock.nowMs());
+      const bytes = await readNothing(c);
+      const path = `/v1/partners/${partner}/keys/${keyId}`;
+      const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");
+      const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId }, bytes);
+      return decidedAnswer(call, answer, 204, () => null);
+    },
+  );
+}

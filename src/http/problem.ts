@@ -1,0 +1,111 @@
+/** Every reason for not doing what was asked, with its status. The bodies are RFC 9457 problem details. */
+import type { Refusal, Rejection } from "../actors/rejection.ts";
+import type { OperatingErrorCode } from "../operating-error.ts";
+
+/** Refused at the door: nothing of it reached the ledger. */
+export type DoorCode =
+  | "validation_failed"
+  | "unauthenticated"
+  | "forbidden"
+  | "not_found"
+  | "transfer_not_found"
+  | "shard_not_found"
+  | "method_not_allowed"
+  | "body_too_large"
+  | "batch_too_large"
+  | "unsupported_media_type"
+  | "internal_error";
+
+export type ProblemCode = Rejection | Refusal | OperatingErrorCode | DoorCode;
+
+type ProblemKind = Readonly<{ status: number; title: string; retryable: boolean }>;
+
+function kind(status: number, title: string, retryable = false): ProblemKind {
+  return { status, title, retryable };
+}
+
+/** `retryable`: the same request may succeed later without anybody changing it. */
+export const PROBLEMS = {
+  validation_failed: kind(400, "The request is not valid."),
+  unauthenticated: kind(401, "A valid API key is needed."),
+  forbidden: kind(403, "This key may not do that."),
+  not_found: kind(404, "There is nothing at this address."),
+  account_not_found: kind(404, "There is no such account."),
+  transfer_not_found: kind(404, "There is no such transfer."),
+  partner_not_found: kind(404, "There is no such partner."),
+  key_not_found: kind(404, "There is no such key."),
+  shard_not_found: kind(404, "There is no such shard."),
+  method_not_allowed: kind(405, "This address does not take this method."),
+  account_exists: kind(409, "An account with this id exists."),
+  partner_exists: kind(409, "A partner with this id exists."),
+  body_too_large: kind(413, "The body is too large."),
+  batch_too_large: kind(413, "The batch has too many items."),
+  unsupported_media_type: kind(415, "The body has a type that is not understood here."),
+  same_account: kind(422, "Debit and credit account are the same."),
+  managed_account: kind(422, "This account is moved by its programme only."),
+  asset_mismatch: kind(422, "The accounts hold different assets."),
+  account_closed: kind(422, "The account is closed."),
+  account_frozen: kind(422, "The account is frozen."),
+  insufficient_funds: kind(422, "The debit account has too little available."),
+  ceiling_exceeded: kind(422, "The credit account would rise above its ceiling."),
+  limit_exceeded: kind(422, "A limit of the account would be exceeded."),
+  balance_out_of_range: kind(422, "A balance would leave the range of exact integers."),
+  balance_conflict: kind(422, "The present balance would break this."),
+  account_not_empty: kind(422, "The account is not empty."),
+  metadata_too_large: kind(422, "The metadata would have more members than it may."),
+  too_many_keys: kind(422, "The partner has as many keys as it may."),
+  idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
+  idempotency_key_expired: kind(422, "The idempotency key is too old."),
+  internal_error: kind(500, "Something here is broken."),
+  not_implemented: kind(501, "This version cannot do that."),
+  overloaded: kind(503, "Too much is waiting; certainly not done.", true),
+  log_unavailable: kind(503, "The log cannot be written; certainly not done.", true),
+  outcome_unknown: kind(503, "It may have been done; the same idempotency key gets its one outcome.", true),
+} as const satisfies Record<ProblemCode, ProblemKind>;
+
+export type FieldError = Readonly<{ path: string; message: string }>;
+
+/** Thrown anywhere below a route; the endpoint turns it into an answer. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(
+    code: ProblemCode,
+    detail?: string,
+    more: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail ?? PROBLEMS[code].title);
+    this.name = "Problem";
+    this.code = code;
+    this.errors = more.errors;
+    this.headers = more.headers;
+  }
+}
+
+/** A 400 about one field; `path` is dotted, empty for the whole body. */
+export function invalid(path: string, message: string): Problem {
+  return new Problem("validation_failed", path === "" ? message : `${path}: ${message}`, {
+    errors: [{ path, message }],
+  });
+}
+
+/** The text of a problem body. `more` are further members, as `reasons`. */
+export function problemBody(
+  code: ProblemCode,
+  detail: string,
+  more: Readonly<Record<string, unknown>> = {},
+): string {
+  const { status, title, retryable } = PROBLEMS[code];
+  return JSON.stringify({ type: `/problems/${code}`, title, status, code, detail, retryable, ...more });
+}
+
+const RETRY_AFTER_S = "1";
+
+/** What a problem's answer carries beside its body. */
+export function problemHeaders(code: ProblemCode): Readonly<Record<string, string>> {
+  if (PROBLEMS[code].status === 503) return { "Retry-After": RETRY_AFTER_S };
+  if (code === "unauthenticated") return { "WWW-Authenticate": 'Bearer realm="daybook"' };
+  return {};
+}

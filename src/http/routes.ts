@@ -1,0 +1,166 @@
+/** Adds a route to the router, to the OpenAPI document and to the table of methods, all from one description. */
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Access } from "./auth.ts";
+import type { Endpoints, Handler } from "./endpoint.ts";
+import { PROBLEMS, type ProblemCode } from "./problem.ts";
+
+export type Method = "get" | "post" | "patch" | "delete";
+
+export type Body = Readonly<{
+  schema: z.ZodType;
+  types?: Readonly<Record<string, z.ZodType>>;
+  required?: boolean;
+}>;
+
+export type RouteDescription = Readonly<{
+  method: Method;
+  /** As OpenAPI writes it: `/v1/accounts/{id}`. */
+  path: string;
+  access: Access;
+  /** The noun, for the document's tags and the metrics. */
+  group: string;
+  summary: string;
+  description?: string;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: Body;
+  /** The good answer; `content` by media type. */
+  answer: Readonly<{ status: number; description: string; content?: Readonly<Record<string, z.ZodType>> }>;
+  /** Beside those that access, body and method bring with them. */
+  problems?: readonly ProblemCode[];
+  servesUnready?: boolean;
+}>;
+
+export type Routes = Readonly<{
+  add(description: RouteDescription, handler: Handler): void;
+  /** Methods in capitals that the path takes; empty when there is no such path. */
+  methodsOf(path: string): readonly string[];
+}>;
+
+export const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    detail: z.string(),
+    retryable: z.boolean(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi("Problem", {
+    example: {
+      type: "/problems/insufficient_funds",
+      title: PROBLEMS.insufficient_funds.title,
+      status: 422,
+      code: "insufficient_funds",
+      detail: "alice/points has too little available.",
+      retryable: false,
+    },
+  });
+
+const IdempotencyHeader = z.object({
+  "Idempotency-Key": z.string().min(1).max(255).optional().openapi({
+    description: "1 to 255 visible ASCII characters. A repeat gets the first answer.",
+    example: "order-1017",
+  }),
+});
+
+function problemCodes(route: RouteDescription): Set<ProblemCode> {
+  const codes = new Set<ProblemCode>(route.problems);
+  if (route.access !== "open") codes.add("unauthenticated").add("forbidden");
+  if (route.servesUnready !== true) codes.add("log_unavailable").add("overloaded").add("outcome_unknown");
+  if (route.params !== undefined || route.query !== undefined) codes.add("validation_failed");
+  if (route.method === "post" || route.method === "patch") {
+    codes.add("validation_failed").add("body_too_large").add("unsupported_media_type");
+  }
+  return codes;
+}
+
+function responsesOf(route: RouteDescription): Record<string, object> {
+  const { status, description, content } = route.answer;
+  const headers: Record<string, object> = {
+    "Request-Id": { description: "Names this request in the server's log.", schema: { type: "string" } },
+  };
+  if (route.method !== "get" && route.path.startsWith("/v1/") && !route.path.startsWith("/v1/admin/")) {
+    headers["Daybook-Position"] = {
+      description: "Where it stands in the log: shard:epoch-seq, several by commas.",
+      schema: { type: "string" },
+    };
+    headers["Idempotency-Replayed"] = { description: "true on a repeat.", schema: { type: "string" } };
+  }
+  const good: Record<string, unknown> = { description, headers };
+  if (content !== undefined) {
+    good["content"] = Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }]));
+  }
+  const responses: Record<string, object> = { [status]: good };
+  const byStatus = Object.groupBy(problemCodes(route), (code) => String(PROBLEMS[code].status));
+  for (const [problemStatus, codes = []] of Object.entries(byStatus)) {
+    responses[problemStatus] = {
+      description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(" "),
+      content: { "application/problem+json": { schema: ProblemSchema } },
+    };
+  }
+  return responses;
+}
+
+function requestOf(route: RouteDescription): object {
+  const request: Record<string, unknown> = {};
+  if (route.params !== undefined) request["params"] = route.params;
+  if (route.query !== undefined) request["query"] = route.query;
+  if (route.method !== "get" && route.path.startsWith("/v1/")) request["headers"] = IdempotencyHeader;
+  if (route.body !== undefined) {
+    const types = route.body.types ?? { "application/json": route.body.schema };
+    request["body"] = {
+      required: route.body.required ?? true,
+      content: Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }])),
+    };
+  }
+  return request;
+}
+
+const OPERATION_WORDS = /[^A-Za-z0-9]+/;
+
+function operationId(route: RouteDescription): string {
+  const words = route.path
+    .replace("/v1", "")
+    .split(OPERATION_WORDS)
+    .filter((word) => word !== "");
+  return [route.method, ...words].join("_");
+}
+
+export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
+  const methods: { pattern: RegExp; method: string }[] = [];
+  return {
+    add(route, handler) {
+      const { path, method, access, group } = route;
+      const pattern = new RegExp(`^${path.replace(/\{[a-z_]+\}/g, "[^/]+").replaceAll(".", "\\.")}$`);
+      methods.push({ pattern, method: method.toUpperCase() });
+      app.openAPIRegistry.registerPath({
+        method,
+        path,
+        operationId: operationId(route),
+        tags: [group],
+        summary: route.summary,
+        ...(route.description === undefined ? {} : { description: route.description }),
+        security: access === "open" ? [] : [{ bearer: [] }],
+        request: requestOf(route),
+        responses: responsesOf(route),
+      });
+      const routerPath = path.replace(/\{([a-z_]+)\}/g, ":$1");
+      app.on(
+        route.method.toUpperCase(),
+        routerPath,
+        endpoints.wrap(access, group, handler, route.servesUnready),
+      );
+    },
+    methodsOf(path) {
+      const found = new Set<string>();
+      for (const { pattern, method } of methods) {
+        if (!pattern.test(path)) continue;
+        found.add(method);
+        if (method === "GET") found.add("HEAD");
+      }
+      return [...found];
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** Turns what a schema says into a problem. */
+import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { type FieldError, invalid, Problem } from "./problem.ts";
+
+const ERRORS_MAX = 20;
+
+function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const issue of issues.slice(0, ERRORS_MAX)) {
+    const path = issue.path.map(String);
+    if (issue.code === "unrecognized_keys") {
+      for (const name of issue.keys.slice(0, ERRORS_MAX)) {
+        errors.push({ path: [...path, name.slice(0, 64)].join("."), message: "is not a known field" });
+      }
+    } else errors.push({ path: path.join("."), message: issue.message });
+  }
+  return errors;
+}
+
+const SCHEMA_DEPTH_MAX = 3;
+
+/** A member named `__proto__` is passed over by the schemas, so it is looked for here, as deep as any schema goes. */
+function hasPrototypeMember(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.hasOwn(value, "__proto__")) return true;
+  return (
+    depth < SCHEMA_DEPTH_MAX && Object.values(value).some((member) => hasPrototypeMember(member, depth + 1))
+  );
+}
+
+/** What the schema makes of it. @throws Problem 400 with every fault found */
+export function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  if (hasPrototypeMember(value)) throw invalid("__proto__", "is not a known field");
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const errors = fieldErrors(result.error.issues);
+  const first = errors[0];
+  const detail =
+    first === undefined ? undefined : `${first.path === "" ? "body" : first.path}: ${first.message}`;
+  throw new Problem("validation_failed", detail, { errors });
+}
+
+/** The query of a request; a parameter given twice or unknown is refused like any unknown field. @throws Problem 400 */
+export function checkQuery<T>(schema: z.ZodType<T>, c: Context): T {
+  const given: Record<string, string> = Object.create(null);
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    const [value, ...others] = values;
+    if (others.length > 0) throw invalid(name, "is given twice");
+    if (value !== undefined) given[name] = value;
+  }
+  return check(schema, { ...given });
+}

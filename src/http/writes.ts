@@ -1,0 +1,37 @@
+/** What a decision means to the one who asked. */
+import type { Accepted, Command, Rejected } from "../actors/command.ts";
+import type { Refusal } from "../actors/rejection.ts";
+import { type Call, problemAnswer, writeAnswer } from "./call.ts";
+import type { Answer } from "./ports.ts";
+import { PROBLEMS } from "./problem.ts";
+
+function rejectionDetail({ code, subject }: Rejected): string {
+  return subject === null ? PROBLEMS[code].title : `${PROBLEMS[code].title.replace(/\.$/, "")}: ${subject}.`;
+}
+
+/** The answer when the ledger said no, `undefined` when it said yes. */
+function refusalAnswer(call: Call, answer: Answer): Response | undefined {
+  if ("refused" in answer) {
+    const code: Refusal = answer.refused;
+    return problemAnswer(call, code, PROBLEMS[code].title);
+  }
+  const { outcome } = answer;
+  if (outcome.ok) return undefined;
+  const headers: Record<string, string> = { "Daybook-Position": answer.position };
+  if (answer.replayed) headers["Idempotency-Replayed"] = "true";
+  return problemAnswer(call, outcome.code, rejectionDetail(outcome), headers);
+}
+
+export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;
+
+/** `body` makes the text of the good answer; `null` for one without a body. */
+export function decidedAnswer<C extends Command>(
+  call: Call,
+  answer: Answer<C>,
+  status: number,
+  body: (accepted: Accepted[C["op"]], done: Done) => string | null,
+): Response {
+  const refusal = refusalAnswer(call, answer);
+  if (refusal !== undefined || "refused" in answer) return refusal as Response;
+  return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
+}
