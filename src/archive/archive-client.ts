@@ -73,12 +73,13 @@ export class ArchiveClient implements ArchiveQueries {
       name: "archive",
     });
     return new Promise((resolve, reject) => {
+      const ended = (code: number) => reject(new Error(`the archive's thread ended with code ${code}`));
       worker.once("error", reject);
-      worker.once("exit", (code) => {
-        reject(new Error(`the archive's thread ended with code ${code}`));
-      });
+      worker.once("exit", ended);
       worker.once("message", (message: FromArchive) => {
-        worker.removeAllListeners();
+        // One by one: without its own inner listeners a worker would not hear its thread any more.
+        worker.off("error", reject);
+        worker.off("exit", ended);
         if (message.kind === "ready") resolve(new ArchiveClient(worker, message.figures, onFailure));
         else if (message.kind === "failed") reject(untagError(message.error));
         else reject(new Error(`the archive began with ${message.kind}`));

@@ -85,7 +85,7 @@ export class ArchiveFeed {
   #answer(batches: readonly Batch[]): void {
     this.#ask = undefined;
     // Bodies are views of larger memory that others still read: each goes over as a copy of its own.
-    const bodies = batches.map(({ body }) => body.slice());
+    const bodies = batches.map(({ body }) => new Uint8Array(body));
     const answer: FeedAnswer = {
       batches: batches.map(({ id, timeMs, count, hash }, i) => [
         id.epoch,
@@ -93,12 +93,12 @@ export class ArchiveFeed {
         timeMs,
         count,
         bodies[i] as Uint8Array,
-        hash.slice(),
+        new Uint8Array(hash),
       ]),
     };
     this.#port?.postMessage(
       answer,
-      bodies.map((body) => body.buffer as ArrayBuffer),
+      bodies.map((body) => body.buffer),
     );
   }
 }

@@ -49,14 +49,15 @@ type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: P
 const CROSS_SHARD = "transfers between accounts on different shards are not implemented yet";
 
 export class Gateway {
-  readonly #links: readonly ShardLink[];
-  readonly #archive: ArchiveQueries;
+  #links: readonly ShardLink[] = [];
   /** One per shard, empty between calls. */
-  readonly #writers: readonly CommandWriter[];
+  #writers: readonly CommandWriter[] = [];
+  #archive: ArchiveQueries | undefined;
   /** A reason to take no commands, as the archive being far behind. */
-  readonly #overload: () => string | undefined;
+  #overload: () => string | undefined = () => undefined;
 
-  constructor(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined) {
+  /** Before this there is nothing that could answer; the port is bound earlier than the shards are known. */
+  connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
     this.#links = links;
     this.#writers = links.map(() => new CommandWriter());
     this.#archive = archive;
@@ -129,7 +130,10 @@ export class Gateway {
   ): Promise<Page<AccountView>> {
     const { prefix, limit, cursor } = query;
     const after = await this.#positions(partner);
-    const ids = await this.#archive.accountIds({ partner, prefix, afterId: cursor, limit: limit + 1 }, after);
+    const ids = await this.#archived.accountIds(
+      { partner, prefix, afterId: cursor, limit: limit + 1 },
+      after,
+    );
     const shown = ids.slice(0, limit);
     const nextCursor = ids.length > limit ? (shown.at(-1) ?? null) : null;
     return { data: await this.accounts(partner, shown), nextCursor };
@@ -153,7 +157,7 @@ export class Gateway {
 
   async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {
     const after = await this.#positionsOfAccount(partner, account);
-    return after && this.#archive.entries({ ...range, partner, account }, after);
+    return after && this.#archived.entries({ ...range, partner, account }, after);
   }
 
   async reconciliation(partner: string, id: string) {
@@ -162,7 +166,7 @@ export class Gateway {
       id,
     ]);
     if (account === null) return undefined;
-    const { sum, count } = await this.#archive.sum(
+    const { sum, count } = await this.#archived.sum(
       { partner, account: id, seq: account.seq },
       known([position]),
     );
@@ -174,7 +178,7 @@ export class Gateway {
     if (parsed === undefined) return undefined;
     const shard = shardOfVnode(parsed.vnode, this.#links.length);
     const { position } = await this.#ask(shard, partner, ["position"]);
-    const found = await this.#archive.transfer(id, known([position]));
+    const found = await this.#archived.transfer(id, known([position]));
     // Somebody else's transfer is as good as none (I12).
     return found?.record.command.partner === partner ? found : undefined;
   }
@@ -183,7 +187,7 @@ export class Gateway {
     partner: string,
     query: Range & Readonly<{ account?: string | undefined }>,
   ): Promise<Page<ArchivedRecord>> {
-    return this.#archive.transfers({ ...query, partner }, await this.#positions(partner));
+    return this.#archived.transfers({ ...query, partner }, await this.#positions(partner));
   }
 
   async trialBalance(partner: string | undefined) {
@@ -236,7 +240,7 @@ export class Gateway {
       else replayed.push({ place, at: locationOf(shard, answer) });
     }
     if (replayed.length === 0) return;
-    const records = await this.#archive.records(replayed.map(({ at }) => at));
+    const records = await this.#archived.records(replayed.map(({ at }) => at));
     for (const [i, { record }] of records.entries()) {
       const outcome = record.outcome as Outcome<Transfer>;
       items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
@@ -246,7 +250,7 @@ export class Gateway {
   /** The answer that the first command with this key got, from its record. */
   async #replay<C extends Command>(shard: number, reply: readonly number[]): Promise<Answer<C>> {
     const at = locationOf(shard, reply);
-    const [first] = await this.#archive.records([at]);
+    const [first] = await this.#archived.records([at]);
     if (first === undefined)
       throw new OperatingError("log_unavailable", "the archive does not hold the record");
     return {
@@ -255,6 +259,11 @@ export class Gateway {
       position: positionText(shard, { at, timeMs: 0, result: null }),
       replayed: true,
     };
+  }
+
+  get #archived(): ArchiveQueries {
+    if (this.#archive === undefined) throw new OperatingError("log_unavailable", "the server is starting");
+    return this.#archive;
   }
 
   #checkOverload(): void {

@@ -34,6 +34,8 @@ export class ShardLink {
   #next = 0;
   #credits = CREDITS;
   readonly #pending = new Map<number, Pending>();
+  /** The newest durable batch heard of. */
+  durable: LogId = { epoch: 0, seq: 0 };
 
   constructor(shard: number, onFacts: (facts: readonly Fact[]) => void) {
     this.shard = shard;
@@ -117,6 +119,7 @@ export class ShardLink {
     const [epoch, seq, timeMs, facts, replies] = decode(bytes) as ReplyGroup;
     if (facts.length > 0) this.#onFacts(facts);
     const at = { epoch, seq };
+    this.durable = at;
     for (const [no, result] of replies) {
       const pending = this.#pending.get(no);
       if (pending === undefined) continue;

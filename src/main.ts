@@ -1,0 +1,235 @@
+/**
+ * The only wiring: configuration → port → locks → log → shards → HTTP; signals, drain, exit codes.
+ *
+ * The port is bound first, so that two servers on one machine meet there and not in the log.
+ */
+import { hash, randomBytes, randomUUID } from "node:crypto";
+import { enableCompileCache } from "node:module";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { ArchiveClient } from "./archive/archive-client.ts";
+import { type Config, readConfig } from "./config.ts";
+import { createApp } from "./http/app.ts";
+import type { Operations } from "./http/ports.ts";
+import { type BufferedLog, openLog } from "./http/request-log.ts";
+import { type RunningServer, startServer } from "./http/server.ts";
+import { lockFolder } from "./wal/folder-lock.ts";
+import { openLogStream, parseLogUrl } from "./wal/open.ts";
+import { inspectTail, mayCreateStreams } from "./wal/tail.ts";
+import { formatLogId } from "./wal/wal.ts";
+import { readWitness } from "./wal/witness.ts";
+import { ArchiveLag } from "./workers/archive-lag.ts";
+import { bootstrap } from "./workers/bootstrap.ts";
+import { Directory } from "./workers/directory.ts";
+import { parseFailpoints } from "./workers/failpoint.ts";
+import { Gateway } from "./workers/gateway.ts";
+import { renderMetrics } from "./workers/metrics.ts";
+import { ShardLink } from "./workers/shard-link.ts";
+import { Supervisor } from "./workers/supervisor.ts";
+import { ThreadCarrier } from "./workers/thread-carrier.ts";
+
+/** Raised by re-sharding. */
+const GENERATION = 1;
+const DRAIN_MS_MAX = 5_000;
+/** After a signal the process is gone by then, whatever hangs. */
+const EXIT_MS_MAX = 9_500;
+/** An archive that is further behind would hold up the trimming of the log. */
+const ARCHIVE_LAG_MS_MAX = 60_000;
+
+enableCompileCache();
+
+/** The parts that exist so far; a server that is told to stop may not have all of them yet. */
+const parts: {
+  logs?: BufferedLog;
+  server?: RunningServer;
+  archive?: ArchiveClient;
+  supervisor?: Supervisor;
+} = {};
+let leaving = false;
+
+async function start(config: Config): Promise<void> {
+  const logs = openLog({ level: config.logLevel, destination: 1 });
+  parts.logs = logs;
+  const { log } = logs;
+  const operatorKeyHash =
+    config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
+  const directory = new Directory(Date.now, operatorKeyHash);
+  const gateway = new Gateway();
+  const app = createApp({
+    ledger: gateway,
+    directory,
+    operations,
+    log,
+    requestLines: logs.lines,
+    clock: { nowMs: Date.now, elapsedMs: () => performance.now() },
+    random: (bytes) => randomBytes(bytes),
+    operatorKeyHash,
+  });
+  parts.server = await startServer(app, { host: config.host, port: config.port, log });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(0));
+
+  lockFolder(config.dataDir);
+  const location = parseLogUrl(config.walUrl);
+  if (location.kind === "sqlite") lockFolder(location.dir);
+  const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
+    onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
+  });
+  parts.archive = archive;
+
+  const { shards, mayCreate } = await inspectLog(config, archive);
+  const links = Array.from(
+    { length: shards },
+    (_, shard) => new ShardLink(shard, (facts) => directory.learn(facts)),
+  );
+  gateway.connect(links, archive, watchArchive(archive, links));
+  const supervisor = new Supervisor({
+    carrier: new ThreadCarrier(shards),
+    links,
+    archive: {
+      attach: (shard, port) => archive.attach(shard, port),
+      witness: async (shard) => (await archive.positions()).get(shard),
+    },
+    init: {
+      shards,
+      generation: GENERATION,
+      instance: randomUUID(),
+      walUrl: config.walUrl,
+      dataDir: config.dataDir,
+      mayCreate,
+      allowWeakDurability: config.allowWeakDurability,
+      failpoints: parseFailpoints(config.failpoints),
+    },
+    onFacts: (facts) => directory.learn(facts),
+    onFatal: fatal,
+    report: ({ shard, status, message }) =>
+      log.info({ shard, status, reason: message || undefined }, "shard"),
+  });
+  parts.supervisor = supervisor;
+  await supervisor.start();
+  const operatorKey = await bootstrap(directory, (command) => gateway.submit(command));
+  greet(config, parts.server, shards, operatorKey);
+}
+
+/** How many shards there are, and whether their streams may be made: only where nothing of this server exists. */
+async function inspectLog(
+  config: Config,
+  archive: ArchiveClient,
+): Promise<Readonly<{ shards: number; mayCreate: boolean }>> {
+  const open = (shard: number) =>
+    openLogStream(config.walUrl, {
+      generation: GENERATION,
+      shard,
+      allowWeakDurability: config.allowWeakDurability,
+    });
+  const first = open(0);
+  const tail = await inspectTail(first).finally(() => first.close());
+  const recorded = tail?.claim.claimant.shards;
+  const shards = config.shards ?? recorded ?? availableParallelism();
+  const archived = (await archive.positions()).size > 0;
+  const remembered = Array.from({ length: shards }, (_, shard) => shard).some(
+    (shard) => readWitness(config.dataDir, { generation: GENERATION, shard }) !== undefined,
+  );
+  if (archived || remembered) return { shards, mayCreate: false };
+  const streams = Array.from({ length: shards }, (_, shard) => open(shard));
+  const mayCreate = await mayCreateStreams(streams);
+  await Promise.all(streams.map((stream) => stream.close()));
+  return { shards, mayCreate };
+}
+
+/** Looks once a second whether the archive keeps up; the answer is why no commands should be taken. */
+function watchArchive(archive: ArchiveClient, links: readonly ShardLink[]): () => string | undefined {
+  const lag = new ArchiveLag(ARCHIVE_LAG_MS_MAX);
+  let reason: string | undefined;
+  setInterval(() => {
+    const stored = new Map(archive.figures.shards.map((each) => [each.shard, each.stored]));
+    const followers = links.map(({ shard, durable }) => ({ shard, durable, stored: stored.get(shard) }));
+    reason = lag.check(followers, performance.now());
+  }, 1000).unref();
+  return () => reason;
+}
+
+const operations: Operations = {
+  unready: () => parts.supervisor?.unready() ?? ["the server is starting"],
+  warnings: () => parts.supervisor?.warnings() ?? [],
+  restart: (shard) => parts.supervisor?.restart(shard) ?? false,
+  async metrics() {
+    const { supervisor, archive } = parts;
+    return supervisor && archive ? renderMetrics(await supervisor.shards(), archive.figures) : "";
+  },
+  async shards() {
+    const shards = (await parts.supervisor?.shards()) ?? [];
+    return shards.map(({ shard, status, restarts, figures }) => {
+      const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
+      return {
+        shard,
+        isolation: "threads",
+        status,
+        restarts,
+        threadId: figures?.threadId ?? 0,
+        epoch: figures?.epoch ?? 0,
+        position: figures?.position ?? none,
+        durablePosition: figures?.durablePosition ?? none,
+        accounts: figures?.accounts ?? 0,
+        mailboxDepth: figures?.mailboxDepth ?? 0,
+        recovery: figures?.recovery ?? { snapshotMs: 0, replayed: 0, replayMs: 0 },
+      };
+    });
+  },
+};
+
+function greet(config: Config, server: RunningServer, shards: number, operatorKey: string | undefined): void {
+  const url = `http://${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`;
+  const lines = [
+    `Daybook serves on ${url}, docs at ${url}/docs`,
+    `log: ${describeLog(config)}, ${shards} ${shards === 1 ? "shard" : "shards"}`,
+  ];
+  if (operatorKey === undefined) lines.push(`try: curl ${url}/readyz`);
+  else {
+    lines.push(
+      `operator key, shown this once: ${operatorKey}`,
+      `try: curl ${url}/v1/partners -H 'Authorization: Bearer ${operatorKey}' -H 'Content-Type: application/json' -d '{"id":"acme","name":"Acme"}'`,
+    );
+  }
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function describeLog({ walUrl }: Config): string {
+  const location = parseLogUrl(walUrl);
+  switch (location.kind) {
+    case "sqlite":
+      return `sqlite in ${location.dir} (one machine; for production set WAL_URL=redis://…)`;
+    case "memory":
+      return "memory (nothing survives the end of this process)";
+    case "redis": {
+      const { address } = location;
+      return `Redis Streams at ${"path" in address ? address.path : `${address.host}:${address.port}`}`;
+    }
+  }
+}
+
+/** Answers what is in hand, logs it, ends. */
+async function stop(code: number): Promise<void> {
+  if (leaving) return;
+  leaving = true;
+  setTimeout(() => process.exit(code === 0 ? 1 : code), EXIT_MS_MAX).unref();
+  await parts.server?.close(DRAIN_MS_MAX);
+  await parts.supervisor?.stop();
+  await parts.archive?.close();
+  parts.logs?.close();
+  process.exit(code);
+}
+
+/** One line on stderr, and out: nothing that was not logged may be answered any more. */
+function fatal(message: string): void {
+  if (leaving) return;
+  leaving = true;
+  process.stderr.write(`daybook: ${message.replaceAll("\n", " ")}\n`);
+  parts.logs?.close();
+  process.exit(1);
+}
+
+try {
+  await start(readConfig(process.env, process.argv.slice(2)));
+} catch (error) {
+  fatal(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,34 @@
+/** What a new log must hold before anybody can use it: the operator's key, and the partner that hosts wallet users. */
+import { hash, randomBytes } from "node:crypto";
+import { type Command, type Outcome, reject } from "../actors/command.ts";
+import type { Directory } from "./directory.ts";
+
+const HOUSE = "house";
+const OPERATOR_KEY_BYTES = 32;
+
+type Submit = (command: Command) => Promise<Readonly<{ outcome: Outcome } | { refused: string }>>;
+
+/**
+ * Logs what is missing. Each has a fixed idempotency key or is harmless when repeated, so a server that dies
+ * half-way finishes at its next start.
+ *
+ * @returns the operator's key, if one was made: it is not stored and must be shown now.
+ */
+export async function bootstrap(directory: Directory, submit: Submit): Promise<string | undefined> {
+  if (directory.partner(HOUSE) === undefined) {
+    await mustAccept(
+      submit({ op: "create_partner", partner: HOUSE, name: "House", key: null, fingerprint: 0 }),
+    );
+  }
+  if (directory.hasOperatorKey) return undefined;
+  const operatorKey = `dk_operator_${randomBytes(OPERATOR_KEY_BYTES).toString("base64url")}`;
+  const keyHash = hash("sha256", operatorKey, "hex");
+  await mustAccept(submit({ op: "set_operator_key", partner: "", keyHash, key: null, fingerprint: 0 }));
+  return operatorKey;
+}
+
+async function mustAccept(answer: ReturnType<Submit>): Promise<void> {
+  const settled = await answer;
+  const outcome = "outcome" in settled ? settled.outcome : reject("partner_exists");
+  if (!outcome.ok) throw new Error(`the first records were refused: ${outcome.code}`);
+}

@@ -1,0 +1,79 @@
+/** What the shards and the archive have counted, as Prometheus text. */
+import { Counter, Gauge, Registry } from "prom-client";
+import type { ArchiveFigures } from "../archive/archive-protocol.ts";
+import { APPEND_BUCKETS_S, type ShardFigures } from "./figures.ts";
+
+type Measured = Readonly<{ shard: number; restarts: number; figures: ShardFigures | undefined }>;
+
+/** One number per shard: name, help, and where it is found. */
+const GAUGES = [
+  ["daybook_accounts", "Accounts in memory", (figures) => figures.accounts],
+  ["daybook_idempotency_keys", "Idempotency keys remembered", (figures) => figures.keys],
+  ["daybook_mailbox_depth", "Requests that wait for room in a batch", (figures) => figures.mailboxDepth],
+  ["daybook_heap_bytes", "Heap of the shard's thread", (figures) => figures.heapBytes],
+  ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
+] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
+
+/** The same for what only grows; a shard that starts anew begins at 0 again. */
+const COUNTERS = [
+  ["daybook_commands_total", "Commands decided and logged", (figures) => figures.commands],
+  ["daybook_rejections_total", "Commands refused by a rule of the ledger", (figures) => figures.rejections],
+  ["daybook_replays_total", "Commands answered from their idempotency key", (figures) => figures.replays],
+  ["daybook_reads_total", "Reads answered from memory", (figures) => figures.reads],
+  ["daybook_batches_total", "Batches made durable", (figures) => figures.batches],
+  ["daybook_log_bytes_total", "Bytes made durable", (figures) => figures.bytes],
+] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
+
+/** Sums over shards are the scraper's business: every line carries its shard. */
+export async function renderMetrics(shards: readonly Measured[], archive: ArchiveFigures): Promise<string> {
+  const registry = new Registry();
+  const labelNames = ["shard"];
+  for (const [name, help, valueOf] of GAUGES) {
+    const gauge = new Gauge({ name, help, labelNames, registers: [registry] });
+    for (const { shard, figures } of shards) if (figures) gauge.set({ shard }, valueOf(figures));
+  }
+  for (const [name, help, valueOf] of COUNTERS) {
+    const counter = new Counter({ name, help, labelNames, registers: [registry] });
+    for (const { shard, figures } of shards) if (figures) counter.inc({ shard }, valueOf(figures));
+  }
+  const restarts = new Counter({
+    name: "daybook_shard_restarts_total",
+    help: "Times that a shard was started anew",
+    labelNames,
+    registers: [registry],
+  });
+  for (const { shard, restarts: count } of shards) restarts.inc({ shard }, count);
+  addArchive(registry, archive);
+  return (await registry.metrics()) + renderAppendSeconds(shards);
+}
+
+function addArchive(registry: Registry, archive: ArchiveFigures): void {
+  const { batches, transfers } = archive;
+  const stored = { name: "daybook_archive_batches_total", help: "Batches stored", registers: [registry] };
+  new Counter(stored).inc(batches);
+  const indexed = {
+    name: "daybook_archive_transfers_total",
+    help: "Transfers indexed",
+    registers: [registry],
+  };
+  new Counter(indexed).inc(transfers);
+}
+
+/** A histogram that was counted elsewhere, which the library cannot take in. */
+function renderAppendSeconds(shards: readonly Measured[]): string {
+  const name = "daybook_append_seconds";
+  const lines = [`# HELP ${name} How long appends took until they were durable`, `# TYPE ${name} histogram`];
+  for (const { shard, figures } of shards) {
+    if (figures === undefined) continue;
+    let count = 0;
+    for (const [i, bucket] of figures.appendBuckets.entries()) {
+      count += bucket;
+      lines.push(`${name}_bucket{shard="${shard}",le="${APPEND_BUCKETS_S[i] ?? "+Inf"}"} ${count}`);
+    }
+    lines.push(
+      `${name}_sum{shard="${shard}"} ${figures.appendSeconds}`,
+      `${name}_count{shard="${shard}"} ${count}`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
