@@ -8,6 +8,7 @@ import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } fro
 import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
 import { inspectTail, type Tail } from "./tail.ts";
 import {
+  type Appended,
   type Batch,
   type Claim,
   type Claimant,
@@ -22,7 +23,6 @@ import {
 
 const REPLAY_BYTES = 4 << 20;
 const DEADLINE_MS = 10_000;
-const EMPTY = new Uint8Array(0);
 
 export type JournalOptions = Readonly<{
   stream: LogStream;
@@ -123,7 +123,7 @@ export class StreamJournal implements Journal {
     this.#tail = chain.tail;
   }
 
-  async append(timeMs: number, count: number, body: Uint8Array): Promise<Batch> {
+  async append(timeMs: number, count: number, body: Uint8Array): Promise<Appended> {
     assert(!this.#appending, "one append in flight");
     if (this.#failure !== undefined) throw this.#failure;
     this.#appending = true;
@@ -241,7 +241,7 @@ export class StreamJournal implements Journal {
     }
   }
 
-  async #appendBatch(timeMs: number, count: number, body: Uint8Array): Promise<Batch> {
+  async #appendBatch(timeMs: number, count: number, body: Uint8Array): Promise<Appended> {
     const tail = this.#tail;
     assert(tail !== undefined && this.#claimId !== undefined, "replay comes before append");
     if (this.#stream.restarts !== this.#restartsSeen)
@@ -260,7 +260,7 @@ export class StreamJournal implements Journal {
     this.#pending = id;
     const sentMs = this.#timer.monotonicMs();
     const restarts = this.#stream.restarts;
-    let synced = true;
+    let settled = true;
     let hash = NO_BATCH.hash;
     try {
       await this.#patience.bounded(() => {
@@ -271,22 +271,14 @@ export class StreamJournal implements Journal {
       });
     } catch (error) {
       await this.#resolve(id, frame, error);
-      synced = this.#stream.restarts === restarts;
+      // Found after a restart it may be in the page cache alone.
+      settled = this.#stream.restarts === restarts;
     }
-    const batch: Batch = {
-      id,
-      timeMs,
-      count,
-      body: frame.subarray(BATCH_HEADER_BYTES),
-      hash,
-    };
-    this.#tail = batch;
+    this.#tail = { id, hash };
     this.#lastExchangeMs = Math.max(this.#lastExchangeMs, sentMs);
     this.#restartsSeen = this.#stream.restarts;
-    if (synced) this.#durable = id;
-    // Found after a restart it may be in the page cache alone; an empty batch behind it makes both durable.
-    else await this.#appendBatch(timeMs, 0, EMPTY);
-    return batch;
+    if (settled) this.#durable = id;
+    return { id, timeMs, count, body: frame.subarray(BATCH_HEADER_BYTES), hash, settled };
   }
 
   /** Returns if the append whose answer was lost did happen; throws what became of it otherwise. */

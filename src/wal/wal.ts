@@ -51,6 +51,12 @@ export type Batch = Readonly<{
   hash: Uint8Array;
 }>;
 
+/**
+ * A batch that the log holds. Unless it is `settled` it was found there after a restart of the store, so it may be in
+ * the page cache alone: it is durable once a later append is, and nothing may be told of it before.
+ */
+export type Appended = Batch & Readonly<{ settled: boolean }>;
+
 /** Who claims: a server instance (new at every start), and how many shards it was started with. */
 export type Claimant = Readonly<{ instance: string; generation: number; shard: number; shards: number }>;
 
@@ -85,13 +91,13 @@ export interface Journal {
   /** Hands every batch up to our claim to `visit`, in order. @throws LogError `log_corrupt`: at the first bad entry. */
   replay(visit: (batch: Batch) => void): Promise<void>;
   /**
-   * Appends the next batch of our epoch; resolves with it once it is durable. One at a time.
+   * Appends the next batch of our epoch; resolves with it once the log holds it. One at a time.
    *
    * @throws LogError `fenced`: another owner has claimed the stream.
    * @throws LogError `append_lost`: the batch is certainly not in the log, or cannot be resolved: the shard starts anew.
    * @throws LogError `log_lost_data`: the log no longer holds what it acknowledged.
    */
-  append(timeMs: number, count: number, body: Uint8Array): Promise<Batch>;
+  append(timeMs: number, count: number, body: Uint8Array): Promise<Appended>;
   /** Durable batches after `after`, oldest first, claims left out, about `bytesMax` bytes. */
   read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]>;
   /** Checks with the log that nobody has claimed it after us; renews `lastExchangeMs`. @throws LogError `fenced`: */

@@ -48,15 +48,19 @@ export async function renderMetrics(shards: readonly Measured[], archive: Archiv
 }
 
 function addArchive(registry: Registry, archive: ArchiveFigures): void {
-  const { batches, transfers } = archive;
-  const stored = { name: "daybook_archive_batches_total", help: "Batches stored", registers: [registry] };
-  new Counter(stored).inc(batches);
-  const indexed = {
-    name: "daybook_archive_transfers_total",
-    help: "Transfers indexed",
-    registers: [registry],
+  const registers = [registry];
+  const counters = [
+    ["daybook_archive_batches_total", "Batches stored", archive.batchesStored],
+    ["daybook_archive_bytes_total", "Bytes stored", archive.bytesStored],
+    ["daybook_archive_transfers_total", "Transfers indexed", archive.transfersIndexed],
+  ] as const;
+  for (const [name, help, value] of counters) new Counter({ name, help, registers }).inc(value);
+  const waiting = {
+    name: "daybook_archive_records_waiting",
+    help: "Records stored but not indexed yet",
+    registers,
   };
-  new Counter(indexed).inc(transfers);
+  new Gauge(waiting).set(archive.recordsWaiting);
 }
 
 /** A histogram that was counted elsewhere, which the library cannot take in. */
