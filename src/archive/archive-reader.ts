@@ -6,7 +6,7 @@ import { ArchiveError } from "./archive-error.ts";
 import { CREDIT_SIDE } from "./batch-indexer.ts";
 import type { BatchTable, OpenBatch } from "./batch-table.ts";
 import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
-import { type BatchPlaces, type History, newestFirst } from "./history.ts";
+import { type BatchPlaces, History, newestFirst, Selection } from "./history.ts";
 import type { Keys } from "./key-hash.ts";
 import type {
   ArchivedRecord,
@@ -28,7 +28,8 @@ export type ArchiveAnswers = {
   ) => Awaited<ReturnType<ArchiveQueries[Method]>>;
 };
 
-type AccountQuery = Range & Readonly<{ partner: string; account: string }>;
+type AccountId = Readonly<{ partner: string; account: string }>;
+type AccountQuery = Range & AccountId;
 type TransferRecord = LogRecord & Readonly<{ command: Transfer; outcome: TransferPosted }>;
 type Stretch = Readonly<{ history: History; from: number; to: number }>;
 
@@ -106,28 +107,13 @@ export class ArchiveReader implements ArchiveAnswers {
   }
 
   /**
-   * Reads the index, and one record. The entries of one account are numbered from 1 without a gap: if their
-   * number is the greatest seq and the oldest is this account's, then all are; else another account has the same
-   * hash, and every record is looked at. (Slices of a system account have no such mark; there the 64 bits of
-   * the hash must do.)
+   * Reads the index, and one record to see whose it is: an account of a million entries must not cost a million records. The count is what
+   * the index holds, so that an entry too many or too few shows beside the account's seq.
    */
   sum(query: Readonly<{ partner: string; account: string; seq: number }>): EntriesSum {
     const total = new Tally();
-    const histories = this.#historiesOf(query);
-    for (const history of histories) history.tally(total, history.length, query.seq);
-    const [history] = histories;
-    const isSure =
-      isSystemAccount(query.account) ||
-      history === undefined ||
-      history.length === 0 ||
-      (total.count === total.seqMax && concerns(this.#recordOf(history, 0), query, history.slot(0)));
-    if (isSure) return { sum: Number(total.sum), count: total.count };
-    const verified = new Tally();
-    for (const found of this.#recordsOf({ ...query, limit: 0 }, undefined)) {
-      const { seq, amount } = entryOf(found);
-      if (seq <= query.seq) verified.add(amount, seq);
-    }
-    return { sum: Number(verified.sum), count: verified.count };
+    for (const history of this.#historiesOf(query)) history.tally(total, history.length, query.seq);
+    return { sum: Number(total.sum), count: total.count };
   }
 
   accountIds(
@@ -137,11 +123,35 @@ export class ArchiveReader implements ArchiveAnswers {
   }
 
   /** One history, or of a system account one per shard. */
-  #historiesOf({ partner, account }: Readonly<{ partner: string; account: string }>): readonly History[] {
-    const lanes = isSystemAccount(account) ? this.#batches.shards.map((shard) => shard + 1) : [0];
-    return lanes.map((lane) =>
-      this.#byAccount.history(this.#keys.account(partner, account, lane), this.#places),
+  #historiesOf(query: AccountId): readonly History[] {
+    const { partner, account } = query;
+    if (!isSystemAccount(account)) {
+      const history = this.#byAccount.history(this.#keys.account(partner, account, 0), this.#places);
+      return [this.#isOneAccounts(history, query) ? history : this.#ownOf(history, query)];
+    }
+    // Slices of a system account count each for itself: here the 64 bits of the hash must do.
+    return this.#batches.shards.map((shard) =>
+      this.#byAccount.history(this.#keys.account(partner, account, shard + 1), this.#places, shard),
     );
+  }
+
+  /**
+   * An account's entries count from 1 without a gap. So if the newest one's seq is their number, no second
+   * account is among them, and the first record tells whose they are.
+   */
+  #isOneAccounts(history: History, query: AccountId): boolean {
+    const { length } = history;
+    if (length === 0) return true;
+    return history.seq(length - 1) === length && concerns(this.#recordOf(history, 0), query, history.slot(0));
+  }
+
+  /** Another account has the same hash: every record is looked at, and what is the account's own stays. */
+  #ownOf(history: History, query: AccountId): History {
+    const own: number[] = [];
+    for (let i = 0; i < history.length; i++) {
+      if (concerns(this.#recordOf(history, i), query, history.slot(i))) own.push(i);
+    }
+    return new History([new Selection(history, own)], this.#places);
   }
 
   /** The account's records within the range and before the cursor, newest first. */
@@ -149,7 +159,7 @@ export class ArchiveReader implements ArchiveAnswers {
     const histories = this.#historiesOf(query);
     for (const { history, at, place } of newestFirst(histories.map((each) => within(each, query, cursor)))) {
       const archived = this.#recordOf(history, at);
-      if (concerns(archived, query, place.slot)) yield { archived, place };
+      if (isOf(history, place) && concerns(archived, query, place.slot)) yield { archived, place };
     }
   }
 
@@ -158,12 +168,13 @@ export class ArchiveReader implements ArchiveAnswers {
     const cursor = cursorOf(query);
     const stretches = this.#batches.shards.map((shard) =>
       within(
-        this.#byPartner.history(this.#keys.partner(query.partner, shard), this.#places),
+        this.#byPartner.history(this.#keys.partner(query.partner, shard), this.#places, shard),
         query,
         cursor === undefined ? undefined : { ...cursor, slot: BEHIND_ALL },
       ),
     );
     for (const { history, at, place } of newestFirst(stretches)) {
+      if (!isOf(history, place)) continue;
       const batch = this.#batches.open(history.batch(at));
       const cut = cursor !== undefined && isSameBatch(cursor, place) ? cursor.slot >>> 1 : batch.count;
       for (let index = cut - 1; index >= 0; index--) {
@@ -226,6 +237,11 @@ function endBefore(history: History, timeMs: number): number {
   return timeMs === Number.POSITIVE_INFINITY ? history.length : history.firstAt(timeMs);
 }
 
+/** False where another shard's key has the same hash. */
+function isOf(history: History, place: Place): boolean {
+  return history.shard === undefined || history.shard === place.shard;
+}
+
 function isSameBatch(a: Place, b: Place): boolean {
   return a.shard === b.shard && a.epoch === b.epoch && a.seq === b.seq;
 }
@@ -247,7 +263,7 @@ function isAcceptedTransfer(record: LogRecord): record is TransferRecord {
 }
 
 /** Whether the side that the index named is this account's: another one may have the same hash. */
-function concerns({ record }: ArchivedRecord, query: AccountQuery, slot: number): boolean {
+function concerns({ record }: ArchivedRecord, query: AccountId, slot: number): boolean {
   if (!isAcceptedTransfer(record) || record.command.partner !== query.partner) return false;
   const { debit, credit } = record.command;
   return ((slot & 1) === CREDIT_SIDE ? credit : debit) === query.account;

@@ -17,7 +17,6 @@ const TRANSFER = toWireCommand({
   metadata: null,
   occurredAtMs: null,
   vnode: 0,
-  vnode: 0,
 })[0];
 
 const CREATE_ACCOUNT = toWireCommand({

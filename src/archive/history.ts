@@ -10,6 +10,8 @@ export interface Slice {
   slot(at: number): number;
   /** The account's own seq; only in the index of accounts. */
   seq(at: number): number;
+  /** Signed; only in the index of accounts. */
+  amount(at: number): number;
   /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
   tally(total: Tally, end: number, seqMax: number): void;
 }
@@ -30,9 +32,11 @@ export class History {
   readonly length: number;
   readonly #slices: readonly Slice[];
   readonly #starts: readonly number[];
+  /** The shard whose batches are meant, where a key is one shard's. */
+  readonly shard: number | undefined;
   readonly #places: BatchPlaces;
 
-  constructor(slices: readonly Slice[], places: BatchPlaces) {
+  constructor(slices: readonly Slice[], places: BatchPlaces, shard?: number) {
     const starts: number[] = [];
     let length = 0;
     for (const slice of slices) {
@@ -43,6 +47,7 @@ export class History {
     this.#slices = slices;
     this.#starts = starts;
     this.#places = places;
+    this.shard = shard;
   }
 
   batch(at: number): number {
@@ -58,6 +63,11 @@ export class History {
   seq(at: number): number {
     const [slice, within] = this.#find(at);
     return slice.seq(within);
+  }
+
+  amount(at: number): number {
+    const [slice, within] = this.#find(at);
+    return slice.amount(within);
   }
 
   place(at: number): Place {
@@ -96,6 +106,41 @@ export class History {
     let i = this.#starts.length - 1;
     while ((this.#starts[i] as number) > at) i -= 1;
     return [this.#slices[i] as Slice, at - (this.#starts[i] as number)];
+  }
+}
+
+/** Some of a history's entries, in their order. */
+export class Selection implements Slice {
+  readonly length: number;
+  readonly #history: History;
+  readonly #chosen: readonly number[];
+
+  constructor(history: History, chosen: readonly number[]) {
+    this.length = chosen.length;
+    this.#history = history;
+    this.#chosen = chosen;
+  }
+
+  batch(at: number): number {
+    return this.#history.batch(this.#chosen[at] as number);
+  }
+
+  slot(at: number): number {
+    return this.#history.slot(this.#chosen[at] as number);
+  }
+
+  seq(at: number): number {
+    return this.#history.seq(this.#chosen[at] as number);
+  }
+
+  amount(at: number): number {
+    return this.#history.amount(this.#chosen[at] as number);
+  }
+
+  tally(total: Tally, end: number, seqMax: number): void {
+    for (let i = 0; i < end; i++) {
+      if (this.seq(i) <= seqMax) total.add(this.amount(i), this.seq(i));
+    }
   }
 }
 

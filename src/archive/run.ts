@@ -175,6 +175,11 @@ class RunSlice implements Slice {
     return this.#run.page(Math.floor(place / PAGE_ENTRIES)).seqs[place % PAGE_ENTRIES] as number;
   }
 
+  amount(at: number): number {
+    const place = this.#start + at;
+    return this.#run.page(Math.floor(place / PAGE_ENTRIES)).amounts[place % PAGE_ENTRIES] as number;
+  }
+
   tally(total: Tally, end: number, seqMax: number): void {
     const stop = this.#start + end;
     for (let place = this.#start; place < stop; ) {

@@ -45,7 +45,7 @@ export class SortedIndex {
     this.#sort();
   }
 
-  history(key: Key, places: BatchPlaces): History {
+  history(key: Key, places: BatchPlaces, shard?: number): History {
     const slices: Slice[] = [];
     for (const run of this.#runs) {
       const slice = run.slice(key);
@@ -53,7 +53,7 @@ export class SortedIndex {
     }
     const newest = this.tail.slice(key);
     if (newest !== undefined) slices.push(newest);
-    return new History(slices, places);
+    return new History(slices, places, shard);
   }
 
   /** Writes the tail as a run of its own. It counts once it is recorded and `replace` is told. */

@@ -146,6 +146,10 @@ class TailSlice implements Slice {
     return this.#seqs[this.#places[at] as number] as number;
   }
 
+  amount(at: number): number {
+    return this.#amounts[this.#places[at] as number] as number;
+  }
+
   tally(total: Tally, end: number, seqMax: number): void {
     for (let i = 0; i < end; i++) {
       const place = this.#places[i] as number;

@@ -1,7 +1,7 @@
 /** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
 import { createHash } from "node:crypto";
 import { encode, toWireCommand, toWireOutcome } from "../../src/actors/codec.ts";
-import type { Command, CreateAccount, LogRecord, Outcome, Transfer } from "../../src/actors/command.ts";
+import type { CreateAccount, LogRecord, Outcome, Transfer } from "../../src/actors/command.ts";
 import { isSystemAccount, transferId } from "../../src/actors/routing.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 
@@ -99,7 +99,7 @@ export class LogWriter {
       ceiling: null,
       metadata: null,
     };
-    const outcome: Outcome<Command> = {
+    const outcome: Outcome = {
       ok: true,
       account: {
         id,
