@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  homeOwnerOfTransfer,
+  ownerKeyOf,
+  parseTransferId,
+  shardOfVnode,
+  transferId,
+  VNODES,
+  vnodeOf,
+} from "../../src/actors/routing.ts";
+
+test("the hash never changes: accounts stay where the log says they are", () => {
+  expect([vnodeOf("acme", "alice"), vnodeOf("acme", "bob"), vnodeOf("", "")]).toMatchInlineSnapshot(`
+    [
+      476,
+      199,
+      795,
+    ]
+  `);
+});
+
+test("partner and owner key are not simply joined", () => {
+  expect(vnodeOf("ab", "c")).not.toBe(vnodeOf("a", "bc"));
+});
+
+test("owners spread evenly over the vnodes", () => {
+  const counts = new Array<number>(VNODES).fill(0);
+  for (let i = 0; i < 100 * VNODES; i++) counts[vnodeOf("acme", `user-${i}`)]! += 1;
+  // 100 on average, a standard deviation of 10.
+  expect(Math.max(...counts)).toBeLessThan(160);
+  expect(Math.min(...counts)).toBeGreaterThan(50);
+});
+
+test("every vnode belongs to a shard, and all shards get their share", () => {
+  for (const shards of [1, 2, 3, 7, 64]) {
+    const owned = new Array<number>(shards).fill(0);
+    for (let vnode = 0; vnode < VNODES; vnode++) owned[shardOfVnode(vnode, shards)]! += 1;
+    expect(Math.min(...owned)).toBeGreaterThanOrEqual(Math.floor(VNODES / shards));
+  }
+});
+
+test("a transfer id gives back its parts, and no other text does", () => {
+  const parts = fc.tuple(
+    fc.integer({ min: 0, max: VNODES - 1 }),
+    fc.integer({ min: 1, max: 36 ** 5 - 1 }),
+    fc.nat(),
+  );
+  fc.assert(
+    fc.property(parts, ([vnode, epoch, counter]) => {
+      expect(parseTransferId(transferId(vnode, epoch, counter))).toEqual({ vnode, epoch, counter });
+    }),
+  );
+  for (const text of ["", "tr_", "tr_zz00001a", "tr_000000100", "TR_0000001a", "tr_0000001a'"]) {
+    expect(parseTransferId(text)).toBeUndefined();
+  }
+});
+
+test("a transfer's home is its debit account's owner, else its credit account's, else its key", () => {
+  expect(ownerKeyOf("alice/points")).toBe("alice");
+  expect(homeOwnerOfTransfer("alice/points", "bob", "k")).toBe("alice");
+  expect(homeOwnerOfTransfer("@issuance", "bob/points", "k")).toBe("bob");
+  expect(homeOwnerOfTransfer("@issuance", "@bank", "k")).toBe("k");
+});
