@@ -10,8 +10,9 @@ import { idempotencyKey } from "./idempotency.ts";
 import { decodeItems, encodeResults } from "./message-pack.ts";
 import type { ItemAnswer, Ledger } from "./ports.ts";
 import { invalid, PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
+import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
-import { type Asker, TransferItem, transferOfItem } from "./transfer-request.ts";
+import { type Asker, TransferItem, transferOf } from "./transfer-request.ts";
 
 export const BATCH_ITEMS_MAX = 10_000;
 
@@ -42,7 +43,7 @@ type Item = Transfer | ProblemCode;
 type Encoding = "application/json" | "application/x-ndjson" | "application/msgpack";
 
 function encodingOf(c: Context): Encoding {
-  const type = mediaType(c.req.header("content-type"));
+  const type = mediaType(headerOf(c, "content-type"));
   if (type === "application/json" || type === "application/x-ndjson" || type === "application/msgpack")
     return type;
   throw new Problem(
@@ -101,7 +102,7 @@ function itemsOf(body: Buffer, encoding: Encoding): unknown[] {
 
 function itemOf(asker: Asker, value: unknown, key: string | null): Item {
   try {
-    return transferOfItem(asker, value, key);
+    return transferOf(asker, value, key, true);
   } catch (failure) {
     if (failure instanceof Problem) return failure.code;
     throw failure;
@@ -155,6 +156,7 @@ export function addBatch(
     {
       method: "post",
       path: "/v1/transfers/batch",
+      routerPath: "/v1/transfers/:id",
       access: "partner",
       group: "batch",
       summary: "Up to 10,000 independent transfers, applied in order",
@@ -178,6 +180,11 @@ export function addBatch(
       problems: ["batch_too_large", "not_implemented"],
     },
     async (c, call) => {
+      if (c.req.param("id") !== "batch") {
+        throw new Problem("method_not_allowed", "A transfer takes GET, HEAD.", {
+          headers: { Allow: "GET, HEAD" },
+        });
+      }
       const nowMs = clock.nowMs();
       const headerKey = idempotencyKey(c, nowMs);
       const encoding = encodingOf(c);

@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import { invalid, Problem } from "./problem.ts";
+import { headerOf, incomingOf } from "./request-header.ts";
 
 export const BODY_BYTES_MAX = 1024 * 1024;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -26,9 +27,9 @@ function tooLarge(bytesMax: number): Problem {
 
 /** @throws Problem 413 as soon as it is known, with what follows unread */
 export function readBody(c: Context, bytesMax: number): Promise<Buffer> {
-  const announced = c.req.header("content-length");
+  const announced = headerOf(c, "content-length");
   if (announced !== undefined && Number(announced) > bytesMax) return Promise.reject(tooLarge(bytesMax));
-  const incoming: IncomingMessage | undefined = c.env?.incoming;
+  const incoming = incomingOf(c);
   return incoming === undefined ? readWebBody(c.req.raw, bytesMax) : readNodeBody(incoming, bytesMax);
 }
 
@@ -52,9 +53,9 @@ function readNodeBody(incoming: IncomingMessage, bytesMax: number): Promise<Buff
     incoming.on("end", () =>
       resolve(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks)),
     );
-    const gone = (): void => reject(invalid("", "The body ended early."));
-    incoming.on("error", gone);
-    incoming.on("close", gone);
+    incoming.on("close", () => {
+      if (!incoming.readableEnded) reject(invalid("", "The body ended early."));
+    });
   });
 }
 
@@ -92,7 +93,7 @@ export function parseJson(text: string): unknown {
 
 /** The JSON body of a request and its size. @throws Problem 400, 413, 415 */
 export async function readJson(c: Context): Promise<{ value: unknown; bytes: number }> {
-  if (mediaType(c.req.header("content-type")) !== "application/json") {
+  if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
   const body = await readBody(c, BODY_BYTES_MAX);
@@ -103,7 +104,7 @@ export async function readJson(c: Context): Promise<{ value: unknown; bytes: num
 export async function readNothing(c: Context): Promise<number> {
   const body = await readBody(c, BODY_BYTES_MAX);
   if (body.length === 0) return 0;
-  if (mediaType(c.req.header("content-type")) !== "application/json") {
+  if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
   const value = parseJson(utf8Text(body));

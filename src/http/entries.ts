@@ -7,6 +7,7 @@ import { answer, jsonAnswer } from "./call.ts";
 import { Balance, Time, timeTextOf } from "./fields.ts";
 import { limitOf, pageJson, pageQuery } from "./pagination.ts";
 import type { Ledger } from "./ports.ts";
+import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
 import { rangeOf } from "./time-range.ts";
 import { checkQuery } from "./validation.ts";
@@ -133,7 +134,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       const statement = await ledger.entries(call.partner, id, range);
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);
-      if (wantsCsv(c.req.header("accept"))) {
+      if (wantsCsv(headerOf(c, "accept"))) {
         const headers: Record<string, string> = { "Content-Type": "text/csv; charset=utf-8; header=present" };
         if (statement.nextCursor !== null) headers["Link"] = nextLink(c.req.url, statement.nextCursor);
         return answer(call, 200, csvOf(statement, isSystem), headers);

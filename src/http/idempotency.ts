@@ -2,6 +2,7 @@
 import { createHmac, hash } from "node:crypto";
 import type { Context } from "hono";
 import { invalid } from "./problem.ts";
+import { headerOf } from "./request-header.ts";
 
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -19,7 +20,7 @@ export function keyFault(key: string, nowMs: number): string | undefined {
 
 /** The `Idempotency-Key` header, `null` without one. @throws Problem 400 */
 export function idempotencyKey(c: Context, nowMs: number): string | null {
-  const key = c.req.header("idempotency-key");
+  const key = headerOf(c, "idempotency-key");
   if (key === undefined) return null;
   const fault = keyFault(key, nowMs);
   if (fault !== undefined) throw invalid("Idempotency-Key", fault);

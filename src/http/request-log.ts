@@ -28,7 +28,9 @@ export function requestLine(call: Call, status: number, durationMs: number, time
   );
 }
 
-const BUFFER_BYTES = 16 * 1024;
+const BUFFER_BYTES = 64 * 1024;
+/** Where the disk cannot follow, lines are dropped rather than kept in memory without end. */
+const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 const FLUSH_EVERY_MS = 1000;
 
 export type BufferedLog = Readonly<{
@@ -41,7 +43,13 @@ export type BufferedLog = Readonly<{
 
 /** `destination` is a file descriptor or a path. What is buffered is written at least every second. */
 export function openLog(options: { level: string; destination: number | string }): BufferedLog {
-  const sink = pino.destination({ dest: options.destination, sync: false, minLength: BUFFER_BYTES });
+  const sink = pino.destination({
+    dest: options.destination,
+    sync: false,
+    minLength: BUFFER_BYTES,
+    maxWrite: BUFFER_BYTES + 1,
+    maxLength: BACKLOG_BYTES_MAX,
+  });
   const log = pino({ level: options.level, base: null }, sink);
   const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
   timer.unref();

@@ -178,23 +178,30 @@ function hasPostings(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, "postings");
 }
 
-/** @throws Problem 400 or 501 */
-export function transferOf(asker: Asker, value: unknown, key: string | null): Transfer {
-  const plain = plainTransfer(asker, value, key, false);
-  if (plain !== undefined) return plain;
-  const fields = hasPostings(value) ? check(SeveralPostings, value) : check(SingleTransfer, value);
-  return fromFields(asker, fields, key);
+/** The long way, for whatever the short cut did not take; it names every fault. @throws Problem 400 or 501 */
+export function transferBySchema(
+  asker: Asker,
+  value: unknown,
+  headerKey: string | null,
+  isItem: boolean,
+): Transfer {
+  if (!isItem) {
+    const fields = hasPostings(value) ? check(SeveralPostings, value) : check(SingleTransfer, value);
+    return fromFields(asker, fields, headerKey);
+  }
+  const fields = hasPostings(value) ? check(SeveralItem, value) : check(SingleItem, value);
+  const own = fields.idempotency_key;
+  const fault = own === undefined ? undefined : keyFault(own, asker.nowMs);
+  if (fault !== undefined) throw invalid("idempotency_key", fault);
+  return fromFields(asker, fields, own ?? headerKey);
 }
 
-/** One item of a batch. @throws Problem 400 or 501 */
-export function transferOfItem(asker: Asker, value: unknown, headerKey: string | null): Transfer {
-  const plain = plainTransfer(asker, value, headerKey, true);
-  if (plain !== undefined) return plain;
-  const fields = hasPostings(value) ? check(SeveralItem, value) : check(SingleItem, value);
-  const key = fields.idempotency_key ?? headerKey;
-  if (fields.idempotency_key !== undefined) {
-    const fault = keyFault(fields.idempotency_key, asker.nowMs);
-    if (fault !== undefined) throw invalid("idempotency_key", fault);
-  }
-  return fromFields(asker, fields, key);
+/** `isItem`: one item of a batch, which may name its own idempotency key. @throws Problem 400 or 501 */
+export function transferOf(
+  asker: Asker,
+  value: unknown,
+  headerKey: string | null,
+  isItem: boolean,
+): Transfer {
+  return plainTransfer(asker, value, headerKey, isItem) ?? transferBySchema(asker, value, headerKey, isItem);
 }

@@ -11,6 +11,7 @@ import { idempotencyKey } from "./idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "./pagination.ts";
 import type { Ledger } from "./ports.ts";
 import { Problem } from "./problem.ts";
+import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
 import { rangeOf } from "./time-range.ts";
 import { TransferRequest, transferOf } from "./transfer-request.ts";
@@ -81,7 +82,7 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       const isDryRun = hasQuery(c) && checkQuery(CreateQuery, c).dry_run === "true";
       const { value, bytes } = await readJson(c);
       const asker = { partner: call.partner, method: "POST", path: "/v1/transfers", nowMs };
-      const command = transferOf(asker, value, key);
+      const command = transferOf(asker, value, key, false);
       if (isDryRun) throw new Problem("not_implemented", "Dry runs are not there yet.");
       const answer = await ledger.submit(command, bytes);
       return decidedAnswer(call, answer, 201, (posted, done) =>
@@ -187,7 +188,7 @@ function addActions(routes: Routes): void {
         problems: ["transfer_not_found", "not_implemented"],
       },
       async (c) => {
-        if (action === "post" && c.req.header("content-type") !== undefined)
+        if (action === "post" && headerOf(c, "content-type") !== undefined)
           check(PostBody, (await readJson(c)).value);
         else await readNothing(c);
         throw new Problem("not_implemented", `To ${action} a transfer is not there yet.`);

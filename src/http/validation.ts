@@ -20,18 +20,25 @@ function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
 
 const SCHEMA_DEPTH_MAX = 3;
 
-/** A member named `__proto__` is passed over by the schemas, so it is looked for here, as deep as any schema goes. */
-function hasPrototypeMember(value: unknown, depth = 0): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.hasOwn(value, "__proto__")) return true;
-  return (
-    depth < SCHEMA_DEPTH_MAX && Object.values(value).some((member) => hasPrototypeMember(member, depth + 1))
-  );
+/**
+ * Where a member named `__proto__` is, dotted; schemas pass over such a member, so it is looked for here, as deep as
+ * any schema goes.
+ */
+function prototypePath(value: unknown, depth = 0): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Object.hasOwn(value, "__proto__")) return "__proto__";
+  if (depth === SCHEMA_DEPTH_MAX) return undefined;
+  for (const [name, member] of Object.entries(value)) {
+    const path = prototypePath(member, depth + 1);
+    if (path !== undefined) return `${name}.${path}`;
+  }
+  return undefined;
 }
 
 /** What the schema makes of it. @throws Problem 400 with every fault found */
 export function check<T>(schema: z.ZodType<T>, value: unknown): T {
-  if (hasPrototypeMember(value)) throw invalid("__proto__", "is not a known field");
+  const odd = prototypePath(value);
+  if (odd !== undefined) throw invalid(odd, "is not a known field");
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error.issues);

@@ -1,4 +1,6 @@
 /** The ports in memory, just enough of a ledger to answer like one: no rules but those that a test asks for. */
+
+import { expect } from "vitest";
 import type {
   AccountView,
   Command,
@@ -392,6 +394,29 @@ export class FakeLedger implements Ledger, Directory, Operations {
   async metrics(): Promise<string> {
     return "# TYPE daybook_batches_total counter\ndaybook_batches_total 9";
   }
+}
+
+export type ProblemBody = Readonly<{
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  retryable: boolean;
+  errors?: readonly Readonly<{ path: string; message: string }>[];
+}>;
+
+/** The problem that an answer is, checked for what every problem has. */
+export async function problemOf(response: Response): Promise<ProblemBody> {
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  expect(response.headers.get("request-id")).toMatch(/^[0-9a-f]{12}-[0-9a-z]+$/);
+  const problem = (await response.json()) as ProblemBody;
+  expect(problem.status).toBe(response.status);
+  expect(problem.type).toBe(`/problems/${problem.code}`);
+  expect(Object.keys(problem)).toEqual(
+    expect.arrayContaining(["type", "title", "status", "code", "detail", "retryable"]),
+  );
+  return problem;
 }
 
 export type Logged = { fields: Record<string, unknown>; message: string };

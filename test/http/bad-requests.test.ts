@@ -1,0 +1,232 @@
+import { describe, expect, test } from "vitest";
+import { createTestApp, NOW_MS, problemOf } from "./fake-ledger.ts";
+
+const GOOD = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };
+
+/** A transfer's body as text, so that it may hold what JavaScript would not write. */
+function withAmount(text: string): string {
+  return `{"debit_account":"@issuance","credit_account":"alice/points","amount":${text}}`;
+}
+
+function uuid7(timeMs: number): string {
+  const hex = timeMs.toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7abc-8def-0123456789ab`;
+}
+
+describe("a transfer that is not valid is 400 and never reaches the ledger", () => {
+  test.each([
+    ["malformed JSON", '{"debit_account":', ""],
+    ["an empty body", "", ""],
+    ["only spaces", "  ", ""],
+    ["null", "null", ""],
+    ["an array", "[]", ""],
+    ["a byte order mark", '\ufeff{"amount":1}', ""],
+    ["a float", withAmount("1.5"), "amount"],
+    ["a string", withAmount('"5"'), "amount"],
+    ["a negative", withAmount("-5"), "amount"],
+    ["0", withAmount("0"), "amount"],
+    ["2^53", withAmount("9007199254740992"), "amount"],
+    ["2^53 + 1", withAmount("9007199254740993"), "amount"],
+    ["1e400", withAmount("1e400"), "amount"],
+    ["true", withAmount("true"), "amount"],
+    ["no amount", JSON.stringify({ ...GOOD, amount: undefined }), "amount"],
+    ["an unknown field", JSON.stringify({ ...GOOD, hello: 1 }), "hello"],
+    [
+      "an idempotency key in the body of a single one",
+      JSON.stringify({ ...GOOD, idempotency_key: "k" }),
+      "idempotency_key",
+    ],
+    [
+      "__proto__ as a field",
+      '{"__proto__":{"a":1},"debit_account":"a","credit_account":"b","amount":5}',
+      "__proto__",
+    ],
+    [
+      "__proto__ in the metadata",
+      JSON.stringify(GOOD).replace("}", ',"metadata":{"__proto__":"x"}}'),
+      "__proto__",
+    ],
+    [
+      "__proto__ in a posting",
+      '{"postings":[{"debit_account":"a","credit_account":"b","amount":5,"__proto__":1}]}',
+      "__proto__",
+    ],
+    ["an id with a space", JSON.stringify({ ...GOOD, credit_account: "alice points" }), "credit_account"],
+    ["an id with two slashes", JSON.stringify({ ...GOOD, credit_account: "a/b/c" }), "credit_account"],
+    ["an empty owner", JSON.stringify({ ...GOOD, credit_account: "/points" }), "credit_account"],
+    ["an empty id", JSON.stringify({ ...GOOD, credit_account: "" }), "credit_account"],
+    [
+      "an id of 129 characters",
+      JSON.stringify({ ...GOOD, credit_account: "a".repeat(129) }),
+      "credit_account",
+    ],
+    ["an id with a line break", JSON.stringify({ ...GOOD, credit_account: "alice\n" }), "credit_account"],
+    ["a memo of 501", JSON.stringify({ ...GOOD, memo: "x".repeat(501) }), "memo"],
+    ["a memo with half a character", JSON.stringify({ ...GOOD, memo: "\ud800" }), "memo"],
+    ["metadata that is no text", JSON.stringify({ ...GOOD, metadata: { a: 1 } }), "metadata"],
+    ["metadata as a list", JSON.stringify({ ...GOOD, metadata: ["a"] }), "metadata"],
+    [
+      "51 members of metadata",
+      JSON.stringify({
+        ...GOOD,
+        metadata: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`k${i}`, ""])),
+      }),
+      "metadata",
+    ],
+    ["a time without offset", JSON.stringify({ ...GOOD, occurred_at: "2026-01-01T00:00:00" }), "occurred_at"],
+    ["the 30th of February", JSON.stringify({ ...GOOD, occurred_at: "2026-02-30T00:00:00Z" }), "occurred_at"],
+    ["65 postings", JSON.stringify({ postings: Array.from({ length: 65 }, () => GOOD) }), "postings"],
+    ["no postings", JSON.stringify({ postings: [] }), "postings"],
+    ["timeout_s without pending", JSON.stringify({ ...GOOD, timeout_s: 5 }), "timeout_s"],
+    ["max_amount with an amount", JSON.stringify({ ...GOOD, max_amount: 5 }), "max_amount"],
+  ])("%s", async (_, body, path) => {
+    const { request, ledger } = createTestApp();
+    const response = await request("POST", "/v1/transfers", {
+      body,
+      headers: { "content-type": "application/json" },
+    });
+    const problem = await problemOf(response);
+    expect(problem).toMatchObject({ status: 400, code: "validation_failed", retryable: false });
+    expect(problem.errors?.map((error) => error.path.split(".").at(-1))).toContain(path);
+    expect(ledger.commands).toEqual([]);
+    expect(Object.hasOwn(Object.prototype, "a")).toBe(false);
+  });
+});
+
+test.each(["\u0000", "ä", "a b", "x".repeat(256), ""])("idempotency key %j is 400", async (key) => {
+  const { request } = createTestApp();
+  const headers = { "content-type": "application/json", "idempotency-key": key };
+  const response = request("POST", "/v1/transfers", { body: JSON.stringify(GOOD), headers });
+  // Some are refused before they are sent, by any client.
+  const status = await response.then((sent) => sent.status).catch(() => 400);
+  expect(status).toBe(400);
+});
+
+test("a UUIDv7 key may be at most 5 minutes ahead", async () => {
+  const { request, ledger } = createTestApp();
+  ledger.faults.rejection = "same_account";
+  const send = async (key: string): Promise<number> =>
+    (await request("POST", "/v1/transfers", { json: GOOD, headers: { "idempotency-key": key } })).status;
+  expect(await send(uuid7(NOW_MS + 5 * 60_000))).toBe(422);
+  expect(await send(uuid7(NOW_MS + 5 * 60_000 + 1))).toBe(400);
+  expect(await send(uuid7(NOW_MS + 5 * 60_000 + 1).replace("-7", "-4"))).toBe(422);
+});
+
+test("bodies that are too large are 413, however they come", async () => {
+  const { request } = createTestApp();
+  const large = "x".repeat(10 * 1024 * 1024);
+  const json = { "content-type": "application/json" };
+  const announced = await request("POST", "/v1/transfers", { body: large, headers: json });
+  expect(await announced.json()).toMatchObject({ status: 413, code: "body_too_large" });
+  let pulled = 0;
+  const stream = new ReadableStream({
+    pull(controller) {
+      pulled += 1;
+      controller.enqueue(new Uint8Array(64 * 1024).fill(32));
+    },
+  });
+  const init: RequestInit & { duplex: "half" } = { body: stream, headers: json, duplex: "half" };
+  const chunked = await request("POST", "/v1/transfers", init);
+  expect(await chunked.json()).toMatchObject({ status: 413, code: "body_too_large" });
+  expect(pulled).toBeLessThan(24);
+  const batch = await request("POST", "/v1/transfers/batch", { body: large, headers: json });
+  expect(await batch.json()).toMatchObject({ status: 413, code: "body_too_large" });
+});
+
+test.each([
+  undefined,
+  "text/plain",
+  "application/xml",
+  "application/json; charset=latin1",
+  "application/jsonx",
+])("content type %s is 415", async (type) => {
+  const { request } = createTestApp();
+  const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
+  const body = new TextEncoder().encode(JSON.stringify(GOOD));
+  for (const path of ["/v1/transfers", "/v1/accounts", "/v1/transfers/batch"]) {
+    const response = await request("POST", path, { body, headers });
+    expect(await response.json()).toMatchObject({ status: 415, code: "unsupported_media_type" });
+  }
+});
+
+test("a charset that is UTF-8 is understood, bytes that are not are 400", async () => {
+  const { request, ledger } = createTestApp();
+  ledger.faults.rejection = "same_account";
+  const headers = { "content-type": 'Application/JSON; charset="UTF-8"' };
+  const good = await request("POST", "/v1/transfers", { body: JSON.stringify(GOOD), headers });
+  expect(good.status).toBe(422);
+  const latin1 = Buffer.from(JSON.stringify({ ...GOOD, memo: "café" }), "latin1");
+  const bad = await request("POST", "/v1/transfers", { body: new Uint8Array(latin1), headers });
+  expect(bad.status).toBe(400);
+});
+
+test.each([
+  ["/v1/accounts", { asset: "usd/2" }, "asset"],
+  ["/v1/accounts", { asset: "USD/9" }, "asset"],
+  ["/v1/accounts", { asset: "USD/2", id: "@bank" }, "id"],
+  ["/v1/accounts", { asset: "USD/2", id: ".." }, "id"],
+  ["/v1/accounts", { asset: "USD/2", floor: 1 }, "floor"],
+  ["/v1/accounts", { asset: "USD/2", floor: -(2 ** 53) }, "floor"],
+  ["/v1/accounts", { asset: "USD/2", ceiling: 1.5 }, "ceiling"],
+  ["/v1/accounts", { asset: "USD/2", limits: [{ window_s: 60, direction: "up" }] }, "limits.0.direction"],
+  ["/v1/accounts", { asset: "USD/2", status: "open" }, "status"],
+])("POST %s %j is 400", async (path, json, field) => {
+  const { request, ledger } = createTestApp();
+  const problem = await problemOf(await request("POST", path, { json }));
+  expect(problem).toMatchObject({ code: "validation_failed" });
+  expect(problem.errors?.[0]?.path).toBe(field);
+  expect(ledger.commands).toEqual([]);
+});
+
+test.each([
+  "/v1/accounts?limit=0",
+  "/v1/accounts?limit=501",
+  "/v1/accounts?limit=x",
+  "/v1/accounts?limit=1&limit=2",
+  "/v1/accounts?hello=1",
+  "/v1/accounts?__proto__=1",
+  "/v1/accounts?ids=a,b%20c",
+  "/v1/accounts?ids=@bank",
+  `/v1/accounts?ids=${Array.from({ length: 101 }, (_, i) => `a${i}`).join(",")}`,
+  "/v1/accounts?consistent=true",
+  "/v1/accounts/a%20b",
+  "/v1/accounts/alice?at=yesterday",
+  "/v1/accounts/alice/entries?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+  "/v1/transfers?status=done",
+])("GET %s is 400", async (path) => {
+  const { request } = createTestApp();
+  expect(await (await request("GET", path)).json()).toMatchObject({ status: 400, code: "validation_failed" });
+});
+
+describe("what is valid but not there yet is 501, after validation", () => {
+  test.each([
+    ["/v1/transfers", { ...GOOD, pending: true, timeout_s: 60 }],
+    ["/v1/transfers", { postings: [GOOD, GOOD] }],
+    ["/v1/transfers", { ...GOOD, amount: "available", max_amount: 5 }],
+    ["/v1/transfers?dry_run=true", GOOD],
+    ["/v1/transfers/tr_0a000011/void", undefined],
+    ["/v1/transfers/tr_0a000011/revert", undefined],
+    ["/v1/transfers/tr_0a000011/post", { amount: 5, final: true }],
+    ["/v1/accounts", { asset: "USD/2", limits: [{ window_s: 60, direction: "debit", max_count: 1 }] }],
+  ])("POST %s %j", async (path, json) => {
+    const { request } = createTestApp();
+    expect(await (await request("POST", path, { json })).json()).toMatchObject({
+      status: 501,
+      code: "not_implemented",
+    });
+  });
+
+  test.each(["/v1/accounts/alice?at=2026-01-01T00:00:00%2B01:00", "/v1/accounts?ids=a,b&consistent=true"])(
+    "GET %s",
+    async (path) => {
+      const { request } = createTestApp();
+      expect((await request("GET", path)).status).toBe(501);
+    },
+  );
+
+  test("an invalid dry run is 400 all the same", async () => {
+    const { request } = createTestApp();
+    const response = await request("POST", "/v1/transfers?dry_run=true", { json: { ...GOOD, amount: 0 } });
+    expect(response.status).toBe(400);
+  });
+});

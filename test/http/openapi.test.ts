@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
+import { createTestApp } from "./fake-ledger.ts";
+
+type Json = { [name: string]: Json } | Json[] | string | number | boolean | null;
+
+const { request } = createTestApp();
+const document = (await (await request("GET", "/openapi.json", { key: "" })).json()) as {
+  [name: string]: Json;
+};
+
+function at(value: Json | undefined, ...path: string[]): Json | undefined {
+  let found = value;
+  for (const name of path) {
+    if (typeof found !== "object" || found === null || Array.isArray(found)) return undefined;
+    found = found[name];
+  }
+  return found;
+}
+
+function members(value: Json | undefined): [string, Json][] {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+}
+
+function operations(): { name: string; path: string; method: string; operation: Json }[] {
+  return members(document["paths"]).flatMap(([path, methods]) =>
+    members(methods).map(([method, operation]) => ({ name: `${method} ${path}`, path, method, operation })),
+  );
+}
+
+test("it is OpenAPI 3.1 and every reference in it leads somewhere", () => {
+  expect(document["openapi"]).toBe("3.1.0");
+  expect(at(document, "info", "title")).toBe("Daybook");
+  expect(at(document, "components", "securitySchemes", "bearer", "scheme")).toBe("bearer");
+  const references = JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g);
+  let count = 0;
+  for (const [, path = ""] of references) {
+    count += 1;
+    expect(at(document, ...path.split("/")), path).toBeDefined();
+  }
+  expect(count).toBeGreaterThan(50);
+  expect(JSON.stringify(document)).not.toContain('"nullable"');
+});
+
+test("every operation has a name of its own, a tag, a summary, its parameters and good and bad answers", () => {
+  const ids = new Set<Json | undefined>();
+  for (const { name, path, operation } of operations()) {
+    ids.add(at(operation, "operationId"));
+    expect(at(operation, "summary"), name).toMatch(/./);
+    expect(at(operation, "tags"), name).toHaveLength(1);
+    const parameters = at(operation, "parameters");
+    const declared = (Array.isArray(parameters) ? parameters : []).filter((one) => at(one, "in") === "path");
+    const inPath = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, parameter]) => parameter);
+    expect(declared.map((one) => at(one, "name")).toSorted(), name).toEqual(inPath.toSorted());
+    for (const one of declared) expect(at(one, "required"), name).toBe(true);
+    const statuses = members(at(operation, "responses")).map(([status]) => Number(status));
+    expect(
+      statuses.some((status) => status < 300),
+      name,
+    ).toBe(true);
+    if (path.startsWith("/v1/")) {
+      expect(statuses, name).toEqual(expect.arrayContaining([401, 403, 503]));
+      expect(at(operation, "security"), name).toEqual([{ bearer: [] }]);
+    }
+    for (const [status, response] of members(at(operation, "responses"))) {
+      expect(at(response, "description"), `${name} ${status}`).toMatch(/./);
+      const isProblem = at(response, "content", "application/problem+json") !== undefined;
+      expect(isProblem, `${name} ${status}`).toBe(Number(status) >= 400);
+    }
+  }
+  expect(ids.size).toBe(operations().length);
+});
+
+test("writes take an idempotency key and a body, and say what a transfer can be refused for", () => {
+  const create = at(document, "paths", "/v1/transfers", "post");
+  const parameters = at(create, "parameters");
+  expect(JSON.stringify(parameters)).toContain("Idempotency-Key");
+  expect(at(create, "requestBody", "required")).toBe(true);
+  const refusals = at(create, "responses", "422", "description");
+  for (const code of ["insufficient_funds", "same_account", "idempotency_key_reused"]) {
+    expect(refusals).toContain(code);
+  }
+  const batch = at(document, "paths", "/v1/transfers/batch", "post", "requestBody", "content");
+  expect(members(batch).map(([type]) => type)).toEqual([
+    "application/json",
+    "application/x-ndjson",
+    "application/msgpack",
+  ]);
+  const codes = at(document, "components", "schemas", "Problem", "properties", "code", "enum");
+  expect(codes).toEqual(Object.keys(PROBLEMS) satisfies string[] as ProblemCode[]);
+});
+
+test("the schemas carry the rules: whole amounts, ids, no other fields", () => {
+  const posting = at(document, "components", "schemas", "Posting");
+  expect(at(posting, "additionalProperties")).toBe(false);
+  expect(at(posting, "properties", "amount")).toMatchObject({
+    type: "integer",
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+  });
+  expect(at(posting, "properties", "debit_account", "pattern")).toMatch(/A-Za-z0-9/);
+  for (const name of ["NewAccount", "AccountPatch", "NewPartner", "NewKey"]) {
+    expect(at(document, "components", "schemas", name, "additionalProperties"), name).toBe(false);
+  }
+});
+
+test("the pages ask no other host for anything", async () => {
+  for (const path of ["/docs", "/docs/setup.js", "/problems/forbidden"]) {
+    const response = await request("GET", path, { key: "" });
+    expect(response.status).toBe(200);
+    expect(await response.text()).not.toMatch(/(https?:)?\/\/[a-z]/i);
+  }
+  const page = await request("GET", "/docs", { key: "" });
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
+  for (const [, path = ""] of (await page.text()).matchAll(/(?:href|src)="(\/[^"]+)"/g)) {
+    const asset = await request("GET", path, { key: "" });
+    expect(asset.status, path).toBe(200);
+    expect((await asset.arrayBuffer()).byteLength).toBeGreaterThan(50);
+  }
+  const styles = await (await request("GET", "/docs/swagger-ui.css", { key: "" })).text();
+  expect(styles).not.toMatch(/url\(["']?https?:/);
+  expect((await request("GET", "/docs/package.json", { key: "" })).status).toBe(404);
+});

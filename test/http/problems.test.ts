@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { REJECTIONS, type Rejection } from "../../src/actors/rejection.ts";
+import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
+import { createTestApp, problemOf } from "./fake-ledger.ts";
+
+/** By the contract, not by the table under test. */
+const STATUSES: Record<Rejection, number> = {
+  same_account: 422,
+  account_not_found: 404,
+  managed_account: 422,
+  asset_mismatch: 422,
+  account_closed: 422,
+  account_frozen: 422,
+  insufficient_funds: 422,
+  ceiling_exceeded: 422,
+  limit_exceeded: 422,
+  balance_out_of_range: 422,
+  account_exists: 409,
+  balance_conflict: 422,
+  account_not_empty: 422,
+  metadata_too_large: 422,
+  partner_exists: 409,
+  partner_not_found: 404,
+  key_not_found: 404,
+  too_many_keys: 422,
+};
+
+const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };
+
+test("every rejection of the ledger has its status here", () => {
+  expect(Object.keys(STATUSES).toSorted()).toEqual(Object.keys(REJECTIONS).toSorted());
+});
+
+describe.each(Object.entries(STATUSES))("a transfer rejected as %s", (code, status) => {
+  test(`is answered ${status}, names the subject, and stands in the log`, async () => {
+    const { request, ledger } = createTestApp();
+    ledger.faults.rejection = code as Rejection;
+    ledger.faults.subject = "alice/points";
+    const response = await request("POST", "/v1/transfers", { json: TRANSFER });
+    const problem = await problemOf(response);
+    expect(problem.code).toBe(code);
+    expect(response.status).toBe(status);
+    expect(problem.detail).toContain("alice/points");
+    expect(problem.retryable).toBe(false);
+    expect(response.headers.get("daybook-position")).toBe("0:1-1");
+    const batch = await request("POST", "/v1/transfers/batch", { json: { transfers: [TRANSFER] } });
+    expect(await batch.json()).toEqual({ results: [{ status, code }] });
+  });
+});
+
+test.each(["idempotency_key_reused", "idempotency_key_expired"] as const)("%s is 422", async (code) => {
+  const { request, ledger } = createTestApp();
+  ledger.faults.refusal = code;
+  const response = await request("POST", "/v1/transfers", { json: TRANSFER });
+  expect((await problemOf(response)).code).toBe(code);
+  expect(response.status).toBe(422);
+  expect(response.headers.get("daybook-position")).toBeNull();
+});
+
+test.each([
+  ["overloaded", 503],
+  ["log_unavailable", 503],
+  ["outcome_unknown", 503],
+  ["not_implemented", 501],
+] as const)("%s is %i, with Retry-After where waiting may help", async (code, status) => {
+  const { request, ledger } = createTestApp();
+  ledger.faults.operating = code;
+  const response = await request("POST", "/v1/transfers", { json: TRANSFER });
+  const problem = await problemOf(response);
+  expect(problem).toMatchObject({ code, status, retryable: status === 503 });
+  expect(response.headers.get("retry-after")).toBe(status === 503 ? "1" : null);
+});
+
+test("a bug is a 500 that tells the log everything and the client nothing", async () => {
+  const { request, ledger, logged } = createTestApp();
+  ledger.faults.bug = true;
+  const response = await request("POST", "/v1/transfers", { json: TRANSFER });
+  const problem = await problemOf(response);
+  expect(problem).toMatchObject({ status: 500, code: "internal_error" });
+  expect(JSON.stringify(problem)).not.toContain("secret");
+  expect(logged).toHaveLength(1);
+  expect(logged[0]?.fields["request_id"]).toBe(response.headers.get("request-id"));
+});
+
+test("what takes longer than 10 s is answered outcome_unknown, and its late answer goes nowhere", async () => {
+  const { app, request, ledger, elapse, lines } = createTestApp();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  ledger.faults.held = promise;
+  const slow = request("POST", "/v1/transfers", { json: TRANSFER });
+  const quick = createTestApp();
+  await quick.request("GET", "/healthz");
+  elapse(9_999);
+  app.sweep();
+  expect(app.inFlight()).toBe(1);
+  elapse(1);
+  app.sweep();
+  const response = await slow;
+  expect((await problemOf(response)).code).toBe("outcome_unknown");
+  expect(app.inFlight()).toBe(0);
+  resolve();
+  await promise;
+  await new Promise((done) => setImmediate(done));
+  expect(lines).toHaveLength(1);
+});
+
+test("until the ledger is ready everything but the probes is 503, and afterwards nothing is", async () => {
+  const { request, ledger } = createTestApp();
+  ledger.faults.unready = ["Shard 1 is recovering.", "The log is loading."];
+  for (const path of ["/v1/accounts/x", "/v1/trial-balance", "/openapi.json", "/docs", "/v1/nothing"]) {
+    const response = await request("GET", path);
+    expect(await problemOf(response)).toMatchObject({
+      code: "log_unavailable",
+      detail: "Shard 1 is recovering.",
+    });
+    expect(response.headers.get("retry-after")).toBe("1");
+  }
+  const unready = await request("GET", "/readyz", { key: "" });
+  expect(await problemOf(unready)).toMatchObject({ status: 503, reasons: ledger.faults.unready });
+  expect((await request("GET", "/healthz", { key: "" })).status).toBe(200);
+  expect((await request("GET", "/metrics", { key: "" })).status).toBe(200);
+  ledger.faults.unready = [];
+  expect((await request("GET", "/v1/trial-balance")).status).toBe(200);
+  ledger.faults.unready = ["Shard 1 restarts."];
+  expect((await request("GET", "/v1/trial-balance")).status).toBe(200);
+  expect((await request("GET", "/readyz")).status).toBe(503);
+});
+
+test.each(Object.keys(PROBLEMS))("/problems/%s is a page", async (code) => {
+  const { request } = createTestApp();
+  const response = await request("GET", `/problems/${code}`, { key: "" });
+  expect(response.status).toBe(200);
+  const page = await response.text();
+  expect(page).toContain(PROBLEMS[code as ProblemCode].title);
+});
+
+test("an unknown problem, an unknown route and a wrong method say so", async () => {
+  const { request } = createTestApp();
+  expect((await problemOf(await request("GET", "/problems/toString", { key: "" }))).status).toBe(404);
+  expect((await problemOf(await request("GET", "/nothing", { key: "" }))).code).toBe("not_found");
+  expect((await problemOf(await request("GET", "/v1/nothing", { key: "" }))).code).toBe("unauthenticated");
+  expect((await problemOf(await request("GET", "/v1/nothing"))).code).toBe("not_found");
+  const wrong = await request("DELETE", "/v1/accounts/alice");
+  expect((await problemOf(wrong)).code).toBe("method_not_allowed");
+  expect(wrong.headers.get("allow")).toBe("GET, HEAD, PATCH");
+  const posted = await request("POST", "/v1/transfers/tr_0a000011");
+  expect(posted.status).toBe(405);
+  expect(posted.headers.get("allow")).toBe("GET, HEAD");
+});
