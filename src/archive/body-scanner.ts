@@ -120,16 +120,13 @@ export class BodyScanner {
         return 0;
       case 0xc4:
       case 0xd9:
-        this.at += this.#take(1);
-        return 0;
+        return this.#pass(this.#take(1));
       case 0xc5:
       case 0xda:
-        this.at += this.#take(2);
-        return 0;
+        return this.#pass(this.#take(2));
       case 0xc6:
       case 0xdb:
-        this.at += this.#take(4);
-        return 0;
+        return this.#pass(this.#take(4));
       case 0xdc:
         return this.#take(2);
       case 0xdd:
@@ -139,9 +136,14 @@ export class BodyScanner {
       case 0xdf:
         return 2 * this.#take(4);
       default:
-        this.at += numberBytes(head);
-        return 0;
+        return this.#pass(numberBytes(head));
     }
+  }
+
+  /** Passes over bytes that hold no values. */
+  #pass(bytes: number): 0 {
+    this.at += bytes;
+    return 0;
   }
 
   #take(bytes: 1 | 2 | 4): number {

@@ -22,14 +22,15 @@ export function transferOf(
   return {
     op: "transfer",
     partner,
-    key: null,
-    fingerprint: 7,
+    // Of every length that has a head of its own.
+    key: amount % 2 === 0 ? "k".repeat(amount) : null,
+    fingerprint: amount * 5_000_000,
     debit,
     credit,
     amount,
     memo,
-    metadata: null,
-    occurredAtMs: null,
+    metadata: amount % 3 === 0 ? `{"n":"${"m".repeat(70 * amount)}"}` : null,
+    occurredAtMs: amount % 5 === 0 ? 1_700_000_000_000 : null,
     vnode: 3,
   };
 }
