@@ -32,11 +32,14 @@ export class SqliteStream implements LogStream {
   /** After a failed sync nobody knows what the disk holds, and reading it back would read the cache. */
   readonly resolvable = false;
   readonly #file: string;
+  readonly #busyTimeoutMs: number;
   #open: Open | undefined;
   #closed = false;
 
-  constructor(file: string) {
+  /** @param options.busyTimeoutMs how long to wait for another process that is just writing to the file. */
+  constructor(file: string, options: Readonly<{ busyTimeoutMs?: number }> = {}) {
     this.#file = file;
+    this.#busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
     this.name = file;
   }
 
@@ -95,7 +98,7 @@ export class SqliteStream implements LogStream {
     const inode = statSync(this.#file, { throwIfNoEntry: false })?.ino;
     if (inode === undefined) return undefined;
     if (this.#open !== undefined) return this.#open.inode === inode ? this.#open : undefined;
-    this.#open = this.#run(() => openFile(this.#file, inode));
+    this.#open = this.#run(() => openFile(this.#file, inode, this.#busyTimeoutMs));
     return this.#open;
   }
 
@@ -135,8 +138,8 @@ export class SqliteStream implements LogStream {
   }
 }
 
-function openFile(file: string, inode: number): Open {
-  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
+  const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
   try {
     // fullfsync is for macOS, where a plain fsync does not reach the disk; elsewhere it does nothing.
     database.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1");

@@ -19,6 +19,8 @@ const PRODUCTION: Readonly<Record<string, string>> = {
   save: "",
 };
 
+const READY = "eady to accept connections";
+
 /** A Redis that was left behind by a crashed test would run for ever. */
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
@@ -67,10 +69,10 @@ export class RedisServer {
   }
 
   /** Starts it again on the same folder; resolves when it takes commands. Rejects with its last words if it does not. */
-  async restart(): Promise<void> {
+  async restart(settings: Readonly<Record<string, string>> = {}, until = READY): Promise<void> {
     await this.stop();
-    const { configFile, settings = {} } = this.#options;
-    const all = { ...(configFile === undefined ? PRODUCTION : {}), ...settings };
+    const { configFile } = this.#options;
+    const all = { ...(configFile === undefined ? PRODUCTION : {}), ...this.#options.settings, ...settings };
     const child = spawn(
       inject("redisServer"),
       [
@@ -86,7 +88,7 @@ export class RedisServer {
     const said: string[] = [];
     for await (const line of createInterface({ input: child.stdout })) {
       said.push(line);
-      if (line.includes("Ready to accept connections")) {
+      if (line.includes(until)) {
         child.stdout.resume();
         return;
       }

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openLogStream, parseLogUrl } from "../../src/wal/open.ts";
+
+test.each([
+  ["sqlite:./data/wal", { kind: "sqlite", dir: "./data/wal" }],
+  ["memory:", { kind: "memory", name: "" }],
+  ["redis://h", { kind: "redis", address: { host: "h", port: 6379, tls: false } }],
+  ["redis://h:7000/0", { kind: "redis", address: { host: "h", port: 7000, tls: false } }],
+  ["redis://[::1]:7000", { kind: "redis", address: { host: "::1", port: 7000, tls: false } }],
+  [
+    "rediss://app:p%40ss@h",
+    { kind: "redis", address: { host: "h", port: 6379, tls: true, username: "app", password: "p@ss" } },
+  ],
+  ["redis+unix:///run/r%20x.sock", { kind: "redis", address: { path: "/run/r x.sock" } }],
+  [
+    "redis+unix://app:pw@localhost/run/r.sock",
+    { kind: "redis", address: { path: "/run/r.sock", username: "app", password: "pw" } },
+  ],
+])("%s is read", (url, location) => {
+  expect(parseLogUrl(url)).toEqual(location);
+});
+
+test.each([
+  ["redis://app:secret@h/1", /only database 0/],
+  ["redis://h?family=6", /no \?options/],
+  ["redis://", /./],
+  ["redis+unix://host/r.sock", /absolute path/],
+  ["redis+unix://", /./],
+  ["sqlite:", /needs a folder/],
+  ["http://app:secret@h", /http: is no kind of log/],
+  ["", /cannot be read/],
+])("%s is refused in one line that says how it should be, without the password", (url, reason) => {
+  let message = "";
+  try {
+    parseLogUrl(url);
+  } catch (error) {
+    expect(error).toMatchObject({ code: "log_misconfigured" });
+    message = error instanceof Error ? error.message : "";
+  }
+  expect(message).toMatch(reason);
+  expect(message).toMatch(/^WAL_URL: .*Give sqlite:<folder>/);
+  expect(message).not.toMatch(/secret|\n/);
+});
+
+test("streams are named after their generation and shard", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "daybook-open-"));
+  expect(openLogStream(`sqlite:${dir}`, { generation: 2, shard: 3 }).name).toBe(join(dir, "g2s3.sqlite"));
+  expect(openLogStream("redis://h", { generation: 2, shard: 3 }).name).toBe("daybook:{g2s3}:wal");
+  rmSync(dir, { recursive: true });
+});
+
+test("a log in memory is found again by a shard that starts anew", async () => {
+  const id = { epoch: 1, seq: 0 };
+  await openLogStream("memory:open-test", { generation: 1, shard: 0 }).append(id, Buffer.from("x"), true);
+  expect(await openLogStream("memory:open-test", { generation: 1, shard: 0 }).last()).toMatchObject({ id });
+  expect(await openLogStream("memory:open-test", { generation: 1, shard: 1 }).last()).toBeUndefined();
+});
