@@ -140,6 +140,6 @@ function mergeMetadata(current: string | null, patch: string): string | null | u
   }
   if (merged.size > METADATA_KEYS_MAX) return undefined;
   if (merged.size === 0) return null;
-  const sorted = [...merged].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify(Object.fromEntries(sorted));
 }

@@ -191,13 +191,13 @@ export class Ledger {
    */
   *lines(nowMs: number): Generator<string> {
     for (const [partner, book] of sorted(this.#books)) {
-      for (const [, { batch: _, ...account }] of sorted(book.accounts)) {
+      for (const [, { batch: _batch, ...account }] of sorted(book.accounts)) {
         yield JSON.stringify(["account", partner, account]);
       }
-      const slices = [...book.slices()].map(([name, asset, vnode, { batch: _, ...slice }]) =>
+      const slices = [...book.slices()].map(([name, asset, vnode, { batch: _batch, ...slice }]) =>
         JSON.stringify(["slice", partner, name, asset, vnode, slice]),
       );
-      yield* slices.sort();
+      yield* slices.toSorted();
     }
     for (const [, { partner, keys }] of sorted(this.#partners)) {
       yield JSON.stringify(["partner", partner, [...keys.values()]]);
@@ -262,5 +262,5 @@ function scopeOf(command: Command, key: string): string {
 }
 
 function sorted<V>(map: ReadonlyMap<string, V>): [string, V][] {
-  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

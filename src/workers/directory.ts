@@ -63,14 +63,14 @@ export class Directory {
   }
 
   partners(): readonly Partner[] {
-    return [...this.#partners.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    return [...this.#partners.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** Oldest first. When a key was last used is known since the server's start only. */
   keys(partner: string): readonly KnownKey[] {
     return [...this.#keysByHash.values()]
       .filter((key) => key.partner === partner)
-      .sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
+      .toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
   }
 
   #learnKey(key: PartnerKey): void {

@@ -1,0 +1,10 @@
+/**
+ * Fails where `npm ci` would refuse the lock file on another machine: a package whose optional platform packages are
+ * not all in the registry leaves holes in it that `npm install` does not mention (npm/cli#9846).
+ */
+import { spawnSync } from "node:child_process";
+
+const { stdout, stderr, status } = spawnSync("npm", ["ci", "--dry-run"], { encoding: "utf8" });
+const missing = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("Missing"));
+for (const line of missing) process.stderr.write(`${line}\n`);
+process.exitCode = missing.length > 0 ? 1 : (status ?? 1);
