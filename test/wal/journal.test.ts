@@ -157,9 +157,9 @@ test("a claim waits for a log that does not answer, and its lost answer is looke
 test("a claim that is found only after a restart of the store is followed by another", async () => {
   const { store } = await start();
   store.inject({ kind: "hang", stored: true });
-  const journal = makeJournal(store.open(), { deadlineMs: 1000 });
+  const journal = makeJournal(store.open(), { deadlineMs: 300 });
   const claim = journal.claim();
-  await expect.poll(() => store.entries.length).toBe(3);
+  await expect.poll(() => store.entries.length, { interval: 1 }).toBe(3);
   store.restart();
   await claim;
   expect(journal.epoch).toBe(3);
