@@ -107,14 +107,19 @@ export class ArchiveService {
 
   /** Indexes what is stored, writes it out, and closes the archive. Waiting queries are refused. */
   close(): void {
+    this.#stop();
+    while (!this.#archive.isIndexed) this.#archive.indexSome(RECORDS_PER_TURN);
+    this.#archive.flush();
+    this.#archive.close();
+  }
+
+  /** Lets go of all that would keep the thread alive. */
+  #stop(): void {
     this.#closed = true;
     clearImmediate(this.#turn);
     for (const { port } of this.#feeds.values()) port.close();
     for (const { timer } of this.#waiting) clearTimeout(timer);
     this.#waiting.clear();
-    while (!this.#archive.isIndexed) this.#archive.indexSome(RECORDS_PER_TURN);
-    this.#archive.flush();
-    this.#archive.close();
   }
 
   #ask(feed: Feed): void {
@@ -183,7 +188,7 @@ export class ArchiveService {
     try {
       work();
     } catch (error) {
-      this.#closed = true;
+      this.#stop();
       this.#onFailure(error);
     }
   }

@@ -23,13 +23,13 @@ export function transferOf(
     op: "transfer",
     partner,
     // Of every length that has a head of its own.
-    key: amount % 2 === 0 ? "k".repeat(amount) : null,
-    fingerprint: amount * 5_000_000,
+    key: amount % 2 === 0 ? "k".repeat(amount % 300) : null,
+    fingerprint: (amount * 5_000_000) % 0x1_0000_0000,
     debit,
     credit,
     amount,
     memo,
-    metadata: amount % 3 === 0 ? `{"n":"${"m".repeat(70 * amount)}"}` : null,
+    metadata: amount % 3 === 0 ? `{"n":"${"m".repeat(amount % 37 === 0 ? 70_000 : amount % 300)}"}` : null,
     occurredAtMs: amount % 5 === 0 ? 1_700_000_000_000 : null,
     vnode: 3,
   };

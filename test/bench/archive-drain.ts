@@ -111,7 +111,8 @@ function drain(
       const began = performance.now();
       const cpuBegan = process.cpuUsage();
       archive.append(load.shard, batches);
-      while (index && !archive.isIndexed) {
+      while (!archive.isIndexed) {
+        if (!index) break;
         const turn = performance.now();
         archive.indexSome(4_096);
         worstMs = Math.max(worstMs, performance.now() - turn);

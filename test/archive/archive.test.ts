@@ -1,0 +1,254 @@
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ArchiveError, type ArchiveErrorCode } from "../../src/archive/archive-error.ts";
+import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
+import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
+
+const ACME = { partner: "acme" };
+
+let folder: string;
+let open: Archive[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "daybook-archive-"));
+  open = [];
+});
+afterEach(() => {
+  for (const archive of open) archive.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function openArchive(options: ArchiveOptions = {}): Archive {
+  const archive = new Archive(folder, options);
+  open.push(archive);
+  return archive;
+}
+
+function close(archive: Archive): void {
+  open = open.filter((each) => each !== archive);
+  archive.close();
+}
+
+function store(archive: Archive, ...written: readonly WrittenBatch[]): void {
+  for (const { shard, batch } of written) archive.append(shard, [batch]);
+  while (archive.indexSome(100));
+}
+
+/** `count` transfers from @issuance to alice, 1 to `count` cents, in one batch. */
+function issued(log: LogWriter, count: number): WrittenBatch {
+  return log.batch(
+    Array.from({ length: count }, (_, i) =>
+      log.transfer({ ...ACME, debit: "@issuance", credit: "alice", amount: i + 1 }),
+    ),
+  );
+}
+
+function codeOf(work: () => unknown): ArchiveErrorCode | undefined {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ArchiveError) return error.code;
+    throw error;
+  }
+  return undefined;
+}
+
+describe("what the archive takes in", () => {
+  it("passes over what it holds already", () => {
+    const archive = openArchive();
+    const log = new LogWriter(0);
+    const [first, second, third] = [issued(log, 2), issued(log, 2), issued(log, 2)];
+    store(archive, first, second);
+    archive.append(0, [first.batch, second.batch, third.batch]);
+    store(archive, second, third);
+    expect(archive.position(0)).toEqual({ id: { epoch: 1, seq: 3 }, hash: third.batch.hash, timeMs: 1_000 });
+    expect(archive.answers.sum({ ...ACME, account: "alice", seq: 100 })).toEqual({ sum: 9, count: 6 });
+  });
+
+  it("refuses a gap, and stores nothing of what came with it", () => {
+    const archive = openArchive();
+    const log = new LogWriter(0);
+    const [first, second, third, fourth] = [issued(log, 1), issued(log, 1), issued(log, 1), issued(log, 1)];
+    expect(codeOf(() => archive.append(0, [second.batch]))).toBe("archive_gap");
+    expect(archive.position(0)).toBeUndefined();
+    store(archive, first);
+    expect(codeOf(() => archive.append(0, [second.batch, fourth.batch]))).toBe("archive_gap");
+    expect(archive.position(0)?.id).toEqual({ epoch: 1, seq: 1 });
+    store(archive, second, third, fourth);
+    log.restart();
+    issued(log, 1);
+    expect(codeOf(() => archive.append(0, [issued(log, 1).batch]))).toBe("archive_gap");
+  });
+
+  it("refuses a log that holds another batch under the same id", () => {
+    const archive = openArchive();
+    store(archive, issued(new LogWriter(0), 1));
+    expect(codeOf(() => archive.append(0, [issued(new LogWriter(0), 2).batch]))).toBe("archive_diverged");
+  });
+
+  it("goes on under the next epoch", () => {
+    const archive = openArchive();
+    const log = new LogWriter(0);
+    store(archive, issued(log, 1));
+    log.restart();
+    store(archive, issued(log, 1));
+    expect(archive.position(0)?.id).toEqual({ epoch: 2, seq: 1 });
+  });
+
+  it("takes a batch that is larger than its tail", () => {
+    const archive = openArchive({ tailEntries: 16 });
+    const log = new LogWriter(0);
+    store(archive, issued(log, 3), issued(log, 100), issued(log, 3));
+    expect(archive.answers.sum({ ...ACME, account: "alice", seq: 1_000 })).toEqual({
+      sum: 5_062,
+      count: 106,
+    });
+  });
+});
+
+describe("lists", () => {
+  it("keep their pages while new batches arrive", () => {
+    const archive = openArchive({ tailEntries: 32 });
+    const logs = [new LogWriter(0), new LogWriter(1)];
+    const history: string[] = [];
+    const more = () => {
+      for (const log of logs) {
+        log.wait(1);
+        store(archive, issued(log, 5));
+      }
+    };
+    more();
+    more();
+    const query = { ...ACME, account: "@issuance", limit: 3 };
+    const all = archive.answers.entries({ ...query, limit: 500 }).data.map(({ transferId }) => transferId);
+    let cursor: string | undefined;
+    do {
+      const page = archive.answers.entries({ ...query, cursor });
+      history.push(...page.data.map(({ transferId }) => transferId));
+      cursor = page.nextCursor ?? undefined;
+      more();
+    } while (cursor !== undefined);
+    expect(history).toEqual(all);
+  });
+
+  it("refuse a cursor that nobody gave out", () => {
+    const archive = openArchive();
+    store(archive, issued(new LogWriter(0), 1));
+    for (const cursor of ["", "x", "1-2-3", "1-2-3-4-5-6", "1-2-3-4-!"]) {
+      const ask = () => archive.answers.entries({ ...ACME, account: "alice", limit: 1, cursor });
+      expect(codeOf(ask)).toBe("bad_cursor");
+    }
+  });
+
+  it("sum a hot account exactly, page by page and beyond what a number can count on the way", () => {
+    const archive = openArchive({ tailEntries: 1 << 14 });
+    const log = new LogWriter(0);
+    const huge = Number.MAX_SAFE_INTEGER;
+    let count = 0;
+    for (let i = 0; i < 12; i++) {
+      // Up and down by the largest amount: every balance is safe, the sums of either side are not.
+      const records = Array.from({ length: 1_000 }, (_, at) =>
+        log.transfer(
+          at % 2 === 0
+            ? { ...ACME, debit: "@issuance", credit: "alice", amount: huge }
+            : { ...ACME, debit: "alice", credit: "@issuance", amount: huge - (at % 4) },
+        ),
+      );
+      count += records.length;
+      store(archive, log.batch(records));
+    }
+    archive.flush();
+    const sum = { sum: count / 4 + (count / 4) * 3, count };
+    expect(archive.answers.sum({ ...ACME, account: "alice", seq: count })).toEqual(sum);
+    expect(archive.answers.sum({ ...ACME, account: "@issuance", seq: count })).toEqual({
+      sum: -sum.sum,
+      count,
+    });
+    expect(archive.answers.sum({ ...ACME, account: "alice", seq: 5_001 }).count).toBe(5_001);
+  });
+});
+
+function written(): void {
+  const archive = openArchive();
+  const log = new LogWriter(0);
+  store(archive, issued(log, 3_000), issued(log, 10));
+  archive.flush();
+  close(archive);
+}
+
+/** Flips one bit of the account index, and returns its path. */
+function damage(at: number): string {
+  const files = readdirSync(join(folder, "index")).toSorted();
+  const path = join(folder, "index", files[0] as string);
+  const bytes = readFileSync(path);
+  bytes[at < 0 ? bytes.length + at : at] = (bytes.at(at) as number) ^ 1;
+  writeFileSync(path, bytes);
+  return path;
+}
+
+describe("a damaged archive", () => {
+  it("says so when a page of a run has changed", () => {
+    written();
+    damage(1_000);
+    const archive = openArchive();
+    const ask = (account: string) => () => archive.answers.sum({ ...ACME, account, seq: 1_500 });
+    expect([codeOf(ask("alice")), codeOf(ask("@issuance"))]).toContain("archive_corrupt");
+  });
+
+  it("does not open when the directory of a run has changed, or the run is gone", () => {
+    written();
+    const path = damage(-3);
+    expect(codeOf(() => openArchive())).toBe("archive_corrupt");
+    unlinkSync(path);
+    expect(codeOf(() => openArchive())).toBe("archive_corrupt");
+  });
+
+  it("builds the index anew when its folder was removed", () => {
+    written();
+    rmSync(join(folder, "index"), { recursive: true });
+    const archive = openArchive();
+    while (archive.indexSome(1_000));
+    expect(archive.answers.sum({ ...ACME, account: "alice", seq: 9_999 }).count).toBe(3_010);
+    expect(archive.answers.entries({ ...ACME, account: "alice", limit: 2 }).data).toHaveLength(2);
+  });
+
+  it("says so when a batch has changed, in its body or in its place", () => {
+    for (const change of ["body = zeroblob(length(body))", "time_ms = time_ms + 1", "count = count - 1"]) {
+      written();
+      const database = new DatabaseSync(join(folder, "archive.sqlite"));
+      database.exec(`UPDATE batches SET ${change} WHERE seq = 2`);
+      database.close();
+      const archive = openArchive();
+      const at = { shard: 0, epoch: 1, seq: 2, index: 0 };
+      expect(codeOf(() => archive.answers.records([at]))).toBe("archive_corrupt");
+      expect(codeOf(() => archive.answers.entries({ ...ACME, account: "alice", limit: 5 }))).toBe(
+        "archive_corrupt",
+      );
+      expect(archive.answers.records([{ ...at, seq: 1 }])).toHaveLength(1);
+      close(archive);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("sweeps away what a crash left half written", () => {
+    written();
+    const file = openSync(join(folder, "index", "99.run"), "w");
+    writeSync(file, "half a run");
+    closeSync(file);
+    openArchive();
+    expect(readdirSync(join(folder, "index"))).not.toContain("99.run");
+  });
+});
