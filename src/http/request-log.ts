@@ -37,6 +37,8 @@ export type BufferedLog = Readonly<{
   log: pino.Logger;
   /** For request lines; `undefined` when the level leaves them out. */
   lines: LineSink | undefined;
+  /** Fires `ready` when the file is open. */
+  destination: ReturnType<typeof pino.destination>;
   /** Writes out what is buffered and stops the timer. Call it last. */
   close(): void;
 }>;
@@ -55,6 +57,7 @@ export function openLog(options: { level: string; destination: number | string }
   timer.unref();
   return {
     log,
+    destination: sink,
     lines: log.isLevelEnabled("info") ? sink : undefined,
     close() {
       clearInterval(timer);

@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { Packr } from "msgpackr";
+import { expect, test } from "vitest";
+import type { Transfer } from "../../src/actors/command.ts";
+import { plainTransfer, transferBySchema } from "../../src/http/transfer-request.ts";
+import { createTestApp, NOW_MS } from "./fake-ledger.ts";
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+const asker = { partner: "acme", method: "POST", path: "/v1/transfers/batch", nowMs: NOW_MS };
+
+const id = fc.stringMatching(/^[A-Za-z0-9_.:@+-]{1,12}(\/[A-Za-z0-9_.:@+-]{1,12})?$/);
+const text = fc.string({ unit: "binary", maxLength: 40 }).filter((value) => value.isWellFormed());
+const metadata = fc.dictionary(
+  text.filter((name) => name !== "" && name !== "__proto__"),
+  text,
+  { maxKeys: 6, noNullPrototype: true },
+);
+const valid = fc.record(
+  {
+    debit_account: id,
+    credit_account: id,
+    amount: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    memo: text,
+    metadata,
+    occurred_at: fc
+      .date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true })
+      .map((date) => date.toISOString()),
+    idempotency_key: fc.stringMatching(/^[!-~]{1,40}$/),
+  },
+  { requiredKeys: ["debit_account", "credit_account", "amount"] },
+);
+/** Anything that a stranger may send where a transfer belongs. */
+const odd = fc.oneof(
+  valid,
+  fc.record(
+    {
+      debit_account: fc.oneof(id, fc.anything()),
+      credit_account: fc.oneof(id, fc.string()),
+      amount: fc.oneof(fc.integer(), fc.double(), fc.string()),
+      memo: fc.oneof(fc.string({ maxLength: 600 }), fc.anything()),
+      metadata: fc.oneof(metadata, fc.anything()),
+      idempotency_key: fc.oneof(fc.string({ maxLength: 300 }), fc.anything()),
+      pending: fc.anything(),
+      extra: fc.anything(),
+    },
+    { requiredKeys: [] },
+  ),
+  fc.anything(),
+);
+
+test("the short cut takes only what the schema takes, and makes the same of it", () => {
+  const property = fc.property(odd, fc.boolean(), fc.constantFrom(null, "header"), (value, isItem, key) => {
+    const plain = plainTransfer(asker, value, key, isItem);
+    if (plain !== undefined) expect(plain).toEqual(transferBySchema(asker, value, key, isItem));
+  });
+  fc.assert(property, { numRuns: 3000 });
+});
+
+test("the short cut takes the common shape", () => {
+  fc.assert(
+    fc.property(valid, ({ occurred_at: _, ...common }) => {
+      expect(plainTransfer(asker, common, null, true)).toBeDefined();
+    }),
+  );
+});
+
+/** The same with its members in another order. */
+function shuffled<T extends object>(value: T, order: readonly number[]): T {
+  const entries = Object.entries(value).map((entry, i) => ({ entry, rank: order[i % order.length] ?? 0 }));
+  const sorted = entries.toSorted((a, b) => a.rank - b.rank).map(({ entry }) => entry);
+  return Object.fromEntries(sorted) as T;
+}
+
+test("the same command has the same fingerprint in every encoding and order; another has another", async () => {
+  const test = createTestApp();
+  test.ledger.faults.rejection = "same_account";
+  const sendAll = async (
+    one: Record<string, unknown>,
+    other: Record<string, unknown>,
+  ): Promise<Transfer[]> => {
+    const start = test.ledger.commands.length;
+    const path = "/v1/transfers/batch";
+    const sends: [string, string | Uint8Array<ArrayBuffer>][] = [
+      ["application/json", JSON.stringify({ transfers: [one] }, null, 2)],
+      ["application/x-ndjson", JSON.stringify(other)],
+      ["application/msgpack", new Uint8Array(packr.pack([other]))],
+    ];
+    for (const [type, body] of sends)
+      await test.request("POST", path, { body, headers: { "content-type": type } });
+    return test.ledger.commands.slice(start) as Transfer[];
+  };
+  const order = fc.array(fc.nat(), { minLength: 3, maxLength: 8 });
+  await fc.assert(
+    fc.asyncProperty(valid, order, fc.uuid({ version: 4 }), async (transfer, ranks, key) => {
+      test.ledger.commands.length = 0;
+      const one = { ...transfer, idempotency_key: key };
+      const other = shuffled(one, ranks);
+      if (one.metadata !== undefined) other.metadata = shuffled(one.metadata, ranks);
+      const [first, second, third] = await sendAll(one, other);
+      expect(first?.fingerprint).toBeGreaterThan(0);
+      expect(Number.isSafeInteger(first?.fingerprint)).toBe(true);
+      expect([second, third]).toEqual([first, first]);
+      const [changed] = await sendAll({ ...one, memo: `${one.memo?.slice(1) ?? ""}!` }, other);
+      expect(changed?.fingerprint === first?.fingerprint).toBe(changed?.memo === first?.memo);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("without a key nothing is hashed", async () => {
+  const test = createTestApp();
+  const json = { debit_account: "@a", credit_account: "@b", amount: 1 };
+  await test.request("POST", "/v1/transfers", { json });
+  expect(test.ledger.commands[0]?.fingerprint).toBe(0);
+});
