@@ -4,9 +4,11 @@
  * The port is bound first, so that two servers on one machine meet there and not in the log.
  */
 import { hash, randomBytes, randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
 import { enableCompileCache } from "node:module";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { ArchiveClient } from "./archive/archive-client.ts";
 import { type Config, readConfig } from "./config.ts";
 import { createApp } from "./http/app.ts";
@@ -16,7 +18,7 @@ import { type RunningServer, startServer } from "./http/server.ts";
 import { lockFolder } from "./wal/folder-lock.ts";
 import { openLogStream, parseLogUrl } from "./wal/open.ts";
 import { inspectTail, mayCreateStreams } from "./wal/tail.ts";
-import { formatLogId } from "./wal/wal.ts";
+import { formatLogId, LogError, type LogStream } from "./wal/wal.ts";
 import { readWitness } from "./wal/witness.ts";
 import { ArchiveLag } from "./workers/archive-lag.ts";
 import { bootstrap } from "./workers/bootstrap.ts";
@@ -33,6 +35,7 @@ const GENERATION = 1;
 const DRAIN_MS_MAX = 5_000;
 /** After a signal the process is gone by then, whatever hangs. */
 const EXIT_MS_MAX = 9_500;
+const LOG_RETRY_MS = 500;
 /** An archive that is further behind would hold up the trimming of the log. */
 const ARCHIVE_LAG_MS_MAX = 60_000;
 
@@ -66,7 +69,7 @@ async function start(config: Config): Promise<void> {
     operatorKeyHash,
   });
   parts.server = await startServer(app, { host: config.host, port: config.port, log });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(0));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop());
 
   lockFolder(config.dataDir);
   const location = parseLogUrl(config.walUrl);
@@ -76,7 +79,7 @@ async function start(config: Config): Promise<void> {
   });
   parts.archive = archive;
 
-  const { shards, mayCreate } = await inspectLog(config, archive);
+  const { shards, mayCreate } = await untilLogAnswers(log, () => inspectLog(config, archive));
   const links = Array.from(
     { length: shards },
     (_, shard) => new ShardLink(shard, (facts) => directory.learn(facts)),
@@ -101,13 +104,28 @@ async function start(config: Config): Promise<void> {
     },
     onFacts: (facts) => directory.learn(facts),
     onFatal: fatal,
-    report: ({ shard, status, message }) =>
-      log.info({ shard, status, reason: message || undefined }, "shard"),
+    report: ({ shard, status, message }) => {
+      const well = status === "recovering" || status === "ready";
+      log[well ? "info" : "warn"]({ shard, status, reason: message || undefined }, "shard");
+    },
   });
   parts.supervisor = supervisor;
   await supervisor.start();
   const operatorKey = await bootstrap(directory, (command) => gateway.submit(command));
   greet(config, parts.server, shards, operatorKey);
+}
+
+/** A log that is away, or still loading, is waited for; `/readyz` says so meanwhile. */
+async function untilLogAnswers<T>(log: BufferedLog["log"], ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof LogError && error.code === "log_unavailable")) throw error;
+      log.warn({ reason: error.message }, "waiting for the log");
+    }
+    await setTimeout(LOG_RETRY_MS);
+  }
 }
 
 /** How many shards there are, and whether their streams may be made: only where nothing of this server exists. */
@@ -121,8 +139,7 @@ async function inspectLog(
       shard,
       allowWeakDurability: config.allowWeakDurability,
     });
-  const first = open(0);
-  const tail = await inspectTail(first).finally(() => first.close());
+  const tail = await look([open(0)], ([first]) => inspectTail(first as LogStream));
   const recorded = tail?.claim.claimant.shards;
   const shards = config.shards ?? recorded ?? availableParallelism();
   const archived = (await archive.positions()).size > 0;
@@ -131,9 +148,26 @@ async function inspectLog(
   );
   if (archived || remembered) return { shards, mayCreate: false };
   const streams = Array.from({ length: shards }, (_, shard) => open(shard));
-  const mayCreate = await mayCreateStreams(streams);
-  await Promise.all(streams.map((stream) => stream.close()));
-  return { shards, mayCreate };
+  return { shards, mayCreate: await look(streams, mayCreateStreams) };
+}
+
+async function look<T>(
+  streams: readonly LogStream[],
+  at: (streams: readonly LogStream[]) => Promise<T>,
+): Promise<T> {
+  try {
+    return await at(streams);
+  } finally {
+    await Promise.all(streams.map((stream) => stream.close()));
+  }
+}
+
+/** What is derived from a log in memory must not outlive it: the next start would miss what it remembers. */
+function withDataDir(config: Config): Config {
+  if (parseLogUrl(config.walUrl).kind !== "memory") return config;
+  const dataDir = mkdtempSync(join(tmpdir(), "daybook-"));
+  process.on("exit", () => rmSync(dataDir, { recursive: true, force: true }));
+  return { ...config, dataDir };
 }
 
 /** Looks once a second whether the archive keeps up; the answer is why no commands should be taken. */
@@ -208,15 +242,18 @@ function describeLog({ walUrl }: Config): string {
 }
 
 /** Answers what is in hand, logs it, ends. */
-async function stop(code: number): Promise<void> {
+async function stop(): Promise<void> {
   if (leaving) return;
   leaving = true;
-  setTimeout(() => process.exit(code === 0 ? 1 : code), EXIT_MS_MAX).unref();
+  setTimeout(EXIT_MS_MAX, undefined, { ref: false }).then(
+    () => process.exit(1),
+    () => {},
+  );
   await parts.server?.close(DRAIN_MS_MAX);
   await parts.supervisor?.stop();
   await parts.archive?.close();
   parts.logs?.close();
-  process.exit(code);
+  process.exit(0);
 }
 
 /** One line on stderr, and out: nothing that was not logged may be answered any more. */
@@ -229,7 +266,7 @@ function fatal(message: string): void {
 }
 
 try {
-  await start(readConfig(process.env, process.argv.slice(2)));
+  await start(withDataDir(readConfig(process.env, process.argv.slice(2))));
 } catch (error) {
   fatal(error instanceof Error ? error.message : String(error));
 }

@@ -58,7 +58,9 @@ interface Supervised {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #shards: readonly Supervised[];
-  /** Set once all streams were claimed: from then on a shard that starts anew need not wait for the others. */
+  /** Once all streams are claimed, a shard that starts anew need not wait for the others. */
+  #allClaimed = false;
+  /** Once all shards have served, a failure of one is no longer a failure to start. */
   #started = false;
   #stopping = false;
 
@@ -90,6 +92,7 @@ export class Supervisor {
       await this.#launch(supervised);
     }
     await Promise.all(this.#shards.map(({ claimed }) => claimed.promise));
+    this.#allClaimed = true;
     for (const { running } of this.#shards) running?.post({ type: "proceed" });
     await Promise.all(this.#shards.map(({ ready }) => ready.promise));
     this.#started = true;
@@ -174,7 +177,7 @@ export class Supervisor {
       case "claimed":
         this.#setStatus(supervised, "recovering", `replaying under epoch ${message.epoch}`);
         supervised.claimed.resolve();
-        if (this.#started) supervised.running?.post({ type: "proceed" });
+        if (this.#allClaimed) supervised.running?.post({ type: "proceed" });
         return;
       case "ready": {
         const { running } = supervised;
@@ -218,10 +221,7 @@ export class Supervisor {
       return;
     }
     if (!this.#started && reason !== "crashed" && reason !== "append_lost") {
-      const error = new Error(message);
-      supervised.claimed.reject(error);
-      supervised.ready.reject(error);
-      this.#setStatus(supervised, "failed", message);
+      this.#giveUp(supervised, message);
       return;
     }
     this.#restartLater(supervised, exit);
@@ -234,14 +234,21 @@ export class Supervisor {
     // A log that is only away or set up wrongly may come right by itself; nothing else will.
     const mayComeRight = reason === "log_unavailable" || reason === "log_misconfigured";
     if (reason === "log_corrupt" || (supervised.crashes > CRASHES_MAX && !mayComeRight)) {
-      this.#setStatus(supervised, "failed", message);
-      if (!this.#started) supervised.ready.reject(new Error(message));
+      this.#giveUp(supervised, message);
       return;
     }
     this.#setStatus(supervised, "restarting", asked ? "asked to" : message);
     supervised.restarts += 1;
     const backoffMs = asked ? 0 : Math.min(BACKOFF_MS * 2 ** (supervised.crashes - 1), BACKOFF_MS_MAX);
     setTimeout(() => void this.#launch(supervised), backoffMs);
+  }
+
+  /** It stays down until an operator restarts it; a server that is starting does not start. */
+  #giveUp(supervised: Supervised, message: string): void {
+    this.#setStatus(supervised, "failed", message);
+    const error = new Error(message);
+    supervised.claimed.reject(error);
+    supervised.ready.reject(error);
   }
 
   #setStatus(supervised: Supervised, status: ShardState, reason: string): void {
