@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { hashOfKey } from "../../src/http/auth.ts";
-import { createTestApp, OPERATOR, problemOf } from "./fake-ledger.ts";
+import { OPERATOR } from "./fake-ledger.ts";
+import { createTestApp, problemOf } from "./test-app.ts";
 
 type Operation = { security: unknown[]; requestBody?: unknown };
 type Document = { paths: Record<string, Record<string, Operation>> };

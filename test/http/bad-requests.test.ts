@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createTestApp, NOW_MS, problemOf } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-ledger.ts";
+import { createTestApp, problemOf } from "./test-app.ts";
 
 const GOOD = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };
 

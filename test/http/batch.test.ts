@@ -1,7 +1,8 @@
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import type { Transfer } from "../../src/actors/command.ts";
-import { createTestApp, NOW_MS, problemOf, type TestApp } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-ledger.ts";
+import { createTestApp, problemOf, type TestApp } from "./test-app.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const PATH = "/v1/transfers/batch";
@@ -158,16 +159,16 @@ test.each(["[]", "{}", '{"transfers":{}}', '{"transfers":[],"more":1}', '{"trans
   },
 );
 
-describe("MessagePack from strangers", () => {
-  async function sendBytes(
-    test: TestApp,
-    ...bytes: readonly (number | readonly number[])[]
-  ): Promise<Response> {
-    const body = new Uint8Array(bytes.flat());
-    return test.request("POST", PATH, { body, headers: { "content-type": "application/msgpack" } });
-  }
-  const text = (value: string): number[] => [0xa0 + value.length, ...Buffer.from(value)];
+async function sendBytes(
+  test: TestApp,
+  ...bytes: readonly (number | readonly number[])[]
+): Promise<Response> {
+  const body = new Uint8Array(bytes.flat());
+  return test.request("POST", PATH, { body, headers: { "content-type": "application/msgpack" } });
+}
+const text = (value: string): number[] => [0xa0 + value.length, ...Buffer.from(value)];
 
+describe("MessagePack from strangers", () => {
   test.each<[string, number[]]>([
     ["not an array", [0x80]],
     ["an array that claims 10,000 items", [0xdc, 0x27, 0x10]],

@@ -1,6 +1,5 @@
 /** The ports in memory, just enough of a ledger to answer like one: no rules but those that a test asks for. */
 
-import { expect } from "vitest";
 import type {
   AccountView,
   Command,
@@ -13,7 +12,6 @@ import type {
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
 import { isSystemAccount, transferId, vnodeOfAccount } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, Entry } from "../../src/archive/query.ts";
-import { type App, createApp } from "../../src/http/app.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
 import type { Answer, Directory, Ledger, Operations, Principal } from "../../src/http/ports.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
@@ -394,84 +392,4 @@ export class FakeLedger implements Ledger, Directory, Operations {
   async metrics(): Promise<string> {
     return "# TYPE daybook_batches_total counter\ndaybook_batches_total 9";
   }
-}
-
-export type ProblemBody = Readonly<{
-  type: string;
-  title: string;
-  status: number;
-  code: string;
-  detail: string;
-  retryable: boolean;
-  errors?: readonly Readonly<{ path: string; message: string }>[];
-}>;
-
-/** The problem that an answer is, checked for what every problem has. */
-export async function problemOf(response: Response): Promise<ProblemBody> {
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
-  expect(response.headers.get("request-id")).toMatch(/^[0-9a-f]{12}-[0-9a-z]+$/);
-  const problem = (await response.json()) as ProblemBody;
-  expect(problem.status).toBe(response.status);
-  expect(problem.type).toBe(`/problems/${problem.code}`);
-  expect(Object.keys(problem)).toEqual(
-    expect.arrayContaining(["type", "title", "status", "code", "detail", "retryable"]),
-  );
-  return problem;
-}
-
-export type Logged = { fields: Record<string, unknown>; message: string };
-
-export type TestApp = Readonly<{
-  app: App;
-  ledger: FakeLedger;
-  /** Request lines as they were written. */
-  lines: string[];
-  logged: Logged[];
-  /** Moves the monotonic clock. */
-  elapse(ms: number): void;
-  request(
-    method: string,
-    path: string,
-    init?: RequestInit & { key?: string; json?: unknown },
-  ): Promise<Response>;
-}>;
-
-/** Two partners, `acme` (keys `acme-key`, `acme-read`, `acme-bank`) and `other` (`other-key`). */
-export function createTestApp(options: { operatorKeyHash?: string } = {}): TestApp {
-  const ledger = new FakeLedger();
-  ledger.addPartner("acme", { "acme-key": "partner", "acme-read": "read", "acme-bank": "bank" });
-  ledger.addPartner("other", { "other-key": "partner" });
-  const lines: string[] = [];
-  const logged: Logged[] = [];
-  const log = (fields: object, message: string): void => {
-    logged.push({ fields: { ...fields }, message });
-  };
-  let elapsedMs = 0;
-  let randomByte = 0;
-  const app = createApp({
-    ledger,
-    directory: ledger,
-    operations: ledger,
-    log: { info: log, warn: log, error: log },
-    requestLines: { write: (line) => lines.push(line) },
-    clock: { nowMs: () => NOW_MS, elapsedMs: () => elapsedMs },
-    random: (bytes) => new Uint8Array(bytes).fill(++randomByte),
-    operatorKeyHash: options.operatorKeyHash,
-  });
-  return {
-    app,
-    ledger,
-    lines,
-    logged,
-    elapse: (ms) => {
-      elapsedMs += ms;
-    },
-    async request(method, path, { key = "acme-key", json, ...init } = {}) {
-      const headers = new Headers(init.headers);
-      if (key !== "") headers.set("authorization", `Bearer ${key}`);
-      if (json !== undefined && !headers.has("content-type")) headers.set("content-type", "application/json");
-      const body = json === undefined ? init.body : JSON.stringify(json);
-      return app.request(path, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
-    },
-  };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
-import { createTestApp } from "./fake-ledger.ts";
+import { createTestApp } from "./test-app.ts";
 
 type Json = { [name: string]: Json } | Json[] | string | number | boolean | null;
 
@@ -51,7 +51,7 @@ test("every operation has a name of its own, a tag, a summary, its parameters an
     const parameters = at(operation, "parameters");
     const declared = (Array.isArray(parameters) ? parameters : []).filter((one) => at(one, "in") === "path");
     const inPath = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, parameter]) => parameter);
-    expect(declared.map((one) => at(one, "name")).toSorted(), name).toEqual(inPath.toSorted());
+    expect(new Set(declared.map((one) => at(one, "name"))), name).toEqual(new Set(inPath));
     for (const one of declared) expect(at(one, "required"), name).toBe(true);
     const statuses = members(at(operation, "responses")).map(([status]) => Number(status));
     expect(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { REJECTIONS, type Rejection } from "../../src/actors/rejection.ts";
 import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
-import { createTestApp, problemOf } from "./fake-ledger.ts";
+import { createTestApp, problemOf } from "./test-app.ts";
 
 /** By the contract, not by the table under test. */
 const STATUSES: Record<Rejection, number> = {

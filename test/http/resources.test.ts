@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createTestApp, OPERATOR, problemOf, type TestApp } from "./fake-ledger.ts";
+import { OPERATOR } from "./fake-ledger.ts";
+import { createTestApp, problemOf, type TestApp } from "./test-app.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";
 
@@ -199,20 +200,20 @@ describe("transfers", () => {
   });
 });
 
-describe("entries", () => {
-  async function withEntries(): Promise<TestApp> {
-    const app = createTestApp();
-    await openAccount(app, { id: "alice", asset: "PTS/0" });
-    for (const [amount, memo] of [
-      [5, '=HYPERLINK("x")'],
-      [7, "two\nlines, and a comma"],
-    ]) {
-      const json = { debit_account: "@issuance", credit_account: "alice", amount, memo };
-      await app.request("POST", "/v1/transfers", { json });
-    }
-    return app;
+async function withEntries(): Promise<TestApp> {
+  const app = createTestApp();
+  await openAccount(app, { id: "alice", asset: "PTS/0" });
+  for (const [amount, memo] of [
+    [5, '=HYPERLINK("x")'],
+    [7, "two\nlines, and a comma"],
+  ]) {
+    const json = { debit_account: "@issuance", credit_account: "alice", amount, memo };
+    await app.request("POST", "/v1/transfers", { json });
   }
+  return app;
+}
 
+describe("entries", () => {
   test("newest first, with balances at both ends where a range is asked for", async () => {
     const { request } = await withEntries();
     const all = (await (await request("GET", "/v1/accounts/alice/entries")).json()) as Record<
@@ -264,15 +265,15 @@ describe("entries", () => {
   });
 });
 
-describe("partners and keys", () => {
-  const create = (app: TestApp, key: string, idempotencyKey?: string): Promise<Response> =>
-    app.request("POST", "/v1/partners", {
-      key,
-      json: { id: "new", name: "New" },
-      headers: idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey },
-    });
-  type Created = { key_id: string; api_key: string | null };
+const create = (app: TestApp, key: string, idempotencyKey?: string): Promise<Response> =>
+  app.request("POST", "/v1/partners", {
+    key,
+    json: { id: "new", name: "New" },
+    headers: idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey },
+  });
+type Created = { key_id: string; api_key: string | null };
 
+describe("partners and keys", () => {
   test("a partner's first key works at once, is stored as a hash, and is shown again to a retry", async () => {
     const app = createTestApp();
     const first = (await (await create(app, OPERATOR, "k")).json()) as Created;

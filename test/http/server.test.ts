@@ -7,17 +7,17 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { openLog } from "../../src/http/request-log.ts";
 import { type RunningServer, startServer } from "../../src/http/server.ts";
-import { createTestApp, type TestApp } from "./fake-ledger.ts";
+import { createTestApp, type TestApp } from "./test-app.ts";
 
 const TRANSFER = JSON.stringify({ debit_account: "@issuance", credit_account: "@reserve", amount: 5 });
 const HEAD =
   "POST /v1/transfers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer acme-key\r\nContent-Type: application/json\r\n";
 const running: RunningServer[] = [];
+const silent = (): void => undefined;
+const log = { info: silent, warn: silent, error: silent };
 
 async function start(): Promise<TestApp & { server: RunningServer }> {
   const test = createTestApp();
-  const silent = (): void => undefined;
-  const log = { info: silent, warn: silent, error: silent };
   const server = await startServer(test.app, { host: "127.0.0.1", port: 0, log });
   running.push(server);
   return { ...test, server };
@@ -190,19 +190,17 @@ test("a port that is taken is an error at the start", async () => {
   const { server } = await start();
   const { app, ledger } = createTestApp();
   expect(ledger.commands).toEqual([]);
-  const silent = (): void => undefined;
-  const log = { info: silent, warn: silent, error: silent };
   await expect(startServer(app, { host: "127.0.0.1", port: server.port, log })).rejects.toThrow("EADDRINUSE");
 });
 
 test("closing the log writes what is buffered, in order", async () => {
   const folder = await mkdtemp(join(tmpdir(), "daybook-log-"));
   const destination = join(folder, "log");
-  const { log, lines, close, destination: sink } = openLog({ level: "info", destination });
+  const { log: logger, lines, close, destination: sink } = openLog({ level: "info", destination });
   await new Promise<void>((resolve) => sink.once("ready", resolve));
-  log.info("first");
+  logger.info("first");
   lines?.write('{"msg":"second"}\n');
-  log.info("third");
+  logger.info("third");
   close();
   const messages = readFileSync(destination, "utf8").trim().split("\n");
   expect(messages.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([

@@ -3,7 +3,8 @@ import { Packr } from "msgpackr";
 import { expect, test } from "vitest";
 import type { Transfer } from "../../src/actors/command.ts";
 import { plainTransfer, transferBySchema } from "../../src/http/transfer-request.ts";
-import { createTestApp, NOW_MS } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-ledger.ts";
+import { createTestApp } from "./test-app.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const asker = { partner: "acme", method: "POST", path: "/v1/transfers/batch", nowMs: NOW_MS };
@@ -58,7 +59,7 @@ test("the short cut takes only what the schema takes, and makes the same of it",
 
 test("the short cut takes the common shape", () => {
   fc.assert(
-    fc.property(valid, ({ occurred_at: _, ...common }) => {
+    fc.property(valid, ({ occurred_at: _time, ...common }) => {
       expect(plainTransfer(asker, common, null, true)).toBeDefined();
     }),
   );
