@@ -62,7 +62,12 @@ export class RedisServer {
 
   /** A plain connection for looking at and tampering with the data. */
   client(options: Readonly<{ username?: string; password?: string }> = {}): Redis {
-    const client = new Redis({ path: this.socket, retryStrategy: () => null, ...options });
+    const client = new Redis({
+      path: this.socket,
+      retryStrategy: () => null,
+      enableReadyCheck: false,
+      ...options,
+    });
     client.on("error", () => undefined);
     this.#clients.push(client);
     return client;

@@ -1,0 +1,162 @@
+/** The files of deploy/ and the compose file: what they promise is tried on a real Redis, or read from them. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { openLogStream, parseLogUrl } from "../../src/wal/open.ts";
+import { RedisServer } from "../support/redis.ts";
+import { makeJournal, replayAll, write } from "./journal-contract.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
+
+describe("Redis with the conf and the users of deploy/redis", () => {
+  let dir: string;
+  let server: RedisServer;
+  let url: string;
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), "daybook-acl-"));
+    const aclfile = join(dir, "users.acl");
+    const acl = read("deploy/redis/users.acl")
+      .replace("@DAYBOOK_PASSWORD@", "app-secret")
+      .replace("@OPERATOR_PASSWORD@", "operator-secret");
+    writeFileSync(aclfile, acl);
+    server = await RedisServer.start({
+      configFile: new URL("deploy/redis/redis.conf", ROOT).pathname,
+      settings: { aclfile, bind: "127.0.0.1" },
+    });
+    url = `redis+unix://daybook:app-secret@localhost${server.socket}`;
+  });
+
+  afterAll(async () => {
+    await server.destroy();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test("the application's user can do all that the journal does", async () => {
+    const open = () => openLogStream(url, { generation: 1, shard: 0 });
+    const journal = makeJournal(open());
+    await write(journal, "a", "b");
+    await journal.confirmOwner();
+    const next = makeJournal(open());
+    await next.claim();
+    expect((await replayAll(next)).length).toBe(2);
+    await expect(journal.append(1, 1, Buffer.from("c"))).rejects.toMatchObject({ code: "fenced" });
+    await server.restart();
+    await expect
+      .poll(() =>
+        next.confirmOwner().then(
+          () => true,
+          () => false,
+        ),
+      )
+      .toBe(true);
+    await next.append(1, 1, Buffer.from("c"));
+    await journal.close();
+    await next.close();
+  });
+
+  test("it can trim, which only drops the oldest", async () => {
+    const client = server.client({ username: "daybook", password: "app-secret" });
+    expect(await client.xtrim("daybook:{g1s0}:wal", "MINID", "1-0")).toBe(0);
+  });
+
+  test.each([
+    "DEL daybook:{g1s0}:wal",
+    "UNLINK daybook:{g1s0}:wal",
+    "RENAME daybook:{g1s0}:wal daybook:x",
+    "COPY daybook:{g1s0}:wal daybook:x",
+    "RESTORE daybook:x 0 x",
+    "FLUSHALL",
+    "FLUSHDB",
+    "XSETID daybook:{g1s0}:wal 99-0",
+    "XDEL daybook:{g1s0}:wal 1-0",
+    "EXPIRE daybook:{g1s0}:wal 1",
+    "SWAPDB 0 1",
+    "MOVE daybook:{g1s0}:wal 1",
+    "SET daybook:{g1s0}:wal x",
+    "CONFIG SET appendfsync no",
+    "BGREWRITEAOF",
+    "REPLICAOF NO ONE",
+    "SHUTDOWN NOSAVE",
+    "ACL LIST",
+    "MULTI",
+    "EVAL return 0",
+    "XADD other:{g1s0}:wal 1-0 b x",
+  ])("it cannot %s", async (line) => {
+    const client = server.client({ username: "daybook", password: "app-secret" });
+    const [command = "", ...args] = line.split(" ");
+    await expect(client.call(command, ...args)).rejects.toThrow(/NOPERM|No permissions/i);
+  });
+
+  test("nobody comes in without a name, and the health check can do nothing but ask", async () => {
+    await expect(server.client().ping()).rejects.toThrow(/NOAUTH/);
+    const healthcheck = server.client({ username: "healthcheck", password: "none" });
+    expect(await healthcheck.ping()).toBe("PONG");
+    await expect(healthcheck.get("daybook:x")).rejects.toThrow(/NOPERM/);
+  });
+});
+
+describe("the compose file", () => {
+  const compose: {
+    services: Record<"redis" | "app" | "test", Record<string, unknown>>;
+    volumes: Record<string, unknown>;
+  } = parse(read("docker-compose.yml"));
+  const { redis, app, test: tests } = compose.services;
+
+  test("starts Redis with the conf and the users, on a volume, and says when it is healthy", () => {
+    expect(redis).toMatchObject({
+      volumes: [
+        "redis-data:/data",
+        "./deploy/redis/redis.conf:/etc/daybook/redis.conf:ro",
+        "./deploy/redis/users.acl:/etc/daybook/users.acl:ro",
+      ],
+      healthcheck: { test: ["CMD-SHELL", expect.stringContaining("--user healthcheck")] },
+    });
+    expect(JSON.stringify(redis["command"])).toContain("redis-server /etc/daybook/redis.conf --aclfile");
+    expect(redis).not.toHaveProperty("ports");
+    expect(compose.volumes).toHaveProperty("redis-data");
+  });
+
+  test("starts the server behind it, with a log URL that can be read and a volume for its data", () => {
+    expect(app).toMatchObject({
+      build: { target: "server" },
+      depends_on: { redis: { condition: "service_healthy" } },
+      environment: { HOST: "0.0.0.0", DATA_DIR: "/data" },
+      volumes: ["app-data:/data"],
+    });
+    const walUrl = (app["environment"] as Record<string, string>)["WAL_URL"] ?? "";
+    expect(parseLogUrl(walUrl.replace(/\$\{\w+:-(\w+)\}/, "$1"))).toEqual({
+      kind: "redis",
+      address: { host: "redis", port: 6379, tls: false, username: "daybook", password: "daybook" },
+    });
+  });
+
+  test("has the tests as a profile", () => {
+    expect(tests).toMatchObject({ profiles: ["test"], build: { target: "test" }, command: ["npm", "test"] });
+  });
+
+  test("every placeholder of the users file is filled in", () => {
+    for (const [, name] of read("deploy/redis/users.acl").matchAll(/@([A-Z_]+)@/g)) {
+      expect(JSON.stringify(redis["command"])).toContain(`s|@${name}@|`);
+      expect(redis["environment"]).toHaveProperty(name ?? "");
+    }
+  });
+});
+
+test("the image runs the locked runtime, not as root, and says when it is ready", () => {
+  const dockerfile = read("Dockerfile");
+  for (const line of [
+    /^FROM node:26-bookworm-slim AS base$/m,
+    /libatomic1/,
+    /^RUN npm ci --omit=dev/m,
+    /^USER node$/m,
+    /^HEALTHCHECK /m,
+    /\/readyz/,
+    /^CMD \["node_modules\/.bin\/node", "src\/main.ts"\]$/m,
+  ]) {
+    expect(dockerfile).toMatch(line);
+  }
+});
