@@ -1,13 +1,12 @@
 /** Private redis-server processes for tests: a unix socket in a temporary folder, production settings by default. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { inject } from "vitest";
-import type {} from "./redis-setup.ts";
+import { makeScratchFolder } from "./scratch-folder.ts";
 
 /** As deploy/redis/redis.conf has them. */
 const PRODUCTION: Readonly<Record<string, string>> = {
@@ -43,7 +42,7 @@ export class RedisServer {
   #clients: Redis[] = [];
 
   private constructor(options: RedisServerOptions) {
-    this.dir = mkdtempSync(join(tmpdir(), "daybook-redis-"));
+    this.dir = makeScratchFolder("daybook-redis");
     this.socket = join(this.dir, "s.sock");
     this.url = `redis+unix://${this.socket}`;
     this.#options = options;
@@ -82,7 +81,14 @@ export class RedisServer {
       inject("redisServer"),
       [
         ...(configFile === undefined ? [] : [configFile]),
-        ...["--port", "0", "--unixsocket", this.socket, "--unixsocketperm", "700", "--dir", this.dir],
+        "--port",
+        "0",
+        "--unixsocket",
+        this.socket,
+        "--unixsocketperm",
+        "700",
+        "--dir",
+        this.dir,
         ...Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]),
       ],
       { stdio: ["ignore", "pipe", "inherit"] },

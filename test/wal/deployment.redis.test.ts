@@ -8,6 +8,7 @@ import { openLogStream, parseLogUrl } from "../../src/wal/open.ts";
 import { RedisServer } from "../support/redis.ts";
 import { makeJournal, replayAll, write } from "./journal-contract.ts";
 
+const STREAM = { generation: 1, shard: 0 };
 const ROOT = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
 
@@ -36,11 +37,10 @@ describe("Redis with the conf and the users of deploy/redis", () => {
   });
 
   test("the application's user can do all that the journal does", async () => {
-    const open = () => openLogStream(url, { generation: 1, shard: 0 });
-    const journal = makeJournal(open());
+    const journal = makeJournal(openLogStream(url, STREAM));
     await write(journal, "a", "b");
     await journal.confirmOwner();
-    const next = makeJournal(open());
+    const next = makeJournal(openLogStream(url, STREAM));
     await next.claim();
     expect((await replayAll(next)).length).toBe(2);
     await expect(journal.append(1, 1, Buffer.from("c"))).rejects.toMatchObject({ code: "fenced" });

@@ -1,4 +1,5 @@
 import { MemoryStore } from "../../src/wal/memory.ts";
+import { describeDamage } from "./damage-contract.ts";
 import { describeJournal } from "./journal-contract.ts";
 import { describeLogStream, type StoreUnderTest } from "./log-stream-contract.ts";
 
@@ -17,3 +18,4 @@ async function makeStore(): Promise<StoreUnderTest> {
 
 describeLogStream("memory", makeStore);
 describeJournal("memory", makeStore);
+describeDamage("memory", makeStore);

@@ -4,6 +4,7 @@ import { parseLogUrl, streamKey } from "../../src/wal/open.ts";
 import { RedisStream } from "../../src/wal/redis-stream.ts";
 import { formatLogId, type LogStream } from "../../src/wal/wal.ts";
 import { RedisServer } from "../support/redis.ts";
+import { describeDamage } from "./damage-contract.ts";
 import { describeJournal } from "./journal-contract.ts";
 import { describeLogStream, readAll, type StoreUnderTest } from "./log-stream-contract.ts";
 
@@ -56,3 +57,4 @@ async function makeStore(): Promise<StoreUnderTest> {
 
 describeLogStream("redis-stream", makeStore);
 describeJournal("redis-stream", makeStore);
+describeDamage("redis-stream", makeStore);

@@ -3,14 +3,12 @@ import { once } from "node:events";
 import {
   copyFileSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
@@ -19,13 +17,15 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockFolder } from "../../src/wal/folder-lock.ts";
 import { SqliteStream } from "../../src/wal/sqlite.ts";
 import { formatLogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { describeDamage } from "./damage-contract.ts";
 import { describeJournal, makeJournal, replayAll, write } from "./journal-contract.ts";
 import { describeLogStream, readAll, type StoreUnderTest } from "./log-stream-contract.ts";
 
 const WRITER = new URL("./sqlite-writer.ts", import.meta.url).pathname;
 
 async function makeStore(): Promise<StoreUnderTest> {
-  const dir = mkdtempSync(join(tmpdir(), "daybook-sqlite-"));
+  const dir = makeScratchFolder("daybook-sqlite");
   const file = join(dir, "wal", "g1s0.sqlite");
   const opened: LogStream[] = [];
   const open = (): LogStream => {
@@ -53,6 +53,7 @@ async function makeStore(): Promise<StoreUnderTest> {
 
 describeLogStream("sqlite", makeStore);
 describeJournal("sqlite", makeStore);
+describeDamage("sqlite", makeStore);
 
 describe("sqlite", () => {
   let dir: string;
@@ -60,7 +61,7 @@ describe("sqlite", () => {
   let children: ChildProcess[];
 
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), "daybook-sqlite-"));
+    dir = makeScratchFolder("daybook-sqlite");
     file = join(dir, "g1s0.sqlite");
     children = [];
   });
