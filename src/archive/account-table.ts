@@ -4,8 +4,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 const AFTER_ANY = "\u{10ffff}";
 
 /**
- * Which accounts a partner has, in order of id. New ones wait in memory (and are listed from there) until the
- * index is written out, then go into the table in order, which is what makes a bulk of them cheap.
+ * Which accounts a partner has, in order of id. New ones wait in memory (and are listed from there), then go
+ * into the table many at once and in order, which is what makes them cheap. An account that is indexed again
+ * is already there: the table may be ahead of the runs.
  */
 export class AccountTable {
   readonly #insert: StatementSync;
@@ -14,7 +15,8 @@ export class AccountTable {
   #count = 0;
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare("INSERT OR IGNORE INTO accounts VALUES (?, ?)");
+    // Many ids at once: a statement per id would cost more than the table itself.
+    this.#insert = database.prepare("INSERT OR IGNORE INTO accounts SELECT ?, value FROM json_each(?)");
     this.#list = database.prepare(
       "SELECT id FROM accounts WHERE partner = ? AND id > ? AND id >= ? AND id < ? ORDER BY id LIMIT ?",
     );
@@ -34,8 +36,8 @@ export class AccountTable {
   /** Within the caller's transaction; `clear` once it is committed. */
   write(): void {
     for (const partner of [...this.#pending.keys()].toSorted()) {
-      const ids = this.#pending.get(partner) ?? new Set();
-      for (const id of [...ids].toSorted()) this.#insert.run(partner, id);
+      const ids = [...(this.#pending.get(partner) ?? [])].toSorted();
+      this.#insert.run(partner, JSON.stringify(ids));
     }
   }
 

@@ -1,4 +1,4 @@
-import { decode, fromWireRecord, toWireCommand, type WireRecord } from "../actors/codec.ts";
+import { toWireCommand } from "../actors/codec.ts";
 import type { AccountTable } from "./account-table.ts";
 import { BodyScanner } from "./body-scanner.ts";
 import { type Key, type Keys, partnerKey } from "./key-hash.ts";
@@ -70,15 +70,12 @@ export class BatchIndexer {
     const records = scanner.array();
     let transfers = 0;
     for (let i = 0; i < records; i++) {
-      const start = scanner.at;
       const fields = scanner.array();
       const op = scanner.number();
       if (op === TRANSFER) {
         if (this.#indexTransfer(batch, shard, i, fields)) transfers += 1;
-      } else {
-        scanner.skip(fields - 1);
-        if (op === CREATE_ACCOUNT) this.#indexAccount(body.subarray(start, scanner.at));
-      }
+      } else if (op === CREATE_ACCOUNT) this.#indexAccount(fields);
+      else scanner.skip(fields - 1);
     }
     return transfers;
   }
@@ -150,8 +147,22 @@ export class BatchIndexer {
     this.#tails.partners.push(high, low, batch, 0, 0, 0);
   }
 
-  #indexAccount(bytes: Uint8Array): void {
-    const { command, outcome } = fromWireRecord(decode(bytes) as WireRecord);
-    if (outcome.ok && command.op === "create_account") this.#accounts.add(command.partner, command.id);
+  #indexAccount(fields: number): void {
+    const scanner = this.#scanner;
+    scanner.text();
+    const partner = scanner.textNow();
+    scanner.skip(2);
+    let id: string | undefined;
+    for (let left = scanner.map(); left > 0; left--) {
+      scanner.text();
+      if (id === undefined && scanner.textNow() === "id") {
+        scanner.text();
+        id = scanner.textNow();
+      } else scanner.skip(1);
+    }
+    const outcomeFields = scanner.array();
+    const isAccepted = scanner.number() === 0;
+    scanner.skip(outcomeFields - 1 + fields - 6);
+    if (isAccepted && id !== undefined) this.#accounts.add(partner, id);
   }
 }

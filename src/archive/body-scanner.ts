@@ -1,5 +1,7 @@
 import { ArchiveError } from "./archive-error.ts";
 
+const decoder = new TextDecoder();
+
 /**
  * Walks over MessagePack without making values of it: the index needs a few numbers and the bytes of a few
  * strings of each record, and a look-up needs one record among thousands. Decoding everything costs four
@@ -26,6 +28,15 @@ export class BodyScanner {
     if (head === 0xdc) return this.#take(2);
     if (head === 0xdd) return this.#take(4);
     throw unexpected("an array", head);
+  }
+
+  /** Number of pairs in the map that begins here. */
+  map(): number {
+    const head = this.bytes[this.at++] as number;
+    if ((head & 0xf0) === 0x80) return head & 0x0f;
+    if (head === 0xde) return this.#take(2);
+    if (head === 0xdf) return this.#take(4);
+    throw unexpected("a map", head);
   }
 
   number(): number {
@@ -86,6 +97,11 @@ export class BodyScanner {
     this.at += length;
     this.textEnd = this.at;
     if (this.at > this.bytes.length) throw cut();
+  }
+
+  /** The string that `text` met last. */
+  textNow(): string {
+    return decoder.decode(this.bytes.subarray(this.textStart, this.textEnd));
   }
 
   /** Passes over `count` values, whatever is in them. */

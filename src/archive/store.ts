@@ -36,7 +36,7 @@ type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
 
 const TAIL_ENTRIES = 1 << 18;
 const TAIL_BATCHES_MAX = 1 << 18;
-const PENDING_ACCOUNTS_MAX = 1 << 16;
+const PENDING_ACCOUNTS_MAX = 1 << 13;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries to merge per record indexed: above three entries times the levels that a large archive has. */
 const MERGED_PER_RECORD = 16;
@@ -254,13 +254,18 @@ export class Archive {
       accounts.tail.count + 2 * records > accounts.tail.capacity ||
       transfers.tail.count + records > transfers.tail.capacity ||
       partners.tail.count + records > partners.tail.capacity ||
-      this.#accounts.pending + records > PENDING_ACCOUNTS_MAX ||
       this.#indexed - this.#written >= TAIL_BATCHES_MAX;
     if (full) this.flush();
+    else if (this.#accounts.pending >= PENDING_ACCOUNTS_MAX) this.#writeAccounts();
     if (2 * records <= accounts.tail.capacity) return;
     accounts.tail.grow(2 * records);
     transfers.tail.grow(records);
     partners.tail.grow(records);
+  }
+
+  #writeAccounts(): void {
+    inTransaction(this.#database, () => this.#accounts.write());
+    this.#accounts.clear();
   }
 
   #mergeSome(entries: number): void {
