@@ -36,7 +36,6 @@ type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
 
 const TAIL_ENTRIES = 1 << 18;
 const TAIL_BATCHES_MAX = 1 << 18;
-const PENDING_ACCOUNTS_MAX = 1 << 13;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries to merge per record indexed: above three entries times the levels that a large archive has. */
 const MERGED_PER_RECORD = 16;
@@ -176,6 +175,7 @@ export class Archive {
     const urgent = this.#all.some((index) => index.mergeUrgent);
     let left = urgent ? 0 : records;
     while (left > 0 && this.#indexed < this.#batches.last) left -= this.#indexNext();
+    this.#accounts.writeSome();
     this.#mergeSome((records - Math.max(0, left) / 2) * MERGED_PER_RECORD);
     return this.#indexed < this.#batches.last || this.#all.some((index) => index.mergeDue);
   }
@@ -195,7 +195,7 @@ export class Archive {
     }
     inTransaction(this.#database, () => {
       for (const meta of made) this.#record(meta);
-      this.#accounts.write();
+      this.#accounts.writeAll();
       putSetting(this.#database, "written", this.#indexed);
     });
     this.#written = this.#indexed;
@@ -256,16 +256,10 @@ export class Archive {
       partners.tail.count + records > partners.tail.capacity ||
       this.#indexed - this.#written >= TAIL_BATCHES_MAX;
     if (full) this.flush();
-    else if (this.#accounts.pending >= PENDING_ACCOUNTS_MAX) this.#writeAccounts();
     if (2 * records <= accounts.tail.capacity) return;
     accounts.tail.grow(2 * records);
     transfers.tail.grow(records);
     partners.tail.grow(records);
-  }
-
-  #writeAccounts(): void {
-    inTransaction(this.#database, () => this.#accounts.write());
-    this.#accounts.clear();
   }
 
   #mergeSome(entries: number): void {
