@@ -111,7 +111,7 @@ export class RedisConnection {
         : {
             host: address.host,
             port: address.port,
-            ...(address.tls && { tls: { servername: address.host } }),
+            ...(address.tls && { tls: {} }),
           };
     return {
       ...place,

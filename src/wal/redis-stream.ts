@@ -95,11 +95,12 @@ export class RedisStream implements LogStream {
 
   async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
     if (this.#weakened !== undefined) throw this.#weakened;
-    this.#pending = id;
     const text = formatLogId(id);
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
       const stored = await this.#writer.run(async (client) => {
+        // Only now: what a new connection finds must not be measured by what was never sent.
+        this.#pending = id;
         // Sent ahead of the append but not awaited: what it finds stops the next one.
         if (this.#auditIsDue()) void this.#audit(client).catch(() => undefined);
         if (create) return client.xadd(this.#key, text, "b", frame);

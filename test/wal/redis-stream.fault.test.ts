@@ -145,6 +145,18 @@ test("a foreign entry fences, and stops the next claim", async () => {
   await expect(next(server.url).claim()).rejects.toMatchObject({ code: "log_corrupt" });
 });
 
+test("on a new connection, a log that has grown without us is a fence before anything is sent", async () => {
+  const server = await start();
+  const stream = open(server.url);
+  await write(makeJournal(stream), "a");
+  await next(server.url).claim();
+  await server.client().call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  await expect
+    .poll(() => stream.find({ epoch: 1, seq: 1 }).then(() => "", String))
+    .toMatch(/another owner has written/);
+  await expect(stream.append({ epoch: 9, seq: 0 }, X)).rejects.toMatchObject({ code: "fenced" });
+});
+
 test("a Redis without memory refuses: the append is lost, and says why", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));

@@ -190,6 +190,18 @@ describe("sqlite", () => {
     await journal.close();
   });
 
+  test("a file that was exchanged for an older copy is data lost: what is written must not go to a file without a name", async () => {
+    const stream = new SqliteStream(file);
+    const journal = makeJournal(stream);
+    await write(journal, "a");
+    rmSync(file);
+    const other = new SqliteStream(file);
+    await other.append({ epoch: 1, seq: 0 }, Buffer.from("x"), true);
+    await expect(journal.append(1, 1, Buffer.from("b"))).rejects.toMatchObject({ code: "log_lost_data" });
+    await other.close();
+    await journal.close();
+  });
+
   test("a file that is no database is said to be damaged, in one line", async () => {
     writeFileSync(file, "not a database, but long enough to have a header".repeat(100));
     const journal = makeJournal(new SqliteStream(file));
