@@ -93,9 +93,9 @@ function addProbes(routes: Routes, { operations, metrics }: OperationsDeps): voi
       answer: { status: 200, description: "Prometheus text.", content: { "text/plain": z.string() } },
     },
     async (_c, call) => {
-      const [ofLedger, ofRequests] = await Promise.all([operations.metrics(), metrics.text()]);
+      const ofLedger = await operations.metrics();
       const newline = ofLedger === "" || ofLedger.endsWith("\n") ? "" : "\n";
-      return answer(call, 200, `${ofLedger}${newline}${ofRequests}`, {
+      return answer(call, 200, `${ofLedger}${newline}${metrics.text()}`, {
         "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
       });
     },
