@@ -40,11 +40,20 @@ export type Endpoints = Readonly<{
   inFlight(): number;
 }>;
 
+/** Only the archive can read its cursors, so only it can tell that one is made up. */
+function isBadCursor(failure: unknown): boolean {
+  return failure instanceof Error && "code" in failure && failure.code === "bad_cursor";
+}
+
 /** An exception as a problem; what nobody foresaw is an `internal_error` and goes to the log with its stack. */
 function failureAnswer(call: Call, failure: unknown, log: Log): Response {
   if (failure instanceof Problem) {
     const more = failure.errors === undefined ? undefined : { errors: failure.errors };
     return problemAnswer(call, failure.code, failure.message, failure.headers, more);
+  }
+  if (isBadCursor(failure)) {
+    const errors = [{ path: "cursor", message: "must come from the page before" }];
+    return problemAnswer(call, "validation_failed", "cursor: must come from the page before", {}, { errors });
   }
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
   if (failure instanceof HTTPException && failure.status < 500) {

@@ -31,7 +31,10 @@ export type TrialBalance = Readonly<{
   positions: readonly string[];
 }>;
 
-/** Every method rejects with an `OperatingError` when the ledger cannot answer. `bytes` is the size of the request's body. */
+/**
+ * Every method rejects with an `OperatingError` when the ledger cannot answer, and a list with an error of code
+ * `bad_cursor` when it never gave that cursor out. `bytes` is the size of the request's body.
+ */
 export interface Ledger {
   submit<C extends Command>(command: C, bytes: number): Promise<Answer<C>>;
   /** Independent transfers of one partner, applied in order; answered index for index. */

@@ -194,6 +194,7 @@ test.each([
   "/v1/accounts/alice?at=yesterday",
   "/v1/accounts/alice/entries?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
   "/v1/transfers?status=done",
+  "/v1/transfers?cursor=made-up",
 ])("GET %s is 400", async (path) => {
   const { request } = createTestApp();
   expect(await (await request("GET", path)).json()).toMatchObject({ status: 400, code: "validation_failed" });

@@ -325,7 +325,11 @@ export class FakeLedger implements Ledger, Directory, Operations {
     });
   }
 
-  async transfers(partner: string): ReturnType<Ledger["transfers"]> {
+  async transfers(
+    partner: string,
+    { cursor }: Parameters<Ledger["transfers"]>[1],
+  ): ReturnType<Ledger["transfers"]> {
+    if (cursor !== undefined) throw Object.assign(new Error("not one of ours"), { code: "bad_cursor" });
     const data = this.#records.filter(
       ({ record }) => record.command.partner === partner && "debitSeq" in record.outcome,
     );
