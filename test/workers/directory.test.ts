@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import type { Fact, PartnerKey } from "../../src/actors/command.ts";
+import { Directory } from "../../src/workers/directory.ts";
+
+function partner(status: "active" | "suspended"): Fact {
+  return { fact: "partner", partner: { id: "acme", name: "Acme", status, createdAtMs: 1 } };
+}
+
+function key(id: string, createdAtMs: number): PartnerKey {
+  return { id, role: "partner", name: "", prefix: "dk", hash: `hash-${id}`, partner: "acme", createdAtMs };
+}
+
+test("a key lets its holder in until it is revoked, and notes when it was used", () => {
+  const directory = new Directory(() => 77, undefined);
+  directory.learn([partner("active"), { fact: "key", key: key("k1", 1) }]);
+  expect(directory.keys("acme")).toMatchObject([{ id: "k1", lastUsedAtMs: null }]);
+  expect(directory.principalOf("hash-k1")).toEqual({
+    role: "partner",
+    partner: "acme",
+    keyId: "k1",
+    suspended: false,
+  });
+  expect(directory.keys("acme")).toMatchObject([{ id: "k1", lastUsedAtMs: 77 }]);
+  directory.learn([{ fact: "key_revoked", keyId: "k1" }]);
+  expect(directory.principalOf("hash-k1")).toBeUndefined();
+  expect(directory.keys("acme")).toEqual([]);
+});
+
+test("what a shard tells again after a restart changes nothing", () => {
+  const directory = new Directory(() => 77, undefined);
+  const facts: Fact[] = [
+    partner("active"),
+    { fact: "key", key: key("k2", 2) },
+    { fact: "key", key: key("k1", 1) },
+  ];
+  directory.learn(facts);
+  directory.principalOf("hash-k1");
+  directory.learn(facts);
+  expect(directory.keys("acme").map(({ id, lastUsedAtMs }) => [id, lastUsedAtMs])).toEqual([
+    ["k1", 77],
+    ["k2", null],
+  ]);
+});
+
+test("a suspended partner is known as such by every key", () => {
+  const directory = new Directory(() => 1, undefined);
+  directory.learn([partner("active"), { fact: "key", key: key("k1", 1) }, partner("suspended")]);
+  expect(directory.principalOf("hash-k1")).toMatchObject({ suspended: true });
+});
+
+test("the operator's key of the configuration wins over the logged one", () => {
+  const logged: Fact = { fact: "operator_key", hash: "logged" };
+  const stored = new Directory(() => 1, undefined);
+  expect(stored.hasOperatorKey).toBe(false);
+  stored.learn([logged]);
+  expect(stored.principalOf("logged")).toEqual({ role: "operator" });
+  const pinned = new Directory(() => 1, "configured");
+  pinned.learn([logged]);
+  expect(pinned.principalOf("logged")).toBeUndefined();
+  expect(pinned.principalOf("configured")).toEqual({ role: "operator" });
+});
