@@ -301,7 +301,13 @@ export class StreamJournal implements Journal {
   /** After a restart of the store: it must end where we left it, before anything is put behind it. */
   async #confirmTail(): Promise<void> {
     const restarts = this.#stream.restarts;
-    this.#checkOwned((await this.#stream.last())?.id, this.#durable);
+    const last = await this.#stream.last();
+    this.#checkOwned(last?.id, this.#durable);
+    const tail = this.#tail;
+    if (last !== undefined && tail !== undefined && compareLogIds(last.id, tail.id) < 0) {
+      // A batch that was never settled may go with a second crash. Nothing may be put behind its gap.
+      throw this.#appendLost(tail.id, new LogError("append_lost", "the log was restarted again without it"));
+    }
     this.#restartsSeen = restarts;
   }
 

@@ -60,6 +60,8 @@ export class RedisStream implements LogStream {
   #auditedMs = 0;
   #acknowledged: LogId | undefined;
   #pending: LogId | undefined;
+  /** The pending entry once it was found: in Redis, but after a restart perhaps not on its disk. */
+  #found: LogId | undefined;
   #readCount = READ_COUNT_MIN;
 
   constructor(options: RedisStreamOptions) {
@@ -113,6 +115,7 @@ export class RedisStream implements LogStream {
     }
     this.#acknowledged = id;
     this.#pending = undefined;
+    this.#found = undefined;
   }
 
   async read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
@@ -133,7 +136,11 @@ export class RedisStream implements LogStream {
     const entries = await this.#ask(this.#writer, async (client) =>
       toEntries(await client.xrangeBuffer(this.#key, text, text)),
     );
-    return entries[0]?.bytes;
+    const bytes = entries[0]?.bytes;
+    if (bytes !== undefined && this.#pending !== undefined && compareLogIds(id, this.#pending) === 0) {
+      this.#found = id;
+    }
+    return bytes;
   }
 
   async close(): Promise<void> {
@@ -145,18 +152,22 @@ export class RedisStream implements LogStream {
   async #greet(client: Redis): Promise<void> {
     await this.#audit(client);
     if (this.#weakened !== undefined) throw this.#weakened;
-    if (this.#acknowledged === undefined) return;
     const acknowledged = this.#acknowledged;
+    if (acknowledged === undefined && this.#found === undefined) return;
     const last = await this.#readLastId(client);
     const found = last === undefined ? "does not exist" : `ends at ${formatLogId(last)}`;
-    if (last === undefined || compareLogIds(last, acknowledged) < 0) {
+    if (acknowledged !== undefined && (last === undefined || compareLogIds(last, acknowledged) < 0)) {
       throw new LogError(
         "log_lost_data",
         `${this.name} has lost data: it ${found}, but has acknowledged ${formatLogId(acknowledged)}`,
       );
     }
+    if (this.#found !== undefined && (last === undefined || compareLogIds(last, this.#found) < 0)) {
+      const lost = `${this.name}: ${formatLogId(this.#found)} was found, but is gone after another restart`;
+      throw new LogError("append_lost", lost);
+    }
     const expected = [acknowledged, this.#pending].some(
-      (id) => id !== undefined && compareLogIds(last, id) <= 0,
+      (id) => id !== undefined && last !== undefined && compareLogIds(last, id) <= 0,
     );
     if (!expected) throw new LogError("fenced", `${this.name} ${found}: another owner has written to it`);
   }

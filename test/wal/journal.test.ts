@@ -102,6 +102,18 @@ test("found after a restart of the store, an append is settled only by the next 
   expect(await recovered(store)).toEqual(["1-1 a", "1-2 x", "1-3 "]);
 });
 
+test("an unsettled append that goes with a second restart is lost: nothing is put behind the gap", async () => {
+  const { store, journal } = await start();
+  store.inject({ kind: "drop_answer" });
+  const append = journal.append(5, 1, X);
+  store.restart();
+  expect(await append).toMatchObject({ settled: false });
+  store.loseTail(1);
+  store.restart();
+  await expect(journal.append(6, 1, X)).rejects.toMatchObject({ code: "append_lost" });
+  expect(await recovered(store)).toEqual(["1-1 a"]);
+});
+
 test("a store that comes back without its tail is found out before the next append", async () => {
   const { store, journal } = await start();
   store.loseTail(1);
