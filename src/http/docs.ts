@@ -1,6 +1,5 @@
 /** The contract as a document and as pages. Everything is served from here: the pages ask no other host for anything. */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { answer, jsonAnswer } from "./call.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
@@ -17,9 +16,18 @@ const DOCUMENT_HEAD = {
   },
 };
 
+const JAVASCRIPT = "text/javascript; charset=utf-8";
+
+/** Where they are is looked up when they are asked for: most servers never show the page. */
 const ASSETS = {
-  "swagger-ui.css": "text/css; charset=utf-8",
-  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+  "swagger-ui.css": {
+    type: "text/css; charset=utf-8",
+    address: () => import.meta.resolve("swagger-ui-dist/swagger-ui.css"),
+  },
+  "swagger-ui-bundle.js": {
+    type: JAVASCRIPT,
+    address: () => import.meta.resolve("swagger-ui-dist/swagger-ui-bundle.js"),
+  },
 } as const;
 
 const SETUP = `window.addEventListener("load", () => {
@@ -50,11 +58,6 @@ const PAGE_HEADERS = {
   "Content-Security-Policy":
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 };
-
-function asset(name: keyof typeof ASSETS): Uint8Array<ArrayBuffer> {
-  const path = createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`);
-  return new Uint8Array(readFileSync(path));
-}
 
 function problemPage(code: ProblemCode): string {
   const { status, title, retryable } = PROBLEMS[code];
@@ -116,13 +119,18 @@ function addFiles(routes: Routes): void {
     },
     (c, call) => {
       const file = c.req.param("file") ?? "";
-      if (file === "setup.js")
-        return answer(call, 200, SETUP, { "Content-Type": ASSETS["swagger-ui-bundle.js"] });
+      if (file === "setup.js") return answer(call, 200, SETUP, { "Content-Type": JAVASCRIPT });
       if (!Object.hasOwn(ASSETS, file)) throw new Problem("not_found");
       const name = file as keyof typeof ASSETS;
       let bytes = assets.get(name);
-      if (bytes === undefined) assets.set(name, (bytes = asset(name)));
-      return answer(call, 200, bytes, { "Content-Type": ASSETS[name], "Cache-Control": "max-age=86400" });
+      if (bytes === undefined) {
+        bytes = new Uint8Array(readFileSync(new URL(ASSETS[name].address())));
+        assets.set(name, bytes);
+      }
+      return answer(call, 200, bytes, {
+        "Content-Type": ASSETS[name].type,
+        "Cache-Control": "max-age=86400",
+      });
     },
   );
   routes.add(
