@@ -6,8 +6,6 @@ import type { RunKind, RunMeta, Width } from "./run-page.ts";
 import { RunWriter } from "./run-writer.ts";
 import { Tail } from "./tail.ts";
 
-/** A level is merged into one run of the next when it has this many. */
-const RUNS_PER_LEVEL = 8;
 /** Runs of one merge must lie within 2^32 batches, since that is how far a run counts from its base. */
 const BATCHES_PER_RUN_MAX = 0x1_0000_0000;
 
@@ -21,11 +19,21 @@ export class SortedIndex {
   readonly #width: Width;
   readonly #folder: string;
   readonly #cache: PageCache;
+  readonly #runsPerLevel: number;
   /** Oldest first: higher levels before lower ones. */
   #runs: Run[] = [];
   #merge: RunMerge | undefined;
 
-  constructor(folder: string, kind: RunKind, width: Width, capacity: number, cache: PageCache) {
+  /** @param runsPerLevel so many runs of a level are merged into one of the next. */
+  constructor(
+    folder: string,
+    kind: RunKind,
+    width: Width,
+    capacity: number,
+    runsPerLevel: number,
+    cache: PageCache,
+  ) {
+    this.#runsPerLevel = runsPerLevel;
     this.kind = kind;
     this.tail = new Tail(capacity, width === 32);
     this.#width = width;
@@ -82,7 +90,8 @@ export class SortedIndex {
   /** True when merging has fallen far behind and must go before new entries. */
   get mergeUrgent(): boolean {
     return (
-      this.#runs.length > 0 && this.#runsOf(this.#runs.at(-1)?.meta.level ?? 0).length >= 2 * RUNS_PER_LEVEL
+      this.#runs.length > 0 &&
+      this.#runsOf(this.#runs.at(-1)?.meta.level ?? 0).length >= 2 * this.#runsPerLevel
     );
   }
 
@@ -115,9 +124,9 @@ export class SortedIndex {
   /** The oldest runs of the lowest level that has enough of them. */
   #fullLevel(): readonly Run[] | undefined {
     for (const level of new Set(this.#runs.map((run) => run.meta.level).toSorted((a, b) => a - b))) {
-      const inputs = this.#runsOf(level).slice(0, RUNS_PER_LEVEL);
+      const inputs = this.#runsOf(level).slice(0, this.#runsPerLevel);
       const [first, last] = [inputs[0], inputs.at(-1)];
-      if (inputs.length < RUNS_PER_LEVEL || first === undefined || last === undefined) continue;
+      if (inputs.length < this.#runsPerLevel || first === undefined || last === undefined) continue;
       if (last.meta.base - first.meta.base < BATCHES_PER_RUN_MAX / 2) return inputs;
     }
     return undefined;

@@ -18,6 +18,8 @@ export type ArchiveOptions = Readonly<{
   hash?: KeyHash;
   /** Entries of accounts that the tail holds before it is written out: bounds memory and the work at a start. */
   tailEntries?: number;
+  /** So many runs of a level are merged into one of the next: bounds how many a query looks into. */
+  runsPerLevel?: number;
   /** Bodies that wait for the index are kept in memory up to here; the rest is read back. */
   waitingBytesMax?: number;
 }>;
@@ -35,6 +37,7 @@ export type ArchiveCounts = Readonly<{
 type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
 
 const TAIL_ENTRIES = 1 << 18;
+const RUNS_PER_LEVEL = 8;
 const TAIL_BATCHES_MAX = 1 << 18;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries to merge per record indexed: above three entries times the levels that a large archive has. */
@@ -83,6 +86,7 @@ export class Archive {
   constructor(folder: string, options: ArchiveOptions = {}) {
     this.#options = {
       tailEntries: options.tailEntries ?? TAIL_ENTRIES,
+      runsPerLevel: options.runsPerLevel ?? RUNS_PER_LEVEL,
       waitingBytesMax: options.waitingBytesMax ?? WAITING_BYTES_MAX,
     };
     this.#folder = join(folder, "index");
@@ -93,11 +97,11 @@ export class Archive {
     const seedLow = setting(this.#database, "seed_low", randomSeed);
     const keys = new Keys(options.hash ?? new MixedHash(), seedHigh, seedLow);
     const cache = new PageCache();
-    const { tailEntries } = this.#options;
+    const { tailEntries, runsPerLevel } = this.#options;
     this.#indexes = {
-      accounts: new SortedIndex(this.#folder, "account", 32, tailEntries, cache),
-      transfers: new SortedIndex(this.#folder, "transfer", 16, tailEntries / 2, cache),
-      partners: new SortedIndex(this.#folder, "partner", 16, tailEntries / 2, cache),
+      accounts: new SortedIndex(this.#folder, "account", 32, tailEntries, runsPerLevel, cache),
+      transfers: new SortedIndex(this.#folder, "transfer", 16, tailEntries / 2, runsPerLevel, cache),
+      partners: new SortedIndex(this.#folder, "partner", 16, tailEntries / 2, runsPerLevel, cache),
     };
     const metas = this.#openIndexFolder();
     this.#runId = metas.reduce((greatest, { id }) => Math.max(greatest, id), 0);

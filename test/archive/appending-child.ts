@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 import { Archive } from "../../src/archive/store.ts";
 import { crashLog } from "./crash-log.ts";
 
-const archive = new Archive(process.argv[2] as string, { tailEntries: 128 });
+const archive = new Archive(process.argv[2] as string, { tailEntries: 128, runsPerLevel: 3 });
 const next = crashLog();
 for (let seq = 1; ; seq++) {
   const { shard, batch } = next();

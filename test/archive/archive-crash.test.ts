@@ -29,7 +29,7 @@ it("continues after kill -9 where it was, with a right index", async () => {
   try {
     for (const batches of [1, 40, 190, 777, 1_501]) {
       const reached = await crash(folder, batches);
-      const archive = new Archive(folder, { tailEntries: 128 });
+      const archive = new Archive(folder, { tailEntries: 128, runsPerLevel: 3 });
       while (archive.indexSome(1_000));
       const { seq } = archive.position(0)?.id ?? { seq: 0 };
       expect(seq).toBeGreaterThanOrEqual(reached);

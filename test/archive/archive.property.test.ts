@@ -201,7 +201,7 @@ describe("the archive, beside a plain model", () => {
     let runs = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        run(steps, `strong-${runs++}`, { tailEntries: 64, waitingBytesMax: 600 });
+        run(steps, `strong-${runs++}`, { tailEntries: 16, runsPerLevel: 2, waitingBytesMax: 600 });
       }),
       { numRuns: 40 },
     );
@@ -212,7 +212,7 @@ describe("the archive, beside a plain model", () => {
     let runs = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        run(steps, `weak-${runs++}`, { tailEntries: 64, hash: new WeakHash() });
+        run(steps, `weak-${runs++}`, { tailEntries: 16, runsPerLevel: 3, hash: new WeakHash() });
       }),
       { numRuns: 15 },
     );
