@@ -1,0 +1,71 @@
+/** A log that goes away and comes back: nothing acknowledged is lost, and nobody has to help. */
+import { expect, test } from "vitest";
+import { Load } from "../support/load.ts";
+import {
+  becomesReady,
+  Client,
+  codeOf,
+  makePartner,
+  operator,
+  readiness,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+} from "../support/server.ts";
+
+const ROUNDS = 3;
+
+async function begun() {
+  const redis = await testRedis();
+  const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
+  const admin = operator(server);
+  const load = new Load({ partnerKey: await makePartner(admin) });
+  await load.open(server.url);
+  return { redis, server, admin, load };
+}
+
+test("a Redis killed again and again under load loses nothing, and the server recovers by itself", async () => {
+  const { redis, server, admin, load } = await begun();
+  for (let round = 1; round <= ROUNDS; round++) {
+    load.begin(server.url);
+    await load.moreAcknowledged(200);
+    await redis.kill();
+    if (round === 1) {
+      await until("it says that it is not ready", async () => (await readiness(admin)).status === 503);
+    }
+    await redis.restart();
+    await becomesReady(admin);
+    await load.moreAcknowledged(100);
+    await load.stop();
+    await load.settle(server.url);
+  }
+  expect(load.broken).toBe(0);
+  await load.check(server.url);
+});
+
+test("while Redis is halted nothing is acknowledged: what waits gets outcome_unknown, what is new log_unavailable", async () => {
+  const { redis, server, admin, load } = await begun();
+  load.begin(server.url);
+  await load.moreAcknowledged(200);
+  redis.pause();
+  await until("it says that it is not ready", async () => (await readiness(admin)).status === 503);
+  const acknowledged = load.acknowledged;
+  const client = new Client(server.url, load.partnerKey);
+  const refused = await client.send("POST", "/v1/transfers", {
+    debit_account: "@issuance",
+    credit_account: load.accounts[0],
+    amount: 1,
+  });
+  expect(refused.status).toBe(503);
+  expect(codeOf(refused)).toBe("log_unavailable");
+  expect(refused.headers["retry-after"]).toBeDefined();
+  await until("those that waited are told", () => load.count("unknown") > 0);
+  expect(load.acknowledged).toBe(acknowledged);
+  redis.resume();
+  await becomesReady(admin);
+  await load.moreAcknowledged(100);
+  await load.stop();
+  expect(load.broken).toBe(0);
+  await load.check(server.url);
+});

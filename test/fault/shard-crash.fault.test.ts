@@ -1,0 +1,76 @@
+/** One shard dies under load: it comes back by itself, and the others serve all along. */
+import { expect, test } from "vitest";
+import { shardOfVnode, vnodeOf } from "../../src/actors/routing.ts";
+import { Load } from "../support/load.ts";
+import {
+  becomesReady,
+  makePartner,
+  operator,
+  readiness,
+  shardsOf,
+  testFolder,
+  testServer,
+  until,
+} from "../support/server.ts";
+
+const SHARDS = 3;
+const CRASHING = 1;
+
+async function begun(failpoints: string) {
+  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: String(SHARDS), FAILPOINTS: failpoints });
+  const admin = operator(server);
+  const partnerKey = await makePartner(admin);
+  const load = new Load({ partnerKey, seed: 2 });
+  const others = new Load({ partnerKey, seed: 3, ownerPrefix: "other" });
+  const isThere = (owner: string) => shardOfVnode(vnodeOf("acme", owner), SHARDS) === CRASHING;
+  await load.open(server.url, isThere);
+  await others.open(server.url, (owner) => !isThere(owner));
+  return { server, admin, load, others };
+}
+
+test.each(["before_decide", "before_append", "after_append"])(
+  "a shard that crashes (%s) comes back by itself, and the others serve all along",
+  async (point) => {
+    const { server, admin, load, others } = await begun(`${CRASHING}:${point}@120`);
+    others.begin(server.url, 8);
+    load.begin(server.url, 8);
+    await until("the shard has crashed", () => load.count("unknown") > 0);
+    const served = others.acknowledged;
+    expect((await readiness(admin)).status).toBe(503);
+    await becomesReady(admin);
+    const servedMeanwhile = others.acknowledged - served;
+    await load.moreAcknowledged(100);
+    await Promise.all([load.stop(), others.stop()]);
+
+    expect(servedMeanwhile, "answers of the other shards during the outage").toBeGreaterThan(10);
+    expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
+    expect(load.broken, "everybody got an answer").toBe(0);
+    const restarts = (await shardsOf(admin)).map((shard) => shard.restarts);
+    expect(restarts).toEqual([0, 1, 0]);
+    const done = await load.settle(server.url);
+    if (point === "after_append") expect(done, "what had no answer but was logged").toBeGreaterThan(0);
+    if (point === "before_append") expect(done, "what was not logged").toBe(0);
+    await load.check(server.url, [others]);
+  },
+);
+
+test("a shard that the operator restarts under load comes back under its next epoch, and the others serve", async () => {
+  const { server, admin, load, others } = await begun("");
+  const before = await shardsOf(admin);
+  others.begin(server.url, 8);
+  load.begin(server.url, 8);
+  await load.moreAcknowledged(100);
+  const { status } = await admin.send("POST", `/v1/admin/shards/${CRASHING}/restart`);
+  expect(status).toBe(202);
+  await until("it serves again", async () => {
+    const shard = (await shardsOf(admin))[CRASHING];
+    return shard?.status === "ready" && shard.epoch === (before[CRASHING]?.epoch ?? 0) + 1;
+  });
+  await load.moreAcknowledged(100);
+  await Promise.all([load.stop(), others.stop()]);
+  expect([others.count("unknown"), others.count("not_done"), others.broken, load.broken]).toEqual([
+    0, 0, 0, 0,
+  ]);
+  await load.check(server.url, [others]);
+  expect((await admin.send("POST", "/v1/admin/shards/3/restart")).status).toBe(404);
+});

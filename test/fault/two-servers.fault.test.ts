@@ -1,0 +1,115 @@
+/** One owner per log: whoever was replaced neither writes nor shows anything old. */
+import { expect, test } from "vitest";
+import { Load } from "../support/load.ts";
+import {
+  type Answer,
+  Client,
+  type Exit,
+  makePartner,
+  operator,
+  refusedStart,
+  type ServerProcess,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+  within,
+} from "../support/server.ts";
+
+const ISSUE = { debit_account: "@issuance", credit_account: "witness/a", amount: 7 };
+
+function expectOneLine({ code, lines }: Exit, says: RegExp): void {
+  expect(lines.join("\n")).toMatch(says);
+  expect({ code, lines: lines.length }).toEqual({ code: 1, lines: 1 });
+}
+
+async function first() {
+  const redis = await testRedis();
+  const old = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
+  const partnerKey = await makePartner(operator(old));
+  const otherKey = await makePartner(operator(old), "other");
+  const load = new Load({ partnerKey });
+  await load.open(old.url);
+  const replace = (): Promise<ServerProcess> => testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url });
+  return { old, otherKey, load, replace };
+}
+
+test("a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged", async () => {
+  const { old, load, replace } = await first();
+  load.begin(old.url);
+  await load.moreAcknowledged(300);
+  const next = await replace();
+  const exit = await within(5_000, "the replaced server ends", old.exited);
+  await load.stop();
+  expectOneLine(exit, /another owner|not above the last entry/);
+  expect(exit.lines[0]).toContain("two must not own one log");
+  await load.check(next.url);
+});
+
+test("a server that was halted and replaced shows nothing old and writes nothing when it goes on", async () => {
+  const { old, otherKey, load, replace } = await first();
+  load.begin(old.url);
+  await load.moreAcknowledged(200);
+  old.signal("SIGSTOP");
+  const next = await replace();
+
+  // What changes now, the halted one cannot know.
+  const client = new Client(next.url, otherKey);
+  const opened = await client.send("POST", "/v1/accounts", { id: "witness/a", asset: "PTS/0" });
+  expect(opened.status).toBe(201);
+  expect((await client.send("POST", "/v1/transfers", ISSUE)).status).toBe(201);
+
+  const stale = new Client(old.url, otherKey);
+  const ask = (): Promise<Answer | undefined>[] => [
+    ...[
+      "/v1/accounts/witness%2Fa",
+      "/v1/accounts/witness%2Fa/entries",
+      "/v1/accounts?prefix=witness",
+      "/v1/accounts/@issuance",
+      "/v1/transfers?account=witness/a",
+    ].map((path) => stale.send("GET", path).catch(() => undefined)),
+    ...Array.from({ length: 4 }, () => stale.send("POST", "/v1/transfers", ISSUE).catch(() => undefined)),
+  ];
+  const whileHalted = ask();
+  old.signal("SIGCONT");
+  const answers = await Promise.all([...whileHalted, ...ask()]);
+  expect(answers.filter((answer) => answer !== undefined && answer.status < 500)).toEqual([]);
+  expectOneLine(await within(5_000, "the replaced server ends", old.exited), /another owner|not above/);
+  await load.stop();
+
+  expect(await client.get("/v1/accounts/witness%2Fa")).toMatchObject({ posted: ISSUE.amount, seq: 1 });
+  await load.check(next.url);
+});
+
+test("a second server on the folders of a living one refuses in one line, and the first serves on (sqlite)", async () => {
+  const dataDir = testFolder();
+  const server = await testServer({ DATA_DIR: dataDir, SHARDS: "2" });
+  const load = new Load({ partnerKey: await makePartner(operator(server)) });
+  await load.open(server.url);
+  load.begin(server.url, 4);
+  await load.moreAcknowledged(50);
+  const refusals = await Promise.all([
+    refusedStart({ DATA_DIR: dataDir, SHARDS: "2" }),
+    refusedStart({ DATA_DIR: testFolder(), WAL_URL: `sqlite:${dataDir}/wal`, SHARDS: "2" }),
+  ]);
+  for (const exit of refusals)
+    expectOneLine(exit, new RegExp(`in use by another Daybook server \\(pid ${server.pid}\\)`));
+  await load.moreAcknowledged(50);
+  await load.stop();
+  expect([load.broken, load.count("unknown"), load.count("not_done")]).toEqual([0, 0, 0]);
+  await load.check(server.url);
+});
+
+test("a server that was halted and not replaced goes on", async () => {
+  const { old, load } = await first();
+  load.begin(old.url);
+  await load.moreAcknowledged(50);
+  old.signal("SIGSTOP");
+  const beforeMs = performance.now();
+  await until("the lease is over", () => performance.now() - beforeMs > 1_500);
+  old.signal("SIGCONT");
+  await load.moreAcknowledged(50);
+  await load.stop();
+  expect(load.broken).toBe(0);
+  await load.check(old.url);
+});

@@ -1,0 +1,82 @@
+/** Every GET shows all writes answered before it. */
+import { expect, test } from "vitest";
+import { Client, makePartner, operator, testFolder, testServer } from "../support/server.ts";
+
+const WRITERS = 6;
+const WRITES = 40;
+const AMOUNT = 3;
+
+type Listed = Readonly<{ data: readonly Readonly<{ id: string; transfer_id: string; posted: number }>[] }>;
+
+test("each answered write is in every read that follows it, with writers in parallel", async () => {
+  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2" });
+  const admin = operator(server);
+  const client = new Client(server.url, await makePartner(admin));
+  let issued = 0;
+  let opened = 0;
+
+  const write = async (writer: number): Promise<void> => {
+    const id = `writer${writer}/a`;
+    const address = `/v1/accounts/${encodeURIComponent(id)}`;
+    expect((await client.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).status).toBe(201);
+    opened += 1;
+    expect(await client.get(address)).toMatchObject({ posted: 0, seq: 0 });
+    const openedBefore = opened;
+    const list = await client.get<Listed>("/v1/accounts?prefix=writer");
+    expect(list.data.map((account) => account.id)).toContain(id);
+    expect(list.data.length).toBeGreaterThanOrEqual(openedBefore);
+    for (let no = 1; no <= WRITES; no++) {
+      const { status, text } = await client.send("POST", "/v1/transfers", {
+        debit_account: "@issuance",
+        credit_account: id,
+        amount: AMOUNT,
+      });
+      expect(status).toBe(201);
+      const transfer = (JSON.parse(text) as { id: string }).id;
+      issued += AMOUNT;
+      // Taken now: what others are told while these reads are under way they need not show.
+      const answered = issued;
+      const [account, one, entries, transfers, all, proof, system, trial] = await Promise.all([
+        client.get<{ posted: number; seq: number }>(address),
+        client.get<{ id: string }>(`/v1/transfers/${transfer}`),
+        client.get<Listed>(`${address}/entries?limit=1`),
+        client.get<Listed>(`/v1/transfers?account=${id}&limit=1`),
+        client.get<Listed>("/v1/transfers?limit=500"),
+        client.get<object>(`${address}/reconciliation`),
+        client.get<{ balances: Record<string, { posted: number }> }>("/v1/accounts/@issuance"),
+        client.get<{ assets: Record<string, { sum: number }> }>("/v1/trial-balance"),
+      ]);
+      expect(account).toMatchObject({ posted: no * AMOUNT, seq: no });
+      expect(one.id).toBe(transfer);
+      expect(entries.data[0]?.transfer_id).toBe(transfer);
+      expect(transfers.data[0]?.id).toBe(transfer);
+      expect(all.data.map((listed) => listed.id)).toContain(transfer);
+      expect(proof).toMatchObject({ balance: no * AMOUNT, entries_count: no, reconciled: true });
+      expect(system.balances["PTS/0"]?.posted).toBeLessThanOrEqual(-answered);
+      expect(trial.assets["PTS/0"]?.sum).toBe(0);
+    }
+  };
+  await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+  expect(await admin.get("/v1/trial-balance")).toMatchObject({ balanced: true });
+});
+
+test("a change of rules, a freeze and a new partner are seen by the next read", async () => {
+  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2" });
+  const admin = operator(server);
+  const client = new Client(server.url, await makePartner(admin));
+  expect((await client.send("POST", "/v1/accounts", { id: "a", asset: "PTS/0" })).status).toBe(201);
+  for (let no = 1; no <= 20; no++) {
+    expect((await client.send("PATCH", "/v1/accounts/a", { floor: -no })).status).toBe(200);
+    expect(await client.get("/v1/accounts/a")).toMatchObject({ floor: -no });
+    for (const [action, status] of [
+      ["freeze", "frozen"],
+      ["unfreeze", "open"],
+    ]) {
+      expect((await client.send("POST", `/v1/accounts/a/${action}`)).status).toBe(200);
+      expect(await client.get("/v1/accounts/a")).toMatchObject({ status });
+    }
+    const key = await makePartner(admin, `partner${no}`);
+    expect(await admin.get(`/v1/partners/partner${no}`)).toMatchObject({ id: `partner${no}` });
+    expect(await new Client(server.url, key).get("/v1/accounts")).toMatchObject({ data: [] });
+  }
+});

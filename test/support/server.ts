@@ -1,0 +1,281 @@
+/** Real server processes for tests: `src/main.ts` as a child, in folders of its own, on a port of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { RedisServer, type RedisServerOptions } from "./redis.ts";
+
+export const OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef";
+const MAIN = join(import.meta.dirname, "../../src/main.ts");
+const START_MS_MAX = 20_000;
+
+/** A server that was left behind by a failed test would run for ever. */
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
+export type Settings = Readonly<Record<string, string>>;
+/** `code` is null when a signal ended it. */
+export type Exit = Readonly<{ code: number | null; signal: string | null; lines: readonly string[] }>;
+
+/** A folder that is removed at the end of the test. */
+export function testFolder(): string {
+  const dir = mkdtempSync(join(tmpdir(), "daybook-test-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** A Redis that ends with the test. */
+export async function testRedis(options?: RedisServerOptions): Promise<RedisServer> {
+  const redis = await RedisServer.start(options);
+  onTestFinished(() => redis.destroy());
+  return redis;
+}
+
+/** A server that serves, and ends with the test. */
+export async function testServer(settings: Settings): Promise<ServerProcess> {
+  const server = ServerProcess.launch(settings);
+  onTestFinished(async () => void (await server.kill()));
+  await server.serving();
+  return server;
+}
+
+export class ServerProcess {
+  readonly settings: Settings;
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  #url: string | undefined;
+  #stdout = "";
+  #stderr = "";
+
+  private constructor(settings: Settings, command: readonly [string, ...string[]]) {
+    this.settings = settings;
+    const [program, ...args] = command;
+    const child = spawn(program, args, {
+      env: {
+        PATH: process.env["PATH"],
+        HOME: process.env["HOME"],
+        TMPDIR: tmpdir(),
+        PORT: "0",
+        LOG_LEVEL: "warn",
+        OPERATOR_KEY,
+        ...settings,
+      },
+      cwd: join(import.meta.dirname, "../.."),
+      stdio: ["ignore", "pipe", "pipe"],
+      // Ctrl-C on the tests must reach the servers, so only what needs a group has one.
+      detached: program !== process.execPath,
+    });
+    this.#child = child;
+    alive.add(child);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.#stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#stderr += text;
+    });
+    this.exited = once(child, "close").then(([code, signal]) => {
+      alive.delete(child);
+      return { code, signal, lines: this.errorLines };
+    });
+  }
+
+  /** Starts a process and does not wait for anything. */
+  static launch(
+    settings: Settings,
+    command: readonly [string, ...string[]] = [process.execPath, MAIN],
+  ): ServerProcess {
+    return new ServerProcess(settings, command);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  get url(): string {
+    if (this.#url === undefined) throw new Error("the server does not serve yet");
+    return this.#url;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get errorLines(): readonly string[] {
+    return this.#stderr.split("\n").filter((line) => line !== "");
+  }
+
+  /** Resolves when the banner is out. */
+  async serving(msMax = START_MS_MAX): Promise<void> {
+    await until("the server serves", () => !this.running || /serves on http\S+,/.test(this.#stdout), msMax);
+    const url = /serves on (http[^\s,]+)/.exec(this.#stdout)?.[1];
+    if (url === undefined) throw new Error(`it did not start: ${this.#stderr}${this.#stdout.slice(-500)}`);
+    this.#url = url;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends what it has started as well; for a command that was launched in a group of its own. */
+  killGroup(): void {
+    try {
+      process.kill(-this.pid, "SIGKILL");
+    } catch {
+      // All are gone.
+    }
+  }
+
+  async kill(): Promise<Exit> {
+    this.signal("SIGKILL");
+    // A halted process dies only once it may run.
+    this.signal("SIGCONT");
+    return this.exited;
+  }
+}
+
+/** Tries until it is so; rejects after `msMax`. What `isSo` throws counts as "not yet". */
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  msMax = 15_000,
+): Promise<void> {
+  const endMs = performance.now() + msMax;
+  let last: unknown;
+  while (performance.now() < endMs) {
+    try {
+      if (await isSo()) return;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`not within ${msMax} ms: ${what}`, { cause: last });
+}
+
+/** Rejects when `promise` takes longer. */
+export async function within<T>(msMax: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${msMax} ms: ${what}`)), msMax);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Waits for a server that must not start, and ends it if it does. */
+export async function refusedStart(settings: Settings, msMax = START_MS_MAX): Promise<Exit> {
+  const server = ServerProcess.launch(settings);
+  try {
+    return await within(msMax, "the server refuses to start", server.exited);
+  } finally {
+    await server.kill();
+  }
+}
+
+export type Answer = Readonly<{
+  status: number;
+  text: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+}>;
+
+/** One caller's connections to a server, kept alive between requests. */
+export class Client {
+  readonly #agent: Agent;
+  readonly #url: string;
+  readonly #key: string;
+
+  constructor(url: string, key: string, connections = 32) {
+    this.#url = url;
+    this.#key = key;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  /** Rejects when the connection breaks: then nobody knows what became of it. */
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    const raw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
+    const bytes = raw ? body : JSON.stringify(body);
+    const type = bytes === undefined ? {} : { "Content-Type": "application/json" };
+    const length = bytes === undefined ? {} : { "Content-Length": Buffer.byteLength(bytes) };
+    return new Promise((resolve, reject) => {
+      const outgoing = request(`${this.#url}${path}`, {
+        method,
+        agent: this.#agent,
+        headers: { Authorization: `Bearer ${this.#key}`, ...type, ...length, ...headers },
+      });
+      outgoing.on("error", reject);
+      outgoing.on("response", (incoming) => {
+        let text = "";
+        incoming.setEncoding("utf8");
+        incoming.on("data", (chunk: string) => {
+          text += chunk;
+        });
+        incoming.on("error", reject);
+        incoming.on("end", () =>
+          resolve({ status: incoming.statusCode ?? 0, text, headers: incoming.headers }),
+        );
+      });
+      outgoing.end(bytes);
+    });
+  }
+
+  /** A GET that must succeed. */
+  async get<T>(path: string): Promise<T> {
+    const { status, text } = await this.send("GET", path);
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+export type ShardView = Readonly<{
+  shard: number;
+  status: string;
+  epoch: number;
+  position: string;
+  durable_position: string;
+  restarts: number;
+}>;
+
+export function operator(server: ServerProcess): Client {
+  return new Client(server.url, OPERATOR_KEY);
+}
+
+export async function shardsOf(client: Client): Promise<readonly ShardView[]> {
+  return (await client.get<{ data: ShardView[] }>("/v1/admin/shards")).data;
+}
+
+/** Makes a partner and returns its key. */
+export async function makePartner(client: Client, id = "acme"): Promise<string> {
+  const { status, text } = await client.send("POST", "/v1/partners", { id, name: id });
+  if (status !== 201) throw new Error(`the partner was not made: ${status} ${text}`);
+  return (JSON.parse(text) as { api_key: string }).api_key;
+}
+
+export async function readiness(client: Client): Promise<Readonly<{ status: number; text: string }>> {
+  return client.send("GET", "/readyz");
+}
+
+/** Resolves when every shard serves and its log answers. */
+export async function becomesReady(client: Client, msMax?: number): Promise<void> {
+  await until("the server is ready", async () => (await readiness(client)).status === 200, msMax);
+}
+
+export function codeOf(answer: Answer): string {
+  return (JSON.parse(answer.text) as { code: string }).code;
+}
