@@ -1,0 +1,10 @@
+/** The part of autocannon that is used here; the package brings no types. */
+declare module "autocannon" {
+  export type AutocannonRequest = { method: string; headers: Record<string, string>; body: Buffer };
+  export default function autocannon(options: {
+    url: string;
+    connections: number;
+    duration: number;
+    requests: (AutocannonRequest & { setupRequest?: (request: AutocannonRequest) => AutocannonRequest })[];
+  }): Promise<object>;
+}

@@ -1,0 +1,146 @@
+/** The server under test: a process of its own with a log and a data folder of its own. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ApiClient } from "./api-client.ts";
+import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";
+import { type PrivateRedis, startRedis } from "./redis-server.ts";
+
+export const BACKENDS = ["redis", "sqlite"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
+const LOG_LEVEL = "warn";
+
+/** Both for the report and for the process. */
+export const SERVER_SETTINGS = { log_level: LOG_LEVEL, isolation: "threads", gateways: 1 } as const;
+
+type ShardState = Readonly<{
+  shard: number;
+  recovery: Readonly<{ replayed: number; replay_ms: number }>;
+}>;
+
+export type DaybookOptions = Readonly<{
+  folder: string;
+  backend: Backend;
+  shards: number | undefined;
+  nodeFlags?: readonly string[];
+}>;
+
+export class Daybook {
+  readonly #options: DaybookOptions;
+  readonly #redis: PrivateRedis | undefined;
+  #server: Spawned;
+  url: string;
+  api: ApiClient;
+  /** Of the partner that all accounts belong to. */
+  token = "";
+
+  private constructor(
+    options: DaybookOptions,
+    redis: PrivateRedis | undefined,
+    { server, url }: Readonly<{ server: Spawned; url: string }>,
+  ) {
+    this.#options = options;
+    this.#redis = redis;
+    this.#server = server;
+    this.url = url;
+    this.api = new ApiClient(url);
+  }
+
+  static async start(options: DaybookOptions): Promise<Daybook> {
+    const { folder, backend } = options;
+    mkdirSync(folder, { recursive: true });
+    const redis = backend === "redis" ? await startRedis(join(folder, "redis")) : undefined;
+    const daybook = new Daybook(options, redis, await serve(options, redis?.url));
+    const partner = await daybook.operator<{ api_key: string }>("POST", "/v1/partners", {
+      id: "bench",
+      name: "Bench",
+    });
+    daybook.token = partner.api_key;
+    return daybook;
+  }
+
+  get pid(): number {
+    return this.#server.pid;
+  }
+
+  get redisPid(): number | undefined {
+    return this.#redis?.pid;
+  }
+
+  operator<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.api.expect<T>(OPERATOR_KEY, method, path, body);
+  }
+
+  partner<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.api.expect<T>(this.token, method, path, body);
+  }
+
+  async createAccounts(count: number): Promise<void> {
+    await this.api.each(count, (i) =>
+      this.partner("POST", "/v1/accounts", { id: accountId(i), asset: "PTS/0" }),
+    );
+  }
+
+  shards(): Promise<readonly ShardState[]> {
+    return this.operator<{ data: ShardState[] }>("GET", "/v1/admin/shards").then(({ data }) => data);
+  }
+
+  /** The sum over all shards of a metric; 0 when there is none. */
+  async metric(name: string): Promise<number> {
+    const text = await this.operator<string>("GET", "/metrics");
+    return sumOfMetric(text, name);
+  }
+
+  /** Ends the server and starts it again over the same log. */
+  async restart(): Promise<void> {
+    await this.#end();
+    const { server, url } = await serve(this.#options, this.#redis?.url);
+    this.#server = server;
+    this.url = url;
+    this.api = new ApiClient(url);
+  }
+
+  async stop(): Promise<void> {
+    await this.#end();
+    await this.#redis?.stop();
+  }
+
+  async #end(): Promise<void> {
+    this.api.close();
+    await stop(this.#server);
+  }
+}
+
+async function serve({ folder, shards, nodeFlags = [] }: DaybookOptions, redisUrl: string | undefined) {
+  const server = start(process.execPath, [...nodeFlags, MAIN], {
+    cwd: folder,
+    env: {
+      PATH: process.env["PATH"],
+      PORT: "0",
+      OPERATOR_KEY,
+      LOG_LEVEL,
+      DATA_DIR: join(folder, "data"),
+      WAL_URL: redisUrl ?? `sqlite:${join(folder, "wal")}`,
+      ...(shards === undefined ? {} : { SHARDS: String(shards) }),
+    },
+  });
+  const [, url = ""] = await waitForLine(server, /serves on (http:\S+?),/);
+  return { server, url };
+}
+
+/** Spread over the shards by their owner keys. */
+export function accountId(i: number): string {
+  return `customer${String(i).padStart(6, "0")}/points`;
+}
+
+export function sumOfMetric(text: string, name: string): number {
+  let sum = 0;
+  for (const line of text.split("\n")) {
+    if (!line.startsWith(name) || !/^[{ ]/.test(line.slice(name.length))) continue;
+    sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+  }
+  return sum;
+}

@@ -1,0 +1,90 @@
+/**
+ * Fills a ledger and says what the heap grew by, in bytes per object. `node --expose-gc heap-probe.ts accounts|keys N`
+ *
+ * Commands take the way that they take in a shard: packed, unpacked, decided, applied. A string that was decoded may
+ * be a slice of a longer one and keep it alive, which a command made by hand would not show.
+ */
+import { CommandWriter, readCommands } from "../../src/actors/codec.ts";
+import type { Command } from "../../src/actors/command.ts";
+import { Ledger } from "../../src/actors/ledger.ts";
+import { vnodeOfAccount } from "../../src/actors/routing.ts";
+import { accountId } from "./daybook.ts";
+
+const PARTNER = "bench";
+const COMMANDS_PER_MESSAGE = 500;
+const NOW_MS = Date.UTC(2026, 0, 1);
+/** Keys are spread over these. */
+const ACCOUNTS_WITH_KEYS = 10_000;
+
+const ledger = new Ledger();
+let seq = 0;
+let transfers = 0;
+
+function createAccount(i: number): Command {
+  return {
+    op: "create_account",
+    partner: PARTNER,
+    key: null,
+    fingerprint: 0,
+    id: accountId(i),
+    asset: "PTS/0",
+    floor: 0,
+    ceiling: null,
+    metadata: null,
+  };
+}
+
+function transfer(i: number): Command {
+  const credit = accountId(i % ACCOUNTS_WITH_KEYS);
+  return {
+    op: "transfer",
+    partner: PARTNER,
+    key: `5f0c2a7e-3b1d-4000-8000-${i.toString(16).padStart(12, "0")}`,
+    fingerprint: 2 ** 40 + i,
+    debit: "@issuance",
+    credit,
+    amount: 1,
+    memo: null,
+    metadata: null,
+    occurredAtMs: null,
+    vnode: vnodeOfAccount(PARTNER, credit),
+  };
+}
+
+/** As a shard does it with one message. */
+function handle(packed: Uint8Array): void {
+  seq += 1;
+  let index = 0;
+  readCommands(packed, (command) => {
+    if (ledger.lookUpKey(command, NOW_MS) !== undefined) throw new Error("a key came twice");
+    const outcome = ledger.decide(command, NOW_MS, () => `tr_${(++transfers).toString(16)}`);
+    if (!outcome.ok) throw new Error(outcome.code);
+    ledger.apply(command, outcome, { epoch: 1, seq, index: index++, timeMs: NOW_MS }, seq);
+  });
+}
+
+function fill(count: number, commandOf: (i: number) => Command): void {
+  const writer = new CommandWriter();
+  for (let i = 0; i < count; i++) {
+    writer.add(commandOf(i));
+    if (writer.count === COMMANDS_PER_MESSAGE || i === count - 1) handle(writer.take());
+  }
+}
+
+/** Memory of buffers counts too: a decoded string or view could hold on to it. */
+function usedBytes(): number {
+  if (globalThis.gc === undefined) throw new Error("run with --expose-gc");
+  for (let i = 0; i < 4; i++) globalThis.gc();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+const what = process.argv[2];
+const count = Number(process.argv[3]);
+// The code itself, compiled and with its feedback, is not what is asked for.
+if (what === "keys") fill(ACCOUNTS_WITH_KEYS, createAccount);
+else fill(1_000, (i) => createAccount(900_000 + i));
+const before = usedBytes();
+fill(count, what === "keys" ? transfer : createAccount);
+process.stdout.write(`${JSON.stringify({ bytes: (usedBytes() - before) / count })}\n`);
+if (ledger.accounts === 0) throw new Error("the ledger is empty");

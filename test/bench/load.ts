@@ -1,0 +1,100 @@
+/** Load from a process of its own: wrk where it is on the PATH, else autocannon. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { AutocannonPlan } from "./autocannon-load.ts";
+import { run } from "./child-processes.ts";
+import { type LoadReport, parseAutocannon, parseWrk } from "./load-report.ts";
+import { wrkScript } from "./wrk-script.ts";
+
+export type Load = Readonly<{
+  url: string;
+  path: string;
+  contentType: string;
+  token: string;
+  bodies: Bodies;
+  connections: number;
+  seconds: number;
+  /** A new Idempotency-Key with every request. */
+  keyed?: boolean;
+}>;
+
+/** Prebuilt bodies in a file, so that the generator has nothing to do but send. */
+export type Bodies = Readonly<{ file: string; lengths: readonly number[] }>;
+
+export function writeBodies(file: string, bodies: readonly (string | Uint8Array)[]): Bodies {
+  const buffers = bodies.map((body) => Buffer.from(body as Uint8Array));
+  writeFileSync(file, Buffer.concat(buffers));
+  return { file, lengths: buffers.map(({ length }) => length) };
+}
+
+const WRK = "wrk";
+const REDIS = "redis-server";
+
+export class LoadGenerator {
+  /** For the report: which program, and its version. */
+  readonly name: string;
+  readonly #wrk: boolean;
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    // wrk prints its version together with its usage, and ends with 1.
+    const { error, stdout } = spawnSync(WRK, ["--version"], { encoding: "utf8" });
+    this.#wrk = error === undefined;
+    this.name = this.#wrk ? (/^wrk \S+/.exec(stdout)?.[0] ?? "wrk") : `autocannon ${autocannonVersion()}`;
+  }
+
+  /** @throws Error when any request failed: a figure of refusals would be none. */
+  async run(load: Load): Promise<LoadReport> {
+    const report = this.#wrk ? await this.#runWrk(load) : await this.#runAutocannon(load);
+    if (report.failures > 0) {
+      throw new Error(`${report.failures} of ${report.requests} requests to ${load.path} failed`);
+    }
+    return report;
+  }
+
+  async #runWrk({ url, path, contentType, token, bodies, connections, seconds, keyed }: Load) {
+    const file = join(this.#folder, "load.lua");
+    const keyTag = keyed ? newKeyTag() : undefined;
+    const script = { path, contentType, token, bodiesFile: bodies.file, lengths: bodies.lengths, keyTag };
+    writeFileSync(file, wrkScript(script));
+    const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", file, url];
+    return parseWrk(await run(WRK, args, { timeoutMs: (seconds + 20) * 1000 }));
+  }
+
+  async #runAutocannon({ url, path, contentType, token, bodies, connections, seconds, keyed }: Load) {
+    const file = join(this.#folder, "load.json");
+    const plan: AutocannonPlan = {
+      url: `${url}${path}`,
+      connections,
+      seconds,
+      headers: { "Content-Type": contentType, Authorization: `Bearer ${token}` },
+      bodiesFile: bodies.file,
+      lengths: bodies.lengths,
+      keyTag: keyed ? newKeyTag() : undefined,
+    };
+    writeFileSync(file, JSON.stringify(plan));
+    const program = fileURLToPath(new URL("autocannon-load.ts", import.meta.url));
+    return parseAutocannon(
+      await run(process.execPath, [program, file], { timeoutMs: (seconds + 30) * 1000 }),
+    );
+  }
+}
+
+function newKeyTag(): string {
+  return randomBytes(4).toString("hex");
+}
+
+function autocannonVersion(): string {
+  const path = createRequire(import.meta.url).resolve("autocannon/package.json");
+  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}
+
+export function redisVersion(): string {
+  const text = execFileSync(REDIS, ["--version"], { encoding: "utf8" });
+  return /v=(\S+)/.exec(text)?.[1] ?? text.trim();
+}

@@ -1,0 +1,49 @@
+import { parseArgs } from "node:util";
+
+export type Options = Readonly<{
+  runs: number;
+  /** How long one run of load takes. */
+  seconds: number;
+  /** Accounts that single and batch transfers are spread over. */
+  accounts: number;
+  /** Accounts and keys that the heap is measured with. */
+  heapObjects: number;
+  shards: number | undefined;
+  only: string;
+  quick: boolean;
+}>;
+
+const QUICK = { runs: 1, seconds: 1, accounts: 1_000, heapObjects: 50_000 };
+const FULL = { runs: 5, seconds: 2, accounts: 10_000, heapObjects: 200_000 };
+
+/** @throws TypeError for a flag that is not known, RangeError for a number that makes no sense. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: "boolean", default: false },
+      runs: { type: "string" },
+      seconds: { type: "string" },
+      accounts: { type: "string" },
+      shards: { type: "string" },
+      only: { type: "string", default: "" },
+    },
+  });
+  const base = values.quick ? QUICK : FULL;
+  return {
+    runs: count("runs", values.runs) ?? base.runs,
+    seconds: count("seconds", values.seconds) ?? base.seconds,
+    accounts: count("accounts", values.accounts) ?? base.accounts,
+    heapObjects: base.heapObjects,
+    shards: count("shards", values.shards),
+    only: values.only,
+    quick: values.quick,
+  };
+}
+
+function count(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${name} must be a whole number from 1`);
+  return value;
+}

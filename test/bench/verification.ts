@@ -1,0 +1,38 @@
+/** Afterwards, over the API: what was answered is really there, and the books balance. */
+import { accountId, type Daybook } from "./daybook.ts";
+
+const IDS_PER_CALL = 100;
+
+type TrialBalance = Readonly<{
+  balanced: boolean;
+  assets: Readonly<Record<string, { sum: number; in_transit: number }>>;
+}>;
+type Accounts = Readonly<{ data: readonly { posted: number }[]; missing: readonly string[] }>;
+
+/** @throws Error when the books do not balance, or an item that was answered with 201 is not in them. */
+export async function verifyBooks(daybook: Daybook, accounts: number, answered: Answered): Promise<void> {
+  const trial = await daybook.partner<TrialBalance>("GET", "/v1/trial-balance");
+  if (!trial.balanced) throw new Error(`the books do not balance: ${JSON.stringify(trial)}`);
+
+  // One point an item: the balances of all accounts come to the number of items that were accepted.
+  let posted = 0;
+  await daybook.api.each(Math.ceil(accounts / IDS_PER_CALL), async (portion) => {
+    const first = portion * IDS_PER_CALL;
+    const count = Math.min(IDS_PER_CALL, accounts - first);
+    const ids = Array.from({ length: count }, (_, i) => encodeURIComponent(accountId(first + i)));
+    const found = await daybook.partner<Accounts>("GET", `/v1/accounts?ids=${ids.join(",")}`);
+    if (found.missing.length > 0) throw new Error(`accounts are missing: ${found.missing.join()}`);
+    for (const account of found.data) posted += account.posted;
+  });
+  const issued = await daybook.partner<{ balances: Record<string, { posted: number }> }>(
+    "GET",
+    "/v1/accounts/@issuance",
+  );
+  const { items, unanswered } = answered;
+  const counted = `${posted} points in accounts, ${items} items answered, up to ${unanswered} cut off unanswered`;
+  if (issued.balances["PTS/0"]?.posted !== -posted) throw new Error(`issued is not what arrived: ${counted}`);
+  if (posted < items || posted > items + unanswered) throw new Error(`items are lost or doubled: ${counted}`);
+}
+
+/** The load generator hangs up at its end: what it had just sent may be done, but was not counted. */
+export type Answered = { items: number; unanswered: number };
