@@ -28,6 +28,8 @@ export class ArchiveFeed {
   /** Where the log ends when the shard begins to serve. */
   begin(last: LogId | undefined): void {
     this.#tailAfter = last;
+    // The archive has asked already, and what it misses may be all there is until the next write.
+    this.#serve();
   }
 
   attach(port: MessagePort): void {
