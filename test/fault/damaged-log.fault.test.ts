@@ -17,6 +17,7 @@ import {
   testServer,
   within,
 } from "../support/server.ts";
+import { checkBooks } from "./books.ts";
 
 const NEEDLE = "needle in the middle of the log";
 const ROUNDS = 2;
@@ -112,6 +113,6 @@ test.each(["sqlite", "Redis"])(
       server = await testServer(settings);
       await load.settle(server.url);
     }
-    await load.check(server.url);
+    await checkBooks(server.url, load);
   },
 );

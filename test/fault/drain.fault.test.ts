@@ -1,7 +1,16 @@
 /** SIGTERM under load: what is in hand is answered and logged, and then the process is gone. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
-import { makePartner, operator, testFolder, testRedis, testServer, within } from "../support/server.ts";
+import {
+  makePartner,
+  operator,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+  within,
+} from "../support/server.ts";
+import { checkBooks } from "./books.ts";
 
 const CALLERS = 16;
 
@@ -23,6 +32,42 @@ test.each(["sqlite", "Redis"])(
     expect(load.broken).toBeLessThanOrEqual(CALLERS);
     const again = await testServer(settings);
     expect(await load.settle(again.url), "done, but not answered").toBe(0);
-    await load.check(again.url);
+    await checkBooks(again.url, load);
   },
 );
+
+test("a request that waits for the log when SIGTERM comes is answered before the end", async () => {
+  const redis = await testRedis();
+  const settings = { DATA_DIR: testFolder(), SHARDS: "2", WAL_URL: redis.url };
+  const server = await testServer(settings);
+  const admin = operator(server);
+  const load = new Load({ partnerKey: await makePartner(admin) });
+  await load.open(server.url);
+  load.begin(server.url, CALLERS);
+  await load.moreAcknowledged(50);
+  redis.pause();
+  let acknowledged = -1;
+  await until("all callers wait", async () => {
+    const wereSo = acknowledged === load.acknowledged;
+    acknowledged = load.acknowledged;
+    // A later request has been answered: what was sent before it has arrived.
+    await admin.get("/healthz");
+    return wereSo;
+  });
+  const waiting = load.operations.filter(({ verdict }) => verdict.is === "open");
+  expect(waiting.length).toBeGreaterThanOrEqual(CALLERS);
+  server.signal("SIGTERM");
+  await until("it takes no more connections", () =>
+    operator(server)
+      .get("/healthz")
+      .then(
+        () => false,
+        () => true,
+      ),
+  );
+  redis.resume();
+  expect((await within(10_000, "the server has ended", server.exited)).code).toBe(0);
+  await load.stop();
+  expect(waiting.filter(({ verdict }) => !["accepted", "rejected"].includes(verdict.is))).toEqual([]);
+  await checkBooks((await testServer(settings)).url, load);
+});

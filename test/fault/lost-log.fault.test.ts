@@ -14,6 +14,7 @@ import {
   testServer,
   within,
 } from "../support/server.ts";
+import { checkBooks } from "./books.ts";
 
 function expectLost({ code, lines }: Exit): void {
   expect(lines.join("\n")).toContain("has lost data");
@@ -65,7 +66,7 @@ test("a server refuses to start over an emptied Redis, or over an older copy of 
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
   // What was refused has not harmed what is whole.
   await restore(newest);
-  await load.check((await testServer(settings)).url);
+  await checkBooks((await testServer(settings)).url, load);
 });
 
 test("a server whose Redis is emptied under load ends in one line", async () => {

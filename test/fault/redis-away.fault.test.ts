@@ -13,6 +13,7 @@ import {
   testServer,
   until,
 } from "../support/server.ts";
+import { checkBooks } from "./books.ts";
 
 const ROUNDS = 3;
 
@@ -41,7 +42,7 @@ test("a Redis killed again and again under load loses nothing, and the server re
     await load.settle(server.url);
   }
   expect(load.broken).toBe(0);
-  await load.check(server.url);
+  await checkBooks(server.url, load);
 });
 
 test("while Redis is halted nothing is acknowledged: what waits gets outcome_unknown, what is new log_unavailable", async () => {
@@ -67,5 +68,5 @@ test("while Redis is halted nothing is acknowledged: what waits gets outcome_unk
   await load.moreAcknowledged(100);
   await load.stop();
   expect(load.broken).toBe(0);
-  await load.check(server.url);
+  await checkBooks(server.url, load);
 });
