@@ -32,7 +32,7 @@ async function first() {
   const load = new Load({ partnerKey });
   await load.open(old.url);
   const replace = (): Promise<ServerProcess> => testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url });
-  return { old, otherKey, load, replace };
+  return { redis, old, otherKey, load, replace };
 }
 
 test("a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged", async () => {
@@ -47,40 +47,55 @@ test("a server whose log is claimed by another under load ends in one line, and 
   await checkBooks(next.url, load);
 });
 
-test("a server that was halted and replaced shows nothing old and writes nothing when it goes on", async () => {
-  const { old, otherKey, load, replace } = await first();
-  load.begin(old.url);
-  await load.moreAcknowledged(200);
-  old.signal("SIGSTOP");
-  const next = await replace();
+// Under load its next append is refused at once; when it was idle nothing but the lease is between it and old reads.
+test.each(["under load", "idle"])(
+  "a server that was halted (%s) and replaced shows nothing old and writes nothing",
+  async (how) => {
+    const isBusy = how === "under load";
+    const { redis, old, otherKey, load, replace } = await first();
+    load.begin(old.url);
+    await load.moreAcknowledged(100);
+    if (!isBusy) await load.stop();
+    // Connections that stand already: what is sent on them waits at the halted server's door.
+    const stale = new Client(old.url, otherKey);
+    await Promise.all(Array.from({ length: 10 }, () => stale.get("/healthz")));
+    old.signal("SIGSTOP");
+    const next = await replace();
 
-  // What changes now, the halted one cannot know.
-  const client = new Client(next.url, otherKey);
-  const opened = await client.send("POST", "/v1/accounts", { id: "witness/a", asset: "PTS/0" });
-  expect(opened.status).toBe(201);
-  expect((await client.send("POST", "/v1/transfers", ISSUE)).status).toBe(201);
+    // What changes now, the halted one cannot know.
+    const client = new Client(next.url, otherKey);
+    const opened = await client.send("POST", "/v1/accounts", { id: "witness/a", asset: "PTS/0" });
+    expect(opened.status).toBe(201);
+    expect((await client.send("POST", "/v1/transfers", ISSUE)).status).toBe(201);
 
-  const stale = new Client(old.url, otherKey);
-  const ask = (): Promise<Answer | undefined>[] => [
-    ...[
-      "/v1/accounts/witness%2Fa",
-      "/v1/accounts/witness%2Fa/entries",
-      "/v1/accounts?prefix=witness",
-      "/v1/accounts/@issuance",
-      "/v1/transfers?account=witness/a",
-    ].map((path) => stale.send("GET", path).catch(() => undefined)),
-    ...Array.from({ length: 4 }, () => stale.send("POST", "/v1/transfers", ISSUE).catch(() => undefined)),
-  ];
-  const whileHalted = ask();
-  old.signal("SIGCONT");
-  const answers = await Promise.all([...whileHalted, ...ask()]);
-  expect(answers.filter((answer) => answer !== undefined && answer.status < 500)).toEqual([]);
-  expectOneLine(await within(5_000, "the replaced server ends", old.exited), /another owner|not above/);
-  await load.stop();
+    const ask = (): Promise<Answer | undefined>[] => [
+      ...[
+        "/v1/accounts/witness%2Fa",
+        "/v1/accounts/witness%2Fa/entries",
+        "/v1/accounts?prefix=witness",
+        "/v1/accounts/@issuance",
+        "/v1/transfers?account=witness/a",
+      ].map((path) => stale.send("GET", path).catch(() => undefined)),
+      ...Array.from({ length: isBusy ? 4 : 0 }, () =>
+        stale.send("POST", "/v1/transfers", ISSUE).catch(() => undefined),
+      ),
+    ];
+    const asked = ask();
+    // A log that does not answer tells the old one nothing: only its own clock can keep it from answering.
+    redis.pause();
+    old.signal("SIGCONT");
+    asked.push(...ask());
+    for (let round = 0; round < 10; round++) await stale.get("/healthz");
+    redis.resume();
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer !== undefined && answer.status < 500)).toEqual([]);
+    expectOneLine(await within(5_000, "the replaced server ends", old.exited), /another owner|not above/);
+    await load.stop();
 
-  expect(await client.get("/v1/accounts/witness%2Fa")).toMatchObject({ posted: ISSUE.amount, seq: 1 });
-  await checkBooks(next.url, load);
-});
+    expect(await client.get("/v1/accounts/witness%2Fa")).toMatchObject({ posted: ISSUE.amount, seq: 1 });
+    await checkBooks(next.url, load);
+  },
+);
 
 test("a second server on the folders of a living one refuses in one line, and the first serves on (sqlite)", async () => {
   const dataDir = testFolder();
