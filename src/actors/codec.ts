@@ -9,13 +9,21 @@
  */
 import { Packr } from "msgpackr";
 import type { Command, LogRecord, Outcome, Transfer, TransferPosted } from "./command.ts";
+import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
+const reader = new PackReader();
+
+const COMMAND_FIELDS = 5;
+const TRANSFER_FIELDS = 7;
+const POSTED_FIELDS = 8;
+const REJECTED_FIELDS = 2;
+const EFFECTS_FIELDS = 2;
 
 /** Numbers in the log: never given to another command. */
-const OPS = {
+export const OPS = {
   transfer: 1,
   create_account: 10,
   update_account: 11,
@@ -31,25 +39,7 @@ const OP_NAMES = new Map<number, Command["op"]>(
   Object.entries(OPS).map(([name, number]) => [number, name as Command["op"]]),
 );
 
-export type WireCommand = readonly [
-  op: number,
-  partner: string,
-  key: string | null,
-  fingerprint: number,
-  asked: unknown,
-];
 export type WireOutcome = readonly [rejection: number, ...unknown[]];
-export type WireRecord = readonly [...WireCommand, outcome: WireOutcome];
-
-type WireTransfer = readonly [
-  debit: string,
-  credit: string,
-  amount: number,
-  memo: string | null,
-  metadata: string | null,
-  occurredAtMs: number | null,
-  vnode: number,
-];
 
 /** Packed commands, one behind the other. */
 export class CommandWriter {
@@ -94,54 +84,113 @@ function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   writer.number(transfer.vnode);
 }
 
-/** Calls `visit` with each command and where its bytes are. @throws TypeError a command that this version does not know. */
+/**
+ * Calls `visit` with each command and where its bytes are; it must not read packed bytes itself.
+ *
+ * @throws PackError the bytes are no commands. @throws TypeError a command that this version does not know.
+ */
 export function readCommands(
   packed: Uint8Array,
   visit: (command: Command, start: number, end: number) => void,
 ): void {
-  const wires: WireCommand[] = [];
-  const ends: number[] = [];
-  packr.unpackMultiple(packed, (wire: WireCommand, _start?: number, end?: number) => {
-    wires.push(wire);
-    ends.push(end as number);
-  });
-  let start = 0;
-  for (let i = 0; i < wires.length; i++) {
-    const end = ends[i] as number;
-    visit(fromWireCommand(wires[i] as WireCommand), start, end);
-    start = end;
+  reader.start(packed);
+  while (reader.at < packed.length) {
+    const start = reader.at;
+    const fields = reader.array();
+    const command = readCommand(packed, fields - COMMAND_FIELDS);
+    const end = reader.at;
+    visit(command, start, end);
   }
 }
 
-/** A command as it lies in a record, for who looks at packed records without reading them. */
-export function toWireCommand(command: Command): WireCommand {
-  const writer = new CommandWriter();
-  writer.add(command);
-  return decode(writer.take()) as WireCommand;
+/**
+ * Calls `visit` with each record of a batch body, in order; it must not read packed bytes itself.
+ *
+ * @throws PackError, TypeError as `readCommands`.
+ */
+export function readRecords(body: Uint8Array, visit: (command: Command, outcome: Outcome) => void): void {
+  reader.start(body);
+  for (let left = reader.array(); left > 0; left--) {
+    const fields = reader.array();
+    const command = readCommand(body, 0);
+    const outcome = readOutcome(body, command);
+    reader.skip(fields - COMMAND_FIELDS - 1);
+    visit(command, outcome);
+  }
 }
 
-function fromWireCommand(wire: WireCommand | WireRecord): Command {
-  const [op, partner, key, fingerprint, asked] = wire;
-  if (op === OPS.transfer) {
-    const fields = asked as WireTransfer;
-    const transfer: Transfer = {
-      op: "transfer",
-      partner,
-      key,
-      fingerprint,
-      debit: fields[0],
-      credit: fields[1],
-      amount: fields[2],
-      memo: fields[3],
-      metadata: fields[4],
-      occurredAtMs: fields[5],
-      vnode: fields[6],
-    };
-    return transfer;
+/** One record that stands alone, as the archive keeps it. @throws PackError, TypeError as `readCommands`. */
+export function readRecord(packed: Uint8Array): LogRecord {
+  reader.start(packed);
+  reader.array();
+  const command = readCommand(packed, 0);
+  return { command, outcome: readOutcome(packed, command) };
+}
+
+/** @param more fields of a newer version, which are passed over. */
+function readCommand(packed: Uint8Array, more: number): Command {
+  const op = reader.number();
+  const partner = reader.cachedText();
+  const key = reader.freshTextOrNil();
+  const fingerprint = reader.number();
+  if (op !== OPS.transfer) {
+    const name = OP_NAMES.get(op);
+    if (name === undefined) throw new TypeError(`unknown command ${op}`);
+    const asked = readPacked(packed) as object;
+    reader.skip(more);
+    return { op: name, partner, key, fingerprint, ...asked } as Command;
   }
-  const name = OP_NAMES.get(op);
-  if (name === undefined) throw new TypeError(`unknown command ${op}`);
-  return { op: name, partner, key, fingerprint, ...(asked as object) } as Command;
+  const fields = reader.array();
+  const transfer: Transfer = {
+    op: "transfer",
+    partner,
+    key,
+    fingerprint,
+    debit: reader.cachedText(),
+    credit: reader.cachedText(),
+    amount: reader.number(),
+    memo: reader.freshTextOrNil(),
+    metadata: reader.freshTextOrNil(),
+    occurredAtMs: reader.nil() ? null : reader.number(),
+    vnode: reader.number(),
+  };
+  reader.skip(fields - TRANSFER_FIELDS + more);
+  return transfer;
+}
+
+function readOutcome(packed: Uint8Array, command: Command): Outcome {
+  const fields = reader.array();
+  const rejection = reader.number();
+  if (rejection !== 0) {
+    const subject = reader.freshTextOrNil();
+    reader.skip(fields - REJECTED_FIELDS);
+    return { ok: false, code: rejectionOf(rejection), subject };
+  }
+  if (command.op !== "transfer") {
+    const effects = readPacked(packed) as object;
+    reader.skip(fields - EFFECTS_FIELDS);
+    return { ok: true, ...effects } as Outcome;
+  }
+  reader.text();
+  const posted: TransferPosted = {
+    ok: true,
+    id: reader.textNow(),
+    debitPosted: reader.number(),
+    debitHeld: reader.number(),
+    debitSeq: reader.number(),
+    creditPosted: reader.number(),
+    creditHeld: reader.number(),
+    creditSeq: reader.number(),
+  };
+  reader.skip(fields - POSTED_FIELDS);
+  return posted;
+}
+
+/** Any one value, by the general unpacker. */
+function readPacked(packed: Uint8Array): unknown {
+  const start = reader.at;
+  reader.skip(1);
+  return packr.unpack(packed.subarray(start, reader.at));
 }
 
 /** The body of a batch while it fills. */
@@ -232,12 +281,6 @@ export function fromWireOutcome<C extends Command>(command: C, wire: WireOutcome
   return { ok: true, ...(wire[1] as object) } as Outcome<C>;
 }
 
-/** @throws TypeError a command or rejection that this version does not know. */
-export function fromWireRecord(wire: WireRecord): LogRecord {
-  const command = fromWireCommand(wire);
-  return { command, outcome: fromWireOutcome(command, wire[5]) };
-}
-
 /**
  * Packs any value of plain data into bytes of its own, so that the buffer may be handed to another thread.
  * (The packer reuses one large buffer; a view of it would carry all of it along.)
@@ -251,18 +294,4 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
 
 export function decode(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
-}
-
-/** The records of a batch, still as arrays: `fromWireRecord` makes one of them readable. */
-export function decodeBatchBody(body: Uint8Array): readonly WireRecord[] {
-  return decode(body) as WireRecord[];
-}
-
-/** A batch body of these records. */
-export function encodeBatchBody(records: readonly WireRecord[]): Uint8Array<ArrayBuffer> {
-  return encode(records);
-}
-
-export function toWireRecord(_partner: string, command: WireCommand, outcome: WireOutcome): WireRecord {
-  return [...command, outcome];
 }

@@ -6,7 +6,12 @@ const INITIAL_BYTES = 64 * 1024;
 /** One number with its head. */
 const NUMBER_BYTES_MAX = 9;
 
+/** Copies below this are cheaper by hand than through a view made for the purpose. */
+const COPY_BY_HAND_BYTES = 24;
+
 const encoder = new TextEncoder();
+// Called through a constant: looked up on the string, the method is searched for anew for each kind of string.
+const { charCodeAt } = String.prototype;
 
 export class PackWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
@@ -87,9 +92,9 @@ export class PackWriter {
     this.#reserve(end - start);
     const bytes = this.#bytes;
     let at = this.#length;
-    // Short copies are cheaper by hand than through a view made for the purpose.
-    for (let i = start; i < end; i++) bytes[at++] = source[i] as number;
-    this.#length = at;
+    this.#length = at + end - start;
+    if (end - start >= COPY_BY_HAND_BYTES) bytes.set(source.subarray(start, end), at);
+    else for (let i = start; i < end; i++) bytes[at++] = source[i] as number;
   }
 
   /** What was written, in memory of its own; the writer is empty again. */
@@ -102,13 +107,14 @@ export class PackWriter {
   #shortAscii(value: string): boolean {
     const bytes = this.#bytes;
     const at = this.#length;
-    for (let i = 0; i < value.length; i++) {
-      const code = value.charCodeAt(i);
+    const { length } = value;
+    for (let i = 0; i < length; i++) {
+      const code = charCodeAt.call(value, i);
       if (code > 0x7f) return false;
       bytes[at + 1 + i] = code;
     }
-    bytes[at] = 0xa0 | value.length;
-    this.#length = at + 1 + value.length;
+    bytes[at] = 0xa0 | length;
+    this.#length = at + 1 + length;
     return true;
   }
 

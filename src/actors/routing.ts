@@ -6,9 +6,15 @@
 
 export const VNODES = 1024;
 
+// Called through a constant: looked up on the string, the method is searched for anew for each kind of string.
+const { charCodeAt } = String.prototype;
+
+const AT_SIGN = 64;
+const FNV_PRIME = 0x01000193;
+
 /** `@name`: no floor, no freeze, no limits, one slice per vnode. */
 export function isSystemAccount(accountId: string): boolean {
-  return accountId.charCodeAt(0) === 64;
+  return charCodeAt.call(accountId, 0) === AT_SIGN;
 }
 
 export function ownerKeyOf(accountId: string): string {
@@ -19,9 +25,9 @@ export function ownerKeyOf(accountId: string): string {
 /** FNV-1a over both parts, joined by NUL, with MurmurHash3's finaliser: FNV alone is weak in its low bits. */
 export function vnodeOf(partner: string, ownerKey: string): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < partner.length; i++) hash = Math.imul(hash ^ partner.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash, 0x01000193); // the NUL
-  for (let i = 0; i < ownerKey.length; i++) hash = Math.imul(hash ^ ownerKey.charCodeAt(i), 0x01000193);
+  for (let i = 0; i < partner.length; i++) hash = Math.imul(hash ^ charCodeAt.call(partner, i), FNV_PRIME);
+  hash = Math.imul(hash, FNV_PRIME); // the NUL
+  for (let i = 0; i < ownerKey.length; i++) hash = Math.imul(hash ^ charCodeAt.call(ownerKey, i), FNV_PRIME);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) % VNODES;
@@ -54,24 +60,4 @@ export function homeVnodeOf(
   key: string | null,
 ): number {
   return vnodeOf(partner, homeOwnerOfTransfer(debitAccount, creditAccount, key));
-}
-
-/**
- * A transfer's id: `tr_`, its vnode (2 characters), epoch (5) and counter, in base 36. It routes without a
- * look-up and stays what it is when vnodes move.
- */
-export function transferId(vnode: number, epoch: number, counter: number): string {
-  return `tr_${vnode.toString(36).padStart(2, "0")}${epoch.toString(36).padStart(5, "0")}${counter.toString(36)}`;
-}
-
-/** The parts of a transfer id; `undefined` for any other text. */
-export function parseTransferId(id: string): { vnode: number; epoch: number; counter: number } | undefined {
-  if (!/^tr_[0-9a-z]{8,18}$/.test(id)) return undefined;
-  const vnode = Number.parseInt(id.slice(3, 5), 36);
-  const epoch = Number.parseInt(id.slice(5, 10), 36);
-  const counter = Number.parseInt(id.slice(10), 36);
-  if (vnode >= VNODES || !Number.isSafeInteger(counter) || transferId(vnode, epoch, counter) !== id) {
-    return undefined;
-  }
-  return { vnode, epoch, counter };
 }

@@ -1,4 +1,4 @@
-import { decode, fromWireRecord, type WireRecord } from "../actors/codec.ts";
+import { readRecord } from "../actors/codec.ts";
 import type { LogRecord, Transfer, TransferPosted } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { AccountTable } from "./account-table.ts";
@@ -215,7 +215,7 @@ export class ArchiveReader implements ArchiveAnswers {
         `the archived batch ${shard}:${epoch}-${seq} has no record ${index}`,
       );
     }
-    const record = fromWireRecord(decode(body.subarray(start, end)) as WireRecord);
+    const record = readRecord(body.subarray(start, end));
     return { at: { shard, epoch, seq, index }, timeMs, record };
   }
 }

@@ -1,35 +1,8 @@
-import { toWireCommand } from "../actors/codec.ts";
+import { OPS } from "../actors/codec.ts";
+import { PackReader } from "../actors/pack-reader.ts";
 import type { AccountTable } from "./account-table.ts";
-import { BodyScanner } from "./body-scanner.ts";
 import { type Key, type Keys, partnerKey } from "./key-hash.ts";
 import type { Tail } from "./tail.ts";
-
-/** The number that stands for a transfer in the log, asked of the codec, which alone gives numbers out. */
-const TRANSFER = toWireCommand({
-  op: "transfer",
-  partner: "",
-  key: null,
-  fingerprint: 0,
-  debit: "",
-  credit: "",
-  amount: 1,
-  memo: null,
-  metadata: null,
-  occurredAtMs: null,
-  vnode: 0,
-})[0];
-
-const CREATE_ACCOUNT = toWireCommand({
-  op: "create_account",
-  partner: "",
-  key: null,
-  fingerprint: 0,
-  id: "",
-  asset: "",
-  floor: null,
-  ceiling: null,
-  metadata: null,
-})[0];
 
 /** The first byte of every system account. */
 const AT_SIGN = 64;
@@ -48,7 +21,7 @@ export class BatchIndexer {
   readonly #keys: Keys;
   readonly #tails: Tails;
   readonly #accounts: AccountTable;
-  readonly #scanner = new BodyScanner();
+  readonly #reader = new PackReader();
   /** The partner of the record before: mostly the same one. */
   #partnerBytes: Uint8Array = new Uint8Array(0);
   #partner: Key = { high: 0, low: 0 };
@@ -63,52 +36,52 @@ export class BatchIndexer {
 
   /** @returns the number of accepted transfers. @throws ArchiveError `archive_corrupt` */
   index(batch: number, shard: number, body: Uint8Array): number {
-    const scanner = this.#scanner;
-    scanner.start(body);
+    const reader = this.#reader;
+    reader.start(body);
     this.#noted.clear();
     this.#partnerBytes = new Uint8Array(0);
-    const records = scanner.array();
+    const records = reader.array();
     let transfers = 0;
     for (let i = 0; i < records; i++) {
-      const fields = scanner.array();
-      const op = scanner.number();
-      if (op === TRANSFER) {
+      const fields = reader.array();
+      const op = reader.number();
+      if (op === OPS.transfer) {
         if (this.#indexTransfer(batch, shard, i, fields)) transfers += 1;
-      } else if (op === CREATE_ACCOUNT) this.#indexAccount(fields);
-      else scanner.skip(fields - 1);
+      } else if (op === OPS.create_account) this.#indexAccount(fields);
+      else reader.skip(fields - 1);
     }
     return transfers;
   }
 
   #indexTransfer(batch: number, shard: number, index: number, fields: number): boolean {
-    const scanner = this.#scanner;
-    const bytes = scanner.bytes;
-    scanner.text();
-    const partnerStart = scanner.textStart;
-    const partnerEnd = scanner.textEnd;
-    scanner.skip(2);
-    const askedFields = scanner.array();
-    scanner.text();
-    const debitStart = scanner.textStart;
-    const debitEnd = scanner.textEnd;
-    scanner.text();
-    const creditStart = scanner.textStart;
-    const creditEnd = scanner.textEnd;
-    const amount = scanner.number();
-    scanner.skip(askedFields - 3);
-    const outcomeFields = scanner.array();
-    if (scanner.number() !== 0) {
-      scanner.skip(outcomeFields - 1 + fields - 6);
+    const reader = this.#reader;
+    const bytes = reader.bytes;
+    reader.text();
+    const partnerStart = reader.textStart;
+    const partnerEnd = reader.textEnd;
+    reader.skip(2);
+    const askedFields = reader.array();
+    reader.text();
+    const debitStart = reader.textStart;
+    const debitEnd = reader.textEnd;
+    reader.text();
+    const creditStart = reader.textStart;
+    const creditEnd = reader.textEnd;
+    const amount = reader.number();
+    reader.skip(askedFields - 3);
+    const outcomeFields = reader.array();
+    if (reader.number() !== 0) {
+      reader.skip(outcomeFields - 1 + fields - 6);
       return false;
     }
-    scanner.text();
-    const idStart = scanner.textStart;
-    const idEnd = scanner.textEnd;
-    scanner.skip(2);
-    const debitSeq = scanner.number();
-    scanner.skip(2);
-    const creditSeq = scanner.number();
-    scanner.skip(outcomeFields - 8 + fields - 6);
+    reader.text();
+    const idStart = reader.textStart;
+    const idEnd = reader.textEnd;
+    reader.skip(2);
+    const debitSeq = reader.number();
+    reader.skip(2);
+    const creditSeq = reader.number();
+    reader.skip(outcomeFields - 8 + fields - 6);
 
     this.#meetPartner(batch, shard, partnerStart, partnerEnd);
     const { hash } = this.#keys;
@@ -129,7 +102,7 @@ export class BatchIndexer {
 
   /** Hashes the partner unless it is the one before, and notes it once per batch. */
   #meetPartner(batch: number, shard: number, start: number, end: number): void {
-    const { bytes } = this.#scanner;
+    const { bytes } = this.#reader;
     const known = this.#partnerBytes;
     if (known.length === end - start && known.length > 0) {
       let same = 0;
@@ -148,21 +121,21 @@ export class BatchIndexer {
   }
 
   #indexAccount(fields: number): void {
-    const scanner = this.#scanner;
-    scanner.text();
-    const partner = scanner.textNow();
-    scanner.skip(2);
+    const reader = this.#reader;
+    reader.text();
+    const partner = reader.textNow();
+    reader.skip(2);
     let id: string | undefined;
-    for (let left = scanner.map(); left > 0; left--) {
-      scanner.text();
-      if (id === undefined && scanner.textNow() === "id") {
-        scanner.text();
-        id = scanner.textNow();
-      } else scanner.skip(1);
+    for (let left = reader.map(); left > 0; left--) {
+      reader.text();
+      if (id === undefined && reader.textNow() === "id") {
+        reader.text();
+        id = reader.textNow();
+      } else reader.skip(1);
     }
-    const outcomeFields = scanner.array();
-    const isAccepted = scanner.number() === 0;
-    scanner.skip(outcomeFields - 1 + fields - 6);
+    const outcomeFields = reader.array();
+    const isAccepted = reader.number() === 0;
+    reader.skip(outcomeFields - 1 + fields - 6);
     if (isAccepted && id !== undefined) this.#accounts.add(partner, id);
   }
 }

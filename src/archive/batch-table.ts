@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { recordOffsets } from "../actors/pack-reader.ts";
 import { type Batch, compareLogIds, formatLogId, type Witness } from "../wal/wal.ts";
 import { ArchiveError } from "./archive-error.ts";
-import { recordOffsets } from "./body-scanner.ts";
 import { type Row, rowOf } from "./database.ts";
 
 /** A stored batch without its records. `number` is its place in the archive, in order of arrival, from 1. */

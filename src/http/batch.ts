@@ -31,7 +31,7 @@ const BatchAnswer = z
   .openapi("TransferBatchResults", {
     example: {
       results: [
-        { status: 201, id: "tr_0a000011" },
+        { status: 201, id: "tr_0a11001" },
         { status: 422, code: "insufficient_funds" },
       ],
     },

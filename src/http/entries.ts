@@ -28,7 +28,7 @@ const EntrySchema = z
   .openapi("Entry", {
     example: {
       seq: 1,
-      transfer_id: "tr_0a000011",
+      transfer_id: "tr_0a11001",
       amount: 2500,
       balance_after: 2500,
       counterparty: "@issuance",

@@ -43,7 +43,7 @@ export function transferWithBalancesJson(command: Transfer, outcome: TransferPos
 }
 
 const TRANSFER_EXAMPLE = {
-  id: "tr_0a000011",
+  id: "tr_0a11001",
   status: "posted",
   postings: [{ debit_account: "@issuance", credit_account: "alice/points", amount: 2500 }],
   posted_amount: 2500,

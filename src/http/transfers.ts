@@ -1,7 +1,7 @@
 /** `/v1/transfers` and one of them. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { parseTransferId } from "../actors/routing.ts";
+import { parseTransferId } from "../actors/transfer-id.ts";
 import type { ArchivedRecord } from "../archive/query.ts";
 import { readJson, readNothing } from "./body.ts";
 import { type Call, jsonAnswer } from "./call.ts";
@@ -24,7 +24,7 @@ import {
 import { check, checkQuery } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
-const TransferParams = z.object({ id: z.string().openapi({ example: "tr_0a000011" }) });
+const TransferParams = z.object({ id: z.string().openapi({ example: "tr_0a11001" }) });
 const CreateQuery = z.strictObject({ dry_run: Flag });
 const ListQuery = z.strictObject({
   account: Id.optional(),

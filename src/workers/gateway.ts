@@ -2,17 +2,12 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import { CommandWriter, fromWireOutcome, type WireOutcome } from "../actors/codec.ts";
+import { CommandWriter, decode, fromWireOutcome, type WireOutcome } from "../actors/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
 import { homeOwnerOf } from "../actors/ledger.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
-import {
-  isSystemAccount,
-  parseTransferId,
-  shardOfVnode,
-  vnodeOf,
-  vnodeOfAccount,
-} from "../actors/routing.ts";
+import { isSystemAccount, shardOfVnode, vnodeOf, vnodeOfAccount } from "../actors/routing.ts";
+import { parseTransferId } from "../actors/transfer-id.ts";
 import type {
   ArchivedRecord,
   ArchiveQueries,
@@ -95,7 +90,8 @@ export class Gateway {
         try {
           const { packed, places } = portion;
           const reached = await this.#link(shard).execute(REQUEST.transfers, packed, places.length);
-          await this.#fillIn(shard, portion, reached.result as readonly WireItem[], items);
+          const answers = decode(reached.result as Uint8Array) as readonly WireItem[];
+          await this.#fillIn(shard, portion, answers, items);
           positions.push(positionText(shard, reached));
           return undefined;
         } catch (error) {

@@ -9,26 +9,18 @@
  *
  * It knows no carrier: bytes and control messages come in, and go out through `post`.
  */
-import {
-  decode,
-  decodeBatchBody,
-  encode,
-  fromWireRecord,
-  readCommands,
-  toWireOutcome,
-  type WireRecord,
-} from "../actors/codec.ts";
-import type { Command, Outcome, TransferPosted } from "../actors/command.ts";
+import { decode, encode, readCommands, readRecords, toWireOutcome } from "../actors/codec.ts";
+import type { Command } from "../actors/command.ts";
 import { Ledger } from "../actors/ledger.ts";
 import { factsOf } from "../actors/partner.ts";
-import { REJECTIONS } from "../actors/rejection.ts";
-import { transferId } from "../actors/routing.ts";
+import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
 import { type Failpoint, Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { type Decided, ItemsWriter } from "./items-writer.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
 import {
   type CommandReply,
@@ -36,12 +28,9 @@ import {
   REFUSED,
   REPLAYED,
   REQUEST,
-  type Refused,
-  type Replayed,
   type Request,
   type ShardExit,
   type ToShard,
-  type WireItem,
 } from "./messages.ts";
 import { answerQuery } from "./shard-query.ts";
 
@@ -62,9 +51,6 @@ export type HostOptions = Readonly<{
   warnings: () => readonly string[];
 }>;
 
-/** What a command came to: an outcome, or a word about its key. */
-type Decided = Outcome | Replayed | Refused;
-
 export class ShardHost {
   readonly #options: HostOptions;
   readonly #journal: Journal;
@@ -75,8 +61,10 @@ export class ShardHost {
   readonly #feed: ArchiveFeed;
   readonly #exited = Promise.withResolvers<ShardExit>();
   readonly #proceed = Promise.withResolvers<void>();
+  readonly #items = new ItemsWriter();
   #mailbox: Request[] = [];
-  #transfers = 0;
+  /** Of our epoch, once it is claimed. */
+  #transferIds: TransferIds | undefined;
   #stopping = false;
   #ended = false;
   readonly #counts = { commands: 0, rejections: 0, replays: 0, reads: 0 };
@@ -190,13 +178,13 @@ export class ShardHost {
   }
 
   #replayBatch({ id: { epoch, seq }, timeMs, count, body }: Batch): void {
-    const records = decodeBatchBody(body);
-    assert(records.length === count, "a batch holds as many records as it says");
-    for (let index = 0; index < count; index++) {
-      const { command, outcome } = fromWireRecord(records[index] as WireRecord);
+    let index = 0;
+    readRecords(body, (command, outcome) => {
       // What is replayed is durable: no read has to wait for it.
       this.#ledger.apply(command, outcome, { epoch, seq, index, timeMs }, 0);
-    }
+      index += 1;
+    });
+    assert(index === count, "a batch holds as many records as it says");
     this.#ledger.keys.sweep(timeMs, KEYS_SWEPT_PER_BATCH);
   }
 
@@ -224,11 +212,12 @@ export class ShardHost {
         });
         return;
       case REQUEST.transfers: {
-        const items: WireItem[] = [];
+        const items = this.#items;
+        items.begin();
         readCommands(request[2], (command, start, end) => {
-          items.push(toItem(this.#execute(command, request[2], start, end)));
+          items.add(this.#execute(command, request[2], start, end));
         });
-        this.#commit.reply([no, items], this.#commit.newestSeq);
+        this.#commit.reply([no, items.take()], this.#commit.newestSeq);
         return;
       }
       case REQUEST.query: {
@@ -267,8 +256,10 @@ export class ShardHost {
     return outcome;
   }
 
-  readonly #newTransferId = (vnode: number): string =>
-    transferId(vnode, this.#journal.epoch, ++this.#transfers);
+  readonly #newTransferId = (vnode: number): string => {
+    this.#transferIds ??= new TransferIds(this.#journal.epoch);
+    return this.#transferIds.next(vnode);
+  };
 
   /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
   #gateOf(decided: Decided): number {
@@ -315,12 +306,6 @@ export class ShardHost {
 /** One command's reply: its outcome as the log has it, or a word about its key. */
 function toReply(command: Command, decided: Decided): CommandReply {
   return "ok" in decided ? toWireOutcome(command, decided) : decided;
-}
-
-/** The same for an item of a batch, where an id or a number says enough. */
-function toItem(decided: Decided): WireItem {
-  if (!("ok" in decided)) return decided;
-  return decided.ok ? (decided as TransferPosted).id : REJECTIONS[decided.code];
 }
 
 function wait(ms: number): Promise<void> {

@@ -1,14 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  BodyWriter,
-  CommandWriter,
-  decode,
-  decodeBatchBody,
-  fromWireRecord,
-  readCommands,
-} from "../../src/actors/codec.ts";
-import type { Command, Outcome } from "../../src/actors/command.ts";
+import { BodyWriter, CommandWriter, decode, readCommands, readRecords } from "../../src/actors/codec.ts";
+import type { Command, LogRecord, Outcome } from "../../src/actors/command.ts";
 import { PackWriter } from "../../src/actors/pack-writer.ts";
 
 const EDGES = [0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, 2 ** 53 - 1];
@@ -73,7 +66,8 @@ test("a transfer and its outcome come back from a batch body as they went in, ho
         read.push(command);
       });
       expect(read).toEqual(pairs.map(([command]) => command));
-      const records = decodeBatchBody(body.take()).map(fromWireRecord);
+      const records: LogRecord[] = [];
+      readRecords(body.take(), (command, outcome) => records.push({ command, outcome }));
       expect(records).toEqual(pairs.map(([command, outcome]) => ({ command, outcome })));
     }),
   );

@@ -1,19 +1,14 @@
 /** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
 import { createHash } from "node:crypto";
-import { encode, toWireCommand, toWireOutcome } from "../../src/actors/codec.ts";
 import type { CreateAccount, LogRecord, Outcome, Transfer } from "../../src/actors/command.ts";
-import { isSystemAccount, transferId } from "../../src/actors/routing.ts";
+import { isSystemAccount } from "../../src/actors/routing.ts";
+import { transferId } from "../../src/actors/transfer-id.ts";
 import type { Batch } from "../../src/wal/wal.ts";
+import { packRecords } from "../support/pack-records.ts";
 
 export type Posting = Readonly<{ partner: string; debit: string; credit: string; amount: number }>;
 
 export type WrittenBatch = Readonly<{ shard: number; batch: Batch; records: readonly LogRecord[] }>;
-
-export function body(records: readonly LogRecord[]): Uint8Array {
-  return encode(
-    records.map(({ command, outcome }) => [...toWireCommand(command), toWireOutcome(command, outcome)]),
-  );
-}
 
 export function transferOf(
   { partner, debit, credit, amount }: Posting,
@@ -121,7 +116,7 @@ export class LogWriter {
   batch(records: readonly LogRecord[]): WrittenBatch {
     this.#seq += 1;
     const id = { epoch: this.#epoch, seq: this.#seq };
-    const packed = body(records);
+    const packed = packRecords(records);
     const hash = new Uint8Array(createHash("sha256").update(`${this.shard}`).update(packed).digest());
     return {
       shard: this.shard,

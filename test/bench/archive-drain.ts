@@ -6,10 +6,11 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encode, toWireCommand } from "../../src/actors/codec.ts";
-import { transferId } from "../../src/actors/routing.ts";
+import type { LogRecord } from "../../src/actors/command.ts";
+import { transferId } from "../../src/actors/transfer-id.ts";
 import { Archive } from "../../src/archive/store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
+import { packRecords } from "../support/pack-records.ts";
 
 const TRANSFERS = Number(process.argv[2] ?? 5_000_000);
 const PER_BATCH = 1_000;
@@ -36,13 +37,13 @@ class Load {
   }
 
   batch(): Batch {
-    const records: unknown[] = [];
+    const records: LogRecord[] = [];
     for (let i = 0; i < PER_BATCH; i++) records.push(this.#transfer(i));
     return this.#batchOf(records);
   }
 
   creations(): Batch {
-    const records: unknown[] = [];
+    const records: LogRecord[] = [];
     for (let i = 0; i < PER_BATCH; i++) {
       const id = randomUUID();
       const common = { id, asset: "USD/2", floor: 0, ceiling: null, metadata: null };
@@ -53,34 +54,54 @@ class Load {
         fingerprint: 1,
         ...common,
       } as const;
-      const account = { ...common, status: "open", posted: 0, held: 0, seq: 0, createdAtMs: 1 };
-      records.push([...toWireCommand(command), [0, { account }]]);
+      const account = { ...common, status: "open", posted: 0, held: 0, seq: 0, createdAtMs: 1 } as const;
+      records.push({ command, outcome: { ok: true, account } });
     }
     return this.#batchOf(records);
   }
 
-  #transfer(i: number): unknown {
+  #transfer(i: number): LogRecord {
     const debit = this.#any();
     let credit = this.#any();
     while (credit === debit) credit = this.#any();
     const amount = 1 + Math.floor(Math.random() * 100_000);
     debit.posted -= amount;
     credit.posted += amount;
-    const id = transferId(this.shard * 512 + (i % 512), 1, this.#counter++);
-    const outcome = [0, id, debit.posted, 0, ++debit.seq, credit.posted, 0, ++credit.seq];
-    const key = i % 2 === 0 ? randomUUID() : null;
-    const fingerprint = Math.floor(Math.random() * 0x1_0000_0000);
-    return [1, "acme", key, fingerprint, [debit.id, credit.id, amount, null, null, null, 3], outcome];
+    const vnode = this.shard * 512 + (i % 512);
+    const command = {
+      op: "transfer",
+      partner: "acme",
+      key: i % 2 === 0 ? randomUUID() : null,
+      fingerprint: Math.floor(Math.random() * 0x1_0000_0000),
+      debit: debit.id,
+      credit: credit.id,
+      amount,
+      memo: null,
+      metadata: null,
+      occurredAtMs: null,
+      vnode,
+    } as const;
+    const outcome = {
+      ok: true,
+      id: transferId(vnode, 1, this.#counter++),
+      debitPosted: debit.posted,
+      debitHeld: 0,
+      debitSeq: ++debit.seq,
+      creditPosted: credit.posted,
+      creditHeld: 0,
+      creditSeq: ++credit.seq,
+    } as const;
+    return { command, outcome };
   }
 
   #any(): Account {
     return this.accounts[Math.floor(Math.random() * ACCOUNTS)] as Account;
   }
 
-  #batchOf(records: readonly unknown[]): Batch {
+  #batchOf(records: readonly LogRecord[]): Batch {
     const id = { epoch: 1, seq: ++this.#seq };
     const timeMs = 1_700_000_000_000 + this.#seq * 2;
-    return { id, timeMs, count: PER_BATCH, body: encode(records), hash: new Uint8Array(32) };
+    return { id, timeMs, count: PER_BATCH, body: packRecords(records), hash: new Uint8Array(32) };
   }
 }
 

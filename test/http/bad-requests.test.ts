@@ -206,9 +206,9 @@ describe("what is valid but not there yet is 501, after validation", () => {
     ["/v1/transfers", { postings: [GOOD, GOOD] }],
     ["/v1/transfers", { ...GOOD, amount: "available", max_amount: 5 }],
     ["/v1/transfers?dry_run=true", GOOD],
-    ["/v1/transfers/tr_0a000011/void", undefined],
-    ["/v1/transfers/tr_0a000011/revert", undefined],
-    ["/v1/transfers/tr_0a000011/post", { amount: 5, final: true }],
+    ["/v1/transfers/tr_0a11001/void", undefined],
+    ["/v1/transfers/tr_0a11001/revert", undefined],
+    ["/v1/transfers/tr_0a11001/post", { amount: 5, final: true }],
     ["/v1/accounts", { asset: "USD/2", limits: [{ window_s: 60, direction: "debit", max_count: 1 }] }],
   ])("POST %s %j", async (path, json) => {
     const { request } = createTestApp();

@@ -10,7 +10,8 @@ import type {
   TransferPosted,
 } from "../../src/actors/command.ts";
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
-import { isSystemAccount, transferId, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { isSystemAccount, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { transferId } from "../../src/actors/transfer-id.ts";
 import type { ArchivedRecord, Entry } from "../../src/archive/query.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
 import type { Answer, Directory, Ledger, Operations, Principal } from "../../src/http/ports.ts";

@@ -142,7 +142,7 @@ test("an unknown problem, an unknown route and a wrong method say so", async () 
   const wrong = await request("DELETE", "/v1/accounts/alice");
   expect((await problemOf(wrong)).code).toBe("method_not_allowed");
   expect(wrong.headers.get("allow")).toBe("GET, HEAD, PATCH");
-  const posted = await request("POST", "/v1/transfers/tr_0a000011");
+  const posted = await request("POST", "/v1/transfers/tr_0a11001");
   expect(posted.status).toBe(405);
   expect(posted.headers.get("allow")).toBe("GET, HEAD");
 });

@@ -1,7 +1,7 @@
 /** One shard on a log in memory, with its gateway, in this thread: everything but the carrier. */
 
-import { decodeBatchBody, fromWireRecord } from "../../src/actors/codec.ts";
-import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
+import { readRecords } from "../../src/actors/codec.ts";
+import type { Command, CreateAccount, LogRecord, Transfer } from "../../src/actors/command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
@@ -63,9 +63,11 @@ function archiveOf(journal: StreamJournal): ArchiveQueries {
     const batches = await journal.read(undefined, 1 << 30);
     return at.map((place) => {
       const batch = batches.find(({ id }) => id.epoch === place.epoch && id.seq === place.seq);
-      const wire = batch && decodeBatchBody(batch.body)[place.index];
-      if (batch === undefined || wire === undefined) throw new Error("no such record");
-      return { at: place, timeMs: batch.timeMs, record: fromWireRecord(wire) };
+      const found: LogRecord[] = [];
+      if (batch) readRecords(batch.body, (command, outcome) => found.push({ command, outcome }));
+      const record = found[place.index];
+      if (batch === undefined || record === undefined) throw new Error("no such record");
+      return { at: place, timeMs: batch.timeMs, record };
     });
   };
   return { records } as ArchiveQueries;

@@ -1,13 +1,20 @@
-import { ArchiveError } from "./archive-error.ts";
+import { TextCache } from "./text-cache.ts";
 
 const decoder = new TextDecoder();
+const texts = new TextCache();
+
+/** Bytes that are not the MessagePack that was expected. */
+export class PackError extends Error {
+  override readonly name = "PackError";
+}
 
 /**
- * Walks over MessagePack without making values of it: the index needs a few numbers and the bytes of a few
- * strings of each record, and a look-up needs one record among thousands. Decoding everything costs four
- * times as much.
+ * Reads MessagePack value by value, or passes over it without making values: the index needs a few numbers and the
+ * bytes of a few strings of each record, and a look-up one record among thousands.
+ *
+ * @throws PackError from every method, when the bytes hold something else.
  */
-export class BodyScanner {
+export class PackReader {
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
   /** Bounds of the string that `text` met last. */
@@ -104,6 +111,26 @@ export class BodyScanner {
     return decoder.decode(this.bytes.subarray(this.textStart, this.textEnd));
   }
 
+  /** A string that is likely to come again, as an account's id: the same object every time, see `TextCache`. */
+  cachedText(): string {
+    this.text();
+    return texts.get(this.bytes, this.textStart, this.textEnd);
+  }
+
+  /** A string that is not. */
+  freshTextOrNil(): string | null {
+    if (this.nil()) return null;
+    this.text();
+    return this.textNow();
+  }
+
+  /** Passes over a nil, if there is one here. */
+  nil(): boolean {
+    if (this.bytes[this.at] !== 0xc0) return false;
+    this.at += 1;
+    return true;
+  }
+
   /** Passes over `count` values, whatever is in them. */
   skip(count: number): void {
     const bytes = this.bytes;
@@ -173,16 +200,16 @@ export class BodyScanner {
 
 /** Where each record of a batch begins, and where the last one ends. */
 export function recordOffsets(body: Uint8Array): Uint32Array {
-  const scanner = new BodyScanner();
-  scanner.start(body);
-  const count = scanner.array();
+  const reader = new PackReader();
+  reader.start(body);
+  const count = reader.array();
   if (count > body.length) throw cut();
   const offsets = new Uint32Array(count + 1);
   for (let i = 0; i < count; i++) {
-    offsets[i] = scanner.at;
-    scanner.skip(1);
+    offsets[i] = reader.at;
+    reader.skip(1);
   }
-  offsets[count] = scanner.at;
+  offsets[count] = reader.at;
   return offsets;
 }
 
@@ -207,10 +234,10 @@ function numberBytes(head: number): number {
   }
 }
 
-function unexpected(wanted: string, head: number): ArchiveError {
-  return new ArchiveError("archive_corrupt", `a batch holds byte ${head} where ${wanted} should begin`);
+function unexpected(wanted: string, head: number): PackError {
+  return new PackError(`a batch holds byte ${head} where ${wanted} should begin`);
 }
 
-function cut(): ArchiveError {
-  return new ArchiveError("archive_corrupt", "a batch ends in the middle of a record");
+function cut(): PackError {
+  return new PackError("a batch ends in the middle of a record");
 }

@@ -1,0 +1,40 @@
+/** The answers to a batch of transfers, packed while they are decided: where an id or a number says enough. */
+import type { Outcome, TransferPosted } from "../actors/command.ts";
+import { PackWriter } from "../actors/pack-writer.ts";
+import { REJECTIONS } from "../actors/rejection.ts";
+import type { Refused, Replayed } from "./messages.ts";
+
+/** What a command came to: an outcome, or a word about its key. */
+export type Decided = Outcome | Replayed | Refused;
+
+export class ItemsWriter {
+  readonly #writer = new PackWriter();
+  #start = 0;
+  #count = 0;
+
+  begin(): void {
+    this.#count = 0;
+    this.#start = this.#writer.openArray();
+  }
+
+  add(decided: Decided): void {
+    this.#count += 1;
+    const writer = this.#writer;
+    if ("ok" in decided) {
+      if (decided.ok) writer.text((decided as TransferPosted).id);
+      else writer.number(REJECTIONS[decided.code]);
+      return;
+    }
+    writer.array(decided.length);
+    for (const part of decided) {
+      if (typeof part === "number") writer.number(part);
+      else writer.text(part);
+    }
+  }
+
+  /** An array of `WireItem`. */
+  take(): Uint8Array<ArrayBuffer> {
+    this.#writer.setArray(this.#start, this.#count);
+    return this.#writer.take();
+  }
+}

@@ -1,0 +1,14 @@
+import { BodyWriter, CommandWriter } from "../../src/actors/codec.ts";
+import type { LogRecord } from "../../src/actors/command.ts";
+
+/** A batch body of these records, as a shard would write it. */
+export function packRecords(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
+  const commands = new CommandWriter();
+  const body = new BodyWriter();
+  for (const { command, outcome } of records) {
+    commands.add(command);
+    const packed = commands.take();
+    body.add(packed, 0, packed.length, command, outcome);
+  }
+  return body.take();
+}
