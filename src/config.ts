@@ -27,7 +27,7 @@ export type Config = Readonly<{
   host: string;
   walUrl: string;
   dataDir: string;
-  /** Absent: the recorded number, or one per core on the first start. */
+  /** Absent: the recorded number, or one per core but one on the first start. */
   shards: number | undefined;
   operatorKey: string | undefined;
   logLevel: string;

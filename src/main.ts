@@ -141,7 +141,8 @@ async function inspectLog(
     });
   const tail = await look([open(0)], ([first]) => inspectTail(first as LogStream));
   const recorded = tail?.claim.claimant.shards;
-  const shards = config.shards ?? recorded ?? availableParallelism();
+  // One core is left to the gateway: docs/adr/0005.
+  const shards = config.shards ?? recorded ?? Math.max(1, availableParallelism() - 1);
   const archived = (await archive.positions()).size > 0;
   const remembered = Array.from({ length: shards }, (_, shard) => shard).some(
     (shard) => readWitness(config.dataDir, { generation: GENERATION, shard }) !== undefined,
