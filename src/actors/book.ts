@@ -9,18 +9,20 @@ export class Book {
   /** By name, then by asset and vnode. */
   readonly #slices = new Map<string, Map<number, Balance>>();
   readonly #assets: Assets;
+  #lastName: string | undefined;
+  #lastSlices: Map<number, Balance> | undefined;
 
   constructor(assets: Assets) {
     this.#assets = assets;
   }
 
   sliceOf(name: string, asset: string, vnode: number): Balance | undefined {
-    return this.#slices.get(name)?.get(this.#assets.numberOf(asset) * VNODES + vnode);
+    return this.#slicesOf(name)?.get(this.#assets.numberOf(asset) * VNODES + vnode);
   }
 
   /** The slice, made on its first use. */
   openSlice(name: string, asset: string, vnode: number): Balance {
-    let slices = this.#slices.get(name);
+    let slices = this.#slicesOf(name);
     if (slices === undefined) {
       slices = new Map();
       this.#slices.set(name, slices);
@@ -32,6 +34,17 @@ export class Book {
       slices.set(key, slice);
     }
     return slice;
+  }
+
+  /** Mostly those of the system account before. */
+  #slicesOf(name: string): Map<number, Balance> | undefined {
+    if (name === this.#lastName) return this.#lastSlices;
+    const slices = this.#slices.get(name);
+    if (slices !== undefined) {
+      this.#lastName = name;
+      this.#lastSlices = slices;
+    }
+    return slices;
   }
 
   /** A system account's balances on this shard, by asset; `undefined` if it was never used here. */

@@ -41,6 +41,8 @@ export class Ledger {
   readonly #books = new Map<string, Book>();
   readonly #partners = new Map<string, PartnerState>();
   readonly #assets = new Assets();
+  #lastPartner: string | undefined;
+  #lastBook = new Book(this.#assets);
   #operatorKeyHash: string | undefined;
   #accounts = 0;
 
@@ -207,11 +209,15 @@ export class Ledger {
   }
 
   #book(partner: string): Book {
+    // Mostly the one before, known as the same object: see TextCache.
+    if (partner === this.#lastPartner) return this.#lastBook;
     let book = this.#books.get(partner);
     if (book === undefined) {
       book = new Book(this.#assets);
       this.#books.set(partner, book);
     }
+    this.#lastPartner = partner;
+    this.#lastBook = book;
     return book;
   }
 

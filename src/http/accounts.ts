@@ -132,7 +132,7 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
     },
     async (c, call) => {
       const key = idempotencyKey(c, clock.nowMs());
-      const { value, bytes } = await readJson(c);
+      const value = await readJson(c);
       const asked = check(NewAccount, value);
       refuseLimits(asked.limits);
       const command: CreateAccount = {
@@ -146,9 +146,7 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
         ceiling: withoutMinusZero(asked.ceiling ?? null),
         metadata: asked.metadata === undefined ? null : canonicalJson(asked.metadata),
       };
-      return decidedAnswer(call, await ledger.submit(command, bytes), 201, ({ account }) =>
-        accountJson(account),
-      );
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ account }) => accountJson(account));
     },
   );
 }
@@ -266,7 +264,7 @@ function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
     async (c, call) => {
       const id = ownAccountIdOf(c);
       const key = idempotencyKey(c, clock.nowMs());
-      const { value, bytes } = await readJson(c);
+      const value = await readJson(c);
       const asked = check(AccountPatch, value);
       refuseLimits(asked.limits);
       const command: UpdateAccount = {
@@ -279,9 +277,7 @@ function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
         ...(asked.ceiling === undefined ? {} : { ceiling: withoutMinusZero(asked.ceiling) }),
         ...(asked.metadata === undefined ? {} : { metadata: canonicalJson(asked.metadata) }),
       };
-      return decidedAnswer(call, await ledger.submit(command, bytes), 200, ({ account }) =>
-        accountJson(account),
-      );
+      return decidedAnswer(call, await ledger.submit(command), 200, ({ account }) => accountJson(account));
     },
   );
 }
@@ -308,12 +304,16 @@ function addStatusActions(routes: Routes, { ledger, clock }: AccountsDeps): void
       async (c, call) => {
         const id = ownAccountIdOf(c);
         const key = idempotencyKey(c, clock.nowMs());
-        const bytes = await readNothing(c);
+        await readNothing(c);
         const fingerprint = key === null ? 0 : fingerprintOf("POST", `/v1/accounts/${id}/${action}`, "");
-        const answer = await ledger.submit(
-          { op: "set_account_status", partner: call.partner, key, fingerprint, id, action },
-          bytes,
-        );
+        const answer = await ledger.submit({
+          op: "set_account_status",
+          partner: call.partner,
+          key,
+          fingerprint,
+          id,
+          action,
+        });
         return decidedAnswer(call, answer, 200, ({ account }) => accountJson(account));
       },
     );

@@ -199,9 +199,7 @@ export function addBatch(
         if (typeof item !== "string") transfers.push(item);
       }
       const { items: answers, positions } =
-        transfers.length === 0
-          ? { items: [], positions: [] }
-          : await ledger.submitTransfers(transfers, body.length);
+        transfers.length === 0 ? { items: [], positions: [] } : await ledger.submitTransfers(transfers);
       const merged = merge(items, answers, transfers.length);
       const headers: Record<string, string> =
         positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };

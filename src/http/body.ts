@@ -91,24 +91,23 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The JSON body of a request and its size. @throws Problem 400, 413, 415 */
-export async function readJson(c: Context): Promise<{ value: unknown; bytes: number }> {
+/** The JSON body of a request. @throws Problem 400, 413, 415 */
+export async function readJson(c: Context): Promise<unknown> {
   if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
   const body = await readBody(c, BODY_BYTES_MAX);
-  return { value: parseJson(utf8Text(body)), bytes: body.length };
+  return parseJson(utf8Text(body));
 }
 
 /** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */
-export async function readNothing(c: Context): Promise<number> {
+export async function readNothing(c: Context): Promise<void> {
   const body = await readBody(c, BODY_BYTES_MAX);
-  if (body.length === 0) return 0;
+  if (body.length === 0) return;
   if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
   const value = parseJson(utf8Text(body));
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   if (!isObject || Object.keys(value).length > 0) throw invalid("", "This takes no members.");
-  return body.length;
 }

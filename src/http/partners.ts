@@ -111,7 +111,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
     },
     async (c, call) => {
       const key = idempotencyKey(c, clock.nowMs());
-      const { value, bytes } = await readJson(c);
+      const value = await readJson(c);
       const { id, name } = check(NewPartner, value);
       const { newKey, secret } = makeKey(call, id, "partner", "first", key, `POST ${path}`, random);
       const command: CreatePartner = {
@@ -122,7 +122,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
         name,
         firstKey: newKey,
       };
-      return decidedAnswer(call, await ledger.submit(command, bytes), 201, ({ partner }, { replayed }) => {
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, { replayed }) => {
         // The first answer's key may have been derived from another secret of the caller, or be revoked by now.
         const isShown = !replayed || directory.keys(id).some((stored) => stored.hash === newKey.hash);
         return JSON.stringify({
@@ -191,15 +191,12 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
     async (c, call) => {
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
       const key = idempotencyKey(c, clock.nowMs());
-      const { value, bytes } = await readJson(c);
+      const value = await readJson(c);
       const { name, status } = check(PartnerPatch, value);
       const asked = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
       const fingerprint =
         key === null ? 0 : fingerprintOf("PATCH", `/v1/partners/${id}`, canonicalJson(asked));
-      const answer = await ledger.submit(
-        { op: "update_partner", partner: id, key, fingerprint, ...asked },
-        bytes,
-      );
+      const answer = await ledger.submit({ op: "update_partner", partner: id, key, fingerprint, ...asked });
       return decidedAnswer(call, answer, 200, ({ partner }) => JSON.stringify(partnerView(partner)));
     },
   );
@@ -225,7 +222,7 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const key = idempotencyKey(c, clock.nowMs());
-      const { value, bytes } = await readJson(c);
+      const value = await readJson(c);
       const asked = check(NewKeyBody, value);
       const route = "POST /v1/partners/{id}/keys";
       const { newKey, secret } = makeKey(call, partner, asked.role, asked.name ?? "", key, route, random);
@@ -237,7 +234,7 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
           key === null ? 0 : fingerprintOf("POST", `/v1/partners/${partner}/keys`, canonicalJson(asked)),
         newKey,
       };
-      return decidedAnswer(call, await ledger.submit(command, bytes), 201, ({ key: made }) => {
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ key: made }) => {
         const { id, role, name } = made;
         return JSON.stringify({ id, role, name, api_key: made.hash === newKey.hash ? secret : null });
       });
@@ -290,10 +287,10 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const keyId = c.req.param("key_id") ?? "";
       const key = idempotencyKey(c, clock.nowMs());
-      const bytes = await readNothing(c);
+      await readNothing(c);
       const path = `/v1/partners/${partner}/keys/${keyId}`;
       const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");
-      const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId }, bytes);
+      const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId });
       return decidedAnswer(call, answer, 204, () => null);
     },
   );

@@ -33,14 +33,13 @@ export type TrialBalance = Readonly<{
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer, and a list with an error of code
- * `bad_cursor` when it never gave that cursor out. `bytes` is the size of the request's body.
+ * `bad_cursor` when it never gave that cursor out.
  */
 export interface Ledger {
-  submit<C extends Command>(command: C, bytes: number): Promise<Answer<C>>;
+  submit<C extends Command>(command: C): Promise<Answer<C>>;
   /** Independent transfers of one partner, applied in order; answered index for index. */
   submitTransfers(
     transfers: readonly Transfer[],
-    bytes: number,
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
   /** Those that exist, in the order of `ids`. */

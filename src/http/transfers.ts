@@ -80,11 +80,11 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       const nowMs = clock.nowMs();
       const key = idempotencyKey(c, nowMs);
       const isDryRun = hasQuery(c) && checkQuery(CreateQuery, c).dry_run === "true";
-      const { value, bytes } = await readJson(c);
+      const value = await readJson(c);
       const asker = { partner: call.partner, method: "POST", path: "/v1/transfers", nowMs };
       const command = transferOf(asker, value, key, false);
       if (isDryRun) throw new Problem("not_implemented", "Dry runs are not there yet.");
-      const answer = await ledger.submit(command, bytes);
+      const answer = await ledger.submit(command);
       return decidedAnswer(call, answer, 201, (posted, done) =>
         transferWithBalancesJson(command, posted, done.timeMs),
       );
@@ -189,7 +189,7 @@ function addActions(routes: Routes): void {
       },
       async (c) => {
         if (action === "post" && headerOf(c, "content-type") !== undefined)
-          check(PostBody, (await readJson(c)).value);
+          check(PostBody, await readJson(c));
         else await readNothing(c);
         throw new Problem("not_implemented", `To ${action} a transfer is not there yet.`);
       },

@@ -106,13 +106,12 @@ test("a key in the header gives item i `<key>#i`; an item's own goes before it",
   expect(again).toEqual(first);
 });
 
-test("the ledger hears the size of the body and only the valid items", async () => {
+test("the ledger hears of the valid items only", async () => {
   const test = createTestApp();
   await openAlice(test);
   const items = [GOOD, { bad: 1 }];
   await send(test, "json", items);
   expect(test.ledger.commands).toHaveLength(2);
-  expect(test.ledger.bytes.at(-1)).toBe(JSON.stringify({ transfers: items }).length);
 });
 
 test.each(Object.keys(encodings))("10,000 items are taken as %s, 10,001 are 413", async (encoding) => {

@@ -47,7 +47,6 @@ export class FakeLedger implements Ledger, Directory, Operations {
   };
   /** What was asked, in order. */
   readonly commands: Command[] = [];
-  bytes: number[] = [];
   readonly #accounts = new Map<string, AccountView>();
   readonly #partners = new Map<string, Partner>();
   readonly #keys = new Map<string, KeyOfPartner>();
@@ -84,10 +83,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
       throw new OperatingError(this.faults.operating, "as the test wishes");
   }
 
-  async submit<C extends Command>(command: C, bytes: number): Promise<Answer<C>> {
+  async submit<C extends Command>(command: C): Promise<Answer<C>> {
     await this.#gate();
     this.commands.push(command);
-    this.bytes.push(bytes);
     if (this.faults.refusal !== undefined) return { refused: this.faults.refusal };
     const known = command.key === null ? undefined : this.#keyed.get(`${command.partner}\0${command.key}`);
     if (known !== undefined) {
@@ -246,13 +244,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return posted;
   }
 
-  async submitTransfers(
-    transfers: readonly Transfer[],
-    bytes: number,
-  ): ReturnType<Ledger["submitTransfers"]> {
+  async submitTransfers(transfers: readonly Transfer[]): ReturnType<Ledger["submitTransfers"]> {
     const items = [];
     for (const transfer of transfers) {
-      const answer = await this.submit(transfer, bytes);
+      const answer = await this.submit(transfer);
       if ("refused" in answer) items.push({ code: answer.refused });
       else items.push(answer.outcome.ok ? { id: answer.outcome.id } : { code: answer.outcome.code });
     }

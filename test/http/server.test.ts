@@ -59,14 +59,13 @@ async function inFlight({ app }: TestApp, count: number): Promise<void> {
 }
 
 test("it answers over a socket as it does without one, pipelined requests in their order", async () => {
-  const { server, ledger } = await start();
+  const { server } = await start();
   const socket = await open(server);
   const answers = receive(socket, (text) => countOf(text, '"balances"') === 2);
   socket.write(`${whole(TRANSFER)}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n${whole(TRANSFER)}`);
   const text = await answers;
   expect(text.match(/HTTP\/1.1 (\d+)/g)).toEqual(["HTTP/1.1 201", "HTTP/1.1 200", "HTTP/1.1 201"]);
   expect(countOf(text, "Daybook-Position: 0:1-")).toBe(2);
-  expect(ledger.bytes).toEqual([TRANSFER.length, TRANSFER.length]);
   socket.destroy();
 });
 
