@@ -5,6 +5,8 @@
 const INITIAL_BYTES = 64 * 1024;
 /** One number with its head. */
 const NUMBER_BYTES_MAX = 9;
+/** Keys, memos and ids are hardly ever longer; beyond it the platform's encoder wins. */
+const SHORT_LENGTH_MAX = 64;
 
 /** Copies below this are cheaper by hand than through a view made for the purpose. */
 const COPY_BY_HAND_BYTES = 24;
@@ -74,7 +76,7 @@ export class PackWriter {
     const { length } = value;
     this.#reserve(3 * length + 5);
     // Nearly all text here is a short id in ASCII: written as such until a character says otherwise.
-    if (length < 32 && this.#shortAscii(value)) return;
+    if (length <= SHORT_LENGTH_MAX && this.#shortAscii(value)) return;
     const start = this.#length + 5;
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(start));
     this.#bytes[this.#length] = 0xdb;
@@ -106,15 +108,19 @@ export class PackWriter {
 
   #shortAscii(value: string): boolean {
     const bytes = this.#bytes;
-    const at = this.#length;
     const { length } = value;
+    let at = this.#length;
+    if (length < 32) bytes[at++] = 0xa0 | length;
+    else {
+      bytes[at++] = 0xd9;
+      bytes[at++] = length;
+    }
     for (let i = 0; i < length; i++) {
       const code = charCodeAt.call(value, i);
       if (code > 0x7f) return false;
-      bytes[at + 1 + i] = code;
+      bytes[at + i] = code;
     }
-    bytes[at] = 0xa0 | length;
-    this.#length = at + 1 + length;
+    this.#length = at + length;
     return true;
   }
 

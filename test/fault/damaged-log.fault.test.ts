@@ -104,7 +104,7 @@ test.each(["sqlite", "Redis"])(
     await load.open(server.url);
     for (let round = 1; round <= ROUNDS; round++) {
       load.begin(server.url);
-      await load.moreAcknowledged(200);
+      await load.moreAcknowledged(100);
       await Promise.all([server.kill(), redis?.kill()]);
       await load.stop();
       if (redis === undefined) tearSqlite(settings.DATA_DIR);

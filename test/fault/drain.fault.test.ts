@@ -23,7 +23,7 @@ test.each(["sqlite", "Redis"])(
     const load = new Load({ partnerKey: await makePartner(operator(server)) });
     await load.open(server.url);
     load.begin(server.url, CALLERS);
-    await load.moreAcknowledged(300);
+    await load.moreAcknowledged(150);
     server.signal("SIGTERM");
     const { code, lines } = await within(10_000, "the server has ended", server.exited);
     await load.stop();

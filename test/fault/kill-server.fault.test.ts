@@ -20,7 +20,7 @@ async function isKilledAgainAndAgain(settings: Settings): Promise<void> {
   let unanswered = 0;
   for (let round = 1; round <= ROUNDS; round++) {
     load.begin(server.url);
-    await load.moreAcknowledged(300);
+    await load.moreAcknowledged(150);
     await server.kill();
     await load.stop();
     unanswered += load.count("unknown");

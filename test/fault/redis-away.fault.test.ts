@@ -30,7 +30,7 @@ test("a Redis killed again and again under load loses nothing, and the server re
   const { redis, server, admin, load } = await begun();
   for (let round = 1; round <= ROUNDS; round++) {
     load.begin(server.url);
-    await load.moreAcknowledged(200);
+    await load.moreAcknowledged(100);
     await redis.kill();
     if (round === 1) {
       await until("it says that it is not ready", async () => (await readiness(admin)).status === 503);
@@ -48,7 +48,7 @@ test("a Redis killed again and again under load loses nothing, and the server re
 test("while Redis is halted nothing is acknowledged: what waits gets outcome_unknown, what is new log_unavailable", async () => {
   const { redis, server, admin, load } = await begun();
   load.begin(server.url);
-  await load.moreAcknowledged(200);
+  await load.moreAcknowledged(100);
   redis.pause();
   await until("it says that it is not ready", async () => (await readiness(admin)).status === 503);
   const acknowledged = load.acknowledged;

@@ -38,7 +38,7 @@ async function first() {
 test("a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged", async () => {
   const { old, load, replace } = await first();
   load.begin(old.url);
-  await load.moreAcknowledged(300);
+  await load.moreAcknowledged(150);
   const next = await replace();
   const exit = await within(5_000, "the replaced server ends", old.exited);
   await load.stop();

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Client, makePartner, operator, testFolder, testServer } from "../support/server.ts";
 
 const WRITERS = 6;
-const WRITES = 40;
+const WRITES = 25;
 const AMOUNT = 3;
 
 type Listed = Readonly<{ data: readonly Readonly<{ id: string; transfer_id: string; posted: number }>[] }>;

@@ -55,7 +55,7 @@ export class Load {
   /** The last answer that was neither yes nor no, for the message of a failed check. */
   lastRefusal = "";
 
-  constructor({ partnerKey, owners = 24, ownerPrefix = "owner", seed = 1, batchItems = 12 }: LoadOptions) {
+  constructor({ partnerKey, owners = 12, ownerPrefix = "owner", seed = 1, batchItems = 12 }: LoadOptions) {
     this.partnerKey = partnerKey;
     this.owners = Array.from({ length: owners }, (_, no) => `${ownerPrefix}${no}`);
     this.#name = ownerPrefix;
