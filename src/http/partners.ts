@@ -135,7 +135,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
   );
 }
 
-function addReads(routes: Routes, { directory }: PartnersDeps): void {
+function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
   routes.add(
     {
       method: "get",
@@ -150,8 +150,9 @@ function addReads(routes: Routes, { directory }: PartnersDeps): void {
         content: { "application/json": pageSchema(PartnerSchema) },
       },
     },
-    (c, call) => {
+    async (c, call) => {
       const { limit, cursor } = checkQuery(ListQuery, c);
+      await ledger.confirm();
       const { data, nextCursor } = pageInOrderOfId(directory.partners(), limitOf(limit), cursor);
       const rows = data.map((partner) => JSON.stringify(partnerView(partner)));
       return jsonAnswer(call, 200, pageJson(rows, nextCursor));
@@ -168,7 +169,8 @@ function addReads(routes: Routes, { directory }: PartnersDeps): void {
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
     },
-    (c, call) => {
+    async (c, call) => {
+      await ledger.confirm();
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
       return jsonAnswer(call, 200, JSON.stringify(partnerView(directory.partner(id) as Partner)));
     },
@@ -255,7 +257,8 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       answer: { status: 200, description: "A page.", content: { "application/json": pageSchema(KeySchema) } },
       problems: ["partner_not_found"],
     },
-    (c, call) => {
+    async (c, call) => {
+      await ledger.confirm();
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const { limit, cursor } = checkQuery(ListQuery, c);
       const { data, nextCursor } = pageInOrderOfId(directory.keys(partner), limitOf(limit), cursor);

@@ -41,6 +41,8 @@ export interface Ledger {
   submitTransfers(
     transfers: readonly Transfer[],
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
+  /** Resolves once it is certain that no other server has replaced this one: then the `Directory` is current. */
+  confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
   /** Those that exist, in the order of `ids`. */
   accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;

@@ -64,6 +64,8 @@ function createHttpServer(app: App, log: Log): Server {
       noDelay: true,
     },
     (incoming, outgoing) => {
+      // Once the server drains, a kept connection would only be cut under the next request.
+      if (!server.listening) outgoing.shouldKeepAlive = false;
       listener(incoming, outgoing).catch((failure: unknown) => {
         log.error({ err: failure }, "an answer could not be written");
         outgoing.destroy();

@@ -17,6 +17,7 @@ import type {
   Range,
   Statement,
 } from "../archive/query.ts";
+import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
 import { formatLogId } from "../wal/wal.ts";
 import {
@@ -104,6 +105,11 @@ export class Gateway {
     const failed = failures.find((failure) => failure !== undefined);
     if (failed !== undefined && !failures.includes(undefined)) throw failed;
     return { items, positions };
+  }
+
+  /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */
+  async confirm(): Promise<void> {
+    await this.#askAll("", ["position"]);
   }
 
   async account(partner: string, id: string): Promise<AccountView | undefined> {
@@ -220,6 +226,7 @@ export class Gateway {
     return portions;
   }
 
+  /** A shard's answers, put where their items stand. */
   async #fillIn(
     shard: number,
     { places }: Portion,
@@ -236,7 +243,8 @@ export class Gateway {
       else replayed.push({ place, at: locationOf(shard, answer) });
     }
     if (replayed.length === 0) return;
-    const records = await this.#archived.records(replayed.map(({ at }) => at));
+    for (const { place } of replayed) items[place] = { code: "outcome_unknown" };
+    const records = await this.#firstRecords(replayed.map(({ at }) => at)).catch(() => []);
     for (const [i, { record }] of records.entries()) {
       const outcome = record.outcome as Outcome<Transfer>;
       items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
@@ -246,15 +254,25 @@ export class Gateway {
   /** The answer that the first command with this key got, from its record. */
   async #replay<C extends Command>(shard: number, reply: readonly number[]): Promise<Answer<C>> {
     const at = locationOf(shard, reply);
-    const [first] = await this.#archived.records([at]);
-    if (first === undefined)
-      throw new OperatingError("log_unavailable", "the archive does not hold the record");
+    const [first] = await this.#firstRecords([at]);
+    assert(first !== undefined, "the archive answers place for place");
     return {
       outcome: first.record.outcome as Outcome<C>,
       timeMs: first.timeMs,
       position: positionText(shard, { at, timeMs: 0, result: null }),
       replayed: true,
     };
+  }
+
+  /** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while the archive is late. */
+  async #firstRecords(at: readonly Location[]): Promise<readonly ArchivedRecord[]> {
+    try {
+      return await this.#archived.records(at);
+    } catch (error) {
+      throw new OperatingError("outcome_unknown", "the first answer to this key cannot be read yet", {
+        cause: error,
+      });
+    }
   }
 
   get #archived(): ArchiveQueries {

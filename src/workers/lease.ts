@@ -54,20 +54,28 @@ export class Lease {
     this.#confirming = true;
     this.#journal
       .confirmOwner()
+      .finally(() => {
+        this.#confirming = false;
+      })
       .then(
-        () => {
-          const waiting = this.#waiting;
-          this.#waiting = [];
-          for (const then of waiting) then();
-        },
+        () => this.#release(),
         (error: unknown) => {
           // A log that does not answer is asked again by the timer; the gateway knows by then.
           if (!(error instanceof LogError && error.code === "log_unavailable")) this.#onError(error);
         },
       )
-      .catch(this.#onError)
-      .finally(() => {
-        this.#confirming = false;
-      });
+      .catch(this.#onError);
+  }
+
+  /** The log's word counts from when it was asked: a process that was halted since then must ask again. */
+  #release(): void {
+    if (this.#waiting.length === 0) return;
+    if (this.#age() >= LEASE_MS) {
+      this.#confirm();
+      return;
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const then of waiting) then();
   }
 }

@@ -46,6 +46,8 @@ interface Supervised {
   /** Why it is not ready. */
   reason: string;
   restarts: number;
+  /** Ends in a row that nobody asked for; of these, those that will not come right by themselves. */
+  attempts: number;
   crashes: number;
   readyAtMs: number;
   warnings: readonly string[];
@@ -73,6 +75,7 @@ export class Supervisor {
       status: "starting",
       reason: "it has not started yet",
       restarts: 0,
+      attempts: 0,
       crashes: 0,
       readyAtMs: 0,
       warnings: [],
@@ -229,17 +232,18 @@ export class Supervisor {
 
   #restartLater(supervised: Supervised, { reason, message }: ShardExit): void {
     const asked = reason === "stopped";
-    if (performance.now() - supervised.readyAtMs > HEALTHY_MS) supervised.crashes = 0;
-    supervised.crashes += asked ? 0 : 1;
+    if (performance.now() - supervised.readyAtMs > HEALTHY_MS) supervised.crashes = supervised.attempts = 0;
     // A log that is only away or set up wrongly may come right by itself; nothing else will.
     const mayComeRight = reason === "log_unavailable" || reason === "log_misconfigured";
-    if (reason === "log_corrupt" || (supervised.crashes > CRASHES_MAX && !mayComeRight)) {
+    supervised.attempts = asked ? 0 : supervised.attempts + 1;
+    supervised.crashes += asked || mayComeRight ? 0 : 1;
+    if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
       this.#giveUp(supervised, message);
       return;
     }
     this.#setStatus(supervised, "restarting", asked ? "asked to" : message);
     supervised.restarts += 1;
-    const backoffMs = asked ? 0 : Math.min(BACKOFF_MS * 2 ** (supervised.crashes - 1), BACKOFF_MS_MAX);
+    const backoffMs = asked ? 0 : Math.min(BACKOFF_MS * 2 ** (supervised.attempts - 1), BACKOFF_MS_MAX);
     setTimeout(() => void this.#launch(supervised), backoffMs);
   }
 

@@ -254,6 +254,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return { items, positions: [`0:1-${this.#seq}`, "1:1-4"] };
   }
 
+  async confirm(): Promise<void> {
+    await this.#gate();
+  }
+
   async account(partner: string, id: string): Promise<AccountView | undefined> {
     await this.#gate();
     return this.#accounts.get(`${partner}\0${id}`);
