@@ -169,7 +169,7 @@ function readOutcome(packed: Uint8Array, command: Command): Outcome {
   if (command.op !== "transfer") {
     const effects = readPacked(packed) as object;
     reader.skip(fields - EFFECTS_FIELDS);
-    return { ok: true, ...effects } as Outcome;
+    return { ok: true, ...effects };
   }
   reader.text();
   const posted: TransferPosted = {

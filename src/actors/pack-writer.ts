@@ -2,6 +2,8 @@
  * Writes MessagePack into one growing buffer. The general packer walks over values and asks each what it is;
  * a transfer's fields are known, and writing them one by one costs a third of that.
  */
+import { charCode } from "./char-code.ts";
+
 const INITIAL_BYTES = 64 * 1024;
 /** One number with its head. */
 const NUMBER_BYTES_MAX = 9;
@@ -12,8 +14,6 @@ const SHORT_LENGTH_MAX = 64;
 const COPY_BY_HAND_BYTES = 24;
 
 const encoder = new TextEncoder();
-// Called through a constant: looked up on the string, the method is searched for anew for each kind of string.
-const { charCodeAt } = String.prototype;
 
 export class PackWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
@@ -116,7 +116,7 @@ export class PackWriter {
       bytes[at++] = length;
     }
     for (let i = 0; i < length; i++) {
-      const code = charCodeAt.call(value, i);
+      const code = charCode(value, i);
       if (code > 0x7f) return false;
       bytes[at + i] = code;
     }

@@ -4,17 +4,16 @@
  * `alice/wallet` always live together, and re-sharding moves whole vnodes.
  */
 
-export const VNODES = 1024;
+import { charCode } from "./char-code.ts";
 
-// Called through a constant: looked up on the string, the method is searched for anew for each kind of string.
-const { charCodeAt } = String.prototype;
+export const VNODES = 1024;
 
 const AT_SIGN = 64;
 const FNV_PRIME = 0x01000193;
 
 /** `@name`: no floor, no freeze, no limits, one slice per vnode. */
 export function isSystemAccount(accountId: string): boolean {
-  return charCodeAt.call(accountId, 0) === AT_SIGN;
+  return charCode(accountId, 0) === AT_SIGN;
 }
 
 export function ownerKeyOf(accountId: string): string {
@@ -25,9 +24,9 @@ export function ownerKeyOf(accountId: string): string {
 /** FNV-1a over both parts, joined by NUL, with MurmurHash3's finaliser: FNV alone is weak in its low bits. */
 export function vnodeOf(partner: string, ownerKey: string): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < partner.length; i++) hash = Math.imul(hash ^ charCodeAt.call(partner, i), FNV_PRIME);
+  for (let i = 0; i < partner.length; i++) hash = Math.imul(hash ^ charCode(partner, i), FNV_PRIME);
   hash = Math.imul(hash, FNV_PRIME); // the NUL
-  for (let i = 0; i < ownerKey.length; i++) hash = Math.imul(hash ^ charCodeAt.call(ownerKey, i), FNV_PRIME);
+  for (let i = 0; i < ownerKey.length; i++) hash = Math.imul(hash ^ charCode(ownerKey, i), FNV_PRIME);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) % VNODES;

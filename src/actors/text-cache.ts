@@ -5,12 +5,12 @@
  *
  * It is bounded: one string per slot, a newer one replaces it.
  */
+import { charCode } from "./char-code.ts";
+
 const SLOTS = 1 << 16;
 const BYTES_MAX = 64;
 
 const decoder = new TextDecoder();
-// Called through a constant: looked up on the string, the method is searched for anew for each kind of string.
-const { charCodeAt } = String.prototype;
 
 export class TextCache {
   readonly #slots = new Array<string | undefined>(SLOTS).fill(undefined);
@@ -33,7 +33,7 @@ function isText(text: string, bytes: Uint8Array, start: number, end: number): bo
   if (text.length !== end - start) return false;
   for (let i = start; i < end; i++) {
     const byte = bytes[i] as number;
-    if (byte > 0x7f || charCodeAt.call(text, i - start) !== byte) return false;
+    if (byte > 0x7f || charCode(text, i - start) !== byte) return false;
   }
   return true;
 }
