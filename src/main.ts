@@ -102,7 +102,7 @@ async function start(config: Config): Promise<void> {
       allowWeakDurability: config.allowWeakDurability,
       failpoints: parseFailpoints(config.failpoints),
     },
-    onFacts: (facts) => directory.learn(facts),
+    onAllFacts: (facts) => directory.learnAll(facts),
     onFatal: fatal,
     report: ({ shard, status, message }) => {
       const well = status === "recovering" || status === "ready";

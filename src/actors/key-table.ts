@@ -7,8 +7,11 @@
 /** A key is known for this long after its record, in log time. */
 export const KEY_WINDOW_MS = 24 * 60 * 60 * 1000;
 
-/** At this many keys a shard takes no more keyed commands: a key is never dropped early. */
-export const KEYS_MAX = 8_000_000;
+/**
+ * At this many keys, about 1 GB, a shard takes no more keyed commands until some are past their window: a key is never
+ * dropped early.
+ */
+export const KEYS_MAX = 4_000_000;
 
 /** `atSecond`, not milliseconds, since a small integer costs no heap of its own. */
 export type KeyEntry = Readonly<{

@@ -3,11 +3,11 @@
  * the dearest part of reading a command: the string itself, its hash, and a Map that compares it letter by letter.
  * The cache hands out the same object each time, internalized, which a Map finds by its address.
  *
- * It is bounded: one string per slot, a newer one replaces it.
+ * It is bounded: a string has two slots, and a newer one replaces it there.
  */
 import { charCode } from "./char-code.ts";
 
-const SLOTS = 1 << 16;
+const SLOTS = 1 << 17;
 const BYTES_MAX = 64;
 
 const decoder = new TextDecoder();
@@ -22,7 +22,10 @@ export class TextCache {
     const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
     const known = this.#slots[slot];
     if (known !== undefined && isText(known, bytes, start, end)) return known;
+    const other = this.#slots[slot ^ 1];
+    if (other !== undefined && isText(other, bytes, start, end)) return other;
     const text = internalized(decoder.decode(bytes.subarray(start, end)));
+    this.#slots[slot ^ 1] = known;
     this.#slots[slot] = text;
     return text;
   }

@@ -12,6 +12,12 @@ export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?:
 const DEADLINE_MS = 5_000;
 /** Asked of one shard at once. */
 const FEED_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * A shard under small requests makes thousands of batches a second. Unless a query waits for them they are fetched in
+ * portions: each costs a hand-over and a transaction, whatever its size.
+ */
+const SMALL_ANSWER_BYTES = 256 * 1024;
+const SMALL_ANSWER_PAUSE_MS = 10;
 /** Records indexed before others get a turn: some milliseconds. */
 const RECORDS_PER_TURN = 4_096;
 /** So far may the index lag behind what is stored: a query waits for it well within its deadline. */
@@ -19,7 +25,7 @@ const RECORDS_WAITING_MAX = 1_000_000;
 /** Queries that wait at once; more are refused. */
 const QUERIES_WAITING_MAX = 16_384;
 
-type Feed = { shard: number; port: MessagePort; asking: boolean };
+type Feed = { shard: number; port: MessagePort; asking: boolean; pause: NodeJS.Timeout | undefined };
 
 type WaitingQuery = Readonly<{
   needs: readonly Position[];
@@ -54,7 +60,7 @@ export class ArchiveService {
   /** Follows a shard through this port; one that it had before is dropped. */
   attach(shard: number, port: MessagePort): void {
     this.#feeds.get(shard)?.port.close();
-    const feed: Feed = { shard, port, asking: false };
+    const feed: Feed = { shard, port, asking: false, pause: undefined };
     this.#feeds.set(shard, feed);
     port.on("message", (answer: FeedAnswer) => {
       this.#guarded(() => {
@@ -62,6 +68,7 @@ export class ArchiveService {
       });
     });
     port.on("close", () => {
+      clearTimeout(feed.pause);
       if (this.#feeds.get(shard) === feed) this.#feeds.delete(shard);
     });
     this.#ask(feed);
@@ -93,6 +100,7 @@ export class ArchiveService {
     };
     const waiting: WaitingQuery = { needs, needsIndex, timer, run };
     this.#waiting.add(waiting);
+    for (const feed of this.#feeds.values()) this.#ask(feed);
   }
 
   figures(): ArchiveFigures {
@@ -117,7 +125,10 @@ export class ArchiveService {
   #stop(): void {
     this.#closed = true;
     clearImmediate(this.#turn);
-    for (const { port } of this.#feeds.values()) port.close();
+    for (const { port, pause } of this.#feeds.values()) {
+      clearTimeout(pause);
+      port.close();
+    }
     for (const { timer } of this.#waiting) clearTimeout(timer);
     this.#waiting.clear();
   }
@@ -125,6 +136,8 @@ export class ArchiveService {
   #ask(feed: Feed): void {
     if (feed.asking || this.#closed) return;
     if (this.#archive.counts.recordsWaiting > this.#recordsWaitingMax) return;
+    clearTimeout(feed.pause);
+    feed.pause = undefined;
     feed.asking = true;
     const id = this.#archive.position(feed.shard)?.id;
     const after = id === undefined ? null : ([id.epoch, id.seq] as const);
@@ -135,8 +148,10 @@ export class ArchiveService {
     if (this.#closed || this.#feeds.get(feed.shard) !== feed) return;
     feed.asking = false;
     this.#archive.append(feed.shard, answer.batches.map(batchOf));
+    const bytes = answer.batches.reduce((sum, [, , , , body]) => sum + body.length, 0);
     // The next batches come over while these are indexed.
-    this.#ask(feed);
+    if (bytes >= SMALL_ANSWER_BYTES || this.#waiting.size > 0) this.#ask(feed);
+    else feed.pause = setTimeout(() => this.#ask(feed), SMALL_ANSWER_PAUSE_MS);
     this.#index();
   }
 
@@ -144,7 +159,8 @@ export class ArchiveService {
   #index(): void {
     const left = this.#archive.indexSome(RECORDS_PER_TURN);
     this.#serveWaiting();
-    for (const feed of this.#feeds.values()) this.#ask(feed);
+    // Those that were not asked while too much waited for the index.
+    for (const feed of this.#feeds.values()) if (feed.pause === undefined) this.#ask(feed);
     if (left) this.#scheduleTurn();
   }
 

@@ -9,7 +9,7 @@ import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
-import { headerOf } from "./request-header.ts";
+import { headerOf, incomingOf } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 
@@ -67,7 +67,7 @@ function failureAnswer(call: Call, failure: unknown, log: Log): Response {
 /** @throws Problem 401, 403 */
 function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): void {
   call.token = bearerToken(headerOf(c, "authorization"));
-  call.principal = authenticate(call.token);
+  call.principal = authenticate(call.token, incomingOf(c)?.socket);
   if (call.principal === undefined) {
     throw new Problem(
       "unauthenticated",

@@ -48,6 +48,20 @@ export class Directory {
     }
   }
 
+  /**
+   * All that a shard knows, as it tells when it begins to serve. A key of its partners that is not among it was
+   * revoked while nobody could tell.
+   */
+  learnAll(facts: readonly Fact[]): void {
+    const partners = new Set(facts.flatMap((fact) => (fact.fact === "partner" ? [fact.partner.id] : [])));
+    const live = new Set(facts.flatMap((fact) => (fact.fact === "key" ? [fact.key.id] : [])));
+    for (const key of this.#keysByHash.values()) {
+      if (partners.has(key.partner) && !live.has(key.id))
+        this.learn([{ fact: "key_revoked", keyId: key.id }]);
+    }
+    this.learn(facts);
+  }
+
   /** Looked up by the hash of the whole secret: how long it takes tells nothing about any key. */
   principalOf(keyHash: string): Principal | undefined {
     if (keyHash === this.#operatorKeyHash) return { role: "operator" };

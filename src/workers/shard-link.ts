@@ -18,7 +18,18 @@ const CREDIT_BYTES = 2048;
 /** Where and when the answer was durable; `result` has the shape that the request's kind asks for. */
 export type Reached = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
 
+/**
+ * While the shard has a message in hand, the next one grows here: there it would only wait for the append, and here it
+ * costs one hand-over however large it gets. A large one is sent ahead, so that it is decided during the append.
+ */
+const AHEAD_CREDITS_MIN = 512;
+const MESSAGES_MAX = 2;
+
+/** How many requests of a message are not answered yet. */
+type Message = { unanswered: number };
+
 interface Pending {
+  readonly message: Message;
   readonly changes: boolean;
   readonly credits: number;
   readonly resolve: (reached: Reached) => void;
@@ -31,6 +42,11 @@ export class ShardLink {
   #post: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
   #logAvailable = true;
   #queue: Request[] = [];
+  /** The message that the queue will be. */
+  #nextMessage: Message = { unanswered: 0 };
+  #queuedCredits = 0;
+  #messages = 0;
+  #flushing = false;
   #next = 0;
   #credits = CREDITS;
   readonly #pending = new Map<number, Pending>();
@@ -64,7 +80,7 @@ export class ShardLink {
   detach(): void {
     this.#post = undefined;
     const unsent = new Set(this.#queue.map(([no]) => no));
-    this.#queue = [];
+    this.#clearQueue();
     for (const [no, pending] of this.#pending) {
       const unknown = pending.changes && !unsent.has(no);
       pending.reject(
@@ -78,6 +94,7 @@ export class ShardLink {
     }
     this.#pending.clear();
     this.#credits = CREDITS;
+    this.#messages = 0;
   }
 
   /**
@@ -107,10 +124,13 @@ export class ShardLink {
     }
     this.#credits -= credits;
     this.#next += 1;
-    if (this.#queue.length === 0) setImmediate(() => this.#flush());
+    this.#flushSoon();
     this.#queue.push(request);
+    this.#queuedCredits += credits;
+    const message = this.#nextMessage;
+    message.unanswered += 1;
     return new Promise((resolve, reject) => {
-      this.#pending.set(request[0], { changes, credits, resolve, reject });
+      this.#pending.set(request[0], { message, changes, credits, resolve, reject });
     });
   }
 
@@ -125,15 +145,35 @@ export class ShardLink {
       if (pending === undefined) continue;
       this.#pending.delete(no);
       this.#credits += pending.credits;
+      if (--pending.message.unanswered === 0) this.#messages -= 1;
       pending.resolve({ at, timeMs, result });
     }
+    this.#flush();
+  }
+
+  /** At the end of this turn, when all requests that came with it are in the queue. */
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    if (this.#queue.length === 0) return;
+    if (this.#queue.length === 0 || this.#messages >= MESSAGES_MAX) return;
+    if (this.#messages > 0 && this.#queuedCredits < AHEAD_CREDITS_MIN) return;
     const queue = this.#queue;
-    this.#queue = [];
+    this.#clearQueue();
+    this.#messages += 1;
     this.#post?.(encode(queue));
+  }
+
+  #clearQueue(): void {
+    this.#queue = [];
+    this.#queuedCredits = 0;
+    this.#nextMessage = { unanswered: 0 };
   }
 
   #unavailable(): OperatingError {

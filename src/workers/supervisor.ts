@@ -32,7 +32,8 @@ export type SupervisorOptions = Readonly<{
   archive: ArchiveEnd;
   /** What a shard begins with; `archived` and its failpoints are filled in here. */
   init: Omit<ShardInit, "shard" | "archived">;
-  onFacts: (facts: readonly Fact[]) => void;
+  /** Told of all that a shard knows whenever it begins to serve. */
+  onAllFacts: (facts: readonly Fact[]) => void;
   /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
   onFatal: (message: string) => void;
   report: (event: Readonly<{ shard: number; status: ShardState; message: string }>) => void;
@@ -184,7 +185,7 @@ export class Supervisor {
         return;
       case "ready": {
         const { running } = supervised;
-        this.#options.onFacts(message.facts);
+        this.#options.onAllFacts(message.facts);
         supervised.link.attach((bytes) => running?.post(bytes, [bytes.buffer]));
         supervised.readyAtMs = performance.now();
         this.#setStatus(supervised, "ready", "");

@@ -42,6 +42,21 @@ test("what a shard tells again after a restart changes nothing", () => {
   ]);
 });
 
+test("a key that was revoked while nobody could tell is gone once its shard serves again", () => {
+  const directory = new Directory(() => 77, undefined);
+  const other: Fact = { fact: "key", key: { ...key("k9", 1), partner: "other" } };
+  directory.learn([
+    partner("active"),
+    { fact: "key", key: key("k1", 1) },
+    { fact: "key", key: key("k2", 2) },
+    other,
+  ]);
+  directory.learnAll([partner("active"), { fact: "key", key: key("k2", 2) }]);
+  expect(directory.principalOf("hash-k1")).toBeUndefined();
+  expect(directory.principalOf("hash-k2")).toBeDefined();
+  expect(directory.principalOf("hash-k9")).toBeDefined();
+});
+
 test("a suspended partner is known as such by every key", () => {
   const directory = new Directory(() => 1, undefined);
   directory.learn([partner("active"), { fact: "key", key: key("k1", 1) }, partner("suspended")]);

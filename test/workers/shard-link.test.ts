@@ -52,6 +52,22 @@ test("requests of one tick go out as one message", async () => {
   ]);
 });
 
+test("while the shard has a message in hand, the next one grows; a large one goes ahead", async () => {
+  const { link, sent } = connect();
+  const answers = [link.execute(REQUEST.command, PACKED, 1)];
+  await expect.poll(() => sent.length).toBe(1);
+  answers.push(link.execute(REQUEST.command, PACKED, 1));
+  await new Promise((resolve) => setImmediate(resolve));
+  answers.push(link.execute(REQUEST.command, PACKED, 1));
+  expect(sent.length).toBe(1);
+  link.receive(encode([1, 1, 5, [], [[0, null]]]));
+  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0], [1, 2]]);
+  answers.push(link.execute(REQUEST.transfers, PACKED, 1000));
+  await expect.poll(() => sent.length).toBe(3);
+  link.receive(encode([1, 2, 5, [], [1, 2, 3].map((no) => [no, null])]));
+  await Promise.all(answers);
+});
+
 test("when the shard ends, what was sent is unknown, what was not is certainly not done, and reads are neither", async () => {
   const { link, sent } = connect();
   const command = link.execute(REQUEST.command, PACKED, 1);
