@@ -53,9 +53,7 @@ function readNodeBody(incoming: IncomingMessage, bytesMax: number): Promise<Buff
     incoming.on("end", () =>
       resolve(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks)),
     );
-    incoming.on("close", () => {
-      if (!incoming.readableEnded) reject(invalid("", "The body ended early."));
-    });
+    incoming.on("error", () => reject(invalid("", "The body ended early.")));
   });
 }
 

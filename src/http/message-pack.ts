@@ -4,6 +4,7 @@
  * names of members are not decoded but recognised.
  */
 import { isUtf8 } from "node:buffer";
+import { TextCache } from "../actors/text-cache.ts";
 import type { ItemAnswer } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 
@@ -21,6 +22,9 @@ function malformed(): Problem {
   return invalid("", "The body is not MessagePack.");
 }
 
+const SHORT_BYTES_MAX = 24;
+const texts = new TextCache();
+
 function take(reader: Reader, size: number): number {
   const start = reader.at;
   if (start + size > reader.bytes.length) throw malformed();
@@ -35,15 +39,11 @@ function strictUtf8(bytes: Buffer, start: number, end: number): string | typeof 
 function utf8(reader: Reader, size: number): string | typeof FOREIGN {
   const start = take(reader, size);
   const { bytes } = reader;
-  if (size > 24) return strictUtf8(bytes, start, start + size);
-  // Short ASCII text is put together here: a call into the runtime costs more than its characters.
-  let text = "";
-  for (let i = start; i < start + size; i++) {
-    const byte = bytes[i] as number;
-    if (byte > 127) return strictUtf8(bytes, start, start + size);
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  const end = start + size;
+  // Short text in ASCII is mostly an account that comes again.
+  if (size > SHORT_BYTES_MAX) return strictUtf8(bytes, start, end);
+  for (let i = start; i < end; i++) if ((bytes[i] as number) > 127) return strictUtf8(bytes, start, end);
+  return texts.get(bytes, start, end);
 }
 
 const NAMES = ["debit_account", "credit_account", "amount", "memo", "metadata", "idempotency_key"];

@@ -19,5 +19,5 @@ export type BenchContext = Readonly<{
 
 /** Until then the compiler works beside the server, and on few cores takes the larger part of them. */
 export function warmUpSeconds({ quick }: Options): number {
-  return quick ? 1 : 8;
+  return quick ? 1 : 6;
 }
