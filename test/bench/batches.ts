@@ -7,7 +7,7 @@ import { BACKENDS, type Backend, Daybook, SERVER_SETTINGS } from "./daybook.ts";
 import { type Bodies, writeBodies } from "./load.ts";
 import { type Answered, verifyBooks } from "./verification.ts";
 
-const CONNECTIONS = { quick: [4], full: [1, 2, 4, 8] } as const;
+const CONNECTIONS = { quick: [4], full: [1, 2, 4, 8, 16, 32] } as const;
 /** Of these only the best number of connections is measured in full. */
 const SMALL_SIZES = { quick: [1], full: [1, 10, 100] } as const;
 const LARGE_SIZE = 1000;
