@@ -1,5 +1,4 @@
 /** How fast the archive takes in what it is given, measured by its own program. */
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BenchContext } from "./bench-context.ts";
 import { run } from "./child-processes.ts";
@@ -12,10 +11,6 @@ type Line = Readonly<{ figure: string; value: number; unit: string }>;
 
 export async function measureArchive(bench: BenchContext): Promise<void> {
   if (!bench.wants("archive")) return;
-  if (!existsSync(PROGRAM)) {
-    bench.say("archive: there is no archive-drain.ts");
-    return;
-  }
   const env = { ...process.env, TMPDIR: bench.newFolder() };
   const transfers = bench.options.quick ? TRANSFERS.quick : TRANSFERS.full;
   const args = [PROGRAM, String(transfers)];
