@@ -88,10 +88,7 @@ async function start(config: Config): Promise<void> {
   const supervisor = new Supervisor({
     carrier: new ThreadCarrier(shards),
     links,
-    archive: {
-      attach: (shard, port) => archive.attach(shard, port),
-      witness: async (shard) => (await archive.positions()).get(shard),
-    },
+    archive,
     init: {
       shards,
       generation: GENERATION,

@@ -15,6 +15,7 @@ import { REJECTIONS, rejectionOf } from "./rejection.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const reader = new PackReader();
+const outcomeWriter = new PackWriter();
 
 const COMMAND_FIELDS = 5;
 const TRANSFER_FIELDS = 7;
@@ -39,21 +40,13 @@ const OP_NAMES = new Map<number, Command["op"]>(
   Object.entries(OPS).map(([name, number]) => [number, name as Command["op"]]),
 );
 
-export type WireOutcome = readonly [rejection: number, ...unknown[]];
-
 /** Packed commands, one behind the other. */
 export class CommandWriter {
   readonly #writer = new PackWriter();
-  #count = 0;
-
-  get count(): number {
-    return this.#count;
-  }
 
   add(command: Command): void {
-    this.#count += 1;
     const writer = this.#writer;
-    writer.array(5);
+    writer.array(COMMAND_FIELDS);
     writer.number(OPS[command.op]);
     writer.text(command.partner);
     writer.textOrNil(command.key);
@@ -67,13 +60,12 @@ export class CommandWriter {
 
   /** All that was added; the writer is empty again. */
   take(): Uint8Array<ArrayBuffer> {
-    this.#count = 0;
     return this.#writer.take();
   }
 }
 
 function writeTransfer(writer: PackWriter, transfer: Transfer): void {
-  writer.array(7);
+  writer.array(TRANSFER_FIELDS);
   writer.text(transfer.debit);
   writer.text(transfer.credit);
   writer.number(transfer.amount);
@@ -211,10 +203,9 @@ export class BodyWriter {
   add(source: Uint8Array, start: number, end: number, command: Command, outcome: Outcome): void {
     this.#count += 1;
     const writer = this.#writer;
-    writer.array(6);
+    writer.array(COMMAND_FIELDS + 1);
     writer.raw(source, start + 1, end); // all but the head of the command's own array
-    if (command.op === "transfer" && outcome.ok) writePosted(writer, outcome as TransferPosted);
-    else writePacked(writer, toWireOutcome(command, outcome));
+    writeOutcome(writer, command, outcome);
   }
 
   take(): Uint8Array<ArrayBuffer> {
@@ -227,7 +218,7 @@ export class BodyWriter {
 }
 
 function writePosted(writer: PackWriter, posted: TransferPosted): void {
-  writer.array(8);
+  writer.array(POSTED_FIELDS);
   writer.number(0);
   writer.text(posted.id);
   writer.number(posted.debitPosted);
@@ -243,42 +234,30 @@ function writePacked(writer: PackWriter, value: unknown): void {
   writer.raw(packed, 0, packed.length);
 }
 
-export function toWireOutcome(command: Command, outcome: Outcome): WireOutcome {
-  if (!outcome.ok) return [REJECTIONS[outcome.code], outcome.subject];
-  if (command.op === "transfer") {
-    const posted = outcome as TransferPosted;
-    return [
-      0,
-      posted.id,
-      posted.debitPosted,
-      posted.debitHeld,
-      posted.debitSeq,
-      posted.creditPosted,
-      posted.creditHeld,
-      posted.creditSeq,
-    ];
+function writeOutcome(writer: PackWriter, command: Command, outcome: Outcome): void {
+  if (!outcome.ok) {
+    writer.array(REJECTED_FIELDS);
+    writer.number(REJECTIONS[outcome.code]);
+    writer.textOrNil(outcome.subject);
+  } else if (command.op === "transfer") writePosted(writer, outcome as TransferPosted);
+  else {
+    const { ok: _, ...effects } = outcome;
+    writer.array(EFFECTS_FIELDS);
+    writer.number(0);
+    writePacked(writer, effects);
   }
-  const { ok: _, ...effects } = outcome;
-  return [0, effects];
 }
 
-/** @throws TypeError a rejection that this version does not know. */
-export function fromWireOutcome<C extends Command>(command: C, wire: WireOutcome): Outcome<C> {
-  if (wire[0] !== 0) return { ok: false, code: rejectionOf(wire[0]), subject: wire[1] as string | null };
-  if (command.op === "transfer") {
-    const posted: TransferPosted = {
-      ok: true,
-      id: wire[1] as string,
-      debitPosted: wire[2] as number,
-      debitHeld: wire[3] as number,
-      debitSeq: wire[4] as number,
-      creditPosted: wire[5] as number,
-      creditHeld: wire[6] as number,
-      creditSeq: wire[7] as number,
-    };
-    return posted as Outcome<C>;
-  }
-  return { ok: true, ...(wire[1] as object) } as Outcome<C>;
+/** One outcome alone, as the records have it. */
+export function packOutcome(command: Command, outcome: Outcome): Uint8Array<ArrayBuffer> {
+  writeOutcome(outcomeWriter, command, outcome);
+  return outcomeWriter.take();
+}
+
+/** @throws PackError, TypeError as `readCommands`. */
+export function unpackOutcome<C extends Command>(command: C, packed: Uint8Array): Outcome<C> {
+  reader.start(packed);
+  return readOutcome(packed, command) as Outcome<C>;
 }
 
 /**

@@ -2,7 +2,7 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import { CommandWriter, decode, fromWireOutcome, type WireOutcome } from "../actors/codec.ts";
+import { CommandWriter, decode, unpackOutcome } from "../actors/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
 import { homeOwnerOf } from "../actors/ledger.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
@@ -19,14 +19,14 @@ import type {
 } from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
-import { formatLogId } from "../wal/wal.ts";
+import { formatLogId, type LogId } from "../wal/wal.ts";
 import {
   type CommandReply,
   type Query,
   type QueryResults,
   REFUSED,
-  REPLAYED,
   REQUEST,
+  type Replayed,
   type WireItem,
 } from "./messages.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
@@ -90,7 +90,7 @@ export class Gateway {
           const reached = await this.#link(shard).execute(REQUEST.transfers, packed, places.length);
           const answers = decode(reached.result as Uint8Array) as readonly WireItem[];
           await this.#fillIn(shard, portion, answers, items);
-          positions.push(positionText(shard, reached));
+          positions.push(positionText(shard, reached.at));
           return undefined;
         } catch (error) {
           if (!(error instanceof OperatingError)) throw error;
@@ -200,7 +200,7 @@ export class Gateway {
       }
     }
     const positions = known(found.map(({ position }) => position));
-    return { assets, positions: positions.map((position) => `${position.shard}:${formatLogId(position)}`) };
+    return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
   }
 
   /** Splits a batch by shard; items that no shard can decide are answered here. */
@@ -250,25 +250,22 @@ export class Gateway {
 
   #answer<C extends Command>(command: C, shard: number, reached: Reached): Answer<C> | Promise<Answer<C>> {
     const reply = reached.result as CommandReply;
-    if (reply[0] === REPLAYED) return this.#replay<C>(shard, reply as readonly number[]);
-    if (reply[0] === REFUSED) return { refused: refusalOf(reply[1] as string) };
-    return {
-      outcome: fromWireOutcome(command, reply as WireOutcome),
-      timeMs: reached.timeMs,
-      position: positionText(shard, reached),
-      replayed: false,
-    };
+    if (reply instanceof Uint8Array) {
+      const outcome = unpackOutcome(command, reply);
+      return { outcome, timeMs: reached.timeMs, position: positionText(shard, reached.at), replayed: false };
+    }
+    if (reply[0] === REFUSED) return { refused: refusalOf(reply[1]) };
+    return this.#replay<C>(locationOf(shard, reply));
   }
 
   /** The answer that the first command with this key got, from its record. */
-  async #replay<C extends Command>(shard: number, reply: readonly number[]): Promise<Answer<C>> {
-    const at = locationOf(shard, reply);
+  async #replay<C extends Command>(at: Location): Promise<Answer<C>> {
     const [first] = await this.#firstRecords([at]);
     assert(first !== undefined, "the archive answers place for place");
     return {
       outcome: first.record.outcome as Outcome<C>,
       timeMs: first.timeMs,
-      position: positionText(shard, { at, timeMs: 0, result: null }),
+      position: positionText(at.shard, at),
       replayed: true,
     };
   }
@@ -292,8 +289,9 @@ export class Gateway {
   /** Negative when the transfer's two accounts live on different shards. */
   #shardOf(command: Command): number {
     const { partner } = command;
-    const home = this.#shardOfVnode(vnodeOf(partner, homeOwnerOf(command)));
-    if (command.op !== "transfer" || isSystemAccount(command.debit) || isSystemAccount(command.credit))
+    if (command.op !== "transfer") return this.#shardOfVnode(vnodeOf(partner, homeOwnerOf(command)));
+    const home = this.#shardOfVnode(command.vnode);
+    if (this.#links.length === 1 || isSystemAccount(command.debit) || isSystemAccount(command.credit))
       return home;
     return this.#shardOfAccount(partner, command.credit) === home ? home : -1;
   }
@@ -346,11 +344,11 @@ function known(positions: readonly Position[]): readonly Position[] {
   return positions.filter(({ epoch }) => epoch > 0);
 }
 
-function locationOf(shard: number, [, epoch, seq, index]: readonly (number | string)[]): Location {
-  return { shard, epoch: epoch as number, seq: seq as number, index: index as number };
+function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
+  return { shard, epoch, seq, index };
 }
 
-function positionText(shard: number, { at }: Reached): string {
+function positionText(shard: number, at: LogId): string {
   return `${shard}:${formatLogId(at)}`;
 }
 

@@ -1,9 +1,8 @@
 /**
- * What travels between the gateway and a shard. Data travels as one packed message per tick and direction, so
- * that a thousand requests cost one hand-over; control messages are rare and plain.
+ * What travels between the gateway and a shard. Data travels packed, many requests or replies in one
+ * message, so that a thousand of them cost one hand-over; control messages are rare and plain.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { WireOutcome } from "../actors/codec.ts";
 import type { AccountView, Fact } from "../actors/command.ts";
 import type { LogErrorCode } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
@@ -48,7 +47,8 @@ export const REFUSED = -2;
 /** In a batch of transfers: an id, the number of a rejection, or one of the two above. */
 export type WireItem = string | number | Replayed | Refused;
 
-export type CommandReply = WireOutcome | Replayed | Refused;
+/** A packed outcome, or one of the two. */
+export type CommandReply = Uint8Array | Replayed | Refused;
 
 export type Reply = readonly [no: number, result: unknown];
 

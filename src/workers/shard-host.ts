@@ -9,7 +9,7 @@
  *
  * It knows no carrier: bytes and control messages come in, and go out through `post`.
  */
-import { decode, encode, readCommands, readRecords, toWireOutcome } from "../actors/codec.ts";
+import { decode, encode, packOutcome, readCommands, readRecords } from "../actors/codec.ts";
 import type { Command } from "../actors/command.ts";
 import { Ledger } from "../actors/ledger.ts";
 import { factsOf } from "../actors/partner.ts";
@@ -192,9 +192,11 @@ export class ShardHost {
   #work(): void {
     const mailbox = this.#mailbox;
     let handled = 0;
-    while (handled < mailbox.length && !this.#commit.full) {
-      this.#handle(mailbox[handled++] as Request);
+    while (handled < mailbox.length) {
+      // Once its append has begun, the next batch is decided meanwhile.
       if (this.#commit.full) this.#commit.flush();
+      if (this.#commit.full) break;
+      this.#handle(mailbox[handled++] as Request);
     }
     this.#mailbox = handled === mailbox.length ? [] : mailbox.slice(handled);
     this.#commit.flushSoon();
@@ -305,7 +307,7 @@ export class ShardHost {
 
 /** One command's reply: its outcome as the log has it, or a word about its key. */
 function toReply(command: Command, decided: Decided): CommandReply {
-  return "ok" in decided ? toWireOutcome(command, decided) : decided;
+  return "ok" in decided ? packOutcome(command, decided) : decided;
 }
 
 function wait(ms: number): Promise<void> {

@@ -67,7 +67,7 @@ function fill(count: number, commandOf: (i: number) => Command): void {
   const writer = new CommandWriter();
   for (let i = 0; i < count; i++) {
     writer.add(commandOf(i));
-    if (writer.count === COMMANDS_PER_MESSAGE || i === count - 1) handle(writer.take());
+    if ((i + 1) % COMMANDS_PER_MESSAGE === 0 || i === count - 1) handle(writer.take());
   }
 }
 
