@@ -3,9 +3,9 @@
  * supervisor nor the gateway can tell them apart.
  */
 import type { MessagePort } from "node:worker_threads";
+import type { Failpoint } from "../shard/failpoint.ts";
+import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
-import type { Failpoint } from "./failpoint.ts";
-import type { FromShard, ShardExit, ToShard } from "./messages.ts";
 
 /** All that a shard needs to begin. Plain data: it crosses threads. */
 export type ShardInit = Readonly<{

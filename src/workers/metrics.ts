@@ -1,7 +1,7 @@
 /** What the shards and the archive have counted, as Prometheus text. */
 import { Counter, Gauge, Registry } from "prom-client";
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
-import { APPEND_BUCKETS_S, type ShardFigures } from "./figures.ts";
+import { APPEND_BUCKETS_S, type ShardFigures } from "../shard/figures.ts";
 
 type Measured = Readonly<{ shard: number; restarts: number; figures: ShardFigures | undefined }>;
 

@@ -1,11 +1,11 @@
 /** What a worker thread runs: one shard, from its claim to its end. */
 import { type MessagePort, threadId } from "node:worker_threads";
+import type { ShardExit, ToShard } from "../shard/messages.ts";
+import { ShardHost } from "../shard/shard-host.ts";
 import { StreamJournal } from "../wal/journal.ts";
 import { openLogStream } from "../wal/open.ts";
 import { readWitness, WitnessKeeper } from "../wal/witness.ts";
 import type { ShardInit } from "./carrier.ts";
-import type { ShardExit, ToShard } from "./messages.ts";
-import { ShardHost } from "./shard-host.ts";
 
 /** Resolves when the shard has ended: then the thread is free for the next one. */
 export async function runShard({ init, port }: { init: ShardInit; port: MessagePort }): Promise<ShardExit> {

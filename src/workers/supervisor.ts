@@ -4,11 +4,11 @@
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { Fact } from "../actors/command.ts";
+import type { ShardLink } from "../gateway/shard-link.ts";
+import type { ShardFigures } from "../shard/figures.ts";
+import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
-import type { ShardFigures } from "./figures.ts";
-import type { FromShard, ShardExit } from "./messages.ts";
-import type { ShardLink } from "./shard-link.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;

@@ -4,8 +4,8 @@
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
+import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
-import type { FromShard, ShardExit } from "./messages.ts";
 
 export class ThreadCarrier implements Carrier {
   readonly isolation = "threads";

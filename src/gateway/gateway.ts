@@ -19,7 +19,6 @@ import type {
 } from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
-import { formatLogId, type LogId } from "../wal/wal.ts";
 import {
   type CommandReply,
   type Query,
@@ -28,7 +27,8 @@ import {
   REQUEST,
   type Replayed,
   type WireItem,
-} from "./messages.ts";
+} from "../shard/messages.ts";
+import { formatLogId, type LogId } from "../wal/wal.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 
 type Answer<C extends Command> =

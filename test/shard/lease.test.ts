@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { LEASE_MS, Lease } from "../../src/shard/lease.ts";
 import { type Journal, LogError } from "../../src/wal/wal.ts";
-import { LEASE_MS, Lease } from "../../src/workers/lease.ts";
 
 /** A log that answers when told to; `sentMs` is when the question left. */
 function start() {

@@ -1,8 +1,8 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { expect, test } from "vitest";
 import type { FeedAnswer } from "../../src/archive/feed.ts";
+import { ArchiveFeed } from "../../src/shard/archive-feed.ts";
 import type { Batch, LogId } from "../../src/wal/wal.ts";
-import { ArchiveFeed } from "../../src/workers/archive-feed.ts";
 
 function batch(seq: number, bytes = 1): Batch {
   return {

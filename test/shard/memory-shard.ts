@@ -4,12 +4,12 @@ import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, LogRecord, Transfer } from "../../src/actors/command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
+import { ShardLink } from "../../src/gateway/shard-link.ts";
+import type { ShardExit } from "../../src/shard/messages.ts";
+import { ShardHost } from "../../src/shard/shard-host.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
-import { Gateway } from "../../src/workers/gateway.ts";
-import type { ShardExit } from "../../src/workers/messages.ts";
-import { ShardHost } from "../../src/workers/shard-host.ts";
-import { ShardLink } from "../../src/workers/shard-link.ts";
 
 export type MemoryShard = Readonly<{
   host: ShardHost;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { decode, encode } from "../../src/actors/codec.ts";
-import { REQUEST, type Request } from "../../src/workers/messages.ts";
-import { ShardLink } from "../../src/workers/shard-link.ts";
+import { ShardLink } from "../../src/gateway/shard-link.ts";
+import { REQUEST, type Request } from "../../src/shard/messages.ts";
 
 const PACKED = new Uint8Array(1);
 

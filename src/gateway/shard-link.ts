@@ -5,8 +5,8 @@
 import { decode, encode } from "../actors/codec.ts";
 import type { Fact } from "../actors/command.ts";
 import { OperatingError } from "../operating-error.ts";
+import { type Query, REQUEST, type ReplyGroup, type Request } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
-import { type Query, REQUEST, type ReplyGroup, type Request } from "./messages.ts";
 
 /**
  * Commands, and portions of 2 KiB, that one shard may have in hand. A thousand requests and a largest batch

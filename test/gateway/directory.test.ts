@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Fact, PartnerKey } from "../../src/actors/command.ts";
-import { Directory } from "../../src/workers/directory.ts";
+import { Directory } from "../../src/gateway/directory.ts";
 
 function partner(status: "active" | "suspended"): Fact {
   return { fact: "partner", partner: { id: "acme", name: "Acme", status, createdAtMs: 1 } };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ArchiveLag } from "../../src/workers/archive-lag.ts";
+import { ArchiveLag } from "../../src/gateway/archive-lag.ts";
 
 const id = (seq: number) => ({ epoch: 1, seq });
 
