@@ -10,6 +10,7 @@ import {
   type AccountStatus,
   type AccountView,
   type CreateAccount,
+  type CreditRefusal,
   type Rejected,
   reject,
   type SetAccountStatus,
@@ -33,6 +34,8 @@ export interface Balance {
 }
 
 export interface Account extends Balance {
+  /** Credits that other shards have announced and not sent yet: room that is taken. Not part of the state. */
+  pinned: number;
   readonly id: string;
   readonly asset: string;
   status: AccountStatus;
@@ -62,6 +65,15 @@ export function applyEntry(
   balance.held = held;
   balance.seq = seq;
   balance.batch = batch;
+}
+
+/** Which rule of its own keeps an account from being credited; `undefined` when none does. */
+export function refusalOfCredit(account: Account, amount: number): CreditRefusal | undefined {
+  if (account.status === "closed") return "account_closed";
+  const posted = account.posted + account.pinned + amount;
+  if (account.ceiling !== null && posted > account.ceiling) return "ceiling_exceeded";
+  if (posted > BALANCE_MAX) return "balance_out_of_range";
+  return undefined;
 }
 
 export function decideCreate(

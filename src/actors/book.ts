@@ -2,13 +2,16 @@
 import type { Account, Balance } from "./account.ts";
 import { VNODES } from "./routing.ts";
 
-export type AssetSum = { sum: bigint; accounts: number };
+/** Of one asset: what balances come to, how many accounts there are, and what went to other shards and came from them. */
+export type AssetSum = { sum: bigint; accounts: number; sent: bigint; received: bigint };
 
 export class Book {
   readonly accounts = new Map<string, Account>();
   /** By name, then by asset and vnode. */
   readonly #slices = new Map<string, Map<number, Balance>>();
   readonly #assets: Assets;
+  /** By asset, what went to other shards and came from them. */
+  readonly #crossed = new Map<string, { sent: bigint; received: bigint }>();
   #lastName: string | undefined;
   #lastSlices: Map<number, Balance> | undefined;
 
@@ -62,16 +65,36 @@ export class Book {
     return balances;
   }
 
+  /** Counts what a transfer has taken to another shard, or brought from one. */
+  cross(asset: string, sent: number, received: number): void {
+    let crossed = this.#crossed.get(asset);
+    if (crossed === undefined) {
+      crossed = { sent: 0n, received: 0n };
+      this.#crossed.set(asset, crossed);
+    }
+    if (sent > 0) crossed.sent += BigInt(sent);
+    if (received > 0) crossed.received += BigInt(received);
+  }
+
+  /** By asset, in no order. */
+  get crossed(): ReadonlyMap<string, Readonly<{ sent: bigint; received: bigint }>> {
+    return this.#crossed;
+  }
+
   /**
    * Adds what all balances of this book come to, per asset. Sums are exact at any size: numbers are added up
    * in portions that cannot leave the safe range.
    */
   addSums(sums: Map<string, AssetSum>): void {
+    const totalOf = (asset: string) => {
+      const total = sums.get(asset) ?? { sum: 0n, accounts: 0, sent: 0n, received: 0n };
+      sums.set(asset, total);
+      return total;
+    };
     const add = (asset: string, posted: number, accounts: number) => {
-      const total = sums.get(asset) ?? { sum: 0n, accounts: 0 };
+      const total = totalOf(asset);
       total.sum += BigInt(posted);
       total.accounts += accounts;
-      sums.set(asset, total);
     };
     const portions = new Map<string, number>();
     for (const account of this.accounts.values()) {
@@ -83,6 +106,11 @@ export class Book {
     for (const [asset, portion] of portions) add(asset, portion, 0);
     for (const slices of this.#slices.values()) {
       for (const [key, slice] of slices) add(this.#assets.nameOf(Math.floor(key / VNODES)), slice.posted, 0);
+    }
+    for (const [asset, { sent, received }] of this.#crossed) {
+      const total = totalOf(asset);
+      total.sent += sent;
+      total.received += received;
     }
   }
 

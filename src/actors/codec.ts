@@ -5,27 +5,42 @@
  *
  * A command is `[op, partner, key, fingerprint, asked]`; a record is the same with the outcome as a sixth value; a
  * batch body is an array of records. An outcome begins with 0 when accepted, else it is `[rejection, subject]`.
+ * A transfer whose credit is on another shard has an op of its own in its record, since its outcome is another.
  * Fields are only ever added at the end.
  */
-import { Packr } from "msgpackr";
-import type { Command, LogRecord, Outcome, Transfer, TransferPosted } from "./command.ts";
+import type {
+  Command,
+  Credit,
+  Credited,
+  LogRecord,
+  Outcome,
+  Recorded,
+  Transfer,
+  TransferPosted,
+  TransferSent,
+} from "./command.ts";
+import { decode, encode } from "./pack.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
 const reader = new PackReader();
 const outcomeWriter = new PackWriter();
 
 const COMMAND_FIELDS = 5;
 const TRANSFER_FIELDS = 7;
+const CREDIT_FIELDS = 10;
 const POSTED_FIELDS = 8;
+const SENT_FIELDS = 7;
+const CREDITED_FIELDS = 4;
 const REJECTED_FIELDS = 2;
 const EFFECTS_FIELDS = 2;
 
 /** Numbers in the log: never given to another command. */
 export const OPS = {
   transfer: 1,
+  credit: 3,
+  delivered: 4,
   create_account: 10,
   update_account: 11,
   set_account_status: 12,
@@ -35,6 +50,9 @@ export const OPS = {
   revoke_key: 23,
   set_operator_key: 24,
 } as const satisfies Record<Command["op"], number>;
+
+/** In records alone: a transfer with its debit here and its credit on another shard. */
+export const TRANSFER_SENT_OP = 2;
 
 const OP_NAMES = new Map<number, Command["op"]>(
   Object.entries(OPS).map(([name, number]) => [number, name as Command["op"]]),
@@ -52,6 +70,7 @@ export class CommandWriter {
     writer.textOrNil(command.key);
     writer.number(command.fingerprint);
     if (command.op === "transfer") writeTransfer(writer, command);
+    else if (command.op === "credit") writeCredit(writer, command);
     else {
       const { op: _op, partner: _partner, key: _key, fingerprint: _fingerprint, ...asked } = command;
       writePacked(writer, asked);
@@ -76,6 +95,21 @@ function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   writer.number(transfer.vnode);
 }
 
+function writeCredit(writer: PackWriter, credit: Credit): void {
+  writer.array(CREDIT_FIELDS);
+  writer.text(credit.debit);
+  writer.text(credit.credit);
+  writer.number(credit.amount);
+  writer.textOrNil(credit.memo);
+  writer.textOrNil(credit.metadata);
+  if (credit.occurredAtMs === null) writer.nil();
+  else writer.number(credit.occurredAtMs);
+  writer.text(credit.id);
+  writer.number(credit.createdAtMs);
+  writer.number(credit.from);
+  writer.number(credit.no);
+}
+
 /**
  * Calls `visit` with each command and where its bytes are; it must not read packed bytes itself.
  *
@@ -89,7 +123,8 @@ export function readCommands(
   while (reader.at < packed.length) {
     const start = reader.at;
     const fields = reader.array();
-    const command = readCommand(packed, fields - COMMAND_FIELDS);
+    const command = readCommand(packed, reader.number());
+    reader.skip(fields - COMMAND_FIELDS);
     const end = reader.at;
     visit(command, start, end);
   }
@@ -100,12 +135,13 @@ export function readCommands(
  *
  * @throws PackError, TypeError as `readCommands`.
  */
-export function readRecords(body: Uint8Array, visit: (command: Command, outcome: Outcome) => void): void {
+export function readRecords(body: Uint8Array, visit: (command: Command, outcome: Recorded) => void): void {
   reader.start(body);
   for (let left = reader.array(); left > 0; left--) {
     const fields = reader.array();
-    const command = readCommand(body, 0);
-    const outcome = readOutcome(body, command);
+    const op = reader.number();
+    const command = readCommand(body, op);
+    const outcome = readOutcome(body, op);
     reader.skip(fields - COMMAND_FIELDS - 1);
     visit(command, outcome);
   }
@@ -115,23 +151,24 @@ export function readRecords(body: Uint8Array, visit: (command: Command, outcome:
 export function readRecord(packed: Uint8Array): LogRecord {
   reader.start(packed);
   reader.array();
-  const command = readCommand(packed, 0);
-  return { command, outcome: readOutcome(packed, command) };
+  const op = reader.number();
+  const command = readCommand(packed, op);
+  return { command, outcome: readOutcome(packed, op) };
 }
 
-/** @param more fields of a newer version, which are passed over. */
-function readCommand(packed: Uint8Array, more: number): Command {
-  const op = reader.number();
+function readCommand(packed: Uint8Array, op: number): Command {
   const partner = reader.cachedText();
   const key = reader.freshTextOrNil();
   const fingerprint = reader.number();
-  if (op !== OPS.transfer) {
-    const name = OP_NAMES.get(op);
-    if (name === undefined) throw new TypeError(`unknown command ${op}`);
-    const asked = readPacked(packed) as object;
-    reader.skip(more);
-    return { op: name, partner, key, fingerprint, ...asked } as Command;
-  }
+  if (op === OPS.transfer || op === TRANSFER_SENT_OP) return readTransfer(partner, key, fingerprint);
+  if (op === OPS.credit) return readCredit(partner, key, fingerprint);
+  const name = OP_NAMES.get(op);
+  if (name === undefined) throw new TypeError(`unknown command ${op}`);
+  const asked = readPacked(packed) as object;
+  return { op: name, partner, key, fingerprint, ...asked } as Command;
+}
+
+function readTransfer(partner: string, key: string | null, fingerprint: number): Transfer {
   const fields = reader.array();
   const transfer: Transfer = {
     op: "transfer",
@@ -146,11 +183,33 @@ function readCommand(packed: Uint8Array, more: number): Command {
     occurredAtMs: reader.nil() ? null : reader.number(),
     vnode: reader.number(),
   };
-  reader.skip(fields - TRANSFER_FIELDS + more);
+  reader.skip(fields - TRANSFER_FIELDS);
   return transfer;
 }
 
-function readOutcome(packed: Uint8Array, command: Command): Outcome {
+function readCredit(partner: string, key: string | null, fingerprint: number): Credit {
+  const fields = reader.array();
+  const credit: Credit = {
+    op: "credit",
+    partner,
+    key,
+    fingerprint,
+    debit: reader.cachedText(),
+    credit: reader.cachedText(),
+    amount: reader.number(),
+    memo: reader.freshTextOrNil(),
+    metadata: reader.freshTextOrNil(),
+    occurredAtMs: reader.nil() ? null : reader.number(),
+    id: readFreshText(),
+    createdAtMs: reader.number(),
+    from: reader.number(),
+    no: reader.number(),
+  };
+  reader.skip(fields - CREDIT_FIELDS);
+  return credit;
+}
+
+function readOutcome(packed: Uint8Array, op: number): Recorded {
   const fields = reader.array();
   const rejection = reader.number();
   if (rejection !== 0) {
@@ -158,15 +217,25 @@ function readOutcome(packed: Uint8Array, command: Command): Outcome {
     reader.skip(fields - REJECTED_FIELDS);
     return { ok: false, code: rejectionOf(rejection), subject };
   }
-  if (command.op !== "transfer") {
-    const effects = readPacked(packed) as object;
-    reader.skip(fields - EFFECTS_FIELDS);
-    return { ok: true, ...effects };
+  switch (op) {
+    case OPS.transfer:
+      return readPosted(fields);
+    case TRANSFER_SENT_OP:
+      return readSent(fields);
+    case OPS.credit:
+      return readCredited(fields);
+    default: {
+      const effects = readPacked(packed) as object;
+      reader.skip(fields - EFFECTS_FIELDS);
+      return { ok: true, ...effects };
+    }
   }
-  reader.text();
+}
+
+function readPosted(fields: number): TransferPosted {
   const posted: TransferPosted = {
     ok: true,
-    id: reader.textNow(),
+    id: readFreshText(),
     debitPosted: reader.number(),
     debitHeld: reader.number(),
     debitSeq: reader.number(),
@@ -178,11 +247,41 @@ function readOutcome(packed: Uint8Array, command: Command): Outcome {
   return posted;
 }
 
+function readSent(fields: number): TransferSent {
+  const sent: TransferSent = {
+    ok: true,
+    id: readFreshText(),
+    debitPosted: reader.number(),
+    debitHeld: reader.number(),
+    debitSeq: reader.number(),
+    to: reader.number(),
+    no: reader.number(),
+  };
+  reader.skip(fields - SENT_FIELDS);
+  return sent;
+}
+
+function readCredited(fields: number): Credited {
+  const credited: Credited = {
+    ok: true,
+    posted: reader.number(),
+    held: reader.number(),
+    seq: reader.number(),
+  };
+  reader.skip(fields - CREDITED_FIELDS);
+  return credited;
+}
+
+function readFreshText(): string {
+  reader.text();
+  return reader.textNow();
+}
+
 /** Any one value, by the general unpacker. */
 function readPacked(packed: Uint8Array): unknown {
   const start = reader.at;
   reader.skip(1);
-  return packr.unpack(packed.subarray(start, reader.at));
+  return decode(packed.subarray(start, reader.at));
 }
 
 /** The body of a batch while it fills. */
@@ -200,12 +299,14 @@ export class BodyWriter {
   }
 
   /** @param source holds the packed command from `start` to `end`. */
-  add(source: Uint8Array, start: number, end: number, command: Command, outcome: Outcome): void {
+  add(source: Uint8Array, start: number, end: number, command: Command, outcome: Recorded): void {
     this.#count += 1;
     const writer = this.#writer;
+    const op = recordOp(command, outcome);
     writer.array(COMMAND_FIELDS + 1);
-    writer.raw(source, start + 1, end); // all but the head of the command's own array
-    writeOutcome(writer, command, outcome);
+    writer.number(op);
+    writer.raw(source, start + 2, end); // all but the heads of the command: its array, and its op
+    writeOutcome(writer, op, outcome);
   }
 
   take(): Uint8Array<ArrayBuffer> {
@@ -215,6 +316,10 @@ export class BodyWriter {
     this.#writer.openArray();
     return body;
   }
+}
+
+function recordOp(command: Command, outcome: Recorded): number {
+  return "to" in outcome ? TRANSFER_SENT_OP : OPS[command.op];
 }
 
 function writePosted(writer: PackWriter, posted: TransferPosted): void {
@@ -229,48 +334,64 @@ function writePosted(writer: PackWriter, posted: TransferPosted): void {
   writer.number(posted.creditSeq);
 }
 
+function writeSent(writer: PackWriter, sent: TransferSent): void {
+  writer.array(SENT_FIELDS);
+  writer.number(0);
+  writer.text(sent.id);
+  writer.number(sent.debitPosted);
+  writer.number(sent.debitHeld);
+  writer.number(sent.debitSeq);
+  writer.number(sent.to);
+  writer.number(sent.no);
+}
+
+function writeCredited(writer: PackWriter, credited: Credited): void {
+  writer.array(CREDITED_FIELDS);
+  writer.number(0);
+  writer.number(credited.posted);
+  writer.number(credited.held);
+  writer.number(credited.seq);
+}
+
 function writePacked(writer: PackWriter, value: unknown): void {
-  const packed = packr.pack(value);
+  const packed = encode(value);
   writer.raw(packed, 0, packed.length);
 }
 
-function writeOutcome(writer: PackWriter, command: Command, outcome: Outcome): void {
+function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
   if (!outcome.ok) {
     writer.array(REJECTED_FIELDS);
     writer.number(REJECTIONS[outcome.code]);
     writer.textOrNil(outcome.subject);
-  } else if (command.op === "transfer") writePosted(writer, outcome as TransferPosted);
-  else {
-    const { ok: _, ...effects } = outcome;
-    writer.array(EFFECTS_FIELDS);
-    writer.number(0);
-    writePacked(writer, effects);
+    return;
+  }
+  switch (op) {
+    case OPS.transfer:
+      writePosted(writer, outcome as TransferPosted);
+      return;
+    case TRANSFER_SENT_OP:
+      writeSent(writer, outcome as TransferSent);
+      return;
+    case OPS.credit:
+      writeCredited(writer, outcome as Credited);
+      return;
+    default: {
+      const { ok: _, ...effects } = outcome;
+      writer.array(EFFECTS_FIELDS);
+      writer.number(0);
+      writePacked(writer, effects);
+    }
   }
 }
 
-/** One outcome alone, as the records have it. */
+/** One outcome alone, as a record of its command has it. */
 export function packOutcome(command: Command, outcome: Outcome): Uint8Array<ArrayBuffer> {
-  writeOutcome(outcomeWriter, command, outcome);
+  writeOutcome(outcomeWriter, OPS[command.op], outcome);
   return outcomeWriter.take();
 }
 
 /** @throws PackError, TypeError as `readCommands`. */
 export function unpackOutcome<C extends Command>(command: C, packed: Uint8Array): Outcome<C> {
   reader.start(packed);
-  return readOutcome(packed, command) as Outcome<C>;
-}
-
-/**
- * Packs any value of plain data into bytes of its own, so that the buffer may be handed to another thread.
- * (The packer reuses one large buffer; a view of it would carry all of it along.)
- */
-export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  const packed = packr.pack(value);
-  const bytes = new Uint8Array(packed.length);
-  bytes.set(packed);
-  return bytes;
-}
-
-export function decode(bytes: Uint8Array): unknown {
-  return packr.unpack(bytes);
+  return readOutcome(packed, OPS[command.op]) as Outcome<C>;
 }

@@ -25,6 +25,33 @@ export interface Transfer extends Asked {
   readonly vnode: number;
 }
 
+/**
+ * A transfer's credit on another shard than its debit: the debit shard's message to the credit account's. The debit is
+ * durable by then, so it is never refused. `fingerprint` is 0, and `key` is not the caller's: that stays at home.
+ */
+export interface Credit extends Asked {
+  readonly op: "credit";
+  readonly debit: string;
+  readonly credit: string;
+  readonly amount: number;
+  readonly memo: string | null;
+  readonly metadata: string | null;
+  readonly occurredAtMs: number | null;
+  /** Of the transfer, as its own record has them. */
+  readonly id: string;
+  readonly createdAtMs: number;
+  /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
+  readonly from: number;
+  readonly no: number;
+}
+
+/** Messages to shard `to` up to number `upTo` are durable there: they need not be sent again. */
+export interface Delivered extends Asked {
+  readonly op: "delivered";
+  readonly to: number;
+  readonly upTo: number;
+}
+
 export interface CreateAccount extends Asked {
   readonly op: "create_account";
   readonly id: string;
@@ -84,6 +111,8 @@ export interface SetOperatorKey extends Asked {
 
 export type Command =
   | Transfer
+  | Credit
+  | Delivered
   | CreateAccount
   | UpdateAccount
   | SetAccountStatus
@@ -126,6 +155,23 @@ export type TransferPosted = Readonly<{
   creditSeq: number;
 }>;
 
+/**
+ * The debit side of a transfer whose credit is on shard `to`: message `no` on the way there. This record is the commit:
+ * once it is durable the credit will follow, whatever happens.
+ */
+export type TransferSent = Readonly<{
+  ok: true;
+  id: string;
+  debitPosted: number;
+  debitHeld: number;
+  debitSeq: number;
+  to: number;
+  no: number;
+}>;
+
+/** The credit account as it stands after the credit. */
+export type Credited = Readonly<{ ok: true; posted: number; held: number; seq: number }>;
+
 export type AccountChanged = Readonly<{ ok: true; account: AccountView }>;
 export type PartnerChanged = Readonly<{ ok: true; partner: Partner }>;
 export type KeyCreated = Readonly<{ ok: true; key: PartnerKey }>;
@@ -137,6 +183,8 @@ export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | 
 /** What a command of each kind comes to when it is accepted. */
 export interface Accepted {
   transfer: TransferPosted;
+  credit: Credited;
+  delivered: Done;
   create_account: AccountChanged;
   update_account: AccountChanged;
   set_account_status: AccountChanged;
@@ -149,8 +197,11 @@ export interface Accepted {
 
 export type Outcome<C extends Command = Command> = Accepted[C["op"]] | Rejected;
 
+/** What a record holds: of a transfer to another shard its debit alone, since the credit has a record of its own. */
+export type Recorded = Outcome | TransferSent;
+
 /** What stands in the log: asked and decided, together. */
-export type LogRecord = Readonly<{ command: Command; outcome: Outcome }>;
+export type LogRecord = Readonly<{ command: Command; outcome: Recorded }>;
 
 /** What every gateway must know at once: who may come in. Sent by the partner's home shard. */
 export type Fact =
@@ -158,6 +209,15 @@ export type Fact =
   | Readonly<{ fact: "key"; key: PartnerKey }>
   | Readonly<{ fact: "key_revoked"; keyId: string }>
   | Readonly<{ fact: "operator_key"; hash: string }>;
+
+/** What a credit account may have against a credit. */
+export type CreditRefusal = Extract<
+  Rejection,
+  "account_closed" | "ceiling_exceeded" | "balance_out_of_range"
+>;
+
+/** What another shard says of the credit account of a transfer. `null`: there is no such account. */
+export type RemoteCredit = Readonly<{ asset: string; refusal: CreditRefusal | null }> | null;
 
 export function reject(code: Rejection, subject: string | null = null): Rejected {
   return { ok: false, code, subject };

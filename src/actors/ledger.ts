@@ -3,17 +3,31 @@
  * idempotency keys. Pure: time, ids and places are handed in, and the state is a function of the log alone.
  */
 import { assert, unreachable } from "../assert.ts";
-import { type Account, applyChange, decideCreate, decideStatus, decideUpdate } from "./account.ts";
+import {
+  type Account,
+  applyChange,
+  decideCreate,
+  decideStatus,
+  decideUpdate,
+  refusalOfCredit,
+} from "./account.ts";
 import { type AssetSum, Assets, Book } from "./book.ts";
 import type {
   AccountChanged,
   Command,
+  Credited,
   Fact,
   KeyCreated,
   Outcome,
   PartnerChanged,
+  Recorded,
+  Rejected,
+  RemoteCredit,
+  Transfer,
   TransferPosted,
+  TransferSent,
 } from "./command.ts";
+import { Exchange } from "./exchange.ts";
 import { KEY_WINDOW_MS, type KeyEntry, KeyTable, keyMadeAtMs, keyScope } from "./key-table.ts";
 import {
   decideCreateKey,
@@ -25,7 +39,15 @@ import {
 } from "./partner.ts";
 import type { Refusal } from "./rejection.ts";
 import { homeOwnerOfTransfer, ownerKeyOf } from "./routing.ts";
-import { applyTransfer, decideTransfer } from "./transfer.ts";
+import {
+  applyCredit,
+  applySend,
+  applyTransfer,
+  creditOf,
+  decideCredit,
+  decideSend,
+  decideTransfer,
+} from "./transfer.ts";
 
 /** Where a record stands, and when it was logged. */
 export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs: number }>;
@@ -37,6 +59,9 @@ export type KeyState =
   | Readonly<{ refused: Refusal | "overloaded" }>;
 
 export class Ledger {
+  readonly #shard: number;
+  /** By the number of the other shard. */
+  readonly #exchanges = new Map<number, Exchange>();
   readonly keys = new KeyTable();
   readonly #books = new Map<string, Book>();
   readonly #partners = new Map<string, PartnerState>();
@@ -45,6 +70,10 @@ export class Ledger {
   #lastBook = new Book(this.#assets);
   #operatorKeyHash: string | undefined;
   #accounts = 0;
+
+  constructor(shard: number) {
+    this.#shard = shard;
+  }
 
   /** Accounts on this shard, system accounts not counted. */
   get accounts(): number {
@@ -66,6 +95,34 @@ export class Ledger {
     return this.keys.full ? { refused: "overloaded" } : undefined;
   }
 
+  /** What was sent to another shard and received from it. */
+  exchange(shard: number): Exchange {
+    let exchange = this.#exchanges.get(shard);
+    if (exchange === undefined) {
+      exchange = new Exchange();
+      this.#exchanges.set(shard, exchange);
+    }
+    return exchange;
+  }
+
+  /** What the shard of a transfer's debit needs to know of its credit account, which lives here. */
+  remoteCredit(partner: string, id: string, amount: number): RemoteCredit {
+    const account = this.account(partner, id);
+    if (account === undefined) return null;
+    return { asset: account.asset, refusal: refusalOfCredit(account, amount) ?? null };
+  }
+
+  /** Decides a transfer whose credit account lives on shard `to`, with what that shard has said of it. */
+  decideSend(
+    command: Transfer,
+    remote: RemoteCredit,
+    to: number,
+    newTransferId: (vnode: number) => string,
+  ): TransferSent | Rejected {
+    const message = { to, no: this.exchange(to).sent + 1 };
+    return decideSend(this.#book(command.partner), command, remote, message, newTransferId);
+  }
+
   /**
    * Decides a command that no key has decided already.
    *
@@ -76,6 +133,8 @@ export class Ledger {
     switch (command.op) {
       case "transfer":
         return decideTransfer(this.#book(command.partner), command, newTransferId);
+      case "credit":
+        return decideCredit(this.#book(command.partner), command);
       case "create_account":
         return decideCreate(this.account(command.partner, command.id), command, nowMs);
       case "update_account":
@@ -91,6 +150,7 @@ export class Ledger {
       case "revoke_key":
         return decideRevokeKey(this.#partners.get(command.partner), command);
       case "set_operator_key":
+      case "delivered":
         return { ok: true };
       default:
         return unreachable(command);
@@ -102,7 +162,7 @@ export class Ledger {
    *
    * @param batch the batch that a read of what changes here must wait for; 0 when it is durable already.
    */
-  apply(command: Command, outcome: Outcome, place: Place, batch: number): void {
+  apply(command: Command, outcome: Recorded, place: Place, batch: number): void {
     const { key } = command;
     if (key !== null) {
       this.keys.remember(scopeOf(command, key), {
@@ -113,16 +173,26 @@ export class Ledger {
         index: place.index,
       });
     }
-    if (outcome.ok) this.#applyAccepted(command, outcome, batch);
+    if (outcome.ok) this.#applyAccepted(command, outcome, place.timeMs, batch);
   }
 
-  #applyAccepted(command: Command, outcome: Outcome, batch: number): void {
+  #applyAccepted(command: Command, outcome: Recorded, timeMs: number, batch: number): void {
     switch (command.op) {
       case "transfer": {
-        const posted = outcome as TransferPosted;
-        applyTransfer(this.#book(command.partner), command, posted, batch);
+        const book = this.#book(command.partner);
+        if ("to" in outcome) {
+          applySend(book, command, outcome, batch);
+          this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, timeMs));
+        } else applyTransfer(book, command, outcome as TransferPosted, batch);
         return;
       }
+      case "credit":
+        applyCredit(this.#book(command.partner), command, outcome as Credited, batch);
+        this.exchange(command.from).receive(command.no);
+        return;
+      case "delivered":
+        this.exchange(command.to).forget(command.upTo);
+        return;
       case "create_account":
         this.#openAccount(command.partner, outcome as AccountChanged, batch);
         return;
@@ -193,13 +263,19 @@ export class Ledger {
    */
   *lines(nowMs: number): Generator<string> {
     for (const [partner, book] of sorted(this.#books)) {
-      for (const [, { batch: _batch, ...account }] of sorted(book.accounts)) {
+      for (const [, { batch: _batch, pinned: _pinned, ...account }] of sorted(book.accounts)) {
         yield JSON.stringify(["account", partner, account]);
       }
       const slices = [...book.slices()].map(([name, asset, vnode, { batch: _batch, ...slice }]) =>
         JSON.stringify(["slice", partner, name, asset, vnode, slice]),
       );
       yield* slices.toSorted();
+      for (const [asset, { sent, received }] of sorted(book.crossed)) {
+        yield JSON.stringify(["crossed", partner, asset, `${sent}`, `${received}`]);
+      }
+    }
+    for (const [shard, exchange] of [...this.#exchanges].toSorted(([a], [b]) => a - b)) {
+      yield JSON.stringify(["exchange", shard, exchange.forgotten, exchange.kept, exchange.received]);
     }
     for (const [, { partner, keys }] of sorted(this.#partners)) {
       yield JSON.stringify(["partner", partner, [...keys.values()]]);
@@ -236,6 +312,7 @@ export class Ledger {
       seq,
       metadata,
       createdAtMs,
+      pinned: 0,
       batch,
     });
     this.#accounts += 1;
@@ -257,6 +334,8 @@ export function homeOwnerOf(command: Command): string {
     case "update_account":
     case "set_account_status":
       return ownerKeyOf(command.id);
+    case "credit":
+      return ownerKeyOf(command.credit);
     default:
       // What concerns a partner as a whole has an owner key that no account can have.
       return "";

@@ -1,11 +1,23 @@
 /**
- * A transfer of one posting between two balances of one shard. A leg on a system account sits on the slice of
- * the transfer's home vnode, which is the other account's, so that no system account is ever hot.
+ * A transfer of one posting. Between two balances of one shard it is one record. A leg on a system account sits on the
+ * slice of the transfer's home vnode, which is the other account's, so that no system account is ever hot. When the
+ * credit account lives on another shard, the debit is decided here with what that shard has said, and the credit follows
+ * as a message.
  */
 import { assert } from "../assert.ts";
-import { type Account, applyEntry, BALANCE_MAX, type Balance } from "./account.ts";
+import { type Account, applyEntry, BALANCE_MAX, type Balance, refusalOfCredit } from "./account.ts";
 import type { Book } from "./book.ts";
-import { type Rejected, reject, type Transfer, type TransferPosted } from "./command.ts";
+import {
+  type Credit,
+  type Credited,
+  type CreditRefusal,
+  type Rejected,
+  type RemoteCredit,
+  reject,
+  type Transfer,
+  type TransferPosted,
+  type TransferSent,
+} from "./command.ts";
 import { isSystemAccount } from "./routing.ts";
 
 const EMPTY: Readonly<Balance> = { posted: 0, held: 0, seq: 0, batch: 0 };
@@ -32,43 +44,75 @@ export function decideTransfer(
   const asset = debitAccount?.asset ?? creditAccount?.asset;
   if (asset === undefined) return reject("asset_mismatch");
   if (creditAccount !== undefined && creditAccount.asset !== asset) return reject("asset_mismatch", credit);
-  const refused = decideAccounts(debitAccount, creditAccount, amount);
-  if (refused !== undefined) return refused;
 
   const from = debitAccount ?? book.sliceOf(debit, asset, vnode) ?? EMPTY;
   const to = creditAccount ?? book.sliceOf(credit, asset, vnode) ?? EMPTY;
-  const debitPosted = from.posted - amount;
-  const creditPosted = to.posted + amount;
-  if (debitPosted < -BALANCE_MAX) return reject("balance_out_of_range", debit);
-  if (creditPosted > BALANCE_MAX) return reject("balance_out_of_range", credit);
+  const refusal =
+    creditAccount === undefined ? refusalOfSlice(to, amount) : refusalOfCredit(creditAccount, amount);
+  const refused = decideSides(command, from, debitAccount, refusal);
+  if (refused !== undefined) return refused;
   return {
     ok: true,
     id: newId(vnode),
-    debitPosted,
+    debitPosted: from.posted - amount,
     debitHeld: from.held,
     debitSeq: from.seq + 1,
-    creditPosted,
+    creditPosted: to.posted + amount,
     creditHeld: to.held,
     creditSeq: to.seq + 1,
   };
 }
 
-/** The rules that an account of a person has, and a system account has not. */
-function decideAccounts(
-  debit: Account | undefined,
-  credit: Account | undefined,
-  amount: number,
+/**
+ * The same rules where the credit account lives on another shard.
+ *
+ * @param message where the credit would go: the shard, and the number of the next message to it.
+ */
+export function decideSend(
+  book: Book,
+  command: Transfer,
+  remote: RemoteCredit,
+  message: Readonly<{ to: number; no: number }>,
+  newId: (vnode: number) => string,
+): TransferSent | Rejected {
+  const { debit, credit, amount, vnode } = command;
+  const from = book.accounts.get(debit);
+  if (from === undefined) return reject("account_not_found", debit);
+  if (remote === null) return reject("account_not_found", credit);
+  if (remote.asset !== from.asset) return reject("asset_mismatch", credit);
+  const refused = decideSides(command, from, from, remote.refusal ?? undefined);
+  if (refused !== undefined) return refused;
+  return {
+    ok: true,
+    id: newId(vnode),
+    debitPosted: from.posted - amount,
+    debitHeld: from.held,
+    debitSeq: from.seq + 1,
+    to: message.to,
+    no: message.no,
+  };
+}
+
+/** The rules that accounts themselves have: `debitAccount` is absent for a system account, which has none but its range. */
+function decideSides(
+  { debit, credit, amount }: Transfer,
+  from: Readonly<Balance>,
+  debitAccount: Account | undefined,
+  refusal: CreditRefusal | undefined,
 ): Rejected | undefined {
-  if (debit?.status === "closed") return reject("account_closed", debit.id);
-  if (credit?.status === "closed") return reject("account_closed", credit.id);
-  if (debit?.status === "frozen") return reject("account_frozen", debit.id);
-  if (debit !== undefined && debit.floor !== null && debit.posted - debit.held - amount < debit.floor) {
-    return reject("insufficient_funds", debit.id);
-  }
-  if (credit !== undefined && credit.ceiling !== null && credit.posted + amount > credit.ceiling) {
-    return reject("ceiling_exceeded", credit.id);
-  }
+  if (debitAccount?.status === "closed") return reject("account_closed", debit);
+  if (refusal === "account_closed") return reject("account_closed", credit);
+  if (debitAccount?.status === "frozen") return reject("account_frozen", debit);
+  const floor = debitAccount?.floor ?? null;
+  if (floor !== null && from.posted - from.held - amount < floor) return reject("insufficient_funds", debit);
+  if (refusal === "ceiling_exceeded") return reject("ceiling_exceeded", credit);
+  if (from.posted - amount < -BALANCE_MAX) return reject("balance_out_of_range", debit);
+  if (refusal === "balance_out_of_range") return reject("balance_out_of_range", credit);
   return undefined;
+}
+
+function refusalOfSlice(slice: Readonly<Balance>, amount: number): CreditRefusal | undefined {
+  return slice.posted + amount > BALANCE_MAX ? "balance_out_of_range" : undefined;
 }
 
 export function applyTransfer(book: Book, command: Transfer, posted: TransferPosted, batch: number): void {
@@ -82,4 +126,50 @@ export function applyTransfer(book: Book, command: Transfer, posted: TransferPos
   // One amount, taken from one and given to the other: I1 holds after every record.
   applyEntry(from, -amount, posted.debitPosted, posted.debitHeld, posted.debitSeq, batch);
   applyEntry(to, amount, posted.creditPosted, posted.creditHeld, posted.creditSeq, batch);
+}
+
+/** Takes from the debit account what is now on its way. */
+export function applySend(book: Book, command: Transfer, sent: TransferSent, batch: number): void {
+  const from = personOf(book, command.debit);
+  applyEntry(from, -command.amount, sent.debitPosted, sent.debitHeld, sent.debitSeq, batch);
+  book.cross(from.asset, command.amount, 0);
+}
+
+/** The message to the credit account's shard; it can be made again from the record alone. */
+export function creditOf(command: Transfer, sent: TransferSent, from: number, createdAtMs: number): Credit {
+  const { partner, debit, credit, amount, memo, metadata, occurredAtMs } = command;
+  return {
+    op: "credit",
+    partner,
+    key: null,
+    fingerprint: 0,
+    debit,
+    credit,
+    amount,
+    memo,
+    metadata,
+    occurredAtMs,
+    id: sent.id,
+    createdAtMs,
+    from,
+    no: sent.no,
+  };
+}
+
+/** A credit whose debit is durable is never refused: its account was pinned, or the pin would have been refused. */
+export function decideCredit(book: Book, { credit, amount }: Credit): Credited {
+  const to = personOf(book, credit);
+  return { ok: true, posted: to.posted + amount, held: to.held, seq: to.seq + 1 };
+}
+
+export function applyCredit(book: Book, command: Credit, credited: Credited, batch: number): void {
+  const to = personOf(book, command.credit);
+  applyEntry(to, command.amount, credited.posted, credited.held, credited.seq, batch);
+  book.cross(to.asset, 0, command.amount);
+}
+
+function personOf(book: Book, id: string): Account {
+  const account = book.accounts.get(id);
+  assert(account !== undefined, "a transfer across shards is between accounts that exist");
+  return account;
 }

@@ -2,9 +2,10 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import { CommandWriter, decode, unpackOutcome } from "../actors/codec.ts";
+import { CommandWriter, unpackOutcome } from "../actors/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
 import { homeOwnerOf } from "../actors/ledger.ts";
+import { decode } from "../actors/pack.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount, shardOfVnode, vnodeOf, vnodeOfAccount } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";

@@ -2,8 +2,8 @@
  * The gateway's end of the way to one shard: requests of one tick go out as one message, replies come back by
  * number. What is under way is bounded by credits; what does not fit is refused at once, and certainly not done.
  */
-import { decode, encode } from "../actors/codec.ts";
 import type { Fact } from "../actors/command.ts";
+import { decode, encode } from "../actors/pack.ts";
 import { OperatingError } from "../operating-error.ts";
 import { type Query, REQUEST, type ReplyGroup, type Request } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";

@@ -5,14 +5,17 @@ import { isSystemAccount } from "../actors/routing.ts";
 import { Balance, timeTextOf } from "./fields.ts";
 import { Posting } from "./transfer-request.ts";
 
+/** What a transfer's own record and that of its credit on another shard both say. */
+type Asked = Pick<Transfer, "debit" | "credit" | "amount" | "memo" | "metadata" | "occurredAtMs">;
+
 /**
  * JSON text without the closing brace. Account and transfer ids need no escaping, by what ids may consist of; metadata
  * is canonical JSON already.
  */
-function members(command: Transfer, outcome: TransferPosted, timeMs: number): string {
-  const { debit, credit, amount, memo, metadata, occurredAtMs } = command;
+function members(asked: Asked, id: string, timeMs: number): string {
+  const { debit, credit, amount, memo, metadata, occurredAtMs } = asked;
   return (
-    `{"id":"${outcome.id}","status":"posted",` +
+    `{"id":"${id}","status":"posted",` +
     `"postings":[{"debit_account":"${debit}","credit_account":"${credit}","amount":${amount}}],` +
     `"posted_amount":${amount},"memo":${memo === null ? "null" : JSON.stringify(memo)},` +
     `"metadata":${metadata ?? "{}"},` +
@@ -21,8 +24,8 @@ function members(command: Transfer, outcome: TransferPosted, timeMs: number): st
   );
 }
 
-export function transferJson(command: Transfer, outcome: TransferPosted, timeMs: number): string {
-  return `${members(command, outcome, timeMs)}}`;
+export function transferJson(asked: Asked, id: string, timeMs: number): string {
+  return `${members(asked, id, timeMs)}}`;
 }
 
 function balanceJson(account: string, posted: number, held: number, seq: number): string {
@@ -39,7 +42,7 @@ export function transferWithBalancesJson(command: Transfer, outcome: TransferPos
     ? ""
     : balanceJson(credit, outcome.creditPosted, outcome.creditHeld, outcome.creditSeq);
   const comma = ofDebit !== "" && ofCredit !== "" ? "," : "";
-  return `${members(command, outcome, timeMs)},"balances":{${ofDebit}${comma}${ofCredit}}}`;
+  return `${members(command, outcome.id, timeMs)},"balances":{${ofDebit}${comma}${ofCredit}}}`;
 }
 
 const TRANSFER_EXAMPLE = {

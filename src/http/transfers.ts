@@ -99,15 +99,10 @@ function hasQuery(c: Context): boolean {
 
 function archivedJson({ record, timeMs }: ArchivedRecord, call: Call): string | undefined {
   const { command, outcome } = record;
-  if (
-    command.op !== "transfer" ||
-    command.partner !== call.partner ||
-    !outcome.ok ||
-    !("debitSeq" in outcome)
-  ) {
-    return undefined;
-  }
-  return transferJson(command, outcome, timeMs);
+  if (command.partner !== call.partner) return undefined;
+  if (command.op === "credit") return transferJson(command, command.id, command.createdAtMs);
+  if (command.op !== "transfer" || !("debitSeq" in outcome)) return undefined;
+  return transferJson(command, outcome.id, timeMs);
 }
 
 function addReads(routes: Routes, { ledger }: TransfersDeps): void {

@@ -9,9 +9,10 @@
  *
  * It knows no carrier: bytes and control messages come in, and go out through `post`.
  */
-import { decode, encode, packOutcome, readCommands, readRecords } from "../actors/codec.ts";
+import { packOutcome, readCommands, readRecords } from "../actors/codec.ts";
 import type { Command } from "../actors/command.ts";
 import { Ledger } from "../actors/ledger.ts";
+import { decode, encode } from "../actors/pack.ts";
 import { factsOf } from "../actors/partner.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
@@ -54,7 +55,7 @@ export type HostOptions = Readonly<{
 export class ShardHost {
   readonly #options: HostOptions;
   readonly #journal: Journal;
-  readonly #ledger = new Ledger();
+  readonly #ledger: Ledger;
   readonly #failpoints: Failpoints;
   readonly #commit: GroupCommit;
   readonly #lease: Lease;
@@ -75,6 +76,7 @@ export class ShardHost {
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
+    this.#ledger = new Ledger(options.shard);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
     this.#feed = new ArchiveFeed(journal, onError);

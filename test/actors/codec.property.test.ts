@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BodyWriter, CommandWriter, decode, readCommands, readRecords } from "../../src/actors/codec.ts";
+import { BodyWriter, CommandWriter, readCommands, readRecords } from "../../src/actors/codec.ts";
 import type { Command, LogRecord, Outcome } from "../../src/actors/command.ts";
+import { decode } from "../../src/actors/pack.ts";
 import { PackWriter } from "../../src/actors/pack-writer.ts";
 
 const EDGES = [0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, 2 ** 53 - 1];

@@ -84,7 +84,7 @@ function decideAndApply(ledger: Ledger, next: Command, index: number): Outcome {
 test("I1, I2, I4: in any history the ledger does what a tiny model of the books does, step by step", () => {
   fc.assert(
     fc.property(fc.array(command, { minLength: 20, maxLength: 80 }), (history) => {
-      const ledger = new Ledger();
+      const ledger = new Ledger(0);
       const model = new BookModel();
       for (const [index, next] of history.entries()) {
         const outcome = decideAndApply(ledger, next, index);
@@ -103,7 +103,7 @@ test("I1, I2, I4: in any history the ledger does what a tiny model of the books 
 test("I9: the state rebuilt from the packed records is the state that was decided", () => {
   fc.assert(
     fc.property(fc.array(command, { minLength: 20, maxLength: 80 }), (history) => {
-      const live = new Ledger();
+      const live = new Ledger(0);
       const commands = new CommandWriter();
       const body = new BodyWriter();
       for (const next of history) commands.add(next);
@@ -113,7 +113,7 @@ test("I9: the state rebuilt from the packed records is the state that was decide
         expect(next).toEqual(history[index]);
         body.add(packed, start, end, next, decideAndApply(live, next, index++));
       });
-      const replayed = new Ledger();
+      const replayed = new Ledger(0);
       let at = 0;
       readRecords(body.take(), (logged, outcome) => {
         replayed.apply(logged, outcome, { epoch: 1, seq: 1, index: at, timeMs: 1_000_000 + at }, 0);

@@ -16,7 +16,7 @@ const NOW_MS = Date.UTC(2026, 0, 1);
 /** Keys are spread over these. */
 const ACCOUNTS_WITH_KEYS = 10_000;
 
-const ledger = new Ledger();
+const ledger = new Ledger(0);
 let seq = 0;
 let transfers = 0;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decode, encode } from "../../src/actors/codec.ts";
+import { decode, encode } from "../../src/actors/pack.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import { REQUEST, type Request } from "../../src/shard/messages.ts";
 

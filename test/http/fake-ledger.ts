@@ -140,6 +140,8 @@ export class FakeLedger implements Ledger, Directory, Operations {
       case "set_operator_key":
         this.#operatorHash = command.keyHash;
         return { ok: true };
+      default:
+        throw new Error(`no gateway sends ${command.op}`);
     }
   }
 
@@ -294,7 +296,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     const data: Entry[] = [];
     for (const { at, timeMs, record } of this.#records) {
       const { command, outcome } = record;
-      if (command.op !== "transfer" || command.partner !== partner || !("debitSeq" in outcome)) continue;
+      if (command.op !== "transfer" || command.partner !== partner || !("creditSeq" in outcome)) continue;
       if (command.debit !== account && command.credit !== account) continue;
       const isDebit = command.debit === account;
       data.unshift({
