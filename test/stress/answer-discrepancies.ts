@@ -1,0 +1,49 @@
+/** Where answers contradict each other, or what was promised: these need no look at the books. */
+import { isDecision, type Operation, outcomeText } from "./operation.ts";
+
+/** The only reason that the load gives a ledger to say no. */
+const REFUSAL = "insufficient_funds";
+
+export function answerDiscrepancies(operations: readonly Operation[]): string[] {
+  const found: string[] = [];
+  const keys = new Set<string>();
+  for (const operation of operations) {
+    const { key, overspends, sendings } = operation;
+    if (keys.has(key)) found.push(`Key ${key} was given to two transfers: that is a fault of the load.`);
+    keys.add(key);
+    const decisions = sendings.map(({ answer }) => answer).filter(isDecision);
+    const outcomes = new Map(decisions.map((answer) => [outcomeText(answer), answer]));
+    if (outcomes.size === 0) found.push(unanswered(operation));
+    if (outcomes.size > 1)
+      found.push(`Key ${key} had ${outcomes.size} answers: ${[...outcomes.keys()].join(" and ")}.`);
+    for (const answer of outcomes.values()) {
+      if (answer.is === "rejected" && answer.code !== REFUSAL)
+        found.push(`Key ${key} was refused for ${answer.code}, for which there was no reason.`);
+      if (answer.is === "accepted" && overspends)
+        found.push(
+          `Key ${key} asked for more than all the money there is, and was accepted as ${answer.id}.`,
+        );
+    }
+    if (!operation.inBatch) found.push(...replayDiscrepancies(operation));
+  }
+  return found;
+}
+
+function unanswered({ key, sendings }: Operation): string {
+  const last = sendings.at(-1)?.answer;
+  const said = last === undefined ? "nothing" : outcomeText(last);
+  return `Key ${key} has no answer after ${sendings.length} requests; the last said ${said}.`;
+}
+
+/** A key that was told it had been done before must have been sent before, and not be told "not done" alone. */
+function replayDiscrepancies({ key, sendings }: Operation): string[] {
+  const decisions = sendings.filter(({ answer }) => isDecision(answer));
+  const original = decisions.filter(({ answer }) => isDecision(answer) && !answer.replayed);
+  if (original.length > 1) return [`Key ${key} was decided ${original.length} times.`];
+  if (decisions.length === 0 || original.length === 1) return [];
+  // All answers are repeats: then the first answer was lost on its way.
+  const mayHaveBeenDone = sendings.some(({ answer }) => answer.is === "unknown");
+  return mayHaveBeenDone
+    ? []
+    : [`Key ${key} was certainly not done by any earlier request, and its answer was a repeat.`];
+}

@@ -1,0 +1,121 @@
+/** Everything that a judgement on the books rests on: what was asked and answered, and what the server says afterwards. */
+import { isSystemAccount } from "../../src/actors/routing.ts";
+import type { ApiClient } from "../bench/api-client.ts";
+import type { Operation } from "./operation.ts";
+
+const IDS_PER_CALL = 100;
+
+export type AccountView = Readonly<{ id: string; posted: number; held: number; seq: number }>;
+export type Reconciliation = Readonly<{
+  balance: number;
+  entries_sum: number;
+  entries_count: number;
+  reconciled: boolean;
+}>;
+export type Entry = Readonly<{ seq: number; transfer_id: string; amount: number; balance_after: number }>;
+export type ListedTransfer = Readonly<{
+  id: string;
+  status: string;
+  postings: readonly Readonly<{ debit_account: string; credit_account: string; amount: number }>[];
+  memo: string | null;
+}>;
+export type TrialBalance = Readonly<{
+  balanced: boolean;
+  assets: Readonly<Record<string, Readonly<{ sum: number; in_transit: number }>>>;
+}>;
+
+export type Evidence = Readonly<{
+  asset: string;
+  operations: readonly Operation[];
+  accounts: ReadonlyMap<string, AccountView>;
+  /** Posted, by name. */
+  systemAccounts: ReadonlyMap<string, number>;
+  reconciliations: ReadonlyMap<string, Reconciliation>;
+  /** Of a sample of accounts: all entries, oldest first. */
+  statements: ReadonlyMap<string, readonly Entry[]>;
+  /** All that there are. */
+  transfers: readonly ListedTransfer[];
+  trialBalance: TrialBalance;
+  /** Balances that were known before anything had begun. */
+  finals: ReadonlyMap<string, number>;
+}>;
+
+export type Question = Readonly<{
+  api: ApiClient;
+  token: string;
+  asset: string;
+  operations: readonly Operation[];
+  accounts: readonly string[];
+  /** Of these the entries are read one by one. */
+  sample: readonly string[];
+  finals: ReadonlyMap<string, number>;
+}>;
+
+/** Asks the server over HTTP, as its partner would. */
+export async function gatherEvidence(question: Question): Promise<Evidence> {
+  const { api, token, asset, operations, accounts, sample, finals } = question;
+  const get = <T>(path: string) => api.expect<T>(token, "GET", path);
+  // Lists wait for the archive; here that may take longer than one request is given.
+  await api.catchUpMs(token);
+  const systemNames = new Set(
+    operations.flatMap(({ debit, credit }) => [debit, credit]).filter((id) => isSystemAccount(id)),
+  );
+  return {
+    asset,
+    operations,
+    finals,
+    accounts: await accountsOf(api, token, accounts),
+    systemAccounts: await eachOf(api, [...systemNames], async (name) => {
+      const { balances } = await get<{ balances: Record<string, { posted: number }> }>(pathOf(name));
+      return balances[asset]?.posted ?? 0;
+    }),
+    reconciliations: await eachOf(api, accounts, (id) => get<Reconciliation>(`${pathOf(id)}/reconciliation`)),
+    statements: await eachOf(api, sample, async (id) => {
+      const newestFirst = await pages<Entry>(get, `${pathOf(id)}/entries`);
+      return newestFirst.toReversed();
+    }),
+    transfers: await pages<ListedTransfer>(get, "/v1/transfers"),
+    trialBalance: await get<TrialBalance>("/v1/trial-balance"),
+  };
+}
+
+function pathOf(account: string): string {
+  return `/v1/accounts/${encodeURIComponent(account)}`;
+}
+
+async function accountsOf(api: ApiClient, token: string, ids: readonly string[]) {
+  const found = new Map<string, AccountView>();
+  await api.each(Math.ceil(ids.length / IDS_PER_CALL), async (portion) => {
+    const some = ids.slice(portion * IDS_PER_CALL, (portion + 1) * IDS_PER_CALL);
+    const list = some.map((id) => encodeURIComponent(id)).join(",");
+    const { data } = await api.expect<{ data: AccountView[] }>(token, "GET", `/v1/accounts?ids=${list}`);
+    for (const account of data) found.set(account.id, account);
+  });
+  return found;
+}
+
+async function eachOf<T>(
+  api: ApiClient,
+  names: readonly string[],
+  ask: (name: string) => Promise<T>,
+): Promise<ReadonlyMap<string, T>> {
+  const found = new Map<string, T>();
+  await api.each(names.length, async (no) => {
+    const name = names[no] as string;
+    found.set(name, await ask(name));
+  });
+  return found;
+}
+
+/** All pages of a list. */
+async function pages<T>(get: <P>(path: string) => Promise<P>, path: string): Promise<readonly T[]> {
+  const all: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const more: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const page: { data: T[]; next_cursor: string | null } = await get(`${path}?limit=500${more}`);
+    all.push(...page.data);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return all;
+}

@@ -1,0 +1,73 @@
+/** Processor time and memory of the server, its shards and its Redis while a load runs. */
+import { cpuTimesOfTree, processTree, proportionalBytes, residentBytes } from "./process-tree.ts";
+
+const SAMPLE_MS = 200;
+const MEGABYTE = 2 ** 20;
+
+export type MachineUse = Readonly<{
+  /** Processors kept busy, all together. */
+  cores: number;
+  /** µs of processor time for each transfer, by role; `total` is their sum. */
+  cpuUs: Readonly<Record<string, number>>;
+  /** The highest sum of what server and children had resident. */
+  rssPeakMb: number;
+  /** The same at the end, with shared pages counted once. */
+  pssMb: number;
+}>;
+
+export class MachineMeter {
+  readonly #server: number;
+  readonly #redis: number;
+  readonly #timer: NodeJS.Timeout;
+  #rssPeak = 0;
+  #pss = 0;
+  #begun = { atMs: 0, cpu: new Map<string, number>() };
+  #ended = { atMs: 0, cpu: new Map<string, number>() };
+
+  constructor(server: number, redis: number) {
+    this.#server = server;
+    this.#redis = redis;
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+  }
+
+  /** Processor time counts from here. */
+  begin(): void {
+    this.#begun = this.#read();
+  }
+
+  /** And to here. */
+  end(): void {
+    this.#ended = this.#read();
+    this.#sample();
+    this.#pss = proportionalBytes(processTree(this.#server));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  use(transfers: number): MachineUse {
+    const cpuUs: Record<string, number> = {};
+    let totalUs = 0;
+    for (const [role, us] of this.#ended.cpu) {
+      const spent = us - (this.#begun.cpu.get(role) ?? 0);
+      cpuUs[role] = spent / transfers;
+      totalUs += spent;
+    }
+    cpuUs["total"] = totalUs / transfers;
+    return {
+      cores: totalUs / ((this.#ended.atMs - this.#begun.atMs) * 1000),
+      cpuUs,
+      rssPeakMb: this.#rssPeak / MEGABYTE,
+      pssMb: this.#pss / MEGABYTE,
+    };
+  }
+
+  #read() {
+    return { atMs: performance.now(), cpu: new Map(cpuTimesOfTree(this.#server, this.#redis)) };
+  }
+
+  #sample(): void {
+    this.#rssPeak = Math.max(this.#rssPeak, residentBytes(processTree(this.#server)));
+  }
+}

@@ -1,0 +1,32 @@
+/** What the figures were taken on. */
+import { availableParallelism, cpus, release, totalmem, type } from "node:os";
+import { redisVersion } from "../bench/load.ts";
+
+export type Machine = Readonly<{
+  cpus: number;
+  cpu: string;
+  memory_gb: number;
+  system: string;
+  node: string;
+  redis: string;
+  fsync_p50_us: number;
+}>;
+
+export function thisMachine(fsyncUs: number): Machine {
+  return {
+    cpus: availableParallelism(),
+    cpu: cpus()[0]?.model ?? "unknown",
+    memory_gb: Math.round(totalmem() / 2 ** 30),
+    system: `${type()} ${release()}`,
+    node: process.versions.node,
+    redis: redisVersion(),
+    fsync_p50_us: Math.round(fsyncUs),
+  };
+}
+
+export function machineText({ cpus, cpu, memory_gb, system, node, redis, fsync_p50_us }: Machine): string {
+  return (
+    `${cpus} cores (${cpu}), ${memory_gb} GB, ${system}; Node.js ${node}, Redis ${redis} with ` +
+    `\`appendfsync always\` on a unix socket, median fsync ${fsync_p50_us} µs`
+  );
+}

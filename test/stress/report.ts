@@ -1,0 +1,121 @@
+/** The trials as figures with names and units, as a table for people and as one document for programs. */
+import type { Trial } from "./trial.ts";
+
+export type Row = Readonly<{
+  isolation: string;
+  shards: number;
+  transfers_per_s: number;
+  p50_ms: number;
+  p99_ms: number;
+  p999_ms: number;
+  max_ms: number;
+  /** Absent where there is no /proc. */
+  cores?: number;
+  cpu_us?: Readonly<Record<string, number>>;
+  rss_peak_mb?: number;
+  pss_mb?: number;
+  start_ms: number;
+  recovery_ms: number;
+  replayed: number;
+  /** By the shards that were not killed, while one was down. `null`: there were no others. */
+  lost_by_others: number | null;
+  served_by_others: number | null;
+  accepted: number;
+  refused: number;
+  crossing: number;
+  replays: number;
+  resent: number;
+}>;
+
+export function rowOf(trial: Trial): Row {
+  const { isolation, shards, speed, use, counts, bystanders, startMs, recoveryMs, replayed } = trial;
+  const isAlone = shards === 1;
+  return {
+    isolation,
+    shards,
+    transfers_per_s: Math.round(speed.transfersPerSecond),
+    p50_ms: short(speed.p50Ms),
+    p99_ms: short(speed.p99Ms),
+    p999_ms: short(speed.p999Ms),
+    max_ms: short(speed.maxMs),
+    ...(use.cores > 0 ? machineFigures(trial) : {}),
+    start_ms: Math.round(startMs),
+    recovery_ms: Math.round(recoveryMs),
+    replayed,
+    lost_by_others: isAlone ? null : bystanders.lost,
+    served_by_others: isAlone ? null : bystanders.served,
+    accepted: counts.accepted,
+    refused: counts.refused,
+    crossing: counts.crossing,
+    replays: counts.replayed,
+    resent: counts.resent,
+  };
+}
+
+function machineFigures({ use: { cores, cpuUs, rssPeakMb, pssMb } }: Trial) {
+  return {
+    cores: Number(cores.toFixed(2)),
+    cpu_us: Object.fromEntries(Object.entries(cpuUs).map(([role, us]) => [role, short(us)])),
+    rss_peak_mb: Math.round(rssPeakMb),
+    pss_mb: Math.round(pssMb),
+  };
+}
+
+/** Three significant digits: what is beyond differs from run to run. */
+function short(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
+const COLUMNS: readonly (readonly [title: string, text: (row: Row) => string])[] = [
+  ["isolation", ({ isolation }) => isolation],
+  ["shards", ({ shards }) => String(shards)],
+  ["transfers/s", ({ transfers_per_s }) => transfers_per_s.toLocaleString("en")],
+  ["p50 ms", ({ p50_ms }) => String(p50_ms)],
+  ["p99 ms", ({ p99_ms }) => String(p99_ms)],
+  ["p99.9 ms", ({ p999_ms }) => String(p999_ms)],
+  ["max ms", ({ max_ms }) => String(max_ms)],
+  ["cores", ({ cores }) => orDash(cores)],
+  ["CPU µs/transfer", ({ cpu_us }) => orDash(cpu_us?.["total"])],
+  ["RSS peak MB", ({ rss_peak_mb }) => orDash(rss_peak_mb)],
+  ["PSS MB", ({ pss_mb }) => orDash(pss_mb)],
+  ["start ms", ({ start_ms }) => String(start_ms)],
+  ["recovery ms", ({ recovery_ms }) => String(recovery_ms)],
+  ["lost by others", ({ lost_by_others }) => orDash(lost_by_others)],
+  ["served by others", ({ served_by_others }) => orDash(served_by_others)],
+];
+
+/** Markdown, padded so that it is a table in a terminal too. */
+export function tableOf(rows: readonly Row[]): string {
+  return markdownTable(
+    COLUMNS.map(([title]) => title),
+    rows.map((row) => COLUMNS.map(([, text]) => text(row))),
+  );
+}
+
+const ROLES = ["main", "shards", "archive", "runtime", "redis"] as const;
+
+/** Where the processor time of a transfer goes. */
+export function cpuTableOf(rows: readonly Row[]): string {
+  return markdownTable(
+    ["CPU µs/transfer", "shards", "gateway", "shards' own", "archive", "collector and compiler", "Redis"],
+    rows.map(({ isolation, shards, cpu_us }) => [
+      isolation,
+      String(shards),
+      ...ROLES.map((role) => orDash(cpu_us?.[role])),
+    ]),
+  );
+}
+
+function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = titles.map((title, no) =>
+    Math.max(title.length, ...rows.map((row) => row[no]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, no) => (no === 0 ? cell.padEnd(widths[no] ?? 0) : cell.padStart(widths[no] ?? 0))).join(" | ")} |`;
+  const rule = `|${widths.map((width, no) => (no === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
+  return [line(titles), rule, ...rows.map(line)].join("\n");
+}
+
+function orDash(value: number | null | undefined): string {
+  return value === undefined || value === null ? "–" : String(value);
+}

@@ -1,0 +1,70 @@
+/**
+ * `npm run stress`: the real server under load in both isolation modes, a shard killed in the middle, the books
+ * checked from outside. Ends with 1 when anything was not as it must be.
+ *
+ *     npm run stress -- --modes processes --shards 2 --seconds 5
+ *     npm run stress -- --preset sellers      two sellers, 1000 sales, exact credits at the end
+ *     npm run stress -- --json                one document on stdout
+ *     npm run stress -- --doc                 figures into docs/threads-vs-processes.md
+ */
+import { join } from "node:path";
+import { makeDataFolder, measureFsyncUs } from "../bench/disk.ts";
+import { startRedis } from "../bench/redis-server.ts";
+import { writeFigures } from "./document.ts";
+import { machineText, thisMachine } from "./machine.ts";
+import { readOptions } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { cpuTableOf, type Row, rowOf, tableOf } from "./report.ts";
+import { runTrial } from "./trial.ts";
+
+/** The start is over in a second, and differs from time to time. */
+const STARTS = 3;
+
+const options = readOptions(process.argv.slice(2));
+const { modes, shards, seconds, seed, preset, loadProcesses } = options;
+const root = makeDataFolder();
+const machine = thisMachine(measureFsyncUs(root));
+const trials = modes.flatMap((isolation) => shards.map((count) => ({ isolation, shards: count })));
+const progress = new Progress(trials.length);
+const rows: Row[] = [];
+const discrepancies: string[] = [];
+
+for (const trial of trials) {
+  const name = `${trial.isolation}, ${trial.shards} ${trial.shards === 1 ? "shard" : "shards"}`;
+  progress.trial(name);
+  const folder = join(root, `${trial.isolation}-${trial.shards}`);
+  try {
+    const done = await runTrial({
+      ...trial,
+      seconds,
+      seed,
+      preset,
+      loadProcesses,
+      folder,
+      starts: STARTS,
+      startRedis,
+      onPhase: (phase, answered) => progress.phase(phase, answered),
+    });
+    rows.push(rowOf(done));
+    discrepancies.push(...done.discrepancies.map((sentence) => `${name}: ${sentence}`));
+  } catch (error) {
+    discrepancies.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+progress.end();
+
+for (const sentence of discrepancies) progress.say(`DISCREPANCY ${sentence}`);
+if (options.json) {
+  const settings = { seconds, seed, preset, load_processes: loadProcesses };
+  process.stdout.write(`${JSON.stringify({ machine, settings, rows, discrepancies }, undefined, 2)}\n`);
+} else {
+  process.stdout.write(`${tableOf(rows)}\n\n${cpuTableOf(rows)}\n`);
+}
+if (options.doc && discrepancies.length === 0) {
+  const how = `${machineText(machine)}. ${loadProcesses} load processes, ${seconds} s measured each.`;
+  writeFigures(`${how}\n\n${tableOf(rows)}\n\n${cpuTableOf(rows)}`);
+}
+progress.say(
+  discrepancies.length === 0 ? "No discrepancy: every answer is in the books, and nothing else." : "",
+);
+process.exit(discrepancies.length === 0 ? 0 : 1);

@@ -1,0 +1,120 @@
+/** The server under stress: `src/main.ts` as a process, with a log and a data folder of its own. */
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ApiClient } from "../bench/api-client.ts";
+import { type Spawned, start, stop, waitForLine } from "../bench/child-processes.ts";
+import type { Address } from "./connection.ts";
+
+export const ISOLATIONS = ["threads", "processes"] as const;
+export type Isolation = (typeof ISOLATIONS)[number];
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const OPERATOR_KEY = "stress-operator-key-0123456789abcdef";
+const READY_MS_MAX = 30_000;
+const LAST_WORDS_LENGTH = 4_000;
+
+export type SubjectOptions = Readonly<{
+  dataDir: string;
+  walUrl: string;
+  isolation: Isolation;
+  shards: number;
+  failpoints: string;
+}>;
+
+export type ShardView = Readonly<{
+  shard: number;
+  pid?: number;
+  status: string;
+  restarts: number;
+  recovery: Readonly<{ replayed: number; replay_ms: number }>;
+}>;
+
+export class Subject {
+  readonly #server: Spawned;
+  readonly #api: ApiClient;
+  readonly #url: URL;
+  /** From the start of the process to its first 200 on /readyz. */
+  readonly startMs: number;
+  #lastWords = "";
+
+  private constructor(server: Spawned, url: string, startMs: number) {
+    this.#server = server;
+    this.#url = new URL(url);
+    this.#api = new ApiClient(url);
+    this.startMs = startMs;
+    server.child.stdout?.on("data", (chunk: Buffer) => {
+      this.#lastWords = `${this.#lastWords}${chunk.toString()}`.slice(-LAST_WORDS_LENGTH);
+    });
+  }
+
+  static async start({ dataDir, walUrl, isolation, shards, failpoints }: SubjectOptions): Promise<Subject> {
+    const startedMs = performance.now();
+    const server = start(process.execPath, [MAIN], {
+      env: {
+        PATH: process.env["PATH"],
+        PORT: "0",
+        LOG_LEVEL: "warn",
+        OPERATOR_KEY,
+        DATA_DIR: dataDir,
+        WAL_URL: walUrl,
+        ISOLATION: isolation,
+        SHARDS: String(shards),
+        FAILPOINTS: failpoints,
+      },
+    });
+    const [, url = ""] = await waitForLine(server, /serves on (http:\S+?),/);
+    const probe = new ApiClient(url);
+    while ((await probe.call("", "GET", "/readyz")).status !== 200) {
+      if (performance.now() - startedMs > READY_MS_MAX) throw new Error("the server does not become ready");
+      await setTimeout(2);
+    }
+    const startMs = performance.now() - startedMs;
+    probe.close();
+    return new Subject(server, url, startMs);
+  }
+
+  get pid(): number {
+    return this.#server.pid;
+  }
+
+  /** What it wrote last, for whoever has to find out why. */
+  get lastWords(): string {
+    return this.#lastWords;
+  }
+
+  get running(): boolean {
+    const { exitCode, signalCode } = this.#server.child;
+    return exitCode === null && signalCode === null;
+  }
+
+  get api(): ApiClient {
+    return this.#api;
+  }
+
+  address(token: string): Address {
+    return { host: this.#url.hostname, port: Number(this.#url.port), token };
+  }
+
+  async ready(): Promise<boolean> {
+    return (await this.#api.call("", "GET", "/readyz")).status === 200;
+  }
+
+  async shards(): Promise<readonly ShardView[]> {
+    const { data } = await this.#api.expect<{ data: ShardView[] }>(OPERATOR_KEY, "GET", "/v1/admin/shards");
+    return data;
+  }
+
+  /** @returns its key */
+  async makePartner(id: string): Promise<string> {
+    const made = await this.#api.expect<{ api_key: string }>(OPERATOR_KEY, "POST", "/v1/partners", {
+      id,
+      name: id,
+    });
+    return made.api_key;
+  }
+
+  async stop(): Promise<void> {
+    this.#api.close();
+    await stop(this.#server);
+  }
+}
