@@ -2,9 +2,10 @@
  * The ordinary load: anybody pays anybody, a few accounts are in every tenth payment, some ask for more than there
  * is, some ask twice, some ask for twenty things at once.
  */
+
+import { Random } from "../support/random.ts";
 import type { Repeat } from "./lane.ts";
 import type { Intent, Movement, Part, Preset, Source } from "./preset.ts";
-import { Random } from "./random.ts";
 
 const ACCOUNTS = 400;
 /** So few that they are in every batch of their shard, and often empty. */

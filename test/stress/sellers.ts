@@ -3,8 +3,9 @@
  * has enough for all of its sales, the other for two hundred of them. However they race, whatever breaks, the
  * final credits are known beforehand.
  */
+
+import { Random } from "../support/random.ts";
 import type { Intent, Movement, Part, Preset, Source } from "./preset.ts";
-import { Random } from "./random.ts";
 
 const CAREFUL = "seller-1/credit";
 const EAGER = "seller-2/credit";

@@ -1,5 +1,6 @@
 /** Load with a memory: callers that move money and remember what they were told. */
 import { expect } from "vitest";
+import { Random } from "./random.ts";
 import { type Answer, Client, until } from "./server.ts";
 
 export const ASSET = "PTS/0";
@@ -44,7 +45,7 @@ export class Load {
   readonly #name: string;
   readonly operations: Operation[] = [];
   readonly #batchItems: number;
-  readonly #random: () => number;
+  readonly #random: Random;
   #client: Client | undefined;
   #stopping = false;
   #running: Promise<unknown> = Promise.resolve();
@@ -60,7 +61,7 @@ export class Load {
     this.owners = Array.from({ length: owners }, (_, no) => `${ownerPrefix}${no}`);
     this.#name = ownerPrefix;
     this.#batchItems = batchItems;
-    this.#random = mulberry32(seed);
+    this.#random = new Random(seed);
   }
 
   get accounts(): readonly string[] {
@@ -105,7 +106,7 @@ export class Load {
 
   async #call(client: Client, owners: readonly string[]): Promise<void> {
     while (!this.#stopping) {
-      if (this.#random() < 0.1) await this.#sendBatch(client, owners);
+      if (this.#random.chance(0.1)) await this.#sendBatch(client, owners);
       else await this.sendOne(client, this.#newOperation(owners, false));
       const last = this.operations.at(-1)?.verdict.is;
       // Whom nobody answers need not knock a thousand times a second.
@@ -115,14 +116,14 @@ export class Load {
   }
 
   #newOperation(owners: readonly string[], inBatch: boolean): Operation {
-    const owner = owners[Math.floor(this.#random() * owners.length)] ?? "";
-    const [from, to] = this.#random() < 0.5 ? ["a", "b"] : ["b", "a"];
-    const issues = this.#random() < 0.4;
+    const owner = this.#random.oneOf(owners);
+    const [from, to] = this.#random.chance(0.5) ? ["a", "b"] : ["b", "a"];
+    const issues = this.#random.chance(0.4);
     const operation: Operation = {
       key: `${this.#name}-${this.operations.length}`,
       debit: issues ? "@issuance" : `${owner}/${from}`,
       credit: `${owner}/${to}`,
-      amount: 1 + Math.floor(this.#random() * OVERSPENT),
+      amount: 1 + this.#random.below(OVERSPENT),
       inBatch,
       verdict: { is: "open" },
     };
@@ -239,8 +240,9 @@ export function isReplayed(answer: Answer | undefined): boolean {
   return answer?.headers["idempotency-replayed"] === "true";
 }
 
-function bodyOf({ debit, credit, amount }: Operation): object {
-  return { debit_account: debit, credit_account: credit, amount };
+/** The memo says under which key it was asked for, so that the log can be read without knowing any answer. */
+function bodyOf({ key, debit, credit, amount }: Operation): object {
+  return { debit_account: debit, credit_account: credit, amount, memo: key };
 }
 
 function verdictOf({ status, text }: Answer): Verdict {
@@ -253,15 +255,4 @@ function verdictOfCode(code: string): Verdict {
   if (code === "log_unavailable" || code === "overloaded") return { is: "not_done" };
   expect(code, "the only reason that this load gives").toBe("insufficient_funds");
   return { is: "rejected", code };
-}
-
-/** A small generator with a seed, so that a failed run can be told from another. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
