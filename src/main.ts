@@ -47,6 +47,7 @@ const parts: {
   server?: RunningServer;
   archive?: ArchiveClient;
   supervisor?: Supervisor;
+  links?: readonly ShardLink[];
 } = {};
 let leaving = false;
 
@@ -80,15 +81,11 @@ async function start(config: Config): Promise<void> {
   parts.archive = archive;
 
   const { shards, mayCreate } = await untilLogAnswers(log, () => inspectLog(config, archive));
-  const links = Array.from(
-    { length: shards },
-    (_, shard) => new ShardLink(shard, (facts) => directory.learn(facts)),
-  );
-  gateway.connect(links, archive, watchArchive(archive, links));
+  const links = createLinks(shards, directory);
+  parts.links = links;
   const supervisor = new Supervisor({
     carrier: new ThreadCarrier(shards),
-    links,
-    archive,
+    archived: (shard) => archive.witness(shard),
     init: {
       shards,
       generation: GENERATION,
@@ -99,7 +96,6 @@ async function start(config: Config): Promise<void> {
       allowWeakDurability: config.allowWeakDurability,
       failpoints: parseFailpoints(config.failpoints),
     },
-    onAllFacts: (facts) => directory.learnAll(facts),
     onFatal: fatal,
     report: ({ shard, status, message }) => {
       const well = status === "recovering" || status === "ready";
@@ -107,9 +103,31 @@ async function start(config: Config): Promise<void> {
     },
   });
   parts.supervisor = supervisor;
+  gateway.connect(links, archive, watchArchive(archive, supervisor));
+  supervisor.connect({
+    party: { kind: "archive" },
+    attach: (shard, end) => archive.attach(shard, end),
+  });
+  supervisor.connect({
+    party: { kind: "gateway", number: 0 },
+    attach: (shard, end) => links[shard]?.attach(end),
+  });
   await supervisor.start();
+  await Promise.all(links.map((link) => link.welcomed));
   const operatorKey = await bootstrap(directory, (command) => gateway.submit(command));
   greet(config, parts.server, shards, operatorKey);
+}
+
+function createLinks(shards: number, directory: Directory): readonly ShardLink[] {
+  return Array.from(
+    { length: shards },
+    (_, shard) =>
+      new ShardLink({
+        shard,
+        onFacts: (facts) => directory.learn(facts),
+        onAllFacts: (facts) => directory.learnAll(facts),
+      }),
+  );
 }
 
 /** A log that is away, or still loading, is waited for; `/readyz` says so meanwhile. */
@@ -169,19 +187,29 @@ function withDataDir(config: Config): Config {
 }
 
 /** Looks once a second whether the archive keeps up; the answer is why no commands should be taken. */
-function watchArchive(archive: ArchiveClient, links: readonly ShardLink[]): () => string | undefined {
+function watchArchive(archive: ArchiveClient, supervisor: Supervisor): () => string | undefined {
   const lag = new ArchiveLag(ARCHIVE_LAG_MS_MAX);
   let reason: string | undefined;
-  setInterval(() => {
+  const check = async () => {
     const stored = new Map(archive.figures.shards.map((each) => [each.shard, each.stored]));
-    const followers = links.map(({ shard, durable }) => ({ shard, durable, stored: stored.get(shard) }));
+    const followers = (await supervisor.shards()).flatMap(({ shard, figures }) =>
+      figures === undefined ? [] : [{ shard, durable: figures.durable, stored: stored.get(shard) }],
+    );
     reason = lag.check(followers, performance.now());
-  }, 1000).unref();
+  };
+  setInterval(() => void check(), 1000).unref();
   return () => reason;
 }
 
 const operations: Operations = {
-  unready: () => parts.supervisor?.unready() ?? ["the server is starting"],
+  unready() {
+    const { supervisor, links } = parts;
+    if (supervisor === undefined || links === undefined) return ["the server is starting"];
+    const reasons = supervisor.unready();
+    // A shard that ends is gone from here before its supervisor knows why.
+    const gone = links.filter(({ serves }) => !serves).map(({ shard }) => `shard ${shard} is not reached`);
+    return reasons.length > 0 ? reasons : gone;
+  },
   warnings: () => parts.supervisor?.warnings() ?? [],
   restart: (shard) => parts.supervisor?.restart(shard) ?? false,
   async metrics() {

@@ -5,10 +5,16 @@
 import { assert } from "../assert.ts";
 import type { Credit } from "./command.ts";
 
+/** Where the record stands that sent a message. */
+export type RecordPlace = Readonly<{ epoch: number; seq: number; index: number }>;
+
+/** Kept until it is known to be durable at the other shard. */
+type Message = RecordPlace & Readonly<{ credit: Credit }>;
+
 export class Exchange {
   #forgotten = 0;
   #received = 0;
-  readonly #outbox: Credit[] = [];
+  readonly #outbox: Message[] = [];
 
   /** Number of the newest message sent; 0 before the first. */
   get sent(): number {
@@ -25,21 +31,35 @@ export class Exchange {
     return this.#received;
   }
 
-  send(credit: Credit): void {
+  send(credit: Credit, at: RecordPlace): void {
     assert(credit.no === this.sent + 1, "messages to a shard are numbered without gaps");
-    this.#outbox.push(credit);
+    const { epoch, seq, index } = at;
+    this.#outbox.push({ credit, epoch, seq, index });
   }
 
   /** Messages after `forgotten`, oldest first. */
-  get kept(): readonly Credit[] {
+  get kept(): readonly Message[] {
     return this.#outbox;
   }
 
   /** A message that is still kept. */
   message(no: number): Credit {
-    const credit = this.#outbox[no - this.#forgotten - 1];
-    assert(credit !== undefined, "I8: a message is kept until it is delivered");
-    return credit;
+    const message = this.#outbox[no - this.#forgotten - 1];
+    assert(message !== undefined, "I8: a message is kept until it is delivered");
+    return message.credit;
+  }
+
+  /** The number of the message that this record sent, while it is kept; 0 otherwise. */
+  numberOf(at: RecordPlace): number {
+    let low = 0;
+    let high = this.#outbox.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePlaces(this.#outbox[middle] as Message, at) < 0) low = middle + 1;
+      else high = middle;
+    }
+    const message = this.#outbox[low];
+    return message !== undefined && comparePlaces(message, at) === 0 ? message.credit.no : 0;
   }
 
   receive(no: number): void {
@@ -52,4 +72,8 @@ export class Exchange {
     this.#outbox.splice(0, upTo - this.#forgotten);
     this.#forgotten = upTo;
   }
+}
+
+function comparePlaces(a: RecordPlace, b: RecordPlace): number {
+  return a.epoch - b.epoch || a.seq - b.seq || a.index - b.index;
 }

@@ -15,6 +15,7 @@ import { type AssetSum, Assets, Book } from "./book.ts";
 import type {
   AccountChanged,
   Command,
+  Credit,
   Credited,
   Fact,
   KeyCreated,
@@ -123,6 +124,11 @@ export class Ledger {
     return decideSend(this.#book(command.partner), command, remote, message, newTransferId);
   }
 
+  /** A credit that another shard has committed. */
+  decideCredit(command: Credit): Credited {
+    return decideCredit(this.#book(command.partner), command);
+  }
+
   /**
    * Decides a command that no key has decided already.
    *
@@ -134,7 +140,7 @@ export class Ledger {
       case "transfer":
         return decideTransfer(this.#book(command.partner), command, newTransferId);
       case "credit":
-        return decideCredit(this.#book(command.partner), command);
+        return this.decideCredit(command);
       case "create_account":
         return decideCreate(this.account(command.partner, command.id), command, nowMs);
       case "update_account":
@@ -173,16 +179,16 @@ export class Ledger {
         index: place.index,
       });
     }
-    if (outcome.ok) this.#applyAccepted(command, outcome, place.timeMs, batch);
+    if (outcome.ok) this.#applyAccepted(command, outcome, place, batch);
   }
 
-  #applyAccepted(command: Command, outcome: Recorded, timeMs: number, batch: number): void {
+  #applyAccepted(command: Command, outcome: Recorded, place: Place, batch: number): void {
     switch (command.op) {
       case "transfer": {
         const book = this.#book(command.partner);
         if ("to" in outcome) {
           applySend(book, command, outcome, batch);
-          this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, timeMs));
+          this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, place.timeMs), place);
         } else applyTransfer(book, command, outcome as TransferPosted, batch);
         return;
       }
@@ -342,7 +348,8 @@ export function homeOwnerOf(command: Command): string {
   }
 }
 
-function scopeOf(command: Command, key: string): string {
+/** The scope of a command's key: with it, the key names one record. */
+export function scopeOf(command: Command, key: string): string {
   return keyScope(command.partner, homeOwnerOf(command), key);
 }
 

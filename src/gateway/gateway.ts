@@ -3,7 +3,7 @@
  * say, and fetches from the archive what memory does not keep.
  */
 import { CommandWriter, unpackOutcome } from "../actors/codec.ts";
-import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
+import type { AccountView, Command, Credited, Outcome, Transfer, TransferSent } from "../actors/command.ts";
 import { homeOwnerOf } from "../actors/ledger.ts";
 import { decode } from "../actors/pack.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
@@ -22,11 +22,16 @@ import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
   type CommandReply,
+  type Credits,
   type Query,
   type QueryResults,
   REFUSED,
+  REPLAYED,
   REQUEST,
+  type Refused,
   type Replayed,
+  SETTLED,
+  type TransfersReply,
   type WireItem,
 } from "../shard/messages.ts";
 import { formatLogId, type LogId } from "../wal/wal.ts";
@@ -42,8 +47,6 @@ type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 type Portion = Readonly<{ packed: Uint8Array; places: readonly number[] }>;
 
 type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
-
-const CROSS_SHARD = "transfers between accounts on different shards are not implemented yet";
 
 export class Gateway {
   #links: readonly ShardLink[] = [];
@@ -66,7 +69,6 @@ export class Gateway {
     const reason = this.#overload();
     if (reason !== undefined) return Promise.reject(new OperatingError("overloaded", reason));
     const shard = this.#shardOf(command);
-    if (shard < 0) return Promise.reject(new OperatingError("not_implemented", CROSS_SHARD));
     const writer = this.#writer(shard);
     writer.add(command);
     const link = this.#link(shard);
@@ -82,16 +84,17 @@ export class Gateway {
     const reason = this.#overload();
     if (reason !== undefined) throw new OperatingError("overloaded", reason);
     const items = new Array<ItemAnswer>(transfers.length);
-    const portions = this.#split(transfers, items);
+    const portions = this.#split(transfers);
     const positions: string[] = [];
     const failures = await Promise.all(
       [...portions].map(async ([shard, portion]) => {
         try {
           const { packed, places } = portion;
           const reached = await this.#link(shard).execute(REQUEST.transfers, packed, places.length);
-          const answers = decode(reached.result as Uint8Array) as readonly WireItem[];
+          const { answers, credits } = answersOf(reached.result as TransfersReply);
           await this.#fillIn(shard, portion, answers, items);
           positions.push(positionText(shard, reached.at));
+          for (const [there, epoch, seq] of credits) positions.push(positionText(there, { epoch, seq }));
           return undefined;
         } catch (error) {
           if (!(error instanceof OperatingError)) throw error;
@@ -194,9 +197,10 @@ export class Gateway {
     const found = await this.#askAll(partner ?? "", ["sums", partner === undefined]);
     const assets: Record<string, { sum: bigint; inTransit: bigint; accounts: number }> = {};
     for (const { result } of found) {
-      for (const [asset, sum, accounts] of result) {
+      for (const [asset, sum, accounts, sent, received] of result) {
         const total = (assets[asset] ??= { sum: 0n, inTransit: 0n, accounts: 0 });
         total.sum += BigInt(sum);
+        total.inTransit += BigInt(sent) - BigInt(received);
         total.accounts += accounts;
       }
     }
@@ -204,16 +208,12 @@ export class Gateway {
     return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
   }
 
-  /** Splits a batch by shard; items that no shard can decide are answered here. */
-  #split(transfers: readonly Transfer[], items: ItemAnswer[]): Map<number, Portion> {
+  /** Splits a batch by the shards that decide. */
+  #split(transfers: readonly Transfer[]): Map<number, Portion> {
     const placesByShard = this.#links.map((): number[] => []);
     for (let place = 0; place < transfers.length; place++) {
       const transfer = transfers[place] as Transfer;
       const shard = this.#shardOf(transfer);
-      if (shard < 0) {
-        items[place] = { code: "not_implemented" };
-        continue;
-      }
       this.#writer(shard).add(transfer);
       placesByShard[shard]?.push(place);
     }
@@ -255,20 +255,44 @@ export class Gateway {
       const outcome = unpackOutcome(command, reply);
       return { outcome, timeMs: reached.timeMs, position: positionText(shard, reached.at), replayed: false };
     }
-    if (reply[0] === REFUSED) return { refused: refusalOf(reply[1]) };
-    return this.#replay<C>(locationOf(shard, reply));
+    switch (reply[0]) {
+      case REFUSED:
+        return { refused: refusalOf(reply[1]) };
+      case REPLAYED:
+        return this.#replay(command, locationOf(shard, reply));
+      case SETTLED: {
+        const [, epoch, seq, timeMs, creditShard, creditEpoch, creditSeq, packed, replayed] = reply;
+        const credit = positionText(creditShard, { epoch: creditEpoch, seq: creditSeq });
+        const position = `${positionText(shard, { epoch, seq })},${credit}`;
+        return { outcome: unpackOutcome(command, packed), timeMs, position, replayed };
+      }
+    }
   }
 
   /** The answer that the first command with this key got, from its record. */
-  async #replay<C extends Command>(at: Location): Promise<Answer<C>> {
+  async #replay<C extends Command>(command: C, at: Location): Promise<Answer<C>> {
     const [first] = await this.#firstRecords([at]);
     assert(first !== undefined, "the archive answers place for place");
+    const { outcome } = first.record;
+    const answer = { timeMs: first.timeMs, position: positionText(at.shard, at), replayed: true };
+    if (!("to" in outcome)) return { outcome: outcome as Outcome<C>, ...answer };
+    const credit = await this.#creditOf(command.partner, outcome);
+    const { posted, held, seq } = credit.record.outcome as Credited;
+    const { id, debitPosted, debitHeld, debitSeq } = outcome;
+    const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
     return {
-      outcome: first.record.outcome as Outcome<C>,
-      timeMs: first.timeMs,
-      position: positionText(at.shard, at),
-      replayed: true,
+      ...answer,
+      outcome: { ...debit, creditPosted: posted, creditHeld: held, creditSeq: seq } as Outcome<C>,
+      position: `${answer.position},${positionText(credit.at.shard, credit.at)}`,
     };
+  }
+
+  /** The second half of a transfer across shards. It is durable: its shard's newest position includes it. */
+  async #creditOf(partner: string, { id, to }: TransferSent): Promise<ArchivedRecord> {
+    const { position } = await this.#ask(to, partner, ["position"]);
+    const credit = await this.#archived.credit(id, known([position]));
+    assert(credit !== undefined, "a transfer that was delivered has its credit in the log");
+    return credit;
   }
 
   /** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while the archive is late. */
@@ -287,14 +311,9 @@ export class Gateway {
     return this.#archive;
   }
 
-  /** Negative when the transfer's two accounts live on different shards. */
   #shardOf(command: Command): number {
-    const { partner } = command;
-    if (command.op !== "transfer") return this.#shardOfVnode(vnodeOf(partner, homeOwnerOf(command)));
-    const home = this.#shardOfVnode(command.vnode);
-    if (this.#links.length === 1 || isSystemAccount(command.debit) || isSystemAccount(command.credit))
-      return home;
-    return this.#shardOfAccount(partner, command.credit) === home ? home : -1;
+    if (command.op === "transfer") return this.#shardOfVnode(command.vnode);
+    return this.#shardOfVnode(vnodeOf(command.partner, homeOwnerOf(command)));
   }
 
   #shardOfAccount(partner: string, id: string): number {
@@ -340,6 +359,15 @@ export class Gateway {
   }
 }
 
+/** The answers in the order of the items, and where the credits went that crossed to other shards. */
+function answersOf(reply: TransfersReply): Readonly<{ answers: readonly WireItem[]; credits: Credits }> {
+  if (reply instanceof Uint8Array) return { answers: decode(reply) as WireItem[], credits: [] };
+  const [packed, later, credits] = reply;
+  const answers = decode(packed) as WireItem[];
+  for (const [index, item] of later) answers[index] = item;
+  return { answers, credits };
+}
+
 /** An empty log has no position to wait for. */
 function known(positions: readonly Position[]): readonly Position[] {
   return positions.filter(({ epoch }) => epoch > 0);
@@ -353,8 +381,14 @@ function positionText(shard: number, at: LogId): string {
   return `${shard}:${formatLogId(at)}`;
 }
 
-/** @throws OperatingError `overloaded`: the shard remembers as many keys as it may. */
-function refusalOf(code: string): Refusal {
-  if (code === "overloaded") throw new OperatingError("overloaded", "no room for another idempotency key");
-  return code as Refusal;
+/** @throws OperatingError `overloaded`, `log_unavailable`: it was not done, and will not be. */
+function refusalOf(code: Refused[1]): Refusal {
+  if (code === "overloaded")
+    throw new OperatingError(
+      "overloaded",
+      "there is no room for it now: too many keys, or credits on their way",
+    );
+  if (code === "log_unavailable")
+    throw new OperatingError("log_unavailable", "the shard of the credit account cannot be reached now");
+  return code;
 }

@@ -4,8 +4,17 @@
  */
 import type { Fact } from "../actors/command.ts";
 import { decode, encode } from "../actors/pack.ts";
+import type { Channel } from "../channels/channel.ts";
+import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { OperatingError } from "../operating-error.ts";
-import { type Query, REQUEST, type ReplyGroup, type Request } from "../shard/messages.ts";
+import {
+  type Query,
+  REQUEST,
+  type Reply,
+  type Request,
+  TO_GATEWAY,
+  type ToGateway,
+} from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
 
 /**
@@ -36,11 +45,22 @@ interface Pending {
   readonly reject: (error: OperatingError) => void;
 }
 
+export type ShardLinkOptions = Readonly<{
+  shard: number;
+  /** Told of what must be known here before anybody acts on it. */
+  onFacts: (facts: readonly Fact[]) => void;
+  /** Told of all that the shard knows, when it begins to serve. */
+  onAllFacts: (facts: readonly Fact[]) => void;
+  open?: typeof openChannel;
+}>;
+
 export class ShardLink {
   readonly shard: number;
-  readonly #onFacts: (facts: readonly Fact[]) => void;
-  #post: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
-  #logAvailable = true;
+  readonly #options: ShardLinkOptions;
+  #channel: Channel | undefined;
+  /** The shard has said that it serves, and its log answers. */
+  #serves = false;
+  #welcomed = Promise.withResolvers<void>();
   #queue: Request[] = [];
   /** The message that the queue will be. */
   #nextMessage: Message = { unanswered: 0 };
@@ -50,12 +70,10 @@ export class ShardLink {
   #next = 0;
   #credits = CREDITS;
   readonly #pending = new Map<number, Pending>();
-  /** The newest durable batch heard of. */
-  durable: LogId = { epoch: 0, seq: 0 };
 
-  constructor(shard: number, onFacts: (facts: readonly Fact[]) => void) {
-    this.shard = shard;
-    this.#onFacts = onFacts;
+  constructor(options: ShardLinkOptions) {
+    this.shard = options.shard;
+    this.#options = options;
   }
 
   /** Commands and reads that wait for their answer. */
@@ -63,22 +81,34 @@ export class ShardLink {
     return this.#pending.size;
   }
 
-  /** The shard serves from now on. */
-  attach(post: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-    this.#post = post;
-    this.#logAvailable = true;
+  /** It has said that it serves, its log answers, and there is a way to it. */
+  get serves(): boolean {
+    return this.#serves;
   }
 
-  setLogAvailable(available: boolean): void {
-    this.#logAvailable = available;
+  /** Resolves when the shard has begun to serve for the first time. */
+  get welcomed(): Promise<void> {
+    return this.#welcomed.promise;
+  }
+
+  /** A new way to the shard; it says when it serves. */
+  attach(end: ChannelEnd): void {
+    this.#channel?.close();
+    this.#detach();
+    const open = this.#options.open ?? openChannel;
+    this.#channel = open(end, {
+      receive: (bytes) => this.#receive(bytes),
+      closed: () => this.#detach(),
+    });
   }
 
   /**
    * The shard is gone, and with it what it had not logged: what was sent may have been done, what was not sent
    * was not.
    */
-  detach(): void {
-    this.#post = undefined;
+  #detach(): void {
+    this.#channel = undefined;
+    this.#serves = false;
     const unsent = new Set(this.#queue.map(([no]) => no));
     this.#clearQueue();
     for (const [no, pending] of this.#pending) {
@@ -116,7 +146,7 @@ export class ShardLink {
   }
 
   #send(request: Request, changes: boolean, credits: number): Promise<Reached> {
-    if (this.#post === undefined || !this.#logAvailable) return Promise.reject(this.#unavailable());
+    if (!this.#serves) return Promise.reject(this.#unavailable());
     if (credits > this.#credits) {
       return Promise.reject(
         new OperatingError("overloaded", `shard ${this.shard} has as much in hand as it may have`),
@@ -134,12 +164,28 @@ export class ShardLink {
     });
   }
 
-  /** Packed replies of the shard. */
-  receive(bytes: Uint8Array): void {
-    const [epoch, seq, timeMs, facts, replies] = decode(bytes) as ReplyGroup;
-    if (facts.length > 0) this.#onFacts(facts);
-    const at = { epoch, seq };
-    this.durable = at;
+  #receive(bytes: Uint8Array): void {
+    const message = decode(bytes) as ToGateway;
+    switch (message[0]) {
+      case TO_GATEWAY.welcome:
+        this.#options.onAllFacts(message[1]);
+        this.#serves = true;
+        this.#welcomed.resolve();
+        return;
+      case TO_GATEWAY.facts:
+        this.#options.onFacts(message[2]);
+        this.#channel?.post(encode([[message[1], REQUEST.learned]] satisfies Request[]));
+        return;
+      case TO_GATEWAY.available:
+        this.#serves = message[1];
+        return;
+      case TO_GATEWAY.replies:
+        this.#answer({ epoch: message[1], seq: message[2] }, message[3], message[4]);
+        return;
+    }
+  }
+
+  #answer(at: LogId, timeMs: number, replies: readonly Reply[]): void {
     for (const [no, result] of replies) {
       const pending = this.#pending.get(no);
       if (pending === undefined) continue;
@@ -167,7 +213,7 @@ export class ShardLink {
     const queue = this.#queue;
     this.#clearQueue();
     this.#messages += 1;
-    this.#post?.(encode(queue));
+    this.#channel?.post(encode(queue));
   }
 
   #clearQueue(): void {

@@ -2,7 +2,25 @@
  * Places where a test may make a shard fail, as a crash there would. Nothing is armed unless `FAILPOINTS` says
  * so: `shard:point@n`, the n-th time that this shard passes the point after the server's start.
  */
-export const POINTS = ["before_append", "after_append", "before_decide"] as const;
+export const POINTS = [
+  "before_decide",
+  "before_append",
+  "after_append",
+  // A transfer across shards, in order; those of the credit's shard are indented.
+  "before_ask",
+  /**/ "before_pin",
+  /**/ "after_pin",
+  "after_ask",
+  "before_send",
+  "after_send",
+  /**/ "before_credit",
+  /**/ "after_credit",
+  /**/ "before_acknowledge",
+  /**/ "after_acknowledge",
+  "before_settle",
+  "after_settle",
+  "before_forget",
+] as const;
 
 export type Failpoint = Readonly<{ shard: number; point: (typeof POINTS)[number]; at: number }>;
 

@@ -1,7 +1,10 @@
+import type { LogId } from "../wal/wal.ts";
+
 /** What a shard counts while it runs. */
 export type ShardFigures = Readonly<{
   epoch: number;
   position: string;
+  durable: LogId;
   durablePosition: string;
   accounts: number;
   keys: number;
@@ -14,6 +17,7 @@ export type ShardFigures = Readonly<{
   bytes: number;
   heapBytes: number;
   threadId: number;
+  pid: number;
   recovery: Readonly<{ snapshotMs: number; replayed: number; replayMs: number }>;
   /** Seconds that appends took: count per bucket of `APPEND_BUCKETS_S`, the last one without bound. */
   appendBuckets: readonly number[];

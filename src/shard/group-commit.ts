@@ -1,24 +1,28 @@
 /**
  * Group commit, and the gate. Outcomes collect in the open batch while one append is in flight; what depends on a
- * batch, whether it is an answer, a fact, or what a read saw, leaves only once that batch is durable.
+ * batch, whether it is an answer, a message to another shard, or what a read saw, leaves only once that batch is durable.
  */
 import { BodyWriter } from "../actors/codec.ts";
-import type { Command, Fact, Outcome } from "../actors/command.ts";
+import type { Command, Recorded } from "../actors/command.ts";
 import { assert } from "../assert.ts";
 import type { Batch, Journal, LogId } from "../wal/wal.ts";
 import type { Failpoints } from "./failpoint.ts";
 import { APPEND_BUCKETS_S } from "./figures.ts";
-import type { Reply, ReplyGroup } from "./messages.ts";
+import type { Reply } from "./messages.ts";
 
 /** A batch closes at this many records; it takes whole requests, so the last one may exceed it. */
 const BATCH_RECORDS_MAX = 8192;
+
+/** Where a durable batch stands, and when it was logged. */
+export type Durable = Readonly<{ id: LogId; timeMs: number }>;
 
 /** What waits for one batch. */
 interface Waiting {
   readonly seq: number;
   timeMs: number;
-  readonly facts: Fact[];
-  readonly replies: Reply[];
+  /** By the number of the gateway. */
+  readonly replies: Reply[][];
+  readonly actions: ((at: Durable) => void)[];
 }
 
 export type GroupCommitOptions = Readonly<{
@@ -26,9 +30,13 @@ export type GroupCommitOptions = Readonly<{
   failpoints: Failpoints;
   /** Wall clock, ms. */
   now: () => number;
-  send: (group: ReplyGroup) => void;
+  send: (gateway: number, at: Durable, replies: readonly Reply[]) => void;
+  /** Called before the append of a batch begins: what goes along with any batch is added now. */
+  onFlush: () => void;
   /** Called with each batch once it is durable, after its replies have left. */
   onDurable: (batch: Batch) => void;
+  /** Called when an append is over: what waited for the next batch has room. */
+  onRoom: () => void;
   onError: (error: unknown) => void;
 }>;
 
@@ -39,7 +47,7 @@ export class GroupCommit {
   #inFlight: Waiting | undefined;
   /** Appended batches that are certain to be durable only once the next append is. */
   #unsettled: { waiting: Waiting; batch: Batch }[] = [];
-  #ready: Reply[] = [];
+  #ready: Reply[][] = [];
   #flushing = false;
   #closed = false;
   /** The newest durable batch; one of an older epoch until the first of ours. */
@@ -63,11 +71,6 @@ export class GroupCommit {
 
   get durable(): LogId {
     return this.#durable;
-  }
-
-  /** Logged time of the newest record. */
-  get timeMs(): number {
-    return this.#timeMs;
   }
 
   /** Number of the batch that the next record goes into, and its place there. */
@@ -100,36 +103,46 @@ export class GroupCommit {
     return this.#open.timeMs;
   }
 
+  /**
+   * Whether what was logged elsewhere at `timeMs` may go into the open batch: its own time must not be earlier, and once
+   * it has a record its time is fixed.
+   */
+  reaches(timeMs: number): boolean {
+    if (this.#body.count === 0) this.#timeMs = Math.max(this.#timeMs, timeMs);
+    return this.openTime() >= timeMs;
+  }
+
   /** @param source holds the packed command from `start` to `end`. */
-  add(
-    source: Uint8Array,
-    start: number,
-    end: number,
-    command: Command,
-    outcome: Outcome,
-    facts: readonly Fact[],
-  ): void {
+  add(source: Uint8Array, start: number, end: number, command: Command, outcome: Recorded): void {
     this.#body.add(source, start, end, command, outcome);
-    if (facts.length > 0) this.#open.facts.push(...facts);
   }
 
   /** Lets a reply leave once batch `seq` of this epoch is durable: at once if it is. */
-  reply(reply: Reply, seq: number): void {
-    if (this.#body.count > 0 && seq >= this.#open.seq) {
-      this.#open.replies.push(reply);
-      return;
-    }
-    const waiting = [this.#inFlight, ...this.#unsettled.map((each) => each.waiting).toReversed()];
-    const gate = waiting.find((each) => each !== undefined && seq >= each.seq);
-    (gate?.replies ?? this.#ready).push(reply);
+  reply(gateway: number, reply: Reply, seq: number): void {
+    const replies = this.#waitingFor(seq)?.replies ?? this.#ready;
+    (replies[gateway] ??= []).push(reply);
+  }
+
+  /** Acts once batch `seq` of this epoch is durable: at once if it is. */
+  whenDurable(seq: number, action: (at: Durable) => void): void {
+    const waiting = this.#waitingFor(seq);
+    if (waiting === undefined) action({ id: this.#durable, timeMs: this.#timeMs });
+    else waiting.actions.push(action);
+  }
+
+  /** The oldest batch on its way that is durable only when batch `seq` is, too. */
+  #waitingFor(seq: number): Waiting | undefined {
+    if (this.#body.count > 0 && seq >= this.#open.seq) return this.#open;
+    if (this.#inFlight !== undefined && seq >= this.#inFlight.seq) return this.#inFlight;
+    return this.#unsettled.findLast(({ waiting }) => seq >= waiting.seq)?.waiting;
   }
 
   /** Sends what had nothing to wait for. */
   sendReady(): void {
     if (this.#ready.length === 0) return;
-    const { epoch, seq } = this.#durable;
-    this.#options.send([epoch, seq, this.#timeMs, [], this.#ready]);
+    const ready = this.#ready;
     this.#ready = [];
+    this.#send({ id: this.#durable, timeMs: this.#timeMs }, ready);
   }
 
   /** Starts an append at the end of this turn: what else has come in by then joins the batch. */
@@ -147,6 +160,7 @@ export class GroupCommit {
     const nothing = this.#body.count === 0 && this.#unsettled.length === 0;
     if (this.#inFlight !== undefined || nothing || this.#closed) return;
     this.openTime();
+    this.#options.onFlush();
     const batch = this.#open;
     const { count } = this.#body;
     this.#inFlight = batch;
@@ -172,17 +186,24 @@ export class GroupCommit {
     this.#unsettled.push({ waiting, batch });
     if (batch.settled) this.#release();
     this.flush();
+    this.#options.onRoom();
   }
 
   #release(): void {
     const settled = this.#unsettled;
     this.#unsettled = [];
     for (const { waiting, batch } of settled) {
-      this.#durable = batch.id;
-      const { epoch, seq } = batch.id;
-      this.#options.send([epoch, seq, waiting.timeMs, waiting.facts, waiting.replies]);
+      const { id, timeMs } = batch;
+      this.#durable = id;
+      this.#send({ id, timeMs }, waiting.replies);
+      for (const act of waiting.actions) act({ id, timeMs });
       this.#options.onDurable(batch);
     }
+  }
+
+  #send(at: Durable, replies: readonly Reply[][]): void {
+    // Sparse: a gateway that waits for nothing has no place.
+    replies.forEach((there, gateway) => this.#options.send(gateway, at, there));
   }
 
   #count(seconds: number, bytes: number): void {
@@ -196,5 +217,5 @@ export class GroupCommit {
 }
 
 function emptyBatch(seq: number): Waiting {
-  return { seq, timeMs: 0, facts: [], replies: [] };
+  return { seq, timeMs: 0, replies: [], actions: [] };
 }

@@ -1,11 +1,8 @@
 /** The answers to a batch of transfers, packed while they are decided: where an id or a number says enough. */
-import type { Outcome, TransferPosted } from "../actors/command.ts";
+import type { TransferPosted } from "../actors/command.ts";
 import { PackWriter } from "../actors/pack-writer.ts";
 import { REJECTIONS } from "../actors/rejection.ts";
-import type { Refused, Replayed } from "./messages.ts";
-
-/** What a command came to: an outcome, or a word about its key. */
-export type Decided = Outcome | Replayed | Refused;
+import type { Decided } from "./messages.ts";
 
 export class ItemsWriter {
   readonly #writer = new PackWriter();
@@ -30,6 +27,12 @@ export class ItemsWriter {
       if (typeof part === "number") writer.number(part);
       else writer.text(part);
     }
+  }
+
+  /** The place of an item that is decided later. */
+  leaveOpen(): number {
+    this.#writer.nil();
+    return this.#count++;
   }
 
   /** An array of `WireItem`. */

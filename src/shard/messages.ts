@@ -1,23 +1,27 @@
 /**
- * What travels between the gateway and a shard. Data travels packed, many requests or replies in one
- * message, so that a thousand of them cost one hand-over; control messages are rare and plain.
+ * What travels between a gateway and a shard, over a channel of their own, and between the supervisor and a shard. Data
+ * travels packed, many requests or replies in one message, so that a thousand of them cost one hand-over; control
+ * messages are rare and plain.
  */
-import type { MessagePort } from "node:worker_threads";
-import type { AccountView, Fact } from "../actors/command.ts";
+import type { AccountView, Fact, Outcome } from "../actors/command.ts";
+import type { Refusal } from "../actors/rejection.ts";
+import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { LogErrorCode } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
 
 /** What a request carries; the reply's shape follows it. */
-export const REQUEST = { command: 0, transfers: 1, query: 2 } as const;
+export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3 } as const;
 
 /**
- * `[number, kind, …]`; the number is the gateway's own and comes back with the reply. Commands come packed, since
- * their bytes go into the log as they are.
+ * A gateway's message is an array of `[number, kind, …]`; the number is the gateway's own and comes back with the reply.
+ * Commands come packed, since their bytes go into the log as they are. `learned` has no reply: its number is that of the
+ * facts that the gateway now knows.
  */
 export type Request =
   | readonly [no: number, kind: typeof REQUEST.command, packed: Uint8Array]
   | readonly [no: number, kind: typeof REQUEST.transfers, packed: Uint8Array]
-  | readonly [no: number, kind: typeof REQUEST.query, partner: string, query: Query];
+  | readonly [no: number, kind: typeof REQUEST.query, partner: string, query: Query]
+  | readonly [no: number, kind: typeof REQUEST.learned];
 
 export type Query =
   | readonly ["account", id: string]
@@ -32,7 +36,7 @@ export interface QueryResults {
   account: AccountView | null;
   accounts: readonly AccountView[];
   system_account: readonly (readonly [asset: string, posted: string, held: string])[] | null;
-  sums: readonly (readonly [asset: string, sum: string, accounts: number])[];
+  sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
 }
 
@@ -40,43 +44,92 @@ export interface QueryResults {
 export type Replayed = readonly [typeof REPLAYED, epoch: number, seq: number, index: number];
 export const REPLAYED = -1;
 
-/** Refused without a record: the key is used for something else, or expired, or there is no room for it. */
-export type Refused = readonly [typeof REFUSED, code: string];
+/** Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now. */
+export type Refused = readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable"];
 export const REFUSED = -2;
 
-/** In a batch of transfers: an id, the number of a rejection, or one of the two above. */
-export type WireItem = string | number | Replayed | Refused;
-
-/** A packed outcome, or one of the two. */
-export type CommandReply = Uint8Array | Replayed | Refused;
-
-export type Reply = readonly [no: number, result: unknown];
+/** What a command came to: an outcome, or a word about its key. */
+export type Decided = Outcome | Replayed | Refused;
 
 /**
- * Replies that may leave, since the batch `epoch-seq` that they depend on is durable: of commands, the batch
- * that holds them; of reads, the newest one. Facts come before any reply that tells of them.
+ * A transfer to another shard, once both halves are durable: where and when its own record stands, where its credit's
+ * does, and the outcome as a record on one shard would have it. `repeated`: the caller sent it again meanwhile.
  */
-export type ReplyGroup = readonly [
+export type Settled = readonly [
+  typeof SETTLED,
   epoch: number,
   seq: number,
   timeMs: number,
-  facts: readonly Fact[],
-  replies: readonly Reply[],
+  creditShard: number,
+  creditEpoch: number,
+  creditSeq: number,
+  outcome: Uint8Array,
+  repeated: boolean,
 ];
+export const SETTLED = -3;
+
+/** In a batch of transfers: an id, the number of a rejection, or a word about its key. */
+export type WireItem = string | number | Replayed | Refused;
+
+/** A packed outcome, or one of the others. */
+export type CommandReply = Uint8Array | Replayed | Refused | Settled;
+
+/** Where a batch of transfers has also left records: credits on other shards. */
+export type Credits = readonly (readonly [shard: number, epoch: number, seq: number])[];
+
+/** A packed array of `WireItem`; those that were decided later are `nil` in it and follow by their index. */
+export type TransfersReply =
+  | Uint8Array
+  | readonly [
+      packed: Uint8Array,
+      later: readonly (readonly [index: number, item: WireItem])[],
+      credits: Credits,
+    ];
+
+export type Reply = readonly [no: number, result: unknown];
+
+/** What a shard's message to a gateway is. */
+export const TO_GATEWAY = { welcome: 0, facts: 1, available: 2, replies: 3 } as const;
+
+export type ToGateway =
+  /** The shard serves from now on; all that it knows of who may come in. */
+  | readonly [kind: typeof TO_GATEWAY.welcome, facts: readonly Fact[]]
+  /** To be confirmed by `learned`: what depends on these facts is told to nobody before all gateways know them. */
+  | readonly [kind: typeof TO_GATEWAY.facts, no: number, facts: readonly Fact[]]
+  /** The log has fallen silent, or answers again. */
+  | readonly [kind: typeof TO_GATEWAY.available, available: boolean]
+  /**
+   * Replies that may leave, since the batch `epoch-seq` that they depend on is durable: of commands, the batch that holds
+   * them; of reads, the newest one.
+   */
+  | readonly [
+      kind: typeof TO_GATEWAY.replies,
+      epoch: number,
+      seq: number,
+      timeMs: number,
+      replies: readonly Reply[],
+    ];
+
+/** Whom a shard talks to: each over a channel of its own. */
+export type Party =
+  | Readonly<{ kind: "gateway"; number: number }>
+  | Readonly<{ kind: "shard"; number: number }>
+  | Readonly<{ kind: "archive" }>;
 
 /** From the supervisor. */
 export type ToShard =
-  /** All streams are claimed: replay, then serve. */
+  /** A new way to this party; an older one is void. */
+  | Readonly<{ type: "channel"; party: Party; end: ChannelEnd }>
+  /** All streams are claimed, and the channels to all shards that run are here: replay, then serve. */
   | Readonly<{ type: "proceed" }>
   /** Answer what is in hand, then end. */
   | Readonly<{ type: "stop" }>
-  | Readonly<{ type: "figures" }>
-  | Readonly<{ type: "archive"; port: MessagePort }>;
+  | Readonly<{ type: "figures" }>;
 
-/** From the shard. Packed replies come as bytes instead. */
+/** To the supervisor. */
 export type FromShard =
   | Readonly<{ type: "claimed"; epoch: number }>
-  | Readonly<{ type: "ready"; facts: readonly Fact[] }>
+  | Readonly<{ type: "ready" }>
   /** The log does not answer, or answers again. */
   | Readonly<{ type: "log"; available: boolean; warnings: readonly string[] }>
   | Readonly<{ type: "figures"; figures: ShardFigures }>;

@@ -7,41 +7,41 @@
  * before their batch is durable. What arrives while an append is under way forms the next batch: load makes
  * batches larger, not latency longer.
  *
- * It knows no carrier: bytes and control messages come in, and go out through `post`.
+ * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
-import { packOutcome, readCommands, readRecords } from "../actors/codec.ts";
-import type { Command } from "../actors/command.ts";
+import { readRecords } from "../actors/codec.ts";
 import { Ledger } from "../actors/ledger.ts";
-import { decode, encode } from "../actors/pack.ts";
-import { factsOf } from "../actors/partner.ts";
-import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
+import type { Channel } from "../channels/channel.ts";
+import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
+import { Executor } from "./executor.ts";
 import { type Failpoint, Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
+import { Gateways } from "./gateways.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { type Decided, ItemsWriter } from "./items-writer.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
-import {
-  type CommandReply,
-  type FromShard,
-  REFUSED,
-  REPLAYED,
-  REQUEST,
-  type Request,
-  type ShardExit,
-  type ToShard,
-} from "./messages.ts";
-import { answerQuery } from "./shard-query.ts";
+import { Mailbox } from "./mailbox.ts";
+import { type FromShard, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
+import { Peers } from "./peers.ts";
 
 /** A million keys that end at one moment must not hold up a batch. */
 const KEYS_SWEPT_PER_BATCH = 10_000;
+/** How often it looks for what has waited too long, and for what may be forgotten while nothing else is written. */
+const TICK_MS = 100;
+/** A shard that starts serves after this time even if another one has not greeted it yet. */
+const GREETING_MS_MAX = 1_000;
+/** A shard that is told to stop waits so long for transfers on their way. */
+const STOP_MS_MAX = 3_000;
 
 export type HostOptions = Readonly<{
   shard: number;
+  shards: number;
   journal: Journal;
-  post: (message: FromShard | Uint8Array<ArrayBuffer>) => void;
+  post: (message: FromShard) => void;
+  /** Opens the ends of channels that the supervisor sends. */
+  open?: typeof openChannel;
   /** Wall clock, ms; logged times follow it but never go back. */
   now: () => number;
   threadId: number;
@@ -60,23 +60,25 @@ export class ShardHost {
   readonly #commit: GroupCommit;
   readonly #lease: Lease;
   readonly #feed: ArchiveFeed;
+  readonly #gateways = new Gateways();
+  readonly #peers: Peers;
+  readonly #executor: Executor;
   readonly #exited = Promise.withResolvers<ShardExit>();
   readonly #proceed = Promise.withResolvers<void>();
-  readonly #items = new ItemsWriter();
-  #mailbox: Request[] = [];
-  /** Of our epoch, once it is claimed. */
-  #transferIds: TransferIds | undefined;
-  #stopping = false;
+  readonly #greeted = Promise.withResolvers<void>();
+  readonly #mailbox: Mailbox;
+  #tick: NodeJS.Timeout | undefined;
+  #serving = false;
+  #stopAtMs = Number.POSITIVE_INFINITY;
   #ended = false;
-  readonly #counts = { commands: 0, rejections: 0, replays: 0, reads: 0 };
   #recovery = { snapshotMs: 0, replayed: 0, replayMs: 0 };
 
   constructor(options: HostOptions) {
-    const { journal, now, post } = options;
+    const { journal, now, shard, shards } = options;
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
-    this.#ledger = new Ledger(options.shard);
+    this.#ledger = new Ledger(shard);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
     this.#feed = new ArchiveFeed(journal, onError);
@@ -84,9 +86,38 @@ export class ShardHost {
       journal,
       failpoints: this.#failpoints,
       now,
-      send: (group) => post(encode(group)),
+      send: (gateway, { id, timeMs }, replies) =>
+        this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
+      onFlush: () => this.#peers.forget(),
       onDurable: (batch) => this.#onDurable(batch),
+      onRoom: () => this.#work(),
       onError,
+    });
+    this.#executor = new Executor({
+      journal,
+      ledger: this.#ledger,
+      commit: this.#commit,
+      failpoints: this.#failpoints,
+    });
+    this.#peers = new Peers({
+      self: shard,
+      shards,
+      ledger: this.#ledger,
+      commit: this.#commit,
+      failpoints: this.#failpoints,
+      open: options.open ?? openChannel,
+      newTransferId: this.#executor.newTransferId,
+      record: this.#executor.record,
+      onError,
+      onChange: () => this.#onPeers(),
+    });
+    this.#executor.connect(this.#peers);
+    this.#mailbox = new Mailbox({
+      ledger: this.#ledger,
+      executor: this.#executor,
+      commit: this.#commit,
+      lease: this.#lease,
+      gateways: this.#gateways,
     });
   }
 
@@ -96,31 +127,20 @@ export class ShardHost {
     return this.#exited.promise;
   }
 
-  /** Packed requests of a gateway. */
-  receive(bytes: Uint8Array): void {
-    if (this.#ended) return;
-    try {
-      for (const request of decode(bytes) as Request[]) this.#mailbox.push(request);
-      this.#work();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
   control(message: ToShard): void {
     switch (message.type) {
+      case "channel":
+        this.#attach(message.party, message.end);
+        return;
       case "proceed":
         this.#proceed.resolve();
         return;
       case "stop":
-        this.#stopping = true;
+        this.#stopAtMs = performance.now();
         this.#endIfIdle();
         return;
       case "figures":
         this.#options.post({ type: "figures", figures: this.figures() });
-        return;
-      case "archive":
-        this.#feed.attach(message.port);
         return;
     }
   }
@@ -131,19 +151,66 @@ export class ShardHost {
     return {
       epoch,
       position: this.#position(newestSeq === 0 ? durable : { epoch, seq: newestSeq }),
+      durable,
       durablePosition: this.#position(durable),
       accounts: this.#ledger.accounts,
       keys: this.#ledger.keys.size,
-      mailboxDepth: this.#mailbox.length,
-      ...this.#counts,
+      mailboxDepth: this.#mailbox.depth,
+      ...this.#executor.counts,
+      reads: this.#mailbox.reads,
       batches,
       bytes,
       appendSeconds,
       appendBuckets: [...appendBuckets],
       heapBytes: process.memoryUsage().heapUsed,
       threadId: this.#options.threadId,
+      pid: process.pid,
       recovery: this.#recovery,
     };
+  }
+
+  #attach(party: Party, end: ChannelEnd): void {
+    if (this.#ended) return;
+    switch (party.kind) {
+      case "archive":
+        this.#feed.attach(end);
+        return;
+      case "shard":
+        this.#peers.attach(party.number, end);
+        return;
+      case "gateway":
+        this.#attachGateway(party.number, end);
+        return;
+    }
+  }
+
+  #attachGateway(gateway: number, end: ChannelEnd): void {
+    const open = this.#options.open ?? openChannel;
+    const channel: Channel = open(end, {
+      receive: (bytes) => this.#receive(gateway, bytes),
+      closed: () => this.#gateways.detach(gateway, channel),
+    });
+    this.#gateways.attach(gateway, channel);
+    if (this.#serving) this.#welcome(gateway);
+  }
+
+  /** Packed requests of a gateway. */
+  #receive(gateway: number, bytes: Uint8Array): void {
+    if (this.#ended) return;
+    try {
+      this.#mailbox.put(gateway, bytes);
+      this.#work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** What it is told may be in batches on their way. */
+  #welcome(gateway: number): void {
+    const facts = this.#ledger.facts();
+    this.#commit.whenDurable(this.#commit.newestSeq, () =>
+      this.#gateways.send(gateway, [TO_GATEWAY.welcome, facts]),
+    );
   }
 
   async #recover(): Promise<void> {
@@ -157,10 +224,24 @@ export class ShardHost {
       await wait(LEASE_MS - (performance.now() - claimedMs));
     }
     if (this.#ended) return;
-    this.#lease.start((available) =>
-      this.#options.post({ type: "log", available, warnings: this.#options.warnings() }),
-    );
-    this.#options.post({ type: "ready", facts: this.#ledger.facts() });
+    this.#tick = setInterval(() => this.#onTick(), TICK_MS);
+    this.#peers.begin();
+    if (this.#peers.awaitsGreeting) await Promise.race([this.#greeted.promise, wait(GREETING_MS_MAX)]);
+    if (this.#ended) return;
+    this.#serve();
+  }
+
+  #serve(): void {
+    this.#serving = true;
+    this.#lease.start((available) => {
+      this.#options.post({ type: "log", available, warnings: this.#options.warnings() });
+      this.#gateways.sendAll([TO_GATEWAY.available, available]);
+    });
+    const facts = this.#ledger.facts();
+    this.#commit.whenDurable(this.#commit.newestSeq, () => {
+      this.#gateways.sendAll([TO_GATEWAY.welcome, facts]);
+      this.#options.post({ type: "ready" });
+    });
   }
 
   async #replay(): Promise<void> {
@@ -190,97 +271,48 @@ export class ShardHost {
     this.#ledger.keys.sweep(timeMs, KEYS_SWEPT_PER_BATCH);
   }
 
-  /** Handles what is in the mailbox, as far as the open batch has room. */
   #work(): void {
-    const mailbox = this.#mailbox;
-    let handled = 0;
-    while (handled < mailbox.length) {
-      // Once its append has begun, the next batch is decided meanwhile.
-      if (this.#commit.full) this.#commit.flush();
-      if (this.#commit.full) break;
-      this.#handle(mailbox[handled++] as Request);
-    }
-    this.#mailbox = handled === mailbox.length ? [] : mailbox.slice(handled);
+    if (this.#ended || !this.#serving) return;
+    this.#peers.resume();
+    this.#mailbox.work();
     this.#commit.flushSoon();
     this.#commit.sendReady();
-    if (this.#stopping) this.#endIfIdle();
+    this.#endIfIdle();
   }
 
-  #handle(request: Request): void {
-    const no = request[0];
-    switch (request[1]) {
-      case REQUEST.command:
-        readCommands(request[2], (command, start, end) => {
-          const decided = this.#execute(command, request[2], start, end);
-          this.#commit.reply([no, toReply(command, decided)], this.#gateOf(decided));
-        });
-        return;
-      case REQUEST.transfers: {
-        const items = this.#items;
-        items.begin();
-        readCommands(request[2], (command, start, end) => {
-          items.add(this.#execute(command, request[2], start, end));
-        });
-        this.#commit.reply([no, items.take()], this.#commit.newestSeq);
-        return;
-      }
-      case REQUEST.query: {
-        this.#counts.reads += 1;
-        const { result, batch } = answerQuery(this.#ledger, request[2], request[3]);
-        const gate = batch ?? this.#commit.newestSeq;
-        this.#lease.whenOwned(() => {
-          this.#commit.reply([no, result], gate);
-          this.#commit.sendReady();
-        });
-        return;
-      }
-    }
-  }
-
-  /**
-   * One command: by its key, if that was used before; else decided, applied, and put into the open batch.
-   *
-   * @param source holds the packed command from `start` to `end`.
-   */
-  #execute(command: Command, source: Uint8Array, start: number, end: number): Decided {
-    this.#failpoints.pass("before_decide");
-    const timeMs = this.#commit.openTime();
-    const known = this.#ledger.lookUpKey(command, timeMs);
-    if (known !== undefined) {
-      if ("refused" in known) return [REFUSED, known.refused];
-      this.#counts.replays += 1;
-      return [REPLAYED, known.first.epoch, known.first.seq, known.first.index];
-    }
-    const outcome = this.#ledger.decide(command, timeMs, this.#newTransferId);
-    const { openSeq: seq, openCount: index } = this.#commit;
-    this.#ledger.apply(command, outcome, { epoch: this.#journal.epoch, seq, index, timeMs }, seq);
-    this.#commit.add(source, start, end, command, outcome, factsOf(command, outcome));
-    this.#counts.commands += 1;
-    if (!outcome.ok) this.#counts.rejections += 1;
-    return outcome;
-  }
-
-  readonly #newTransferId = (vnode: number): string => {
-    this.#transferIds ??= new TransferIds(this.#journal.epoch);
-    return this.#transferIds.next(vnode);
-  };
-
-  /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
-  #gateOf(decided: Decided): number {
-    if ("ok" in decided) return this.#commit.openSeq;
-    if (decided[0] === REPLAYED) return decided[1] === this.#journal.epoch ? decided[2] : 0;
-    return this.#commit.newestSeq;
+  /** Another shard has said something, or is gone. */
+  #onPeers(): void {
+    if (this.#ended) return;
+    this.#peers.resume();
+    if (!this.#peers.awaitsGreeting) this.#greeted.resolve();
+    if (this.#serving) this.#work();
+    else this.#commit.flushSoon();
   }
 
   #onDurable(batch: Batch): void {
     this.#options.onDurable(batch);
     this.#feed.offer(batch);
     this.#ledger.keys.sweep(batch.timeMs, KEYS_SWEPT_PER_BATCH);
-    this.#work();
+  }
+
+  #onTick(): void {
+    try {
+      this.#peers.expire();
+      // While others write, it goes along with their batch.
+      if (this.#commit.idle) this.#peers.forget();
+      this.#mailbox.tryAgain();
+      this.#work();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #endIfIdle(): void {
-    if (this.#commit.idle && this.#mailbox.length === 0) this.#end({ reason: "stopped", message: "stopped" });
+    const waitedMs = performance.now() - this.#stopAtMs;
+    if (!(waitedMs >= 0) || !this.#commit.idle || this.#mailbox.depth > 0) return;
+    const waits = this.#peers.waiting > 0 || this.#mailbox.hasLater;
+    if (waits && waitedMs < STOP_MS_MAX) return;
+    this.#end({ reason: "stopped", message: "stopped" });
   }
 
   #fail(error: unknown): void {
@@ -295,9 +327,12 @@ export class ShardHost {
   #end(exit: ShardExit): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearInterval(this.#tick);
     this.#commit.close();
     this.#lease.stop();
     this.#feed.close();
+    this.#gateways.close();
+    this.#peers.close();
     const ended = () => this.#exited.resolve(exit);
     this.#journal.close().then(ended, ended);
   }
@@ -305,11 +340,6 @@ export class ShardHost {
   #position(id: LogId): string {
     return `${this.#options.shard}:${formatLogId(id)}`;
   }
-}
-
-/** One command's reply: its outcome as the log has it, or a word about its key. */
-function toReply(command: Command, decided: Decided): CommandReply {
-  return "ok" in decided ? packOutcome(command, decided) : decided;
 }
 
 function wait(ms: number): Promise<void> {

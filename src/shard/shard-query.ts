@@ -31,7 +31,10 @@ export function answerQuery(
     case "sums": {
       const sums = ledger.sums(query[1] ? undefined : partner);
       return {
-        result: [...sums].map(([asset, { sum, accounts }]) => [asset, `${sum}`, accounts] as const),
+        result: [...sums].map(
+          ([asset, { sum, accounts, sent, received }]) =>
+            [asset, `${sum}`, accounts, `${sent}`, `${received}`] as const,
+        ),
         batch: undefined,
       };
     }

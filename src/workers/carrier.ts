@@ -1,13 +1,15 @@
 /**
- * What carries a shard: a thread now, a process next. The shard host is the same in either, and neither the
- * supervisor nor the gateway can tell them apart.
+ * What carries a shard: a thread or a process. The shard host is the same in either, and neither the supervisor nor
+ * anybody who talks to a shard can tell them apart.
  */
-import type { MessagePort } from "node:worker_threads";
+import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Failpoint } from "../shard/failpoint.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
 
-/** All that a shard needs to begin. Plain data: it crosses threads. */
+export type Isolation = "threads" | "processes";
+
+/** All that a shard needs to begin. Plain data: it crosses threads and processes. */
 export type ShardInit = Readonly<{
   shard: number;
   shards: number;
@@ -23,14 +25,16 @@ export type ShardInit = Readonly<{
 }>;
 
 export interface RunningShard {
-  post(message: Uint8Array<ArrayBuffer> | ToShard, transfer?: readonly (ArrayBuffer | MessagePort)[]): void;
+  post(message: ToShard): void;
   /** Resolves when the shard has ended, also when it could not begin. Never rejects. */
   readonly exited: Promise<ShardExit>;
 }
 
 export interface Carrier {
-  readonly isolation: "threads" | "processes";
-  start(init: ShardInit, onMessage: (message: Uint8Array | FromShard) => void): RunningShard;
+  readonly isolation: Isolation;
+  start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard;
+  /** A channel between two parties of which one at least is a shard. */
+  channel(): readonly [ChannelEnd, ChannelEnd];
   /** Ends what still runs. */
   close(): Promise<void>;
 }

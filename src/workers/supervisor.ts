@@ -2,11 +2,9 @@
  * Starts the shards, and starts again those that end while the others serve. All streams are claimed before any
  * is replayed or served, so that two servers can never own one half each.
  */
-import { MessageChannel, type MessagePort } from "node:worker_threads";
-import type { Fact } from "../actors/command.ts";
-import type { ShardLink } from "../gateway/shard-link.ts";
+import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { ShardFigures } from "../shard/figures.ts";
-import type { FromShard, ShardExit } from "../shard/messages.ts";
+import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
 
@@ -20,20 +18,19 @@ const STOP_TIMEOUT_MS = 8_000;
 
 export type ShardState = "starting" | "recovering" | "ready" | "stalled" | "restarting" | "failed";
 
-/** What the supervisor needs of the archive: where to send a shard's batches, and what it holds already. */
-export interface ArchiveEnd {
-  attach(shard: number, port: MessagePort): void;
-  witness(shard: number): Promise<Witness | undefined>;
-}
+/** Somebody outside the shards who talks to each of them, over a channel of its own. */
+export type Correspondent = Readonly<{
+  party: Exclude<Party, { kind: "shard" }>;
+  /** Whenever a shard starts there is a new channel to it. */
+  attach: (shard: number, end: ChannelEnd) => void;
+}>;
 
 export type SupervisorOptions = Readonly<{
   carrier: Carrier;
-  links: readonly ShardLink[];
-  archive: ArchiveEnd;
+  /** The newest batch of a shard that the archive holds: its log must hold it, too. */
+  archived: (shard: number) => Promise<Witness | undefined>;
   /** What a shard begins with; `archived` and its failpoints are filled in here. */
   init: Omit<ShardInit, "shard" | "archived">;
-  /** Told of all that a shard knows whenever it begins to serve. */
-  onAllFacts: (facts: readonly Fact[]) => void;
   /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
   onFatal: (message: string) => void;
   report: (event: Readonly<{ shard: number; status: ShardState; message: string }>) => void;
@@ -41,7 +38,6 @@ export type SupervisorOptions = Readonly<{
 
 interface Supervised {
   readonly shard: number;
-  readonly link: ShardLink;
   running: RunningShard | undefined;
   status: ShardState;
   /** Why it is not ready. */
@@ -61,6 +57,7 @@ interface Supervised {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #shards: readonly Supervised[];
+  readonly #correspondents: Correspondent[] = [];
   /** Once all streams are claimed, a shard that starts anew need not wait for the others. */
   #allClaimed = false;
   /** Once all shards have served, a failure of one is no longer a failure to start. */
@@ -69,9 +66,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#shards = options.links.map((link) => ({
-      shard: link.shard,
-      link,
+    this.#shards = Array.from({ length: options.init.shards }, (_, shard) => ({
+      shard,
       running: undefined,
       status: "starting",
       reason: "it has not started yet",
@@ -85,6 +81,16 @@ export class Supervisor {
       claimed: Promise.withResolvers(),
       ready: Promise.withResolvers(),
     }));
+  }
+
+  /** Gives somebody channels to all shards that run, and to each that starts from now on. */
+  connect(correspondent: Correspondent): void {
+    const before = this.#correspondents.findIndex(({ party }) => isSameParty(party, correspondent.party));
+    if (before >= 0) this.#correspondents.splice(before, 1);
+    this.#correspondents.push(correspondent);
+    for (const { shard, running } of this.#shards) {
+      if (running !== undefined) this.#introduce(correspondent, shard, running);
+    }
   }
 
   /** Resolves when all shards serve. @throws Error the first reason why one cannot begin, in one line. */
@@ -156,46 +162,47 @@ export class Supervisor {
   }
 
   async #launch(supervised: Supervised): Promise<void> {
-    const { carrier, archive, init } = this.#options;
+    const { carrier, archived, init } = this.#options;
     const { shard } = supervised;
     const failpoints =
       supervised.restarts === 0 ? init.failpoints.filter((point) => point.shard === shard) : [];
-    const archived = await archive.witness(shard);
+    const witness = await archived(shard);
     if (this.#stopping) return;
-    const running = carrier.start({ ...init, shard, archived, failpoints }, (message) =>
+    const running = carrier.start({ ...init, shard, archived: witness, failpoints }, (message) =>
       this.#receive(supervised, message),
     );
     supervised.running = running;
     void running.exited.then((exit) => this.#ended(supervised, exit));
-    const { port1, port2 } = new MessageChannel();
-    running.post({ type: "archive", port: port1 }, [port1]);
-    archive.attach(shard, port2);
+    for (const correspondent of this.#correspondents) this.#introduce(correspondent, shard, running);
+    for (const other of this.#shards) {
+      if (other.shard === shard || other.running === undefined) continue;
+      const [here, there] = carrier.channel();
+      running.post({ type: "channel", party: { kind: "shard", number: other.shard }, end: here });
+      other.running.post({ type: "channel", party: { kind: "shard", number: shard }, end: there });
+    }
   }
 
-  #receive(supervised: Supervised, message: Uint8Array | FromShard): void {
-    if (message instanceof Uint8Array) {
-      supervised.link.receive(message);
-      return;
-    }
+  #introduce(correspondent: Correspondent, shard: number, running: RunningShard): void {
+    const [here, there] = this.#options.carrier.channel();
+    running.post({ type: "channel", party: correspondent.party, end: here });
+    correspondent.attach(shard, there);
+  }
+
+  #receive(supervised: Supervised, message: FromShard): void {
     switch (message.type) {
       case "claimed":
         this.#setStatus(supervised, "recovering", `replaying under epoch ${message.epoch}`);
         supervised.claimed.resolve();
         if (this.#allClaimed) supervised.running?.post({ type: "proceed" });
         return;
-      case "ready": {
-        const { running } = supervised;
-        this.#options.onAllFacts(message.facts);
-        supervised.link.attach((bytes) => running?.post(bytes, [bytes.buffer]));
+      case "ready":
         supervised.readyAtMs = performance.now();
         this.#setStatus(supervised, "ready", "");
         supervised.ready.resolve();
         return;
-      }
       case "log":
         supervised.warnings = message.warnings;
         if (supervised.status !== "ready" && supervised.status !== "stalled") return;
-        supervised.link.setLogAvailable(message.available);
         this.#setStatus(
           supervised,
           message.available ? "ready" : "stalled",
@@ -211,7 +218,6 @@ export class Supervisor {
 
   #ended(supervised: Supervised, exit: ShardExit): void {
     supervised.running = undefined;
-    supervised.link.detach();
     if (this.#stopping) return;
     const { reason, message } = exit;
     if (reason === "fenced") {
@@ -271,6 +277,10 @@ export class Supervisor {
     const deadline = setTimeout(() => resolve(supervised.figures), FIGURES_TIMEOUT_MS);
     return promise.finally(() => clearTimeout(deadline));
   }
+}
+
+function isSameParty(a: Party, b: Party): boolean {
+  return a.kind === b.kind && ("number" in a ? a.number : 0) === ("number" in b ? b.number : 0);
 }
 
 function timeout(ms: number): { promise: Promise<void>; cancel: () => void } {

@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
+import { portsOf } from "../channels/open-channel.ts";
 import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
 
@@ -22,18 +23,27 @@ export class ThreadCarrier implements Carrier {
     });
   }
 
-  start(init: ShardInit, onMessage: (message: Uint8Array | FromShard) => void): RunningShard {
+  start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
     const { port1: ours, port2: theirs } = new MessageChannel();
     ours.on("message", onMessage);
     const exited = this.#run(init, theirs).finally(() => ours.close());
-    return { post: (message, transfer) => ours.postMessage(message, [...(transfer ?? [])]), exited };
+    return {
+      post: (message) =>
+        ours.postMessage(message, message.type === "channel" ? [...portsOf(message.end)] : []),
+      exited,
+    };
   }
 
-  async #run(init: ShardInit, port: MessagePort): Promise<ShardExit> {
+  channel(): readonly [MessagePort, MessagePort] {
+    const { port1, port2 } = new MessageChannel();
+    return [port1, port2];
+  }
+
+  async #run(init: ShardInit, control: MessagePort): Promise<ShardExit> {
     try {
       // The pool takes its type from an overload of Node's types that has no list; a list is what it wants.
-      const transferList = [port] as never;
-      return await this.#pool.run({ init, port }, { name: "runShard", transferList });
+      const transferList = [control] as never;
+      return await this.#pool.run({ init, control }, { name: "runShardThread", transferList });
     } catch (error) {
       return { reason: "crashed", message: String(error) };
     }

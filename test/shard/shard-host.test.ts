@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
-import { account, isPending, type MemoryShard, mustPost, startShard, transfer } from "./memory-shard.ts";
+import { account, isPending, mustPost, type OneShard, startShard, transfer } from "./memory-shards.ts";
 
-async function startWithMoney(): Promise<MemoryShard & { store: MemoryStore }> {
+async function startWithMoney(): Promise<OneShard & { store: MemoryStore }> {
   const store = new MemoryStore("log");
   const shard = await startShard(store);
   await mustPost(shard.gateway, account("a"));
@@ -12,7 +12,7 @@ async function startWithMoney(): Promise<MemoryShard & { store: MemoryStore }> {
   return { ...shard, store };
 }
 
-function posted({ gateway }: MemoryShard, id: string): Promise<number | undefined> {
+function posted({ gateway }: OneShard, id: string): Promise<number | undefined> {
   return gateway.account("acme", id).then((view) => view?.posted);
 }
 

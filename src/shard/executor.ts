@@ -1,0 +1,124 @@
+/**
+ * What becomes of one command: it is known by its key; or decided, applied, and put into the open batch; or parked until
+ * another shard has said something; or tried again later.
+ */
+import type { Command, Recorded, Transfer } from "../actors/command.ts";
+import type { Ledger, Place } from "../actors/ledger.ts";
+import { TransferIds } from "../actors/transfer-id.ts";
+import { assert } from "../assert.ts";
+import type { Journal } from "../wal/wal.ts";
+import type { Crossing, PackedCommand } from "./crossing.ts";
+import type { Failpoints } from "./failpoint.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
+import type { Peers } from "./peers.ts";
+
+/** It has to wait for credits that are on their way. */
+export const LATER = Symbol("later");
+
+export type ExecutorOptions = Readonly<{
+  journal: Journal;
+  ledger: Ledger;
+  commit: GroupCommit;
+  failpoints: Failpoints;
+}>;
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #ledger: Ledger;
+  readonly #commit: GroupCommit;
+  #peers: Peers | undefined;
+  /** Of our epoch, once it is claimed. */
+  #transferIds: TransferIds | undefined;
+  readonly counts = { commands: 0, rejections: 0, replays: 0 };
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#ledger = options.ledger;
+    this.#commit = options.commit;
+  }
+
+  /** The other shards, who need what is recorded here, as it needs them. */
+  connect(peers: Peers): void {
+    this.#peers = peers;
+  }
+
+  /** @param source holds the packed command from `start` to `end`. */
+  execute(
+    command: Command,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): Decided | Crossing | typeof LATER {
+    const peers = this.#peers;
+    assert(peers !== undefined, "a shard knows its peers before it serves");
+    this.#options.failpoints.pass("before_decide");
+    const timeMs = this.#commit.openTime();
+    const known = this.#ledger.lookUpKey(command, timeMs);
+    if (known !== undefined) {
+      if ("refused" in known) return [REFUSED, known.refused];
+      this.counts.replays += 1;
+      const { epoch, seq, index } = known.first;
+      return peers.underWay(command, known.first) ?? [REPLAYED, epoch, seq, index];
+    }
+    const parked = peers.parked(command);
+    if (parked !== undefined) return parked;
+    const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
+    if (!outcome.ok) {
+      const home = peers.homeOfCredit(command, outcome);
+      if (home !== undefined) return peers.cross(command as Transfer, { source, start, end }, home);
+    } else if (command.op !== "transfer") {
+      if (this.#mustWait(command, peers)) return LATER;
+      peers.noteChange(this.#commit.openSeq);
+    } else if (!peers.settled && this.#creditMustWait(command, peers)) return [REFUSED, "log_unavailable"];
+    this.#record(command, source, start, end, outcome, timeMs);
+    return outcome;
+  }
+
+  /** Puts what was decided elsewhere into the ledger and into the open batch, at that batch's time. */
+  readonly record = (command: Command, { source, start, end }: PackedCommand, outcome: Recorded): Place =>
+    this.#record(command, source, start, end, outcome, this.#commit.openTime());
+
+  /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
+  gateOf(decided: Decided): number {
+    if ("ok" in decided) return this.#commit.openSeq;
+    if (decided[0] === REPLAYED) return decided[1] === this.#options.journal.epoch ? decided[2] : 0;
+    return this.#commit.newestSeq;
+  }
+
+  readonly newTransferId = (vnode: number): string => {
+    this.#transferIds ??= new TransferIds(this.#options.journal.epoch);
+    return this.#transferIds.next(vnode);
+  };
+
+  #record(
+    command: Command,
+    source: Uint8Array,
+    start: number,
+    end: number,
+    outcome: Recorded,
+    timeMs: number,
+  ): Place {
+    const { openSeq: seq, openCount: index } = this.#commit;
+    const place = { epoch: this.#options.journal.epoch, seq, index, timeMs };
+    this.#ledger.apply(command, outcome, place, seq);
+    this.#commit.add(source, start, end, command, outcome);
+    this.counts.commands += 1;
+    if (!outcome.ok) this.counts.rejections += 1;
+    return place;
+  }
+
+  /** Credits that other shards have committed must find their account open, and room below its ceiling. */
+  #mustWait(command: Command, peers: Peers): boolean {
+    const closes = command.op === "set_account_status" && command.action === "close";
+    const limits = command.op === "update_account" && (command.ceiling ?? null) !== null;
+    if (!closes && !limits) return false;
+    const account = this.#ledger.account(command.partner, command.id);
+    return account !== undefined && (account.pinned > 0 || !peers.settled);
+  }
+
+  #creditMustWait({ partner, credit }: Transfer, peers: Peers): boolean {
+    const account = this.#ledger.account(partner, credit);
+    return account !== undefined && peers.mustWait(account);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The shard's end of the ways to the gateways. What every gateway must know before anybody may act on it, as a revoked
+ * key, is told to all of them first, and answered to the caller when all have said that they know.
+ */
+import type { Fact } from "../actors/command.ts";
+import { encode } from "../actors/pack.ts";
+import type { Channel } from "../channels/channel.ts";
+import { TO_GATEWAY, type ToGateway } from "./messages.ts";
+
+type Telling = Readonly<{ missing: Set<number>; onKnown: () => void }>;
+
+export class Gateways {
+  readonly #channels = new Map<number, Channel>();
+  readonly #telling = new Map<number, Telling>();
+  #newestFacts = 0;
+
+  attach(gateway: number, channel: Channel): void {
+    this.#channels.get(gateway)?.close();
+    this.#channels.set(gateway, channel);
+  }
+
+  /** Nobody waits for a gateway that is gone: it will be told everything when it comes back. */
+  detach(gateway: number, channel: Channel): void {
+    if (this.#channels.get(gateway) !== channel) return;
+    this.#channels.delete(gateway);
+    for (const no of this.#telling.keys()) this.learned(gateway, no);
+  }
+
+  send(gateway: number, message: ToGateway): void {
+    this.#channels.get(gateway)?.post(encode(message));
+  }
+
+  sendAll(message: ToGateway): void {
+    for (const gateway of this.#channels.keys()) this.send(gateway, message);
+  }
+
+  /** Tells all gateways, and calls `onKnown` when all of them know. */
+  tell(facts: readonly Fact[], onKnown: () => void): void {
+    const no = ++this.#newestFacts;
+    this.#telling.set(no, { missing: new Set(this.#channels.keys()), onKnown });
+    this.sendAll([TO_GATEWAY.facts, no, facts]);
+    this.#finish(no);
+  }
+
+  learned(gateway: number, no: number): void {
+    this.#telling.get(no)?.missing.delete(gateway);
+    this.#finish(no);
+  }
+
+  close(): void {
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+    this.#telling.clear();
+  }
+
+  #finish(no: number): void {
+    const telling = this.#telling.get(no);
+    if (telling === undefined || telling.missing.size > 0) return;
+    this.#telling.delete(no);
+    telling.onKnown();
+  }
+}

@@ -1,0 +1,180 @@
+/** The one mailbox of a shard: what gateways ask is handled one message at a time, and answered through the gate. */
+import { packOutcome, readCommands } from "../actors/codec.ts";
+import type { Command } from "../actors/command.ts";
+import type { Ledger } from "../actors/ledger.ts";
+import { decode } from "../actors/pack.ts";
+import { factsOf } from "../actors/partner.ts";
+import { type Crossed, Crossing } from "./crossing.ts";
+import { type Executor, LATER } from "./executor.ts";
+import type { Gateways } from "./gateways.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { ItemsWriter } from "./items-writer.ts";
+import type { Lease } from "./lease.ts";
+import {
+  type CommandReply,
+  type Decided,
+  REFUSED,
+  REQUEST,
+  type Request,
+  SETTLED,
+  TO_GATEWAY,
+} from "./messages.ts";
+import { OpenTransfers } from "./open-transfers.ts";
+import { answerQuery } from "./shard-query.ts";
+
+/** A change of an account that has to wait for credits on their way is refused after this time. */
+const LATER_MS_MAX = 2_000;
+
+/** What is tried again has a time until which that makes sense. */
+type Mail = Readonly<{ gateway: number; requests: readonly Request[]; untilMs?: number }>;
+
+export type MailboxOptions = Readonly<{
+  ledger: Ledger;
+  executor: Executor;
+  commit: GroupCommit;
+  lease: Lease;
+  gateways: Gateways;
+}>;
+
+export class Mailbox {
+  readonly #options: MailboxOptions;
+  readonly #commit: GroupCommit;
+  readonly #items = new ItemsWriter();
+  #mails: Mail[] = [];
+  /** Requests of the first mail that are handled. */
+  #handled = 0;
+  #later: Required<Mail>[] = [];
+  reads = 0;
+
+  constructor(options: MailboxOptions) {
+    this.#options = options;
+    this.#commit = options.commit;
+  }
+
+  /** Requests that wait. */
+  get depth(): number {
+    return this.#mails.reduce((sum, { requests }) => sum + requests.length, -this.#handled);
+  }
+
+  /** Whether there are requests that are to be tried again. */
+  get hasLater(): boolean {
+    return this.#later.length > 0;
+  }
+
+  /** Packed requests of a gateway. */
+  put(gateway: number, bytes: Uint8Array): void {
+    this.#mails.push({ gateway, requests: decode(bytes) as Request[] });
+  }
+
+  /** Handles what there is, as far as the open batch has room. */
+  work(): void {
+    for (let mail = this.#mails[0]; mail !== undefined; mail = this.#mails[0]) {
+      while (this.#handled < mail.requests.length) {
+        // Once its append has begun, the next batch is decided meanwhile.
+        if (this.#commit.full) this.#commit.flush();
+        if (this.#commit.full) return;
+        this.#handle(mail, mail.requests[this.#handled++] as Request);
+      }
+      this.#mails.shift();
+      this.#handled = 0;
+    }
+  }
+
+  /** Puts what had to wait for credits on their way into the box again, while there is time. */
+  tryAgain(): void {
+    const later = this.#later;
+    this.#later = [];
+    const nowMs = performance.now();
+    for (const mail of later) {
+      const [request] = mail.requests;
+      if (nowMs < mail.untilMs) this.#mails.push(mail);
+      else if (request !== undefined)
+        this.#commit.reply(mail.gateway, [request[0], [REFUSED, "overloaded"]], 0);
+    }
+  }
+
+  #handle(mail: Mail, request: Request): void {
+    const { gateway } = mail;
+    const no = request[0];
+    switch (request[1]) {
+      case REQUEST.command:
+        this.#handleCommand(mail, request, request[2]);
+        return;
+      case REQUEST.transfers:
+        this.#handleTransfers(gateway, no, request[2]);
+        return;
+      case REQUEST.query: {
+        this.reads += 1;
+        const { result, batch } = answerQuery(this.#options.ledger, request[2], request[3]);
+        const gate = batch ?? this.#commit.newestSeq;
+        this.#options.lease.whenOwned(() => {
+          this.#commit.reply(gateway, [no, result], gate);
+          this.#commit.sendReady();
+        });
+        return;
+      }
+      case REQUEST.learned:
+        this.#options.gateways.learned(gateway, no);
+        return;
+    }
+  }
+
+  #handleCommand({ gateway, untilMs }: Mail, request: Request, packed: Uint8Array): void {
+    const [no] = request;
+    readCommands(packed, (command, start, end) => {
+      const decided = this.#options.executor.execute(command, packed, start, end);
+      if (decided === LATER) {
+        this.#later.push({
+          gateway,
+          requests: [request],
+          untilMs: untilMs ?? performance.now() + LATER_MS_MAX,
+        });
+      } else if (decided instanceof Crossing) {
+        decided.join((result, gate) => {
+          this.#commit.reply(gateway, [no, toReply(command, result)], gate);
+        });
+      } else this.#reply(gateway, no, command, decided);
+    });
+  }
+
+  /** Every gateway must know the facts of a command before anybody hears that it is done. */
+  #reply(gateway: number, no: number, command: Command, decided: Decided): void {
+    const reply = [no, toReply(command, decided)] as const;
+    const facts = "ok" in decided ? factsOf(command, decided) : [];
+    if (facts.length === 0) {
+      this.#commit.reply(gateway, reply, this.#options.executor.gateOf(decided));
+      return;
+    }
+    this.#commit.whenDurable(this.#commit.openSeq, ({ id, timeMs }) =>
+      this.#options.gateways.tell(facts, () =>
+        this.#options.gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, [reply]]),
+      ),
+    );
+  }
+
+  #handleTransfers(gateway: number, no: number, packed: Uint8Array): void {
+    const items = this.#items;
+    /** Made for the first transfer that crosses to another shard. */
+    let open: OpenTransfers | undefined;
+    items.begin();
+    readCommands(packed, (command, start, end) => {
+      const decided = this.#options.executor.execute(command, packed, start, end);
+      if (decided instanceof Crossing) {
+        open ??= new OpenTransfers((reply, gate) => this.#commit.reply(gateway, [no, reply], gate));
+        decided.join(open.expect(items.leaveOpen()));
+      } else items.add(decided === LATER ? [REFUSED, "overloaded"] : decided);
+    });
+    const gate = this.#commit.newestSeq;
+    if (open === undefined) this.#commit.reply(gateway, [no, items.take()], gate);
+    else open.rest(items.take(), gate);
+  }
+}
+
+/** One command's reply: its outcome as the log has it, or a word about its key. */
+function toReply(command: Command, result: Decided | Crossed): CommandReply {
+  if ("ok" in result) return packOutcome(command, result);
+  if (!("credit" in result)) return result;
+  const { at, credit, outcome, repeated } = result;
+  const places = [at.epoch, at.seq, at.timeMs, credit.shard, credit.epoch, credit.seq] as const;
+  return [SETTLED, ...places, packOutcome(command, outcome), repeated];
+}

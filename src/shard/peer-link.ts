@@ -1,0 +1,194 @@
+/**
+ * One shard's end of the way to another: the protocol of transfers across shards.
+ *
+ *     debit side                                   credit side
+ *     ask: may this account be credited?     →     pin it, or say why not
+ *     decide; the record is the commit       ←     answer
+ *     durable: send the credit               →     apply, log
+ *     answer the callers; forget             ←     durable: acknowledge
+ *
+ * A channel is a session. When one shard starts anew there is another channel, both greet each other with what they have
+ * sent and received, and what is missing is sent again; within a session nothing is lost or comes twice.
+ */
+import type { Exchange } from "../actors/exchange.ts";
+import { decode, encode } from "../actors/pack.ts";
+import type { Channel } from "../channels/channel.ts";
+import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { LogError } from "../wal/wal.ts";
+import { CreditSide, type CreditSideOptions } from "./credit-side.ts";
+import { DebitSide, type DebitSideOptions } from "./debit-side.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { PART, type Part, type Session } from "./peer-messages.ts";
+
+export type PeerLinkOptions = Omit<DebitSideOptions & CreditSideOptions, "session" | "exchange"> &
+  Readonly<{
+    self: number;
+    peer: number;
+    commit: GroupCommit;
+    open: typeof openChannel;
+    onError: (error: unknown) => void;
+    /** Something has come, or the channel has gone. */
+    onChange: () => void;
+  }>;
+
+export class PeerLink implements Session {
+  readonly debit: DebitSide;
+  readonly credit: CreditSide;
+  readonly #options: PeerLinkOptions;
+  readonly #exchange: Exchange;
+  #channel: Channel | undefined;
+  #begun = false;
+  #hasGreeted = false;
+  #isGreeted = false;
+  /** What is to leave at the end of this turn. */
+  #outbox: Part[] = [];
+  #inbox: Part[] = [];
+  number = 0;
+
+  constructor(options: PeerLinkOptions) {
+    this.#options = options;
+    this.#exchange = options.ledger.exchange(options.peer);
+    const shared = { ...options, exchange: this.#exchange, session: this };
+    this.debit = new DebitSide(shared);
+    this.credit = new CreditSide(shared);
+  }
+
+  get connected(): boolean {
+    return this.#hasGreeted && this.#isGreeted;
+  }
+
+  /** There is a channel, on which both sides have not greeted yet. */
+  get awaitsGreeting(): boolean {
+    return this.#channel !== undefined && !this.connected;
+  }
+
+  /** Transfers that wait for the other shard, while there is a way to it. */
+  get waiting(): number {
+    return this.#channel === undefined ? 0 : this.debit.waiting;
+  }
+
+  /** The log is replayed: from here on the link speaks. */
+  begin(): void {
+    this.#begun = true;
+    this.debit.begin();
+    if (this.#channel !== undefined) this.#greet();
+    this.resume();
+  }
+
+  /** A new way to the other shard; the one before is void. */
+  attach(end: ChannelEnd): void {
+    this.#interrupt();
+    this.#channel = this.#options.open(end, {
+      receive: (bytes) => {
+        this.#guarded(() => this.#inbox.push(...(decode(bytes) as Part[])));
+      },
+      closed: () => this.#guarded(() => this.#interrupt()),
+    });
+    if (this.#begun) this.#greet();
+  }
+
+  /** Handles what has arrived, as far as it may go into the open batch. */
+  resume(): void {
+    if (!this.#begun) return;
+    let handled = 0;
+    while (handled < this.#inbox.length && this.#take(this.#inbox[handled] as Part)) handled += 1;
+    if (handled > 0) this.#inbox.splice(0, handled);
+  }
+
+  push(part: Part): void {
+    if (this.#outbox.length === 0) queueMicrotask(() => this.flush());
+    this.#outbox.push(part);
+  }
+
+  flush(): void {
+    if (this.#outbox.length === 0) return;
+    const parts = this.#outbox;
+    this.#outbox = [];
+    this.debit.flushed();
+    this.#channel?.post(encode(parts));
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#outbox = [];
+  }
+
+  #greet(): void {
+    const { commit } = this.#options;
+    const { number } = this;
+    // What is in batches on their way counts once they are durable; nothing more crosses before both have greeted.
+    commit.whenDurable(commit.newestSeq, () => {
+      if (this.number !== number) return;
+      const { sent, received, forgotten } = this.#exchange;
+      this.push([PART.greeting, sent, received, forgotten]);
+      this.#hasGreeted = true;
+      if (this.connected) this.debit.resend();
+    });
+  }
+
+  #meet(sent: number, received: number, forgotten: number): void {
+    const mine = this.#exchange;
+    const { self, peer } = this.#options;
+    if (received > mine.sent || forgotten > mine.received) throw lostEnd(self, peer);
+    if (mine.received > sent || mine.forgotten > received) throw lostEnd(peer, self);
+    this.#isGreeted = true;
+    this.debit.received(received);
+    this.credit.greeted(sent);
+    if (this.connected) this.debit.resend();
+  }
+
+  #interrupt(): void {
+    this.number += 1;
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#hasGreeted = false;
+    this.#isGreeted = false;
+    this.#outbox = [];
+    this.#inbox = [];
+    this.debit.interrupt();
+    this.credit.interrupt();
+  }
+
+  /** False when it has to wait for the next batch. */
+  #take(part: Part): boolean {
+    switch (part[0]) {
+      case PART.greeting:
+        this.#meet(part[1], part[2], part[3]);
+        return true;
+      case PART.ask:
+        this.credit.pin(part[1]);
+        return true;
+      case PART.answer:
+        for (const answer of part[1]) this.debit.answered(answer);
+        return true;
+      case PART.unpin:
+        this.credit.unpin(part[1]);
+        return true;
+      case PART.credits:
+        if (!this.#options.commit.reaches(part[1])) return false;
+        this.credit.receive(part[2], part[3]);
+        return true;
+      case PART.acknowledge:
+        this.debit.acknowledged({ upTo: part[1], epoch: part[2], seq: part[3], accounts: part[4] });
+        return true;
+    }
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+      this.#options.onChange();
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+}
+
+/** What one shard has received and the other has no record of sending can only mean that a log lost its end. */
+function lostEnd(loser: number, witness: number): LogError {
+  return new LogError(
+    "log_lost_data",
+    `the log of shard ${loser} has lost its end: shard ${witness} holds more of what they sent each other than it does. Restore it from a copy; starting without it would make or lose money`,
+  );
+}

@@ -1,0 +1,207 @@
+/** All that a shard has to do with the others: transfers that cross to them, and what came from them. */
+
+import { type Account, BALANCE_MAX } from "../actors/account.ts";
+import { CommandWriter } from "../actors/codec.ts";
+import type { Command, Delivered, Outcome, Recorded, RemoteCredit, Transfer } from "../actors/command.ts";
+import type { KeyEntry } from "../actors/key-table.ts";
+import { type Ledger, type Place, scopeOf } from "../actors/ledger.ts";
+import { shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
+import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { Crossing, type PackedCommand } from "./crossing.ts";
+import { UNREACHABLE } from "./debit-side.ts";
+import type { Failpoints } from "./failpoint.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { REFUSED, type Refused } from "./messages.ts";
+import { PeerLink } from "./peer-link.ts";
+
+/** A balance beyond this might come near the end of the range by what is on its way. */
+const NEAR_RANGE = BALANCE_MAX / 2;
+
+export type PeersOptions = Readonly<{
+  self: number;
+  shards: number;
+  ledger: Ledger;
+  commit: GroupCommit;
+  failpoints: Failpoints;
+  open: typeof openChannel;
+  newTransferId: (vnode: number) => string;
+  /** Puts what was decided at the open batch's time into the ledger and into that batch. */
+  record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
+  onError: (error: unknown) => void;
+  /** Something has come, or a channel has gone. */
+  onChange: () => void;
+}>;
+
+export class Peers {
+  readonly #options: PeersOptions;
+  /** By the number of the other shard. */
+  readonly #links = new Map<number, PeerLink>();
+  /** Parked transfers by the scope of their key. */
+  readonly #parked = new Map<string, Crossing>();
+  readonly #writer = new CommandWriter();
+  /** The newest batch in which an account was opened or changed. */
+  #newestChange = 0;
+  #settled = false;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    const { self, shards, ledger, record } = options;
+    for (let peer = 0; peer < shards; peer++) {
+      if (peer === self) continue;
+      const link = new PeerLink({
+        ...options,
+        peer,
+        decide: (crossing, remote) => this.#decide(crossing, remote, peer),
+        giveBack: (crossing, refused) => {
+          this.#unpark(crossing);
+          crossing.refuse(refused, 0);
+        },
+        credit: (command, source, start, end) => {
+          const credited = ledger.decideCredit(command);
+          record(command, { source, start, end }, credited);
+          return credited;
+        },
+        mustWait: (account) => this.mustWait(account),
+        gateOf: (account) =>
+          isLimited(account) ? account.batch : Math.min(account.batch, this.#newestChange),
+      });
+      this.#links.set(peer, link);
+    }
+  }
+
+  attach(peer: number, end: ChannelEnd): void {
+    this.#links.get(peer)?.attach(end);
+  }
+
+  /** The log is replayed. */
+  begin(): void {
+    for (const link of this.#links.values()) link.begin();
+  }
+
+  /** Whether there is a channel on which both sides have not greeted yet. */
+  get awaitsGreeting(): boolean {
+    return [...this.#links.values()].some((link) => link.awaitsGreeting);
+  }
+
+  /** Transfers that wait for another shard, while there is a way to it. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const link of this.#links.values()) waiting += link.waiting;
+    return waiting;
+  }
+
+  /** Whether all has come that other shards had committed before this one started. Once it has, it stays so. */
+  get settled(): boolean {
+    this.#settled ||= [...this.#links.values()].every((link) => link.credit.isSettled);
+    return this.#settled;
+  }
+
+  /** Whether a credit that is still to come, and was committed before this shard started, may need the account's room. */
+  mustWait(account: Account): boolean {
+    return isLimited(account) && !this.settled;
+  }
+
+  /** An account was opened or changed in batch `seq`: what is said of its rules depends on that. */
+  noteChange(seq: number): void {
+    this.#newestChange = seq;
+  }
+
+  /** The shard on which a transfer's credit account is, when it was looked for here in vain; `undefined` otherwise. */
+  homeOfCredit(command: Command, outcome: Outcome): number | undefined {
+    if (outcome.ok || outcome.code !== "account_not_found" || command.op !== "transfer") return undefined;
+    if (outcome.subject !== command.credit) return undefined;
+    const home = shardOfVnode(vnodeOfAccount(command.partner, command.credit), this.#options.shards);
+    return home === this.#options.self ? undefined : home;
+  }
+
+  /** Parks a transfer and asks shard `home` about its credit account. */
+  cross(command: Transfer, packed: PackedCommand, home: number): Crossing | Refused {
+    const link = this.#links.get(home);
+    if (link === undefined || !link.connected) return UNREACHABLE;
+    const crossing = new Crossing(command, packed, performance.now());
+    const { key } = command;
+    if (key !== null) this.#parked.set(scopeOf(command, key), crossing);
+    link.debit.ask(crossing);
+    return crossing;
+  }
+
+  /** The parked transfer with this command's key. */
+  parked(command: Command): Crossing | Refused | undefined {
+    if (command.key === null || this.#parked.size === 0) return undefined;
+    const crossing = this.#parked.get(scopeOf(command, command.key));
+    if (crossing === undefined || crossing.command.fingerprint === command.fingerprint) return crossing;
+    return [REFUSED, "idempotency_key_reused"];
+  }
+
+  /** The transfer that this key was first used for, while its credit is not durable yet. */
+  underWay(command: Command, first: KeyEntry): Crossing | undefined {
+    if (command.op !== "transfer") return undefined;
+    for (const [peer, link] of this.#links) {
+      const no = this.#options.ledger.exchange(peer).numberOf(first);
+      if (no === 0) continue;
+      const again = new Crossing(command, NOTHING, performance.now());
+      again.sent({ ...first, timeMs: 0 });
+      return link.debit.join(no, again);
+    }
+    return undefined;
+  }
+
+  /** Puts into the open batch what of sent messages need not be kept any longer. True when there was anything. */
+  forget(): boolean {
+    let some = false;
+    for (const [peer, link] of this.#links) {
+      const upTo = link.debit.forgettable;
+      if (upTo === 0) continue;
+      some = true;
+      this.#options.failpoints.pass("before_forget");
+      const delivered: Delivered = {
+        op: "delivered",
+        partner: "",
+        key: null,
+        fingerprint: 0,
+        to: peer,
+        upTo,
+      };
+      this.#writer.add(delivered);
+      const source = this.#writer.take();
+      this.#options.record(delivered, { source, start: 0, end: source.length }, { ok: true });
+    }
+    return some;
+  }
+
+  /** Handles what had to wait for room. */
+  resume(): void {
+    for (const link of this.#links.values()) link.resume();
+  }
+
+  /** Gives back what has waited too long. */
+  expire(): void {
+    const nowMs = performance.now();
+    for (const link of this.#links.values()) link.debit.expire(nowMs);
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close();
+  }
+
+  #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> {
+    const { ledger, record, newTransferId } = this.#options;
+    this.#unpark(crossing);
+    const outcome = ledger.decideSend(crossing.command, remote, to, newTransferId);
+    const place = record(crossing.command, crossing.packed, outcome);
+    if (outcome.ok) crossing.sent(place, outcome);
+    else crossing.refuse(outcome, place.seq);
+    return outcome;
+  }
+
+  #unpark({ command }: Crossing): void {
+    if (command.key !== null) this.#parked.delete(scopeOf(command, command.key));
+  }
+}
+
+const NOTHING: PackedCommand = { source: new Uint8Array(0), start: 0, end: 0 };
+
+/** Whether how much the account holds decides whether it may be credited. */
+function isLimited(account: Account): boolean {
+  return account.ceiling !== null || account.posted + account.pinned > NEAR_RANGE;
+}

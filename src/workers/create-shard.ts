@@ -1,0 +1,55 @@
+/** Puts a shard together, wherever it is carried: its log, its witness, its host. */
+import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
+import { ShardHost } from "../shard/shard-host.ts";
+import { StreamJournal } from "../wal/journal.ts";
+import { openLogStream } from "../wal/open.ts";
+import { readWitness, WitnessKeeper } from "../wal/witness.ts";
+import type { ShardInit } from "./carrier.ts";
+
+export type Shard = Readonly<{
+  control: (message: ToShard) => void;
+  /** Resolves when the shard has ended and all that it wrote lazily is written. */
+  run: () => Promise<ShardExit>;
+}>;
+
+export function createShard(init: ShardInit, threadId: number, post: (message: FromShard) => void): Shard {
+  const { generation, shard, shards, instance, walUrl, dataDir, archived, mayCreate } = init;
+  const name = { generation, shard };
+  const remembered = readWitness(dataDir, name);
+  const witnesses = [remembered, archived].filter((witness) => witness !== undefined);
+  const witness = new WitnessKeeper(dataDir, name);
+  let warnings: readonly string[] = [];
+  const stream = openLogStream(walUrl, {
+    ...name,
+    allowWeakDurability: init.allowWeakDurability,
+    onProblems: (problems) => {
+      warnings = problems;
+      post({ type: "log", available: true, warnings });
+    },
+  });
+  const journal = new StreamJournal({
+    stream,
+    claimant: { instance, ...name, shards },
+    witnesses,
+    mayCreate,
+  });
+  const host = new ShardHost({
+    shard,
+    shards,
+    journal,
+    post,
+    now: Date.now,
+    threadId,
+    failpoints: init.failpoints,
+    onDurable: (batch) => witness.note(batch),
+    warnings: () => warnings,
+  });
+  return {
+    control: (message) => host.control(message),
+    async run() {
+      const exit = await host.run();
+      await witness.flush();
+      return exit;
+    },
+  };
+}

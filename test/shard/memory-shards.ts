@@ -1,0 +1,175 @@
+/** Shards on logs in memory, with their gateway, in this thread: everything but carrier, supervisor and archive. */
+
+import { readRecords } from "../../src/actors/codec.ts";
+import type { Command, CreateAccount, LogRecord, Transfer } from "../../src/actors/command.ts";
+import { homeVnodeOf } from "../../src/actors/routing.ts";
+import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
+import { ShardLink } from "../../src/gateway/shard-link.ts";
+import type { Failpoint } from "../../src/shard/failpoint.ts";
+import type { ShardExit } from "../../src/shard/messages.ts";
+import { ShardHost } from "../../src/shard/shard-host.ts";
+import { StreamJournal } from "../../src/wal/journal.ts";
+import type { MemoryStore } from "../../src/wal/memory.ts";
+import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
+
+/** Long beside anything that a log in memory does, short beside a test's patience. */
+const APPEND_DEADLINE_MS = 500;
+
+export type MemoryShard = Readonly<{
+  host: ShardHost;
+  journal: StreamJournal;
+  exited: Promise<ShardExit>;
+}>;
+
+type ClusterOptions = Readonly<{ instance?: string; now?: () => number }>;
+
+export class MemoryCluster {
+  readonly gateway = new Gateway();
+  readonly links: readonly ShardLink[];
+  readonly #stores: readonly MemoryStore[];
+  readonly #options: ClusterOptions;
+  readonly #running: (MemoryShard | undefined)[];
+
+  constructor(stores: readonly MemoryStore[], options: ClusterOptions = {}) {
+    this.#stores = stores;
+    this.#options = options;
+    this.#running = stores.map(() => undefined);
+    this.links = stores.map(
+      (_, shard) =>
+        new ShardLink({ shard, onFacts: () => {}, onAllFacts: () => {}, open: openMemoryChannel }),
+    );
+    this.gateway.connect(this.links, this.#archive(), () => undefined);
+  }
+
+  /** Claims and replays all logs, and serves. */
+  static async start(stores: readonly MemoryStore[], options: ClusterOptions = {}): Promise<MemoryCluster> {
+    const cluster = new MemoryCluster(stores, options);
+    await Promise.all(stores.map((_, shard) => cluster.launch(shard)));
+    return cluster;
+  }
+
+  shard(shard: number): MemoryShard {
+    const running = this.#running[shard];
+    if (running === undefined) throw new Error(`shard ${shard} does not run`);
+    return running;
+  }
+
+  /** Starts a shard that does not run, and resolves when it serves. */
+  async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
+    const { instance = "one", now = Date.now } = this.#options;
+    const store = this.#stores[shard] as MemoryStore;
+    const journal = new StreamJournal({
+      stream: store.open(),
+      claimant: { instance, generation: 1, shard, shards: this.#stores.length },
+      witnesses: [],
+      mayCreate: true,
+      deadlineMs: APPEND_DEADLINE_MS,
+    });
+    const ready = Promise.withResolvers<void>();
+    const host: ShardHost = new ShardHost({
+      shard,
+      shards: this.#stores.length,
+      journal,
+      open: openMemoryChannel,
+      now,
+      threadId: 0,
+      failpoints,
+      onDurable: () => {},
+      warnings: () => [],
+      post: (message) => {
+        if (message.type === "claimed") host.control({ type: "proceed" });
+        else if (message.type === "ready") ready.resolve();
+      },
+    });
+    const exited = host.run().then((exit) => {
+      if (this.#running[shard]?.host === host) this.#running[shard] = undefined;
+      ready.reject(new Error(exit.message));
+      return exit;
+    });
+    const running = { host, journal, exited };
+    this.#running[shard] = running;
+    this.#introduce(shard, host);
+    await ready.promise;
+    return running;
+  }
+
+  #introduce(shard: number, host: ShardHost): void {
+    const [here, there] = memoryPair();
+    host.control({ type: "channel", party: { kind: "gateway", number: 0 }, end: here });
+    this.links[shard]?.attach(there);
+    for (const [peer, running] of this.#running.entries()) {
+      if (peer === shard || running === undefined) continue;
+      const [ours, theirs] = memoryPair();
+      host.control({ type: "channel", party: { kind: "shard", number: peer }, end: ours });
+      running.host.control({ type: "channel", party: { kind: "shard", number: shard }, end: theirs });
+    }
+  }
+
+  /** What the archive would answer, straight from the logs. */
+  #archive(): ArchiveQueries {
+    const all = async (shard: number): Promise<readonly ArchivedRecord[]> => {
+      const batches = await this.shard(shard).journal.read(undefined, 1 << 30);
+      return batches.flatMap(({ id: { epoch, seq }, timeMs, body }) => {
+        const found: LogRecord[] = [];
+        readRecords(body, (command, outcome) => found.push({ command, outcome }));
+        return found.map((record, index) => ({ at: { shard, epoch, seq, index }, timeMs, record }));
+      });
+    };
+    const records = (at: readonly Location[]) =>
+      Promise.all(
+        at.map(async ({ shard, epoch, seq, index }) => {
+          const isHere = ({ at: there }: ArchivedRecord) =>
+            there.epoch === epoch && there.seq === seq && there.index === index;
+          const found = (await all(shard)).find(isHere);
+          if (found === undefined) throw new Error("no such record");
+          return found;
+        }),
+      );
+    const credit = async (id: string) => {
+      const everywhere = await Promise.all(this.#stores.map((_, shard) => all(shard)));
+      return everywhere
+        .flat()
+        .find(({ record: { command } }) => command.op === "credit" && command.id === id);
+    };
+    const answers: Partial<ArchiveQueries> = { records, credit };
+    return answers as ArchiveQueries;
+  }
+}
+
+export type OneShard = MemoryShard & Readonly<{ gateway: Gateway }>;
+
+/** Claims and replays `store` as `instance`, and serves. */
+export async function startShard(store: MemoryStore, instance = "one", now = Date.now): Promise<OneShard> {
+  const cluster = await MemoryCluster.start([store], { instance, now });
+  return { ...cluster.shard(0), gateway: cluster.gateway };
+}
+
+const unkeyed = { partner: "acme", key: null, fingerprint: 0 } as const;
+
+export function account(id: string, floor: number | null = 0): CreateAccount {
+  return { ...unkeyed, op: "create_account", id, asset: "PTS/0", floor, ceiling: null, metadata: null };
+}
+
+export function transfer(debit: string, credit: string, amount: number, key: string | null = null): Transfer {
+  const vnode = homeVnodeOf("acme", debit, credit, key);
+  const fingerprint = key === null ? 0 : amount;
+  const rest = { memo: null, metadata: null, occurredAtMs: null, vnode } as const;
+  return { ...unkeyed, key, fingerprint, op: "transfer", debit, credit, amount, ...rest };
+}
+
+/** Whether a promise has settled by the time that everything else at hand is done. */
+export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let pending = true;
+  const settled = () => {
+    pending = false;
+  };
+  promise.then(settled, settled);
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  return pending;
+}
+
+export async function mustPost(gateway: Gateway, command: Command): Promise<void> {
+  const answer = await gateway.submit(command);
+  if (!("outcome" in answer && answer.outcome.ok)) throw new Error(JSON.stringify(answer));
+}
