@@ -18,6 +18,8 @@ import { figureOf, type Measured } from "./figure.ts";
 import { measureHeap } from "./heap.ts";
 import { LoadGenerator, redisVersion } from "./load.ts";
 import { readOptions } from "./options.ts";
+import { measurePostgres } from "./postgres.ts";
+import { measureRedisLua } from "./redis-lua.ts";
 import { REDIS_SETTINGS } from "./redis-server.ts";
 import { measureReplay } from "./replay.ts";
 import { measureSingles } from "./singles.ts";
@@ -78,6 +80,8 @@ say(`fsync p50 ${Math.round(fsyncUs)} µs, ${bench.load.name}, ${options.runs} r
 await measureCeilings(bench);
 await measureSingles(bench);
 await measureBatches(bench);
+await measurePostgres(bench);
+await measureRedisLua(bench);
 await measureReplay(bench);
 await measureHeap(bench);
 await measureArchive(bench);

@@ -14,7 +14,8 @@ export function makeDataFolder(): string {
   for (const parent of parents) {
     if (parent === undefined || statfsSync(parent).type === TMPFS_MAGIC) continue;
     const folder = mkdtempSync(join(parent, "daybook-bench-"));
-    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    // Whoever is killed at the same moment may still be writing.
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
     return folder;
   }
   throw new Error("no folder on a real disk found: name one in BENCH_DIR");

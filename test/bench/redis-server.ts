@@ -11,7 +11,7 @@ export const REDIS_SETTINGS: Readonly<Record<string, string>> = {
   save: "",
 };
 
-export type PrivateRedis = Readonly<{ url: string; pid: number; stop(): Promise<void> }>;
+export type PrivateRedis = Readonly<{ url: string; socket: string; pid: number; stop(): Promise<void> }>;
 
 export async function startRedis(folder: string): Promise<PrivateRedis> {
   mkdirSync(folder, { recursive: true });
@@ -20,5 +20,5 @@ export async function startRedis(folder: string): Promise<PrivateRedis> {
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const spawned: Spawned = start("redis-server", args);
   await waitForLine(spawned, /ready to accept connections/i);
-  return { url: `redis+unix://${socket}`, pid: spawned.pid, stop: () => stop(spawned) };
+  return { url: `redis+unix://${socket}`, socket, pid: spawned.pid, stop: () => stop(spawned) };
 }

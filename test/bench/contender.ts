@@ -1,0 +1,80 @@
+/** One of two subjects that take turns under the same load. */
+import type { BenchContext } from "./bench-context.ts";
+import { MEDIA_TYPES } from "./bodies.ts";
+import type { Bodies } from "./load.ts";
+import { FUNDS } from "./owner-transfers.ts";
+import { cpuUsOfTree } from "./process-tree-cpu.ts";
+import type { RivalTotals } from "./rival-ledger.ts";
+
+export type Subject = Readonly<{
+  /** Where it listens, and with what it lets callers in. */
+  address(): Readonly<{ url: string; token: string }>;
+  pids(): readonly number[];
+  /** Resolves when no work of the last run is left over. */
+  settle(): Promise<void>;
+  totals(): Promise<RivalTotals>;
+  stop(): Promise<void>;
+}>;
+
+/** What is sent: `size` transfers a request. */
+export type Duty = Readonly<{ path: string; bodies: Bodies; size: number; owners: number }>;
+
+export type Turn = Readonly<{ rate: number; p99Ms: number; cpuUs: number }>;
+
+export class Contender {
+  readonly #bench: BenchContext;
+  readonly #subject: Subject;
+  readonly #duty: Duty;
+  #items = 0;
+  /** Sent, but cut off at the end of a run. */
+  #unanswered = 0;
+
+  constructor(bench: BenchContext, subject: Subject, duty: Duty) {
+    this.#bench = bench;
+    this.#subject = subject;
+    this.#duty = duty;
+  }
+
+  async run(connections: number, seconds: number): Promise<Turn> {
+    const { path, bodies, size } = this.#duty;
+    await this.#subject.settle();
+    const before = this.#cpuUs();
+    const plan = {
+      ...this.#subject.address(),
+      path,
+      contentType: MEDIA_TYPES.json,
+      bodies,
+      connections,
+      seconds,
+    };
+    const report = await this.#bench.load.run(plan);
+    const items = report.requests * size;
+    this.#items += items;
+    this.#unanswered += connections * size;
+    return {
+      rate: items / report.seconds,
+      p99Ms: report.p99Ms,
+      cpuUs: (this.#cpuUs() - before) / items,
+    };
+  }
+
+  #cpuUs(): number {
+    return this.#subject.pids().reduce((sum, pid) => sum + cpuUsOfTree(pid), 0);
+  }
+
+  /** @throws Error when what was answered is not in the books: one point an item went from points to savings. */
+  async verify(): Promise<void> {
+    await this.#subject.settle();
+    const { points, savings, recorded } = await this.#subject.totals();
+    const spent = this.#duty.owners * FUNDS - points;
+    const counted =
+      `${spent} points spent, ${savings} received, ${recorded ?? "no"} transfers on record, ` +
+      `${this.#items} items answered, up to ${this.#unanswered} cut off unanswered`;
+    if (spent !== savings || (recorded !== null && recorded !== savings)) {
+      throw new Error(`the books do not balance: ${counted}`);
+    }
+    if (savings < this.#items || savings > this.#items + this.#unanswered) {
+      throw new Error(`items are lost or doubled: ${counted}`);
+    }
+  }
+}

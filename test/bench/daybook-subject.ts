@@ -1,0 +1,59 @@
+/** Daybook over Redis, with two accounts for every owner. */
+import type { Subject } from "./contender.ts";
+import { Daybook } from "./daybook.ts";
+import { FUNDS, pointsOf, savingsOf } from "./owner-transfers.ts";
+import type { RivalTotals } from "./rival-ledger.ts";
+
+const BATCH = 1000;
+/** Of ids in one call: two for each of them. */
+const OWNERS_PER_CALL = 50;
+
+type Accounts = Readonly<{ data: readonly { id: string; posted: number }[] }>;
+
+export async function startDaybookSubject(
+  folder: string,
+  owners: number,
+  shards: number | undefined,
+): Promise<Subject> {
+  const daybook = await Daybook.start({ folder, backend: "redis", shards });
+  await daybook.api.each(2 * owners, (i) => {
+    const id = i < owners ? pointsOf(i) : savingsOf(i - owners);
+    return daybook.partner("POST", "/v1/accounts", { id, asset: "PTS/0" });
+  });
+  await daybook.api.each(Math.ceil(owners / BATCH), async (portion) => {
+    const count = Math.min(BATCH, owners - portion * BATCH);
+    const transfers = Array.from({ length: count }, (_, i) => ({
+      debit_account: "@issuance",
+      credit_account: pointsOf(portion * BATCH + i),
+      amount: FUNDS,
+    }));
+    await daybook.partner("POST", "/v1/transfers/batch", { transfers });
+  });
+  const { pid, redisPid } = daybook;
+  return {
+    address: () => ({ url: daybook.url, token: daybook.token }),
+    pids: () => (redisPid === undefined ? [pid] : [pid, redisPid]),
+    async settle() {
+      await daybook.api.catchUpMs(daybook.token);
+    },
+    totals: () => totalsOf(daybook, owners),
+    stop: () => daybook.stop(),
+  };
+}
+
+async function totalsOf(daybook: Daybook, owners: number): Promise<RivalTotals> {
+  let points = 0;
+  let savings = 0;
+  await daybook.api.each(Math.ceil(owners / OWNERS_PER_CALL), async (portion) => {
+    const count = Math.min(OWNERS_PER_CALL, owners - portion * OWNERS_PER_CALL);
+    const ids = Array.from({ length: count }, (_, i) => portion * OWNERS_PER_CALL + i)
+      .flatMap((owner) => [pointsOf(owner), savingsOf(owner)])
+      .map(encodeURIComponent);
+    const { data } = await daybook.partner<Accounts>("GET", `/v1/accounts?ids=${ids.join(",")}`);
+    for (const { id, posted } of data) {
+      if (id.endsWith("/savings")) savings += posted;
+      else points += posted;
+    }
+  });
+  return { points, savings, recorded: null };
+}

@@ -1,0 +1,36 @@
+/** Beside PostgreSQL, which a ledger is built on otherwise. */
+import type { BenchContext } from "./bench-context.ts";
+import { measureDuels } from "./duel.ts";
+import { findPostgres, POSTGRES_SETTINGS, startPostgres } from "./postgres-server.ts";
+
+const POOLS = [8, 16, 32, 64] as const;
+/** Batches that have accounts in common wait for one another row by row; more of them only make that worse. */
+const BATCH_CONNECTIONS = [1, 2, 4] as const;
+
+const VARIANTS = [
+  { prefix: "postgres", kind: "postgres", loads: ["single", "batch"] },
+  { prefix: "postgres.pipelined", kind: "postgres-pipelined", loads: ["single"] },
+  { prefix: "postgres.loop", kind: "postgres-loop", loads: ["batch"] },
+] as const;
+
+export async function measurePostgres(bench: BenchContext): Promise<void> {
+  if (!bench.wants("postgres")) return;
+  const programs = findPostgres();
+  if (typeof programs === "string") {
+    bench.say(`${programs}: postgres.* is left out`);
+    return;
+  }
+  for (const { prefix, kind, loads } of VARIANTS) {
+    await measureDuels(bench, prefix, {
+      loads,
+      pools: POOLS,
+      batchConnections: BATCH_CONNECTIONS,
+      isCallerBound: true,
+      settings: { version: programs.version, ...POSTGRES_SETTINGS },
+      async startStore(folder) {
+        const { socketFolder, pid, stop } = await startPostgres(folder, programs);
+        return { kind, socket: socketFolder, pid, stop };
+      },
+    });
+  }
+}

@@ -1,0 +1,21 @@
+/** Beside scripts in Redis, which people reach for when a database is too slow for them. */
+import { join } from "node:path";
+import type { BenchContext } from "./bench-context.ts";
+import { measureDuels } from "./duel.ts";
+import { REDIS_SETTINGS, startRedis } from "./redis-server.ts";
+
+export async function measureRedisLua(bench: BenchContext): Promise<void> {
+  if (!bench.wants("redis-lua")) return;
+  await measureDuels(bench, "redis-lua", {
+    // Calls are pipelined by themselves; more connections would only take them apart.
+    loads: ["single", "batch"],
+    pools: [1],
+    batchConnections: [1, 2, 4, 8, 16, 32],
+    isCallerBound: false,
+    settings: REDIS_SETTINGS,
+    async startStore(folder) {
+      const { socket, pid, stop } = await startRedis(join(folder, "redis-lua"));
+      return { kind: "redis-lua", socket, pid, stop };
+    },
+  });
+}

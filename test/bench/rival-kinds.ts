@@ -1,0 +1,13 @@
+import { PostgresLedger } from "./postgres-ledger.ts";
+import { RedisLuaLedger } from "./redis-lua-ledger.ts";
+import type { RivalKind, RivalLedger } from "./rival-ledger.ts";
+
+/** A client of it, in this process. */
+export function openRival(kind: RivalKind, socket: string, connections: number): RivalLedger {
+  if (kind === "redis-lua") return new RedisLuaLedger(socket);
+  return new PostgresLedger(socket, {
+    connections,
+    isPipelined: kind === "postgres-pipelined",
+    batchFunction: kind === "postgres-loop" ? "transfer_each" : "transfer_batch",
+  });
+}

@@ -1,0 +1,66 @@
+/** A rival under test: its store, and before it a server process of its own. */
+import { fileURLToPath } from "node:url";
+import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";
+import type { Subject } from "./contender.ts";
+import { FUNDS, pointsOf, savingsOf } from "./owner-transfers.ts";
+import { openRival } from "./rival-kinds.ts";
+import type { RivalKind, RivalLedger } from "./rival-ledger.ts";
+
+const PROGRAM = fileURLToPath(new URL("rival.ts", import.meta.url));
+
+/** The store's own process, already running. */
+export type Store = Readonly<{ kind: RivalKind; socket: string; pid: number; stop(): Promise<void> }>;
+
+export class RivalServer implements Subject {
+  readonly #store: Store;
+  /** For filling and counting; the server has its own. */
+  readonly #ledger: RivalLedger;
+  #server: Spawned | undefined;
+  #url = "";
+
+  private constructor(store: Store, ledger: RivalLedger) {
+    this.#store = store;
+    this.#ledger = ledger;
+  }
+
+  static async start(store: Store, owners: number): Promise<RivalServer> {
+    const ledger = openRival(store.kind, store.socket, 1);
+    const all = Array.from({ length: owners }, (_, owner) => [
+      { id: pointsOf(owner), posted: FUNDS },
+      { id: savingsOf(owner), posted: 0 },
+    ]);
+    await ledger.fill(all.flat());
+    return new RivalServer(store, ledger);
+  }
+
+  /** Starts its server process, anew where there was one, with so many connections to the store. */
+  async serve(connections: number): Promise<void> {
+    if (this.#server !== undefined) await stop(this.#server);
+    const { kind, socket } = this.#store;
+    this.#server = start(process.execPath, [PROGRAM, kind, socket, String(connections)]);
+    const [, url = ""] = await waitForLine(this.#server, /listens on (\S+)/);
+    this.#url = url;
+  }
+
+  address() {
+    return { url: this.#url, token: "none" };
+  }
+
+  pids() {
+    return this.#server === undefined ? [this.#store.pid] : [this.#server.pid, this.#store.pid];
+  }
+
+  settle() {
+    return this.#ledger.settle();
+  }
+
+  totals() {
+    return this.#ledger.totals();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#server !== undefined) await stop(this.#server);
+    await this.#ledger.close();
+    await this.#store.stop();
+  }
+}
