@@ -8,7 +8,7 @@ import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
 import { decisionOf, type Operation } from "./operation.ts";
 
 /** Of one kind; one fault may show in every account. */
-const SENTENCES_MAX = 10;
+const SENTENCES_MAX = 5;
 
 type Accepted = Readonly<{ id: string; operation: Operation }>;
 type Expected = { posted: number; movements: Map<string, number> };

@@ -7,7 +7,11 @@ const BEGIN = "<!-- figures: npm run stress -- --doc -->";
 const END = "<!-- end of figures -->";
 
 export function writeFigures(figures: string): void {
-  writeFileSync(FILE, withFigures(readFileSync(FILE, "utf8"), figures));
+  writeFileSync(FILE, withFigures(documentText(), figures));
+}
+
+export function documentText(): string {
+  return readFileSync(FILE, "utf8");
 }
 
 /** @throws Error when the document has no place for them */

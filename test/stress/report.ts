@@ -106,6 +106,46 @@ export function cpuTableOf(rows: readonly Row[]): string {
   );
 }
 
+/** Processes by the side of threads, for each number of shards that both were tried with. */
+export function comparisonOf(rows: readonly Row[]): string {
+  const pairs = rows
+    .filter(({ isolation }) => isolation === "threads")
+    .flatMap((threads) => {
+      const processes = rows.find((row) => row.isolation === "processes" && row.shards === threads.shards);
+      return processes === undefined ? [] : [{ threads, processes }];
+    });
+  return markdownTable(
+    [
+      "processes against threads",
+      "transfers/s",
+      "p99",
+      "CPU per transfer",
+      "PSS MB",
+      "start ms",
+      "recovery ms",
+    ],
+    pairs.map(({ threads, processes }) => [
+      `${threads.shards} ${threads.shards === 1 ? "shard" : "shards"}`,
+      times(processes.transfers_per_s, threads.transfers_per_s),
+      times(processes.p99_ms, threads.p99_ms),
+      times(processes.cpu_us?.["total"], threads.cpu_us?.["total"]),
+      more(processes.pss_mb, threads.pss_mb),
+      more(processes.start_ms, threads.start_ms),
+      more(processes.recovery_ms, threads.recovery_ms),
+    ]),
+  );
+}
+
+function times(value: number | undefined, base: number | undefined): string {
+  return value === undefined || base === undefined ? "–" : `× ${(value / base).toFixed(2)}`;
+}
+
+function more(value: number | undefined, base: number | undefined): string {
+  if (value === undefined || base === undefined) return "–";
+  const difference = value - base;
+  return difference < 0 ? `− ${-difference}` : `+ ${difference}`;
+}
+
 function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = titles.map((title, no) =>
     Math.max(title.length, ...rows.map((row) => row[no]?.length ?? 0)),

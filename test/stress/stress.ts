@@ -14,7 +14,7 @@ import { writeFigures } from "./document.ts";
 import { machineText, thisMachine } from "./machine.ts";
 import { readOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
-import { cpuTableOf, type Row, rowOf, tableOf } from "./report.ts";
+import { comparisonOf, cpuTableOf, type Row, rowOf, tableOf } from "./report.ts";
 import { runTrial } from "./trial.ts";
 
 /** The start is over in a second, and differs from time to time. */
@@ -62,7 +62,7 @@ if (options.json) {
 }
 if (options.doc && discrepancies.length === 0) {
   const how = `${machineText(machine)}. ${loadProcesses} load processes, ${seconds} s measured each.`;
-  writeFigures(`${how}\n\n${tableOf(rows)}\n\n${cpuTableOf(rows)}`);
+  writeFigures([how, tableOf(rows), cpuTableOf(rows), comparisonOf(rows)].join("\n\n"));
 }
 progress.say(
   discrepancies.length === 0 ? "No discrepancy: every answer is in the books, and nothing else." : "",

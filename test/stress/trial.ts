@@ -67,6 +67,9 @@ export type Trial = Readonly<{
 const LANES = 32;
 const KILL_MS_MAX = 120_000;
 const WARM_UP_SHARE = 0.3;
+/** Beyond the load: the kill, the last answers, and reading the books of each second of load. */
+const JUDGED_MS_MAX = KILL_MS_MAX + 120_000;
+const SECONDS_PER_SECOND = 5;
 const KEYS_ASKED_AGAIN = 100;
 const STATEMENTS = 12;
 
@@ -106,7 +109,7 @@ class TrialRun {
     try {
       const token = await this.#open(subject);
       load = await LoadProcesses.start(this.#loadOptions(subject, token));
-      return await this.#judge({ subject, token, load, meter });
+      return await this.#inTime(this.#judge({ subject, token, load, meter }));
     } catch (error) {
       throw new Error(
         `${this.#name}: ${String(error)}. The server's last words: ${subject.lastWords || "none"}`,
@@ -119,6 +122,14 @@ class TrialRun {
       load?.leave();
       await subject.stop();
     }
+  }
+
+  /** A server that hangs must not hang whoever judges it. */
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const ms = this.#options.seconds * SECONDS_PER_SECOND * 1000 + JUDGED_MS_MAX;
+    const timer = globalThis.setTimeout(() => reject(new Error(`no end after ${ms / 1000} s`)), ms);
+    return Promise.race([work, late]).finally(() => clearTimeout(timer));
   }
 
   get #name(): string {
@@ -135,7 +146,9 @@ class TrialRun {
   async #start(): Promise<Subject> {
     const { isolation, shards, folder, starts, seconds } = this.#options;
     const { accounts, funding, commandsBeforeKill } = this.#preset;
-    const point = accounts.length + funding.length + commandsBeforeKill(seconds);
+    const setUp = [...accounts, ...funding.map(({ credit }) => credit)];
+    const setUpThere = setUp.filter((account) => this.#shardOf(account) === this.#victim).length;
+    const point = setUpThere + commandsBeforeKill(seconds);
     for (let no = 1; ; no++) {
       const crashes = isolation === "threads" && no === starts;
       const subject = await Subject.start({
