@@ -288,17 +288,23 @@ export class Gateway {
   }
 
   /** The second half of a transfer across shards. It is durable: its shard's newest position includes it. */
-  async #creditOf(partner: string, { id, to }: TransferSent): Promise<ArchivedRecord> {
-    const { position } = await this.#ask(to, partner, ["position"]);
-    const credit = await this.#archived.credit(id, known([position]));
-    assert(credit !== undefined, "a transfer that was delivered has its credit in the log");
-    return credit;
+  #creditOf(partner: string, { id, to }: TransferSent): Promise<ArchivedRecord> {
+    return this.#recall(async () => {
+      const { position } = await this.#ask(to, partner, ["position"]);
+      const credit = await this.#archived.credit(id, known([position]));
+      assert(credit !== undefined, "a transfer that was delivered has its credit in the log");
+      return credit;
+    });
   }
 
-  /** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while the archive is late. */
-  async #firstRecords(at: readonly Location[]): Promise<readonly ArchivedRecord[]> {
+  #firstRecords(at: readonly Location[]): Promise<readonly ArchivedRecord[]> {
+    return this.#recall(() => this.#archived.records(at));
+  }
+
+  /** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while it cannot be read. */
+  async #recall<T>(read: () => Promise<T>): Promise<T> {
     try {
-      return await this.#archived.records(at);
+      return await read();
     } catch (error) {
       throw new OperatingError("outcome_unknown", "the first answer to this key cannot be read yet", {
         cause: error,

@@ -159,13 +159,7 @@ export class GroupCommit {
   flush(): void {
     const nothing = this.#body.count === 0 && this.#unsettled.length === 0;
     if (this.#inFlight !== undefined || nothing || this.#closed) return;
-    this.openTime();
-    this.#options.onFlush();
-    const batch = this.#open;
-    const { count } = this.#body;
-    this.#inFlight = batch;
-    this.#open = emptyBatch(batch.seq + 1);
-    this.#append(batch, count, this.#body.take()).catch((error: unknown) => this.#options.onError(error));
+    this.#append().catch((error: unknown) => this.#options.onError(error));
   }
 
   /** Nothing leaves from here on. */
@@ -173,8 +167,15 @@ export class GroupCommit {
     this.#closed = true;
   }
 
-  async #append(waiting: Waiting, count: number, body: Uint8Array): Promise<void> {
-    const { journal, failpoints } = this.#options;
+  async #append(): Promise<void> {
+    const { journal, failpoints, onFlush, onRoom } = this.#options;
+    this.openTime();
+    onFlush();
+    const waiting = this.#open;
+    const { count } = this.#body;
+    const body = this.#body.take();
+    this.#inFlight = waiting;
+    this.#open = emptyBatch(waiting.seq + 1);
     failpoints.pass("before_append");
     const startedMs = performance.now();
     const batch = await journal.append(waiting.timeMs, count, body);
@@ -186,7 +187,7 @@ export class GroupCommit {
     this.#unsettled.push({ waiting, batch });
     if (batch.settled) this.#release();
     this.flush();
-    this.#options.onRoom();
+    onRoom();
   }
 
   #release(): void {

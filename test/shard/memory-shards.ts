@@ -1,7 +1,7 @@
 /** Shards on logs in memory, with their gateway, in this thread: everything but carrier, supervisor and archive. */
 
 import { readRecords } from "../../src/actors/codec.ts";
-import type { Command, CreateAccount, LogRecord, Transfer } from "../../src/actors/command.ts";
+import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -9,6 +9,7 @@ import { ShardLink } from "../../src/gateway/shard-link.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
+import { decodeFrame } from "../../src/wal/frame.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
@@ -18,7 +19,6 @@ const APPEND_DEADLINE_MS = 500;
 
 export type MemoryShard = Readonly<{
   host: ShardHost;
-  journal: StreamJournal;
   exited: Promise<ShardExit>;
 }>;
 
@@ -47,6 +47,11 @@ export class MemoryCluster {
     const cluster = new MemoryCluster(stores, options);
     await Promise.all(stores.map((_, shard) => cluster.launch(shard)));
     return cluster;
+  }
+
+  /** The shard, while it runs. */
+  running(shard: number): MemoryShard | undefined {
+    return this.#running[shard];
   }
 
   shard(shard: number): MemoryShard {
@@ -87,7 +92,7 @@ export class MemoryCluster {
       ready.reject(new Error(exit.message));
       return exit;
     });
-    const running = { host, journal, exited };
+    const running = { host, exited };
     this.#running[shard] = running;
     this.#introduce(shard, host);
     await ready.promise;
@@ -108,33 +113,35 @@ export class MemoryCluster {
 
   /** What the archive would answer, straight from the logs. */
   #archive(): ArchiveQueries {
-    const all = async (shard: number): Promise<readonly ArchivedRecord[]> => {
-      const batches = await this.shard(shard).journal.read(undefined, 1 << 30);
-      return batches.flatMap(({ id: { epoch, seq }, timeMs, body }) => {
-        const found: LogRecord[] = [];
-        readRecords(body, (command, outcome) => found.push({ command, outcome }));
-        return found.map((record, index) => ({ at: { shard, epoch, seq, index }, timeMs, record }));
+    const all = () => this.#stores.flatMap((store, shard) => recordsOf(store, shard));
+    const records = async (at: readonly Location[]) => {
+      const there = new Map(all().map((record) => [JSON.stringify(record.at), record]));
+      return at.map(({ shard, epoch, seq, index }) => {
+        const found = there.get(JSON.stringify({ shard, epoch, seq, index }));
+        if (found === undefined) throw new Error("no such record");
+        return found;
       });
     };
-    const records = (at: readonly Location[]) =>
-      Promise.all(
-        at.map(async ({ shard, epoch, seq, index }) => {
-          const isHere = ({ at: there }: ArchivedRecord) =>
-            there.epoch === epoch && there.seq === seq && there.index === index;
-          const found = (await all(shard)).find(isHere);
-          if (found === undefined) throw new Error("no such record");
-          return found;
-        }),
-      );
-    const credit = async (id: string) => {
-      const everywhere = await Promise.all(this.#stores.map((_, shard) => all(shard)));
-      return everywhere
-        .flat()
-        .find(({ record: { command } }) => command.op === "credit" && command.id === id);
-    };
+    const credit = async (id: string) =>
+      all().find(({ record: { command } }) => command.op === "credit" && command.id === id);
     const answers: Partial<ArchiveQueries> = { records, credit };
     return answers as ArchiveQueries;
   }
+}
+
+/** All that a log holds, in order. */
+export function recordsOf(store: MemoryStore, shard: number): readonly ArchivedRecord[] {
+  const records: ArchivedRecord[] = [];
+  for (const { id, bytes } of store.entries) {
+    const frame = decodeFrame(bytes, id);
+    if (frame.kind !== "batch") continue;
+    let index = 0;
+    readRecords(frame.body, (command, outcome) => {
+      const at = { shard, ...id, index: index++ };
+      records.push({ at, timeMs: frame.timeMs, record: { command, outcome } });
+    });
+  }
+  return records;
 }
 
 export type OneShard = MemoryShard & Readonly<{ gateway: Gateway }>;
