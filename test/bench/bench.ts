@@ -17,6 +17,7 @@ import { makeDataFolder, measureFsyncUs } from "./disk.ts";
 import { figureOf, type Measured } from "./figure.ts";
 import { measureHeap } from "./heap.ts";
 import { LoadGenerator, redisVersion } from "./load.ts";
+import { measureOpenLoop } from "./open-loop.ts";
 import { readOptions } from "./options.ts";
 import { measurePostgres } from "./postgres.ts";
 import { measureRedisLua } from "./redis-lua.ts";
@@ -80,6 +81,7 @@ say(`fsync p50 ${Math.round(fsyncUs)} µs, ${bench.load.name}, ${options.runs} r
 await measureCeilings(bench);
 await measureSingles(bench);
 await measureBatches(bench);
+await measureOpenLoop(bench);
 await measurePostgres(bench);
 await measureRedisLua(bench);
 await measureReplay(bench);

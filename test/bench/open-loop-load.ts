@@ -1,0 +1,135 @@
+/**
+ * Load that does not wait for answers: `node open-loop-load.ts plan.json`
+ *
+ * Every request has a time at which it should be sent, and its latency counts from then. A server that stands still
+ * does not make it send less: what should have been sent meanwhile is late, and that is counted. A load that waits for
+ * answers would have a slow one on each connection there, and would never send the others.
+ */
+import { readFileSync } from "node:fs";
+import { KeepAliveConnection } from "./keep-alive-connection.ts";
+import { type Latencies, latenciesOf } from "./latencies.ts";
+import type { OpenLoopPlan } from "./open-loop-plan.ts";
+
+/** The first requests wait until everything is in place. */
+const HEAD_START_MS = 20;
+const TICK_MS = 1;
+/** For answers after the last request. */
+const PATIENCE_MS = 10_000;
+const CREATED = 201;
+
+export type OpenLoopReport = Readonly<{
+  /** All that were answered, those of the warm-up too. */
+  requests: number;
+  failures: number;
+  latency: Latencies;
+  /** Of the requests that were due while every connection waited for an answer. */
+  waitedShare: number;
+  /** How long after its time each of the others (0 for these) was sent: this program's own part in what it measures. */
+  late: Latencies;
+  /** Of one core. */
+  cpuShare: number;
+}>;
+
+function requestsOf({ url, path, contentType, token, bodies }: OpenLoopPlan): Buffer[] {
+  const all = readFileSync(bodies.file);
+  let at = 0;
+  return bodies.lengths.map((length) => {
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      `Host: ${new URL(url).host}`,
+      `Authorization: Bearer ${token}`,
+      `Content-Type: ${contentType}`,
+      `Content-Length: ${length}`,
+    ];
+    at += length;
+    return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), all.subarray(at - length, at)]);
+  });
+}
+
+class OpenLoop {
+  readonly #plan: OpenLoopPlan;
+  readonly #requests: readonly Buffer[];
+  readonly #total: number;
+  readonly #idle: KeepAliveConnection[] = [];
+  readonly #latencyMs: Float64Array;
+  readonly #lateMs: Float64Array;
+  #startMs = 0;
+  #sent = 0;
+  #waited = 0;
+  /** Requests up to this one were due while no connection was idle. */
+  #waitedUpTo = -1;
+  #answered = 0;
+  #failures = 0;
+  #finish: (() => void) | undefined;
+
+  constructor(plan: OpenLoopPlan) {
+    this.#plan = plan;
+    this.#requests = requestsOf(plan);
+    this.#total = Math.floor((plan.warmUpSeconds + plan.seconds) * plan.perSecond);
+    this.#latencyMs = new Float64Array(this.#total);
+    this.#lateMs = new Float64Array(this.#total);
+  }
+
+  async run(): Promise<OpenLoopReport> {
+    const { url, connections, perSecond, seconds, warmUpSeconds } = this.#plan;
+    const { hostname, port } = new URL(url);
+    for (let i = 0; i < connections; i++) {
+      const receive = (from: KeepAliveConnection, status: number) => this.#receive(from, status);
+      this.#idle.push(await KeepAliveConnection.open(hostname, Number(port), receive));
+    }
+    this.#startMs = performance.now() + HEAD_START_MS;
+    const before = process.cpuUsage();
+    const ticks = setInterval(() => this.#send(), TICK_MS);
+    const lastMs = HEAD_START_MS + (warmUpSeconds + seconds) * 1000;
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = () => reject(new Error(`${this.#total - this.#answered} requests were not answered`));
+      setTimeout(giveUp, lastMs + PATIENCE_MS).unref();
+      this.#finish = resolve;
+    });
+    clearInterval(ticks);
+    const { user, system } = process.cpuUsage(before);
+    const first = Math.floor(warmUpSeconds * perSecond);
+    return {
+      requests: this.#answered,
+      failures: this.#failures,
+      latency: latenciesOf(this.#latencyMs.subarray(first)),
+      waitedShare: this.#waited / this.#total,
+      late: latenciesOf(this.#lateMs.subarray(first)),
+      cpuShare: (user + system) / 1000 / lastMs,
+    };
+  }
+
+  #dueMs(request: number): number {
+    return this.#startMs + (request * 1000) / this.#plan.perSecond;
+  }
+
+  /** All that is due, as far as there are connections that wait for no answer. */
+  #send(): void {
+    const nowMs = performance.now();
+    while (this.#sent < this.#total && this.#dueMs(this.#sent) <= nowMs) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) {
+        this.#waitedUpTo = Math.floor(((nowMs - this.#startMs) * this.#plan.perSecond) / 1000);
+        return;
+      }
+      const request = this.#sent++;
+      if (request <= this.#waitedUpTo) this.#waited += 1;
+      else this.#lateMs[request] = nowMs - this.#dueMs(request);
+      connection.send(request, this.#requests[request % this.#requests.length] as Buffer);
+    }
+  }
+
+  #receive(connection: KeepAliveConnection, status: number): void {
+    if (status === 0) throw new Error("the server hung up");
+    if (status !== CREATED) this.#failures += 1;
+    this.#latencyMs[connection.request] = performance.now() - this.#dueMs(connection.request);
+    this.#answered += 1;
+    this.#idle.push(connection);
+    if (this.#answered === this.#total) this.#finish?.();
+    else this.#send();
+  }
+}
+
+const plan = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as OpenLoopPlan;
+process.stdout.write(`${JSON.stringify(await new OpenLoop(plan).run())}\n`);
+process.exit(0);

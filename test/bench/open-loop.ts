@@ -1,0 +1,143 @@
+/**
+ * How long a single transfer takes on a server that is not full: requests come at half of the rate that it could do,
+ * whatever the answers do.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
+import { MEDIA_TYPES, singleBodies } from "./bodies.ts";
+import { connectionsOf } from "./ceilings.ts";
+import { run } from "./child-processes.ts";
+import { Daybook, SERVER_SETTINGS } from "./daybook.ts";
+import { writeBodies } from "./load.ts";
+import { perSecond } from "./load-report.ts";
+import type { OpenLoopReport } from "./open-loop-load.ts";
+import type { OpenLoopPlan } from "./open-loop-plan.ts";
+import type { Options } from "./options.ts";
+import { type Answered, verifyBooks } from "./verification.ts";
+
+const PROGRAM = fileURLToPath(new URL("open-loop-load.ts", import.meta.url));
+const CONNECTIONS = 64;
+const SHARE_OF_PEAK = 0.5;
+/** At the end of a distribution there is little: one request in a thousand must still be many. */
+const SECONDS_MIN = { quick: 3, full: 10 } as const;
+const WARM_UP_SECONDS = 2;
+const PERCENTILES = ["p50", "p90", "p99", "p99_9", "max"] as const;
+
+type Target = Omit<OpenLoopPlan, "perSecond" | "seconds" | "warmUpSeconds" | "connections">;
+type Round = Readonly<{ peak: number; offered: number; report: OpenLoopReport }>;
+
+export async function measureOpenLoop(bench: BenchContext): Promise<void> {
+  if (!bench.wants("open")) return;
+  const { options, load } = bench;
+  const { accounts, shards, runs, seconds } = options;
+  const folder = bench.newFolder();
+  const daybook = await Daybook.start({ folder, backend: "redis", shards });
+  await daybook.createAccounts(accounts);
+  const target: Target = {
+    url: daybook.url,
+    path: "/v1/transfers",
+    contentType: MEDIA_TYPES.json,
+    token: daybook.token,
+    bodies: writeBodies(join(folder, "bodies"), singleBodies(accounts)),
+  };
+  const answered: Answered = { items: 0, unanswered: 0 };
+  const closedLoop = async (connections: number, duration: number) => {
+    await daybook.api.catchUpMs(daybook.token);
+    const report = await load.run({ ...target, connections, seconds: duration });
+    answered.items += report.requests;
+    answered.unanswered += connections;
+    return perSecond(report);
+  };
+  await closedLoop(CONNECTIONS, warmUpSeconds(options));
+
+  const fsyncUs: number[] = [];
+  const rounds: Round[] = [];
+  for (let i = 0; i < runs; i++) {
+    let peak = 0;
+    for (const connections of connectionsOf(options))
+      peak = Math.max(peak, await closedLoop(connections, seconds));
+    await daybook.api.catchUpMs(daybook.token);
+    fsyncUs.push(bench.fsyncUs());
+    const offered = Math.round(peak * SHARE_OF_PEAK);
+    const report = await openLoop(folder, target, offered, options);
+    answered.items += report.requests;
+    rounds.push({ peak, offered, report });
+  }
+  await verifyBooks(daybook, accounts, answered);
+  const settings = {
+    backend: "redis",
+    accounts,
+    shards: (await daybook.shards()).length,
+    ...SERVER_SETTINGS,
+  };
+  await daybook.stop();
+  emitRounds(bench, settings, rounds, fsyncUs);
+}
+
+/** @throws Error when any request failed. */
+async function openLoop(
+  folder: string,
+  target: Target,
+  offered: number,
+  options: Options,
+): Promise<OpenLoopReport> {
+  const seconds = openSeconds(options);
+  const plan: OpenLoopPlan = {
+    ...target,
+    connections: CONNECTIONS,
+    perSecond: offered,
+    seconds,
+    warmUpSeconds: WARM_UP_SECONDS,
+  };
+  const file = join(folder, "open-loop.json");
+  writeFileSync(file, JSON.stringify(plan));
+  const timeoutMs = (WARM_UP_SECONDS + seconds + 30) * 1000;
+  const report = JSON.parse(await run(process.execPath, [PROGRAM, file], { timeoutMs })) as OpenLoopReport;
+  if (report.failures > 0) throw new Error(`${report.failures} of ${report.requests} requests failed`);
+  return report;
+}
+
+function openSeconds({ quick, seconds }: Options): number {
+  return Math.max(seconds, quick ? SECONDS_MIN.quick : SECONDS_MIN.full);
+}
+
+function emitRounds(
+  bench: BenchContext,
+  common: Readonly<Record<string, string | number | boolean>>,
+  rounds: readonly Round[],
+  fsyncUs: readonly number[],
+): void {
+  const last = rounds.at(-1)?.report;
+  const settings = {
+    ...common,
+    connections: CONNECTIONS,
+    share_of_peak: SHARE_OF_PEAK,
+    seconds: openSeconds(bench.options),
+    // The generator's own part in what was measured, in the last run.
+    waited_for_a_connection: Number(last?.waitedShare.toPrecision(2)),
+    generator_late_p50_ms: Number(last?.late.p50.toFixed(3)),
+    generator_late_p99_ms: Number(last?.late.p99.toFixed(3)),
+    generator_cpu_cores: Number(last?.cpuShare.toFixed(2)),
+  };
+  const emit = (name: string, unit: string, values: number[]) =>
+    bench.emit({ name: `open.${name}`, unit, settings, runs: values, fsyncUs });
+  emit(
+    "peak",
+    "transfers/s, closed loop",
+    rounds.map(({ peak }) => peak),
+  );
+  emit(
+    "offered",
+    "transfers/s",
+    rounds.map(({ offered }) => offered),
+  );
+  for (const percentile of PERCENTILES) {
+    emit(
+      percentile,
+      "ms since it was due",
+      rounds.map(({ report }) => report.latency[percentile]),
+    );
+  }
+}
