@@ -15,7 +15,7 @@ const schema = z.object({
   DATA_DIR: z.string().min(1).default("./data"),
   SHARDS: shards.optional(),
   GATEWAYS: z.literal("1", "one gateway is all that this version runs").default("1"),
-  ISOLATION: z.literal("threads", "`threads` is all that this version runs").default("threads"),
+  ISOLATION: z.enum(["threads", "processes"]).default("threads"),
   OPERATOR_KEY: z.string().min(OPERATOR_KEY_LENGTH_MIN).optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
@@ -29,6 +29,8 @@ export type Config = Readonly<{
   dataDir: string;
   /** Absent: the recorded number, or one per core but one on the first start. */
   shards: number | undefined;
+  /** What carries a shard. */
+  isolation: "threads" | "processes";
   operatorKey: string | undefined;
   logLevel: string;
   allowWeakDurability: boolean;
@@ -53,12 +55,19 @@ export function readConfig(
     throw new TypeError(`bad configuration: ${problems.join("; ")}`);
   }
   const values = parsed.data;
+  const walUrl = values.WAL_URL ?? `sqlite:${values.DATA_DIR}/wal`;
+  if (values.ISOLATION === "processes" && walUrl.startsWith("memory:")) {
+    throw new TypeError(
+      "bad configuration: ISOLATION: with WAL_URL=memory: it must be `threads`; a shard's process would take its log along",
+    );
+  }
   return {
     port: values.PORT,
     host: values.HOST,
-    walUrl: values.WAL_URL ?? `sqlite:${values.DATA_DIR}/wal`,
+    walUrl,
     dataDir: values.DATA_DIR,
     shards: values.SHARDS,
+    isolation: values.ISOLATION,
     operatorKey: values.OPERATOR_KEY,
     logLevel: values.LOG_LEVEL,
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",

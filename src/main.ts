@@ -27,6 +27,7 @@ import { inspectTail, mayCreateStreams } from "./wal/tail.ts";
 import { formatLogId, LogError, type LogStream } from "./wal/wal.ts";
 import { readWitness } from "./wal/witness.ts";
 import { renderMetrics } from "./workers/metrics.ts";
+import { ProcessCarrier } from "./workers/process-carrier.ts";
 import { Supervisor } from "./workers/supervisor.ts";
 import { ThreadCarrier } from "./workers/thread-carrier.ts";
 
@@ -84,7 +85,7 @@ async function start(config: Config): Promise<void> {
   const links = createLinks(shards, directory);
   parts.links = links;
   const supervisor = new Supervisor({
-    carrier: new ThreadCarrier(shards),
+    carrier: config.isolation === "threads" ? new ThreadCarrier(shards) : new ProcessCarrier(),
     archived: (shard) => archive.witness(shard),
     init: {
       shards,
@@ -217,15 +218,17 @@ const operations: Operations = {
     return supervisor && archive ? renderMetrics(await supervisor.shards(), archive.figures) : "";
   },
   async shards() {
-    const shards = (await parts.supervisor?.shards()) ?? [];
-    return shards.map(({ shard, status, restarts, figures }) => {
+    const { supervisor } = parts;
+    if (supervisor === undefined) return [];
+    return (await supervisor.shards()).map(({ shard, status, restarts, figures }) => {
       const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
       return {
         shard,
-        isolation: "threads",
+        isolation: supervisor.isolation,
         status,
         restarts,
-        threadId: figures?.threadId ?? 0,
+        threadId: figures?.threadId,
+        pid: figures?.pid,
         epoch: figures?.epoch ?? 0,
         position: figures?.position ?? none,
         durablePosition: figures?.durablePosition ?? none,

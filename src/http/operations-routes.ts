@@ -27,12 +27,12 @@ const ShardSchema = z
 const ShardParams = z.object({ n: z.string().openapi({ example: "0" }) });
 const ShardAnswer = z.object({ shard: z.int(), status: z.literal("restarting") });
 
-/** `threadId` is the number of the thread, or of the process where shards are processes. */
+/** The thread is named where shards are threads, the process where they are processes. */
 function shardView(shard: ShardStatus): object {
   return {
     shard: shard.shard,
     isolation: shard.isolation,
-    [shard.isolation === "threads" ? "thread_id" : "pid"]: shard.threadId,
+    ...(shard.isolation === "threads" ? { thread_id: shard.threadId } : { pid: shard.pid }),
     status: shard.status,
     epoch: shard.epoch,
     position: shard.position,

@@ -80,7 +80,9 @@ export interface Directory {
 export type ShardStatus = Readonly<{
   shard: number;
   isolation: "threads" | "processes";
-  threadId: number;
+  /** Of a shard that was heard of: its thread, and the process that this is in. */
+  threadId: number | undefined;
+  pid: number | undefined;
   status: "starting" | "recovering" | "ready" | "stalled" | "restarting" | "failed";
   epoch: number;
   position: string;

@@ -10,7 +10,7 @@ const GAUGES = [
   ["daybook_accounts", "Accounts in memory", (figures) => figures.accounts],
   ["daybook_idempotency_keys", "Idempotency keys remembered", (figures) => figures.keys],
   ["daybook_mailbox_depth", "Requests that wait for room in a batch", (figures) => figures.mailboxDepth],
-  ["daybook_heap_bytes", "Heap of the shard's thread", (figures) => figures.heapBytes],
+  ["daybook_heap_bytes", "Heap of the shard's thread or process", (figures) => figures.heapBytes],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
 ] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
 

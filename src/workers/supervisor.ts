@@ -6,7 +6,7 @@ import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
-import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
+import type { Carrier, Isolation, RunningShard, ShardInit } from "./carrier.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;
@@ -81,6 +81,10 @@ export class Supervisor {
       claimed: Promise.withResolvers(),
       ready: Promise.withResolvers(),
     }));
+  }
+
+  get isolation(): Isolation {
+    return this.#options.carrier.isolation;
   }
 
   /** Gives somebody channels to all shards that run, and to each that starts from now on. */

@@ -378,6 +378,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
         shard: 0,
         isolation: "threads",
         threadId: 3,
+        pid: 4711,
         status: "ready",
         epoch: 1,
         position: "0:1-9",
