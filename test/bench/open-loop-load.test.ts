@@ -8,8 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { writeBodies } from "./load.ts";
-import type { OpenLoopReport } from "./open-loop-load.ts";
-import type { OpenLoopPlan } from "./open-loop-plan.ts";
+import type { OpenLoopPlan, OpenLoopReport } from "./open-loop-load.ts";
 
 const PROGRAM = fileURLToPath(new URL("open-loop-load.ts", import.meta.url));
 const PER_SECOND = 500;

@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { KeepAliveConnection } from "./keep-alive-connection.ts";
 import { type Latencies, latenciesOf } from "./latencies.ts";
-import type { OpenLoopPlan } from "./open-loop-plan.ts";
+import type { Bodies } from "./load.ts";
 
 /** The first requests wait until everything is in place. */
 const HEAD_START_MS = 20;
@@ -17,6 +17,20 @@ const TICK_MS = 1;
 const PATIENCE_MS = 10_000;
 const CREATED = 201;
 
+export type OpenLoopPlan = Readonly<{
+  url: string;
+  path: string;
+  contentType: string;
+  token: string;
+  bodies: Bodies;
+  connections: number;
+  /** Requests, whatever the answers do. */
+  perSecond: number;
+  seconds: number;
+  /** At the same rate before that, sent and not counted. */
+  warmUpSeconds: number;
+}>;
+
 export type OpenLoopReport = Readonly<{
   /** All that were answered, those of the warm-up too. */
   requests: number;
@@ -24,7 +38,7 @@ export type OpenLoopReport = Readonly<{
   latency: Latencies;
   /** Of the requests that were due while every connection waited for an answer. */
   waitedShare: number;
-  /** How long after its time each of the others (0 for these) was sent: this program's own part in what it measures. */
+  /** How long after its time a request was sent that need not wait so: this program's own part in what it measures. */
   late: Latencies;
   /** Of one core. */
   cpuShare: number;

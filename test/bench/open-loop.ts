@@ -12,8 +12,7 @@ import { run } from "./child-processes.ts";
 import { Daybook, SERVER_SETTINGS } from "./daybook.ts";
 import { writeBodies } from "./load.ts";
 import { perSecond } from "./load-report.ts";
-import type { OpenLoopReport } from "./open-loop-load.ts";
-import type { OpenLoopPlan } from "./open-loop-plan.ts";
+import type { OpenLoopPlan, OpenLoopReport } from "./open-loop-load.ts";
 import type { Options } from "./options.ts";
 import { type Answered, verifyBooks } from "./verification.ts";
 
