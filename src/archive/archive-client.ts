@@ -130,6 +130,10 @@ export class ArchiveClient implements ArchiveQueries {
     return this.#query("transfer", id, after);
   }
 
+  credit(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined> {
+    return this.#query("credit", id, after);
+  }
+
   transfers(
     query: Range & Readonly<{ partner: string; account?: string | undefined }>,
     after: readonly Position[],

@@ -1,13 +1,13 @@
 import { readRecord } from "../actors/codec.ts";
-import type { LogRecord, Transfer, TransferPosted } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { AccountTable } from "./account-table.ts";
 import { ArchiveError } from "./archive-error.ts";
-import { CREDIT_SIDE } from "./batch-indexer.ts";
+import { CREDIT_SIDE, DEBIT_SIDE } from "./batch-indexer.ts";
 import type { BatchTable, OpenBatch } from "./batch-table.ts";
 import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
 import { type BatchPlaces, History, newestFirst, Selection } from "./history.ts";
 import type { Keys } from "./key-hash.ts";
+import { concerns, entryOf, isAcceptedTransfer, transferIdOf } from "./posting.ts";
 import type {
   ArchivedRecord,
   ArchiveQueries,
@@ -30,7 +30,6 @@ export type ArchiveAnswers = {
 
 type AccountId = Readonly<{ partner: string; account: string }>;
 type AccountQuery = Range & AccountId;
-type TransferRecord = LogRecord & Readonly<{ command: Transfer; outcome: TransferPosted }>;
 type Stretch = Readonly<{ history: History; from: number; to: number }>;
 
 /** A slot above any record's: with a batch's place, the place behind all of it. */
@@ -77,12 +76,11 @@ export class ArchiveReader implements ArchiveAnswers {
   }
 
   transfer(id: string): ArchivedRecord | undefined {
-    const history = this.#byTransfer.history(this.#keys.text(id), this.#places);
-    for (let i = history.length - 1; i >= 0; i--) {
-      const found = this.#recordOf(history, i);
-      if (isAcceptedTransfer(found.record) && found.record.outcome.id === id) return found;
-    }
-    return undefined;
+    return this.#partOf(id, DEBIT_SIDE);
+  }
+
+  credit(id: string): ArchivedRecord | undefined {
+    return this.#partOf(id, CREDIT_SIDE);
   }
 
   transfers(
@@ -98,7 +96,7 @@ export class ArchiveReader implements ArchiveAnswers {
 
   entries(query: AccountQuery): Statement {
     const { fromMs, toMs, limit } = query;
-    const listed = page(this.#recordsOf(query, cursorOf(query)), limit, entryOf);
+    const listed = page(this.#recordsOf(query, cursorOf(query)), limit, entryFound);
     return {
       ...listed,
       openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
@@ -120,6 +118,17 @@ export class ArchiveReader implements ArchiveAnswers {
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
   ): readonly string[] {
     return this.#accounts.list(query.partner, query.prefix, query.afterId ?? "", query.limit);
+  }
+
+  /** Of a transfer's records the home's, or that of a credit on another shard: the index has it on its side. */
+  #partOf(id: string, side: number): ArchivedRecord | undefined {
+    const history = this.#byTransfer.history(this.#keys.text(id), this.#places);
+    for (let i = history.length - 1; i >= 0; i--) {
+      if ((history.slot(i) & 1) !== side) continue;
+      const found = this.#recordOf(history, i);
+      if (transferIdOf(found.record) === id) return found;
+    }
+    return undefined;
   }
 
   /** One history, or of a system account one per shard. */
@@ -191,7 +200,7 @@ export class ArchiveReader implements ArchiveAnswers {
   #balanceBefore(query: AccountQuery, timeMs: number): number {
     if (!isSystemAccount(query.account)) {
       const before = { ...query, fromMs: undefined, toMs: timeMs };
-      for (const found of this.#recordsOf(before, undefined)) return entryOf(found).balanceAfter;
+      for (const found of this.#recordsOf(before, undefined)) return entryFound(found).balanceAfter;
       return 0;
     }
     const total = new Tally();
@@ -258,30 +267,6 @@ function page<T>(found: Iterable<Found>, limit: number, show: (found: Found) => 
   return { data, nextCursor: null };
 }
 
-function isAcceptedTransfer(record: LogRecord): record is TransferRecord {
-  return record.command.op === "transfer" && record.outcome.ok;
-}
-
-/** Whether the side that the index named is this account's: another one may have the same hash. */
-function concerns({ record }: ArchivedRecord, query: AccountId, slot: number): boolean {
-  if (!isAcceptedTransfer(record) || record.command.partner !== query.partner) return false;
-  const { debit, credit } = record.command;
-  return ((slot & 1) === CREDIT_SIDE ? credit : debit) === query.account;
-}
-
-function entryOf({ archived, place }: Found): Entry {
-  const { at, timeMs, record } = archived;
-  const { command, outcome } = record as TransferRecord;
-  const credited = (place.slot & 1) === CREDIT_SIDE;
-  return {
-    at,
-    timeMs,
-    seq: credited ? outcome.creditSeq : outcome.debitSeq,
-    transferId: outcome.id,
-    amount: credited ? command.amount : -command.amount,
-    balanceAfter: credited ? outcome.creditPosted : outcome.debitPosted,
-    counterparty: credited ? command.debit : command.credit,
-    memo: command.memo,
-    metadata: command.metadata,
-  };
+function entryFound({ archived, place }: Found): Entry {
+  return entryOf(archived, place.slot);
 }

@@ -9,7 +9,10 @@ export type ArchivedRecord = Readonly<{ at: Location; timeMs: number; record: Lo
 /** The newest batch of a shard that an answer must include. */
 export type Position = Readonly<{ shard: number; epoch: number; seq: number }>;
 
-/** One account's side of a posting. `balanceAfter` and `seq` of a system account are its slice's. */
+/**
+ * One account's side of a posting; `at` and `timeMs` are those of the account's own record, which the two sides of a
+ * transfer across shards have each for itself. `balanceAfter` and `seq` of a system account are its slice's.
+ */
 export type Entry = Readonly<{
   at: Location;
   timeMs: number;
@@ -44,9 +47,15 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
 export interface ArchiveQueries {
   /** The records at these places, in this order; all must exist in the log. */
   records(at: readonly Location[]): Promise<readonly ArchivedRecord[]>;
-  /** The accepted transfer with this id, whoever it belongs to. */
+  /** The accepted transfer with this id as its home recorded it, whoever it belongs to. */
   transfer(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined>;
-  /** Accepted transfers of a partner (of one account of it), newest first. */
+  /** The record of its credit (command `credit`), where that is on another shard than the debit. */
+  credit(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined>;
+  /**
+   * Accepted transfers of a partner (of one account of it), newest first, each once: its home's record, or, in the list
+   * of an account that was credited from another shard, the record of that credit. Range and order go by the time of
+   * the record that is listed.
+   */
   transfers(
     query: Range & Readonly<{ partner: string; account?: string | undefined }>,
     after: readonly Position[],

@@ -1,5 +1,5 @@
 /** What the archive must answer, computed from all records in the plainest way. */
-import type { Transfer, TransferPosted } from "../../src/actors/command.ts";
+import type { Credit, Credited, Transfer, TransferPosted, TransferSent } from "../../src/actors/command.ts";
 import { isSystemAccount } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, EntriesSum, Entry, Range } from "../../src/archive/query.ts";
 import type { WrittenBatch } from "./ledger-writer.ts";
@@ -18,21 +18,29 @@ export class ArchiveModel {
     return this.#records;
   }
 
+  /** The home's record of each transfer; of one account each record that has an entry of it. */
   transfers({
     partner,
     account,
     fromMs,
     toMs,
   }: Omit<Range, "limit"> & { partner: string; account?: string }) {
-    return this.#transfers(partner, fromMs, toMs).filter(
-      ({ record: { command } }) =>
-        account === undefined ||
-        [(command as Transfer).debit, (command as Transfer).credit].includes(account),
+    return this.#postings(partner, fromMs, toMs).filter((posting) =>
+      account === undefined
+        ? posting.record.command.op === "transfer"
+        : entriesOf(posting, account).length > 0,
+    );
+  }
+
+  /** The record of the credit of a transfer across shards. */
+  credit(id: string): ArchivedRecord | undefined {
+    return this.#records.find(
+      ({ record: { command, outcome } }) => command.op === "credit" && outcome.ok && command.id === id,
     );
   }
 
   entries(query: Omit<Range, "limit"> & { partner: string; account: string }): readonly Entry[] {
-    return this.#transfers(query.partner, query.fromMs, query.toMs).flatMap((record) =>
+    return this.#postings(query.partner, query.fromMs, query.toMs).flatMap((record) =>
       entriesOf(record, query.account),
     );
   }
@@ -56,11 +64,11 @@ export class ArchiveModel {
   }
 
   /** Newest first: by time, then shard, then place in the shard's log. */
-  #transfers(partner: string, fromMs = 0, toMs = Number.POSITIVE_INFINITY): readonly ArchivedRecord[] {
+  #postings(partner: string, fromMs = 0, toMs = Number.POSITIVE_INFINITY): readonly ArchivedRecord[] {
     return this.#records
       .filter(
         ({ timeMs, record: { command, outcome } }) =>
-          command.op === "transfer" &&
+          (command.op === "transfer" || command.op === "credit") &&
           outcome.ok &&
           command.partner === partner &&
           timeMs >= fromMs &&
@@ -78,17 +86,24 @@ export class ArchiveModel {
 }
 
 function entriesOf({ at, timeMs, record }: ArchivedRecord, account: string): readonly Entry[] {
-  const { debit, credit, amount, memo, metadata } = record.command as Transfer;
-  const posted = record.outcome as TransferPosted;
-  const common = { at, timeMs, transferId: posted.id, memo, metadata };
+  const command = record.command as Transfer | Credit;
+  const { debit, credit, amount, memo, metadata } = command;
+  const common = { at, timeMs, memo, metadata };
+  if (command.op === "credit") {
+    if (credit !== account) return [];
+    const { posted: balanceAfter, seq } = record.outcome as Credited;
+    return [{ ...common, transferId: command.id, seq, amount, balanceAfter, counterparty: debit }];
+  }
+  const posted = record.outcome as TransferPosted | TransferSent;
+  const { id: transferId } = posted;
   const entries: Entry[] = [];
-  if (credit === account) {
+  if (credit === account && "creditSeq" in posted) {
     const { creditPosted: balanceAfter, creditSeq: seq } = posted;
-    entries.push({ ...common, seq, amount, balanceAfter, counterparty: debit });
+    entries.push({ ...common, transferId, seq, amount, balanceAfter, counterparty: debit });
   }
   if (debit === account) {
     const { debitPosted: balanceAfter, debitSeq: seq } = posted;
-    entries.push({ ...common, seq, amount: -amount, balanceAfter, counterparty: credit });
+    entries.push({ ...common, transferId, seq, amount: -amount, balanceAfter, counterparty: credit });
   }
   return entries;
 }

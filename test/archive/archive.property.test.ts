@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { TransferPosted } from "../../src/actors/command.ts";
+import type { Credit, LogRecord, TransferPosted } from "../../src/actors/command.ts";
 import type { KeyHash } from "../../src/archive/key-hash.ts";
 import type { Page, Range } from "../../src/archive/query.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
@@ -26,11 +26,24 @@ class WeakHash implements KeyHash {
 
 const account = fc.constantFrom(...ACCOUNTS);
 const item = fc.record({
-  kind: fc.constantFrom("transfer", "transfer", "transfer", "refused", "created"),
+  kind: fc.constantFrom(
+    "transfer",
+    "transfer",
+    "transfer",
+    "sent",
+    "sent",
+    "received",
+    "received",
+    "delivered",
+    "refused",
+    "created",
+  ),
   partner: fc.constantFrom(...PARTNERS),
   debit: account,
   credit: account,
   amount: fc.integer({ min: 1, max: 1_000 }),
+  /** Which of the other shards a transfer goes to. */
+  to: fc.nat(SHARDS - 2),
 });
 const step = fc.oneof(
   {
@@ -40,6 +53,8 @@ const step = fc.oneof(
       shard: fc.nat(SHARDS - 1),
       waitMs: fc.nat(3),
       restart: fc.boolean(),
+      /** Comes to the archive with the shard's next batch: shards are fed each for itself, so a credit may come first. */
+      held: fc.boolean(),
       items: fc.array(item, { minLength: 1, maxLength: 8 }),
     }),
   },
@@ -55,14 +70,40 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
 
-function recordOf(log: LogWriter, { kind, partner, debit, credit, amount }: Item) {
+/** An account of a shard: system accounts are everywhere, and money does not cross to them. */
+function personOf(id: string, shard: number): string {
+  return `${id.startsWith("@") ? "alice" : id}-${shard}`;
+}
+
+/** Messages under way, by the shard that they go to. */
+type UnderWay = readonly Credit[][];
+
+function recordOf(log: LogWriter, underWay: UnderWay, item: Item): LogRecord {
+  const { kind, partner, debit, credit, amount } = item;
   // An account that is not a system account belongs to one shard.
   const owned = (id: string) => (id.startsWith("@") ? id : `${id}-${log.shard}`);
-  if (kind === "created") return log.created(partner, owned(debit).replace("@", "x"));
-  if (debit === credit || kind === "refused") {
-    return log.refused({ partner, debit: owned(debit), credit: owned(credit), amount });
+  const posting = { partner, debit: owned(debit), credit: owned(credit), amount };
+  switch (kind) {
+    case "created":
+      return log.created(partner, posting.debit.replace("@", "x"));
+    case "sent": {
+      const to = (log.shard + 1 + item.to) % SHARDS;
+      const across = { ...posting, debit: personOf(debit, log.shard), credit: personOf(credit, to) };
+      const sent = log.sent(across, to);
+      underWay[to]?.push(sent.credit);
+      return sent.record;
+    }
+    case "received": {
+      const message = underWay[log.shard]?.shift();
+      return message === undefined ? log.refused(posting) : log.credited(message);
+    }
+    case "delivered":
+      return log.delivered((log.shard + 1) % SHARDS, amount);
+    case "refused":
+      return log.refused(posting);
+    default:
+      return debit === credit ? log.refused(posting) : log.transfer(posting);
   }
-  return log.transfer({ partner, debit: owned(debit), credit: owned(credit), amount });
 }
 
 function indexAll(archive: Archive): void {
@@ -138,10 +179,13 @@ function compareAll(archive: Archive, model: ArchiveModel, sums: boolean): void 
       );
     }
   }
-  for (const found of model.transfers({ partner: "acme" })) {
-    expect(answers.transfer((found.record.outcome as TransferPosted).id)).toEqual(found);
+  for (const found of PARTNERS.flatMap((partner) => model.transfers({ partner }))) {
+    const { id } = found.record.outcome as TransferPosted;
+    expect(answers.transfer(id)).toEqual(found);
+    expect(answers.credit(id)).toEqual(model.credit(id));
   }
   expect(answers.transfer("tr_0000001zzz")).toBeUndefined();
+  expect(answers.credit("tr_0000001zzz")).toBeUndefined();
 }
 
 describe("the archive, beside a plain model", () => {
@@ -158,17 +202,28 @@ describe("the archive, beside a plain model", () => {
     let archive = new Archive(path, options);
     const model = new ArchiveModel();
     const logs = Array.from({ length: SHARDS }, (_, shard) => new LogWriter(shard));
-    const written: WrittenBatch[] = [];
+    const underWay: UnderWay = logs.map(() => []);
+    const held: WrittenBatch[][] = logs.map(() => []);
+    const stored: WrittenBatch[] = [];
+    const store = (shard: number) => {
+      const batches = held[shard]?.splice(0) ?? [];
+      archive.append(
+        shard,
+        batches.map(({ batch }) => batch),
+      );
+      stored.push(...batches);
+    };
     for (const each of steps) {
       switch (each.do) {
         case "append": {
           const log = logs[each.shard] as LogWriter;
           log.wait(each.waitMs);
           if (each.restart) log.restart();
-          const batch = log.batch(each.items.map((one) => recordOf(log, one)));
-          written.push(batch);
+          for (const { createdAtMs } of underWay[each.shard] ?? []) log.reach(createdAtMs);
+          const batch = log.batch(each.items.map((one) => recordOf(log, underWay, one)));
           model.add(batch);
-          archive.append(batch.shard, [batch.batch]);
+          held[each.shard]?.push(batch);
+          if (!each.held) store(each.shard);
           break;
         }
         case "index":
@@ -183,13 +238,14 @@ describe("the archive, beside a plain model", () => {
           archive = new Archive(path, options);
           break;
         case "repeat":
-          for (const { shard, batch } of written.slice(-3)) archive.append(shard, [batch]);
+          for (const { shard, batch } of stored.slice(-3)) archive.append(shard, [batch]);
           break;
       }
     }
+    for (const { shard } of logs) store(shard);
     indexAll(archive);
     for (const { shard } of logs) {
-      const last = written.findLast((batch) => batch.shard === shard)?.batch;
+      const last = stored.findLast((batch) => batch.shard === shard)?.batch;
       expect(archive.position(shard)?.id).toEqual(last?.id);
       expect(archive.indexedPosition(shard)).toEqual(last?.id);
     }

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TransferPosted } from "../../src/actors/command.ts";
 import { ArchiveError, type ArchiveErrorCode } from "../../src/archive/archive-error.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
@@ -116,6 +117,48 @@ describe("what the archive takes in", () => {
       sum: 5_062,
       count: 106,
     });
+  });
+});
+
+describe("a transfer across shards", () => {
+  it("is one transfer in two records, whichever of them comes first", () => {
+    for (const order of ["debit first", "credit first"]) {
+      const archive = openArchive();
+      const [home, away] = [new LogWriter(0, 1_000), new LogWriter(1, 2_000)];
+      const sent = home.sent({ ...ACME, debit: "alice", credit: "bob", amount: 7 }, 1);
+      const debit = home.batch([sent.record]);
+      const credit = away.batch([away.credited(sent.credit), away.delivered(0, 1)]);
+      store(archive, ...(order === "debit first" ? [debit, credit] : [credit, debit]));
+      const { answers } = archive;
+      const { id } = sent.credit;
+      const atHome = { at: { shard: 0, epoch: 1, seq: 1, index: 0 }, timeMs: 1_000, record: sent.record };
+      const there = { at: { ...atHome.at, shard: 1 }, timeMs: 2_000, record: credit.records[0] };
+      expect([answers.transfer(id), answers.credit(id)]).toEqual([atHome, there]);
+      const list = (account?: string) => answers.transfers({ ...ACME, account, limit: 9 }).data;
+      expect([list(), list("alice"), list("bob")]).toEqual([[atHome], [atHome], [there]]);
+      const common = { transferId: id, memo: null, metadata: null, seq: 1 };
+      const entries = (account: string) => answers.entries({ ...ACME, account, limit: 9 });
+      expect(entries("alice").data).toEqual([
+        { ...common, at: atHome.at, timeMs: 1_000, amount: -7, balanceAfter: -7, counterparty: "bob" },
+      ]);
+      expect(entries("bob").data).toEqual([
+        { ...common, at: there.at, timeMs: 2_000, amount: 7, balanceAfter: 7, counterparty: "alice" },
+      ]);
+      expect(archive.counts.transfersIndexed).toBe(1);
+      close(archive);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("has no second half while its credit is on one shard with its debit, or not there yet", () => {
+    const archive = openArchive();
+    const log = new LogWriter(0);
+    const { record, credit } = log.sent({ ...ACME, debit: "alice", credit: "bob", amount: 7 }, 1);
+    const whole = log.transfer({ ...ACME, debit: "alice", credit: "carol", amount: 7 });
+    store(archive, log.batch([record, whole]));
+    const ids = [credit.id, (whole.outcome as TransferPosted).id];
+    expect(ids.map((id) => archive.answers.transfer(id)?.record)).toEqual([record, whole]);
+    expect(ids.map((id) => archive.answers.credit(id))).toEqual([undefined, undefined]);
   });
 });
 

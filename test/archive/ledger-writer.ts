@@ -1,7 +1,15 @@
 /** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
 import { createHash } from "node:crypto";
-import type { CreateAccount, LogRecord, Outcome, Transfer } from "../../src/actors/command.ts";
+import type {
+  CreateAccount,
+  Credit,
+  LogRecord,
+  Outcome,
+  Transfer,
+  TransferSent,
+} from "../../src/actors/command.ts";
 import { isSystemAccount } from "../../src/actors/routing.ts";
+import { creditOf } from "../../src/actors/transfer.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import { packRecords } from "../support/pack-records.ts";
@@ -38,6 +46,8 @@ export class LogWriter {
   #counter = 0;
   #timeMs: number;
   readonly #balances = new Map<string, { posted: number; seq: number }>();
+  /** Messages sent to each other shard so far. */
+  readonly #sent = new Map<number, number>();
 
   constructor(shard: number, timeMs = 1_000) {
     this.shard = shard;
@@ -54,6 +64,11 @@ export class LogWriter {
   /** Lets log time go on. */
   wait(ms: number): void {
     this.#timeMs += ms;
+  }
+
+  /** A message's time is a lower bound for the batch that receives it. */
+  reach(timeMs: number): void {
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
   }
 
   transfer(posting: Posting, memo: string | null = null): LogRecord {
@@ -73,6 +88,37 @@ export class LogWriter {
         creditHeld: 0,
         creditSeq: credit.seq,
       },
+    };
+  }
+
+  /** The debit of a transfer whose credit is on shard `to`, and the message that goes there. */
+  sent(posting: Posting, to: number): { record: LogRecord; credit: Credit } {
+    const command = transferOf(posting);
+    const debit = this.#move(posting.partner, posting.debit, -posting.amount);
+    const no = (this.#sent.get(to) ?? 0) + 1;
+    this.#sent.set(to, no);
+    const outcome: TransferSent = {
+      ok: true,
+      id: transferId(this.shard * 100 + 2, this.#epoch, this.#counter++),
+      debitPosted: debit.posted,
+      debitHeld: 0,
+      debitSeq: debit.seq,
+      to,
+      no,
+    };
+    return { record: { command, outcome }, credit: creditOf(command, outcome, this.shard, this.#timeMs) };
+  }
+
+  /** The credit of a transfer that another shard has sent. */
+  credited(command: Credit): LogRecord {
+    const { posted, seq } = this.#move(command.partner, command.credit, command.amount);
+    return { command, outcome: { ok: true, posted, held: 0, seq } };
+  }
+
+  delivered(to: number, upTo: number): LogRecord {
+    return {
+      command: { op: "delivered", partner: "", key: null, fingerprint: 0, to, upTo },
+      outcome: { ok: true },
     };
   }
 
