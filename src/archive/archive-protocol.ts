@@ -1,23 +1,41 @@
-/** What goes between the main thread and the archive's. Errors cross as tagged results: a thrown one loses its class. */
+/**
+ * What goes between the archive's thread, its owner, and those who ask it, each over a port of its own. Errors cross as
+ * tagged results: a thrown one loses its class.
+ */
 import type { MessagePort } from "node:worker_threads";
+import type { ChannelEnd } from "../channels/open-channel.ts";
 import { OperatingError, type OperatingErrorCode } from "../operating-error.ts";
+import type { Witness } from "../wal/wal.ts";
 import { ArchiveError, type ArchiveErrorCode } from "./archive-error.ts";
 import type { ArchiveQueries, Position } from "./query.ts";
 import type { ArchiveCounts } from "./store.ts";
 
-export type ArchiveMethod = keyof ArchiveQueries;
-
+/** What its owner tells it: whom to follow, whom to answer, when to end. */
 export type ToArchive =
-  | Readonly<{ kind: "attach"; shard: number; port: MessagePort }>
-  | Readonly<{ kind: "query"; id: number; method: ArchiveMethod; query: unknown; after: readonly Position[] }>
-  | Readonly<{ kind: "positions"; id: number }>
+  | Readonly<{ kind: "attach"; shard: number; end: ChannelEnd }>
+  | Readonly<{ kind: "connect"; port: MessagePort }>
   | Readonly<{ kind: "close" }>;
 
+/** What it tells its owner. */
 export type FromArchive =
   | Readonly<{ kind: "ready"; figures: ArchiveFigures }>
-  | Readonly<{ kind: "answer"; id: number; result: TaggedResult }>
   | Readonly<{ kind: "figures"; figures: ArchiveFigures }>
   | Readonly<{ kind: "failed"; error: TaggedError }>;
+
+export type ArchiveMethod = keyof ArchiveQueries;
+
+/** Over a port that was connected: one question, answered under its id. `positions` waits for nothing. */
+export type ArchiveRequest =
+  | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly Position[] }>
+  | Readonly<{ id: number; method: "positions" }>;
+
+export type ArchiveReply = Readonly<{ id: number; result: TaggedResult }>;
+
+/** A stored batch that a shard's log must still hold. */
+export type ArchivedPosition = Witness & Readonly<{ timeMs: number }>;
+
+/** By shard, the newest stored batch: the answer to `positions`. */
+export type ArchivedPositions = readonly (readonly [shard: number, position: ArchivedPosition])[];
 
 /** Of one shard: what is stored, with the time of its newest batch, and what of it is in the index. */
 export type ArchivedShard = Readonly<{

@@ -1,8 +1,18 @@
 import type { MessagePort } from "node:worker_threads";
+import type { Channel } from "../channels/channel.ts";
+import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { OperatingError } from "../operating-error.ts";
-import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
-import { type ArchiveFigures, type ArchiveMethod, type TaggedResult, tagError } from "./archive-protocol.ts";
-import type { FeedAnswer, FeedAsk, FeedBatch } from "./feed.ts";
+import { compareLogIds, type LogId } from "../wal/wal.ts";
+import {
+  type ArchivedPositions,
+  type ArchiveFigures,
+  type ArchiveMethod,
+  type ArchiveReply,
+  type ArchiveRequest,
+  type TaggedResult,
+  tagError,
+} from "./archive-protocol.ts";
+import { packAsk, unpackAnswer } from "./feed.ts";
 import type { Location, Position } from "./query.ts";
 import type { Archive } from "./store.ts";
 
@@ -25,7 +35,12 @@ const RECORDS_WAITING_MAX = 1_000_000;
 /** Queries that wait at once; more are refused. */
 const QUERIES_WAITING_MAX = 16_384;
 
-type Feed = { shard: number; port: MessagePort; asking: boolean; pause: NodeJS.Timeout | undefined };
+type Feed = {
+  readonly shard: number;
+  readonly channel: Channel;
+  asking: boolean;
+  pause: NodeJS.Timeout | undefined;
+};
 
 type WaitingQuery = Readonly<{
   needs: readonly Position[];
@@ -44,6 +59,8 @@ export class ArchiveService {
   readonly #deadlineMs: number;
   readonly #recordsWaitingMax: number;
   readonly #feeds = new Map<number, Feed>();
+  /** Over which queries come. */
+  readonly #ports = new Set<MessagePort>();
   readonly #waiting = new Set<WaitingQuery>();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
@@ -57,21 +74,33 @@ export class ArchiveService {
     this.#scheduleTurn();
   }
 
-  /** Follows a shard through this port; one that it had before is dropped. */
-  attach(shard: number, port: MessagePort): void {
-    this.#feeds.get(shard)?.port.close();
-    const feed: Feed = { shard, port, asking: false, pause: undefined };
+  /** Follows a shard through this channel; one that it had before is dropped. */
+  attach(shard: number, end: ChannelEnd): void {
+    const before = this.#feeds.get(shard);
+    if (before !== undefined) this.#drop(before);
+    const channel = openChannel(end, {
+      receive: (bytes) => {
+        this.#guarded(() => {
+          this.#take(feed, bytes);
+        });
+      },
+      closed: () => this.#drop(feed),
+    });
+    const feed: Feed = { shard, channel, asking: false, pause: undefined };
     this.#feeds.set(shard, feed);
-    port.on("message", (answer: FeedAnswer) => {
-      this.#guarded(() => {
-        this.#take(feed, answer);
-      });
-    });
-    port.on("close", () => {
-      clearTimeout(feed.pause);
-      if (this.#feeds.get(shard) === feed) this.#feeds.delete(shard);
-    });
     this.#ask(feed);
+  }
+
+  /** Answers the queries that come over this port. */
+  connect(port: MessagePort): void {
+    this.#ports.add(port);
+    port.on("message", (request: ArchiveRequest) => {
+      const answer = (result: TaggedResult) =>
+        port.postMessage({ id: request.id, result } satisfies ArchiveReply, []);
+      if (request.method === "positions") answer({ ok: true, value: this.#positions() });
+      else this.query(request.method, request.query, request.after, answer);
+    });
+    port.on("close", () => this.#ports.delete(port));
   }
 
   /** Answers a query once everything up to `after` can be seen, or `log_unavailable` at the deadline. */
@@ -103,6 +132,13 @@ export class ArchiveService {
     for (const feed of this.#feeds.values()) this.#ask(feed);
   }
 
+  #positions(): ArchivedPositions {
+    return this.#archive.shards.flatMap((shard) => {
+      const position = this.#archive.position(shard);
+      return position === undefined ? [] : [[shard, position]];
+    });
+  }
+
   figures(): ArchiveFigures {
     const shards = this.#archive.shards.flatMap((shard) => {
       const position = this.#archive.position(shard);
@@ -125,12 +161,16 @@ export class ArchiveService {
   #stop(): void {
     this.#closed = true;
     clearImmediate(this.#turn);
-    for (const { port, pause } of this.#feeds.values()) {
-      clearTimeout(pause);
-      port.close();
-    }
+    for (const feed of this.#feeds.values()) this.#drop(feed);
+    for (const port of this.#ports) port.close();
     for (const { timer } of this.#waiting) clearTimeout(timer);
     this.#waiting.clear();
+  }
+
+  #drop(feed: Feed): void {
+    clearTimeout(feed.pause);
+    feed.channel.close();
+    if (this.#feeds.get(feed.shard) === feed) this.#feeds.delete(feed.shard);
   }
 
   #ask(feed: Feed): void {
@@ -139,18 +179,16 @@ export class ArchiveService {
     clearTimeout(feed.pause);
     feed.pause = undefined;
     feed.asking = true;
-    const id = this.#archive.position(feed.shard)?.id;
-    const after = id === undefined ? null : ([id.epoch, id.seq] as const);
-    feed.port.postMessage({ after, bytesMax: FEED_BYTES_MAX } satisfies FeedAsk, []);
+    const after = this.#archive.position(feed.shard)?.id ?? null;
+    feed.channel.post(packAsk({ after, bytesMax: FEED_BYTES_MAX }));
   }
 
-  #take(feed: Feed, answer: FeedAnswer): void {
+  #take(feed: Feed, answer: Uint8Array): void {
     if (this.#closed || this.#feeds.get(feed.shard) !== feed) return;
     feed.asking = false;
-    this.#archive.append(feed.shard, answer.batches.map(batchOf));
-    const bytes = answer.batches.reduce((sum, [, , , , body]) => sum + body.length, 0);
+    this.#archive.append(feed.shard, unpackAnswer(answer));
     // The next batches come over while these are indexed.
-    if (bytes >= SMALL_ANSWER_BYTES || this.#waiting.size > 0) this.#ask(feed);
+    if (answer.length >= SMALL_ANSWER_BYTES || this.#waiting.size > 0) this.#ask(feed);
     else feed.pause = setTimeout(() => this.#ask(feed), SMALL_ANSWER_PAUSE_MS);
     this.#index();
   }
@@ -216,10 +254,6 @@ function refused(error: unknown): TaggedResult {
 
 function behind(deadlineMs: number): OperatingError {
   return new OperatingError("log_unavailable", `the archive did not catch up within ${deadlineMs} ms`);
-}
-
-function batchOf([epoch, seq, timeMs, count, body, hash]: FeedBatch): Batch {
-  return { id: { epoch, seq }, timeMs, count, body, hash };
 }
 
 /** The newest batch of each shard that is named. */

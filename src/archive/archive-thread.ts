@@ -1,7 +1,7 @@
 /** The archive's thread: the only place where the archive's files are touched. */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../assert.ts";
-import { type FromArchive, type TaggedResult, type ToArchive, tagError } from "./archive-protocol.ts";
+import { type FromArchive, type ToArchive, tagError } from "./archive-protocol.ts";
 import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
 import { Archive } from "./store.ts";
 
@@ -25,12 +25,6 @@ function fail(error: unknown): void {
   main.close();
 }
 
-function answerTo(id: number): (result: TaggedResult) => void {
-  return (result) => {
-    send({ kind: "answer", id, result });
-  };
-}
-
 function serve(archive: Archive): void {
   const service = new ArchiveService(archive, fail, options);
   let told = "";
@@ -44,16 +38,10 @@ function serve(archive: Archive): void {
   main.on("message", (message: ToArchive) => {
     switch (message.kind) {
       case "attach":
-        service.attach(message.shard, message.port);
+        service.attach(message.shard, message.end);
         break;
-      case "query":
-        service.query(message.method, message.query, message.after, answerTo(message.id));
-        break;
-      case "positions":
-        answerTo(message.id)({
-          ok: true,
-          value: archive.shards.map((shard) => [shard, archive.position(shard)]),
-        });
+      case "connect":
+        service.connect(message.port);
         break;
       case "close":
         clearInterval(figuresTimer);

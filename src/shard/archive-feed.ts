@@ -3,12 +3,17 @@
  * shard answers as soon as there are durable ones. The newest are kept for it in memory, within a bound; whoever
  * is further behind is served from the log.
  */
-import type { MessagePort } from "node:worker_threads";
-import type { FeedAnswer, FeedAsk } from "../archive/feed.ts";
-import { type Batch, compareLogIds, type Journal, type LogId } from "../wal/wal.ts";
+import { decode, encode } from "../actors/pack.ts";
+import { PackError } from "../actors/pack-reader.ts";
+import type { FeedAsk, FeedHead } from "../archive/feed.ts";
+import type { Channel } from "../channels/channel.ts";
+import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { type Batch, compareLogIds, type Journal, LogError, type LogId } from "../wal/wal.ts";
 
 /** The archive usually takes a batch within milliseconds; this much may wait for it in memory. */
 const TAIL_BYTES_MAX = 32 * 1024 * 1024;
+/** Between two attempts to read a log that does not answer. */
+const RETRY_MS = 100;
 
 export class ArchiveFeed {
   readonly #journal: Pick<Journal, "read">;
@@ -17,9 +22,16 @@ export class ArchiveFeed {
   #tail: Batch[] = [];
   #tailBytes = 0;
   #tailAfter: LogId | undefined;
-  #port: MessagePort | undefined;
+  /** The newest batch that is known to be durable. */
+  #newest: LogId | undefined;
+  #channel: Channel | undefined;
+  /** The question that waits for its answer. */
   #ask: FeedAsk | undefined;
+  /** The question for which the log is being read, or will be again. */
+  #reading: FeedAsk | undefined;
+  #retry: NodeJS.Timeout | undefined;
 
+  /** @param onError told of all that the shard cannot go on with; a log that is only away is asked again. */
   constructor(journal: Pick<Journal, "read">, onError: (error: unknown) => void) {
     this.#journal = journal;
     this.#onError = onError;
@@ -28,30 +40,46 @@ export class ArchiveFeed {
   /** Where the log ends when the shard begins to serve. */
   begin(last: LogId | undefined): void {
     this.#tailAfter = last;
+    this.#newest = last;
     // The archive has asked already, and what it misses may be all there is until the next write.
     this.#serve();
   }
 
-  attach(port: MessagePort): void {
-    this.#port?.close();
-    this.#port = port;
-    this.#ask = undefined;
-    port.on("message", (ask: FeedAsk) => {
-      this.#ask = ask;
-      this.#serve();
+  /** The way to the archive from now on; one that it had before is dropped. */
+  attach(end: ChannelEnd): void {
+    this.close();
+    const channel = openChannel(end, {
+      receive: (bytes) => {
+        if (this.#channel !== channel) return;
+        try {
+          this.#ask = unpackAsk(bytes);
+          this.#serve();
+        } catch (error) {
+          this.#onError(error);
+        }
+      },
+      closed: () => {
+        if (this.#channel === channel) this.close();
+      },
     });
+    this.#channel = channel;
   }
 
   /** A batch that has just become durable. */
   offer(batch: Batch): void {
+    this.#newest = batch.id;
     this.#tail.push(batch);
     this.#tailBytes += batch.body.length;
     if (this.#tailBytes > TAIL_BYTES_MAX) this.#drop(batch.id);
-    if (this.#ask !== undefined) this.#serve();
+    this.#serve();
   }
 
   close(): void {
-    this.#port?.close();
+    clearTimeout(this.#retry);
+    this.#ask = undefined;
+    this.#reading = undefined;
+    this.#channel?.close();
+    this.#channel = undefined;
   }
 
   #drop(upTo: LogId): void {
@@ -62,47 +90,93 @@ export class ArchiveFeed {
 
   #serve(): void {
     const ask = this.#ask;
-    if (ask === undefined) return;
-    const after = ask.after === null ? undefined : { epoch: ask.after[0], seq: ask.after[1] };
-    if (isAtOrAfter(after, this.#tailAfter)) {
-      const from = this.#tail.findIndex((batch) => after === undefined || compareLogIds(batch.id, after) > 0);
-      if (from < 0) return; // nothing new: the ask waits
-      let bytes = 0;
-      let to = from;
-      while (to < this.#tail.length && (to === from || bytes < ask.bytesMax))
-        bytes += this.#tail[to++]?.body.length ?? 0;
-      const batches = this.#tail.splice(0, to).slice(from);
-      this.#tailBytes = this.#tail.reduce((sum, batch) => sum + batch.body.length, 0);
-      this.#tailAfter = batches.at(-1)?.id;
-      this.#answer(batches);
-    } else {
-      this.#ask = undefined;
-      this.#journal.read(after, ask.bytesMax).then((batches) => {
-        if (batches.length > 0) this.#answer(batches);
-        else this.#ask = ask;
-      }, this.#onError);
+    if (ask === undefined || ask === this.#reading) return;
+    const after = ask.after ?? undefined;
+    if (!isAtOrAfter(after, this.#tailAfter)) {
+      this.#readLog(ask);
+      return;
     }
+    const from = this.#tail.findIndex((batch) => after === undefined || compareLogIds(batch.id, after) > 0);
+    if (from < 0) return; // nothing new: the ask waits
+    let bytes = 0;
+    let to = from;
+    while (to < this.#tail.length && (to === from || bytes < ask.bytesMax))
+      bytes += this.#tail[to++]?.body.length ?? 0;
+    const batches = this.#tail.splice(0, to).slice(from);
+    this.#tailBytes = this.#tail.reduce((sum, batch) => sum + batch.body.length, 0);
+    this.#tailAfter = batches.at(-1)?.id;
+    this.#answer(batches);
+  }
+
+  #readLog(ask: FeedAsk): void {
+    this.#reading = ask;
+    const newest = this.#newest;
+    this.#journal.read(ask.after ?? undefined, ask.bytesMax).then(
+      (batches) => {
+        if (this.#ask !== ask) return;
+        this.#reading = undefined;
+        if (batches.length > 0) this.#answer(batches);
+        // What became durable while the log was being read may be missing from what was read.
+        else if (this.#newest !== newest) this.#serve();
+      },
+      (error: unknown) => this.#readFailed(ask, error),
+    );
+  }
+
+  /** A log that does not answer is no reason to end: the shard itself waits for it, and so does the archive. */
+  #readFailed(ask: FeedAsk, error: unknown): void {
+    if (!(error instanceof LogError) || error.code !== "log_unavailable") {
+      this.#onError(error);
+      return;
+    }
+    if (this.#ask !== ask) return;
+    this.#retry = setTimeout(() => {
+      this.#reading = undefined;
+      this.#serve();
+    }, RETRY_MS);
   }
 
   #answer(batches: readonly Batch[]): void {
     this.#ask = undefined;
-    // Bodies are views of larger memory that others still read: each goes over as a copy of its own.
-    const bodies = batches.map(({ body }) => new Uint8Array(body));
-    const answer: FeedAnswer = {
-      batches: batches.map(({ id, timeMs, count, hash }, i) => [
-        id.epoch,
-        id.seq,
-        timeMs,
-        count,
-        bodies[i] as Uint8Array,
-        new Uint8Array(hash),
-      ]),
-    };
-    this.#port?.postMessage(
-      answer,
-      bodies.map((body) => body.buffer),
-    );
+    this.#channel?.post(packAnswer(batches));
   }
+}
+
+/** @throws PackError it is no question of an archive. */
+function unpackAsk(bytes: Uint8Array): FeedAsk {
+  let ask: unknown;
+  try {
+    ask = decode(bytes);
+  } catch (cause) {
+    throw new PackError("the archive's question is cut, or not packed", { cause });
+  }
+  if (!isAsk(ask)) throw new PackError("the archive asks for something that is no batch");
+  return ask;
+}
+
+function isAsk(ask: unknown): ask is FeedAsk {
+  const { after, bytesMax } = (ask ?? {}) as Partial<FeedAsk>;
+  if (!Number.isSafeInteger(bytesMax)) return false;
+  return after === null || (Number.isSafeInteger(after?.epoch) && Number.isSafeInteger(after?.seq));
+}
+
+/** Bodies are views of larger memory that others still read: they go over as one copy, behind their heads. */
+function packAnswer(batches: readonly Batch[]): Uint8Array<ArrayBuffer> {
+  const heads = batches.map(
+    ({ id, timeMs, count, body, hash }) =>
+      [id.epoch, id.seq, timeMs, count, body.length, hash] satisfies FeedHead,
+  );
+  const packed = encode(heads);
+  const bodiesBytes = batches.reduce((sum, { body }) => sum + body.length, 0);
+  // All of it is written, so it need not be zeros before; "slow" is memory of its own, which may be handed over.
+  const answer = Buffer.allocUnsafeSlow(packed.length + bodiesBytes);
+  answer.set(packed);
+  let at = packed.length;
+  for (const { body } of batches) {
+    answer.set(body, at);
+    at += body.length;
+  }
+  return answer;
 }
 
 function isAtOrAfter(a: LogId | undefined, b: LogId | undefined): boolean {

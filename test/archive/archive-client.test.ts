@@ -1,61 +1,50 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ArchiveClient } from "../../src/archive/archive-client.ts";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
-import type { FeedAnswer, FeedAsk } from "../../src/archive/feed.ts";
+import { ArchiveQueryClient } from "../../src/archive/archive-query-client.ts";
+import type { Position } from "../../src/archive/query.ts";
+import { openChannel } from "../../src/channels/open-channel.ts";
+import { ArchiveFeed } from "../../src/shard/archive-feed.ts";
+import { compareLogIds, type LogId } from "../../src/wal/wal.ts";
+import { type ChannelPair, channelPairs, portPair } from "../support/channel-pairs.ts";
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
 
 const ALICE = { partner: "acme", account: "alice" };
 
-/** A shard's end of the feed: holds its whole log, answers an ask as soon as there is something to say. */
+/** Of a shard nothing but its log, and its end of the feed. */
 class ShardFeed {
-  readonly asks: FeedAsk[] = [];
-  readonly #log: WrittenBatch[];
-  readonly #port: MessagePort;
-  #open: FeedAsk | undefined;
+  /** From where the log was read, for whoever was behind. */
+  readonly reads: (LogId | undefined)[] = [];
+  readonly #feed: ArchiveFeed;
 
-  constructor(client: ArchiveClient, shard: number, log: WrittenBatch[] = []) {
-    this.#log = log;
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    port1.on("message", (ask: FeedAsk) => {
-      expect(this.#open).toBeUndefined();
-      this.asks.push(ask);
-      this.#open = ask;
-      this.#answer();
+  constructor(
+    client: ArchiveClient,
+    shard: number,
+    log: readonly WrittenBatch[] = [],
+    ends: ReturnType<ChannelPair> = portPair(),
+  ) {
+    const read = async (after: LogId | undefined) => {
+      this.reads.push(after);
+      const batches = log.map(({ batch }) => batch);
+      return batches.filter(({ id }) => after === undefined || compareLogIds(id, after) > 0);
+    };
+    this.#feed = new ArchiveFeed({ read }, (error) => {
+      throw error;
     });
-    client.attach(shard, port2);
+    this.#feed.begin(log.at(-1)?.batch.id);
+    this.#feed.attach(ends[0]);
+    client.attach(shard, ends[1]);
   }
 
-  write(batch: WrittenBatch): void {
-    this.#log.push(batch);
-    this.#answer();
+  write({ batch }: WrittenBatch): void {
+    this.#feed.offer(batch);
   }
 
   close(): void {
-    this.#port.close();
-  }
-
-  #answer(): void {
-    const after = this.#open?.after;
-    if (after === undefined) return;
-    const next = this.#log.filter(
-      ({ batch: { id } }) =>
-        after === null || id.epoch > after[0] || (id.epoch === after[0] && id.seq > after[1]),
-    );
-    if (next.length === 0) return;
-    this.#open = undefined;
-    const batches = next.map(
-      ({ batch: { id, timeMs, count, body, hash } }) =>
-        [id.epoch, id.seq, timeMs, count, body.slice(), hash] as const,
-    );
-    this.#port.postMessage(
-      { batches } satisfies FeedAnswer,
-      batches.map(([, , , , body]) => body.buffer),
-    );
+    this.#feed.close();
   }
 }
 
@@ -116,21 +105,38 @@ describe("the archive in its thread", () => {
     expect(await vi.waitFor(() => ask(1))).toEqual({ sum: 10, count: 2 });
   });
 
-  it("asks a restarted shard from its position, and takes over its new port", async () => {
+  it.each(channelPairs())("asks a restarted shard from its position, over %s", async (_, pair) => {
     const client = await start();
     const log = new LogWriter(0);
-    const before = new ShardFeed(client, 0);
-    before.write(issued(log));
+    const before = new ShardFeed(client, 0, [], pair());
+    const first = issued(log);
+    before.write(first);
     await client.sum({ ...ALICE, seq: 9 }, [{ shard: 0, epoch: 1, seq: 1 }]);
     before.close();
     log.restart();
-    const after = new ShardFeed(client, 0);
+    const after = new ShardFeed(client, 0, [first, issued(log)], pair());
     after.write(issued(log));
     expect(
-      (await client.entries({ ...ALICE, limit: 9 }, [{ shard: 0, epoch: 2, seq: 1 }])).data,
-    ).toHaveLength(4);
-    expect(after.asks[0]?.after).toEqual([1, 1]);
+      (await client.entries({ ...ALICE, limit: 9 }, [{ shard: 0, epoch: 2, seq: 2 }])).data,
+    ).toHaveLength(6);
+    expect(after.reads).toEqual([{ epoch: 1, seq: 1 }]);
+    after.close();
   });
+
+  it.each(channelPairs())(
+    "lets go of the former way to a shard when it is given another, over %s",
+    async (_, pair) => {
+      const client = await start();
+      const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const [shardEnd, archiveEnd] = pair();
+      openChannel(shardEnd, { receive: () => asked.resolve(), closed: closed.resolve });
+      client.attach(0, archiveEnd);
+      await asked.promise;
+      const feed = new ShardFeed(client, 0, [], pair());
+      await closed.promise;
+      feed.close();
+    },
+  );
 
   it("keeps what it took, and its figures say how far it is", async () => {
     const log = new LogWriter(0, 70_000);
@@ -141,7 +147,6 @@ describe("the archive in its thread", () => {
     const second = await start();
     const stored = { epoch: 1, seq: 1 };
     expect(second.figures.shards).toEqual([{ shard: 0, stored, storedTimeMs: 70_000, indexed: stored }]);
-    expect(second.lagMs(0, 75_000)).toBe(5_000);
     expect((await second.witness(0))?.id).toEqual(stored);
     expect(await second.accountIds({ partner: "acme", prefix: "", limit: 5 }, [])).toEqual([]);
     new ShardFeed(second, 0).write(issued(log));
@@ -157,16 +162,85 @@ describe("the archive in its thread", () => {
     const waiting = client.sum({ ...ALICE, seq: 1 }, [{ shard: 0, epoch: 1, seq: 9 }]);
     feed.write(issued(log));
     await expect(waiting).rejects.toMatchObject({ code: "log_unavailable" });
-    expect(failures).toHaveLength(1);
+    await vi.waitFor(() => expect(failures).toHaveLength(1));
     expect(failures[0]).toBeInstanceOf(ArchiveError);
     expect(failures[0]).toMatchObject({ code: "archive_gap" });
     await expect(client.transfer("tr_0000001a", [])).rejects.toMatchObject({ code: "log_unavailable" });
+  });
+
+  it("dies loudly when a shard sends what is no answer", async () => {
+    const client = await start();
+    const [port, end] = portPair();
+    client.attach(0, end);
+    port.postMessage(new Uint8Array([0x91, 0x01]));
+    await vi.waitFor(() => expect(failures).toHaveLength(1));
+    expect(failures[0]?.message).toMatch("an answer to the archive has a head that is none");
+    port.close();
   });
 
   it("gives a query's own error back with its code", async () => {
     const client = await start();
     const records = client.entries({ ...ALICE, limit: 1, cursor: "nonsense" }, []);
     await expect(records).rejects.toMatchObject({ name: "ArchiveError", code: "bad_cursor" });
+    expect(failures).toEqual([]);
+  });
+
+  it("answers over every port that it connected, with the same errors", async () => {
+    const client = await start();
+    const log = new LogWriter(0);
+    const feed = new ShardFeed(client, 0);
+    const others = [new ArchiveQueryClient(client.connect()), new ArchiveQueryClient(client.connect())];
+    const after = [{ shard: 0, epoch: 1, seq: 1 }];
+    const sums = [client, ...others].map((each, i) => each.sum({ ...ALICE, seq: i }, after));
+    feed.write(issued(log));
+    expect(await Promise.all(sums)).toEqual([
+      { sum: 0, count: 0 },
+      { sum: 5, count: 1 },
+      { sum: 10, count: 2 },
+    ]);
+    for (const each of others) {
+      const records = each.entries({ ...ALICE, limit: 1, cursor: "nonsense" }, []);
+      await expect(records).rejects.toMatchObject({ name: "ArchiveError", code: "bad_cursor" });
+    }
+  });
+
+  it("finds both halves of a transfer across shards over a port", async () => {
+    const client = await start();
+    const [home, away] = [new LogWriter(0), new LogWriter(1)];
+    const { record, credit } = home.sent({ partner: "acme", debit: "alice", credit: "bob", amount: 7 }, 1);
+    new ShardFeed(client, 0).write(home.batch([record]));
+    new ShardFeed(client, 1).write(away.batch([away.credited(credit)]));
+    const queries = new ArchiveQueryClient(client.connect());
+    const first = { epoch: 1, seq: 1 };
+    expect((await queries.transfer(credit.id, [{ shard: 0, ...first }]))?.record).toEqual(record);
+    expect((await queries.credit(credit.id, [{ shard: 1, ...first }]))?.record.command).toEqual(credit);
+    expect(await queries.credit("tr_0000001a", [])).toBeUndefined();
+  });
+
+  const never: readonly Position[] = [{ shard: 0, epoch: 9, seq: 9 }];
+  const unavailable = { name: "OperatingError", code: "log_unavailable" };
+
+  it("refuses what waits on a port once that is closed, and answers on the others", async () => {
+    const client = await start();
+    const port = client.connect();
+    const queries = new ArchiveQueryClient(port);
+    const waiting = [queries.transfer("tr_0000001a", never), queries.sum({ ...ALICE, seq: 1 }, never)];
+    port.close();
+    for (const each of waiting) await expect(each).rejects.toMatchObject(unavailable);
+    await expect(queries.transfer("tr_0000001a", [])).rejects.toMatchObject(unavailable);
+    expect(await client.transfer("tr_0000001a", [])).toBeUndefined();
+    expect(failures).toEqual([]);
+  });
+
+  it("refuses what waits on any port when it ends, and all that comes later", async () => {
+    const client = await start();
+    const queries = new ArchiveQueryClient(client.connect());
+    const waiting = [client, queries].map((each) => expect(each.transfer("tr_0000001a", never)).rejects);
+    const closing = client.close();
+    for (const each of waiting) await each.toMatchObject(unavailable);
+    await closing;
+    for (const each of [client, queries, new ArchiveQueryClient(client.connect())])
+      await expect(each.transfer("tr_0000001a", [])).rejects.toMatchObject(unavailable);
     expect(failures).toEqual([]);
   });
 

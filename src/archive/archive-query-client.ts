@@ -1,0 +1,107 @@
+import type { MessagePort } from "node:worker_threads";
+import { OperatingError } from "../operating-error.ts";
+import {
+  type ArchiveMethod,
+  type ArchiveReply,
+  type ArchiveRequest,
+  untagError,
+} from "./archive-protocol.ts";
+import type {
+  ArchivedRecord,
+  ArchiveQueries,
+  EntriesSum,
+  Location,
+  Page,
+  Position,
+  Range,
+  Statement,
+} from "./query.ts";
+
+type Pending = Readonly<{ resolve: (value: unknown) => void; reject: (error: Error) => void }>;
+
+/**
+ * The archive as any thread sees it that was given a port to it (`ArchiveClient.connect`). Once the port is closed, on
+ * whichever side, every query is refused with `log_unavailable`.
+ *
+ * To be made as soon as the port is there: nobody can see later that it has been closed before.
+ */
+export class ArchiveQueryClient implements ArchiveQueries {
+  readonly #port: MessagePort;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  /** Makes the error of every query from now on. */
+  #refusal: (() => OperatingError) | undefined;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on("message", ({ id, result }: ArchiveReply) => {
+      const pending = this.#pending.get(id);
+      this.#pending.delete(id);
+      if (result.ok) pending?.resolve(result.value);
+      else pending?.reject(untagError(result.error));
+    });
+    port.on("close", () => this.refuse("the archive is gone"));
+  }
+
+  records(at: readonly Location[]): Promise<readonly ArchivedRecord[]> {
+    return this.#query("records", at, []);
+  }
+
+  transfer(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined> {
+    return this.#query("transfer", id, after);
+  }
+
+  credit(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined> {
+    return this.#query("credit", id, after);
+  }
+
+  transfers(
+    query: Range & Readonly<{ partner: string; account?: string | undefined }>,
+    after: readonly Position[],
+  ): Promise<Page<ArchivedRecord>> {
+    return this.#query("transfers", query, after);
+  }
+
+  entries(
+    query: Range & Readonly<{ partner: string; account: string }>,
+    after: readonly Position[],
+  ): Promise<Statement> {
+    return this.#query("entries", query, after);
+  }
+
+  sum(
+    query: Readonly<{ partner: string; account: string; seq: number }>,
+    after: readonly Position[],
+  ): Promise<EntriesSum> {
+    return this.#query("sum", query, after);
+  }
+
+  accountIds(
+    query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
+    after: readonly Position[],
+  ): Promise<readonly string[]> {
+    return this.#query("accountIds", query, after);
+  }
+
+  /** Refuses what waits and what will be asked. The first reason stays. */
+  protected refuse(why: string, cause?: Error): void {
+    if (this.#refusal !== undefined) return;
+    const refusal = () => new OperatingError("log_unavailable", why, { cause });
+    this.#refusal = refusal;
+    for (const { reject } of this.#pending.values()) reject(refusal());
+    this.#pending.clear();
+  }
+
+  protected request(message: (id: number) => ArchiveRequest): Promise<unknown> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal());
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#port.postMessage(message(id), []);
+    });
+  }
+
+  async #query<T>(method: ArchiveMethod, query: unknown, after: readonly Position[]): Promise<T> {
+    return (await this.request((id) => ({ id, method, query, after }))) as T;
+  }
+}

@@ -1,0 +1,26 @@
+/** Both ends of a channel, of either kind, for tests that must not tell them apart. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { afterAll } from "vitest";
+import type { ChannelEnd } from "../../src/channels/open-channel.ts";
+import { socketPair } from "../../src/channels/socket-channel.ts";
+
+export type ChannelPair = () => readonly [ChannelEnd, ChannelEnd];
+
+/** By name; to be called once at the top of a test file. */
+export function channelPairs(): readonly (readonly [name: string, pair: ChannelPair])[] {
+  const folder = mkdtempSync(join(tmpdir(), "daybook-channels-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  let paths = 0;
+  return [
+    ["ports", portPair],
+    ["sockets", () => socketPair(join(folder, String(++paths)))],
+  ];
+}
+
+export function portPair(): readonly [MessagePort, MessagePort] {
+  const { port1, port2 } = new MessageChannel();
+  return [port1, port2];
+}
