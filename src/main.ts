@@ -19,6 +19,7 @@ import { ShardLink } from "./gateway/shard-link.ts";
 import { createApp } from "./http/app.ts";
 import type { Operations } from "./http/ports.ts";
 import { type BufferedLog, openLog } from "./http/request-log.ts";
+import { createRequestMetrics, renderRequestCounts } from "./http/request-metrics.ts";
 import { type RunningServer, startServer } from "./http/server.ts";
 import { parseFailpoints } from "./shard/failpoint.ts";
 import { lockFolder } from "./wal/folder-lock.ts";
@@ -50,6 +51,7 @@ const parts: {
   supervisor?: Supervisor;
   links?: readonly ShardLink[];
 } = {};
+const requestMetrics = createRequestMetrics();
 let leaving = false;
 
 async function start(config: Config): Promise<void> {
@@ -66,6 +68,7 @@ async function start(config: Config): Promise<void> {
     operations,
     log,
     requestLines: logs.lines,
+    metrics: requestMetrics,
     clock: { nowMs: Date.now, elapsedMs: () => performance.now() },
     random: (bytes) => randomBytes(bytes),
     operatorKeyHash,
@@ -215,7 +218,9 @@ const operations: Operations = {
   restart: (shard) => parts.supervisor?.restart(shard) ?? false,
   async metrics() {
     const { supervisor, archive } = parts;
-    return supervisor && archive ? renderMetrics(await supervisor.shards(), archive.figures) : "";
+    const ofRequests = renderRequestCounts(requestMetrics.counts());
+    if (supervisor === undefined || archive === undefined) return ofRequests;
+    return `${await renderMetrics(await supervisor.shards(), archive.figures)}${ofRequests}`;
   },
   async shards() {
     const { supervisor } = parts;

@@ -13,7 +13,7 @@ import { addPartners } from "./partners.ts";
 import type { Directory, Ledger, Operations } from "./ports.ts";
 import { Problem } from "./problem.ts";
 import type { LineSink, Log } from "./request-log.ts";
-import { createRequestMetrics } from "./request-metrics.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
 import { createRoutes, type Routes } from "./routes.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
@@ -25,6 +25,8 @@ export type AppDeps = Readonly<{
   log: Log;
   /** Where request lines go; without it none are made. */
   requestLines?: LineSink | undefined;
+  /** Counts the requests; `/metrics` itself is the operations' business. */
+  metrics: RequestMetrics;
   clock: Clock;
   /** Cryptographically random bytes. */
   random: Random;
@@ -44,14 +46,13 @@ export type App = Readonly<{
 
 export function createApp(deps: AppDeps): App {
   const hono = new OpenAPIHono();
-  const metrics = createRequestMetrics();
   const endpoints = createEndpoints({
     authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
     unready: () => deps.operations.unready(),
     clock: deps.clock,
     log: deps.log,
     lines: deps.requestLines,
-    metrics,
+    metrics: deps.metrics,
     idPrefix: Buffer.from(deps.random(6)).toString("hex"),
   });
   hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
@@ -66,7 +67,7 @@ export function createApp(deps: AppDeps): App {
   addEntries(routes, deps);
   addPartners(routes, deps);
   addTrialBalance(routes, deps);
-  addOperations(routes, { operations: deps.operations, metrics });
+  addOperations(routes, deps.operations);
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes);

@@ -23,22 +23,30 @@ export class LineBuffer {
     this.#fd = fd;
   }
 
-  /** Lines that came while both blocks were full: a slow disk costs lines, never memory. */
+  /** Lines, or blocks of them, that came while both blocks were full: a slow disk costs lines, never memory. */
   get dropped(): number {
     return this.#dropped;
   }
 
   /** Takes a whole line with its end. */
   write(line: string): void {
-    const bytesMax = line.length * UNIT_BYTES_MAX;
-    if (bytesMax > BLOCK_BYTES - this.#used) {
-      this.flush();
-      if (bytesMax > BLOCK_BYTES - this.#used) {
-        this.#dropped += 1;
-        return;
-      }
-    }
-    this.#used += this.#filling.write(line, this.#used, "utf8");
+    if (this.#makeRoom(line.length * UNIT_BYTES_MAX))
+      this.#used += this.#filling.write(line, this.#used, "utf8");
+  }
+
+  /** Takes whole lines that another thread has put together. */
+  writeBytes(lines: Uint8Array): void {
+    if (!this.#makeRoom(lines.length)) return;
+    this.#filling.set(lines, this.#used);
+    this.#used += lines.length;
+  }
+
+  #makeRoom(bytes: number): boolean {
+    if (bytes <= BLOCK_BYTES - this.#used) return true;
+    this.flush();
+    if (bytes <= BLOCK_BYTES - this.#used) return true;
+    this.#dropped += 1;
+    return false;
   }
 
   /** Begins to write what is there, unless the block before is still being written. */

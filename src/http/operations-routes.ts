@@ -4,7 +4,6 @@ import { readNothing } from "./body.ts";
 import { answer, jsonAnswer, problemAnswer } from "./call.ts";
 import type { Operations, ShardStatus } from "./ports.ts";
 import { Problem } from "./problem.ts";
-import type { RequestMetrics } from "./request-metrics.ts";
 import type { Routes } from "./routes.ts";
 
 const ShardSchema = z
@@ -48,14 +47,12 @@ function shardView(shard: ShardStatus): object {
   };
 }
 
-export type OperationsDeps = Readonly<{ operations: Operations; metrics: RequestMetrics }>;
-
-export function addOperations(routes: Routes, deps: OperationsDeps): void {
-  addProbes(routes, deps);
-  addAdmin(routes, deps);
+export function addOperations(routes: Routes, operations: Operations): void {
+  addProbes(routes, operations);
+  addAdmin(routes, operations);
 }
 
-function addProbes(routes: Routes, { operations, metrics }: OperationsDeps): void {
+function addProbes(routes: Routes, operations: Operations): void {
   const open = { method: "get", access: "open", group: "operations", servesUnready: true } as const;
   const alive = z.object({ status: z.literal("alive") });
   routes.add(
@@ -92,17 +89,14 @@ function addProbes(routes: Routes, { operations, metrics }: OperationsDeps): voi
       summary: "Figures for Prometheus",
       answer: { status: 200, description: "Prometheus text.", content: { "text/plain": z.string() } },
     },
-    async (_c, call) => {
-      const ofLedger = await operations.metrics();
-      const newline = ofLedger === "" || ofLedger.endsWith("\n") ? "" : "\n";
-      return answer(call, 200, `${ofLedger}${newline}${metrics.text()}`, {
+    async (_c, call) =>
+      answer(call, 200, await operations.metrics(), {
         "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
-      });
-    },
+      }),
   );
 }
 
-function addAdmin(routes: Routes, { operations }: OperationsDeps): void {
+function addAdmin(routes: Routes, operations: Operations): void {
   const admin = { access: "operator", group: "operations" } as const;
   routes.add(
     {
@@ -135,7 +129,7 @@ function addAdmin(routes: Routes, { operations }: OperationsDeps): void {
       const text = c.req.param("n") ?? "";
       await readNothing(c);
       const shard = Number(text);
-      if (!/^\d{1,5}$/.test(text) || !operations.restart(shard)) {
+      if (!/^\d{1,5}$/.test(text) || !(await operations.restart(shard))) {
         throw new Problem("shard_not_found", `There is no shard ${text}.`);
       }
       return jsonAnswer(call, 202, JSON.stringify({ shard, status: "restarting" }));

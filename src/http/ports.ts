@@ -100,7 +100,7 @@ export interface Operations {
   warnings(): readonly string[];
   shards(): Promise<readonly ShardStatus[]>;
   /** False when there is no such shard. */
-  restart(shard: number): boolean;
-  /** Prometheus text, summed over shards. */
+  restart(shard: number): boolean | Promise<boolean>;
+  /** Prometheus text: of the shards, the archive, and the requests of all gateways. */
   metrics(): Promise<string>;
 }

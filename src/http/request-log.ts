@@ -32,6 +32,12 @@ export function requestLine(call: Call, status: number, durationMs: number, time
 
 const FLUSH_EVERY_MS = 500;
 
+/** Where whole lines go: to a file, or to the thread that writes it. */
+interface Sink extends LineSink {
+  flush(): void;
+  close(): void;
+}
+
 export type BufferedLog = Readonly<{
   log: pino.Logger;
   /** For request lines; `undefined` when the level leaves them out. */
@@ -40,14 +46,9 @@ export type BufferedLog = Readonly<{
   close(): void;
 }>;
 
-/**
- * `destination` is a file descriptor, or a path to append to. What is buffered is written twice a second at least.
- * @throws when the file cannot be opened
- */
-export function openLog(options: { level: string; destination: number | string }): BufferedLog {
-  const { destination } = options;
-  const sink = new LineBuffer(typeof destination === "number" ? destination : openSync(destination, "a"));
-  const log = pino({ level: options.level, base: null }, sink);
+/** What is buffered in the sink moves on twice a second at least. */
+export function createLog(level: string, sink: Sink): BufferedLog {
+  const log = pino({ level, base: null }, sink);
   const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
   timer.unref();
   return {
@@ -58,4 +59,17 @@ export function openLog(options: { level: string; destination: number | string }
       sink.close();
     },
   };
+}
+
+/** The log of the process, which takes lines of other threads as well. */
+export type ProcessLog = BufferedLog & Readonly<{ takeLines(lines: Uint8Array): void }>;
+
+/**
+ * `destination` is a file descriptor, or a path to append to.
+ * @throws when the file cannot be opened
+ */
+export function openLog(options: { level: string; destination: number | string }): ProcessLog {
+  const { destination } = options;
+  const sink = new LineBuffer(typeof destination === "number" ? destination : openSync(destination, "a"));
+  return { ...createLog(options.level, sink), takeLines: (lines) => sink.writeBytes(lines) };
 }

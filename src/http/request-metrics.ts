@@ -7,31 +7,50 @@ const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 
 
 type Series = { readonly counts: Float64Array; sumMs: number };
 
+/** What was counted of one group and status; `counts` by bucket. */
+type SeriesCounts = Readonly<{ group: string; status: number; counts: readonly number[]; sumMs: number }>;
+
+/** Plain data: it crosses threads. */
+export type RequestCounts = readonly SeriesCounts[];
+
 export type RequestMetrics = Readonly<{
   observe(group: string, status: number, durationMs: number): void;
-  /** Prometheus text. */
-  text(): string;
+  counts(): RequestCounts;
 }>;
 
 const DURATION = "daybook_http_request_duration_seconds";
 
-function histogramText(series: ReadonlyMap<string, ReadonlyMap<number, Series>>): string {
+/** Of several gateways together. */
+export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
+  const sums = new Map<string, SeriesCounts>();
+  for (const each of all.flat()) {
+    const name = `${each.group} ${each.status}`;
+    const sum = sums.get(name);
+    if (sum === undefined) sums.set(name, each);
+    else {
+      const counts = sum.counts.map((count, bucket) => count + (each.counts[bucket] ?? 0));
+      sums.set(name, { ...sum, counts, sumMs: sum.sumMs + each.sumMs });
+    }
+  }
+  return [...sums.values()];
+}
+
+/** Prometheus text. */
+export function renderRequestCounts(series: RequestCounts): string {
   const lines = [
     `# HELP ${DURATION} Time from a request's head to its answer.`,
     `# TYPE ${DURATION} histogram`,
   ];
-  for (const [group, statuses] of series) {
-    for (const [status, { counts, sumMs }] of statuses) {
-      const labels = `group="${group}",status="${status}"`;
-      let count = 0;
-      for (let i = 0; i <= BOUNDS_MS.length; i++) {
-        const boundMs = BOUNDS_MS[i];
-        count += counts[i] ?? 0;
-        const bound = boundMs === undefined ? "+Inf" : boundMs / 1000;
-        lines.push(`${DURATION}_bucket{${labels},le="${bound}"} ${count}`);
-      }
-      lines.push(`${DURATION}_sum{${labels}} ${sumMs / 1000}`, `${DURATION}_count{${labels}} ${count}`);
+  for (const { group, status, counts, sumMs } of series) {
+    const labels = `group="${group}",status="${status}"`;
+    let count = 0;
+    for (let i = 0; i <= BOUNDS_MS.length; i++) {
+      const boundMs = BOUNDS_MS[i];
+      count += counts[i] ?? 0;
+      const bound = boundMs === undefined ? "+Inf" : boundMs / 1000;
+      lines.push(`${DURATION}_bucket{${labels},le="${bound}"} ${count}`);
     }
+    lines.push(`${DURATION}_sum{${labels}} ${sumMs / 1000}`, `${DURATION}_count{${labels}} ${count}`);
   }
   return `${lines.join("\n")}\n`;
 }
@@ -61,6 +80,9 @@ export function createRequestMetrics(): RequestMetrics {
       counts[bucket] = (counts[bucket] ?? 0) + 1;
       found.sumMs += durationMs;
     },
-    text: () => histogramText(series),
+    counts: () =>
+      [...series].flatMap(([group, statuses]) =>
+        [...statuses].map(([status, { counts, sumMs }]) => ({ group, status, counts: [...counts], sumMs })),
+      ),
   };
 }

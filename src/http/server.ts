@@ -6,7 +6,13 @@ import type { App } from "./app.ts";
 import { problemBody } from "./problem.ts";
 import type { Log } from "./request-log.ts";
 
-export type ServerOptions = Readonly<{ host: string; port: number; log: Log }>;
+export type ServerOptions = Readonly<{
+  host: string;
+  port: number;
+  /** Shares the port with other gateways of this server: see shared-port.ts. */
+  reusePort?: boolean;
+  log: Log;
+}>;
 
 export type RunningServer = Readonly<{
   host: string;
@@ -76,10 +82,13 @@ function createHttpServer(app: App, log: Log): Server {
   return server;
 }
 
-function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+function listen(
+  server: Server,
+  options: Readonly<{ host: string; port: number; reusePort: boolean }>,
+): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen(options, () => {
       server.off("error", reject);
       resolve(server.address() as AddressInfo);
     });
@@ -104,9 +113,10 @@ function closeServer(server: Server, app: App, deadlineMs: number): Promise<numb
 }
 
 /** Rejects when the port cannot be had (`EADDRINUSE`, `EACCES`, …). Signals are main's business. */
-export async function startServer(app: App, { host, port, log }: ServerOptions): Promise<RunningServer> {
+export async function startServer(app: App, options: ServerOptions): Promise<RunningServer> {
+  const { host, port, reusePort = false, log } = options;
   const server = createHttpServer(app, log);
-  const address = await listen(server, host, port);
+  const address = await listen(server, { host, port, reusePort });
   server.on("error", (failure) => log.error({ err: failure }, "server"));
   const sweep = setInterval(() => app.sweep(), SWEEP_MS);
   sweep.unref();

@@ -1,6 +1,7 @@
 /** The app over the fake ledger, with a clock that the test moves. */
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
+import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
 import { FakeLedger, NOW_MS } from "./fake-ledger.ts";
 
 export type ProblemBody = Readonly<{
@@ -31,6 +32,7 @@ export type Logged = { fields: Record<string, unknown>; message: string };
 export type TestApp = Readonly<{
   app: App;
   ledger: FakeLedger;
+  metrics: RequestMetrics;
   /** Request lines as they were written. */
   lines: string[];
   logged: Logged[];
@@ -53,6 +55,7 @@ export function createTestApp(options: { operatorKeyHash?: string } = {}): TestA
   const log = (fields: object, message: string): void => {
     logged.push({ fields: { ...fields }, message });
   };
+  const metrics = createRequestMetrics();
   let elapsedMs = 0;
   let randomByte = 0;
   const app = createApp({
@@ -61,6 +64,7 @@ export function createTestApp(options: { operatorKeyHash?: string } = {}): TestA
     operations: ledger,
     log: { info: log, warn: log, error: log },
     requestLines: { write: (line) => lines.push(line) },
+    metrics,
     clock: { nowMs: () => NOW_MS, elapsedMs: () => elapsedMs },
     random: (bytes) => new Uint8Array(bytes).fill(++randomByte),
     operatorKeyHash: options.operatorKeyHash,
@@ -68,6 +72,7 @@ export function createTestApp(options: { operatorKeyHash?: string } = {}): TestA
   return {
     app,
     ledger,
+    metrics,
     lines,
     logged,
     elapse: (ms) => {
