@@ -9,6 +9,8 @@ import type { Channel, ChannelHandlers } from "./channel.ts";
 export type SocketEnd = Readonly<{ path: string; listens: boolean }>;
 
 const HEAD_BYTES = 4;
+/** Up to here a copy behind its head costs less than a second buffer in the same write. */
+const COPIED_BYTES_MAX = 1024;
 /** A batch of commands, or an answer to the archive, with room to spare: anything longer is not ours. */
 const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 const CONNECT_RETRY_MS = 5;
@@ -48,19 +50,19 @@ class SocketChannel implements Channel {
     };
   }
 
+  /** Writes at once: whoever posts may be busy for a while afterwards, with an append for instance. */
   post(bytes: Uint8Array<ArrayBuffer>): void {
     if (!this.#open) return;
-    const head = new Uint8Array(HEAD_BYTES);
-    new DataView(head.buffer).setUint32(0, bytes.length, true);
+    const parts = frameOf(bytes);
     const socket = this.#socket;
-    if (socket === undefined) this.#early.push(head, bytes);
-    else {
-      // One write for both.
-      socket.cork();
-      socket.write(head);
-      socket.write(bytes);
-      socket.uncork();
+    if (socket === undefined) {
+      this.#early.push(...parts);
+      return;
     }
+    // One call of the system for all of them.
+    socket.cork();
+    for (const part of parts) socket.write(part);
+    socket.uncork();
   }
 
   close(): void {
@@ -92,7 +94,7 @@ class SocketChannel implements Channel {
       socket.once("error", again);
     };
     const again = () => {
-      retry = setTimeout(attempt, CONNECT_RETRY_MS);
+      if (this.#open) retry = setTimeout(attempt, CONNECT_RETRY_MS);
     };
     attempt();
     return () => clearTimeout(retry);
@@ -123,12 +125,24 @@ class SocketChannel implements Channel {
   }
 }
 
-/** Cuts a stream into its frames. */
+function frameOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const isCopied = bytes.length <= COPIED_BYTES_MAX;
+  const head = Buffer.allocUnsafe(HEAD_BYTES + (isCopied ? bytes.length : 0));
+  head.writeUInt32LE(bytes.length, 0);
+  if (!isCopied) return [head, bytes];
+  head.set(bytes, HEAD_BYTES);
+  return [head];
+}
+
+/** Cuts a stream into its frames. What comes in one piece is not copied, and nothing twice. */
 class FrameReader {
   readonly #receive: (bytes: Uint8Array) => void;
-  /** The parts of a frame that is not whole yet. */
-  #parts: Uint8Array[] = [];
-  #length = 0;
+  /** A head that is not whole yet. */
+  readonly #head = new Uint8Array(HEAD_BYTES);
+  #headBytes = 0;
+  /** A frame that is not whole yet. */
+  #frame: Uint8Array | undefined;
+  #frameBytes = 0;
 
   constructor(receive: (bytes: Uint8Array) => void) {
     this.#receive = receive;
@@ -136,31 +150,47 @@ class FrameReader {
 
   /** False when the stream is not ours. */
   take(bytes: Uint8Array): boolean {
-    this.#parts.push(bytes);
-    this.#length += bytes.length;
-    if (this.#length < this.#wanted()) return true;
-    let rest = this.#parts.length === 1 ? bytes : Buffer.concat(this.#parts);
-    for (;;) {
-      if (rest.length < HEAD_BYTES) break;
-      const length = lengthOf(rest);
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#frame !== undefined) {
+        at += this.#fill(this.#frame, bytes, at);
+        continue;
+      }
+      const isWhole = this.#headBytes === 0 && bytes.length - at >= HEAD_BYTES;
+      if (!isWhole && !this.#fillHead(bytes[at++] as number)) continue;
+      const length = isWhole ? lengthAt(bytes, at) : lengthAt(this.#head, 0);
+      if (isWhole) at += HEAD_BYTES;
       if (length > FRAME_BYTES_MAX) return false;
-      if (rest.length < HEAD_BYTES + length) break;
-      this.#receive(rest.subarray(HEAD_BYTES, HEAD_BYTES + length));
-      rest = rest.subarray(HEAD_BYTES + length);
+      if (bytes.length - at >= length) {
+        this.#receive(bytes.subarray(at, at + length));
+        at += length;
+      } else this.#frame = Buffer.allocUnsafeSlow(length);
     }
-    this.#parts = rest.length === 0 ? [] : [rest];
-    this.#length = rest.length;
     return true;
   }
 
-  /** Bytes without which there is nothing to do: put together once, not with every portion. */
-  #wanted(): number {
-    const [first] = this.#parts;
-    if (first === undefined || first.length < HEAD_BYTES) return HEAD_BYTES;
-    return HEAD_BYTES + lengthOf(first);
+  /** @returns how many bytes it took. */
+  #fill(frame: Uint8Array, bytes: Uint8Array, at: number): number {
+    const end = Math.min(bytes.length, at + frame.length - this.#frameBytes);
+    frame.set(bytes.subarray(at, end), this.#frameBytes);
+    this.#frameBytes += end - at;
+    if (this.#frameBytes === frame.length) {
+      this.#frame = undefined;
+      this.#frameBytes = 0;
+      this.#receive(frame);
+    }
+    return end - at;
+  }
+
+  /** True when it is whole. */
+  #fillHead(byte: number): boolean {
+    this.#head[this.#headBytes++] = byte;
+    if (this.#headBytes < HEAD_BYTES) return false;
+    this.#headBytes = 0;
+    return true;
   }
 }
 
-function lengthOf(frame: Uint8Array): number {
-  return new DataView(frame.buffer, frame.byteOffset, HEAD_BYTES).getUint32(0, true);
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset + at, HEAD_BYTES).getUint32(0, true);
 }
