@@ -259,7 +259,7 @@ export class Gateway {
       case REFUSED:
         return { refused: refusalOf(reply[1]) };
       case REPLAYED:
-        return this.#replay(command, locationOf(shard, reply));
+        return this.#replay(command, locationOf(shard, reply), reply[4] !== true);
       case SETTLED: {
         const [, epoch, seq, timeMs, creditShard, creditEpoch, creditSeq, packed, replayed] = reply;
         const credit = positionText(creditShard, { epoch: creditEpoch, seq: creditSeq });
@@ -269,12 +269,12 @@ export class Gateway {
     }
   }
 
-  /** The answer that the first command with this key got, from its record. */
-  async #replay<C extends Command>(command: C, at: Location): Promise<Answer<C>> {
+  /** The answer to a command, from its record. */
+  async #replay<C extends Command>(command: C, at: Location, replayed: boolean): Promise<Answer<C>> {
     const [first] = await this.#firstRecords([at]);
     assert(first !== undefined, "the archive answers place for place");
     const { outcome } = first.record;
-    const answer = { timeMs: first.timeMs, position: positionText(at.shard, at), replayed: true };
+    const answer = { timeMs: first.timeMs, position: positionText(at.shard, at), replayed };
     if (!("to" in outcome)) return { outcome: outcome as Outcome<C>, ...answer };
     const credit = await this.#creditOf(command.partner, outcome);
     const { posted, held, seq } = credit.record.outcome as Credited;

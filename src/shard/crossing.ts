@@ -2,10 +2,10 @@
  * A transfer on its way to another shard: from the question whether the credit account takes it until its credit is
  * durable there. Its callers are answered then, or when it is refused.
  */
-import type { Transfer, TransferPosted, TransferSent } from "../actors/command.ts";
+import type { Rejected, Transfer, TransferPosted, TransferSent } from "../actors/command.ts";
 import type { RecordPlace } from "../actors/exchange.ts";
 import { assert } from "../assert.ts";
-import { type Decided, REPLAYED } from "./messages.ts";
+import { type Decided, REPLAYED, type Refused } from "./messages.ts";
 
 /** The credit account after its credit, and where that is logged. */
 export type CreditPlace = Readonly<{
@@ -49,9 +49,15 @@ export class Crossing {
     this.#callers.push(caller);
   }
 
-  /** It is not done, or not now. */
-  refuse(decided: Decided, gate: number): void {
-    for (const caller of this.#callers) caller(decided, gate);
+  /** It is not done now, and nothing of it is logged. */
+  giveBack(refused: Refused): void {
+    for (const caller of this.#callers) caller(refused, 0);
+  }
+
+  /** Its record says no. Who sent it again meanwhile is told so like any later repeat. */
+  reject(outcome: Rejected, { epoch, seq, index }: RecordPlace): void {
+    for (const [i, caller] of this.#callers.entries())
+      caller(i === 0 ? outcome : [REPLAYED, epoch, seq, index], seq);
   }
 
   /** It is committed; `outcome` is absent where only its place is remembered, since this shard started anew. */
@@ -66,7 +72,9 @@ export class Crossing {
     assert(place !== undefined, "what is settled was sent");
     const { epoch, seq, index } = place;
     if (credit === undefined || this.#outcome === undefined) {
-      for (const caller of this.#callers) caller([REPLAYED, epoch, seq, index], 0);
+      const isKnown = this.#outcome !== undefined;
+      for (const [i, caller] of this.#callers.entries())
+        caller([REPLAYED, epoch, seq, index, isKnown && i === 0], 0);
       return;
     }
     const outcome = wholeOf(this.#outcome, credit);

@@ -40,8 +40,17 @@ export interface QueryResults {
   position: null;
 }
 
-/** The key was used before: where the record stands that holds the answer. */
-export type Replayed = readonly [typeof REPLAYED, epoch: number, seq: number, index: number];
+/**
+ * The key was used before: where the record stands that holds the answer. `isFirst`: it was used by this very request,
+ * whose answer is to be found there as well.
+ */
+export type Replayed = readonly [
+  typeof REPLAYED,
+  epoch: number,
+  seq: number,
+  index: number,
+  isFirst?: boolean,
+];
 export const REPLAYED = -1;
 
 /** Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now. */

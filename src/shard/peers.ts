@@ -54,7 +54,7 @@ export class Peers {
         decide: (crossing, remote) => this.#decide(crossing, remote, peer),
         giveBack: (crossing, refused) => {
           this.#unpark(crossing);
-          crossing.refuse(refused, 0);
+          crossing.giveBack(refused);
         },
         credit: (command, source, start, end) => {
           const credited = ledger.decideCredit(command);
@@ -190,7 +190,7 @@ export class Peers {
     const outcome = ledger.decideSend(crossing.command, remote, to, newTransferId);
     const place = record(crossing.command, crossing.packed, outcome);
     if (outcome.ok) crossing.sent(place, outcome);
-    else crossing.refuse(outcome, place.seq);
+    else crossing.reject(outcome, place);
     return outcome;
   }
 

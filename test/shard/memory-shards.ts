@@ -60,6 +60,13 @@ export class MemoryCluster {
     return running;
   }
 
+  /** Ends a shard in good order. */
+  async stop(shard: number): Promise<void> {
+    const { host, exited } = this.shard(shard);
+    host.control({ type: "stop" });
+    await exited;
+  }
+
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
     const { instance = "one", now = Date.now } = this.#options;
