@@ -18,6 +18,7 @@ const RETRY_MS = 100;
 export class ArchiveFeed {
   readonly #journal: Pick<Journal, "read">;
   readonly #onError: (error: unknown) => void;
+  readonly #open: typeof openChannel;
   /** Durable batches that the archive has not taken yet, oldest first: all after `#tailAfter`. */
   #tail: Batch[] = [];
   #tailBytes = 0;
@@ -32,9 +33,10 @@ export class ArchiveFeed {
   #retry: NodeJS.Timeout | undefined;
 
   /** @param onError told of all that the shard cannot go on with; a log that is only away is asked again. */
-  constructor(journal: Pick<Journal, "read">, onError: (error: unknown) => void) {
+  constructor(journal: Pick<Journal, "read">, onError: (error: unknown) => void, open = openChannel) {
     this.#journal = journal;
     this.#onError = onError;
+    this.#open = open;
   }
 
   /** Where the log ends when the shard begins to serve. */
@@ -48,7 +50,7 @@ export class ArchiveFeed {
   /** The way to the archive from now on; one that it had before is dropped. */
   attach(end: ChannelEnd): void {
     this.close();
-    const channel = openChannel(end, {
+    const channel = this.#open(end, {
       receive: (bytes) => {
         if (this.#channel !== channel) return;
         try {

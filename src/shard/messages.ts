@@ -141,6 +141,8 @@ export type FromShard =
   | Readonly<{ type: "ready" }>
   /** The log does not answer, or answers again. */
   | Readonly<{ type: "log"; available: boolean; warnings: readonly string[] }>
+  /** The channel to this party broke a while ago, and there is no new one. */
+  | Readonly<{ type: "channel_missed"; party: Party }>
   | Readonly<{ type: "figures"; figures: ShardFigures }>;
 
 /** Why a shard ended; errors would lose their class and code on the way to another thread. */

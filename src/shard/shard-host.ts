@@ -13,9 +13,10 @@ import { readRecords } from "../actors/codec.ts";
 import { Ledger } from "../actors/ledger.ts";
 import { assert } from "../assert.ts";
 import type { Channel } from "../channels/channel.ts";
-import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
+import { ChannelWatch } from "./channel-watch.ts";
 import { Executor } from "./executor.ts";
 import { type Failpoint, Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
@@ -60,6 +61,7 @@ export class ShardHost {
   readonly #commit: GroupCommit;
   readonly #lease: Lease;
   readonly #feed: ArchiveFeed;
+  readonly #watch: ChannelWatch;
   readonly #gateways = new Gateways();
   readonly #peers: Peers;
   readonly #executor: Executor;
@@ -81,7 +83,11 @@ export class ShardHost {
     this.#ledger = new Ledger(shard);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
-    this.#feed = new ArchiveFeed(journal, onError);
+    this.#watch = new ChannelWatch({
+      ...(options.open && { open: options.open }),
+      onMissed: (party) => options.post({ type: "channel_missed", party }),
+    });
+    this.#feed = new ArchiveFeed(journal, onError, this.#watch.open);
     this.#commit = new GroupCommit({
       journal,
       failpoints: this.#failpoints,
@@ -105,7 +111,7 @@ export class ShardHost {
       ledger: this.#ledger,
       commit: this.#commit,
       failpoints: this.#failpoints,
-      open: options.open ?? openChannel,
+      open: this.#watch.open,
       newTransferId: this.#executor.newTransferId,
       record: this.#executor.record,
       onError,
@@ -171,6 +177,7 @@ export class ShardHost {
 
   #attach(party: Party, end: ChannelEnd): void {
     if (this.#ended) return;
+    this.#watch.expect(party, end);
     switch (party.kind) {
       case "archive":
         this.#feed.attach(end);
@@ -185,8 +192,7 @@ export class ShardHost {
   }
 
   #attachGateway(gateway: number, end: ChannelEnd): void {
-    const open = this.#options.open ?? openChannel;
-    const channel: Channel = open(end, {
+    const channel: Channel = this.#watch.open(end, {
       receive: (bytes) => this.#receive(gateway, bytes),
       closed: () => this.#gateways.detach(gateway, channel),
     });
@@ -330,6 +336,7 @@ export class ShardHost {
     clearInterval(this.#tick);
     this.#commit.close();
     this.#lease.stop();
+    this.#watch.close();
     this.#feed.close();
     this.#gateways.close();
     this.#peers.close();

@@ -178,18 +178,33 @@ export class Supervisor {
     supervised.running = running;
     void running.exited.then((exit) => this.#ended(supervised, exit));
     for (const correspondent of this.#correspondents) this.#introduce(correspondent, shard, running);
-    for (const other of this.#shards) {
-      if (other.shard === shard || other.running === undefined) continue;
-      const [here, there] = carrier.channel();
-      running.post({ type: "channel", party: { kind: "shard", number: other.shard }, end: here });
-      other.running.post({ type: "channel", party: { kind: "shard", number: shard }, end: there });
-    }
+    for (const other of this.#shards) if (other !== supervised) this.#join(supervised, other);
+  }
+
+  #join(one: Supervised, other: Supervised): void {
+    if (one.running === undefined || other.running === undefined) return;
+    const [here, there] = this.#options.carrier.channel();
+    one.running.post({ type: "channel", party: { kind: "shard", number: other.shard }, end: here });
+    other.running.post({ type: "channel", party: { kind: "shard", number: one.shard }, end: there });
   }
 
   #introduce(correspondent: Correspondent, shard: number, running: RunningShard): void {
     const [here, there] = this.#options.carrier.channel();
     running.post({ type: "channel", party: correspondent.party, end: here });
     correspondent.attach(shard, there);
+  }
+
+  /** A way between two who live is broken, and stays so unless they get another. */
+  #renew(supervised: Supervised, party: Party): void {
+    const { running, shard } = supervised;
+    if (this.#stopping || running === undefined) return;
+    if (party.kind === "shard") {
+      const other = this.#shards[party.number];
+      if (other !== undefined) this.#join(supervised, other);
+      return;
+    }
+    const correspondent = this.#correspondents.find((known) => isSameParty(known.party, party));
+    if (correspondent !== undefined) this.#introduce(correspondent, shard, running);
   }
 
   #receive(supervised: Supervised, message: FromShard): void {
@@ -212,6 +227,9 @@ export class Supervisor {
           message.available ? "ready" : "stalled",
           message.available ? "" : "its log does not answer",
         );
+        return;
+      case "channel_missed":
+        this.#renew(supervised, message.party);
         return;
       case "figures":
         supervised.figures = message.figures;
