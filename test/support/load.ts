@@ -1,5 +1,6 @@
 /** Load with a memory: callers that move money and remember what they were told. */
 import { expect } from "vitest";
+import { shardOfVnode, vnodeOf } from "../../src/actors/routing.ts";
 import { Random } from "./random.ts";
 import { type Answer, Client, until } from "./server.ts";
 
@@ -27,6 +28,10 @@ export type Operation = {
   readonly amount: number;
   readonly inBatch: boolean;
   verdict: Verdict;
+  /** The first whole answer to it alone: repeats must say the same, word for word. */
+  told?: string;
+  /** Somebody asked and never heard: then its first answer may be a repeat. */
+  unheard?: true;
 };
 
 export type Accepted = Operation & Readonly<{ id: string }>;
@@ -37,6 +42,8 @@ export type LoadOptions = Readonly<{
   ownerPrefix?: string;
   seed?: number;
   batchItems?: number;
+  /** Transfers between people go from one to another of so many shards; by default each stays with its owner. */
+  acrossShards?: number;
 }>;
 
 export class Load {
@@ -45,6 +52,7 @@ export class Load {
   readonly #name: string;
   readonly operations: Operation[] = [];
   readonly #batchItems: number;
+  readonly #acrossShards: number;
   readonly #random: Random;
   #client: Client | undefined;
   #stopping = false;
@@ -56,8 +64,16 @@ export class Load {
   /** The last answer that was neither yes nor no, for the message of a failed check. */
   lastRefusal = "";
 
-  constructor({ partnerKey, owners = 12, ownerPrefix = "owner", seed = 1, batchItems = 12 }: LoadOptions) {
+  constructor({
+    partnerKey,
+    owners = 12,
+    ownerPrefix = "owner",
+    seed = 1,
+    batchItems = 12,
+    acrossShards = 1,
+  }: LoadOptions) {
     this.partnerKey = partnerKey;
+    this.#acrossShards = acrossShards;
     this.owners = Array.from({ length: owners }, (_, no) => `${ownerPrefix}${no}`);
     this.#name = ownerPrefix;
     this.#batchItems = batchItems;
@@ -119,10 +135,11 @@ export class Load {
     const owner = this.#random.oneOf(owners);
     const [from, to] = this.#random.chance(0.5) ? ["a", "b"] : ["b", "a"];
     const issues = this.#random.chance(0.4);
+    const creditOwner = issues ? owner : this.#creditOwnerFor(owner, owners);
     const operation: Operation = {
       key: `${this.#name}-${this.operations.length}`,
       debit: issues ? "@issuance" : `${owner}/${from}`,
-      credit: `${owner}/${to}`,
+      credit: `${creditOwner}/${to}`,
       amount: 1 + this.#random.below(OVERSPENT),
       inBatch,
       verdict: { is: "open" },
@@ -131,18 +148,28 @@ export class Load {
     return operation;
   }
 
+  #creditOwnerFor(owner: string, owners: readonly string[]): string {
+    if (this.#acrossShards === 1) return owner;
+    const here = shardOfOwner(owner, this.#acrossShards);
+    return this.#random.oneOf(owners.filter((other) => shardOfOwner(other, this.#acrossShards) !== here));
+  }
+
   /** One request for this operation, with its key. The answer is missing when the connection broke. */
   async sendOne(client: Client, operation: Operation): Promise<Answer | undefined> {
+    let answer: Answer;
     try {
-      const answer = await client.send("POST", "/v1/transfers", bodyOf(operation), {
+      answer = await client.send("POST", "/v1/transfers", bodyOf(operation), {
         "Idempotency-Key": operation.key,
       });
-      this.#learn(operation, verdictOf(answer), answer.text);
-      return answer;
     } catch (error) {
       operation.verdict = this.#verdictOfFailure(error);
+      if (operation.verdict.is === "unknown") operation.unheard = true;
       return undefined;
     }
+    this.#learn(operation, verdictOf(answer), answer.text);
+    if (isDecided(operation)) checkAnswer(operation, answer);
+    else if (operation.verdict.is === "unknown") operation.unheard = true;
+    return answer;
   }
 
   async #sendBatch(client: Client, owners: readonly string[]): Promise<void> {
@@ -230,6 +257,20 @@ export async function inParallel<T>(items: readonly T[], work: (item: T) => Prom
       for (const item of rest) await work(item);
     }),
   );
+}
+
+/** The shard of an owner of the only partner that loads have. */
+export function shardOfOwner(owner: string, shards: number): number {
+  return shardOfVnode(vnodeOf("acme", owner), shards);
+}
+
+/** Whoever asks again is told what the first one was told; and the first one is not told that he had asked before. */
+function checkAnswer(operation: Operation, answer: Answer): void {
+  const { key, told, unheard } = operation;
+  if (told === undefined && unheard === undefined)
+    expect(isReplayed(answer), `${key}, asked for the first time`).toBe(false);
+  operation.told ??= answer.text;
+  expect(answer.text, key).toBe(operation.told);
 }
 
 function isDecided({ verdict }: Operation): boolean {

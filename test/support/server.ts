@@ -1,12 +1,13 @@
 /** Real server processes for tests: `src/main.ts` as a child, in folders of its own, on a port of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { RedisServer, type RedisServerOptions } from "./redis.ts";
+import { makeScratchFolder } from "./scratch-folder.ts";
 
 export const OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef";
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
@@ -24,7 +25,7 @@ export type Exit = Readonly<{ code: number | null; signal: string | null; lines:
 
 /** A folder that is removed at the end of the test. */
 export function testFolder(): string {
-  const dir = mkdtempSync(join(tmpdir(), "daybook-test-"));
+  const dir = makeScratchFolder("daybook-test");
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }

@@ -1,0 +1,60 @@
+/** I1, I5, I8, I11: either shard may crash at any step of a transfer across shards. */
+import { describe, expect, test } from "vitest";
+import { POINTS } from "../../src/shard/failpoint.ts";
+import type { Isolation } from "../../src/workers/carrier.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { Load } from "../support/load.ts";
+import { makePartner, operator, shardsOf, testFolder, testServer, until } from "../support/server.ts";
+import { checkBooks } from "./books.ts";
+
+const SHARDS = 2;
+/** Points that opening the accounts passes, too. */
+const GENERAL: ReadonlySet<string> = new Set(["before_decide", "before_append", "after_append"]);
+/** Servers at once: most of the time they wait for the disk, or before they start a shard again. */
+const AT_ONCE = 2;
+
+type Case = Readonly<{ first: string; second: string }>;
+
+/** One shard crashes at a point, and later the other one at the next point: each point comes twice, once on each. */
+const cases: readonly Case[] = POINTS.map((first, place) => ({
+  first,
+  second: POINTS[(place + 1) % POINTS.length] as string,
+}));
+
+const groups = Array.from({ length: Math.ceil(cases.length / AT_ONCE) }, (_, group) => {
+  const there = cases.slice(group * AT_ONCE, (group + 1) * AT_ONCE);
+  return { there, names: there.map(({ first }) => first).join(", ") };
+});
+
+function passesBefore(point: string): number {
+  return GENERAL.has(point) ? 40 : 6;
+}
+
+async function bothCrash({ first, second }: Case, isolation: Isolation): Promise<void> {
+  const server = await testServer({
+    DATA_DIR: testFolder(),
+    SHARDS: String(SHARDS),
+    ISOLATION: isolation,
+    FAILPOINTS: `0:${first}@${passesBefore(first)},1:${second}@${passesBefore(second) + 8}`,
+  });
+  const admin = operator(server);
+  const partnerKey = await makePartner(admin);
+  const load = new Load({ partnerKey, owners: 6, batchItems: 6, acrossShards: SHARDS });
+  await load.open(server.url);
+  load.begin(server.url, 12);
+  await until(`shard 0 has crashed at ${first}, shard 1 at ${second}, and both serve again`, async () =>
+    (await shardsOf(admin)).every(({ status, restarts }) => status === "ready" && restarts === 1),
+  );
+  await load.moreAcknowledged(40);
+  await load.stop();
+  await checkBooks(server.url, load);
+  expect(load.broken, "everybody got an answer").toBe(0);
+  admin.close();
+  await server.kill();
+}
+
+describe.each(ISOLATIONS)("%s", (isolation) => {
+  test.each(groups)("each shard crashes at $names, and no money is made or lost", async ({ there }) => {
+    await Promise.all(there.map((each) => bothCrash(each, isolation)));
+  });
+});
