@@ -9,6 +9,8 @@ import { account, MemoryCluster, mustPost, recordsOf, transfer } from "./memory-
 const ACCOUNTS_PER_SHARD = 3;
 const CLIENTS = 6;
 const COMMANDS_PER_CLIENT = 12;
+/** Injected faults end a shard some ten times; one that cannot start at all is a bug. */
+const LIVES_MAX = 100;
 const PATIENCE_MS = 20_000;
 
 export type Asked = { command: Command; outcomes: Outcome[] };
@@ -49,8 +51,7 @@ export async function runHistory(seed: number, shards: number): Promise<History>
   const stores = Array.from({ length: shards }, (_, shard) => new MemoryStore(`s${shard}`));
   const cluster = new MemoryCluster(stores);
   const { gateway } = cluster;
-  let crashes = 0;
-  let over = false;
+  const state = { crashes: 0, isOver: false };
 
   const failpoint = (shard: number): Failpoint[] => {
     const point = POINTS[random(POINTS.length)] as Failpoint["point"];
@@ -58,17 +59,23 @@ export async function runHistory(seed: number, shards: number): Promise<History>
   };
   /** Starts a shard whenever it has ended, each time with something else that will go wrong. */
   const keepRunning = async (shard: number): Promise<void> => {
-    for (let life = 0; !over; life++) {
+    for (let life = 0; !state.isOver; life++) {
+      if (life > LIVES_MAX) throw new Error(`shard ${shard} does not stay alive`);
       const running = await cluster
         .launch(shard, life === 0 || life > 3 ? [] : failpoint(shard))
         .catch(() => undefined);
-      if (running === undefined) continue;
+      if (running === undefined) {
+        await new Promise((resolve) => setImmediate(resolve));
+        continue;
+      }
       await running.exited;
-      crashes += 1;
+      state.crashes += 1;
     }
   };
-  const lives = stores.map((_, shard) => keepRunning(shard));
-  await Promise.all(cluster.links.map((link) => link.welcomed));
+  const lives = Promise.all(stores.map((_, shard) => keepRunning(shard)));
+  // Whatever waits for a shard that cannot start must not wait for ever.
+  const unless = <T>(work: Promise<T>) => Promise.race([work, lives.then((): never => never())]);
+  await unless(Promise.all(cluster.links.map((link) => link.welcomed)));
 
   const ids = stores.flatMap((_, shard) => idsOn(shard, shards, ACCOUNTS_PER_SHARD));
   for (const [i, id] of ids.entries()) {
@@ -86,22 +93,26 @@ export async function runHistory(seed: number, shards: number): Promise<History>
       asked.push({ command, outcomes });
     }
   };
-  await Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number)));
+  await unless(Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number))));
 
-  for (const entry of asked) entry.outcomes.push(await insist(cluster, entry.command));
-  await atRest(cluster);
+  for (const entry of asked) entry.outcomes.push(await unless(insist(cluster, entry.command)));
+  await unless(atRest(cluster));
   const views = await gateway.accounts("acme", ids);
   const trial = await gateway.trialBalance("acme");
-  over = true;
+  state.isOver = true;
   for (const shard of stores.keys()) cluster.shard(shard).host.control({ type: "stop" });
-  await Promise.all(lives);
+  await lives;
   return {
     asked,
     logs: stores.map((store, shard) => recordsOf(store, shard).map(({ record }) => record)),
     balances: new Map(views.map(({ id, posted }) => [id, posted])),
     trial,
-    crashes,
+    crashes: state.crashes,
   };
+}
+
+function never(): never {
+  throw new Error("the shards have ended before the history did");
 }
 
 function disturb(
