@@ -23,6 +23,7 @@ import { measurePostgres } from "./postgres.ts";
 import { measureRedisLua } from "./redis-lua.ts";
 import { REDIS_SETTINGS } from "./redis-server.ts";
 import { measureReplay } from "./replay.ts";
+import { measureShapes } from "./shapes.ts";
 import { measureSingles } from "./singles.ts";
 
 const options = readOptions(process.argv.slice(2));
@@ -80,6 +81,7 @@ say(`fsync p50 ${Math.round(fsyncUs)} µs, ${bench.load.name}, ${options.runs} r
 
 await measureCeilings(bench);
 await measureSingles(bench);
+await measureShapes(bench);
 await measureBatches(bench);
 await measureOpenLoop(bench);
 await measurePostgres(bench);

@@ -25,6 +25,7 @@ export type DaybookOptions = Readonly<{
   folder: string;
   backend: Backend;
   shards: number | undefined;
+  isolation?: "threads" | "processes";
   nodeFlags?: readonly string[];
 }>;
 
@@ -114,7 +115,10 @@ export class Daybook {
   }
 }
 
-async function serve({ folder, shards, nodeFlags = [] }: DaybookOptions, redisUrl: string | undefined) {
+async function serve(
+  { folder, shards, isolation = "threads", nodeFlags = [] }: DaybookOptions,
+  redisUrl: string | undefined,
+) {
   const server = start(process.execPath, [...nodeFlags, MAIN], {
     cwd: folder,
     env: {
@@ -122,6 +126,7 @@ async function serve({ folder, shards, nodeFlags = [] }: DaybookOptions, redisUr
       PORT: "0",
       OPERATOR_KEY,
       LOG_LEVEL,
+      ISOLATION: isolation,
       DATA_DIR: join(folder, "data"),
       WAL_URL: redisUrl ?? `sqlite:${join(folder, "wal")}`,
       ...(shards === undefined ? {} : { SHARDS: String(shards) }),

@@ -1,0 +1,158 @@
+/**
+ * What the shape of a load, or of the server, costs: a hot account beside a spread, transfers across shards beside those
+ * within one, shards in processes beside threads. Both arms take turns, run by run, so that whatever else the machine does
+ * falls on both; the ratio is that of neighbours.
+ */
+import { join } from "node:path";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
+import { MEDIA_TYPES } from "./bodies.ts";
+import { connectionsOf } from "./ceilings.ts";
+import { accountId, Daybook, SERVER_SETTINGS } from "./daybook.ts";
+import { type Bodies, writeBodies } from "./load.ts";
+import { perSecond } from "./load-report.ts";
+import { FUNDS } from "./owner-transfers.ts";
+
+/** A prime, so that neighbours have no account in common. */
+const STRIDE = 7919;
+const BODIES = 5_000;
+const BATCH = 1000;
+const PARTNER = "bench";
+
+type Arm = Readonly<{ name: string; daybook: Daybook; bodies: Bodies }>;
+
+export async function measureShapes(bench: BenchContext): Promise<void> {
+  for (const connections of connectionsOf(bench.options)) {
+    if (bench.wants(`hot.${connections}`)) await measureHot(bench, connections);
+    if (bench.wants(`across.${connections}`)) await measureAcross(bench, connections);
+    if (bench.wants(`processes.${connections}`)) await measureProcesses(bench, connections);
+  }
+}
+
+async function measureHot(bench: BenchContext, connections: number): Promise<void> {
+  const { accounts, shards } = bench.options;
+  const folder = bench.newFolder();
+  const daybook = await startFunded(folder, accounts, { shards });
+  const [hot, spread] = [() => 0, (i: number) => i % accounts].map((pick, n) => {
+    const texts = Array.from({ length: BODIES }, (_, i) => body(accountId(pick(i * STRIDE)), "@sales"));
+    return { name: n === 0 ? "hot" : "spread", daybook, bodies: writeBodies(join(folder, `${n}`), texts) };
+  });
+  await compare(bench, `hot.${connections}`, connections, [hot as Arm, spread as Arm]);
+  await daybook.stop();
+}
+
+async function measureAcross(bench: BenchContext, connections: number): Promise<void> {
+  const { accounts } = bench.options;
+  const shards = Math.max(2, bench.options.shards ?? 2);
+  const folder = bench.newFolder();
+  const daybook = await startFunded(folder, accounts, { shards });
+  const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
+  const shardOf = (id: string) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards);
+  const byShard = Map.groupBy(ids, shardOf);
+  /** From account to account, the next one that is, or is not, on the same shard. */
+  const texts = (across: boolean) =>
+    Array.from({ length: BODIES }, (_, i) => {
+      const debit = ids[(i * STRIDE) % accounts] as string;
+      const there = byShard.get((shardOf(debit) + (across ? 1 : 0)) % shards) as string[];
+      const credit = there[(i * STRIDE + 1) % there.length] as string;
+      return body(debit, credit === debit ? (there[(i * STRIDE + 2) % there.length] as string) : credit);
+    });
+  const arms = [true, false].map((across) => {
+    const name = across ? "across" : "within";
+    return { name, daybook, bodies: writeBodies(join(folder, name), texts(across)) };
+  });
+  await compare(bench, `across.${connections}`, connections, arms as [Arm, Arm]);
+  await daybook.stop();
+}
+
+async function measureProcesses(bench: BenchContext, connections: number): Promise<void> {
+  const { accounts, shards } = bench.options;
+  const folder = bench.newFolder();
+  const arms: Arm[] = [];
+  for (const isolation of ["processes", "threads"] as const) {
+    const daybook = await startFunded(join(folder, isolation), accounts, { shards, isolation });
+    const texts = Array.from({ length: BODIES }, (_, i) =>
+      body(accountId((i * STRIDE) % accounts), "@sales"),
+    );
+    arms.push({ name: isolation, daybook, bodies: writeBodies(join(folder, `${isolation}.bodies`), texts) });
+  }
+  await compare(bench, `processes.${connections}`, connections, arms as [Arm, Arm]);
+  for (const { daybook } of arms) await daybook.stop();
+}
+
+function body(debit: string, credit: string): string {
+  return JSON.stringify({ debit_account: debit, credit_account: credit, amount: 1 });
+}
+
+/** Emits the first arm's rate and p99, the second's, and how the first compares with the second. */
+async function compare(
+  bench: BenchContext,
+  name: string,
+  connections: number,
+  arms: readonly [Arm, Arm],
+): Promise<void> {
+  const { runs, seconds, accounts } = bench.options;
+  const run = ({ daybook, bodies }: Arm, duration: number) =>
+    bench.load.run({
+      path: "/v1/transfers",
+      contentType: MEDIA_TYPES.json,
+      bodies,
+      connections,
+      url: daybook.url,
+      token: daybook.token,
+      seconds: duration,
+    });
+  for (const arm of arms) await run(arm, warmUpSeconds(bench.options));
+  const rates = arms.map((): number[] => []);
+  const p99s = arms.map((): number[] => []);
+  const fsyncUs: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    fsyncUs.push(bench.fsyncUs());
+    // Whoever comes second in one round comes first in the next.
+    for (const n of i % 2 === 0 ? [0, 1] : [1, 0]) {
+      const arm = arms[n] as Arm;
+      await arm.daybook.api.catchUpMs(arm.daybook.token);
+      const report = await run(arm, seconds);
+      rates[n]?.push(perSecond(report));
+      p99s[n]?.push(report.p99Ms);
+    }
+  }
+  for (const { daybook } of arms) await mustBalance(daybook);
+  const settings = { backend: "redis", connections, accounts, seconds, ...SERVER_SETTINGS };
+  for (const [n, arm] of arms.entries()) {
+    const runsOf = { settings: { ...settings, arm: arm.name }, fsyncUs };
+    bench.emit({ name: `${name}.${arm.name}`, unit: "transfers/s", runs: rates[n] ?? [], ...runsOf });
+    bench.emit({ name: `${name}.${arm.name}.p99`, unit: "ms", runs: p99s[n] ?? [], ...runsOf });
+  }
+  const ratio = (values: readonly number[][]) =>
+    (values[0] ?? []).map((value, i) => value / (values[1]?.[i] ?? Number.NaN));
+  const unit = `${arms[0].name} ÷ ${arms[1].name}`;
+  bench.emit({ name: `${name}.ratio`, unit, settings, runs: ratio(rates) });
+  bench.emit({ name: `${name}.p99.ratio`, unit, settings, runs: ratio(p99s) });
+}
+
+/** All accounts begin with more than any run can spend. */
+async function startFunded(
+  folder: string,
+  accounts: number,
+  options: Readonly<{ shards: number | undefined; isolation?: "threads" | "processes" }>,
+): Promise<Daybook> {
+  const daybook = await Daybook.start({ folder, backend: "redis", ...options });
+  await daybook.createAccounts(accounts);
+  await daybook.api.each(Math.ceil(accounts / BATCH), async (portion) => {
+    const count = Math.min(BATCH, accounts - portion * BATCH);
+    const transfers = Array.from({ length: count }, (_, i) => ({
+      debit_account: "@issuance",
+      credit_account: accountId(portion * BATCH + i),
+      amount: FUNDS,
+    }));
+    await daybook.partner("POST", "/v1/transfers/batch", { transfers });
+  });
+  return daybook;
+}
+
+/** Every request was answered with 201, or the load would have failed; what they moved must balance. */
+async function mustBalance(daybook: Daybook): Promise<void> {
+  const { balanced } = await daybook.partner<{ balanced: boolean }>("GET", "/v1/trial-balance");
+  if (!balanced) throw new Error("the books do not balance");
+}
