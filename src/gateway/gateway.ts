@@ -259,7 +259,7 @@ export class Gateway {
       case REFUSED:
         return { refused: refusalOf(reply[1]) };
       case REPLAYED:
-        return this.#replay(command, locationOf(shard, reply), reply[4] !== true);
+        return this.#replay(command, locationOf(shard, reply), reply[4] === undefined);
       case SETTLED: {
         const [, epoch, seq, timeMs, creditShard, creditEpoch, creditSeq, packed, replayed] = reply;
         const credit = positionText(creditShard, { epoch: creditEpoch, seq: creditSeq });

@@ -5,7 +5,7 @@
 import type { Rejected, Transfer, TransferPosted, TransferSent } from "../actors/command.ts";
 import type { RecordPlace } from "../actors/exchange.ts";
 import { assert } from "../assert.ts";
-import { type Decided, REPLAYED, type Refused } from "./messages.ts";
+import { type Decided, FIRST, REPLAYED, type Refused } from "./messages.ts";
 
 /** The credit account after its credit, and where that is logged. */
 export type CreditPlace = Readonly<{
@@ -72,9 +72,11 @@ export class Crossing {
     assert(place !== undefined, "what is settled was sent");
     const { epoch, seq, index } = place;
     if (credit === undefined || this.#outcome === undefined) {
-      const isKnown = this.#outcome !== undefined;
-      for (const [i, caller] of this.#callers.entries())
-        caller([REPLAYED, epoch, seq, index, isKnown && i === 0], 0);
+      const isOurs = this.#outcome !== undefined;
+      for (const [i, caller] of this.#callers.entries()) {
+        const isFirst = isOurs && i === 0;
+        caller(isFirst ? [REPLAYED, epoch, seq, index, FIRST] : [REPLAYED, epoch, seq, index], 0);
+      }
       return;
     }
     const outcome = wholeOf(this.#outcome, credit);

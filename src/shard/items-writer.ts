@@ -24,8 +24,8 @@ export class ItemsWriter {
     }
     writer.array(decided.length);
     for (const part of decided) {
-      if (typeof part === "number") writer.number(part);
-      else writer.text(part);
+      if (typeof part === "string") writer.text(part);
+      else if (part !== undefined) writer.number(part);
     }
   }
 

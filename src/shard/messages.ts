@@ -41,17 +41,18 @@ export interface QueryResults {
 }
 
 /**
- * The key was used before: where the record stands that holds the answer. `isFirst`: it was used by this very request,
- * whose answer is to be found there as well.
+ * The key was used before: where the record stands that holds the answer. With `FIRST` it is this request's own record:
+ * its answer is to be found there, and is no repeat.
  */
 export type Replayed = readonly [
   typeof REPLAYED,
   epoch: number,
   seq: number,
   index: number,
-  isFirst?: boolean,
+  first?: typeof FIRST,
 ];
 export const REPLAYED = -1;
+export const FIRST = 1;
 
 /** Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now. */
 export type Refused = readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable"];
