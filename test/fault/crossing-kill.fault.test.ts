@@ -1,0 +1,108 @@
+/** I5, I8, I11: transfers across shards outlive the server, one shard, and Redis being killed under load. */
+import { describe, expect, test } from "vitest";
+import type { Isolation } from "../../src/workers/carrier.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { Load, shardOfOwner } from "../support/load.ts";
+import {
+  becomesReady,
+  type Client,
+  makePartner,
+  operator,
+  shardsOf,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+} from "../support/server.ts";
+import { checkBooks } from "./books.ts";
+
+const SHARDS = 3;
+/** Ten by hand: `ROUNDS=10`. */
+const ROUNDS = Number(process.env["ROUNDS"] ?? 1);
+const VICTIM = 1;
+const CALLERS = 16;
+
+async function begun(isolation: Isolation, failpoints = "") {
+  const redis = await testRedis();
+  const settings = {
+    DATA_DIR: testFolder(),
+    WAL_URL: redis.url,
+    SHARDS: String(SHARDS),
+    ISOLATION: isolation,
+    FAILPOINTS: failpoints,
+  };
+  const server = await testServer(settings);
+  const admin = operator(server);
+  const partnerKey = await makePartner(admin);
+  const load = new Load({ partnerKey, acrossShards: SHARDS });
+  await load.open(server.url);
+  return { redis, settings, server, admin, partnerKey, load };
+}
+
+/** A process dies; a thread fails in the first round, and is restarted in later ones. */
+async function kill(admin: Client, isolation: Isolation, round: number): Promise<void> {
+  if (isolation === "processes") {
+    const { pid } = (await shardsOf(admin))[VICTIM] ?? {};
+    if (pid === undefined) throw new Error("a shard in a process of its own says which");
+    process.kill(pid, "SIGKILL");
+  } else if (round > 1) {
+    expect((await admin.send("POST", `/v1/admin/shards/${VICTIM}/restart`)).status).toBe(202);
+  }
+}
+
+describe.each(ISOLATIONS)("%s", (isolation) => {
+  test("the server is killed under transfers across shards: what was acknowledged is there, whole, once", async () => {
+    const { settings, server, load } = await begun(isolation);
+    let current = server;
+    for (let round = 1; round <= ROUNDS; round++) {
+      load.begin(current.url, CALLERS);
+      await load.moreAcknowledged(200);
+      await current.kill();
+      await load.stop();
+      expect(load.count("unknown"), "the kill came under load").toBeGreaterThan(0);
+      current = await testServer(settings);
+      await load.settle(current.url);
+    }
+    await checkBooks(current.url, load);
+  });
+
+  test("one shard is killed under transfers across shards: it comes back, and the others serve all along", async () => {
+    const failpoints = isolation === "threads" ? `${VICTIM}:after_append@150` : "";
+    const { server, admin, partnerKey, load } = await begun(isolation, failpoints);
+    const others = new Load({ partnerKey, seed: 3, ownerPrefix: "other", acrossShards: SHARDS });
+    await others.open(server.url, (owner) => shardOfOwner(owner, SHARDS) !== VICTIM);
+    others.begin(server.url, 8);
+    load.begin(server.url, CALLERS);
+    for (let round = 1; round <= ROUNDS; round++) {
+      await load.moreAcknowledged(100);
+      await kill(admin, isolation, round);
+      await until("the shard is down", async () => (await shardsOf(admin))[VICTIM]?.restarts === round);
+      const served = others.acknowledged;
+      await becomesReady(admin);
+      expect(others.acknowledged - served, "answers of the others meanwhile").toBeGreaterThan(0);
+      await load.moreAcknowledged(100);
+    }
+    await Promise.all([load.stop(), others.stop()]);
+    expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
+    expect(load.broken, "everybody got an answer").toBe(0);
+    const restarts = (await shardsOf(admin)).map((shard) => shard.restarts);
+    expect(restarts).toEqual([0, ROUNDS, 0]);
+    await checkBooks(server.url, load, others);
+  });
+
+  test("Redis is killed under transfers across shards: nothing is lost, and the server recovers by itself", async () => {
+    const { redis, server, admin, load } = await begun(isolation);
+    for (let round = 1; round <= ROUNDS; round++) {
+      load.begin(server.url, CALLERS);
+      await load.moreAcknowledged(100);
+      await redis.kill();
+      await redis.restart();
+      await becomesReady(admin);
+      await load.moreAcknowledged(100);
+      await load.stop();
+      await load.settle(server.url);
+    }
+    expect(load.broken, "everybody got an answer").toBe(0);
+    await checkBooks(server.url, load);
+  });
+});
