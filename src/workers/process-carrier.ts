@@ -139,21 +139,21 @@ class ShardChild {
     }, msMax);
   }
 
-  async #gone(): Promise<ShardExit> {
+  #gone(): Promise<ShardExit> {
     const child = this.#child;
-    const { promise, resolve } = Promise.withResolvers<ShardExit>();
-    // Only a process that could not be started says nothing else.
-    child.on("error", ({ message }) => {
-      if (child.pid === undefined) resolve({ reason: "crashed", message });
-    });
-    // Not at "exit": what it said last may still be on its way.
-    child.on("close", (code, signal) => {
+    const gone = Promise.withResolvers<ShardExit>();
+    // What it said last may come after its end; the end of the channel comes after both.
+    const silent = new Promise((resolve) => child.once("disconnect", resolve));
+    child.once("exit", (code, signal) => {
       const how = signal === null ? `with code ${code}` : `by ${signal}`;
-      resolve(
-        this.#exit ?? { reason: "crashed", message: `its process (pid ${child.pid}) was ended ${how}` },
-      );
+      const message = `its process (pid ${child.pid}) was ended ${how}`;
+      void silent.then(() => gone.resolve(this.#exit ?? { reason: "crashed", message }));
     });
-    return promise;
+    child.on("error", ({ message }) => {
+      // It could not be started: there will be no end either.
+      if (child.pid === undefined) gone.resolve({ reason: "crashed", message });
+    });
+    return gone.promise;
   }
 }
 

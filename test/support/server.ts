@@ -246,12 +246,23 @@ export class Client {
 
 export type ShardView = Readonly<{
   shard: number;
+  isolation: string;
+  pid?: number;
   status: string;
   epoch: number;
   position: string;
   durable_position: string;
   restarts: number;
 }>;
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export function operator(server: ServerProcess): Client {
   return new Client(server.url, OPERATOR_KEY);
