@@ -30,6 +30,12 @@ test.each([
   expect(() => readConfig({ [name]: value }, [])).toThrow(new RegExp(`^bad configuration: ${name}: .+$`));
 });
 
+test("a log in memory needs shards that are threads: a process that is killed would take it along", () => {
+  const memory = { WAL_URL: "memory:", ISOLATION: "processes" };
+  expect(() => readConfig(memory, [])).toThrow(/^bad configuration: ISOLATION: .+$/);
+  expect(readConfig({ ...memory, ISOLATION: "threads" }, [])).toMatchObject({ isolation: "threads" });
+});
+
 test("an unknown flag is refused", () => {
   expect(() => readConfig({}, ["--prot", "1"])).toThrow("--prot");
 });

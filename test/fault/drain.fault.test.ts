@@ -1,9 +1,11 @@
 /** SIGTERM under load: what is in hand is answered and logged, and then the process is gone. */
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
+  MAIN,
   makePartner,
   operator,
+  ServerProcess,
   testFolder,
   testRedis,
   testServer,
@@ -35,6 +37,26 @@ test.each(["sqlite", "Redis"])(
     await checkBooks(again.url, load);
   },
 );
+
+test("a signal to the whole group, as from a terminal, ends shards that are processes in good order, too", async () => {
+  const settings = { DATA_DIR: testFolder(), SHARDS: "2", ISOLATION: "processes" };
+  // `env` becomes the server, in a group of its own.
+  const server = ServerProcess.launch(settings, ["env", process.execPath, MAIN]);
+  onTestFinished(() => server.killGroup());
+  await server.serving();
+  const load = new Load({ partnerKey: await makePartner(operator(server)) });
+  await load.open(server.url);
+  load.begin(server.url, CALLERS);
+  await load.moreAcknowledged(150);
+  process.kill(-server.pid, "SIGINT");
+  const { code, lines } = await within(10_000, "the server has ended", server.exited);
+  await load.stop();
+  expect({ code, lines }).toEqual({ code: 0, lines: [] });
+  expect(load.broken).toBeLessThanOrEqual(CALLERS);
+  const again = await testServer(settings);
+  expect(await load.settle(again.url), "done, but not answered").toBe(0);
+  await checkBooks(again.url, load);
+});
 
 test("a request that waits for the log when SIGTERM comes is answered before the end", async () => {
   const redis = await testRedis();

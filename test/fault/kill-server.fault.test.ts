@@ -1,24 +1,28 @@
 /** I5, I9, I11: what was acknowledged outlives the process that acknowledged it. */
+import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
+  isAlive,
   makePartner,
   operator,
   type Settings,
+  shardsOf,
   testFolder,
   testRedis,
   testServer,
+  until,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
 const ROUNDS = 3;
 
-async function isKilledAgainAndAgain(settings: Settings): Promise<void> {
+async function isKilledAgainAndAgain(settings: Settings, rounds = ROUNDS): Promise<void> {
   let server = await testServer(settings);
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
   await load.open(server.url);
   let unanswered = 0;
-  for (let round = 1; round <= ROUNDS; round++) {
+  for (let round = 1; round <= rounds; round++) {
     load.begin(server.url);
     await load.moreAcknowledged(150);
     await server.kill();
@@ -38,4 +42,22 @@ test("a server killed again and again under load keeps every acknowledged transf
 test("a server killed again and again under load keeps every acknowledged transfer once (Redis)", async () => {
   const redis = await testRedis();
   await isKilledAgainAndAgain({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
+});
+
+// Its shards' processes may live a moment longer than their server: the next one must not mind.
+test("a server killed under load keeps every acknowledged transfer once (processes)", async () => {
+  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
+});
+
+test("no process and no socket outlives a server that is killed", async () => {
+  const temporary = testFolder();
+  const socketFolders = () => readdirSync(temporary).filter((name) => name.startsWith("daybook-"));
+  const isolation = { ISOLATION: "processes", TMPDIR: temporary };
+  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2", ...isolation });
+  const pids = (await shardsOf(operator(server))).map(({ pid }) => pid ?? server.pid);
+  expect(pids.filter(isAlive)).toHaveLength(2);
+  expect(socketFolders()).toHaveLength(1);
+  await server.kill();
+  await until("its shards have ended", () => !pids.some(isAlive), 5_000);
+  expect(socketFolders()).toEqual([]);
 });

@@ -17,8 +17,9 @@ import { checkBooks } from "./books.ts";
 const SHARDS = 3;
 const CRASHING = 1;
 
-async function begun(failpoints: string) {
-  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: String(SHARDS), FAILPOINTS: failpoints });
+async function begun(isolation: string, failpoints = "") {
+  const settings = { SHARDS: String(SHARDS), ISOLATION: isolation, FAILPOINTS: failpoints };
+  const server = await testServer({ DATA_DIR: testFolder(), ...settings });
   const admin = operator(server);
   const partnerKey = await makePartner(admin);
   const load = new Load({ partnerKey, seed: 2 });
@@ -29,12 +30,24 @@ async function begun(failpoints: string) {
   return { server, admin, load, others };
 }
 
-test.each(["before_decide", "before_append", "after_append"])(
-  "a shard that crashes (%s) comes back by itself, and the others serve all along",
-  async (point) => {
-    const { server, admin, load, others } = await begun(`${CRASHING}:${point}@120`);
+test.each([
+  ["threads", "before_decide"],
+  ["threads", "before_append"],
+  ["threads", "after_append"],
+  ["processes", "after_append"],
+  ["processes", "kill -9"],
+])(
+  "a shard that crashes (%s, %s) comes back by itself, and the others serve all along",
+  async (isolation, how) => {
+    const isKilled = how === "kill -9";
+    const { server, admin, load, others } = await begun(isolation, isKilled ? "" : `${CRASHING}:${how}@120`);
+    const pid = (await shardsOf(admin))[CRASHING]?.pid;
     others.begin(server.url, 8);
     load.begin(server.url, 8);
+    if (isKilled) {
+      await load.moreAcknowledged(100);
+      process.kill(pid ?? -1, "SIGKILL");
+    }
     await until("the shard has crashed", () => load.count("unknown") > 0);
     const served = others.acknowledged;
     expect((await readiness(admin)).status).toBe(503);
@@ -46,17 +59,19 @@ test.each(["before_decide", "before_append", "after_append"])(
     expect(servedMeanwhile, "answers of the other shards during the outage").toBeGreaterThan(10);
     expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
     expect(load.broken, "everybody got an answer").toBe(0);
-    const restarts = (await shardsOf(admin)).map((shard) => shard.restarts);
-    expect(restarts).toEqual([0, 1, 0]);
+    const shards = await shardsOf(admin);
+    expect(shards.map((shard) => shard.restarts)).toEqual([0, 1, 0]);
+    expect(shards.map((shard) => shard.epoch)).toEqual([1, 2, 1]);
+    if (isolation === "processes") expect(shards[CRASHING]?.pid).not.toBe(pid);
     const done = await load.settle(server.url);
-    if (point === "after_append") expect(done, "what had no answer but was logged").toBeGreaterThan(0);
-    if (point === "before_append") expect(done, "what was not logged").toBe(0);
+    if (how === "after_append") expect(done, "what had no answer but was logged").toBeGreaterThan(0);
+    if (how === "before_append") expect(done, "what was not logged").toBe(0);
     await checkBooks(server.url, load, others);
   },
 );
 
 test("a shard that the operator restarts under load comes back under its next epoch, and the others serve", async () => {
-  const { server, admin, load, others } = await begun("");
+  const { server, admin, load, others } = await begun("threads");
   const before = await shardsOf(admin);
   others.begin(server.url, 8);
   load.begin(server.url, 8);

@@ -24,9 +24,10 @@ function expectOneLine({ code, lines }: Exit, says: RegExp): void {
   expect({ code, lines: lines.length }).toEqual({ code: 1, lines: 1 });
 }
 
-async function first() {
+async function first(isolation = "threads") {
   const redis = await testRedis();
-  const old = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
+  const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2", ISOLATION: isolation };
+  const old = await testServer(settings);
   const partnerKey = await makePartner(operator(old));
   const otherKey = await makePartner(operator(old), "other");
   const load = new Load({ partnerKey });
@@ -35,17 +36,20 @@ async function first() {
   return { redis, old, otherKey, load, replace };
 }
 
-test("a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged", async () => {
-  const { old, load, replace } = await first();
-  load.begin(old.url);
-  await load.moreAcknowledged(150);
-  const next = await replace();
-  const exit = await within(5_000, "the replaced server ends", old.exited);
-  await load.stop();
-  expectOneLine(exit, /another owner|not above the last entry/);
-  expect(exit.lines[0]).toContain("two must not own one log");
-  await checkBooks(next.url, load);
-});
+test.each(["threads", "processes"])(
+  "a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged (%s)",
+  async (isolation) => {
+    const { old, load, replace } = await first(isolation);
+    load.begin(old.url);
+    await load.moreAcknowledged(150);
+    const next = await replace();
+    const exit = await within(5_000, "the replaced server ends", old.exited);
+    await load.stop();
+    expectOneLine(exit, /another owner|not above the last entry/);
+    expect(exit.lines[0]).toContain("two must not own one log");
+    await checkBooks(next.url, load);
+  },
+);
 
 // Under load its next append is refused at once; when it was idle nothing but the lease is between it and old reads.
 test.each(["under load", "idle"])(

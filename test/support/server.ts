@@ -10,7 +10,7 @@ import { RedisServer, type RedisServerOptions } from "./redis.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
 
 export const OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef";
-const MAIN = join(import.meta.dirname, "../../src/main.ts");
+export const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const START_MS_MAX = 20_000;
 
 /** A server that was left behind by a failed test would run for ever. */
