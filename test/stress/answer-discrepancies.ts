@@ -39,7 +39,8 @@ function unanswered({ key, sendings }: Operation): string {
 function replayDiscrepancies({ key, sendings }: Operation): string[] {
   const decisions = sendings.filter(({ answer }) => isDecision(answer));
   const original = decisions.filter(({ answer }) => isDecision(answer) && !answer.replayed);
-  if (original.length > 1) return [`Key ${key} was decided ${original.length} times.`];
+  if (original.length > 1)
+    return [`Key ${key} had ${original.length} answers that do not say that they are repeats.`];
   if (decisions.length === 0 || original.length === 1) return [];
   // All answers are repeats: then the first answer was lost on its way.
   const mayHaveBeenDone = sendings.some(({ answer }) => answer.is === "unknown");

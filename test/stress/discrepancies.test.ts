@@ -65,6 +65,19 @@ test.each<[falsified: string, falsify: (books: Evidence) => Evidence, sentence: 
     "Key k2 had 2 answers: tr_2 and tr_7.",
   ],
   [
+    "two answers, of which one was a repeat",
+    (books) => ({
+      ...books,
+      operations: books.operations.map((each) => {
+        const [first, ...others] = each.sendings;
+        return each.key === "k1" && first !== undefined
+          ? { ...each, sendings: [first, first, ...others] }
+          : each;
+      }),
+    }),
+    "Key k1 had 2 answers that do not say that they are repeats.",
+  ],
+  [
     "a repeat, which was a first answer",
     withAnswer("k1", { is: "accepted", id: "tr_1", replayed: true }),
     "Key k1 was certainly not done by any earlier request, and its answer was a repeat.",

@@ -20,8 +20,12 @@ import { runTrial } from "./trial.ts";
 /** The start is over in a second, and differs from time to time. */
 const STARTS = 3;
 
+const DYING_MS = 100;
+
 const options = readOptions(process.argv.slice(2));
 const { modes, shards, seconds, seed, preset, loadProcesses } = options;
+// Before the folder is removed at exit: what has just been killed needs a moment to be gone, and may still write there.
+process.on("exit", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DYING_MS));
 const root = makeDataFolder();
 const machine = thisMachine(measureFsyncUs(root));
 const trials = modes.flatMap((isolation) => shards.map((count) => ({ isolation, shards: count })));

@@ -1,4 +1,5 @@
 /** The server under stress: `src/main.ts` as a process, with a log and a data folder of its own. */
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ApiClient } from "../bench/api-client.ts";
@@ -14,7 +15,7 @@ const READY_MS_MAX = 30_000;
 const LAST_WORDS_LENGTH = 4_000;
 
 export type SubjectOptions = Readonly<{
-  dataDir: string;
+  folder: string;
   walUrl: string;
   isolation: Isolation;
   shards: number;
@@ -47,15 +48,17 @@ export class Subject {
     });
   }
 
-  static async start({ dataDir, walUrl, isolation, shards, failpoints }: SubjectOptions): Promise<Subject> {
+  static async start({ folder, walUrl, isolation, shards, failpoints }: SubjectOptions): Promise<Subject> {
     const startedMs = performance.now();
     const server = start(process.execPath, [MAIN], {
       env: {
         PATH: process.env["PATH"],
+        // Its sockets too go with the folder of the trial.
+        TMPDIR: folder,
         PORT: "0",
         LOG_LEVEL: "warn",
         OPERATOR_KEY,
-        DATA_DIR: dataDir,
+        DATA_DIR: join(folder, "data"),
         WAL_URL: walUrl,
         ISOLATION: isolation,
         SHARDS: String(shards),

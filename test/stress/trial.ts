@@ -152,7 +152,7 @@ class TrialRun {
     for (let no = 1; ; no++) {
       const crashes = isolation === "threads" && no === starts;
       const subject = await Subject.start({
-        dataDir: join(folder, "data"),
+        folder,
         walUrl: this.#redis.url,
         isolation,
         shards,
