@@ -12,6 +12,7 @@ import { measureArchive } from "./archive.ts";
 import { measureBatches } from "./batches.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { measureCeilings } from "./ceilings.ts";
+import { measureChannels } from "./channels.ts";
 import { SERVER_SETTINGS } from "./daybook.ts";
 import { makeDataFolder, measureFsyncUs } from "./disk.ts";
 import { figureOf, type Measured } from "./figure.ts";
@@ -80,6 +81,7 @@ print({
 say(`fsync p50 ${Math.round(fsyncUs)} µs, ${bench.load.name}, ${options.runs} runs of ${options.seconds} s`);
 
 await measureCeilings(bench);
+await measureChannels(bench);
 await measureSingles(bench);
 await measureShapes(bench);
 await measureBatches(bench);
