@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOf } from "../../src/actors/routing.ts";
 import { Random } from "./random.ts";
-import { type Answer, Client, until } from "./server.ts";
+import { type Answer, Client, sendUntilDone, until } from "./server.ts";
 
 export const ASSET = "PTS/0";
 const OVERSPENT = 60;
@@ -93,7 +93,7 @@ export class Load {
     this.owners = this.owners.filter(isWanted);
     const client = new Client(url, this.partnerKey);
     await inParallel(this.accounts, async (id) => {
-      const { status, text } = await client.send("POST", "/v1/accounts", { id, asset: ASSET });
+      const { status, text } = await sendUntilDone(client, "/v1/accounts", { id, asset: ASSET });
       expect(status, text).toBe(201);
     });
     client.close();

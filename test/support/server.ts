@@ -272,9 +272,20 @@ export async function shardsOf(client: Client): Promise<readonly ShardView[]> {
   return (await client.get<{ data: ShardView[] }>("/v1/admin/shards")).data;
 }
 
+/** A POST for which a slow machine may make the server say "not now"; then it is certainly not done. */
+export async function sendUntilDone(client: Client, path: string, body: unknown): Promise<Answer> {
+  let answer = await client.send("POST", path, body);
+  await until(`${path} takes it`, async () => {
+    if (answer.status !== 503 || codeOf(answer) === "outcome_unknown") return true;
+    answer = await client.send("POST", path, body);
+    return false;
+  });
+  return answer;
+}
+
 /** Makes a partner and returns its key. */
 export async function makePartner(client: Client, id = "acme"): Promise<string> {
-  const { status, text } = await client.send("POST", "/v1/partners", { id, name: id });
+  const { status, text } = await sendUntilDone(client, "/v1/partners", { id, name: id });
   if (status !== 201) throw new Error(`the partner was not made: ${status} ${text}`);
   return (JSON.parse(text) as { api_key: string }).api_key;
 }
