@@ -4,9 +4,11 @@ import { z } from "zod";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
 const SHARDS_MAX = 64;
+const GATEWAYS_MAX = 16;
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const shards = z.coerce.number().int().min(1).max(SHARDS_MAX);
+const gateways = z.coerce.number().int().min(1).max(GATEWAYS_MAX);
 
 const schema = z.object({
   PORT: port.default(3000),
@@ -14,7 +16,7 @@ const schema = z.object({
   WAL_URL: z.string().optional(),
   DATA_DIR: z.string().min(1).default("./data"),
   SHARDS: shards.optional(),
-  GATEWAYS: z.literal("1", "one gateway is all that this version runs").default("1"),
+  GATEWAYS: gateways.default(1),
   ISOLATION: z.enum(["threads", "processes"]).default("threads"),
   OPERATOR_KEY: z.string().min(OPERATOR_KEY_LENGTH_MIN).optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
@@ -27,8 +29,10 @@ export type Config = Readonly<{
   host: string;
   walUrl: string;
   dataDir: string;
-  /** Absent: the recorded number, or one per core but one on the first start. */
+  /** Absent: the recorded number, or on the first start one per core that the gateways leave. */
   shards: number | undefined;
+  /** Threads that take connections, the main thread among them. */
+  gateways: number;
   /** What carries a shard. */
   isolation: "threads" | "processes";
   operatorKey: string | undefined;
@@ -67,6 +71,7 @@ export function readConfig(
     walUrl,
     dataDir: values.DATA_DIR,
     shards: values.SHARDS,
+    gateways: values.GATEWAYS,
     isolation: values.ISOLATION,
     operatorKey: values.OPERATOR_KEY,
     logLevel: values.LOG_LEVEL,

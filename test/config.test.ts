@@ -8,6 +8,7 @@ test("without anything set, the embedded log on one machine is served on loopbac
     walUrl: "sqlite:./data/wal",
     dataDir: "./data",
     shards: undefined,
+    gateways: 1,
     allowWeakDurability: false,
   });
 });
@@ -22,7 +23,8 @@ test.each([
   ["PORT", "web"],
   ["SHARDS", "0"],
   ["SHARDS", "1.5"],
-  ["GATEWAYS", "2"],
+  ["GATEWAYS", "0"],
+  ["GATEWAYS", "17"],
   ["ISOLATION", "fibers"],
   ["LOG_LEVEL", "loud"],
   ["OPERATOR_KEY", "too short"],

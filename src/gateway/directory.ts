@@ -3,6 +3,9 @@ import type { Fact, Partner, PartnerKey, PartnerRole } from "../actors/command.t
 
 type KnownKey = PartnerKey & { lastUsedAtMs: number | null };
 
+/** When a key was used last, as gateways tell each other. */
+export type KeyUse = Readonly<{ keyId: string; atMs: number }>;
+
 type Principal =
   | Readonly<{ role: "operator" }>
   | Readonly<{ role: PartnerRole; partner: string; keyId: string; suspended: boolean }>;
@@ -85,6 +88,23 @@ export class Directory {
     return [...this.#keysByHash.values()]
       .filter((key) => key.partner === partner)
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
+  }
+
+  /** The last use of each key that was used since then, as far as it is known here. */
+  usesSince(sinceMs: number): readonly KeyUse[] {
+    return [...this.#keysByHash.values()].flatMap(({ id: keyId, lastUsedAtMs: atMs }) =>
+      atMs !== null && atMs >= sinceMs ? [{ keyId, atMs }] : [],
+    );
+  }
+
+  /** Takes what another gateway has told. @returns what of it was news. */
+  noteUses(uses: readonly KeyUse[]): readonly KeyUse[] {
+    return uses.filter(({ keyId, atMs }) => {
+      const key = this.#keysByHash.get(this.#hashesById.get(keyId) ?? "");
+      if (key === undefined || (key.lastUsedAtMs ?? 0) >= atMs) return false;
+      key.lastUsedAtMs = atMs;
+      return true;
+    });
   }
 
   #learnKey(key: PartnerKey): void {

@@ -89,12 +89,17 @@ export class Supervisor {
 
   /** Gives somebody channels to all shards that run, and to each that starts from now on. */
   connect(correspondent: Correspondent): void {
-    const before = this.#correspondents.findIndex(({ party }) => isSameParty(party, correspondent.party));
-    if (before >= 0) this.#correspondents.splice(before, 1);
+    this.disconnect(correspondent.party);
     this.#correspondents.push(correspondent);
     for (const { shard, running } of this.#shards) {
       if (running !== undefined) this.#introduce(correspondent, shard, running);
     }
+  }
+
+  /** Shards that start from now on are not told of it. */
+  disconnect(party: Correspondent["party"]): void {
+    const at = this.#correspondents.findIndex((known) => isSameParty(known.party, party));
+    if (at >= 0) this.#correspondents.splice(at, 1);
   }
 
   /** Resolves when all shards serve. @throws Error the first reason why one cannot begin, in one line. */

@@ -1,0 +1,49 @@
+/**
+ * A port that the gateways of one server share, and nobody else.
+ *
+ * With `SO_REUSEPORT` the system spreads connections over all sockets that are bound to the port with it. But it lets in
+ * whoever has the same user, another server too, which would then get half of the connections and say nothing. So the
+ * port is bound without it first: that fails while anybody has the port, shared or not. Between that bind and the shared
+ * one it is free for a moment; a name that the kernel knows (an abstract socket, gone with its process) lets one server
+ * at a time do these two steps. It is not held longer, since the ports of two addresses may be had by two servers.
+ */
+import { createServer, type ListenOptions, type Server } from "node:net";
+
+export type Address = Readonly<{ host: string; port: number }>;
+
+/**
+ * Runs `bind`, which must bind the address with `reusePort`, where nobody has it.
+ *
+ * @throws Error `EADDRINUSE` and the like, as without sharing; or one that says that this system cannot share a port.
+ */
+export async function bindShared<T>(address: Address, bind: () => Promise<T>): Promise<T> {
+  // Others cannot share, or share without spreading, or have no names of this kind.
+  if (process.platform !== "linux") throw new Error("GATEWAYS: more than 1 can share a port on Linux only");
+  const { host, port } = address;
+  // The system chooses one that nobody has, shared or not.
+  if (port === 0) return bind();
+  const turn = await listen({ path: `\0daybook-port-${port}` }).catch((cause: unknown) => {
+    const inUse = `listen EADDRINUSE: address already in use ${host}:${port}`;
+    throw new Error(`${inUse} (another server is starting there)`, { cause });
+  });
+  try {
+    await close(await listen({ host, port }));
+    return await bind();
+  } finally {
+    await close(turn);
+  }
+}
+
+function listen(options: ListenOptions): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", reject);
+    server.listen(options, () => resolve(server));
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}

@@ -1,0 +1,54 @@
+/** What goes between the main thread and the thread of a gateway. */
+import type { MessagePort } from "node:worker_threads";
+import type { ChannelEnd } from "../channels/open-channel.ts";
+import type { KeyUse } from "../gateway/directory.ts";
+import type { RequestCounts } from "../http/request-metrics.ts";
+import type { Address } from "../http/shared-port.ts";
+
+/** What a gateway must know at every request, told whenever it changes. */
+export type Standing = Readonly<{
+  unready: readonly string[];
+  warnings: readonly string[];
+  /** Why no commands should be taken. */
+  overload: string | undefined;
+}>;
+
+/** All that a gateway's thread needs to begin. */
+export type GatewayInit = Readonly<{
+  /** The one that gateway 0 has bound. */
+  address: Address;
+  shards: number;
+  operatorKeyHash: string | undefined;
+  logLevel: string;
+  standing: Standing;
+  /** To the archive, for its queries. */
+  archive: MessagePort;
+}>;
+
+/** What only the main thread can say or do. */
+export type MainQuestion = "shards" | "metrics" | Readonly<{ restart: number }>;
+
+export type ToGatewayThread =
+  /** A new way to this shard. */
+  | Readonly<{ kind: "attach"; shard: number; end: ChannelEnd }>
+  | Readonly<{ kind: "standing"; standing: Standing }>
+  /** Keys were used at other gateways. */
+  | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
+  | Readonly<{ kind: "answer"; no: number; answer: unknown }>
+  /** How many requests have there been? */
+  | Readonly<{ kind: "count"; no: number }>
+  /** Take no more connections; say so when all requests are answered, or cut off after this time. */
+  | Readonly<{ kind: "drain"; msMax: number }>;
+
+export type FromGatewayThread =
+  /** It can be given ways to the shards. */
+  | Readonly<{ kind: "started" }>
+  /** It knows what the shards know, and takes connections. */
+  | Readonly<{ kind: "serving" }>
+  /** It cannot begin: the port cannot be had. */
+  | Readonly<{ kind: "failed"; message: string }>
+  | Readonly<{ kind: "lines"; lines: Uint8Array }>
+  | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
+  | Readonly<{ kind: "ask"; no: number; question: MainQuestion }>
+  | Readonly<{ kind: "counts"; no: number; counts: RequestCounts }>
+  | Readonly<{ kind: "drained" }>;

@@ -1,0 +1,217 @@
+/**
+ * The gateways beside the main thread's, each on a thread of its own, started anew when it dies while the others serve.
+ *
+ * To the shards a gateway that starts anew is another party, under a number that nobody had before: an answer to what
+ * the dead one asked can never reach the new one, whose requests count from 0 again.
+ */
+import type { KeyUse } from "../gateway/directory.ts";
+import type { Operations } from "../http/ports.ts";
+import type { Log } from "../http/request-log.ts";
+import { type RequestCounts, sumRequestCounts } from "../http/request-metrics.ts";
+import type { Correspondent, Supervisor } from "../workers/supervisor.ts";
+import type { FromGatewayThread, GatewayInit, MainQuestion, Standing } from "./gateway-messages.ts";
+import type { RunningGateway, StartGateway } from "./gateway-worker.ts";
+import { Inquiries } from "./inquiries.ts";
+import { answerQuestion } from "./remote-operations.ts";
+
+const BACKOFF_MS = 100;
+const BACKOFF_MS_MAX = 10_000;
+/** Whoever has served so long begins with the shortest pause again. */
+const HEALTHY_MS = 30_000;
+const COUNT_MS_MAX = 500;
+/** So long after the deadline of its requests a gateway may take to say that it has drained. */
+const DRAINED_MS_MAX = 500;
+
+export type GatewaySupervisorOptions = Readonly<{
+  /** How many there are beside gateway 0. */
+  gateways: number;
+  start: StartGateway;
+  /** What a thread begins with; the port to the archive is a new one each time. */
+  init: () => GatewayInit;
+  shards: Pick<Supervisor, "connect" | "disconnect">;
+  operations: Operations;
+  /** Of gateway 0, which knows what all others tell. */
+  directory: Readonly<{
+    usesSince(sinceMs: number): readonly KeyUse[];
+    noteUses(uses: readonly KeyUse[]): readonly KeyUse[];
+  }>;
+  takeLines: (lines: Uint8Array) => void;
+  log: Log;
+}>;
+
+export type GatewayStatus = Readonly<{ gateway: number; serves: boolean; restarts: number }>;
+
+interface Supervised {
+  readonly gateway: number;
+  running: RunningGateway | undefined;
+  party: Correspondent["party"];
+  serves: boolean;
+  servingAtMs: number;
+  restarts: number;
+  /** Ends in a row. */
+  attempts: number;
+  /** Why it could not begin, as it said itself. */
+  failure: string | undefined;
+  /** What its present thread had counted when it was asked last, and all those before. */
+  counted: RequestCounts;
+  countedBefore: RequestCounts;
+  readonly counts: Inquiries<"count">;
+  readonly ready: PromiseWithResolvers<void>;
+  readonly drained: PromiseWithResolvers<void>;
+}
+
+export class GatewaySupervisor {
+  readonly #options: GatewaySupervisorOptions;
+  readonly #gateways: readonly Supervised[];
+  /** Gateway 0 is the main thread's. */
+  #nextParty = 1;
+  #stopping = false;
+
+  constructor(options: GatewaySupervisorOptions) {
+    this.#options = options;
+    this.#gateways = Array.from({ length: options.gateways }, (_, i) => {
+      const supervised: Supervised = {
+        gateway: i + 1,
+        running: undefined,
+        party: { kind: "gateway", number: 0 },
+        serves: false,
+        servingAtMs: 0,
+        restarts: 0,
+        attempts: 0,
+        failure: undefined,
+        counted: [],
+        countedBefore: [],
+        counts: new Inquiries((no) => supervised.running?.post({ kind: "count", no }), COUNT_MS_MAX),
+        ready: Promise.withResolvers(),
+        drained: Promise.withResolvers(),
+      };
+      return supervised;
+    });
+  }
+
+  /** Resolves when all take connections. @throws Error the first reason why one cannot begin. */
+  async start(): Promise<void> {
+    for (const supervised of this.#gateways) this.#launch(supervised);
+    await Promise.all(this.#gateways.map(({ ready }) => ready.promise));
+  }
+
+  get statuses(): readonly GatewayStatus[] {
+    return this.#gateways.map(({ gateway, serves, restarts }) => ({ gateway, serves, restarts }));
+  }
+
+  tell(standing: Standing): void {
+    for (const { running } of this.#gateways) running?.post({ kind: "standing", standing });
+  }
+
+  tellUses(uses: readonly KeyUse[], except?: RunningGateway): void {
+    for (const { running } of this.#gateways) if (running !== except) running?.post({ kind: "uses", uses });
+  }
+
+  /** What all of them have counted, those that died included as far as they were asked. */
+  async requestCounts(): Promise<RequestCounts> {
+    const counts = this.#gateways.map(async (supervised) => {
+      const { running } = supervised;
+      if (running !== undefined) {
+        const counted = await supervised.counts.ask("count").catch(() => undefined);
+        // Another thread may be there by now.
+        if (counted !== undefined && supervised.running === running)
+          supervised.counted = counted as RequestCounts;
+      }
+      return [supervised.countedBefore, supervised.counted];
+    });
+    return sumRequestCounts((await Promise.all(counts)).flat());
+  }
+
+  /** No gateway takes connections any more; resolves when all requests are answered, or cut off after this time. */
+  async drain(msMax: number): Promise<void> {
+    this.#stopping = true;
+    const running = this.#gateways.filter((supervised) => supervised.running !== undefined);
+    for (const supervised of running) supervised.running?.post({ kind: "drain", msMax });
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const deadline = setTimeout(resolve, msMax + DRAINED_MS_MAX);
+    await Promise.race([Promise.all(running.map(({ drained }) => drained.promise)), late]);
+    clearTimeout(deadline);
+  }
+
+  #launch(supervised: Supervised): void {
+    const { start, init } = this.#options;
+    const running = start(supervised.gateway, init(), (message) =>
+      this.#receive(supervised, running, message),
+    );
+    supervised.running = running;
+    supervised.party = { kind: "gateway", number: this.#nextParty++ };
+    supervised.failure = undefined;
+    void running.exited.then((reason) => this.#ended(supervised, reason));
+  }
+
+  #receive(supervised: Supervised, running: RunningGateway, message: FromGatewayThread): void {
+    const { shards, directory, operations, takeLines } = this.#options;
+    switch (message.kind) {
+      case "started":
+        running.post({ kind: "uses", uses: directory.usesSince(0) });
+        shards.connect({
+          party: supervised.party,
+          attach: (shard, end) => running.post({ kind: "attach", shard, end }),
+        });
+        return;
+      case "serving":
+        supervised.serves = true;
+        supervised.servingAtMs = performance.now();
+        this.#options.log.info({ gateway: supervised.gateway }, "gateway serves");
+        supervised.ready.resolve();
+        return;
+      case "failed":
+        supervised.failure = message.message;
+        running.end();
+        return;
+      case "lines":
+        takeLines(message.lines);
+        return;
+      case "uses":
+        this.tellUses(directory.noteUses(message.uses), running);
+        return;
+      case "ask":
+        void answer(operations, running, message.no, message.question);
+        return;
+      case "counts":
+        supervised.counts.answered(message.no, message.counts);
+        return;
+      case "drained":
+        supervised.drained.resolve();
+        return;
+    }
+  }
+
+  /** The system closes its connections and its ends of the ways to shards and archive. */
+  #ended(supervised: Supervised, exit: string): void {
+    const { shards, log } = this.#options;
+    const { gateway, serves } = supervised;
+    const reason = supervised.failure ?? exit;
+    shards.disconnect(supervised.party);
+    supervised.running = undefined;
+    supervised.serves = false;
+    supervised.countedBefore = sumRequestCounts([supervised.countedBefore, supervised.counted]);
+    supervised.counted = [];
+    supervised.drained.resolve();
+    if (this.#stopping) return;
+    log.warn({ gateway, reason }, "gateway ended");
+    supervised.ready.reject(new Error(`gateway ${gateway} cannot begin: ${reason}`));
+    if (serves && performance.now() - supervised.servingAtMs > HEALTHY_MS) supervised.attempts = 0;
+    const backoffMs = Math.min(BACKOFF_MS * 2 ** supervised.attempts, BACKOFF_MS_MAX);
+    supervised.attempts += 1;
+    supervised.restarts += 1;
+    setTimeout(() => {
+      if (!this.#stopping) this.#launch(supervised);
+    }, backoffMs);
+  }
+}
+
+/** Without an answer the gateway has a deadline of its own. */
+async function answer(
+  operations: Operations,
+  running: RunningGateway,
+  no: number,
+  question: MainQuestion,
+): Promise<void> {
+  running.post({ kind: "answer", no, answer: await answerQuestion(operations, question) });
+}

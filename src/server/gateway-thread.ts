@@ -1,0 +1,75 @@
+/** What the thread of a gateway runs. It takes connections once all shards have told it who may come in. */
+import { enableCompileCache } from "node:module";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { ArchiveQueryClient } from "../archive/archive-query-client.ts";
+import { assert } from "../assert.ts";
+import { PostedLines } from "../http/posted-lines.ts";
+import { createLog } from "../http/request-log.ts";
+import type { FromGatewayThread, GatewayInit, MainQuestion, ToGatewayThread } from "./gateway-messages.ts";
+import { HttpGateway } from "./http-gateway.ts";
+import { Inquiries } from "./inquiries.ts";
+import { watchUses } from "./key-uses.ts";
+import { RemoteOperations } from "./remote-operations.ts";
+
+enableCompileCache();
+assert(parentPort !== null, "gateway-thread.ts runs as a worker");
+run(parentPort, workerData as GatewayInit);
+
+function run(main: MessagePort, init: GatewayInit): void {
+  const send = (message: FromGatewayThread, memory: ArrayBuffer[] = []) => main.postMessage(message, memory);
+  const archive = new ArchiveQueryClient(init.archive);
+  const logs = createLog(
+    init.logLevel,
+    new PostedLines((lines) => send({ kind: "lines", lines }, [lines.buffer])),
+  );
+  const inquiries = new Inquiries<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
+  const operations = new RemoteOperations(inquiries, init.standing);
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash: init.operatorKeyHash });
+  gateway.connect(init.shards, archive, () => operations.overload());
+
+  const drain = async (msMax: number) => {
+    await gateway.close(msMax);
+    logs.close();
+    send({ kind: "drained" });
+  };
+  main.on("message", (message: ToGatewayThread) => {
+    switch (message.kind) {
+      case "attach":
+        gateway.attach(message.shard, message.end);
+        return;
+      case "standing":
+        operations.learn(message.standing);
+        return;
+      case "uses":
+        gateway.directory.noteUses(message.uses);
+        return;
+      case "answer":
+        inquiries.answered(message.no, message.answer);
+        return;
+      case "count":
+        send({ kind: "counts", no: message.no, counts: gateway.requestCounts() });
+        return;
+      case "drain":
+        void drain(message.msMax);
+        return;
+    }
+  });
+  watchUses(gateway.directory, (uses) => send({ kind: "uses", uses }));
+  send({ kind: "started" });
+  void serve(gateway, init, send);
+}
+
+async function serve(
+  gateway: HttpGateway,
+  { address }: GatewayInit,
+  send: (message: FromGatewayThread) => void,
+): Promise<void> {
+  await gateway.welcomed();
+  try {
+    await gateway.listen({ ...address, reusePort: true });
+  } catch (error) {
+    send({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    return;
+  }
+  send({ kind: "serving" });
+}

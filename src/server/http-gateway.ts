@@ -1,0 +1,112 @@
+/**
+ * What a gateway is made of, on the main thread and on threads of its own alike: the HTTP app and its socket, who may
+ * come in, and the ways to the shards.
+ */
+import { randomBytes } from "node:crypto";
+import type { Command } from "../actors/command.ts";
+import type { ArchiveQueries } from "../archive/query.ts";
+import type { ChannelEnd } from "../channels/open-channel.ts";
+import { Directory } from "../gateway/directory.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import { ShardLink } from "../gateway/shard-link.ts";
+import { type App, createApp } from "../http/app.ts";
+import type { Answer, Operations } from "../http/ports.ts";
+import type { BufferedLog } from "../http/request-log.ts";
+import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
+import { type RunningServer, startServer } from "../http/server.ts";
+import type { Address } from "../http/shared-port.ts";
+
+export type HttpGatewayOptions = Readonly<{
+  /** Of the whole server; what this gateway itself cannot reach is added here. */
+  operations: Operations;
+  logs: BufferedLog;
+  operatorKeyHash: string | undefined;
+}>;
+
+export class HttpGateway {
+  readonly directory: Directory;
+  readonly #logs: BufferedLog;
+  readonly #gateway = new Gateway();
+  readonly #metrics = createRequestMetrics();
+  readonly #app: App;
+  #links: readonly ShardLink[] | undefined;
+  #server: RunningServer | undefined;
+  #closing = false;
+
+  constructor({ operations, logs, operatorKeyHash }: HttpGatewayOptions) {
+    this.#logs = logs;
+    this.directory = new Directory(Date.now, operatorKeyHash);
+    this.#app = createApp({
+      ledger: this.#gateway,
+      directory: this.directory,
+      operations: {
+        unready: () => this.#unready(operations),
+        warnings: () => operations.warnings(),
+        shards: () => operations.shards(),
+        restart: (shard) => operations.restart(shard),
+        metrics: () => operations.metrics(),
+      },
+      log: logs.log,
+      requestLines: logs.lines,
+      metrics: this.#metrics,
+      clock: { nowMs: Date.now, elapsedMs: () => performance.now() },
+      random: (bytes) => randomBytes(bytes),
+      operatorKeyHash,
+    });
+  }
+
+  /** Rejects when the port cannot be had. One that is closed already does not listen. */
+  async listen(options: Address & Readonly<{ reusePort: boolean }>): Promise<Address> {
+    const server = await startServer(this.#app, { ...options, log: this.#logs.log });
+    this.#server = server;
+    if (this.#closing) await server.close(0);
+    return { host: server.host, port: server.port };
+  }
+
+  /** Before this nothing can be answered; the port may be bound earlier than the shards are known. */
+  connect(shards: number, archive: ArchiveQueries, overload: () => string | undefined): void {
+    const { directory } = this;
+    this.#links = Array.from(
+      { length: shards },
+      (_, shard) =>
+        new ShardLink({
+          shard,
+          onFacts: (facts) => directory.learn(facts),
+          onAllFacts: (facts) => directory.learnAll(facts),
+        }),
+    );
+    this.#gateway.connect(this.#links, archive, overload);
+  }
+
+  /** A new way to a shard. */
+  attach(shard: number, end: ChannelEnd): void {
+    this.#links?.[shard]?.attach(end);
+  }
+
+  /** Resolves when all shards have begun to serve here, and have told what they know. */
+  async welcomed(): Promise<void> {
+    await Promise.all((this.#links ?? []).map((link) => link.welcomed));
+  }
+
+  submit<C extends Command>(command: C): Promise<Answer<C>> {
+    return this.#gateway.submit(command);
+  }
+
+  requestCounts(): RequestCounts {
+    return this.#metrics.counts();
+  }
+
+  /** Takes no more connections, and resolves when all requests are answered, or cut off at the deadline. */
+  async close(msMax: number): Promise<void> {
+    this.#closing = true;
+    await this.#server?.close(msMax);
+  }
+
+  #unready(operations: Operations): readonly string[] {
+    const reasons = operations.unready();
+    if (reasons.length > 0) return reasons;
+    if (this.#links === undefined) return ["the server is starting"];
+    // A shard that ends is gone from here before its supervisor knows why.
+    return this.#links.filter(({ serves }) => !serves).map(({ shard }) => `shard ${shard} is not reached`);
+  }
+}

@@ -1,0 +1,106 @@
+/** How the server is doing, and what can be done about it: known to the main thread alone. */
+import type { ArchiveFigures } from "../archive/archive-protocol.ts";
+import type { Operations, ShardStatus } from "../http/ports.ts";
+import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../http/request-metrics.ts";
+import { formatLogId } from "../wal/wal.ts";
+import { renderMetrics } from "../workers/metrics.ts";
+import type { Supervisor } from "../workers/supervisor.ts";
+import { watchArchive } from "./archive-watch.ts";
+import type { Standing } from "./gateway-messages.ts";
+import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
+
+type Parts = Readonly<{
+  supervisor: Supervisor;
+  archive: Readonly<{ figures: ArchiveFigures }>;
+  gateways: GatewaySupervisor;
+}>;
+
+export class ServerOperations implements Operations {
+  readonly #ownCounts: () => RequestCounts;
+  #parts: Parts | undefined;
+  #overload: string | undefined;
+
+  /** @param ownCounts what the gateway of the main thread has counted. */
+  constructor(ownCounts: () => RequestCounts) {
+    this.#ownCounts = ownCounts;
+  }
+
+  /** Before this the server is starting. */
+  connect(parts: Parts): void {
+    this.#parts = parts;
+    watchArchive(parts.archive, parts.supervisor, (reason) => {
+      this.#overload = reason;
+      this.publish();
+    });
+  }
+
+  /** Tells the other gateways how things stand. To be called whenever a shard's status has changed. */
+  publish(): void {
+    this.#parts?.gateways.tell(this.standing());
+  }
+
+  standing(): Standing {
+    return { unready: this.unready(), warnings: this.warnings(), overload: this.#overload };
+  }
+
+  /** A reason to take no commands: the archive is far behind. */
+  overload(): string | undefined {
+    return this.#overload;
+  }
+
+  unready(): readonly string[] {
+    return this.#parts?.supervisor.unready() ?? ["the server is starting"];
+  }
+
+  warnings(): readonly string[] {
+    return this.#parts?.supervisor.warnings() ?? [];
+  }
+
+  restart(shard: number): boolean {
+    return this.#parts?.supervisor.restart(shard) ?? false;
+  }
+
+  async metrics(): Promise<string> {
+    if (this.#parts === undefined) return renderRequestCounts(this.#ownCounts());
+    const { supervisor, archive, gateways } = this.#parts;
+    const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
+    const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
+    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${requests}`;
+  }
+
+  async shards(): Promise<readonly ShardStatus[]> {
+    if (this.#parts === undefined) return [];
+    const { supervisor } = this.#parts;
+    return (await supervisor.shards()).map(({ shard, status, restarts, figures }) => {
+      const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
+      return {
+        shard,
+        isolation: supervisor.isolation,
+        status,
+        restarts,
+        threadId: figures?.threadId,
+        pid: figures?.pid,
+        epoch: figures?.epoch ?? 0,
+        position: figures?.position ?? none,
+        durablePosition: figures?.durablePosition ?? none,
+        accounts: figures?.accounts ?? 0,
+        mailboxDepth: figures?.mailboxDepth ?? 0,
+        recovery: figures?.recovery ?? { snapshotMs: 0, replayed: 0, replayMs: 0 },
+      };
+    });
+  }
+}
+
+/** Gateway 0 is not among them: without the main thread there is no server. */
+function renderGateways(gateways: readonly GatewayStatus[]): string {
+  if (gateways.length === 0) return "";
+  const lines = ["# HELP daybook_gateway_serving Whether a gateway takes connections"];
+  lines.push("# TYPE daybook_gateway_serving gauge");
+  for (const { gateway, serves } of gateways)
+    lines.push(`daybook_gateway_serving{gateway="${gateway}"} ${serves ? 1 : 0}`);
+  lines.push("# HELP daybook_gateway_restarts_total Times that a gateway was started anew");
+  lines.push("# TYPE daybook_gateway_restarts_total counter");
+  for (const { gateway, restarts } of gateways)
+    lines.push(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}`);
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,265 @@
+/** Several gateways on one port: whichever of them a connection has reached, it is the same ledger. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { checkBooks } from "../fault/books.ts";
+import { Load } from "../support/load.ts";
+import {
+  becomesReady,
+  Client,
+  codeOf,
+  makePartner,
+  OPERATOR_KEY,
+  operator,
+  refusedStart,
+  ServerProcess,
+  type Settings,
+  shardsOf,
+  testFolder,
+  testServer,
+  until,
+  within,
+} from "../support/server.ts";
+
+const GATEWAYS = 3;
+/** The chance that a hundred connections miss one of three gateways is below 10^-17. */
+const CONNECTIONS_MAX = 100;
+const ISSUE = { debit_account: "@issuance", credit_account: "alice/a", amount: 5 };
+const MAIN = join(import.meta.dirname, "../../src/main.ts");
+const MORTAL = join(import.meta.dirname, "../support/mortal-gateways.ts");
+
+/** For the tests that do it no harm. */
+let server: ServerProcess;
+
+beforeAll(async () => {
+  const dir = mkdtempSync(join(tmpdir(), "daybook-test-"));
+  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2", GATEWAYS: String(GATEWAYS) });
+  await server.serving();
+  return async () => {
+    await server.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+});
+
+function settings(more: Settings = {}): Settings {
+  return { DATA_DIR: testFolder(), SHARDS: "2", GATEWAYS: String(GATEWAYS), ...more };
+}
+
+/** Whoever answers: request ids of one gateway begin alike. */
+async function gatewayOf(client: Client): Promise<string> {
+  const { headers } = await client.send("GET", "/healthz");
+  return String(headers["request-id"]).split("-")[0] ?? "";
+}
+
+/** A caller at each gateway, over one connection that stands. */
+async function callerPerGateway(url: string, key: string): Promise<readonly Client[]> {
+  const callers = new Map<string, Client>();
+  for (let i = 0; i < CONNECTIONS_MAX && callers.size < GATEWAYS; i++) {
+    const client = new Client(url, key, 1);
+    const gateway = await gatewayOf(client);
+    if (callers.has(gateway)) client.close();
+    else callers.set(gateway, client);
+  }
+  expect(callers.size).toBe(GATEWAYS);
+  onTestFinished(() => {
+    for (const client of callers.values()) client.close();
+  });
+  return [...callers.values()];
+}
+
+async function openAccount(client: Client, id: string): Promise<void> {
+  expect((await client.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).status).toBe(201);
+}
+
+/** Requests for partners that were answered, as this caller's gateway tells it. */
+async function countedAt(client: Client): Promise<number> {
+  const { text } = await client.send("GET", "/metrics");
+  const found = /seconds_count\{group="partners",status="200"\} (\d+)/.exec(text);
+  expect(text).toContain('daybook_gateway_serving{gateway="2"} 1');
+  expect(text).toContain('daybook_batches_total{shard="1"}');
+  return Number(found?.[1] ?? 0);
+}
+
+test("connections are spread over all gateways, and each of them knows the whole server", async () => {
+  const admins = await callerPerGateway(server.url, OPERATOR_KEY);
+  const all = async () => [...new Set(await Promise.all(admins.map(countedAt)))];
+  expect(await all()).toEqual([0]);
+  for (const admin of admins) await admin.get("/v1/partners");
+  expect(await all()).toEqual([GATEWAYS]);
+  for (const [shard, admin] of admins.slice(0, 2).entries()) {
+    const before = (await shardsOf(admin))[shard]?.restarts ?? 0;
+    expect((await admin.send("POST", `/v1/admin/shards/${shard}/restart`)).status).toBe(202);
+    for (const other of admins) {
+      await until("it was restarted", async () => (await shardsOf(other))[shard]?.restarts === before + 1);
+      await becomesReady(other);
+    }
+  }
+  const unknown = await Promise.all(admins.map((admin) => admin.send("POST", "/v1/admin/shards/9/restart")));
+  expect(unknown.map(codeOf)).toEqual(admins.map(() => "shard_not_found"));
+});
+
+test("what was answered at one gateway is in every read at the others", async () => {
+  const callers = await callerPerGateway(server.url, await makePartner(operator(server), "reader"));
+  await openAccount(callers[0] as Client, "alice/a");
+  for (let no = 1; no <= 60; no++) {
+    const writer = callers[no % GATEWAYS] as Client;
+    const { status, text } = await writer.send("POST", "/v1/transfers", ISSUE);
+    expect(status, text).toBe(201);
+    const { id } = JSON.parse(text) as { id: string };
+    await Promise.all(
+      callers.map(async (reader) => {
+        const [account, entries, transfer] = await Promise.all([
+          reader.get("/v1/accounts/alice%2Fa"),
+          reader.get<{ data: { transfer_id: string }[] }>("/v1/accounts/alice%2Fa/entries?limit=1"),
+          reader.get(`/v1/transfers/${id}`),
+        ]);
+        expect(account).toMatchObject({ posted: no * ISSUE.amount, seq: no });
+        expect(entries.data[0]?.transfer_id).toBe(id);
+        expect(transfer).toMatchObject({ id });
+      }),
+    );
+  }
+});
+
+test("a key that was made lets its holder in at all gateways at once, and one that was revoked at none", async () => {
+  const admins = await callerPerGateway(server.url, OPERATOR_KEY);
+  await makePartner(admins[0] as Client);
+  const doors = (await callerPerGateway(server.url, "")).map(
+    (client) => async (key: string) =>
+      (await client.send("GET", "/v1/accounts", undefined, { Authorization: `Bearer ${key}` })).status,
+  );
+  const statusesOf = (key: string) => Promise.all(doors.map((door) => door(key)));
+  for (let round = 0; round < 50; round++) {
+    const admin = admins[round % GATEWAYS] as Client;
+    const made = await admin.send("POST", "/v1/partners/acme/keys", { role: "partner", name: `${round}` });
+    const { id, api_key } = JSON.parse(made.text) as { id: string; api_key: string };
+    expect(await statusesOf(api_key), `made, round ${round}`).toEqual([200, 200, 200]);
+    if (round === 0) {
+      for (const other of admins) {
+        await until("its use is seen at all gateways", async () => {
+          const path = "/v1/partners/acme/keys";
+          const { data } = await other.get<{ data: { id: string; last_used_at: string | null }[] }>(path);
+          return data.find((key) => key.id === id)?.last_used_at != null;
+        });
+      }
+    }
+    const revoker = admins[(round + 1) % GATEWAYS] as Client;
+    expect((await revoker.send("DELETE", `/v1/partners/acme/keys/${id}`)).status).toBe(204);
+    expect(await statusesOf(api_key), `revoked, round ${round}`).toEqual([401, 401, 401]);
+  }
+});
+
+test("one idempotency key at all gateways at the same time is one transfer", async () => {
+  const callers = await callerPerGateway(server.url, await makePartner(operator(server), "repeater"));
+  await openAccount(callers[0] as Client, "alice/a");
+  const ROUNDS = 30;
+  for (let round = 1; round <= ROUNDS; round++) {
+    const answers = await Promise.all(
+      callers.map((caller) =>
+        caller.send("POST", "/v1/transfers", ISSUE, { "Idempotency-Key": `round-${round}` }),
+      ),
+    );
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    const first = answers.filter(({ headers }) => headers["idempotency-replayed"] !== "true");
+    expect(first.length).toBe(1);
+  }
+  expect(await callers[1]?.get("/v1/accounts/alice%2Fa")).toMatchObject({
+    posted: ROUNDS * ISSUE.amount,
+    seq: ROUNDS,
+  });
+});
+
+test("a second server on the port is refused in one line, whether it would share the port or not", async () => {
+  const { port } = new URL(server.url);
+  const refused = await Promise.all(
+    ["1", "2"].map((gateways) => refusedStart(settings({ PORT: port, GATEWAYS: gateways }))),
+  );
+  const line = `daybook: listen EADDRINUSE: address already in use 127.0.0.1:${port}`;
+  expect(refused.map(({ code, lines }) => ({ code, lines }))).toEqual(
+    refused.map(() => ({ code: 1, lines: [line] })),
+  );
+  const alone = await testServer({ DATA_DIR: testFolder(), SHARDS: "1" });
+  const shared = await refusedStart(settings({ PORT: new URL(alone.url).port }));
+  expect(shared).toMatchObject({ code: 1, lines: [expect.stringContaining("EADDRINUSE")] });
+});
+
+test("of servers that start on one port at the same time one serves", async () => {
+  const free = await testServer({ DATA_DIR: testFolder(), SHARDS: "1" });
+  const { port } = new URL(free.url);
+  await free.kill();
+  const rivals = Array.from({ length: 3 }, () => ServerProcess.launch(settings({ PORT: port, SHARDS: "1" })));
+  onTestFinished(async () => void (await Promise.all(rivals.map((rival) => rival.kill()))));
+  const came = await Promise.all(
+    rivals.map((rival) =>
+      rival.serving().then(
+        () => "serves",
+        () => rival.errorLines.join("\n"),
+      ),
+    ),
+  );
+  const refusals = came.filter((what) => what !== "serves");
+  // All may meet before any has the port; then nobody serves, but never two.
+  expect(refusals.length).toBeGreaterThanOrEqual(rivals.length - 1);
+  for (const refusal of refusals)
+    expect(refusal).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);
+});
+
+test("SIGTERM under load drains all gateways: what was done was answered", async () => {
+  const CALLERS = 16;
+  const chosen = settings();
+  const server = await testServer(chosen);
+  const load = new Load({ partnerKey: await makePartner(operator(server)) });
+  await load.open(server.url);
+  load.begin(server.url, CALLERS);
+  await load.moreAcknowledged(150);
+  server.signal("SIGTERM");
+  const { code, lines } = await within(10_000, "the server has ended", server.exited);
+  await load.stop();
+  expect({ code, lines }).toEqual({ code: 0, lines: [] });
+  // Each caller finds its idle connection closed at most once; the server had not begun what it sent then.
+  expect(load.broken).toBeLessThanOrEqual(CALLERS);
+  const again = await testServer(chosen);
+  expect(await load.settle(again.url), "done, but not answered").toBe(0);
+  await checkBooks(again.url, load);
+});
+
+test("a gateway that dies under load comes back, the others serve on, and the books are right", async () => {
+  const folder = testFolder();
+  const server = ServerProcess.launch(settings({ MORTAL_GATEWAYS: folder }), [
+    process.execPath,
+    "--import",
+    MORTAL,
+    MAIN,
+  ]);
+  onTestFinished(async () => void (await server.kill()));
+  await server.serving();
+  const admin = operator(server);
+  const load = new Load({ partnerKey: await makePartner(admin) });
+  await load.open(server.url);
+  load.begin(server.url, 16);
+  const isBack = (gateway: number, restarts: number) =>
+    until(`gateway ${gateway} is back`, async () => {
+      const { text } = await new Client(server.url, OPERATOR_KEY, 1).send("GET", "/metrics");
+      return (
+        text.includes(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}\n`) &&
+        text.includes(`daybook_gateway_serving{gateway="${gateway}"} 1\n`)
+      );
+    });
+  for (const [gateway, restarts] of [
+    [1, 1],
+    [2, 1],
+    [1, 2],
+  ] as const) {
+    await load.moreAcknowledged(100);
+    writeFileSync(join(folder, `kill-gateway-${gateway}`), "");
+    await isBack(gateway, restarts);
+    // What all must know is told to the new one, and not waited for from the dead one.
+    await makePartner(operator(server), `partner-${gateway}-${restarts}`);
+  }
+  await callerPerGateway(server.url, load.partnerKey);
+  await load.moreAcknowledged(100);
+  await load.stop();
+  expect(server.stdout.match(/"gateway ended"/g)?.length).toBe(3);
+  await checkBooks(server.url, load);
+});
