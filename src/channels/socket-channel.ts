@@ -138,7 +138,7 @@ function frameOf(bytes: Uint8Array): readonly Uint8Array[] {
 class FrameReader {
   readonly #receive: (bytes: Uint8Array) => void;
   /** A head that is not whole yet. */
-  readonly #head = new Uint8Array(HEAD_BYTES);
+  readonly #head = Buffer.alloc(HEAD_BYTES);
   #headBytes = 0;
   /** A frame that is not whole yet. */
   #frame: Uint8Array | undefined;
@@ -149,7 +149,7 @@ class FrameReader {
   }
 
   /** False when the stream is not ours. */
-  take(bytes: Uint8Array): boolean {
+  take(bytes: Buffer): boolean {
     let at = 0;
     while (at < bytes.length) {
       if (this.#frame !== undefined) {
@@ -158,7 +158,7 @@ class FrameReader {
       }
       const isWhole = this.#headBytes === 0 && bytes.length - at >= HEAD_BYTES;
       if (!isWhole && !this.#fillHead(bytes[at++] as number)) continue;
-      const length = isWhole ? lengthAt(bytes, at) : lengthAt(this.#head, 0);
+      const length = isWhole ? bytes.readUInt32LE(at) : this.#head.readUInt32LE();
       if (isWhole) at += HEAD_BYTES;
       if (length > FRAME_BYTES_MAX) return false;
       if (bytes.length - at >= length) {
@@ -189,8 +189,4 @@ class FrameReader {
     this.#headBytes = 0;
     return true;
   }
-}
-
-function lengthAt(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset + at, HEAD_BYTES).getUint32(0, true);
 }
