@@ -65,6 +65,11 @@ export class DebitSide {
     return this.#asked.size + this.#underWay.size;
   }
 
+  /** Messages up to this one are durable at the other shard, as it has said. */
+  get delivered(): number {
+    return this.#acknowledged;
+  }
+
   /** Messages up to this one need not be kept, which the log does not know yet; 0 when there is nothing new. */
   get forgettable(): number {
     return this.#acknowledged > this.#exchange.forgotten ? this.#acknowledged : 0;

@@ -120,18 +120,18 @@ export class PeerLink implements Session {
     // What is in batches on their way counts once they are durable; nothing more crosses before both have greeted.
     commit.whenDurable(commit.newestSeq, () => {
       if (this.number !== number) return;
-      const { sent, received, forgotten } = this.#exchange;
-      this.push([PART.greeting, sent, received, forgotten]);
+      const { sent, received } = this.#exchange;
+      this.push([PART.greeting, sent, received, this.debit.delivered]);
       this.#hasGreeted = true;
       if (this.connected) this.debit.resend();
     });
   }
 
-  #meet(sent: number, received: number, forgotten: number): void {
+  #meet(sent: number, received: number, delivered: number): void {
     const mine = this.#exchange;
     const { self, peer } = this.#options;
-    if (received > mine.sent || forgotten > mine.received) throw lostEnd(self, peer);
-    if (mine.received > sent || mine.forgotten > received) throw lostEnd(peer, self);
+    if (received > mine.sent || delivered > mine.received) throw lostEnd(self, peer);
+    if (mine.received > sent || this.debit.delivered > received) throw lostEnd(peer, self);
     this.#isGreeted = true;
     this.debit.received(received);
     this.credit.greeted(sent);

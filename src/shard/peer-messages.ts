@@ -21,8 +21,8 @@ export type PinAnswer = readonly [
 ];
 
 export type Part =
-  /** Numbers of messages, all durable: sent to the other side, received from it, and no longer kept for it. */
-  | readonly [kind: typeof PART.greeting, sent: number, received: number, forgotten: number]
+  /** Numbers of messages, all durable: sent to the other side, received from it, and acknowledged by it. */
+  | readonly [kind: typeof PART.greeting, sent: number, received: number, delivered: number]
   | readonly [kind: typeof PART.ask, asked: readonly Ask[]]
   | readonly [kind: typeof PART.answer, answers: readonly PinAnswer[]]
   /** The pin is not needed. */

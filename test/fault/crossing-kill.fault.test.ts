@@ -77,9 +77,8 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       await load.moreAcknowledged(100);
       await kill(admin, isolation, round);
       await until("the shard is down", async () => (await shardsOf(admin))[VICTIM]?.restarts === round);
-      const served = others.acknowledged;
+      await others.moreAcknowledged(10);
       await becomesReady(admin);
-      expect(others.acknowledged - served, "answers of the others meanwhile").toBeGreaterThan(0);
       await load.moreAcknowledged(100);
     }
     await Promise.all([load.stop(), others.stop()]);

@@ -16,8 +16,8 @@ function idOn(shard: number, name: string): string {
 const [A, B] = [idOn(0, "a"), idOn(1, "b")];
 
 /** Account A with 100 on shard 0, account B on shard 1. */
-async function begun(): Promise<MemoryCluster> {
-  const cluster = await MemoryCluster.start([new MemoryStore("a"), new MemoryStore("b")]);
+async function begun(stores = [new MemoryStore("a"), new MemoryStore("b")] as const): Promise<MemoryCluster> {
+  const cluster = await MemoryCluster.start(stores);
   await mustPost(cluster.gateway, account(A));
   await mustPost(cluster.gateway, account(B));
   await mustPost(cluster.gateway, transfer("@issuance", A, 100));
@@ -68,5 +68,19 @@ test("a repeat of what is done is never told 'not done', also while the credit's
   expect(await gateway.submit(transfer(A, B, 30, "k"))).toMatchObject({
     outcome: { ok: true },
     replayed: true,
+  });
+});
+
+test("a shard that comes back without a credit which it had acknowledged is noticed, although the debit is still kept", async () => {
+  const stores = [new MemoryStore("a"), new MemoryStore("b")] as const;
+  const cluster = await begun(stores);
+  const debitShard = cluster.shard(0);
+  await mustPost(cluster.gateway, transfer(A, B, 30));
+  await cluster.stop(1);
+  stores[1].loseTail(1);
+  await Promise.allSettled([cluster.launch(1)]);
+  expect(await debitShard.exited).toMatchObject({
+    reason: "log_lost_data",
+    message: expect.stringContaining("the log of shard 1 has lost its end"),
   });
 });
