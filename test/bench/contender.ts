@@ -1,7 +1,7 @@
 /** One of two subjects that take turns under the same load. */
 import type { BenchContext } from "./bench-context.ts";
 import { MEDIA_TYPES } from "./bodies.ts";
-import type { Bodies } from "./load.ts";
+import { type Bodies, RefusedLoad } from "./load.ts";
 import { FUNDS } from "./owner-transfers.ts";
 import { cpuUsOfTree } from "./process-tree-cpu.ts";
 import type { RivalTotals } from "./rival-ledger.ts";
@@ -56,6 +56,20 @@ export class Contender {
       p99Ms: report.p99Ms,
       cpuUs: (this.#cpuUs() - before) / items,
     };
+  }
+
+  /** As `run`, for a number of connections that may be more than the subject takes: the rate is 0 then. */
+  async tryRun(connections: number, seconds: number): Promise<number> {
+    try {
+      return (await this.run(connections, seconds)).rate;
+    } catch (failure) {
+      if (!(failure instanceof RefusedLoad)) throw failure;
+      const { size } = this.#duty;
+      const { requests, failures } = failure.report;
+      this.#items += (requests - failures) * size;
+      this.#unanswered += (failures + connections) * size;
+      return 0;
+    }
   }
 
   #cpuUs(): number {

@@ -34,6 +34,15 @@ export function writeBodies(file: string, bodies: readonly (string | Uint8Array)
 const WRK = "wrk";
 const REDIS = "redis-server";
 
+export class RefusedLoad extends Error {
+  readonly report: LoadReport;
+
+  constructor(path: string, report: LoadReport) {
+    super(`${report.failures} of ${report.requests} requests to ${path} failed`);
+    this.report = report;
+  }
+}
+
 export class LoadGenerator {
   /** For the report: which program, and its version. */
   readonly name: string;
@@ -48,12 +57,10 @@ export class LoadGenerator {
     this.name = this.#wrk ? (/^wrk \S+/.exec(stdout)?.[0] ?? "wrk") : `autocannon ${autocannonVersion()}`;
   }
 
-  /** @throws Error when any request failed: a figure of refusals would be none. */
+  /** @throws RefusedLoad when any request failed: a figure of refusals would be none. */
   async run(load: Load): Promise<LoadReport> {
     const report = this.#wrk ? await this.#runWrk(load) : await this.#runAutocannon(load);
-    if (report.failures > 0) {
-      throw new Error(`${report.failures} of ${report.requests} requests to ${load.path} failed`);
-    }
+    if (report.failures > 0) throw new RefusedLoad(load.path, report);
     return report;
   }
 
