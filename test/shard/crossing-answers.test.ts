@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
-import { account, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
+import { account, isPending, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
 
 const SHARDS = 2;
 
@@ -54,6 +54,21 @@ test("the first caller is no repeat, although the credit's shard could not say m
     outcome: { ok: true, debitPosted: 70, creditPosted: 30, creditSeq: 1 },
     replayed: true,
   });
+});
+
+test("a repeat of what is committed waits for the credit, and is told the same as the first", async () => {
+  const cluster = await begun();
+  const { gateway } = cluster;
+  await cluster.stop(1);
+  await cluster.launch(1, [{ shard: 1, point: "before_credit", at: 1 }]);
+  const asked = gateway.submit(transfer(A, B, 30, "k"));
+  await cluster.shard(1).exited;
+  const again = gateway.submit(transfer(A, B, 30, "k"));
+  expect(await isPending(again)).toBe(true);
+  await cluster.launch(1);
+  const [first, repeat] = await Promise.all([asked, again]);
+  expect(first).toMatchObject({ outcome: { ok: true, creditPosted: 30 }, replayed: false });
+  expect(repeat).toEqual({ ...first, replayed: true });
 });
 
 test("a repeat of what is done is never told 'not done', also while the credit's shard is down", async () => {
