@@ -13,6 +13,8 @@ export class Gateways {
   readonly #channels = new Map<number, Channel>();
   readonly #telling = new Map<number, Telling>();
   #newestFacts = 0;
+  /** Replies that wait for the welcome to be known; absent once it is. */
+  #held: [gateway: number, replies: ToGateway][] | undefined = [];
 
   attach(gateway: number, channel: Channel): void {
     this.#channels.get(gateway)?.close();
@@ -27,11 +29,26 @@ export class Gateways {
   }
 
   send(gateway: number, message: ToGateway): void {
-    this.#channels.get(gateway)?.post(encode(message));
+    if (this.#held !== undefined && message[0] === TO_GATEWAY.replies) this.#held.push([gateway, message]);
+    else this.#channels.get(gateway)?.post(encode(message));
   }
 
   sendAll(message: ToGateway): void {
     for (const gateway of this.#channels.keys()) this.send(gateway, message);
+  }
+
+  /**
+   * Tells all gateways what the shard knows as it begins to serve, and answers nobody before they have taken it in: what
+   * the shard before it had made durable and not told yet, as a revoked key, is answered at once when it is asked for
+   * again.
+   */
+  welcome(facts: readonly Fact[]): void {
+    this.sendAll([TO_GATEWAY.welcome, facts]);
+    this.tell([], () => {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const [gateway, replies] of held) this.send(gateway, replies);
+    });
   }
 
   /** Tells all gateways, and calls `onKnown` when all of them know. */

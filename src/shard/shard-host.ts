@@ -245,7 +245,7 @@ export class ShardHost {
     });
     const facts = this.#ledger.facts();
     this.#commit.whenDurable(this.#commit.newestSeq, () => {
-      this.#gateways.sendAll([TO_GATEWAY.welcome, facts]);
+      this.#gateways.welcome(facts);
       this.#options.post({ type: "ready" });
     });
   }

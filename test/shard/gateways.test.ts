@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import type { Fact } from "../../src/actors/command.ts";
+import { decode } from "../../src/actors/pack.ts";
+import type { Channel } from "../../src/channels/channel.ts";
+import { Gateways } from "../../src/shard/gateways.ts";
+import { TO_GATEWAY, type ToGateway } from "../../src/shard/messages.ts";
+
+const REVOKED: readonly Fact[] = [{ fact: "key_revoked", keyId: "k" }];
+const REPLIES: ToGateway = [TO_GATEWAY.replies, 1, 1, 5, [[7, null]]];
+
+type Told = Readonly<{ channel: Channel; messages: ToGateway[] }>;
+
+function attach(gateways: Gateways, gateway: number): Told {
+  const messages: ToGateway[] = [];
+  const channel = { post: (bytes: Uint8Array) => messages.push(decode(bytes) as ToGateway), close: () => {} };
+  gateways.attach(gateway, channel);
+  return { channel, messages };
+}
+
+/** Confirms all that this gateway was told. */
+function confirm(gateways: Gateways, gateway: number, { messages }: Told): void {
+  for (const [kind, no] of messages) if (kind === TO_GATEWAY.facts) gateways.learned(gateway, no);
+}
+
+function started() {
+  const gateways = new Gateways();
+  const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
+  gateways.welcome([]);
+  confirm(gateways, 0, one);
+  confirm(gateways, 1, two);
+  return { gateways, one, two };
+}
+
+test("what all must know is known once every gateway has said so", () => {
+  const { gateways, one, two } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  expect(known).toBe(false);
+  confirm(gateways, 1, two);
+  expect(known).toBe(true);
+});
+
+test("a gateway that is gone is not waited for, and what it had asked reaches nobody else", () => {
+  const { gateways, one, two } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  gateways.detach(1, two.channel);
+  expect(known).toBe(true);
+  const next = attach(gateways, 2);
+  gateways.send(1, REPLIES);
+  expect([...two.messages, ...next.messages]).not.toContainEqual(REPLIES);
+});
+
+test("a shard that begins answers nobody before all gateways know what it knows", () => {
+  const gateways = new Gateways();
+  const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
+  gateways.welcome(REVOKED);
+  confirm(gateways, 0, one);
+  gateways.send(0, REPLIES);
+  expect(one.messages).not.toContainEqual(REPLIES);
+  confirm(gateways, 1, two);
+  expect(one.messages).toContainEqual(REPLIES);
+  expect(two.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
+});
