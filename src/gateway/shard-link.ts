@@ -8,6 +8,7 @@ import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
+  AWAITED,
   type Query,
   REQUEST,
   type Reply,
@@ -21,7 +22,7 @@ import type { LogId } from "../wal/wal.ts";
  * Commands, and portions of 2 KiB, that one shard may have in hand. A thousand requests and a largest batch
  * (10,000 commands, 8 MiB) at once are never refused.
  */
-const CREDITS = 32_768;
+const CREDITS = 65_536;
 const CREDIT_BYTES = 2048;
 
 /** Where and when the answer was durable; `result` has the shape that the request's kind asks for. */
@@ -34,11 +35,18 @@ export type Reached = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
 const AHEAD_CREDITS_MIN = 512;
 const MESSAGES_MAX = 2;
 
-/** How many requests of a message are not answered yet. */
-type Message = { unanswered: number };
+/**
+ * When requests have been waiting for so long there are more than the shard and its log can do. New ones are refused
+ * rather than left to wait until their time is over.
+ */
+const WAIT_MS_MAX = 1_000;
+
+/** How many requests of a message the shard still has in hand, and since when the first of them waits. */
+type Message = { unanswered: number; sinceMs: number };
 
 interface Pending {
-  readonly message: Message;
+  /** Absent once its answer depends on another shard. */
+  message: Message | undefined;
   readonly changes: boolean;
   readonly credits: number;
   readonly resolve: (reached: Reached) => void;
@@ -63,9 +71,12 @@ export class ShardLink {
   #welcomed = Promise.withResolvers<void>();
   #queue: Request[] = [];
   /** The message that the queue will be. */
-  #nextMessage: Message = { unanswered: 0 };
+  #nextMessage: Message = { unanswered: 0, sinceMs: 0 };
   #queuedCredits = 0;
-  #messages = 0;
+  /** Messages that the shard has in hand, oldest first. */
+  #inHand: Message[] = [];
+  /** How long the last one took of those that it no longer has. */
+  #tookMs = 0;
   #flushing = false;
   #next = 0;
   #credits = CREDITS;
@@ -124,7 +135,7 @@ export class ShardLink {
     }
     this.#pending.clear();
     this.#credits = CREDITS;
-    this.#messages = 0;
+    this.#inHand = [];
   }
 
   /**
@@ -147,7 +158,8 @@ export class ShardLink {
 
   #send(request: Request, changes: boolean, credits: number): Promise<Reached> {
     if (!this.#serves) return Promise.reject(this.#unavailable());
-    if (credits > this.#credits) {
+    const nowMs = performance.now();
+    if (credits > this.#credits || this.#isLate(nowMs)) {
       return Promise.reject(
         new OperatingError("overloaded", `shard ${this.shard} has as much in hand as it may have`),
       );
@@ -158,6 +170,7 @@ export class ShardLink {
     this.#queue.push(request);
     this.#queuedCredits += credits;
     const message = this.#nextMessage;
+    if (message.unanswered === 0) message.sinceMs = nowMs;
     message.unanswered += 1;
     return new Promise((resolve, reject) => {
       this.#pending.set(request[0], { message, changes, credits, resolve, reject });
@@ -189,12 +202,28 @@ export class ShardLink {
     for (const [no, result] of replies) {
       const pending = this.#pending.get(no);
       if (pending === undefined) continue;
+      if (pending.message !== undefined) this.#release(pending.message);
+      if (result === AWAITED) {
+        pending.message = undefined;
+        continue;
+      }
       this.#pending.delete(no);
       this.#credits += pending.credits;
-      if (--pending.message.unanswered === 0) this.#messages -= 1;
       pending.resolve({ at, timeMs, result });
     }
     this.#flush();
+  }
+
+  #release(message: Message): void {
+    message.unanswered -= 1;
+    if (message.unanswered > 0) return;
+    this.#inHand = this.#inHand.filter((each) => each !== message);
+    this.#tookMs = performance.now() - message.sinceMs;
+  }
+
+  #isLate(nowMs: number): boolean {
+    const [oldest] = this.#inHand;
+    return oldest !== undefined && Math.max(this.#tookMs, nowMs - oldest.sinceMs) > WAIT_MS_MAX;
   }
 
   /** At the end of this turn, when all requests that came with it are in the queue. */
@@ -208,18 +237,18 @@ export class ShardLink {
   }
 
   #flush(): void {
-    if (this.#queue.length === 0 || this.#messages >= MESSAGES_MAX) return;
-    if (this.#messages > 0 && this.#queuedCredits < AHEAD_CREDITS_MIN) return;
+    if (this.#queue.length === 0 || this.#inHand.length >= MESSAGES_MAX) return;
+    if (this.#inHand.length > 0 && this.#queuedCredits < AHEAD_CREDITS_MIN) return;
     const queue = this.#queue;
+    this.#inHand.push(this.#nextMessage);
     this.#clearQueue();
-    this.#messages += 1;
     this.#channel?.post(encode(queue));
   }
 
   #clearQueue(): void {
     this.#queue = [];
     this.#queuedCredits = 0;
-    this.#nextMessage = { unanswered: 0 };
+    this.#nextMessage = { unanswered: 0, sinceMs: 0 };
   }
 
   #unavailable(): OperatingError {

@@ -11,6 +11,7 @@ import type { GroupCommit } from "./group-commit.ts";
 import { ItemsWriter } from "./items-writer.ts";
 import type { Lease } from "./lease.ts";
 import {
+  AWAITED,
   type CommandReply,
   type Decided,
   REFUSED,
@@ -133,6 +134,7 @@ export class Mailbox {
         decided.join((result, gate) => {
           this.#commit.reply(gateway, [no, toReply(command, result)], gate);
         });
+        this.#commit.reply(gateway, [no, AWAITED], 0);
       } else this.#reply(gateway, no, command, decided);
     });
   }
@@ -166,7 +168,10 @@ export class Mailbox {
     });
     const gate = this.#commit.newestSeq;
     if (open === undefined) this.#commit.reply(gateway, [no, items.take()], gate);
-    else open.rest(items.take(), gate);
+    else {
+      open.rest(items.take(), gate);
+      this.#commit.reply(gateway, [no, AWAITED], gate);
+    }
   }
 }
 

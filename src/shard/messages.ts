@@ -78,6 +78,12 @@ export type Settled = readonly [
 ];
 export const SETTLED = -3;
 
+/**
+ * In place of a reply: the request needs another shard, and its answer follows whenever that one has spoken. Until then
+ * nothing else has to wait for it.
+ */
+export const AWAITED = -4;
+
 /** In a batch of transfers: an id, the number of a rejection, or a word about its key. */
 export type WireItem = string | number | Replayed | Refused;
 

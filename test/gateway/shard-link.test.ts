@@ -1,9 +1,16 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { decode, encode } from "../../src/actors/pack.ts";
 import type { ChannelHandlers } from "../../src/channels/channel.ts";
 import type { ChannelEnd } from "../../src/channels/open-channel.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
-import { REQUEST, type Reply, type Request, TO_GATEWAY, type ToGateway } from "../../src/shard/messages.ts";
+import {
+  AWAITED,
+  REQUEST,
+  type Reply,
+  type Request,
+  TO_GATEWAY,
+  type ToGateway,
+} from "../../src/shard/messages.ts";
 
 const PACKED = new Uint8Array(1);
 
@@ -41,7 +48,7 @@ test("a thousand requests and a largest batch at once are taken; what exceeds th
   const taken = Array.from({ length: 1000 }, () => link.execute(REQUEST.command, PACKED, 1));
   taken.push(link.execute(REQUEST.transfers, new Uint8Array(8 << 20), 10_000));
   const results: Promise<unknown>[] = [];
-  for (let i = 0; i < 5; i++) results.push(link.execute(REQUEST.transfers, PACKED, 10_000));
+  for (let i = 0; i < 7; i++) results.push(link.execute(REQUEST.transfers, PACKED, 10_000));
   const refused = (await Promise.allSettled(results.slice(-1)))[0];
   expect(refused).toMatchObject({ status: "rejected", reason: { code: "overloaded" } });
   expect(link.depth).toBeGreaterThan(1000);
@@ -102,4 +109,51 @@ test("while the log does not answer nothing new is taken", async () => {
   const { link, say } = connect();
   say([TO_GATEWAY.available, false]);
   await expect(link.execute(REQUEST.command, PACKED, 1)).rejects.toMatchObject({ code: "log_unavailable" });
+});
+
+test("a request that waits for another shard holds up nothing: what comes after it goes out", async () => {
+  const { link, sent, reply } = connect();
+  const crossing = [0, 1].map(() => link.execute(REQUEST.transfers, PACKED, 1000));
+  await expect.poll(() => sent.length).toBe(1);
+  const second = link.execute(REQUEST.transfers, PACKED, 1000);
+  await expect.poll(() => sent.length).toBe(2);
+  const third = link.execute(REQUEST.command, PACKED, 1);
+  reply([
+    [0, AWAITED],
+    [1, AWAITED],
+  ]);
+  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0, 1], [2]]);
+  reply([[2, "c"]]);
+  expect(sent.at(-1)?.map(([no]) => no)).toEqual([3]);
+  reply([
+    [3, "d"],
+    [1, "b"],
+    [0, "a"],
+  ]);
+  const answers = await Promise.all([...crossing, second, third]);
+  expect(answers.map(({ result }) => result)).toEqual(["a", "b", "c", "d"]);
+  expect(link.depth).toBe(0);
+});
+
+test("when the shard takes too long new requests are refused, and taken again when it is well", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const { link, sent, reply } = connect();
+    const answers = [link.execute(REQUEST.command, PACKED, 1)];
+    await expect.poll(() => sent.length).toBe(1);
+    vi.advanceTimersByTime(900);
+    answers.push(link.execute(REQUEST.command, PACKED, 1));
+    vi.advanceTimersByTime(200);
+    const refused = link.execute(REQUEST.command, PACKED, 1);
+    await expect(refused).rejects.toMatchObject({ code: "overloaded" });
+    reply([[0, null]]);
+    // The last one took too long, and the next is on its way: it is not well yet.
+    await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "overloaded" });
+    reply([[1, null]]);
+    answers.push(link.execute(REQUEST.command, PACKED, 1));
+    reply([[2, null]]);
+    await Promise.all(answers);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -159,7 +159,7 @@ test("a log that has lost its end is noticed by the other shard, whichever it is
     lost.loseTail(keep - at);
     const launched = [cluster.launch(0), cluster.launch(1)];
     for (const each of launched) each.catch(() => {});
-    const noticed = await Promise.any([0, 1].map((shard) => cluster.running(shard)?.exited));
+    const noticed = await Promise.any([0, 1].map(async (shard) => cluster.shard(shard).exited));
     expect(noticed).toMatchObject({
       reason: "log_lost_data",
       message: expect.stringContaining(`the log of shard ${loser} has lost its end`),
