@@ -145,7 +145,7 @@ export class GatewaySupervisor {
   }
 
   #receive(supervised: Supervised, running: RunningGateway, message: FromGatewayThread): void {
-    const { shards, directory, operations, takeLines } = this.#options;
+    const { shards, directory, takeLines } = this.#options;
     switch (message.kind) {
       case "started":
         running.post({ kind: "uses", uses: directory.usesSince(0) });
@@ -171,7 +171,7 @@ export class GatewaySupervisor {
         this.tellUses(directory.noteUses(message.uses), running);
         return;
       case "ask":
-        void answer(operations, running, message.no, message.question);
+        void this.#answer(running, message.no, message.question);
         return;
       case "counts":
         supervised.counts.answered(message.no, message.counts);
@@ -179,6 +179,16 @@ export class GatewaySupervisor {
       case "drained":
         supervised.drained.resolve();
         return;
+    }
+  }
+
+  /** Without an answer the gateway has a deadline of its own. */
+  async #answer(running: RunningGateway, no: number, question: MainQuestion): Promise<void> {
+    const { operations, log } = this.#options;
+    try {
+      running.post({ kind: "answer", no, answer: await answerQuestion(operations, question) });
+    } catch (error) {
+      log.error({ err: error }, "a gateway got no answer");
     }
   }
 
@@ -204,14 +214,4 @@ export class GatewaySupervisor {
       if (!this.#stopping) this.#launch(supervised);
     }, backoffMs);
   }
-}
-
-/** Without an answer the gateway has a deadline of its own. */
-async function answer(
-  operations: Operations,
-  running: RunningGateway,
-  no: number,
-  question: MainQuestion,
-): Promise<void> {
-  running.post({ kind: "answer", no, answer: await answerQuestion(operations, question) });
 }

@@ -224,42 +224,45 @@ test("SIGTERM under load drains all gateways: what was done was answered", async
   await checkBooks(again.url, load);
 });
 
-test("a gateway that dies under load comes back, the others serve on, and the books are right", async () => {
-  const folder = testFolder();
-  const server = ServerProcess.launch(settings({ MORTAL_GATEWAYS: folder }), [
-    process.execPath,
-    "--import",
-    MORTAL,
-    MAIN,
-  ]);
-  onTestFinished(async () => void (await server.kill()));
-  await server.serving();
-  const admin = operator(server);
-  const load = new Load({ partnerKey: await makePartner(admin) });
-  await load.open(server.url);
-  load.begin(server.url, 16);
-  const isBack = (gateway: number, restarts: number) =>
-    until(`gateway ${gateway} is back`, async () => {
-      const { text } = await new Client(server.url, OPERATOR_KEY, 1).send("GET", "/metrics");
-      return (
-        text.includes(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}\n`) &&
-        text.includes(`daybook_gateway_serving{gateway="${gateway}"} 1\n`)
-      );
-    });
-  for (const [gateway, restarts] of [
-    [1, 1],
-    [2, 1],
-    [1, 2],
-  ] as const) {
+test.each(["threads", "processes"])(
+  "a gateway that dies under load comes back, the others serve on, and the books are right (shards in %s)",
+  async (isolation) => {
+    const folder = testFolder();
+    const server = ServerProcess.launch(settings({ MORTAL_GATEWAYS: folder, ISOLATION: isolation }), [
+      process.execPath,
+      "--import",
+      MORTAL,
+      MAIN,
+    ]);
+    onTestFinished(async () => void (await server.kill()));
+    await server.serving();
+    const admin = operator(server);
+    const load = new Load({ partnerKey: await makePartner(admin) });
+    await load.open(server.url);
+    load.begin(server.url, 16);
+    const isBack = (gateway: number, restarts: number) =>
+      until(`gateway ${gateway} is back`, async () => {
+        const { text } = await new Client(server.url, OPERATOR_KEY, 1).send("GET", "/metrics");
+        return (
+          text.includes(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}\n`) &&
+          text.includes(`daybook_gateway_serving{gateway="${gateway}"} 1\n`)
+        );
+      });
+    for (const [gateway, restarts] of [
+      [1, 1],
+      [2, 1],
+      [1, 2],
+    ] as const) {
+      await load.moreAcknowledged(100);
+      writeFileSync(join(folder, `kill-gateway-${gateway}`), "");
+      await isBack(gateway, restarts);
+      // What all must know is told to the new one, and not waited for from the dead one.
+      await makePartner(operator(server), `partner-${gateway}-${restarts}`);
+    }
+    await callerPerGateway(server.url, load.partnerKey);
     await load.moreAcknowledged(100);
-    writeFileSync(join(folder, `kill-gateway-${gateway}`), "");
-    await isBack(gateway, restarts);
-    // What all must know is told to the new one, and not waited for from the dead one.
-    await makePartner(operator(server), `partner-${gateway}-${restarts}`);
-  }
-  await callerPerGateway(server.url, load.partnerKey);
-  await load.moreAcknowledged(100);
-  await load.stop();
-  expect(server.stdout.match(/"gateway ended"/g)?.length).toBe(3);
-  await checkBooks(server.url, load);
-});
+    await load.stop();
+    expect(server.stdout.match(/"gateway ended"/g)?.length).toBe(3);
+    await checkBooks(server.url, load);
+  },
+);
