@@ -73,13 +73,15 @@ export class ServerOperations implements Operations {
     const { supervisor } = this.#parts;
     return (await supervisor.shards()).map(({ shard, status, restarts, figures }) => {
       const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
+      // The system may have given the number of a process that is gone to another one.
+      const living = status === "restarting" || status === "failed" ? undefined : figures;
       return {
         shard,
         isolation: supervisor.isolation,
         status,
         restarts,
-        threadId: figures?.threadId,
-        pid: figures?.pid,
+        threadId: living?.threadId,
+        pid: living?.pid,
         epoch: figures?.epoch ?? 0,
         position: figures?.position ?? none,
         durablePosition: figures?.durablePosition ?? none,
