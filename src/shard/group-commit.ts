@@ -12,6 +12,9 @@ import type { Reply } from "./messages.ts";
 
 /** A batch closes at this many records; it takes whole requests, so the last one may exceed it. */
 const BATCH_RECORDS_MAX = 8192;
+/** A log that takes longer for a batch is so slow that smaller ones make nothing slower, and let answers out sooner. */
+const SLOW_APPEND_S = 1;
+const SLOW_BATCH_RECORDS_MIN = 512;
 
 /** Where a durable batch stands, and when it was logged. */
 export type Durable = Readonly<{ id: LogId; timeMs: number }>;
@@ -53,6 +56,7 @@ export class GroupCommit {
   /** The newest durable batch; one of an older epoch until the first of ours. */
   #durable: LogId = { epoch: 0, seq: 0 };
   #timeMs = 0;
+  #recordsMax = BATCH_RECORDS_MAX;
 
   batches = 0;
   bytes = 0;
@@ -83,7 +87,7 @@ export class GroupCommit {
   }
 
   get full(): boolean {
-    return this.#body.count >= BATCH_RECORDS_MAX;
+    return this.#body.count >= this.#recordsMax;
   }
 
   /** The newest batch that is not durable yet; 0 when all are. */
@@ -182,12 +186,20 @@ export class GroupCommit {
     assert(batch.id.seq === waiting.seq, "a batch gets the number that its records were given");
     failpoints.pass("after_append");
     if (this.#closed) return;
-    this.#count((performance.now() - startedMs) / 1000, body.length);
+    const seconds = (performance.now() - startedMs) / 1000;
+    this.#count(seconds, body.length);
+    this.#adapt(seconds, count);
     this.#inFlight = undefined;
     this.#unsettled.push({ waiting, batch });
     if (batch.settled) this.#release();
     this.flush();
     onRoom();
+  }
+
+  #adapt(seconds: number, count: number): void {
+    if (seconds > SLOW_APPEND_S) this.#recordsMax = Math.max(SLOW_BATCH_RECORDS_MIN, count >> 1);
+    else if (seconds < SLOW_APPEND_S / 4)
+      this.#recordsMax = Math.min(BATCH_RECORDS_MAX, 2 * this.#recordsMax);
   }
 
   #release(): void {

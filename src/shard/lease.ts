@@ -5,6 +5,8 @@
 import { type Journal, LogError } from "../wal/wal.ts";
 
 export const LEASE_MS = 1000;
+/** A log that has said nothing for so long does not answer; one that is slow takes less for an append. */
+const SILENT_MS = 5 * LEASE_MS;
 
 export class Lease {
   readonly #journal: Journal;
@@ -33,7 +35,7 @@ export class Lease {
     let told = true;
     this.#timer = setInterval(() => {
       if (this.#age() > LEASE_MS / 2) this.#confirm();
-      const available = this.#journal.available && this.#age() < 2 * LEASE_MS;
+      const available = this.#journal.available && this.#age() < SILENT_MS;
       if (available !== told) onAvailable(available);
       told = available;
     }, LEASE_MS / 4);

@@ -1,4 +1,4 @@
-/** A proxy between ioredis and Redis that loses answers, as networks do. */
+/** A proxy between ioredis and Redis that loses answers, as networks do, or is slow. */
 import { once } from "node:events";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { RedisServer } from "./redis.ts";
@@ -18,6 +18,9 @@ export class RedisProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #trap: { kind: Trap; sprung: () => void } | undefined;
+  #bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** Sent by clients so far. */
+  bytes = 0;
 
   private constructor(server: RedisServer) {
     this.path = `${server.socket}.proxy`;
@@ -40,9 +43,31 @@ export class RedisProxy {
     return promise;
   }
 
+  /** From now on no more than this goes from all clients to Redis. */
+  throttle(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
   close(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** A throttled client is not read from while what it has sent takes its time. */
+  #forward(chunk: Buffer, client: Socket, upstream: Socket): void {
+    this.bytes += chunk.length;
+    if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) {
+      upstream.write(chunk);
+      return;
+    }
+    client.pause();
+    setTimeout(
+      () => {
+        upstream.write(chunk);
+        client.resume();
+      },
+      (chunk.length / this.#bytesPerSecond) * 1000,
+    );
   }
 
   #join(client: Socket): void {
@@ -65,7 +90,7 @@ export class RedisProxy {
         this.#trap = undefined;
         if (caught.kind === "swallow_requests") caught.sprung();
       }
-      if (caught?.kind !== "swallow_requests") upstream.write(chunk);
+      if (caught?.kind !== "swallow_requests") this.#forward(chunk, client, upstream);
     });
     upstream.on("data", (chunk: Buffer) => {
       if (caught === undefined) client.write(chunk);
