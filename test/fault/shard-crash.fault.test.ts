@@ -34,7 +34,6 @@ test.each([
   ["threads", "before_decide"],
   ["threads", "before_append"],
   ["threads", "after_append"],
-  ["processes", "after_append"],
   ["processes", "kill -9"],
 ])(
   "a shard that crashes (%s, %s) comes back by itself, and the others serve all along",
