@@ -21,8 +21,8 @@ export type Challenge = Readonly<{
   pools: readonly number[];
   /** Numbers of callers with batches, of which the best is chosen. */
   batchConnections: readonly number[];
-  /** A connection to the store is busy with one batch at a time, so that each caller is given one. */
-  isCallerBound: boolean;
+  /** Connections to the store for batches: a number, or one for each caller, where a batch keeps one busy. */
+  batchPool: number | "caller";
   settings: Settings;
 }>;
 
@@ -39,7 +39,7 @@ type Pair = Readonly<{
 }>;
 
 export async function measureDuels(bench: BenchContext, prefix: string, challenge: Challenge): Promise<void> {
-  const { loads, pools, batchConnections, isCallerBound } = challenge;
+  const { loads, pools, batchConnections, batchPool } = challenge;
   const plan = { rival: prefix, challenge };
   for (const connections of loads.includes("single") ? connectionsOf(bench.options) : []) {
     const name = `${prefix}.single.${connections}`;
@@ -51,7 +51,7 @@ export async function measureDuels(bench: BenchContext, prefix: string, challeng
   if (!loads.includes("batch") || !bench.wants(name)) return;
   const setups = batchConnections.map((connections) => ({
     connections,
-    pool: isCallerBound ? connections : 1,
+    pool: batchPool === "caller" ? connections : batchPool,
   }));
   await duel(bench, name, { ...plan, size: BATCH, setups, daybookConnections: DAYBOOK_BATCH_CONNECTIONS });
 }

@@ -24,13 +24,14 @@ export type PostgresOptions = Readonly<{
   connections: number;
   /** Singles do not wait for a free connection, but follow one another on it without waiting for answers. */
   isPipelined: boolean;
-  batchFunction: "transfer_batch" | "transfer_each";
+  /** `null`: a batch is as many calls of the function for singles, each a transaction of its own. */
+  batchFunction: "transfer_batch" | "transfer_each" | null;
 }>;
 
 export class PostgresLedger implements RivalLedger {
   readonly #pool: pg.Pool;
   readonly #pipelines: readonly pg.Client[];
-  readonly #batch: Readonly<{ name: string; text: string; rowMode: "array" }>;
+  readonly #batch: Readonly<{ name: string; text: string; rowMode: "array" }> | undefined;
   #turn = 0;
   #closing = false;
 
@@ -40,8 +41,10 @@ export class PostgresLedger implements RivalLedger {
     this.#pipelines = isPipelined
       ? Array.from({ length: connections }, () => new pg.Client({ ...where, pipeline: true }))
       : [];
-    const text = `SELECT code, transfer_id FROM ${batchFunction}($1, $2, $3)`;
-    this.#batch = { name: "batch", text, rowMode: "array" };
+    if (batchFunction !== null) {
+      const text = `SELECT code, transfer_id FROM ${batchFunction}($1, $2, $3)`;
+      this.#batch = { name: "batch", text, rowMode: "array" };
+    }
     // Connections may still be open when the store ends after `close`.
     this.#pool.on("error", (failure) => {
       if (!this.#closing) throw failure;
@@ -72,7 +75,8 @@ export class PostgresLedger implements RivalLedger {
     return this.#pipelines[this.#turn % Math.max(1, this.#pipelines.length)] ?? this.#pool;
   }
 
-  async transferBatch(transfers: readonly OwnerTransfer[]) {
+  async transferBatch(transfers: readonly OwnerTransfer[]): ReturnType<RivalLedger["transferBatch"]> {
+    if (this.#batch === undefined) return Promise.all(transfers.map((each) => this.transfer(each)));
     const debits = arrayText(transfers.map(({ debit_account }) => debit_account));
     const credits = arrayText(transfers.map(({ credit_account }) => credit_account));
     const amounts = arrayText(transfers.map(({ amount }) => amount));

@@ -8,9 +8,10 @@ const POOLS = [8, 16, 32, 64] as const;
 const BATCH_CONNECTIONS = [1, 2, 4] as const;
 
 const VARIANTS = [
-  { prefix: "postgres", kind: "postgres", loads: ["single", "batch"] },
-  { prefix: "postgres.pipelined", kind: "postgres-pipelined", loads: ["single"] },
-  { prefix: "postgres.loop", kind: "postgres-loop", loads: ["batch"] },
+  { prefix: "postgres", kind: "postgres", loads: ["single", "batch"], batchPool: "caller" },
+  { prefix: "postgres.each", kind: "postgres-each", loads: ["batch"], batchPool: 16 },
+  { prefix: "postgres.pipelined", kind: "postgres-pipelined", loads: ["single"], batchPool: "caller" },
+  { prefix: "postgres.loop", kind: "postgres-loop", loads: ["batch"], batchPool: "caller" },
 ] as const;
 
 export async function measurePostgres(bench: BenchContext): Promise<void> {
@@ -20,12 +21,12 @@ export async function measurePostgres(bench: BenchContext): Promise<void> {
     bench.say(`${programs}: postgres.* is left out`);
     return;
   }
-  for (const { prefix, kind, loads } of VARIANTS) {
+  for (const { prefix, kind, loads, batchPool } of VARIANTS) {
     await measureDuels(bench, prefix, {
       loads,
       pools: POOLS,
       batchConnections: BATCH_CONNECTIONS,
-      isCallerBound: true,
+      batchPool,
       settings: { version: programs.version, ...POSTGRES_SETTINGS },
       async startStore(folder) {
         const { socketFolder, pid, stop } = await startPostgres(folder, programs);

@@ -11,7 +11,7 @@ export async function measureRedisLua(bench: BenchContext): Promise<void> {
     loads: ["single", "batch"],
     pools: [1],
     batchConnections: [1, 2, 4, 8, 16, 32],
-    isCallerBound: false,
+    batchPool: 1,
     settings: REDIS_SETTINGS,
     async startStore(folder) {
       const { socket, pid, stop } = await startRedis(join(folder, "redis-lua"));

@@ -28,4 +28,4 @@ export interface RivalLedger {
   close(): Promise<void>;
 }
 
-export type RivalKind = "postgres" | "postgres-pipelined" | "postgres-loop" | "redis-lua";
+export type RivalKind = "postgres" | "postgres-pipelined" | "postgres-loop" | "postgres-each" | "redis-lua";
