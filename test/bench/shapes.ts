@@ -124,11 +124,14 @@ async function compare(
     bench.emit({ name: `${name}.${arm.name}`, unit: "transfers/s", runs: rates[n] ?? [], ...runsOf });
     bench.emit({ name: `${name}.${arm.name}.p99`, unit: "ms", runs: p99s[n] ?? [], ...runsOf });
   }
-  const ratio = (values: readonly number[][]) =>
-    (values[0] ?? []).map((value, i) => value / (values[1]?.[i] ?? Number.NaN));
   const unit = `${arms[0].name} ÷ ${arms[1].name}`;
-  bench.emit({ name: `${name}.ratio`, unit, settings, runs: ratio(rates) });
-  bench.emit({ name: `${name}.p99.ratio`, unit, settings, runs: ratio(p99s) });
+  bench.emit({ name: `${name}.ratio`, unit, settings, runs: ratiosOf(rates) });
+  bench.emit({ name: `${name}.p99.ratio`, unit, settings, runs: ratiosOf(p99s) });
+}
+
+/** The first arm's values by the second's. */
+function ratiosOf([first = [], second = []]: readonly number[][]): number[] {
+  return first.map((value, i) => value / (second[i] ?? Number.NaN));
 }
 
 /** All accounts begin with more than any run can spend. */
