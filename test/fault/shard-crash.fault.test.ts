@@ -22,7 +22,7 @@ async function begun(isolation: string, failpoints = "") {
   const server = await testServer({ DATA_DIR: testFolder(), ...settings });
   const admin = operator(server);
   const partnerKey = await makePartner(admin);
-  const load = new Load({ partnerKey, seed: 2 });
+  const load = new Load({ partnerKey, seed: 2, batchShare: 0 });
   const others = new Load({ partnerKey, seed: 3, ownerPrefix: "other" });
   const isThere = (owner: string) => shardOfVnode(vnodeOf("acme", owner), SHARDS) === CRASHING;
   await load.open(server.url, isThere);

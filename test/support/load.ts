@@ -42,6 +42,8 @@ export type LoadOptions = Readonly<{
   ownerPrefix?: string;
   seed?: number;
   batchItems?: number;
+  /** Of the requests; that an item of a batch is a repeat does not show. */
+  batchShare?: number;
   /** Transfers between people go from one to another of so many shards; by default each stays with its owner. */
   acrossShards?: number;
 }>;
@@ -52,6 +54,7 @@ export class Load {
   readonly #name: string;
   readonly operations: Operation[] = [];
   readonly #batchItems: number;
+  readonly #batchShare: number;
   readonly #acrossShards: number;
   readonly #random: Random;
   #client: Client | undefined;
@@ -70,6 +73,7 @@ export class Load {
     ownerPrefix = "owner",
     seed = 1,
     batchItems = 12,
+    batchShare = 0.1,
     acrossShards = 1,
   }: LoadOptions) {
     this.partnerKey = partnerKey;
@@ -77,6 +81,7 @@ export class Load {
     this.owners = Array.from({ length: owners }, (_, no) => `${ownerPrefix}${no}`);
     this.#name = ownerPrefix;
     this.#batchItems = batchItems;
+    this.#batchShare = batchShare;
     this.#random = new Random(seed);
   }
 
@@ -122,7 +127,7 @@ export class Load {
 
   async #call(client: Client, owners: readonly string[]): Promise<void> {
     while (!this.#stopping) {
-      if (this.#random.chance(0.1)) await this.#sendBatch(client, owners);
+      if (this.#random.chance(this.#batchShare)) await this.#sendBatch(client, owners);
       else await this.sendOne(client, this.#newOperation(owners, false));
       const last = this.operations.at(-1)?.verdict.is;
       // Whom nobody answers need not knock a thousand times a second.
