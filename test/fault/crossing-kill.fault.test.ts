@@ -53,15 +53,16 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
 /** By itself; only a shard that has failed more often than this without serving for long stays down until it is told. */
 const FAILURES_MAX = 5;
 
-async function recovers(admin: Client, round: number): Promise<void> {
+async function servesAgain(admin: Client, load: Load, round: number): Promise<void> {
+  const goal = load.acknowledged + 100;
   await until(
-    "the server is ready",
+    "a hundred more answers from a server that is ready",
     async () => {
       const failed = (await shardsOf(admin)).filter(({ status }) => status === "failed");
       if (round > FAILURES_MAX) {
         for (const { shard } of failed) await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
       }
-      return (await readiness(admin)).status === 200;
+      return load.acknowledged >= goal && (await readiness(admin)).status === 200;
     },
     30_000,
   );
@@ -95,12 +96,13 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       const crashed = isolation === "threads" && round === 1;
       const epoch = crashed ? 1 : ((await shardsOf(admin))[VICTIM]?.epoch ?? 0);
       await kill(admin, isolation, round);
-      await others.moreAcknowledged(10);
-      await until("the shard has started anew", async () => {
-        await recovers(admin, round);
-        return ((await shardsOf(admin))[VICTIM]?.epoch ?? 0) > epoch;
+      await until("the shard has ended", async () => {
+        const shard = (await shardsOf(admin))[VICTIM];
+        return shard !== undefined && (shard.status !== "ready" || shard.epoch > epoch);
       });
-      await load.moreAcknowledged(100);
+      await others.moreAcknowledged(10);
+      await servesAgain(admin, load, round);
+      expect((await shardsOf(admin))[VICTIM]?.epoch, "it has started anew").toBeGreaterThan(epoch);
     }
     await Promise.all([load.stop(), others.stop()]);
     expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
@@ -117,8 +119,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       await load.moreAcknowledged(100);
       await redis.kill();
       await redis.restart();
-      await recovers(admin, round);
-      await load.moreAcknowledged(100);
+      await servesAgain(admin, load, round);
       await load.stop();
       await load.settle(server.url);
     }
