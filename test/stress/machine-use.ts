@@ -9,9 +9,11 @@ export type MachineUse = Readonly<{
   cores: number;
   /** µs of processor time for each transfer, by role; `total` is their sum. */
   cpuUs: Readonly<Record<string, number>>;
+  /** Server and children before the load, shared pages counted once. */
+  idlePssMb: number;
   /** The highest sum of what server and children had resident. */
   rssPeakMb: number;
-  /** The same at the end, with shared pages counted once. */
+  /** After the load, with shared pages counted once. */
   pssMb: number;
 }>;
 
@@ -19,6 +21,7 @@ export class MachineMeter {
   readonly #server: number;
   readonly #redis: number;
   readonly #timer: NodeJS.Timeout;
+  #idlePss = 0;
   #rssPeak = 0;
   #pss = 0;
   #begun = { atMs: 0, cpu: new Map<string, number>() };
@@ -28,6 +31,11 @@ export class MachineMeter {
     this.#server = server;
     this.#redis = redis;
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+  }
+
+  /** Nothing has happened yet but that accounts were opened and funded. */
+  idle(): void {
+    this.#idlePss = proportionalBytes(processTree(this.#server));
   }
 
   /** Processor time counts from here. */
@@ -58,6 +66,7 @@ export class MachineMeter {
     return {
       cores: totalUs / ((this.#ended.atMs - this.#begun.atMs) * 1000),
       cpuUs,
+      idlePssMb: this.#idlePss / MEGABYTE,
       rssPeakMb: this.#rssPeak / MEGABYTE,
       pssMb: this.#pss / MEGABYTE,
     };

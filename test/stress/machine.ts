@@ -1,5 +1,5 @@
 /** What the figures were taken on. */
-import { availableParallelism, cpus, release, totalmem, type } from "node:os";
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { redisVersion } from "../bench/load.ts";
 
 export type Machine = Readonly<{
@@ -10,6 +10,8 @@ export type Machine = Readonly<{
   node: string;
   redis: string;
   fsync_p50_us: number;
+  /** Of the minute before the run: above 0, something else was at work too. */
+  load_average: number;
 }>;
 
 export function thisMachine(fsyncUs: number): Machine {
@@ -21,12 +23,14 @@ export function thisMachine(fsyncUs: number): Machine {
     node: process.versions.node,
     redis: redisVersion(),
     fsync_p50_us: Math.round(fsyncUs),
+    load_average: Number(loadavg()[0]?.toFixed(1)),
   };
 }
 
-export function machineText({ cpus, cpu, memory_gb, system, node, redis, fsync_p50_us }: Machine): string {
+export function machineText(machine: Machine): string {
+  const { cpus, cpu, memory_gb, system, node, redis, fsync_p50_us, load_average } = machine;
   return (
     `${cpus} cores (${cpu}), ${memory_gb} GB, ${system}; Node.js ${node}, Redis ${redis} with ` +
-    `\`appendfsync always\` on a unix socket, median fsync ${fsync_p50_us} µs`
+    `\`appendfsync always\` on a unix socket, median fsync ${fsync_p50_us} µs; load average before the run ${load_average}`
   );
 }

@@ -12,8 +12,9 @@ export type Row = Readonly<{
   /** Absent where there is no /proc. */
   cores?: number;
   cpu_us?: Readonly<Record<string, number>>;
-  rss_peak_mb?: number;
+  idle_pss_mb?: number;
   pss_mb?: number;
+  rss_peak_mb?: number;
   start_ms: number;
   recovery_ms: number;
   replayed: number;
@@ -52,12 +53,13 @@ export function rowOf(trial: Trial): Row {
   };
 }
 
-function machineFigures({ use: { cores, cpuUs, rssPeakMb, pssMb } }: Trial) {
+function machineFigures({ use: { cores, cpuUs, idlePssMb, rssPeakMb, pssMb } }: Trial) {
   return {
     cores: Number(cores.toFixed(2)),
     cpu_us: Object.fromEntries(Object.entries(cpuUs).map(([role, us]) => [role, short(us)])),
-    rss_peak_mb: Math.round(rssPeakMb),
+    idle_pss_mb: Math.round(idlePssMb),
     pss_mb: Math.round(pssMb),
+    rss_peak_mb: Math.round(rssPeakMb),
   };
 }
 
@@ -76,8 +78,9 @@ const COLUMNS: readonly (readonly [title: string, text: (row: Row) => string])[]
   ["max ms", ({ max_ms }) => String(max_ms)],
   ["cores", ({ cores }) => orDash(cores)],
   ["CPU µs/transfer", ({ cpu_us }) => orDash(cpu_us?.["total"])],
-  ["RSS peak MB", ({ rss_peak_mb }) => orDash(rss_peak_mb)],
+  ["idle PSS MB", ({ idle_pss_mb }) => orDash(idle_pss_mb)],
   ["PSS MB", ({ pss_mb }) => orDash(pss_mb)],
+  ["RSS peak MB", ({ rss_peak_mb }) => orDash(rss_peak_mb)],
   ["start ms", ({ start_ms }) => String(start_ms)],
   ["recovery ms", ({ recovery_ms }) => String(recovery_ms)],
   ["lost by others", ({ lost_by_others }) => orDash(lost_by_others)],
@@ -120,7 +123,7 @@ export function comparisonOf(rows: readonly Row[]): string {
       "transfers/s",
       "p99",
       "CPU per transfer",
-      "PSS MB",
+      "idle PSS MB",
       "start ms",
       "recovery ms",
     ],
@@ -129,7 +132,7 @@ export function comparisonOf(rows: readonly Row[]): string {
       times(processes.transfers_per_s, threads.transfers_per_s),
       times(processes.p99_ms, threads.p99_ms),
       times(processes.cpu_us?.["total"], threads.cpu_us?.["total"]),
-      more(processes.pss_mb, threads.pss_mb),
+      more(processes.idle_pss_mb, threads.idle_pss_mb),
       more(processes.start_ms, threads.start_ms),
       more(processes.recovery_ms, threads.recovery_ms),
     ]),

@@ -226,6 +226,7 @@ class TrialRun {
   }
 
   async #drive({ subject, load, meter }: Setting): Promise<{ outage: Outage; window: Window }> {
+    meter.idle();
     const fromMs = nowMs();
     meter.begin();
     load.tell({ type: "load" });
