@@ -30,12 +30,14 @@ export function readOptions(args: readonly string[]): Options {
       doc: { type: "boolean", default: false },
     },
   });
+  const preset = oneOf("preset", Object.keys(PRESETS) as PresetName[], values.preset);
+  if (values.doc && preset !== "mix") throw new TypeError("--doc shows the figures of the preset mix");
   return {
     modes: values.modes.split(",").map((name) => oneOf("modes", ISOLATIONS, name)),
     shards: values.shards.split(",").map((text) => count("shards", text)),
     seconds: count("seconds", values.seconds),
     seed: count("seed", values.seed),
-    preset: oneOf("preset", Object.keys(PRESETS) as PresetName[], values.preset),
+    preset,
     loadProcesses: count("load-processes", values["load-processes"]),
     json: values.json,
     doc: values.doc,

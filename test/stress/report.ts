@@ -18,7 +18,7 @@ export type Row = Readonly<{
   start_ms: number;
   recovery_ms: number;
   replayed: number;
-  /** By the shards that were not killed, while one was down. `null`: there were no others. */
+  /** By the shards that were not killed, while one was down. `null`: nothing was asked of them. */
   lost_by_others: number | null;
   served_by_others: number | null;
   accepted: number;
@@ -26,11 +26,16 @@ export type Row = Readonly<{
   crossing: number;
   replays: number;
   resent: number;
+  /** Balances at the end that were known beforehand. */
+  finals: Readonly<Record<string, number>>;
 }>;
 
 export function rowOf(trial: Trial): Row {
-  const { isolation, shards, speed, use, counts, bystanders, startMs, recoveryMs, replayed } = trial;
-  const isAlone = shards === 1;
+  const { isolation, shards, speed, use, counts, bystanders, startMs, recoveryMs, replayed, evidence } =
+    trial;
+  const finals = [...evidence.finals.keys()].map((id) => [id, evidence.accounts.get(id)?.posted ?? 0]);
+  // Where nothing was asked of the others, that nothing was lost says nothing.
+  const wereAsked = bystanders.served + bystanders.lost > 0;
   return {
     isolation,
     shards,
@@ -43,13 +48,14 @@ export function rowOf(trial: Trial): Row {
     start_ms: Math.round(startMs),
     recovery_ms: Math.round(recoveryMs),
     replayed,
-    lost_by_others: isAlone ? null : bystanders.lost,
-    served_by_others: isAlone ? null : bystanders.served,
+    lost_by_others: wereAsked ? bystanders.lost : null,
+    served_by_others: wereAsked ? bystanders.served : null,
     accepted: counts.accepted,
     refused: counts.refused,
     crossing: counts.crossing,
     replays: counts.replayed,
     resent: counts.resent,
+    finals: Object.fromEntries(finals),
   };
 }
 
@@ -107,6 +113,19 @@ export function cpuTableOf(rows: readonly Row[]): string {
       ...ROLES.map((role) => orDash(cpu_us?.[role])),
     ]),
   );
+}
+
+/** A line for each trial whose end was known beforehand; empty when none was. */
+export function finalsOf(rows: readonly Row[]): string {
+  return rows
+    .filter(({ finals }) => Object.keys(finals).length > 0)
+    .map(({ isolation, shards, finals, accepted, refused }) => {
+      const ends = Object.entries(finals).map(
+        ([id, posted]) => `${id} ends with ${posted.toLocaleString("en")}`,
+      );
+      return `${isolation}, ${shards}: ${ends.join(", ")}; ${accepted} accepted, ${refused} refused`;
+    })
+    .join("\n");
 }
 
 /** Processes by the side of threads, for each number of shards that both were tried with. */

@@ -14,7 +14,7 @@ import { writeFigures } from "./document.ts";
 import { machineText, thisMachine } from "./machine.ts";
 import { readOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
-import { comparisonOf, cpuTableOf, type Row, rowOf, tableOf } from "./report.ts";
+import { comparisonOf, cpuTableOf, finalsOf, type Row, rowOf, tableOf } from "./report.ts";
 import { runTrial } from "./trial.ts";
 
 /** The start is over in a second, and differs from time to time. */
@@ -62,7 +62,8 @@ if (options.json) {
   const settings = { seconds, seed, preset, load_processes: loadProcesses };
   process.stdout.write(`${JSON.stringify({ machine, settings, rows, discrepancies }, undefined, 2)}\n`);
 } else {
-  process.stdout.write(`${tableOf(rows)}\n\n${cpuTableOf(rows)}\n`);
+  const parts = [tableOf(rows), cpuTableOf(rows), finalsOf(rows)].filter((part) => part !== "");
+  process.stdout.write(`${parts.join("\n\n")}\n`);
 }
 if (options.doc && discrepancies.length === 0) {
   const how = `${machineText(machine)}. ${loadProcesses} load processes, ${seconds} s measured each.`;
