@@ -191,6 +191,8 @@ export class ShardLink {
         return;
       case TO_GATEWAY.available:
         this.#serves = message[1];
+        // It may be about to end: what was taken here must not come after it has heard from us.
+        if (!this.#serves) this.#sendQueue();
         return;
       case TO_GATEWAY.replies:
         this.#answer({ epoch: message[1], seq: message[2] }, message[3], message[4]);
@@ -239,6 +241,11 @@ export class ShardLink {
   #flush(): void {
     if (this.#queue.length === 0 || this.#inHand.length >= MESSAGES_MAX) return;
     if (this.#inHand.length > 0 && this.#queuedCredits < AHEAD_CREDITS_MIN) return;
+    this.#sendQueue();
+  }
+
+  #sendQueue(): void {
+    if (this.#queue.length === 0) return;
     const queue = this.#queue;
     this.#inHand.push(this.#nextMessage);
     this.#clearQueue();

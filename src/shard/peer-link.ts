@@ -166,7 +166,7 @@ export class PeerLink implements Session {
         this.credit.unpin(part[1]);
         return true;
       case PART.credits:
-        if (!this.#options.commit.reaches(part[1])) return false;
+        if (this.#options.commit.full || !this.#options.commit.reaches(part[1])) return false;
         this.credit.receive(part[2], part[3]);
         return true;
       case PART.acknowledge:

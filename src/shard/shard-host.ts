@@ -72,6 +72,8 @@ export class ShardHost {
   #tick: NodeJS.Timeout | undefined;
   #serving = false;
   #stopAtMs = Number.POSITIVE_INFINITY;
+  /** All gateways have stopped sending, and what they had sent is here. */
+  #isLeft = false;
   #ended = false;
   #recovery = { snapshotMs: 0, replayed: 0, replayMs: 0 };
 
@@ -142,8 +144,7 @@ export class ShardHost {
         this.#proceed.resolve();
         return;
       case "stop":
-        this.#stopAtMs = performance.now();
-        this.#endIfIdle();
+        this.#stop();
         return;
       case "figures":
         this.#options.post({ type: "figures", figures: this.figures() });
@@ -313,10 +314,21 @@ export class ShardHost {
     }
   }
 
+  /** Gateways answer in order: once they know, nothing of theirs is on its way any more. */
+  #stop(): void {
+    this.#stopAtMs = performance.now();
+    this.#gateways.sendAll([TO_GATEWAY.available, false]);
+    this.#gateways.tell([], () => {
+      this.#isLeft = true;
+    });
+    this.#work();
+    this.#endIfIdle();
+  }
+
   #endIfIdle(): void {
     const waitedMs = performance.now() - this.#stopAtMs;
     if (!(waitedMs >= 0) || !this.#commit.idle || this.#mailbox.depth > 0) return;
-    const waits = this.#peers.waiting > 0 || this.#mailbox.hasLater;
+    const waits = !this.#isLeft || this.#peers.waiting > 0 || this.#mailbox.hasLater;
     if (waits && waitedMs < STOP_MS_MAX) return;
     this.#end({ reason: "stopped", message: "stopped" });
   }

@@ -13,6 +13,14 @@ const BACKOFF_MS_MAX = 10_000;
 /** A shard that ends so often without having served for `HEALTHY_MS` stays down. */
 const CRASHES_MAX = 5;
 const HEALTHY_MS = 30_000;
+/** After serving for so long the pause before a restart is the shortest again. */
+const STEADY_MS = 1_000;
+/** Reasons that lie with the log, and pass with it. */
+const WITH_THE_LOG: ReadonlySet<ShardExit["reason"]> = new Set([
+  "append_lost",
+  "log_misconfigured",
+  "log_unavailable",
+]);
 const FIGURES_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 8_000;
 
@@ -74,7 +82,7 @@ export class Supervisor {
       restarts: 0,
       attempts: 0,
       crashes: 0,
-      readyAtMs: 0,
+      readyAtMs: Number.POSITIVE_INFINITY,
       warnings: [],
       figures: undefined,
       figuresWaiting: [],
@@ -181,6 +189,7 @@ export class Supervisor {
       this.#receive(supervised, message),
     );
     supervised.running = running;
+    supervised.readyAtMs = Number.POSITIVE_INFINITY;
     void running.exited.then((exit) => this.#ended(supervised, exit));
     for (const correspondent of this.#correspondents) this.#introduce(correspondent, shard, running);
     for (const other of this.#shards) if (other !== supervised) this.#join(supervised, other);
@@ -266,9 +275,11 @@ export class Supervisor {
 
   #restartLater(supervised: Supervised, { reason, message }: ShardExit): void {
     const asked = reason === "stopped";
-    if (performance.now() - supervised.readyAtMs > HEALTHY_MS) supervised.crashes = supervised.attempts = 0;
-    // A log that is only away or set up wrongly may come right by itself; nothing else will.
-    const mayComeRight = reason === "log_unavailable" || reason === "log_misconfigured";
+    const servedMs = performance.now() - supervised.readyAtMs;
+    if (servedMs > STEADY_MS) supervised.attempts = 0;
+    if (servedMs > HEALTHY_MS) supervised.crashes = 0;
+    // A log that is only away, or set up wrongly, may come right by itself; nothing else will.
+    const mayComeRight = WITH_THE_LOG.has(reason);
     supervised.attempts = asked ? 0 : supervised.attempts + 1;
     supervised.crashes += asked || mayComeRight ? 0 : 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {

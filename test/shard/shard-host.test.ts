@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
-import { account, isPending, mustPost, type OneShard, startShard, transfer } from "./memory-shards.ts";
+import {
+  account,
+  isPending,
+  MemoryCluster,
+  mustPost,
+  type OneShard,
+  startShard,
+  transfer,
+} from "./memory-shards.ts";
 
 async function startWithMoney(): Promise<OneShard & { store: MemoryStore }> {
   const store = new MemoryStore("log");
@@ -181,4 +189,24 @@ test("a batch is answered index for index, and one bad item does not fail the ot
   expect(items[3]).toEqual(items[4]);
   expect(positions).toEqual(["0:1-4"]);
   expect(await posted(shard, "b")).toBe(50);
+});
+
+test("a shard that is told to stop answers all that was sent to it, also what was on its way", async () => {
+  const cluster = await MemoryCluster.start([new MemoryStore("log")]);
+  const { gateway } = cluster;
+  await mustPost(gateway, account("a"));
+  const answers: Promise<unknown>[] = [];
+  for (let i = 0; i < 20; i++) {
+    const answer = gateway.submit(transfer("@issuance", "a", 1));
+    answer.catch(() => {});
+    answers.push(answer);
+    if (i === 10) cluster.shard(0).host.control({ type: "stop" });
+    if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const codes = (await Promise.allSettled(answers)).map((each) =>
+    each.status === "fulfilled" ? "done" : (each.reason as { code: string }).code,
+  );
+  expect(codes.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => "done"));
+  expect(codes).not.toContain("outcome_unknown");
+  expect(codes.at(-1)).toBe("log_unavailable");
 });
