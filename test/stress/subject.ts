@@ -1,5 +1,4 @@
 /** The server under stress: `src/main.ts` as a process, with a log and a data folder of its own. */
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ApiClient } from "../bench/api-client.ts";
@@ -15,7 +14,9 @@ const READY_MS_MAX = 30_000;
 const LAST_WORDS_LENGTH = 4_000;
 
 export type SubjectOptions = Readonly<{
-  folder: string;
+  dataDir: string;
+  /** Its sockets and its compiled code are in here. */
+  tmpDir: string;
   walUrl: string;
   isolation: Isolation;
   shards: number;
@@ -48,17 +49,17 @@ export class Subject {
     });
   }
 
-  static async start({ folder, walUrl, isolation, shards, failpoints }: SubjectOptions): Promise<Subject> {
+  static async start(options: SubjectOptions): Promise<Subject> {
+    const { dataDir, tmpDir, walUrl, isolation, shards, failpoints } = options;
     const startedMs = performance.now();
     const server = start(process.execPath, [MAIN], {
       env: {
         PATH: process.env["PATH"],
-        // Its sockets too go with the folder of the trial.
-        TMPDIR: folder,
+        TMPDIR: tmpDir,
         PORT: "0",
         LOG_LEVEL: "warn",
         OPERATOR_KEY,
-        DATA_DIR: join(folder, "data"),
+        DATA_DIR: dataDir,
         WAL_URL: walUrl,
         ISOLATION: isolation,
         SHARDS: String(shards),

@@ -142,26 +142,35 @@ class TrialRun {
     this.#options.onPhase(phase, answered);
   }
 
-  /** Several times on the same empty log; the last one stays. */
+  /** Several times, each with a log of its own: whoever takes over another's waits for that one's lease. */
   async #start(): Promise<Subject> {
-    const { isolation, shards, folder, starts, seconds } = this.#options;
+    const { isolation, shards, folder, starts, startRedis } = this.#options;
+    const common = { isolation, shards, tmpDir: folder };
+    for (let no = 1; no < starts; no++) {
+      const tried = join(folder, `start-${no}`);
+      const redis = await startRedis(tried);
+      const dataDir = join(tried, "data");
+      const subject = await Subject.start({ ...common, dataDir, walUrl: redis.url, failpoints: "" });
+      this.#startsMs.push(subject.startMs);
+      await subject.stop();
+      await redis.stop();
+    }
+    const subject = await Subject.start({
+      ...common,
+      dataDir: join(folder, "data"),
+      walUrl: this.#redis.url,
+      failpoints: isolation === "threads" ? this.#crash() : "",
+    });
+    this.#startsMs.push(subject.startMs);
+    return subject;
+  }
+
+  /** After as many commands of the load as the shard's process would be killed after. */
+  #crash(): string {
     const { accounts, funding, commandsBeforeKill } = this.#preset;
     const setUp = [...accounts, ...funding.map(({ credit }) => credit)];
     const setUpThere = setUp.filter((account) => this.#shardOf(account) === this.#victim).length;
-    const point = setUpThere + commandsBeforeKill(seconds);
-    for (let no = 1; ; no++) {
-      const crashes = isolation === "threads" && no === starts;
-      const subject = await Subject.start({
-        folder,
-        walUrl: this.#redis.url,
-        isolation,
-        shards,
-        failpoints: crashes ? `${this.#victim}:before_decide@${point}` : "",
-      });
-      this.#startsMs.push(subject.startMs);
-      if (no === starts) return subject;
-      await subject.stop();
-    }
+    return `${this.#victim}:before_decide@${setUpThere + commandsBeforeKill(this.#options.seconds)}`;
   }
 
   async #open(subject: Subject): Promise<string> {
