@@ -5,7 +5,7 @@
  */
 import { hash, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import { enableCompileCache, getCompileCacheDir } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -33,6 +33,9 @@ const DRAIN_MS_MAX = 5_000;
 const EXIT_MS_MAX = 9_500;
 
 enableCompileCache();
+const compiled = getCompileCacheDir();
+// Threads and processes that begin here take it from the environment.
+if (compiled !== undefined) process.env["NODE_COMPILE_CACHE"] = compiled;
 
 /** The parts that exist so far; a server that is told to stop may not have all of them yet. */
 const parts: {

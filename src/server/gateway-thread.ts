@@ -1,5 +1,4 @@
 /** What the thread of a gateway runs. It takes connections once all shards have told it who may come in. */
-import { enableCompileCache } from "node:module";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ArchiveQueryClient } from "../archive/archive-query-client.ts";
 import { assert } from "../assert.ts";
@@ -11,7 +10,6 @@ import { Inquiries } from "./inquiries.ts";
 import { watchUses } from "./key-uses.ts";
 import { RemoteOperations } from "./remote-operations.ts";
 
-enableCompileCache();
 assert(parentPort !== null, "gateway-thread.ts runs as a worker");
 run(parentPort, workerData as GatewayInit);
 

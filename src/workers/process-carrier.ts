@@ -3,7 +3,6 @@
  * supervisor's rare messages go over the IPC channel of the child, data over local sockets (docs/adr/0007).
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { SocketEnd } from "../channels/socket-channel.ts";
 import { SocketFolder } from "../channels/socket-folder.ts";
@@ -88,7 +87,6 @@ class ShardChild {
     this.#onMessage = onMessage;
     this.#child = fork(program, {
       execArgv: inheritedFlags(process.execArgv),
-      env: { ...process.env, ...compileCache() },
       // Objects that hold bytes.
       serialization: "advanced",
     });
@@ -160,10 +158,4 @@ class ShardChild {
 /** All that this process was started with, but what only one process can have: the port of a debugger. */
 function inheritedFlags(flags: readonly string[]): string[] {
   return flags.filter((flag) => !flag.startsWith("--inspect"));
-}
-
-/** What is compiled already need not be compiled again by a shard that starts anew. */
-function compileCache(): NodeJS.ProcessEnv {
-  const folder = getCompileCacheDir();
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
