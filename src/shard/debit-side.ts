@@ -6,7 +6,7 @@ import { CommandWriter } from "../actors/codec.ts";
 import type { Rejected, RemoteCredit, TransferSent } from "../actors/command.ts";
 import type { Exchange } from "../actors/exchange.ts";
 import { assert } from "../assert.ts";
-import type { Crossing } from "./crossing.ts";
+import type { CreditPlace, Crossing } from "./crossing.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
@@ -159,8 +159,7 @@ export class DebitSide {
         held: accounts[at + 1] as number,
         seq: accounts[at + 2] as number,
       };
-      this.#underWay.get(no)?.crossing.settle({ shard: peer, epoch, seq, account });
-      this.#underWay.delete(no);
+      this.#settle(no, { shard: peer, epoch, seq, account });
     }
     this.#acknowledged = upTo;
     failpoints.pass("after_settle");
@@ -168,11 +167,13 @@ export class DebitSide {
 
   /** All that the other shard says is that it has these. */
   received(upTo: number): void {
-    for (let no = this.#acknowledged + 1; no <= upTo; no++) {
-      this.#underWay.get(no)?.crossing.settle(undefined);
-      this.#underWay.delete(no);
-    }
+    for (let no = this.#acknowledged + 1; no <= upTo; no++) this.#settle(no, undefined);
     this.#acknowledged = Math.max(this.#acknowledged, upTo);
+  }
+
+  #settle(no: number, credit: CreditPlace | undefined): void {
+    this.#underWay.get(no)?.crossing.settle(credit);
+    this.#underWay.delete(no);
   }
 
   /** The open batch holds message `no`: once it is durable, the message leaves. */

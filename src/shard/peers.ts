@@ -146,13 +146,11 @@ export class Peers {
     return undefined;
   }
 
-  /** Puts into the open batch what of sent messages need not be kept any longer. True when there was anything. */
-  forget(): boolean {
-    let some = false;
+  /** Puts into the open batch what of sent messages need not be kept any longer. */
+  forget(): void {
     for (const [peer, link] of this.#links) {
       const upTo = link.debit.forgettable;
       if (upTo === 0) continue;
-      some = true;
       this.#options.failpoints.pass("before_forget");
       const delivered: Delivered = {
         op: "delivered",
@@ -166,7 +164,6 @@ export class Peers {
       const source = this.#writer.take();
       this.#options.record(delivered, { source, start: 0, end: source.length }, { ok: true });
     }
-    return some;
   }
 
   /** Handles what had to wait for room. */

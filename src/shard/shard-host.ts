@@ -290,10 +290,13 @@ export class ShardHost {
   /** Another shard has said something, or is gone. */
   #onPeers(): void {
     if (this.#ended) return;
+    if (this.#serving) {
+      this.#work();
+      return;
+    }
     this.#peers.resume();
     if (!this.#peers.awaitsGreeting) this.#greeted.resolve();
-    if (this.#serving) this.#work();
-    else this.#commit.flushSoon();
+    this.#commit.flushSoon();
   }
 
   #onDurable(batch: Batch): void {

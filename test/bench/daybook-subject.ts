@@ -4,7 +4,6 @@ import { Daybook } from "./daybook.ts";
 import { FUNDS, pointsOf, savingsOf } from "./owner-transfers.ts";
 import type { RivalTotals } from "./rival-ledger.ts";
 
-const BATCH = 1000;
 /** Of ids in one call: two for each of them. */
 const OWNERS_PER_CALL = 50;
 
@@ -20,15 +19,10 @@ export async function startDaybookSubject(
     const id = i < owners ? pointsOf(i) : savingsOf(i - owners);
     return daybook.partner("POST", "/v1/accounts", { id, asset: "PTS/0" });
   });
-  await daybook.api.each(Math.ceil(owners / BATCH), async (portion) => {
-    const count = Math.min(BATCH, owners - portion * BATCH);
-    const transfers = Array.from({ length: count }, (_, i) => ({
-      debit_account: "@issuance",
-      credit_account: pointsOf(portion * BATCH + i),
-      amount: FUNDS,
-    }));
-    await daybook.partner("POST", "/v1/transfers/batch", { transfers });
-  });
+  await daybook.fund(
+    Array.from({ length: owners }, (_, i) => pointsOf(i)),
+    FUNDS,
+  );
   const { pid, redisPid } = daybook;
   return {
     address: () => ({ url: daybook.url, token: daybook.token }),

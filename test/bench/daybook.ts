@@ -12,6 +12,7 @@ export type Backend = (typeof BACKENDS)[number];
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
 const LOG_LEVEL = "warn";
+const FUNDED_AT_ONCE = 1000;
 
 /** Both for the report and for the process. */
 export const SERVER_SETTINGS = { log_level: LOG_LEVEL, isolation: "threads", gateways: 1 } as const;
@@ -83,6 +84,15 @@ export class Daybook {
     await this.api.each(count, (i) =>
       this.partner("POST", "/v1/accounts", { id: accountId(i), asset: "PTS/0" }),
     );
+  }
+
+  /** Gives each account this much. */
+  async fund(ids: readonly string[], amount: number): Promise<void> {
+    await this.api.each(Math.ceil(ids.length / FUNDED_AT_ONCE), async (portion) => {
+      const these = ids.slice(portion * FUNDED_AT_ONCE, (portion + 1) * FUNDED_AT_ONCE);
+      const transfers = these.map((id) => ({ debit_account: "@issuance", credit_account: id, amount }));
+      await this.partner("POST", "/v1/transfers/batch", { transfers });
+    });
   }
 
   shards(): Promise<readonly ShardState[]> {

@@ -16,7 +16,6 @@ import { FUNDS } from "./owner-transfers.ts";
 /** A prime, so that neighbours have no account in common. */
 const STRIDE = 7919;
 const BODIES = 5_000;
-const BATCH = 1000;
 const PARTNER = "bench";
 
 type Arm = Readonly<{ name: string; daybook: Daybook; bodies: Bodies }>;
@@ -142,15 +141,10 @@ async function startFunded(
 ): Promise<Daybook> {
   const daybook = await Daybook.start({ folder, backend: "redis", ...options });
   await daybook.createAccounts(accounts);
-  await daybook.api.each(Math.ceil(accounts / BATCH), async (portion) => {
-    const count = Math.min(BATCH, accounts - portion * BATCH);
-    const transfers = Array.from({ length: count }, (_, i) => ({
-      debit_account: "@issuance",
-      credit_account: accountId(portion * BATCH + i),
-      amount: FUNDS,
-    }));
-    await daybook.partner("POST", "/v1/transfers/batch", { transfers });
-  });
+  await daybook.fund(
+    Array.from({ length: accounts }, (_, i) => accountId(i)),
+    FUNDS,
+  );
   return daybook;
 }
 

@@ -1,5 +1,6 @@
 /** SIGTERM under load: what is in hand is answered and logged, and then the process is gone. */
 import { expect, onTestFinished, test } from "vitest";
+import { drainUnderLoad } from "../support/drain.ts";
 import { Load } from "../support/load.ts";
 import {
   MAIN,
@@ -20,21 +21,8 @@ test.each(["sqlite", "Redis"])(
   "SIGTERM under load ends in good order: what was done was answered, and what was answered is in the log (%s)",
   async (log) => {
     const wal = log === "Redis" ? { WAL_URL: (await testRedis()).url } : {};
-    const settings = { DATA_DIR: testFolder(), SHARDS: "2", ...wal };
-    const server = await testServer(settings);
-    const load = new Load({ partnerKey: await makePartner(operator(server)) });
-    await load.open(server.url);
-    load.begin(server.url, CALLERS);
-    await load.moreAcknowledged(150);
-    server.signal("SIGTERM");
-    const { code, lines } = await within(10_000, "the server has ended", server.exited);
-    await load.stop();
-    expect({ code, lines }).toEqual({ code: 0, lines: [] });
-    // Each caller finds its idle connection closed at most once; the server had not begun what it sent then.
-    expect(load.broken).toBeLessThanOrEqual(CALLERS);
-    const again = await testServer(settings);
-    expect(await load.settle(again.url), "done, but not answered").toBe(0);
-    await checkBooks(again.url, load);
+    const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2", ...wal });
+    await drainUnderLoad(server, () => server.signal("SIGTERM"));
   },
 );
 
@@ -44,18 +32,7 @@ test("a signal to the whole group, as from a terminal, ends shards that are proc
   const server = ServerProcess.launch(settings, ["env", process.execPath, MAIN]);
   onTestFinished(() => server.killGroup());
   await server.serving();
-  const load = new Load({ partnerKey: await makePartner(operator(server)) });
-  await load.open(server.url);
-  load.begin(server.url, CALLERS);
-  await load.moreAcknowledged(150);
-  process.kill(-server.pid, "SIGINT");
-  const { code, lines } = await within(10_000, "the server has ended", server.exited);
-  await load.stop();
-  expect({ code, lines }).toEqual({ code: 0, lines: [] });
-  expect(load.broken).toBeLessThanOrEqual(CALLERS);
-  const again = await testServer(settings);
-  expect(await load.settle(again.url), "done, but not answered").toBe(0);
-  await checkBooks(again.url, load);
+  await drainUnderLoad(server, () => process.kill(-server.pid, "SIGINT"));
 });
 
 test("a request that waits for the log when SIGTERM comes is answered before the end", async () => {

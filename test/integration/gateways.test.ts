@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { checkBooks } from "../fault/books.ts";
+import { drainUnderLoad } from "../support/drain.ts";
 import { Load } from "../support/load.ts";
 import {
   becomesReady,
@@ -19,7 +20,6 @@ import {
   testFolder,
   testServer,
   until,
-  within,
 } from "../support/server.ts";
 
 const GATEWAYS = 3;
@@ -206,22 +206,8 @@ test("of servers that start on one port at the same time one serves", async () =
 });
 
 test("SIGTERM under load drains all gateways: what was done was answered", async () => {
-  const CALLERS = 16;
-  const chosen = settings();
-  const server = await testServer(chosen);
-  const load = new Load({ partnerKey: await makePartner(operator(server)) });
-  await load.open(server.url);
-  load.begin(server.url, CALLERS);
-  await load.moreAcknowledged(150);
-  server.signal("SIGTERM");
-  const { code, lines } = await within(10_000, "the server has ended", server.exited);
-  await load.stop();
-  expect({ code, lines }).toEqual({ code: 0, lines: [] });
-  // Each caller finds its idle connection closed at most once; the server had not begun what it sent then.
-  expect(load.broken).toBeLessThanOrEqual(CALLERS);
-  const again = await testServer(chosen);
-  expect(await load.settle(again.url), "done, but not answered").toBe(0);
-  await checkBooks(again.url, load);
+  const draining = await testServer(settings());
+  await drainUnderLoad(draining, () => draining.signal("SIGTERM"));
 });
 
 test.each(["threads", "processes"])(
