@@ -41,6 +41,11 @@ export const OPS = {
   transfer: 1,
   credit: 3,
   delivered: 4,
+  compound_transfer: 5,
+  post_transfer: 6,
+  void_transfer: 7,
+  revert_transfer: 8,
+  expire_transfer: 9,
   create_account: 10,
   update_account: 11,
   set_account_status: 12,
@@ -49,6 +54,10 @@ export const OPS = {
   create_key: 22,
   revoke_key: 23,
   set_operator_key: 24,
+  reserve: 30,
+  release: 31,
+  portion: 32,
+  tick: 33,
 } as const satisfies Record<Command["op"], number>;
 
 /** In records alone: a transfer with its debit here and its credit on another shard. */

@@ -4,15 +4,11 @@
  *
  * Amounts are integers in minor units, times are milliseconds since 1970 UTC, metadata is canonical JSON text.
  */
+import type { Asked } from "./asked.ts";
+import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
 import type { Rejection } from "./rejection.ts";
 
-/** Every command names its partner; `key` is the caller's idempotency key, `fingerprint` a hash of what it asked. */
-interface Asked {
-  readonly partner: string;
-  readonly key: string | null;
-  readonly fingerprint: number;
-}
-
+/** One posting that happens at once: the hot one. `CompoundTransfer` is the other kind. */
 export interface Transfer extends Asked {
   readonly op: "transfer";
   readonly debit: string;
@@ -52,6 +48,14 @@ export interface Delivered extends Asked {
   readonly upTo: number;
 }
 
+/** At most `maxAmount` in all, and `maxCount` debits (or credits), within `windowS` seconds of log time; `null` = any. */
+export type Limit = Readonly<{
+  windowS: number;
+  direction: "debit" | "credit";
+  maxAmount: number | null;
+  maxCount: number | null;
+}>;
+
 export interface CreateAccount extends Asked {
   readonly op: "create_account";
   readonly id: string;
@@ -59,6 +63,8 @@ export interface CreateAccount extends Asked {
   readonly floor: number | null;
   readonly ceiling: number | null;
   readonly metadata: string | null;
+  /** None when absent, as in the oldest records. */
+  readonly limits?: readonly Limit[];
 }
 
 /** A field left out stays as it is. `metadata` is a JSON merge patch (RFC 7396) of strings and nulls. */
@@ -68,6 +74,8 @@ export interface UpdateAccount extends Asked {
   readonly floor?: number | null;
   readonly ceiling?: number | null;
   readonly metadata?: string;
+  /** All of them; a window that was limited before in the same direction goes on counting. */
+  readonly limits?: readonly Limit[];
 }
 
 export interface SetAccountStatus extends Asked {
@@ -113,6 +121,7 @@ export type Command =
   | Transfer
   | Credit
   | Delivered
+  | CompoundCommand
   | CreateAccount
   | UpdateAccount
   | SetAccountStatus
@@ -141,6 +150,8 @@ export type AccountView = Readonly<{
   seq: number;
   metadata: string | null;
   createdAtMs: number;
+  /** None when absent, as in the oldest records. */
+  limits?: readonly Limit[];
 }>;
 
 /** Both sides of the one posting as they stand after it; a system account's figures are its slice's. */
@@ -181,7 +192,7 @@ export type Done = Readonly<{ ok: true }>;
 export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | null }>;
 
 /** What a command of each kind comes to when it is accepted. */
-export interface Accepted {
+export interface Accepted extends CompoundAccepted {
   transfer: TransferPosted;
   credit: Credited;
   delivered: Done;
@@ -213,7 +224,7 @@ export type Fact =
 /** What a credit account may have against a credit. */
 export type CreditRefusal = Extract<
   Rejection,
-  "account_closed" | "ceiling_exceeded" | "balance_out_of_range"
+  "account_closed" | "ceiling_exceeded" | "limit_exceeded" | "balance_out_of_range"
 >;
 
 /** What another shard says of the credit account of a transfer. `null`: there is no such account. */

@@ -1,5 +1,6 @@
 /** What can be asked of the archive, and how it answers. Plain data: it crosses threads. */
-import type { LogRecord } from "../actors/command.ts";
+import type { AccountView, LogRecord } from "../actors/command.ts";
+import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
 
 /** Where a record stands: its batch, and its place within the batch. */
 export type Location = Readonly<{ shard: number; epoch: number; seq: number; index: number }>;
@@ -47,19 +48,31 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
 export interface ArchiveQueries {
   /** The records at these places, in this order; all must exist in the log. */
   records(at: readonly Location[]): Promise<readonly ArchivedRecord[]>;
-  /** The accepted transfer with this id as its home recorded it, whoever it belongs to. */
-  transfer(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined>;
-  /** The record of its credit (command `credit`), where that is on another shard than the debit. */
-  credit(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined>;
+  /** The transfer with this id, as all that its home has accepted has left it. */
+  transfer(
+    query: Readonly<{ partner: string; id: string }>,
+    after: readonly Position[],
+  ): Promise<TransferView | undefined>;
+  /** The record (command `credit` or `portion`) of message `no` of shard `from`, which is a part of this transfer. */
+  part(
+    query: Readonly<{ id: string; from: number; no: number }>,
+    after: readonly Position[],
+  ): Promise<ArchivedRecord | undefined>;
   /**
-   * Accepted transfers of a partner (of one account of it), newest first, each once: its home's record, or, in the list
-   * of an account that was credited from another shard, the record of that credit. Range and order go by the time of
-   * the record that is listed.
+   * Transfers of a partner (of one account of it) as they stand now, newest first, each once. Range and order go by the
+   * record that began it: its home's, or, in the list of an account on another shard, the first that touched the account.
+   * With a `status` that few have, a page may be short, or empty, and have a next one all the same.
    */
   transfers(
-    query: Range & Readonly<{ partner: string; account?: string | undefined }>,
+    query: Range &
+      Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-  ): Promise<Page<ArchivedRecord>>;
+  ): Promise<Page<TransferView>>;
+  /** An account as it stood after everything that was logged at `atMs` or before; `undefined` before it existed. */
+  accountAt(
+    query: Readonly<{ partner: string; account: string; atMs: number }>,
+    after: readonly Position[],
+  ): Promise<AccountView | undefined>;
   /** An account's entries. A system account's come merged by time from all shards. */
   entries(
     query: Range & Readonly<{ partner: string; account: string }>,

@@ -8,8 +8,14 @@ import type {
   PartnerRole,
   Transfer,
 } from "../actors/command.ts";
+import type {
+  CompoundTransfer,
+  RevertTransfer,
+  TransferStatus,
+  TransferView,
+} from "../actors/compound-command.ts";
 import type { Refusal } from "../actors/rejection.ts";
-import type { ArchivedRecord, Page, Range, Statement } from "../archive/query.ts";
+import type { Page, Range, Statement } from "../archive/query.ts";
 
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
@@ -20,6 +26,15 @@ export type Answer<C extends Command = Command> =
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
 export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number; entriesCount: number }>;
+
+/** What a read shows of a transfer. */
+export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
+
+/** Accounts at one consistent cut, those that exist in the order asked; `inTransit` between them, by asset. */
+export type Cut = Readonly<{
+  accounts: readonly AccountView[];
+  inTransit: Readonly<Record<string, number>>;
+}>;
 
 export type SystemAccount = Readonly<{
   id: string;
@@ -39,13 +54,21 @@ export interface Ledger {
   submit<C extends Command>(command: C): Promise<Answer<C>>;
   /** Independent transfers of one partner, applied in order; answered index for index. */
   submitTransfers(
-    transfers: readonly Transfer[],
+    transfers: readonly (Transfer | CompoundTransfer)[],
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
+  /** `submit` for a revert: what it takes back is looked up first. */
+  revert(asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">): Promise<Answer<RevertTransfer>>;
+  /** What a transfer would come to; nothing is logged, and its key means nothing. Its id is empty. */
+  dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>>;
   /** Resolves once it is certain that no other server has replaced this one: then the `Directory` is current. */
   confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
   /** Those that exist, in the order of `ids`. */
   accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;
+  /** The account as it was when everything logged at `atMs` or before had been done. `atMs` is not in the future. */
+  accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined>;
+  /** One consistent cut through all shards concerned. */
+  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut>;
   listAccounts(
     partner: string,
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
@@ -54,11 +77,11 @@ export interface Ledger {
   /** `undefined` when there is no such account. */
   entries(partner: string, account: string, range: Range): Promise<Statement | undefined>;
   reconciliation(partner: string, account: string): Promise<Reconciliation | undefined>;
-  transfer(partner: string, id: string): Promise<ArchivedRecord | undefined>;
+  transfer(partner: string, id: string): Promise<TransferRow | undefined>;
   transfers(
     partner: string,
-    query: Range & Readonly<{ account?: string | undefined }>,
-  ): Promise<Page<ArchivedRecord>>;
+    query: Range & Readonly<{ account?: string | undefined; status?: TransferStatus | undefined }>,
+  ): Promise<Page<TransferRow>>;
   /** Of one partner; of all of them when none is named. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
 }

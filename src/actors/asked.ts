@@ -1,0 +1,6 @@
+/** What every command has: its partner, the caller's idempotency key, and a hash of what was asked with it. */
+export interface Asked {
+  readonly partner: string;
+  readonly key: string | null;
+  readonly fingerprint: number;
+}
