@@ -11,11 +11,13 @@ import {
   type AccountView,
   type CreateAccount,
   type CreditRefusal,
+  type DebitRefusal,
   type Rejected,
   reject,
   type SetAccountStatus,
   type UpdateAccount,
 } from "./command.ts";
+import { exceeds, type Velocity, velocitiesOf } from "./velocity.ts";
 
 /** Every balance stays within ± this, so that it is exact as a JavaScript number. */
 export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
@@ -34,20 +36,49 @@ export interface Balance {
 }
 
 export interface Account extends Balance {
-  /** Credits that other shards have announced and not sent yet: room that is taken. Not part of the state. */
+  /** Credits that other shards have announced and not sent yet: room that is taken, and how many. Not part of the state. */
   pinned: number;
+  pins: number;
+  /** The same for what is reserved in the log. */
+  reserved: number;
+  reservations: number;
   readonly id: string;
   readonly asset: string;
   status: AccountStatus;
   floor: number | null;
   ceiling: number | null;
   metadata: string | null;
+  velocities: readonly Velocity[] | null;
   readonly createdAtMs: number;
 }
 
 export function viewOf(account: Account): AccountView {
-  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs } = account;
-  return { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs };
+  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, velocities } = account;
+  const limits = velocities?.map(({ limit }) => limit) ?? [];
+  return { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits };
+}
+
+/** One shape of object for all accounts. `asset` is one string for all accounts of it. */
+export function openAccount(view: AccountView, asset: string, batch: number): Account {
+  const { id, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits } = view;
+  return {
+    id,
+    asset,
+    status,
+    floor,
+    ceiling,
+    posted,
+    held,
+    seq,
+    metadata,
+    velocities: velocitiesOf(limits ?? [], null, createdAtMs),
+    createdAtMs,
+    pinned: 0,
+    pins: 0,
+    reserved: 0,
+    reservations: 0,
+    batch,
+  };
 }
 
 /** Moves a balance to where an entry of `amount` (signed) has put it. */
@@ -67,13 +98,46 @@ export function applyEntry(
   balance.batch = batch;
 }
 
-/** Which rule of its own keeps an account from being credited; `undefined` when none does. */
-export function refusalOfCredit(account: Account, amount: number): CreditRefusal | undefined {
+/**
+ * The first of its own rules that keeps an account from being debited to `posted`; `undefined` when none does.
+ *
+ * @param held what would be held then.
+ * @param debited in so many `debits` within this transfer; none where limits do not count.
+ */
+export function refusalOfDebit(
+  account: Account,
+  posted: number,
+  held: number,
+  debited: number,
+  debits: number,
+  nowMs: number,
+): DebitRefusal | undefined {
+  if (account.status !== "open") return account.status === "closed" ? "account_closed" : "account_frozen";
+  const available = posted - held;
+  if (account.floor !== null && available < account.floor) return "insufficient_funds";
+  const { velocities } = account;
+  if (velocities !== null && debits > 0 && exceeds(velocities, "debit", debited, debits, nowMs))
+    return "limit_exceeded";
+  return available < -BALANCE_MAX ? "balance_out_of_range" : undefined;
+}
+
+/** The same for being credited; what is announced takes its room before this. */
+export function refusalOfCredit(
+  account: Account,
+  posted: number,
+  credited: number,
+  credits: number,
+  nowMs: number,
+): CreditRefusal | undefined {
   if (account.status === "closed") return "account_closed";
-  const posted = account.posted + account.pinned + amount;
-  if (account.ceiling !== null && posted > account.ceiling) return "ceiling_exceeded";
-  if (posted > BALANCE_MAX) return "balance_out_of_range";
-  return undefined;
+  const announced = account.pinned + account.reserved;
+  if (account.ceiling !== null && posted + announced > account.ceiling) return "ceiling_exceeded";
+  const { velocities } = account;
+  if (velocities !== null && credits > 0) {
+    const count = credits + account.pins + account.reservations;
+    if (exceeds(velocities, "credit", credited + announced, count, nowMs)) return "limit_exceeded";
+  }
+  return posted + announced > BALANCE_MAX ? "balance_out_of_range" : undefined;
 }
 
 export function decideCreate(
@@ -82,7 +146,7 @@ export function decideCreate(
   nowMs: number,
 ): AccountChanged | Rejected {
   if (existing !== undefined) return reject("account_exists", command.id);
-  const { id, asset, floor, ceiling, metadata } = command;
+  const { id, asset, floor, ceiling, metadata, limits = [] } = command;
   // A new balance is 0, and must lie within its own bounds.
   if ((floor !== null && floor > 0) || (ceiling !== null && ceiling < 0))
     return reject("balance_conflict", id);
@@ -99,6 +163,7 @@ export function decideCreate(
       seq: 0,
       metadata,
       createdAtMs: nowMs,
+      limits,
     },
   };
 }
@@ -117,7 +182,9 @@ export function decideUpdate(
   const metadata =
     command.metadata === undefined ? account.metadata : mergeMetadata(account.metadata, command.metadata);
   if (metadata === undefined) return reject("metadata_too_large", command.id);
-  return { ok: true, account: { ...viewOf(account), floor, ceiling, metadata } };
+  const view = viewOf(account);
+  const { limits = view.limits ?? [] } = command;
+  return { ok: true, account: { ...view, floor, ceiling, metadata, limits } };
 }
 
 /** Freezing what is frozen, or closing what is closed, changes nothing and is no error. */
@@ -135,11 +202,12 @@ export function decideStatus(
   return { ok: true, account: { ...viewOf(account), status } };
 }
 
-export function applyChange(account: Account, view: AccountView, batch: number): void {
+export function applyChange(account: Account, view: AccountView, timeMs: number, batch: number): void {
   account.status = view.status;
   account.floor = view.floor;
   account.ceiling = view.ceiling;
   account.metadata = view.metadata;
+  account.velocities = velocitiesOf(view.limits ?? [], account.velocities, timeMs);
   account.batch = batch;
 }
 

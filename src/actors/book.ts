@@ -65,15 +65,15 @@ export class Book {
     return balances;
   }
 
-  /** Counts what a transfer has taken to another shard, or brought from one. */
+  /** Counts what a transfer has taken to another shard, or brought from one; a debit there counts as negative. */
   cross(asset: string, sent: number, received: number): void {
     let crossed = this.#crossed.get(asset);
     if (crossed === undefined) {
       crossed = { sent: 0n, received: 0n };
       this.#crossed.set(asset, crossed);
     }
-    if (sent > 0) crossed.sent += BigInt(sent);
-    if (received > 0) crossed.received += BigInt(received);
+    if (sent !== 0) crossed.sent += BigInt(sent);
+    if (received !== 0) crossed.received += BigInt(received);
   }
 
   /** By asset, in no order. */

@@ -221,6 +221,12 @@ export type Fact =
   | Readonly<{ fact: "key_revoked"; keyId: string }>
   | Readonly<{ fact: "operator_key"; hash: string }>;
 
+/** What a debit account may have against a debit. */
+export type DebitRefusal = Extract<
+  Rejection,
+  "account_closed" | "account_frozen" | "insufficient_funds" | "limit_exceeded" | "balance_out_of_range"
+>;
+
 /** What a credit account may have against a credit. */
 export type CreditRefusal = Extract<
   Rejection,

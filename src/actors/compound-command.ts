@@ -100,6 +100,9 @@ export type Leg = Readonly<{
   amount: number;
 }>;
 
+/** A leg whose account is known to hold this asset. */
+export type AssetLeg = Leg & Readonly<{ asset: string }>;
+
 /** Keeps for a transfer of another shard what its debits here will need. Asked by that shard, and logged here. */
 export interface Reserve extends Asked {
   readonly op: "reserve";
@@ -128,7 +131,7 @@ export interface Portion extends Asked {
   readonly part: number;
   readonly purpose: Purpose;
   /** In the order of their postings; none where a reservation is only given back. */
-  readonly legs: readonly Leg[];
+  readonly legs: readonly AssetLeg[];
   /** When the home's record was logged. */
   readonly sentAtMs: number;
 }
@@ -165,7 +168,13 @@ export type Move = Readonly<{
 }>;
 
 /** A message to another shard, as its sender's record has it. */
-export type SentPortion = Readonly<{ to: number; no: number; purpose: Purpose; legs: readonly Leg[] }>;
+export type SentPortion = Readonly<{ to: number; no: number; purpose: Purpose; legs: readonly AssetLeg[] }>;
+
+/** What is kept on one balance until its transfer is posted, or comes to nothing. */
+export type Hold = Readonly<{ account: string; asset: string; vnode: number; amount: number }>;
+
+/** So much, in so many debits or credits, of one account. */
+export type Use = Readonly<{ account: string; amount: number; count: number }>;
 
 /**
  * A transfer after what was asked. In the log `moves` are those of the home's shard, and the others follow in the records
@@ -180,15 +189,17 @@ export type TransferChanged = Readonly<{
   sent: readonly SentPortion[];
   /** How often it was posted before this record. */
   part: number;
-  /** Of a pending one: other shards that hold something for it. */
+  /** Of one that becomes pending: what is held for it on its home, and the other shards that hold something. */
+  holds: readonly Hold[];
   reservedAt: readonly number[];
 }>;
 
-/** `rises`: how much room each account must keep free. */
+/** `rises`: the room that accounts must keep free. */
 export type Reserved = Readonly<{
   ok: true;
   moves: readonly Move[];
-  rises: readonly Readonly<{ account: string; amount: number }>[];
+  holds: readonly Hold[];
+  rises: readonly Use[];
 }>;
 
 export type Moved = Readonly<{ ok: true; moves: readonly Move[] }>;

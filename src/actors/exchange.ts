@@ -4,17 +4,21 @@
  */
 import { assert } from "../assert.ts";
 import type { Credit } from "./command.ts";
+import type { Portion } from "./compound-command.ts";
 
 /** Where the record stands that sent a message. */
 export type RecordPlace = Readonly<{ epoch: number; seq: number; index: number }>;
 
+/** What is committed here and happens there. */
+export type Message = Credit | Portion;
+
 /** Kept until it is known to be durable at the other shard. */
-type Message = RecordPlace & Readonly<{ credit: Credit }>;
+type Kept = RecordPlace & Readonly<{ message: Message }>;
 
 export class Exchange {
   #forgotten = 0;
   #received = 0;
-  readonly #outbox: Message[] = [];
+  readonly #outbox: Kept[] = [];
 
   /** Number of the newest message sent; 0 before the first. */
   get sent(): number {
@@ -31,22 +35,22 @@ export class Exchange {
     return this.#received;
   }
 
-  send(credit: Credit, at: RecordPlace): void {
-    assert(credit.no === this.sent + 1, "messages to a shard are numbered without gaps");
+  send(message: Message, at: RecordPlace): void {
+    assert(message.no === this.sent + 1, "messages to a shard are numbered without gaps");
     const { epoch, seq, index } = at;
-    this.#outbox.push({ credit, epoch, seq, index });
+    this.#outbox.push({ message, epoch, seq, index });
   }
 
   /** Messages after `forgotten`, oldest first. */
-  get kept(): readonly Message[] {
+  get kept(): readonly Kept[] {
     return this.#outbox;
   }
 
   /** A message that is still kept. */
-  message(no: number): Credit {
-    const message = this.#outbox[no - this.#forgotten - 1];
-    assert(message !== undefined, "I8: a message is kept until it is delivered");
-    return message.credit;
+  message(no: number): Message {
+    const kept = this.#outbox[no - this.#forgotten - 1];
+    assert(kept !== undefined, "I8: a message is kept until it is delivered");
+    return kept.message;
   }
 
   /** The number of the message that this record sent, while it is kept; 0 otherwise. */
@@ -55,11 +59,11 @@ export class Exchange {
     let high = this.#outbox.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (comparePlaces(this.#outbox[middle] as Message, at) < 0) low = middle + 1;
+      if (comparePlaces(this.#outbox[middle] as Kept, at) < 0) low = middle + 1;
       else high = middle;
     }
-    const message = this.#outbox[low];
-    return message !== undefined && comparePlaces(message, at) === 0 ? message.credit.no : 0;
+    const kept = this.#outbox[low];
+    return kept !== undefined && comparePlaces(kept, at) === 0 ? kept.message.no : 0;
   }
 
   receive(no: number): void {

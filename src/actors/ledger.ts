@@ -9,6 +9,7 @@ import {
   decideCreate,
   decideStatus,
   decideUpdate,
+  openAccount,
   refusalOfCredit,
 } from "./account.ts";
 import { type AssetSum, Assets, Book } from "./book.ts";
@@ -28,6 +29,8 @@ import type {
   TransferPosted,
   TransferSent,
 } from "./command.ts";
+import type { CompoundCommand, Posting } from "./compound-command.ts";
+import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
 import { KEY_WINDOW_MS, type KeyEntry, KeyTable, keyMadeAtMs, keyScope } from "./key-table.ts";
 import {
@@ -39,7 +42,7 @@ import {
   type PartnerState,
 } from "./partner.ts";
 import type { Refusal } from "./rejection.ts";
-import { homeOwnerOfTransfer, ownerKeyOf } from "./routing.ts";
+import { homeOwnerOfTransfer, ownerKeyOf, vnodeOf } from "./routing.ts";
 import {
   applyCredit,
   applySend,
@@ -49,9 +52,13 @@ import {
   decideSend,
   decideTransfer,
 } from "./transfer.ts";
+import { parseTransferId } from "./transfer-id.ts";
 
 /** Where a record stands, and when it was logged. */
 export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs: number }>;
+
+/** Decided as a whole by the ledger; what else there is may need other shards (`compound.ts`). */
+export type PlainCommand = Exclude<Command, CompoundCommand>;
 
 /** What is known of a command's key before it is decided: nothing, its first record, or a reason to refuse. */
 export type KeyState =
@@ -72,8 +79,16 @@ export class Ledger {
   #operatorKeyHash: string | undefined;
   #accounts = 0;
 
-  constructor(shard: number) {
+  readonly compound: CompoundState;
+
+  constructor(shard: number, shards = 1) {
     this.#shard = shard;
+    this.compound = new CompoundState({
+      shard,
+      shards,
+      bookOf: (partner) => this.#book(partner),
+      exchangeWith: (other) => this.exchange(other),
+    });
   }
 
   /** Accounts on this shard, system accounts not counted. */
@@ -107,10 +122,11 @@ export class Ledger {
   }
 
   /** What the shard of a transfer's debit needs to know of its credit account, which lives here. */
-  remoteCredit(partner: string, id: string, amount: number): RemoteCredit {
+  remoteCredit(partner: string, id: string, amount: number, nowMs: number): RemoteCredit {
     const account = this.account(partner, id);
     if (account === undefined) return null;
-    return { asset: account.asset, refusal: refusalOfCredit(account, amount) ?? null };
+    const refusal = refusalOfCredit(account, account.posted + amount, amount, 1, nowMs) ?? null;
+    return { asset: account.asset, refusal };
   }
 
   /** Decides a transfer whose credit account lives on shard `to`, with what that shard has said of it. */
@@ -118,10 +134,11 @@ export class Ledger {
     command: Transfer,
     remote: RemoteCredit,
     to: number,
+    nowMs: number,
     newTransferId: (vnode: number) => string,
   ): TransferSent | Rejected {
     const message = { to, no: this.exchange(to).sent + 1 };
-    return decideSend(this.#book(command.partner), command, remote, message, newTransferId);
+    return decideSend(this.#book(command.partner), command, remote, message, nowMs, newTransferId);
   }
 
   /** A credit that another shard has committed. */
@@ -135,10 +152,14 @@ export class Ledger {
    * @param nowMs the time of the batch that will hold the record.
    * @param newTransferId gives an accepted transfer its id.
    */
-  decide(command: Command, nowMs: number, newTransferId: (vnode: number) => string): Outcome {
+  decide(
+    command: PlainCommand,
+    nowMs: number,
+    newTransferId: (vnode: number) => string,
+  ): Outcome<PlainCommand> {
     switch (command.op) {
       case "transfer":
-        return decideTransfer(this.#book(command.partner), command, newTransferId);
+        return decideTransfer(this.#book(command.partner), command, nowMs, newTransferId);
       case "credit":
         return this.decideCredit(command);
       case "create_account":
@@ -187,13 +208,13 @@ export class Ledger {
       case "transfer": {
         const book = this.#book(command.partner);
         if ("to" in outcome) {
-          applySend(book, command, outcome, batch);
+          applySend(book, command, outcome, place.timeMs, batch);
           this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, place.timeMs), place);
-        } else applyTransfer(book, command, outcome as TransferPosted, batch);
+        } else applyTransfer(book, command, outcome as TransferPosted, place.timeMs, batch);
         return;
       }
       case "credit":
-        applyCredit(this.#book(command.partner), command, outcome as Credited, batch);
+        applyCredit(this.#book(command.partner), command, outcome as Credited, place.timeMs, batch);
         this.exchange(command.from).receive(command.no);
         return;
       case "delivered":
@@ -206,7 +227,7 @@ export class Ledger {
       case "set_account_status": {
         const account = this.account(command.partner, command.id);
         assert(account !== undefined, "a change concerns an account that exists");
-        applyChange(account, (outcome as AccountChanged).account, batch);
+        applyChange(account, (outcome as AccountChanged).account, place.timeMs, batch);
         return;
       }
       case "create_partner": {
@@ -229,7 +250,7 @@ export class Ledger {
         this.#operatorKeyHash = command.keyHash;
         return;
       default:
-        unreachable(command);
+        this.compound.apply(command, outcome as Parameters<CompoundState["apply"]>[1], place, batch);
     }
   }
 
@@ -269,7 +290,7 @@ export class Ledger {
    */
   *lines(nowMs: number): Generator<string> {
     for (const [partner, book] of sorted(this.#books)) {
-      for (const [, { batch: _batch, pinned: _pinned, ...account }] of sorted(book.accounts)) {
+      for (const [, { batch: _batch, pinned: _pinned, pins: _pins, ...account }] of sorted(book.accounts)) {
         yield JSON.stringify(["account", partner, account]);
       }
       const slices = [...book.slices()].map(([name, asset, vnode, { batch: _batch, ...slice }]) =>
@@ -286,6 +307,7 @@ export class Ledger {
     for (const [, { partner, keys }] of sorted(this.#partners)) {
       yield JSON.stringify(["partner", partner, [...keys.values()]]);
     }
+    yield* this.compound.lines();
     yield JSON.stringify(["operator_key", this.#operatorKeyHash ?? null]);
     for (const pair of this.keys.entries(nowMs)) yield JSON.stringify(["key", ...pair]);
   }
@@ -304,23 +326,8 @@ export class Ledger {
   }
 
   #openAccount(partner: string, { account }: AccountChanged, batch: number): void {
-    const { id, status, floor, ceiling, posted, held, seq, metadata, createdAtMs } = account;
-    // One string for all accounts of an asset, and one shape of object for all accounts.
     const asset = this.#assets.nameOf(this.#assets.numberOf(account.asset));
-    this.#book(partner).accounts.set(id, {
-      id,
-      asset,
-      status,
-      floor,
-      ceiling,
-      posted,
-      held,
-      seq,
-      metadata,
-      createdAtMs,
-      pinned: 0,
-      batch,
-    });
+    this.#book(partner).accounts.set(account.id, openAccount(account, asset, batch));
     this.#accounts += 1;
   }
 
@@ -336,6 +343,15 @@ export function homeOwnerOf(command: Command): string {
   switch (command.op) {
     case "transfer":
       return homeOwnerOfTransfer(command.debit, command.credit, command.key);
+    case "compound_transfer": {
+      const { debit, credit } = command.postings[0] as Posting;
+      return homeOwnerOfTransfer(debit, credit, command.key);
+    }
+    case "post_transfer":
+    case "void_transfer":
+    case "revert_transfer":
+      // No account has such an owner: what is done to a transfer belongs to it alone.
+      return `#${command.id}`;
     case "create_account":
     case "update_account":
     case "set_account_status":
@@ -345,6 +361,21 @@ export function homeOwnerOf(command: Command): string {
     default:
       // What concerns a partner as a whole has an owner key that no account can have.
       return "";
+  }
+}
+
+/** The vnode that decides a command. */
+export function vnodeOfCommand(command: Command): number {
+  switch (command.op) {
+    case "transfer":
+    case "compound_transfer":
+    case "revert_transfer":
+      return command.vnode;
+    case "post_transfer":
+    case "void_transfer":
+      return parseTransferId(command.id)?.vnode ?? 0;
+    default:
+      return vnodeOf(command.partner, homeOwnerOf(command));
   }
 }
 

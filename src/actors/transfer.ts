@@ -5,12 +5,18 @@
  * as a message.
  */
 import { assert } from "../assert.ts";
-import { type Account, applyEntry, BALANCE_MAX, type Balance, refusalOfCredit } from "./account.ts";
+import {
+  type Account,
+  applyEntry,
+  BALANCE_MAX,
+  type Balance,
+  refusalOfCredit,
+  refusalOfDebit,
+} from "./account.ts";
 import type { Book } from "./book.ts";
 import {
   type Credit,
   type Credited,
-  type CreditRefusal,
   type Rejected,
   type RemoteCredit,
   reject,
@@ -18,46 +24,55 @@ import {
   type TransferPosted,
   type TransferSent,
 } from "./command.ts";
+import { type Objection, verdictOf } from "./precedence.ts";
 import { isSystemAccount } from "./routing.ts";
+import { countUse } from "./velocity.ts";
 
 const EMPTY: Readonly<Balance> = { posted: 0, held: 0, seq: 0, batch: 0 };
 
 /**
- * All rules, in their order of precedence (API.md section 2).
+ * All rules of both accounts; which one is the answer when several hold stands in `precedence.ts`.
  *
  * @param newId gives the transfer its id, asked only when it is accepted.
  */
 export function decideTransfer(
   book: Book,
   command: Transfer,
+  nowMs: number,
   newId: (vnode: number) => string,
 ): TransferPosted | Rejected {
   const { debit, credit, amount, vnode } = command;
-  if (debit === credit) return reject("same_account", debit);
-  const debitIsSystem = isSystemAccount(debit);
-  const creditIsSystem = isSystemAccount(credit);
-  const debitAccount = debitIsSystem ? undefined : book.accounts.get(debit);
-  if (!debitIsSystem && debitAccount === undefined) return reject("account_not_found", debit);
-  const creditAccount = creditIsSystem ? undefined : book.accounts.get(credit);
-  if (!creditIsSystem && creditAccount === undefined) return reject("account_not_found", credit);
-  // Between two system accounts nothing says which asset is meant.
+  const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
+  const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;
-  if (asset === undefined) return reject("asset_mismatch");
-  if (creditAccount !== undefined && creditAccount.asset !== asset) return reject("asset_mismatch", credit);
-
-  const from = debitAccount ?? book.sliceOf(debit, asset, vnode) ?? EMPTY;
-  const to = creditAccount ?? book.sliceOf(credit, asset, vnode) ?? EMPTY;
-  const refusal =
-    creditAccount === undefined ? refusalOfSlice(to, amount) : refusalOfCredit(creditAccount, amount);
-  const refused = decideSides(command, from, debitAccount, refusal);
-  if (refused !== undefined) return refused;
+  const from = debitAccount ?? sliceOf(book, debit, asset, vnode);
+  const to = creditAccount ?? sliceOf(book, credit, asset, vnode);
+  const debitPosted = from.posted - amount;
+  const creditPosted = to.posted + amount;
+  const againstDebit = isSystemAccount(debit)
+    ? refusalOfSlice(debitPosted - from.held)
+    : debitAccount === undefined
+      ? "account_not_found"
+      : refusalOfDebit(debitAccount, debitPosted, from.held, amount, 1, nowMs);
+  const againstCredit = isSystemAccount(credit)
+    ? refusalOfSlice(creditPosted)
+    : creditAccount === undefined
+      ? "account_not_found"
+      : refusalOfCredit(creditAccount, creditPosted, amount, 1, nowMs);
+  const isMismatch =
+    asset === undefined || (creditAccount !== undefined && creditAccount.asset !== asset) || debit === credit;
+  if (againstDebit !== undefined || againstCredit !== undefined || isMismatch) {
+    const ofDebit = isSystemAccount(debit) ? asset : debitAccount?.asset;
+    const ofCredit = isSystemAccount(credit) ? asset : creditAccount?.asset;
+    return rejectionOf(command, ofDebit, againstDebit, ofCredit, againstCredit);
+  }
   return {
     ok: true,
     id: newId(vnode),
-    debitPosted: from.posted - amount,
+    debitPosted,
     debitHeld: from.held,
     debitSeq: from.seq + 1,
-    creditPosted: to.posted + amount,
+    creditPosted,
     creditHeld: to.held,
     creditSeq: to.seq + 1,
   };
@@ -73,19 +88,21 @@ export function decideSend(
   command: Transfer,
   remote: RemoteCredit,
   message: Readonly<{ to: number; no: number }>,
+  nowMs: number,
   newId: (vnode: number) => string,
 ): TransferSent | Rejected {
-  const { debit, credit, amount, vnode } = command;
+  const { debit, amount, vnode } = command;
   const from = book.accounts.get(debit);
   if (from === undefined) return reject("account_not_found", debit);
-  if (remote === null) return reject("account_not_found", credit);
-  if (remote.asset !== from.asset) return reject("asset_mismatch", credit);
-  const refused = decideSides(command, from, from, remote.refusal ?? undefined);
-  if (refused !== undefined) return refused;
+  const debitPosted = from.posted - amount;
+  const againstDebit = refusalOfDebit(from, debitPosted, from.held, amount, 1, nowMs);
+  const againstCredit = remote === null ? "account_not_found" : (remote.refusal ?? undefined);
+  if (againstDebit !== undefined || againstCredit !== undefined || remote?.asset !== from.asset)
+    return rejectionOf(command, from.asset, againstDebit, remote?.asset, againstCredit);
   return {
     ok: true,
     id: newId(vnode),
-    debitPosted: from.posted - amount,
+    debitPosted,
     debitHeld: from.held,
     debitSeq: from.seq + 1,
     to: message.to,
@@ -93,29 +110,38 @@ export function decideSend(
   };
 }
 
-/** The rules that accounts themselves have: `debitAccount` is absent for a system account, which has none but its range. */
-function decideSides(
-  { debit, credit, amount }: Transfer,
-  from: Readonly<Balance>,
-  debitAccount: Account | undefined,
-  refusal: CreditRefusal | undefined,
-): Rejected | undefined {
-  if (debitAccount?.status === "closed") return reject("account_closed", debit);
-  if (refusal === "account_closed") return reject("account_closed", credit);
-  if (debitAccount?.status === "frozen") return reject("account_frozen", debit);
-  const floor = debitAccount?.floor ?? null;
-  if (floor !== null && from.posted - from.held - amount < floor) return reject("insufficient_funds", debit);
-  if (refusal === "ceiling_exceeded") return reject("ceiling_exceeded", credit);
-  if (from.posted - amount < -BALANCE_MAX) return reject("balance_out_of_range", debit);
-  if (refusal === "balance_out_of_range") return reject("balance_out_of_range", credit);
-  return undefined;
+function rejectionOf(
+  command: Transfer,
+  debitAsset: string | undefined,
+  againstDebit: Objection | undefined,
+  creditAsset: string | undefined,
+  againstCredit: Objection | undefined,
+): Rejected {
+  const rejected = verdictOf(
+    command,
+    { asset: debitAsset ?? null, objection: againstDebit ?? null },
+    { asset: creditAsset ?? null, objection: againstCredit ?? null },
+  );
+  assert(rejected !== undefined, "what is against a transfer has a place in the order of precedence");
+  return rejected;
 }
 
-function refusalOfSlice(slice: Readonly<Balance>, amount: number): CreditRefusal | undefined {
-  return slice.posted + amount > BALANCE_MAX ? "balance_out_of_range" : undefined;
+function sliceOf(book: Book, name: string, asset: string | undefined, vnode: number): Readonly<Balance> {
+  return (asset === undefined ? undefined : book.sliceOf(name, asset, vnode)) ?? EMPTY;
 }
 
-export function applyTransfer(book: Book, command: Transfer, posted: TransferPosted, batch: number): void {
+/** A system account has no rules but that its slice stays exact. */
+function refusalOfSlice(balance: number): "balance_out_of_range" | undefined {
+  return Math.abs(balance) > BALANCE_MAX ? "balance_out_of_range" : undefined;
+}
+
+export function applyTransfer(
+  book: Book,
+  command: Transfer,
+  posted: TransferPosted,
+  timeMs: number,
+  batch: number,
+): void {
   const { debit, credit, amount, vnode } = command;
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
@@ -126,13 +152,22 @@ export function applyTransfer(book: Book, command: Transfer, posted: TransferPos
   // One amount, taken from one and given to the other: I1 holds after every record.
   applyEntry(from, -amount, posted.debitPosted, posted.debitHeld, posted.debitSeq, batch);
   applyEntry(to, amount, posted.creditPosted, posted.creditHeld, posted.creditSeq, batch);
+  if (debitAccount?.velocities) countUse(debitAccount.velocities, "debit", amount, 1, timeMs);
+  if (creditAccount?.velocities) countUse(creditAccount.velocities, "credit", amount, 1, timeMs);
 }
 
 /** Takes from the debit account what is now on its way. */
-export function applySend(book: Book, command: Transfer, sent: TransferSent, batch: number): void {
+export function applySend(
+  book: Book,
+  command: Transfer,
+  sent: TransferSent,
+  timeMs: number,
+  batch: number,
+): void {
   const from = personOf(book, command.debit);
   applyEntry(from, -command.amount, sent.debitPosted, sent.debitHeld, sent.debitSeq, batch);
   book.cross(from.asset, command.amount, 0);
+  if (from.velocities) countUse(from.velocities, "debit", command.amount, 1, timeMs);
 }
 
 /** The message to the credit account's shard; it can be made again from the record alone. */
@@ -162,10 +197,17 @@ export function decideCredit(book: Book, { credit, amount }: Credit): Credited {
   return { ok: true, posted: to.posted + amount, held: to.held, seq: to.seq + 1 };
 }
 
-export function applyCredit(book: Book, command: Credit, credited: Credited, batch: number): void {
+export function applyCredit(
+  book: Book,
+  command: Credit,
+  credited: Credited,
+  timeMs: number,
+  batch: number,
+): void {
   const to = personOf(book, command.credit);
   applyEntry(to, command.amount, credited.posted, credited.held, credited.seq, batch);
   book.cross(to.asset, 0, command.amount);
+  if (to.velocities) countUse(to.velocities, "credit", command.amount, 1, timeMs);
 }
 
 function personOf(book: Book, id: string): Account {

@@ -1,0 +1,214 @@
+/** What a shard knows of transfers of any shape while they are under way, and how records change it. */
+import { unreachable } from "../assert.ts";
+import type { Book } from "./book.ts";
+import type {
+  CompoundCommand,
+  CompoundTransfer,
+  Leg,
+  Moved,
+  Portion,
+  PostTransfer,
+  Reserved,
+  RevertTransfer,
+  TransferChanged,
+  Use,
+} from "./compound-command.ts";
+import type { Exchange, RecordPlace } from "./exchange.ts";
+import { applyMove, legsOf, usesOf } from "./legs.ts";
+import { type OpenTransfer, PendingTransfers } from "./pending.ts";
+import { Reservations } from "./reservations.ts";
+import { shardOfVnode } from "./routing.ts";
+import { countUse, type Direction, giveBackUse } from "./velocity.ts";
+
+/** At this many, some hundred bytes each, a shard takes no more reverts. */
+const REVERTED_MAX = 4_000_000;
+
+/** What the rest of the ledger has for it. */
+export type CompoundStateOptions = Readonly<{
+  shard: number;
+  shards: number;
+  bookOf: (partner: string) => Book;
+  exchangeWith: (shard: number) => Exchange;
+}>;
+
+type Place = RecordPlace & Readonly<{ timeMs: number }>;
+type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true }>;
+
+export class CompoundState {
+  readonly shard: number;
+  readonly pending = new PendingTransfers();
+  readonly reservations = new Reservations();
+  /** Transfers whose home of the way back this is, by which they were taken back. */
+  readonly reverted = new Map<string, string>();
+  readonly bookOf: CompoundStateOptions["bookOf"];
+  readonly exchangeWith: CompoundStateOptions["exchangeWith"];
+  readonly #shards: number;
+
+  constructor({ shard, shards, bookOf, exchangeWith }: CompoundStateOptions) {
+    this.shard = shard;
+    this.#shards = shards;
+    this.bookOf = bookOf;
+    this.exchangeWith = exchangeWith;
+  }
+
+  /** There is no room for it. */
+  isFullFor(command: CompoundCommand): boolean {
+    if (command.op === "compound_transfer") return command.pending && this.pending.full;
+    return command.op === "revert_transfer" && this.reverted.size >= REVERTED_MAX;
+  }
+
+  /** The legs of each shard, in the order of their postings. */
+  byShard(legs: readonly Leg[]): ReadonlyMap<number, readonly Leg[]> {
+    return Map.groupBy(legs, ({ vnode }) => shardOfVnode(vnode, this.#shards));
+  }
+
+  apply(command: CompoundCommand, outcome: CompoundOutcome, place: Place, batch: number): void {
+    const book = this.bookOf(command.partner);
+    switch (command.op) {
+      case "tick":
+        return;
+      case "reserve":
+        this.#applyMoves(book, outcome as Reserved, batch);
+        this.reservations.add(book, command, outcome as Reserved, place.timeMs);
+        return;
+      case "release":
+        this.#applyMoves(book, outcome as Moved, batch);
+        this.reservations.remove(book, command.id, true);
+        return;
+      case "portion":
+        this.#applyMoves(book, outcome as Moved, batch);
+        this.#applyPortion(book, command, place.timeMs);
+        return;
+      case "compound_transfer":
+      case "post_transfer":
+      case "void_transfer":
+      case "revert_transfer":
+      case "expire_transfer":
+        this.#applyMoves(book, outcome as TransferChanged, batch);
+        this.#send(book, command, outcome as TransferChanged, place);
+        this.#applyChange(book, command, outcome as TransferChanged, place.timeMs);
+        return;
+      default:
+        unreachable(command);
+    }
+  }
+
+  /** All of it as plain lines in a fixed order, for comparing two states (I9). */
+  *lines(): Generator<string> {
+    const open = [...this.pending.all()].map(({ place: _place, ...transfer }) =>
+      JSON.stringify(["pending", transfer.id, transfer]),
+    );
+    yield* open.toSorted();
+    yield* [...this.reservations.entries()].map((entry) => JSON.stringify(["reservation", ...entry])).toSorted();
+    yield* [...this.reverted].map((entry) => JSON.stringify(["reverted", ...entry])).toSorted();
+  }
+
+  #applyMoves(book: Book, { moves }: Moved, batch: number): void {
+    for (const move of moves) applyMove(book, move, batch);
+  }
+
+  #applyPortion(book: Book, command: Portion, timeMs: number): void {
+    const { from, no, transfer, legs, purpose } = command;
+    this.reservations.remove(book, transfer.id, legs.length === 0);
+    if (purpose !== "revert") count(book, usesOf(legs, "credit"), "credit", timeMs);
+    for (const { asset, amount } of legs) book.cross(asset, 0, amount);
+    this.exchangeWith(from).receive(no);
+  }
+
+  /** Messages to other shards can be made again from the record alone. */
+  #send(book: Book, { partner }: CompoundCommand, changed: TransferChanged, place: Place): void {
+    const { transfer, part } = changed;
+    for (const { to, no, purpose, legs } of changed.sent) {
+      for (const { asset, amount } of legs) book.cross(asset, amount, 0);
+      const names = { op: "portion", partner, key: null, fingerprint: 0, from: this.shard, no } as const;
+      const portion: Portion = { ...names, transfer, part, purpose, legs, sentAtMs: place.timeMs };
+      this.exchangeWith(to).send(portion, place);
+    }
+  }
+
+  #applyChange(book: Book, command: CompoundCommand, changed: TransferChanged, timeMs: number): void {
+    switch (command.op) {
+      case "compound_transfer":
+        if (command.pending) this.#open(book, command, changed, timeMs);
+        else {
+          const legs = this.#legsHere(command, changed);
+          count(book, usesOf(legs, "debit"), "debit", timeMs);
+          count(book, usesOf(legs, "credit"), "credit", timeMs);
+        }
+        return;
+      case "post_transfer":
+        this.#applyPost(book, command, changed, timeMs);
+        return;
+      case "revert_transfer":
+        this.reverted.set(command.id, changed.id);
+        return;
+      default: {
+        const open = this.#openOf(changed.id);
+        this.pending.remove(open);
+        this.#giveBack(book, open);
+      }
+    }
+  }
+
+  #open(book: Book, command: CompoundTransfer, { transfer, holds, reservedAt }: TransferChanged, timeMs: number) {
+    const uses = usesOf(this.#legsHere(command, { transfer }), "debit");
+    count(book, uses, "debit", timeMs);
+    this.pending.add({
+      id: transfer.id,
+      partner: command.partner,
+      endsAtMs: transfer.expiresAtMs ?? Number.POSITIVE_INFINITY,
+      place: -1,
+      view: transfer,
+      remaining: transfer.postings.reduce((sum, { amount }) => sum + amount, 0),
+      part: 0,
+      holds,
+      uses,
+      reservedAt,
+    });
+  }
+
+  #applyPost(book: Book, command: PostTransfer, { transfer, part }: TransferChanged, timeMs: number): void {
+    const open = this.#openOf(transfer.id);
+    const amount = transfer.postedAmount - open.view.postedAmount;
+    const credited =
+      transfer.postings.length === 1 ? transfer.postings.map((each) => ({ ...each, amount })) : transfer.postings;
+    count(book, usesOf(this.#legsOf(command.partner, credited), "credit"), "credit", timeMs);
+    open.view = transfer;
+    open.remaining -= amount;
+    open.part = part + 1;
+    if (transfer.status === "pending") {
+      open.holds = open.holds.map((hold) => ({ ...hold, amount: hold.amount - amount }));
+      return;
+    }
+    this.pending.remove(open);
+    this.#giveBack(book, open);
+  }
+
+  /** What is left of it does not count against limits any more. */
+  #giveBack(book: Book, { view, remaining, part, uses }: OpenTransfer): void {
+    for (const { account, amount, count: times } of uses) {
+      const left = view.postings.length === 1 ? remaining : part === 0 ? amount : 0;
+      const velocities = book.accounts.get(account)?.velocities;
+      giveBackUse(velocities, "debit", left, part === 0 ? times : 0, view.createdAtMs);
+    }
+  }
+
+  #openOf(id: string): OpenTransfer {
+    const open = this.pending.get(id);
+    if (open === undefined) throw new Error(`I10: the record resolves ${id}, which is not open`);
+    return open;
+  }
+
+  #legsHere({ partner }: CompoundTransfer | RevertTransfer, { transfer }: Pick<TransferChanged, "transfer">) {
+    return this.#legsOf(partner, transfer.postings);
+  }
+
+  #legsOf(partner: string, postings: TransferChanged["transfer"]["postings"]): readonly Leg[] {
+    return this.byShard(legsOf(partner, postings)).get(this.shard) ?? [];
+  }
+}
+
+function count(book: Book, uses: readonly Use[], direction: Direction, timeMs: number): void {
+  for (const { account, amount, count: times } of uses)
+    countUse(book.accounts.get(account)?.velocities, direction, amount, times, timeMs);
+}

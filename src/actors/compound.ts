@@ -1,0 +1,259 @@
+/**
+ * Decides transfers of any shape: pending, of several postings, taken back. What they need of other shards is asked
+ * before; here all of it is at hand, and one decision sees every rule.
+ */
+import { assert } from "../assert.ts";
+import { type Rejected, reject } from "./command.ts";
+import type {
+  AssetLeg,
+  CompoundTransfer,
+  ExpireTransfer,
+  Hold,
+  Leg,
+  Moved,
+  Portion,
+  Posting,
+  PostTransfer,
+  Purpose,
+  Release,
+  Reserve,
+  Reserved,
+  RevertTransfer,
+  SentPortion,
+  TransferChanged,
+  TransferView,
+  VoidTransfer,
+} from "./compound-command.ts";
+import type { CompoundState } from "./compound-state.ts";
+import { examine, type LegReport, legsOf, releaseOf, usesOf } from "./legs.ts";
+import type { OpenTransfer } from "./pending.ts";
+import { verdictOf } from "./precedence.ts";
+import { areTaking } from "./reservations.ts";
+
+/** The transfer is not open here: what became of it has to be handed in. */
+export const NOT_OPEN = Symbol("not open");
+
+/** Commands that move money, or hold it, on any number of accounts. */
+export type LegsCommand = CompoundTransfer | PostTransfer | RevertTransfer;
+
+/** What a command comes to, if nothing is against it. */
+export type Plan = Readonly<{
+  ok: true;
+  postings: readonly Posting[];
+  purpose: Purpose;
+  legs: ReadonlyMap<number, readonly Leg[]>;
+  /** The pending transfer that it posts. */
+  open: OpenTransfer | undefined;
+  /** It moves what there is, and there is nothing. */
+  isEmpty: boolean;
+}>;
+
+/** What is to be moved and where: before anybody has been asked, and again when all have answered. */
+export function plan(state: CompoundState, command: LegsCommand): Plan | Rejected | typeof NOT_OPEN {
+  switch (command.op) {
+    case "compound_transfer": {
+      const there = command.available ? availableFor(state, command) : Number.POSITIVE_INFINITY;
+      const postings = command.postings.map((posting) => {
+        return { ...posting, amount: Math.max(1, Math.min(posting.amount, there)) };
+      });
+      return planOf(state, command, postings, command.pending ? "hold" : "post", { isEmpty: there <= 0 });
+    }
+    case "post_transfer": {
+      const open = openFor(state, command);
+      if (open === NOT_OPEN || "ok" in open) return open;
+      const { postings } = open.view;
+      const amount = command.amount ?? open.remaining;
+      // Several postings go together or not at all.
+      const isTooMuch = postings.length === 1 ? amount > open.remaining : amount !== open.remaining;
+      if (isTooMuch) return reject("amount_exceeds_pending", open.id);
+      const posted = postings.length === 1 ? postings.map((each) => ({ ...each, amount })) : postings;
+      return planOf(state, command, posted, "capture", { open });
+    }
+    case "revert_transfer": {
+      const { id, original } = command;
+      if (original === null) return reject("transfer_not_found", id);
+      if (original.postings.length === 0) return reject("transfer_not_posted", id);
+      if (state.reverted.has(id)) return reject("already_reverted", id);
+      const back = original.postings.toReversed();
+      const postings = back.map(({ debit, credit, amount }) => ({ debit: credit, credit: debit, amount }));
+      return planOf(state, command, postings, "revert", {});
+    }
+  }
+}
+
+/**
+ * Decides what was planned in the same turn.
+ *
+ * @param remote what the other shards have said of their legs.
+ * @param newId of the transfer, if it is a new one.
+ */
+export function decideLegs(
+  state: CompoundState,
+  command: LegsCommand,
+  planned: Plan,
+  remote: ReadonlyMap<number, readonly LegReport[]>,
+  newId: string,
+  nowMs: number,
+): TransferChanged | Rejected {
+  const { postings, legs, purpose, open } = planned;
+  const here = legs.get(state.shard) ?? [];
+  const local = examine(state.bookOf(command.partner), here, purpose, nowMs, givenBack(command, planned));
+  const reports = new Map<string, LegReport>();
+  for (const [shard, there] of legs) {
+    const said = shard === state.shard ? local.reports : remote.get(shard);
+    assert(said?.length === there.length, "every leg was examined");
+    for (const [i, leg] of there.entries()) {
+      const report = said[i] as LegReport;
+      reports.set(sideOf(leg), planned.isEmpty && leg.amount < 0 ? emptied(report) : report);
+    }
+  }
+  for (const [i, posting] of postings.entries()) {
+    const rejected = verdictOf(posting, reports.get(`${i}-`) as LegReport, reports.get(`${i}+`) as LegReport);
+    if (rejected !== undefined) return rejected;
+  }
+  const others = [...legs].filter(([shard]) => shard !== state.shard);
+  const isHold = purpose === "hold";
+  const sent = (isHold ? [] : others).map(([to, there]): SentPortion => {
+    const assetOf = (leg: Leg) => reports.get(sideOf(leg))?.asset ?? "";
+    const known = there.map((leg): AssetLeg => ({ ...leg, asset: assetOf(leg) }));
+    return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: known };
+  });
+  const transfer = viewAfter(command, planned, newId, nowMs);
+  return {
+    ok: true,
+    id: transfer.id,
+    transfer,
+    moves: local.moves,
+    sent,
+    part: open?.part ?? 0,
+    holds: isHold ? local.holds : [],
+    reservedAt: isHold ? others.filter(([, there]) => areTaking(there, true)).map(([shard]) => shard) : [],
+  };
+}
+
+/** Gives back what is left of a pending transfer. */
+export function decideEnd(
+  state: CompoundState,
+  command: VoidTransfer | ExpireTransfer,
+): TransferChanged | Rejected | typeof NOT_OPEN {
+  const open = openFor(state, command);
+  if (open === NOT_OPEN || "ok" in open) return open;
+  const sent = open.reservedAt.map((to): SentPortion => {
+    return { to, no: state.exchangeWith(to).sent + 1, purpose: "capture", legs: [] };
+  });
+  return {
+    ok: true,
+    id: open.id,
+    transfer: { ...open.view, status: command.op === "void_transfer" ? "voided" : "expired" },
+    moves: releaseOf(state.bookOf(open.partner), open.holds),
+    sent,
+    part: open.part,
+    holds: [],
+    reservedAt: [],
+  };
+}
+
+/** Keeps what the legs will take, and the room that they will need. */
+export function decideReserve(
+  state: CompoundState,
+  { partner, legs, purpose }: Reserve,
+  nowMs: number,
+): Reserved {
+  const { moves, holds } = examine(state.bookOf(partner), legs, "hold", nowMs);
+  // What is pending takes no room: it is asked for once it is posted.
+  return { ok: true, moves, holds, rises: purpose === "hold" ? [] : usesOf(legs, "credit") };
+}
+
+export function decideRelease(state: CompoundState, { partner, id }: Release): Moved {
+  const holds = state.reservations.get(id)?.holds ?? [];
+  return { ok: true, moves: releaseOf(state.bookOf(partner), holds) };
+}
+
+/** The commit stands: what was held is given back, and the legs move. */
+export function decidePortion(state: CompoundState, command: Portion, nowMs: number): Moved {
+  const { partner, transfer, legs, purpose } = command;
+  const book = state.bookOf(partner);
+  const holds = state.reservations.get(transfer.id)?.holds ?? [];
+  const moves = legs.length === 0 ? releaseOf(book, holds) : examine(book, legs, purpose, nowMs, holds).moves;
+  return { ok: true, moves };
+}
+
+function planOf(
+  state: CompoundState,
+  { partner }: LegsCommand,
+  postings: readonly Posting[],
+  purpose: Purpose,
+  { open, isEmpty = false }: Partial<Pick<Plan, "open" | "isEmpty">>,
+): Plan {
+  return { ok: true, postings, purpose, legs: state.byShard(legsOf(partner, postings)), open, isEmpty };
+}
+
+/** What the debit account has, which lives at its home. */
+function availableFor(state: CompoundState, { partner, postings }: CompoundTransfer): number {
+  const account = state.bookOf(partner).accounts.get(postings[0]?.debit ?? "");
+  return account === undefined ? 0 : account.posted - account.held;
+}
+
+/** Somebody else's transfer is as good as none (I12). */
+function openFor(
+  state: CompoundState,
+  command: PostTransfer | VoidTransfer | ExpireTransfer,
+): OpenTransfer | Rejected | typeof NOT_OPEN {
+  const { id, partner } = command;
+  const open = state.pending.get(id);
+  if (open !== undefined) return open.partner === partner ? open : reject("transfer_not_found", id);
+  const settled = command.op === "expire_transfer" ? "expired" : command.settled;
+  if (settled === null) return NOT_OPEN;
+  if (settled === "none") return reject("transfer_not_found", id);
+  return reject(settled === "expired" ? "transfer_expired" : "transfer_not_pending", id);
+}
+
+/** What was held for the legs here: all of it, or of a part that is posted as much as the part. */
+function givenBack(command: LegsCommand, { open, postings }: Plan): readonly Hold[] {
+  if (open === undefined) return [];
+  const isFinal = command.op === "post_transfer" && command.final;
+  if (open.view.postings.length > 1 || isFinal) return open.holds;
+  return open.holds.map((hold) => ({ ...hold, amount: postings[0]?.amount ?? 0 }));
+}
+
+function viewAfter(
+  command: LegsCommand,
+  { postings, open, purpose }: Plan,
+  newId: string,
+  nowMs: number,
+): TransferView {
+  const amount = postings.reduce((sum, posting) => sum + posting.amount, 0);
+  if (command.op === "post_transfer") {
+    assert(open !== undefined, "what is posted was pending");
+    const isOver = command.final || amount === open.remaining;
+    const postedAmount = open.view.postedAmount + amount;
+    return { ...open.view, status: isOver ? "posted" : "pending", postedAmount };
+  }
+  const isHold = purpose === "hold";
+  const isRevert = command.op === "revert_transfer";
+  const timeoutMs = isRevert ? null : command.timeoutMs;
+  return {
+    id: newId,
+    status: isHold ? "pending" : "posted",
+    postings,
+    postedAmount: isHold ? 0 : amount,
+    memo: isRevert ? null : command.memo,
+    metadata: isRevert ? null : command.metadata,
+    occurredAtMs: isRevert ? null : command.occurredAtMs,
+    createdAtMs: nowMs,
+    expiresAtMs: isHold && timeoutMs !== null ? nowMs + timeoutMs : null,
+    reverts: isRevert ? command.id : null,
+  };
+}
+
+function sideOf({ posting, amount }: Leg): string {
+  return `${posting}${amount < 0 ? "-" : "+"}`;
+}
+
+/** What keeps the account from being debited at all comes before that it has nothing. */
+function emptied(report: LegReport): LegReport {
+  const { objection } = report;
+  const isWeaker =
+    objection === null || objection === "limit_exceeded" || objection === "balance_out_of_range";
+  return isWeaker ? { ...report, objection: "insufficient_funds" } : report;
+}

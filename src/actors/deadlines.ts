@@ -1,0 +1,67 @@
+/** A binary heap of things that end at some time, the one that ends first on top. */
+
+export interface Ending {
+  readonly endsAtMs: number;
+  /** Equal times go by it, so that every run is the same. */
+  readonly id: string;
+  /** Where it stands in the heap; -1 outside. */
+  place: number;
+}
+
+export class Deadlines<T extends Ending> {
+  readonly #heap: T[] = [];
+
+  /** The one that ends first. */
+  get first(): T | undefined {
+    return this.#heap[0];
+  }
+
+  add(item: T): void {
+    this.#heap.push(item);
+    this.#rise(item, this.#heap.length - 1);
+  }
+
+  remove(item: T): void {
+    const last = this.#heap.pop();
+    const at = item.place;
+    item.place = -1;
+    if (last === undefined || last === item) return;
+    this.#sink(last, at);
+    this.#rise(last, last.place);
+  }
+
+  #rise(item: T, from: number): void {
+    const heap = this.#heap;
+    let at = from;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (!isBefore(item, heap[parent] as T)) break;
+      this.#put(heap[parent] as T, at);
+      at = parent;
+    }
+    this.#put(item, at);
+  }
+
+  #sink(item: T, from: number): void {
+    const heap = this.#heap;
+    let at = from;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as T, heap[child] as T)) child += 1;
+      if (!isBefore(heap[child] as T, item)) break;
+      this.#put(heap[child] as T, at);
+      at = child;
+    }
+    this.#put(item, at);
+  }
+
+  #put(item: T, at: number): void {
+    this.#heap[at] = item;
+    item.place = at;
+  }
+}
+
+function isBefore(a: Ending, b: Ending): boolean {
+  return a.endsAtMs < b.endsAtMs || (a.endsAtMs === b.endsAtMs && a.id < b.id);
+}

@@ -1,0 +1,212 @@
+/**
+ * The legs of a transfer's postings: where they lie, what each account has against them one after the other, and what
+ * they would do to the balances.
+ */
+import { assert } from "../assert.ts";
+import {
+  type Account,
+  applyEntry,
+  BALANCE_MAX,
+  type Balance,
+  refusalOfCredit,
+  refusalOfDebit,
+} from "./account.ts";
+import type { Book } from "./book.ts";
+import type { Hold, Leg, Move, Posting, Purpose, Use } from "./compound-command.ts";
+import type { Objection, SideReport } from "./precedence.ts";
+import { homeVnodeOf, isSystemAccount, vnodeOfAccount } from "./routing.ts";
+import type { Direction } from "./velocity.ts";
+
+/** One side of a posting: with it the balance stands so, if nothing is against it. */
+export type LegReport = SideReport & Readonly<{ posted: number; held: number; seq: number }>;
+
+export type Examined = Readonly<{
+  /** One for each leg. */
+  reports: readonly LegReport[];
+  /** What the legs do: entries, or for `hold` what is held from then on. Meaningless where there are objections. */
+  moves: readonly Move[];
+  /** What must stay available until the legs move: the deepest dip of any prefix of a balance's legs. */
+  holds: readonly Hold[];
+}>;
+
+/** A balance while its legs are gone through. */
+interface Draft {
+  readonly name: string;
+  readonly account: Account | undefined;
+  readonly asset: string | null;
+  readonly vnode: number;
+  /** The first posting that concerns it. */
+  readonly posting: number;
+  posted: number;
+  held: number;
+  seq: number;
+  /** Of the legs so far. */
+  net: number;
+  dip: number;
+  debited: number;
+  debits: number;
+  credited: number;
+  credits: number;
+}
+
+/** Both legs of each posting, debit first. A leg on a system account is where the posting's other account is. */
+export function legsOf(partner: string, postings: readonly Posting[]): readonly Leg[] {
+  return postings.flatMap(({ debit, credit, amount }, posting) => {
+    const home = homeVnodeOf(partner, debit, credit, null);
+    const away = isSystemAccount(credit) ? home : vnodeOfAccount(partner, credit);
+    return [
+      { posting, account: debit, counterparty: credit, vnode: home, amount: -amount },
+      { posting, account: credit, counterparty: debit, vnode: away, amount },
+    ];
+  });
+}
+
+/**
+ * Goes through legs in order, each on what the ones before have left.
+ *
+ * @param held what is held for these legs already, and given back before they move.
+ */
+export function examine(
+  book: Book,
+  legs: readonly Leg[],
+  purpose: Purpose,
+  nowMs: number,
+  held: readonly Hold[] = [],
+): Examined {
+  const drafts = new Map<string, Draft>();
+  const reports: LegReport[] = [];
+  const moves: Move[] = [];
+  for (const leg of legs) {
+    const draft = draftOf(book, drafts, leg, held);
+    const objection = take(draft, leg, purpose, nowMs);
+    reports.push({ asset: draft.asset, objection, posted: draft.posted, held: draft.held, seq: draft.seq });
+    if (purpose !== "hold") moves.push(moveOf(draft, leg.posting, leg.amount));
+  }
+  const all = [...drafts.values()];
+  const dipping = all.filter(({ dip }) => dip > 0);
+  if (purpose === "hold") for (const draft of dipping) moves.push(moveOf(draft, draft.posting, 0));
+  return {
+    reports,
+    moves,
+    holds: dipping.map(({ name, asset, vnode, dip }) => ({
+      account: name,
+      asset: asset ?? "",
+      vnode,
+      amount: dip,
+    })),
+  };
+}
+
+/** What legs debit, or credit, on accounts that have rules: all of it, whatever is left in the end. */
+export function usesOf(legs: readonly Leg[], direction: Direction): readonly Use[] {
+  const uses = new Map<string, Use>();
+  for (const { account, amount } of legs) {
+    if (isSystemAccount(account) || (direction === "debit" ? amount >= 0 : amount <= 0)) continue;
+    const use = uses.get(account) ?? { account, amount: 0, count: 0 };
+    uses.set(account, { account, amount: use.amount + Math.abs(amount), count: use.count + 1 });
+  }
+  return [...uses.values()];
+}
+
+/** Puts a move that a record holds on its balance. */
+export function applyMove(book: Book, move: Move, batch: number): void {
+  const { account: name, asset, vnode, amount, posted, held, seq } = move;
+  const balance = isSystemAccount(name) ? book.openSlice(name, asset, vnode) : book.accounts.get(name);
+  assert(balance !== undefined, "money moves between accounts that exist");
+  if (amount !== 0) {
+    applyEntry(balance, amount, posted, held, seq, batch);
+    return;
+  }
+  assert(posted === balance.posted && seq === balance.seq, "a hold moves nothing");
+  balance.held = held;
+  balance.batch = batch;
+}
+
+/** What it is to give holds back and do nothing else. */
+export function releaseOf(book: Book, holds: readonly Hold[]): readonly Move[] {
+  return holds.map(({ account, asset, vnode, amount }) => {
+    const balance = balanceOf(book, account, asset, vnode);
+    assert(balance !== undefined && balance.held >= amount, "I3: what is given back was held");
+    const { posted, held, seq } = balance;
+    return { posting: 0, account, asset, vnode, amount: 0, posted, held: held - amount, seq };
+  });
+}
+
+const EMPTY: Readonly<Balance> = { posted: 0, held: 0, seq: 0, batch: 0 };
+
+function balanceOf(book: Book, name: string, asset: string, vnode: number): Balance | undefined {
+  return isSystemAccount(name) ? book.sliceOf(name, asset, vnode) : book.accounts.get(name);
+}
+
+function draftOf(book: Book, drafts: Map<string, Draft>, leg: Leg, held: readonly Hold[]): Draft {
+  const { account: name, counterparty, vnode, posting } = leg;
+  const isSystem = isSystemAccount(name);
+  const account = isSystem ? undefined : book.accounts.get(name);
+  const asset = (isSystem ? book.accounts.get(counterparty) : account)?.asset ?? null;
+  const key = isSystem ? `${name}\0${asset}\0${vnode}` : name;
+  const known = drafts.get(key);
+  if (known !== undefined) return known;
+  const slice = isSystem && asset !== null ? book.sliceOf(name, asset, vnode) : undefined;
+  const { posted, held: all, seq } = account ?? slice ?? EMPTY;
+  const given = held.find(
+    (each) => each.account === name && (!isSystem || (each.asset === asset && each.vnode === vnode)),
+  );
+  const draft: Draft = {
+    name,
+    account,
+    asset,
+    vnode,
+    posting,
+    posted,
+    held: all - (given?.amount ?? 0),
+    seq,
+    net: 0,
+    dip: 0,
+    debited: 0,
+    debits: 0,
+    credited: 0,
+    credits: 0,
+  };
+  drafts.set(key, draft);
+  return draft;
+}
+
+/** Puts the next leg on the balance, and says what is against it. */
+function take(draft: Draft, { account: name, amount }: Leg, purpose: Purpose, nowMs: number): Objection | null {
+  const isHold = purpose === "hold";
+  const dipBefore = draft.dip;
+  draft.net += amount;
+  draft.dip = Math.max(draft.dip, -draft.net);
+  if (isHold) draft.held += draft.dip - dipBefore;
+  else {
+    draft.posted += amount;
+    draft.seq += 1;
+  }
+  if (amount < 0) {
+    draft.debited -= amount;
+    draft.debits += 1;
+  } else {
+    draft.credited += amount;
+    draft.credits += 1;
+  }
+  const { account, asset, posted, held } = draft;
+  if (account === undefined) {
+    if (!isSystemAccount(name) || asset === null) return isSystemAccount(name) ? null : "account_not_found";
+    return Math.abs(posted) > BALANCE_MAX || posted - held < -BALANCE_MAX ? "balance_out_of_range" : null;
+  }
+  const limited = purpose !== "revert";
+  if (amount < 0) {
+    // What was held may go: its account may have been frozen since, or its rules changed.
+    if (purpose === "capture") return null;
+    const debits = limited ? draft.debits : 0;
+    return refusalOfDebit(account, posted, held, draft.debited, debits, nowMs) ?? null;
+  }
+  // What is pending takes no room: it is asked for once it is posted.
+  if (isHold) return account.status === "closed" ? "account_closed" : null;
+  return refusalOfCredit(account, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null;
+}
+
+function moveOf(draft: Draft, posting: number, amount: number): Move {
+  const { name, asset, vnode, posted, held, seq } = draft;
+  return { posting, account: name, asset: asset ?? "", vnode, amount, posted, held, seq };
+}

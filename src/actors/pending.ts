@@ -1,0 +1,93 @@
+/** Pending transfers that are open at their home, and when the time of each is over. */
+import { assert } from "../assert.ts";
+import type { Hold, TransferView, Use } from "./compound-command.ts";
+import { Deadlines, type Ending } from "./deadlines.ts";
+
+/** At this many, some hundred bytes each, a shard takes no more pending transfers until some are settled. */
+export const PENDING_MAX = 1_000_000;
+
+export type OpenTransfer = Ending & {
+  readonly partner: string;
+  /** Replaced as a whole whenever something is posted. */
+  view: TransferView;
+  /** Of a transfer of one posting, what may still be posted. */
+  remaining: number;
+  /** How often it was posted. */
+  part: number;
+  /** What is held for it on this shard. */
+  holds: readonly Hold[];
+  /** What was counted for it against limits on this shard. */
+  readonly uses: readonly Use[];
+  /** Other shards that hold something for it. */
+  readonly reservedAt: readonly number[];
+};
+
+export class PendingTransfers {
+  readonly #open = new Map<string, OpenTransfer>();
+  /** Those that have a time-out. */
+  readonly #deadlines = new Deadlines<OpenTransfer>();
+  /** The same by account, so that nobody looks through all that is due to find what concerns one account. */
+  readonly #byAccount = new Map<string, Set<OpenTransfer>>();
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get full(): boolean {
+    return this.#open.size >= PENDING_MAX;
+  }
+
+  get(id: string): OpenTransfer | undefined {
+    return this.#open.get(id);
+  }
+
+  add(transfer: OpenTransfer): void {
+    assert(!this.#open.has(transfer.id), "a transfer becomes pending once");
+    this.#open.set(transfer.id, transfer);
+    if (transfer.view.expiresAtMs === null) return;
+    this.#deadlines.add(transfer);
+    for (const key of accountKeysOf(transfer)) {
+      const there = this.#byAccount.get(key);
+      if (there === undefined) this.#byAccount.set(key, new Set([transfer]));
+      else there.add(transfer);
+    }
+  }
+
+  /** It is pending no more. */
+  remove(transfer: OpenTransfer): void {
+    assert(this.#open.delete(transfer.id), "I10: a transfer is resolved once");
+    if (transfer.view.expiresAtMs === null) return;
+    this.#deadlines.remove(transfer);
+    for (const key of accountKeysOf(transfer)) {
+      const there = this.#byAccount.get(key);
+      there?.delete(transfer);
+      if (there?.size === 0) this.#byAccount.delete(key);
+    }
+  }
+
+  /** The one whose time was over first at `nowMs`. */
+  nextDue(nowMs: number): OpenTransfer | undefined {
+    const { first } = this.#deadlines;
+    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
+  }
+
+  /** Those whose time is over and that hold something on this account. */
+  dueOf(partner: string, account: string, nowMs: number): readonly OpenTransfer[] {
+    const there = this.#byAccount.get(accountKeyOf(partner, account));
+    return there === undefined ? [] : [...there].filter(({ endsAtMs }) => endsAtMs <= nowMs);
+  }
+
+  /** In no order. */
+  all(): Iterable<OpenTransfer> {
+    return this.#open.values();
+  }
+}
+
+function accountKeyOf(partner: string, account: string): string {
+  return `${partner}\0${account}`;
+}
+
+/** A transfer's accounts on this shard; a system account may have several slices among them. */
+function accountKeysOf({ partner, holds }: OpenTransfer): ReadonlySet<string> {
+  return new Set(holds.map(({ account }) => accountKeyOf(partner, account)));
+}
