@@ -1,14 +1,16 @@
 /** An account as clients see it. */
 import { z } from "@hono/zod-openapi";
 import type { AccountView } from "../actors/command.ts";
+import { LimitRule, limitsJson } from "./account-limits.ts";
 import { Balance, timeTextOf } from "./fields.ts";
 import type { SystemAccount } from "./ports.ts";
 
 /** `metadata` is canonical JSON already and goes in as it is. */
 export function accountJson(account: AccountView): string {
-  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs } = account;
+  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits } = account;
   return (
-    `{"id":"${id}","asset":"${asset}","status":"${status}","floor":${floor},"ceiling":${ceiling},"limits":[],` +
+    `{"id":"${id}","asset":"${asset}","status":"${status}","floor":${floor},"ceiling":${ceiling},` +
+    `"limits":[${limits === undefined ? "" : limitsJson(limits)}],` +
     `"posted":${posted},"held":${held},"available":${posted - held},"seq":${seq},"metadata":${metadata ?? "{}"},` +
     `"created_at":"${timeTextOf(createdAtMs)}"}`
   );
@@ -17,15 +19,6 @@ export function accountJson(account: AccountView): string {
 export function systemAccountJson({ id, balances }: SystemAccount): string {
   return JSON.stringify({ id, system: true, balances });
 }
-
-export const LimitRule = z
-  .strictObject({
-    window_s: z.int().min(60).max(31_622_400),
-    direction: z.enum(["debit", "credit"]),
-    max_amount: z.int().min(0).optional(),
-    max_count: z.int().min(0).optional(),
-  })
-  .openapi("Limit", { example: { window_s: 86_400, direction: "debit", max_amount: 100_000 } });
 
 export const AccountSchema = z
   .object({

@@ -1,5 +1,6 @@
 /** The whole HTTP side over what `main.ts` (or a test) hands in. No socket, no clock of its own. */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { addAccountReads } from "./account-reads.ts";
 import { addAccounts } from "./accounts.ts";
 import { createAuthenticate } from "./auth.ts";
 import { addBatch } from "./batch.ts";
@@ -15,6 +16,7 @@ import { Problem } from "./problem.ts";
 import type { LineSink, Log } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { createRoutes, type Routes } from "./routes.ts";
+import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
 
@@ -62,8 +64,10 @@ export function createApp(deps: AppDeps): App {
   });
   const routes = createRoutes(hono, endpoints);
   addTransfers(routes, deps);
+  addTransferActions(routes, deps);
   addBatch(routes, deps);
   addAccounts(routes, deps);
+  addAccountReads(routes, deps);
   addEntries(routes, deps);
   addPartners(routes, deps);
   addTrialBalance(routes, deps);

@@ -2,17 +2,20 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Transfer } from "../actors/command.ts";
+import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { OperatingError } from "../operating-error.ts";
 import { BATCH_BYTES_MAX, mediaType, parseJson, readBody, utf8Text } from "./body.ts";
 import { answer } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import type { Asker } from "./fingerprint.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { decodeItems, encodeResults } from "./message-pack.ts";
 import type { ItemAnswer, Ledger } from "./ports.ts";
 import { invalid, PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
 import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
-import { type Asker, TransferItem, transferOf } from "./transfer-request.ts";
+import { transferOf } from "./transfer-request.ts";
+import { TransferItem } from "./transfer-schema.ts";
 
 export const BATCH_ITEMS_MAX = 10_000;
 
@@ -38,7 +41,7 @@ const BatchAnswer = z
   });
 
 /** What becomes of an item at the door: a command, or the code of its refusal. */
-type Item = Transfer | ProblemCode;
+type Item = Transfer | CompoundTransfer | ProblemCode;
 
 type Encoding = "application/json" | "application/x-ndjson" | "application/msgpack";
 
@@ -177,7 +180,7 @@ export function addBatch(
         description: "What became of each.",
         content: { "application/json": BatchAnswer, "application/msgpack": BatchAnswer },
       },
-      problems: ["batch_too_large", "not_implemented"],
+      problems: ["batch_too_large"],
     },
     async (c, call) => {
       if (c.req.param("id") !== "batch") {
@@ -192,7 +195,7 @@ export function addBatch(
       const values = itemsOf(body, encoding);
       const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch", nowMs };
       const items: Item[] = [];
-      const transfers: Transfer[] = [];
+      const transfers: (Transfer | CompoundTransfer)[] = [];
       for (let i = 0; i < values.length; i++) {
         const item = itemOf(asker, values[i], headerKey === null ? null : `${headerKey}#${i}`);
         items.push(item);

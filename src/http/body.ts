@@ -98,14 +98,19 @@ export async function readJson(c: Context): Promise<unknown> {
   return parseJson(utf8Text(body));
 }
 
-/** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */
-export async function readNothing(c: Context): Promise<void> {
+/** A JSON body that may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
+export async function readOptionalJson(c: Context): Promise<unknown> {
   const body = await readBody(c, BODY_BYTES_MAX);
-  if (body.length === 0) return;
+  if (body.length === 0) return {};
   if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
-  const value = parseJson(utf8Text(body));
+  return parseJson(utf8Text(body));
+}
+
+/** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */
+export async function readNothing(c: Context): Promise<void> {
+  const value = await readOptionalJson(c);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   if (!isObject || Object.keys(value).length > 0) throw invalid("", "This takes no members.");
 }

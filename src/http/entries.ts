@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { Entry, Statement } from "../archive/query.ts";
-import { AccountParams, accountIdOf, accountNotFound } from "./accounts.ts";
+import { AccountParams, accountIdOf, accountNotFound } from "./account-address.ts";
 import { answer, jsonAnswer } from "./call.ts";
 import { Balance, Time, timeTextOf } from "./fields.ts";
 import { limitOf, pageJson, pageQuery } from "./pagination.ts";

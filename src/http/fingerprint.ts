@@ -33,3 +33,6 @@ export function canonicalJson(value: unknown): string {
 export function fingerprintOf(method: string, path: string, asked: string): number {
   return hash53(`${method} ${path}\0${asked}`);
 }
+
+/** Whose request it is; method and path go into the fingerprint. */
+export type Asker = Readonly<{ partner: string; method: string; path: string; nowMs: number }>;

@@ -57,7 +57,9 @@ export interface Ledger {
     transfers: readonly (Transfer | CompoundTransfer)[],
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
   /** `submit` for a revert: what it takes back is looked up first. */
-  revert(asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">): Promise<Answer<RevertTransfer>>;
+  revert(
+    asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
+  ): Promise<Answer<RevertTransfer>>;
   /** What a transfer would come to; nothing is logged, and its key means nothing. Its id is empty. */
   dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>>;
   /** Resolves once it is certain that no other server has replaced this one: then the `Directory` is current. */

@@ -8,7 +8,6 @@ export type DoorCode =
   | "unauthenticated"
   | "forbidden"
   | "not_found"
-  | "transfer_not_found"
   | "shard_not_found"
   | "method_not_allowed"
   | "body_too_large"
@@ -38,6 +37,10 @@ export const PROBLEMS = {
   method_not_allowed: kind(405, "This address does not take this method."),
   account_exists: kind(409, "An account with this id exists."),
   partner_exists: kind(409, "A partner with this id exists."),
+  transfer_not_pending: kind(409, "The transfer is not pending."),
+  transfer_not_posted: kind(409, "The transfer is not posted."),
+  already_reverted: kind(409, "The transfer was reverted before."),
+  transfer_expired: kind(410, "The transfer has expired."),
   body_too_large: kind(413, "The body is too large."),
   batch_too_large: kind(413, "The batch has too many items."),
   unsupported_media_type: kind(415, "The body has a type that is not understood here."),
@@ -50,6 +53,7 @@ export const PROBLEMS = {
   ceiling_exceeded: kind(422, "The credit account would rise above its ceiling."),
   limit_exceeded: kind(422, "A limit of the account would be exceeded."),
   balance_out_of_range: kind(422, "A balance would leave the range of exact integers."),
+  amount_exceeds_pending: kind(422, "The amount is more than what is left of the pending transfer."),
   balance_conflict: kind(422, "The present balance would break this."),
   account_not_empty: kind(422, "The account is not empty."),
   metadata_too_large: kind(422, "The metadata would have more members than it may."),

@@ -1,75 +1,24 @@
 /**
- * From what a client sent to a `Transfer`. The schema is the truth; `plainTransfer` is a short cut for the common
- * shape that accepts only what the schema accepts (a test compares them), because a batch asks it a thousand times.
+ * From what a client sent to a `Transfer`, or to a `CompoundTransfer` where that is not enough. The schema is the truth;
+ * `plainTransfer` is a short cut for the common shape that accepts only what the schema accepts (a test compares them),
+ * because a batch asks it a thousand times.
  */
-import { z } from "@hono/zod-openapi";
 import type { Transfer } from "../actors/command.ts";
+import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { homeVnodeOf } from "../actors/routing.ts";
-import {
-  Amount,
-  Id,
-  isAmount,
-  isId,
-  isMetadata,
-  isText,
-  MEMO_LENGTH_MAX,
-  Memo,
-  Metadata,
-  Time,
-  timeMsOf,
-} from "./fields.ts";
-import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
+import { compoundTransfer, transferAsked } from "./compound-request.ts";
+import { isAmount, isId, isMetadata, isText, MEMO_LENGTH_MAX } from "./fields.ts";
+import { type Asker, canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { keyFault } from "./idempotency.ts";
-import { invalid, Problem } from "./problem.ts";
+import { invalid } from "./problem.ts";
+import {
+  SeveralItem,
+  SeveralPostings,
+  SingleItem,
+  SingleTransfer,
+  type TransferFields,
+} from "./transfer-schema.ts";
 import { check } from "./validation.ts";
-
-const POSTINGS_MAX = 64;
-const TIMEOUT_S_MAX = 366 * 24 * 60 * 60;
-
-export const Posting = z
-  .strictObject({ debit_account: Id, credit_account: Id, amount: Amount })
-  .openapi("Posting");
-
-const anyTransfer = {
-  memo: Memo.optional(),
-  metadata: Metadata.optional(),
-  pending: z.boolean().optional().openapi({ description: "Hold the amount until it is posted or voided." }),
-  timeout_s: z
-    .int()
-    .min(1)
-    .max(TIMEOUT_S_MAX)
-    .optional()
-    .openapi({ description: "When a pending one expires." }),
-  occurred_at: Time.optional(),
-};
-
-const single = {
-  debit_account: Id,
-  credit_account: Id,
-  amount: z.union(
-    [Amount, z.literal("available")],
-    'must be an integer from 1 to 9007199254740991, or "available"',
-  ),
-  max_amount: Amount.optional().openapi({ description: 'Only with `amount: "available"`.' }),
-  ...anyTransfer,
-};
-const several = { postings: z.array(Posting).min(1).max(POSTINGS_MAX), ...anyTransfer };
-const itemKey = { idempotency_key: z.string().optional() };
-
-const SingleTransfer = z.strictObject(single);
-const SeveralPostings = z.strictObject(several);
-const SingleItem = z.strictObject({ ...single, ...itemKey });
-const SeveralItem = z.strictObject({ ...several, ...itemKey });
-
-export const TransferRequest = z.union([SingleTransfer, SeveralPostings]).openapi("TransferRequest", {
-  example: { debit_account: "@issuance", credit_account: "alice/points", amount: 2500, memo: "order 1017" },
-});
-export const TransferItem = z.union([SingleItem, SeveralItem]).openapi("TransferItem");
-
-type TransferFields = z.infer<typeof SingleItem> | z.infer<typeof SeveralItem>;
-
-/** Whose request it is; method and path go into the fingerprint. */
-export type Asker = Readonly<{ partner: string; method: string; path: string; nowMs: number }>;
 
 function command(
   asker: Asker,
@@ -141,50 +90,27 @@ export function plainTransfer(
   return command(asker, key, debit, credit, amount, memo, metadata, null);
 }
 
-/** What the schema allows and this version cannot do yet. */
-function refuseUnsupported(fields: TransferFields): void {
-  if (fields.timeout_s !== undefined && fields.pending !== true) {
-    throw invalid("timeout_s", "needs pending: true");
+function fromFields(asker: Asker, fields: TransferFields, key: string | null): Transfer | CompoundTransfer {
+  const asked = transferAsked(fields);
+  const [posting, ...others] = asked.postings;
+  if (posting === undefined || others.length > 0 || asked.available || asked.pending) {
+    return compoundTransfer(asker, key, asked);
   }
-  if ("amount" in fields && fields.max_amount !== undefined && fields.amount !== "available") {
-    throw invalid("max_amount", 'needs amount: "available"');
-  }
-  if (fields.pending === true) throw new Problem("not_implemented", "Pending transfers are not there yet.");
-  if ("postings" in fields && fields.postings.length > 1) {
-    throw new Problem("not_implemented", "Transfers of several postings are not there yet.");
-  }
-  if ("amount" in fields && fields.amount === "available") {
-    throw new Problem("not_implemented", 'amount: "available" is not there yet.');
-  }
-}
-
-function fromFields(asker: Asker, fields: TransferFields, key: string | null): Transfer {
-  refuseUnsupported(fields);
-  const posting = "postings" in fields ? fields.postings[0] : fields;
-  if (posting === undefined || posting.amount === "available") throw new Problem("not_implemented");
-  return command(
-    asker,
-    key,
-    posting.debit_account,
-    posting.credit_account,
-    posting.amount,
-    fields.memo ?? null,
-    fields.metadata === undefined ? null : canonicalJson(fields.metadata),
-    fields.occurred_at === undefined ? null : (timeMsOf(fields.occurred_at) ?? null),
-  );
+  const { debit, credit, amount } = posting;
+  return command(asker, key, debit, credit, amount, asked.memo, asked.metadata, asked.occurredAtMs);
 }
 
 function hasPostings(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, "postings");
 }
 
-/** The long way, for whatever the short cut did not take; it names every fault. @throws Problem 400 or 501 */
+/** The long way, for whatever the short cut did not take; it names every fault. @throws Problem 400 */
 export function transferBySchema(
   asker: Asker,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
-): Transfer {
+): Transfer | CompoundTransfer {
   if (!isItem) {
     const fields = hasPostings(value) ? check(SeveralPostings, value) : check(SingleTransfer, value);
     return fromFields(asker, fields, headerKey);
@@ -196,12 +122,12 @@ export function transferBySchema(
   return fromFields(asker, fields, own ?? headerKey);
 }
 
-/** `isItem`: one item of a batch, which may name its own idempotency key. @throws Problem 400 or 501 */
+/** `isItem`: one item of a batch, which may name its own idempotency key. @throws Problem 400 */
 export function transferOf(
   asker: Asker,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
-): Transfer {
+): Transfer | CompoundTransfer {
   return plainTransfer(asker, value, headerKey, isItem) ?? transferBySchema(asker, value, headerKey, isItem);
 }

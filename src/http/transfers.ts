@@ -1,31 +1,36 @@
 /** `/v1/transfers` and one of them. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { parseTransferId } from "../actors/transfer-id.ts";
-import type { ArchivedRecord } from "../archive/query.ts";
-import { readJson, readNothing } from "./body.ts";
-import { type Call, jsonAnswer } from "./call.ts";
+import { readJson } from "./body.ts";
+import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { Amount, Flag, Id, Time } from "./fields.ts";
+import { asCompound } from "./compound-request.ts";
+import { Flag, Id, Time } from "./fields.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "./pagination.ts";
 import type { Ledger } from "./ports.ts";
-import { Problem } from "./problem.ts";
-import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
 import { rangeOf } from "./time-range.ts";
-import { TransferRequest, transferOf } from "./transfer-request.ts";
+import { TransferParams, transferIdOf, transferNotFound } from "./transfer-address.ts";
+import { inOrderOfPrecedence, TRANSFER_REJECTIONS } from "./transfer-rejections.ts";
+import { transferOf } from "./transfer-request.ts";
+import { TransferRequest } from "./transfer-schema.ts";
 import {
+  changedJson,
+  DryRun,
+  postedJson,
   TransferSchema,
   TransferWithBalances,
   transferJson,
-  transferWithBalancesJson,
 } from "./transfer-view.ts";
-import { check, checkQuery } from "./validation.ts";
-import { decidedAnswer } from "./writes.ts";
+import { checkQuery } from "./validation.ts";
+import { decidedAnswer, rejectionAnswer } from "./writes.ts";
 
-const TransferParams = z.object({ id: z.string().openapi({ example: "tr_0a11001" }) });
-const CreateQuery = z.strictObject({ dry_run: Flag });
+const CreateQuery = z.strictObject({
+  dry_run: Flag.openapi({
+    description: "Only tells what would happen: nothing is logged, and a key is not used.",
+  }),
+});
 const ListQuery = z.strictObject({
   account: Id.optional(),
   status: z.enum(["posted", "pending", "voided", "expired"]).optional(),
@@ -33,16 +38,12 @@ const ListQuery = z.strictObject({
   to: Time.optional(),
   ...pageQuery,
 });
-const PostBody = z
-  .strictObject({ amount: Amount.optional(), final: z.boolean().optional() })
-  .openapi("PostTransfer");
 
 export type TransfersDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
 
 export function addTransfers(routes: Routes, deps: TransfersDeps): void {
   addCreate(routes, deps);
   addReads(routes, deps);
-  addActions(routes);
 }
 
 function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
@@ -52,29 +53,18 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       path: "/v1/transfers",
       access: "partner",
       group: "transfers",
-      summary: "Move an amount between two accounts",
+      summary: "Move amounts between accounts, now or pending",
+      description:
+        `${inOrderOfPrecedence(TRANSFER_REJECTIONS)} Of several postings the first that fails is answered. A dry run ` +
+        "has the same status and body, but no `id` and no Daybook-Position.",
       query: CreateQuery,
       body: { schema: TransferRequest },
       answer: {
         status: 201,
         description: "The transfer, and the balances after it.",
-        content: { "application/json": TransferWithBalances },
+        content: { "application/json": z.union([TransferWithBalances, DryRun]) },
       },
-      problems: [
-        "same_account",
-        "account_not_found",
-        "managed_account",
-        "asset_mismatch",
-        "account_closed",
-        "account_frozen",
-        "insufficient_funds",
-        "ceiling_exceeded",
-        "limit_exceeded",
-        "balance_out_of_range",
-        "idempotency_key_reused",
-        "idempotency_key_expired",
-        "not_implemented",
-      ],
+      problems: [...TRANSFER_REJECTIONS, "idempotency_key_reused", "idempotency_key_expired"],
     },
     async (c, call) => {
       const nowMs = clock.nowMs();
@@ -83,11 +73,15 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       const value = await readJson(c);
       const asker = { partner: call.partner, method: "POST", path: "/v1/transfers", nowMs };
       const command = transferOf(asker, value, key, false);
-      if (isDryRun) throw new Problem("not_implemented", "Dry runs are not there yet.");
+      if (isDryRun) {
+        const outcome = await ledger.dryRun(asCompound(command));
+        return outcome.ok ? jsonAnswer(call, 201, changedJson(outcome)) : rejectionAnswer(call, outcome);
+      }
+      if (command.op === "compound_transfer") {
+        return decidedAnswer(call, await ledger.submit(command), 201, changedJson);
+      }
       const answer = await ledger.submit(command);
-      return decidedAnswer(call, answer, 201, (posted, done) =>
-        transferWithBalancesJson(command, posted, done.timeMs),
-      );
+      return decidedAnswer(call, answer, 201, (posted, { timeMs }) => postedJson(command, posted, timeMs));
     },
   );
 }
@@ -95,14 +89,6 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
 /** Most requests have no query; parsing the address again would cost a microsecond. */
 function hasQuery(c: Context): boolean {
   return c.req.raw.url.includes("?");
-}
-
-function archivedJson({ record, timeMs }: ArchivedRecord, call: Call): string | undefined {
-  const { command, outcome } = record;
-  if (command.partner !== call.partner) return undefined;
-  if (command.op === "credit") return transferJson(command, command.id, command.createdAtMs);
-  if (command.op !== "transfer" || !("debitSeq" in outcome)) return undefined;
-  return transferJson(command, outcome.id, timeMs);
 }
 
 function addReads(routes: Routes, { ledger }: TransfersDeps): void {
@@ -113,6 +99,8 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       access: "partner",
       group: "transfers",
       summary: "List transfers, newest first",
+      description:
+        "As they stand now. With a `status` that few have a page may be short, or empty, and have a next one all the same.",
       query: ListQuery,
       answer: {
         status: 200,
@@ -122,18 +110,14 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
     },
     async (c, call) => {
       const query = checkQuery(ListQuery, c);
-      const range = rangeOf(query.from, query.to);
-      // Every transfer of this version is posted.
-      if (query.status !== undefined && query.status !== "posted")
-        return jsonAnswer(call, 200, pageJson([], null));
-      const page = await ledger.transfers(call.partner, {
-        ...range,
+      const { data, nextCursor } = await ledger.transfers(call.partner, {
+        ...rangeOf(query.from, query.to),
         account: query.account,
+        status: query.status,
         limit: limitOf(query.limit),
         cursor: query.cursor,
       });
-      const rows = page.data.map((record) => archivedJson(record, call)).filter((row) => row !== undefined);
-      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+      return jsonAnswer(call, 200, pageJson(data.map(transferJson), nextCursor));
     },
   );
   routes.add(
@@ -148,46 +132,9 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       problems: ["transfer_not_found"],
     },
     async (c, call) => {
-      const id = c.req.param("id") ?? "";
-      const record = parseTransferId(id) === undefined ? undefined : await ledger.transfer(call.partner, id);
-      const body = record === undefined ? undefined : archivedJson(record, call);
-      if (body === undefined) throw new Problem("transfer_not_found", "There is no transfer with this id.");
-      return jsonAnswer(call, 200, body);
+      const row = await ledger.transfer(call.partner, transferIdOf(c));
+      if (row === undefined) throw transferNotFound();
+      return jsonAnswer(call, 200, transferJson(row));
     },
   );
-}
-
-const ACTIONS = {
-  post: "Post a pending transfer, in full or in part",
-  void: "Release what is left of a pending transfer",
-  revert: "Move it back, once",
-} as const;
-
-function addActions(routes: Routes): void {
-  for (const [action, summary] of Object.entries(ACTIONS)) {
-    routes.add(
-      {
-        method: "post",
-        path: `/v1/transfers/{id}/${action}`,
-        access: "partner",
-        group: "transfers",
-        summary,
-        description: "Not implemented yet.",
-        params: TransferParams,
-        ...(action === "post" ? { body: { schema: PostBody, required: false } } : {}),
-        answer: {
-          status: action === "revert" ? 201 : 200,
-          description: "The transfer.",
-          content: { "application/json": TransferWithBalances },
-        },
-        problems: ["transfer_not_found", "not_implemented"],
-      },
-      async (c) => {
-        if (action === "post" && headerOf(c, "content-type") !== undefined)
-          check(PostBody, await readJson(c));
-        else await readNothing(c);
-        throw new Problem("not_implemented", `To ${action} a transfer is not there yet.`);
-      },
-    );
-  }
 }

@@ -9,6 +9,14 @@ function rejectionDetail({ code, subject }: Rejected): string {
   return subject === null ? PROBLEMS[code].title : `${PROBLEMS[code].title.replace(/\.$/, "")}: ${subject}.`;
 }
 
+export function rejectionAnswer(
+  call: Call,
+  rejected: Rejected,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return problemAnswer(call, rejected.code, rejectionDetail(rejected), headers);
+}
+
 /** The answer when the ledger said no, `undefined` when it said yes. */
 function refusalAnswer(call: Call, answer: Answer): Response | undefined {
   if ("refused" in answer) {
@@ -19,7 +27,7 @@ function refusalAnswer(call: Call, answer: Answer): Response | undefined {
   if (outcome.ok) return undefined;
   const headers: Record<string, string> = { "Daybook-Position": answer.position };
   if (answer.replayed) headers["Idempotency-Replayed"] = "true";
-  return problemAnswer(call, outcome.code, rejectionDetail(outcome), headers);
+  return rejectionAnswer(call, outcome, headers);
 }
 
 export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;

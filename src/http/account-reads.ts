@@ -1,0 +1,152 @@
+/** Accounts as they are, as they were, and several at one moment. */
+import { z } from "@hono/zod-openapi";
+import type { AccountView } from "../actors/command.ts";
+import { isSystemAccount } from "../actors/routing.ts";
+import { AccountParams, accountIdOf, accountNotFound } from "./account-address.ts";
+import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
+import { jsonAnswer } from "./call.ts";
+import type { Clock } from "./clock.ts";
+import { Flag, isId, Time, timeMsOf } from "./fields.ts";
+import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import type { Ledger } from "./ports.ts";
+import { invalid } from "./problem.ts";
+import type { Routes } from "./routes.ts";
+import { checkQuery } from "./validation.ts";
+
+const IDS_MAX = 100;
+/** How far the clocks of client and server may differ. */
+const AHEAD_MS_MAX = 1000;
+
+const ReadQuery = z.strictObject({
+  at: Time.optional().openapi({ description: "As it was then. Not with a system account." }),
+});
+const ListQuery = z.strictObject({
+  prefix: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9_.:@+\-/]*$/, "must be the beginning of an id")
+    .optional(),
+  ids: z
+    .string()
+    .optional()
+    .openapi({ description: `Up to ${IDS_MAX} ids, separated by commas.` }),
+  consistent: Flag.openapi({ description: "One consistent cut through all of `ids`." }),
+  ...pageQuery,
+});
+
+export type AccountReadsDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
+
+export function addAccountReads(routes: Routes, deps: AccountReadsDeps): void {
+  addList(routes, deps);
+  addRead(routes, deps);
+}
+
+function idsOf(text: string): string[] {
+  const ids = text.split(",");
+  if (ids.length > IDS_MAX) throw invalid("ids", `must be at most ${IDS_MAX}`);
+  for (const id of ids) {
+    if (!isId(id)) throw invalid("ids", "must be ids, separated by commas");
+    if (isSystemAccount(id)) throw invalid("ids", "must not begin with @: read system accounts one by one");
+  }
+  return [...new Set(ids)];
+}
+
+/** `more`: further members, as text that begins with a comma. */
+function someJson(ids: readonly string[], found: readonly AccountView[], more = ""): string {
+  const known = new Set(found.map(({ id }) => id));
+  const missing = ids.filter((id) => !known.has(id));
+  return `{"data":[${found.map(accountJson).join(",")}],"missing":${JSON.stringify(missing)}${more}}`;
+}
+
+const Page = z.object({ data: z.array(AccountSchema), next_cursor: z.string().nullable() });
+const Some = z.object({
+  data: z.array(AccountSchema),
+  missing: z.array(z.string()),
+  in_transit: z
+    .record(z.string(), z.int())
+    .optional()
+    .openapi({ description: "By asset: what was on its way between them. Only of a consistent cut." }),
+});
+
+function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/accounts",
+      access: "partner",
+      group: "accounts",
+      summary: "List accounts in order of id, or read some by id",
+      description:
+        "With `ids` the answer has `missing` in place of `next_cursor`, and the order is that of `ids`. With " +
+        "`consistent=true` the balances are those of one moment, and what is between them is in `in_transit`.",
+      query: ListQuery,
+      answer: { status: 200, description: "A page.", content: { "application/json": z.union([Page, Some]) } },
+    },
+    async (c, call) => {
+      const query = checkQuery(ListQuery, c);
+      if (query.ids === undefined) {
+        if (query.consistent !== undefined) throw invalid("consistent", "needs ids");
+        const { data, nextCursor } = await ledger.listAccounts(call.partner, {
+          prefix: query.prefix ?? "",
+          limit: limitOf(query.limit),
+          cursor: query.cursor,
+        });
+        return jsonAnswer(call, 200, pageJson(data.map(accountJson), nextCursor));
+      }
+      for (const other of ["prefix", "limit", "cursor"] as const) {
+        if (query[other] !== undefined) throw invalid(other, "does not go with ids");
+      }
+      const ids = idsOf(query.ids);
+      if (query.consistent !== "true") {
+        return jsonAnswer(call, 200, someJson(ids, await ledger.accounts(call.partner, ids)));
+      }
+      const { accounts, inTransit } = await ledger.consistentAccounts(call.partner, ids);
+      const between = `,"in_transit":${JSON.stringify(inTransit)}`;
+      return jsonAnswer(call, 200, someJson(ids, accounts, between));
+    },
+  );
+}
+
+/** @throws Problem 400 for a time that has not come */
+function pastMsOf(at: string, nowMs: number): number {
+  const atMs = timeMsOf(at);
+  if (atMs === undefined || atMs > nowMs + AHEAD_MS_MAX) throw invalid("at", "must not be in the future");
+  return atMs;
+}
+
+function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/accounts/{id}",
+      access: "partner",
+      group: "accounts",
+      summary: "One account, as it is or as it was",
+      description: "A `/` in the id is written %2F. Before it existed it is `account_not_found`.",
+      params: AccountParams,
+      query: ReadQuery,
+      answer: {
+        status: 200,
+        description: "The account; a system account has one balance per asset.",
+        content: { "application/json": z.union([AccountSchema, SystemAccountSchema]) },
+      },
+      problems: ["account_not_found"],
+    },
+    async (c, call) => {
+      const id = accountIdOf(c);
+      const { at } = checkQuery(ReadQuery, c);
+      if (isSystemAccount(id)) {
+        if (at !== undefined) throw invalid("at", "does not go with system accounts");
+        const account = await ledger.systemAccount(call.partner, id);
+        if (account === undefined) throw accountNotFound(id);
+        return jsonAnswer(call, 200, systemAccountJson(account));
+      }
+      const account =
+        at === undefined
+          ? await ledger.account(call.partner, id)
+          : await ledger.accountAt(call.partner, id, pastMsOf(at, clock.nowMs()));
+      if (account === undefined) throw accountNotFound(id);
+      return jsonAnswer(call, 200, accountJson(account));
+    },
+  );
+}
