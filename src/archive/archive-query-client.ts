@@ -1,4 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
+import type { AccountView } from "../actors/command.ts";
+import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
   type ArchiveMethod,
@@ -47,19 +49,33 @@ export class ArchiveQueryClient implements ArchiveQueries {
     return this.#query("records", at, []);
   }
 
-  transfer(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined> {
-    return this.#query("transfer", id, after);
+  transfer(
+    query: Readonly<{ partner: string; id: string }>,
+    after: readonly Position[],
+  ): Promise<TransferView | undefined> {
+    return this.#query("transfer", query, after);
   }
 
-  credit(id: string, after: readonly Position[]): Promise<ArchivedRecord | undefined> {
-    return this.#query("credit", id, after);
+  part(
+    query: Readonly<{ id: string; from: number; to: number; no: number }>,
+    after: readonly Position[],
+  ): Promise<ArchivedRecord | undefined> {
+    return this.#query("part", query, after);
   }
 
   transfers(
-    query: Range & Readonly<{ partner: string; account?: string | undefined }>,
+    query: Range &
+      Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-  ): Promise<Page<ArchivedRecord>> {
+  ): Promise<Page<TransferView>> {
     return this.#query("transfers", query, after);
+  }
+
+  accountAt(
+    query: Readonly<{ partner: string; account: string; atMs: number }>,
+    after: readonly Position[],
+  ): Promise<AccountView | undefined> {
+    return this.#query("accountAt", query, after);
   }
 
   entries(

@@ -1,24 +1,32 @@
-import { OPS, TRANSFER_SENT_OP } from "../actors/codec.ts";
+import { OPS, readRecord, TRANSFER_SENT_OP } from "../actors/codec.ts";
 import { PackReader } from "../actors/pack-reader.ts";
+import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";
-import { type Key, type Keys, partnerKey } from "./key-hash.ts";
+import { HISTORY_SEEDS, type Key, type Keys, partnerKey } from "./key-hash.ts";
+import { changesOf, isBeginning, isOfHome, transferIdOf } from "./posting.ts";
+import { AT_HOME, AWAY, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
 import type { Tail } from "./tail.ts";
 
 /** The first byte of every system account. */
 const AT_SIGN = 64;
 
-/**
- * Sides of a posting, as the lowest bit of a slot. In the index of transfers the debit side stands for the home's record,
- * whole or not, and the credit side for a credit with a record of its own.
- */
-export const DEBIT_SIDE = 0;
-export const CREDIT_SIDE = 1;
+/** Records of compound transfers: read as a whole, since they are rarer than plain ones and of any shape. */
+const COMPOUND_OPS: ReadonlySet<number> = new Set([
+  OPS.compound_transfer,
+  OPS.post_transfer,
+  OPS.void_transfer,
+  OPS.revert_transfer,
+  OPS.expire_transfer,
+  OPS.reserve,
+  OPS.release,
+  OPS.portion,
+]);
 
 export type Tails = Readonly<{ accounts: Tail; transfers: Tail; partners: Tail }>;
 
 /**
- * Puts a batch's accepted transfers and new accounts into the index. Hot: it reads the packed bytes as the
- * codec laid them out (see codec.ts) and makes no object or string for a transfer.
+ * Puts what a batch's accepted records did to balances, accounts and transfers into the index. Hot: it reads the packed
+ * bytes of a plain transfer as the codec laid them out (see codec.ts) and makes no object or string for it.
  */
 export class BatchIndexer {
   readonly #keys: Keys;
@@ -38,7 +46,7 @@ export class BatchIndexer {
     this.#accounts = accounts;
   }
 
-  /** @returns the number of accepted transfers (a credit from another shard is none). @throws ArchiveError `archive_corrupt` */
+  /** @returns the number of accepted transfers (a part of one from another shard is none). @throws ArchiveError `archive_corrupt` */
   index(batch: number, shard: number, body: Uint8Array): number {
     const reader = this.#reader;
     reader.start(body);
@@ -47,13 +55,18 @@ export class BatchIndexer {
     const records = reader.array();
     let transfers = 0;
     for (let i = 0; i < records; i++) {
+      const start = reader.at;
       const fields = reader.array();
       const op = reader.number();
       if (op === OPS.transfer || op === TRANSFER_SENT_OP) {
         if (this.#indexTransfer(batch, shard, i, fields, op === OPS.transfer)) transfers += 1;
       } else if (op === OPS.credit) this.#indexCredit(batch, shard, i, fields);
-      else if (op === OPS.create_account) this.#indexAccount(fields);
-      else reader.skip(fields - 1);
+      else if (op === OPS.create_account) this.#indexAccount(batch, shard, i, fields, true);
+      else if (op === OPS.update_account || op === OPS.set_account_status)
+        this.#indexAccount(batch, shard, i, fields, false);
+      else if (COMPOUND_OPS.has(op)) {
+        if (this.#indexCompound(batch, shard, i, start, fields)) transfers += 1;
+      } else reader.skip(fields - 1);
     }
     return transfers;
   }
@@ -93,15 +106,14 @@ export class BatchIndexer {
     if (!this.#partnerIsNoted) this.#notePartner(batch, shard);
     const { hash } = this.#keys;
     const { accounts, transfers } = this.#tails;
-    const slot = index * 2;
     this.#runAccount(bytes, debitStart, debitEnd, shard);
-    accounts.push(hash.high, hash.low, batch, slot + DEBIT_SIDE, debitSeq, -amount);
+    accounts.push(hash.high, hash.low, batch, slotOf(index, DEBIT), debitSeq, -amount);
     if (whole) {
       this.#runAccount(bytes, creditStart, creditEnd, shard);
-      accounts.push(hash.high, hash.low, batch, slot + CREDIT_SIDE, creditSeq, amount);
+      accounts.push(hash.high, hash.low, batch, slotOf(index, CREDIT), creditSeq, amount);
     }
     this.#keys.runText(bytes, idStart, idEnd);
-    transfers.push(hash.high, hash.low, batch, slot + DEBIT_SIDE, 0, 0);
+    transfers.push(hash.high, hash.low, batch, slotOf(index, AT_HOME), 0, 0);
     return true;
   }
 
@@ -135,15 +147,49 @@ export class BatchIndexer {
 
     this.#meetPartner(partnerStart, partnerEnd);
     const { hash } = this.#keys;
-    const slot = index * 2 + CREDIT_SIDE;
     this.#runAccount(bytes, creditStart, creditEnd, shard);
-    this.#tails.accounts.push(hash.high, hash.low, batch, slot, seq, amount);
+    this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), seq, amount);
     this.#keys.runText(bytes, idStart, idEnd);
-    this.#tails.transfers.push(hash.high, hash.low, batch, slot, 0, 0);
+    this.#tails.transfers.push(hash.high, hash.low, batch, slotOf(index, AWAY), 0, 0);
   }
 
+  /**
+   * What a record of a compound transfer did to balances, and the record itself where it is the home's, or a part.
+   *
+   * @returns whether a transfer began with it.
+   */
+  #indexCompound(batch: number, shard: number, index: number, start: number, fields: number): boolean {
+    const reader = this.#reader;
+    reader.text();
+    const partnerStart = reader.textStart;
+    const partnerEnd = reader.textEnd;
+    reader.skip(fields - 2);
+    const record = readRecord(reader.bytes.subarray(start, reader.at));
+    if (!record.outcome.ok) return false;
+
+    this.#meetPartner(partnerStart, partnerEnd);
+    const { accounts, transfers } = this.#tails;
+    const changes = changesOf(record);
+    assert(changes.length <= PLACES, "a record changes no more than the balances of its postings");
+    for (const [place, { account, amount, seq }] of changes.entries()) {
+      const kind = amount === 0 ? "holds" : "entries";
+      const { high, low } = this.#keys.account(this.#partner, account, kind, shard);
+      accounts.push(high, low, batch, slotOf(index, place), amount === 0 ? 0 : seq, amount);
+    }
+    const id = transferIdOf(record);
+    if (id !== undefined) {
+      const { high, low } = this.#keys.text(id);
+      transfers.push(high, low, batch, slotOf(index, isOfHome(record) ? AT_HOME : AWAY), 0, 0);
+    }
+    const begins = isBeginning(record);
+    if (begins && !this.#partnerIsNoted) this.#notePartner(batch, shard);
+    return begins;
+  }
+
+  /** Hashes the key of an account's entries. */
   #runAccount(bytes: Uint8Array, start: number, end: number, shard: number): void {
-    this.#keys.runAccount(bytes, start, end, this.#partner, bytes[start] === AT_SIGN ? shard + 1 : 0);
+    const keyShard = bytes[start] === AT_SIGN ? shard + 1 : 0;
+    this.#keys.runAccount(bytes, start, end, this.#partner, HISTORY_SEEDS.entries, keyShard);
   }
 
   /** Hashes the partner unless it is the one before. */
@@ -172,22 +218,36 @@ export class BatchIndexer {
     this.#tails.partners.push(high, low, batch, 0, 0, 0);
   }
 
-  #indexAccount(fields: number): void {
+  /** A version of an account, and its id if it is new. */
+  #indexAccount(batch: number, shard: number, index: number, fields: number, isNew: boolean): void {
     const reader = this.#reader;
+    const { bytes } = reader;
     reader.text();
-    const partner = reader.textNow();
+    const partnerStart = reader.textStart;
+    const partnerEnd = reader.textEnd;
+    const partner = isNew ? reader.textNow() : "";
     reader.skip(2);
     let id: string | undefined;
+    let idStart = 0;
+    let idEnd = 0;
     for (let left = reader.map(); left > 0; left--) {
       reader.text();
       if (id === undefined && reader.textNow() === "id") {
         reader.text();
         id = reader.textNow();
+        idStart = reader.textStart;
+        idEnd = reader.textEnd;
       } else reader.skip(1);
     }
     const outcomeFields = reader.array();
     const isAccepted = reader.number() === 0;
     reader.skip(outcomeFields - 1 + fields - 6);
-    if (isAccepted && id !== undefined) this.#accounts.add(partner, id);
+    if (!isAccepted || id === undefined) return;
+
+    if (isNew) this.#accounts.add(partner, id);
+    this.#meetPartner(partnerStart, partnerEnd);
+    this.#keys.runAccount(bytes, idStart, idEnd, this.#partner, HISTORY_SEEDS.versions, shard + 1);
+    const { hash } = this.#keys;
+    this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), 0, 0);
   }
 }

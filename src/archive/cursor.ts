@@ -9,7 +9,7 @@ export type Place = Readonly<{
   shard: number;
   epoch: number;
   seq: number;
-  /** The record's index within its batch, doubled; odd on the credit side. */
+  /** Where in the batch: see slot.ts. */
   slot: number;
 }>;
 
@@ -17,14 +17,17 @@ export function comparePlaces(a: Place, b: Place): number {
   return a.timeMs - b.timeMs || a.shard - b.shard || a.epoch - b.epoch || a.seq - b.seq || a.slot - b.slot;
 }
 
+/** Between the parts. It was "-" while slots were others: such a cursor would lead elsewhere now, and is refused. */
+const SEPARATOR = "_";
+
 export function formatCursor(place: Place): string {
   const { timeMs, shard, epoch, seq, slot } = place;
-  return [timeMs, shard, epoch, seq, slot].map((part) => part.toString(36)).join("-");
+  return [timeMs, shard, epoch, seq, slot].map((part) => part.toString(36)).join(SEPARATOR);
 }
 
 /** `undefined` for any text that `formatCursor` does not make. */
 export function parseCursor(text: string): Place | undefined {
-  const parts = text.split("-").map((part) => Number.parseInt(part, 36));
+  const parts = text.split(SEPARATOR).map((part) => Number.parseInt(part, 36));
   const [timeMs, shard, epoch, seq, slot] = parts;
   if (timeMs === undefined || shard === undefined || epoch === undefined) return undefined;
   if (seq === undefined || slot === undefined || !parts.every(Number.isSafeInteger)) return undefined;

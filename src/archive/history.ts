@@ -6,11 +6,11 @@ export interface Slice {
   readonly length: number;
   /** The batch's number in the archive. */
   batch(at: number): number;
-  /** The record's index within the batch, doubled; odd on the credit side. */
+  /** Where in the batch: see slot.ts. */
   slot(at: number): number;
-  /** The account's own seq; only in the index of accounts. */
+  /** The account's own seq; of its entries alone. */
   seq(at: number): number;
-  /** Signed; only in the index of accounts. */
+  /** Signed; of its entries alone. */
   amount(at: number): number;
   /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
   tally(total: Tally, end: number, seqMax: number): void;
@@ -93,6 +93,16 @@ export class History {
     return this.firstFrom({ timeMs, shard: -1, epoch: 0, seq: 0, slot: 0 });
   }
 
+  /** False where the entry at this place is of another shard's key with the same hash. */
+  isOf(place: Place): boolean {
+    return this.shard === undefined || this.shard === place.shard;
+  }
+
+  /** Only these of its entries, which are in order. */
+  select(chosen: readonly number[]): History {
+    return new History([new Selection(this, chosen)], this.#places, this.shard);
+  }
+
   /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
   tally(total: Tally, end: number, seqMax: number): void {
     for (let i = 0; i < this.#slices.length; i++) {
@@ -110,7 +120,7 @@ export class History {
 }
 
 /** Some of a history's entries, in their order. */
-export class Selection implements Slice {
+class Selection implements Slice {
   readonly length: number;
   readonly #history: History;
   readonly #chosen: readonly number[];
@@ -144,13 +154,14 @@ export class Selection implements Slice {
   }
 }
 
+/** Entries [from, to) of a history. */
+export type Stretch = Readonly<{ history: History; from: number; to: number }>;
+
 /** One step of a merge: entry `at` of `history`. */
 export type Step = Readonly<{ history: History; at: number; place: Place }>;
 
-/** Merges stretches [from, to) of several histories, newest first. */
-export function* newestFirst(
-  stretches: readonly Readonly<{ history: History; from: number; to: number }>[],
-): Generator<Step> {
+/** Merges stretches of several histories, newest first. */
+export function* newestFirst(stretches: readonly Stretch[]): Generator<Step> {
   const heads: Step[] = [];
   const floors = new Map<History, number>();
   for (const { history, from, to } of stretches) {

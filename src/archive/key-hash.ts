@@ -1,3 +1,5 @@
+import { isSystemAccount } from "../actors/routing.ts";
+
 /** A 64-bit hash of a piece of text, left in `high` and `low` so that nothing is allocated per key. */
 export interface KeyHash {
   high: number;
@@ -57,9 +59,17 @@ export type Key = Readonly<{ high: number; low: number }>;
 const encoder = new TextEncoder();
 
 /**
+ * What the index keeps of an account, each under a key of its own: records with entries of it, records that changed
+ * nothing but what is held, and records of the account itself. The numbers go into the seed of the key's hash.
+ */
+export const HISTORY_SEEDS = { entries: 0, holds: 0x5bd1e995, versions: 0x2545f491 } as const;
+export type HistoryKind = keyof typeof HISTORY_SEEDS;
+
+/**
  * The keys of the index. An account's key is the hash of its id, seeded with the hash of its partner, so that
  * the partner's part is computed once for many accounts. A system account lives on every shard: it has one
- * key per shard, so that each key's entries stand in the order of one log.
+ * key per shard, so that each key's entries stand in the order of one log. Of holds and versions every account has one
+ * per shard: nothing but their places would show that records of another one, with the same hash, stand among them.
  */
 export class Keys {
   readonly hash: KeyHash;
@@ -77,9 +87,9 @@ export class Keys {
     this.hash.run(bytes, start, end, this.#seedHigh, this.#seedLow);
   }
 
-  /** `shard` is 0 for all but system accounts; theirs counts from 1. */
-  runAccount(bytes: Uint8Array, start: number, end: number, partner: Key, shard: number): void {
-    this.hash.run(bytes, start, end, partner.high ^ Math.imul(shard, 0x9e3779b1), partner.low);
+  /** @param seed is one of `HISTORY_SEEDS`. @param shard is 0 where a key is not one shard's, else counts from 1. */
+  runAccount(bytes: Uint8Array, start: number, end: number, partner: Key, seed: number, shard: number): void {
+    this.hash.run(bytes, start, end, partner.high ^ Math.imul(shard, 0x9e3779b1), partner.low ^ seed);
   }
 
   text(text: string): Key {
@@ -93,11 +103,18 @@ export class Keys {
     return partnerKey(this.text(partner), shard);
   }
 
-  account(partner: string, account: string, shard: number): Key {
+  /** @param shard counts from 0; it is in no key of `isOneKey`. */
+  account(partner: Key, account: string, kind: HistoryKind, shard: number): Key {
     const bytes = encoder.encode(account);
-    this.runAccount(bytes, 0, bytes.length, this.text(partner), shard);
+    const keyShard = isOneKey(account, kind) ? 0 : shard + 1;
+    this.runAccount(bytes, 0, bytes.length, partner, HISTORY_SEEDS[kind], keyShard);
     return { high: this.hash.high, low: this.hash.low };
   }
+}
+
+/** Whether an account's history has one key for all shards. */
+export function isOneKey(account: string, kind: HistoryKind): boolean {
+  return kind === "entries" && !isSystemAccount(account);
 }
 
 export function partnerKey(partner: Key, shard: number): Key {

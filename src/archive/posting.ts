@@ -1,5 +1,6 @@
-/** What a record of the log says of the accounts whose money it moved. */
+/** What a record of the log says: which transfer it is a record of, and what it did to balances. */
 import type {
+  AccountView,
   Credit,
   Credited,
   LogRecord,
@@ -7,73 +8,154 @@ import type {
   TransferPosted,
   TransferSent,
 } from "../actors/command.ts";
-import { CREDIT_SIDE } from "./batch-indexer.ts";
+import type { Move, Portion, TransferChanged, TransferView } from "../actors/compound-command.ts";
 import type { ArchivedRecord, Entry } from "./query.ts";
+import { placeOfSlot } from "./slot.ts";
 
-/** A transfer as its home has it: whole, or its debit alone when the credit went to another shard. */
-export type TransferRecord = Readonly<{ command: Transfer; outcome: TransferPosted | TransferSent }>;
+/** One balance after a record; with amount 0 only `held` has changed. `posting` is the index of one of its transfer's. */
+export type Change = Omit<Move, "asset" | "vnode">;
 
-/** The second half of a transfer across shards, in the log of the credit account. */
-type CreditRecord = Readonly<{ command: Credit; outcome: Credited }>;
-
-type PostingRecord = TransferRecord | CreditRecord;
-
-export function isAcceptedTransfer(record: LogRecord): record is TransferRecord {
-  return record.command.op === "transfer" && record.outcome.ok;
+/** Whether it is the first accepted record of a transfer, at its home. */
+export function isBeginning({ command, outcome }: LogRecord): boolean {
+  if (!outcome.ok) return false;
+  return command.op === "transfer" || command.op === "compound_transfer" || command.op === "revert_transfer";
 }
 
-/** The transfer that a record is a part of; `undefined` when it moved nothing. */
+/** Whether it is an accepted record of a transfer's home, and not that of a part on another shard. */
+export function isOfHome({ command, outcome }: LogRecord): boolean {
+  if (!outcome.ok) return false;
+  switch (command.op) {
+    case "transfer":
+    case "compound_transfer":
+    case "post_transfer":
+    case "void_transfer":
+    case "revert_transfer":
+    case "expire_transfer":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * The transfer that an accepted record is one of, as that record left it. `undefined` of all others, and of reservations:
+ * their attempt may come to nothing.
+ */
+export function transferOf({
+  timeMs,
+  record,
+}: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | undefined {
+  const { command, outcome } = record;
+  if (!outcome.ok) return undefined;
+  if (command.op === "transfer")
+    return plainView(command, (outcome as TransferPosted | TransferSent).id, timeMs);
+  if (command.op === "credit") return plainView(command, command.id, command.createdAtMs);
+  if (command.op === "portion") return command.transfer;
+  return isOfHome(record) ? (outcome as TransferChanged).transfer : undefined;
+}
+
+/** The id of `transferOf`. */
 export function transferIdOf(record: LogRecord): string | undefined {
-  return isPosting(record) ? idOf(record) : undefined;
+  const { command, outcome } = record;
+  if (!outcome.ok) return undefined;
+  if (command.op === "credit") return command.id;
+  if (command.op === "portion") return command.transfer.id;
+  return isOfHome(record) ? (outcome as TransferPosted | TransferSent | TransferChanged).id : undefined;
 }
 
-/** Whether this side of the record is the account's: what the index leads to may be another one with the same hash. */
-export function concerns(
-  { record }: ArchivedRecord,
-  { partner, account }: Readonly<{ partner: string; account: string }>,
-  slot: number,
-): boolean {
-  if (!isPosting(record) || record.command.partner !== partner) return false;
-  const { debit, credit } = record.command;
-  return (isCredited(slot) ? credit : debit) === account;
+/** What an accepted record did to balances of its shard, in its order: places in the index count through these. */
+export function changesOf({ command, outcome }: LogRecord): readonly Change[] {
+  if (!outcome.ok) return [];
+  if (command.op === "transfer") return plainChanges(command, outcome as TransferPosted | TransferSent);
+  if (command.op === "credit") return [creditChange(command, outcome as Credited)];
+  return "moves" in outcome ? outcome.moves : [];
 }
 
-/** The side of a record that the index has under `slot`, as its account sees it. */
-export function entryOf({ at, timeMs, record }: ArchivedRecord, slot: number): Entry {
-  const posting = record as PostingRecord;
-  const { debit, credit, amount, memo, metadata } = posting.command;
-  const credited = isCredited(slot);
+/** The account as an accepted record of its own left it. */
+export function versionOf({ command, outcome }: LogRecord): AccountView | undefined {
+  switch (command.op) {
+    case "create_account":
+    case "update_account":
+    case "set_account_status":
+      return "account" in outcome ? outcome.account : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** What the index has under a slot. It may be of another account: the index holds hashes only. */
+export function changeAt(record: LogRecord, slot: number): Change | undefined {
+  return changesOf(record)[placeOfSlot(slot)];
+}
+
+/** The change under `slot`, which has an amount, as its account sees it. */
+export function entryOf(archived: ArchivedRecord, slot: number): Entry {
+  const { at, timeMs, record } = archived;
+  const { amount, posted, posting, seq } = changeAt(record, slot) as Change;
+  const { id, postings, memo, metadata } = transferOf(archived) as TransferView;
+  const { debit = "", credit = "" } = postings[posting] ?? {};
   return {
     at,
     timeMs,
-    ...balanceOf(posting.outcome, credited),
-    transferId: idOf(posting),
-    amount: credited ? amount : -amount,
-    counterparty: credited ? debit : credit,
+    seq,
+    transferId: id,
+    amount,
+    balanceAfter: posted,
+    counterparty: amount < 0 ? credit : debit,
     memo,
     metadata,
   };
 }
 
-function isCredited(slot: number): boolean {
-  return (slot & 1) === CREDIT_SIDE;
+/** Whether a record is that of message `no` from shard `from`. */
+export function isPart({ command }: LogRecord, from: number, no: number): boolean {
+  return isMessage(command) && command.from === from && command.no === no;
 }
 
-function isPosting(record: LogRecord): record is PostingRecord {
-  const { command, outcome } = record;
-  return (command.op === "transfer" || command.op === "credit") && outcome.ok;
+function isMessage(command: LogRecord["command"]): command is Credit | Portion {
+  return command.op === "credit" || command.op === "portion";
 }
 
-function idOf({ command, outcome }: PostingRecord): string {
-  return command.op === "credit" ? command.id : (outcome as TransferRecord["outcome"]).id;
+function plainView(
+  { debit, credit, amount, memo, metadata, occurredAtMs }: Transfer | Credit,
+  id: string,
+  createdAtMs: number,
+): TransferView {
+  return {
+    id,
+    status: "posted",
+    postings: [{ debit, credit, amount }],
+    postedAmount: amount,
+    memo,
+    metadata,
+    occurredAtMs,
+    createdAtMs,
+    expiresAtMs: null,
+    reverts: null,
+  };
 }
 
-function balanceOf(
-  outcome: PostingRecord["outcome"],
-  credited: boolean,
-): Readonly<{ seq: number; balanceAfter: number }> {
-  if ("posted" in outcome) return { seq: outcome.seq, balanceAfter: outcome.posted };
-  if (credited && "creditSeq" in outcome)
-    return { seq: outcome.creditSeq, balanceAfter: outcome.creditPosted };
-  return { seq: outcome.debitSeq, balanceAfter: outcome.debitPosted };
+function plainChanges(
+  { debit, credit, amount }: Transfer,
+  outcome: TransferPosted | TransferSent,
+): readonly Change[] {
+  const { debitPosted, debitHeld, debitSeq } = outcome;
+  const debited = {
+    posting: 0,
+    account: debit,
+    amount: -amount,
+    posted: debitPosted,
+    held: debitHeld,
+    seq: debitSeq,
+  };
+  if ("to" in outcome) return [debited];
+  const { creditPosted, creditHeld, creditSeq } = outcome;
+  return [
+    debited,
+    { posting: 0, account: credit, amount, posted: creditPosted, held: creditHeld, seq: creditSeq },
+  ];
+}
+
+function creditChange({ credit, amount }: Credit, { posted, held, seq }: Credited): Change {
+  return { posting: 0, account: credit, amount, posted, held, seq };
 }

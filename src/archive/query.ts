@@ -53,9 +53,12 @@ export interface ArchiveQueries {
     query: Readonly<{ partner: string; id: string }>,
     after: readonly Position[],
   ): Promise<TransferView | undefined>;
-  /** The record (command `credit` or `portion`) of message `no` of shard `from`, which is a part of this transfer. */
+  /**
+   * The record (command `credit` or `portion`) of message `no` from shard `from` to shard `to`, which is a part of this
+   * transfer. (Numbers count for each pair of shards, and a transfer may have parts on several.)
+   */
   part(
-    query: Readonly<{ id: string; from: number; no: number }>,
+    query: Readonly<{ id: string; from: number; to: number; no: number }>,
     after: readonly Position[],
   ): Promise<ArchivedRecord | undefined>;
   /**

@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { assert } from "../assert.ts";
 import type { Batch, LogId, Witness } from "../wal/wal.ts";
 import { AccountTable } from "./account-table.ts";
-import { type ArchiveAnswers, ArchiveReader } from "./archive-reader.ts";
+import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
 import { BatchIndexer } from "./batch-indexer.ts";
 import { BatchTable, type StoredBatch } from "./batch-table.ts";
 import { inTransaction, openDatabase, putSetting, randomSeed, setting } from "./database.ts";
@@ -36,6 +36,10 @@ export type ArchiveCounts = Readonly<{
 
 type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
 
+/** Raised when what stands in the index means something else than before: it is built anew then. */
+const INDEX_FORMAT = 2;
+/** Of an index from before its format was written down. */
+const FIRST_INDEX_FORMAT = 1;
 const TAIL_ENTRIES = 1 << 18;
 const RUNS_PER_LEVEL = 8;
 const TAIL_BATCHES_MAX = 1 << 18;
@@ -81,7 +85,7 @@ export class Archive {
    * Opens the archive in a folder, making it where there is none.
    *
    * @throws ArchiveError `archive_corrupt`: a file of the index is missing or damaged. Without the folder
-   * `index` the whole index is built anew from the batches.
+   * `index`, or where another version wrote it, the whole index is built anew from the batches.
    */
   constructor(folder: string, options: ArchiveOptions = {}) {
     this.#options = {
@@ -111,7 +115,7 @@ export class Archive {
     for (const index of this.#all) index.tail.clear(this.#written + 1);
     this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
-    this.answers = new ArchiveReader(this.#batches, this.#accounts, keys, this.#indexes);
+    this.answers = archiveAnswers(this.#batches, this.#accounts, keys, this.#indexes);
   }
 
   get #all(): readonly SortedIndex[] {
@@ -252,18 +256,16 @@ export class Archive {
     return Math.max(1, batch.count);
   }
 
+  /** Writes the tails out where a batch of plain transfers would not fit; of another kind it may still need more room. */
   #makeRoom(records: number): void {
     const { accounts, transfers, partners } = this.#indexes;
+    const { tailEntries } = this.#options;
     const full =
-      accounts.tail.count + 2 * records > accounts.tail.capacity ||
-      transfers.tail.count + records > transfers.tail.capacity ||
-      partners.tail.count + records > partners.tail.capacity ||
+      accounts.tail.count + 2 * records > tailEntries ||
+      transfers.tail.count + records > tailEntries / 2 ||
+      partners.tail.count + records > tailEntries / 2 ||
       this.#indexed - this.#written >= TAIL_BATCHES_MAX;
     if (full) this.flush();
-    if (2 * records <= accounts.tail.capacity) return;
-    accounts.tail.grow(2 * records);
-    transfers.tail.grow(records);
-    partners.tail.grow(records);
   }
 
   #mergeSome(entries: number): void {
@@ -295,13 +297,15 @@ export class Archive {
     this.#retired = [];
   }
 
-  /** Sweeps away files that the database does not name; without the folder, starts the index anew. */
+  /** Sweeps away files that the database does not name; without the folder, or after an older version, starts anew. */
   #openIndexFolder(): readonly RunMeta[] {
     const isNew = mkdirSync(this.#folder, { recursive: true }) !== undefined;
-    if (isNew) {
+    const format = setting(this.#database, "index_format", () => FIRST_INDEX_FORMAT);
+    if (isNew || format !== INDEX_FORMAT) {
       inTransaction(this.#database, () => {
         this.#database.exec("DELETE FROM runs");
         putSetting(this.#database, "written", 0);
+        putSetting(this.#database, "index_format", INDEX_FORMAT);
       });
     }
     const metas = this.#database.prepare("SELECT * FROM runs ORDER BY id").all() as unknown as RunMeta[];

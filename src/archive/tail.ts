@@ -24,6 +24,7 @@ export class Tail {
   #previous: Int32Array;
   readonly #newest = new Int32Array(BUCKETS).fill(NONE);
 
+  /** @param capacity at least 1. */
   constructor(capacity: number, figures: boolean) {
     this.#figures = figures;
     this.#highs = new Uint32Array(capacity);
@@ -35,12 +36,9 @@ export class Tail {
     this.#previous = new Int32Array(capacity);
   }
 
-  get capacity(): number {
-    return this.#highs.length;
-  }
-
-  /** Makes room for one batch that is larger than a whole tail is meant to be. */
-  grow(capacity: number): void {
+  /** Makes room for what a batch brings beyond the capacity: how much that is shows only while it is read. */
+  #grow(): void {
+    const capacity = 2 * this.#highs.length;
     this.#highs = grown(this.#highs, new Uint32Array(capacity));
     this.#lows = grown(this.#lows, new Uint32Array(capacity));
     this.#batches = grown(this.#batches, new Uint32Array(capacity));
@@ -53,6 +51,7 @@ export class Tail {
 
   push(high: number, low: number, batch: number, slot: number, seq: number, amount: number): void {
     const at = this.count;
+    if (at === this.#highs.length) this.#grow();
     this.#highs[at] = high;
     this.#lows[at] = low;
     this.#batches[at] = batch - this.base;

@@ -198,7 +198,7 @@ try {
   });
   print("archive_sum_p50", median(sums), "ms");
   const transfers = timed(200, (run) =>
-    answers.transfer(transferId(run % 512, 1, run * 1_024 + (run % 512))),
+    answers.transfer({ partner: "acme", id: transferId(run % 512, 1, run * 1_024 + (run % 512)) }),
   );
   print("archive_transfer_p50", median(transfers), "ms");
   const lists = timed(100, () => answers.transfers({ partner: "acme", limit: 50 }));

@@ -1,0 +1,157 @@
+import type { AccountView } from "../actors/command.ts";
+import { isSystemAccount } from "../actors/routing.ts";
+import { comparePlaces, type Place } from "./cursor.ts";
+import { type History, newestFirst, type Stretch } from "./history.ts";
+import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
+import { cursorOf, endBefore, type Found, page, within } from "./listing.ts";
+import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
+import type { ArchivedRecord, EntriesSum, Entry, Range, Statement } from "./query.ts";
+import type { RecordReader } from "./record-reader.ts";
+import type { SortedIndex } from "./sorted-index.ts";
+import { Tally } from "./tally.ts";
+
+export type AccountId = Readonly<{ partner: string; account: string }>;
+type AccountQuery = Range & AccountId;
+
+/** What the log says of single accounts. Every record is compared with what was asked for: the index holds hashes. */
+export class AccountReader {
+  readonly #records: RecordReader;
+  readonly #keys: Keys;
+  readonly #index: SortedIndex;
+
+  constructor(records: RecordReader, keys: Keys, index: SortedIndex) {
+    this.#records = records;
+    this.#keys = keys;
+    this.#index = index;
+  }
+
+  entries(query: AccountQuery): Statement {
+    const { fromMs, toMs, limit } = query;
+    return {
+      ...page(this.#entryLines(query), limit),
+      openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
+      closingBalance: this.#balanceBefore(query, toMs ?? Number.POSITIVE_INFINITY),
+    };
+  }
+
+  /**
+   * Reads the index, and one record to see whose it is: an account of a million entries must not cost a million
+   * records. The count is what the index holds, so that an entry too many or too few shows beside the account's seq.
+   */
+  sum(query: AccountId & Readonly<{ seq: number }>): EntriesSum {
+    const total = new Tally();
+    for (const history of this.#historiesOf(query, "entries"))
+      history.tally(total, history.length, query.seq);
+    return { sum: Number(total.sum), count: total.count };
+  }
+
+  accountAt({ partner, account, atMs }: AccountId & Readonly<{ atMs: number }>): AccountView | undefined {
+    const query = { partner, account };
+    const until = { toMs: atMs + 1 };
+    const version = first(this.#newestFirst(query, ["versions"], until, undefined));
+    const view = version === undefined ? undefined : versionOf(version.archived.record);
+    if (version === undefined || view === undefined) return undefined;
+    const touch = first(this.touches(query, until, undefined));
+    if (touch === undefined || comparePlaces(touch.place, version.place) < 0) return view;
+    const { posted, held, seq } = changeAt(touch.archived.record, touch.place.slot) as Change;
+    return { ...view, posted, held, seq };
+  }
+
+  /** All that was done to the account's balances within the range and before the cursor, newest first. */
+  touches(
+    account: AccountId,
+    range: Pick<Range, "fromMs" | "toMs">,
+    cursor: Place | undefined,
+  ): Iterable<Found> {
+    return this.#newestFirst(account, ["entries", "holds"], range, cursor);
+  }
+
+  *#entryLines(query: AccountQuery): Generator<{ place: Place; shown: Entry }> {
+    for (const { archived, place } of this.#newestFirst(query, ["entries"], query, cursorOf(query)))
+      yield { place, shown: entryOf(archived, place.slot) };
+  }
+
+  *#newestFirst(
+    account: AccountId,
+    kinds: readonly HistoryKind[],
+    range: Pick<Range, "fromMs" | "toMs">,
+    cursor: Place | undefined,
+  ): Generator<Found> {
+    const kindOf = new Map<History, HistoryKind>();
+    const stretches: Stretch[] = [];
+    for (const kind of kinds) {
+      for (const history of this.#historiesOf(account, kind)) {
+        kindOf.set(history, kind);
+        stretches.push(within(history, range, cursor));
+      }
+    }
+    for (const { history, at, place } of newestFirst(stretches)) {
+      if (!history.isOf(place)) continue;
+      const archived = this.#records.of(history, at);
+      if (concerns(archived, account, kindOf.get(history), place.slot)) yield { archived, place };
+    }
+  }
+
+  /** One history, or one per shard. */
+  #historiesOf(query: AccountId, kind: HistoryKind): readonly History[] {
+    const partner = this.#keys.text(query.partner);
+    const historyOn = (shard: number, ofShard?: number) => {
+      const key = this.#keys.account(partner, query.account, kind, shard);
+      return this.#index.history(key, this.#records.places, ofShard);
+    };
+    // Slices of a system account count each for itself: here the 64 bits of the hash must do.
+    if (!isOneKey(query.account, kind)) return this.#records.shards.map((shard) => historyOn(shard, shard));
+    const history = historyOn(0);
+    return [this.#isOneAccounts(history, query) ? history : this.#ownOf(history, query)];
+  }
+
+  /**
+   * An account's entries count from 1 without a gap. So if the newest one's seq is their number, no second
+   * account is among them, and the first record tells whose they are.
+   */
+  #isOneAccounts(history: History, query: AccountId): boolean {
+    const { length } = history;
+    if (length === 0) return true;
+    if (history.seq(length - 1) !== length) return false;
+    return concerns(this.#records.of(history, 0), query, "entries", history.slot(0));
+  }
+
+  /** Another account has the same hash: every record is looked at, and what is the account's own stays. */
+  #ownOf(history: History, query: AccountId): History {
+    const own: number[] = [];
+    for (let i = 0; i < history.length; i++) {
+      if (concerns(this.#records.of(history, i), query, "entries", history.slot(i))) own.push(i);
+    }
+    return history.select(own);
+  }
+
+  /** `balance_after` of the last entry before a time; of a system account the sum of all before it. */
+  #balanceBefore(query: AccountId, timeMs: number): number {
+    if (!isSystemAccount(query.account)) {
+      const newest = first(this.#newestFirst(query, ["entries"], { toMs: timeMs }, undefined));
+      return newest === undefined ? 0 : entryOf(newest.archived, newest.place.slot).balanceAfter;
+    }
+    const total = new Tally();
+    for (const history of this.#historiesOf(query, "entries"))
+      history.tally(total, endBefore(history, timeMs), Number.POSITIVE_INFINITY);
+    return Number(total.sum);
+  }
+}
+
+/** Whether what a slot stands for is the account's, and of this kind: another key may have the same hash. */
+function concerns(
+  { record }: ArchivedRecord,
+  { partner, account }: AccountId,
+  kind: HistoryKind | undefined,
+  slot: number,
+): boolean {
+  if (record.command.partner !== partner) return false;
+  if (kind === "versions") return versionOf(record)?.id === account;
+  const change = changeAt(record, slot);
+  return change?.account === account && (change.amount === 0) === (kind === "holds");
+}
+
+function first<T>(all: Iterable<T>): T | undefined {
+  for (const each of all) return each;
+  return undefined;
+}

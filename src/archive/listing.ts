@@ -1,0 +1,52 @@
+/** How lists are cut into pages: by time, by cursor, by length. */
+import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
+import type { History, Stretch } from "./history.ts";
+import type { ArchivedRecord, Page, Range } from "./query.ts";
+
+/** A record that the index has led to, and under which place. */
+export type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;
+
+/** What a list has at a place; nothing where the record there is not to be shown. */
+export type Line<T> = Readonly<{ place: Place; shown: T | undefined }>;
+
+/** So many lines are looked at for one page: a few hundred milliseconds at most. */
+const LINES_PER_PAGE_MAX = 2_000;
+
+/** @throws ArchiveError `bad_cursor` */
+export function cursorOf(range: Range): Place | undefined {
+  return range.cursor === undefined ? undefined : placeOfCursor(range.cursor);
+}
+
+/** The part of a history that is within the range and before the cursor. */
+export function within(
+  history: History,
+  { fromMs, toMs }: Pick<Range, "fromMs" | "toMs">,
+  cursor: Place | undefined,
+): Stretch {
+  const from = fromMs === undefined ? 0 : history.firstAt(fromMs);
+  const end = endBefore(history, toMs ?? Number.POSITIVE_INFINITY);
+  const to = cursor === undefined ? end : Math.min(end, history.firstFrom(cursor));
+  return { history, from, to };
+}
+
+export function endBefore(history: History, timeMs: number): number {
+  return timeMs === Number.POSITIVE_INFINITY ? history.length : history.firstAt(timeMs);
+}
+
+/**
+ * Takes a page, and looks further to know whether anything follows. Where too little is to be shown among all that is
+ * looked at, the page ends short, and the next one goes on from there.
+ */
+export function page<T>(lines: Iterable<Line<T>>, limit: number, linesMax = LINES_PER_PAGE_MAX): Page<T> {
+  const data: T[] = [];
+  let last: Place | undefined;
+  let looked = 0;
+  for (const { place, shown } of lines) {
+    const isFull = looked >= Math.max(linesMax, limit) || (shown !== undefined && data.length === limit);
+    if (isFull) return { data, nextCursor: last === undefined ? null : formatCursor(last) };
+    if (shown !== undefined) data.push(shown);
+    last = place;
+    looked += 1;
+  }
+  return { data, nextCursor: null };
+}

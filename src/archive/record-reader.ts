@@ -1,0 +1,56 @@
+import { readRecord } from "../actors/codec.ts";
+import { ArchiveError } from "./archive-error.ts";
+import type { BatchTable, OpenBatch } from "./batch-table.ts";
+import type { BatchPlaces, History } from "./history.ts";
+import type { ArchivedRecord, Location } from "./query.ts";
+import { recordOfSlot } from "./slot.ts";
+
+/** Reads single records: those that the index leads to, and those whose place is known. */
+export class RecordReader {
+  readonly places: BatchPlaces;
+  readonly #batches: BatchTable;
+
+  constructor(batches: BatchTable) {
+    this.#batches = batches;
+    this.places = (batch) => batches.describe(batch);
+  }
+
+  get shards(): readonly number[] {
+    return this.#batches.shards;
+  }
+
+  /** @throws ArchiveError `archive_corrupt`: there is none, though its log must have it. */
+  at({ shard, epoch, seq, index }: Location): ArchivedRecord {
+    const batch = this.#batches.find(shard, epoch, seq);
+    if (batch === undefined || index >= batch.count) {
+      throw new ArchiveError(
+        "archive_corrupt",
+        `the archive has no record at ${shard}:${epoch}-${seq}/${index}`,
+      );
+    }
+    return this.inBatch(this.#batches.open(batch.number), index);
+  }
+
+  /** The record that an entry of the index leads to. */
+  of(history: History, at: number): ArchivedRecord {
+    return this.inBatch(this.#batches.open(history.batch(at)), recordOfSlot(history.slot(at)));
+  }
+
+  batchOf(history: History, at: number): OpenBatch {
+    return this.#batches.open(history.batch(at));
+  }
+
+  inBatch(batch: OpenBatch, index: number): ArchivedRecord {
+    const { shard, epoch, seq, timeMs, body, offsets } = batch;
+    const start = offsets[index];
+    const end = offsets[index + 1];
+    if (start === undefined || end === undefined) {
+      throw new ArchiveError(
+        "archive_corrupt",
+        `the archived batch ${shard}:${epoch}-${seq} has no record ${index}`,
+      );
+    }
+    const record = readRecord(body.subarray(start, end));
+    return { at: { shard, epoch, seq, index }, timeMs, record };
+  }
+}

@@ -1,0 +1,147 @@
+import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
+import type { AccountId, AccountReader } from "./account-reader.ts";
+import { beginningIn, stepOf } from "./beginning.ts";
+import { comparePlaces, type Place } from "./cursor.ts";
+import { newestFirst } from "./history.ts";
+import type { Keys } from "./key-hash.ts";
+import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
+import { isBeginning, isPart, transferIdOf, transferOf } from "./posting.ts";
+import type { ArchivedRecord, Page, Range } from "./query.ts";
+import type { RecordReader } from "./record-reader.ts";
+import { AT_HOME, AWAY, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
+import type { SortedIndex } from "./sorted-index.ts";
+
+type TransfersQuery = Range &
+  Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>;
+
+/** A slot above any record's: with a batch's place, the place behind all of it. */
+const BEHIND_ALL = Number.MAX_SAFE_INTEGER;
+
+/** Transfers as they stand now, whatever their records are: one of a plain transfer, many of a compound one. */
+export class TransferReader {
+  readonly #records: RecordReader;
+  readonly #keys: Keys;
+  readonly #byTransfer: SortedIndex;
+  readonly #byPartner: SortedIndex;
+  readonly #accounts: AccountReader;
+
+  constructor(
+    records: RecordReader,
+    keys: Keys,
+    indexes: Readonly<{ transfers: SortedIndex; partners: SortedIndex }>,
+    accounts: AccountReader,
+  ) {
+    this.#records = records;
+    this.#keys = keys;
+    this.#byTransfer = indexes.transfers;
+    this.#byPartner = indexes.partners;
+    this.#accounts = accounts;
+  }
+
+  transfer({ partner, id }: Readonly<{ partner: string; id: string }>): TransferView | undefined {
+    const newest = this.#newestOfHome(id);
+    return newest?.record.command.partner === partner ? transferOf(newest) : undefined;
+  }
+
+  part(query: Readonly<{ id: string; from: number; to: number; no: number }>): ArchivedRecord | undefined {
+    const { id, from, to, no } = query;
+    for (const archived of this.#recordsOf(id, AWAY))
+      if (archived.at.shard === to && isPart(archived.record, from, no)) return archived;
+    return undefined;
+  }
+
+  transfers(query: TransfersQuery): Page<TransferView> {
+    const { account, status, limit } = query;
+    const lines =
+      account === undefined
+        ? this.#linesOfPartner(query)
+        : this.#linesOfAccount(query, { ...query, account });
+    return page(filtered(lines, status), limit);
+  }
+
+  /** The partner's transfers where they began, within the range and before the cursor, newest first. */
+  *#linesOfPartner(query: TransfersQuery): Generator<Line<TransferView>> {
+    for (const { archived, place } of this.#beginningsOf(query)) yield { place, shown: this.#now(archived) };
+  }
+
+  /** What was done to the account within the range and before the cursor, newest first. */
+  *#linesOfAccount(query: Range, account: AccountId): Generator<Line<TransferView>> {
+    for (const found of this.#accounts.touches(account, query, cursorOf(query)))
+      yield { place: found.place, shown: this.#begunBy(found, account.account) };
+  }
+
+  /** The transfer that begins, for this account, with what was found. */
+  #begunBy({ archived, place }: Found, account: string): TransferView | undefined {
+    const { record } = archived;
+    if (record.command.op === "transfer" || record.command.op === "credit") return transferOf(archived);
+    if (stepOf(record) === undefined) return undefined;
+    // What the record itself says of the postings will do: they stay what they were.
+    const transfer = transferOf(archived) ?? this.#now(archived);
+    if (transfer === undefined) return undefined;
+    const begins = beginningIn(record, transfer.postings, account) === placeOfSlot(place.slot);
+    return begins ? this.#now(archived) : undefined;
+  }
+
+  /** The transfer of a record as it stands now; `undefined` where an attempt has come to nothing. */
+  #now(archived: ArchivedRecord): TransferView | undefined {
+    const { command } = archived.record;
+    const then = transferOf(archived);
+    if (then !== undefined && then.status !== "pending") return then;
+    const id = command.op === "reserve" ? command.id : then?.id;
+    const newest = id === undefined ? undefined : this.#newestOfHome(id);
+    return newest?.record.command.partner === command.partner ? transferOf(newest) : then;
+  }
+
+  #newestOfHome(id: string): ArchivedRecord | undefined {
+    for (const archived of this.#recordsOf(id, AT_HOME)) return archived;
+    return undefined;
+  }
+
+  /** A transfer's records of its home, or those of its parts on other shards; those of one shard newest first. */
+  *#recordsOf(id: string, side: typeof AT_HOME | typeof AWAY): Generator<ArchivedRecord> {
+    const history = this.#byTransfer.history(this.#keys.text(id), this.#records.places);
+    for (let i = history.length - 1; i >= 0; i--) {
+      if (placeOfSlot(history.slot(i)) !== side) continue;
+      const archived = this.#records.of(history, i);
+      if (transferIdOf(archived.record) === id) yield archived;
+    }
+  }
+
+  *#beginningsOf(query: TransfersQuery): Generator<Found> {
+    const { partner } = query;
+    const cursor = cursorOf(query);
+    const stretches = this.#records.shards.map((shard) =>
+      within(
+        this.#byPartner.history(this.#keys.partner(partner, shard), this.#records.places, shard),
+        query,
+        cursor === undefined ? undefined : { ...cursor, slot: BEHIND_ALL },
+      ),
+    );
+    for (const { history, at, place } of newestFirst(stretches)) {
+      if (!history.isOf(place)) continue;
+      const batch = this.#records.batchOf(history, at);
+      const isCut = cursor !== undefined && comparePlaces({ ...place, slot: cursor.slot }, cursor) === 0;
+      const end = isCut ? Math.min(recordOfSlot(cursor.slot), batch.count) : batch.count;
+      for (let index = end - 1; index >= 0; index--) {
+        const archived = this.#records.inBatch(batch, index);
+        const { record } = archived;
+        if (!isBeginning(record) || record.command.partner !== partner) continue;
+        yield { archived, place: placeAt(place, index) };
+      }
+    }
+  }
+}
+
+function placeAt(batch: Place, index: number): Place {
+  return { ...batch, slot: slotOf(index, 0) };
+}
+
+function* filtered(
+  lines: Iterable<Line<TransferView>>,
+  status: TransferStatus | undefined,
+): Generator<Line<TransferView>> {
+  for (const { place, shown } of lines) {
+    const isWanted = status === undefined || shown?.status === status;
+    yield { place, shown: isWanted ? shown : undefined };
+  }
+}
