@@ -23,6 +23,7 @@ const Ceiling = z
   .int()
   .nullable()
   .openapi({ description: "The highest `posted`; null for none.", example: null });
+
 const NewAccount = z
   .strictObject({
     id: NewAccountId.optional(),

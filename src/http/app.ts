@@ -66,8 +66,8 @@ export function createApp(deps: AppDeps): App {
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
   addBatch(routes, deps);
-  addAccounts(routes, deps);
   addAccountReads(routes, deps);
+  addAccounts(routes, deps);
   addEntries(routes, deps);
   addPartners(routes, deps);
   addTrialBalance(routes, deps);

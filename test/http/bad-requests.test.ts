@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { NOW_MS } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-book.ts";
 import { createTestApp, problemOf } from "./test-app.ts";
 
 const GOOD = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };
@@ -7,6 +7,17 @@ const GOOD = { debit_account: "@issuance", credit_account: "alice/points", amoun
 /** A transfer's body as text, so that it may hold what JavaScript would not write. */
 function withAmount(text: string): string {
   return `{"debit_account":"@issuance","credit_account":"alice/points","amount":${text}}`;
+}
+
+const OUT = { debit_account: "alice/points", credit_account: "@issuance", amount: "available" };
+
+function withTimeout(timeout_s: number): string {
+  return JSON.stringify({ ...GOOD, pending: true, timeout_s });
+}
+
+/** Three postings, of 5 and of 1 and what is given. */
+function summing(amount: number): string {
+  return JSON.stringify({ postings: [GOOD, { ...GOOD, amount }, { ...GOOD, amount: 1 }] });
 }
 
 function uuid7(timeMs: number): string {
@@ -79,7 +90,21 @@ describe("a transfer that is not valid is 400 and never reaches the ledger", () 
     ["65 postings", JSON.stringify({ postings: Array.from({ length: 65 }, () => GOOD) }), "postings"],
     ["no postings", JSON.stringify({ postings: [] }), "postings"],
     ["timeout_s without pending", JSON.stringify({ ...GOOD, timeout_s: 5 }), "timeout_s"],
+    ["timeout_s with pending: false", JSON.stringify({ ...GOOD, pending: false, timeout_s: 5 }), "timeout_s"],
+    ["a timeout_s of 0", JSON.stringify({ ...GOOD, pending: true, timeout_s: 0 }), "timeout_s"],
+    ["a timeout_s of 366 days and a second", withTimeout(366 * 86_400 + 1), "timeout_s"],
+    ["half a second", withTimeout(0.5), "timeout_s"],
+    ["pending as text", JSON.stringify({ ...GOOD, pending: "true" }), "pending"],
     ["max_amount with an amount", JSON.stringify({ ...GOOD, max_amount: 5 }), "max_amount"],
+    ["a max_amount of 0", JSON.stringify({ ...OUT, max_amount: 0 }), "max_amount"],
+    ["another word than available", JSON.stringify({ ...OUT, amount: "all" }), "amount"],
+    ["what a system account has", JSON.stringify({ ...OUT, debit_account: "@bank" }), "debit_account"],
+    ["available as one of the postings", JSON.stringify({ postings: [OUT] }), "amount"],
+    ["postings beside accounts", JSON.stringify({ ...GOOD, postings: [GOOD] }), "amount"],
+    ["max_amount beside postings", JSON.stringify({ postings: [GOOD], max_amount: 5 }), "max_amount"],
+    ["a posting with a memo", JSON.stringify({ postings: [{ ...GOOD, memo: "" }] }), "memo"],
+    ["postings that sum to 2^53", summing(Number.MAX_SAFE_INTEGER - 5), "postings"],
+    ["postings that sum to 2^54 − 2", summing(Number.MAX_SAFE_INTEGER), "postings"],
   ])("%s", async (_, body, path) => {
     const { request, ledger } = createTestApp();
     const response = await request("POST", "/v1/transfers", {
@@ -161,6 +186,8 @@ test("a charset that is UTF-8 is understood, bytes that are not are 400", async 
   expect(bad.status).toBe(400);
 });
 
+const TRANSFER = "/v1/transfers/tr_0a11001";
+
 test.each([
   ["/v1/accounts", { asset: "usd/2" }, "asset"],
   ["/v1/accounts", { asset: "USD/9" }, "asset"],
@@ -169,14 +196,53 @@ test.each([
   ["/v1/accounts", { asset: "USD/2", floor: 1 }, "floor"],
   ["/v1/accounts", { asset: "USD/2", floor: -(2 ** 53) }, "floor"],
   ["/v1/accounts", { asset: "USD/2", ceiling: 1.5 }, "ceiling"],
-  ["/v1/accounts", { asset: "USD/2", limits: [{ window_s: 60, direction: "up" }] }, "limits.0.direction"],
   ["/v1/accounts", { asset: "USD/2", status: "open" }, "status"],
+  [`${TRANSFER}/post`, { amount: 0 }, "amount"],
+  [`${TRANSFER}/post`, { amount: "available" }, "amount"],
+  [`${TRANSFER}/post`, { amount: 1.5 }, "amount"],
+  [`${TRANSFER}/post`, { final: 1 }, "final"],
+  [`${TRANSFER}/post`, { amount: null }, "amount"],
+  [`${TRANSFER}/post`, { memo: "" }, "memo"],
+  [`${TRANSFER}/post`, [], ""],
+  [`${TRANSFER}/void`, { amount: 1 }, ""],
+  [`${TRANSFER}/revert`, { memo: "sorry" }, ""],
 ])("POST %s %j is 400", async (path, json, field) => {
   const { request, ledger } = createTestApp();
   const problem = await problemOf(await request("POST", path, { json }));
   expect(problem).toMatchObject({ code: "validation_failed" });
   expect(problem.errors?.[0]?.path).toBe(field);
   expect(ledger.commands).toEqual([]);
+});
+
+const RULE = { window_s: 60, direction: "debit", max_count: 1 };
+
+describe.each([
+  ["POST", "/v1/accounts", { asset: "USD/2" }],
+  ["PATCH", "/v1/accounts/alice", {}],
+])("%s %s", (method, path, more) => {
+  test.each<[string, unknown, string]>([
+    ["no list", RULE, "limits"],
+    ["null", null, "limits"],
+    ["17 rules", Array.from({ length: 17 }, (_, i) => ({ ...RULE, window_s: i + 1 })), "limits"],
+    ["a window of 0 s", [{ ...RULE, window_s: 0 }], "limits.0.window_s"],
+    ["a window of half a second", [{ ...RULE, window_s: 0.5 }], "limits.0.window_s"],
+    ["a window of 366 days and a second", [{ ...RULE, window_s: 31_622_401 }], "limits.0.window_s"],
+    ["no window", [{ direction: "debit", max_count: 1 }], "limits.0.window_s"],
+    ["another direction", [RULE, { ...RULE, direction: "up" }], "limits.1.direction"],
+    ["neither amount nor count", [RULE, { window_s: 61, direction: "debit" }], "limits.1"],
+    ["a negative amount", [{ ...RULE, max_amount: -1 }], "limits.0.max_amount"],
+    ["an amount of 2^53", [{ ...RULE, max_amount: 2 ** 53 }], "limits.0.max_amount"],
+    ["a count that is text", [{ ...RULE, max_count: "1" }], "limits.0.max_count"],
+    ["an amount of null", [{ ...RULE, max_amount: null }], "limits.0.max_amount"],
+    ["an unknown member", [{ ...RULE, asset: "USD/2" }], "limits.0.asset"],
+    ["a window twice", [RULE, { ...RULE, direction: "credit" }, { ...RULE, max_count: 2 }], "limits.2"],
+  ])("limits with %s are 400", async (_, limits, field) => {
+    const { request, ledger } = createTestApp();
+    const problem = await problemOf(await request(method, path, { json: { ...more, limits } }));
+    expect(problem).toMatchObject({ code: "validation_failed" });
+    expect(problem.errors?.map((error) => error.path)).toEqual([field]);
+    expect(ledger.commands).toEqual([]);
+  });
 });
 
 test.each([
@@ -192,6 +258,9 @@ test.each([
   "/v1/accounts?consistent=true",
   "/v1/accounts/a%20b",
   "/v1/accounts/alice?at=yesterday",
+  "/v1/accounts/alice?at=2026-11-20T10:00:01.001Z",
+  "/v1/accounts/@bank?at=2026-01-01T00:00:00Z",
+  "/v1/accounts?ids=a&consistent=yes",
   "/v1/accounts/alice/entries?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
   "/v1/transfers?status=done",
   "/v1/transfers?cursor=made-up",
@@ -200,35 +269,12 @@ test.each([
   expect(await (await request("GET", path)).json()).toMatchObject({ status: 400, code: "validation_failed" });
 });
 
-describe("what is valid but not there yet is 501, after validation", () => {
-  test.each([
-    ["/v1/transfers", { ...GOOD, pending: true, timeout_s: 60 }],
-    ["/v1/transfers", { postings: [GOOD, GOOD] }],
-    ["/v1/transfers", { ...GOOD, amount: "available", max_amount: 5 }],
-    ["/v1/transfers?dry_run=true", GOOD],
-    ["/v1/transfers/tr_0a11001/void", undefined],
-    ["/v1/transfers/tr_0a11001/revert", undefined],
-    ["/v1/transfers/tr_0a11001/post", { amount: 5, final: true }],
-    ["/v1/accounts", { asset: "USD/2", limits: [{ window_s: 60, direction: "debit", max_count: 1 }] }],
-  ])("POST %s %j", async (path, json) => {
-    const { request } = createTestApp();
-    expect(await (await request("POST", path, { json })).json()).toMatchObject({
-      status: 501,
-      code: "not_implemented",
-    });
-  });
-
-  test.each(["/v1/accounts/alice?at=2026-01-01T00:00:00%2B01:00", "/v1/accounts?ids=a,b&consistent=true"])(
-    "GET %s",
-    async (path) => {
-      const { request } = createTestApp();
-      expect((await request("GET", path)).status).toBe(501);
-    },
-  );
-
-  test("an invalid dry run is 400 all the same", async () => {
-    const { request } = createTestApp();
-    const response = await request("POST", "/v1/transfers?dry_run=true", { json: { ...GOOD, amount: 0 } });
-    expect(response.status).toBe(400);
-  });
+test("an invalid dry run is 400 all the same", async () => {
+  const { request, ledger } = createTestApp();
+  const path = "/v1/transfers?dry_run=true";
+  expect((await request("POST", path, { json: { ...GOOD, amount: 0 } })).status).toBe(400);
+  const headers = { "idempotency-key": "a key" };
+  expect((await request("POST", path, { json: GOOD, headers })).status).toBe(400);
+  expect((await request("POST", "/v1/transfers?dry_run=yes", { json: GOOD })).status).toBe(400);
+  expect(ledger.dryRuns).toEqual([]);
 });

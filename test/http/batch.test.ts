@@ -1,7 +1,7 @@
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import type { Transfer } from "../../src/actors/command.ts";
-import { NOW_MS } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-book.ts";
 import { createTestApp, problemOf, type TestApp } from "./test-app.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -42,6 +42,8 @@ async function resultsOf(response: Response): Promise<Results> {
   return (await response.json()) as Results;
 }
 
+const REUSED = { ...GOOD, idempotency_key: "own", amount: 6 };
+
 /** Good and bad ones between each other, each with the status that it gets. */
 const MIXED: [unknown, number][] = [
   [GOOD, 201],
@@ -58,13 +60,16 @@ const MIXED: [unknown, number][] = [
   ],
   [{ ...GOOD, credit_account: "nobody" }, 404],
   [{ ...GOOD, credit_account: "@issuance" }, 422],
-  [{ ...GOOD, pending: true }, 501],
+  [{ ...GOOD, pending: true, timeout_s: 60 }, 201],
   [{ postings: [GOOD] }, 201],
-  [{ postings: [GOOD, GOOD] }, 501],
+  [{ postings: [GOOD, { ...GOOD, amount: 6 }] }, 201],
+  [{ ...GOOD, timeout_s: 60 }, 400],
+  [{ ...GOOD, amount: "available" }, 400],
+  [{ debit_account: "alice", credit_account: "@issuance", amount: "available", max_amount: 7 }, 201],
   [{ ...GOOD, idempotency_key: "" }, 400],
   [{ ...GOOD, idempotency_key: "own key" }, 400],
   [{ ...GOOD, idempotency_key: "own" }, 201],
-  [{ ...GOOD, idempotency_key: "own", amount: 6 }, 422],
+  [REUSED, 422],
   [{ ...GOOD, occurred_at: "2026-11-20T11:00:00.5+01:00", amount: 2 ** 40 }, 201],
   [{ ...GOOD, amount: Number.MAX_SAFE_INTEGER }, 201],
 ];
@@ -88,8 +93,14 @@ test("the three encodings give the same results and the same commands", async ()
   expect(seen[1]).toEqual(seen[0]);
   expect(seen[2]).toEqual(seen[0]);
   expect(seen[0]?.results[1]).toEqual({ status: 400, code: "validation_failed" });
-  expect(seen[0]?.results[11]).toEqual({ status: 501, code: "not_implemented" });
-  expect(seen[0]?.results[17]).toEqual({ status: 422, code: "idempotency_key_reused" });
+  const reused = MIXED.findIndex(([item]) => item === REUSED);
+  expect(seen[0]?.results[reused]).toEqual({ status: 422, code: "idempotency_key_reused" });
+  const compound = seen[0]?.commands.filter(({ op }) => op === "compound_transfer");
+  expect(compound).toMatchObject([
+    { pending: true, timeoutMs: 60_000, postings: [{ amount: 5 }] },
+    { pending: false, timeoutMs: null, postings: [{ amount: 5 }, { amount: 6 }] },
+    { available: true, postings: [{ debit: "alice", amount: 7 }] },
+  ]);
   const withTime = seen[0]?.commands
     .filter((command): command is Transfer => "occurredAtMs" in command)
     .at(-2);

@@ -6,17 +6,14 @@ import type {
   Partner,
   PartnerKey,
   Transfer,
-  TransferPosted,
 } from "../../src/actors/command.ts";
+import type { CompoundTransfer, RevertTransfer } from "../../src/actors/compound-command.ts";
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
-import { isSystemAccount, vnodeOfAccount } from "../../src/actors/routing.ts";
-import { transferId } from "../../src/actors/transfer-id.ts";
-import type { ArchivedRecord, Entry } from "../../src/archive/query.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
-import type { Answer, Directory, Ledger, Operations, Principal } from "../../src/http/ports.ts";
+import type { Answer, Directory, Ledger, Operations, Principal, TransferRow } from "../../src/http/ports.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
+import { FakeBook, NOW_MS } from "./fake-book.ts";
 
-export const NOW_MS = Date.parse("2026-11-20T10:00:00.000Z");
 export const OPERATOR = "dk_operator_test";
 
 type KeyOfPartner = PartnerKey & { lastUsedAtMs: number | null };
@@ -46,10 +43,15 @@ export class FakeLedger implements Ledger, Directory, Operations {
   };
   /** What was asked, in order. */
   readonly commands: Command[] = [];
-  readonly #accounts = new Map<string, AccountView>();
+  /** Dry runs that were asked for, in order. */
+  readonly dryRuns: CompoundTransfer[] = [];
+  /** What consistent cuts find between the accounts. */
+  inTransit: Record<string, number> = {};
+  /** The moment that an account was last asked for. */
+  askedAtMs: number | undefined;
+  readonly #book = new FakeBook();
   readonly #partners = new Map<string, Partner>();
   readonly #keys = new Map<string, KeyOfPartner>();
-  readonly #records: ArchivedRecord[] = [];
   readonly #keyed = new Map<string, Keyed>();
   #operatorHash = hashOfKey(OPERATOR);
   #seq = 0;
@@ -100,23 +102,22 @@ export class FakeLedger implements Ledger, Directory, Operations {
     if (command.key !== null) {
       this.#keyed.set(`${command.partner}\0${command.key}`, { fingerprint: command.fingerprint, answer });
     }
-    this.#records.push({
-      at: { shard: 0, epoch: 1, seq: this.#seq, index: 0 },
-      timeMs: NOW_MS,
-      record: { command, outcome },
-    });
     return answer as Answer<C>;
   }
 
   #decide(command: Command): Outcome {
     switch (command.op) {
       case "transfer":
-        return this.#move(command);
+        return this.#book.decidePlain(command);
+      case "compound_transfer":
+      case "post_transfer":
+      case "void_transfer":
+      case "revert_transfer":
+        return this.#book.decideTransfer(command);
       case "create_account":
-        return this.#open(command);
       case "update_account":
       case "set_account_status":
-        return this.#change(command);
+        return this.#book.decideAccount(command);
       case "create_partner":
         return this.#createPartner(command);
       case "update_partner": {
@@ -166,86 +167,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return { ok: true, partner };
   }
 
-  #open(command: Extract<Command, { op: "create_account" }>): Outcome {
-    const at = `${command.partner}\0${command.id}`;
-    if (this.#accounts.has(at)) return { ok: false, code: "account_exists", subject: command.id };
-    const { id, asset, floor, ceiling, metadata } = command;
-    const account: AccountView = {
-      id,
-      asset,
-      status: "open",
-      floor,
-      ceiling,
-      posted: 0,
-      held: 0,
-      seq: 0,
-      metadata,
-      createdAtMs: NOW_MS,
-    };
-    this.#accounts.set(at, account);
-    return { ok: true, account };
-  }
-
-  #change(command: Extract<Command, { op: "update_account" | "set_account_status" }>): Outcome {
-    const at = `${command.partner}\0${command.id}`;
-    const before = this.#accounts.get(at);
-    if (before === undefined) return { ok: false, code: "account_not_found", subject: command.id };
-    const statuses = { freeze: "frozen", unfreeze: "open", close: "closed" } as const;
-    const account: AccountView =
-      command.op === "set_account_status"
-        ? { ...before, status: statuses[command.action] }
-        : {
-            ...before,
-            floor: command.floor === undefined ? before.floor : command.floor,
-            ceiling: command.ceiling === undefined ? before.ceiling : command.ceiling,
-          };
-    this.#accounts.set(at, account);
-    return { ok: true, account };
-  }
-
-  #credit(partner: string, id: string, amount: number): AccountView {
-    const at = `${partner}\0${id}`;
-    const before = this.#accounts.get(at) ?? {
-      id,
-      asset: "PTS/0",
-      status: "open" as const,
-      floor: null,
-      ceiling: null,
-      posted: 0,
-      held: 0,
-      seq: 0,
-      metadata: null,
-      createdAtMs: NOW_MS,
-    };
-    const account = { ...before, posted: before.posted + amount, seq: before.seq + 1 };
-    this.#accounts.set(at, account);
-    return account;
-  }
-
-  #move(command: Transfer): Outcome<Transfer> {
-    const { partner, debit, credit, amount } = command;
-    if (debit === credit) return { ok: false, code: "same_account", subject: null };
-    for (const id of [debit, credit]) {
-      if (!isSystemAccount(id) && !this.#accounts.has(`${partner}\0${id}`)) {
-        return { ok: false, code: "account_not_found", subject: id };
-      }
-    }
-    const payer = this.#credit(partner, debit, -amount);
-    const payee = this.#credit(partner, credit, amount);
-    const posted: TransferPosted = {
-      ok: true,
-      id: transferId(vnodeOfAccount(partner, debit), 1, this.#seq + 1),
-      debitPosted: payer.posted,
-      debitHeld: payer.held,
-      debitSeq: payer.seq,
-      creditPosted: payee.posted,
-      creditHeld: payee.held,
-      creditSeq: payee.seq,
-    };
-    return posted;
-  }
-
-  async submitTransfers(transfers: readonly Transfer[]): ReturnType<Ledger["submitTransfers"]> {
+  async submitTransfers(
+    transfers: readonly (Transfer | CompoundTransfer)[],
+  ): ReturnType<Ledger["submitTransfers"]> {
     const items = [];
     for (const transfer of transfers) {
       const answer = await this.submit(transfer);
@@ -255,86 +179,84 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return { items, positions: [`0:1-${this.#seq}`, "1:1-4"] };
   }
 
+  async revert(asked: Parameters<Ledger["revert"]>[0]): Promise<Answer<RevertTransfer>> {
+    return this.submit({ op: "revert_transfer", ...asked, original: null, vnode: 0 });
+  }
+
+  async dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>> {
+    await this.#gate();
+    this.dryRuns.push(command);
+    const { rejection, subject } = this.faults;
+    return rejection === undefined ? this.#book.dryRun(command) : { ok: false, code: rejection, subject };
+  }
+
   async confirm(): Promise<void> {
     await this.#gate();
   }
 
   async account(partner: string, id: string): Promise<AccountView | undefined> {
     await this.#gate();
-    return this.#accounts.get(`${partner}\0${id}`);
+    return this.#book.account(partner, id);
   }
 
   async accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
-    return ids
-      .map((id) => this.#accounts.get(`${partner}\0${id}`))
-      .filter((account) => account !== undefined);
+    return ids.map((id) => this.#book.account(partner, id)).filter((account) => account !== undefined);
+  }
+
+  async accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
+    this.askedAtMs = atMs;
+    const account = this.#book.account(partner, id);
+    return account === undefined || account.createdAtMs > atMs ? undefined : account;
+  }
+
+  async consistentAccounts(
+    partner: string,
+    ids: readonly string[],
+  ): ReturnType<Ledger["consistentAccounts"]> {
+    return { accounts: await this.accounts(partner, ids), inTransit: this.inTransit };
   }
 
   async listAccounts(
     partner: string,
     { prefix, limit, cursor = "" }: Parameters<Ledger["listAccounts"]>[1],
   ): ReturnType<Ledger["listAccounts"]> {
-    const own = [...this.#accounts]
-      .filter(([at]) => at.startsWith(`${partner}\0${prefix}`))
-      .map(([, view]) => view);
-    const rest = own
-      .filter(({ id }) => !isSystemAccount(id) && id > cursor)
-      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const rest = this.#book.accounts(partner, prefix).filter(({ id }) => id > cursor);
     const data = rest.slice(0, limit);
     return { data, nextCursor: rest.length > limit ? (data.at(-1)?.id ?? null) : null };
   }
 
   async systemAccount(partner: string, name: string): ReturnType<Ledger["systemAccount"]> {
-    const account = this.#accounts.get(`${partner}\0${name}`);
+    const account = this.#book.account(partner, name);
     if (account === undefined) return undefined;
     return { id: name, balances: { [account.asset]: { posted: account.posted, held: 0 } } };
   }
 
   async entries(partner: string, account: string): ReturnType<Ledger["entries"]> {
-    if (!this.#accounts.has(`${partner}\0${account}`)) return undefined;
-    const data: Entry[] = [];
-    for (const { at, timeMs, record } of this.#records) {
-      const { command, outcome } = record;
-      if (command.op !== "transfer" || command.partner !== partner || !("creditSeq" in outcome)) continue;
-      if (command.debit !== account && command.credit !== account) continue;
-      const isDebit = command.debit === account;
-      data.unshift({
-        at,
-        timeMs,
-        seq: isDebit ? outcome.debitSeq : outcome.creditSeq,
-        transferId: outcome.id,
-        amount: isDebit ? -command.amount : command.amount,
-        balanceAfter: isDebit ? outcome.debitPosted : outcome.creditPosted,
-        counterparty: isDebit ? command.credit : command.debit,
-        memo: command.memo,
-        metadata: command.metadata,
-      });
-    }
+    if (this.#book.account(partner, account) === undefined) return undefined;
+    const data = this.#book.entries(partner, account);
     return { data, nextCursor: "more", openingBalance: 0, closingBalance: 7 };
   }
 
   async reconciliation(partner: string, id: string): ReturnType<Ledger["reconciliation"]> {
-    const account = this.#accounts.get(`${partner}\0${id}`);
+    const account = this.#book.account(partner, id);
     if (account === undefined) return undefined;
     return { account, entriesSum: account.posted, entriesCount: account.seq };
   }
 
-  async transfer(partner: string, id: string): Promise<ArchivedRecord | undefined> {
-    return this.#records.find(({ record }) => {
-      const { command, outcome } = record;
-      return command.partner === partner && "debitSeq" in outcome && outcome.id === id;
-    });
+  async transfer(partner: string, id: string): Promise<TransferRow | undefined> {
+    return this.#book.transfer(partner, id);
   }
 
   async transfers(
     partner: string,
-    { cursor }: Parameters<Ledger["transfers"]>[1],
+    { cursor, account, status }: Parameters<Ledger["transfers"]>[1],
   ): ReturnType<Ledger["transfers"]> {
     if (cursor !== undefined) throw Object.assign(new Error("not one of ours"), { code: "bad_cursor" });
-    const data = this.#records.filter(
-      ({ record }) => record.command.partner === partner && "debitSeq" in record.outcome,
-    );
-    return { data: data.toReversed(), nextCursor: null };
+    const data = this.#book.transfers(partner).filter((row) => {
+      const touches = row.postings.some(({ debit, credit }) => account === debit || account === credit);
+      return (account === undefined || touches) && (status === undefined || row.status === status);
+    });
+    return { data, nextCursor: null };
   }
 
   async trialBalance(partner: string | undefined): ReturnType<Ledger["trialBalance"]> {

@@ -15,6 +15,12 @@ const STATUSES: Record<Rejection, number> = {
   ceiling_exceeded: 422,
   limit_exceeded: 422,
   balance_out_of_range: 422,
+  transfer_not_found: 404,
+  transfer_not_pending: 409,
+  transfer_expired: 410,
+  transfer_not_posted: 409,
+  already_reverted: 409,
+  amount_exceeds_pending: 422,
   account_exists: 409,
   balance_conflict: 422,
   account_not_empty: 422,
@@ -31,20 +37,46 @@ test("every rejection of the ledger has its status here", () => {
   expect(Object.keys(STATUSES).toSorted()).toEqual(Object.keys(REJECTIONS).toSorted());
 });
 
+const PENDING = { ...TRANSFER, pending: true };
+
+/** Everything that a transfer can be asked for, with the outcome in the log. */
+const ASKED: [path: string, json: unknown][] = [
+  ["/v1/transfers", TRANSFER],
+  ["/v1/transfers", PENDING],
+  ["/v1/transfers/tr_0a11001/post", { amount: 5 }],
+  ["/v1/transfers/tr_0a11001/void", undefined],
+  ["/v1/transfers/tr_0a11001/revert", undefined],
+];
+
 describe.each(Object.entries(STATUSES))("a transfer rejected as %s", (code, status) => {
   test(`is answered ${status}, names the subject, and stands in the log`, async () => {
     const { request, ledger } = createTestApp();
     ledger.faults.rejection = code as Rejection;
     ledger.faults.subject = "alice/points";
-    const response = await request("POST", "/v1/transfers", { json: TRANSFER });
-    const problem = await problemOf(response);
-    expect(problem.code).toBe(code);
-    expect(response.status).toBe(status);
-    expect(problem.detail).toContain("alice/points");
-    expect(problem.retryable).toBe(false);
-    expect(response.headers.get("daybook-position")).toBe("0:1-1");
-    const batch = await request("POST", "/v1/transfers/batch", { json: { transfers: [TRANSFER] } });
-    expect(await batch.json()).toEqual({ results: [{ status, code }] });
+    for (const [i, [path, json]] of ASKED.entries()) {
+      const response = await request("POST", path, { json });
+      const problem = await problemOf(response);
+      expect(problem.code).toBe(code);
+      expect(response.status).toBe(status);
+      expect(problem.detail).toContain("alice/points");
+      expect(problem.retryable).toBe(false);
+      expect(response.headers.get("daybook-position")).toBe(`0:1-${i + 1}`);
+    }
+    const transfers = [TRANSFER, PENDING];
+    const batch = await request("POST", "/v1/transfers/batch", { json: { transfers } });
+    expect(await batch.json()).toEqual({ results: transfers.map(() => ({ status, code })) });
+  });
+
+  test(`is what a dry run says, too, and that stands nowhere`, async () => {
+    const { request, ledger } = createTestApp();
+    ledger.faults.rejection = code as Rejection;
+    ledger.faults.subject = "alice/points";
+    for (const json of [TRANSFER, PENDING]) {
+      const response = await request("POST", "/v1/transfers?dry_run=true", { json });
+      expect(await problemOf(response)).toMatchObject({ status, code });
+      expect(response.headers.get("daybook-position")).toBeNull();
+    }
+    expect(ledger.commands).toEqual([]);
   });
 });
 

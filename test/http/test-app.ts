@@ -2,7 +2,8 @@
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
 import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
-import { FakeLedger, NOW_MS } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-book.ts";
+import { FakeLedger } from "./fake-ledger.ts";
 
 export type ProblemBody = Readonly<{
   type: string;

@@ -3,7 +3,7 @@ import { Packr } from "msgpackr";
 import { expect, test } from "vitest";
 import type { Transfer } from "../../src/actors/command.ts";
 import { plainTransfer, transferBySchema } from "../../src/http/transfer-request.ts";
-import { NOW_MS } from "./fake-ledger.ts";
+import { NOW_MS } from "./fake-book.ts";
 import { createTestApp } from "./test-app.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
