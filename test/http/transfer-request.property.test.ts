@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { expect, test } from "vitest";
 import type { Transfer } from "../../src/actors/command.ts";
-import { plainTransfer, transferBySchema } from "../../src/http/transfer-request.ts";
+import { plainTransfer, transferBySchema, transferOf } from "../../src/http/transfer-request.ts";
 import { NOW_MS } from "./fake-book.ts";
 import { createTestApp } from "./test-app.ts";
 
@@ -16,23 +16,56 @@ const metadata = fc.dictionary(
   text,
   { maxKeys: 6, noNullPrototype: true },
 );
+const amount = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const remarks = {
+  memo: text,
+  metadata,
+  occurred_at: fc
+    .date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true })
+    .map((date) => date.toISOString()),
+  idempotency_key: fc.stringMatching(/^[!-~]{1,40}$/),
+};
 const valid = fc.record(
+  { debit_account: id, credit_account: id, amount, ...remarks },
+  { requiredKeys: ["debit_account", "credit_account", "amount"] },
+);
+const ownId = id.filter((value) => !value.startsWith("@"));
+const whatThereIs = fc.record(
   {
-    debit_account: id,
+    debit_account: ownId,
     credit_account: id,
-    amount: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-    memo: text,
-    metadata,
-    occurred_at: fc
-      .date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true })
-      .map((date) => date.toISOString()),
-    idempotency_key: fc.stringMatching(/^[!-~]{1,40}$/),
+    amount: fc.constant("available" as const),
+    max_amount: amount,
+    ...remarks,
   },
   { requiredKeys: ["debit_account", "credit_account", "amount"] },
 );
+const postingsMax = 64;
+const posting = fc.record({
+  debit_account: id,
+  credit_account: id,
+  amount: fc.integer({ min: 1, max: Math.floor(Number.MAX_SAFE_INTEGER / postingsMax) }),
+});
+const several = fc.record(
+  { postings: fc.array(posting, { minLength: 1, maxLength: postingsMax }), ...remarks },
+  { requiredKeys: ["postings"] },
+);
+const patience = fc.oneof(
+  fc.constant({}),
+  fc.constant({ pending: false }),
+  fc.record(
+    { pending: fc.constant(true), timeout_s: fc.integer({ min: 1, max: 31_622_400 }) },
+    { requiredKeys: ["pending"] },
+  ),
+);
+/** Every shape that a transfer may have. */
+const anyValid = fc
+  .tuple(fc.oneof(valid, whatThereIs, several), patience)
+  .map(([transfer, more]) => ({ ...transfer, ...more }));
 /** Anything that a stranger may send where a transfer belongs. */
 const odd = fc.oneof(
   valid,
+  anyValid,
   fc.record(
     {
       debit_account: fc.oneof(id, fc.anything()),
@@ -65,6 +98,55 @@ test("the short cut takes the common shape", () => {
   );
 });
 
+/** What the command of a request must say, by the contract. */
+function expectedOf(value: Record<string, unknown>): object {
+  const asked = (value["postings"] ?? [value]) as Record<string, unknown>[];
+  const postings = asked.map(({ debit_account, credit_account, ...one }) => ({
+    debit: debit_account,
+    credit: credit_account,
+    amount: one["amount"] === "available" ? (one["max_amount"] ?? Number.MAX_SAFE_INTEGER) : one["amount"],
+  }));
+  const { memo = null, occurred_at, idempotency_key = null, pending = false, timeout_s } = value;
+  const common = {
+    partner: "acme",
+    key: idempotency_key,
+    memo,
+    occurredAtMs: occurred_at === undefined ? null : Date.parse(occurred_at as string),
+  };
+  const available = value["amount"] === "available";
+  if (!available && pending === false && postings.length === 1) {
+    return { op: "transfer", ...common, ...postings[0] };
+  }
+  const timeoutMs = timeout_s === undefined ? null : (timeout_s as number) * 1000;
+  return { op: "compound_transfer", ...common, postings, available, pending, timeoutMs };
+}
+
+test("every valid shape is the command that the contract says, plain only where that is all", () => {
+  fc.assert(
+    fc.property(anyValid, (value) => {
+      const made = transferOf(asker, value, null, true);
+      expect(made).toMatchObject(expectedOf(value));
+      expect(made.fingerprint === 0).toBe(made.key === null);
+      const own: unknown = JSON.parse(made.metadata ?? "{}");
+      expect(own).toEqual({ ...value.metadata });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("no two amounts that the contract takes one by one may sum to more than it takes", () => {
+  fc.assert(
+    fc.property(amount, amount, id, id, (one, other, debit_account, credit_account) => {
+      const postings = [one, other].map((part) => ({ debit_account, credit_account, amount: part }));
+      const isTooMuch = BigInt(one) + BigInt(other) > BigInt(Number.MAX_SAFE_INTEGER);
+      const make = (): unknown => transferOf(asker, { postings }, null, true);
+      if (isTooMuch) expect(make).toThrow(/^postings: /);
+      else expect(make()).toMatchObject({ op: "compound_transfer" });
+    }),
+    { numRuns: 500 },
+  );
+});
+
 /** The same with its members in another order. */
 function shuffled<T extends object>(value: T, order: readonly number[]): T {
   const entries = Object.entries(value).map((entry, i) => ({ entry, rank: order[i % order.length] ?? 0 }));
@@ -92,7 +174,7 @@ test("the same command has the same fingerprint in every encoding and order; ano
   };
   const order = fc.array(fc.nat(), { minLength: 3, maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(valid, order, fc.uuid({ version: 4 }), async (transfer, ranks, key) => {
+    fc.asyncProperty(anyValid, order, fc.uuid({ version: 4 }), async (transfer, ranks, key) => {
       test.ledger.commands.length = 0;
       const one = { ...transfer, idempotency_key: key };
       const other = shuffled(one, ranks);
