@@ -1,81 +1,103 @@
-/**
- * Idempotency keys that a shard remembers, for a window of log time. An entry says where the record of the
- * first command with this key stands; its answer, rejections included, is read from there, so that a key
- * costs the same whatever it was used for.
- */
+import { KeyIndex } from "./key-index.ts";
+import { type KeyEntry, KeyRing } from "./key-ring.ts";
+import { type HashSeed, type ScopeHash, SeededHash } from "./scope-hash.ts";
+
+export type { KeyEntry } from "./key-ring.ts";
 
 /** A key is known for this long after its record, in log time. */
 export const KEY_WINDOW_MS = 24 * 60 * 60 * 1000;
 
 /**
- * At this many keys, about 1 GB, a shard takes no more keyed commands until some are past their window: a key is never
- * dropped early.
+ * At this many keys, about 810 MB, a shard takes no more keyed commands until some are past their window: a key is
+ * never dropped early.
  */
-export const KEYS_MAX = 4_000_000;
+const KEYS_MAX = 16_000_000;
 
-/** `atSecond`, not milliseconds, since a small integer costs no heap of its own. */
-export type KeyEntry = Readonly<{
-  fingerprint: number;
-  atSecond: number;
-  epoch: number;
-  seq: number;
-  index: number;
-}>;
+/** For where nobody chooses keys with intent. */
+const KNOWN_SEED: HashSeed = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
 
+/**
+ * Idempotency keys that a shard remembers, for a window of log time. An entry says where the record of the
+ * first command with this key stands; its answer, rejections included, is read from there, so that a key
+ * costs the same whatever it was used for.
+ *
+ * It knows a scope by 128 bits of hash. Two scopes that share them would be taken for one; that among 16 million any
+ * two do has a probability of 2^-81, and nobody who does not know the seed can make it happen.
+ */
 export class KeyTable {
-  /** In order of log time, since a Map keeps the order of insertion. */
-  readonly #entries = new Map<string, KeyEntry>();
-  /** A live iterator from the oldest entry on: starting anew would walk over all that was deleted. */
-  #oldest = this.#entries.entries();
-  #next: readonly [string, KeyEntry] | undefined;
+  readonly #hash: ScopeHash;
+  readonly #keysMax: number;
+  readonly #ring = new KeyRing();
+  readonly #index = new KeyIndex(this.#ring);
+  #hashed: string | undefined;
+
+  /** @param seed secret and random wherever others choose the keys. Tables of one seed and history are equal. */
+  constructor(
+    seed: HashSeed = KNOWN_SEED,
+    { hash = new SeededHash(seed), keysMax = KEYS_MAX }: Settings = {},
+  ) {
+    this.#hash = hash;
+    this.#keysMax = keysMax;
+  }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#index.size;
   }
 
   get full(): boolean {
-    return this.#entries.size >= KEYS_MAX;
+    return this.#ring.size >= this.#keysMax;
+  }
+
+  /** What its entries and their index take up. */
+  get bytes(): number {
+    return this.#ring.bytes + this.#index.bytes;
   }
 
   /** What a key was used for, unless its window has passed. `scope` comes from `keyScope`. */
   find(scope: string, nowMs: number): KeyEntry | undefined {
-    const entry = this.#entries.get(scope);
-    return entry === undefined || isOver(entry, nowMs) ? undefined : entry;
+    const number = this.#index.find(this.#hashOf(scope));
+    return number === undefined || this.#isOver(number, nowMs) ? undefined : this.#ring.entry(number);
   }
 
+  /** A key that comes again after its window is a new one, and stands at the end of the order. */
   remember(scope: string, entry: KeyEntry): void {
-    // A key that comes again after its window is a new one, and must stand at the end of the order.
-    this.#entries.delete(scope);
-    this.#entries.set(scope, entry);
+    const hash = this.#hashOf(scope);
+    this.#index.set(hash, this.#ring.append(hash, entry));
   }
 
   /** Forgets what is past its window, at most `max` entries, so that no batch waits for a million of them. */
   sweep(nowMs: number, max: number): void {
-    for (let swept = 0; swept < max; swept++) {
-      this.#next ??= this.#oldest.next().value;
-      if (this.#next === undefined) {
-        // An iterator that has come to its end stays there; by then the table is empty.
-        this.#oldest = this.#entries.entries();
-        return;
-      }
-      const [scope, entry] = this.#next;
-      if (this.#entries.get(scope) === entry) {
-        if (!isOver(entry, nowMs)) return;
-        this.#entries.delete(scope);
-      }
-      this.#next = undefined;
+    for (let swept = 0; swept < max && this.#ring.size > 0; swept++) {
+      const { first } = this.#ring;
+      if (!this.#isOver(first, nowMs)) return;
+      this.#index.delete(first);
+      this.#ring.dropFirst();
     }
   }
 
-  /** Entries within their window, oldest first. */
+  /** Entries within their window, oldest first, by the hash of their scope. */
   *entries(nowMs: number): Generator<readonly [string, KeyEntry]> {
-    for (const pair of this.#entries) if (!isOver(pair[1], nowMs)) yield pair;
+    for (const number of this.#ring.numbers()) {
+      if (this.#isOver(number, nowMs) || !this.#index.has(number)) continue;
+      yield [this.#ring.hashText(number), this.#ring.entry(number)];
+    }
+  }
+
+  /** Mostly, what is remembered is what was looked up just before. */
+  #hashOf(scope: string): ScopeHash {
+    if (scope !== this.#hashed) {
+      this.#hash.run(scope);
+      this.#hashed = scope;
+    }
+    return this.#hash;
+  }
+
+  #isOver(number: number, nowMs: number): boolean {
+    return this.#ring.atSecond(number) * 1000 + KEY_WINDOW_MS < nowMs;
   }
 }
 
-function isOver(entry: KeyEntry, nowMs: number): boolean {
-  return entry.atSecond * 1000 + KEY_WINDOW_MS < nowMs;
-}
+type Settings = Readonly<{ hash?: ScopeHash; keysMax?: number }>;
 
 /** The parts are joined by NUL, which none of them may contain. */
 export function keyScope(partner: string, ownerKey: string, key: string): string {

@@ -1,6 +1,4 @@
-import { charCode } from "./char-code.ts";
-
-/** 128 bits of hash of a scope, left in four 32-bit words, so that nothing is allocated per key. */
+/** 128 bits of hash of a piece of text, left in four words of 32, so that nothing is allocated per key. */
 export interface ScopeHash {
   a: number;
   b: number;
@@ -9,61 +7,74 @@ export interface ScopeHash {
   run(scope: string): void;
 }
 
+/** Four whole numbers from 0 to 2^32 − 1. */
 export type HashSeed = readonly [number, number, number, number];
 
+const BLOCK_BYTES = 16;
 const BLOCK_WORDS = 4;
 const ROUNDS = 8;
 
+const encoder = new TextEncoder();
+
 /**
- * Chaskey (Mouha et al., 2014; ISO/IEC 29192-6), a message authentication code made of 32-bit additions, rotations
- * and exclusive ors. Faster hashes, MurmurHash3 among them, have pairs of texts that collide under every seed. Here,
- * whoever does not know the seed cannot choose two scopes that collide, and by chance among 16 million it happens
- * with a probability of 2^-81.
+ * Chaskey (Mouha and others, 2014; ISO/IEC 29192-6): a code that authenticates messages, of 32-bit additions,
+ * rotations and exclusive ors, hence fast in JavaScript. There are faster hashes, but for MurmurHash3 and its like
+ * texts are known that collide under every seed. Here, who does not know the seed cannot choose texts that collide.
  *
- * The message is the scope's code units, one byte each; where one needs more, two bytes each, under other masks for
- * the last block, so that no text of one kind is a text of the other.
+ * ASCII is hashed byte by byte. Other text is hashed as its UTF-16 code units, and not as UTF-8, in which all lone
+ * surrogates are one; its last block has other masks, so that it can never be a message of the first kind.
  */
 export class SeededHash implements ScopeHash {
   a = 0;
   b = 0;
   c = 0;
   d = 0;
-  /** All code units of the narrow run, in one. */
-  #seen = 0;
   readonly #seed: HashSeed;
-  readonly #narrowMasks: Masks;
-  readonly #wideMasks: Masks;
+  /** For the last block of a message of whole blocks, and of one that was padded. */
+  readonly #asciiMasks: readonly [HashSeed, HashSeed];
+  readonly #wideMasks: readonly [HashSeed, HashSeed];
+  #bytes = new Uint8Array(0);
+  #units = new Uint16Array(0);
+  #words = new Int32Array(0);
 
   constructor(seed: HashSeed) {
-    const doubled = timesTwo(seed);
-    const fourfold = timesTwo(doubled);
-    const eightfold = timesTwo(fourfold);
+    const doubled = twice(seed);
+    const fourfold = twice(doubled);
+    const eightfold = twice(fourfold);
     this.#seed = seed;
-    this.#narrowMasks = { whole: doubled, padded: fourfold };
-    this.#wideMasks = { whole: eightfold, padded: timesTwo(eightfold) };
+    this.#asciiMasks = [doubled, fourfold];
+    this.#wideMasks = [eightfold, twice(eightfold)];
+    this.#reserve(256);
   }
 
   run(scope: string): void {
-    this.#seen = 0;
-    this.#run(scope, 4, this.#narrowMasks);
-    if (this.#seen > 0xff) this.#run(scope, 2, this.#wideMasks);
+    const { length } = scope;
+    if (this.#bytes.length < 2 * length + BLOCK_BYTES) this.#reserve(2 * length + BLOCK_BYTES);
+    const { written } = encoder.encodeInto(scope, this.#bytes);
+    if (written === length) this.#mix(length, this.#asciiMasks);
+    else {
+      for (let i = 0; i < length; i++) this.#units[i] = scope.charCodeAt(i);
+      this.#mix(2 * length, this.#wideMasks);
+    }
   }
 
-  #run(text: string, unitsPerWord: 2 | 4, masks: Masks): void {
-    const unitsPerBlock = BLOCK_WORDS * unitsPerWord;
-    const { length } = text;
-    const mask = length % unitsPerBlock === 0 && length > 0 ? masks.whole : masks.padded;
+  #mix(bytes: number, masks: readonly [HashSeed, HashSeed]): void {
+    const words = this.#words;
+    const isWhole = bytes > 0 && bytes % BLOCK_BYTES === 0;
+    const blocks = isWhole ? bytes / BLOCK_BYTES : Math.floor(bytes / BLOCK_BYTES) + 1;
+    if (!isWhole) {
+      this.#bytes[bytes] = 1;
+      for (let i = bytes + 1; i < blocks * BLOCK_BYTES; i++) this.#bytes[i] = 0;
+    }
+    const mask = isWhole ? masks[0] : masks[1];
     let [a, b, c, d] = this.#seed;
-    let at = 0;
-    let isLast = false;
-    while (!isLast) {
-      a ^= this.#word(text, at, unitsPerWord);
-      b ^= this.#word(text, at + unitsPerWord, unitsPerWord);
-      c ^= this.#word(text, at + 2 * unitsPerWord, unitsPerWord);
-      d ^= this.#word(text, at + 3 * unitsPerWord, unitsPerWord);
-      at += unitsPerBlock;
-      isLast = at >= length;
-      if (isLast) {
+    const last = (blocks - 1) * BLOCK_WORDS;
+    for (let at = 0; at <= last; at += BLOCK_WORDS) {
+      a ^= words[at] as number;
+      b ^= words[at + 1] as number;
+      c ^= words[at + 2] as number;
+      d ^= words[at + 3] as number;
+      if (at === last) {
         a ^= mask[0];
         b ^= mask[1];
         c ^= mask[2];
@@ -87,35 +98,16 @@ export class SeededHash implements ScopeHash {
     this.d = (d ^ mask[3]) >>> 0;
   }
 
-  #word(text: string, at: number, units: 2 | 4): number {
-    if (at + units > text.length) return this.#lastWord(text, at, units);
-    if (units === 2) return charCode(text, at) | (charCode(text, at + 1) << 16);
-    const first = charCode(text, at);
-    const second = charCode(text, at + 1);
-    const third = charCode(text, at + 2);
-    const fourth = charCode(text, at + 3);
-    this.#seen |= first | second | third | fourth;
-    return first | (second << 8) | (third << 16) | (fourth << 24);
-  }
-
-  /** What is left of the text, then a 1, then nothing but zeros. */
-  #lastWord(text: string, start: number, units: 2 | 4): number {
-    const bits = units === 2 ? 16 : 8;
-    let word = 0;
-    let shift = 0;
-    for (let at = start; at < text.length; at++, shift += bits) {
-      const unit = charCode(text, at);
-      this.#seen |= unit;
-      word |= unit << shift;
-    }
-    return start <= text.length ? word | (1 << shift) : 0;
+  #reserve(bytes: number): void {
+    const buffer = new ArrayBuffer(Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES);
+    this.#bytes = new Uint8Array(buffer);
+    this.#units = new Uint16Array(buffer);
+    this.#words = new Int32Array(buffer);
   }
 }
 
-type Masks = Readonly<{ whole: HashSeed; padded: HashSeed }>;
-
-/** In the field of 2^128 elements. */
-function timesTwo([a, b, c, d]: HashSeed): HashSeed {
+/** In the field of 2^128 elements, as Chaskey derives its masks. */
+function twice([a, b, c, d]: HashSeed): HashSeed {
   return [
     (a << 1) ^ (d >>> 31 === 1 ? 0x87 : 0),
     (b << 1) | (a >>> 31),
