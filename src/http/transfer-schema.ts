@@ -13,14 +13,9 @@ const anyTransfer = {
   memo: Memo.optional(),
   metadata: Metadata.optional(),
   pending: z.boolean().optional().openapi({ description: "Hold the amount until it is posted or voided." }),
-  timeout_s: z
-    .int()
-    .min(1)
-    .max(TIMEOUT_S_MAX)
-    .optional()
-    .openapi({
-      description: "When a pending one expires; without it, it never does. Only with `pending: true`.",
-    }),
+  timeout_s: z.int().min(1).max(TIMEOUT_S_MAX).optional().openapi({
+    description: "When a pending one expires; without it, it never does. Only with `pending: true`.",
+  }),
   occurred_at: Time.optional(),
 };
 

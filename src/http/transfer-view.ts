@@ -96,12 +96,13 @@ const TRANSFER_EXAMPLE = {
 const fields = {
   status: z.enum(["posted", "pending", "voided", "expired"]),
   postings: z.array(PostingSchema),
-  posted_amount: z
-    .int()
-    .openapi({ description: "Of all postings; of a pending one what was posted so far." }),
+  posted_amount: z.int().openapi({ description: "What was posted so far, of all postings together." }),
   memo: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
-  expires_at: z.iso.datetime().optional().openapi({ description: "Of a pending one that has a time-out." }),
+  expires_at: z.iso
+    .datetime()
+    .optional()
+    .openapi({ description: "Of one that began pending, with a time-out." }),
   occurred_at: z.iso.datetime().optional(),
   created_at: z.iso.datetime(),
   reverts: z.string().optional().openapi({ description: "The transfer that this one takes back." }),

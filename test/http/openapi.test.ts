@@ -104,6 +104,45 @@ test("the schemas carry the rules: whole amounts, ids, no other fields", () => {
   }
 });
 
+test("what a transfer is refused for stands in order of precedence, and nothing of it is not there yet", () => {
+  const orders: [path: string, codes: readonly string[]][] = [
+    ["/v1/transfers", ["same_account", "account_not_found", "insufficient_funds", "balance_out_of_range"]],
+    ["/v1/transfers/{id}/post", ["transfer_not_found", "transfer_expired", "amount_exceeds_pending"]],
+    ["/v1/transfers/{id}/void", ["transfer_not_found", "transfer_not_pending", "transfer_expired"]],
+    ["/v1/transfers/{id}/revert", ["transfer_not_found", "transfer_not_posted", "already_reverted"]],
+  ];
+  for (const [path, codes] of orders) {
+    const operation = at(document, "paths", path, "post");
+    const description = String(at(operation, "description"));
+    const places = codes.map((code) => description.indexOf(`\`${code}\``));
+    expect(Math.min(...places), path).toBeGreaterThanOrEqual(0);
+    expect(places, path).toEqual(places.toSorted((a, b) => a - b));
+    for (const code of codes) {
+      const { status } = PROBLEMS[code as ProblemCode];
+      expect(at(operation, "responses", String(status), "description"), `${path} ${code}`).toContain(code);
+    }
+  }
+  const missing = operations().filter(({ operation }) => at(operation, "responses", "501") !== undefined);
+  expect(missing.map(({ name }) => name)).toEqual(["post /v1/admin/snapshots"]);
+});
+
+test("a transfer's answer has an id or is a dry run; a post's body may be left out; limits say their bounds", () => {
+  const create = at(document, "paths", "/v1/transfers", "post");
+  const schema = at(create, "responses", "201", "content", "application/json", "schema", "anyOf");
+  expect(schema).toEqual([
+    { $ref: "#/components/schemas/TransferWithBalances" },
+    { $ref: "#/components/schemas/DryRun" },
+  ]);
+  const schemas = at(document, "components", "schemas");
+  expect(at(schemas, "TransferWithBalances", "required")).toContain("id");
+  expect(at(schemas, "DryRun", "properties")).not.toHaveProperty("id");
+  expect(at(schemas, "Transfer", "properties")).toHaveProperty("reverted_by");
+  expect(at(document, "paths", "/v1/transfers/{id}/post", "post", "requestBody", "required")).toBe(false);
+  expect(at(document, "paths", "/v1/transfers/{id}/void", "post")).not.toHaveProperty("requestBody");
+  expect(at(schemas, "Limit", "properties", "window_s")).toMatchObject({ minimum: 1, maximum: 31_622_400 });
+  expect(at(schemas, "NewAccount", "properties", "limits")).toMatchObject({ type: "array", maxItems: 16 });
+});
+
 test("the pages ask no other host for anything", async () => {
   for (const path of ["/docs", "/docs/setup.js", "/problems/forbidden"]) {
     const response = await request("GET", path, { key: "" });
