@@ -192,6 +192,8 @@ export type TransferChanged = Readonly<{
   /** Of one that becomes pending: what is held for it on its home, and the other shards that hold something. */
   holds: readonly Hold[];
   reservedAt: readonly number[];
+  /** What those have reserved, as they said. */
+  elsewhere: readonly Move[];
 }>;
 
 /** `rises`: the room that accounts must keep free. */

@@ -10,6 +10,7 @@ import type {
   ExpireTransfer,
   Hold,
   Leg,
+  Move,
   Moved,
   Portion,
   Posting,
@@ -128,7 +129,22 @@ export function decideLegs(
     part: open?.part ?? 0,
     holds: isHold ? local.holds : [],
     reservedAt: isHold ? others.filter(([, there]) => areTaking(there, true)).map(([shard]) => shard) : [],
+    elsewhere: isHold ? others.flatMap(([, there]) => movesSaid(there, reports, true)) : [],
   };
+}
+
+/** What accepted legs do on all shards, where nothing is to be logged. */
+export function movesOfAll(
+  state: CompoundState,
+  { legs, purpose }: Plan,
+  remote: ReadonlyMap<number, readonly LegReport[]>,
+  moves: readonly Move[],
+): readonly Move[] {
+  const others = [...legs].filter(([shard]) => shard !== state.shard);
+  return others.reduce((all, [shard, there]) => {
+    const reports = new Map(there.map((leg, i) => [sideOf(leg), remote.get(shard)?.[i] as LegReport]));
+    return [...all, ...movesSaid(there, reports, purpose === "hold")];
+  }, moves);
 }
 
 /** Gives back what is left of a pending transfer. */
@@ -150,6 +166,7 @@ export function decideEnd(
     part: open.part,
     holds: [],
     reservedAt: [],
+    elsewhere: [],
   };
 }
 
@@ -244,6 +261,22 @@ function viewAfter(
     expiresAtMs: isHold && timeoutMs !== null ? nowMs + timeoutMs : null,
     reverts: isRevert ? command.id : null,
   };
+}
+
+/** What legs on another shard would do, by what that shard has said of them. */
+function movesSaid(
+  legs: readonly Leg[],
+  reports: ReadonlyMap<string, LegReport>,
+  isHold: boolean,
+): readonly Move[] {
+  return legs
+    .filter(({ amount }) => !isHold || amount < 0)
+    .map((leg) => {
+      const { asset, posted, held, seq } = reports.get(sideOf(leg)) as LegReport;
+      const { posting, account, vnode } = leg;
+      const amount = isHold ? 0 : leg.amount;
+      return { posting, account, asset: asset ?? "", vnode, amount, posted, held, seq };
+    });
 }
 
 function sideOf({ posting, amount }: Leg): string {

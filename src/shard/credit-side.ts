@@ -1,17 +1,16 @@
 /**
- * The way from one other shard, for transfers whose credit is here: pin the account, apply and log the credit, and say
- * when it is durable.
+ * The way from one other shard, for transfers that are decided there and happen here in part: pin the account of a credit,
+ * apply and log what was committed, and say when it is durable. Of transfers with several legs see `legs-side.ts`.
  */
 import { type Account, refusalOfCredit } from "../actors/account.ts";
 import { readCommands } from "../actors/codec.ts";
-import type { Credit, Credited } from "../actors/command.ts";
-import type { Exchange } from "../actors/exchange.ts";
+import type { Exchange, Message } from "../actors/exchange.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import { assert } from "../assert.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
-import { Pins } from "./pins.ts";
+import type { Pins } from "./pins.ts";
 
 export type CreditSideOptions = Readonly<{
   exchange: Exchange;
@@ -19,8 +18,9 @@ export type CreditSideOptions = Readonly<{
   ledger: Ledger;
   commit: GroupCommit;
   failpoints: Failpoints;
-  /** Applies a credit and puts it into the open batch. */
-  credit: (command: Credit, source: Uint8Array, start: number, end: number) => Credited;
+  pins: Pins;
+  /** Applies a message and puts it into the open batch; says how its accounts stand then: posted, held, seq of each. */
+  take: (message: Message, source: Uint8Array, start: number, end: number) => readonly number[];
   /** Whether a credit that was committed before this shard started, and is still to come, may need the account's room. */
   mustWait: (account: Account) => boolean;
   /** The batch that a word about this account has to wait for. */
@@ -29,12 +29,11 @@ export type CreditSideOptions = Readonly<{
 
 export class CreditSide {
   readonly #options: CreditSideOptions;
-  readonly #pins = new Pins();
   /** What the other side had sent when it greeted. */
   #owed = Number.POSITIVE_INFINITY;
   #isSettled = false;
-  /** Credits in the open batch, to be acknowledged with it. */
-  #credited: { readonly batch: number; upTo: number; readonly accounts: number[] } | undefined;
+  /** Messages in the open batch, to be acknowledged with it. */
+  #taken: { readonly batch: number; readonly first: number; upTo: number; readonly accounts: number[] } | undefined;
 
   constructor(options: CreditSideOptions) {
     this.#options = options;
@@ -66,18 +65,14 @@ export class CreditSide {
     failpoints.pass("after_pin");
   }
 
-  unpin(pin: number): void {
-    this.#pins.release(pin);
-  }
-
   receive(packed: Uint8Array, pins: readonly number[]): void {
-    const { failpoints, credit } = this.#options;
+    const { failpoints, take } = this.#options;
     failpoints.pass("before_credit");
     let index = 0;
     readCommands(packed, (command, start, end) => {
-      assert(command.op === "credit", "shards send each other credits");
-      this.#pins.release(pins[index++] ?? 0);
-      this.#acknowledgeWithBatch(command.no, credit(command, packed, start, end));
+      assert(command.op === "credit" || command.op === "portion", "shards send each other credits and portions");
+      this.#options.pins.release(pins[index++] ?? 0);
+      this.#acknowledgeWithBatch(command.no, take(command, packed, start, end));
     });
     this.#checkOwed();
     failpoints.pass("after_credit");
@@ -85,8 +80,8 @@ export class CreditSide {
 
   /** There is no way to the other shard for now. */
   interrupt(): void {
-    this.#credited = undefined;
-    this.#pins.retire();
+    this.#taken = undefined;
+    this.#options.pins.retire();
   }
 
   /** A session begins, and this is what the other side has sent in all. */
@@ -96,35 +91,35 @@ export class CreditSide {
   }
 
   #answerOf([pin, partner, id, amount]: Ask): Readonly<{ answer: PinAnswer; gate: number }> {
-    const { ledger, mustWait, gateOf } = this.#options;
+    const { ledger, commit, mustWait, gateOf, pins } = this.#options;
     const account = ledger.account(partner, id);
     // That there is no account depends on nothing: one that is being made would be found.
     if (account === undefined) return { answer: [pin, "account_not_found", ""], gate: 0 };
     const { asset } = account;
     const gate = gateOf(account);
     if (mustWait(account)) return { answer: [pin, NOT_NOW, asset], gate };
-    const refusal = refusalOfCredit(account, amount);
+    const refusal = refusalOfCredit(account, account.posted + amount, amount, 1, commit.openTime());
     if (refusal !== undefined) return { answer: [pin, refusal, asset], gate };
-    this.#pins.add(pin, account, amount);
+    pins.add(pin, [{ account, amount, count: 1 }]);
     return { answer: [pin, PINNED, asset], gate };
   }
 
-  /** The open batch holds a credit: once it is durable, the other shard hears of it. */
-  #acknowledgeWithBatch(no: number, { posted, held, seq }: Credited): void {
+  /** The open batch holds a message: once it is durable, the other shard hears of it. */
+  #acknowledgeWithBatch(no: number, accounts: readonly number[]): void {
     const { commit, failpoints, session } = this.#options;
-    if (this.#credited?.batch === commit.openSeq) {
-      this.#credited.accounts.push(posted, held, seq);
-      this.#credited.upTo = no;
+    if (this.#taken?.batch === commit.openSeq) {
+      this.#taken.accounts.push(...accounts);
+      this.#taken.upTo = no;
       return;
     }
-    const credited = { batch: commit.openSeq, upTo: no, accounts: [posted, held, seq] };
-    this.#credited = credited;
+    const taken = { batch: commit.openSeq, first: no, upTo: no, accounts: [...accounts] };
+    this.#taken = taken;
     const { number } = session;
     commit.whenDurable(commit.openSeq, ({ id }) => {
       // A later session begins with a greeting that says as much.
       if (session.number !== number) return;
       failpoints.pass("before_acknowledge");
-      session.push([PART.acknowledge, credited.upTo, id.epoch, id.seq, credited.accounts]);
+      session.push([PART.acknowledge, taken.upTo, id.epoch, id.seq, taken.accounts, taken.first]);
       session.flush();
       failpoints.pass("after_acknowledge");
     });
@@ -134,6 +129,6 @@ export class CreditSide {
   #checkOwed(): void {
     if (this.#options.exchange.received < this.#owed) return;
     this.#isSettled = true;
-    this.#pins.releaseOld();
+    this.#options.pins.releaseOld();
   }
 }

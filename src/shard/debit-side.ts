@@ -1,21 +1,34 @@
 /**
- * The way to one other shard, for transfers whose debit is here: park and ask, decide, send what is durable, answer what
- * is acknowledged.
+ * The way to one other shard, for transfers that are decided here: park and ask, decide, send what is durable, answer
+ * what is acknowledged.
  */
 import { CommandWriter } from "../actors/codec.ts";
 import type { Rejected, RemoteCredit, TransferSent } from "../actors/command.ts";
-import type { Exchange } from "../actors/exchange.ts";
+import type { Exchange, Message } from "../actors/exchange.ts";
+import type { LegReport } from "../actors/legs.ts";
+import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
-import type { CreditPlace, Crossing } from "./crossing.ts";
+import type { Crossing } from "./crossing.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
-import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
+import type { CreditPlace, Parked } from "./parked.ts";
+import {
+  type Ask,
+  type LegsAnswer,
+  type LegsAsk,
+  NOT_NOW,
+  PART,
+  PINNED,
+  type PinAnswer,
+  type Session,
+} from "./peer-messages.ts";
+import type { RunPart } from "./run.ts";
 
 /** A parked transfer that got no answer for so long is given back: it is certainly not done. */
 const ASK_MS_MAX = 5_000;
-/** Credits in one part: some hundred KB. */
-const CREDITS_PER_PART_MAX = 4096;
+/** Messages in one part: some hundred KB, or of transfers of many postings a few MB. */
+const MESSAGES_PER_PART_MAX = 4096;
 
 export const UNREACHABLE: Refused = [REFUSED, "log_unavailable"];
 
@@ -29,6 +42,8 @@ export type DebitSideOptions = Readonly<{
   decide: (crossing: Crossing, remote: RemoteCredit) => TransferSent | Rejected;
   /** Gives a parked transfer back undone. */
   giveBack: (crossing: Crossing, refused: Refused) => void;
+  /** The other shard has said all there is to say of a run's legs; without reports it could not. */
+  answeredLegs: (part: RunPart, reports: readonly LegReport[] | undefined) => void;
 }>;
 
 export class DebitSide {
@@ -38,10 +53,15 @@ export class DebitSide {
   #nextPin = 1;
   /** What is asked in this turn. */
   #asks: Ask[] = [];
+  #legsAsks: LegsAsk[] = [];
   /** Parked transfers by pin, oldest first. */
   readonly #asked = new Map<number, Crossing>();
+  /** Parts of runs that are not decided yet, answered or not, by pin. */
+  readonly #askedLegs = new Map<number, RunPart>();
   /** Committed ones by the number of their message, oldest first. */
-  readonly #underWay = new Map<number, Readonly<{ crossing: Crossing; pin: number }>>();
+  readonly #underWay = new Map<number, Readonly<{ parked: Parked | undefined; pin: number }>>();
+  /** Reservations that are to be given back, and who waits for that. */
+  readonly #releasing = new Map<string, () => void>();
   /** Messages up to this one: are in durable batches; have left in this session; are durable at the other shard. */
   #durable = 0;
   #handedOver = 0;
@@ -62,7 +82,7 @@ export class DebitSide {
 
   /** Transfers that wait for the other shard. */
   get waiting(): number {
-    return this.#asked.size + this.#underWay.size;
+    return this.#asked.size + this.#askedLegs.size + this.#releasing.size + this.#underWay.size;
   }
 
   /** Messages up to this one are durable at the other shard, as it has said. */
@@ -85,9 +105,77 @@ export class DebitSide {
     this.#asks.push([pin, partner, credit, amount]);
   }
 
+  /** Asks whether all legs of a run that are there may be moved. */
+  askLegs(part: RunPart): void {
+    const { session, failpoints } = this.#options;
+    failpoints.pass("before_ask_legs");
+    const { run, id, legs } = part;
+    const { plan, command, isDry } = run;
+    assert(plan !== undefined, "what is asked was planned");
+    part.pin = this.#nextPin++;
+    this.#askedLegs.set(part.pin, part);
+    if (this.#legsAsks.length === 0) session.push([PART.ask_legs, this.#legsAsks]);
+    const { partner } = command;
+    this.#legsAsks.push({ pin: part.pin, partner, id, purpose: plan.purpose, isDry, legs });
+  }
+
   /** What was pushed has left: the next question begins a new part. */
   flushed(): void {
     if (this.#asks.length > 0) this.#asks = [];
+    if (this.#legsAsks.length > 0) this.#legsAsks = [];
+  }
+
+  answeredLegs([pin, id, reports, isReserved]: LegsAnswer): void {
+    const { session, failpoints, answeredLegs } = this.#options;
+    const part = this.#askedLegs.get(pin);
+    if (part === undefined) {
+      // It was given back meanwhile.
+      session.push(isReserved ? [PART.release, id] : [PART.unpin, pin]);
+      return;
+    }
+    failpoints.pass("after_ask_legs");
+    part.isReserved = isReserved;
+    answeredLegs(
+      part,
+      reports?.map(([asset, objection, posted, held, seq]) => ({ asset, objection, posted, held, seq })),
+    );
+  }
+
+  /**
+   * The run will not be committed: what was kept for this part is given back.
+   *
+   * @param onReleased called when nothing is reserved for it any more, or there is no way to the other shard.
+   */
+  release(part: RunPart, onReleased: () => void): void {
+    const { session, failpoints } = this.#options;
+    // An answer that is still to come gives itself back; what is asked from here on comes after that.
+    this.#askedLegs.delete(part.pin);
+    this.#legsAsks = [];
+    if (!part.isReserved || !session.connected) {
+      if (part.reports !== undefined) session.push([PART.unpin, part.pin]);
+      onReleased();
+      return;
+    }
+    failpoints.pass("before_release");
+    this.#releasing.set(part.id, onReleased);
+    session.push([PART.release, part.id]);
+  }
+
+  /** The run is committed: what is kept for this part goes with a message, or stays with a pending transfer. */
+  keep(part: RunPart): void {
+    this.#askedLegs.delete(part.pin);
+  }
+
+  released(id: string): void {
+    const onReleased = this.#releasing.get(id);
+    this.#releasing.delete(id);
+    onReleased?.();
+  }
+
+  /** The open batch holds message `no`: once it is durable the message leaves, and `parked` hears when it has come. */
+  commit(no: number, parked: Parked | undefined, pin: number): void {
+    this.#underWay.set(no, { parked, pin });
+    this.#sendWithBatch(no);
   }
 
   answered([pin, verdict, asset]: PinAnswer): void {
@@ -106,27 +194,36 @@ export class DebitSide {
     }
     const refusal = verdict === PINNED ? null : verdict;
     const outcome = decide(crossing, refusal === "account_not_found" ? null : { asset, refusal });
-    if (outcome.ok) {
-      this.#underWay.set(outcome.no, { crossing, pin });
-      this.#sendWithBatch(outcome.no);
-    } else if (verdict === PINNED) session.push([PART.unpin, pin]);
+    if (outcome.ok) this.commit(outcome.no, crossing, pin);
+    else if (verdict === PINNED) session.push([PART.unpin, pin]);
   }
 
-  /** A retry of a committed transfer waits like its first caller; `undefined` when both halves are durable already. */
-  join(no: number, again: Crossing): Crossing | undefined {
-    if (no <= this.#acknowledged) return undefined;
-    const known = this.#underWay.get(no);
-    if (known !== undefined) return known.crossing;
-    this.#underWay.set(no, { crossing: again, pin: 0 });
-    return again;
+  /** Whether message `no` is not known to be durable at the other shard. */
+  isUnderWay(no: number): boolean {
+    return no > this.#acknowledged;
+  }
+
+  /** Who waits for message `no`; absent after a restart, since when nobody has asked. */
+  waitingFor(no: number): Parked | undefined {
+    return this.#underWay.get(no)?.parked;
+  }
+
+  /** Waits for a message that was sent before. */
+  join(no: number, parked: Parked): void {
+    const pin = this.#underWay.get(no)?.pin ?? 0;
+    this.#underWay.set(no, { parked, pin });
   }
 
   /** Gives back what has waited too long for an answer. */
   expire(nowMs: number): void {
     for (const [pin, crossing] of this.#asked) {
-      if (nowMs - crossing.askedAtMs < ASK_MS_MAX) return;
+      if (nowMs - crossing.askedAtMs < ASK_MS_MAX) break;
       this.#asked.delete(pin);
       this.#options.giveBack(crossing, UNREACHABLE);
+    }
+    for (const part of this.#askedLegs.values()) {
+      if (nowMs - part.run.askedAtMs < ASK_MS_MAX) return;
+      this.#options.answeredLegs(part, undefined);
     }
   }
 
@@ -136,6 +233,15 @@ export class DebitSide {
     const asked = [...this.#asked.values()];
     this.#asked.clear();
     for (const crossing of asked) this.#options.giveBack(crossing, UNREACHABLE);
+    this.#legsAsks = [];
+    // Those too that were answered: what the other side keeps for them ends with the session.
+    const askedLegs = [...this.#askedLegs.values()];
+    this.#askedLegs.clear();
+    for (const part of askedLegs) this.#options.answeredLegs(part, undefined);
+    // The next session begins with what the other side has reserved: it will be given back then.
+    const releasing = [...this.#releasing.values()];
+    this.#releasing.clear();
+    for (const onReleased of releasing) onReleased();
   }
 
   /** A session begins: what the other shard does not have durably leaves again. */
@@ -145,21 +251,17 @@ export class DebitSide {
   }
 
   acknowledged(
-    part: Readonly<{ upTo: number; epoch: number; seq: number; accounts: readonly number[] }>,
+    part: Readonly<{ first: number; upTo: number; epoch: number; seq: number; accounts: readonly number[] }>,
   ): void {
     const { peer, failpoints } = this.#options;
     failpoints.pass("before_settle");
-    const { upTo, epoch, seq, accounts } = part;
-    const first = upTo + 1 - accounts.length / 3;
-    assert(first === this.#acknowledged + 1, "within a session every credit is acknowledged once, in order");
+    const { first, upTo, epoch, seq, accounts } = part;
+    assert(first === this.#acknowledged + 1, "within a session every message is acknowledged once, in order");
+    let at = 0;
     for (let no = first; no <= upTo; no++) {
-      const at = 3 * (no - first);
-      const account = {
-        posted: accounts[at] as number,
-        held: accounts[at + 1] as number,
-        seq: accounts[at + 2] as number,
-      };
-      this.#settle(no, { shard: peer, epoch, seq, account });
+      const end = at + 3 * accountsOf(this.#exchange.message(no));
+      this.#settle(no, { shard: peer, epoch, seq, accounts: accounts.slice(at, end) });
+      at = end;
     }
     this.#acknowledged = upTo;
     failpoints.pass("after_settle");
@@ -172,8 +274,9 @@ export class DebitSide {
   }
 
   #settle(no: number, credit: CreditPlace | undefined): void {
-    this.#underWay.get(no)?.crossing.settle(credit);
+    const parked = this.#underWay.get(no)?.parked;
     this.#underWay.delete(no);
+    parked?.settle(no, credit);
   }
 
   /** The open batch holds message `no`: once it is durable, the message leaves. */
@@ -197,19 +300,25 @@ export class DebitSide {
     if (!session.connected || this.#durable <= this.#handedOver) return;
     failpoints.pass("before_send");
     while (this.#handedOver < this.#durable) {
-      const upTo = Math.min(this.#handedOver + CREDITS_PER_PART_MAX, this.#durable);
+      const upTo = Math.min(this.#handedOver + MESSAGES_PER_PART_MAX, this.#durable);
       const pins: number[] = [];
       let timeMs = 0;
       for (let no = this.#handedOver + 1; no <= upTo; no++) {
-        const credit = this.#exchange.message(no);
-        this.#writer.add(credit);
+        const message = this.#exchange.message(no);
+        this.#writer.add(message);
         pins.push(this.#underWay.get(no)?.pin ?? 0);
-        timeMs = credit.createdAtMs;
+        timeMs = message.op === "credit" ? message.createdAtMs : message.sentAtMs;
       }
-      session.push([PART.credits, timeMs, this.#writer.take(), pins]);
+      session.push([PART.messages, timeMs, this.#writer.take(), pins]);
       this.#handedOver = upTo;
     }
     session.flush();
     failpoints.pass("after_send");
   }
+}
+
+/** How many accounts the acknowledgement of a message speaks of. */
+function accountsOf(message: Message): number {
+  if (message.op === "credit") return 1;
+  return message.legs.filter(({ account }) => !isSystemAccount(account)).length;
 }

@@ -2,16 +2,21 @@
  * What becomes of one command: it is known by its key; or decided, applied, and put into the open batch; or parked until
  * another shard has said something; or tried again later.
  */
+import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Recorded, Transfer } from "../actors/command.ts";
-import type { Ledger, Place } from "../actors/ledger.ts";
+import type { CompoundCommand, Tick } from "../actors/compound-command.ts";
+import type { Ledger, Place, PlainCommand } from "../actors/ledger.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
-import type { Crossing, PackedCommand } from "./crossing.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
+import type { PackedCommand, Parked } from "./parked.ts";
 import type { Peers } from "./peers.ts";
+
+/** Pending transfers that end in one go. */
+const EXPIRED_AT_ONCE_MAX = 256;
 
 /** It has to wait for credits that are on their way. */
 export const LATER = Symbol("later");
@@ -27,6 +32,7 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #ledger: Ledger;
   readonly #commit: GroupCommit;
+  readonly #writer = new CommandWriter();
   #peers: Peers | undefined;
   /** Of our epoch, once it is claimed. */
   #transferIds: TransferIds | undefined;
@@ -49,7 +55,7 @@ export class Executor {
     source: Uint8Array,
     start: number,
     end: number,
-  ): Decided | Crossing | typeof LATER {
+  ): Decided | Parked | typeof LATER {
     const peers = this.#peers;
     assert(peers !== undefined, "a shard knows its peers before it serves");
     this.#options.failpoints.pass("before_decide");
@@ -63,6 +69,8 @@ export class Executor {
     }
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
+    if (this.#ledger.compound.pending.nextDue(timeMs) !== undefined) this.#expireFor(command);
+    if (command.op !== "transfer" && isCompound(command)) return peers.runs.execute(command, { source, start, end }, false);
     const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
     if (!outcome.ok) {
       const home = peers.homeOfCredit(command, outcome);
@@ -78,6 +86,54 @@ export class Executor {
   /** Puts what was decided elsewhere into the ledger and into the open batch, at that batch's time. */
   readonly record = (command: Command, { source, start, end }: PackedCommand, outcome: Recorded): Place =>
     this.#record(command, source, start, end, outcome, this.#commit.openTime());
+
+  /** What a transfer would come to; nothing of it is logged. */
+  dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked {
+    assert(isCompound(command) && this.#peers !== undefined, "what is tried is a compound transfer");
+    this.meet(command.partner, accountsOf(command));
+    return this.#peers.runs.execute(command, { source, start, end }, true);
+  }
+
+  /** Ends pending transfers whose time is over: some of all, and all of those that hold something on these accounts. */
+  readonly meet = (partner: string, accounts: readonly string[]): void => {
+    const { pending } = this.#ledger.compound;
+    const timeMs = this.#commit.openTime();
+    if (pending.nextDue(timeMs) === undefined) return;
+    this.expireSome();
+    // Whatever is due beyond that is ended where it matters now.
+    for (const account of accounts)
+      for (const open of pending.dueOf(partner, account, timeMs)) this.#peers?.runs.expire(open);
+  };
+
+  /** The same for one transfer. */
+  meetTransfer(id: string): void {
+    const open = this.#ledger.compound.pending.get(id);
+    if (open !== undefined && open.endsAtMs <= this.#commit.openTime()) this.#peers?.runs.expire(open);
+  }
+
+  /** A portion of what is due, so that a million that end at one moment hold up nothing. */
+  expireSome(): void {
+    const { pending } = this.#ledger.compound;
+    for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.full; expired++) {
+      const open = pending.nextDue(this.#commit.openTime());
+      if (open === undefined) return;
+      this.#peers?.runs.expire(open);
+    }
+  }
+
+  /** Makes sure that whatever is logged from here on is later than `atMs`, which has passed. */
+  tick(atMs: number): void {
+    if (this.#commit.recordedMs > atMs) return;
+    const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
+    this.#writer.add(command);
+    const source = this.#writer.take();
+    this.record(command, { source, start: 0, end: source.length }, { ok: true });
+  }
+
+  #expireFor(command: Command): void {
+    this.meet(command.partner, accountsOf(command));
+    if (command.op === "post_transfer" || command.op === "void_transfer") this.meetTransfer(command.id);
+  }
 
   /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
   gateOf(decided: Decided): number {
@@ -109,16 +165,45 @@ export class Executor {
   }
 
   /** Credits that other shards have committed must find their account open, and room below its ceiling. */
-  #mustWait(command: Command, peers: Peers): boolean {
+  #mustWait(command: PlainCommand, peers: Peers): boolean {
     const closes = command.op === "set_account_status" && command.action === "close";
     const limits = command.op === "update_account" && (command.ceiling ?? null) !== null;
     if (!closes && !limits) return false;
     const account = this.#ledger.account(command.partner, command.id);
-    return account !== undefined && (account.pinned > 0 || !peers.settled);
+    const isAnnounced = account !== undefined && account.pinned + account.reserved > 0;
+    return isAnnounced || (account !== undefined && !peers.settled);
   }
 
   #creditMustWait({ partner, credit }: Transfer, peers: Peers): boolean {
     const account = this.#ledger.account(partner, credit);
     return account !== undefined && peers.mustWait(account);
+  }
+}
+
+function isCompound(command: Command): command is CompoundCommand {
+  return COMPOUND.has(command.op);
+}
+
+const COMPOUND: ReadonlySet<Command["op"]> = new Set([
+  "compound_transfer",
+  "post_transfer",
+  "void_transfer",
+  "revert_transfer",
+]);
+
+/** Accounts that a command may take something from. */
+function accountsOf(command: Command): readonly string[] {
+  switch (command.op) {
+    case "transfer":
+      return [command.debit];
+    case "compound_transfer":
+      return command.postings.map(({ debit }) => debit);
+    case "revert_transfer":
+      return command.original?.postings.map(({ credit }) => credit) ?? [];
+    case "update_account":
+    case "set_account_status":
+      return [command.id];
+    default:
+      return [];
   }
 }

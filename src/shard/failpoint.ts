@@ -20,6 +20,17 @@ export const POINTS = [
   "before_settle",
   "after_settle",
   "before_forget",
+  // A transfer of several postings, or a pending one, across shards.
+  "before_ask_legs",
+  /**/ "before_reserve",
+  /**/ "after_reserve",
+  "after_ask_legs",
+  "before_commit",
+  "after_commit",
+  "before_release",
+  /**/ "before_released",
+  /**/ "after_released",
+  "before_expire",
 ] as const;
 
 export type Failpoint = Readonly<{ shard: number; point: (typeof POINTS)[number]; at: number }>;

@@ -56,6 +56,7 @@ export class GroupCommit {
   /** The newest durable batch; one of an older epoch until the first of ours. */
   #durable: LogId = { epoch: 0, seq: 0 };
   #timeMs = 0;
+  #recordedMs = 0;
   #recordsMax = BATCH_RECORDS_MAX;
 
   batches = 0;
@@ -71,6 +72,7 @@ export class GroupCommit {
   begin(durable: LogId | undefined, timeMs: number): void {
     if (durable !== undefined) this.#durable = durable;
     this.#timeMs = timeMs;
+    this.#recordedMs = timeMs;
   }
 
   get durable(): LogId {
@@ -100,6 +102,11 @@ export class GroupCommit {
     return this.newestSeq === 0;
   }
 
+  /** The time of the newest record. */
+  get recordedMs(): number {
+    return this.#recordedMs;
+  }
+
   /** The time of the open batch: set by its first record, and never before an earlier one. */
   openTime(): number {
     if (this.#body.count === 0)
@@ -119,6 +126,7 @@ export class GroupCommit {
   /** @param source holds the packed command from `start` to `end`. */
   add(source: Uint8Array, start: number, end: number, command: Command, outcome: Recorded): void {
     this.#body.add(source, start, end, command, outcome);
+    this.#recordedMs = this.#open.timeMs;
   }
 
   /** Lets a reply leave once batch `seq` of this epoch is durable: at once if it is. */

@@ -4,7 +4,7 @@ import type { Command } from "../actors/command.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import { decode } from "../actors/pack.ts";
 import { factsOf } from "../actors/partner.ts";
-import { type Crossed, Crossing } from "./crossing.ts";
+import type { Cuts } from "./cuts.ts";
 import { type Executor, LATER } from "./executor.ts";
 import type { Gateways } from "./gateways.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -14,6 +14,7 @@ import {
   AWAITED,
   type CommandReply,
   type Decided,
+  type Query,
   REFUSED,
   REQUEST,
   type Request,
@@ -21,6 +22,7 @@ import {
   TO_GATEWAY,
 } from "./messages.ts";
 import { OpenTransfers } from "./open-transfers.ts";
+import { type Crossed, Parked } from "./parked.ts";
 import { answerQuery } from "./shard-query.ts";
 
 /** A change of an account that has to wait for credits on their way is refused after this time. */
@@ -35,6 +37,9 @@ export type MailboxOptions = Readonly<{
   commit: GroupCommit;
   lease: Lease;
   gateways: Gateways;
+  cuts: Cuts;
+  /** Messages of other shards may be taken again. */
+  onResume: () => void;
 }>;
 
 export class Mailbox {
@@ -104,16 +109,13 @@ export class Mailbox {
       case REQUEST.transfers:
         this.#handleTransfers(gateway, no, request[2]);
         return;
-      case REQUEST.query: {
+      case REQUEST.query:
         this.reads += 1;
-        const { result, batch } = answerQuery(this.#options.ledger, request[2], request[3]);
-        const gate = batch ?? this.#commit.newestSeq;
-        this.#options.lease.whenOwned(() => {
-          this.#commit.reply(gateway, [no, result], gate);
-          this.#commit.sendReady();
-        });
+        this.#handleQuery(gateway, no, request[2], request[3]);
         return;
-      }
+      case REQUEST.dry_run:
+        this.#handleDryRun(gateway, no, request[2]);
+        return;
       case REQUEST.learned:
         this.#options.gateways.learned(gateway, no);
         return;
@@ -130,7 +132,7 @@ export class Mailbox {
           requests: [request],
           untilMs: untilMs ?? performance.now() + LATER_MS_MAX,
         });
-      } else if (decided instanceof Crossing) {
+      } else if (decided instanceof Parked) {
         decided.join((result, gate) => {
           this.#commit.reply(gateway, [no, toReply(command, result)], gate);
         });
@@ -154,6 +156,55 @@ export class Mailbox {
     );
   }
 
+  #handleQuery(gateway: number, no: number, partner: string, query: Query): void {
+    const { ledger, executor, lease, cuts, onResume } = this.#options;
+    const answer = (result: unknown, batch?: number) => {
+      const gate = batch ?? this.#commit.newestSeq;
+      lease.whenOwned(() => {
+        this.#commit.reply(gateway, [no, result], gate);
+        this.#commit.sendReady();
+      });
+    };
+    switch (query[0]) {
+      case "transfer":
+        executor.meetTransfer(query[1]);
+        answer(null);
+        return;
+      case "tick":
+        executor.tick(query[1]);
+        answer(null);
+        return;
+      case "halt":
+        if (!cuts.halt(query[1], answer)) answer(null);
+        return;
+      case "capture": {
+        executor.meet(partner, query[2]);
+        const { result, isOver } = cuts.capture(partner, query[1], query[2], query[3]);
+        answer(result);
+        if (isOver) onResume();
+        return;
+      }
+      default: {
+        executor.meet(partner, accountsOf(query));
+        const { result, batch } = answerQuery(ledger, partner, query);
+        answer(result, batch);
+      }
+    }
+  }
+
+  /** What it would come to depends on all that was decided so far. */
+  #handleDryRun(gateway: number, no: number, packed: Uint8Array): void {
+    readCommands(packed, (command, start, end) => {
+      const decided = this.#options.executor.dryRun(command, packed, start, end);
+      const reply = (result: Decided | Crossed) =>
+        this.#commit.reply(gateway, [no, toReply(command, result)], this.#commit.newestSeq);
+      if (decided instanceof Parked) {
+        decided.join(reply);
+        this.#commit.reply(gateway, [no, AWAITED], 0);
+      } else reply(decided);
+    });
+  }
+
   #handleTransfers(gateway: number, no: number, packed: Uint8Array): void {
     const items = this.#items;
     /** Made for the first transfer that crosses to another shard. */
@@ -161,7 +212,7 @@ export class Mailbox {
     items.begin();
     readCommands(packed, (command, start, end) => {
       const decided = this.#options.executor.execute(command, packed, start, end);
-      if (decided instanceof Crossing) {
+      if (decided instanceof Parked) {
         open ??= new OpenTransfers((reply, gate) => this.#commit.reply(gateway, [no, reply], gate));
         decided.join(open.expect(items.leaveOpen()));
       } else items.add(decided === LATER ? [REFUSED, "overloaded"] : decided);
@@ -178,8 +229,20 @@ export class Mailbox {
 /** One command's reply: its outcome as the log has it, or a word about its key. */
 function toReply(command: Command, result: Decided | Crossed): CommandReply {
   if ("ok" in result) return packOutcome(command, result);
-  if (!("credit" in result)) return result;
-  const { at, credit, outcome, repeated } = result;
-  const places = [at.epoch, at.seq, at.timeMs, credit.shard, credit.epoch, credit.seq] as const;
-  return [SETTLED, ...places, packOutcome(command, outcome), repeated];
+  if (!("credits" in result)) return result;
+  const { at, credits, outcome, repeated } = result;
+  return [SETTLED, at.epoch, at.seq, at.timeMs, credits, packOutcome(command, outcome), repeated];
+}
+
+/** Accounts that a query shows. */
+function accountsOf(query: Query): readonly string[] {
+  switch (query[0]) {
+    case "account":
+    case "system_account":
+      return [query[1]];
+    case "accounts":
+      return query[1];
+    default:
+      return [];
+  }
 }

@@ -10,7 +10,7 @@ import type { LogErrorCode } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
 
 /** What a request carries; the reply's shape follows it. */
-export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3 } as const;
+export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
 
 /**
  * A gateway's message is an array of `[number, kind, …]`; the number is the gateway's own and comes back with the reply.
@@ -21,7 +21,9 @@ export type Request =
   | readonly [no: number, kind: typeof REQUEST.command, packed: Uint8Array]
   | readonly [no: number, kind: typeof REQUEST.transfers, packed: Uint8Array]
   | readonly [no: number, kind: typeof REQUEST.query, partner: string, query: Query]
-  | readonly [no: number, kind: typeof REQUEST.learned];
+  | readonly [no: number, kind: typeof REQUEST.learned]
+  /** One packed transfer: the reply is what it would come to. */
+  | readonly [no: number, kind: typeof REQUEST.dry_run, packed: Uint8Array];
 
 export type Query =
   | readonly ["account", id: string]
@@ -29,7 +31,17 @@ export type Query =
   | readonly ["system_account", name: string]
   | readonly ["sums", allPartners: boolean]
   /** Nothing but the newest position that everything answered so far is in. */
-  | readonly ["position"];
+  | readonly ["position"]
+  /** The same, once this transfer is expired if its time is over. */
+  | readonly ["transfer", id: string]
+  /** By which transfers these were taken back, whose way back has its home here. */
+  | readonly ["reverts", ids: readonly string[]]
+  /** From here on whatever is logged is later than `atMs`, which has passed. */
+  | readonly ["tick", atMs: number]
+  /** For a consistent cut: takes no messages of other shards from here on, and says which it has. */
+  | readonly ["halt", cut: string]
+  /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */
+  | readonly ["capture", cut: string, ids: readonly string[], heard: readonly (readonly [shard: number, upTo: number])[]];
 
 /** What a query finds. Sums are decimal text, since they may leave the safe range. */
 export interface QueryResults {
@@ -38,6 +50,16 @@ export interface QueryResults {
   system_account: readonly (readonly [asset: string, posted: string, held: string])[] | null;
   sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
+  transfer: null;
+  reverts: readonly (string | null)[];
+  tick: null;
+  /** Of each other shard the number of the newest message that was received from it. `null`: there are too many cuts. */
+  halt: readonly (readonly [shard: number, received: number])[] | null;
+  /** `null`: the cut took too long, and is over. */
+  capture: Readonly<{
+    accounts: readonly AccountView[];
+    inTransit: readonly (readonly [asset: string, amount: string])[];
+  }> | null;
 }
 
 /**
@@ -54,25 +76,29 @@ export type Replayed = readonly [
 export const REPLAYED = -1;
 export const FIRST = 1;
 
-/** Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now. */
-export type Refused = readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable"];
+/**
+ * Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now; or the
+ * transfer is not open, and what became of it must be handed in.
+ */
+export type Refused = readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable" | "not_open"];
 export const REFUSED = -2;
 
 /** What a command came to: an outcome, or a word about its key. */
 export type Decided = Outcome | Replayed | Refused;
 
+/** Where else records were left: on other shards. */
+export type Credits = readonly (readonly [shard: number, epoch: number, seq: number])[];
+
 /**
- * A transfer to another shard, once both halves are durable: where and when its own record stands, where its credit's
- * does, and the outcome as a record on one shard would have it. `repeated`: the caller sent it again meanwhile.
+ * A transfer with parts on other shards, once all are durable: where and when its own record stands, where theirs do, and
+ * the outcome as a record on one shard would have it. `repeated`: the caller sent it again meanwhile.
  */
 export type Settled = readonly [
   typeof SETTLED,
   epoch: number,
   seq: number,
   timeMs: number,
-  creditShard: number,
-  creditEpoch: number,
-  creditSeq: number,
+  credits: Credits,
   outcome: Uint8Array,
   repeated: boolean,
 ];
@@ -89,9 +115,6 @@ export type WireItem = string | number | Replayed | Refused;
 
 /** A packed outcome, or one of the others. */
 export type CommandReply = Uint8Array | Replayed | Refused | Settled;
-
-/** Where a batch of transfers has also left records: credits on other shards. */
-export type Credits = readonly (readonly [shard: number, epoch: number, seq: number])[];
 
 /** A packed array of `WireItem`; those that were decided later are `nil` in it and follow by their index. */
 export type TransfersReply =

@@ -1,8 +1,8 @@
 /** The answer to a batch of transfers of which some cross to other shards: it leaves when the last of them has come. */
 import type { TransferPosted } from "../actors/command.ts";
 import { REJECTIONS } from "../actors/rejection.ts";
-import type { Caller, Crossed } from "./crossing.ts";
 import type { Credits, Decided, TransfersReply, WireItem } from "./messages.ts";
+import type { Caller, Crossed } from "./parked.ts";
 
 export class OpenTransfers {
   readonly #reply: (reply: TransfersReply, gate: number) => void;
@@ -42,9 +42,8 @@ export class OpenTransfers {
 
   #itemOf(result: Decided | Crossed): WireItem {
     if ("ok" in result) return result.ok ? (result as TransferPosted).id : REJECTIONS[result.code];
-    if (!("credit" in result)) return result;
-    const { shard, epoch, seq } = result.credit;
-    this.#credits.set(shard, [shard, epoch, seq]);
-    return result.outcome.id;
+    if (!("credits" in result)) return result;
+    for (const credit of result.credits) this.#credits.set(credit[0], credit);
+    return (result.outcome as TransferPosted).id;
   }
 }

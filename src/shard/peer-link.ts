@@ -18,14 +18,24 @@ import { LogError } from "../wal/wal.ts";
 import { CreditSide, type CreditSideOptions } from "./credit-side.ts";
 import { DebitSide, type DebitSideOptions } from "./debit-side.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { LegsSide, type LegsSideOptions } from "./legs-side.ts";
 import { PART, type Part, type Session } from "./peer-messages.ts";
+import { Pins } from "./pins.ts";
 
-export type PeerLinkOptions = Omit<DebitSideOptions & CreditSideOptions, "session" | "exchange"> &
+/** Names of reservations in one part. */
+const IDS_PER_PART_MAX = 4096;
+
+export type PeerLinkOptions = Omit<
+  DebitSideOptions & CreditSideOptions & LegsSideOptions,
+  "session" | "exchange" | "pins"
+> &
   Readonly<{
     self: number;
     peer: number;
     commit: GroupCommit;
     open: typeof openChannel;
+    /** No messages are taken for now. */
+    isHalted: () => boolean;
     onError: (error: unknown) => void;
     /** Something has come, or the channel has gone. */
     onChange: () => void;
@@ -34,6 +44,7 @@ export type PeerLinkOptions = Omit<DebitSideOptions & CreditSideOptions, "sessio
 export class PeerLink implements Session {
   readonly debit: DebitSide;
   readonly credit: CreditSide;
+  readonly #legs: LegsSide;
   readonly #options: PeerLinkOptions;
   readonly #exchange: Exchange;
   #channel: Channel | undefined;
@@ -43,14 +54,17 @@ export class PeerLink implements Session {
   /** What is to leave at the end of this turn. */
   #outbox: Part[] = [];
   #inbox: Part[] = [];
+  /** What the other side has said, before its greeting, that it keeps for transfers of this one. */
+  #reserved: string[] = [];
   number = 0;
 
   constructor(options: PeerLinkOptions) {
     this.#options = options;
     this.#exchange = options.ledger.exchange(options.peer);
-    const shared = { ...options, exchange: this.#exchange, session: this };
+    const shared = { ...options, exchange: this.#exchange, session: this, pins: new Pins() };
     this.debit = new DebitSide(shared);
     this.credit = new CreditSide(shared);
+    this.#legs = new LegsSide(shared);
   }
 
   get connected(): boolean {
@@ -121,6 +135,9 @@ export class PeerLink implements Session {
     commit.whenDurable(commit.newestSeq, () => {
       if (this.number !== number) return;
       const { sent, received } = this.#exchange;
+      const ids = this.#options.ledger.compound.reservations.idsOf(this.#options.peer);
+      for (let at = 0; at < ids.length; at += IDS_PER_PART_MAX)
+        this.push([PART.reserved, ids.slice(at, at + IDS_PER_PART_MAX)]);
       this.push([PART.greeting, sent, received, this.debit.delivered]);
       this.#hasGreeted = true;
       if (this.connected) this.debit.resend();
@@ -133,9 +150,26 @@ export class PeerLink implements Session {
     if (received > mine.sent || delivered > mine.received) throw lostEnd(self, peer);
     if (mine.received > sent || this.debit.delivered > received) throw lostEnd(peer, self);
     this.#isGreeted = true;
+    this.#releaseUnknown();
     this.debit.received(received);
     this.credit.greeted(sent);
     if (this.connected) this.debit.resend();
+  }
+
+  /**
+   * Attempts that the other side has reserved for, and that this one knows nothing of, came to nothing when this shard, or
+   * the way to it, ended. What is committed is still to be sent, or a pending transfer.
+   */
+  #releaseUnknown(): void {
+    const ids = this.#reserved;
+    if (ids.length === 0) return;
+    this.#reserved = [];
+    const { pending } = this.#options.ledger.compound;
+    const sent = new Set(
+      this.#exchange.kept.map(({ message }) => (message.op === "portion" ? message.transfer.id : "")),
+    );
+    for (const id of ids)
+      if (!sent.has(id) && pending.get(id) === undefined) this.push([PART.release, id]);
   }
 
   #interrupt(): void {
@@ -146,6 +180,7 @@ export class PeerLink implements Session {
     this.#isGreeted = false;
     this.#outbox = [];
     this.#inbox = [];
+    this.#reserved = [];
     this.debit.interrupt();
     this.credit.interrupt();
   }
@@ -163,16 +198,39 @@ export class PeerLink implements Session {
         for (const answer of part[1]) this.debit.answered(answer);
         return true;
       case PART.unpin:
-        this.credit.unpin(part[1]);
+        this.#legs.unpin(part[1]);
         return true;
-      case PART.credits:
-        if (this.#options.commit.full || !this.#options.commit.reaches(part[1])) return false;
+      case PART.messages:
+        if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1])) return false;
         this.credit.receive(part[2], part[3]);
         return true;
-      case PART.acknowledge:
-        this.debit.acknowledged({ upTo: part[1], epoch: part[2], seq: part[3], accounts: part[4] });
+      case PART.acknowledge: {
+        const [, upTo, epoch, seq, accounts, first] = part;
+        this.debit.acknowledged({ first, upTo, epoch, seq, accounts });
+        return true;
+      }
+      case PART.ask_legs:
+        if (!this.#hasRoom()) return false;
+        this.#legs.examine(part[1]);
+        return true;
+      case PART.answer_legs:
+        for (const answer of part[1]) this.debit.answeredLegs(answer);
+        return true;
+      case PART.reserved:
+        this.#reserved.push(...part[1]);
+        return true;
+      case PART.release:
+        if (!this.#hasRoom()) return false;
+        this.#legs.release(part[1]);
+        return true;
+      case PART.released:
+        this.debit.released(part[1]);
         return true;
     }
+  }
+
+  #hasRoom(): boolean {
+    return !this.#options.commit.full;
   }
 
   #guarded(work: () => void): void {

@@ -3,16 +3,21 @@
 import { type Account, BALANCE_MAX } from "../actors/account.ts";
 import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Delivered, Outcome, Recorded, RemoteCredit, Transfer } from "../actors/command.ts";
+import { decidePortion } from "../actors/compound.ts";
+import type { Message } from "../actors/exchange.ts";
 import type { KeyEntry } from "../actors/key-table.ts";
 import { type Ledger, type Place, scopeOf } from "../actors/ledger.ts";
-import { shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
+import { isSystemAccount, shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
+import { assert } from "../assert.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
-import { Crossing, type PackedCommand } from "./crossing.ts";
+import { Crossing } from "./crossing.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
+import { type PackedCommand, type Parked, Rejoined } from "./parked.ts";
 import { PeerLink } from "./peer-link.ts";
+import { Runs } from "./runs.ts";
 
 /** A balance beyond this might come near the end of the range by what is on its way. */
 const NEAR_RANGE = BALANCE_MAX / 2;
@@ -27,6 +32,10 @@ export type PeersOptions = Readonly<{
   newTransferId: (vnode: number) => string;
   /** Puts what was decided at the open batch's time into the ledger and into that batch. */
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
+  /** Settles first what is due on these accounts. */
+  meet: (partner: string, accounts: readonly string[]) => void;
+  /** No messages of other shards are taken for now. */
+  isHalted: () => boolean;
   onError: (error: unknown) => void;
   /** Something has come, or a channel has gone. */
   onChange: () => void;
@@ -36,8 +45,9 @@ export class Peers {
   readonly #options: PeersOptions;
   /** By the number of the other shard. */
   readonly #links = new Map<number, PeerLink>();
+  readonly runs: Runs;
   /** Parked transfers by the scope of their key. */
-  readonly #parked = new Map<string, Crossing>();
+  readonly #parked = new Map<string, Parked>();
   readonly #writer = new CommandWriter();
   /** The newest batch in which an account was opened or changed. */
   #newestChange = 0;
@@ -45,7 +55,18 @@ export class Peers {
 
   constructor(options: PeersOptions) {
     this.#options = options;
-    const { self, shards, ledger, record } = options;
+    const { self, shards } = options;
+    this.runs = new Runs({
+      ...options,
+      wayTo: (peer) => {
+        const link = this.#links.get(peer);
+        return link?.connected ? link.debit : undefined;
+      },
+      sideOf: (peer) => this.#linkTo(peer).debit,
+      mustWait: (account) => this.mustWait(account),
+      park: (parked) => this.#park(parked),
+      unpark: (parked) => this.#unpark(parked),
+    });
     for (let peer = 0; peer < shards; peer++) {
       if (peer === self) continue;
       const link = new PeerLink({
@@ -56,11 +77,8 @@ export class Peers {
           this.#unpark(crossing);
           crossing.giveBack(refused);
         },
-        credit: (command, source, start, end) => {
-          const credited = ledger.decideCredit(command);
-          record(command, { source, start, end }, credited);
-          return credited;
-        },
+        answeredLegs: this.runs.answeredLegs,
+        take: (message, source, start, end) => this.#take(message, { source, start, end }),
         mustWait: (account) => this.mustWait(account),
         gateOf: (account) =>
           isLimited(account) ? account.batch : Math.min(account.batch, this.#newestChange),
@@ -118,32 +136,33 @@ export class Peers {
   cross(command: Transfer, packed: PackedCommand, home: number): Crossing | Refused {
     const link = this.#links.get(home);
     if (link === undefined || !link.connected) return UNREACHABLE;
-    const crossing = new Crossing(command, packed, performance.now());
-    const { key } = command;
-    if (key !== null) this.#parked.set(scopeOf(command, key), crossing);
+    const crossing = new Crossing(command, packed);
+    this.#park(crossing);
     link.debit.ask(crossing);
     return crossing;
   }
 
-  /** The parked transfer with this command's key. */
-  parked(command: Command): Crossing | Refused | undefined {
+  /** What was parked with this command's key. */
+  parked(command: Command): Parked | Refused | undefined {
     if (command.key === null || this.#parked.size === 0) return undefined;
-    const crossing = this.#parked.get(scopeOf(command, command.key));
-    if (crossing === undefined || crossing.command.fingerprint === command.fingerprint) return crossing;
+    const parked = this.#parked.get(scopeOf(command, command.key));
+    if (parked === undefined || parked.command.fingerprint === command.fingerprint) return parked;
     return [REFUSED, "idempotency_key_reused"];
   }
 
-  /** The transfer that this key was first used for, while its credit is not durable yet. */
-  underWay(command: Command, first: KeyEntry): Crossing | undefined {
-    if (command.op !== "transfer") return undefined;
-    for (const [peer, link] of this.#links) {
-      const no = this.#options.ledger.exchange(peer).numberOf(first);
-      if (no === 0) continue;
-      const again = new Crossing(command, NOTHING, performance.now());
-      again.sent({ ...first, timeMs: 0 });
-      return link.debit.join(no, again);
-    }
-    return undefined;
+  /** The transfer that this key was first used for, while a part of it is not durable yet on its shard. */
+  underWay(command: Command, first: KeyEntry): Parked | undefined {
+    if (!MOVING.has(command.op)) return undefined;
+    const { ledger } = this.#options;
+    const sent = [...this.#links].flatMap(([peer, { debit }]) => {
+      const no = ledger.exchange(peer).numberOf(first);
+      return no > 0 && debit.isUnderWay(no) ? [{ debit, no }] : [];
+    });
+    const known = sent.map(({ debit, no }) => debit.waitingFor(no)).find((parked) => parked !== undefined);
+    if (known !== undefined || sent.length === 0) return known;
+    const again = new Rejoined(command, first, sent.length);
+    for (const { debit, no } of sent) debit.join(no, again);
+    return again;
   }
 
   /** Puts into the open batch what of sent messages need not be kept any longer. */
@@ -182,23 +201,58 @@ export class Peers {
   }
 
   #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> {
-    const { ledger, record, newTransferId } = this.#options;
+    const { ledger, commit, record, newTransferId } = this.#options;
     this.#unpark(crossing);
-    const outcome = ledger.decideSend(crossing.command, remote, to, newTransferId);
+    const outcome = ledger.decideSend(crossing.command, remote, to, commit.openTime(), newTransferId);
     const place = record(crossing.command, crossing.packed, outcome);
     if (outcome.ok) crossing.sent(place, outcome);
-    else crossing.reject(outcome, place);
+    else crossing.decided(outcome, place);
     return outcome;
   }
 
-  #unpark({ command }: Crossing): void {
+  /** Applies a message of another shard, and says how its accounts stand then. */
+  #take(message: Message, packed: PackedCommand): readonly number[] {
+    const { ledger, commit, record } = this.#options;
+    if (message.op === "credit") {
+      const credited = ledger.decideCredit(message);
+      record(message, packed, credited);
+      return [credited.posted, credited.held, credited.seq];
+    }
+    const outcome = decidePortion(ledger.compound, message, commit.openTime());
+    record(message, packed, outcome);
+    if (message.legs.length === 0) return [];
+    return outcome.moves
+      .filter(({ account }) => !isSystemAccount(account))
+      .flatMap(({ posted, held, seq }) => [posted, held, seq]);
+  }
+
+  #linkTo(peer: number): PeerLink {
+    const link = this.#links.get(peer);
+    assert(link !== undefined, "there is a way to every other shard");
+    return link;
+  }
+
+  #park(parked: Parked): void {
+    const { command } = parked;
+    if (command.key !== null) this.#parked.set(scopeOf(command, command.key), parked);
+  }
+
+  #unpark({ command }: Parked): void {
     if (command.key !== null) this.#parked.delete(scopeOf(command, command.key));
   }
 }
 
-const NOTHING: PackedCommand = { source: new Uint8Array(0), start: 0, end: 0 };
+/** Commands whose records may have parts on other shards. */
+const MOVING: ReadonlySet<Command["op"]> = new Set([
+  "transfer",
+  "compound_transfer",
+  "post_transfer",
+  "void_transfer",
+  "revert_transfer",
+]);
 
 /** Whether how much the account holds decides whether it may be credited. */
 function isLimited(account: Account): boolean {
-  return account.ceiling !== null || account.posted + account.pinned > NEAR_RANGE;
+  const { ceiling, velocities, posted, pinned } = account;
+  return ceiling !== null || velocities !== null || posted + pinned > NEAR_RANGE;
 }

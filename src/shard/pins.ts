@@ -5,33 +5,42 @@
  */
 import type { Account } from "../actors/account.ts";
 
-type Pin = Readonly<{ account: Account; amount: number }>;
+type Pin = Readonly<{ account: Account; amount: number; count: number }>;
 
 export class Pins {
-  #pins = new Map<number, Pin>();
+  /** By the number that the other shard has given the question; one of several legs may pin several accounts. */
+  #pins = new Map<number, readonly Pin[]>();
   /** Of channels that are no more. */
   #old: Pin[] = [];
 
-  add(no: number, account: Account, amount: number): void {
-    account.pinned += amount;
-    this.#pins.set(no, { account, amount });
+  add(no: number, pins: readonly Pin[]): void {
+    for (const { account, amount, count } of pins) {
+      account.pinned += amount;
+      account.pins += count;
+    }
+    this.#pins.set(no, pins);
   }
 
   release(no: number): void {
-    const pin = this.#pins.get(no);
-    if (pin === undefined) return;
+    const pins = this.#pins.get(no);
+    if (pins === undefined) return;
     this.#pins.delete(no);
-    pin.account.pinned -= pin.amount;
+    pins.forEach(unpin);
   }
 
   /** The channel is gone: what was pinned over it may still be credited, so it stays until `releaseOld`. */
   retire(): void {
-    this.#old.push(...this.#pins.values());
+    for (const pins of this.#pins.values()) this.#old.push(...pins);
     this.#pins.clear();
   }
 
   releaseOld(): void {
-    for (const { account, amount } of this.#old) account.pinned -= amount;
+    this.#old.forEach(unpin);
     this.#old = [];
   }
+}
+
+function unpin({ account, amount, count }: Pin): void {
+  account.pinned -= amount;
+  account.pins -= count;
 }

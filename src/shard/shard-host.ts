@@ -17,6 +17,7 @@ import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
 import { ChannelWatch } from "./channel-watch.ts";
+import { Cuts } from "./cuts.ts";
 import { Executor } from "./executor.ts";
 import { type Failpoint, Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
@@ -65,6 +66,7 @@ export class ShardHost {
   readonly #gateways = new Gateways();
   readonly #peers: Peers;
   readonly #executor: Executor;
+  readonly #cuts: Cuts;
   readonly #exited = Promise.withResolvers<ShardExit>();
   readonly #proceed = Promise.withResolvers<void>();
   readonly #greeted = Promise.withResolvers<void>();
@@ -82,7 +84,8 @@ export class ShardHost {
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
-    this.#ledger = new Ledger(shard);
+    this.#ledger = new Ledger(shard, shards);
+    this.#cuts = new Cuts(this.#ledger, shard, shards);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
     this.#watch = new ChannelWatch({
@@ -116,6 +119,8 @@ export class ShardHost {
       open: this.#watch.open,
       newTransferId: this.#executor.newTransferId,
       record: this.#executor.record,
+      meet: this.#executor.meet,
+      isHalted: () => this.#cuts.isHalted,
       onError,
       onChange: () => this.#onPeers(),
     });
@@ -126,6 +131,8 @@ export class ShardHost {
       commit: this.#commit,
       lease: this.#lease,
       gateways: this.#gateways,
+      cuts: this.#cuts,
+      onResume: () => this.#resume(),
     });
   }
 
@@ -282,9 +289,16 @@ export class ShardHost {
     if (this.#ended || !this.#serving) return;
     this.#peers.resume();
     this.#mailbox.work();
+    this.#executor.expireSome();
     this.#commit.flushSoon();
     this.#commit.sendReady();
     this.#endIfIdle();
+  }
+
+  /** A cut is made: messages of other shards have their turn before the next one. */
+  #resume(): void {
+    this.#peers.resume();
+    this.#cuts.next();
   }
 
   /** Another shard has said something, or is gone. */
@@ -310,6 +324,8 @@ export class ShardHost {
       this.#peers.expire();
       // While others write, it goes along with their batch.
       if (this.#commit.idle) this.#peers.forget();
+      this.#cuts.expire();
+      this.#resume();
       this.#mailbox.tryAgain();
       this.#work();
     } catch (error) {

@@ -3,11 +3,14 @@ import { type Account, viewOf } from "../actors/account.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import type { Query, QueryResults } from "./messages.ts";
 
+/** Queries that read and do nothing else. */
+export type PlainQuery = Exclude<Query, readonly ["transfer" | "tick" | "halt" | "capture", ...unknown[]]>;
+
 /** `batch` is the newest batch of this epoch that the result depends on; `undefined` = all that there are. */
 export function answerQuery(
   ledger: Ledger,
   partner: string,
-  query: Query,
+  query: PlainQuery,
 ): Readonly<{ result: QueryResults[keyof QueryResults]; batch: number | undefined }> {
   switch (query[0]) {
     case "account": {
@@ -38,6 +41,8 @@ export function answerQuery(
         batch: undefined,
       };
     }
+    case "reverts":
+      return { result: query[1].map((id) => ledger.compound.reverted.get(id) ?? null), batch: undefined };
     case "position":
       return { result: null, batch: undefined };
   }

@@ -1,0 +1,126 @@
+/**
+ * The way from one other shard, for the legs that its transfers have here: examine them, pin or reserve what they need,
+ * give it back when they come to nothing.
+ */
+import { CommandWriter } from "../actors/codec.ts";
+import type { Account } from "../actors/account.ts";
+import type { Command, Recorded } from "../actors/command.ts";
+import type { Release, Reserve } from "../actors/compound-command.ts";
+import { decideRelease, decideReserve } from "../actors/compound.ts";
+import type { Ledger } from "../actors/ledger.ts";
+import { type Examined, examine, usesOf } from "../actors/legs.ts";
+import { areTaking } from "../actors/reservations.ts";
+import { assert } from "../assert.ts";
+import type { Failpoints } from "./failpoint.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { PackedCommand } from "./parked.ts";
+import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
+import type { Pins } from "./pins.ts";
+
+export type LegsSideOptions = Readonly<{
+  peer: number;
+  session: Session;
+  ledger: Ledger;
+  commit: GroupCommit;
+  failpoints: Failpoints;
+  pins: Pins;
+  record: (command: Command, packed: PackedCommand, outcome: Recorded) => void;
+  /** Settles first what is due on these accounts. */
+  meet: (partner: string, accounts: readonly string[]) => void;
+  mustWait: (account: Account) => boolean;
+  gateOf: (account: Account) => number;
+}>;
+
+export class LegsSide {
+  readonly #options: LegsSideOptions;
+  readonly #writer = new CommandWriter();
+
+  constructor(options: LegsSideOptions) {
+    this.#options = options;
+  }
+
+  /** Answers what may be moved, each answer once the batch is durable that it depends on. */
+  examine(asked: readonly LegsAsk[]): void {
+    const { commit, session } = this.#options;
+    const { number } = session;
+    for (const ask of asked) {
+      const { answer, gate } = this.#answerOf(ask);
+      commit.whenDurable(gate, () => {
+        if (session.number === number) session.push([PART.answer_legs, [answer]]);
+      });
+    }
+  }
+
+  unpin(pin: number): void {
+    this.#options.pins.release(pin);
+  }
+
+  /** The attempt is over: what is reserved for it, if anything, is given back, and the other shard told once that is durable. */
+  release(id: string): void {
+    const { ledger, commit, session, failpoints } = this.#options;
+    const { partner } = ledger.compound.reservations.get(id) ?? {};
+    if (partner !== undefined) {
+      const command: Release = { op: "release", partner, key: null, fingerprint: 0, id };
+      this.#record(command, decideRelease(ledger.compound, command));
+    }
+    const { number } = session;
+    commit.whenDurable(commit.newestSeq, () => {
+      if (session.number !== number) return;
+      failpoints.pass("before_released");
+      session.push([PART.released, id]);
+      failpoints.pass("after_released");
+    });
+  }
+
+  #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
+    const { ledger, commit, failpoints, pins, meet, mustWait, gateOf } = this.#options;
+    const { pin, partner, id, purpose, isDry, legs } = ask;
+    meet(partner, legs.map(({ account }) => account));
+    const nowMs = commit.openTime();
+    const accounts = legs.map(({ account }) => ledger.account(partner, account)).filter((each) => each !== undefined);
+    const gate = Math.max(0, ...accounts.map(gateOf));
+    const isWaiting = legs.some(({ account: name, amount }) => {
+      const account = ledger.account(partner, name);
+      return amount > 0 && purpose !== "hold" && account !== undefined && mustWait(account);
+    });
+    if (isWaiting) return { answer: [pin, id, null, false], gate };
+    const holds = purpose === "capture" ? (ledger.compound.reservations.get(id)?.holds ?? []) : [];
+    const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, holds);
+    const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
+    if (isDry || examined.reports.some(({ objection }) => objection !== null)) return { answer: answer(false), gate };
+    if (purpose !== "capture" && areTaking(legs, purpose === "hold")) {
+      failpoints.pass("before_reserve");
+      this.#reserve(ask, nowMs);
+      failpoints.pass("after_reserve");
+      return { answer: answer(true), gate: commit.openSeq };
+    }
+    if (purpose !== "hold") {
+      pins.add(
+        pin,
+        usesOf(legs, "credit").map(({ account: name, amount, count }) => {
+          const account = ledger.account(partner, name);
+          assert(account !== undefined, "what was examined exists");
+          return { account, amount, count };
+        }),
+      );
+    }
+    return { answer: answer(false), gate };
+  }
+
+  #reserve({ partner, id, purpose, legs }: LegsAsk, nowMs: number): void {
+    const { ledger, peer } = this.#options;
+    assert(purpose !== "capture", "what is captured was reserved before");
+    const command: Reserve = { op: "reserve", partner, key: null, fingerprint: 0, id, from: peer, purpose, legs };
+    this.#record(command, decideReserve(ledger.compound, command, nowMs));
+  }
+
+  #record(command: Command, outcome: Recorded): void {
+    this.#writer.add(command);
+    const source = this.#writer.take();
+    this.#options.record(command, { source, start: 0, end: source.length }, outcome);
+  }
+}
+
+function reportsOf({ reports }: Examined): LegsAnswer[2] {
+  return reports.map(({ asset, objection, posted, held, seq }) => [asset, objection, posted, held, seq] as const);
+}

@@ -1,0 +1,85 @@
+/**
+ * A transfer of any shape that needs other shards: asked of each, decided when the last has answered, and answered when
+ * its parts are durable everywhere, or given back everywhere.
+ */
+import type { Leg, Move, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
+import type { LegsCommand, Plan } from "../actors/compound.ts";
+import type { LegReport } from "../actors/legs.ts";
+import { isSystemAccount } from "../actors/routing.ts";
+import { assert } from "../assert.ts";
+import type { Credits } from "./messages.ts";
+import { type CreditPlace, type PackedCommand, Parked, type TimedPlace } from "./parked.ts";
+
+/** What one other shard has to do with a run. */
+export type RunPart = {
+  readonly run: Run;
+  readonly peer: number;
+  readonly id: string;
+  readonly legs: readonly Leg[];
+  /** The number of the question, which is also that of its pins there. */
+  pin: number;
+  /** Absent while it has not answered. */
+  reports: readonly LegReport[] | undefined;
+  isReserved: boolean;
+};
+
+export class Run extends Parked<LegsCommand | VoidTransfer> {
+  /** Nothing is to be logged, nor kept. */
+  readonly isDry: boolean;
+  /** Of the attempt: the transfer's, if it comes to one. */
+  id = "";
+  /** How often the others were asked, since what is to be moved had changed meanwhile. */
+  rounds = 0;
+  plan: Plan | undefined;
+  parts: readonly RunPart[] = [];
+  /** It is not to be decided any more. */
+  isOver = false;
+  #outcome: TransferChanged | undefined;
+  #place: TimedPlace | undefined;
+  #missing = 0;
+  #isKnown = true;
+  readonly #moves: Move[] = [];
+  readonly #credits: Credits[number][] = [];
+
+  constructor(command: LegsCommand | VoidTransfer, packed: PackedCommand, isDry: boolean) {
+    super(command, packed);
+    this.isDry = isDry;
+  }
+
+  /** It is committed, and has sent messages. */
+  sent(place: TimedPlace, outcome: TransferChanged): void {
+    this.#place = place;
+    this.#outcome = outcome;
+    this.#missing = outcome.sent.length;
+  }
+
+  settle(no: number, credit: CreditPlace | undefined): void {
+    const place = this.#place;
+    const outcome = this.#outcome;
+    assert(place !== undefined && outcome !== undefined, "what is settled was sent");
+    this.#missing -= 1;
+    const isRelease = outcome.sent.some(({ legs }) => legs.length === 0);
+    // What is given back on other shards stands in their records alone.
+    if (credit === undefined || isRelease) this.#isKnown = false;
+    else {
+      const { shard, epoch, seq } = credit;
+      this.#credits.push([shard, epoch, seq]);
+      this.#moves.push(...movesThere(outcome, no, credit));
+    }
+    if (this.#missing > 0) return;
+    if (!this.#isKnown) this.recall(place, true);
+    else
+      this.crossed(place, this.#credits, { ...outcome, moves: [...outcome.moves, ...this.#moves] });
+  }
+}
+
+/** What a message has done there: the accounts come in the order of its legs, system accounts left out. */
+function movesThere({ sent }: TransferChanged, no: number, { shard, accounts }: CreditPlace): readonly Move[] {
+  const message = sent.find((each) => each.to === shard && each.no === no);
+  const legs = message?.legs.filter(({ account }) => !isSystemAccount(account)) ?? [];
+  return legs.map((leg, i) => {
+    const [posted = 0, held = 0, seq = 0] = accounts.slice(3 * i, 3 * i + 3);
+    const { posting, account, asset, vnode, amount } = leg;
+    return { posting, account, asset, vnode, amount, posted, held, seq };
+  });
+}

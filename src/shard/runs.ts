@@ -1,0 +1,259 @@
+/**
+ * Transfers of any shape: decided at once where all their legs are here, else asked of the other shards first. One
+ * decision, in the turn of the last answer; its record is the commit.
+ */
+import type { Command, Outcome, Recorded } from "../actors/command.ts";
+import { decideEnd, decideLegs, type LegsCommand, movesOfAll, NOT_OPEN, type Plan, plan } from "../actors/compound.ts";
+import type { CompoundCommand, ExpireTransfer, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
+import { CommandWriter } from "../actors/codec.ts";
+import type { Account } from "../actors/account.ts";
+import type { Ledger } from "../actors/ledger.ts";
+import type { LegReport } from "../actors/legs.ts";
+import type { OpenTransfer } from "../actors/pending.ts";
+import { assert } from "../assert.ts";
+import type { DebitSide } from "./debit-side.ts";
+import type { Failpoints } from "./failpoint.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { type Decided, REFUSED, type Refused } from "./messages.ts";
+import type { PackedCommand, Parked, TimedPlace } from "./parked.ts";
+import { Run, type RunPart } from "./run.ts";
+
+/** While what is to be moved changes again and again before the others have answered, they are asked so often. */
+const ROUNDS_MAX = 10;
+
+const UNREACHABLE: Refused = [REFUSED, "log_unavailable"];
+const IS_NOT_OPEN: Refused = [REFUSED, "not_open"];
+
+export type RunsOptions = Readonly<{
+  self: number;
+  ledger: Ledger;
+  commit: GroupCommit;
+  failpoints: Failpoints;
+  newTransferId: (vnode: number) => string;
+  record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
+  /** The way to another shard; `undefined` while there is none. */
+  wayTo: (peer: number) => DebitSide | undefined;
+  /** The same, whether the other shard can be reached or not: what is committed will get there. */
+  sideOf: (peer: number) => DebitSide;
+  /** Whether credits committed before this shard started may still need the account's room. */
+  mustWait: (account: Account) => boolean;
+  park: (parked: Parked) => void;
+  unpark: (parked: Parked) => void;
+}>;
+
+export class Runs {
+  readonly #options: RunsOptions;
+  readonly #writer = new CommandWriter();
+
+  constructor(options: RunsOptions) {
+    this.#options = options;
+  }
+
+  /** @param isDry what would it come to? Nothing is logged. */
+  execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
+    const { ledger } = this.#options;
+    if (ledger.compound.isFullFor(command)) return [REFUSED, "overloaded"];
+    switch (command.op) {
+      case "void_transfer":
+        return this.#end(command, packed);
+      case "compound_transfer":
+      case "post_transfer":
+      case "revert_transfer":
+        return this.#move(command, packed, isDry);
+      default:
+        throw new Error(`a gateway cannot ask for ${command.op}`);
+    }
+  }
+
+  /** Ends a pending transfer whose time is over. */
+  expire({ id, partner }: OpenTransfer): void {
+    const { ledger, failpoints } = this.#options;
+    failpoints.pass("before_expire");
+    const command: ExpireTransfer = { op: "expire_transfer", partner, key: null, fingerprint: 0, id };
+    const outcome = decideEnd(ledger.compound, command);
+    assert(outcome !== NOT_OPEN && outcome.ok, "what expires is open");
+    this.#writer.add(command);
+    const source = this.#writer.take();
+    this.#record(command, { source, start: 0, end: source.length }, outcome, undefined);
+  }
+
+  /** Another shard has spoken of its legs; without reports it could not. */
+  readonly answeredLegs = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
+    const { run } = part;
+    if (run.isOver) {
+      this.#undo([part], () => {});
+      return;
+    }
+    if (reports === undefined) {
+      this.#abandon(run, UNREACHABLE);
+      return;
+    }
+    part.reports = reports;
+    if (run.parts.every((each) => each.reports !== undefined)) this.#decide(run);
+  };
+
+  #end(command: VoidTransfer, packed: PackedCommand): Decided | Parked {
+    const { ledger, wayTo } = this.#options;
+    const outcome = decideEnd(ledger.compound, command);
+    if (outcome === NOT_OPEN) return IS_NOT_OPEN;
+    if (!outcome.ok || outcome.sent.length === 0) {
+      this.#record(command, packed, outcome, undefined);
+      return outcome;
+    }
+    // It will be done whatever happens, and cannot be answered while a part of it waits for a shard that is away.
+    if (outcome.sent.some(({ to }) => wayTo(to) === undefined)) return UNREACHABLE;
+    const run = new Run(command, packed, false);
+    this.#record(command, packed, outcome, run);
+    return run;
+  }
+
+  #move(command: LegsCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
+    const { ledger, commit } = this.#options;
+    const planned = plan(ledger.compound, command);
+    if (planned === NOT_OPEN) return IS_NOT_OPEN;
+    if (!planned.ok) {
+      if (!isDry) this.#record(command, packed, planned, undefined);
+      return planned;
+    }
+    if (this.#mustWait(command, planned)) return UNREACHABLE;
+    const run = new Run(command, packed, isDry);
+    if (!this.#needsOthers(planned)) {
+      const timeMs = commit.openTime();
+      const outcome = decideLegs(ledger.compound, command, planned, new Map(), isDry ? "" : this.#idFor(command), timeMs);
+      if (!isDry) this.#record(command, packed, outcome, undefined);
+      return outcome;
+    }
+    return this.#ask(run, planned) ? run : UNREACHABLE;
+  }
+
+  #needsOthers({ legs }: Plan): boolean {
+    return [...legs.keys()].some((shard) => shard !== this.#options.self);
+  }
+
+  /** A new transfer's id, or that of the one that is posted. */
+  #idFor(command: LegsCommand): string {
+    return command.op === "post_transfer" ? command.id : this.#options.newTransferId(command.vnode);
+  }
+
+  /** @returns false when a shard cannot be reached now; nobody has been asked then. */
+  #ask(run: Run, planned: Plan): boolean {
+    const { self, wayTo, park } = this.#options;
+    const others = [...planned.legs].filter(([shard]) => shard !== self);
+    if (others.some(([peer]) => wayTo(peer) === undefined)) return false;
+    const command = run.command as LegsCommand;
+    run.plan = planned;
+    run.id = run.isDry ? "" : this.#idFor(command);
+    run.rounds += 1;
+    run.parts = others.map(([peer, legs]) => {
+      return { run, peer, id: run.id, legs, pin: 0, reports: undefined, isReserved: false };
+    });
+    if (!run.isDry) park(run);
+    for (const part of run.parts) wayTo(part.peer)?.askLegs(part);
+    return true;
+  }
+
+  #decide(run: Run): void {
+    const { ledger, commit, unpark } = this.#options;
+    const command = run.command as LegsCommand;
+    const planned = plan(ledger.compound, command);
+    if (planned === NOT_OPEN) {
+      this.#abandon(run, IS_NOT_OPEN);
+      return;
+    }
+    if (planned.ok && !isSamePlan(planned, run.plan)) {
+      this.#askAgain(run, planned);
+      return;
+    }
+    const reports = new Map(run.parts.map(({ peer, reports: said }) => [peer, said ?? []]));
+    const outcome = planned.ok
+      ? decideLegs(ledger.compound, command, planned, reports, run.id, commit.openTime())
+      : planned;
+    run.isOver = true;
+    if (run.isDry) {
+      const moves = planned.ok && outcome.ok ? movesOfAll(ledger.compound, planned, reports, outcome.moves) : [];
+      run.decided(outcome.ok ? { ...outcome, moves } : outcome, { epoch: 0, seq: commit.newestSeq, index: 0 });
+      return;
+    }
+    unpark(run);
+    if (outcome.ok) {
+      this.#record(command, run.packed, outcome, run);
+      return;
+    }
+    const place = this.#record(command, run.packed, outcome, undefined);
+    this.#undo(run.parts, () => run.decided(outcome, place));
+  }
+
+  /** What is to be moved is not what the others were asked for. */
+  #askAgain(run: Run, planned: Plan): void {
+    const { unpark } = this.#options;
+    if (run.rounds >= ROUNDS_MAX) {
+      this.#abandon(run, [REFUSED, "overloaded"]);
+      return;
+    }
+    this.#undo(run.parts, () => {});
+    unpark(run);
+    if (!this.#needsOthers(planned) || !this.#ask(run, planned)) this.#abandon(run, UNREACHABLE);
+  }
+
+  /** It will not be done now. */
+  #abandon(run: Run, refused: Refused): void {
+    if (run.isOver) return;
+    run.isOver = true;
+    this.#options.unpark(run);
+    this.#undo(run.parts, () => run.giveBack(refused));
+  }
+
+  /** Gives back what other shards keep for these parts, and calls `onUndone` when that is durable. */
+  #undo(parts: readonly RunPart[], onUndone: () => void): void {
+    let missing = parts.length;
+    const onReleased = () => {
+      missing -= 1;
+      if (missing === 0) onUndone();
+    };
+    for (const part of parts) this.#options.sideOf(part.peer).release(part, onReleased);
+  }
+
+  /** @param run waits for the parts on other shards, if there are any. */
+  #record(
+    command: CompoundCommand,
+    packed: PackedCommand,
+    outcome: Outcome<CompoundCommand>,
+    run: Run | undefined,
+  ): TimedPlace {
+    const { record, sideOf, failpoints } = this.#options;
+    failpoints.pass("before_commit");
+    const place = record(command, packed, outcome);
+    const changed = outcome as TransferChanged;
+    const sent = outcome.ok ? changed.sent : [];
+    if (run !== undefined && outcome.ok) {
+      for (const part of run.parts) sideOf(part.peer).keep(part);
+      if (sent.length === 0) run.decided(wholeOf(changed), place);
+      else run.sent(place, changed);
+    }
+    for (const { to, no } of sent) {
+      const pin = run?.parts.find(({ peer }) => peer === to)?.pin ?? 0;
+      sideOf(to).commit(no, run, pin);
+    }
+    failpoints.pass("after_commit");
+    return place;
+  }
+
+  #mustWait({ partner }: LegsCommand, { legs, purpose }: Plan): boolean {
+    const { self, ledger, mustWait } = this.#options;
+    if (purpose === "hold") return false;
+    return (legs.get(self) ?? []).some(({ account: name, amount }) => {
+      const account = amount > 0 ? ledger.account(partner, name) : undefined;
+      return account !== undefined && mustWait(account);
+    });
+  }
+}
+
+/** What other shards have reserved is told like what happened here. */
+export function wholeOf(changed: TransferChanged): TransferChanged {
+  return { ...changed, moves: [...changed.moves, ...changed.elsewhere] };
+}
+
+function isSamePlan(planned: Plan, asked: Plan | undefined): boolean {
+  if (asked === undefined || planned.postings.length !== asked.postings.length) return false;
+  return planned.postings.every(({ amount }, i) => amount === asked.postings[i]?.amount);
+}
