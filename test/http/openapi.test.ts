@@ -113,7 +113,7 @@ test("what a transfer is refused for stands in order of precedence, and nothing 
   ];
   for (const [path, codes] of orders) {
     const operation = at(document, "paths", path, "post");
-    const description = String(at(operation, "description"));
+    const description = JSON.stringify(at(operation, "description"));
     const places = codes.map((code) => description.indexOf(`\`${code}\``));
     expect(Math.min(...places), path).toBeGreaterThanOrEqual(0);
     expect(places, path).toEqual(places.toSorted((a, b) => a - b));
