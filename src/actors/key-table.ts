@@ -8,7 +8,7 @@ export type { KeyEntry } from "./key-ring.ts";
 export const KEY_WINDOW_MS = 24 * 60 * 60 * 1000;
 
 /**
- * At this many keys, about 810 MB, a shard takes no more keyed commands until some are past their window: a key is
+ * At this many keys, about 800 MB, a shard takes no more keyed commands until some are past their window: a key is
  * never dropped early.
  */
 const KEYS_MAX = 16_000_000;
