@@ -99,7 +99,9 @@ export class CompoundState {
       JSON.stringify(["pending", transfer.id, transfer]),
     );
     yield* open.toSorted();
-    yield* [...this.reservations.entries()].map((entry) => JSON.stringify(["reservation", ...entry])).toSorted();
+    yield* [...this.reservations.entries()]
+      .map((entry) => JSON.stringify(["reservation", ...entry]))
+      .toSorted();
     yield* [...this.reverted].map((entry) => JSON.stringify(["reverted", ...entry])).toSorted();
   }
 
@@ -150,7 +152,12 @@ export class CompoundState {
     }
   }
 
-  #open(book: Book, command: CompoundTransfer, { transfer, holds, reservedAt }: TransferChanged, timeMs: number) {
+  #open(
+    book: Book,
+    command: CompoundTransfer,
+    { transfer, holds, reservedAt }: TransferChanged,
+    timeMs: number,
+  ) {
     const uses = usesOf(this.#legsHere(command, { transfer }), "debit");
     count(book, uses, "debit", timeMs);
     this.pending.add({
@@ -171,7 +178,9 @@ export class CompoundState {
     const open = this.#openOf(transfer.id);
     const amount = transfer.postedAmount - open.view.postedAmount;
     const credited =
-      transfer.postings.length === 1 ? transfer.postings.map((each) => ({ ...each, amount })) : transfer.postings;
+      transfer.postings.length === 1
+        ? transfer.postings.map((each) => ({ ...each, amount }))
+        : transfer.postings;
     count(book, usesOf(this.#legsOf(command.partner, credited), "credit"), "credit", timeMs);
     open.view = transfer;
     open.remaining -= amount;

@@ -172,7 +172,12 @@ function draftOf(book: Book, drafts: Map<string, Draft>, leg: Leg, held: readonl
 }
 
 /** Puts the next leg on the balance, and says what is against it. */
-function take(draft: Draft, { account: name, amount }: Leg, purpose: Purpose, nowMs: number): Objection | null {
+function take(
+  draft: Draft,
+  { account: name, amount }: Leg,
+  purpose: Purpose,
+  nowMs: number,
+): Objection | null {
   const isHold = purpose === "hold";
   const dipBefore = draft.dip;
   draft.net += amount;

@@ -65,6 +65,11 @@ export class PendingTransfers {
     }
   }
 
+  /** When the next one's time is over. */
+  get nextEndMs(): number {
+    return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The one whose time was over first at `nowMs`. */
   nextDue(nowMs: number): OpenTransfer | undefined {
     const { first } = this.#deadlines;

@@ -151,6 +151,11 @@ export class ShardLink {
     return this.#send([this.#next, kind, packed], true, count + Math.floor(packed.length / CREDIT_BYTES));
   }
 
+  /** Asks what a packed transfer would come to. @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`. */
+  tryOut(packed: Uint8Array): Promise<Reached> {
+    return this.#send([this.#next, REQUEST.dry_run, packed], false, 1);
+  }
+
   /** The same for a read. @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`. */
   ask(partner: string, query: Query): Promise<Reached> {
     return this.#send([this.#next, REQUEST.query, partner, query], false, 1);

@@ -33,7 +33,9 @@ export class CreditSide {
   #owed = Number.POSITIVE_INFINITY;
   #isSettled = false;
   /** Messages in the open batch, to be acknowledged with it. */
-  #taken: { readonly batch: number; readonly first: number; upTo: number; readonly accounts: number[] } | undefined;
+  #taken:
+    | { readonly batch: number; readonly first: number; upTo: number; readonly accounts: number[] }
+    | undefined;
 
   constructor(options: CreditSideOptions) {
     this.#options = options;
@@ -70,7 +72,10 @@ export class CreditSide {
     failpoints.pass("before_credit");
     let index = 0;
     readCommands(packed, (command, start, end) => {
-      assert(command.op === "credit" || command.op === "portion", "shards send each other credits and portions");
+      assert(
+        command.op === "credit" || command.op === "portion",
+        "shards send each other credits and portions",
+      );
       this.#options.pins.release(pins[index++] ?? 0);
       this.#acknowledgeWithBatch(command.no, take(command, packed, start, end));
     });

@@ -50,12 +50,7 @@ export class Executor {
   }
 
   /** @param source holds the packed command from `start` to `end`. */
-  execute(
-    command: Command,
-    source: Uint8Array,
-    start: number,
-    end: number,
-  ): Decided | Parked | typeof LATER {
+  execute(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked | typeof LATER {
     const peers = this.#peers;
     assert(peers !== undefined, "a shard knows its peers before it serves");
     this.#options.failpoints.pass("before_decide");
@@ -69,8 +64,9 @@ export class Executor {
     }
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
-    if (this.#ledger.compound.pending.nextDue(timeMs) !== undefined) this.#expireFor(command);
-    if (command.op !== "transfer" && isCompound(command)) return peers.runs.execute(command, { source, start, end }, false);
+    if (this.#ledger.compound.pending.nextEndMs <= timeMs) this.#expireFor(command);
+    if (command.op !== "transfer" && isCompound(command))
+      return peers.runs.execute(command, { source, start, end }, false);
     const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
     if (!outcome.ok) {
       const home = peers.homeOfCredit(command, outcome);
@@ -97,9 +93,9 @@ export class Executor {
   /** Ends pending transfers whose time is over: some of all, and all of those that hold something on these accounts. */
   readonly meet = (partner: string, accounts: readonly string[]): void => {
     const { pending } = this.#ledger.compound;
-    const timeMs = this.#commit.openTime();
-    if (pending.nextDue(timeMs) === undefined) return;
+    if (pending.nextEndMs === Number.POSITIVE_INFINITY) return;
     this.expireSome();
+    const timeMs = this.#commit.openTime();
     // Whatever is due beyond that is ended where it matters now.
     for (const account of accounts)
       for (const open of pending.dueOf(partner, account, timeMs)) this.#peers?.runs.expire(open);
@@ -114,6 +110,7 @@ export class Executor {
   /** A portion of what is due, so that a million that end at one moment hold up nothing. */
   expireSome(): void {
     const { pending } = this.#ledger.compound;
+    if (pending.nextEndMs === Number.POSITIVE_INFINITY) return;
     for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.full; expired++) {
       const open = pending.nextDue(this.#commit.openTime());
       if (open === undefined) return;

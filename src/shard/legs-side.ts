@@ -2,11 +2,12 @@
  * The way from one other shard, for the legs that its transfers have here: examine them, pin or reserve what they need,
  * give it back when they come to nothing.
  */
-import { CommandWriter } from "../actors/codec.ts";
+
 import type { Account } from "../actors/account.ts";
+import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Recorded } from "../actors/command.ts";
-import type { Release, Reserve } from "../actors/compound-command.ts";
 import { decideRelease, decideReserve } from "../actors/compound.ts";
+import type { Release, Reserve } from "../actors/compound-command.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import { type Examined, examine, usesOf } from "../actors/legs.ts";
 import { areTaking } from "../actors/reservations.ts";
@@ -75,9 +76,14 @@ export class LegsSide {
   #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
     const { ledger, commit, failpoints, pins, meet, mustWait, gateOf } = this.#options;
     const { pin, partner, id, purpose, isDry, legs } = ask;
-    meet(partner, legs.map(({ account }) => account));
+    meet(
+      partner,
+      legs.map(({ account }) => account),
+    );
     const nowMs = commit.openTime();
-    const accounts = legs.map(({ account }) => ledger.account(partner, account)).filter((each) => each !== undefined);
+    const accounts = legs
+      .map(({ account }) => ledger.account(partner, account))
+      .filter((each) => each !== undefined);
     const gate = Math.max(0, ...accounts.map(gateOf));
     const isWaiting = legs.some(({ account: name, amount }) => {
       const account = ledger.account(partner, name);
@@ -87,7 +93,8 @@ export class LegsSide {
     const holds = purpose === "capture" ? (ledger.compound.reservations.get(id)?.holds ?? []) : [];
     const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, holds);
     const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
-    if (isDry || examined.reports.some(({ objection }) => objection !== null)) return { answer: answer(false), gate };
+    if (isDry || examined.reports.some(({ objection }) => objection !== null))
+      return { answer: answer(false), gate };
     if (purpose !== "capture" && areTaking(legs, purpose === "hold")) {
       failpoints.pass("before_reserve");
       this.#reserve(ask, nowMs);
@@ -110,7 +117,16 @@ export class LegsSide {
   #reserve({ partner, id, purpose, legs }: LegsAsk, nowMs: number): void {
     const { ledger, peer } = this.#options;
     assert(purpose !== "capture", "what is captured was reserved before");
-    const command: Reserve = { op: "reserve", partner, key: null, fingerprint: 0, id, from: peer, purpose, legs };
+    const command: Reserve = {
+      op: "reserve",
+      partner,
+      key: null,
+      fingerprint: 0,
+      id,
+      from: peer,
+      purpose,
+      legs,
+    };
     this.#record(command, decideReserve(ledger.compound, command, nowMs));
   }
 
@@ -122,5 +138,7 @@ export class LegsSide {
 }
 
 function reportsOf({ reports }: Examined): LegsAnswer[2] {
-  return reports.map(({ asset, objection, posted, held, seq }) => [asset, objection, posted, held, seq] as const);
+  return reports.map(
+    ({ asset, objection, posted, held, seq }) => [asset, objection, posted, held, seq] as const,
+  );
 }

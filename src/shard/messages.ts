@@ -41,7 +41,12 @@ export type Query =
   /** For a consistent cut: takes no messages of other shards from here on, and says which it has. */
   | readonly ["halt", cut: string]
   /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */
-  | readonly ["capture", cut: string, ids: readonly string[], heard: readonly (readonly [shard: number, upTo: number])[]];
+  | readonly [
+      "capture",
+      cut: string,
+      ids: readonly string[],
+      heard: readonly (readonly [shard: number, upTo: number])[],
+    ];
 
 /** What a query finds. Sums are decimal text, since they may leave the safe range. */
 export interface QueryResults {
@@ -80,7 +85,10 @@ export const FIRST = 1;
  * Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now; or the
  * transfer is not open, and what became of it must be handed in.
  */
-export type Refused = readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable" | "not_open"];
+export type Refused = readonly [
+  typeof REFUSED,
+  code: Refusal | "overloaded" | "log_unavailable" | "not_open",
+];
 export const REFUSED = -2;
 
 /** What a command came to: an outcome, or a word about its key. */

@@ -7,7 +7,12 @@ import { type Credits, type Decided, FIRST, REPLAYED, type Refused } from "./mes
 export type TimedPlace = RecordPlace & Readonly<{ timeMs: number }>;
 
 /** Where a message to another shard is durable, and what it has made of its accounts: posted, held, seq of each. */
-export type CreditPlace = Readonly<{ shard: number; epoch: number; seq: number; accounts: readonly number[] }>;
+export type CreditPlace = Readonly<{
+  shard: number;
+  epoch: number;
+  seq: number;
+  accounts: readonly number[];
+}>;
 
 /** All parts are durable: where its own record stands, and the outcome as a record on one shard would have it. */
 export type Crossed = Readonly<{

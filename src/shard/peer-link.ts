@@ -168,8 +168,7 @@ export class PeerLink implements Session {
     const sent = new Set(
       this.#exchange.kept.map(({ message }) => (message.op === "portion" ? message.transfer.id : "")),
     );
-    for (const id of ids)
-      if (!sent.has(id) && pending.get(id) === undefined) this.push([PART.release, id]);
+    for (const id of ids) if (!sent.has(id) && pending.get(id) === undefined) this.push([PART.release, id]);
   }
 
   #interrupt(): void {
@@ -201,7 +200,8 @@ export class PeerLink implements Session {
         this.#legs.unpin(part[1]);
         return true;
       case PART.messages:
-        if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1])) return false;
+        if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1]))
+          return false;
         this.credit.receive(part[2], part[3]);
         return true;
       case PART.acknowledge: {

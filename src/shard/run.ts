@@ -2,8 +2,9 @@
  * A transfer of any shape that needs other shards: asked of each, decided when the last has answered, and answered when
  * its parts are durable everywhere, or given back everywhere.
  */
-import type { Leg, Move, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
+
 import type { LegsCommand, Plan } from "../actors/compound.ts";
+import type { Leg, Move, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
 import type { LegReport } from "../actors/legs.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
@@ -68,13 +69,16 @@ export class Run extends Parked<LegsCommand | VoidTransfer> {
     }
     if (this.#missing > 0) return;
     if (!this.#isKnown) this.recall(place, true);
-    else
-      this.crossed(place, this.#credits, { ...outcome, moves: [...outcome.moves, ...this.#moves] });
+    else this.crossed(place, this.#credits, { ...outcome, moves: [...outcome.moves, ...this.#moves] });
   }
 }
 
 /** What a message has done there: the accounts come in the order of its legs, system accounts left out. */
-function movesThere({ sent }: TransferChanged, no: number, { shard, accounts }: CreditPlace): readonly Move[] {
+function movesThere(
+  { sent }: TransferChanged,
+  no: number,
+  { shard, accounts }: CreditPlace,
+): readonly Move[] {
   const message = sent.find((each) => each.to === shard && each.no === no);
   const legs = message?.legs.filter(({ account }) => !isSystemAccount(account)) ?? [];
   return legs.map((leg, i) => {

@@ -2,11 +2,25 @@
  * Transfers of any shape: decided at once where all their legs are here, else asked of the other shards first. One
  * decision, in the turn of the last answer; its record is the commit.
  */
-import type { Command, Outcome, Recorded } from "../actors/command.ts";
-import { decideEnd, decideLegs, type LegsCommand, movesOfAll, NOT_OPEN, type Plan, plan } from "../actors/compound.ts";
-import type { CompoundCommand, ExpireTransfer, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
-import { CommandWriter } from "../actors/codec.ts";
+
 import type { Account } from "../actors/account.ts";
+import { CommandWriter } from "../actors/codec.ts";
+import type { Command, Outcome, Recorded } from "../actors/command.ts";
+import {
+  decideEnd,
+  decideLegs,
+  type LegsCommand,
+  movesOfAll,
+  NOT_OPEN,
+  type Plan,
+  plan,
+} from "../actors/compound.ts";
+import type {
+  CompoundCommand,
+  ExpireTransfer,
+  TransferChanged,
+  VoidTransfer,
+} from "../actors/compound-command.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import type { LegReport } from "../actors/legs.ts";
 import type { OpenTransfer } from "../actors/pending.ts";
@@ -119,7 +133,14 @@ export class Runs {
     const run = new Run(command, packed, isDry);
     if (!this.#needsOthers(planned)) {
       const timeMs = commit.openTime();
-      const outcome = decideLegs(ledger.compound, command, planned, new Map(), isDry ? "" : this.#idFor(command), timeMs);
+      const outcome = decideLegs(
+        ledger.compound,
+        command,
+        planned,
+        new Map(),
+        isDry ? "" : this.#idFor(command),
+        timeMs,
+      );
       if (!isDry) this.#record(command, packed, outcome, undefined);
       return outcome;
     }
@@ -170,8 +191,13 @@ export class Runs {
       : planned;
     run.isOver = true;
     if (run.isDry) {
-      const moves = planned.ok && outcome.ok ? movesOfAll(ledger.compound, planned, reports, outcome.moves) : [];
-      run.decided(outcome.ok ? { ...outcome, moves } : outcome, { epoch: 0, seq: commit.newestSeq, index: 0 });
+      const moves =
+        planned.ok && outcome.ok ? movesOfAll(ledger.compound, planned, reports, outcome.moves) : [];
+      run.decided(outcome.ok ? { ...outcome, moves } : outcome, {
+        epoch: 0,
+        seq: commit.newestSeq,
+        index: 0,
+      });
       return;
     }
     unpark(run);

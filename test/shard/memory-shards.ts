@@ -2,6 +2,7 @@
 
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
+import type { TransferView } from "../../src/actors/compound-command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -129,11 +130,32 @@ export class MemoryCluster {
         return found;
       });
     };
-    const credit = async (id: string) =>
-      all().find(({ record: { command } }) => command.op === "credit" && command.id === id);
-    const answers: Partial<ArchiveQueries> = { records, credit };
+    const part = async ({ id, from, to, no }: Parameters<ArchiveQueries["part"]>[0]) =>
+      all().find(({ at, record: { command } }) => {
+        if (command.op !== "credit" && command.op !== "portion") return false;
+        const transfer = command.op === "credit" ? command.id : command.transfer.id;
+        return transfer === id && command.from === from && command.no === no && at.shard === to;
+      });
+    const transfer = async ({ partner, id }: Parameters<ArchiveQueries["transfer"]>[0]) => {
+      const own = all().filter(({ record }) => record.command.partner === partner);
+      const last = own.findLast(
+        ({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id,
+      );
+      return last && viewOf(last);
+    };
+    const answers: Partial<ArchiveQueries> = { records, part, transfer };
     return answers as ArchiveQueries;
   }
+}
+
+function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
+  if (!outcome.ok) return undefined;
+  if ("transfer" in outcome) return outcome.transfer;
+  if (command.op !== "transfer" || !("id" in outcome)) return undefined;
+  const { debit, credit, amount, memo, metadata, occurredAtMs } = command;
+  const times = { occurredAtMs, createdAtMs: timeMs, expiresAtMs: null };
+  const whole = { status: "posted", postings: [{ debit, credit, amount }], postedAmount: amount } as const;
+  return { id: outcome.id, ...whole, memo, metadata, ...times, reverts: null };
 }
 
 /** All that a log holds, in order. */

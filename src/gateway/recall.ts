@@ -1,0 +1,99 @@
+/** Answers that were given before, or could not be given when they were due: read from the records in the archive. */
+import type { Command, Credited, Outcome, Transfer, TransferSent } from "../actors/command.ts";
+import type { Move, Moved, TransferChanged } from "../actors/compound-command.ts";
+import type { ArchivedRecord, Location } from "../archive/query.ts";
+import { assert } from "../assert.ts";
+import { OperatingError } from "../operating-error.ts";
+import { known, positionText, type Shards } from "./shards.ts";
+
+export type Recalled<C extends Command> = Readonly<{
+  outcome: Outcome<C>;
+  timeMs: number;
+  position: string;
+}>;
+
+/** The answer to a command whose own record stands `at`: with its parts on other shards, all of which are durable. */
+export async function recall<C extends Command>(
+  shards: Shards,
+  command: C,
+  at: Location,
+): Promise<Recalled<C>> {
+  const [first] = await firstRecords(shards, [at]);
+  assert(first !== undefined, "the archive answers place for place");
+  const { outcome } = first.record;
+  const answer = { timeMs: first.timeMs, position: positionText(at.shard, at) };
+  if (!outcome.ok) return { outcome, ...answer } as Recalled<C>;
+  if ("to" in outcome) return withCredit(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
+  if (!("sent" in outcome)) return { outcome, ...answer } as Recalled<C>;
+  return withPortions(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
+}
+
+/** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while it cannot be read. */
+export async function firstRecords(
+  { archive }: Shards,
+  at: readonly Location[],
+): Promise<readonly ArchivedRecord[]> {
+  try {
+    return await archive.records(at);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+type Answer = Readonly<{ timeMs: number; position: string }>;
+
+async function withCredit(
+  shards: Shards,
+  { partner }: Command,
+  from: number,
+  sent: TransferSent,
+  answer: Answer,
+): Promise<Recalled<Transfer>> {
+  const { id, debitPosted, debitHeld, debitSeq, to, no } = sent;
+  const credit = await partOf(shards, partner, { id, from, to, no });
+  const { posted, held, seq } = credit.record.outcome as Credited;
+  const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
+  return {
+    timeMs: answer.timeMs,
+    outcome: { ...debit, creditPosted: posted, creditHeld: held, creditSeq: seq },
+    position: `${answer.position},${positionText(credit.at.shard, credit.at)}`,
+  };
+}
+
+async function withPortions(
+  shards: Shards,
+  { partner }: Command,
+  from: number,
+  changed: TransferChanged,
+  answer: Answer,
+): Promise<Readonly<{ outcome: TransferChanged }> & Answer> {
+  const { id, moves, elsewhere, sent } = changed;
+  const parts = await Promise.all(sent.map(({ to, no }) => partOf(shards, partner, { id, from, to, no })));
+  const there = parts.flatMap(({ record }): readonly Move[] => (record.outcome as Moved).moves);
+  const positions = [answer.position, ...parts.map(({ at }) => positionText(at.shard, at))];
+  return {
+    timeMs: answer.timeMs,
+    outcome: { ...changed, moves: [...moves, ...elsewhere, ...there] },
+    position: positions.join(","),
+  };
+}
+
+/** What a message has become at its shard. It is durable there: that shard's newest position includes it. */
+async function partOf(
+  shards: Shards,
+  partner: string,
+  { id, from, to, no }: Readonly<{ id: string; from: number; to: number; no: number }>,
+): Promise<ArchivedRecord> {
+  try {
+    const { position } = await shards.ask(to, partner, ["position"]);
+    const part = await shards.archive.part({ id, from, to, no }, known([position]));
+    assert(part !== undefined, "a transfer that was delivered has all its parts in the log");
+    return part;
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): OperatingError {
+  return new OperatingError("outcome_unknown", "the first answer to this key cannot be read yet", { cause });
+}

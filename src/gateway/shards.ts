@@ -1,0 +1,68 @@
+/** The ways to all shards, and the archive behind them: asked by whoever answers requests. */
+import { CommandWriter } from "../actors/codec.ts";
+import { shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
+import type { ArchiveQueries, Position } from "../archive/query.ts";
+import { OperatingError } from "../operating-error.ts";
+import type { Query, QueryResults } from "../shard/messages.ts";
+import { formatLogId, type LogId } from "../wal/wal.ts";
+import type { ShardLink } from "./shard-link.ts";
+
+type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
+
+export class Shards {
+  readonly links: readonly ShardLink[];
+  /** One per shard, empty between calls. */
+  readonly writers: readonly CommandWriter[];
+  readonly #archive: ArchiveQueries | undefined;
+
+  constructor(links: readonly ShardLink[], archive: ArchiveQueries | undefined) {
+    this.links = links;
+    this.writers = links.map(() => new CommandWriter());
+    this.#archive = archive;
+  }
+
+  /** @throws OperatingError `log_unavailable` while the server starts. */
+  get archive(): ArchiveQueries {
+    if (this.#archive === undefined) throw new OperatingError("log_unavailable", "the server is starting");
+    return this.#archive;
+  }
+
+  link(shard: number): ShardLink {
+    return this.links[shard] as ShardLink;
+  }
+
+  writer(shard: number): CommandWriter {
+    return this.writers[shard] as CommandWriter;
+  }
+
+  ofVnode(vnode: number): number {
+    return shardOfVnode(vnode, this.links.length);
+  }
+
+  ofAccount(partner: string, id: string): number {
+    return this.ofVnode(vnodeOfAccount(partner, id));
+  }
+
+  async ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<Found<Q[0]>> {
+    const reached = await this.link(shard).ask(partner, query);
+    return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
+  }
+
+  askAll<Q extends Query>(partner: string, query: Q): Promise<readonly Found<Q[0]>[]> {
+    return Promise.all(this.links.map((_, shard) => this.ask(shard, partner, query)));
+  }
+
+  /** Where all shards are: whatever was answered before is in the archive once it has reached these. */
+  async positions(partner: string): Promise<readonly Position[]> {
+    return known((await this.askAll(partner, ["position"])).map(({ position }) => position));
+  }
+}
+
+/** An empty log has no position to wait for. */
+export function known(positions: readonly Position[]): readonly Position[] {
+  return positions.filter(({ epoch }) => epoch > 0);
+}
+
+export function positionText(shard: number, at: LogId): string {
+  return `${shard}:${formatLogId(at)}`;
+}

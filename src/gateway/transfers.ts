@@ -1,0 +1,88 @@
+/** What is asked about transfers that were made before: shown, listed, posted, voided, taken back. */
+import type { RevertTransfer, Settled, TransferStatus, TransferView } from "../actors/compound-command.ts";
+import { homeVnodeOf } from "../actors/routing.ts";
+import { parseTransferId } from "../actors/transfer-id.ts";
+import type { Page, Range } from "../archive/query.ts";
+import { known, type Shards } from "./shards.ts";
+
+/** `revertedBy`: the transfer that has taken it back. */
+export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
+
+type ListQuery = Range & Readonly<{ account?: string | undefined; status?: TransferStatus | undefined }>;
+
+export async function transferRow(
+  shards: Shards,
+  partner: string,
+  id: string,
+): Promise<TransferRow | undefined> {
+  const view = await viewOf(shards, partner, id);
+  return view && (await rowsOf(shards, partner, [view]))[0];
+}
+
+export async function transferRows(
+  shards: Shards,
+  partner: string,
+  query: ListQuery,
+): Promise<Page<TransferRow>> {
+  const after = await shards.positions(partner);
+  const { data, nextCursor } = await shards.archive.transfers({ ...query, partner }, after);
+  return { data: await rowsOf(shards, partner, data), nextCursor };
+}
+
+/** What became of a transfer that its home does not hold open. */
+export async function settledOf(shards: Shards, partner: string, id: string): Promise<Settled> {
+  const view = await viewOf(shards, partner, id);
+  // Another request may have begun meanwhile what its home did not know: then it is open there, and this not looked at.
+  return view === undefined || view.status === "pending" ? "none" : view.status;
+}
+
+/** The command that takes a transfer back, with what its home has to know of it. */
+export async function revertOf(
+  shards: Shards,
+  asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
+): Promise<RevertTransfer> {
+  const { partner, id } = asked;
+  const view = await viewOf(shards, partner, id);
+  if (view === undefined) {
+    return { ...asked, op: "revert_transfer", original: null, vnode: parseTransferId(id)?.vnode ?? 0 };
+  }
+  const isOver = view.status !== "pending";
+  const postings = isOver && view.postedAmount > 0 ? postedOf(view) : [];
+  return { ...asked, op: "revert_transfer", original: { postings }, vnode: wayBackOf(partner, view) };
+}
+
+function postedOf({ postings, postedAmount }: TransferView): TransferView["postings"] {
+  return postings.length === 1 ? postings.map((posting) => ({ ...posting, amount: postedAmount })) : postings;
+}
+
+/** As its home and the archive have it, with what its home has just ended because its time is over. */
+async function viewOf(shards: Shards, partner: string, id: string): Promise<TransferView | undefined> {
+  const parsed = parseTransferId(id);
+  if (parsed === undefined) return undefined;
+  const { position } = await shards.ask(shards.ofVnode(parsed.vnode), partner, ["transfer", id]);
+  return shards.archive.transfer({ partner, id }, known([position]));
+}
+
+/** The home of the way back: that of the account whose money would go back first. */
+function wayBackOf(partner: string, { postings }: TransferView): number {
+  const last = postings.at(-1);
+  return last === undefined ? 0 : homeVnodeOf(partner, last.credit, last.debit, null);
+}
+
+/** Whether a transfer was taken back is known where that is decided. */
+async function rowsOf(
+  shards: Shards,
+  partner: string,
+  views: readonly TransferView[],
+): Promise<readonly TransferRow[]> {
+  const byShard = Map.groupBy(views, (view) => shards.ofVnode(wayBackOf(partner, view)));
+  const reverts = new Map<string, string | null>();
+  await Promise.all(
+    [...byShard].map(async ([shard, there]) => {
+      const ids = there.map(({ id }) => id);
+      const { result } = await shards.ask(shard, partner, ["reverts", ids]);
+      for (const [i, id] of ids.entries()) reverts.set(id, result[i] ?? null);
+    }),
+  );
+  return views.map((view) => ({ ...view, revertedBy: reverts.get(view.id) ?? null }));
+}
