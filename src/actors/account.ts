@@ -118,7 +118,7 @@ export function refusalOfDebit(
   const { velocities } = account;
   if (velocities !== null && debits > 0 && exceeds(velocities, "debit", debited, debits, nowMs))
     return "limit_exceeded";
-  return available < -BALANCE_MAX ? "balance_out_of_range" : undefined;
+  return available < -BALANCE_MAX || held > BALANCE_MAX ? "balance_out_of_range" : undefined;
 }
 
 /** The same for being credited; what is announced takes its room before this. */

@@ -115,8 +115,7 @@ export function decideLegs(
   const others = [...legs].filter(([shard]) => shard !== state.shard);
   const isHold = purpose === "hold";
   const sent = (isHold ? [] : others).map(([to, there]): SentPortion => {
-    const assetOf = (leg: Leg) => reports.get(sideOf(leg))?.asset ?? "";
-    const known = there.map((leg): AssetLeg => ({ ...leg, asset: assetOf(leg) }));
+    const known = there.map((leg): AssetLeg => ({ ...leg, asset: reports.get(sideOf(leg))?.asset ?? "" }));
     return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: known };
   });
   const transfer = viewAfter(command, planned, newId, nowMs);

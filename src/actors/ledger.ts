@@ -29,10 +29,10 @@ import type {
   TransferPosted,
   TransferSent,
 } from "./command.ts";
-import type { CompoundCommand, Posting } from "./compound-command.ts";
 import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
-import { KEY_WINDOW_MS, type KeyEntry, KeyTable, keyMadeAtMs, keyScope } from "./key-table.ts";
+import { type PlainCommand, scopeOf } from "./home.ts";
+import { KEY_WINDOW_MS, type KeyEntry, KeyTable, keyMadeAtMs } from "./key-table.ts";
 import {
   decideCreateKey,
   decideCreatePartner,
@@ -42,7 +42,7 @@ import {
   type PartnerState,
 } from "./partner.ts";
 import type { Refusal } from "./rejection.ts";
-import { homeOwnerOfTransfer, ownerKeyOf, vnodeOf } from "./routing.ts";
+import type { HashSeed } from "./scope-hash.ts";
 import {
   applyCredit,
   applySend,
@@ -52,13 +52,9 @@ import {
   decideSend,
   decideTransfer,
 } from "./transfer.ts";
-import { parseTransferId } from "./transfer-id.ts";
 
 /** Where a record stands, and when it was logged. */
 export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs: number }>;
-
-/** Decided as a whole by the ledger; what else there is may need other shards (`compound.ts`). */
-export type PlainCommand = Exclude<Command, CompoundCommand>;
 
 /** What is known of a command's key before it is decided: nothing, its first record, or a reason to refuse. */
 export type KeyState =
@@ -70,7 +66,7 @@ export class Ledger {
   readonly #shard: number;
   /** By the number of the other shard. */
   readonly #exchanges = new Map<number, Exchange>();
-  readonly keys = new KeyTable();
+  readonly keys: KeyTable;
   readonly #books = new Map<string, Book>();
   readonly #partners = new Map<string, PartnerState>();
   readonly #assets = new Assets();
@@ -81,8 +77,10 @@ export class Ledger {
 
   readonly compound: CompoundState;
 
-  constructor(shard: number, shards = 1) {
+  /** @param keySeed secret and random wherever others choose the keys. */
+  constructor(shard: number, shards = 1, keySeed?: HashSeed) {
     this.#shard = shard;
+    this.keys = new KeyTable(keySeed);
     this.compound = new CompoundState({
       shard,
       shards,
@@ -336,52 +334,6 @@ export class Ledger {
     assert(state !== undefined, "a change concerns a partner that exists");
     return state;
   }
-}
-
-/** The owner key that a command belongs to: with the partner it names the vnode, and the scope of its key. */
-export function homeOwnerOf(command: Command): string {
-  switch (command.op) {
-    case "transfer":
-      return homeOwnerOfTransfer(command.debit, command.credit, command.key);
-    case "compound_transfer": {
-      const { debit, credit } = command.postings[0] as Posting;
-      return homeOwnerOfTransfer(debit, credit, command.key);
-    }
-    case "post_transfer":
-    case "void_transfer":
-    case "revert_transfer":
-      // No account has such an owner: what is done to a transfer belongs to it alone.
-      return `#${command.id}`;
-    case "create_account":
-    case "update_account":
-    case "set_account_status":
-      return ownerKeyOf(command.id);
-    case "credit":
-      return ownerKeyOf(command.credit);
-    default:
-      // What concerns a partner as a whole has an owner key that no account can have.
-      return "";
-  }
-}
-
-/** The vnode that decides a command. */
-export function vnodeOfCommand(command: Command): number {
-  switch (command.op) {
-    case "transfer":
-    case "compound_transfer":
-    case "revert_transfer":
-      return command.vnode;
-    case "post_transfer":
-    case "void_transfer":
-      return parseTransferId(command.id)?.vnode ?? 0;
-    default:
-      return vnodeOf(command.partner, homeOwnerOf(command));
-  }
-}
-
-/** The scope of a command's key: with it, the key names one record. */
-export function scopeOf(command: Command, key: string): string {
-  return keyScope(command.partner, homeOwnerOf(command), key);
 }
 
 function sorted<V>(map: ReadonlyMap<string, V>): [string, V][] {

@@ -197,7 +197,8 @@ function take(
   const { account, asset, posted, held } = draft;
   if (account === undefined) {
     if (!isSystemAccount(name) || asset === null) return isSystemAccount(name) ? null : "account_not_found";
-    return Math.abs(posted) > BALANCE_MAX || posted - held < -BALANCE_MAX ? "balance_out_of_range" : null;
+    const isInRange = Math.abs(posted) <= BALANCE_MAX && held <= BALANCE_MAX && posted - held >= -BALANCE_MAX;
+    return isInRange ? null : "balance_out_of_range";
   }
   const limited = purpose !== "revert";
   if (amount < 0) {

@@ -1,4 +1,5 @@
-import { OPS, readRecord, TRANSFER_SENT_OP } from "../actors/codec.ts";
+import { readRecord } from "../actors/codec.ts";
+import { OPS, TRANSFER_SENT_OP } from "../actors/ops.ts";
 import { PackReader } from "../actors/pack-reader.ts";
 import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";

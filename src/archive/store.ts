@@ -307,6 +307,8 @@ export class Archive {
         putSetting(this.#database, "written", 0);
         putSetting(this.#database, "index_format", INDEX_FORMAT);
       });
+      // On the disk, before the files go that the database has named so far.
+      this.#database.exec("PRAGMA wal_checkpoint(FULL)");
     }
     const metas = this.#database.prepare("SELECT * FROM runs ORDER BY id").all() as unknown as RunMeta[];
     for (const { kind } of metas) assert(RUN_KINDS.includes(kind), "a run is of a known kind");

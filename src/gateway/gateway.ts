@@ -10,7 +10,7 @@ import type {
   RevertTransfer,
   VoidTransfer,
 } from "../actors/compound-command.ts";
-import { vnodeOfCommand } from "../actors/ledger.ts";
+import { vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";

@@ -22,7 +22,7 @@ export async function recall<C extends Command>(
   assert(first !== undefined, "the archive answers place for place");
   const { outcome } = first.record;
   const answer = { timeMs: first.timeMs, position: positionText(at.shard, at) };
-  if (!outcome.ok) return { outcome, ...answer } as Recalled<C>;
+  if (!outcome.ok) return { outcome, ...answer };
   if ("to" in outcome) return withCredit(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
   if (!("sent" in outcome)) return { outcome, ...answer } as Recalled<C>;
   return withPortions(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;

@@ -4,8 +4,9 @@
  */
 import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Recorded, Transfer } from "../actors/command.ts";
-import type { CompoundCommand, Tick } from "../actors/compound-command.ts";
-import type { Ledger, Place, PlainCommand } from "../actors/ledger.ts";
+import type { Tick } from "../actors/compound-command.ts";
+import { isPlain, type PlainCommand } from "../actors/home.ts";
+import { type Ledger, type Place } from "../actors/ledger.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
@@ -65,7 +66,7 @@ export class Executor {
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
     if (this.#ledger.compound.pending.nextEndMs <= timeMs) this.#expireFor(command);
-    if (command.op !== "transfer" && isCompound(command))
+    if (command.op !== "transfer" && !isPlain(command))
       return peers.runs.execute(command, { source, start, end }, false);
     const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
     if (!outcome.ok) {
@@ -85,7 +86,7 @@ export class Executor {
 
   /** What a transfer would come to; nothing of it is logged. */
   dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked {
-    assert(isCompound(command) && this.#peers !== undefined, "what is tried is a compound transfer");
+    assert(!isPlain(command) && this.#peers !== undefined, "what is tried is a compound transfer");
     this.meet(command.partner, accountsOf(command));
     return this.#peers.runs.execute(command, { source, start, end }, true);
   }
@@ -176,17 +177,6 @@ export class Executor {
     return account !== undefined && peers.mustWait(account);
   }
 }
-
-function isCompound(command: Command): command is CompoundCommand {
-  return COMPOUND.has(command.op);
-}
-
-const COMPOUND: ReadonlySet<Command["op"]> = new Set([
-  "compound_transfer",
-  "post_transfer",
-  "void_transfer",
-  "revert_transfer",
-]);
 
 /** Accounts that a command may take something from. */
 function accountsOf(command: Command): readonly string[] {

@@ -11,6 +11,7 @@
  */
 import { readRecords } from "../actors/codec.ts";
 import { Ledger } from "../actors/ledger.ts";
+import type { HashSeed } from "../actors/scope-hash.ts";
 import { assert } from "../assert.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
@@ -48,6 +49,8 @@ export type HostOptions = Readonly<{
   now: () => number;
   threadId: number;
   failpoints: readonly Failpoint[];
+  /** Secret and random: callers choose the keys that are hashed with it. */
+  keySeed?: HashSeed;
   /** Told of each batch once it is durable. */
   onDurable: (batch: Batch) => void;
   /** Settings of the log that are weaker than they should be, by the operator's choice. */
@@ -84,7 +87,7 @@ export class ShardHost {
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
-    this.#ledger = new Ledger(shard, shards);
+    this.#ledger = new Ledger(shard, shards, options.keySeed);
     this.#cuts = new Cuts(this.#ledger, shard, shards);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);

@@ -1,4 +1,5 @@
 /** Puts a shard together, wherever it is carried: its log, its witness, its host. */
+import type { HashSeed } from "../actors/scope-hash.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import { ShardHost } from "../shard/shard-host.ts";
 import { StreamJournal } from "../wal/journal.ts";
@@ -41,6 +42,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     now: Date.now,
     threadId,
     failpoints: init.failpoints,
+    keySeed: randomSeed(),
     onDurable: (batch) => witness.note(batch),
     warnings: () => warnings,
   });
@@ -52,4 +54,9 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
       return exit;
     },
   };
+}
+
+function randomSeed(): HashSeed {
+  const [a = 0, b = 0, c = 0, d = 0] = crypto.getRandomValues(new Uint32Array(4));
+  return [a, b, c, d];
 }

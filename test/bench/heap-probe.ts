@@ -6,6 +6,7 @@
  */
 import { CommandWriter, readCommands } from "../../src/actors/codec.ts";
 import type { Command } from "../../src/actors/command.ts";
+import { isPlain } from "../../src/actors/home.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
 import { vnodeOfAccount } from "../../src/actors/routing.ts";
 import { accountId } from "./daybook.ts";
@@ -56,6 +57,7 @@ function handle(packed: Uint8Array): void {
   seq += 1;
   let index = 0;
   readCommands(packed, (command) => {
+    if (!isPlain(command)) throw new Error("only plain commands are measured");
     if (ledger.lookUpKey(command, NOW_MS) !== undefined) throw new Error("a key came twice");
     const outcome = ledger.decide(command, NOW_MS, () => `tr_${(++transfers).toString(16)}`);
     if (!outcome.ok) throw new Error(outcome.code);

@@ -1,0 +1,29 @@
+/** What kind of record it is, as a number. */
+import type { Command } from "./command.ts";
+
+/** Numbers in the log: never given to another command. */
+export const OPS = {
+  transfer: 1,
+  credit: 3,
+  delivered: 4,
+  compound_transfer: 5,
+  post_transfer: 6,
+  void_transfer: 7,
+  revert_transfer: 8,
+  expire_transfer: 9,
+  create_account: 10,
+  update_account: 11,
+  set_account_status: 12,
+  create_partner: 20,
+  update_partner: 21,
+  create_key: 22,
+  revoke_key: 23,
+  set_operator_key: 24,
+  reserve: 30,
+  release: 31,
+  portion: 32,
+  tick: 33,
+} as const satisfies Record<Command["op"], number>;
+
+/** In records alone: a transfer with its debit here and its credit on another shard. */
+export const TRANSFER_SENT_OP = 2;
