@@ -13,6 +13,7 @@ import { type ChannelPair, channelPairs, portPair } from "../support/channel-pai
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
 
 const ALICE = { partner: "acme", account: "alice" };
+const UNKNOWN = { partner: "acme", id: "tr_0000001a" };
 
 /** Of a shard nothing but its log, and its end of the feed. */
 class ShardFeed {
@@ -165,7 +166,7 @@ describe("the archive in its thread", () => {
     await vi.waitFor(() => expect(failures).toHaveLength(1));
     expect(failures[0]).toBeInstanceOf(ArchiveError);
     expect(failures[0]).toMatchObject({ code: "archive_gap" });
-    await expect(client.transfer("tr_0000001a", [])).rejects.toMatchObject({ code: "log_unavailable" });
+    await expect(client.transfer(UNKNOWN, [])).rejects.toMatchObject({ code: "log_unavailable" });
   });
 
   it("dies loudly when a shard sends what is no answer", async () => {
@@ -212,9 +213,33 @@ describe("the archive in its thread", () => {
     new ShardFeed(client, 1).write(away.batch([away.credited(credit)]));
     const queries = new ArchiveQueryClient(client.connect());
     const first = { epoch: 1, seq: 1 };
-    expect((await queries.transfer(credit.id, [{ shard: 0, ...first }]))?.record).toEqual(record);
-    expect((await queries.credit(credit.id, [{ shard: 1, ...first }]))?.record.command).toEqual(credit);
-    expect(await queries.credit("tr_0000001a", [])).toBeUndefined();
+    const { id, no } = credit;
+    const part = { id, from: 0, to: 1, no };
+    expect(await queries.transfer({ partner: "acme", id }, [{ shard: 0, ...first }])).toMatchObject({
+      id,
+      status: "posted",
+      postedAmount: 7,
+    });
+    expect((await queries.part(part, [{ shard: 1, ...first }]))?.record.command).toEqual(credit);
+    expect(await queries.part({ ...part, no: no + 1 }, [])).toBeUndefined();
+    const list = await queries.transfers({ ...ALICE, status: "pending", limit: 9 }, []);
+    expect(list).toEqual({ data: [], nextCursor: null });
+  });
+
+  it("shows an account as it was, over a port, once what it was told of is there", async () => {
+    const client = await start();
+    const log = new LogWriter(0);
+    const feed = new ShardFeed(client, 0);
+    const queries = new ArchiveQueryClient(client.connect());
+    const at = (atMs: number) => queries.accountAt({ ...ALICE, atMs }, [{ shard: 0, epoch: 1, seq: 2 }]);
+    const views = [999, 1_000, 2_000].map(at);
+    feed.write(log.batch([log.created("acme", "alice")]));
+    log.wait(1_000);
+    feed.write(issued(log));
+    const figures = (await Promise.all(views)).map(
+      (view) => view && [view.createdAtMs, view.posted, view.seq],
+    );
+    expect(figures).toEqual([undefined, [1_000, 0, 0], [1_000, 10, 2]]);
   });
 
   const never: readonly Position[] = [{ shard: 0, epoch: 9, seq: 9 }];
@@ -224,23 +249,23 @@ describe("the archive in its thread", () => {
     const client = await start();
     const port = client.connect();
     const queries = new ArchiveQueryClient(port);
-    const waiting = [queries.transfer("tr_0000001a", never), queries.sum({ ...ALICE, seq: 1 }, never)];
+    const waiting = [queries.transfer(UNKNOWN, never), queries.sum({ ...ALICE, seq: 1 }, never)];
     port.close();
     for (const each of waiting) await expect(each).rejects.toMatchObject(unavailable);
-    await expect(queries.transfer("tr_0000001a", [])).rejects.toMatchObject(unavailable);
-    expect(await client.transfer("tr_0000001a", [])).toBeUndefined();
+    await expect(queries.transfer(UNKNOWN, [])).rejects.toMatchObject(unavailable);
+    expect(await client.transfer(UNKNOWN, [])).toBeUndefined();
     expect(failures).toEqual([]);
   });
 
   it("refuses what waits on any port when it ends, and all that comes later", async () => {
     const client = await start();
     const queries = new ArchiveQueryClient(client.connect());
-    const waiting = [client, queries].map((each) => expect(each.transfer("tr_0000001a", never)).rejects);
+    const waiting = [client, queries].map((each) => expect(each.transfer(UNKNOWN, never)).rejects);
     const closing = client.close();
     for (const each of waiting) await each.toMatchObject(unavailable);
     await closing;
     for (const each of [client, queries, new ArchiveQueryClient(client.connect())])
-      await expect(each.transfer("tr_0000001a", [])).rejects.toMatchObject(unavailable);
+      await expect(each.transfer(UNKNOWN, [])).rejects.toMatchObject(unavailable);
     expect(failures).toEqual([]);
   });
 

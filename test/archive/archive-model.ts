@@ -1,14 +1,26 @@
 /** What the archive must answer, computed from all records in the plainest way. */
-import type { Credit, Credited, Transfer, TransferPosted, TransferSent } from "../../src/actors/command.ts";
+import type {
+  AccountView,
+  Credited,
+  LogRecord,
+  TransferPosted,
+  TransferSent,
+} from "../../src/actors/command.ts";
+import type { Move, TransferStatus, TransferView } from "../../src/actors/compound-command.ts";
 import { isSystemAccount } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, EntriesSum, Entry, Range } from "../../src/archive/query.ts";
 import type { WrittenBatch } from "./ledger-writer.ts";
 
+type Change = Pick<Move, "posting" | "account" | "amount" | "posted" | "held" | "seq">;
+type Times = Pick<Range, "fromMs" | "toMs">;
+
 export class ArchiveModel {
   readonly #records: ArchivedRecord[] = [];
+  #sorted: readonly ArchivedRecord[] | undefined;
 
   add({ shard, batch, records }: WrittenBatch): void {
     const { epoch, seq } = batch.id;
+    this.#sorted = undefined;
     for (const [index, record] of records.entries()) {
       this.#records.push({ at: { shard, epoch, seq, index }, timeMs: batch.timeMs, record });
     }
@@ -18,30 +30,51 @@ export class ArchiveModel {
     return this.#records;
   }
 
-  /** The home's record of each transfer; of one account each record that has an entry of it. */
+  /** As the newest record of its home has it. */
+  transfer(id: string): TransferView | undefined {
+    const home = this.#accepted().find(
+      (archived) => isOfHome(archived.record) && viewIn(archived)?.id === id,
+    );
+    return home === undefined ? undefined : viewIn(home);
+  }
+
+  /** The messages of other shards that were received, by transfer. */
+  parts(): readonly { id: string; from: number; no: number; found: ArchivedRecord }[] {
+    return this.#accepted().flatMap((found) => {
+      const { command } = found.record;
+      if (command.op === "credit") return [{ id: command.id, from: command.from, no: command.no, found }];
+      if (command.op !== "portion") return [];
+      return [{ id: command.transfer.id, from: command.from, no: command.no, found }];
+    });
+  }
+
+  /** Each transfer once, by the record that began it: of the partner, or for the account. */
   transfers({
     partner,
     account,
-    fromMs,
-    toMs,
-  }: Omit<Range, "limit"> & { partner: string; account?: string }) {
-    return this.#postings(partner, fromMs, toMs).filter((posting) =>
-      account === undefined
-        ? posting.record.command.op === "transfer"
-        : entriesOf(posting, account).length > 0,
-    );
+    status,
+    ...range
+  }: Times & {
+    partner: string;
+    account?: string;
+    status?: TransferStatus | undefined;
+  }): readonly TransferView[] {
+    const all = this.#accepted().filter(({ record }) => record.command.partner === partner);
+    const began = account === undefined ? all.filter(begins) : firstTouches(all, account);
+    return began
+      .filter(({ timeMs }) => isIn(range, timeMs))
+      .flatMap((archived) => {
+        const id = idIn(archived);
+        const view = id === undefined ? undefined : this.transfer(id);
+        return view === undefined || (status !== undefined && view.status !== status) ? [] : [view];
+      });
   }
 
-  /** The record of the credit of a transfer across shards. */
-  credit(id: string): ArchivedRecord | undefined {
-    return this.#records.find(
-      ({ record: { command, outcome } }) => command.op === "credit" && outcome.ok && command.id === id,
-    );
-  }
-
-  entries(query: Omit<Range, "limit"> & { partner: string; account: string }): readonly Entry[] {
-    return this.#postings(query.partner, query.fromMs, query.toMs).flatMap((record) =>
-      entriesOf(record, query.account),
+  entries({ partner, account, ...range }: Times & { partner: string; account: string }): readonly Entry[] {
+    return this.#accepted().flatMap((archived) =>
+      archived.record.command.partner === partner && isIn(range, archived.timeMs)
+        ? entriesIn(archived, account)
+        : [],
     );
   }
 
@@ -56,6 +89,19 @@ export class ArchiveModel {
     return { sum: entries.reduce((sum, { amount }) => sum + amount, 0), count: entries.length };
   }
 
+  /** All that was done to the account, one after the other. */
+  accountAt(partner: string, account: string, atMs: number): AccountView | undefined {
+    let view: AccountView | undefined;
+    for (const { timeMs, record } of this.#accepted().toReversed()) {
+      const { command, outcome } = record;
+      if (command.partner !== partner || timeMs > atMs) continue;
+      if ("account" in outcome && outcome.account.id === account) view = outcome.account;
+      for (const { account: moved, posted, held, seq } of changesIn(record))
+        if (moved === account && view !== undefined) view = { ...view, posted, held, seq };
+    }
+    return view;
+  }
+
   accountIds(partner: string, prefix: string, afterId = ""): readonly string[] {
     const ids = this.#records.flatMap(({ record: { command, outcome } }) =>
       command.op === "create_account" && outcome.ok && command.partner === partner ? [command.id] : [],
@@ -64,16 +110,9 @@ export class ArchiveModel {
   }
 
   /** Newest first: by time, then shard, then place in the shard's log. */
-  #postings(partner: string, fromMs = 0, toMs = Number.POSITIVE_INFINITY): readonly ArchivedRecord[] {
-    return this.#records
-      .filter(
-        ({ timeMs, record: { command, outcome } }) =>
-          (command.op === "transfer" || command.op === "credit") &&
-          outcome.ok &&
-          command.partner === partner &&
-          timeMs >= fromMs &&
-          timeMs < toMs,
-      )
+  #accepted(): readonly ArchivedRecord[] {
+    this.#sorted ??= this.#records
+      .filter(({ record }) => record.outcome.ok)
       .toSorted(
         (a, b) =>
           b.timeMs - a.timeMs ||
@@ -82,28 +121,112 @@ export class ArchiveModel {
           b.at.seq - a.at.seq ||
           b.at.index - a.at.index,
       );
+    return this.#sorted;
   }
 }
 
-function entriesOf({ at, timeMs, record }: ArchivedRecord, account: string): readonly Entry[] {
-  const command = record.command as Transfer | Credit;
-  const { debit, credit, amount, memo, metadata } = command;
-  const common = { at, timeMs, memo, metadata };
+function isIn({ fromMs = 0, toMs = Number.POSITIVE_INFINITY }: Times, timeMs: number): boolean {
+  return timeMs >= fromMs && timeMs < toMs;
+}
+
+function begins({ record }: ArchivedRecord): boolean {
+  return ["transfer", "compound_transfer", "revert_transfer"].includes(record.command.op);
+}
+
+function isOfHome({ command, outcome }: LogRecord): boolean {
+  return command.op === "transfer" || "transfer" in outcome;
+}
+
+/** The transfer that a record is part of, were it only an attempt. */
+function idIn(archived: ArchivedRecord): string | undefined {
+  const { command } = archived.record;
+  return command.op === "reserve" ? command.id : viewIn(archived)?.id;
+}
+
+function viewIn({ timeMs, record: { command, outcome } }: ArchivedRecord): TransferView | undefined {
+  if (command.op === "portion") return command.transfer;
+  if (command.op !== "transfer" && command.op !== "credit")
+    return "transfer" in outcome ? outcome.transfer : undefined;
+  const { debit, credit, amount, memo, metadata, occurredAtMs } = command;
+  const isCredit = command.op === "credit";
+  return {
+    id: isCredit ? command.id : (outcome as TransferPosted | TransferSent).id,
+    status: "posted",
+    postings: [{ debit, credit, amount }],
+    postedAmount: amount,
+    memo,
+    metadata,
+    occurredAtMs,
+    createdAtMs: isCredit ? command.createdAtMs : timeMs,
+    expiresAtMs: null,
+    reverts: null,
+  };
+}
+
+/**
+ * Of all records that touched the account, the first of each transfer, in the order given. A system account may be
+ * touched on several shards at once: the touch of the lowest posting counts then, of what was held or else of what moved.
+ * What was only reserved to be moved at once does not count: that is not a part of the transfer yet.
+ */
+function firstTouches(newestFirst: readonly ArchivedRecord[], account: string): readonly ArchivedRecord[] {
+  const byTransfer = new Map<string, ArchivedRecord[]>();
+  for (const archived of newestFirst.toReversed()) {
+    const { command } = archived.record;
+    const id = idIn(archived);
+    const isTouch = changesIn(archived.record).some((change) => change.account === account);
+    if (id === undefined || !isTouch || (command.op === "reserve" && command.purpose !== "hold")) continue;
+    byTransfer.set(id, [...(byTransfer.get(id) ?? []), archived]);
+  }
+  const firsts = new Set(
+    [...byTransfer.values()].map((touches) => {
+      if (!isSystemAccount(account)) return touches[0];
+      const held = touches.filter(({ record: { command } }) =>
+        command.op === "compound_transfer" ? command.pending : command.op === "reserve",
+      );
+      const lowest = ({ record }: ArchivedRecord) =>
+        Math.min(...changesIn(record).flatMap((each) => (each.account === account ? [each.posting] : [])));
+      return (held.length > 0 ? held : touches).toSorted((a, b) => lowest(a) - lowest(b))[0];
+    }),
+  );
+  return newestFirst.filter((archived) => firsts.has(archived));
+}
+
+/** In the order in which the record did them. */
+function changesIn({ command, outcome }: LogRecord): readonly Change[] {
+  if (!outcome.ok) return [];
   if (command.op === "credit") {
-    if (credit !== account) return [];
-    const { posted: balanceAfter, seq } = record.outcome as Credited;
-    return [{ ...common, transferId: command.id, seq, amount, balanceAfter, counterparty: debit }];
+    const { posted, held, seq } = outcome as Credited;
+    return [{ posting: 0, account: command.credit, amount: command.amount, posted, held, seq }];
   }
-  const posted = record.outcome as TransferPosted | TransferSent;
-  const { id: transferId } = posted;
-  const entries: Entry[] = [];
-  if (credit === account && "creditSeq" in posted) {
-    const { creditPosted: balanceAfter, creditSeq: seq } = posted;
-    entries.push({ ...common, transferId, seq, amount, balanceAfter, counterparty: debit });
+  if (command.op !== "transfer") return "moves" in outcome ? outcome.moves : [];
+  const moved = outcome as TransferPosted | TransferSent;
+  const changes: Change[] = [
+    {
+      posting: 0,
+      account: command.debit,
+      amount: -command.amount,
+      posted: moved.debitPosted,
+      held: moved.debitHeld,
+      seq: moved.debitSeq,
+    },
+  ];
+  if ("creditSeq" in moved) {
+    const { creditPosted: posted, creditHeld: held, creditSeq: seq } = moved;
+    changes.push({ posting: 0, account: command.credit, amount: command.amount, posted, held, seq });
   }
-  if (debit === account) {
-    const { debitPosted: balanceAfter, debitSeq: seq } = posted;
-    entries.push({ ...common, transferId, seq, amount: -amount, balanceAfter, counterparty: credit });
-  }
-  return entries;
+  return changes;
+}
+
+/** Newest first. */
+function entriesIn(archived: ArchivedRecord, account: string): readonly Entry[] {
+  const { at, timeMs, record } = archived;
+  return changesIn(record)
+    .filter((change) => change.account === account && change.amount !== 0)
+    .map(({ posting, amount, posted: balanceAfter, seq }) => {
+      const { id: transferId, postings, memo, metadata } = viewIn(archived) as TransferView;
+      const { debit, credit } = postings[posting] as TransferView["postings"][number];
+      const counterparty = amount < 0 ? credit : debit;
+      return { at, timeMs, seq, transferId, amount, balanceAfter, counterparty, memo, metadata };
+    })
+    .toReversed();
 }

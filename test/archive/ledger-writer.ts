@@ -1,18 +1,23 @@
 /** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
 import { createHash } from "node:crypto";
 import type {
+  AccountView,
   CreateAccount,
   Credit,
   LogRecord,
-  Outcome,
+  SetAccountStatus,
   Transfer,
   TransferSent,
+  UpdateAccount,
 } from "../../src/actors/command.ts";
 import { isSystemAccount } from "../../src/actors/routing.ts";
 import { creditOf } from "../../src/actors/transfer.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import { packRecords } from "../support/pack-records.ts";
+
+/** The slice of a system account that plain transfers move. */
+const PLAIN_SLICE = 3;
 
 export type Posting = Readonly<{ partner: string; debit: string; credit: string; amount: number }>;
 
@@ -34,9 +39,12 @@ export function transferOf(
     memo,
     metadata: amount % 3 === 0 ? `{"n":"${"m".repeat(amount % 37 === 0 ? 70_000 : amount % 300)}"}` : null,
     occurredAtMs: amount % 5 === 0 ? 1_700_000_000_000 : null,
-    vnode: 3,
+    vnode: PLAIN_SLICE,
   };
 }
+
+/** One balance of a shard, changed in place. */
+export type Balance = { posted: number; held: number; seq: number };
 
 /** One shard's log, from its first batch on. */
 export class LogWriter {
@@ -45,7 +53,7 @@ export class LogWriter {
   #seq = 0;
   #counter = 0;
   #timeMs: number;
-  readonly #balances = new Map<string, { posted: number; seq: number }>();
+  readonly #balances = new Map<string, Balance>();
   /** Messages sent to each other shard so far. */
   readonly #sent = new Map<number, number>();
 
@@ -80,12 +88,12 @@ export class LogWriter {
       command,
       outcome: {
         ok: true,
-        id: transferId(vnode, this.#epoch, this.#counter++),
+        id: this.nextId(vnode),
         debitPosted: debit.posted,
-        debitHeld: 0,
+        debitHeld: debit.held,
         debitSeq: debit.seq,
         creditPosted: credit.posted,
-        creditHeld: 0,
+        creditHeld: credit.held,
         creditSeq: credit.seq,
       },
     };
@@ -95,13 +103,12 @@ export class LogWriter {
   sent(posting: Posting, to: number): { record: LogRecord; credit: Credit } {
     const command = transferOf(posting);
     const debit = this.#move(posting.partner, posting.debit, -posting.amount);
-    const no = (this.#sent.get(to) ?? 0) + 1;
-    this.#sent.set(to, no);
+    const no = this.nextNo(to);
     const outcome: TransferSent = {
       ok: true,
-      id: transferId(this.shard * 100 + 2, this.#epoch, this.#counter++),
+      id: this.nextId(this.shard * 100 + 2),
       debitPosted: debit.posted,
-      debitHeld: 0,
+      debitHeld: debit.held,
       debitSeq: debit.seq,
       to,
       no,
@@ -111,8 +118,8 @@ export class LogWriter {
 
   /** The credit of a transfer that another shard has sent. */
   credited(command: Credit): LogRecord {
-    const { posted, seq } = this.#move(command.partner, command.credit, command.amount);
-    return { command, outcome: { ok: true, posted, held: 0, seq } };
+    const after = this.#move(command.partner, command.credit, command.amount);
+    return { command, outcome: { ok: true, ...after } };
   }
 
   delivered(to: number, upTo: number): LogRecord {
@@ -141,22 +148,18 @@ export class LogWriter {
       ceiling: null,
       metadata: null,
     };
-    const outcome: Outcome = {
-      ok: true,
-      account: {
-        id,
-        asset: "USD/2",
-        status: "open",
-        floor: 0,
-        ceiling: null,
-        posted: 0,
-        held: 0,
-        seq: 0,
-        metadata: null,
-        createdAtMs: this.#timeMs,
-      },
-    };
-    return { command, outcome };
+    return { command, outcome: { ok: true, account: this.#view(partner, id) } };
+  }
+
+  /** A later version of an account: with another floor, or another status. */
+  changed(partner: string, id: string, floor: number): LogRecord {
+    const common = { partner, key: null, fingerprint: 1, id };
+    if (floor % 2 === 0) {
+      const command: UpdateAccount = { ...common, op: "update_account", floor: -floor };
+      return { command, outcome: { ok: true, account: { ...this.#view(partner, id), floor: -floor } } };
+    }
+    const command: SetAccountStatus = { ...common, op: "set_account_status", action: "freeze" };
+    return { command, outcome: { ok: true, account: { ...this.#view(partner, id), status: "frozen" } } };
   }
 
   batch(records: readonly LogRecord[]): WrittenBatch {
@@ -171,11 +174,46 @@ export class LogWriter {
     };
   }
 
-  #move(partner: string, account: string, amount: number): { posted: number; seq: number } {
-    const key = `${partner}\0${account}`;
-    const before = this.#balances.get(key) ?? { posted: 0, seq: 0 };
-    const after = { posted: before.posted + amount, seq: before.seq + 1 };
-    this.#balances.set(key, after);
-    return after;
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  nextId(vnode: number): string {
+    return transferId(vnode, this.#epoch, this.#counter++);
+  }
+
+  /** The number of the next message to another shard. */
+  nextNo(to: number): number {
+    const no = (this.#sent.get(to) ?? 0) + 1;
+    this.#sent.set(to, no);
+    return no;
+  }
+
+  /** An account's balance, or that of a system account's slice. */
+  balance(partner: string, account: string, vnode: number): Balance {
+    const key = `${partner}\0${account}\0${isSystemAccount(account) ? vnode : ""}`;
+    const known = this.#balances.get(key) ?? { posted: 0, held: 0, seq: 0 };
+    this.#balances.set(key, known);
+    return known;
+  }
+
+  #move(partner: string, account: string, amount: number): Balance {
+    const balance = this.balance(partner, account, PLAIN_SLICE);
+    balance.posted += amount;
+    balance.seq += 1;
+    return { ...balance };
+  }
+
+  #view(partner: string, id: string): AccountView {
+    return {
+      id,
+      asset: "USD/2",
+      status: "open",
+      floor: 0,
+      ceiling: null,
+      ...this.balance(partner, id, PLAIN_SLICE),
+      metadata: null,
+      createdAtMs: this.#timeMs,
+    };
   }
 }
