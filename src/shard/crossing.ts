@@ -16,7 +16,7 @@ export class Crossing extends Parked<Transfer> {
     this.#outcome = outcome;
   }
 
-  settle(_no: number, credit: CreditPlace | undefined): void {
+  settle(_peer: number, credit: CreditPlace | undefined): void {
     const place = this.#place;
     const sent = this.#outcome;
     assert(place !== undefined && sent !== undefined, "what is settled was sent");

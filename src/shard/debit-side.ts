@@ -276,7 +276,7 @@ export class DebitSide {
   #settle(no: number, credit: CreditPlace | undefined): void {
     const parked = this.#underWay.get(no)?.parked;
     this.#underWay.delete(no);
-    parked?.settle(no, credit);
+    parked?.settle(this.#options.peer, credit);
   }
 
   /** The open batch holds message `no`: once it is durable, the message leaves. */

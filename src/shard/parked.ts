@@ -57,7 +57,7 @@ export abstract class Parked<C extends Command = Command> {
   }
 
   /** A part of it that happens on another shard is durable; `credit` is absent where that shard says no more than this. */
-  abstract settle(no: number, credit: CreditPlace | undefined): void;
+  abstract settle(peer: number, credit: CreditPlace | undefined): void;
 
   /** All parts are durable, and known. */
   protected crossed(at: TimedPlace, credits: Credits, outcome: Outcome): void {

@@ -4,7 +4,7 @@
  */
 
 import type { LegsCommand, Plan } from "../actors/compound.ts";
-import type { Leg, Move, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
+import type { Leg, Move, SentPortion, TransferChanged, VoidTransfer } from "../actors/compound-command.ts";
 import type { LegReport } from "../actors/legs.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
@@ -37,10 +37,8 @@ export class Run extends Parked<LegsCommand | VoidTransfer> {
   isOver = false;
   #outcome: TransferChanged | undefined;
   #place: TimedPlace | undefined;
-  #missing = 0;
-  #isKnown = true;
-  readonly #moves: Move[] = [];
-  readonly #credits: Credits[number][] = [];
+  /** Where the messages have arrived; `null` where that is all that is known. */
+  readonly #arrived = new Map<number, CreditPlace | null>();
 
   constructor(command: LegsCommand | VoidTransfer, packed: PackedCommand, isDry: boolean) {
     super(command, packed);
@@ -51,37 +49,36 @@ export class Run extends Parked<LegsCommand | VoidTransfer> {
   sent(place: TimedPlace, outcome: TransferChanged): void {
     this.#place = place;
     this.#outcome = outcome;
-    this.#missing = outcome.sent.length;
   }
 
-  settle(no: number, credit: CreditPlace | undefined): void {
+  settle(peer: number, credit: CreditPlace | undefined): void {
     const place = this.#place;
     const outcome = this.#outcome;
     assert(place !== undefined && outcome !== undefined, "what is settled was sent");
-    this.#missing -= 1;
-    const isRelease = outcome.sent.some(({ legs }) => legs.length === 0);
-    // What is given back on other shards stands in their records alone.
-    if (credit === undefined || isRelease) this.#isKnown = false;
-    else {
-      const { shard, epoch, seq } = credit;
-      this.#credits.push([shard, epoch, seq]);
-      this.#moves.push(...movesThere(outcome, no, credit));
+    this.#arrived.set(peer, credit ?? null);
+    const { sent, moves } = outcome;
+    if (this.#arrived.size < sent.length) return;
+    const credits: Credits[number][] = [];
+    const there: Move[] = [];
+    for (const message of sent) {
+      const arrived = this.#arrived.get(message.to);
+      // What is given back on other shards stands in their records alone.
+      if (!arrived || message.legs.length === 0) {
+        this.recall(place, true);
+        return;
+      }
+      const { shard, epoch, seq } = arrived;
+      credits.push([shard, epoch, seq]);
+      there.push(...movesThere(message, arrived));
     }
-    if (this.#missing > 0) return;
-    if (!this.#isKnown) this.recall(place, true);
-    else this.crossed(place, this.#credits, { ...outcome, moves: [...outcome.moves, ...this.#moves] });
+    this.crossed(place, credits, { ...outcome, moves: [...moves, ...there] });
   }
 }
 
 /** What a message has done there: the accounts come in the order of its legs, system accounts left out. */
-function movesThere(
-  { sent }: TransferChanged,
-  no: number,
-  { shard, accounts }: CreditPlace,
-): readonly Move[] {
-  const message = sent.find((each) => each.to === shard && each.no === no);
-  const legs = message?.legs.filter(({ account }) => !isSystemAccount(account)) ?? [];
-  return legs.map((leg, i) => {
+function movesThere({ legs }: SentPortion, { accounts }: CreditPlace): readonly Move[] {
+  const moved = legs.filter(({ account }) => !isSystemAccount(account));
+  return moved.map((leg, i) => {
     const [posted = 0, held = 0, seq = 0] = accounts.slice(3 * i, 3 * i + 3);
     const { posting, account, asset, vnode, amount } = leg;
     return { posting, account, asset, vnode, amount, posted, held, seq };
