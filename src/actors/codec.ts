@@ -60,6 +60,11 @@ export class CommandWriter {
     }
   }
 
+  /** What was added so far comes to so many bytes. */
+  get bytes(): number {
+    return this.#writer.length;
+  }
+
   /** All that was added; the writer is empty again. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#writer.take();
@@ -279,6 +284,10 @@ export class BodyWriter {
   /** Records so far: the index of the next one. */
   get count(): number {
     return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#writer.length;
   }
 
   /** @param source holds the packed command from `start` to `end`. */

@@ -29,6 +29,10 @@ export function areTaking(legs: readonly Leg[], isPending: boolean): boolean {
 export class Reservations {
   readonly #byId = new Map<string, Reservation>();
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   get(id: string): Reservation | undefined {
     return this.#byId.get(id);
   }

@@ -19,6 +19,11 @@ export async function consistentAccounts(
   ids: readonly string[],
 ): Promise<Cut> {
   const byShard = Map.groupBy(ids, (id) => shards.ofAccount(partner, id));
+  const [only] = byShard.keys();
+  if (byShard.size === 1 && only !== undefined) {
+    const { result } = await shards.ask(only, partner, ["accounts", ids]);
+    return { accounts: result, inTransit: {} };
+  }
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const found = await attemptCut(shards, partner, byShard);
     if (found === undefined) continue;
@@ -37,23 +42,27 @@ async function attemptCut(
   const cut = randomUUID();
   const concerned = [...byShard.keys()];
   const ids = [...byShard.values()].flat();
-  const halted = await Promise.all(
+  const halts = await Promise.allSettled(
     concerned.map(async (shard) => {
       const { result } = await shards.ask(shard, partner, ["halt", cut]);
-      return result === null ? null : ([shard, new Map(result)] as const);
+      return [shard, new Map(result)] as const;
     }),
   );
-  const found = await Promise.all(
+  const halted = halts.flatMap((halt) => (halt.status === "fulfilled" ? [halt.value] : []));
+  // Those that halted go on with their capture, whatever has become of the others.
+  const captures = await Promise.allSettled(
     concerned.map(async (shard) => {
-      const heard = halted.flatMap((each) => {
-        const upTo = each?.[0] === shard ? undefined : each?.[1].get(shard);
-        return upTo === undefined || each === null ? [] : [[each[0], upTo] as const];
+      const heard = halted.flatMap(([other, received]) => {
+        const upTo = received.get(shard);
+        return upTo === undefined ? [] : [[other, upTo] as const];
       });
-      const { result } = await shards.ask(shard, partner, ["capture", cut, ids, heard]);
-      return result;
+      return (await shards.ask(shard, partner, ["capture", cut, ids, heard])).result;
     }),
   );
-  if (halted.includes(null) || found.includes(null)) return undefined;
+  const failed = [...halts, ...captures].find((each) => each.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  const found = captures.flatMap((capture) => (capture.status === "fulfilled" ? [capture.value] : []));
+  if (halted.some(([, received]) => received.size === 0) || found.includes(null)) return undefined;
   const inTransit: Record<string, number> = {};
   for (const there of found) {
     for (const [asset, amount] of there?.inTransit ?? [])

@@ -27,8 +27,9 @@ import type { RunPart } from "./run.ts";
 
 /** A parked transfer that got no answer for so long is given back: it is certainly not done. */
 const ASK_MS_MAX = 5_000;
-/** Messages in one part: some hundred KB, or of transfers of many postings a few MB. */
+/** Messages in one part. */
 const MESSAGES_PER_PART_MAX = 4096;
+const PART_BYTES_MAX = 1024 * 1024;
 
 export const UNREACHABLE: Refused = [REFUSED, "log_unavailable"];
 
@@ -303,14 +304,15 @@ export class DebitSide {
       const upTo = Math.min(this.#handedOver + MESSAGES_PER_PART_MAX, this.#durable);
       const pins: number[] = [];
       let timeMs = 0;
-      for (let no = this.#handedOver + 1; no <= upTo; no++) {
+      let no = this.#handedOver + 1;
+      for (; no <= upTo && this.#writer.bytes < PART_BYTES_MAX; no++) {
         const message = this.#exchange.message(no);
         this.#writer.add(message);
         pins.push(this.#underWay.get(no)?.pin ?? 0);
         timeMs = message.op === "credit" ? message.createdAtMs : message.sentAtMs;
       }
       session.push([PART.messages, timeMs, this.#writer.take(), pins]);
-      this.#handedOver = upTo;
+      this.#handedOver = no - 1;
     }
     session.flush();
     failpoints.pass("after_send");

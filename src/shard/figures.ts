@@ -8,6 +8,10 @@ export type ShardFigures = Readonly<{
   durablePosition: string;
   accounts: number;
   keys: number;
+  /** Pending transfers that are open here. */
+  pending: number;
+  /** What is kept here for transfers of other shards. */
+  reservations: number;
   mailboxDepth: number;
   commands: number;
   rejections: number;

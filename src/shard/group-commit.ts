@@ -10,8 +10,9 @@ import type { Failpoints } from "./failpoint.ts";
 import { APPEND_BUCKETS_S } from "./figures.ts";
 import type { Reply } from "./messages.ts";
 
-/** A batch closes at this many records; it takes whole requests, so the last one may exceed it. */
+/** A batch closes at this many records, or bytes; it takes whole requests, so the last one may exceed it. */
 const BATCH_RECORDS_MAX = 8192;
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 /** A log that takes longer for a batch is so slow that smaller ones make nothing slower, and let answers out sooner. */
 const SLOW_APPEND_S = 1;
 const SLOW_BATCH_RECORDS_MIN = 512;
@@ -89,7 +90,7 @@ export class GroupCommit {
   }
 
   get full(): boolean {
-    return this.#body.count >= this.#recordsMax;
+    return this.#body.count >= this.#recordsMax || this.#body.bytes >= BATCH_BYTES_MAX;
   }
 
   /** The newest batch that is not durable yet; 0 when all are. */

@@ -172,6 +172,8 @@ export class ShardHost {
       durablePosition: this.#position(durable),
       accounts: this.#ledger.accounts,
       keys: this.#ledger.keys.size,
+      pending: this.#ledger.compound.pending.size,
+      reservations: this.#ledger.compound.reservations.size,
       mailboxDepth: this.#mailbox.depth,
       ...this.#executor.counts,
       reads: this.#mailbox.reads,
