@@ -1,0 +1,179 @@
+/** Accounts and what postings do to them, as plainly as possible: takes every step back whose end is not allowed. */
+import type { CreateAccount, SetAccountStatus, UpdateAccount } from "../../src/actors/command.ts";
+import type { Posting } from "../../src/actors/compound-command.ts";
+import { WindowModel } from "./window-model.ts";
+
+export type Balance = { posted: bigint; held: bigint; seq: number };
+export type Row = Balance & {
+  asset: string;
+  status: string;
+  floor: number | null;
+  ceiling: number | null;
+  windows: WindowModel[];
+};
+
+/** What a posting is tried for; `capture` moves what was held before. */
+export type Mode = "post" | "hold" | "capture" | "revert";
+
+const MAX = 2n ** 53n - 1n;
+
+export class AccountsModel {
+  readonly #rows = new Map<string, Row>();
+  /** Slices of system accounts by partner, name, asset and owner of the other side. */
+  readonly #slices = new Map<string, Balance>();
+
+  row(partner: string, id: string): Row | undefined {
+    return this.#rows.get(`${partner} ${id}`);
+  }
+
+  *rows(): Generator<[partner: string, id: string, row: Readonly<Row>]> {
+    for (const [key, row] of this.#rows) {
+      const [partner = "", id = ""] = key.split(" ");
+      yield [partner, id, row];
+    }
+  }
+
+  *slices(): Generator<
+    [partner: string, name: string, asset: string, owner: string, slice: Readonly<Balance>]
+  > {
+    for (const [key, slice] of this.#slices) {
+      const [partner = "", name = "", asset = "", owner = ""] = key.split(" ");
+      yield [partner, name, asset, owner, slice];
+    }
+  }
+
+  create({ partner, id, asset, floor, ceiling, limits = [] }: CreateAccount, nowMs: number): string {
+    if (this.#rows.has(`${partner} ${id}`)) return "account_exists";
+    if ((floor ?? 0) > 0 || (ceiling ?? 0) < 0) return "balance_conflict";
+    const windows = limits.map((limit) => new WindowModel(limit, nowMs));
+    const row = { asset, status: "open", floor, ceiling, posted: 0n, held: 0n, seq: 0, windows };
+    this.#rows.set(`${partner} ${id}`, row);
+    return "ok";
+  }
+
+  update({ partner, id, floor, ceiling, limits }: UpdateAccount, nowMs: number): string {
+    const row = this.#rows.get(`${partner} ${id}`);
+    if (row === undefined) return "account_not_found";
+    if (row.status === "closed") return "account_closed";
+    const changed = {
+      ...row,
+      ...(floor !== undefined && { floor }),
+      ...(ceiling !== undefined && { ceiling }),
+      ...(limits !== undefined && {
+        windows: limits.map((limit) => {
+          const same = row.windows.find((window) => window.covers(limit));
+          return same?.limitedTo(limit) ?? new WindowModel(limit, nowMs);
+        }),
+      }),
+    };
+    if (changed.floor !== null && row.posted - row.held < BigInt(changed.floor)) return "balance_conflict";
+    if (changed.ceiling !== null && row.posted > BigInt(changed.ceiling)) return "balance_conflict";
+    Object.assign(row, changed);
+    return "ok";
+  }
+
+  setStatus({ partner, id, action }: SetAccountStatus): string {
+    const row = this.#rows.get(`${partner} ${id}`);
+    if (row === undefined) return "account_not_found";
+    if (action === "close") {
+      if (row.posted !== 0n || row.held !== 0n) return "account_not_empty";
+      row.status = "closed";
+      return "ok";
+    }
+    if (row.status === "closed") return "account_closed";
+    row.status = action === "freeze" ? "frozen" : "open";
+    return "ok";
+  }
+
+  /** Does all postings in order, or none. @returns why the first one fails that does */
+  move(
+    partner: string,
+    postings: readonly Posting[],
+    mode: Mode,
+    holds: Map<Balance, bigint>,
+    isNothing: boolean,
+    nowMs: number,
+  ): string | undefined {
+    const touched = [...this.#rows.values(), ...this.#slices.values()];
+    const slices = new Set(this.#slices.keys());
+    const undo: (() => void)[] = touched.map((balance) => {
+      const { posted, held, seq } = balance;
+      return () => void Object.assign(balance, { posted, held, seq });
+    });
+    for (const { windows } of this.#rows.values()) undo.push(...windows.map((window) => window.mark()));
+    const nets = new Map<Balance, bigint>();
+    for (const posting of postings) {
+      const refusal = this.#movePosting(partner, posting, mode, { holds, nets }, isNothing, nowMs);
+      if (refusal === undefined) continue;
+      for (const step of undo) step();
+      for (const key of this.#slices.keys()) if (!slices.has(key)) this.#slices.delete(key);
+      return refusal;
+    }
+    return undefined;
+  }
+
+  #movePosting(
+    partner: string,
+    { debit, credit, amount }: Posting,
+    mode: Mode,
+    { holds, nets }: Readonly<{ holds: Map<Balance, bigint>; nets: Map<Balance, bigint> }>,
+    isNothing: boolean,
+    nowMs: number,
+  ): string | undefined {
+    const from = this.#rows.get(`${partner} ${debit}`);
+    const to = this.#rows.get(`${partner} ${credit}`);
+    if (debit === credit) return "same_account";
+    if ((from === undefined && debit[0] !== "@") || (to === undefined && credit[0] !== "@"))
+      return "account_not_found";
+    const asset = from?.asset ?? to?.asset;
+    if (asset === undefined || (to ?? { asset }).asset !== asset) return "asset_mismatch";
+    if (from?.status === "closed" || to?.status === "closed") return "account_closed";
+    if (from?.status === "frozen" && mode !== "capture") return "account_frozen";
+    const paying = from ?? this.#slice(partner, debit, asset, credit);
+    const taking = to ?? this.#slice(partner, credit, asset, debit);
+    const value = BigInt(amount);
+    if (mode === "hold") {
+      const net = (nets.get(paying) ?? 0n) - value;
+      nets.set(paying, net).set(taking, (nets.get(taking) ?? 0n) + value);
+      const deeper = -net - (holds.get(paying) ?? 0n);
+      if (deeper > 0n) {
+        holds.set(paying, -net);
+        paying.held += deeper;
+      }
+    } else {
+      enter(paying, -value);
+      enter(taking, value);
+    }
+    const available = paying.posted - paying.held;
+    if (isNothing) return "insufficient_funds";
+    if (mode !== "capture" && from && from.floor !== null && available < BigInt(from.floor))
+      return "insufficient_funds";
+    if (mode !== "hold" && to && to.ceiling !== null && to.posted > BigInt(to.ceiling))
+      return "ceiling_exceeded";
+    const isOver = (row: Row | undefined, direction: string) =>
+      row?.windows
+        .filter(({ limit }) => limit.direction === direction)
+        .map((window) => {
+          window.count(value, 1, nowMs);
+          return window.isExceeded(nowMs);
+        })
+        .includes(true) ?? false;
+    if ((mode === "post" || mode === "hold") && isOver(from, "debit")) return "limit_exceeded";
+    if ((mode === "post" || mode === "capture") && isOver(to, "credit")) return "limit_exceeded";
+    if (available < -MAX || paying.held > MAX || (mode !== "hold" && taking.posted > MAX))
+      return "balance_out_of_range";
+    return undefined;
+  }
+
+  #slice(partner: string, name: string, asset: string, other: string): Balance {
+    const key = `${partner} ${name} ${asset} ${other.split("/")[0]}`;
+    const slice = this.#slices.get(key) ?? { posted: 0n, held: 0n, seq: 0 };
+    this.#slices.set(key, slice);
+    return slice;
+  }
+}
+
+function enter(balance: Balance, amount: bigint): void {
+  balance.posted += amount;
+  balance.seq += 1;
+}

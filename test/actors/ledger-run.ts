@@ -1,0 +1,132 @@
+/** Carries out a history on one ledger, as a shard's executor and a gateway do together. */
+
+import type { Command, LogRecord, Outcome } from "../../src/actors/command.ts";
+import { decideEnd, decideLegs, NOT_OPEN, plan } from "../../src/actors/compound.ts";
+import type {
+  Original,
+  PostTransfer,
+  RevertTransfer,
+  Settled,
+  TransferView,
+  VoidTransfer,
+} from "../../src/actors/compound-command.ts";
+import { Ledger } from "../../src/actors/ledger.ts";
+import { transferId } from "../../src/actors/transfer-id.ts";
+import { commandOf, type Step } from "./histories.ts";
+
+const BEGINNING_MS = 1_700_000_000_000;
+
+type Known = Readonly<{ partner: string; view: Pick<TransferView, "status" | "postings" | "postedAmount"> }>;
+type TimedRecord = LogRecord & Readonly<{ timeMs: number }>;
+
+export class LedgerRun {
+  readonly ledger = new Ledger(0);
+  readonly #made = { all: [] as string[], pending: [] as string[] };
+  nowMs = BEGINNING_MS;
+  /** Each record goes here first, then into the ledger. */
+  readonly #log: (record: TimedRecord) => void;
+  /** Every transfer as the archive would know it. */
+  readonly #archive = new Map<string, Known>();
+  #records = 0;
+
+  constructor(log: (record: TimedRecord) => void) {
+    this.#log = log;
+  }
+
+  take(step: Step): Readonly<{ command: Command; outcome: Outcome }> {
+    this.nowMs += step.afterMs;
+    this.#expire();
+    const command = this.#informed(commandOf(step, this.#made));
+    const outcome = this.#decide(command);
+    this.#record(command, outcome);
+    if (outcome.ok && ("transfer" in outcome || command.op === "transfer")) this.#file(command, outcome);
+    return { command, outcome };
+  }
+
+  #expire(): void {
+    const { compound } = this.ledger;
+    for (let due = compound.pending.nextDue(this.nowMs); due; due = compound.pending.nextDue(this.nowMs)) {
+      const { id, partner } = due;
+      const command = { op: "expire_transfer", partner, key: null, fingerprint: 0, id } as const;
+      const outcome = decideEnd(compound, command);
+      if (outcome === NOT_OPEN || !outcome.ok) throw new Error(`${id} is due and cannot end`);
+      this.#record(command, outcome);
+      this.#file(command, outcome);
+    }
+  }
+
+  #decide(command: Command): Outcome {
+    const { ledger, nowMs } = this;
+    const newId = (vnode: number) => transferId(vnode, 1, this.#archive.size + 1);
+    switch (command.op) {
+      case "compound_transfer":
+      case "revert_transfer":
+      case "post_transfer": {
+        const planned = plan(ledger.compound, command);
+        if (planned === NOT_OPEN) return this.#decide(this.#settled(command as PostTransfer));
+        const id = command.op === "post_transfer" ? command.id : newId(command.vnode);
+        return planned.ok ? decideLegs(ledger.compound, command, planned, new Map(), id, nowMs) : planned;
+      }
+      case "void_transfer": {
+        const outcome = decideEnd(ledger.compound, command);
+        return outcome === NOT_OPEN ? this.#decide(this.#settled(command)) : outcome;
+      }
+      case "expire_transfer":
+      case "reserve":
+      case "release":
+      case "portion":
+      case "tick":
+        throw new Error(`nobody asks for ${command.op}`);
+      default:
+        return ledger.decide(command, nowMs, newId);
+    }
+  }
+
+  #record(command: Command, outcome: Outcome): void {
+    this.#log({ command, outcome, timeMs: this.nowMs });
+    this.ledger.apply(command, outcome, { epoch: 1, seq: 1, index: this.#records++, timeMs: this.nowMs }, 1);
+  }
+
+  #file(command: Command, outcome: Outcome): void {
+    if (!outcome.ok || !("id" in outcome)) return;
+    const { id } = outcome;
+    if (!this.#archive.has(id)) {
+      this.#made.all.push(id);
+      if ("transfer" in outcome && outcome.transfer.status === "pending") this.#made.pending.push(id);
+    }
+    const { partner } = command;
+    if ("transfer" in outcome) this.#archive.set(id, { partner, view: outcome.transfer });
+    else if (command.op === "transfer")
+      this.#archive.set(id, {
+        partner,
+        view: { status: "posted", postings: [command], postedAmount: command.amount },
+      });
+  }
+
+  #settled<C extends PostTransfer | VoidTransfer>(command: C): C {
+    const view = this.#known(command);
+    if (view?.status === "pending")
+      throw new Error(`${command.id} is pending, and its home does not know it`);
+    const settled: Settled = view?.status ?? "none";
+    return { ...command, settled };
+  }
+
+  /** With what a gateway looks up before it asks. */
+  #informed(command: Command): Command {
+    if (command.op !== "revert_transfer") return command;
+    const view = this.#known(command);
+    return { ...command, original: view === undefined ? null : originalOf(view) };
+  }
+
+  /** Another partner's is as good as none. */
+  #known({ partner, id }: PostTransfer | VoidTransfer | RevertTransfer): Known["view"] | undefined {
+    const known = this.#archive.get(id);
+    return known?.partner === partner ? known.view : undefined;
+  }
+}
+
+function originalOf({ status, postings, postedAmount }: Known["view"]): Original {
+  if (status === "pending" || postedAmount === 0) return { postings: [] };
+  if (postings.length > 1) return { postings };
+  return { postings: postings.map(({ debit, credit }) => ({ debit, credit, amount: postedAmount })) };
+}
