@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { PRECEDENCE } from "../src/actors/precedence.ts";
 
 const spec = readFileSync(new URL("../docs/SPEC.md", import.meta.url), "utf8");
 
@@ -17,4 +18,10 @@ test("every test that the specification quotes has that title in that file", () 
     const code = readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
     for (const [, title] of (titles as string).matchAll(/"([^"]+)"/g)) expect(code).toContain(title);
   }
+});
+
+test("the order of rejections is the one in the code", () => {
+  const rows = [...spec.matchAll(/^\| (\d+) \| `(\w+)` \| (debit|credit) \|/gm)];
+  expect(rows.map(([, , code, side]) => [code, side])).toEqual(PRECEDENCE);
+  expect(rows.map(([, number]) => Number(number))).toEqual(PRECEDENCE.map((_, i) => i + 1));
 });

@@ -12,12 +12,23 @@ const TOUR = README.slice(
 );
 
 /** Runs a block of the tour line by line; each command's answer, with its status in front. */
-async function run(block: string, server: ServerProcess, partnerKey: string): Promise<string[]> {
+async function run(
+  block: string,
+  server: ServerProcess,
+  partnerKey: string,
+  transfer = "",
+): Promise<string[]> {
   const commands = block
     .replaceAll("\\\n", " ")
     .split("\n")
     .filter((line) => line.startsWith("curl "));
-  const env = { ...process.env, URL: `${server.url}/v1`, OPERATOR_KEY, PARTNER_KEY: partnerKey };
+  const env = {
+    ...process.env,
+    URL: `${server.url}/v1`,
+    OPERATOR_KEY,
+    PARTNER_KEY: partnerKey,
+    TRANSFER: transfer,
+  };
   const answers: string[] = [];
   for (const command of commands) {
     const shown = command.replace(/^curl /, "curl -s -w '%{stderr}%{http_code}' ");
@@ -30,7 +41,14 @@ async function run(block: string, server: ServerProcess, partnerKey: string): Pr
 test("the tour answers what it says", async () => {
   const server = await testServer({ DATA_DIR: testFolder() });
   const blocks = [...TOUR.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block as string);
-  const [partner, opening, spending, books] = blocks as [string, string, string, string];
+  const [partner, opening, spending, holding, taking, books] = blocks as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const [made = ""] = await run(partner, server, "");
   expect(made).toMatch(/^201 /);
   const { api_key: key } = JSON.parse(made.slice(4)) as { api_key: string };
@@ -41,6 +59,12 @@ test("the tour answers what it says", async () => {
   const spent = await run(spending, server, key);
   expect(spent[0]).toMatch(/^201 .*"available":380/);
   expect(spent[1]).toMatch(/^422 .*"insufficient_funds"/);
+  const [held = ""] = await run(holding, server, key);
+  expect(held).toMatch(/^201 .*"status":"pending".*"available":180/);
+  const { id } = JSON.parse(held.slice(4)) as { id: string };
+  const [taken, reverted] = await run(taking, server, key, id);
+  expect(taken).toMatch(/^200 .*"status":"posted".*"available":230/);
+  expect(reverted).toMatch(/^201 .*"available":380/);
   const [entries, reconciliation, trial] = await run(books, server, key);
   expect(entries).toMatch(/^200 .*"amount":-120,"balance_after":380/);
   expect(reconciliation).toMatch(/^200 .*"reconciled":true/);
