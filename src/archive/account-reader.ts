@@ -1,6 +1,6 @@
 import type { AccountView } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
-import { comparePlaces, type Place } from "./cursor.ts";
+import type { Place } from "./cursor.ts";
 import { type History, newestFirst, type Stretch } from "./history.ts";
 import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
 import { cursorOf, endBefore, type Found, page, within } from "./listing.ts";
@@ -49,10 +49,10 @@ export class AccountReader {
     const query = { partner, account };
     const until = { toMs: atMs + 1 };
     const version = first(this.#newestFirst(query, ["versions"], until, undefined));
-    const view = version === undefined ? undefined : versionOf(version.archived.record);
-    if (version === undefined || view === undefined) return undefined;
+    const view = version && versionOf(version.archived.record);
     const touch = first(this.touches(query, until, undefined));
-    if (touch === undefined || comparePlaces(touch.place, version.place) < 0) return view;
+    if (view === undefined || touch === undefined) return view;
+    // Right if the version is the newer one, too: nothing but a touch changes a balance.
     const { posted, held, seq } = changeAt(touch.archived.record, touch.place.slot) as Change;
     return { ...view, posted, held, seq };
   }

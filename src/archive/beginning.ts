@@ -33,7 +33,7 @@ export function stepOf({ command, outcome }: LogRecord): Step | undefined {
     case "post_transfer":
       return "part" in outcome && outcome.part === 0 ? "posted" : undefined;
     case "portion":
-      if (command.part > 0 || command.legs.length === 0) return undefined;
+      if (command.part > 0) return undefined;
       return command.purpose === "capture" ? "posted" : "at once";
     default:
       return undefined;

@@ -235,6 +235,16 @@ describe("a transfer with parts on other shards", () => {
     expect(world.entries("bob-1").map(([seq]) => seq)).toEqual([5, 4, 3, 2, 1]);
   });
 
+  it("stands as its home has left it, though another shard learns late of what came before", () => {
+    world.transfer([["alice-0", "bob-1", 10]], { pending: true });
+    const open = world.opened;
+    world.write(0, world.compound.post(open, 3, false));
+    world.write(0, world.compound.end(open, "void_transfer"));
+    world.settle();
+    expect(world.archive.answers.transfer({ ...ACME, id: open.view.id })?.status).toBe("voided");
+    expect([world.listed("alice-0"), world.listed("bob-1")]).toEqual([["voided 3"], ["voided 3"]]);
+  });
+
   it("is another one when it is taken back", () => {
     world.transfer([["alice-0", "bob-1", 10]]);
     world.settle();
