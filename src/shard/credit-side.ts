@@ -1,6 +1,6 @@
 /**
  * The way from one other shard, for transfers that are decided there and happen here in part: pin the account of a credit,
- * apply and log what was committed, and say when it is durable. Of transfers with several legs see `legs-side.ts`.
+ * apply and log what was committed, and say when it is durable. Of transfers with several legs see `legs-answerer.ts`.
  */
 import { type Account, refusalOfCredit } from "../actors/account.ts";
 import { readCommands } from "../actors/codec.ts";

@@ -5,7 +5,6 @@
 import { CommandWriter } from "../actors/codec.ts";
 import type { Rejected, RemoteCredit, TransferSent } from "../actors/command.ts";
 import type { Exchange, Message } from "../actors/exchange.ts";
-import type { LegReport } from "../actors/legs.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
 import type { Crossing } from "./crossing.ts";
@@ -13,20 +12,8 @@ import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
 import type { CreditPlace, Parked } from "./parked.ts";
-import {
-  type Ask,
-  type LegsAnswer,
-  type LegsAsk,
-  NOT_NOW,
-  PART,
-  PINNED,
-  type PinAnswer,
-  type Session,
-} from "./peer-messages.ts";
-import type { RunPart } from "./run.ts";
+import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
 
-/** A parked transfer that got no answer for so long is given back: it is certainly not done. */
-const ASK_MS_MAX = 5_000;
 /** Messages in one part. */
 const MESSAGES_PER_PART_MAX = 4096;
 const PART_BYTES_MAX = 1024 * 1024;
@@ -43,26 +30,18 @@ export type DebitSideOptions = Readonly<{
   decide: (crossing: Crossing, remote: RemoteCredit) => TransferSent | Rejected;
   /** Gives a parked transfer back undone. */
   giveBack: (crossing: Crossing, refused: Refused) => void;
-  /** The other shard has said all there is to say of a run's legs; without reports it could not. */
-  answeredLegs: (part: RunPart, reports: readonly LegReport[] | undefined) => void;
 }>;
 
 export class DebitSide {
   readonly #options: DebitSideOptions;
   readonly #exchange: Exchange;
   readonly #writer = new CommandWriter();
-  #nextPin = 1;
   /** What is asked in this turn. */
   #asks: Ask[] = [];
-  #legsAsks: LegsAsk[] = [];
   /** Parked transfers by pin, oldest first. */
   readonly #asked = new Map<number, Crossing>();
-  /** Parts of runs that are not decided yet, answered or not, by pin. */
-  readonly #askedLegs = new Map<number, RunPart>();
   /** Committed ones by the number of their message, oldest first. */
   readonly #underWay = new Map<number, Readonly<{ parked: Parked | undefined; pin: number }>>();
-  /** Reservations that are to be given back, and who waits for that. */
-  readonly #releasing = new Map<string, () => void>();
   /** Messages up to this one: are in durable batches; have left in this session; are durable at the other shard. */
   #durable = 0;
   #handedOver = 0;
@@ -83,7 +62,7 @@ export class DebitSide {
 
   /** Transfers that wait for the other shard. */
   get waiting(): number {
-    return this.#asked.size + this.#askedLegs.size + this.#releasing.size + this.#underWay.size;
+    return this.#asked.size + this.#underWay.size;
   }
 
   /** Messages up to this one are durable at the other shard, as it has said. */
@@ -99,78 +78,16 @@ export class DebitSide {
   /** Parks a transfer until the other shard has said whether its credit account takes it. */
   ask(crossing: Crossing): void {
     this.#options.failpoints.pass("before_ask");
-    const pin = this.#nextPin++;
+    const pin = this.#options.session.newPin();
     this.#asked.set(pin, crossing);
     const { partner, credit, amount } = crossing.command;
     if (this.#asks.length === 0) this.#options.session.push([PART.ask, this.#asks]);
     this.#asks.push([pin, partner, credit, amount]);
   }
 
-  /** Asks whether all legs of a run that are there may be moved. */
-  askLegs(part: RunPart): void {
-    const { session, failpoints } = this.#options;
-    failpoints.pass("before_ask_legs");
-    const { run, id, legs } = part;
-    const { plan, command, isDry } = run;
-    assert(plan !== undefined, "what is asked was planned");
-    part.pin = this.#nextPin++;
-    this.#askedLegs.set(part.pin, part);
-    if (this.#legsAsks.length === 0) session.push([PART.ask_legs, this.#legsAsks]);
-    const { partner } = command;
-    this.#legsAsks.push({ pin: part.pin, partner, id, purpose: plan.purpose, isDry, legs });
-  }
-
   /** What was pushed has left: the next question begins a new part. */
   flushed(): void {
     if (this.#asks.length > 0) this.#asks = [];
-    if (this.#legsAsks.length > 0) this.#legsAsks = [];
-  }
-
-  answeredLegs([pin, id, reports, isReserved]: LegsAnswer): void {
-    const { session, failpoints, answeredLegs } = this.#options;
-    const part = this.#askedLegs.get(pin);
-    if (part === undefined) {
-      // It was given back meanwhile.
-      session.push(isReserved ? [PART.release, id] : [PART.unpin, pin]);
-      return;
-    }
-    failpoints.pass("after_ask_legs");
-    part.isReserved = isReserved;
-    answeredLegs(
-      part,
-      reports?.map(([asset, objection, posted, held, seq]) => ({ asset, objection, posted, held, seq })),
-    );
-  }
-
-  /**
-   * The run will not be committed: what was kept for this part is given back.
-   *
-   * @param onReleased called when nothing is reserved for it any more, or there is no way to the other shard.
-   */
-  release(part: RunPart, onReleased: () => void): void {
-    const { session, failpoints } = this.#options;
-    // An answer that is still to come gives itself back; what is asked from here on comes after that.
-    this.#askedLegs.delete(part.pin);
-    this.#legsAsks = [];
-    if (!part.isReserved || !session.connected) {
-      if (part.reports !== undefined) session.push([PART.unpin, part.pin]);
-      onReleased();
-      return;
-    }
-    failpoints.pass("before_release");
-    this.#releasing.set(part.id, onReleased);
-    session.push([PART.release, part.id]);
-  }
-
-  /** The run is committed: what is kept for this part goes with a message, or stays with a pending transfer. */
-  keep(part: RunPart): void {
-    this.#askedLegs.delete(part.pin);
-  }
-
-  released(id: string): void {
-    const onReleased = this.#releasing.get(id);
-    this.#releasing.delete(id);
-    onReleased?.();
   }
 
   /** The open batch holds message `no`: once it is durable the message leaves, and `parked` hears when it has come. */
@@ -215,16 +132,12 @@ export class DebitSide {
     this.#underWay.set(no, { parked, pin });
   }
 
-  /** Gives back what has waited too long for an answer. */
-  expire(nowMs: number): void {
+  /** Gives back what was asked before `sinceMs` and has no answer yet. */
+  expire(sinceMs: number): void {
     for (const [pin, crossing] of this.#asked) {
-      if (nowMs - crossing.askedAtMs < ASK_MS_MAX) break;
+      if (crossing.askedAtMs > sinceMs) return;
       this.#asked.delete(pin);
       this.#options.giveBack(crossing, UNREACHABLE);
-    }
-    for (const part of this.#askedLegs.values()) {
-      if (nowMs - part.run.askedAtMs < ASK_MS_MAX) return;
-      this.#options.answeredLegs(part, undefined);
     }
   }
 
@@ -234,15 +147,6 @@ export class DebitSide {
     const asked = [...this.#asked.values()];
     this.#asked.clear();
     for (const crossing of asked) this.#options.giveBack(crossing, UNREACHABLE);
-    this.#legsAsks = [];
-    // Those too that were answered: what the other side keeps for them ends with the session.
-    const askedLegs = [...this.#askedLegs.values()];
-    this.#askedLegs.clear();
-    for (const part of askedLegs) this.#options.answeredLegs(part, undefined);
-    // The next session begins with what the other side has reserved: it will be given back then.
-    const releasing = [...this.#releasing.values()];
-    this.#releasing.clear();
-    for (const onReleased of releasing) onReleased();
   }
 
   /** A session begins: what the other shard does not have durably leaves again. */

@@ -18,15 +18,18 @@ import { LogError } from "../wal/wal.ts";
 import { CreditSide, type CreditSideOptions } from "./credit-side.ts";
 import { DebitSide, type DebitSideOptions } from "./debit-side.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { LegsSide, type LegsSideOptions } from "./legs-side.ts";
+import { LegsAnswerer, type LegsAnswererOptions } from "./legs-answerer.ts";
+import { LegsAsker, type LegsAskerOptions } from "./legs-asker.ts";
 import { PART, type Part, type Session } from "./peer-messages.ts";
 import { Pins } from "./pins.ts";
 
+/** A parked transfer that got no answer for so long is given back: it is certainly not done. */
+const ASK_MS_MAX = 5_000;
 /** Names of reservations in one part. */
 const IDS_PER_PART_MAX = 4096;
 
 export type PeerLinkOptions = Omit<
-  DebitSideOptions & CreditSideOptions & LegsSideOptions,
+  DebitSideOptions & CreditSideOptions & LegsAskerOptions & LegsAnswererOptions,
   "session" | "exchange" | "pins"
 > &
   Readonly<{
@@ -44,7 +47,9 @@ export type PeerLinkOptions = Omit<
 export class PeerLink implements Session {
   readonly debit: DebitSide;
   readonly credit: CreditSide;
-  readonly #legs: LegsSide;
+  /** Of transfers whose home is here. */
+  readonly legs: LegsAsker;
+  readonly #legsHere: LegsAnswerer;
   readonly #options: PeerLinkOptions;
   readonly #exchange: Exchange;
   #channel: Channel | undefined;
@@ -56,6 +61,7 @@ export class PeerLink implements Session {
   #inbox: Part[] = [];
   /** What the other side has said, before its greeting, that it keeps for transfers of this one. */
   #reserved: string[] = [];
+  #pins = 0;
   number = 0;
 
   constructor(options: PeerLinkOptions) {
@@ -64,11 +70,17 @@ export class PeerLink implements Session {
     const shared = { ...options, exchange: this.#exchange, session: this, pins: new Pins() };
     this.debit = new DebitSide(shared);
     this.credit = new CreditSide(shared);
-    this.#legs = new LegsSide(shared);
+    this.legs = new LegsAsker(shared);
+    this.#legsHere = new LegsAnswerer(shared);
   }
 
   get connected(): boolean {
     return this.#hasGreeted && this.#isGreeted;
+  }
+
+  newPin(): number {
+    this.#pins += 1;
+    return this.#pins;
   }
 
   /** There is a channel, on which both sides have not greeted yet. */
@@ -78,7 +90,7 @@ export class PeerLink implements Session {
 
   /** Transfers that wait for the other shard, while there is a way to it. */
   get waiting(): number {
-    return this.#channel === undefined ? 0 : this.debit.waiting;
+    return this.#channel === undefined ? 0 : this.debit.waiting + this.legs.waiting;
   }
 
   /** The log is replayed: from here on the link speaks. */
@@ -101,6 +113,13 @@ export class PeerLink implements Session {
     if (this.#begun) this.#greet();
   }
 
+  /** Gives back what has waited too long for an answer. */
+  expire(): void {
+    const sinceMs = performance.now() - ASK_MS_MAX;
+    this.debit.expire(sinceMs);
+    this.legs.expire(sinceMs);
+  }
+
   /** Handles what has arrived, as far as it may go into the open batch. */
   resume(): void {
     if (!this.#begun) return;
@@ -119,6 +138,7 @@ export class PeerLink implements Session {
     const parts = this.#outbox;
     this.#outbox = [];
     this.debit.flushed();
+    this.legs.flushed();
     this.#channel?.post(encode(parts));
   }
 
@@ -181,6 +201,7 @@ export class PeerLink implements Session {
     this.#inbox = [];
     this.#reserved = [];
     this.debit.interrupt();
+    this.legs.interrupt();
     this.credit.interrupt();
   }
 
@@ -197,7 +218,7 @@ export class PeerLink implements Session {
         for (const answer of part[1]) this.debit.answered(answer);
         return true;
       case PART.unpin:
-        this.#legs.unpin(part[1]);
+        this.#legsHere.unpin(part[1]);
         return true;
       case PART.messages:
         if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1]))
@@ -211,20 +232,20 @@ export class PeerLink implements Session {
       }
       case PART.ask_legs:
         if (!this.#hasRoom()) return false;
-        this.#legs.examine(part[1]);
+        this.#legsHere.examine(part[1]);
         return true;
       case PART.answer_legs:
-        for (const answer of part[1]) this.debit.answeredLegs(answer);
+        for (const answer of part[1]) this.legs.answered(answer);
         return true;
       case PART.reserved:
         this.#reserved.push(...part[1]);
         return true;
       case PART.release:
         if (!this.#hasRoom()) return false;
-        this.#legs.release(part[1]);
+        this.#legsHere.release(part[1]);
         return true;
       case PART.released:
-        this.debit.released(part[1]);
+        this.legs.released(part[1]);
         return true;
     }
   }

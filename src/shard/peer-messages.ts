@@ -99,6 +99,8 @@ export interface Session {
   readonly number: number;
   /** Both sides have greeted. */
   readonly connected: boolean;
+  /** Names a question, and what is kept because of it, on this channel and all before it. */
+  newPin(): number;
   /** Leaves at the end of this turn, with whatever else there is to say. */
   push(part: Part): void;
   flush(): void;

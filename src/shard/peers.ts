@@ -59,11 +59,7 @@ export class Peers {
     const { self, shards } = options;
     this.runs = new Runs({
       ...options,
-      wayTo: (peer) => {
-        const link = this.#links.get(peer);
-        return link?.connected ? link.debit : undefined;
-      },
-      sideOf: (peer) => this.#linkTo(peer).debit,
+      linkTo: (peer) => this.#linkTo(peer),
       mustWait: (account) => this.mustWait(account),
       park: (parked) => this.#park(parked),
       unpark: (parked) => this.#unpark(parked),
@@ -78,7 +74,7 @@ export class Peers {
           this.#unpark(crossing);
           crossing.giveBack(refused);
         },
-        answeredLegs: this.runs.answeredLegs,
+        onAnswer: this.runs.answered,
         take: (message, source, start, end) => this.#take(message, { source, start, end }),
         mustWait: (account) => this.mustWait(account),
         gateOf: (account) =>
@@ -193,8 +189,7 @@ export class Peers {
 
   /** Gives back what has waited too long. */
   expire(): void {
-    const nowMs = performance.now();
-    for (const link of this.#links.values()) link.debit.expire(nowMs);
+    for (const link of this.#links.values()) link.expire();
   }
 
   close(): void {

@@ -25,11 +25,11 @@ import type { Ledger } from "../actors/ledger.ts";
 import type { LegReport } from "../actors/legs.ts";
 import type { OpenTransfer } from "../actors/pending.ts";
 import { assert } from "../assert.ts";
-import type { DebitSide } from "./debit-side.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "./messages.ts";
 import type { PackedCommand, Parked, TimedPlace } from "./parked.ts";
+import type { PeerLink } from "./peer-link.ts";
 import { Run, type RunPart } from "./run.ts";
 
 /** While what is to be moved changes again and again before the others have answered, they are asked so often. */
@@ -45,10 +45,7 @@ export type RunsOptions = Readonly<{
   failpoints: Failpoints;
   newTransferId: (vnode: number) => string;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
-  /** The way to another shard; `undefined` while there is none. */
-  wayTo: (peer: number) => DebitSide | undefined;
-  /** The same, whether the other shard can be reached or not: what is committed will get there. */
-  sideOf: (peer: number) => DebitSide;
+  linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
   /** Whether credits committed before this shard started may still need the account's room. */
   mustWait: (account: Account) => boolean;
   park: (parked: Parked) => void;
@@ -92,7 +89,7 @@ export class Runs {
   }
 
   /** Another shard has spoken of its legs; without reports it could not. */
-  readonly answeredLegs = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
+  readonly answered = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
     const { run } = part;
     if (run.isOver) {
       this.#undo([part], () => {});
@@ -107,7 +104,7 @@ export class Runs {
   };
 
   #end(command: VoidTransfer, packed: PackedCommand): Decided | Parked {
-    const { ledger, wayTo } = this.#options;
+    const { ledger, linkTo } = this.#options;
     const outcome = decideEnd(ledger.compound, command);
     if (outcome === NOT_OPEN) return IS_NOT_OPEN;
     if (!outcome.ok || outcome.sent.length === 0) {
@@ -115,7 +112,7 @@ export class Runs {
       return outcome;
     }
     // It will be done whatever happens, and cannot be answered while a part of it waits for a shard that is away.
-    if (outcome.sent.some(({ to }) => wayTo(to) === undefined)) return UNREACHABLE;
+    if (outcome.sent.some(({ to }) => !linkTo(to).connected)) return UNREACHABLE;
     const run = new Run(command, packed, false);
     this.#record(command, packed, outcome, run);
     return run;
@@ -158,9 +155,9 @@ export class Runs {
 
   /** @returns false when a shard cannot be reached now; nobody has been asked then. */
   #ask(run: Run, planned: Plan): boolean {
-    const { self, wayTo, park } = this.#options;
+    const { self, linkTo, park } = this.#options;
     const others = [...planned.legs].filter(([shard]) => shard !== self);
-    if (others.some(([peer]) => wayTo(peer) === undefined)) return false;
+    if (others.some(([peer]) => !linkTo(peer).connected)) return false;
     const command = run.command as LegsCommand;
     run.plan = planned;
     run.id = run.isDry ? "" : this.#idFor(command);
@@ -169,7 +166,7 @@ export class Runs {
       return { run, peer, id: run.id, legs, pin: 0, reports: undefined, isReserved: false };
     });
     if (!run.isDry) park(run);
-    for (const part of run.parts) wayTo(part.peer)?.askLegs(part);
+    for (const part of run.parts) linkTo(part.peer).legs.ask(part);
     return true;
   }
 
@@ -236,7 +233,7 @@ export class Runs {
       missing -= 1;
       if (missing === 0) onUndone();
     };
-    for (const part of parts) this.#options.sideOf(part.peer).release(part, onReleased);
+    for (const part of parts) this.#options.linkTo(part.peer).legs.release(part, onReleased);
   }
 
   /** @param run waits for the parts on other shards, if there are any. */
@@ -246,19 +243,19 @@ export class Runs {
     outcome: Outcome<CompoundCommand>,
     run: Run | undefined,
   ): TimedPlace {
-    const { record, sideOf, failpoints } = this.#options;
+    const { record, linkTo, failpoints } = this.#options;
     failpoints.pass("before_commit");
     const place = record(command, packed, outcome);
     const changed = outcome as TransferChanged;
     const sent = outcome.ok ? changed.sent : [];
     if (run !== undefined && outcome.ok) {
-      for (const part of run.parts) sideOf(part.peer).keep(part);
+      for (const part of run.parts) linkTo(part.peer).legs.keep(part);
       if (sent.length === 0) run.decided(wholeOf(changed), place);
       else run.sent(place, changed);
     }
     for (const { to, no } of sent) {
       const pin = run?.parts.find(({ peer }) => peer === to)?.pin ?? 0;
-      sideOf(to).commit(no, run, pin);
+      linkTo(to).debit.commit(no, run, pin);
     }
     failpoints.pass("after_commit");
     return place;

@@ -18,7 +18,7 @@ import type { PackedCommand } from "./parked.ts";
 import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
 import type { Pins } from "./pins.ts";
 
-export type LegsSideOptions = Readonly<{
+export type LegsAnswererOptions = Readonly<{
   peer: number;
   session: Session;
   ledger: Ledger;
@@ -32,11 +32,11 @@ export type LegsSideOptions = Readonly<{
   gateOf: (account: Account) => number;
 }>;
 
-export class LegsSide {
-  readonly #options: LegsSideOptions;
+export class LegsAnswerer {
+  readonly #options: LegsAnswererOptions;
   readonly #writer = new CommandWriter();
 
-  constructor(options: LegsSideOptions) {
+  constructor(options: LegsAnswererOptions) {
     this.#options = options;
   }
 
