@@ -9,7 +9,7 @@ export type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;
 /** What a list has at a place; nothing where the record there is not to be shown. */
 export type Line<T> = Readonly<{ place: Place; shown: T | undefined }>;
 
-/** So many lines are looked at for one page: a few hundred milliseconds at most. */
+/** So many lines are looked at for one page, if it does not ask for more: others wait for the archive, too. */
 const LINES_PER_PAGE_MAX = 2_000;
 
 /** @throws ArchiveError `bad_cursor` */
@@ -37,12 +37,13 @@ export function endBefore(history: History, timeMs: number): number {
  * Takes a page, and looks further to know whether anything follows. Where too little is to be shown among all that is
  * looked at, the page ends short, and the next one goes on from there.
  */
-export function page<T>(lines: Iterable<Line<T>>, limit: number, linesMax = LINES_PER_PAGE_MAX): Page<T> {
+export function page<T>(lines: Iterable<Line<T>>, limit: number): Page<T> {
   const data: T[] = [];
   let last: Place | undefined;
+  const linesMax = Math.max(limit, LINES_PER_PAGE_MAX);
   let looked = 0;
   for (const { place, shown } of lines) {
-    const isFull = looked >= Math.max(linesMax, limit) || (shown !== undefined && data.length === limit);
+    const isFull = looked === linesMax || (shown !== undefined && data.length === limit);
     if (isFull) return { data, nextCursor: last === undefined ? null : formatCursor(last) };
     if (shown !== undefined) data.push(shown);
     last = place;
