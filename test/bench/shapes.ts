@@ -1,6 +1,6 @@
 /**
  * What the shape of a load, or of the server, costs: a hot account beside a spread, transfers across shards beside those
- * within one, shards in processes beside threads. Both arms take turns, run by run, so that whatever else the machine does
+ * within one, holds and several postings beside plain transfers, shards in processes beside threads. Both arms take turns, run by run, so that whatever else the machine does
  * falls on both; the ratio is that of neighbours.
  */
 import { join } from "node:path";
@@ -24,6 +24,9 @@ export async function measureShapes(bench: BenchContext): Promise<void> {
   for (const connections of connectionsOf(bench.options)) {
     if (bench.wants(`hot.${connections}`)) await measureHot(bench, connections);
     if (bench.wants(`across.${connections}`)) await measureAcross(bench, connections);
+    for (const shape of COMPOUND_SHAPES) {
+      if (bench.wants(`${shape}.${connections}`)) await measureCompound(bench, shape, connections);
+    }
     if (bench.wants(`processes.${connections}`)) await measureProcesses(bench, connections);
   }
 }
@@ -61,6 +64,45 @@ async function measureAcross(bench: BenchContext, connections: number): Promise<
     return { name, daybook, bodies: writeBodies(join(folder, name), texts(across)) };
   });
   await compare(bench, `across.${connections}`, connections, arms as [Arm, Arm]);
+  await daybook.stop();
+}
+
+/** A hold; four postings on one shard; two debits on two shards, so that one of them is reserved first. */
+const COMPOUND_SHAPES = ["pending", "postings", "debits"] as const;
+
+async function measureCompound(
+  bench: BenchContext,
+  shape: (typeof COMPOUND_SHAPES)[number],
+  connections: number,
+): Promise<void> {
+  const { accounts } = bench.options;
+  const shards = Math.max(2, bench.options.shards ?? 2);
+  const folder = bench.newFolder();
+  const daybook = await startFunded(folder, accounts, { shards });
+  const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
+  const byShard = Map.groupBy(ids, (id) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards));
+  const on = (shard: number, i: number) => {
+    const there = byShard.get(shard % shards) as string[];
+    return there[(i * STRIDE) % there.length] as string;
+  };
+  const posting = (debit: string, credit: string) => {
+    return { debit_account: debit, credit_account: credit, amount: 1 };
+  };
+  const asked = {
+    pending: (i: number) => ({ ...posting(on(i, i), "@sales"), pending: true }),
+    postings: (i: number) => ({
+      postings: [1, 2, 3, 4].map((n) => posting(on(i, i), on(i, i + n))),
+    }),
+    debits: (i: number) => ({ postings: [posting(on(i, i), "@sales"), posting(on(i + 1, i), "@sales")] }),
+  }[shape];
+  const texts = [asked, (i: number) => posting(on(i, i), "@sales")].map((each) =>
+    Array.from({ length: BODIES }, (_, i) => JSON.stringify(each(i))),
+  );
+  const arms = texts.map((there, n) => {
+    const name = n === 0 ? shape : "plain";
+    return { name, daybook, bodies: writeBodies(join(folder, name), there) };
+  });
+  await compare(bench, `${shape}.${connections}`, connections, arms as [Arm, Arm]);
   await daybook.stop();
 }
 
