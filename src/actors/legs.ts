@@ -195,9 +195,12 @@ function take(
     draft.credits += 1;
   }
   const { account, asset, posted, held } = draft;
+  // For a transfer of another shard it is reserved before it moves, and what is held must be exact then as well.
+  const heldMost = purpose === "post" || purpose === "revert" ? held + draft.dip : held;
   if (account === undefined) {
     if (!isSystemAccount(name) || asset === null) return isSystemAccount(name) ? null : "account_not_found";
-    const isInRange = Math.abs(posted) <= BALANCE_MAX && held <= BALANCE_MAX && posted - held >= -BALANCE_MAX;
+    const isInRange =
+      Math.abs(posted) <= BALANCE_MAX && heldMost <= BALANCE_MAX && posted - held >= -BALANCE_MAX;
     return isInRange ? null : "balance_out_of_range";
   }
   const limited = purpose !== "revert";
@@ -205,7 +208,8 @@ function take(
     // What was held may go: its account may have been frozen since, or its rules changed.
     if (purpose === "capture") return null;
     const debits = limited ? draft.debits : 0;
-    return refusalOfDebit(account, posted, held, draft.debited, debits, nowMs) ?? null;
+    const refusal = refusalOfDebit(account, posted, held, draft.debited, debits, nowMs);
+    return refusal ?? (heldMost > BALANCE_MAX ? "balance_out_of_range" : null);
   }
   // What is pending takes no room: it is asked for once it is posted.
   if (isHold) return account.status === "closed" ? "account_closed" : null;

@@ -12,8 +12,11 @@ export type Row = Balance & {
   windows: WindowModel[];
 };
 
-/** What a posting is tried for; `capture` moves what was held before. */
-export type Mode = "post" | "hold" | "capture" | "revert";
+/** What a posting is tried for: `plain` where there is no other, `capture` to move what was held before. */
+export type Mode = "plain" | "post" | "hold" | "capture" | "revert";
+
+/** What postings have done to balances so far, and how far at most they have taken something from them. */
+type Course = Readonly<{ nets: Map<Balance, bigint>; dips: Map<Balance, bigint> }>;
 
 const MAX = 2n ** 53n - 1n;
 
@@ -101,14 +104,15 @@ export class AccountsModel {
       return () => void Object.assign(balance, { posted, held, seq });
     });
     for (const { windows } of this.#rows.values()) undo.push(...windows.map((window) => window.mark()));
-    const nets = new Map<Balance, bigint>();
+    const course: Course = { nets: new Map(), dips: new Map() };
     for (const posting of postings) {
-      const refusal = this.#movePosting(partner, posting, mode, { holds, nets }, isNothing, nowMs);
+      const refusal = this.#movePosting(partner, posting, mode, course, isNothing, nowMs);
       if (refusal === undefined) continue;
       for (const step of undo) step();
       for (const key of this.#slices.keys()) if (!slices.has(key)) this.#slices.delete(key);
       return refusal;
     }
+    if (mode === "hold") for (const [balance, dip] of course.dips) holds.set(balance, dip);
     return undefined;
   }
 
@@ -116,7 +120,7 @@ export class AccountsModel {
     partner: string,
     { debit, credit, amount }: Posting,
     mode: Mode,
-    { holds, nets }: Readonly<{ holds: Map<Balance, bigint>; nets: Map<Balance, bigint> }>,
+    { nets, dips }: Course,
     isNothing: boolean,
     nowMs: number,
   ): string | undefined {
@@ -132,15 +136,13 @@ export class AccountsModel {
     const paying = from ?? this.#slice(partner, debit, asset, credit);
     const taking = to ?? this.#slice(partner, credit, asset, debit);
     const value = BigInt(amount);
-    if (mode === "hold") {
-      const net = (nets.get(paying) ?? 0n) - value;
-      nets.set(paying, net).set(taking, (nets.get(taking) ?? 0n) + value);
-      const deeper = -net - (holds.get(paying) ?? 0n);
-      if (deeper > 0n) {
-        holds.set(paying, -net);
-        paying.held += deeper;
-      }
-    } else {
+    const net = (nets.get(paying) ?? 0n) - value;
+    nets.set(paying, net).set(taking, (nets.get(taking) ?? 0n) + value);
+    const before = dips.get(paying) ?? 0n;
+    const dip = -net > before ? -net : before;
+    dips.set(paying, dip);
+    if (mode === "hold") paying.held += dip - before;
+    else {
       enter(paying, -value);
       enter(taking, value);
     }
@@ -158,9 +160,12 @@ export class AccountsModel {
           return window.isExceeded(nowMs);
         })
         .includes(true) ?? false;
-    if ((mode === "post" || mode === "hold") && isOver(from, "debit")) return "limit_exceeded";
-    if ((mode === "post" || mode === "capture") && isOver(to, "credit")) return "limit_exceeded";
-    if (available < -MAX || paying.held > MAX || (mode !== "hold" && taking.posted > MAX))
+    const isLimited = mode !== "revert";
+    if (isLimited && mode !== "capture" && isOver(from, "debit")) return "limit_exceeded";
+    if (isLimited && mode !== "hold" && isOver(to, "credit")) return "limit_exceeded";
+    // Some of it may have to be held before it moves.
+    const heldMost = paying.held + (mode === "post" || mode === "revert" ? dip : 0n);
+    if (available < -MAX || heldMost > MAX || (mode !== "hold" && taking.posted > MAX))
       return "balance_out_of_range";
     return undefined;
   }

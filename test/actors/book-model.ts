@@ -39,7 +39,7 @@ export class BookModel {
       case "set_account_status":
         return this.accounts.setStatus(command);
       case "transfer":
-        return this.#transfer(command.partner, [command], "post", id, { timeoutMs: null });
+        return this.#transfer(command.partner, [command], "plain", id, { timeoutMs: null });
       case "compound_transfer": {
         const { partner, postings, pending, available } = command;
         return this.#transfer(partner, postings, pending ? "hold" : "post", id, command, available);
@@ -58,14 +58,14 @@ export class BookModel {
     }
   }
 
-  /** What is pending until then or earlier ends. @returns how many did */
-  passTime(nowMs: number): number {
+  /** What is pending until then or earlier ends. @returns its ids */
+  passTime(nowMs: number): readonly string[] {
     this.#nowMs = nowMs;
-    const over = [...this.#transfers.values()].filter(
-      (each) => each.status === "pending" && each.endsAtMs <= nowMs,
+    const over = [...this.#transfers].filter(
+      ([, { status, endsAtMs }]) => status === "pending" && endsAtMs <= nowMs,
     );
-    for (const transfer of over) this.#end(transfer, "expired");
-    return over.length;
+    for (const [, transfer] of over) this.#end(transfer, "expired");
+    return over.map(([id]) => id);
   }
 
   *transfers(): Generator<[id: string, transfer: Readonly<TransferRow>]> {
