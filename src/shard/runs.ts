@@ -30,6 +30,7 @@ import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "./messages.ts";
 import type { PackedCommand, Parked, TimedPlace } from "./parked.ts";
 import type { PeerLink } from "./peer-link.ts";
+import { RevertsUnderWay } from "./reverts-under-way.ts";
 import { Run, type RunPart } from "./run.ts";
 
 /** While what is to be moved changes again and again before the others have answered, they are asked so often. */
@@ -55,6 +56,7 @@ export type RunsOptions = Readonly<{
 export class Runs {
   readonly #options: RunsOptions;
   readonly #writer = new CommandWriter();
+  readonly #reverts = new RevertsUnderWay();
 
   constructor(options: RunsOptions) {
     this.#options = options;
@@ -159,13 +161,14 @@ export class Runs {
     const others = [...planned.legs].filter(([shard]) => shard !== self);
     if (others.some(([peer]) => !linkTo(peer).connected)) return false;
     const command = run.command as LegsCommand;
+    if (!run.isDry) park(run);
+    if (!this.#reverts.begin(run)) return true;
     run.plan = planned;
     run.id = run.isDry ? "" : this.#idFor(command);
     run.rounds += 1;
     run.parts = others.map(([peer, legs]) => {
       return { run, peer, id: run.id, legs, pin: 0, reports: undefined, isReserved: false };
     });
-    if (!run.isDry) park(run);
     for (const part of run.parts) linkTo(part.peer).legs.ask(part);
     return true;
   }
@@ -200,10 +203,24 @@ export class Runs {
     unpark(run);
     if (outcome.ok) {
       this.#record(command, run.packed, outcome, run);
-      return;
+    } else {
+      const place = this.#record(command, run.packed, outcome, undefined);
+      this.#undo(run.parts, () => run.decided(outcome, place));
     }
-    const place = this.#record(command, run.packed, outcome, undefined);
-    this.#undo(run.parts, () => run.decided(outcome, place));
+    this.#resumeAfter(run);
+  }
+
+  /** Reverts that waited for this one are refused now, or have their turn. */
+  #resumeAfter(run: Run): void {
+    const { ledger, unpark } = this.#options;
+    for (const waiting of this.#reverts.end(run)) {
+      const command = waiting.command as LegsCommand;
+      const planned = plan(ledger.compound, command);
+      unpark(waiting);
+      if (planned === NOT_OPEN || (planned.ok && !this.#ask(waiting, planned))) waiting.giveBack(UNREACHABLE);
+      else if (!planned.ok)
+        waiting.decided(planned, this.#record(command, waiting.packed, planned, undefined));
+    }
   }
 
   /** What is to be moved is not what the others were asked for. */
@@ -224,6 +241,7 @@ export class Runs {
     run.isOver = true;
     this.#options.unpark(run);
     this.#undo(run.parts, () => run.giveBack(refused));
+    this.#resumeAfter(run);
   }
 
   /** Gives back what other shards keep for these parts, and calls `onUndone` when that is durable. */

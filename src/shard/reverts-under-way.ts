@@ -1,0 +1,28 @@
+/**
+ * Reverts that are being asked of other shards. A second one of the same transfer waits for the first: both would
+ * reserve the money that goes back, of which only one is needed, and who else wants it would be refused for nothing.
+ */
+import type { Run } from "./run.ts";
+
+export class RevertsUnderWay {
+  /** Those that wait, in order, by what is taken back. */
+  readonly #waiting = new Map<string, Run[]>();
+
+  /** @returns false when it has to wait. Whatever is no revert never does. */
+  begin(run: Run): boolean {
+    const { command, isDry } = run;
+    if (command.op !== "revert_transfer" || isDry) return true;
+    const waiting = this.#waiting.get(command.id);
+    if (waiting === undefined) this.#waiting.set(command.id, []);
+    else waiting.push(run);
+    return waiting === undefined;
+  }
+
+  /** It is decided, or will not be done now. Returns those that waited for it. */
+  end({ command, isDry }: Run): readonly Run[] {
+    if (command.op !== "revert_transfer" || isDry) return [];
+    const waiting = this.#waiting.get(command.id) ?? [];
+    this.#waiting.delete(command.id);
+    return waiting;
+  }
+}
