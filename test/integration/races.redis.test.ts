@@ -1,6 +1,7 @@
 /** I10: two that want the same pending transfer. One of them wins, and the books say what both were told. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Isolation } from "../../src/workers/carrier.ts";
 import {
   CompoundBooks,
   PLACEMENTS,

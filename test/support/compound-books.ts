@@ -40,7 +40,7 @@ export type TransferBody = Readonly<{
 /** One answer: a transfer, or a code. */
 export type Said = Readonly<{
   status: number;
-  code: string | undefined;
+  code?: string;
   transfer: TransferBody;
   isRepeat: boolean;
   text: string;
@@ -61,7 +61,9 @@ export async function tell(client: Client, path: string, body?: unknown, key?: s
   const headers: Record<string, string> = key === undefined ? {} : { "Idempotency-Key": key };
   const { status, text, headers: back } = await client.send("POST", path, body, headers);
   const transfer = JSON.parse(text) as TransferBody & { code?: string };
-  return { status, code: transfer.code, transfer, isRepeat: back["idempotency-replayed"] === "true", text };
+  const { code } = transfer;
+  const isRepeat = back["idempotency-replayed"] === "true";
+  return { status, ...(code !== undefined && { code }), transfer, isRepeat, text };
 }
 
 /** `200`, or `409 transfer_not_pending`. */

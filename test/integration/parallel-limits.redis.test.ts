@@ -1,0 +1,204 @@
+/** Many at once against what there is: a hold in parts, velocity limits, all that an account has. */
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CompoundBooks, PLACEMENTS, type Said, tell, verdictOf } from "../support/compound-books.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { PartnerBooks, tally } from "../support/partner-books.ts";
+import { RedisServer } from "../support/redis.ts";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { ServerProcess } from "../support/server.ts";
+
+const SHARDS = 3;
+/** By hand: `ROUNDS=100`. */
+const ROUNDS = Number(process.env["ROUNDS"] ?? 10);
+/** One account on shard 0; the other one beside it, or on another shard. */
+const PLACES = [
+  { where: "on one shard", there: 0 },
+  { where: "from shard to shard", there: 1 },
+];
+const LIMIT = 30;
+
+function manyTimes<T>(count: number, work: (no: number) => Promise<T>): Promise<readonly T[]> {
+  return Promise.all(Array.from({ length: count }, (_, no) => work(no)));
+}
+
+function limited(direction: "debit" | "credit", most: Readonly<Record<string, number>>) {
+  return { limits: [{ window_s: 86_400, direction, ...most }] };
+}
+
+/** Transfers of 1, all postings together, that stay pending. */
+function holds(books: PartnerBooks, count: number, postings: readonly (readonly [string, string])[]) {
+  const body = {
+    pending: true,
+    postings: postings.map(([debit_account, credit_account]) => ({
+      debit_account,
+      credit_account,
+      amount: 1,
+    })),
+  };
+  return manyTimes(count, () => tell(books.client, "/v1/transfers", body));
+}
+
+/** Ends those that were accepted, all at once. */
+function endAll(books: PartnerBooks, said: readonly Said[], action: "post" | "void") {
+  const pending = said.filter(({ code }) => code === undefined);
+  return manyTimes(pending.length, (no) =>
+    tell(books.client, `/v1/transfers/${pending[no]?.transfer.id}/${action}`),
+  );
+}
+
+describe.each(ISOLATIONS)("%s", (isolation) => {
+  let dataDir: string;
+  let redis: RedisServer;
+  let server: ServerProcess;
+  let partners = 0;
+
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+    dataDir = makeScratchFolder("daybook-test");
+    const settings = { DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: String(SHARDS), ISOLATION: isolation };
+    server = ServerProcess.launch(settings);
+    await server.serving();
+  });
+
+  afterAll(async () => {
+    await server.kill();
+    await redis.destroy();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  const begun = () => PartnerBooks.open(server.url, SHARDS, `partner${partners++}`);
+
+  test.each(PLACEMENTS.filter(({ postings }) => postings.length === 1))(
+    "of fifty posts of 10 out of a hold of 100 exactly ten are done, $where",
+    async (placement) => {
+      const hold = { ...placement, postings: placement.postings.map((each) => ({ ...each, amount: 100 })) };
+      const books = await CompoundBooks.open(server.url, SHARDS, `partner${partners++}`, hold, ROUNDS);
+      for (let round = 0; round < ROUNDS; round++) {
+        const { id } = await books.begin();
+        const said = await manyTimes(50, (no) => books.act(id, "post", `${round}-${no}`, { amount: 10 }));
+        const done = said.filter(({ code }) => code === undefined);
+        expect(done.length).toBe(10);
+        const seen = done.map(({ transfer }) => transfer.posted_amount);
+        expect(seen.toSorted((a, b) => a - b)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        for (const each of said) {
+          if (each.code === undefined) books.hasMoved(id, 10);
+          else expect(verdictOf(each)).toMatch(/^(422 amount_exceeds_pending|409 transfer_not_pending)$/);
+        }
+        expect(await books.read(id)).toMatchObject({ status: "posted", posted_amount: 100 });
+      }
+      await books.check();
+    },
+  );
+
+  test.each(PLACES)("a debit limit holds against a hundred at once, $where", async ({ there }) => {
+    const books = await begun();
+    const to = await books.account(there);
+    const often = await books.funded(0, 1000, limited("debit", { max_count: LIMIT }));
+    const much = await books.funded(0, 1000, limited("debit", { max_amount: 100 }));
+    const amounts = Array.from({ length: 100 }, (_, no) => 3 + (no % 5));
+    const both = await manyTimes(100, (no) =>
+      Promise.all([books.move(often, to, 1), books.move(much, to, amounts[no] as number)]),
+    );
+    expect(tally(both.map(([count]) => count))).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
+    const refused = both.flatMap(([, { code }], no) =>
+      code === "limit_exceeded" ? [amounts[no] as number] : [],
+    );
+    const moved = 1000 - (await books.posted(much));
+    expect(moved).toBeLessThanOrEqual(100);
+    expect(moved + Math.min(...refused), "whatever was refused did not fit").toBeGreaterThan(100);
+    expect(await books.posted(often)).toBe(1000 - LIMIT);
+    await books.check();
+  });
+
+  test.each(PLACES)("a credit limit holds against a hundred at once, $where", async ({ there }) => {
+    const books = await begun();
+    const rich = [await books.funded(there, 1000), await books.funded(2, 1000)];
+    const poor = await books.account(there);
+    const often = await books.account(0, limited("credit", { max_count: LIMIT }));
+    const much = await books.account(0, limited("credit", { max_amount: 100 }));
+    const both = await manyTimes(100, (no) => {
+      const from = rich[no % 2] as string;
+      return Promise.all([books.move(from, often, 1), books.move(from, much, 7)]);
+    });
+    expect(tally(both.map(([count]) => count))).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
+    expect(tally(both.map(([, amount]) => amount))).toEqual({ 201: 14, "422 limit_exceeded": 86 });
+    // Room that was kept for a transfer which then had no money is given back.
+    const mixed = await books.account(0, limited("credit", { max_count: LIMIT }));
+    const some = await manyTimes(80, (no) => books.move(no % 2 === 0 ? poor : (rich[1] as string), mixed, 1));
+    expect(tally(some)["422 insufficient_funds"]).toBe(40);
+    expect(await books.posted(mixed)).toBeLessThanOrEqual(LIMIT);
+    while ((await books.posted(mixed)) < LIMIT)
+      expect((await books.move(rich[0] as string, mixed, 1)).status).toBe(201);
+    expect((await books.move(rich[0] as string, mixed, 1)).code).toBe("limit_exceeded");
+    await books.check();
+  });
+
+  test.each(PLACES)(
+    "what holds have used of a limit is there again once they are void, $where",
+    async ({ there }) => {
+      const books = await begun();
+      const to = await books.account(there);
+      const from = await books.funded(0, 1000, limited("debit", { max_count: LIMIT, max_amount: LIMIT }));
+      for (const action of ["void", "void", "post"] as const) {
+        const said = await holds(books, 100, [[from, to]]);
+        expect(tally(said)).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
+        const pending = said.filter(({ code }) => code === undefined);
+        expect(tally(await endAll(books, pending, action))).toEqual({ 200: LIMIT });
+      }
+      expect((await books.move(from, to, 1)).code).toBe("limit_exceeded");
+      expect([await books.posted(from), await books.posted(to)]).toEqual([1000 - LIMIT, LIMIT]);
+    },
+  );
+
+  test("a limit of money that another shard decides about holds as well, and is given back there", async () => {
+    const books = await begun();
+    const [first, to, toFirst] = [
+      await books.funded(0, 1000),
+      await books.account(0),
+      await books.account(1),
+    ];
+    const second = await books.funded(1, 1000, limited("debit", { max_count: LIMIT }));
+    const postings = [
+      [first, toFirst],
+      [second, to],
+    ] as const;
+    for (const action of ["void", "post"] as const) {
+      const said = await holds(books, 100, postings);
+      expect(tally(said)).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
+      expect(tally(await endAll(books, said, action))).toEqual({ 200: LIMIT });
+    }
+    expect((await books.move(second, to, 1)).code).toBe("limit_exceeded");
+    expect([await books.posted(first), await books.posted(second)]).toEqual([1000 - LIMIT, 1000 - LIMIT]);
+  });
+
+  test.each(PLACES)("twenty that each take all there is take everything once, $where", async ({ there }) => {
+    const books = await begun();
+    const source = await books.funded(2, 70 * ROUNDS);
+    const to = await manyTimes(4, () => books.account(there));
+    let taken = 0;
+    let refused = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const from = await books.funded(0, 100);
+      const credits: Promise<unknown>[] = [];
+      const said = await manyTimes(20, (no) => {
+        if (no % 2 === 0) credits.push(books.move(source, from, 7));
+        const body = { debit_account: from, credit_account: to[no % to.length], amount: "available" };
+        return tell(books.client, "/v1/transfers", body);
+      });
+      await Promise.all(credits);
+      const sum = said.reduce((all, { transfer }) => all + (transfer.posted_amount ?? 0), 0);
+      const left = await books.posted(from);
+      expect([sum + left, left >= 0]).toEqual([170, true]);
+      for (const { code, transfer, text } of said) {
+        if (code === undefined) expect(transfer.posted_amount, text).toBeGreaterThan(0);
+        else expect(code).toBe("insufficient_funds");
+      }
+      refused += said.filter(({ code }) => code !== undefined).length;
+      taken += sum;
+    }
+    const arrived = await Promise.all(to.map((id) => books.posted(id)));
+    expect(arrived.reduce((all, posted) => all + posted, 0)).toBe(taken);
+    expect(refused, "nothing is left for some").toBeGreaterThan(0);
+  });
+});
