@@ -49,11 +49,19 @@ export type Plan = Readonly<{
   isEmpty: boolean;
 }>;
 
-/** What is to be moved and where: before anybody has been asked, and again when all have answered. */
-export function plan(state: CompoundState, command: LegsCommand): Plan | Rejected | typeof NOT_OPEN {
+/**
+ * What is to be moved and where: before anybody has been asked, and again when all have answered.
+ *
+ * @param times as often as it is there is what is asked for where a transfer is to move what there is.
+ */
+export function plan(
+  state: CompoundState,
+  command: LegsCommand,
+  times = 1,
+): Plan | Rejected | typeof NOT_OPEN {
   switch (command.op) {
     case "compound_transfer": {
-      const there = command.available ? availableFor(state, command) : Number.POSITIVE_INFINITY;
+      const there = command.available ? times * availableFor(state, command) : Number.POSITIVE_INFINITY;
       const postings = command.postings.map((posting) => {
         return { ...posting, amount: Math.max(1, Math.min(posting.amount, there)) };
       });

@@ -35,6 +35,8 @@ import { Run, type RunPart } from "./run.ts";
 
 /** While what is to be moved changes again and again before the others have answered, they are asked so often. */
 const ROUNDS_MAX = 10;
+/** And the next time for room for so many times as much as there is, if that has grown meanwhile. */
+const AMPLE = 2;
 
 const UNREACHABLE: Refused = [REFUSED, "log_unavailable"];
 const IS_NOT_OPEN: Refused = [REFUSED, "not_open"];
@@ -181,7 +183,7 @@ export class Runs {
       this.#abandon(run, IS_NOT_OPEN);
       return;
     }
-    if (planned.ok && !isSamePlan(planned, run.plan)) {
+    if (planned.ok && !hasRoomFor(planned, run)) {
       this.#askAgain(run, planned);
       return;
     }
@@ -225,14 +227,18 @@ export class Runs {
 
   /** What is to be moved is not what the others were asked for. */
   #askAgain(run: Run, planned: Plan): void {
-    const { unpark } = this.#options;
+    const { ledger, unpark } = this.#options;
     if (run.rounds >= ROUNDS_MAX) {
       this.#abandon(run, [REFUSED, "overloaded"]);
       return;
     }
     this.#undo(run.parts, () => {});
     unpark(run);
-    if (!this.#needsOthers(planned) || !this.#ask(run, planned)) this.#abandon(run, UNREACHABLE);
+    // Where something comes all the time, what there is now is too little once more when they have answered.
+    const isMore = !run.isDry && amountOf(planned) > amountOf(run.plan);
+    const ample = isMore ? plan(ledger.compound, run.command as LegsCommand, AMPLE) : planned;
+    const asked = ample !== NOT_OPEN && ample.ok ? ample : planned;
+    if (!this.#needsOthers(asked) || !this.#ask(run, asked)) this.#abandon(run, UNREACHABLE);
   }
 
   /** It will not be done now. */
@@ -294,7 +300,17 @@ export function wholeOf(changed: TransferChanged): TransferChanged {
   return { ...changed, moves: [...changed.moves, ...changed.elsewhere] };
 }
 
-function isSamePlan(planned: Plan, asked: Plan | undefined): boolean {
-  if (asked === undefined || planned.postings.length !== asked.postings.length) return false;
-  return planned.postings.every(({ amount }, i) => amount === asked.postings[i]?.amount);
+function amountOf(planned: Plan | undefined): number {
+  return planned?.postings.reduce((sum, { amount }) => sum + amount, 0) ?? 0;
+}
+
+/** Whether the others have said yes to as much as is to be moved now, or to more. */
+function hasRoomFor({ postings }: Plan, { plan: asked, parts, isDry }: Run): boolean {
+  if (asked === undefined || postings.length !== asked.postings.length) return false;
+  const mayBeLess =
+    !isDry && parts.every(({ reports }) => reports?.every(({ objection }) => objection === null));
+  return postings.every(({ amount }, i) => {
+    const room = asked.postings[i]?.amount ?? 0;
+    return amount === room || (mayBeLess && amount < room);
+  });
 }
