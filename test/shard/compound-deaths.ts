@@ -24,6 +24,7 @@ const FUNDS = 100;
 /** More than half of what there is, and of the room: what an earlier attempt kept would be in the way. */
 const AMOUNT = 60;
 const FEE = 5;
+const FEE_SHARD = 1;
 const TIMEOUT_MS = 3_600_000;
 
 const DEBITS: readonly string[] = Array.from(
@@ -50,6 +51,7 @@ export type Round = Readonly<{
   logs: readonly (readonly ArchivedRecord[])[];
   /** What must have become of the asked, by key: accepted, or a rejection. */
   expected: Readonly<Record<string, string>>;
+  /** What each account must have. */
   balances: Readonly<Record<string, number>>;
   views: readonly AccountView[];
   figures: readonly Figures[];
@@ -116,7 +118,7 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     deaths,
     logs: stores.map((store, shard) => recordsOf(store, shard)),
     expected: { ...expectedOf(shape, postings), ...probe },
-    balances: balancesAfter(shape, postings),
+    balances: Object.fromEntries(ACCOUNTS.map((each) => [each, DEBITS.includes(each) ? FUNDS : 0])),
     views,
     figures,
     trial,
@@ -144,15 +146,14 @@ function expectedOf(shape: Shape, postings: readonly Posting[]): Readonly<Record
   }
 }
 
+/** Each debit account may be debited so many times as much as the transfer takes, and no more. */
 async function openAccounts(shards: DyingShards, times: number): Promise<void> {
-  const limit = {
-    windowS: 86_400,
-    direction: "debit",
-    maxAmount: times * (AMOUNT + FEE),
-    maxCount: 2 * times,
-  } as const;
   const { gateway } = shards;
-  for (const id of DEBITS) await mustPost(gateway, { ...account(id), ceiling: FUNDS, limits: [limit] });
+  for (const [shard, id] of DEBITS.entries()) {
+    const maxAmount = times * (shard === FEE_SHARD ? AMOUNT + FEE : AMOUNT);
+    const limit = { windowS: 86_400, direction: "debit", maxAmount, maxCount: null } as const;
+    await mustPost(gateway, { ...account(id), ceiling: FUNDS, limits: [limit] });
+  }
   for (const id of CREDITS) await mustPost(gateway, { ...account(id), ceiling: FUNDS });
   for (const id of BARREN) await mustPost(gateway, { ...account(id), ceiling: 0 });
   for (const id of DEBITS) await mustPost(gateway, transfer("@issuance", id, FUNDS));
@@ -203,7 +204,8 @@ async function finished(shards: DyingShards, shape: Shape, id: string): Promise<
 }
 
 /**
- * What must be possible, and is only where nothing is held, pinned, or counted against limits that should not be.
+ * What must be possible, and is only where nothing is held, pinned, or counted against limits that should not be; and what
+ * must not, since all is counted that should be. The money is back in the end.
  *
  * @returns what is expected of it.
  */
@@ -214,16 +216,29 @@ async function probed(
   id: string,
 ): Promise<Readonly<Record<string, string>>> {
   const { gateway } = shards;
-  if (isMoved(shape)) await shards.insist("probe", () => gateway.revert({ ...asked("probe"), id }));
-  else await shards.insist("probe", () => gateway.submit(compound("probe", allowed(postings), false, null)));
+  const expected: Record<string, string> = { back: "accepted" };
+  let moved = id;
+  if (!isMoved(shape)) {
+    const again = await shards.insist("again", () =>
+      gateway.submit(compound("again", allowed(postings), false, null)),
+    );
+    expected["again"] = "accepted";
+    moved = again.ok ? (again as TransferChanged).id : "";
+  }
+  await shards.insist("back", () => gateway.revert({ ...asked("back"), id: moved }));
+  for (const debit of new Set(allowed(postings).map((posting) => posting.debit))) {
+    const key = `over-the-limit-${debit}`;
+    expected[key] = "limit_exceeded";
+    await shards.insist(key, () => gateway.submit(transfer(debit, "@fees", 1, key)));
+  }
   // A ceiling is set only where no credit is announced.
   for (const account of ACCOUNTS) {
     const key = `ceiling-${account}`;
+    expected[key] = "accepted";
     const command = { ...asked(key), op: "update_account", id: account, ceiling: FUNDS } as const;
     await shards.insist(key, () => gateway.submit(command));
   }
-  const ceilings = ACCOUNTS.map((each) => [`ceiling-${each}`, "accepted"] as const);
-  return { probe: "accepted", ...Object.fromEntries(ceilings) };
+  return expected;
 }
 
 function isMoved(shape: Shape): boolean {
@@ -239,16 +254,4 @@ function allowed(postings: readonly Posting[]): readonly Posting[] {
 
 function willing(id: string, accounts: readonly string[]): string {
   return accounts[BARREN.indexOf(id)] ?? id;
-}
-
-/** After the probe. */
-function balancesAfter(shape: Shape, postings: readonly Posting[]): Readonly<Record<string, number>> {
-  const balances: Record<string, number> = {};
-  for (const id of ACCOUNTS) balances[id] = DEBITS.includes(id) ? FUNDS : 0;
-  if (isMoved(shape)) return balances;
-  for (const { debit, credit, amount } of allowed(postings)) {
-    balances[debit] = (balances[debit] ?? 0) - amount;
-    if (credit !== "@fees") balances[credit] = (balances[credit] ?? 0) + amount;
-  }
-  return balances;
 }

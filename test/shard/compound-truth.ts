@@ -76,8 +76,21 @@ function partProblems({ logs }: Round): readonly string[] {
   const strange = taken
     .filter((each) => !sent.includes(each))
     .map((each) => `${each} came and was never sent`);
+  const committed = new Set(logs.flatMap((log) => log.flatMap(({ record: { outcome } }) => idsOf(outcome))));
+  const undone = logs.flatMap((log) =>
+    log.flatMap(({ record: { command } }) =>
+      command.op === "release" && committed.has(command.id)
+        ? [`${command.id} is committed, and was released`]
+        : [],
+    ),
+  );
   const twice = taken.length === new Set(taken).size ? [] : ["a part came twice"];
-  return [...missing, ...strange, ...twice];
+  return [...missing, ...strange, ...undone, ...twice];
+}
+
+/** Of the transfer that this record has committed. */
+function idsOf(outcome: LogRecord["outcome"]): readonly string[] {
+  return outcome.ok && "transfer" in outcome ? [outcome.id] : [];
 }
 
 /** What the logs make of the shards is what these say of themselves, and it is what should be. */
