@@ -71,7 +71,8 @@ export function openAccount(view: AccountView, asset: string, batch: number): Ac
     held,
     seq,
     metadata,
-    velocities: velocitiesOf(limits ?? [], null, createdAtMs),
+    // Whatever is given back to them was counted, even what was counted in the very moment they were set.
+    velocities: velocitiesOf(limits ?? [], null, createdAtMs - 1),
     createdAtMs,
     pinned: 0,
     pins: 0,

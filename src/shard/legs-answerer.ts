@@ -93,8 +93,9 @@ export class LegsAnswerer {
     const holds = purpose === "capture" ? (ledger.compound.reservations.get(id)?.holds ?? []) : [];
     const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, holds);
     const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
-    if (isDry || examined.reports.some(({ objection }) => objection !== null))
-      return { answer: answer(false), gate };
+    // Between two system accounts nothing says of which asset something would be kept, and it will not be moved.
+    const isRefused = examined.reports.some(({ asset, objection }) => asset === null || objection !== null);
+    if (isDry || isRefused) return { answer: answer(false), gate };
     if (purpose !== "capture" && areTaking(legs, purpose === "hold")) {
       failpoints.pass("before_reserve");
       this.#reserve(ask, nowMs);

@@ -345,8 +345,12 @@ export class ShardHost {
     this.#gateways.tell([], () => {
       this.#isLeft = true;
     });
-    this.#work();
-    this.#endIfIdle();
+    try {
+      this.#work();
+      this.#endIfIdle();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #endIfIdle(): void {

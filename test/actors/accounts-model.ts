@@ -48,7 +48,7 @@ export class AccountsModel {
   create({ partner, id, asset, floor, ceiling, limits = [] }: CreateAccount, nowMs: number): string {
     if (this.#rows.has(`${partner} ${id}`)) return "account_exists";
     if ((floor ?? 0) > 0 || (ceiling ?? 0) < 0) return "balance_conflict";
-    const windows = limits.map((limit) => new WindowModel(limit, nowMs));
+    const windows = limits.map((limit) => new WindowModel(limit, nowMs - 1));
     const row = { asset, status: "open", floor, ceiling, posted: 0n, held: 0n, seq: 0, windows };
     this.#rows.set(`${partner} ${id}`, row);
     return "ok";

@@ -25,7 +25,7 @@ const asked = { partner, key: fc.constant(null), fingerprint: fc.constant(0) };
 const noted = { memo: fc.constant(null), metadata: fc.constant(null), occurredAtMs: fc.constant(null) };
 
 const person = fc.oneof(
-  { weight: 30, arbitrary: fc.constantFrom(...ACCOUNTS) },
+  { weight: 80, arbitrary: fc.constantFrom(...ACCOUNTS) },
   { weight: 1, arbitrary: fc.constant("none") },
 );
 const party = fc.oneof(
@@ -53,10 +53,12 @@ const limit: fc.Arbitrary<Limit> = fc.record({
   maxAmount: orNull(fc.integer({ min: 0, max: 40 })),
   maxCount: orNull(fc.integer({ min: 0, max: 6 })),
 });
-const limits = fc.uniqueArray(limit, {
-  maxLength: 2,
-  selector: ({ windowS, direction }) => `${windowS} ${direction}`,
-});
+const limits = fc
+  .tuple(
+    seldom(2),
+    fc.uniqueArray(limit, { maxLength: 2, selector: ({ windowS, direction }) => `${windowS} ${direction}` }),
+  )
+  .map(([has, some]) => (has ? some : []));
 
 const transfer = fc
   .tuple(fc.record({ ...asked, ...noted, op: fc.constant("transfer" as const), amount }), parties)
@@ -104,9 +106,9 @@ const create = fc.record({
   ...asked,
   op: fc.constant("create_account" as const),
   id: fc.constantFrom(...ACCOUNTS),
-  asset: seldom(6).map((isOther) => (isOther ? "USD/2" : "PTS/0")),
-  floor: fc.option(fc.integer({ min: -9, max: 1 }), { nil: null, freq: 3 }),
-  ceiling: orNull(fc.integer({ min: -1, max: 60 })),
+  asset: seldom(12).map((isOther) => (isOther ? "USD/2" : "PTS/0")),
+  floor: orNull(fc.integer({ min: -9, max: 1 })),
+  ceiling: orNull(fc.integer({ min: -1, max: 90 })),
   metadata: fc.constant(null),
   limits,
 });

@@ -2,11 +2,15 @@
 import type { Credited, LogRecord, TransferPosted, TransferSent } from "../../src/actors/command.ts";
 import type { Move, Moved, TransferChanged } from "../../src/actors/compound-command.ts";
 
-type Entry = Readonly<{ balance: string; amount: number; posted: number; seq: number }>;
+/** A balance after a record; with amount 0 only what is held has changed. */
+type Entry = Readonly<{ balance: string; amount: number; posted: number; held: number; seq: number }>;
+
+type Bounds = Readonly<{ floor: number | null; ceiling: number | null }>;
 
 export class LedgerAudit {
   readonly problems: string[] = [];
   readonly #assets = new Map<string, string>();
+  readonly #bounds = new Map<string, Bounds>();
   /** Posted and seq of every account and slice, after the last record. */
   readonly #balances = new Map<string, Readonly<{ posted: number; seq: number }>>();
   /** What may still be posted of each transfer that is pending. */
@@ -17,18 +21,29 @@ export class LedgerAudit {
   follow(record: LogRecord): void {
     const { command, outcome } = record;
     if (!outcome.ok) return;
-    if (command.op === "create_account") this.#assets.set(`${command.partner} ${command.id}`, command.asset);
+    if ("account" in outcome) {
+      const balance = `${command.partner} ${outcome.account.id}`;
+      this.#assets.set(balance, outcome.account.asset);
+      this.#bounds.set(balance, outcome.account);
+    }
     for (const entry of this.#entriesOf(record)) this.#enter(entry);
     if ("transfer" in outcome) this.#followTransfer(record, outcome);
   }
 
-  #enter({ balance, amount, posted, seq }: Entry): void {
+  #enter({ balance, amount, posted, held, seq }: Entry): void {
     const before = this.#balances.get(balance) ?? { posted: 0, seq: 0 };
-    if (posted !== before.posted + amount || seq !== before.seq + 1)
+    if (posted !== before.posted + amount || seq !== before.seq + Math.sign(Math.abs(amount)))
       this.problems.push(
         `I4: ${balance} has ${posted} (${seq}) after ${amount} on ${before.posted} (${before.seq})`,
       );
     this.#balances.set(balance, { posted, seq });
+    const { floor, ceiling } = this.#bounds.get(balance) ?? NO_BOUNDS;
+    if (amount <= 0 && floor !== null && posted - held < floor)
+      this.problems.push(
+        `I2: ${balance} has ${posted}, of which ${held} are held, and its floor is ${floor}`,
+      );
+    if (amount > 0 && ceiling !== null && posted > ceiling)
+      this.problems.push(`I2: ${balance} has ${posted}, and its ceiling is ${ceiling}`);
   }
 
   #followTransfer({ command }: LogRecord, { id, transfer, part }: TransferChanged): void {
@@ -57,24 +72,24 @@ export class LedgerAudit {
           this.#assets.get(`${partner} ${debit}`) ?? this.#assets.get(`${partner} ${credit}`) ?? "";
         const sent = outcome as TransferPosted | TransferSent;
         const from = { balance: balanceOf(partner, { account: debit, asset, vnode }), amount: -amount };
-        const debited = { ...from, posted: sent.debitPosted, seq: sent.debitSeq };
+        const debited = { ...from, posted: sent.debitPosted, held: sent.debitHeld, seq: sent.debitSeq };
         if ("to" in sent) return [debited];
         const to = { balance: balanceOf(partner, { account: credit, asset, vnode }), amount };
-        return [debited, { ...to, posted: sent.creditPosted, seq: sent.creditSeq }];
+        return [debited, { ...to, posted: sent.creditPosted, held: sent.creditHeld, seq: sent.creditSeq }];
       }
       case "credit": {
-        const { posted, seq } = outcome as Credited;
-        return [{ balance: `${partner} ${command.credit}`, amount: command.amount, posted, seq }];
+        const { posted, held, seq } = outcome as Credited;
+        return [{ balance: `${partner} ${command.credit}`, amount: command.amount, posted, held, seq }];
       }
       default: {
         const moves = "moves" in outcome ? (outcome as Moved).moves : [];
-        return moves
-          .filter(({ amount }) => amount !== 0)
-          .map((move) => ({ ...move, balance: balanceOf(partner, move) }));
+        return moves.map((move) => ({ ...move, balance: balanceOf(partner, move) }));
       }
     }
   }
 }
+
+const NO_BOUNDS: Bounds = { floor: null, ceiling: null };
 
 /** Of a system account, one slice. */
 export function balanceOf(

@@ -1,0 +1,84 @@
+/** The histories of `test/shard/compound.property.test.ts` over HTTP, on real threads that crash and are restarted. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { POINTS } from "../../src/shard/failpoint.ts";
+import { history } from "../actors/histories.ts";
+import { Random } from "../support/random.ts";
+import {
+  becomesReady,
+  Client,
+  makePartner,
+  operator,
+  shardsOf,
+  testFolder,
+  testServer,
+} from "../support/server.ts";
+import { HttpHistory } from "./http-history.ts";
+
+const SHARDS = 3;
+const AT_ONCE = 5;
+const SERVERS = Number(process.env["SERVERS"] ?? 4);
+const FIRST_SEED = Number(process.env["SEED"] ?? 1);
+/** Of those that accounts and partners do not pass as well. */
+const ARMED_POINTS = 10;
+const PASSED_BY_TRANSFERS = POINTS.slice(POINTS.indexOf("before_ask"));
+const SEEDS = Array.from({ length: SERVERS }, (_, i) => FIRST_SEED + i);
+
+test.each(SEEDS)(
+  `${AT_ONCE} histories on threads come to what a tiny model says, whichever shard crashes meanwhile (seed %i)`,
+  async (seed) => {
+    const random = new Random(seed);
+    const server = await testServer({
+      DATA_DIR: testFolder(),
+      SHARDS: String(SHARDS),
+      ISOLATION: "threads",
+      FAILPOINTS: failpointsOf(random),
+    });
+    const admin = operator(server);
+    const histories = await Promise.all(
+      Array.from({ length: AT_ONCE }, async (_, number) => {
+        const clients = new Map<string, Client>();
+        for (const partner of ["p", "q"])
+          clients.set(partner, new Client(server.url, await makePartner(admin, `${partner}${number}`)));
+        return { number, run: new HttpHistory(clients), clients };
+      }),
+    );
+    const state = { done: 0 };
+    const restarts = restartNowAndThen(admin, random, () => state.done === AT_ONCE);
+    await Promise.all(
+      histories.map(async ({ number, run, clients }) => {
+        const [steps = []] = fc.sample(history, { seed: seed * AT_ONCE + number, numRuns: 1 });
+        await run.run(steps).finally(() => (state.done += 1));
+        for (const client of clients.values()) client.close();
+      }),
+    );
+    for (const { number, run } of histories) expect(run.problems, `history ${number}`).toEqual([]);
+    await restarts;
+    const shards = await shardsOf(admin);
+    for (const { shard, restarts: times } of shards) expect(times, `shard ${shard}`).toBeGreaterThan(0);
+    admin.close();
+    await server.kill();
+  },
+  120_000,
+);
+
+/** Each shard crashes at whichever of these places it has passed so often first. */
+function failpointsOf(random: Random): string {
+  const armed = Array.from({ length: SHARDS }, (_, shard) =>
+    Array.from(
+      { length: ARMED_POINTS },
+      () => `${shard}:${random.oneOf(PASSED_BY_TRANSFERS)}@${2 + random.below(12)}`,
+    ),
+  );
+  return armed.flat().join(",");
+}
+
+/** As an operator would, those that have crashed by themselves. */
+async function restartNowAndThen(admin: Client, random: Random, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    const shard = random.below(SHARDS);
+    const there = (await shardsOf(admin))[shard];
+    if ((there?.restarts ?? 0) > 0) await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
+    await becomesReady(admin);
+  }
+}
