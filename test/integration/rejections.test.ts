@@ -1,6 +1,7 @@
 /** Every rejection of the contract by a real server: what it says, what is logged of it, which one goes first. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isRepeat } from "../support/partner-books.ts";
 import { type Refusal, Refusals, type Trait } from "../support/refusals.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { ServerProcess } from "../support/server.ts";
@@ -132,6 +133,32 @@ describe.each(PLACES)("$where", ({ shards: [here, there] }) => {
       const subject = asked[`${of}_account`];
       await isRefused(asked, { code, status, subject }, mayBePending);
     });
+  });
+
+  test("a dry run leaves nothing and uses up no key, whether it would be refused or not", async () => {
+    const giver = await acme.account(here, "debit");
+    const taker = await acme.account(there, "credit");
+    const { client } = acme.books;
+    const accounts = () => acme.must("GET", `/v1/accounts?ids=${giver},${taker}`);
+    const [whole, tooMuch] = [posting(giver, taker, 10), posting(giver, taker, 101)];
+    for (const [no, body] of [whole, { postings: [whole, whole] }, { ...whole, pending: true }].entries()) {
+      const headers = { "Idempotency-Key": `dry-${here}-${there}-${no}` };
+      const before = await accounts();
+      const dry = await client.send("POST", "/v1/transfers?dry_run=true", body, headers);
+      expect(dry.status, dry.text).toBe(201);
+      expect(await accounts()).toEqual(before);
+      const real = await client.send("POST", "/v1/transfers", body, headers);
+      expect([real.status, isRepeat(real)], real.text).toEqual([201, false]);
+      const { balances } = JSON.parse(real.text) as { balances: object };
+      expect(JSON.parse(dry.text)).toMatchObject({ balances });
+    }
+    const headers = { "Idempotency-Key": `dry-${here}-${there}` };
+    const refused = { code: "insufficient_funds", status: 422, subject: giver };
+    const request = { method: "POST", path: "/v1/transfers?dry_run=true", body: tooMuch };
+    await acme.refusesUnlogged(request, refused, headers);
+    expect((await acme.books.move("@issuance", giver, 200)).status).toBe(201);
+    const real = await client.send("POST", "/v1/transfers", tooMuch, headers);
+    expect([real.status, isRepeat(real)], real.text).toEqual([201, false]);
   });
 
   test("of several postings the first that fails counts, whatever is against later ones, and wherever", async () => {

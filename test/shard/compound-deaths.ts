@@ -226,6 +226,11 @@ async function probed(
     moved = again.ok ? (again as TransferChanged).id : "";
   }
   await shards.insist("back", () => gateway.revert({ ...asked("back"), id: moved }));
+  for (const [no, reverted] of (shape === "reverted" ? [id, moved] : [moved]).entries()) {
+    const key = `twice-${no}`;
+    expected[key] = "already_reverted";
+    await shards.insist(key, () => gateway.revert({ ...asked(key), id: reverted }));
+  }
   for (const debit of new Set(allowed(postings).map((posting) => posting.debit))) {
     const key = `over-the-limit-${debit}`;
     expected[key] = "limit_exceeded";

@@ -22,14 +22,22 @@ function opsOf(stores: readonly MemoryStore[], shard: number): readonly string[]
   return recordsOf(stores[shard] as MemoryStore, shard).map(({ record }) => record.command.op);
 }
 
-test("a yes is worth nothing once who has said it has started anew, although others have still to answer", async () => {
+type Three = Readonly<{ cluster: MemoryCluster; stores: readonly MemoryStore[] }>;
+
+/** Each of the accounts has 100. */
+async function start(): Promise<Three> {
   const stores = Array.from({ length: SHARDS }, (_, shard) => new MemoryStore(`s${shard}`));
   const cluster = await MemoryCluster.start(stores);
-  const { gateway } = cluster;
   for (const id of [A, B, C]) {
-    await mustPost(gateway, account(id));
-    await mustPost(gateway, transfer("@issuance", id, 100));
+    await mustPost(cluster.gateway, account(id));
+    await mustPost(cluster.gateway, transfer("@issuance", id, 100));
   }
+  return { cluster, stores };
+}
+
+test("a yes is worth nothing once who has said it has started anew, although others have still to answer", async () => {
+  const { cluster, stores } = await start();
+  const { gateway } = cluster;
   const gate = Promise.withResolvers<void>();
   stores[2]?.inject({ kind: "delay", until: gate.promise });
   const asked = gateway.submit(all("k"));
@@ -49,4 +57,27 @@ test("a yes is worth nothing once who has said it has started anew, although oth
     outcome: { code: "insufficient_funds", subject: B },
   });
   await mustPost(gateway, transfer(C, "@sink", 100));
+});
+
+test("who asks again while a part is not durable waits for it, also when the home has started anew", async () => {
+  const { cluster, stores } = await start();
+  const { gateway } = cluster;
+  // The reservation first, then the part: shard 2 dies before that is durable.
+  await cluster.stop(2);
+  const { exited } = await cluster.launch(2, [{ shard: 2, point: "before_credit", at: 1 }]);
+  const first = gateway.submit(all("k"));
+  await exited;
+  const again = gateway.submit(all("k"));
+  expect(await isPending(Promise.race([first, again]))).toBe(true);
+  const lost = expect(first).rejects.toMatchObject({ code: "outcome_unknown" });
+  const lostAgain = expect(again).rejects.toMatchObject({ code: "outcome_unknown" });
+  await cluster.stop(0);
+  await Promise.all([lost, lostAgain]);
+  await cluster.launch(0);
+  const later = gateway.submit(all("k"));
+  expect(await isPending(later)).toBe(true);
+  expect(opsOf(stores, 2)).not.toContain("portion");
+  await cluster.launch(2);
+  expect(await later).toMatchObject({ outcome: { ok: true }, replayed: true });
+  expect(opsOf(stores, 2)).toContain("portion");
 });
