@@ -39,7 +39,7 @@ async function attemptCut(
   partner: string,
   byShard: ReadonlyMap<number, readonly string[]>,
 ): Promise<Cut | undefined> {
-  const cut = randomUUID();
+  const cut = `${Date.now()}-${randomUUID()}`;
   const concerned = [...byShard.keys()];
   const ids = [...byShard.values()].flat();
   const halts = await Promise.allSettled(

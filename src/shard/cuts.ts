@@ -9,7 +9,10 @@ import type { QueryResults } from "./messages.ts";
 
 /** A cut that takes longer is over: whoever makes it begins anew. */
 const CUT_MS_MAX = 1_000;
-/** Others join a halt that began so recently; later ones wait until messages have had their turn. */
+/**
+ * Others join a halt that began so recently; later ones wait until messages have had their turn. But a cut never waits for
+ * one that was begun after it, which may wait for it on another shard.
+ */
 const JOIN_MS_MAX = 20;
 /** Cuts at once, and those that wait. */
 const CUTS_MAX = 1024;
@@ -33,13 +36,20 @@ export class Cuts {
     return this.#active.size > 0;
   }
 
-  /** @returns false when there are too many. */
-  halt(cut: string, onHalted: (received: Halted) => void): boolean {
-    if (this.#active.size + this.#waiting.length >= CUTS_MAX) return false;
+  /**
+   * @param cut its name; those that were begun later come later in order.
+   * @returns "refused" when there are too many.
+   */
+  halt(cut: string, onHalted: (received: Halted) => void): "halted" | "waits" | "refused" {
+    if (this.#active.size + this.#waiting.length >= CUTS_MAX) return "refused";
     const nowMs = performance.now();
-    if (this.#active.size > 0 && nowMs - this.#haltedAtMs > JOIN_MS_MAX) this.#waiting.push([cut, onHalted]);
-    else this.#begin(cut, nowMs, onHalted);
-    return true;
+    const isLate = this.isHalted && nowMs - this.#haltedAtMs > JOIN_MS_MAX;
+    if (isLate && [...this.#active.keys()].every((other) => other < cut)) {
+      this.#waiting.push([cut, onHalted]);
+      return "waits";
+    }
+    this.#begin(cut, nowMs, onHalted);
+    return "halted";
   }
 
   /** The accounts here, and what this shard has sent from one account of the cut to another and has not arrived yet. */

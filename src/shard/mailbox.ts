@@ -127,6 +127,8 @@ export class Mailbox {
     readCommands(packed, (command, start, end) => {
       const decided = this.#options.executor.execute(command, packed, start, end);
       if (decided === LATER) {
+        // What came with it, or comes after it, must not wait for it.
+        if (untilMs === undefined) this.#commit.reply(gateway, [no, AWAITED], 0);
         this.#later.push({
           gateway,
           requests: [request],
@@ -174,9 +176,13 @@ export class Mailbox {
         executor.tick(query[1]);
         answer(null);
         return;
-      case "halt":
-        if (!cuts.halt(query[1], answer)) answer(null);
+      case "halt": {
+        const halted = cuts.halt(query[1], answer);
+        if (halted === "refused") answer(null);
+        // What ends its waiting may come after it.
+        if (halted === "waits") this.#commit.reply(gateway, [no, AWAITED], 0);
         return;
+      }
       case "capture": {
         executor.meet(partner, query[2]);
         const { result, isOver } = cuts.capture(partner, query[1], query[2], query[3]);

@@ -162,8 +162,12 @@ export class Peers {
     return again;
   }
 
-  /** Puts into the open batch what of sent messages need not be kept any longer. */
+  /**
+   * Puts into the open batch what of sent messages need not be kept any longer. Not while a cut is made: another shard that
+   * is done with its part may have them by now, and did not when it was looked at.
+   */
   forget(): void {
+    if (this.#options.isHalted()) return;
     for (const [peer, link] of this.#links) {
       const upTo = link.debit.forgettable;
       if (upTo === 0) continue;

@@ -166,3 +166,23 @@ test("a log that has lost its end is noticed by the other shard, whichever it is
     });
   }
 });
+
+test("an account that cannot be closed yet holds up nobody else on its shard", async () => {
+  const two = await start();
+  const { cluster } = two;
+  await commitAndCrash(two);
+  const closed = cluster.gateway.submit({
+    op: "set_account_status",
+    partner: "acme",
+    key: null,
+    fingerprint: 0,
+    id: B,
+    action: "close",
+  });
+  expect(await isPending(closed)).toBe(true);
+  expect((await cluster.gateway.account("acme", B))?.status).toBe("open");
+  await mustPost(cluster.gateway, account(B2));
+  expect(await isPending(closed)).toBe(true);
+  await cluster.launch(0);
+  expect(await closed).toMatchObject({ outcome: { code: "account_not_empty" } });
+});
