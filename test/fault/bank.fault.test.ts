@@ -1,0 +1,151 @@
+/** I1, I2, I3: a bank of eight accounts with 100 between them, looked at all the time while money moves and shards die. */
+import { describe, expect, test } from "vitest";
+import type { Isolation } from "../../src/workers/carrier.ts";
+import { Bank, type CutBody, faultsOfCut, TOTAL } from "../support/bank.ts";
+import { expectBalanced } from "../support/compound-books.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
+import {
+  becomesReady,
+  type Client,
+  operator,
+  shardsOf,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+} from "../support/server.ts";
+
+const SHARDS = 4;
+/** How long it goes on in each test; ten minutes by hand: `BANK_MS=600000`. */
+const BANK_MS = Number(process.env["BANK_MS"] ?? 5_000);
+const TIMEOUT_MS = BANK_MS + 60_000;
+/** At least so many of either, however long that takes. */
+const CUTS_MIN = 200;
+const TRANSFERS_MIN = 400;
+const SEED = 11;
+
+async function begun(isolation: Isolation, failpoints = "") {
+  const redis = await testRedis();
+  const server = await testServer({
+    DATA_DIR: testFolder(),
+    WAL_URL: redis.url,
+    SHARDS: String(SHARDS),
+    ISOLATION: isolation,
+    FAILPOINTS: failpoints,
+  });
+  return { server, admin: operator(server), bank: await Bank.open(server.url, SHARDS, SEED) };
+}
+
+/** Until so much has happened, and the time is over; `meanwhile` is done again and again. */
+async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
+  bank.begin();
+  const endMs = performance.now() + BANK_MS;
+  while (performance.now() < endMs) await meanwhile();
+  await until(
+    `${CUTS_MIN} cuts and ${TRANSFERS_MIN} transfers`,
+    () => bank.has(CUTS_MIN, TRANSFERS_MIN),
+    30_000,
+  );
+  await bank.stop();
+}
+
+/** What is left pending ends by itself; then all is as it was told. */
+async function isAllRight(bank: Bank): Promise<void> {
+  await until("nothing is held", async () => (await bank.held()) === 0);
+  await bank.check();
+  await expectBalanced(bank.client);
+  for (const what of [
+    "move 1: 201",
+    "move 2: 201",
+    "hold 1: 201",
+    "hold 2: 201",
+    "post",
+    "void",
+    "read",
+    "asked again",
+  ])
+    expect(bank.tally.get(what) ?? 0, `${what} happens`).toBeGreaterThan(0);
+}
+
+/** In each tenth of all that has happened there is some of either: nobody waits until the others have finished. */
+function expectNobodyStarved({ events }: Bank): void {
+  const portion = Math.floor(events.length / 10);
+  for (let part = 0; part < 10; part++) {
+    const there = events.slice(part * portion, (part + 1) * portion);
+    expect(new Set(there), `part ${part}`).toEqual(new Set(["cut", "transfer"]));
+  }
+}
+
+/** In turn: a shard is told to start anew, or its process dies. */
+async function kill(admin: Client, isolation: Isolation, round: number): Promise<void> {
+  const shard = round % SHARDS;
+  const { pid, restarts = 0 } = (await shardsOf(admin))[shard] ?? {};
+  if (isolation === "processes" && round % 2 === 0) process.kill(pid ?? -1, "SIGKILL");
+  else expect((await admin.send("POST", `/v1/admin/shards/${shard}/restart`)).status).toBe(202);
+  await until("it has ended", async () => ((await shardsOf(admin))[shard]?.restarts ?? 0) > restarts);
+  await becomesReady(admin, 30_000);
+}
+
+describe.each(ISOLATIONS)("%s", (isolation) => {
+  test(
+    "every view of all accounts at once adds up while money moves, and neither side waits for the other",
+    async () => {
+      const { bank } = await begun(isolation);
+      await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
+      expectNobodyStarved(bank);
+      await isAllRight(bank);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "every view of all accounts at once adds up while shards die and come back, and what was told is so",
+    async () => {
+      // A thread cannot be killed: it fails, once, with its append answered by nobody.
+      const { server, admin, bank } = await begun(
+        isolation,
+        isolation === "threads" ? "2:after_append@25" : "",
+      );
+      let round = 0;
+      await goesOn(bank, async () => {
+        const goal = bank.count("transfer") + 20;
+        await until("twenty more transfers", () => bank.has(0, goal), 30_000);
+        await kill(admin, isolation, round++);
+      });
+      const restarts = (await shardsOf(admin)).reduce((sum, shard) => sum + shard.restarts, 0);
+      expect(restarts).toBeGreaterThanOrEqual(round);
+      if (isolation === "threads") expect(server.stdout).toContain("failpoint after_append");
+      expect(round, "shards died").toBeGreaterThan(1);
+      await isAllRight(bank);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** Eight accounts of which the second one has `missing` less than it should. */
+function cutOf(missing: number, held = 0, onItsWay = 0): CutBody {
+  const posted = [30, 10 - missing, 10, 10, 10, 10, 10, 10];
+  return {
+    data: posted.map((each, no) => ({ id: `a${no}`, posted: each, held, available: each - held, seq: 1 })),
+    missing: [],
+    in_transit: onItsWay === 0 ? {} : { "PTS/0": onItsWay },
+  };
+}
+
+test("whoever looks at the accounts sees when one unit is missing, too much, or owed", () => {
+  const good = cutOf(0);
+  expect(faultsOfCut(good, TOTAL)).toEqual([]);
+  expect(faultsOfCut(cutOf(3, 5, 3), TOTAL)).toEqual([]);
+  expect(faultsOfCut(cutOf(1), TOTAL)).toEqual(["99 are there and 0 on their way, not 100"]);
+  expect(faultsOfCut(cutOf(-1), TOTAL)).toEqual(["101 are there and 0 on their way, not 100"]);
+  expect(faultsOfCut(cutOf(3, 0, 4), TOTAL)).toEqual(["97 are there and 4 on their way, not 100"]);
+  expect(faultsOfCut(cutOf(11, 0, 11), TOTAL)).toEqual(["a1 is below zero: -1, 0 held"]);
+  expect(faultsOfCut(cutOf(0, 11), TOTAL).length).toBe(7);
+  expect(faultsOfCut(cutOf(0, -1), TOTAL).length).toBe(8);
+  const wrong = {
+    ...good,
+    data: good.data.map((account) => ({ ...account, available: account.posted + 1 })),
+  };
+  expect(faultsOfCut(wrong, TOTAL).length).toBe(8);
+  expect(faultsOfCut({ ...good, data: good.data.slice(1) }, TOTAL).length).toBe(2);
+});
