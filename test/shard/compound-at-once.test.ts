@@ -69,3 +69,22 @@ test.each([
     ]);
   },
 );
+
+test("what is held and what another shard reserves are exact together, although the account may fall as low", async () => {
+  const { gateway } = await startCluster();
+  await mustPost(gateway, account(CREDIT, null));
+  await mustPost(gateway, transfer("@issuance", CREDIT, 30));
+  const vnode = homeVnodeOf("acme", CREDIT, OTHER, null);
+  const all = [{ debit: CREDIT, credit: OTHER, amount: Number.MAX_SAFE_INTEGER }];
+  await mustPost(gateway, { ...compound(all, true), vnode });
+  const some = [
+    { debit: DEBIT, credit: OTHER, amount: 1 },
+    { debit: CREDIT, credit: OTHER, amount: 8 },
+  ];
+  expect(await gateway.submit(compound(some, false))).toMatchObject({
+    outcome: { code: "balance_out_of_range" },
+  });
+  expect(await gateway.accounts("acme", [CREDIT])).toMatchObject([
+    { posted: 30, held: Number.MAX_SAFE_INTEGER },
+  ]);
+});
