@@ -40,11 +40,6 @@ export class Refusals {
     return new Refusals(server, await PartnerBooks.open(server.url, shards, name));
   }
 
-  /** How many are logged. */
-  get count(): number {
-    return this.#told.length;
-  }
-
   get #client(): Client {
     return this.books.client;
   }
