@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { checkBooks } from "../fault/books.ts";
 import { drainUnderLoad } from "../support/drain.ts";
+import { callerPerGateway } from "../support/gateway-callers.ts";
 import { Load } from "../support/load.ts";
 import {
   becomesReady,
@@ -23,8 +24,6 @@ import {
 } from "../support/server.ts";
 
 const GATEWAYS = 3;
-/** The chance that a hundred connections miss one of three gateways is below 10^-17. */
-const CONNECTIONS_MAX = 100;
 const ISSUE = { debit_account: "@issuance", credit_account: "alice/a", amount: 5 };
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const MORTAL = join(import.meta.dirname, "../support/mortal-gateways.ts");
@@ -46,28 +45,6 @@ function settings(more: Settings = {}): Settings {
   return { DATA_DIR: testFolder(), SHARDS: "2", GATEWAYS: String(GATEWAYS), ...more };
 }
 
-/** Whoever answers: request ids of one gateway begin alike. */
-async function gatewayOf(client: Client): Promise<string> {
-  const { headers } = await client.send("GET", "/healthz");
-  return String(headers["request-id"]).split("-")[0] ?? "";
-}
-
-/** A caller at each gateway, over one connection that stands. */
-async function callerPerGateway(url: string, key: string): Promise<readonly Client[]> {
-  const callers = new Map<string, Client>();
-  for (let i = 0; i < CONNECTIONS_MAX && callers.size < GATEWAYS; i++) {
-    const client = new Client(url, key, 1);
-    const gateway = await gatewayOf(client);
-    if (callers.has(gateway)) client.close();
-    else callers.set(gateway, client);
-  }
-  expect(callers.size).toBe(GATEWAYS);
-  onTestFinished(() => {
-    for (const client of callers.values()) client.close();
-  });
-  return [...callers.values()];
-}
-
 async function openAccount(client: Client, id: string): Promise<void> {
   expect((await client.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).status).toBe(201);
 }
@@ -82,7 +59,7 @@ async function countedAt(client: Client): Promise<number> {
 }
 
 test("connections are spread over all gateways, and each of them knows the whole server", async () => {
-  const admins = await callerPerGateway(server.url, OPERATOR_KEY);
+  const admins = await callerPerGateway(server.url, OPERATOR_KEY, GATEWAYS);
   const all = async () => [...new Set(await Promise.all(admins.map(countedAt)))];
   expect(await all()).toEqual([0]);
   for (const admin of admins) await admin.get("/v1/partners");
@@ -100,7 +77,7 @@ test("connections are spread over all gateways, and each of them knows the whole
 });
 
 test("what was answered at one gateway is in every read at the others", async () => {
-  const callers = await callerPerGateway(server.url, await makePartner(operator(server), "reader"));
+  const callers = await callerPerGateway(server.url, await makePartner(operator(server), "reader"), GATEWAYS);
   await openAccount(callers[0] as Client, "alice/a");
   for (let no = 1; no <= 60; no++) {
     const writer = callers[no % GATEWAYS] as Client;
@@ -123,9 +100,9 @@ test("what was answered at one gateway is in every read at the others", async ()
 });
 
 test("a key that was made lets its holder in at all gateways at once, and one that was revoked at none", async () => {
-  const admins = await callerPerGateway(server.url, OPERATOR_KEY);
+  const admins = await callerPerGateway(server.url, OPERATOR_KEY, GATEWAYS);
   await makePartner(admins[0] as Client);
-  const doors = (await callerPerGateway(server.url, "")).map(
+  const doors = (await callerPerGateway(server.url, "", GATEWAYS)).map(
     (client) => async (key: string) =>
       (await client.send("GET", "/v1/accounts", undefined, { Authorization: `Bearer ${key}` })).status,
   );
@@ -151,7 +128,11 @@ test("a key that was made lets its holder in at all gateways at once, and one th
 });
 
 test("one idempotency key at all gateways at the same time is one transfer", async () => {
-  const callers = await callerPerGateway(server.url, await makePartner(operator(server), "repeater"));
+  const callers = await callerPerGateway(
+    server.url,
+    await makePartner(operator(server), "repeater"),
+    GATEWAYS,
+  );
   await openAccount(callers[0] as Client, "alice/a");
   const ROUNDS = 30;
   for (let round = 1; round <= ROUNDS; round++) {
@@ -245,7 +226,7 @@ test.each(["threads", "processes"])(
       // What all must know is told to the new one, and not waited for from the dead one.
       await makePartner(operator(server), `partner-${gateway}-${restarts}`);
     }
-    await callerPerGateway(server.url, load.partnerKey);
+    await callerPerGateway(server.url, load.partnerKey, GATEWAYS);
     await load.moreAcknowledged(100);
     await load.stop();
     expect(server.stdout.match(/"gateway ended"/g)?.length).toBe(3);

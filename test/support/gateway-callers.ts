@@ -1,0 +1,32 @@
+/** Callers that each reach another one of several gateways on one port. */
+import { expect, onTestFinished } from "vitest";
+import { Client } from "./server.ts";
+
+/** The chance that a hundred connections miss one of three gateways is below 10^-17. */
+const CONNECTIONS_MAX = 100;
+
+/** Whoever answers: request ids of one gateway begin alike. */
+async function gatewayOf(client: Client): Promise<string> {
+  const { headers } = await client.send("GET", "/healthz");
+  return String(headers["request-id"]).split("-")[0] ?? "";
+}
+
+/** A caller at each gateway, over one connection that stands. */
+export async function callerPerGateway(
+  url: string,
+  key: string,
+  gateways: number,
+): Promise<readonly Client[]> {
+  const callers = new Map<string, Client>();
+  for (let i = 0; i < CONNECTIONS_MAX && callers.size < gateways; i++) {
+    const client = new Client(url, key, 1);
+    const gateway = await gatewayOf(client);
+    if (callers.has(gateway)) client.close();
+    else callers.set(gateway, client);
+  }
+  expect(callers.size).toBe(gateways);
+  onTestFinished(() => {
+    for (const client of callers.values()) client.close();
+  });
+  return [...callers.values()];
+}
