@@ -85,9 +85,6 @@ async function measureCompound(
     const there = byShard.get(shard % shards) as string[];
     return there[(i * STRIDE) % there.length] as string;
   };
-  const posting = (debit: string, credit: string) => {
-    return { debit_account: debit, credit_account: credit, amount: 1 };
-  };
   const asked = {
     pending: (i: number) => ({ ...posting(on(i, i), "@sales"), pending: true }),
     postings: (i: number) => ({
@@ -121,8 +118,12 @@ async function measureProcesses(bench: BenchContext, connections: number): Promi
   for (const { daybook } of arms) await daybook.stop();
 }
 
+function posting(debit: string, credit: string): object {
+  return { debit_account: debit, credit_account: credit, amount: 1 };
+}
+
 function body(debit: string, credit: string): string {
-  return JSON.stringify({ debit_account: debit, credit_account: credit, amount: 1 });
+  return JSON.stringify(posting(debit, credit));
 }
 
 /** Emits the first arm's rate and p99, the second's, and how the first compares with the second. */
