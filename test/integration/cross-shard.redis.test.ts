@@ -1,13 +1,11 @@
 /** Transfers across shards on a real server and a real Redis. */
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { inParallel } from "../support/load.ts";
 import { isRepeat, PartnerBooks, tally } from "../support/partner-books.ts";
 import { Random } from "../support/random.ts";
-import { RedisServer } from "../support/redis.ts";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { operator, ServerProcess, shardsOf, until } from "../support/server.ts";
+import { operator, shardsOf, until } from "../support/server.ts";
+import { serverOnRedis } from "../support/server-on-redis.ts";
 
 const SHARDS = 3;
 /** Ten seconds by hand: `STORM_MS=10000`. */
@@ -21,26 +19,10 @@ function manyTimes<T>(count: number, work: (no: number) => Promise<T>): Promise<
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  let dataDir: string;
-  let redis: RedisServer;
-  let server: ServerProcess;
+  const subject = serverOnRedis(isolation, SHARDS);
   let partners = 0;
 
-  beforeAll(async () => {
-    redis = await RedisServer.start();
-    dataDir = makeScratchFolder("daybook-test");
-    const settings = { DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: String(SHARDS), ISOLATION: isolation };
-    server = ServerProcess.launch(settings);
-    await server.serving();
-  });
-
-  afterAll(async () => {
-    await server.kill();
-    await redis.destroy();
-    rmSync(dataDir, { recursive: true });
-  });
-
-  const begun = () => PartnerBooks.open(server.url, SHARDS, `partner${partners++}`);
+  const begun = () => PartnerBooks.open(subject.server.url, SHARDS, `partner${partners++}`);
 
   test("of two hundred transfers of 1 from an account with 100 exactly a hundred arrive", async () => {
     const books = await begun();
@@ -191,7 +173,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     expect(tally(refused)).toEqual({ "422 insufficient_funds": 20 });
     expect(refused.filter(({ answer }) => isRepeat(answer)).length).toBe(19);
 
-    const admin = operator(server);
+    const admin = operator(subject.server);
     const before = await shardsOf(admin);
     for (const shard of [0, 1])
       expect((await admin.send("POST", `/v1/admin/shards/${shard}/restart`)).status).toBe(202);

@@ -1,12 +1,9 @@
 /** Many at once against what there is: a hold in parts, velocity limits, all that an account has. */
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { CompoundBooks, PLACEMENTS, type Said, tell, verdictOf } from "../support/compound-books.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { PartnerBooks, tally } from "../support/partner-books.ts";
-import { RedisServer } from "../support/redis.ts";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { ServerProcess } from "../support/server.ts";
+import { serverOnRedis } from "../support/server-on-redis.ts";
 
 const SHARDS = 3;
 /** By hand: `ROUNDS=100`. */
@@ -48,33 +45,23 @@ function endAll(books: PartnerBooks, said: readonly Said[], action: "post" | "vo
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  let dataDir: string;
-  let redis: RedisServer;
-  let server: ServerProcess;
+  const subject = serverOnRedis(isolation, SHARDS);
   let partners = 0;
 
-  beforeAll(async () => {
-    redis = await RedisServer.start();
-    dataDir = makeScratchFolder("daybook-test");
-    const settings = { DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: String(SHARDS), ISOLATION: isolation };
-    server = ServerProcess.launch(settings);
-    await server.serving();
-  });
-
-  afterAll(async () => {
-    await server.kill();
-    await redis.destroy();
-    rmSync(dataDir, { recursive: true });
-  });
-
-  const begun = () => PartnerBooks.open(server.url, SHARDS, `partner${partners++}`);
+  const begun = () => PartnerBooks.open(subject.server.url, SHARDS, `partner${partners++}`);
 
   const whole = PLACEMENTS.filter(({ postings }) => postings.length === 1);
   test.each(whole.flatMap((placement) => [100, 105].map((amount) => ({ ...placement, amount }))))(
     "of fifty posts of 10 out of a hold of $amount exactly ten are done, $where",
     async ({ where, postings, amount }) => {
       const hold = { where, postings: postings.map((each) => ({ ...each, amount })) };
-      const books = await CompoundBooks.open(server.url, SHARDS, `partner${partners++}`, hold, ROUNDS);
+      const books = await CompoundBooks.open(
+        subject.server.url,
+        SHARDS,
+        `partner${partners++}`,
+        hold,
+        ROUNDS,
+      );
       const isOver = amount === 100;
       for (let round = 0; round < ROUNDS; round++) {
         const { id } = await books.begin();

@@ -1,6 +1,5 @@
 /** I10: two that want the same pending transfer. One of them wins, and the books say what both were told. */
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carrier.ts";
 import {
   CompoundBooks,
@@ -10,9 +9,7 @@ import {
   verdictOf,
 } from "../support/compound-books.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { RedisServer } from "../support/redis.ts";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { ServerProcess } from "../support/server.ts";
+import { serverOnRedis } from "../support/server-on-redis.ts";
 
 const SHARDS = 2;
 /** What carries the shards makes a race no other one: the second mode repeats it in brief, and in full by `ROUNDS=1000`. */
@@ -31,27 +28,11 @@ type Wins = Record<string, number>;
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
   const rounds = Number(process.env["ROUNDS"] ?? ROUNDS_OF[isolation]);
-  let dataDir: string;
-  let redis: RedisServer;
-  let server: ServerProcess;
+  const subject = serverOnRedis(isolation, SHARDS);
   let partners = 0;
 
-  beforeAll(async () => {
-    redis = await RedisServer.start();
-    dataDir = makeScratchFolder("daybook-test");
-    const settings = { DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: String(SHARDS), ISOLATION: isolation };
-    server = ServerProcess.launch(settings);
-    await server.serving();
-  });
-
-  afterAll(async () => {
-    await server.kill();
-    await redis.destroy();
-    rmSync(dataDir, { recursive: true });
-  });
-
   const begun = (placement: Placement) =>
-    CompoundBooks.open(server.url, SHARDS, `partner${partners++}`, placement, rounds);
+    CompoundBooks.open(subject.server.url, SHARDS, `partner${partners++}`, placement, rounds);
 
   describe.each(PLACEMENTS)("$where", (placement) => {
     test("post against void: one of them wins, and the other hears that it is not pending", async () => {

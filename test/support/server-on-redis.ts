@@ -1,0 +1,33 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll } from "vitest";
+import type { Isolation } from "../../src/workers/carrier.ts";
+import { RedisServer } from "./redis.ts";
+import { makeScratchFolder } from "./scratch-folder.ts";
+import { ServerProcess } from "./server.ts";
+
+/** A server with a Redis and a folder of its own, for all tests of the `describe` that calls this. */
+export function serverOnRedis(isolation: Isolation, shards: number): { readonly server: ServerProcess } {
+  let dataDir: string;
+  let redis: RedisServer;
+  let server: ServerProcess;
+
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+    dataDir = makeScratchFolder("daybook-test");
+    const settings = { DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: String(shards), ISOLATION: isolation };
+    server = ServerProcess.launch(settings);
+    await server.serving();
+  });
+
+  afterAll(async () => {
+    await server.kill();
+    await redis.destroy();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  return {
+    get server() {
+      return server;
+    },
+  };
+}
