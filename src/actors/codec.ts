@@ -71,6 +71,14 @@ export class CommandWriter {
   }
 }
 
+const commandWriter = new CommandWriter();
+
+/** One command alone, in bytes of its own. */
+export function packCommand(command: Command): Uint8Array<ArrayBuffer> {
+  commandWriter.add(command);
+  return commandWriter.take();
+}
+
 function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   writer.array(TRANSFER_FIELDS);
   writer.text(transfer.debit);

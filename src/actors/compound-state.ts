@@ -7,14 +7,14 @@ import type {
   Leg,
   Moved,
   Portion,
+  Posting,
   PostTransfer,
   Reserved,
-  RevertTransfer,
   TransferChanged,
   Use,
 } from "./compound-command.ts";
 import type { Exchange, RecordPlace } from "./exchange.ts";
-import { applyMove, legsOf, usesOf } from "./legs.ts";
+import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
 import { Reservations } from "./reservations.ts";
 import { shardOfVnode } from "./routing.ts";
@@ -133,7 +133,7 @@ export class CompoundState {
       case "compound_transfer":
         if (command.pending) this.#open(book, command, changed, timeMs);
         else {
-          const legs = this.#legsHere(command, changed);
+          const legs = this.#legsOf(command.partner, changed.transfer.postings);
           count(book, usesOf(legs, "debit"), "debit", timeMs);
           count(book, usesOf(legs, "credit"), "credit", timeMs);
         }
@@ -158,7 +158,7 @@ export class CompoundState {
     { transfer, holds, reservedAt }: TransferChanged,
     timeMs: number,
   ) {
-    const uses = usesOf(this.#legsHere(command, { transfer }), "debit");
+    const uses = usesOf(this.#legsOf(command.partner, transfer.postings), "debit");
     count(book, uses, "debit", timeMs);
     this.pending.add({
       id: transfer.id,
@@ -166,7 +166,7 @@ export class CompoundState {
       endsAtMs: transfer.expiresAtMs ?? Number.POSITIVE_INFINITY,
       place: -1,
       view: transfer,
-      remaining: transfer.postings.reduce((sum, { amount }) => sum + amount, 0),
+      remaining: totalOf(transfer.postings),
       part: 0,
       holds,
       uses,
@@ -177,11 +177,8 @@ export class CompoundState {
   #applyPost(book: Book, command: PostTransfer, { transfer, part }: TransferChanged, timeMs: number): void {
     const open = this.#openOf(transfer.id);
     const amount = transfer.postedAmount - open.view.postedAmount;
-    const credited =
-      transfer.postings.length === 1
-        ? transfer.postings.map((each) => ({ ...each, amount }))
-        : transfer.postings;
-    count(book, usesOf(this.#legsOf(command.partner, credited), "credit"), "credit", timeMs);
+    const credited = this.#legsOf(command.partner, partOf(transfer.postings, amount));
+    count(book, usesOf(credited, "credit"), "credit", timeMs);
     open.view = transfer;
     open.remaining -= amount;
     open.part = part + 1;
@@ -208,11 +205,8 @@ export class CompoundState {
     return open;
   }
 
-  #legsHere({ partner }: CompoundTransfer | RevertTransfer, { transfer }: Pick<TransferChanged, "transfer">) {
-    return this.#legsOf(partner, transfer.postings);
-  }
-
-  #legsOf(partner: string, postings: TransferChanged["transfer"]["postings"]): readonly Leg[] {
+  /** Those of this shard. */
+  #legsOf(partner: string, postings: readonly Posting[]): readonly Leg[] {
     return this.byShard(legsOf(partner, postings)).get(this.shard) ?? [];
   }
 }

@@ -26,7 +26,7 @@ import type {
   VoidTransfer,
 } from "./compound-command.ts";
 import type { CompoundState } from "./compound-state.ts";
-import { examine, type LegReport, legsOf, releaseOf, usesOf } from "./legs.ts";
+import { examine, type LegReport, legsOf, partOf, releaseOf, totalOf, usesOf } from "./legs.ts";
 import type { OpenTransfer } from "./pending.ts";
 import { verdictOf } from "./precedence.ts";
 import { areTaking } from "./reservations.ts";
@@ -75,8 +75,7 @@ export function plan(
       // Several postings go together or not at all.
       const isTooMuch = postings.length === 1 ? amount > open.remaining : amount !== open.remaining;
       if (isTooMuch) return reject("amount_exceeds_pending", open.id);
-      const posted = postings.length === 1 ? postings.map((each) => ({ ...each, amount })) : postings;
-      return planOf(state, command, posted, "capture", { open });
+      return planOf(state, command, partOf(postings, amount), "capture", { open });
     }
     case "revert_transfer": {
       const { id, original } = command;
@@ -120,7 +119,7 @@ export function decideLegs(
     const rejected = verdictOf(posting, reports.get(`${i}-`) as LegReport, reports.get(`${i}+`) as LegReport);
     if (rejected !== undefined) return rejected;
   }
-  const others = [...legs].filter(([shard]) => shard !== state.shard);
+  const others = othersOf(state, planned);
   const isHold = purpose === "hold";
   const sent = (isHold ? [] : others).map(([to, there]): SentPortion => {
     const known = there.map((leg): AssetLeg => ({ ...leg, asset: reports.get(sideOf(leg))?.asset ?? "" }));
@@ -136,22 +135,28 @@ export function decideLegs(
     part: open?.part ?? 0,
     holds: isHold ? local.holds : [],
     reservedAt: isHold ? others.filter(([, there]) => areTaking(there, true)).map(([shard]) => shard) : [],
-    elsewhere: isHold ? others.flatMap(([, there]) => movesSaid(there, reports, true)) : [],
+    elsewhere: isHold ? movesElsewhere(state, planned, remote) : [],
   };
 }
 
-/** What accepted legs do on all shards, where nothing is to be logged. */
-export function movesOfAll(
+/** What accepted legs would do on other shards, by what those have said of them. */
+export function movesElsewhere(
   state: CompoundState,
-  { legs, purpose }: Plan,
+  planned: Plan,
   remote: ReadonlyMap<number, readonly LegReport[]>,
-  moves: readonly Move[],
 ): readonly Move[] {
-  const others = [...legs].filter(([shard]) => shard !== state.shard);
-  return others.reduce((all, [shard, there]) => {
-    const reports = new Map(there.map((leg, i) => [sideOf(leg), remote.get(shard)?.[i] as LegReport]));
-    return [...all, ...movesSaid(there, reports, purpose === "hold")];
-  }, moves);
+  const isHold = planned.purpose === "hold";
+  return othersOf(state, planned).flatMap(([shard, there]) => {
+    const said = remote.get(shard) ?? [];
+    return there.flatMap((leg, i): readonly Move[] => {
+      // Only what is taken is held.
+      if (isHold && leg.amount > 0) return [];
+      const { asset, posted, held, seq } = said[i] as LegReport;
+      const { posting, account, vnode } = leg;
+      const amount = isHold ? 0 : leg.amount;
+      return [{ posting, account, asset: asset ?? "", vnode, amount, posted, held, seq }];
+    });
+  });
 }
 
 /** Gives back what is left of a pending transfer. */
@@ -189,15 +194,14 @@ export function decideReserve(
 }
 
 export function decideRelease(state: CompoundState, { partner, id }: Release): Moved {
-  const holds = state.reservations.get(id)?.holds ?? [];
-  return { ok: true, moves: releaseOf(state.bookOf(partner), holds) };
+  return { ok: true, moves: releaseOf(state.bookOf(partner), state.reservations.holdsOf(id)) };
 }
 
 /** The commit stands: what was held is given back, and the legs move. */
 export function decidePortion(state: CompoundState, command: Portion, nowMs: number): Moved {
   const { partner, transfer, legs, purpose } = command;
   const book = state.bookOf(partner);
-  const holds = state.reservations.get(transfer.id)?.holds ?? [];
+  const holds = state.reservations.holdsOf(transfer.id);
   const moves = legs.length === 0 ? releaseOf(book, holds) : examine(book, legs, purpose, nowMs, holds).moves;
   return { ok: true, moves };
 }
@@ -246,7 +250,7 @@ function viewAfter(
   newId: string,
   nowMs: number,
 ): TransferView {
-  const amount = postings.reduce((sum, posting) => sum + posting.amount, 0);
+  const amount = totalOf(postings);
   if (command.op === "post_transfer") {
     assert(open !== undefined, "what is posted was pending");
     const isOver = command.final || amount === open.remaining;
@@ -270,20 +274,8 @@ function viewAfter(
   };
 }
 
-/** What legs on another shard would do, by what that shard has said of them. */
-function movesSaid(
-  legs: readonly Leg[],
-  reports: ReadonlyMap<string, LegReport>,
-  isHold: boolean,
-): readonly Move[] {
-  return legs
-    .filter(({ amount }) => !isHold || amount < 0)
-    .map((leg) => {
-      const { asset, posted, held, seq } = reports.get(sideOf(leg)) as LegReport;
-      const { posting, account, vnode } = leg;
-      const amount = isHold ? 0 : leg.amount;
-      return { posting, account, asset: asset ?? "", vnode, amount, posted, held, seq };
-    });
+function othersOf(state: CompoundState, { legs }: Plan): (readonly [number, readonly Leg[]])[] {
+  return [...legs].filter(([shard]) => shard !== state.shard);
 }
 
 function sideOf({ posting, amount }: Leg): string {

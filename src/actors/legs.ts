@@ -61,6 +61,16 @@ export function legsOf(partner: string, postings: readonly Posting[]): readonly 
   });
 }
 
+/** What all postings come to. */
+export function totalOf(postings: readonly Posting[]): number {
+  return postings.reduce((sum, { amount }) => sum + amount, 0);
+}
+
+/** So much of what a transfer asks for: of one posting any part, of several all. */
+export function partOf(postings: readonly Posting[], amount: number): readonly Posting[] {
+  return postings.length === 1 ? postings.map((posting) => ({ ...posting, amount })) : postings;
+}
+
 /**
  * Goes through legs in order, each on what the ones before have left.
  *

@@ -37,6 +37,11 @@ export class Reservations {
     return this.#byId.get(id);
   }
 
+  /** What is held under this name: nothing where there is none. */
+  holdsOf(id: string): readonly Hold[] {
+    return this.#byId.get(id)?.holds ?? [];
+  }
+
   /** Names of those that belong to transfers of shard `from`. */
   idsOf(from: number): string[] {
     return [...this.#byId].filter(([, reservation]) => reservation.from === from).map(([id]) => id);

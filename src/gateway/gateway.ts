@@ -2,7 +2,7 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import { CommandWriter, unpackOutcome } from "../actors/codec.ts";
+import { packCommand, unpackOutcome } from "../actors/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
 import type {
   CompoundTransfer,
@@ -77,9 +77,7 @@ export class Gateway {
 
   async dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>> {
     const shard = this.#shards.ofVnode(vnodeOfCommand(command));
-    const writer = new CommandWriter();
-    writer.add(command);
-    const reached = await this.#shards.link(shard).tryOut(writer.take());
+    const reached = await this.#shards.link(shard).tryOut(packCommand(command));
     const reply = reached.result as CommandReply;
     if (reply instanceof Uint8Array) return unpackOutcome(command, reply);
     assert(reply[0] === REFUSED, "what is not logged has no place in the log");
@@ -140,8 +138,7 @@ export class Gateway {
     // What is logged from here on is later: nothing can come to lie before a moment that was shown.
     await until(atMs);
     const shard = this.#shards.ofAccount(partner, id);
-    await this.#shards.ask(shard, partner, ["account", id]);
-    const { position } = await this.#shards.ask(shard, partner, ["tick", atMs]);
+    const { position } = await this.#shards.ask(shard, partner, ["tick", atMs, id]);
     return this.#shards.archive.accountAt({ partner, account: id, atMs }, known([position]));
   }
 

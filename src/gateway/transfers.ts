@@ -1,5 +1,6 @@
 /** What is asked about transfers that were made before: shown, listed, posted, voided, taken back. */
 import type { RevertTransfer, Settled, TransferStatus, TransferView } from "../actors/compound-command.ts";
+import { partOf } from "../actors/legs.ts";
 import { homeVnodeOf } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { Page, Range } from "../archive/query.ts";
@@ -47,12 +48,8 @@ export async function revertOf(
     return { ...asked, op: "revert_transfer", original: null, vnode: parseTransferId(id)?.vnode ?? 0 };
   }
   const isOver = view.status !== "pending";
-  const postings = isOver && view.postedAmount > 0 ? postedOf(view) : [];
+  const postings = isOver && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
   return { ...asked, op: "revert_transfer", original: { postings }, vnode: wayBackOf(partner, view) };
-}
-
-function postedOf({ postings, postedAmount }: TransferView): TransferView["postings"] {
-  return postings.length === 1 ? postings.map((posting) => ({ ...posting, amount: postedAmount })) : postings;
 }
 
 /** As its home and the archive have it, with what its home has just ended because its time is over. */

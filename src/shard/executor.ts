@@ -2,18 +2,17 @@
  * What becomes of one command: it is known by its key; or decided, applied, and put into the open batch; or parked until
  * another shard has said something; or tried again later.
  */
-import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Recorded, Transfer } from "../actors/command.ts";
 import type { Tick } from "../actors/compound-command.ts";
 import { isPlain, type PlainCommand } from "../actors/home.ts";
-import { type Ledger, type Place } from "../actors/ledger.ts";
+import type { Ledger, Place } from "../actors/ledger.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
-import type { PackedCommand, Parked } from "./parked.ts";
+import { type PackedCommand, type Parked, packedAlone } from "./parked.ts";
 import type { Peers } from "./peers.ts";
 
 /** Pending transfers that end in one go. */
@@ -33,7 +32,6 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #ledger: Ledger;
   readonly #commit: GroupCommit;
-  readonly #writer = new CommandWriter();
   #peers: Peers | undefined;
   /** Of our epoch, once it is claimed. */
   #transferIds: TransferIds | undefined;
@@ -123,9 +121,7 @@ export class Executor {
   tick(atMs: number): void {
     if (this.#commit.recordedMs > atMs) return;
     const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
-    this.#writer.add(command);
-    const source = this.#writer.take();
-    this.record(command, { source, start: 0, end: source.length }, { ok: true });
+    this.record(command, packedAlone(command), { ok: true });
   }
 
   #expireFor(command: Command): void {
@@ -168,8 +164,8 @@ export class Executor {
     const limits = command.op === "update_account" && (command.ceiling ?? null) !== null;
     if (!closes && !limits) return false;
     const account = this.#ledger.account(command.partner, command.id);
-    const isAnnounced = account !== undefined && account.pinned + account.reserved > 0;
-    return isAnnounced || (account !== undefined && !peers.settled);
+    if (account === undefined) return false;
+    return account.pinned + account.reserved > 0 || !peers.settled;
   }
 
   #creditMustWait({ partner, credit }: Transfer, peers: Peers): boolean {

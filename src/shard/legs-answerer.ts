@@ -4,17 +4,16 @@
  */
 
 import type { Account } from "../actors/account.ts";
-import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Recorded } from "../actors/command.ts";
 import { decideRelease, decideReserve } from "../actors/compound.ts";
-import type { Release, Reserve } from "../actors/compound-command.ts";
+import type { Leg, Release, Reserve } from "../actors/compound-command.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import { type Examined, examine, usesOf } from "../actors/legs.ts";
 import { areTaking } from "../actors/reservations.ts";
 import { assert } from "../assert.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import type { PackedCommand } from "./parked.ts";
+import { type PackedCommand, packedAlone } from "./parked.ts";
 import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
 import type { Pins } from "./pins.ts";
 
@@ -28,13 +27,12 @@ export type LegsAnswererOptions = Readonly<{
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => void;
   /** Settles first what is due on these accounts. */
   meet: (partner: string, accounts: readonly string[]) => void;
-  mustWait: (account: Account) => boolean;
+  mustWaitFor: (partner: string, legs: readonly Leg[]) => boolean;
   gateOf: (account: Account) => number;
 }>;
 
 export class LegsAnswerer {
   readonly #options: LegsAnswererOptions;
-  readonly #writer = new CommandWriter();
 
   constructor(options: LegsAnswererOptions) {
     this.#options = options;
@@ -58,11 +56,11 @@ export class LegsAnswerer {
 
   /** The attempt is over: what is reserved for it, if anything, is given back, and the other shard told once that is durable. */
   release(id: string): void {
-    const { ledger, commit, session, failpoints } = this.#options;
+    const { ledger, commit, session, failpoints, record } = this.#options;
     const { partner } = ledger.compound.reservations.get(id) ?? {};
     if (partner !== undefined) {
       const command: Release = { op: "release", partner, key: null, fingerprint: 0, id };
-      this.#record(command, decideRelease(ledger.compound, command));
+      record(command, packedAlone(command), decideRelease(ledger.compound, command));
     }
     const { number } = session;
     commit.whenDurable(commit.newestSeq, () => {
@@ -74,7 +72,7 @@ export class LegsAnswerer {
   }
 
   #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
-    const { ledger, commit, failpoints, pins, meet, mustWait, gateOf } = this.#options;
+    const { ledger, commit, failpoints, pins, meet, mustWaitFor, gateOf } = this.#options;
     const { pin, partner, id, purpose, isDry, legs } = ask;
     meet(
       partner,
@@ -85,12 +83,8 @@ export class LegsAnswerer {
       .map(({ account }) => ledger.account(partner, account))
       .filter((each) => each !== undefined);
     const gate = Math.max(0, ...accounts.map(gateOf));
-    const isWaiting = legs.some(({ account: name, amount }) => {
-      const account = ledger.account(partner, name);
-      return amount > 0 && purpose !== "hold" && account !== undefined && mustWait(account);
-    });
-    if (isWaiting) return { answer: [pin, id, null, false], gate };
-    const holds = purpose === "capture" ? (ledger.compound.reservations.get(id)?.holds ?? []) : [];
+    if (purpose !== "hold" && mustWaitFor(partner, legs)) return { answer: [pin, id, null, false], gate };
+    const holds = purpose === "capture" ? ledger.compound.reservations.holdsOf(id) : [];
     const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, holds);
     const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
     // Between two system accounts nothing says of which asset something would be kept, and it will not be moved.
@@ -116,7 +110,7 @@ export class LegsAnswerer {
   }
 
   #reserve({ partner, id, purpose, legs }: LegsAsk, nowMs: number): void {
-    const { ledger, peer } = this.#options;
+    const { ledger, peer, record } = this.#options;
     assert(purpose !== "capture", "what is captured was reserved before");
     const command: Reserve = {
       op: "reserve",
@@ -128,13 +122,7 @@ export class LegsAnswerer {
       purpose,
       legs,
     };
-    this.#record(command, decideReserve(ledger.compound, command, nowMs));
-  }
-
-  #record(command: Command, outcome: Recorded): void {
-    this.#writer.add(command);
-    const source = this.#writer.take();
-    this.#options.record(command, { source, start: 0, end: source.length }, outcome);
+    record(command, packedAlone(command), decideReserve(ledger.compound, command, nowMs));
   }
 }
 

@@ -173,6 +173,7 @@ export class Mailbox {
         answer(null);
         return;
       case "tick":
+        executor.meet(partner, [query[2]]);
         executor.tick(query[1]);
         answer(null);
         return;

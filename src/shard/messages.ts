@@ -36,8 +36,8 @@ export type Query =
   | readonly ["transfer", id: string]
   /** By which transfers these were taken back, whose way back has its home here. */
   | readonly ["reverts", ids: readonly string[]]
-  /** From here on whatever is logged is later than `atMs`, which has passed. */
-  | readonly ["tick", atMs: number]
+  /** From here on whatever is logged is later than `atMs`, which has passed; what is due on the account is logged before. */
+  | readonly ["tick", atMs: number, account: string]
   /** For a consistent cut: takes no messages of other shards from here on, and says which it has. */
   | readonly ["halt", cut: string]
   /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */

@@ -1,4 +1,5 @@
 /** A command that cannot be answered before another shard has spoken, and those who wait for its answer. */
+import { packCommand } from "../actors/codec.ts";
 import type { Command, Outcome } from "../actors/command.ts";
 import type { RecordPlace } from "../actors/exchange.ts";
 import { type Credits, type Decided, FIRST, REPLAYED, type Refused } from "./messages.ts";
@@ -28,6 +29,12 @@ export type Caller = (result: Decided | Crossed, gate: number) => void;
 
 /** A packed command, within the request that brought it. */
 export type PackedCommand = Readonly<{ source: Uint8Array; start: number; end: number }>;
+
+/** A command that no request has brought: what a shard itself puts into its log. */
+export function packedAlone(command: Command): PackedCommand {
+  const source = packCommand(command);
+  return { source, start: 0, end: source.length };
+}
 
 export abstract class Parked<C extends Command = Command> {
   readonly command: C;

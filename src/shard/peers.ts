@@ -1,9 +1,9 @@
 /** All that a shard has to do with the others: transfers that cross to them, and what came from them. */
 
 import { type Account, BALANCE_MAX } from "../actors/account.ts";
-import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Delivered, Outcome, Recorded, RemoteCredit, Transfer } from "../actors/command.ts";
 import { decidePortion } from "../actors/compound.ts";
+import type { Leg } from "../actors/compound-command.ts";
 import type { Message } from "../actors/exchange.ts";
 import { scopeOf } from "../actors/home.ts";
 import type { KeyEntry } from "../actors/key-table.ts";
@@ -16,7 +16,7 @@ import { UNREACHABLE } from "./debit-side.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
-import { type PackedCommand, type Parked, Rejoined } from "./parked.ts";
+import { type PackedCommand, type Parked, packedAlone, Rejoined } from "./parked.ts";
 import { PeerLink } from "./peer-link.ts";
 import { Runs } from "./runs.ts";
 
@@ -49,7 +49,6 @@ export class Peers {
   readonly runs: Runs;
   /** Parked transfers by the scope of their key. */
   readonly #parked = new Map<string, Parked>();
-  readonly #writer = new CommandWriter();
   /** The newest batch in which an account was opened or changed. */
   #newestChange = 0;
   #settled = false;
@@ -60,7 +59,7 @@ export class Peers {
     this.runs = new Runs({
       ...options,
       linkTo: (peer) => this.#linkTo(peer),
-      mustWait: (account) => this.mustWait(account),
+      mustWaitFor: (partner, legs) => this.#mustWaitFor(partner, legs),
       park: (parked) => this.#park(parked),
       unpark: (parked) => this.#unpark(parked),
     });
@@ -77,6 +76,7 @@ export class Peers {
         onAnswer: this.runs.answered,
         take: (message, source, start, end) => this.#take(message, { source, start, end }),
         mustWait: (account) => this.mustWait(account),
+        mustWaitFor: (partner, legs) => this.#mustWaitFor(partner, legs),
         gateOf: (account) =>
           isLimited(account) ? account.batch : Math.min(account.batch, this.#newestChange),
       });
@@ -180,9 +180,7 @@ export class Peers {
         to: peer,
         upTo,
       };
-      this.#writer.add(delivered);
-      const source = this.#writer.take();
-      this.#options.record(delivered, { source, start: 0, end: source.length }, { ok: true });
+      this.#options.record(delivered, packedAlone(delivered), { ok: true });
     }
   }
 
@@ -224,6 +222,13 @@ export class Peers {
     return outcome.moves
       .filter(({ account }) => !isSystemAccount(account))
       .flatMap(({ posted, held, seq }) => [posted, held, seq]);
+  }
+
+  #mustWaitFor(partner: string, legs: readonly Leg[]): boolean {
+    return legs.some(({ account: name, amount }) => {
+      const account = amount > 0 ? this.#options.ledger.account(partner, name) : undefined;
+      return account !== undefined && this.mustWait(account);
+    });
   }
 
   #linkTo(peer: number): PeerLink {

@@ -3,14 +3,12 @@
  * decision, in the turn of the last answer; its record is the commit.
  */
 
-import type { Account } from "../actors/account.ts";
-import { CommandWriter } from "../actors/codec.ts";
 import type { Command, Outcome, Recorded } from "../actors/command.ts";
 import {
   decideEnd,
   decideLegs,
   type LegsCommand,
-  movesOfAll,
+  movesElsewhere,
   NOT_OPEN,
   type Plan,
   plan,
@@ -18,17 +16,19 @@ import {
 import type {
   CompoundCommand,
   ExpireTransfer,
+  Leg,
   TransferChanged,
   VoidTransfer,
 } from "../actors/compound-command.ts";
 import type { Ledger } from "../actors/ledger.ts";
-import type { LegReport } from "../actors/legs.ts";
+import { type LegReport, totalOf } from "../actors/legs.ts";
 import type { OpenTransfer } from "../actors/pending.ts";
 import { assert } from "../assert.ts";
+import { UNREACHABLE } from "./debit-side.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "./messages.ts";
-import type { PackedCommand, Parked, TimedPlace } from "./parked.ts";
+import { type PackedCommand, type Parked, packedAlone, type TimedPlace } from "./parked.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { RevertsUnderWay } from "./reverts-under-way.ts";
 import { Run, type RunPart } from "./run.ts";
@@ -38,7 +38,6 @@ const ROUNDS_MAX = 10;
 /** And the next time for room for so many times as much as there is, if that has grown meanwhile. */
 const AMPLE = 2;
 
-const UNREACHABLE: Refused = [REFUSED, "log_unavailable"];
 const IS_NOT_OPEN: Refused = [REFUSED, "not_open"];
 
 export type RunsOptions = Readonly<{
@@ -49,15 +48,14 @@ export type RunsOptions = Readonly<{
   newTransferId: (vnode: number) => string;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
-  /** Whether credits committed before this shard started may still need the account's room. */
-  mustWait: (account: Account) => boolean;
+  /** Whether credits committed before this shard started may still need the room that these legs need here. */
+  mustWaitFor: (partner: string, legs: readonly Leg[]) => boolean;
   park: (parked: Parked) => void;
   unpark: (parked: Parked) => void;
 }>;
 
 export class Runs {
   readonly #options: RunsOptions;
-  readonly #writer = new CommandWriter();
   readonly #reverts = new RevertsUnderWay();
 
   constructor(options: RunsOptions) {
@@ -87,9 +85,7 @@ export class Runs {
     const command: ExpireTransfer = { op: "expire_transfer", partner, key: null, fingerprint: 0, id };
     const outcome = decideEnd(ledger.compound, command);
     assert(outcome !== NOT_OPEN && outcome.ok, "what expires is open");
-    this.#writer.add(command);
-    const source = this.#writer.take();
-    this.#record(command, { source, start: 0, end: source.length }, outcome, undefined);
+    this.#record(command, packedAlone(command), outcome, undefined);
   }
 
   /** Another shard has spoken of its legs; without reports it could not. */
@@ -123,14 +119,15 @@ export class Runs {
   }
 
   #move(command: LegsCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
-    const { ledger, commit } = this.#options;
+    const { self, ledger, commit, mustWaitFor } = this.#options;
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) return IS_NOT_OPEN;
     if (!planned.ok) {
       if (!isDry) this.#record(command, packed, planned, undefined);
       return planned;
     }
-    if (this.#mustWait(command, planned)) return UNREACHABLE;
+    const here = planned.legs.get(self) ?? [];
+    if (planned.purpose !== "hold" && mustWaitFor(command.partner, here)) return UNREACHABLE;
     const run = new Run(command, packed, isDry);
     if (!this.#needsOthers(planned)) {
       const timeMs = commit.openTime();
@@ -193,13 +190,9 @@ export class Runs {
       : planned;
     run.isOver = true;
     if (run.isDry) {
-      const moves =
-        planned.ok && outcome.ok ? movesOfAll(ledger.compound, planned, reports, outcome.moves) : [];
-      run.decided(outcome.ok ? { ...outcome, moves } : outcome, {
-        epoch: 0,
-        seq: commit.newestSeq,
-        index: 0,
-      });
+      const elsewhere = planned.ok && outcome.ok ? movesElsewhere(ledger.compound, planned, reports) : [];
+      const place = { epoch: 0, seq: commit.newestSeq, index: 0 };
+      run.decided(outcome.ok ? wholeOf({ ...outcome, elsewhere }) : outcome, place);
       return;
     }
     unpark(run);
@@ -235,7 +228,7 @@ export class Runs {
     this.#undo(run.parts, () => {});
     unpark(run);
     // Where something comes all the time, what there is now is too little once more when they have answered.
-    const isMore = !run.isDry && amountOf(planned) > amountOf(run.plan);
+    const isMore = !run.isDry && totalOf(planned.postings) > totalOf(run.plan?.postings ?? []);
     const ample = isMore ? plan(ledger.compound, run.command as LegsCommand, AMPLE) : planned;
     const asked = ample !== NOT_OPEN && ample.ok ? ample : planned;
     if (!this.#needsOthers(asked) || !this.#ask(run, asked)) this.#abandon(run, UNREACHABLE);
@@ -284,24 +277,11 @@ export class Runs {
     failpoints.pass("after_commit");
     return place;
   }
-
-  #mustWait({ partner }: LegsCommand, { legs, purpose }: Plan): boolean {
-    const { self, ledger, mustWait } = this.#options;
-    if (purpose === "hold") return false;
-    return (legs.get(self) ?? []).some(({ account: name, amount }) => {
-      const account = amount > 0 ? ledger.account(partner, name) : undefined;
-      return account !== undefined && mustWait(account);
-    });
-  }
 }
 
 /** What other shards have reserved is told like what happened here. */
-export function wholeOf(changed: TransferChanged): TransferChanged {
+function wholeOf(changed: TransferChanged): TransferChanged {
   return { ...changed, moves: [...changed.moves, ...changed.elsewhere] };
-}
-
-function amountOf(planned: Plan | undefined): number {
-  return planned?.postings.reduce((sum, { amount }) => sum + amount, 0) ?? 0;
 }
 
 /** Whether the others have said yes to as much as is to be moved now, or to more. */
