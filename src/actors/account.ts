@@ -58,9 +58,20 @@ export function viewOf(account: Account): AccountView {
   return { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits };
 }
 
-/** One shape of object for all accounts. `asset` is one string for all accounts of it. */
+/** `asset` is one string for all accounts of it. */
 export function openAccount(view: AccountView, asset: string, batch: number): Account {
   const { id, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits } = view;
+  // Whatever is given back to them was counted, even what was counted in the very moment they were set.
+  const velocities = velocitiesOf(limits ?? [], null, createdAtMs - 1);
+  const kept = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
+  return restoreAccount(kept, batch);
+}
+
+type Transient = "batch" | "pinned" | "pins" | "reserved" | "reservations";
+
+/** From what an image keeps of it. One shape of object for all accounts. */
+export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Account {
+  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs } = kept;
   return {
     id,
     asset,
@@ -71,8 +82,7 @@ export function openAccount(view: AccountView, asset: string, batch: number): Ac
     held,
     seq,
     metadata,
-    // Whatever is given back to them was counted, even what was counted in the very moment they were set.
-    velocities: velocitiesOf(limits ?? [], null, createdAtMs - 1),
+    velocities,
     createdAtMs,
     pinned: 0,
     pins: 0,

@@ -67,13 +67,25 @@ export class Book {
 
   /** Counts what a transfer has taken to another shard, or brought from one; a debit there counts as negative. */
   cross(asset: string, sent: number, received: number): void {
+    const crossed = this.#crossedOf(asset);
+    if (sent !== 0) crossed.sent += BigInt(sent);
+    if (received !== 0) crossed.received += BigInt(received);
+  }
+
+  /** As an image has it. */
+  restoreCrossed(asset: string, sent: bigint, received: bigint): void {
+    const crossed = this.#crossedOf(asset);
+    crossed.sent = sent;
+    crossed.received = received;
+  }
+
+  #crossedOf(asset: string): { sent: bigint; received: bigint } {
     let crossed = this.#crossed.get(asset);
     if (crossed === undefined) {
       crossed = { sent: 0n, received: 0n };
       this.#crossed.set(asset, crossed);
     }
-    if (sent !== 0) crossed.sent += BigInt(sent);
-    if (received !== 0) crossed.received += BigInt(received);
+    return crossed;
   }
 
   /** By asset, in no order. */
@@ -114,7 +126,7 @@ export class Book {
     }
   }
 
-  /** Every slice with its place, for comparing states. */
+  /** Every slice with its place. */
   *slices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Balance]> {
     for (const [name, slices] of this.#slices) {
       for (const [key, slice] of slices) {

@@ -20,7 +20,7 @@ import type {
   TransferSent,
 } from "./command.ts";
 import { OPS, TRANSFER_SENT_OP } from "./ops.ts";
-import { decode, encode } from "./pack.ts";
+import { readValue, writeValue } from "./pack.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
@@ -56,7 +56,7 @@ export class CommandWriter {
     else if (command.op === "credit") writeCredit(writer, command);
     else {
       const { op: _op, partner: _partner, key: _key, fingerprint: _fingerprint, ...asked } = command;
-      writePacked(writer, asked);
+      writeValue(writer, asked);
     }
   }
 
@@ -119,7 +119,7 @@ export function readCommands(
   while (reader.at < packed.length) {
     const start = reader.at;
     const fields = reader.array();
-    const command = readCommand(packed, reader.number());
+    const command = readCommand(reader.number());
     reader.skip(fields - COMMAND_FIELDS);
     const end = reader.at;
     visit(command, start, end);
@@ -136,8 +136,8 @@ export function readRecords(body: Uint8Array, visit: (command: Command, outcome:
   for (let left = reader.array(); left > 0; left--) {
     const fields = reader.array();
     const op = reader.number();
-    const command = readCommand(body, op);
-    const outcome = readOutcome(body, op);
+    const command = readCommand(op);
+    const outcome = readOutcome(op);
     reader.skip(fields - COMMAND_FIELDS - 1);
     visit(command, outcome);
   }
@@ -148,11 +148,11 @@ export function readRecord(packed: Uint8Array): LogRecord {
   reader.start(packed);
   reader.array();
   const op = reader.number();
-  const command = readCommand(packed, op);
-  return { command, outcome: readOutcome(packed, op) };
+  const command = readCommand(op);
+  return { command, outcome: readOutcome(op) };
 }
 
-function readCommand(packed: Uint8Array, op: number): Command {
+function readCommand(op: number): Command {
   const partner = reader.cachedText();
   const key = reader.freshTextOrNil();
   const fingerprint = reader.number();
@@ -160,7 +160,7 @@ function readCommand(packed: Uint8Array, op: number): Command {
   if (op === OPS.credit) return readCredit(partner, key, fingerprint);
   const name = OP_NAMES.get(op);
   if (name === undefined) throw new TypeError(`unknown command ${op}`);
-  const asked = readPacked(packed) as object;
+  const asked = readValue(reader) as object;
   return { op: name, partner, key, fingerprint, ...asked } as Command;
 }
 
@@ -196,7 +196,7 @@ function readCredit(partner: string, key: string | null, fingerprint: number): C
     memo: reader.freshTextOrNil(),
     metadata: reader.freshTextOrNil(),
     occurredAtMs: reader.nil() ? null : reader.number(),
-    id: readFreshText(),
+    id: reader.freshText(),
     createdAtMs: reader.number(),
     from: reader.number(),
     no: reader.number(),
@@ -205,7 +205,7 @@ function readCredit(partner: string, key: string | null, fingerprint: number): C
   return credit;
 }
 
-function readOutcome(packed: Uint8Array, op: number): Recorded {
+function readOutcome(op: number): Recorded {
   const fields = reader.array();
   const rejection = reader.number();
   if (rejection !== 0) {
@@ -221,7 +221,7 @@ function readOutcome(packed: Uint8Array, op: number): Recorded {
     case OPS.credit:
       return readCredited(fields);
     default: {
-      const effects = readPacked(packed) as object;
+      const effects = readValue(reader) as object;
       reader.skip(fields - EFFECTS_FIELDS);
       return { ok: true, ...effects };
     }
@@ -231,7 +231,7 @@ function readOutcome(packed: Uint8Array, op: number): Recorded {
 function readPosted(fields: number): TransferPosted {
   const posted: TransferPosted = {
     ok: true,
-    id: readFreshText(),
+    id: reader.freshText(),
     debitPosted: reader.number(),
     debitHeld: reader.number(),
     debitSeq: reader.number(),
@@ -246,7 +246,7 @@ function readPosted(fields: number): TransferPosted {
 function readSent(fields: number): TransferSent {
   const sent: TransferSent = {
     ok: true,
-    id: readFreshText(),
+    id: reader.freshText(),
     debitPosted: reader.number(),
     debitHeld: reader.number(),
     debitSeq: reader.number(),
@@ -266,18 +266,6 @@ function readCredited(fields: number): Credited {
   };
   reader.skip(fields - CREDITED_FIELDS);
   return credited;
-}
-
-function readFreshText(): string {
-  reader.text();
-  return reader.textNow();
-}
-
-/** Any one value, by the general unpacker. */
-function readPacked(packed: Uint8Array): unknown {
-  const start = reader.at;
-  reader.skip(1);
-  return decode(packed.subarray(start, reader.at));
 }
 
 /** The body of a batch while it fills. */
@@ -353,11 +341,6 @@ function writeCredited(writer: PackWriter, credited: Credited): void {
   writer.number(credited.seq);
 }
 
-function writePacked(writer: PackWriter, value: unknown): void {
-  const packed = encode(value);
-  writer.raw(packed, 0, packed.length);
-}
-
 function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
   if (!outcome.ok) {
     writer.array(REJECTED_FIELDS);
@@ -379,7 +362,7 @@ function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
       const { ok: _, ...effects } = outcome;
       writer.array(EFFECTS_FIELDS);
       writer.number(0);
-      writePacked(writer, effects);
+      writeValue(writer, effects);
     }
   }
 }
@@ -393,5 +376,5 @@ export function packOutcome(command: Command, outcome: Outcome): Uint8Array<Arra
 /** @throws PackError, TypeError as `readCommands`. */
 export function unpackOutcome<C extends Command>(command: C, packed: Uint8Array): Outcome<C> {
   reader.start(packed);
-  return readOutcome(packed, OPS[command.op]) as Outcome<C>;
+  return readOutcome(OPS[command.op]) as Outcome<C>;
 }

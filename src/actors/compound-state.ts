@@ -93,18 +93,6 @@ export class CompoundState {
     }
   }
 
-  /** All of it as plain lines in a fixed order, for comparing two states (I9). */
-  *lines(): Generator<string> {
-    const open = [...this.pending.all()].map(({ place: _place, ...transfer }) =>
-      JSON.stringify(["pending", transfer.id, transfer]),
-    );
-    yield* open.toSorted();
-    yield* [...this.reservations.entries()]
-      .map((entry) => JSON.stringify(["reservation", ...entry]))
-      .toSorted();
-    yield* [...this.reverted].map((entry) => JSON.stringify(["reverted", ...entry])).toSorted();
-  }
-
   #applyMoves(book: Book, { moves }: Moved, batch: number): void {
     for (const move of moves) applyMove(book, move, batch);
   }

@@ -13,7 +13,7 @@ export type RecordPlace = Readonly<{ epoch: number; seq: number; index: number }
 export type Message = Credit | Portion;
 
 /** Kept until it is known to be durable at the other shard. */
-type Kept = RecordPlace & Readonly<{ message: Message }>;
+export type Kept = RecordPlace & Readonly<{ message: Message }>;
 
 export class Exchange {
   #forgotten = 0;
@@ -64,6 +64,13 @@ export class Exchange {
     }
     const kept = this.#outbox[low];
     return kept !== undefined && comparePlaces(kept, at) === 0 ? kept.message.no : 0;
+  }
+
+  /** Begins where an image has left it, before anything else; the messages that it kept follow. */
+  restore(forgotten: number, received: number): void {
+    assert(this.sent === 0 && this.#received === 0, "only a new exchange is restored");
+    this.#forgotten = forgotten;
+    this.#received = received;
   }
 
   receive(no: number): void {

@@ -1,5 +1,5 @@
 import { type KeyRing, NUMBER_BITS } from "./key-ring.ts";
-import type { ScopeHash } from "./scope-hash.ts";
+import type { Hash } from "./scope-hash.ts";
 
 /** The first bits of the hash name a sub-table. */
 const TABLE_BITS = 10;
@@ -40,14 +40,14 @@ export class KeyIndex {
     return this.#bytes;
   }
 
-  find(hash: ScopeHash): number | undefined {
+  find(hash: Hash): number | undefined {
     const slots = this.#tables[tableOf(hash.a)] as Uint32Array;
     const at = this.#slotOf(slots, hash);
     return at === undefined ? undefined : (slots[at] as number) & NUMBER_MASK;
   }
 
   /** From now on the hash means this entry, whatever it meant before. */
-  set(hash: ScopeHash, number: number): void {
+  set(hash: Hash, number: number): void {
     const table = tableOf(hash.a);
     let slots = this.#tables[table] as Uint32Array;
     const slot = (tagOf(hash.c) | number) >>> 0;
@@ -85,7 +85,7 @@ export class KeyIndex {
     if (count < slots.length * LOAD_MIN && step > 0) this.#resize(table, step - 1);
   }
 
-  #slotOf(slots: Uint32Array, hash: ScopeHash): number | undefined {
+  #slotOf(slots: Uint32Array, hash: Hash): number | undefined {
     const tag = tagOf(hash.c) >>> NUMBER_BITS;
     let at = homeOf(slots, hash.b);
     for (;;) {

@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import type { ScopeHash } from "./scope-hash.ts";
+import type { Hash } from "./scope-hash.ts";
 
 /** `atSecond`, not milliseconds, so that it fits 32 bits until the year 2106. */
 export type KeyEntry = Readonly<{
@@ -19,7 +19,7 @@ const CHUNK = 2 ** CHUNK_BITS;
 const FIRST = NUMBERS - CHUNK - 1000;
 
 /** 44 bytes: words of 32 bits, side by side, so that an entry is in one or two lines of the processor's cache. */
-const WORDS = 11;
+export const WORDS = 11;
 const FINGERPRINT = 4;
 const SEQ = 6;
 const SECOND = 8;
@@ -52,7 +52,7 @@ export class KeyRing {
   }
 
   /** Adds an entry at the end, and gives its number. */
-  append(hash: ScopeHash, entry: KeyEntry): number {
+  append(hash: Hash, entry: KeyEntry): number {
     assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
     const number = (this.#first + this.#size) % NUMBERS;
     this.#size += 1;
@@ -70,6 +70,31 @@ export class KeyRing {
     return number;
   }
 
+  /** Adds an entry as it lies in a block (`blocks`), whose words begin at `from`. */
+  appendWords(block: Uint32Array, from: number): number {
+    assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
+    const number = (this.#first + this.#size) % NUMBERS;
+    this.#size += 1;
+    const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
+    const at = offsetOf(number);
+    for (let i = 0; i < WORDS; i++) words[at + i] = block[from + i] as number;
+    return number;
+  }
+
+  /** All entries, oldest first, in blocks of up to `max` of them, as copies. */
+  *blocks(max: number): Generator<Uint32Array<ArrayBuffer>> {
+    for (let from = 0; from < this.#size; from += max) {
+      const count = Math.min(max, this.#size - from);
+      const block = new Uint32Array(count * WORDS);
+      for (let i = 0; i < count; i++) {
+        const number = (this.#first + from + i) % NUMBERS;
+        const at = offsetOf(number);
+        block.set(this.#chunk(number).subarray(at, at + WORDS), i * WORDS);
+      }
+      yield block;
+    }
+  }
+
   dropFirst(): void {
     assert(this.#size > 0, "only what is there can be dropped");
     const number = this.#first;
@@ -80,7 +105,7 @@ export class KeyRing {
     this.#chunks[number >>> CHUNK_BITS] = undefined;
   }
 
-  holds(number: number, hash: ScopeHash): boolean {
+  holds(number: number, hash: Hash): boolean {
     const words = this.#chunk(number);
     const at = offsetOf(number);
     return (

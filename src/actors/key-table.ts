@@ -1,6 +1,7 @@
+import { assert } from "../assert.ts";
 import { KeyIndex } from "./key-index.ts";
-import { type KeyEntry, KeyRing } from "./key-ring.ts";
-import { type HashSeed, type ScopeHash, SeededHash } from "./scope-hash.ts";
+import { type KeyEntry, KeyRing, WORDS } from "./key-ring.ts";
+import { type Hash, type HashSeed, type ScopeHash, SeededHash } from "./scope-hash.ts";
 
 export type { KeyEntry } from "./key-ring.ts";
 
@@ -12,6 +13,8 @@ export const KEY_WINDOW_MS = 24 * 60 * 60 * 1000;
  * never dropped early.
  */
 const KEYS_MAX = 16_000_000;
+
+const KEYS_PER_BLOCK = 1024;
 
 /** For where nobody chooses keys with intent. */
 const KNOWN_SEED: HashSeed = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
@@ -25,7 +28,8 @@ const KNOWN_SEED: HashSeed = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
  * two do has a probability of 2^-81, and nobody who does not know the seed can make it happen.
  */
 export class KeyTable {
-  readonly #hash: ScopeHash;
+  #hash: ScopeHash;
+  #seed: HashSeed;
   readonly #keysMax: number;
   readonly #ring = new KeyRing();
   readonly #index = new KeyIndex(this.#ring);
@@ -37,6 +41,7 @@ export class KeyTable {
     { hash = new SeededHash(seed), keysMax = KEYS_MAX }: Settings = {},
   ) {
     this.#hash = hash;
+    this.#seed = seed;
     this.#keysMax = keysMax;
   }
 
@@ -51,6 +56,31 @@ export class KeyTable {
   /** What its entries and their index take up. */
   get bytes(): number {
     return this.#ring.bytes + this.#index.bytes;
+  }
+
+  get seed(): HashSeed {
+    return this.#seed;
+  }
+
+  /** What is restored was hashed with another seed than an empty table began with. */
+  reseed(seed: HashSeed): void {
+    assert(this.#ring.size === 0, "keys are known by the seed that they were hashed with");
+    this.#hash = new SeededHash(seed);
+    this.#seed = seed;
+    this.#hashed = undefined;
+  }
+
+  /** All that it holds, oldest first, in blocks of words: 11 for each entry, the first four of them its hash. */
+  blocks(): Generator<Uint32Array<ArrayBuffer>> {
+    return this.#ring.blocks(KEYS_PER_BLOCK);
+  }
+
+  restore(block: Uint32Array): void {
+    for (let at = 0; at < block.length; at += WORDS) {
+      const number = this.#ring.appendWords(block, at);
+      const hash = { a: block[at], b: block[at + 1], c: block[at + 2], d: block[at + 3] };
+      this.#index.set(hash as Hash, number);
+    }
   }
 
   /** What a key was used for, unless its window has passed. `scope` comes from `keyScope`. */

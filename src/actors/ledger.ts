@@ -12,9 +12,10 @@ import {
   openAccount,
   refusalOfCredit,
 } from "./account.ts";
-import { type AssetSum, Assets, Book } from "./book.ts";
+import type { AssetSum } from "./book.ts";
 import type {
   AccountChanged,
+  AccountView,
   Command,
   Credit,
   Credited,
@@ -29,17 +30,18 @@ import type {
   TransferPosted,
   TransferSent,
 } from "./command.ts";
-import { CompoundState } from "./compound-state.ts";
-import { Exchange } from "./exchange.ts";
+import type { CompoundState } from "./compound-state.ts";
+import type { Exchange } from "./exchange.ts";
 import { type PlainCommand, scopeOf } from "./home.ts";
-import { KEY_WINDOW_MS, type KeyEntry, KeyTable, keyMadeAtMs } from "./key-table.ts";
+import { KEY_WINDOW_MS, type KeyEntry, type KeyTable, keyMadeAtMs } from "./key-table.ts";
+import { LedgerState } from "./ledger-state.ts";
+import { linesOf } from "./lines.ts";
 import {
   decideCreateKey,
   decideCreatePartner,
   decideRevokeKey,
   decideUpdatePartner,
   firstKeys,
-  type PartnerState,
 } from "./partner.ts";
 import type { Refusal } from "./rejection.ts";
 import type { HashSeed } from "./scope-hash.ts";
@@ -63,35 +65,26 @@ export type KeyState =
   | Readonly<{ refused: Refusal | "overloaded" }>;
 
 export class Ledger {
+  readonly state: LedgerState;
   readonly #shard: number;
-  /** By the number of the other shard. */
-  readonly #exchanges = new Map<number, Exchange>();
-  readonly keys: KeyTable;
-  readonly #books = new Map<string, Book>();
-  readonly #partners = new Map<string, PartnerState>();
-  readonly #assets = new Assets();
-  #lastPartner: string | undefined;
-  #lastBook = new Book(this.#assets);
-  #operatorKeyHash: string | undefined;
-  #accounts = 0;
-
-  readonly compound: CompoundState;
 
   /** @param keySeed secret and random wherever others choose the keys. */
   constructor(shard: number, shards = 1, keySeed?: HashSeed) {
     this.#shard = shard;
-    this.keys = new KeyTable(keySeed);
-    this.compound = new CompoundState({
-      shard,
-      shards,
-      bookOf: (partner) => this.#book(partner),
-      exchangeWith: (other) => this.exchange(other),
-    });
+    this.state = new LedgerState(shard, shards, keySeed);
+  }
+
+  get keys(): KeyTable {
+    return this.state.keys;
+  }
+
+  get compound(): CompoundState {
+    return this.state.compound;
   }
 
   /** Accounts on this shard, system accounts not counted. */
   get accounts(): number {
-    return this.#accounts;
+    return this.state.accounts;
   }
 
   /** What an idempotency key says about its command, at this log time. */
@@ -111,12 +104,7 @@ export class Ledger {
 
   /** What was sent to another shard and received from it. */
   exchange(shard: number): Exchange {
-    let exchange = this.#exchanges.get(shard);
-    if (exchange === undefined) {
-      exchange = new Exchange();
-      this.#exchanges.set(shard, exchange);
-    }
-    return exchange;
+    return this.state.exchange(shard);
   }
 
   /** What the shard of a transfer's debit needs to know of its credit account, which lives here. */
@@ -136,12 +124,12 @@ export class Ledger {
     newTransferId: (vnode: number) => string,
   ): TransferSent | Rejected {
     const message = { to, no: this.exchange(to).sent + 1 };
-    return decideSend(this.#book(command.partner), command, remote, message, nowMs, newTransferId);
+    return decideSend(this.state.book(command.partner), command, remote, message, nowMs, newTransferId);
   }
 
   /** A credit that another shard has committed. */
   decideCredit(command: Credit): Credited {
-    return decideCredit(this.#book(command.partner), command);
+    return decideCredit(this.state.book(command.partner), command);
   }
 
   /**
@@ -157,7 +145,7 @@ export class Ledger {
   ): Outcome<PlainCommand> {
     switch (command.op) {
       case "transfer":
-        return decideTransfer(this.#book(command.partner), command, nowMs, newTransferId);
+        return decideTransfer(this.state.book(command.partner), command, nowMs, newTransferId);
       case "credit":
         return this.decideCredit(command);
       case "create_account":
@@ -167,13 +155,13 @@ export class Ledger {
       case "set_account_status":
         return decideStatus(this.account(command.partner, command.id), command);
       case "create_partner":
-        return decideCreatePartner(this.#partners.get(command.partner), command, nowMs);
+        return decideCreatePartner(this.state.partners.get(command.partner), command, nowMs);
       case "update_partner":
-        return decideUpdatePartner(this.#partners.get(command.partner), command);
+        return decideUpdatePartner(this.state.partners.get(command.partner), command);
       case "create_key":
-        return decideCreateKey(this.#partners.get(command.partner), command, nowMs);
+        return decideCreateKey(this.state.partners.get(command.partner), command, nowMs);
       case "revoke_key":
-        return decideRevokeKey(this.#partners.get(command.partner), command);
+        return decideRevokeKey(this.state.partners.get(command.partner), command);
       case "set_operator_key":
       case "delivered":
         return { ok: true };
@@ -204,7 +192,7 @@ export class Ledger {
   #applyAccepted(command: Command, outcome: Recorded, place: Place, batch: number): void {
     switch (command.op) {
       case "transfer": {
-        const book = this.#book(command.partner);
+        const book = this.state.book(command.partner);
         if ("to" in outcome) {
           applySend(book, command, outcome, place.timeMs, batch);
           this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, place.timeMs), place);
@@ -212,14 +200,14 @@ export class Ledger {
         return;
       }
       case "credit":
-        applyCredit(this.#book(command.partner), command, outcome as Credited, place.timeMs, batch);
+        applyCredit(this.state.book(command.partner), command, outcome as Credited, place.timeMs, batch);
         this.exchange(command.from).receive(command.no);
         return;
       case "delivered":
         this.exchange(command.to).forget(command.upTo);
         return;
       case "create_account":
-        this.#openAccount(command.partner, outcome as AccountChanged, batch);
+        this.#addAccount(command.partner, (outcome as AccountChanged).account, batch);
         return;
       case "update_account":
       case "set_account_status": {
@@ -230,22 +218,22 @@ export class Ledger {
       }
       case "create_partner": {
         const { partner } = outcome as PartnerChanged;
-        this.#partners.set(partner.id, { partner, keys: firstKeys(command, partner.createdAtMs) });
+        this.state.partners.set(partner.id, { partner, keys: firstKeys(command, partner.createdAtMs) });
         return;
       }
       case "update_partner":
-        this.#partner(command.partner).partner = (outcome as PartnerChanged).partner;
+        this.state.partner(command.partner).partner = (outcome as PartnerChanged).partner;
         return;
       case "create_key": {
         const { key } = outcome as KeyCreated;
-        this.#partner(command.partner).keys.set(key.id, key);
+        this.state.partner(command.partner).keys.set(key.id, key);
         return;
       }
       case "revoke_key":
-        this.#partner(command.partner).keys.delete(command.keyId);
+        this.state.partner(command.partner).keys.delete(command.keyId);
         return;
       case "set_operator_key":
-        this.#operatorKeyHash = command.keyHash;
+        this.state.operatorKeyHash = command.keyHash;
         return;
       default:
         this.compound.apply(command, outcome as Parameters<CompoundState["apply"]>[1], place, batch);
@@ -253,89 +241,41 @@ export class Ledger {
   }
 
   account(partner: string, id: string): Account | undefined {
-    return this.#books.get(partner)?.accounts.get(id);
+    return this.state.books.get(partner)?.accounts.get(id);
   }
 
   /** A system account's balances on this shard, by asset. */
   systemAccount(partner: string, name: string): Map<string, { posted: bigint; held: bigint }> | undefined {
-    return this.#books.get(partner)?.systemAccount(name);
+    return this.state.books.get(partner)?.systemAccount(name);
   }
 
   /** What all balances here come to, per asset: of one partner, or of all when none is named. */
   sums(partner: string | undefined): Map<string, AssetSum> {
     const sums = new Map<string, AssetSum>();
-    if (partner !== undefined) this.#books.get(partner)?.addSums(sums);
-    else for (const book of this.#books.values()) book.addSums(sums);
+    if (partner !== undefined) this.state.books.get(partner)?.addSums(sums);
+    else for (const book of this.state.books.values()) book.addSums(sums);
     return sums;
   }
 
   /** All that a gateway must know before it lets anybody in. */
   facts(): readonly Fact[] {
     const facts: Fact[] = [];
-    for (const { partner, keys } of this.#partners.values()) {
+    for (const { partner, keys } of this.state.partners.values()) {
       facts.push({ fact: "partner", partner });
       for (const key of keys.values()) facts.push({ fact: "key", key });
     }
-    if (this.#operatorKeyHash !== undefined) {
-      facts.push({ fact: "operator_key", hash: this.#operatorKeyHash });
+    if (this.state.operatorKeyHash !== undefined) {
+      facts.push({ fact: "operator_key", hash: this.state.operatorKeyHash });
     }
     return facts;
   }
 
-  /**
-   * The whole state as plain lines in a fixed order, for comparing two states (I9). Keys past their window
-   * at `nowMs` are not part of it.
-   */
-  *lines(nowMs: number): Generator<string> {
-    for (const [partner, book] of sorted(this.#books)) {
-      for (const [, { batch: _batch, pinned: _pinned, pins: _pins, ...account }] of sorted(book.accounts)) {
-        yield JSON.stringify(["account", partner, account]);
-      }
-      const slices = [...book.slices()].map(([name, asset, vnode, { batch: _batch, ...slice }]) =>
-        JSON.stringify(["slice", partner, name, asset, vnode, slice]),
-      );
-      yield* slices.toSorted();
-      for (const [asset, { sent, received }] of sorted(book.crossed)) {
-        yield JSON.stringify(["crossed", partner, asset, `${sent}`, `${received}`]);
-      }
-    }
-    for (const [shard, exchange] of [...this.#exchanges].toSorted(([a], [b]) => a - b)) {
-      yield JSON.stringify(["exchange", shard, exchange.forgotten, exchange.kept, exchange.received]);
-    }
-    for (const [, { partner, keys }] of sorted(this.#partners)) {
-      yield JSON.stringify(["partner", partner, [...keys.values()]]);
-    }
-    yield* this.compound.lines();
-    yield JSON.stringify(["operator_key", this.#operatorKeyHash ?? null]);
-    for (const pair of this.keys.entries(nowMs)) yield JSON.stringify(["key", ...pair]);
+  /** The whole state as plain lines: see `linesOf`. */
+  lines(nowMs: number): Iterable<string> {
+    return linesOf(this.state, nowMs);
   }
 
-  #book(partner: string): Book {
-    // Mostly the one before, known as the same object: see TextCache.
-    if (partner === this.#lastPartner) return this.#lastBook;
-    let book = this.#books.get(partner);
-    if (book === undefined) {
-      book = new Book(this.#assets);
-      this.#books.set(partner, book);
-    }
-    this.#lastPartner = partner;
-    this.#lastBook = book;
-    return book;
+  #addAccount(partner: string, view: AccountView, batch: number): void {
+    this.state.addAccount(partner, openAccount(view, this.state.asset(view.asset), batch));
   }
-
-  #openAccount(partner: string, { account }: AccountChanged, batch: number): void {
-    const asset = this.#assets.nameOf(this.#assets.numberOf(account.asset));
-    this.#book(partner).accounts.set(account.id, openAccount(account, asset, batch));
-    this.#accounts += 1;
-  }
-
-  #partner(id: string): PartnerState {
-    const state = this.#partners.get(id);
-    assert(state !== undefined, "a change concerns a partner that exists");
-    return state;
-  }
-}
-
-function sorted<V>(map: ReadonlyMap<string, V>): [string, V][] {
-  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -118,10 +118,13 @@ export class PackReader {
   }
 
   /** A string that is not. */
-  freshTextOrNil(): string | null {
-    if (this.nil()) return null;
+  freshText(): string {
     this.text();
     return this.textNow();
+  }
+
+  freshTextOrNil(): string | null {
+    return this.nil() ? null : this.freshText();
   }
 
   /** Passes over a nil, if there is one here. */

@@ -1,5 +1,7 @@
 /** Any value of plain data, packed and unpacked: for all that is too rare to be written by hand. */
 import { Packr } from "msgpackr";
+import type { PackReader } from "./pack-reader.ts";
+import type { PackWriter } from "./pack-writer.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
@@ -16,4 +18,17 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
 
 export function decode(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
+}
+
+/** Any one value, among others that are written by hand. */
+export function writeValue(writer: PackWriter, value: unknown): void {
+  const packed = encode(value);
+  writer.raw(packed, 0, packed.length);
+}
+
+/** The value that begins where the reader is. */
+export function readValue(reader: PackReader): unknown {
+  const start = reader.at;
+  reader.skip(1);
+  return decode(reader.bytes.subarray(start, reader.at));
 }

@@ -10,7 +10,7 @@ import { usesOf } from "./legs.ts";
 import { isSystemAccount } from "./routing.ts";
 import { countUse, giveBackUse } from "./velocity.ts";
 
-type Reservation = Readonly<{
+export type Reservation = Readonly<{
   partner: string;
   /** The transfer's home. */
   from: number;
@@ -60,6 +60,12 @@ export class Reservations {
     for (const { account, amount, count } of reserved.rises) rise(book, account, amount, count);
     for (const { account, amount, count } of uses)
       countUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
+  }
+
+  /** As an image has it: what it holds and what it was counted for stands with the accounts already. */
+  restore(book: Book, id: string, reservation: Reservation): void {
+    this.#byId.set(id, reservation);
+    for (const { account, amount, count } of reservation.rises) rise(book, account, amount, count);
   }
 
   /** It is over, if there is one of this name; with `isVoid` what was counted does not count any more. */

@@ -1,9 +1,13 @@
-/** 128 bits of hash of a piece of text, left in four words of 32, so that nothing is allocated per key. */
-export interface ScopeHash {
+/** 128 bits of hash, in four words of 32. */
+export interface Hash {
   a: number;
   b: number;
   c: number;
   d: number;
+}
+
+/** The hash of the piece of text that was run last: left here, so that nothing is allocated per key. */
+export interface ScopeHash extends Hash {
   run(scope: string): void;
 }
 

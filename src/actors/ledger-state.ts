@@ -1,0 +1,74 @@
+/** What one shard knows, as plain parts: `Ledger` decides on them, an image (image.ts) copies them. */
+import { assert } from "../assert.ts";
+import type { Account } from "./account.ts";
+import { Assets, Book } from "./book.ts";
+import { CompoundState } from "./compound-state.ts";
+import { Exchange } from "./exchange.ts";
+import { KeyTable } from "./key-table.ts";
+import type { PartnerState } from "./partner.ts";
+import type { HashSeed } from "./scope-hash.ts";
+
+export class LedgerState {
+  readonly books = new Map<string, Book>();
+  /** By the number of the other shard. */
+  readonly exchanges = new Map<number, Exchange>();
+  readonly partners = new Map<string, PartnerState>();
+  readonly keys: KeyTable;
+  readonly compound: CompoundState;
+  operatorKeyHash: string | undefined;
+  /** Accounts in all books, system accounts not counted. */
+  accounts = 0;
+  readonly #assets = new Assets();
+  #lastPartner: string | undefined;
+  #lastBook = new Book(this.#assets);
+
+  constructor(shard: number, shards: number, keySeed: HashSeed | undefined) {
+    this.keys = new KeyTable(keySeed);
+    this.compound = new CompoundState({
+      shard,
+      shards,
+      bookOf: (partner) => this.book(partner),
+      exchangeWith: (other) => this.exchange(other),
+    });
+  }
+
+  /** A partner's book, made on its first use. */
+  book(partner: string): Book {
+    // Mostly the one before, known as the same object: see TextCache.
+    if (partner === this.#lastPartner) return this.#lastBook;
+    let book = this.books.get(partner);
+    if (book === undefined) {
+      book = new Book(this.#assets);
+      this.books.set(partner, book);
+    }
+    this.#lastPartner = partner;
+    this.#lastBook = book;
+    return book;
+  }
+
+  /** What was sent to another shard and received from it. */
+  exchange(shard: number): Exchange {
+    let exchange = this.exchanges.get(shard);
+    if (exchange === undefined) {
+      exchange = new Exchange();
+      this.exchanges.set(shard, exchange);
+    }
+    return exchange;
+  }
+
+  /** An asset's code as the one string that all of its accounts share. */
+  asset(code: string): string {
+    return this.#assets.nameOf(this.#assets.numberOf(code));
+  }
+
+  addAccount(partner: string, account: Account): void {
+    this.book(partner).accounts.set(account.id, account);
+    this.accounts += 1;
+  }
+
+  partner(id: string): PartnerState {
+    const state = this.partners.get(id);
+    assert(state !== undefined, "a change concerns a partner that exists");
+    return state;
+  }
+}

@@ -1,0 +1,28 @@
+import type { LedgerState } from "./ledger-state.ts";
+
+/**
+ * The whole state as plain lines in a fixed order, for comparing two states (I9). Keys past their window at `nowMs` are
+ * not part of it.
+ */
+export function* linesOf(state: LedgerState, nowMs: number): Generator<string> {
+  yield* [...unsorted(state)].map((line) => JSON.stringify(line)).toSorted();
+  for (const pair of state.keys.entries(nowMs)) yield JSON.stringify(["key", ...pair]);
+}
+
+function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
+  for (const [partner, book] of state.books) {
+    for (const { batch: _batch, pinned: _pinned, pins: _pins, ...account } of book.accounts.values())
+      yield ["account", partner, account];
+    for (const [name, asset, vnode, { batch: _batch, ...slice }] of book.slices())
+      yield ["slice", partner, name, asset, vnode, slice];
+    for (const [asset, { sent, received }] of book.crossed)
+      yield ["crossed", partner, asset, `${sent}`, `${received}`];
+  }
+  for (const [shard, { sent, forgotten, received, kept }] of state.exchanges)
+    if (sent + received > 0) yield ["exchange", shard, forgotten, kept, received];
+  for (const { partner, keys } of state.partners.values()) yield ["partner", partner, [...keys.values()]];
+  for (const { place: _place, ...transfer } of state.compound.pending.all()) yield ["pending", transfer];
+  for (const entry of state.compound.reservations.entries()) yield ["reservation", ...entry];
+  for (const entry of state.compound.reverted) yield ["reverted", ...entry];
+  yield ["operator_key", state.operatorKeyHash ?? null];
+}
