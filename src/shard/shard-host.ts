@@ -9,10 +9,8 @@
  *
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
-import { readRecords } from "../actors/codec.ts";
 import { Ledger } from "../actors/ledger.ts";
 import type { HashSeed } from "../actors/scope-hash.ts";
-import { assert } from "../assert.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -28,6 +26,7 @@ import { LEASE_MS, Lease } from "./lease.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type FromShard, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { Peers } from "./peers.ts";
+import { replayBatch } from "./replay.ts";
 
 /** A million keys that end at one moment must not hold up a batch. */
 const KEYS_SWEPT_PER_BATCH = 10_000;
@@ -269,7 +268,8 @@ export class ShardHost {
     let timeMs = 0;
     let replayed = 0;
     await this.#journal.replay((batch) => {
-      this.#replayBatch(batch);
+      replayBatch(this.#ledger, this.#journal.name, batch);
+      this.#ledger.keys.sweep(batch.timeMs, KEYS_SWEPT_PER_BATCH);
       last = batch.id;
       timeMs = Math.max(timeMs, batch.timeMs);
       replayed += batch.count;
@@ -277,17 +277,6 @@ export class ShardHost {
     this.#recovery = { snapshotMs: 0, replayed, replayMs: Math.round(performance.now() - startedMs) };
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
-  }
-
-  #replayBatch({ id: { epoch, seq }, timeMs, count, body }: Batch): void {
-    let index = 0;
-    readRecords(body, (command, outcome) => {
-      // What is replayed is durable: no read has to wait for it.
-      this.#ledger.apply(command, outcome, { epoch, seq, index, timeMs }, 0);
-      index += 1;
-    });
-    assert(index === count, "a batch holds as many records as it says");
-    this.#ledger.keys.sweep(timeMs, KEYS_SWEPT_PER_BATCH);
   }
 
   #work(): void {

@@ -1,7 +1,7 @@
 /** Private redis-server processes for tests: a unix socket in a temporary folder, production settings by default. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
@@ -127,13 +127,28 @@ export class RedisServer {
 
   /** The file that Redis appends to at present: the last incremental AOF of its manifest. */
   aofFile(): string {
-    const folder = join(this.dir, "appendonlydir");
+    const folder = this.#aofFolder;
     const manifest = readdirSync(folder).find((name) => name.endsWith(".manifest"));
     if (manifest === undefined) throw new Error(`no AOF manifest in ${folder}`);
     const names = readFileSync(join(folder, manifest), "utf8").matchAll(/^file (\S+) seq \d+ type i/gm);
     const last = [...names].at(-1)?.[1];
     if (last === undefined) throw new Error(`no incremental AOF in ${folder}`);
     return join(folder, last);
+  }
+
+  /** A copy of all that it has on its disk, as a backup takes one. It must be stopped. */
+  copyTo(folder: string): void {
+    cpSync(this.#aofFolder, folder, { recursive: true });
+  }
+
+  /** A backup in the place of all that it has on its disk; without one its disk is empty. It must be stopped. */
+  replaceBy(folder?: string): void {
+    rmSync(this.#aofFolder, { recursive: true, force: true });
+    if (folder !== undefined) cpSync(folder, this.#aofFolder, { recursive: true });
+  }
+
+  get #aofFolder(): string {
+    return join(this.dir, "appendonlydir");
   }
 
   async destroy(): Promise<void> {

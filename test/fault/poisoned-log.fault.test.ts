@@ -1,0 +1,144 @@
+/** Entries that no server of ours wrote, or that this version cannot read: the start stops there, and says where. */
+import { expect, test } from "vitest";
+import { encode } from "../../src/actors/pack.ts";
+import { StreamJournal } from "../../src/wal/journal.ts";
+import { openLogStream, streamKey } from "../../src/wal/open.ts";
+import { formatLogId, parseLogId } from "../../src/wal/wal.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { Load } from "../support/load.ts";
+import type { RedisServer } from "../support/redis.ts";
+import {
+  makePartner,
+  operator,
+  refusedStart,
+  testFolder,
+  testRedis,
+  testServer,
+  within,
+} from "../support/server.ts";
+import { checkBooks } from "./books.ts";
+
+const SHARDS = 2;
+const POISONED = 1;
+const KEY = streamKey(1, POISONED);
+const HUGE_BYTES = 32 << 20;
+
+/** `[op, partner, key, fingerprint, asked, outcome]`, and 0 first in an outcome: accepted. See docs/WAL_FORMAT.md. */
+const recordOf = (op: number, asked: unknown, outcome: unknown) => [op, "acme", null, 0, asked, outcome];
+const TRANSFER = 1;
+const CREDIT = 3;
+
+type Poison = Readonly<{
+  name: string;
+  /** Puts it into the log, at its end; resolves with its id. */
+  pour: (redis: RedisServer) => Promise<string>;
+  says: RegExp;
+}>;
+
+const POISONS: readonly Poison[] = [
+  {
+    name: "a record of a type that nobody knows",
+    pour: batch(encode([recordOf(99, {}, [0, {}])])),
+    says: /record 0 .*unknown command 99/,
+  },
+  {
+    name: "a transfer that has no accounts",
+    pour: batch(encode([recordOf(TRANSFER, "everything", [0])])),
+    says: /record 0 .*array/,
+  },
+  {
+    name: "a transfer between accounts that do not exist",
+    pour: batch(
+      encode([recordOf(TRANSFER, ["no/a", "no/b", 5, null, null, null, 0], [0, "x", -5, 0, 1, 5, 0, 1])]),
+    ),
+    says: /record 0 /,
+  },
+  {
+    name: "a credit whose number no other shard has come to",
+    pour: batch(
+      encode([
+        recordOf(CREDIT, ["@issuance", "owner0/a", 5, null, null, null, "x", 0, 0, 9_999_999], [0, 5, 0, 1]),
+      ]),
+    ),
+    says: /record 0 /,
+  },
+  {
+    name: "fewer records than the batch says",
+    pour: batch(encode([]), 2),
+    says: /record 0 .*as many records as it says/,
+  },
+  {
+    name: "more records than there are bytes",
+    pour: batch(Uint8Array.of(0xdd, 0xff, 0xff, 0xff, 0xff), 2 ** 32 - 1),
+    says: /record 0 /,
+  },
+  { name: "a huge body of nothing", pour: batch(new Uint8Array(HUGE_BYTES)), says: /record 0 / },
+  { name: "no frame, but text", pour: entry("b", "sorry"), says: /cut short: 5 bytes/ },
+  { name: "no frame, but much", pour: entry("b", Buffer.alloc(HUGE_BYTES)), says: /bad magic/ },
+  { name: "a field of somebody else", pour: entry("who", "somebody"), says: /cut short: 0 bytes/ },
+];
+
+/** A whole frame at its place in the chain, under a claim of its own, as only our own code writes it. */
+function batch(body: Uint8Array, count = 1): Poison["pour"] {
+  return async ({ url }) => {
+    const journal = new StreamJournal({
+      stream: openLogStream(url, { generation: 1, shard: POISONED }),
+      claimant: { instance: "stranger", generation: 1, shard: POISONED, shards: SHARDS },
+      witnesses: [],
+      mayCreate: false,
+    });
+    await journal.claim();
+    await journal.replay(() => undefined);
+    const { id } = await journal.append(Date.now(), count, body);
+    await journal.close();
+    return formatLogId(id);
+  };
+}
+
+/** An entry under the very next id, as anybody can write it. */
+function entry(field: string, value: string | Buffer): Poison["pour"] {
+  return async (redis) => {
+    const client = redis.client();
+    const [last] = await client.xrevrange(KEY, "+", "-", "COUNT", 1);
+    const { epoch, seq } = parseLogId(last?.[0] ?? "0-0");
+    return String(await client.xadd(KEY, "NOMKSTREAM", formatLogId({ epoch, seq: seq + 1 }), field, value));
+  };
+}
+
+test("whatever was put behind the end of one shard's log, the start stops at it in one line, and with it gone all is well", async () => {
+  const redis = await testRedis();
+  const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: String(SHARDS) };
+  const server = await testServer(settings);
+  const load = new Load({ partnerKey: await makePartner(operator(server)), owners: 6, acrossShards: SHARDS });
+  await load.open(server.url);
+  load.begin(server.url, 8);
+  await load.moreAcknowledged(60);
+  await load.stop();
+  server.signal("SIGTERM");
+  expect((await within(10_000, "the server has ended", server.exited)).code).toBe(0);
+  const backup = testFolder();
+  await redis.stop();
+  redis.copyTo(backup);
+
+  for (const [no, { name, pour, says }] of POISONS.entries()) {
+    redis.replaceBy(backup);
+    await redis.restart();
+    const id = await pour(redis);
+    const ISOLATION = ISOLATIONS[no % ISOLATIONS.length] ?? "threads";
+    const { code, lines } = await refusedStart({ ...settings, ISOLATION });
+    expect(lines[0], name).toMatch(says);
+    expect(lines[0], name).toContain(`${KEY}: bad entry ${id}: `);
+    expect(lines[0], name).toMatch(/Restore .* do not delete it/);
+    expect({ code, lines: lines.length }, name).toEqual({ code: 1, lines: 1 });
+    const behind = await redis.client().xrange(KEY, `(${id}`, "+");
+    expect(
+      behind.filter((found) => parseLogId(found[0]).seq > 0),
+      `${name}: no batch follows`,
+    ).toEqual([]);
+    await redis.stop();
+  }
+
+  redis.replaceBy(backup);
+  await redis.restart();
+  await checkBooks((await testServer(settings)).url, load);
+});
