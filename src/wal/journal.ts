@@ -23,6 +23,8 @@ import {
 
 const REPLAY_BYTES = 4 << 20;
 const DEADLINE_MS = 10_000;
+/** Few, so that no append waits for long behind them. */
+const TRIM_ENTRIES = 128;
 
 export type JournalOptions = Readonly<{
   stream: LogStream;
@@ -153,6 +155,11 @@ export class StreamJournal implements Journal {
       next = entries.at(-1)?.id;
     }
     return batches;
+  }
+
+  async trim(below: LogId): Promise<boolean> {
+    await this.confirmOwner();
+    return this.#stream.trim(below, TRIM_ENTRIES);
   }
 
   async confirmOwner(): Promise<void> {

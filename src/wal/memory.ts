@@ -86,6 +86,13 @@ export class MemoryStore {
     this.#entries.splice(index, 1);
   }
 
+  /** The oldest entries below an id are gone; the last id is remembered. */
+  trim(below: LogId, entriesMax: number): boolean {
+    const count = Math.min(entriesMax, this.#firstNotBelow(below));
+    this.#entries.splice(0, count);
+    return count === entriesMax;
+  }
+
   /** As Redis: refuses an id at or below the last one, but answers the same bytes again with success. */
   store(id: LogId, bytes: Uint8Array, create: boolean): void {
     if (this.#last === undefined && !create) {
@@ -196,6 +203,11 @@ class MemoryStream implements LogStream {
   async find(id: LogId): Promise<Uint8Array | undefined> {
     this.#reach();
     return this.#store.find(id);
+  }
+
+  async trim(below: LogId, entriesMax: number): Promise<boolean> {
+    this.#reach();
+    return this.#store.trim(below, entriesMax);
   }
 
   async close(): Promise<void> {

@@ -2,8 +2,11 @@
 import { join } from "node:path";
 import { MemoryStore } from "./memory.ts";
 import type { RedisAddress } from "./redis-connection.ts";
+import { RedisSnapshotStore } from "./redis-snapshots.ts";
 import { RedisStream, type RedisStreamOptions } from "./redis-stream.ts";
+import { MemorySnapshotStore, type SnapshotStore } from "./snapshot-store.ts";
 import { SqliteStream } from "./sqlite.ts";
+import { SqliteSnapshotStore } from "./sqlite-snapshots.ts";
 import { LogError, type LogStream } from "./wal.ts";
 
 export type LogLocation =
@@ -11,14 +14,16 @@ export type LogLocation =
   | Readonly<{ kind: "redis"; address: RedisAddress }>
   | Readonly<{ kind: "memory"; name: string }>;
 
-export type OpenLogOptions = Readonly<{ generation: number; shard: number }> &
-  Omit<RedisStreamOptions, "address" | "key">;
+export type StreamName = Readonly<{ generation: number; shard: number }>;
+
+export type OpenLogOptions = StreamName & Omit<RedisStreamOptions, "address" | "key">;
 
 const FORMS =
   "sqlite:<folder>, redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock or memory:";
 
 /** A log in memory lives as long as its thread, so that a shard that starts anew there finds it again. */
 const memoryStores = new Map<string, MemoryStore>();
+const memorySnapshots = new Map<string, MemorySnapshotStore>();
 
 /** @throws LogError `log_misconfigured`: one line that says what is wrong; it never repeats a password. */
 export function parseLogUrl(url: string): LogLocation {
@@ -61,9 +66,31 @@ export function openLogStream(url: string, options: OpenLogOptions): LogStream {
   }
 }
 
-/** The hash tag keeps all keys of one shard in one slot. */
+/** Opens the place of a shard's snapshots. Nothing is connected to or created yet. */
+export function openSnapshotStore(url: string, { generation, shard }: StreamName): SnapshotStore {
+  const location = parseLogUrl(url);
+  const key = `${keyPrefix(generation, shard)}:snapshot`;
+  switch (location.kind) {
+    case "sqlite":
+      return new SqliteSnapshotStore(join(location.dir, `g${generation}s${shard}.snapshots.sqlite`));
+    case "redis":
+      return new RedisSnapshotStore(location.address, key);
+    case "memory": {
+      const name = `${location.name}/${key}`;
+      const store = memorySnapshots.get(name) ?? new MemorySnapshotStore(key);
+      memorySnapshots.set(name, store);
+      return store;
+    }
+  }
+}
+
 export function streamKey(generation: number, shard: number): string {
-  return `daybook:{g${generation}s${shard}}:wal`;
+  return `${keyPrefix(generation, shard)}:wal`;
+}
+
+/** The hash tag keeps all keys of one shard in one slot. */
+function keyPrefix(generation: number, shard: number): string {
+  return `daybook:{g${generation}s${shard}}`;
 }
 
 function tcpAddress(url: URL): RedisAddress {

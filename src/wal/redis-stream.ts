@@ -143,6 +143,14 @@ export class RedisStream implements LogStream {
     return bytes;
   }
 
+  /** By whole nodes of the stream, which costs Redis next to nothing; the last node may keep some entries. */
+  async trim(below: LogId, entriesMax: number): Promise<boolean> {
+    const trimmed = await this.#ask(this.#reader, (client) =>
+      client.xtrim(this.#key, "MINID", "~", formatLogId(below), "LIMIT", entriesMax),
+    );
+    return trimmed > 0;
+  }
+
   async close(): Promise<void> {
     this.#writer.close();
     this.#reader.close();

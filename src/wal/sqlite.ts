@@ -24,6 +24,7 @@ type Open = Readonly<{
   last: StatementSync;
   find: StatementSync;
   after: StatementSync;
+  trim: StatementSync;
 }>;
 
 export class SqliteStream implements LogStream {
@@ -84,6 +85,13 @@ export class SqliteStream implements LogStream {
     if (open === undefined) return undefined;
     const row = this.#run(() => open.find.get(id.epoch, id.seq));
     return row && toEntry(row).bytes;
+  }
+
+  /** The file keeps its size: what is freed is written to again. The newest entry stays, for the fence. */
+  async trim(below: LogId, entriesMax: number): Promise<boolean> {
+    const open = this.#existing();
+    if (open === undefined) return false;
+    return this.#run(() => open.trim.run(below.epoch, below.seq, entriesMax)).changes === entriesMax;
   }
 
   async close(): Promise<void> {
@@ -164,6 +172,9 @@ function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
       find: database.prepare("SELECT epoch, seq, bytes FROM entry WHERE epoch = ? AND seq = ?"),
       after: database.prepare(
         "SELECT epoch, seq, bytes FROM entry WHERE (epoch, seq) > (?, ?) ORDER BY epoch, seq",
+      ),
+      trim: database.prepare(
+        "DELETE FROM entry WHERE (epoch, seq) IN (SELECT epoch, seq FROM entry WHERE (epoch, seq) < (?1, ?2) AND (epoch, seq) < (SELECT epoch, seq FROM entry ORDER BY epoch DESC, seq DESC LIMIT 1) ORDER BY epoch, seq LIMIT ?3)",
       ),
     };
   } catch (error) {

@@ -33,6 +33,12 @@ export interface LogStream {
   /** The bytes stored under `id`. */
   find(id: LogId): Promise<Uint8Array | undefined>;
   /**
+   * Drops up to `entriesMax` of the oldest entries that lie below `below`; the id that the fence compares with stays.
+   *
+   * @returns whether there may be more of them.
+   */
+  trim(below: LogId, entriesMax: number): Promise<boolean>;
+  /**
    * Counts the restarts of the store that this stream has noticed. An entry that is found by `find` after a
    * restart may be in the page cache only; it is durable once a later append is.
    */
@@ -100,6 +106,13 @@ export interface Journal {
   append(timeMs: number, count: number, body: Uint8Array): Promise<Appended>;
   /** Durable batches after `after`, oldest first, claims left out, about `bytesMax` bytes. */
   read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]>;
+  /**
+   * Drops some of the oldest entries that lie below `below`.
+   *
+   * @returns whether there may be more of them.
+   * @throws LogError `fenced`: another owner has claimed the stream: what may be dropped is for it to say.
+   */
+  trim(below: LogId): Promise<boolean>;
   /** Checks with the log that nobody has claimed it after us; renews `lastExchangeMs`. @throws LogError `fenced`: */
   confirmOwner(): Promise<void>;
   close(): Promise<void>;

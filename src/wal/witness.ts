@@ -6,11 +6,10 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { HASH_BYTES } from "./frame.ts";
+import type { StreamName } from "./open.ts";
 import { compareLogIds, formatLogId, LogError, type LogId, parseLogId, type Witness } from "./wal.ts";
 
 const WRITE_EVERY_MS = 1_000;
-
-export type StreamName = Readonly<{ generation: number; shard: number }>;
 
 export function witnessPath(dir: string, { generation, shard }: StreamName): string {
   return join(dir, `witness-g${generation}s${shard}.json`);

@@ -1,0 +1,57 @@
+/** Snapshots in Redis: a list per slot, with one key each, so that a slot is emptied by one UNLINK. */
+import type { Redis } from "ioredis";
+import { isReplyError, type RedisAddress, RedisConnection } from "./redis-connection.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
+import { LogError } from "./wal.ts";
+
+const TIMEOUT_MS = 5_000;
+/** Most chunks are as long; LRANGE is bounded by a number of them. */
+const CHUNK_BYTES = 64 * 1024;
+
+export class RedisSnapshotStore implements SnapshotStore {
+  readonly name: string;
+  readonly #connection: RedisConnection;
+
+  /** @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:0` to `:2`. */
+  constructor(address: RedisAddress, name: string) {
+    this.name = name;
+    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
+  }
+
+  async read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]> {
+    const to = from + Math.max(1, Math.floor(bytesMax / CHUNK_BYTES)) - 1;
+    return this.#ask((client) => client.lrangeBuffer(this.#key(slot), from, to));
+  }
+
+  async last(slot: number): Promise<Uint8Array | undefined> {
+    return (await this.#ask((client) => client.lindexBuffer(this.#key(slot), -1))) ?? undefined;
+  }
+
+  async append(slot: number, chunk: Uint8Array): Promise<void> {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    await this.#ask((client) => client.rpush(this.#key(slot), bytes));
+  }
+
+  async clear(slot: number): Promise<void> {
+    await this.#ask((client) => client.unlink(this.#key(slot)));
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  #key(slot: number): string {
+    return `${this.name}:${slot}`;
+  }
+
+  async #ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    try {
+      return await this.#connection.run(command);
+    } catch (error) {
+      if (!isReplyError(error)) throw error;
+      const denied = error.message.startsWith("NOPERM") || error.message.startsWith("NOAUTH");
+      const code = denied ? "log_misconfigured" : "log_unavailable";
+      throw new LogError(code, `${this.name}: Redis says "${error.message}"`, { cause: error });
+    }
+  }
+}
