@@ -16,7 +16,10 @@ export type LogLocation =
 
 export type StreamName = Readonly<{ generation: number; shard: number }>;
 
-export type OpenLogOptions = StreamName & Omit<RedisStreamOptions, "address" | "key">;
+export type OpenLogOptions = StreamName &
+  /** For looking at a log from outside: see `SqliteStream`. Redis needs no such mode: only `append` writes there. */
+  Readonly<{ readOnly?: boolean }> &
+  Omit<RedisStreamOptions, "address" | "key">;
 
 const FORMS =
   "sqlite:<folder>, redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock or memory:";
@@ -49,12 +52,12 @@ export function parseLogUrl(url: string): LogLocation {
 
 /** Opens the stream of a shard. Nothing is connected to or created yet. */
 export function openLogStream(url: string, options: OpenLogOptions): LogStream {
-  const { generation, shard, ...redisOptions } = options;
+  const { generation, shard, readOnly = false, ...redisOptions } = options;
   const location = parseLogUrl(url);
   const key = streamKey(generation, shard);
   switch (location.kind) {
     case "sqlite":
-      return new SqliteStream(join(location.dir, `g${generation}s${shard}.sqlite`));
+      return new SqliteStream(join(location.dir, `g${generation}s${shard}.sqlite`), { readOnly });
     case "redis":
       return new RedisStream({ ...redisOptions, address: location.address, key });
     case "memory": {

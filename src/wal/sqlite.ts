@@ -8,6 +8,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { assert } from "../assert.ts";
 import { formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
 
@@ -20,6 +21,8 @@ const NOT_A_DATABASE = 26;
 type Open = Readonly<{
   database: DatabaseSync;
   inode: number;
+  /** SQLite was told that nobody writes to the file. */
+  immutable: boolean;
   insert: StatementSync;
   last: StatementSync;
   find: StatementSync;
@@ -34,24 +37,28 @@ export class SqliteStream implements LogStream {
   readonly resolvable = false;
   readonly #file: string;
   readonly #busyTimeoutMs: number;
+  readonly #readOnly: boolean;
   #open: Open | undefined;
   #closed = false;
 
-  /** @param options.busyTimeoutMs how long to wait for another process that is just writing to the file. */
-  constructor(file: string, options: Readonly<{ busyTimeoutMs?: number }> = {}) {
+  /**
+   * @param options.busyTimeoutMs how long to wait for another process that is just writing to the file.
+   * @param options.readOnly for looking at a log, also at a live one: creates and changes nothing.
+   */
+  constructor(file: string, options: Readonly<{ busyTimeoutMs?: number; readOnly?: boolean }> = {}) {
     this.#file = file;
+    this.#readOnly = options.readOnly ?? false;
     this.#busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
     this.name = file;
   }
 
   async last(): Promise<StoredEntry | undefined> {
-    const open = this.#existing();
-    if (open === undefined) return undefined;
-    const row = this.#run(() => open.last.get());
+    const row = this.#query((open) => open.last.get());
     return row && toEntry(row);
   }
 
   async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+    assert(!this.#readOnly, "nothing is appended to a stream that was opened for reading");
     const open = create ? this.#create() : this.#existing();
     if (open === undefined) throw new LogError("stream_missing", `${this.name} does not exist`);
     const { changes } = this.#run(() => open.insert.run(id.epoch, id.seq, bytes, create ? 1 : 0));
@@ -65,9 +72,7 @@ export class SqliteStream implements LogStream {
   }
 
   async read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
-    const open = this.#existing();
-    if (open === undefined) return [];
-    return this.#run(() => {
+    const read = this.#query((open) => {
       const entries: StoredEntry[] = [];
       let bytes = 0;
       for (const row of open.after.iterate(after?.epoch ?? -1, after?.seq ?? 0)) {
@@ -78,12 +83,11 @@ export class SqliteStream implements LogStream {
       }
       return entries;
     });
+    return read ?? [];
   }
 
   async find(id: LogId): Promise<Uint8Array | undefined> {
-    const open = this.#existing();
-    if (open === undefined) return undefined;
-    const row = this.#run(() => open.find.get(id.epoch, id.seq));
+    const row = this.#query((open) => open.find.get(id.epoch, id.seq));
     return row && toEntry(row).bytes;
   }
 
@@ -106,8 +110,22 @@ export class SqliteStream implements LogStream {
     const inode = statSync(this.#file, { throwIfNoEntry: false })?.ino;
     if (inode === undefined) return undefined;
     if (this.#open !== undefined) return this.#open.inode === inode ? this.#open : undefined;
-    this.#open = this.#run(() => openFile(this.#file, inode, this.#busyTimeoutMs));
+    const open = this.#readOnly ? openReadOnly : openFile;
+    this.#open = this.#run(() => open(this.#file, inode, this.#busyTimeoutMs));
     return this.#open;
+  }
+
+  /** What a question to the file comes to; `undefined` also where there is no file. */
+  #query<T>(ask: (open: Open) => T): T | undefined {
+    const open = this.#existing();
+    if (open === undefined) return undefined;
+    if (!open.immutable) return this.#run(() => ask(open));
+    const answer = hasWriter(this.#file) ? undefined : this.#run(() => ask(open));
+    if (!hasWriter(this.#file)) return answer;
+    // A server has started meanwhile, and may have moved pages under the question.
+    open.database.close();
+    this.#open = undefined;
+    return this.#query(ask);
   }
 
   #create(): Open {
@@ -161,26 +179,51 @@ function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
     database.exec(
       "CREATE TABLE IF NOT EXISTS entry (epoch INTEGER NOT NULL, seq INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (epoch, seq)) STRICT",
     );
-    return {
-      database,
-      inode,
-      // One statement is one transaction, so the check for the last id and the insert cannot be separated.
-      insert: database.prepare(
-        "INSERT INTO entry SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM entry WHERE (epoch, seq) >= (?1, ?2)) AND (?4 OR EXISTS (SELECT 1 FROM entry))",
-      ),
-      last: database.prepare("SELECT epoch, seq, bytes FROM entry ORDER BY epoch DESC, seq DESC LIMIT 1"),
-      find: database.prepare("SELECT epoch, seq, bytes FROM entry WHERE epoch = ? AND seq = ?"),
-      after: database.prepare(
-        "SELECT epoch, seq, bytes FROM entry WHERE (epoch, seq) > (?, ?) ORDER BY epoch, seq",
-      ),
-      trim: database.prepare(
-        "DELETE FROM entry WHERE (epoch, seq) IN (SELECT epoch, seq FROM entry WHERE (epoch, seq) < (?1, ?2) AND (epoch, seq) < (SELECT epoch, seq FROM entry ORDER BY epoch DESC, seq DESC LIMIT 1) ORDER BY epoch, seq LIMIT ?3)",
-      ),
-    };
+    return { database, inode, immutable: false, ...prepareStatements(database) };
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/** `undefined` where the file has no table yet. */
+function openReadOnly(file: string, inode: number, busyTimeoutMs: number): Open | undefined {
+  const url = pathToFileURL(file);
+  const immutable = !hasWriter(file);
+  // Without this, a connection that may not write makes -wal and -shm nevertheless, and leaves them.
+  if (immutable) url.searchParams.set("immutable", "1");
+  const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
+  try {
+    const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'entry'").get();
+    if (table !== undefined) return { database, inode, immutable, ...prepareStatements(database) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  database.close();
+  return undefined;
+}
+
+/** While a server has the file open, and after it was killed, there is a WAL beside it. */
+function hasWriter(file: string): boolean {
+  return existsSync(`${file}-wal`);
+}
+
+function prepareStatements(database: DatabaseSync) {
+  return {
+    // One statement is one transaction, so the check for the last id and the insert cannot be separated.
+    insert: database.prepare(
+      "INSERT INTO entry SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM entry WHERE (epoch, seq) >= (?1, ?2)) AND (?4 OR EXISTS (SELECT 1 FROM entry))",
+    ),
+    last: database.prepare("SELECT epoch, seq, bytes FROM entry ORDER BY epoch DESC, seq DESC LIMIT 1"),
+    find: database.prepare("SELECT epoch, seq, bytes FROM entry WHERE epoch = ? AND seq = ?"),
+    after: database.prepare(
+      "SELECT epoch, seq, bytes FROM entry WHERE (epoch, seq) > (?, ?) ORDER BY epoch, seq",
+    ),
+    trim: database.prepare(
+      "DELETE FROM entry WHERE (epoch, seq) IN (SELECT epoch, seq FROM entry WHERE (epoch, seq) < (?1, ?2) AND (epoch, seq) < (SELECT epoch, seq FROM entry ORDER BY epoch DESC, seq DESC LIMIT 1) ORDER BY epoch, seq LIMIT ?3)",
+    ),
+  };
 }
 
 function readPragma(database: DatabaseSync, name: string): string {
