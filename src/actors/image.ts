@@ -48,7 +48,8 @@ const STATUSES: readonly AccountStatus[] = ["open", "frozen", "closed"];
 /** The state in blocks of about 64 KB. The state must not change before the last one was taken. */
 export function* imageOf(state: LedgerState): Generator<Uint8Array<ArrayBuffer>> {
   const writer = new PackWriter();
-  for (const _item of writeItems(writer, state)) {
+  const items = writeItems(writer, state);
+  while (items.next().done !== true) {
     if (writer.length >= BLOCK_BYTES) yield writer.take();
   }
   if (writer.length > 0) yield writer.take();

@@ -1,3 +1,4 @@
+import type { Recovery } from "../recovery/recover.ts";
 import type { LogId } from "../wal/wal.ts";
 
 /** What a shard counts while it runs. */
@@ -6,6 +7,8 @@ export type ShardFigures = Readonly<{
   position: string;
   durable: LogId;
   durablePosition: string;
+  /** In the log up to `durable`. */
+  records: number;
   accounts: number;
   keys: number;
   /** Pending transfers that are open here. */
@@ -22,7 +25,7 @@ export type ShardFigures = Readonly<{
   heapBytes: number;
   threadId: number;
   pid: number;
-  recovery: Readonly<{ snapshotMs: number; replayed: number; replayMs: number }>;
+  recovery: Recovery;
   /** Seconds that appends took: count per bucket of `APPEND_BUCKETS_S`, the last one without bound. */
   appendBuckets: readonly number[];
   appendSeconds: number;

@@ -6,7 +6,7 @@
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Refusal } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
-import type { LogErrorCode } from "../wal/wal.ts";
+import type { LogErrorCode, LogId } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
 
 /** What a request carries; the reply's shape follows it. */
@@ -171,11 +171,15 @@ export type ToShard =
   | Readonly<{ type: "proceed" }>
   /** Answer what is in hand, then end. */
   | Readonly<{ type: "stop" }>
+  /** Nobody needs what the log holds below this any more. */
+  | Readonly<{ type: "trim"; below: LogId }>
   | Readonly<{ type: "figures" }>;
 
 /** To the supervisor. */
 export type FromShard =
   | Readonly<{ type: "claimed"; epoch: number }>
+  /** How far its recovery is, in one line. */
+  | Readonly<{ type: "progress"; message: string }>
   | Readonly<{ type: "ready" }>
   /** The log does not answer, or answers again. */
   | Readonly<{ type: "log"; available: boolean; warnings: readonly string[] }>

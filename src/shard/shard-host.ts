@@ -13,6 +13,9 @@ import { Ledger } from "../actors/ledger.ts";
 import type { HashSeed } from "../actors/scope-hash.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { NO_RECOVERY, recover } from "../recovery/recover.ts";
+import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
+import type { Restored } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
 import { ChannelWatch } from "./channel-watch.ts";
@@ -26,10 +29,8 @@ import { LEASE_MS, Lease } from "./lease.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type FromShard, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { Peers } from "./peers.ts";
-import { replayBatch } from "./replay.ts";
+import { Trimmer } from "./trimmer.ts";
 
-/** A million keys that end at one moment must not hold up a batch. */
-const KEYS_SWEPT_PER_BATCH = 10_000;
 /** How often it looks for what has waited too long, and for what may be forgotten while nothing else is written. */
 const TICK_MS = 100;
 /** A shard that starts serves after this time even if another one has not greeted it yet. */
@@ -48,6 +49,8 @@ export type HostOptions = Readonly<{
   now: () => number;
   threadId: number;
   failpoints: readonly Failpoint[];
+  /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
+  restore?: (ledger: Ledger) => Promise<Restored>;
   /** Secret and random: callers choose the keys that are hashed with it. */
   keySeed?: HashSeed;
   /** Told of each batch once it is durable. */
@@ -63,6 +66,7 @@ export class ShardHost {
   readonly #failpoints: Failpoints;
   readonly #commit: GroupCommit;
   readonly #lease: Lease;
+  readonly #trimmer: Trimmer;
   readonly #feed: ArchiveFeed;
   readonly #watch: ChannelWatch;
   readonly #gateways = new Gateways();
@@ -79,7 +83,9 @@ export class ShardHost {
   /** All gateways have stopped sending, and what they had sent is here. */
   #isLeft = false;
   #ended = false;
-  #recovery = { snapshotMs: 0, replayed: 0, replayMs: 0 };
+  #recovery = NO_RECOVERY;
+  /** In the log, up to the newest durable batch. */
+  #records = 0;
 
   constructor(options: HostOptions) {
     const { journal, now, shard, shards } = options;
@@ -90,6 +96,7 @@ export class ShardHost {
     this.#cuts = new Cuts(this.#ledger, shard, shards);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
+    this.#trimmer = new Trimmer(journal, onError);
     this.#watch = new ChannelWatch({
       ...(options.open && { open: options.open }),
       onMissed: (party) => options.post({ type: "channel_missed", party }),
@@ -155,6 +162,9 @@ export class ShardHost {
       case "stop":
         this.#stop();
         return;
+      case "trim":
+        this.#trimmer.trim(message.below);
+        return;
       case "figures":
         this.#options.post({ type: "figures", figures: this.figures() });
         return;
@@ -169,6 +179,7 @@ export class ShardHost {
       position: this.#position(newestSeq === 0 ? durable : { epoch, seq: newestSeq }),
       durable,
       durablePosition: this.#position(durable),
+      records: this.#records,
       accounts: this.#ledger.accounts,
       keys: this.#ledger.keys.size,
       pending: this.#ledger.compound.pending.size,
@@ -263,18 +274,14 @@ export class ShardHost {
   }
 
   async #replay(): Promise<void> {
-    const startedMs = performance.now();
-    let last: LogId | undefined;
-    let timeMs = 0;
-    let replayed = 0;
-    await this.#journal.replay((batch) => {
-      replayBatch(this.#ledger, this.#journal.name, batch);
-      this.#ledger.keys.sweep(batch.timeMs, KEYS_SWEPT_PER_BATCH);
-      last = batch.id;
-      timeMs = Math.max(timeMs, batch.timeMs);
-      replayed += batch.count;
+    const { last, timeMs, records, figures } = await recover({
+      journal: this.#journal,
+      ledger: this.#ledger,
+      restore: this.#options.restore ?? (async () => ({ snapshot: undefined, passedOver: [] })),
+      progress: (message) => this.#options.post({ type: "progress", message }),
     });
-    this.#recovery = { snapshotMs: 0, replayed, replayMs: Math.round(performance.now() - startedMs) };
+    this.#recovery = figures;
+    this.#records = records;
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
   }
@@ -309,6 +316,7 @@ export class ShardHost {
 
   #onDurable(batch: Batch): void {
     this.#options.onDurable(batch);
+    this.#records += batch.count;
     this.#feed.offer(batch);
     this.#ledger.keys.sweep(batch.timeMs, KEYS_SWEPT_PER_BATCH);
   }
@@ -365,6 +373,7 @@ export class ShardHost {
     clearInterval(this.#tick);
     this.#commit.close();
     this.#lease.stop();
+    this.#trimmer.close();
     this.#watch.close();
     this.#feed.close();
     this.#gateways.close();

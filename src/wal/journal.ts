@@ -103,10 +103,10 @@ export class StreamJournal implements Journal {
     return before?.claim;
   }
 
-  /** @param from a snapshot's position: replay begins after it, and the chain must continue it. */
   async replay(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     const claimId = this.#claimId;
     assert(claimId !== undefined, "the claim comes before replay");
+    if (from !== undefined) await this.#checkWitness(from);
     const chain = new Chain(this.name, from ?? "beginning");
     let after = from?.id;
     for (let done = false; !done; ) {

@@ -1,5 +1,6 @@
 /** Snapshots in Redis: a list per slot, with one key each, so that a slot is emptied by one UNLINK. */
 import type { Redis } from "ioredis";
+import { Patience, systemTimer } from "./patience.ts";
 import { isReplyError, type RedisAddress, RedisConnection } from "./redis-connection.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import { LogError } from "./wal.ts";
@@ -11,20 +12,22 @@ const CHUNK_BYTES = 64 * 1024;
 export class RedisSnapshotStore implements SnapshotStore {
   readonly name: string;
   readonly #connection: RedisConnection;
+  readonly #patience: Patience;
 
   /** @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:0` to `:2`. */
   constructor(address: RedisAddress, name: string) {
     this.name = name;
     this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
+    this.#patience = new Patience(name, 2 * TIMEOUT_MS, systemTimer);
   }
 
   async read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]> {
     const to = from + Math.max(1, Math.floor(bytesMax / CHUNK_BYTES)) - 1;
-    return this.#ask((client) => client.lrangeBuffer(this.#key(slot), from, to));
+    return this.#read((client) => client.lrangeBuffer(this.#key(slot), from, to));
   }
 
   async last(slot: number): Promise<Uint8Array | undefined> {
-    return (await this.#ask((client) => client.lindexBuffer(this.#key(slot), -1))) ?? undefined;
+    return (await this.#read((client) => client.lindexBuffer(this.#key(slot), -1))) ?? undefined;
   }
 
   async append(slot: number, chunk: Uint8Array): Promise<void> {
@@ -37,11 +40,17 @@ export class RedisSnapshotStore implements SnapshotStore {
   }
 
   async close(): Promise<void> {
+    this.#patience.close();
     this.#connection.close();
   }
 
   #key(slot: number): string {
     return `${this.name}:${slot}`;
+  }
+
+  /** A Redis that is away is waited for: who restores has no use for half of a snapshot. */
+  #read<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    return this.#patience.untilAnswered(() => this.#ask(command));
   }
 
   async #ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {

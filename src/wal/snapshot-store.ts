@@ -5,7 +5,10 @@
  */
 export const SLOTS: readonly number[] = [0, 1, 2];
 
-/** Every method may reject with LogError `log_unavailable`, or `log_misconfigured` for want of rights. Chunks of one slot are written by one writer at a time. */
+/**
+ * Every method may reject with LogError `log_misconfigured` for want of rights, and writing with `log_unavailable`;
+ * reading waits for a store that is away, until `close`. Chunks of one slot are written by one writer at a time.
+ */
 export interface SnapshotStore {
   /** For messages to people. */
   readonly name: string;

@@ -36,8 +36,9 @@ export type StoredSnapshot = Readonly<{ slot: number; head: SnapshotHead; chunks
 
 /** What a slot holds: a snapshot, nothing, or something that cannot be used, and why. */
 export type Slot =
-  | (StoredSnapshot & { readonly kind: "snapshot" })
-  | Readonly<{ kind: "empty" | "bad"; slot: number; reason: string }>;
+  | (StoredSnapshot & Readonly<{ kind: "snapshot" }>)
+  | Readonly<{ kind: "empty"; slot: number }>
+  | Readonly<{ kind: "bad"; slot: number; reason: string }>;
 
 /** A snapshot that cannot be used. Another one may be good, and the log is not concerned. */
 export class SnapshotError extends Error {
@@ -60,7 +61,7 @@ export function snapshotsIn(slots: readonly Slot[]): readonly StoredSnapshot[] {
 
 async function inspectSlot(store: SnapshotStore, slot: number): Promise<Slot> {
   const [[first], last] = await Promise.all([store.read(slot, 0, 1), store.last(slot)]);
-  if (first === undefined || last === undefined) return { kind: "empty", slot, reason: "nothing is in it" };
+  if (first === undefined || last === undefined) return { kind: "empty", slot };
   try {
     const head = headOf(openChunk(first, 0));
     const { chunks, bytes } = endOf(last, head.id);
@@ -92,6 +93,14 @@ export async function* readSnapshot(
       if (chunk.kind === KIND.block) yield chunk.payload;
     }
   }
+}
+
+/** Reads all of a snapshot. @throws SnapshotError what is wrong with it. */
+export async function checkSnapshot(store: SnapshotStore, snapshot: StoredSnapshot): Promise<void> {
+  let bytes = 0;
+  for await (const block of readSnapshot(store, snapshot)) bytes += block.length;
+  if (bytes !== snapshot.bytes)
+    throw new SnapshotError(`it holds ${bytes} bytes, its end says ${snapshot.bytes}`);
 }
 
 /** Writes a snapshot into a slot, whatever was there before. `pause` is called after each chunk. */

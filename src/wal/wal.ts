@@ -94,8 +94,14 @@ export interface Journal {
    * @throws LogError `shard_count`: the log was written with another number of shards.
    */
   claim(): Promise<Claim | undefined>;
-  /** Hands every batch up to our claim to `visit`, in order. @throws LogError `log_corrupt`: at the first bad entry. */
-  replay(visit: (batch: Batch) => void): Promise<void>;
+  /**
+   * Hands every batch up to our claim to `visit`, in order.
+   *
+   * @param from where a snapshot stands: only what comes after it, which must continue it.
+   * @throws LogError `log_corrupt`: at the first bad entry.
+   * @throws LogError `log_lost_data`: the log does not hold what the snapshot holds.
+   */
+  replay(visit: (batch: Batch) => void, from?: Witness): Promise<void>;
   /**
    * Appends the next batch of our epoch; resolves with it once the log holds it. One at a time.
    *

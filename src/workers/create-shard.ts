@@ -1,9 +1,10 @@
 /** Puts a shard together, wherever it is carried: its log, its witness, its host. */
-import type { HashSeed } from "../actors/scope-hash.ts";
+import { randomSeed } from "../recovery/random-seed.ts";
+import { restoreNewest } from "../recovery/restore.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import { ShardHost } from "../shard/shard-host.ts";
 import { StreamJournal } from "../wal/journal.ts";
-import { openLogStream } from "../wal/open.ts";
+import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import { readWitness, WitnessKeeper } from "../wal/witness.ts";
 import type { ShardInit } from "./carrier.ts";
 
@@ -28,6 +29,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
       post({ type: "log", available: true, warnings });
     },
   });
+  const snapshots = openSnapshotStore(walUrl, name);
   const journal = new StreamJournal({
     stream,
     claimant: { instance, ...name, shards },
@@ -42,6 +44,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     now: Date.now,
     threadId,
     failpoints: init.failpoints,
+    restore: (ledger) => restoreNewest(snapshots, ledger, { shard, shards }),
     keySeed: randomSeed(),
     onDurable: (batch) => witness.note(batch),
     warnings: () => warnings,
@@ -50,13 +53,8 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     control: (message) => host.control(message),
     async run() {
       const exit = await host.run();
-      await witness.flush();
+      await Promise.all([witness.flush(), snapshots.close()]);
       return exit;
     },
   };
-}
-
-function randomSeed(): HashSeed {
-  const [a = 0, b = 0, c = 0, d = 0] = crypto.getRandomValues(new Uint32Array(4));
-  return [a, b, c, d];
 }

@@ -5,7 +5,7 @@
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
-import type { Witness } from "../wal/wal.ts";
+import type { LogId, Witness } from "../wal/wal.ts";
 import type { Carrier, Isolation, RunningShard, ShardInit } from "./carrier.ts";
 
 const BACKOFF_MS = 100;
@@ -136,6 +136,11 @@ export class Supervisor {
     return true;
   }
 
+  /** Nobody needs what a shard's log holds below this any more. */
+  trim(shard: number, below: LogId): void {
+    this.#shards[shard]?.running?.post({ type: "trim", below });
+  }
+
   /** Lets every shard answer and log what it has in hand. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -227,6 +232,9 @@ export class Supervisor {
         this.#setStatus(supervised, "recovering", `replaying under epoch ${message.epoch}`);
         supervised.claimed.resolve();
         if (this.#allClaimed) supervised.running?.post({ type: "proceed" });
+        return;
+      case "progress":
+        this.#setStatus(supervised, "recovering", message.message);
         return;
       case "ready":
         supervised.readyAtMs = performance.now();

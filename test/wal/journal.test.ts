@@ -197,6 +197,7 @@ test("a failed commit of a store that cannot be asked is never looked up", async
     restarts: 0,
     last: () => inner.last(),
     read: (after, bytesMax) => inner.read(after, bytesMax),
+    trim: (below, entriesMax) => inner.trim(below, entriesMax),
     close: () => inner.close(),
     append: (id, bytes, create) => inner.append(id, bytes, create),
     find: (id) => {

@@ -5,6 +5,9 @@ import { assert } from "../assert.ts";
 import { corrupt } from "../wal/chain.ts";
 import type { Batch } from "../wal/wal.ts";
 
+/** A million keys that end at one moment must not hold up a batch. */
+export const KEYS_SWEPT_PER_BATCH = 10_000;
+
 /**
  * Applies all records of a batch. Their bytes are as somebody wrote them, so one that cannot be read or applied was
  * written by a stranger, or by another version: it would fail at every start, and nothing behind it may be served.
@@ -26,4 +29,5 @@ export function replayBatch(ledger: Ledger, log: string, batch: Batch): void {
     const cause = error instanceof Error ? error : new Error(String(error));
     throw corrupt(log, id, `its record ${index} cannot be replayed: ${cause.message}`, cause);
   }
+  ledger.keys.sweep(timeMs, KEYS_SWEPT_PER_BATCH);
 }

@@ -1,0 +1,55 @@
+/** Places in a log as people write them: `0:3-17`, `3-17`, or a time. */
+import { InvalidArgumentError } from "commander";
+import { formatLogId, type LogId, parseLogId } from "../wal/wal.ts";
+import { UsageError } from "./settings.ts";
+
+export type Bound =
+  | Readonly<{ kind: "position"; shard: number | undefined; id: LogId }>
+  | Readonly<{ kind: "time"; timeMs: number }>;
+
+/** Both ends belong to it. */
+export type Range = Readonly<{ shard: number | undefined; from: Bound | undefined; to: Bound | undefined }>;
+
+const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+
+/** @throws InvalidArgumentError */
+export function parseBound(text: string): Bound {
+  const position = /^(?:(\d{1,5}):)?(\d{1,16}-\d{1,16})$/.exec(text);
+  if (position?.[2] !== undefined) {
+    const shard = position[1] === undefined ? undefined : Number(position[1]);
+    return { kind: "position", shard, id: parseLogId(position[2]) };
+  }
+  const found = TIME.exec(text);
+  // Without a zone it is UTC, as all times that are printed.
+  const timeMs = found === null ? Number.NaN : Date.parse(found[1] && !found[4] ? `${text}Z` : text);
+  if (Number.isNaN(timeMs)) {
+    throw new InvalidArgumentError(
+      "Give a position (0:3-17, or 3-17 with --shard) or a time (2026-11-21T12:00:00Z).",
+    );
+  }
+  return { kind: "time", timeMs };
+}
+
+/** @throws UsageError: a position without a shard, or of another one than asked for. */
+export function toRange(options: Readonly<{ shard?: number; from?: Bound; to?: Bound }>): Range {
+  let { shard } = options;
+  const { from, to } = options;
+  for (const bound of [from, to]) {
+    if (bound?.kind !== "position" || bound.shard === undefined) continue;
+    if (shard !== undefined && shard !== bound.shard) {
+      throw new UsageError(`--from, --to and --shard name different shards: ${shard} and ${bound.shard}`);
+    }
+    shard = bound.shard;
+  }
+  for (const bound of [from, to]) {
+    if (bound?.kind === "position" && shard === undefined) {
+      const id = formatLogId(bound.id);
+      throw new UsageError(`which shard's ${id}? Give --shard, or a position as 0:${id}`);
+    }
+  }
+  return { shard, from, to };
+}
+
+export function formatPosition(shard: number, id: LogId): string {
+  return `${shard}:${formatLogId(id)}`;
+}

@@ -1,0 +1,76 @@
+/** What every command about a log takes: where the log is, and how to print. The same settings as the server's. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { readConfig } from "../config.ts";
+import { type LogLocation, parseLogUrl } from "../wal/open.ts";
+
+/** The operator asked for something that cannot be: exit code 2, one line. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The operator asked for something that is not there, or cannot be done now: exit code 1, one line. */
+export class OperatorError extends Error {
+  override readonly name = "OperatorError";
+}
+
+export type LogOptions = Readonly<{ walUrl?: string; dataDir?: string; json?: boolean }>;
+
+export type LogSettings = Readonly<{
+  walUrl: string;
+  location: Exclude<LogLocation, { kind: "memory" }>;
+  dataDir: string;
+}>;
+
+/** A command that looks at a log. */
+export function logCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(new Option("--wal-url <url>", "the log (WAL_URL)"))
+    .addOption(new Option("--data-dir <folder>", "the server's folder (DATA_DIR)"));
+}
+
+export function jsonOption(what: "document" | "lines"): Option {
+  return new Option(
+    "--json",
+    what === "document" ? "print one JSON document" : "print one JSON object a line",
+  );
+}
+
+export function shardOption(): Option {
+  return new Option("--shard <n>", "only this shard").argParser(parseCount);
+}
+
+/** @throws InvalidArgumentError for anything but a whole number from 0 on. */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It is no number.");
+  return value;
+}
+
+/** @throws UsageError */
+export function readLogSettings(
+  { walUrl, dataDir }: LogOptions,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): LogSettings {
+  const flags = [
+    ...(walUrl === undefined ? [] : ["--wal-url", walUrl]),
+    ...(dataDir === undefined ? [] : ["--data-dir", dataDir]),
+  ];
+  try {
+    // The other settings are the server's business: a bad PORT must not keep anybody from looking at a log.
+    const config = readConfig({ WAL_URL: environment["WAL_URL"], DATA_DIR: environment["DATA_DIR"] }, flags);
+    const location = parseLogUrl(config.walUrl);
+    if (location.kind !== "memory") return { walUrl: config.walUrl, location, dataDir: config.dataDir };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+  throw new UsageError("a log in memory: can only be seen by its own server");
+}
+
+/** Where a log is, for people; never with a password. */
+export function describeLocation(location: LogSettings["location"]): string {
+  if (location.kind === "sqlite") return `sqlite:${location.dir}`;
+  const { address } = location;
+  if ("path" in address) return `redis+unix://${address.path}`;
+  return `${address.tls ? "rediss" : "redis"}://${address.host}:${address.port}`;
+}

@@ -1,0 +1,97 @@
+/** The streams of a log, found and opened for reading alone. */
+import { existsSync, readdirSync } from "node:fs";
+import { GENERATION } from "../server/first-look.ts";
+import { decodeFrame, type Frame, FrameError } from "../wal/frame.ts";
+import { openLogStream } from "../wal/open.ts";
+import type { LogStream, StoredEntry } from "../wal/wal.ts";
+import { describeLocation, type LogSettings, OperatorError, UsageError } from "./settings.ts";
+
+const SHARDS_MAX = 64;
+const FIRST_BYTES = 1 << 16;
+
+export type ShardStream = Readonly<{ generation: number; shard: number; stream: LogStream }>;
+
+/**
+ * Opens the streams of all shards, or of the one asked for, for as long as `use` takes. Nothing is claimed, and
+ * nothing is made.
+ *
+ * @throws OperatorError where there is no log. @throws UsageError for a shard that it does not have.
+ */
+export async function withStreams<T>(
+  settings: LogSettings,
+  shard: number | undefined,
+  use: (streams: readonly ShardStream[]) => Promise<T>,
+): Promise<T> {
+  const count = await countShards(settings);
+  if (shard !== undefined && shard >= count) {
+    throw new UsageError(`there is no shard ${shard}: this log has ${count} (0 to ${count - 1})`);
+  }
+  const shards = shard === undefined ? Array.from({ length: count }, (_, index) => index) : [shard];
+  const streams = shards.map((each) => ({
+    generation: GENERATION,
+    shard: each,
+    stream: open(settings, each),
+  }));
+  try {
+    return await use(streams);
+  } finally {
+    await Promise.all(streams.map(({ stream }) => stream.close()));
+  }
+}
+
+/** What is stored as a frame; a FrameError's message where it is none. */
+export function tryDecode({ bytes, id }: StoredEntry): Frame | string {
+  try {
+    return decodeFrame(bytes, id);
+  } catch (error) {
+    if (error instanceof FrameError) return error.message;
+    throw error;
+  }
+}
+
+/** Weak settings of a Redis are the doctor's business; they must not keep anybody from reading. */
+function open({ walUrl }: LogSettings, shard: number): LogStream {
+  return openLogStream(walUrl, {
+    generation: GENERATION,
+    shard,
+    readOnly: true,
+    allowWeakDurability: true,
+  });
+}
+
+/** As any whole frame says; or as many as DATA_DIR remembers, should whole streams be gone. */
+async function countShards(settings: LogSettings): Promise<number> {
+  const recorded = await findRecordedShards(settings);
+  const count = Math.max(recorded ?? 0, countWitnessed(settings.dataDir));
+  if (count > 0) return count;
+  throw new OperatorError(
+    `there is no log at ${describeLocation(settings.location)}: nothing was written there yet, or WAL_URL names another place`,
+  );
+}
+
+async function findRecordedShards(settings: LogSettings): Promise<number | undefined> {
+  for (let shard = 0; shard < SHARDS_MAX; shard++) {
+    const stream = open(settings, shard);
+    try {
+      const last = await stream.last();
+      if (last === undefined) continue;
+      // The newest entry may be the damaged one that brought the operator here.
+      for (const entry of [last, ...(await stream.read(undefined, FIRST_BYTES))]) {
+        const frame = tryDecode(entry);
+        if (typeof frame !== "string") return frame.kind === "claim" ? frame.claimant.shards : frame.shards;
+      }
+    } finally {
+      await stream.close();
+    }
+  }
+  return undefined;
+}
+
+function countWitnessed(dataDir: string): number {
+  if (!existsSync(dataDir)) return 0;
+  const shards = readdirSync(dataDir).flatMap((name) => {
+    const found = /^witness-g(\d+)s(\d+)\.json$/.exec(name);
+    return found?.[1] === String(GENERATION) ? [Number(found[2])] : [];
+  });
+  return shards.length === 0 ? 0 : Math.max(...shards) + 1;
+}

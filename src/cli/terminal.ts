@@ -1,0 +1,85 @@
+/** What is printed and how: colours and progress on a terminal alone, plain lines everywhere else. */
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { styleText } from "node:util";
+
+export type Colour = Parameters<typeof styleText>[0];
+
+const BAR_CHARACTERS = 24;
+const DRAW_EVERY_MS = 100;
+
+/** Coloured where stdout is a terminal and NO_COLOR is not set. */
+export function paint(colour: Colour, text: string): string {
+  return styleText(colour, text, { stream: process.stdout });
+}
+
+/** Prints lines as they come; a slow reader of ours slows them down. */
+export async function printLines(
+  lines: AsyncIterable<string> | Iterable<string>,
+  destination: NodeJS.WritableStream = process.stdout,
+): Promise<void> {
+  await pipeline(Readable.from(withLineEnds(lines)), destination, { end: false });
+}
+
+export async function printJson(value: unknown): Promise<void> {
+  await printLines([JSON.stringify(value, undefined, 2)]);
+}
+
+/** A remark beside what is printed. */
+export function note(text: string): void {
+  process.stderr.write(`daybook: ${text}\n`);
+}
+
+/** Text that somebody else has chosen: it must neither break the line nor speak to the terminal. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+export function formatTime(timeMs: number): string {
+  // A time that no date can hold is still a number that was found.
+  return Math.abs(timeMs) <= 8.64e15 ? new Date(timeMs).toISOString() : String(timeMs);
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** One line on stderr that is drawn over and over. Silent where stderr is no terminal. */
+export class ProgressBar {
+  readonly #shown = process.stderr.isTTY;
+  #drawnMs = Number.NEGATIVE_INFINITY;
+
+  draw(label: string, done: number, total: number, force = false): void {
+    const nowMs = performance.now();
+    if (!this.#shown || (!force && nowMs - this.#drawnMs < DRAW_EVERY_MS)) return;
+    this.#drawnMs = nowMs;
+    process.stderr.write(`\r\u001b[K${label} ${formatBar(done, total)}`);
+  }
+
+  clear(): void {
+    if (this.#shown) process.stderr.write("\r\u001b[K");
+  }
+}
+
+/** As `[######------] 50 %  5,000 of 10,000`. */
+export function formatBar(done: number, total: number): string {
+  const share = total > 0 ? Math.min(done / total, 1) : 1;
+  const filled = Math.round(share * BAR_CHARACTERS);
+  const bar = `${"#".repeat(filled)}${"-".repeat(BAR_CHARACTERS - filled)}`;
+  return `[${bar}] ${Math.floor(share * 100)} %  ${formatCount(done)} of ${formatCount(total)}`;
+}
+
+async function* withLineEnds(lines: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}

@@ -1,0 +1,76 @@
+/** From a claimed log to the state that it holds: the newest good snapshot, then the rest of the log. */
+import type { Ledger } from "../actors/ledger.ts";
+import { formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
+import { replayBatch } from "./replay.ts";
+import type { Restored } from "./restore.ts";
+
+/** A recovery that takes longer says how far it is, as often as this. */
+const PROGRESS_MS = 2_000;
+
+/** What a recovery consisted of. */
+export type Recovery = Readonly<{
+  /** Where the snapshot stood that it began with; `null`: it began with the first record. */
+  snapshotPosition: string | null;
+  snapshotMs: number;
+  /** Records that came after it. */
+  replayed: number;
+  replayMs: number;
+}>;
+
+export const NO_RECOVERY: Recovery = { snapshotPosition: null, snapshotMs: 0, replayed: 0, replayMs: 0 };
+
+export type Recovered = Readonly<{
+  /** The newest batch, its time, and all records up to it. */
+  last: LogId | undefined;
+  timeMs: number;
+  records: number;
+  figures: Recovery;
+}>;
+
+type Parts = Readonly<{
+  journal: Pick<Journal, "replay" | "name">;
+  ledger: Ledger;
+  /** Fills the empty ledger from the newest good snapshot. */
+  restore: (ledger: Ledger) => Promise<Restored>;
+  /** Told now and then how far it is, in one line. */
+  progress: (message: string) => void;
+}>;
+
+/** @throws LogError why the log cannot be replayed. */
+export async function recover({ journal, ledger, restore, progress }: Parts): Promise<Recovered> {
+  const startedMs = performance.now();
+  const { snapshot, passedOver } = await restore(ledger);
+  for (const reason of passedOver) progress(`a snapshot is bad: ${reason}`);
+  const head = snapshot?.head;
+  const restoredMs = performance.now();
+  const from = head === undefined ? "the first record" : `the snapshot at ${formatLogId(head.id)}`;
+  let last = head?.id;
+  let timeMs = head?.timeMs ?? 0;
+  let replayed = 0;
+  let toldMs = restoredMs;
+  try {
+    await journal.replay((batch) => {
+      replayBatch(ledger, journal.name, batch);
+      last = batch.id;
+      timeMs = batch.timeMs;
+      replayed += batch.count;
+      const nowMs = performance.now();
+      if (nowMs - toldMs < PROGRESS_MS) return;
+      toldMs = nowMs;
+      progress(`replaying: ${replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
+    }, head);
+  } catch (error) {
+    if (!(error instanceof LogError) || passedOver.length === 0) throw error;
+    // Without the snapshots the log alone may not reach back to the beginning.
+    throw new LogError(error.code, `${error.message}; bad snapshots: ${passedOver.join("; ")}`, {
+      cause: error,
+    });
+  }
+  const figures = {
+    snapshotPosition: head === undefined ? null : formatLogId(head.id),
+    snapshotMs: Math.round(restoredMs - startedMs),
+    replayed,
+    replayMs: Math.round(performance.now() - restoredMs),
+  };
+  return { last, timeMs, records: (head?.records ?? 0) + replayed, figures };
+}

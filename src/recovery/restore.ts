@@ -1,0 +1,67 @@
+/** From a stored snapshot to a ledger. */
+import { ImageReader } from "../actors/image.ts";
+import type { Ledger } from "../actors/ledger.ts";
+import {
+  checkSnapshot,
+  inspectSlots,
+  readSnapshot,
+  SnapshotError,
+  type SnapshotHead,
+  type StoredSnapshot,
+  snapshotsIn,
+} from "../wal/snapshot.ts";
+import type { SnapshotStore } from "../wal/snapshot-store.ts";
+import { formatLogId } from "../wal/wal.ts";
+
+export type Restored = Readonly<{
+  /** The snapshot that the ledger holds now; `undefined`: none was there, or none was good. */
+  snapshot: StoredSnapshot | undefined;
+  /** Why others were passed over, one line each. */
+  passedOver: readonly string[];
+}>;
+
+/** Which snapshot will do. */
+export type Wanted = Readonly<{
+  shard: number;
+  shards: number;
+  /** At or before this point; any when absent. */
+  fits?: (head: SnapshotHead) => boolean;
+}>;
+
+/**
+ * Fills an empty ledger from the newest good snapshot. A bad one is passed over for the one before: all of it is checked
+ * before anything of it is taken.
+ */
+export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted: Wanted): Promise<Restored> {
+  const slots = await inspectSlots(store);
+  const passedOver = slots
+    .filter((slot) => slot.kind === "bad")
+    .map(({ slot, reason }) => `${store.name}: slot ${slot}: ${reason}`);
+  for (const snapshot of snapshotsIn(slots)) {
+    if (wanted.fits?.(snapshot.head) === false) continue;
+    try {
+      checkOrigin(snapshot.head, wanted);
+      await checkSnapshot(store, snapshot);
+    } catch (error) {
+      if (!(error instanceof SnapshotError)) throw error;
+      passedOver.push(`${store.name}: the snapshot at ${formatLogId(snapshot.head.id)}: ${error.message}`);
+      continue;
+    }
+    await restore(store, snapshot, ledger);
+    return { snapshot, passedOver };
+  }
+  return { snapshot: undefined, passedOver };
+}
+
+/** Fills an empty ledger from this snapshot. @throws SnapshotError it is bad, and the ledger is of no use. */
+export async function restore(store: SnapshotStore, snapshot: StoredSnapshot, ledger: Ledger): Promise<void> {
+  const reader = new ImageReader(ledger.state);
+  for await (const block of readSnapshot(store, snapshot)) reader.accept(block);
+}
+
+function checkOrigin(head: SnapshotHead, { shard, shards }: Wanted): void {
+  if (head.shard !== shard || head.shards !== shards)
+    throw new SnapshotError(
+      `it is of shard ${head.shard} of ${head.shards}, not ${shard} of ${shards}: were files or keys renamed?`,
+    );
+}

@@ -1,0 +1,154 @@
+/**
+ * Takes a snapshot without the shard's help: the snapshot before it and the log since then are the state. So the shard
+ * goes on serving at full speed, and each snapshot has also shown that the log replays.
+ */
+import { createHash } from "node:crypto";
+import { imageOf } from "../actors/image.ts";
+import { Ledger } from "../actors/ledger.ts";
+import { openLogStream, openSnapshotStore } from "../wal/open.ts";
+import {
+  freeSlot,
+  inspectSlots,
+  SnapshotError,
+  type SnapshotHead,
+  type StoredSnapshot,
+  snapshotsIn,
+  writeSnapshot,
+} from "../wal/snapshot.ts";
+import type { SnapshotStore } from "../wal/snapshot-store.ts";
+import { compareLogIds, formatLogId, type LogId, type LogStream } from "../wal/wal.ts";
+import { followLog } from "./follow.ts";
+import { randomSeed } from "./random-seed.ts";
+import { replayBatch } from "./replay.ts";
+import { restore, restoreNewest } from "./restore.ts";
+
+export type SnapshotTask = Readonly<{
+  walUrl: string;
+  generation: number;
+  shard: number;
+  shards: number;
+  /** A batch that is known to be durable: the snapshot holds all up to it. */
+  until: LogId;
+  /** Between two chunks, so that the appends of the shard come through; ms. */
+  pauseMs: number;
+}>;
+
+export type SnapshotReport = Readonly<{
+  shard: number;
+  snapshot: StoredSnapshot;
+  /** The snapshot that is kept beside it: nothing that comes after it may be dropped from the log. */
+  older: LogId | undefined;
+  /** Records that were replayed for it. */
+  replayed: number;
+  ms: number;
+  /** Snapshots that turned out to be bad. */
+  passedOver: readonly string[];
+}>;
+
+/**
+ * @throws LogError what is wrong with the log, or that it does not answer. SnapshotError: what was written is not what was
+ * to be written; it was taken away again.
+ */
+export async function takeSnapshot(task: SnapshotTask): Promise<SnapshotReport> {
+  const store = openSnapshotStore(task.walUrl, task);
+  // Settings are the owner's concern: here nothing is appended.
+  const stream = openLogStream(task.walUrl, { ...task, allowWeakDurability: true });
+  try {
+    return await takeFrom(stream, store, task);
+  } finally {
+    await Promise.all([stream.close(), store.close()]);
+  }
+}
+
+type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "until" | "pauseMs">;
+
+/** The same with a log and a store that are open. */
+export async function takeFrom(
+  stream: LogStream,
+  store: SnapshotStore,
+  task: Source,
+): Promise<SnapshotReport> {
+  const startedMs = performance.now();
+  const { snapshot, digest, replayed, passedOver } = await write(stream, store, task);
+  if (digest !== undefined) await verify(store, snapshot, digest, task);
+  const older = await keepTwo(store);
+  const ms = Math.round(performance.now() - startedMs);
+  return { shard: task.shard, snapshot, older: older?.id, replayed, ms, passedOver };
+}
+
+/** Empties every slot but those of the two newest snapshots. Returns where the older one stands. */
+async function keepTwo(store: SnapshotStore): Promise<SnapshotHead | undefined> {
+  const slots = await inspectSlots(store);
+  const [newest, older] = snapshotsIn(slots);
+  for (const { slot, kind } of slots)
+    if (kind !== "empty" && slot !== newest?.slot && slot !== older?.slot) await store.clear(slot);
+  return older?.head;
+}
+
+type Written = Readonly<{
+  snapshot: StoredSnapshot;
+  /** Of all blocks; `undefined` where nothing had to be written. */
+  digest: string | undefined;
+  replayed: number;
+  passedOver: readonly string[];
+}>;
+
+async function write(stream: LogStream, store: SnapshotStore, task: Source): Promise<Written> {
+  const { generation, shard, shards, until } = task;
+  const ledger = new Ledger(shard, shards, randomSeed());
+  const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
+  const { snapshot: before, passedOver } = await restoreNewest(store, ledger, { shard, shards, fits });
+  if (before !== undefined && compareLogIds(before.head.id, until) === 0)
+    return { snapshot: before, digest: undefined, replayed: 0, passedOver };
+  let tail = before?.head;
+  let replayed = 0;
+  await followLog(stream, before?.head, until, (batch) => {
+    replayBatch(ledger, stream.name, batch);
+    replayed += batch.count;
+    const records = (before?.head.records ?? 0) + replayed;
+    tail = { id: batch.id, hash: batch.hash, timeMs: batch.timeMs, records, generation, shard, shards };
+  });
+  if (tail === undefined) throw new SnapshotError(`${stream.name} holds nothing up to ${formatLogId(until)}`);
+  const slot = freeSlot(await inspectSlots(store));
+  const hash = createHash("sha256");
+  const pause = () => new Promise<void>((resolve) => setTimeout(resolve, task.pauseMs));
+  const blocks = imageOf(ledger.state);
+  try {
+    const snapshot = await writeSnapshot(store, slot, tail, tapped(blocks, hash), pause);
+    return { snapshot, digest: hash.digest("hex"), replayed, passedOver };
+  } catch (error) {
+    // Half of one is of no use, and in the way where room is short.
+    await store.clear(slot).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Loads it as a start would, and makes an image of what was loaded: it must be the image that was stored. */
+async function verify(
+  store: SnapshotStore,
+  snapshot: StoredSnapshot,
+  digest: string,
+  { shard, shards }: Source,
+): Promise<void> {
+  const ledger = new Ledger(shard, shards, randomSeed());
+  const hash = createHash("sha256");
+  try {
+    await restore(store, snapshot, ledger);
+    for (const block of imageOf(ledger.state)) hash.update(block);
+    if (hash.digest("hex") !== digest) throw new SnapshotError("what was loaded is not what was stored");
+  } catch (error) {
+    await store.clear(snapshot.slot);
+    const reason = error instanceof Error ? error.message : String(error);
+    const position = formatLogId(snapshot.head.id);
+    throw new SnapshotError(`${store.name}: the snapshot at ${position} is not kept: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+function* tapped(blocks: Iterable<Uint8Array>, hash: { update(bytes: Uint8Array): void }) {
+  for (const block of blocks) {
+    hash.update(block);
+    yield block;
+  }
+}
