@@ -1,9 +1,13 @@
 /** A log that has forgotten what it acknowledged is not served from: that would lose money silently. */
-import { cpSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
+import { streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
+import type { RedisServer } from "../support/redis.ts";
 import {
+  becomesReady,
   type Exit,
   makePartner,
   operator,
@@ -32,7 +36,23 @@ async function isUsed(server: ServerProcess, load: Load): Promise<void> {
   await load.stop();
 }
 
-test("a server refuses to start over an emptied Redis, or over an older copy of it", async () => {
+/** Redis comes back with another disk, or with an empty one. */
+async function comesBackWith(redis: RedisServer, backup?: string): Promise<void> {
+  await redis.stop();
+  redis.replaceBy(backup);
+  await redis.restart();
+}
+
+/** Stops it for as long as the copy takes. */
+async function backupOf(redis: RedisServer): Promise<string> {
+  const backup = testFolder();
+  await redis.stop();
+  redis.copyTo(backup);
+  await redis.restart();
+  return backup;
+}
+
+test("a server refuses to start over an emptied Redis, a new one, or an older copy of its own", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" };
   let server = await testServer(settings);
@@ -40,43 +60,69 @@ test("a server refuses to start over an emptied Redis, or over an older copy of 
   await load.open(server.url);
   await isUsed(server, load);
   await ended(server);
-  await redis.stop();
-  const files = join(redis.dir, "appendonlydir");
-  const older = testFolder();
-  cpSync(files, older, { recursive: true });
-  await redis.restart();
+  const older = await backupOf(redis);
   server = await testServer(settings);
   await isUsed(server, load);
   await ended(server);
-  await redis.stop();
-  const newest = testFolder();
-  cpSync(files, newest, { recursive: true });
+  const newest = await backupOf(redis);
 
-  const restore = async (copy: string): Promise<void> => {
-    await redis.stop();
-    rmSync(files, { recursive: true });
-    cpSync(copy, files, { recursive: true });
-    await redis.restart();
-  };
-  await restore(older);
+  await comesBackWith(redis, older);
   expectLost(await refusedStart(settings));
-  await restore(newest);
+  await comesBackWith(redis, newest);
   await redis.client().flushall();
   expectLost(await refusedStart(settings));
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
+  await comesBackWith(redis);
+  expectLost(await refusedStart(settings));
+  expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
   // What was refused has not harmed what is whole.
-  await restore(newest);
+  await comesBackWith(redis, newest);
   await checkBooks((await testServer(settings)).url, load);
 });
 
-test("a server whose Redis is emptied under load ends in one line", async () => {
+// Under load an append finds it out; when nobody writes, the question that renews the lease does.
+test.each([
+  ["under load", "threads"],
+  ["idle", "processes"],
+])(
+  "a running server (%s, %s) whose Redis comes back with an older copy of its data ends in one line",
+  async (how, isolation) => {
+    const redis = await testRedis();
+    const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2", ISOLATION: isolation };
+    const server = await testServer(settings);
+    const admin = operator(server);
+    const load = new Load({ partnerKey: await makePartner(admin) });
+    await load.open(server.url);
+    await isUsed(server, load);
+    const older = await backupOf(redis);
+    await becomesReady(admin);
+    load.begin(server.url, 8);
+    await load.moreAcknowledged(60);
+    if (how === "idle") await load.stop();
+    await redis.kill();
+    const newest = testFolder();
+    redis.copyTo(newest);
+    redis.replaceBy(older);
+    await redis.restart();
+    expectLost(await within(10_000, "the server ends", server.exited));
+    await load.stop();
+
+    await comesBackWith(redis, newest);
+    await checkBooks((await testServer(settings)).url, load);
+  },
+);
+
+test.each([
+  ["is emptied", (client: Redis) => client.flushall()],
+  ["loses the log of one shard", (client: Redis) => client.del(streamKey(1, 1))],
+])("a server whose Redis %s under load ends in one line", async (_, lose) => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
   await load.open(server.url);
   load.begin(server.url, 8);
   await load.moreAcknowledged(100);
-  await redis.client().flushall();
+  await lose(redis.client());
   expectLost(await within(10_000, "the server ends", server.exited));
   await load.stop();
 });

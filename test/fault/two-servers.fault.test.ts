@@ -9,6 +9,7 @@ import {
   operator,
   refusedStart,
   type ServerProcess,
+  shardsOf,
   testFolder,
   testRedis,
   testServer,
@@ -52,18 +53,27 @@ test.each(["threads", "processes"])(
 );
 
 // Under load its next append is refused at once; when it was idle nothing but the lease is between it and old reads.
-test.each(["under load", "idle"])(
-  "a server that was halted (%s) and replaced shows nothing old and writes nothing",
-  async (how) => {
+test.each([
+  ["under load", "threads"],
+  ["idle", "threads"],
+  ["idle", "processes"],
+])(
+  "a server that was halted (%s, %s) and replaced shows nothing old and writes nothing",
+  async (how, isolation) => {
     const isBusy = how === "under load";
-    const { redis, old, otherKey, load, replace } = await first();
+    const { redis, old, otherKey, load, replace } = await first(isolation);
+    const shards = (await shardsOf(operator(old))).map(({ pid }) => pid).filter((pid) => pid !== undefined);
+    const signal = (name: NodeJS.Signals) => {
+      old.signal(name);
+      for (const pid of shards) process.kill(pid, name);
+    };
     load.begin(old.url);
     await load.moreAcknowledged(100);
     if (!isBusy) await load.stop();
     // Connections that stand already: what is sent on them waits at the halted server's door.
     const stale = new Client(old.url, otherKey);
     await Promise.all(Array.from({ length: 10 }, () => stale.get("/healthz")));
-    old.signal("SIGSTOP");
+    signal("SIGSTOP");
     const next = await replace();
 
     // What changes now, the halted one cannot know.
@@ -87,7 +97,7 @@ test.each(["under load", "idle"])(
     const asked = ask();
     // A log that does not answer tells the old one nothing: only its own clock can keep it from answering.
     redis.pause();
-    old.signal("SIGCONT");
+    signal("SIGCONT");
     asked.push(...ask());
     for (let round = 0; round < 10; round++) await stale.get("/healthz");
     redis.resume();
@@ -101,24 +111,30 @@ test.each(["under load", "idle"])(
   },
 );
 
-test("a second server on the folders of a living one refuses in one line, and the first serves on (sqlite)", async () => {
-  const dataDir = testFolder();
-  const server = await testServer({ DATA_DIR: dataDir, SHARDS: "2" });
-  const load = new Load({ partnerKey: await makePartner(operator(server)) });
-  await load.open(server.url);
-  load.begin(server.url, 4);
-  await load.moreAcknowledged(50);
-  const refusals = await Promise.all([
-    refusedStart({ DATA_DIR: dataDir, SHARDS: "2" }),
-    refusedStart({ DATA_DIR: testFolder(), WAL_URL: `sqlite:${dataDir}/wal`, SHARDS: "2" }),
-  ]);
-  for (const exit of refusals)
-    expectOneLine(exit, new RegExp(`in use by another Daybook server \\(pid ${server.pid}\\)`));
-  await load.moreAcknowledged(50);
-  await load.stop();
-  expect([load.broken, load.count("unknown"), load.count("not_done")]).toEqual([0, 0, 0]);
-  await checkBooks(server.url, load);
-});
+test.each(["sqlite", "Redis"])(
+  "a second server on the folders of a living one refuses in one line, and the first serves on (%s)",
+  async (log) => {
+    const dataDir = testFolder();
+    const wal = log === "Redis" ? { WAL_URL: (await testRedis()).url } : {};
+    const settings = { DATA_DIR: dataDir, SHARDS: "2", ...wal };
+    const server = await testServer(settings);
+    const load = new Load({ partnerKey: await makePartner(operator(server)) });
+    await load.open(server.url);
+    load.begin(server.url, 4);
+    await load.moreAcknowledged(50);
+    const refusals = [await refusedStart(settings)];
+    if (log === "sqlite")
+      refusals.push(
+        await refusedStart({ DATA_DIR: testFolder(), WAL_URL: `sqlite:${dataDir}/wal`, SHARDS: "2" }),
+      );
+    for (const exit of refusals)
+      expectOneLine(exit, new RegExp(`in use by another Daybook server \\(pid ${server.pid}\\)`));
+    await load.moreAcknowledged(50);
+    await load.stop();
+    expect([load.broken, load.count("unknown"), load.count("not_done")]).toEqual([0, 0, 0]);
+    await checkBooks(server.url, load);
+  },
+);
 
 test("a server that was halted and not replaced goes on", async () => {
   const { old, load } = await first();
