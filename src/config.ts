@@ -8,6 +8,8 @@ const GATEWAYS_MAX = 16;
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const shards = z.coerce.number().int().min(1).max(SHARDS_MAX);
+const snapshotRecords = z.coerce.number().int().min(1);
+const snapshotMinutes = z.coerce.number().positive();
 const gateways = z.coerce.number().int().min(1).max(GATEWAYS_MAX);
 
 const schema = z.object({
@@ -20,6 +22,8 @@ const schema = z.object({
   ISOLATION: z.enum(["threads", "processes"]).default("threads"),
   OPERATOR_KEY: z.string().min(OPERATOR_KEY_LENGTH_MIN).optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  SNAPSHOT_RECORDS: snapshotRecords.default(1_000_000),
+  SNAPSHOT_MINUTES: snapshotMinutes.default(60),
   ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
   FAILPOINTS: z.string().default(""),
 });
@@ -37,6 +41,9 @@ export type Config = Readonly<{
   isolation: "threads" | "processes";
   operatorKey: string | undefined;
   logLevel: string;
+  /** A shard's snapshot is due after so many records, and after so many minutes if there is any. */
+  snapshotRecords: number;
+  snapshotMinutes: number;
   allowWeakDurability: boolean;
   failpoints: string;
 }>;
@@ -75,6 +82,8 @@ export function readConfig(
     isolation: values.ISOLATION,
     operatorKey: values.OPERATOR_KEY,
     logLevel: values.LOG_LEVEL,
+    snapshotRecords: values.SNAPSHOT_RECORDS,
+    snapshotMinutes: values.SNAPSHOT_MINUTES,
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
     failpoints: values.FAILPOINTS,
   };

@@ -12,8 +12,9 @@ import { setTimeout } from "node:timers/promises";
 import { ArchiveClient } from "./archive/archive-client.ts";
 import { type Config, readConfig } from "./config.ts";
 import { bootstrap } from "./gateway/bootstrap.ts";
-import { openLog, type ProcessLog } from "./http/request-log.ts";
+import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
 import { type Address, bindShared } from "./http/shared-port.ts";
+import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { GENERATION, inspectLog } from "./server/first-look.ts";
 import { GatewaySupervisor } from "./server/gateway-supervisor.ts";
 import { startGatewayThread } from "./server/gateway-worker.ts";
@@ -21,6 +22,7 @@ import { greeting } from "./server/greeting.ts";
 import { HttpGateway } from "./server/http-gateway.ts";
 import { watchUses } from "./server/key-uses.ts";
 import { ServerOperations } from "./server/server-operations.ts";
+import { SnapshotKeeper } from "./server/snapshot-keeper.ts";
 import { parseFailpoints } from "./shard/failpoint.ts";
 import { lockFolder } from "./wal/folder-lock.ts";
 import { parseLogUrl } from "./wal/open.ts";
@@ -29,6 +31,8 @@ import { Supervisor } from "./workers/supervisor.ts";
 import { ThreadCarrier } from "./workers/thread-carrier.ts";
 
 const DRAIN_MS_MAX = 5_000;
+/** Between two chunks of a snapshot: they share the log's disk with the appends. */
+const CHUNK_PAUSE_MS = 4;
 /** After a signal the process is gone by then, whatever hangs. */
 const EXIT_MS_MAX = 9_500;
 
@@ -46,6 +50,7 @@ const parts: {
   supervisor?: Supervisor;
   /** All others. */
   gateways?: GatewaySupervisor;
+  snapshots?: SnapshotKeeper | undefined;
 } = {};
 let leaving = false;
 
@@ -98,10 +103,13 @@ async function start(config: Config): Promise<void> {
   });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
-  operations.connect({ supervisor, archive, gateways });
+  const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
+  parts.snapshots = snapshots;
+  operations.connect({ supervisor, archive, gateways, snapshots });
 
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
+  snapshots?.start();
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
   process.stdout.write(greeting({ config, address, shards, operatorKey }));
 }
@@ -150,6 +158,30 @@ function createSupervisor(config: Config, surroundings: ShardSurroundings): Supe
   });
 }
 
+type SnapshotSurroundings = Readonly<{
+  shards: number;
+  supervisor: Supervisor;
+  archive: ArchiveClient;
+  log: Log;
+}>;
+
+/** None for a log in memory, which nobody but its shard can see. */
+function createSnapshotKeeper(config: Config, parts: SnapshotSurroundings): SnapshotKeeper | undefined {
+  const { shards, supervisor, archive, log } = parts;
+  const { walUrl } = config;
+  if (parseLogUrl(walUrl).kind === "memory") return undefined;
+  const task = { walUrl, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };
+  return new SnapshotKeeper({
+    shards: () => supervisor.shards(),
+    archived: (shard) => archive.figures.shards.find((each) => each.shard === shard)?.stored,
+    take: (shard, until) => takeSnapshotInThread({ ...task, shard, until }),
+    trim: (shard, below) => supervisor.trim(shard, below),
+    everyRecords: config.snapshotRecords,
+    everyMs: config.snapshotMinutes * 60_000,
+    log,
+  });
+}
+
 /** What is derived from a log in memory must not outlive it: the next start would miss what it remembers. */
 function withDataDir(config: Config): Config {
   if (parseLogUrl(config.walUrl).kind !== "memory") return config;
@@ -166,6 +198,7 @@ async function stop(): Promise<void> {
     () => process.exit(1),
     () => {},
   );
+  parts.snapshots?.close();
   await Promise.all([parts.gateway?.close(DRAIN_MS_MAX), parts.gateways?.drain(DRAIN_MS_MAX)]);
   await parts.supervisor?.stop();
   await parts.archive?.close();

@@ -1,27 +1,18 @@
 /** The archive's thread: the only place where the archive's files are touched. */
-import { readlinkSync } from "node:fs";
-import { setPriority } from "node:os";
-import { basename } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../assert.ts";
+import { giveWay } from "../give-way.ts";
 import { type FromArchive, type ToArchive, tagError } from "./archive-protocol.ts";
 import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
 import { Archive } from "./store.ts";
 
 const FIGURES_EVERY_MS = 250;
-const NICENESS = 10;
 
 export type ArchiveThreadData = Readonly<{ folder: string; options: ServiceOptions }>;
 
 assert(parentPort !== null, "archive-thread.ts runs as a worker");
 const main = parentPort;
 const { folder, options } = workerData as ArchiveThreadData;
-
-/** Whoever waits for an answer to a command comes first; to Linux, a thread has a priority of its own. */
-function giveWay(): void {
-  if (process.platform === "linux")
-    setPriority(Number(basename(readlinkSync("/proc/thread-self"))), NICENESS);
-}
 
 function send(message: FromArchive): void {
   main.postMessage(message, []);

@@ -19,11 +19,26 @@ const ShardSchema = z
     accounts: z.int(),
     mailbox_depth: z.int(),
     restarts: z.int(),
-    recovery: z.object({ snapshot_ms: z.number(), replayed: z.int(), replay_ms: z.number() }),
+    recovery: z.object({
+      snapshot_position: z.string().nullable(),
+      snapshot_ms: z.number(),
+      replayed: z.int(),
+      replay_ms: z.number(),
+    }),
+    snapshot: z
+      .object({
+        position: z.string(),
+        records: z.int(),
+        bytes: z.int(),
+        duration_ms: z.number(),
+        taken_at: z.string(),
+      })
+      .nullable(),
   })
   .openapi("Shard");
 
 const ShardParams = z.object({ n: z.string().openapi({ example: "0" }) });
+const SnapshotsAnswer = z.object({ status: z.literal("begun") });
 const ShardAnswer = z.object({ shard: z.int(), status: z.literal("restarting") });
 
 /** The thread is named where shards are threads, the process where they are processes. */
@@ -40,11 +55,17 @@ function shardView(shard: ShardStatus): object {
     mailbox_depth: shard.mailboxDepth,
     restarts: shard.restarts,
     recovery: {
+      snapshot_position: shard.recovery.snapshotPosition,
       snapshot_ms: shard.recovery.snapshotMs,
       replayed: shard.recovery.replayed,
       replay_ms: shard.recovery.replayMs,
     },
+    snapshot: shard.snapshot === undefined ? null : snapshotView(shard.snapshot),
   };
+}
+
+function snapshotView({ position, records, bytes, ms, atMs }: NonNullable<ShardStatus["snapshot"]>): object {
+  return { position, records, bytes, duration_ms: ms, taken_at: new Date(atMs).toISOString() };
 }
 
 export function addOperations(routes: Routes, operations: Operations): void {
@@ -141,13 +162,15 @@ function addAdmin(routes: Routes, operations: Operations): void {
       method: "post",
       path: "/v1/admin/snapshots",
       summary: "Take a snapshot of every shard",
-      description: "Not implemented yet.",
-      answer: { status: 202, description: "Begun." },
+      description: "They are taken one after the other; `/v1/admin/shards` shows the newest of each.",
+      answer: { status: 202, description: "Begun.", content: { "application/json": SnapshotsAnswer } },
       problems: ["not_implemented"],
     },
-    async (c) => {
+    async (c, call) => {
       await readNothing(c);
-      throw new Problem("not_implemented", "Snapshots are not there yet.");
+      if (!(await operations.takeSnapshots()))
+        throw new Problem("not_implemented", "A log in memory keeps no snapshots.");
+      return jsonAnswer(call, 202, '{"status":"begun"}');
     },
   );
 }

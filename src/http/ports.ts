@@ -115,7 +115,16 @@ export type ShardStatus = Readonly<{
   accounts: number;
   mailboxDepth: number;
   restarts: number;
-  recovery: Readonly<{ snapshotMs: number; replayed: number; replayMs: number }>;
+  recovery: Readonly<{
+    snapshotPosition: string | null;
+    snapshotMs: number;
+    replayed: number;
+    replayMs: number;
+  }>;
+  /** The newest that was taken since the server started. */
+  snapshot:
+    | Readonly<{ position: string; records: number; bytes: number; ms: number; atMs: number }>
+    | undefined;
 }>;
 
 export interface Operations {
@@ -126,6 +135,8 @@ export interface Operations {
   shards(): Promise<readonly ShardStatus[]>;
   /** False when there is no such shard. */
   restart(shard: number): boolean | Promise<boolean>;
+  /** Begins to take snapshots of all shards. False where the log keeps none. */
+  takeSnapshots(): boolean | Promise<boolean>;
   /** Prometheus text: of the shards, the archive, and the requests of all gateways. */
   metrics(): Promise<string>;
 }

@@ -11,13 +11,21 @@ const PROGRESS_MS = 2_000;
 export type Recovery = Readonly<{
   /** Where the snapshot stood that it began with; `null`: it began with the first record. */
   snapshotPosition: string | null;
+  /** Records up to there. */
+  snapshotRecords: number;
   snapshotMs: number;
   /** Records that came after it. */
   replayed: number;
   replayMs: number;
 }>;
 
-export const NO_RECOVERY: Recovery = { snapshotPosition: null, snapshotMs: 0, replayed: 0, replayMs: 0 };
+export const NO_RECOVERY: Recovery = {
+  snapshotPosition: null,
+  snapshotRecords: 0,
+  snapshotMs: 0,
+  replayed: 0,
+  replayMs: 0,
+};
 
 export type Recovered = Readonly<{
   /** The newest batch, its time, and all records up to it. */
@@ -68,6 +76,7 @@ export async function recover({ journal, ledger, restore, progress }: Parts): Pr
   }
   const figures = {
     snapshotPosition: head === undefined ? null : formatLogId(head.id),
+    snapshotRecords: head?.records ?? 0,
     snapshotMs: Math.round(restoredMs - startedMs),
     replayed,
     replayMs: Math.round(performance.now() - restoredMs),

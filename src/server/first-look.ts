@@ -3,7 +3,8 @@ import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Log } from "../http/request-log.ts";
-import { openLogStream } from "../wal/open.ts";
+import { openLogStream, openSnapshotStore } from "../wal/open.ts";
+import { inspectSlots } from "../wal/snapshot.ts";
 import { inspectTail, mayCreateStreams } from "../wal/tail.ts";
 import { LogError, type LogStream } from "../wal/wal.ts";
 import { readWitness } from "../wal/witness.ts";
@@ -45,9 +46,21 @@ async function inspect(config: Config, archive: Archive): Promise<Findings> {
   const remembered = Array.from({ length: shards }, (_, shard) => shard).some(
     (shard) => readWitness(config.dataDir, { generation: GENERATION, shard }) !== undefined,
   );
-  if (archived || remembered) return { shards, mayCreate: false };
+  if (archived || remembered || (await hasSnapshot(config, shards))) return { shards, mayCreate: false };
   const streams = Array.from({ length: shards }, (_, shard) => open(shard));
   return { shards, mayCreate: await look(streams, mayCreateStreams) };
+}
+
+async function hasSnapshot({ walUrl }: Config, shards: number): Promise<boolean> {
+  for (let shard = 0; shard < shards; shard++) {
+    const store = openSnapshotStore(walUrl, { generation: GENERATION, shard });
+    try {
+      if ((await inspectSlots(store)).some(({ kind }) => kind !== "empty")) return true;
+    } finally {
+      await store.close();
+    }
+  }
+  return false;
 }
 
 async function look<T>(

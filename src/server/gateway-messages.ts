@@ -26,7 +26,7 @@ export type GatewayInit = Readonly<{
 }>;
 
 /** What only the main thread can say or do. */
-export type MainQuestion = "shards" | "metrics" | Readonly<{ restart: number }>;
+export type MainQuestion = "shards" | "metrics" | "snapshots" | Readonly<{ restart: number }>;
 
 export type ToGatewayThread =
   /** A new way to this shard. */

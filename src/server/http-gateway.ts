@@ -44,6 +44,7 @@ export class HttpGateway {
         warnings: () => operations.warnings(),
         shards: () => operations.shards(),
         restart: (shard) => operations.restart(shard),
+        takeSnapshots: () => operations.takeSnapshots(),
         metrics: () => operations.metrics(),
       },
       log: logs.log,

@@ -36,6 +36,10 @@ export class RemoteOperations implements Operations {
     return (await this.#main.ask({ restart: shard })) as boolean;
   }
 
+  async takeSnapshots(): Promise<boolean> {
+    return (await this.#main.ask("snapshots")) as boolean;
+  }
+
   async metrics(): Promise<string> {
     return (await this.#main.ask("metrics")) as string;
   }
@@ -45,5 +49,6 @@ export class RemoteOperations implements Operations {
 export function answerQuestion(operations: Operations, question: MainQuestion): unknown {
   if (question === "shards") return operations.shards();
   if (question === "metrics") return operations.metrics();
+  if (question === "snapshots") return operations.takeSnapshots();
   return operations.restart(question.restart);
 }

@@ -2,17 +2,21 @@
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import type { Operations, ShardStatus } from "../http/ports.ts";
 import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../http/request-metrics.ts";
+import { NO_RECOVERY } from "../recovery/recover.ts";
 import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
 import { watchArchive } from "./archive-watch.ts";
 import type { Standing } from "./gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
+import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
   supervisor: Supervisor;
   archive: Readonly<{ figures: ArchiveFigures }>;
   gateways: GatewaySupervisor;
+  /** Absent where the log is in memory. */
+  snapshots: SnapshotKeeper | undefined;
 }>;
 
 export class ServerOperations implements Operations {
@@ -60,17 +64,22 @@ export class ServerOperations implements Operations {
     return this.#parts?.supervisor.restart(shard) ?? false;
   }
 
+  async takeSnapshots(): Promise<boolean> {
+    await this.#parts?.snapshots?.takeAll();
+    return this.#parts?.snapshots !== undefined;
+  }
+
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequestCounts(this.#ownCounts());
-    const { supervisor, archive, gateways } = this.#parts;
+    const { supervisor, archive, gateways, snapshots } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
-    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${requests}`;
+    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${requests}`;
   }
 
   async shards(): Promise<readonly ShardStatus[]> {
     if (this.#parts === undefined) return [];
-    const { supervisor } = this.#parts;
+    const { supervisor, snapshots } = this.#parts;
     return (await supervisor.shards()).map(({ shard, status, restarts, figures }) => {
       const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
       // The system may have given the number of a process that is gone to another one.
@@ -87,7 +96,8 @@ export class ServerOperations implements Operations {
         durablePosition: figures?.durablePosition ?? none,
         accounts: figures?.accounts ?? 0,
         mailboxDepth: figures?.mailboxDepth ?? 0,
-        recovery: figures?.recovery ?? { snapshotMs: 0, replayed: 0, replayMs: 0 },
+        recovery: figures?.recovery ?? NO_RECOVERY,
+        snapshot: snapshots?.last(shard),
       };
     });
   }
@@ -104,5 +114,22 @@ function renderGateways(gateways: readonly GatewayStatus[]): string {
   lines.push("# TYPE daybook_gateway_restarts_total counter");
   for (const { gateway, restarts } of gateways)
     lines.push(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function renderSnapshots(snapshots: SnapshotKeeper | undefined): string {
+  if (snapshots === undefined) return "";
+  const { taken, failures, newest } = snapshots;
+  const lines = ["# HELP daybook_snapshots_total Snapshots that were taken"];
+  lines.push("# TYPE daybook_snapshots_total counter", `daybook_snapshots_total ${taken}`);
+  lines.push("# HELP daybook_snapshot_failures_total Snapshots that could not be taken");
+  lines.push("# TYPE daybook_snapshot_failures_total counter", `daybook_snapshot_failures_total ${failures}`);
+  lines.push("# HELP daybook_snapshot_records Records up to the newest snapshot");
+  lines.push("# TYPE daybook_snapshot_records gauge");
+  for (const [shard, { records }] of newest)
+    lines.push(`daybook_snapshot_records{shard="${shard}"} ${records}`);
+  lines.push("# HELP daybook_snapshot_bytes Size of the newest snapshot");
+  lines.push("# TYPE daybook_snapshot_bytes gauge");
+  for (const [shard, { bytes }] of newest) lines.push(`daybook_snapshot_bytes{shard="${shard}"} ${bytes}`);
   return `${lines.join("\n")}\n`;
 }

@@ -13,6 +13,7 @@ const GAUGES = [
   ["daybook_reservations", "Kept for transfers of other shards", (figures) => figures.reservations],
   ["daybook_mailbox_depth", "Requests that wait for room in a batch", (figures) => figures.mailboxDepth],
   ["daybook_heap_bytes", "Heap of the shard's thread or process", (figures) => figures.heapBytes],
+  ["daybook_records", "Records that were ever logged", (figures) => figures.records],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
 ] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
 

@@ -308,13 +308,23 @@ export class FakeLedger implements Ledger, Directory, Operations {
         accounts: 2,
         mailboxDepth: 0,
         restarts: 0,
-        recovery: { snapshotMs: 0, replayed: 9, replayMs: 1 },
+        recovery: { snapshotPosition: "1-4", snapshotMs: 3, replayed: 9, replayMs: 1 },
+        snapshot: { position: "0:1-8", records: 8, bytes: 700, ms: 12, atMs: Date.UTC(2026, 0, 2) },
       },
     ];
   }
 
   restart(shard: number): boolean {
     return shard === 0;
+  }
+
+  /** What was asked for; a log in memory keeps none. */
+  snapshots: boolean[] = [];
+  keepsSnapshots = true;
+
+  takeSnapshots(): boolean {
+    this.snapshots.push(this.keepsSnapshots);
+    return this.keepsSnapshots;
   }
 
   readonly metrics = async (): Promise<string> => "daybook_batches_total 9";

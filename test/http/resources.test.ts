@@ -387,6 +387,28 @@ describe("operations", () => {
     expect((await request("POST", "/v1/admin/shards/0/restart", { key: OPERATOR })).status).toBe(202);
     const unknown = await request("POST", "/v1/admin/shards/7/restart", { key: OPERATOR });
     expect((await problemOf(unknown)).code).toBe("shard_not_found");
-    expect((await request("POST", "/v1/admin/snapshots", { key: OPERATOR })).status).toBe(501);
+  });
+
+  test("snapshots are begun, and the newest of each shard is shown; a log in memory keeps none", async () => {
+    const { request, ledger } = createTestApp();
+    const begun = await request("POST", "/v1/admin/snapshots", { key: OPERATOR });
+    expect(begun.status).toBe(202);
+    expect(await begun.json()).toEqual({ status: "begun" });
+    expect(ledger.snapshots).toEqual([true]);
+    const shards = await request("GET", "/v1/admin/shards", { key: OPERATOR });
+    const taken = { position: "0:1-8", records: 8, bytes: 700, duration_ms: 12 };
+    expect(await shards.json()).toMatchObject({
+      data: [
+        {
+          recovery: { snapshot_position: "1-4", snapshot_ms: 3 },
+          snapshot: { ...taken, taken_at: "2026-01-02T00:00:00.000Z" },
+        },
+      ],
+    });
+    ledger.keepsSnapshots = false;
+    const none = await request("POST", "/v1/admin/snapshots", { key: OPERATOR });
+    expect(none.status).toBe(501);
+    expect((await problemOf(none)).code).toBe("not_implemented");
+    expect((await request("POST", "/v1/admin/snapshots")).status).toBe(403);
   });
 });

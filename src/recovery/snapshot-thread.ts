@@ -1,0 +1,7 @@
+/** Takes one snapshot in a thread of its own, and ends: the memory that it took goes with it. */
+import { parentPort, workerData } from "node:worker_threads";
+import { giveWay } from "../give-way.ts";
+import { type SnapshotTask, takeSnapshot } from "./take-snapshot.ts";
+
+giveWay();
+parentPort?.postMessage(await takeSnapshot(workerData as SnapshotTask));
