@@ -13,12 +13,13 @@ export function paint(colour: Colour, text: string): string {
   return styleText(colour, text, { stream: process.stdout });
 }
 
-/** Prints lines as they come; a slow reader of ours slows them down. */
+/** Writes lines as they come, to stdout or to what it then ends; a slow reader slows them down. */
 export async function printLines(
   lines: AsyncIterable<string> | Iterable<string>,
-  destination: NodeJS.WritableStream = process.stdout,
+  destination?: NodeJS.WritableStream,
 ): Promise<void> {
-  await pipeline(Readable.from(withLineEnds(lines)), destination, { end: false });
+  const end = destination !== undefined;
+  await pipeline(Readable.from(withLineEnds(lines)), destination ?? process.stdout, { end });
 }
 
 export async function printJson(value: unknown): Promise<void> {

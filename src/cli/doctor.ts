@@ -1,0 +1,118 @@
+/** `daybook doctor`: is the log's store fit for money, and what is to be changed? */
+
+import type { Command } from "commander";
+import { hashFrame } from "../wal/frame.ts";
+import { compareLogIds, LogError } from "../wal/wal.ts";
+import { readWitness } from "../wal/witness.ts";
+import { type Finding, formatFinding, ok, problem, warning } from "./finding.ts";
+import { examineFolder } from "./folder-findings.ts";
+import { formatPosition } from "./position.ts";
+import { examineRedis } from "./redis-examination.ts";
+import {
+  describeLocation,
+  jsonOption,
+  type LogOptions,
+  type LogSettings,
+  logCommand,
+  OperatorError,
+  readLogSettings,
+} from "./settings.ts";
+import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
+import { formatTime, printJson, printLines } from "./terminal.ts";
+
+const CLOCK_MS_MAX = 2_000;
+const FIRST_BYTES = 1;
+
+export function doctor(): Command {
+  return logCommand("doctor", "check the log's store and its settings, and say what to change")
+    .addOption(jsonOption("document"))
+    .addHelpText(
+      "after",
+      "\nWrites nothing. Exit code 1 if there is a ✗: do not serve money before it is gone.",
+    )
+    .action(async (options: LogOptions) => {
+      const findings = await examine(readLogSettings(options));
+      const well = findings.every(({ level }) => level !== "problem");
+      if (options.json) await printJson({ ok: well, findings });
+      else await printLines(findings.map(formatFinding));
+      if (!well) process.exitCode = 1;
+    });
+}
+
+async function examine(settings: LogSettings): Promise<readonly Finding[]> {
+  const { location, dataDir } = settings;
+  const store =
+    location.kind === "redis"
+      ? await examineRedis(location.address, describeLocation(location))
+      : examineFolder("the log's folder", location.dir, true);
+  const folder = examineFolder("DATA_DIR", dataDir, false);
+  const answers = location.kind === "sqlite" || store.some(({ level }) => level === "ok");
+  return [...store, ...folder, ...(answers ? await examineLog(settings) : [])];
+}
+
+/** That the log holds what DATA_DIR remembers, and that its time is not ahead of ours. */
+async function examineLog(settings: LogSettings): Promise<readonly Finding[]> {
+  try {
+    return await withStreams(settings, undefined, async (streams) => {
+      const findings: Finding[] = [];
+      for (const stream of streams) findings.push(...(await examineStream(settings.dataDir, stream)));
+      return findings;
+    });
+  } catch (error) {
+    if (error instanceof OperatorError) return [warning(error.message)];
+    if (error instanceof LogError) return [problem(error.message)];
+    throw error;
+  }
+}
+
+async function examineStream(dataDir: string, source: ShardStream): Promise<readonly Finding[]> {
+  const { stream, shard } = source;
+  try {
+    // Before the log is looked at: it must not have become longer in between.
+    const witness = readWitness(dataDir, source);
+    const last = await stream.last();
+    if (last === undefined)
+      return [problem(`${stream.name} does not exist, but other streams of this log do`)];
+    const findings: Finding[] = [];
+    const frame = tryDecode(last);
+    const at = formatPosition(shard, last.id);
+    if (typeof frame === "string")
+      return [problem(`${stream.name}: its last entry ${at} is bad: ${frame}`, "daybook wal verify")];
+    const aheadMs = frame.timeMs - Date.now();
+    if (aheadMs > CLOCK_MS_MAX) {
+      findings.push(
+        warning(
+          `${stream.name} ends at ${formatTime(frame.timeMs)}, ${Math.round(aheadMs / 1000)} s ahead of this machine's clock: the log's time stands still until then`,
+          "set the clock right: run an NTP client",
+        ),
+      );
+    }
+    if (witness === undefined) return [...findings, ok(`${stream.name} ends at ${at}`)];
+    const bytes = await stream.find(witness.id);
+    const remembered = formatPosition(shard, witness.id);
+    if (bytes !== undefined && Buffer.compare(hashFrame(bytes), witness.hash) === 0) {
+      return [
+        ...findings,
+        ok(`${stream.name} ends at ${at} and holds ${remembered}, which DATA_DIR remembers`),
+      ];
+    }
+    const [first] = await stream.read(undefined, FIRST_BYTES);
+    if (bytes === undefined && first !== undefined && compareLogIds(witness.id, first.id) < 0) {
+      return [
+        ...findings,
+        ok(`${stream.name} ends at ${at}; ${remembered}, which DATA_DIR remembers, was trimmed`),
+      ];
+    }
+    const what = bytes === undefined ? "lacks" : "has another entry as";
+    return [
+      ...findings,
+      problem(
+        `${stream.name} ${what} ${remembered}, which DATA_DIR remembers as durable: the log has lost data`,
+        "restore the log from a copy that holds it, or give DATA_DIR and WAL_URL that belong together",
+      ),
+    ];
+  } catch (error) {
+    if (error instanceof LogError) return [problem(error.message)];
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+/** How large a stream is, as far as its store can say without reading all of it. */
+import { statSync } from "node:fs";
+import { RedisConnection } from "../wal/redis-connection.ts";
+import { countEntries } from "../wal/sqlite.ts";
+import type { LogSettings } from "./settings.ts";
+import type { ShardStream } from "./streams.ts";
+
+const TIMEOUT_MS = 5_000;
+const SAMPLE_ENTRIES = 32;
+
+/** Of a stream in Redis the bytes are estimated from its newest entries; of a file they are its size on disk. */
+export type StreamSize = Readonly<{ entries: number; bytes: number; exact: boolean }>;
+
+/** Nothing where the stream does not exist. */
+export async function measureStream(settings: LogSettings, { stream }: ShardStream): Promise<StreamSize> {
+  if (settings.location.kind === "sqlite") {
+    const sizes = ["", "-wal"].map(
+      (end) => statSync(`${stream.name}${end}`, { throwIfNoEntry: false })?.size ?? 0,
+    );
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    return { entries: countEntries(stream.name), bytes, exact: true };
+  }
+  const connection = new RedisConnection({
+    address: settings.location.address,
+    name: stream.name,
+    timeoutMs: TIMEOUT_MS,
+  });
+  try {
+    return await connection.run(async (client) => {
+      const entries = await client.xlen(stream.name);
+      const sample = await client.xrevrangeBuffer(stream.name, "+", "-", "COUNT", SAMPLE_ENTRIES);
+      const sampled = sample.reduce((sum, [, fields]) => sum + (fields[1]?.byteLength ?? 0), 0);
+      const bytes = sample.length === 0 ? 0 : Math.round((sampled / sample.length) * entries);
+      return { entries, bytes, exact: sample.length === entries };
+    });
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,120 @@
+/** `daybook wal export`: the log as JSON lines, for other programs. */
+import { createWriteStream, existsSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Command } from "commander";
+import { formatLogId } from "../wal/wal.ts";
+import { type LogEntry, readBetween } from "./entries.ts";
+import { type Bound, formatPosition, parseBound, type Range, toRange } from "./position.ts";
+import { recordsOf } from "./record.ts";
+import { type LogOptions, logCommand, OperatorError, readLogSettings, shardOption } from "./settings.ts";
+import { measureStream } from "./stream-size.ts";
+import { type ShardStream, withStreams } from "./streams.ts";
+import { formatCount, formatTime, note, ProgressBar, printLines } from "./terminal.ts";
+
+type Options = LogOptions & Readonly<{ shard?: number; from?: Bound; to?: Bound; force?: boolean }>;
+
+const FORMAT = `
+One JSON object a line, one line for each entry, shard after shard, each in the order of its log:
+
+  {"shard":0,"id":"3-17","time":"2026-11-21T12:00:00.123Z","kind":"batch",
+   "records":[{"command":{"op":"transfer",…},"outcome":{"ok":true,…}}],"frame":"RFlCSw…"}
+
+  id       epoch-seq, unique in its shard
+  kind     batch, or claim: who owns the epoch (instance, generation, shards; no records)
+  records  what was asked and what was decided; outcome.ok is false for a refusal, with its code
+  frame    the entry's bytes in base64, as docs/WAL_FORMAT.md describes them: all else is read from them
+
+An amount is an integer in minor units, a time in a record milliseconds since 1970.
+FILE appears whole or not at all; - is stdout. An entry that cannot be read ends the export.`;
+
+export function walExport(): Command {
+  return logCommand("export", "write the log as JSON lines")
+    .argument("<file>", "where to; - is stdout")
+    .addOption(shardOption())
+    .option("--from <place>", "from this position (0:3-17, or 3-17 with --shard) or time on", parseBound)
+    .option("--to <place>", "up to this position or time", parseBound)
+    .option("--force", "replace FILE if it exists")
+    .addHelpText("after", FORMAT)
+    .action(async (file: string, options: Options) => {
+      const range = toRange(options);
+      const settings = readLogSettings(options);
+      await withStreams(settings, range.shard, async (streams) => {
+        if (file === "-") {
+          await printLines(exportLines(streams, range));
+          return;
+        }
+        if (!options.force && existsSync(file)) {
+          throw new OperatorError(`${file} exists: give another name, or --force to replace it`);
+        }
+        const sizes = await Promise.all(streams.map((stream) => measureStream(settings, stream)));
+        const total = sizes.reduce((sum, { entries }) => sum + entries, 0);
+        const bar = new ProgressBar();
+        let done = 0;
+        await writeWhole(
+          file,
+          exportLines(streams, range, () => bar.draw(file, ++done, total)),
+        );
+        bar.clear();
+        note(`${formatCount(done)} entries written to ${file}`);
+      });
+    });
+}
+
+async function* exportLines(
+  streams: readonly ShardStream[],
+  { from, to }: Range,
+  onLine: () => void = () => undefined,
+): AsyncGenerator<string> {
+  for (const stream of streams) {
+    for await (const entry of readBetween(stream, from, to)) {
+      yield toLine(entry);
+      onLine();
+    }
+  }
+}
+
+/** @throws OperatorError: the entry cannot be read. */
+function toLine(entry: LogEntry): string {
+  const { shard, id, timeMs, bytes, frame } = entry;
+  try {
+    if (frame === undefined) throw new RangeError(entry.problem);
+    return JSON.stringify({
+      shard,
+      id: formatLogId(id),
+      time: formatTime(timeMs),
+      kind: frame.kind,
+      ...(frame.kind === "claim" && {
+        instance: frame.claimant.instance,
+        generation: frame.claimant.generation,
+        shards: frame.claimant.shards,
+      }),
+      records: recordsOf(frame),
+      frame: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(
+      `${formatPosition(shard, id)} cannot be read: ${reason}. \`daybook wal verify\` says more; --to exports what is before it`,
+      { cause: error },
+    );
+  }
+}
+
+/** Beside its place first, synced, then renamed: nobody ever sees half of it. */
+async function writeWhole(file: string, lines: AsyncIterable<string>): Promise<void> {
+  const fresh = `${file}.${process.pid}.part`;
+  try {
+    await printLines(lines, createWriteStream(fresh, { flags: "wx", flush: true }));
+    await rename(fresh, file);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+  const folder = await open(dirname(file), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

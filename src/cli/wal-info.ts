@@ -1,0 +1,128 @@
+/** `daybook wal info`: what streams there are, how long, how large, and whose. */
+import type { Command } from "commander";
+import { inspectTail } from "../wal/tail.ts";
+import { LogError } from "../wal/wal.ts";
+import { formatPosition } from "./position.ts";
+import {
+  describeLocation,
+  jsonOption,
+  type LogOptions,
+  type LogSettings,
+  logCommand,
+  readLogSettings,
+} from "./settings.ts";
+import { measureStream } from "./stream-size.ts";
+import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
+import { formatBytes, formatCount, formatTime, paint, printable, printJson, printLines } from "./terminal.ts";
+import { isFromBeginning } from "./verification.ts";
+
+const FIRST_BYTES = 1;
+
+type Place = Readonly<{ position: string; time: string | null }>;
+
+type StreamInfo = Readonly<{
+  shard: number;
+  name: string;
+  kind: "redis-stream" | "sqlite";
+  generation: number;
+  /** Null, as all that follows, where the stream does not exist. */
+  shards: number | null;
+  first: Place | null;
+  last: Place | null;
+  entries: number;
+  /** Null where the beginning or the end cannot be read. */
+  batches: number | null;
+  bytes: number;
+  bytesAreExact: boolean;
+  epoch: number | null;
+  claim: Readonly<{ instance: string; time: string }> | null;
+  trimmed: boolean;
+  /** Why some of it could not be found out. */
+  problem: string | null;
+}>;
+
+export function walInfo(): Command {
+  return logCommand("info", "show the streams of the log: length, size, owner")
+    .addOption(jsonOption("document"))
+    .action(async (options: LogOptions) => {
+      const settings = readLogSettings(options);
+      const infos = await withStreams(settings, undefined, (streams) =>
+        Promise.all(streams.map((stream) => inspect(settings, stream))),
+      );
+      if (options.json) await printJson(infos);
+      else await printLines([describeLocation(settings.location), ...infos.flatMap(describe)]);
+      if (infos.some(({ problem }) => problem !== null)) process.exitCode = 1;
+    });
+}
+
+async function inspect(settings: LogSettings, source: ShardStream): Promise<StreamInfo> {
+  const { stream, shard, generation } = source;
+  const size = await measureStream(settings, source);
+  const [first] = await stream.read(undefined, FIRST_BYTES);
+  const last = await stream.last();
+  const place = (entry: typeof first): Place | null => {
+    if (entry === undefined) return null;
+    const frame = tryDecode(entry);
+    const time = typeof frame === "string" ? null : formatTime(frame.timeMs);
+    return { position: formatPosition(shard, entry.id), time };
+  };
+  const found = {
+    shard,
+    name: stream.name,
+    kind: settings.location.kind === "redis" ? ("redis-stream" as const) : ("sqlite" as const),
+    generation,
+    first: place(first),
+    last: place(last),
+    entries: size.entries,
+    bytes: size.bytes,
+    bytesAreExact: size.exact,
+    trimmed: first !== undefined && !(await isFromBeginning(source)),
+  };
+  const unknown = { shards: null, batches: null, epoch: null, claim: null };
+  if (first === undefined) return { ...found, ...unknown, problem: "it does not exist" };
+  try {
+    const tail = await inspectTail(stream);
+    if (tail === undefined) return { ...found, ...unknown, problem: "it does not exist" };
+    const { claimant, timeMs } = tail.claim;
+    // Epochs have no gaps, and each has one claim.
+    const claims = tail.lastId.epoch - first.id.epoch + (first.id.seq === 0 ? 1 : 0);
+    return {
+      ...found,
+      shards: claimant.shards,
+      batches: size.entries - claims,
+      epoch: tail.lastId.epoch,
+      claim: claimant.instance === "" ? null : { instance: claimant.instance, time: formatTime(timeMs) },
+      problem: null,
+    };
+  } catch (error) {
+    if (!(error instanceof LogError && error.code === "log_corrupt")) throw error;
+    return { ...found, ...unknown, problem: error.message };
+  }
+}
+
+function describe(info: StreamInfo): readonly string[] {
+  const { shard, shards, kind, generation, first, last, claim, epoch } = info;
+  const of = shards === null ? "" : ` of ${shards}`;
+  const batches = info.batches === null ? "" : ` (${formatCount(info.batches)} batches)`;
+  const owner =
+    claim === null ? "whose claim was trimmed away" : `claimed ${claim.time} by ${printable(claim.instance)}`;
+  return [
+    "",
+    `${paint("bold", info.name)}  ${kind}, shard ${shard}${of}, generation ${generation}`,
+    row("first", at(first)),
+    row("last", at(last)),
+    row("entries", `${formatCount(info.entries)}${batches}`),
+    row("size", `${info.bytesAreExact ? "" : "about "}${formatBytes(info.bytes)}`),
+    ...(epoch === null ? [] : [row("epoch", `${epoch}, ${owner}`)]),
+    row("trimmed", info.trimmed ? "yes: what was before the first entry is not in this log" : "no"),
+    ...(info.problem === null ? [] : [row("problem", paint("red", info.problem))]),
+  ];
+}
+
+function row(name: string, value: string): string {
+  return `  ${paint("dim", name.padEnd(8))} ${value}`;
+}
+
+function at(place: Place | null): string {
+  return place === null ? "-" : `${place.position.padEnd(14)} ${place.time ?? "cannot be read"}`;
+}

@@ -1,0 +1,63 @@
+/** `daybook wal ls`: the records of the log, in the order of their times. */
+import type { Command } from "commander";
+import { mergeByTime, readBetween } from "./entries.ts";
+import { formatItem, itemsOf, itemToJson } from "./listing.ts";
+import { type Bound, parseBound, type Range, toRange } from "./position.ts";
+import type { RecordFilter } from "./record.ts";
+import {
+  jsonOption,
+  type LogOptions,
+  logCommand,
+  parseCount,
+  readLogSettings,
+  shardOption,
+} from "./settings.ts";
+import { type ShardStream, withStreams } from "./streams.ts";
+import { note, printLines } from "./terminal.ts";
+
+type Options = LogOptions &
+  RecordFilter &
+  Readonly<{ shard?: number; from?: Bound; to?: Bound; limit?: number }>;
+
+export function walLs(): Command {
+  return logCommand("ls", "list what the log holds, a line for each record")
+    .option("--from <place>", "from this position (0:3-17, or 3-17 with --shard) or time on", parseBound)
+    .option("--to <place>", "up to this position or time", parseBound)
+    .option("--account <id>", "only records that name this account")
+    .option("--partner <id>", "only records of this partner")
+    .option("--key <key>", "only records of this idempotency key")
+    .addOption(shardOption())
+    .option("--limit <n>", "at most so many lines", parseCount)
+    .addOption(jsonOption("lines"))
+    .addHelpText(
+      "after",
+      "\nTimes are UTC; amounts are in minor units of the accounts' asset.\nA position is shard:epoch-seq; #n is the n-th record of that batch, from 0 on.",
+    )
+    .action(async (options: Options) => {
+      const range = toRange(options);
+      const bad = { count: 0 };
+      await withStreams(readLogSettings(options), range.shard, (streams) =>
+        printLines(list(streams, range, options, bad)),
+      );
+      if (bad.count === 0) return;
+      note(`${bad.count} entries cannot be read; \`daybook wal verify\` says more`);
+      process.exitCode = 1;
+    });
+}
+
+async function* list(
+  streams: readonly ShardStream[],
+  { from, to }: Range,
+  { json = false, limit = Infinity, ...filter }: Options,
+  bad: { count: number },
+): AsyncGenerator<string> {
+  let left = limit;
+  if (left === 0) return;
+  for await (const entry of mergeByTime(streams.map((stream) => readBetween(stream, from, to)))) {
+    for (const item of itemsOf(entry, filter)) {
+      if (item.kind === "bad") bad.count += 1;
+      yield json ? itemToJson(item) : formatItem(item);
+      if (--left === 0) return;
+    }
+  }
+}

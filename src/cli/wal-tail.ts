@@ -1,0 +1,111 @@
+/** `daybook wal tail`: the newest records, and with -f those that follow. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Command } from "commander";
+import { isUnavailable } from "../wal/patience.ts";
+import { compareLogIds, LogError, type LogId } from "../wal/wal.ts";
+import { readEntries, stepBack } from "./entries.ts";
+import { formatItem, type Item, itemsOf, itemToJson } from "./listing.ts";
+import { formatPosition } from "./position.ts";
+import {
+  jsonOption,
+  type LogOptions,
+  logCommand,
+  parseCount,
+  readLogSettings,
+  shardOption,
+} from "./settings.ts";
+import { type ShardStream, withStreams } from "./streams.ts";
+import { note, printLines } from "./terminal.ts";
+
+const LINES = 10;
+const POLL_MS = 200;
+
+type Options = LogOptions & Readonly<{ shard?: number; lines: number; follow?: boolean }>;
+
+/** How far a stream has been read. */
+type Reader = { readonly source: ShardStream; after: LogId | undefined };
+
+export function walTail(): Command {
+  return logCommand("tail", "show the newest records")
+    .option("-n, --lines <n>", "so many of them", parseCount, LINES)
+    .option("-f, --follow", "go on with what is appended, until Ctrl-C")
+    .addOption(shardOption())
+    .addOption(jsonOption("lines"))
+    .action((options: Options) =>
+      withStreams(readLogSettings(options), options.shard, (streams) => printLines(tail(streams, options))),
+    );
+}
+
+async function* tail(
+  streams: readonly ShardStream[],
+  { lines, follow = false, json = false }: Options,
+): AsyncGenerator<string> {
+  const format = json ? itemToJson : formatItem;
+  const readers: Reader[] = [];
+  const newest: Item[] = [];
+  for (const source of streams) {
+    const last = (await source.stream.last())?.id;
+    readers.push({ source, after: last });
+    if (last !== undefined && lines > 0) newest.push(...(await readNewest(source, last, lines)));
+  }
+  const inOrder = newest.toSorted((a, b) => a.entry.timeMs - b.entry.timeMs);
+  for (const item of lines > 0 ? inOrder.slice(-lines) : []) yield format(item);
+  if (!follow) return;
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
+  for await (const item of followAll(readers, stop.signal)) yield format(item);
+}
+
+/** The last lines up to `last`, reading as few entries as hold them. */
+async function readNewest(source: ShardStream, last: LogId, lines: number): Promise<readonly Item[]> {
+  for (let entries = lines; ; entries *= 8) {
+    const after = await stepBack(source.stream, last, entries);
+    const items: Item[] = [];
+    for await (const entry of readEntries(source, { after, until: last })) {
+      items.push(...itemsOf(entry, {}));
+      if (items.length > 2 * lines) items.splice(0, items.length - lines);
+    }
+    if (after === undefined || items.length >= lines) return items.slice(-lines);
+  }
+}
+
+async function* followAll(readers: readonly Reader[], signal: AbortSignal): AsyncGenerator<Item> {
+  let away = false;
+  while (!signal.aborted) {
+    try {
+      if (away) await checkNothingLost(readers);
+      for (const reader of readers) yield* readNew(reader);
+      if (away) note("the log answers again");
+      away = false;
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      if (!away) note(`${error.message}; waiting`);
+      away = true;
+    }
+    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function* readNew(reader: Reader): AsyncGenerator<Item> {
+  const last = (await reader.source.stream.last())?.id;
+  if (last === undefined || (reader.after !== undefined && compareLogIds(last, reader.after) <= 0)) return;
+  for await (const entry of readEntries(reader.source, { after: reader.after, until: last })) {
+    yield* itemsOf(entry, {});
+    reader.after = entry.id;
+  }
+}
+
+/** A store that was away may have come back without its newest entries: then there is nothing to wait for. */
+async function checkNothingLost(readers: readonly Reader[]): Promise<void> {
+  for (const { source, after } of readers) {
+    if (after === undefined) continue;
+    const last = (await source.stream.last())?.id;
+    if (last !== undefined && compareLogIds(last, after) >= 0) continue;
+    const end = last === undefined ? "does not exist" : `ends at ${formatPosition(source.shard, last)}`;
+    const seen = formatPosition(source.shard, after);
+    throw new LogError(
+      "log_lost_data",
+      `${source.stream.name} has lost data: it ${end}, but ${seen} was read`,
+    );
+  }
+}
