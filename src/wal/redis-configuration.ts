@@ -41,6 +41,11 @@ export function isLoading(info: ReadonlyMap<string, string>): boolean {
   return info.get("loading") === "1";
 }
 
+/** An AOF that was just switched on counts only once its first rewrite is done, and nothing tells that rewrite from others. */
+export function isRewriting(info: ReadonlyMap<string, string>): boolean {
+  return info.get("aof_rewrite_in_progress") === "1" || info.get("aof_rewrite_scheduled") === "1";
+}
+
 export function parseInfo(reply: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const line of reply.split("\r\n")) {

@@ -12,6 +12,7 @@ import {
   CONFIG_PARAMETERS,
   findConfigurationProblems,
   isLoading,
+  isRewriting,
   parseInfo,
   type RedisValues,
 } from "./redis-configuration.ts";
@@ -202,6 +203,10 @@ export class RedisStream implements LogStream {
     const values = await this.#readValues(client);
     if (isLoading(values.info)) {
       throw new LogError("log_unavailable", `${this.name}: Redis is loading its data`);
+    }
+    // Whoever has found the AOF switched off has ended; who comes after waits until there is one again.
+    if (this.#runId === undefined && isRewriting(values.info)) {
+      throw new LogError("log_unavailable", `${this.name}: Redis rewrites its AOF`);
     }
     const runId = values.info.get("run_id");
     if (this.#runId !== undefined && runId !== this.#runId) this.#restarts += 1;

@@ -1,5 +1,6 @@
 /** A Redis that may lose what it acknowledges is no log. */
 import { expect, test } from "vitest";
+import { streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
 import {
   becomesReady,
@@ -13,6 +14,10 @@ import {
   until,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
+
+const CALLERS = 2;
+const FILLERS = 200;
+const REWRITE_MICROSECONDS = 2_000_000;
 
 const WEAKNESSES = [
   { settings: { appendonly: "no" }, says: "appendonly is no" },
@@ -47,28 +52,66 @@ test("a server that is told to accept weak durability starts, and says so for as
   expect(warnings.join()).toContain("appendfsync is everysec");
 });
 
+/** Each with the value that sets it right. An append finds it out, or, when nobody writes, the question that renews the lease. */
+const AT_RUN_TIME = [
+  { setting: "appendfsync", weak: "no", right: "always", isBusy: true },
+  { setting: "appendfsync", weak: "everysec", right: "always", isBusy: false },
+  { setting: "appendonly", weak: "no", right: "yes", isBusy: false },
+  { setting: "no-appendfsync-on-rewrite", weak: "yes", right: "no", isBusy: false },
+  { setting: "maxmemory-policy", weak: "allkeys-lru", right: "noeviction", isBusy: false },
+];
+
 test("a Redis that is weakened at run time gets no more writes until it is set right", async () => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
   const admin = operator(server);
   const load = new Load({ partnerKey: await makePartner(admin) });
   await load.open(server.url);
-  load.begin(server.url, 8);
-  await load.moreAcknowledged(100);
   const tamper = redis.client();
-  await tamper.config("SET", "appendfsync", "no");
-  await until("it stops and says why", async () => {
-    const { status, text } = await readiness(admin);
-    return status === 503 && text.includes("appendfsync is no");
-  });
-  const acknowledged = load.acknowledged;
-  const length = await tamper.xlen("daybook:{g1s0}:wal");
-  await until("callers are refused", () => load.count("not_done") > 50);
-  expect(load.acknowledged).toBe(acknowledged);
-  expect(await tamper.xlen("daybook:{g1s0}:wal")).toBe(length);
-  await tamper.config("SET", "appendfsync", "always");
+  for (const { setting, weak, right, isBusy } of AT_RUN_TIME) {
+    load.begin(server.url, CALLERS);
+    await load.moreAcknowledged(30);
+    if (!isBusy) await load.stop();
+    await tamper.config("SET", setting, weak);
+    await until("it stops and says why", async () => {
+      const { status, text } = await readiness(admin);
+      return status === 503 && text.includes(`${setting} is ${weak}`);
+    });
+    const { acknowledged } = load;
+    const length = await tamper.xlen(streamKey(1, 0));
+    const refused = load.count("not_done");
+    if (!isBusy) load.begin(server.url, CALLERS);
+    await until("callers are refused", () => load.count("not_done") > refused + 20);
+    expect(load.acknowledged).toBe(acknowledged);
+    expect(await tamper.xlen(streamKey(1, 0))).toBe(length);
+    await tamper.config("SET", setting, right);
+    await becomesReady(admin);
+    await load.moreAcknowledged(30);
+    await load.stop();
+  }
+  expect(load.broken, "everybody got an answer").toBe(0);
+  await checkBooks(server.url, load);
+});
+
+/** Redis keeps what is written meanwhile in a file that counts only when the rewrite is done. */
+test("a Redis whose AOF was off is written to again only when what it holds is on its disk", async () => {
+  const redis = await testRedis();
+  const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
+  const admin = operator(server);
+  const load = new Load({ partnerKey: await makePartner(admin) });
+  await load.open(server.url);
+  const tamper = redis.client();
+  await tamper.mset(Array.from({ length: FILLERS }, (_, no) => [`filler${no}`, "x"]).flat());
+  await tamper.config("SET", "appendonly", "no");
+  await until("it stops", async () => (await readiness(admin)).text.includes("appendonly is no"));
+  await tamper.config("SET", "rdb-key-save-delay", String(REWRITE_MICROSECONDS / FILLERS));
+  await tamper.config("SET", "appendonly", "yes");
   await becomesReady(admin);
-  await load.moreAcknowledged(100);
+  load.begin(server.url, CALLERS);
+  await load.moreAcknowledged(50);
+  await redis.kill();
+  await redis.restart();
+  await becomesReady(admin);
   await load.stop();
   await checkBooks(server.url, load);
 });
