@@ -26,6 +26,14 @@ export function singleBodies(accounts: number): string[] {
   return Array.from({ length: accounts }, (_, i) => JSON.stringify(item(i, accounts)));
 }
 
+/** JSON batches that name every account once. */
+export function bodiesOverAll(size: number, accounts: number): string[] {
+  return Array.from({ length: Math.ceil(accounts / size) }, (_, n) => {
+    const items = Array.from({ length: size }, (_none, i) => item(n * size + i, accounts));
+    return JSON.stringify({ transfers: items });
+  });
+}
+
 /** As many different ones as fit into a bound of items. */
 export function batchBodies(encoding: Encoding, size: number, accounts: number): (string | Uint8Array)[] {
   const packr = new Packr({ useRecords: false, variableMapSize: true });

@@ -13,13 +13,16 @@ const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
 const LOG_LEVEL = "warn";
 const FUNDED_AT_ONCE = 1000;
+/** A snapshot would take its share of the cores in the middle of a run. */
+const NO_SNAPSHOTS = 1_000_000_000;
 
 /** Both for the report and for the process. */
 export const SERVER_SETTINGS = { log_level: LOG_LEVEL, isolation: "threads", gateways: 1 } as const;
 
 type ShardState = Readonly<{
   shard: number;
-  recovery: Readonly<{ replayed: number; replay_ms: number }>;
+  recovery: Readonly<{ snapshot_ms: number; replayed: number; replay_ms: number }>;
+  snapshot: Readonly<{ position: string; records: number; bytes: number; duration_ms: number }> | null;
 }>;
 
 export type DaybookOptions = Readonly<{
@@ -28,6 +31,8 @@ export type DaybookOptions = Readonly<{
   shards: number | undefined;
   isolation?: "threads" | "processes";
   nodeFlags?: readonly string[];
+  /** After so many records of a shard; never, as good as, when absent. */
+  snapshotRecords?: number;
 }>;
 
 export class Daybook {
@@ -68,6 +73,10 @@ export class Daybook {
     return this.#server.pid;
   }
 
+  get redisSocket(): string | undefined {
+    return this.#redis?.socket;
+  }
+
   get redisPid(): number | undefined {
     return this.#redis?.pid;
   }
@@ -106,7 +115,8 @@ export class Daybook {
   }
 
   /** Ends the server and starts it again over the same log. */
-  async restart(): Promise<void> {
+  async restart(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    if (signal === "SIGKILL") this.#server.child.kill(signal);
     await this.#end();
     const { server, url } = await serve(this.#options, this.#redis?.url);
     this.#server = server;
@@ -126,7 +136,7 @@ export class Daybook {
 }
 
 async function serve(
-  { folder, shards, isolation = "threads", nodeFlags = [] }: DaybookOptions,
+  { folder, shards, isolation = "threads", nodeFlags = [], snapshotRecords = NO_SNAPSHOTS }: DaybookOptions,
   redisUrl: string | undefined,
 ) {
   const server = start(process.execPath, [...nodeFlags, MAIN], {
@@ -137,6 +147,7 @@ async function serve(
       OPERATOR_KEY,
       LOG_LEVEL,
       ISOLATION: isolation,
+      SNAPSHOT_RECORDS: String(snapshotRecords),
       DATA_DIR: join(folder, "data"),
       WAL_URL: redisUrl ?? `sqlite:${join(folder, "wal")}`,
       ...(shards === undefined ? {} : { SHARDS: String(shards) }),

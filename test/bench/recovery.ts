@@ -1,0 +1,168 @@
+/**
+ * How fast a server starts with much behind it, and what it costs to be able to: ten million commands over a million
+ * accounts, a snapshot, a hundred thousand commands more, and kill -9.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BenchContext } from "./bench-context.ts";
+import { bodiesOverAll, MEDIA_TYPES, singleBodies } from "./bodies.ts";
+import { Daybook, SERVER_SETTINGS, sumOfMetric } from "./daybook.ts";
+import { writeBodies } from "./load.ts";
+
+const BATCH_SIZE = 1000;
+const SIZES = {
+  quick: { accounts: 20_000, commands: 200_000, tail: 10_000, every: 50_000 },
+  full: { accounts: 1_000_000, commands: 10_000_000, tail: 100_000, every: 1_000_000 },
+} as const;
+const WATCH_MS = 500;
+const SNAPSHOT_MS_MAX = 300_000;
+
+export async function measureRecovery(bench: BenchContext): Promise<void> {
+  for (const keyed of [false, true]) {
+    const name = keyed ? "recovery.keyed" : "recovery.plain";
+    if (bench.wants(name)) await measure(bench, name, keyed);
+  }
+}
+
+async function measure(bench: BenchContext, name: string, keyed: boolean): Promise<void> {
+  const { quick, shards } = bench.options;
+  const { accounts, commands, tail, every } = quick ? SIZES.quick : SIZES.full;
+  const folder = bench.newFolder();
+  const daybook = await Daybook.start({ folder, backend: "redis", shards, snapshotRecords: every });
+  const redis = watchRedis(daybook.redisSocket as string);
+  const bodies = writeBodies(join(folder, "bodies"), bodiesOverAll(BATCH_SIZE, accounts));
+  await daybook.createAccounts(accounts);
+  bench.say(`${accounts} accounts, Redis ${megabytes(redis.usedBytes())} MB`);
+  const load = { path: "/v1/transfers/batch", contentType: MEDIA_TYPES.json, bodies, keyed, connections: 4 };
+  const decided = () => daybook.metric("daybook_commands_total");
+  for (let count = await decided(); count < commands; count = await decided()) {
+    await bench.load.run({ ...load, url: daybook.url, token: daybook.token, seconds: quick ? 1 : 10 });
+    bench.say(`${await decided()} commands, Redis ${megabytes(redis.usedBytes())} MB`);
+  }
+  const settings = { accounts, commands: await decided(), keyed, ...SERVER_SETTINGS };
+  const figure = (what: string, unit: string, value: number) =>
+    bench.emit({ name: `${name}.${what}`, unit, settings, runs: [value] });
+  figure("redis_most", "MB", megabytes(redis.end()));
+
+  const normalMs = await appendP99(bench, daybook, folder, accounts);
+  const before = await snapshotsOf(daybook);
+  await daybook.operator("POST", "/v1/admin/snapshots");
+  const whileMs = await appendP99(bench, daybook, folder, accounts);
+  figure("append_p99_while_taken", "of normal", whileMs / normalMs);
+  const snapshots = await newSnapshots(daybook, before);
+  figure("snapshot", "MB", megabytes(sum(snapshots, ({ bytes }) => bytes)));
+  figure("snapshot_taken", "s", sum(snapshots, ({ duration_ms }) => duration_ms) / 1000);
+
+  const items = bodiesOverAll(BATCH_SIZE, accounts).slice(0, tail / BATCH_SIZE);
+  for (const body of items) await daybook.partner("POST", "/v1/transfers/batch", JSON.parse(body));
+  const heapBytes = await daybook.metric("daybook_heap_bytes");
+  figure("heap", "MB", megabytes(heapBytes));
+  figure("server_memory", "MB", residentMegabytes(daybook.pid));
+  const startedMs = performance.now();
+  await daybook.restart("SIGKILL");
+  figure("start", "s", (performance.now() - startedMs) / 1000);
+  const recoveries = (await daybook.shards()).map(({ recovery }) => recovery);
+  figure("start_snapshot", "s", Math.max(...recoveries.map(({ snapshot_ms }) => snapshot_ms)) / 1000);
+  figure("start_replay", "s", Math.max(...recoveries.map(({ replay_ms }) => replay_ms)) / 1000);
+  figure(
+    "start_replayed",
+    "records",
+    sum(recoveries, ({ replayed }) => replayed),
+  );
+  await daybook.stop();
+}
+
+/** The 99th percentile of appends, in ms, while single transfers come from 16 connections. */
+async function appendP99(
+  bench: BenchContext,
+  daybook: Daybook,
+  folder: string,
+  accounts: number,
+): Promise<number> {
+  const bodies = writeBodies(join(folder, "singles"), singleBodies(Math.min(accounts, 10_000)));
+  const before = await appendBuckets(daybook);
+  const { url, token } = daybook;
+  const load = { url, token, path: "/v1/transfers", contentType: MEDIA_TYPES.json, bodies };
+  await bench.load.run({ ...load, connections: 16, seconds: bench.options.quick ? 1 : 8 });
+  const after = await appendBuckets(daybook);
+  return 1000 * percentile(after.map(([bound, count], i) => [bound, count - (before[i]?.[1] ?? 0)]));
+}
+
+type Buckets = readonly (readonly [boundS: number, count: number])[];
+
+/** Cumulative, over all shards. */
+async function appendBuckets(daybook: Daybook): Promise<Buckets> {
+  const text = await daybook.operator<string>("GET", "/metrics");
+  const bounds = new Set(
+    [...text.matchAll(/daybook_append_seconds_bucket\{[^}]*le="([^"]+)"/g)].map(([, le]) => le as string),
+  );
+  return [...bounds].map((le) => {
+    const lines = text.split("\n").filter((line) => line.includes(`le="${le}"`));
+    return [le === "+Inf" ? 10 : Number(le), sumOfMetric(lines.join("\n"), "daybook_append_seconds_bucket")];
+  });
+}
+
+/** Between two bounds it is taken to lie in proportion. */
+function percentile(buckets: Buckets): number {
+  const wanted = 0.99 * (buckets.at(-1)?.[1] ?? 0);
+  let [low, below] = [0, 0];
+  for (const [bound, count] of buckets) {
+    if (count >= wanted) return low + ((bound - low) * (wanted - below)) / Math.max(1, count - below);
+    [low, below] = [bound, count];
+  }
+  return low;
+}
+
+type Snapshot = Readonly<{ position: string; bytes: number; duration_ms: number }>;
+
+async function snapshotsOf(daybook: Daybook): Promise<readonly (Snapshot | null)[]> {
+  return (await daybook.shards()).map(({ snapshot }) => snapshot);
+}
+
+/** Those that were taken since, one of each shard. */
+async function newSnapshots(
+  daybook: Daybook,
+  before: readonly (Snapshot | null)[],
+): Promise<readonly Snapshot[]> {
+  const endMs = performance.now() + SNAPSHOT_MS_MAX;
+  while (performance.now() < endMs) {
+    const now = await snapshotsOf(daybook);
+    const taken = now.filter((snapshot, shard) => snapshot?.position !== before[shard]?.position);
+    if (taken.length === now.length) return taken.filter((snapshot) => snapshot !== null);
+    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+  }
+  throw new Error("no snapshot was taken");
+}
+
+/** Looks at the memory of Redis now and then, until `end`, which gives the most that it was. */
+function watchRedis(socket: string): Readonly<{ usedBytes(): number; end(): number }> {
+  let most = 0;
+  const usedBytes = () => {
+    const text = execFileSync("redis-cli", ["-s", socket, "info", "memory"], { encoding: "utf8" });
+    const bytes = Number(/used_memory:(\d+)/.exec(text)?.[1]);
+    most = Math.max(most, bytes);
+    return bytes;
+  };
+  const timer = setInterval(usedBytes, WATCH_MS);
+  return {
+    usedBytes,
+    end() {
+      clearInterval(timer);
+      return most;
+    },
+  };
+}
+
+function residentMegabytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
