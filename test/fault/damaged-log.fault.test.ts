@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Load } from "../support/load.ts";
 import type { RedisServer } from "../support/redis.ts";
 import {
@@ -11,6 +11,7 @@ import {
   makePartner,
   operator,
   refusedStart,
+  ServerProcess,
   type Settings,
   testFolder,
   testRedis,
@@ -75,6 +76,125 @@ test("one flipped bit in the middle of a Redis log stops the start, with its pos
   await redis.restart();
   expectStopAt(position, await refusedStart(settings));
 });
+
+/** What may become of a damaged AOF: Redis does not start on it, we stop at a position, or nothing is missing. */
+type End = "Redis refuses" | "we stop" | "nothing is missing";
+
+const DAMAGES: readonly Readonly<{ name: string; damage: (aof: Aof) => Buffer; ends: readonly End[] }>[] = [
+  {
+    name: "zeros behind its end, as a power cut leaves them",
+    damage: ({ bytes }) => Buffer.concat([bytes, Buffer.alloc(4_096)]),
+    ends: ["Redis refuses", "nothing is missing"],
+  },
+  {
+    name: "zeros where its last bytes were",
+    damage: ({ bytes }) => Buffer.concat([bytes.subarray(0, -40), Buffer.alloc(40)]),
+    ends: ["we stop", "Redis refuses"],
+  },
+  {
+    name: "zeros where a block in the middle was",
+    damage: ({ bytes }) => bytes.fill(0, 4_096, 8_192),
+    ends: ["Redis refuses", "we stop"],
+  },
+  {
+    name: "a block of the disk twice",
+    damage: ({ bytes }) => Buffer.concat([bytes.subarray(0, 8_192), bytes.subarray(4_096)]),
+    ends: ["Redis refuses", "we stop"],
+  },
+  {
+    name: "an append twice",
+    damage: ({ bytes, appends, middle }) =>
+      Buffer.concat([bytes.subarray(0, appends[middle + 1]), bytes.subarray(appends[middle])]),
+    ends: ["nothing is missing"],
+  },
+  {
+    name: "its last append twice",
+    damage: ({ bytes, appends }) => Buffer.concat([bytes, bytes.subarray(appends.at(-1))]),
+    ends: ["nothing is missing"],
+  },
+  {
+    name: "an append missing",
+    damage: ({ bytes, appends, middle }) =>
+      Buffer.concat([bytes.subarray(0, appends[middle]), bytes.subarray(appends[middle + 1])]),
+    ends: ["we stop"],
+  },
+  {
+    name: "two appends in the wrong order",
+    damage: ({ bytes, appends, middle }) =>
+      Buffer.concat([
+        bytes.subarray(0, appends[middle]),
+        bytes.subarray(appends[middle + 1], appends[middle + 2]),
+        bytes.subarray(appends[middle], appends[middle + 1]),
+        bytes.subarray(appends[middle + 2]),
+      ]),
+    ends: ["we stop"],
+  },
+  {
+    name: "another id at an append",
+    damage: ({ bytes, appends, middle }) => {
+      const at = bytes.indexOf(`1-${middle}\r\n`, appends[middle]);
+      bytes.write("9", at);
+      return bytes;
+    },
+    ends: ["we stop"],
+  },
+];
+
+/** `appends` say where each begins; that of the batch 1-n is number n, since the claim comes first. */
+type Aof = Readonly<{ bytes: Buffer; appends: readonly number[]; middle: number }>;
+
+function parseAof(bytes: Buffer): Aof {
+  const appends = [...bytes.toString("latin1").matchAll(/\*[56]\r\n\$4\r\nxadd\r\n/g)].map(
+    ({ index }) => index,
+  );
+  return { bytes, appends, middle: appends.length >> 1 };
+}
+
+test("however the AOF is damaged, Redis refuses it, the start stops at a position, or nothing is missing", async () => {
+  const redis = await testRedis();
+  const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" };
+  const server = await testServer(settings);
+  const load = new Load({ partnerKey: await makePartner(operator(server)), owners: 4 });
+  await load.open(server.url);
+  load.begin(server.url, 4);
+  await load.moreAcknowledged(200);
+  await load.stop();
+  await server.kill();
+  await redis.stop();
+  const backup = testFolder();
+  redis.copyTo(backup);
+
+  for (const { name, damage, ends } of DAMAGES) {
+    redis.replaceBy(backup);
+    writeFileSync(redis.aofFile(), damage(parseAof(readFileSync(redis.aofFile()))));
+    expect(ends, name).toContain(await endOf(redis, settings, load));
+    await redis.stop();
+  }
+  redis.replaceBy(backup);
+  await redis.restart();
+  expect(await endOf(redis, settings, load)).toBe("nothing is missing");
+});
+
+async function endOf(redis: RedisServer, settings: Settings, load: Load): Promise<End> {
+  const starts = await redis.restart().then(
+    () => true,
+    () => false,
+  );
+  if (!starts) return "Redis refuses";
+  const server = ServerProcess.launch(settings);
+  onTestFinished(async () => void (await server.kill()));
+  try {
+    await server.serving();
+  } catch {
+    const { code, lines } = await within(10_000, "the server has ended", server.exited);
+    expect(lines.join("\n")).toMatch(/daybook:\{g1s0\}:wal: bad entry \d+-\d+: .*Restore/);
+    expect({ code, lines: lines.length }).toEqual({ code: 1, lines: 1 });
+    return "we stop";
+  }
+  await checkBooks(server.url, load);
+  await server.kill();
+  return "nothing is missing";
+}
 
 /** An append that the power cut in the middle of its write. */
 function tearRedis(redis: RedisServer): void {
