@@ -70,12 +70,17 @@ export function openLogStream(url: string, options: OpenLogOptions): LogStream {
 }
 
 /** Opens the place of a shard's snapshots. Nothing is connected to or created yet. */
-export function openSnapshotStore(url: string, { generation, shard }: StreamName): SnapshotStore {
+export function openSnapshotStore(
+  url: string,
+  { generation, shard, readOnly = false }: StreamName & Readonly<{ readOnly?: boolean }>,
+): SnapshotStore {
   const location = parseLogUrl(url);
   const key = `${keyPrefix(generation, shard)}:snapshot`;
   switch (location.kind) {
     case "sqlite":
-      return new SqliteSnapshotStore(join(location.dir, `g${generation}s${shard}.snapshots.sqlite`));
+      return new SqliteSnapshotStore(join(location.dir, `g${generation}s${shard}.snapshots.sqlite`), {
+        readOnly,
+      });
     case "redis":
       return new RedisSnapshotStore(location.address, key);
     case "memory": {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SnapshotStore } from "./snapshot-store.ts";
+import { askOnce } from "./sqlite-read-only.ts";
 import { LogError } from "./wal.ts";
 
 const BUSY_TIMEOUT_MS = 2_000;
@@ -17,10 +18,13 @@ type Open = Readonly<{
 export class SqliteSnapshotStore implements SnapshotStore {
   readonly name: string;
   readonly #file: string;
+  readonly #readOnly: boolean;
   #open: Open | undefined;
 
-  constructor(file: string) {
+  /** @param options.readOnly for looking at snapshots, also at a live server's: creates and changes nothing. */
+  constructor(file: string, options: Readonly<{ readOnly?: boolean }> = {}) {
     this.#file = file;
+    this.#readOnly = options.readOnly ?? false;
     this.name = file;
   }
 
@@ -62,6 +66,11 @@ export class SqliteSnapshotStore implements SnapshotStore {
   /** Reading makes no file. */
   #run<T>(work: (open: Open) => T, absent: T): T {
     if (this.#open === undefined && !existsSync(this.#file)) return absent;
+    if (this.#readOnly) {
+      return this.#guard(
+        () => askOnce(this.#file, "chunk", (database) => work(prepareStatements(database))) ?? absent,
+      );
+    }
     return this.#guard(() => work((this.#open ??= openFile(this.#file))));
   }
 
@@ -82,17 +91,21 @@ function openFile(file: string): Open {
     database.exec(
       "CREATE TABLE IF NOT EXISTS chunk (slot INTEGER NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (slot, number)) STRICT",
     );
-    return {
-      database,
-      insert: database.prepare(
-        "INSERT INTO chunk SELECT ?1, coalesce(max(number) + 1, 0), ?2 FROM chunk WHERE slot = ?1",
-      ),
-      after: database.prepare("SELECT bytes FROM chunk WHERE slot = ? AND number >= ? ORDER BY number"),
-      last: database.prepare("SELECT bytes FROM chunk WHERE slot = ? ORDER BY number DESC LIMIT 1"),
-      clear: database.prepare("DELETE FROM chunk WHERE slot = ?"),
-    };
+    return prepareStatements(database);
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+function prepareStatements(database: DatabaseSync): Open {
+  return {
+    database,
+    insert: database.prepare(
+      "INSERT INTO chunk SELECT ?1, coalesce(max(number) + 1, 0), ?2 FROM chunk WHERE slot = ?1",
+    ),
+    after: database.prepare("SELECT bytes FROM chunk WHERE slot = ? AND number >= ? ORDER BY number"),
+    last: database.prepare("SELECT bytes FROM chunk WHERE slot = ? ORDER BY number DESC LIMIT 1"),
+    clear: database.prepare("DELETE FROM chunk WHERE slot = ?"),
+  };
 }

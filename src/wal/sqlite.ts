@@ -8,8 +8,8 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
 import { assert } from "../assert.ts";
+import { askOnce, hasTable, hasWriter, openForReading } from "./sqlite-read-only.ts";
 import { formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
 
 const BUSY_TIMEOUT_MS = 2_000;
@@ -21,7 +21,7 @@ const NOT_A_DATABASE = 26;
 type Open = Readonly<{
   database: DatabaseSync;
   inode: number;
-  /** SQLite was told that nobody writes to the file. */
+  /** See sqlite-read-only.ts. */
   immutable: boolean;
   insert: StatementSync;
   last: StatementSync;
@@ -189,35 +189,24 @@ function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
 /** How many entries a file holds; makes and changes nothing. */
 export function countEntries(file: string): number {
   if (!existsSync(file)) return 0;
-  const open = openReadOnly(file, 0, BUSY_TIMEOUT_MS);
-  try {
-    return Number(open?.database.prepare("SELECT COUNT(*) AS entries FROM entry").get()?.["entries"] ?? 0);
-  } finally {
-    open?.database.close();
-  }
+  return (
+    askOnce(file, "entry", (database) =>
+      Number(database.prepare("SELECT COUNT(*) AS entries FROM entry").get()?.["entries"]),
+    ) ?? 0
+  );
 }
 
 /** `undefined` where the file has no table yet. */
 function openReadOnly(file: string, inode: number, busyTimeoutMs: number): Open | undefined {
-  const url = pathToFileURL(file);
-  const immutable = !hasWriter(file);
-  // Without this, a connection that may not write makes -wal and -shm nevertheless, and leaves them.
-  if (immutable) url.searchParams.set("immutable", "1");
-  const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
+  const { database, immutable } = openForReading(file, busyTimeoutMs);
   try {
-    const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'entry'").get();
-    if (table !== undefined) return { database, inode, immutable, ...prepareStatements(database) };
+    if (hasTable(database, "entry")) return { database, inode, immutable, ...prepareStatements(database) };
   } catch (error) {
     database.close();
     throw error;
   }
   database.close();
   return undefined;
-}
-
-/** While a server has the file open, and after it was killed, there is a WAL beside it. */
-function hasWriter(file: string): boolean {
-  return existsSync(`${file}-wal`);
 }
 
 function prepareStatements(database: DatabaseSync) {

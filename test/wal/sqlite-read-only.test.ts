@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SqliteStream } from "../../src/wal/sqlite.ts";
+import { SqliteSnapshotStore } from "../../src/wal/sqlite-snapshots.ts";
 import { formatLogId, type LogStream } from "../../src/wal/wal.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 
@@ -95,4 +96,23 @@ test("nothing can be appended through it", async () => {
   await expect(open(true).append({ epoch: 1, seq: 1 }, Buffer.alloc(1))).rejects.toThrow(
     /opened for reading/,
   );
+});
+
+test("of snapshots: they are read, and no file is made or changed", async () => {
+  const path = join(dir, "g1s0.snapshots.sqlite");
+  expect(await new SqliteSnapshotStore(path, { readOnly: true }).last(0)).toBeUndefined();
+  expect(readdirSync(dir)).toEqual([]);
+  const writer = new SqliteSnapshotStore(path);
+  await writer.append(0, Buffer.from("first"));
+  const reader = new SqliteSnapshotStore(path, { readOnly: true });
+  expect(Buffer.from((await reader.last(0)) ?? []).toString()).toBe("first");
+  await writer.append(0, Buffer.from("second"));
+  await writer.close();
+  const before = filesOf(dir);
+  expect((await reader.read(0, 0, 100)).map((chunk) => Buffer.from(chunk).toString())).toEqual([
+    "first",
+    "second",
+  ]);
+  await reader.close();
+  expect(filesOf(dir)).toEqual(before);
 });
