@@ -20,7 +20,7 @@ import type { HashSeed } from "./scope-hash.ts";
 import type { Velocity } from "./velocity.ts";
 
 const KIND = {
-  /** `[seed]`: before all keys. */
+  /** `[seed, count]`: before all keys. */
   key_seed: 1,
   /** `[words]`: entries of the key table, little-endian. */
   keys: 2,
@@ -59,7 +59,7 @@ export function* imageOf(state: LedgerState): Generator<Uint8Array<ArrayBuffer>>
 function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
   const rare = (kind: keyof typeof KIND, ...values: readonly unknown[]) =>
     writeValue(writer, [KIND[kind], ...values]);
-  yield rare("key_seed", state.keys.seed);
+  yield rare("key_seed", state.keys.seed, state.keys.size);
   for (const block of state.keys.blocks()) yield rare("keys", new Uint8Array(block.buffer));
   if (state.operatorKeyHash !== undefined) yield rare("operator_key", state.operatorKeyHash);
   for (const { partner, keys } of state.partners.values()) yield rare("partner", partner, [...keys.values()]);
@@ -181,7 +181,7 @@ export class ImageReader {
     const state = this.#state;
     switch (kind) {
       case KIND.key_seed:
-        state.keys.reseed(values[0] as HashSeed);
+        state.keys.reseed(values[0] as HashSeed, values[1] as number);
         return;
       case KIND.keys:
         // A copy begins where words of 32 bits may begin.

@@ -40,6 +40,14 @@ export class KeyIndex {
     return this.#bytes;
   }
 
+  /** Makes room for so many before they come, where none has come yet: growing looks at every entry again. */
+  reserve(count: number): void {
+    // Hashes do not fall evenly; whatever is too small still grows.
+    const each = (1.1 * count) / TABLES / LOAD_MAX;
+    const step = Math.ceil(Math.log(each / FIRST_CAPACITY) / Math.log(GROWTH));
+    if (step > 0) for (let table = 0; table < TABLES; table++) this.#resize(table, step);
+  }
+
   find(hash: Hash): number | undefined {
     const slots = this.#tables[tableOf(hash.a)] as Uint32Array;
     const at = this.#slotOf(slots, hash);

@@ -62,9 +62,10 @@ export class KeyTable {
     return this.#seed;
   }
 
-  /** What is restored was hashed with another seed than an empty table began with. */
-  reseed(seed: HashSeed): void {
+  /** What is restored was hashed with another seed than an empty table began with; so many keys will come. */
+  reseed(seed: HashSeed, count: number): void {
     assert(this.#ring.size === 0, "keys are known by the seed that they were hashed with");
+    this.#index.reserve(count);
     this.#hash = new SeededHash(seed);
     this.#seed = seed;
     this.#hashed = undefined;
