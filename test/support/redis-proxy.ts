@@ -1,4 +1,4 @@
-/** A proxy between ioredis and Redis that loses answers, as networks do, or is slow. */
+/** A proxy between ioredis and Redis that loses answers, as networks do, is slow, or lets nothing through. */
 import { once } from "node:events";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { RedisServer } from "./redis.ts";
@@ -6,19 +6,27 @@ import type { RedisServer } from "./redis.ts";
 export type Trap =
   /** Redis has answered the append; the connection ends before the client sees it. */
   | "cut_before_reply"
+  /** The same, but the client sees the first half of the answer. */
+  | "cut_mid_reply"
   /** Redis has answered the append; from then on the client hears nothing more on this connection. */
   | "swallow_replies"
   /** The append never reaches Redis, and the client hears nothing. */
   | "swallow_requests";
+
+/** What does not get through while the network is broken; it is late then, not lost, as TCP has it. */
+export type Hole = "requests" | "replies" | "both";
 
 export class RedisProxy {
   readonly path: string;
   readonly url: string;
   readonly #target: string;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #clients = new Set<Socket>();
+  readonly #upstreams = new Set<Socket>();
   #trap: { kind: Trap; sprung: () => void } | undefined;
   #bytesPerSecond = Number.POSITIVE_INFINITY;
+  #delayMs = 0;
+  #hole: Hole | undefined;
   /** Sent by clients so far. */
   bytes = 0;
 
@@ -48,16 +56,44 @@ export class RedisProxy {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  /** From now on everything takes so much longer, there and back. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  /** From now on nothing gets through, on connections that stand or are made; they stay open. */
+  blackhole(hole: Hole): void {
+    this.#hole = hole;
+    for (const socket of this.#halted()) socket.pause();
+  }
+
+  heal(): void {
+    const halted = this.#halted();
+    this.#hole = undefined;
+    for (const socket of halted) socket.resume();
+  }
+
   close(): void {
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of [...this.#clients, ...this.#upstreams]) socket.destroy();
+  }
+
+  #halted(): readonly Socket[] {
+    const requests = this.#hole === "requests" || this.#hole === "both" ? [...this.#clients] : [];
+    const replies = this.#hole === "replies" || this.#hole === "both" ? [...this.#upstreams] : [];
+    return [...requests, ...replies];
+  }
+
+  #pass(chunk: Buffer, to: Socket): void {
+    if (this.#delayMs === 0) to.write(chunk);
+    else setTimeout(() => to.write(chunk), this.#delayMs);
   }
 
   /** A throttled client is not read from while what it has sent takes its time. */
   #forward(chunk: Buffer, client: Socket, upstream: Socket): void {
     this.bytes += chunk.length;
     if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) {
-      upstream.write(chunk);
+      this.#pass(chunk, upstream);
       return;
     }
     client.pause();
@@ -73,14 +109,14 @@ export class RedisProxy {
   #join(client: Socket): void {
     const upstream = createConnection(this.#target);
     let caught: { kind: Trap; sprung: () => void } | undefined;
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
+    for (const [socket, other, side] of [
+      [client, upstream, this.#clients],
+      [upstream, client, this.#upstreams],
     ] as const) {
-      this.#sockets.add(socket);
+      side.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => {
-        this.#sockets.delete(socket);
+        side.delete(socket);
         other.destroy();
       });
     }
@@ -93,11 +129,14 @@ export class RedisProxy {
       if (caught?.kind !== "swallow_requests") this.#forward(chunk, client, upstream);
     });
     upstream.on("data", (chunk: Buffer) => {
-      if (caught === undefined) client.write(chunk);
+      if (caught === undefined) this.#pass(chunk, client);
       else if (caught.kind !== "swallow_requests") {
         caught.sprung();
+        if (caught.kind === "cut_mid_reply") client.end(chunk.subarray(0, chunk.length >> 1));
         if (caught.kind === "cut_before_reply") client.destroy();
       }
     });
+    // Only now: listening to data sets a socket going.
+    for (const socket of this.#halted()) socket.pause();
   }
 }
