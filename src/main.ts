@@ -173,7 +173,7 @@ function createSnapshotKeeper(config: Config, parts: SnapshotSurroundings): Snap
   const task = { walUrl, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };
   return new SnapshotKeeper({
     shards: () => supervisor.shards(),
-    archived: (shard) => archive.figures.shards.find((each) => each.shard === shard)?.stored,
+    archived: async (shard) => (await archive.sync()).get(shard)?.id,
     take: (shard, until) => takeSnapshotInThread({ ...task, shard, until }),
     trim: (shard, below) => supervisor.trim(shard, below),
     everyRecords: config.snapshotRecords,

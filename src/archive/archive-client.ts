@@ -94,6 +94,11 @@ export class ArchiveClient extends ArchiveQueryClient {
     return new Map((await this.request((id) => ({ id, method: "positions" }))) as ArchivedPositions);
   }
 
+  /** By shard, the newest batch that would be there after a power cut. */
+  async sync(): Promise<ReadonlyMap<number, ArchivedPosition>> {
+    return new Map((await this.request((id) => ({ id, method: "sync" }))) as ArchivedPositions);
+  }
+
   /** The newest batch of a shard that is stored. */
   async witness(shard: number): Promise<ArchivedPosition | undefined> {
     return (await this.positions()).get(shard);

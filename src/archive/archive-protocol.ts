@@ -24,17 +24,18 @@ export type FromArchive =
 
 export type ArchiveMethod = keyof ArchiveQueries;
 
-/** Over a port that was connected: one question, answered under its id. `positions` waits for nothing. */
+/** Over a port that was connected: one question, answered under its id. `positions` and `sync` wait for nothing. */
 export type ArchiveRequest =
   | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly Position[] }>
-  | Readonly<{ id: number; method: "positions" }>;
+  | Readonly<{ id: number; method: "positions" }>
+  | Readonly<{ id: number; method: "sync" }>;
 
 export type ArchiveReply = Readonly<{ id: number; result: TaggedResult }>;
 
 /** A stored batch that a shard's log must still hold. */
 export type ArchivedPosition = Witness & Readonly<{ timeMs: number }>;
 
-/** By shard, the newest stored batch: the answer to `positions`. */
+/** By shard, the newest stored batch; to `sync`, the newest that would be there after a power cut. */
 export type ArchivedPositions = readonly (readonly [shard: number, position: ArchivedPosition])[];
 
 /** Of one shard: what is stored, with the time of its newest batch, and what of it is in the index. */

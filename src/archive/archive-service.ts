@@ -61,6 +61,8 @@ export class ArchiveService {
   readonly #feeds = new Map<number, Feed>();
   /** Over which queries come. */
   readonly #ports = new Set<MessagePort>();
+  /** What would be there after a power cut. */
+  #synced: ArchivedPositions = [];
   readonly #waiting = new Set<WaitingQuery>();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
@@ -98,6 +100,7 @@ export class ArchiveService {
       const answer = (result: TaggedResult) =>
         port.postMessage({ id: request.id, result } satisfies ArchiveReply, []);
       if (request.method === "positions") answer({ ok: true, value: this.#positions() });
+      else if (request.method === "sync") answer(this.#sync());
       else this.query(request.method, request.query, request.after, answer);
     });
     port.on("close", () => this.#ports.delete(port));
@@ -130,6 +133,15 @@ export class ArchiveService {
     const waiting: WaitingQuery = { needs, needsIndex, timer, run };
     this.#waiting.add(waiting);
     for (const feed of this.#feeds.values()) this.#ask(feed);
+  }
+
+  #sync(): TaggedResult {
+    try {
+      if (this.#archive.sync()) this.#synced = this.#positions();
+      return { ok: true, value: this.#synced };
+    } catch (error) {
+      return refused(error);
+    }
   }
 
   #positions(): ArchivedPositions {

@@ -26,8 +26,8 @@ type ShardNow = Readonly<{ shard: number; figures: ShardFigures | undefined }>;
 
 export type SnapshotKeeperOptions = Readonly<{
   shards: () => Promise<readonly ShardNow[]>;
-  /** The newest batch of a shard that the archive has stored. */
-  archived: (shard: number) => LogId | undefined;
+  /** The newest batch of a shard that the archive holds, a power cut or not. */
+  archived: (shard: number) => Promise<LogId | undefined>;
   take: (shard: number, until: LogId) => Promise<SnapshotReport>;
   trim: (shard: number, below: LogId) => void;
   /** A snapshot is due after so many records, and after so long if there is any. */
@@ -94,8 +94,11 @@ export class SnapshotKeeper {
         if (figures === undefined) continue;
         const kept = this.#keptOf(shard, figures);
         if (this.#isDue(kept, figures)) await this.#take(shard, kept, figures.durable);
-        this.#trim(shard, kept);
+        await this.#trim(shard, kept);
       }
+    } catch (error) {
+      // The archive is gone, and with it the server.
+      this.#options.log.warn({ reason: String(error) }, "the logs could not be trimmed");
     } finally {
       this.#busy = false;
     }
@@ -147,13 +150,18 @@ export class SnapshotKeeper {
     }
   }
 
-  #trim(shard: number, kept: Kept): void {
-    const { older } = kept;
-    const archived = this.#options.archived(shard);
-    if (older === undefined || archived === undefined) return;
+  async #trim(shard: number, kept: Kept): Promise<void> {
+    const { older, trimmed } = kept;
+    if (older === undefined || isAtOrAfter(trimmed, older)) return;
+    const archived = await this.#options.archived(shard);
+    if (archived === undefined) return;
     const below = compareLogIds(older, archived) < 0 ? older : archived;
-    if (kept.trimmed !== undefined && compareLogIds(below, kept.trimmed) <= 0) return;
+    if (isAtOrAfter(trimmed, below)) return;
     kept.trimmed = below;
     this.#options.trim(shard, below);
   }
+}
+
+function isAtOrAfter(a: LogId | undefined, b: LogId): boolean {
+  return a !== undefined && compareLogIds(a, b) >= 0;
 }

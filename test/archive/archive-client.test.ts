@@ -96,6 +96,18 @@ describe("the archive in its thread", () => {
     expect(await sum).toEqual({ sum: 30, count: 6 });
   });
 
+  it("knows what a power cut would leave: nothing before it was asked, all that is stored then", async () => {
+    const client = await start();
+    const log = new LogWriter(0);
+    new ShardFeed(client, 0).write(issued(log));
+    const stored = await vi.waitFor(async () => {
+      const positions = await client.positions();
+      expect(positions.size).toBe(1);
+      return positions;
+    });
+    expect(await client.sync()).toEqual(stored);
+  });
+
   it("answers log_unavailable at the deadline, and later reads all the same", async () => {
     const client = await start(30);
     const log = new LogWriter(0);
