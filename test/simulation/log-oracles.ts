@@ -1,0 +1,308 @@
+/**
+ * What the logs say in the end, when nothing is under way any more: each is replayed from its start, by its bytes, and held
+ * against what was told and against the memory of the shards that run.
+ */
+import { viewOf } from "../../src/actors/account.ts";
+import { readRecords } from "../../src/actors/codec.ts";
+import type { LogRecord } from "../../src/actors/command.ts";
+import { Ledger } from "../../src/actors/ledger.ts";
+import { Chain } from "../../src/wal/chain.ts";
+import { formatLogId } from "../../src/wal/wal.ts";
+import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
+import type { SimArchive } from "./sim-archive.ts";
+import type { SimStore } from "./sim-log.ts";
+import type { Oracle } from "./surroundings.ts";
+import { itemOf, nameOf, type Testimony } from "./testimony.ts";
+
+export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number }>;
+
+/** A log as its replay has found it. */
+export type Replayed = Readonly<{
+  shard: number;
+  ledger: Ledger;
+  records: readonly Logged[];
+  timeMs: number;
+  /** Every view of an account that there ever was, and what it had after each of its entries. */
+  views: ReadonlySet<string>;
+  posted: ReadonlyMap<string, ReadonlyMap<number, number>>;
+}>;
+
+type Fail = (oracle: Oracle, message: string) => void;
+
+/** Reads and applies one log; fails where it is not a log, or its books do not balance after a batch. */
+export function replayLog(
+  { memory }: SimStore,
+  shard: number,
+  shards: number,
+  archive: SimArchive,
+  fail: Fail,
+): Replayed {
+  const ledger = new Ledger(shard, shards);
+  const records: Logged[] = [];
+  const views = new Set<string>();
+  const posted: Posted = new Map();
+  const hashes = new Map<string, Uint8Array>();
+  const chain = new Chain(memory.name, "beginning");
+  const audit = new LedgerAudit();
+  let lastMs = 0;
+  try {
+    for (const entry of memory.entries) {
+      const link = chain.accept(entry);
+      if (link.kind === "claim") continue;
+      const { id, timeMs, body, hash } = link.batch;
+      if (timeMs < lastMs)
+        fail("time does not go back", `${memory.name} ${formatLogId(id)} is of ${timeMs}, after ${lastMs}`);
+      lastMs = timeMs;
+      hashes.set(formatLogId(id), hash);
+      let index = 0;
+      readRecords(body, (command, outcome) => {
+        const record: Logged = { command, outcome, shard, timeMs };
+        checkExpiry(ledger, record, fail);
+        ledger.apply(command, outcome, { ...id, index, timeMs }, 0);
+        audit.follow(record);
+        records.push(record);
+        index += 1;
+        for (const name of accountsOf(record)) {
+          const account = ledger.account(command.partner, name);
+          if (account === undefined) continue;
+          views.add(`${command.partner} ${JSON.stringify(viewOf(account))}`);
+          noteEntry(posted, `${command.partner} ${name}`, account);
+        }
+        // Of several postings an account may have several entries.
+        if (outcome.ok && "moves" in outcome)
+          for (const move of outcome.moves)
+            if (move.amount !== 0) noteEntry(posted, `${command.partner} ${move.account}`, move);
+      });
+      for (const [asset, { sum, sent, received }] of ledger.sums(undefined))
+        if (sum + sent - received !== 0n)
+          fail(
+            "I1 books balance",
+            `${memory.name} ${formatLogId(id)}: ${sum} ${asset}, ${sent} sent, ${received} received`,
+          );
+    }
+  } catch (error) {
+    fail("I7 the chain holds", error instanceof Error ? error.message : String(error));
+  }
+  for (const problem of audit.problems) fail(oracleOf(problem), `${memory.name}: ${problem}`);
+  for (const { id, hash } of archive.batches[shard] ?? []) {
+    const stored = hashes.get(formatLogId(id));
+    if (stored === undefined || Buffer.compare(stored, hash) !== 0)
+      fail(
+        "I5 acknowledged is logged once",
+        `${memory.name} has no ${formatLogId(id)}, which the archive was given`,
+      );
+  }
+  return { shard, ledger, records, timeMs: lastMs, views, posted };
+}
+
+/** I5, I11: what was told stands in the logs once, and what was never done stands nowhere. */
+export function checkAnswers(logs: readonly Replayed[], testimony: Testimony, fail: Fail): void {
+  const byKey = new Map<string, Logged[]>();
+  const ids = new Map<string, number>();
+  for (const record of logs.flatMap(({ records }) => records)) {
+    const { command, outcome } = record;
+    const { key } = command;
+    if (key !== null) byKey.set(key, [...(byKey.get(key) ?? []), record]);
+    if (outcome.ok && "id" in outcome && MAKING.has(command.op))
+      ids.set(outcome.id, (ids.get(outcome.id) ?? 0) + 1);
+  }
+  for (const [key, [first, ...more]] of byKey) {
+    if (first === undefined) continue;
+    if (more.length > 0)
+      fail("I11 one key, one outcome", `${nameOf(first.command)} is in the logs ${more.length + 1} times`);
+    if (key.startsWith("dry"))
+      fail("I5 acknowledged is logged once", `a dry run is logged: ${nameOf(first.command)}`);
+  }
+  for (const { key, item, outcome, unknown, command } of testimony.asked.values()) {
+    const [logged] = byKey.get(key) ?? [];
+    if (item === undefined) {
+      if (unknown === 0 && logged !== undefined)
+        fail("I5 acknowledged is logged once", `${nameOf(command)} was certainly not done, and is logged`);
+      continue;
+    }
+    if (logged === undefined) {
+      fail("I5 acknowledged is logged once", `${nameOf(command)} was ${item}, and is not logged`);
+      continue;
+    }
+    const there = itemOf(logged.outcome);
+    if (there !== item)
+      fail("I5 acknowledged is logged once", `${nameOf(command)} was ${item}, and logged as ${there}`);
+    const told = outcome?.ok && "transfer" in outcome ? JSON.stringify(outcome.transfer) : undefined;
+    const stands =
+      logged.outcome.ok && "transfer" in logged.outcome ? JSON.stringify(logged.outcome.transfer) : undefined;
+    if (told !== undefined && told !== stands)
+      fail(
+        "I5 acknowledged is logged once",
+        `${nameOf(command)} was told as ${told}, and logged as ${stands}`,
+      );
+  }
+  for (const [id, times] of ids)
+    if (times > 1) fail("I5 acknowledged is logged once", `${id} was made ${times} times`);
+  for (const id of testimony.unkeyed)
+    if (!ids.has(id)) fail("I5 acknowledged is logged once", `${id} was told, and is not logged`);
+}
+
+/** I6: whatever was shown has been so. */
+export function checkReads(logs: readonly Replayed[], testimony: Testimony, fail: Fail): void {
+  for (const { partner, view } of testimony.views) {
+    const shown = `${partner} ${JSON.stringify(view)}`;
+    if (!logs.some(({ views }) => views.has(shown)))
+      fail("I6 reads are in the history", `${shown} was shown, and never was`);
+  }
+  for (const { partner, account, seq, posted } of testimony.balances) {
+    const name = `${partner} ${account}`;
+    const been = logs.map((log) => log.posted.get(name)?.get(seq)).find((each) => each !== undefined);
+    if (been !== posted)
+      fail(
+        "I6 reads are in the history",
+        `${name} was said to have ${posted} after entry ${seq}, and had ${been}`,
+      );
+  }
+}
+
+/** I8, and I1 over all of them: what was sent has come, and nothing is on its way. */
+export function checkMessages(logs: readonly Replayed[], fail: Fail): void {
+  const sent = new Map<string, string>();
+  const taken = new Map<string, string>();
+  for (const { records, shard } of logs) {
+    for (const { command, outcome } of records) {
+      if (outcome.ok && "to" in outcome && command.op === "transfer")
+        sent.set(`${shard}-${outcome.to} ${outcome.no}`, `${outcome.id} ${command.credit} ${command.amount}`);
+      if (outcome.ok && "sent" in outcome)
+        for (const { to, no, legs } of outcome.sent)
+          sent.set(`${shard}-${to} ${no}`, `${outcome.id} ${JSON.stringify(legs)}`);
+      if (command.op !== "credit" && command.op !== "portion") continue;
+      const name = `${command.from}-${shard} ${command.no}`;
+      if (taken.has(name)) fail("I8 messages arrive once", `message ${name} was taken twice`);
+      taken.set(
+        name,
+        command.op === "credit"
+          ? `${command.id} ${command.credit} ${command.amount}`
+          : `${command.transfer.id} ${JSON.stringify(command.legs)}`,
+      );
+    }
+  }
+  for (const [name, what] of sent)
+    if (taken.get(name) !== what)
+      fail(
+        "I8 messages arrive once",
+        `message ${name} is ${what}, and came as ${taken.get(name) ?? "nothing"}`,
+      );
+  for (const [name, what] of taken)
+    if (!sent.has(name)) fail("I8 messages arrive once", `message ${name} came and was never sent: ${what}`);
+  for (const { shard, ledger } of logs) {
+    for (const other of logs) {
+      const { sent: count, forgotten } = ledger.exchange(other.shard);
+      const { received } = other.ledger.exchange(shard);
+      if (count !== received || count !== forgotten)
+        fail(
+          "I8 messages arrive once",
+          `${shard} to ${other.shard}: ${count} sent, ${received} received, ${forgotten} forgotten`,
+        );
+    }
+  }
+  const totals = new Map<string, bigint>();
+  for (const { ledger } of logs)
+    for (const [asset, { sum }] of ledger.sums(undefined)) totals.set(asset, (totals.get(asset) ?? 0n) + sum);
+  for (const [asset, total] of totals)
+    if (total !== 0n) fail("I1 books balance", `all balances of ${asset} come to ${total}`);
+}
+
+/** I3: what is held is held for what is pending; and nothing is reserved for anything else. */
+export function checkHolds(logs: readonly Replayed[], partners: Iterable<string>, fail: Fail): void {
+  const partnersToCheck = [...partners];
+  for (const { shard, ledger } of logs) {
+    const { compound } = ledger;
+    const holds = new Map<string, number>();
+    const keep = (partner: string, each: Parameters<typeof balanceOf>[1] & { amount: number }) => {
+      const balance = balanceOf(partner, each);
+      holds.set(balance, (holds.get(balance) ?? 0) + each.amount);
+    };
+    for (const { partner, holds: there } of compound.pending.all())
+      for (const hold of there) keep(partner, hold);
+    for (const [id, { partner, holds: there, from }] of compound.reservations.entries()) {
+      for (const hold of there) keep(partner, hold);
+      if (logs[from]?.ledger.compound.pending.get(id)?.reservedAt.includes(shard) !== true)
+        fail("I3 holds add up", `shard ${shard} keeps something for ${id} in vain`);
+    }
+    for (const partner of partnersToCheck) {
+      const book = compound.bookOf(partner);
+      const compare = (balance: string, held: number) => {
+        const kept = holds.get(balance) ?? 0;
+        if (held !== kept)
+          fail("I3 holds add up", `${held} are held on ${balance}, and ${kept} kept for anything`);
+      };
+      for (const [id, { held, reserved, reservations }] of book.accounts) {
+        compare(`${partner} ${id}`, held);
+        if (reserved !== 0 || reservations !== 0)
+          fail("I3 holds add up", `room is kept on ${partner} ${id} for nothing`);
+      }
+      for (const [account, asset, vnode, { held }] of book.slices())
+        compare(balanceOf(partner, { account, asset, vnode }), held);
+    }
+  }
+}
+
+/** I9: what a shard has in memory is what its log makes, and nothing is pinned at rest. */
+export function checkMemory(
+  { shard, ledger, timeMs }: Replayed,
+  live: Ledger,
+  partners: Iterable<string>,
+  fail: Fail,
+): void {
+  const there = [...live.lines(timeMs)];
+  const here = [...ledger.lines(timeMs)];
+  for (const [i, line] of here.entries())
+    if (there[i] !== line) {
+      fail(
+        "I9 replay is the live state",
+        `shard ${shard} has ${there[i] ?? "nothing"}, and its log says ${line}`,
+      );
+      return;
+    }
+  if (there.length > here.length)
+    fail("I9 replay is the live state", `shard ${shard} has ${there[here.length]}, which is not in its log`);
+  for (const partner of partners)
+    for (const { id, pinned, pins } of live.compound.bookOf(partner).accounts.values())
+      if (pinned !== 0 || pins !== 0)
+        fail("I3 holds add up", `${pinned} in ${pins} credits are still announced to ${partner} ${id}`);
+}
+
+/** What has reached its end by log time can be ended and nothing else. */
+function checkExpiry({ compound }: Ledger, { command, outcome, timeMs }: Logged, fail: Fail): void {
+  if ((command.op !== "post_transfer" && command.op !== "void_transfer") || !outcome.ok) return;
+  const endsAtMs = compound.pending.get(command.id)?.endsAtMs ?? Number.POSITIVE_INFINITY;
+  if (endsAtMs <= timeMs)
+    fail(
+      "what is over is ended",
+      `${nameOf(command)} is done ${timeMs - endsAtMs} ms after the end of ${command.id}`,
+    );
+}
+
+type Posted = Map<string, Map<number, number>>;
+
+function noteEntry(
+  posted: Posted,
+  name: string,
+  { seq, posted: amount }: { seq: number; posted: number },
+): void {
+  const there = posted.get(name);
+  if (there === undefined) posted.set(name, new Map([[seq, amount]]));
+  else there.set(seq, amount);
+}
+
+const MAKING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
+
+function accountsOf({ command, outcome }: Logged): readonly string[] {
+  if (!outcome.ok) return [];
+  if (command.op === "transfer") return [command.debit, command.credit];
+  if (command.op === "credit") return [command.credit];
+  if ("account" in outcome) return [outcome.account.id];
+  return "moves" in outcome ? outcome.moves.map(({ account }) => account) : [];
+}
+
+function oracleOf(problem: string): Oracle {
+  if (problem.startsWith("I2")) return "I2 floors and ceilings";
+  if (problem.startsWith("I4")) return "I4 entries are contiguous";
+  return "I10 resolved once";
+}

@@ -1,0 +1,111 @@
+/**
+ * Whoever runs the servers: starts one when none is there, restarts shards that stay down, and judges why shards end. A
+ * shard may end for what was done to it and for nothing else.
+ */
+import type { ShardExit } from "../../src/shard/messages.ts";
+import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
+import type { SimStore } from "./sim-log.ts";
+import { SimServer } from "./sim-server.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { NATURE } from "./virtual-clock.ts";
+
+/** A server whose process has ended is started anew within this time. */
+const RESTART_MS_MAX = 1_000;
+/** So often somebody looks whether a server runs, and for shards that stay down. */
+const LOOK_MS = 50;
+const TEND_MS = 3_000;
+const SAYING_WHERE = /\d+-\d+/;
+
+export class Operator {
+  /** Those that have not ended, as far as anybody knows. */
+  servers: readonly SimServer[] = [];
+  /** The shard whose log was damaged, once it is. */
+  damaged: number | undefined;
+  /** A shard has refused a damaged log. */
+  isNoticed = false;
+  readonly #world: Surroundings;
+  readonly #gateways: number;
+  #instances = 0;
+
+  constructor(world: Surroundings, gateways: number) {
+    this.#world = world;
+    this.#gateways = gateways;
+  }
+
+  startServer(): void {
+    const { trace, fail, clock } = this.#world;
+    this.#instances += 1;
+    const instance = `i${this.#instances}`;
+    trace(`${instance} starts`);
+    const server: SimServer = new SimServer(instance, this.#gateways, this.#world, {
+      onExit: (shard, exit) => this.#judge(server, shard, exit),
+      onStatus: (shard, status, message) => {
+        if (status === "ready" && shard === this.damaged)
+          fail("damage is noticed", `shard ${shard} serves on a damaged log`);
+        if (status === "failed") trace(`${instance} s${shard} stays down: ${firstLine(message)}`);
+      },
+      onFatal: (message) => {
+        trace(`${instance} ends: ${firstLine(message)}`);
+        server.kill();
+      },
+    });
+    this.servers = [...this.servers, server];
+    clock.after(NATURE, 0, () => this.#watch(server));
+  }
+
+  /** Shards that have failed for good wait for an operator. */
+  tend(): void {
+    this.#world.clock.after(NATURE, TEND_MS, () => {
+      for (const server of this.servers)
+        for (const [shard, status] of server.statuses.entries())
+          if (status === "failed") server.ask((supervisor) => supervisor.restart(shard));
+      this.tend();
+    });
+  }
+
+  /** Whoever runs the process starts it anew when it has ended, unless another one is there. */
+  #watch(server: SimServer): void {
+    const { clock, random } = this.#world;
+    if (!server.isOver) {
+      clock.after(NATURE, LOOK_MS, () => this.#watch(server));
+      return;
+    }
+    this.servers = this.servers.filter((each) => each !== server);
+    if (this.servers.length > 0) return;
+    clock.after(NATURE, RESTART_MS_MAX * random.fraction(), () => {
+      if (this.servers.length === 0) this.startServer();
+    });
+  }
+
+  #judge(server: SimServer, shard: number, { reason, message }: ShardExit): void {
+    const { count, fail, stores } = this.#world;
+    const point = /^Error: failpoint ([a-z_]+)/.exec(message)?.[1];
+    count(point === undefined ? `exit ${reason}` : `crash ${point}`);
+    const isLoss = reason === "log_lost_data" || reason === "log_corrupt";
+    const isAboutPeer = message.includes("has lost its end");
+    if (this.damaged !== undefined) {
+      this.isNoticed ||= isLoss;
+      if (isLoss && !isAboutPeer && !SAYING_WHERE.test(message))
+        fail("damage is noticed", `it does not say where: ${message}`);
+      return;
+    }
+    const isKilled = point !== undefined || message.startsWith("killed");
+    if (reason === "crashed" && !isKilled) fail("nothing throws", `shard ${shard}: ${message}`);
+    // A shard of a server that was replaced meanwhile may hold less of its log than the next owner's shards have seen.
+    if (isAboutPeer && stores.some((store) => isReplaced(store, server))) return;
+    if (isLoss || reason === "shard_count") fail("no false alarm", `shard ${shard}: ${message}`);
+    if (reason === "fenced" && this.#instances === 1)
+      fail("no false alarm", `nobody else is there: ${message}`);
+  }
+}
+
+/** Another server has claimed this log after it, which it may not know yet. */
+function isReplaced({ memory }: SimStore, { instance }: SimServer): boolean {
+  const claims = memory.entries.filter(({ id }) => id.seq === 0);
+  const instances = claims.map(({ bytes }) => Buffer.from(bytes.subarray(CLAIM_HEADER_BYTES)).toString());
+  return instances.includes(instance) && instances.at(-1) !== instance;
+}
+
+function firstLine(text: string): string | undefined {
+  return text.split("\n", 1)[0];
+}

@@ -1,0 +1,137 @@
+/** What clients ask once, and hear or not: reads, dry runs, and what is none of their business. */
+import type { AccountView } from "../../src/actors/command.ts";
+import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
+import type { Gateway } from "../../src/gateway/gateway.ts";
+import type { Random } from "../support/random.ts";
+import type { Operation } from "./swarm.ts";
+import type { Testimony } from "./testimony.ts";
+import { BANK, MAIN, OTHER, transferOf, type Workload } from "./workload.ts";
+
+/** An answer, and what to do with it once it has come to the client. */
+export type Told = Readonly<{ value: unknown; hear: () => void }>;
+export type Question = Readonly<{ what: string; ask: (gateway: Gateway) => Promise<Told> }>;
+
+type Answer = Awaited<ReturnType<Gateway["submit"]>>;
+
+export function question<T>(
+  what: string,
+  ask: (gateway: Gateway) => Promise<T>,
+  hear: (value: T) => void,
+): Question {
+  return { what, ask: (gateway) => ask(gateway).then((value) => ({ value, hear: () => hear(value) })) };
+}
+
+export class Questions {
+  readonly #random: Random;
+  readonly #workload: Workload;
+  readonly #testimony: Testimony;
+
+  constructor(random: Random, workload: Workload, testimony: Testimony) {
+    this.#random = random;
+    this.#workload = workload;
+    this.#testimony = testimony;
+  }
+
+  dryRun(partner: string): Question {
+    const kind = this.#random.oneOf(["compound", "pending", "available"] as const);
+    const key = this.#workload.newKey("dry");
+    const command = this.#workload.command(kind, partner, key) as CompoundTransfer;
+    return question(
+      "a dry run",
+      (gateway) => gateway.dryRun(command),
+      () => {},
+    );
+  }
+
+  /** A read of this kind; `undefined` where there is nothing to read. */
+  reading(operation: Operation, partner: string): Question | undefined {
+    const random = this.#random;
+    const testimony = this.#testimony;
+    const known = testimony.known();
+    const reader = random.chance(0.3) ? BANK : partner;
+    const ids = this.#workload.idsOf(reader);
+    const hear = (asked: readonly string[]) => (views: readonly AccountView[]) =>
+      testimony.hearViews(reader, asked, views, known, "a read");
+    switch (operation) {
+      case "read": {
+        const id = random.oneOf(ids);
+        const ask = async (gateway: Gateway) => {
+          const view = await gateway.account(reader, id);
+          return view === undefined ? [] : [view];
+        };
+        return question(`read ${reader} ${id}`, ask, hear([id]));
+      }
+      case "reads":
+        return question(`read all of ${reader}`, (gateway) => gateway.accounts(reader, ids), hear(ids));
+      case "read_transfer": {
+        const { all, pending } = this.#workload.madeBy(reader);
+        const id = random.chance(0.7) ? pending.at(-1 - random.below(4)) : all.at(-1 - random.below(9));
+        if (id === undefined) return undefined;
+        return question(
+          `read ${id}`,
+          (gateway) => gateway.transfer(reader, id),
+          (row) => testimony.hearTransfer(id, row, known),
+        );
+      }
+      case "read_system":
+        return question(
+          "read @x",
+          (gateway) => gateway.systemAccount(MAIN, "@x"),
+          () => {},
+        );
+      case "cut": {
+        const all = this.#workload.idsOf(BANK);
+        return question(
+          "a cut",
+          (gateway) => gateway.consistentAccounts(BANK, all),
+          (cut) => testimony.hearCut(cut, known),
+        );
+      }
+      default: {
+        const whose = random.chance(0.5) ? undefined : reader;
+        return question(
+          "the trial balance",
+          (gateway) => gateway.trialBalance(whose),
+          (trial) => testimony.hearTrial(trial),
+        );
+      }
+    }
+  }
+
+  /** Somebody asks for what belongs to another partner. */
+  snooping(): Question {
+    const random = this.#random;
+    const workload = this.#workload;
+    const id = random.oneOf(workload.idsOf(MAIN).slice(workload.idsOf(OTHER).length));
+    const transfer = workload.madeBy(MAIN).all.at(-1 - random.below(9)) ?? "tr_0019001";
+    const kind = random.oneOf(["account", "transfer", "post", "void", "revert", "debit"] as const);
+    const asked = { partner: OTHER, key: null, fingerprint: 0, id: transfer } as const;
+    const what = `${kind} ${id} ${transfer} as somebody else`;
+    const hear = (found: string) => this.#testimony.hearForeign(what, found);
+    const hearThing = (thing: unknown) => hear(thing === undefined ? "nothing" : "shown");
+    const hearAnswer = (answer: Answer) =>
+      hear("refused" in answer ? answer.refused : answer.outcome.ok ? "done" : answer.outcome.code);
+    const settled = null;
+    switch (kind) {
+      case "account":
+        return question(what, (gateway) => gateway.account(OTHER, id), hearThing);
+      case "transfer":
+        return question(what, (gateway) => gateway.transfer(OTHER, transfer), hearThing);
+      case "post": {
+        const command = { ...asked, op: "post_transfer", amount: null, final: false, settled } as const;
+        return question(what, (gateway) => gateway.submit(command), hearAnswer);
+      }
+      case "void": {
+        const command = { ...asked, op: "void_transfer", settled } as const;
+        return question(what, (gateway) => gateway.submit(command), hearAnswer);
+      }
+      case "revert":
+        return question(what, (gateway) => gateway.revert(asked), hearAnswer);
+      case "debit": {
+        const [own = ""] = workload.idsOf(OTHER);
+        const command = transferOf(OTHER, { debit: id, credit: own, amount: 1 }, null);
+        return question(what, (gateway) => gateway.submit(command), hearAnswer);
+      }
+    }
+  }
+}

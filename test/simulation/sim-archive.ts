@@ -1,0 +1,131 @@
+/**
+ * What the archive would answer: it pulls durable batches over a channel from each shard, as the real one does, and keeps
+ * them when the server ends. It is also a witness: whatever it was given must stay in the log.
+ */
+import { readRecords } from "../../src/actors/codec.ts";
+import type { TransferView } from "../../src/actors/compound-command.ts";
+import { packAsk, unpackAnswer } from "../../src/archive/feed.ts";
+import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../src/archive/query.ts";
+import type { ChannelEnd } from "../../src/channels/open-channel.ts";
+import { OperatingError } from "../../src/operating-error.ts";
+import { type Batch, compareLogIds, type LogId, type Witness } from "../../src/wal/wal.ts";
+import type { Network } from "./sim-channel.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+const ASK_BYTES = 1 << 20;
+const ANSWER_MS = 0.2;
+const PATIENCE_MS = 5_000;
+
+type Question = Readonly<{ after: readonly Position[]; answer: () => void }>;
+
+export class SimArchive {
+  /** By shard, all batches so far, oldest first. */
+  readonly batches: Witness[][];
+  readonly #clock: VirtualClock;
+  readonly #network: Network;
+  readonly #records = new Map<string, ArchivedRecord>();
+  /** Credits and portions by the message that they took in. */
+  readonly #parts = new Map<string, ArchivedRecord>();
+  readonly #transfers = new Map<string, Readonly<{ partner: string; view: TransferView }>>();
+  #questions: Question[] = [];
+
+  constructor(shards: number, clock: VirtualClock, network: Network) {
+    this.batches = Array.from({ length: shards }, () => []);
+    this.#clock = clock;
+    this.#network = network;
+  }
+
+  newest(shard: number): Witness | undefined {
+    return this.batches[shard]?.at(-1);
+  }
+
+  /** Pulls from a shard that has just started, as whoever it is that runs. */
+  follow(shard: number, end: ChannelEnd): void {
+    const ask = () => channel.post(packAsk({ after: this.newest(shard)?.id ?? null, bytesMax: ASK_BYTES }));
+    const channel = this.#network.open(end, {
+      receive: (bytes) => {
+        for (const batch of unpackAnswer(bytes)) this.#take(shard, batch);
+        ask();
+        this.#answerSome();
+      },
+      closed: () => {},
+    });
+    ask();
+  }
+
+  queries(): ArchiveQueries {
+    const records = (at: readonly Location[]) =>
+      this.#ask(at, () => at.map((place) => this.#records.get(keyOf(place)) as ArchivedRecord));
+    const part = ({ from, to, no }: Parameters<ArchiveQueries["part"]>[0], after: readonly Position[]) =>
+      this.#ask(after, () => this.#parts.get(`${from}-${to} ${no}`));
+    const transfer = (
+      { partner, id }: Parameters<ArchiveQueries["transfer"]>[0],
+      after: readonly Position[],
+    ) =>
+      this.#ask(after, () => {
+        const found = this.#transfers.get(id);
+        return found?.partner === partner ? found.view : undefined;
+      });
+    return { records, part, transfer } as Partial<ArchiveQueries> as ArchiveQueries;
+  }
+
+  #take(shard: number, { id, timeMs, body, hash }: Batch): void {
+    const newest = this.newest(shard);
+    // Two servers may be there for a while; what the new one has given need not come from the old one again.
+    if (newest !== undefined && compareLogIds(id, newest.id) <= 0) return;
+    this.batches[shard]?.push({ id, hash });
+    let index = 0;
+    readRecords(body, (command, outcome) => {
+      const at = { shard, ...id, index: index++ };
+      const record: ArchivedRecord = { at, timeMs, record: { command, outcome } };
+      this.#records.set(keyOf(at), record);
+      if (command.op === "credit" || command.op === "portion")
+        this.#parts.set(`${command.from}-${shard} ${command.no}`, record);
+      const view = viewOf(record);
+      if (view !== undefined) this.#transfers.set(view.id, { partner: command.partner, view });
+    });
+  }
+
+  /** Answers once all of `after` is here, in the turn of whoever asks. */
+  #ask<T>(after: readonly Position[], answer: () => T): Promise<T> {
+    const owner = this.#clock.current;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#questions.push({
+      after,
+      answer: () => this.#clock.after(owner, ANSWER_MS, () => resolve(answer())),
+    });
+    this.#clock.after(owner, PATIENCE_MS, () =>
+      reject(new OperatingError("log_unavailable", "the archive is behind")),
+    );
+    this.#answerSome();
+    return promise;
+  }
+
+  #answerSome(): void {
+    this.#questions = this.#questions.filter(({ after, answer }) => {
+      const isHere = after.every((position) => this.#has(position));
+      if (isHere) answer();
+      return !isHere;
+    });
+  }
+
+  #has({ shard, epoch, seq }: Position): boolean {
+    const newest: LogId = this.newest(shard)?.id ?? { epoch: 0, seq: 0 };
+    return compareLogIds(newest, { epoch, seq }) >= 0;
+  }
+}
+
+function keyOf({ shard, epoch, seq, index }: Location): string {
+  return `${shard}:${epoch}-${seq} ${index}`;
+}
+
+/** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
+function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
+  if (!outcome.ok) return undefined;
+  if ("transfer" in outcome) return outcome.transfer;
+  if (command.op !== "transfer" || !("id" in outcome)) return undefined;
+  const { debit, credit, amount, memo, metadata, occurredAtMs } = command;
+  const times = { occurredAtMs, createdAtMs: timeMs, expiresAtMs: null };
+  const whole = { status: "posted", postings: [{ debit, credit, amount }], postedAmount: amount } as const;
+  return { id: outcome.id, ...whole, memo, metadata, ...times, reverts: null };
+}

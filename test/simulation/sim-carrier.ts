@@ -1,0 +1,147 @@
+/**
+ * Carries the shards of a simulated server: each is an owner of its own, which can be killed, and talks to the supervisor
+ * by messages that take time.
+ */
+import type { Ledger } from "../../src/actors/ledger.ts";
+import type { FromShard, ShardExit } from "../../src/shard/messages.ts";
+import { ShardHost } from "../../src/shard/shard-host.ts";
+import { StreamJournal } from "../../src/wal/journal.ts";
+import type { Batch } from "../../src/wal/wal.ts";
+import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
+import type { SimStore } from "./sim-log.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { Owner, type VirtualClock } from "./virtual-clock.ts";
+
+const CONTROL_MS = 0.2;
+/** How long an append may take before its answer counts as lost. */
+const APPEND_DEADLINE_MS = 2_000;
+/** The witness is written so late, at most. */
+const WITNESS_MS = 1_000;
+
+/** Messages to one owner, in order. */
+export class Pipe {
+  readonly #clock: VirtualClock;
+  readonly #to: Owner;
+  #newestMs = 0;
+
+  constructor(clock: VirtualClock, to: Owner) {
+    this.#clock = clock;
+    this.#to = to;
+  }
+
+  send(act: () => void): void {
+    const { nowMs } = this.#clock;
+    this.#newestMs = Math.max(this.#newestMs, nowMs + CONTROL_MS);
+    this.#clock.after(this.#to, this.#newestMs - nowMs, act);
+  }
+}
+
+export type CarriedShard = {
+  readonly owner: Owner;
+  readonly epochs: number[];
+  host: ShardHost | undefined;
+  /** What it keeps to itself; absent before it serves. */
+  ledger: Ledger | undefined;
+  /** It dies without a word. */
+  readonly kill: (why: string) => void;
+};
+
+export class SimCarrier implements Carrier {
+  readonly isolation = "threads";
+  /** By shard; absent while it does not run. */
+  readonly running = new Map<number, CarriedShard>();
+  readonly #world: Surroundings;
+  readonly #main: Owner;
+  readonly #onExit: (shard: number, exit: ShardExit) => void;
+
+  constructor(world: Surroundings, main: Owner, onExit: (shard: number, exit: ShardExit) => void) {
+    this.#world = world;
+    this.#main = main;
+    this.#onExit = onExit;
+  }
+
+  channel(): ReturnType<Carrier["channel"]> {
+    return this.#world.network.pair();
+  }
+
+  async close(): Promise<void> {}
+
+  start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
+    const { clock, network, trace } = this.#world;
+    const { shard, instance } = init;
+    const owner = new Owner(`${instance} s${shard}`);
+    const toShard = new Pipe(clock, owner);
+    const toMain = new Pipe(clock, this.#main);
+    const exited = Promise.withResolvers<ShardExit>();
+    const end = (exit: ShardExit) => {
+      if (owner.isDead) return;
+      owner.isDead = true;
+      if (this.running.get(shard) === carried) this.running.delete(shard);
+      network.bury((each) => each === owner);
+      trace(`${owner.name} ends: ${exit.reason}: ${exit.message.split("\n", 1)[0]}`);
+      this.#onExit(shard, exit);
+      toMain.send(() => exited.resolve(exit));
+    };
+    const carried: CarriedShard = {
+      owner,
+      epochs: [],
+      host: undefined,
+      ledger: undefined,
+      kill: (why) => end({ reason: "crashed", message: `killed: ${why}` }),
+    };
+    this.running.set(shard, carried);
+    toShard.send(() => {
+      carried.host = this.#newHost(init, owner, (message) => {
+        if (message.type === "claimed") trace(`${owner.name} has claimed epoch ${message.epoch}`);
+        if (message.type === "ready") trace(`${owner.name} serves`);
+        toMain.send(() => onMessage(message));
+      });
+      void carried.host.run().then((exit) => {
+        // What it has posted in this turn still leaves.
+        clock.after(owner, 0, () => end(exit));
+      });
+    });
+    return {
+      exited: exited.promise,
+      post: (message) => {
+        if (message.type === "channel") network.handTo(message.end, owner);
+        toShard.send(() => carried.host?.control(message));
+      },
+    };
+  }
+
+  #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
+    const { clock, network, stores, witnesses, timeOf, newFailpoints } = this.#world;
+    const { shard, shards, generation, instance, archived, mayCreate } = init;
+    const remembered = witnesses[shard];
+    const journal = new StreamJournal({
+      stream: (stores[shard] as SimStore).open(),
+      claimant: { instance, generation, shard, shards },
+      witnesses: [remembered, archived].filter((witness) => witness !== undefined),
+      mayCreate,
+      deadlineMs: APPEND_DEADLINE_MS,
+    });
+    let newest: Batch | undefined;
+    const note = (batch: Batch) => {
+      const isNoted = newest !== undefined;
+      newest = batch;
+      if (isNoted) return;
+      clock.after(owner, WITNESS_MS, () => {
+        if (newest !== undefined) witnesses[shard] = { id: newest.id, hash: newest.hash };
+        newest = undefined;
+      });
+    };
+    return new ShardHost({
+      shard,
+      shards,
+      journal,
+      post,
+      open: network.open,
+      now: () => timeOf(shard),
+      threadId: 0,
+      failpoints: newFailpoints(shard),
+      onDurable: note,
+      warnings: () => [],
+    });
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Channels between the parts of a simulated server. What is posted arrives later, in order for each direction; a channel
+ * may break, and then the end of what was on its way is lost, as it is when one side dies.
+ */
+import type { Channel, ChannelHandlers } from "../../src/channels/channel.ts";
+import type { ChannelEnd } from "../../src/channels/open-channel.ts";
+import type { Random } from "../support/random.ts";
+import type { Owner, VirtualClock } from "./virtual-clock.ts";
+
+/** How long messages take, in ms: mostly `usualMs` at most, and one in `1 / spikes` up to `spikeMs`. */
+export type Delays = Readonly<{ usualMs: number; spikes: number; spikeMs: number }>;
+
+export function delayOf(random: Random, { usualMs, spikes, spikeMs }: Delays): number {
+  if (spikes > 0 && random.chance(spikes)) return spikeMs * random.fraction();
+  return usualMs * random.fraction();
+}
+
+type Arrival = { readonly act: (handlers: ChannelHandlers) => void; isLost: boolean; isDone: boolean };
+
+/** One side of a channel. It belongs to whoever opens it. */
+class SimEnd {
+  other: SimEnd | undefined;
+  owner: Owner | undefined;
+  handlers: ChannelHandlers | undefined;
+  isClosed = false;
+  /** What is on its way to this side, oldest first. */
+  arrivals: Arrival[] = [];
+  /** What arrived before it was opened. */
+  readonly early: Arrival[] = [];
+  newestMs = 0;
+}
+
+export class Network {
+  delays: Delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
+  readonly #clock: VirtualClock;
+  readonly #random: Random;
+  #pairs: (readonly [SimEnd, SimEnd])[] = [];
+  broken = 0;
+
+  constructor(clock: VirtualClock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  pair(): readonly [ChannelEnd, ChannelEnd] {
+    const pair = [new SimEnd(), new SimEnd()] as const;
+    const [a, b] = pair;
+    a.other = b;
+    b.other = a;
+    this.#pairs.push(pair);
+    return pair as unknown as [ChannelEnd, ChannelEnd];
+  }
+
+  /** It is on its way to `owner`, who is going to open it. */
+  handTo(opaque: ChannelEnd, owner: Owner): void {
+    const end = opaque as unknown as SimEnd;
+    end.owner = owner;
+    if (owner.isDead && end.other !== undefined) this.#die(end, end.other);
+  }
+
+  readonly open = (opaque: ChannelEnd, handlers: ChannelHandlers): Channel => {
+    const end = opaque as unknown as SimEnd;
+    const { other } = end;
+    const owner = this.#clock.current;
+    end.owner = owner;
+    end.handlers = handlers;
+    for (const arrival of end.early.splice(0)) this.#clock.after(owner, 0, () => this.#arrive(end, arrival));
+    return {
+      post: (bytes) => {
+        if (!end.isClosed && other !== undefined) this.#send(other, (there) => there.receive(bytes));
+      },
+      close: () => {
+        if (end.isClosed) return;
+        end.isClosed = true;
+        if (other !== undefined) this.#send(other, (there) => this.#lose(other, there));
+      },
+    };
+  };
+
+  /** All ends of whoever is dead: their other sides notice. */
+  bury(isDead: (owner: Owner) => boolean): void {
+    for (const [a, b] of this.#pairs) {
+      if (a.owner !== undefined && isDead(a.owner)) this.#die(a, b);
+      if (b.owner !== undefined && isDead(b.owner)) this.#die(b, a);
+    }
+    this.#pairs = this.#pairs.filter(([a, b]) => !(a.isClosed && b.isClosed));
+  }
+
+  /** Breaks one channel between two who live. */
+  breakOne(): void {
+    const open = this.#pairs.filter(([a, b]) => isLive(a) && isLive(b));
+    if (open.length === 0) return;
+    const [a, b] = this.#random.oneOf(open);
+    this.broken += 1;
+    for (const end of [a, b]) {
+      this.#loseSome(end);
+      this.#send(end, (handlers) => this.#lose(end, handlers));
+    }
+  }
+
+  /** Its end of the channel is gone without a word, and with it some of what it had sent last. */
+  #die(end: SimEnd, other: SimEnd): void {
+    if (end.isClosed) return;
+    end.isClosed = true;
+    this.#loseSome(other);
+    this.#send(other, (handlers) => this.#lose(other, handlers));
+  }
+
+  #lose(end: SimEnd, handlers: ChannelHandlers): void {
+    if (end.isClosed) return;
+    end.isClosed = true;
+    handlers.closed();
+  }
+
+  #loseSome(end: SimEnd): void {
+    const kept = this.#random.below(end.arrivals.length + 1);
+    for (const arrival of end.arrivals.slice(kept)) arrival.isLost = true;
+  }
+
+  #send(end: SimEnd, act: (handlers: ChannelHandlers) => void): void {
+    const arrival = { act, isLost: false, isDone: false };
+    end.arrivals.push(arrival);
+    end.newestMs = Math.max(end.newestMs, this.#clock.nowMs + delayOf(this.#random, this.delays));
+    // Who has not opened its end yet finds there what came before.
+    if (end.owner === undefined || end.handlers === undefined) end.early.push(arrival);
+    else this.#clock.after(end.owner, end.newestMs - this.#clock.nowMs, () => this.#arrive(end, arrival));
+  }
+
+  #arrive(end: SimEnd, arrival: Arrival): void {
+    arrival.isDone = true;
+    while (end.arrivals[0]?.isDone === true) end.arrivals.shift();
+    if (!arrival.isLost && !end.isClosed && end.handlers !== undefined) arrival.act(end.handlers);
+  }
+}
+
+function isLive(end: SimEnd): boolean {
+  return end.handlers !== undefined && end.owner?.isDead === false && !end.isClosed;
+}

@@ -1,0 +1,219 @@
+/**
+ * A store of logs that fails in every way that a real one does, and loses nothing that it has acknowledged: entries come to
+ * the store, are synced before anybody hears of them, and answers go back; between any two of these it may end and start
+ * again, without what it had not synced. Damage to what was acknowledged is a nemesis of its own.
+ */
+import { MemoryStore } from "../../src/wal/memory.ts";
+import { LogError, type LogId, type LogStream, type StoredEntry } from "../../src/wal/wal.ts";
+import type { Random } from "../support/random.ts";
+import { type Delays, delayOf } from "./sim-channel.ts";
+import { NATURE, type VirtualClock } from "./virtual-clock.ts";
+
+/** What may happen to one append, and how probable it is. */
+export type AppendFaults = Readonly<
+  Record<"drop_answer" | "fail_before" | "refuse" | "duplicate" | "late" | "hang" | "tear", number>
+>;
+export type AppendFault = keyof AppendFaults;
+
+export const NO_FAULTS: AppendFaults = {
+  drop_answer: 0,
+  fail_before: 0,
+  refuse: 0,
+  duplicate: 0,
+  late: 0,
+  hang: 0,
+  tear: 0,
+};
+
+/** What is late comes within this time: whoever sent it may have been replaced by then. */
+const LATE_MS_MAX = 3_000;
+
+export type LogEvents = Readonly<{
+  clock: VirtualClock;
+  random: Random;
+  count: (fault: string) => void;
+  trace: (what: string) => void;
+}>;
+
+export class SimStore {
+  readonly memory: MemoryStore;
+  faults: AppendFaults = NO_FAULTS;
+  delays: Delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
+  /** It says no to every append. */
+  isFull = false;
+  isReachable = true;
+  /** Counts its lives: a connection ends with the one in which it was made. */
+  life = 0;
+  /** Entries that will survive whatever happens to the machine. */
+  #synced = 0;
+  /** Something was written in this life that is not synced yet: it will be, before anything is answered. */
+  #isDirty = false;
+  readonly #events: LogEvents;
+
+  constructor(name: string, events: LogEvents) {
+    this.memory = new MemoryStore(name);
+    this.#events = events;
+  }
+
+  open(): LogStream {
+    return new SimStream(this, this.#events);
+  }
+
+  /** The store ends and starts again; with `losesPower` what was not synced may be gone, all of it or its end. */
+  restart(losesPower: boolean): void {
+    const { random, trace } = this.#events;
+    const unsynced = Math.max(0, this.memory.entries.length - this.#synced);
+    const lost = losesPower ? random.below(unsynced + 1) : 0;
+    this.memory.loseTail(lost);
+    this.memory.restart();
+    this.life += 1;
+    this.#isDirty = false;
+    trace(`${this.memory.name} restarts${lost > 0 ? `, and ${lost} of its entries were not synced` : ""}`);
+  }
+
+  /** What has arrived. @throws LogError as the store would answer */
+  store(id: LogId, bytes: Uint8Array, create: boolean): void {
+    this.sync();
+    this.memory.store(id, bytes, create);
+    this.#isDirty = true;
+  }
+
+  trim(below: LogId, entriesMax: number): boolean {
+    const before = this.memory.entries.length;
+    const isMore = this.memory.trim(below, entriesMax);
+    this.#synced -= before - this.memory.entries.length;
+    return isMore;
+  }
+
+  /** Nothing is answered before this: but what an earlier life has left is synced with the next entry only. */
+  sync(): void {
+    if (this.#isDirty) this.#synced = this.memory.entries.length;
+    this.#isDirty = false;
+  }
+}
+
+class SimStream implements LogStream {
+  readonly name: string;
+  readonly resolvable = true;
+  restarts: number;
+  readonly #store: SimStore;
+  readonly #events: LogEvents;
+  /** The life of the store in which the connection was made. */
+  #life: number;
+  #newestMs = 0;
+  #closed = false;
+
+  constructor(store: SimStore, events: LogEvents) {
+    this.#store = store;
+    this.#events = events;
+    this.name = store.memory.name;
+    this.restarts = store.memory.restarts;
+    this.#life = store.life;
+  }
+
+  last(): Promise<StoredEntry | undefined> {
+    return this.#ask(({ memory }) => memory.entries.at(-1));
+  }
+
+  read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
+    return this.#ask(({ memory }) => memory.after(after, bytesMax));
+  }
+
+  find(id: LogId): Promise<Uint8Array | undefined> {
+    return this.#ask(({ memory }) => memory.find(id));
+  }
+
+  append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+    const { random, clock, count, trace } = this.#events;
+    const store = this.#store;
+    const copy = new Uint8Array(bytes);
+    const fault = faultOf(random, store.faults);
+    const what = `${this.name} ${id.epoch}-${id.seq}`;
+    if (fault !== undefined) {
+      count(fault);
+      trace(`${what}: ${fault}`);
+    }
+    const lateMs = LATE_MS_MAX * random.fraction();
+    const storeLate = () => {
+      clock.after(NATURE, lateMs, () => attempt(() => store.store(id, copy, create)));
+    };
+    if (fault === "late") storeLate();
+    if (fault === "hang") return new Promise(() => {});
+    return this.#ask((reached) => {
+      if (fault === "fail_before" || fault === "late") throw this.#unavailable("the connection broke");
+      if (fault === "refuse" || reached.isFull) throw new LogError("append_refused", `${this.name} is full`);
+      reached.store(id, copy, create);
+      // Its life ends before it has answered, and before it has synced, or after that.
+      if (fault === "tear") reached.restart(true);
+      if (fault === "drop_answer" || fault === "tear") throw this.#unavailable("the answer was lost");
+      if (fault === "duplicate") storeLate();
+    });
+  }
+
+  trim(below: LogId, entriesMax: number): Promise<boolean> {
+    return this.#ask((store) => store.trim(below, entriesMax));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  /** Questions of one connection are answered in order. */
+  #ask<T>(answer: (store: SimStore) => T): Promise<T> {
+    const { clock, random } = this.#events;
+    const store = this.#store;
+    const owner = clock.current;
+    if (this.#life !== store.life) {
+      // A new connection begins with a look at who is there.
+      this.#life = store.life;
+      this.restarts = store.memory.restarts;
+    }
+    if (this.#closed) return Promise.reject(this.#unavailable("the stream is closed"));
+    const life = this.#life;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const nowMs = clock.nowMs;
+    this.#newestMs = Math.max(this.#newestMs, nowMs + delayOf(random, store.delays));
+    const backMs = delayOf(random, store.delays);
+    const reply = (tell: () => void) => clock.after(owner, backMs, tell);
+    clock.after(NATURE, this.#newestMs - nowMs, () => {
+      if (!store.isReachable || store.life !== life) {
+        reply(() => reject(this.#unavailable("the log does not answer")));
+        return;
+      }
+      store.sync();
+      try {
+        const found = answer(store);
+        store.sync();
+        // An answer that is on its way when the store ends is lost, or comes as if nothing had been.
+        reply(() => resolve(found));
+      } catch (error) {
+        reply(() => reject(error instanceof Error ? error : new Error(String(error))));
+      }
+    });
+    return promise;
+  }
+
+  #unavailable(reason: string): LogError {
+    return new LogError("log_unavailable", `${this.name}: ${reason}`);
+  }
+}
+
+/** At most one of them happens. */
+function faultOf(random: Random, faults: AppendFaults): AppendFault | undefined {
+  if (faults === NO_FAULTS) return undefined;
+  let dice = random.fraction();
+  for (const [fault, probability] of Object.entries(faults) as [AppendFault, number][]) {
+    dice -= probability;
+    if (dice < 0) return fault;
+  }
+  return undefined;
+}
+
+/** Nobody is listening any more. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * One simulated server: the real supervisor, shards, gateways and links, on threads that can be killed one by one or all at
+ * once, or be paused. Clients call its gateways over a network.
+ */
+
+import { Directory } from "../../src/gateway/directory.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
+import { ShardLink } from "../../src/gateway/shard-link.ts";
+import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
+import type { ShardExit } from "../../src/shard/messages.ts";
+import { type ShardState, Supervisor } from "../../src/workers/supervisor.ts";
+import { Pipe, SimCarrier } from "./sim-carrier.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { NATURE, Owner } from "./virtual-clock.ts";
+
+const NETWORK_MS = 0.5;
+/** A gateway's thread that has died is started anew after this. */
+const GATEWAY_MS = 100;
+
+/** What a client hears: an answer, an error that the server tells, or that the connection has ended. */
+export type Heard<T> =
+  | Readonly<{ kind: "answer"; value: T }>
+  | Readonly<{ kind: "error"; code: OperatingErrorCode }>
+  | Readonly<{ kind: "lost" }>;
+
+type Call = Readonly<{ gateway: SimGateway; onLost: () => void }>;
+
+type SimGateway = {
+  readonly number: number;
+  readonly owner: Owner;
+  readonly gateway: Gateway;
+  readonly links: readonly ShardLink[];
+};
+
+export type ServerHandlers = Readonly<{
+  /** A shard has ended, whatever the reason. */
+  onExit: (shard: number, exit: ShardExit) => void;
+  onStatus: (shard: number, status: ShardState, message: string) => void;
+  /** The server cannot go on, or has not started. */
+  onFatal: (message: string) => void;
+}>;
+
+export class SimServer {
+  readonly instance: string;
+  readonly supervisor: Supervisor;
+  readonly carrier: SimCarrier;
+  readonly statuses: ShardState[];
+  isOver = false;
+  isPaused = false;
+  readonly #world: Surroundings;
+  readonly #main: Owner;
+  readonly #archive: Owner;
+  readonly #gateways: SimGateway[] = [];
+  readonly #calls = new Set<Call>();
+  #nextGateway = 0;
+
+  constructor(instance: string, gateways: number, world: Surroundings, handlers: ServerHandlers) {
+    this.instance = instance;
+    this.#world = world;
+    this.#main = new Owner(`${instance} main`);
+    this.#archive = new Owner(`${instance} archive`);
+    this.statuses = world.stores.map(() => "starting");
+    this.carrier = new SimCarrier(world, this.#main, handlers.onExit);
+    const { stores, archive, witnesses } = world;
+    const isNew = stores.every(
+      ({ memory }, shard) =>
+        witnesses[shard] === undefined &&
+        archive.newest(shard) === undefined &&
+        memory.entries.every(({ id }) => id.seq === 0),
+    );
+    this.supervisor = new Supervisor({
+      carrier: this.carrier,
+      archived: async (shard) => archive.newest(shard),
+      init: {
+        shards: stores.length,
+        generation: 1,
+        instance,
+        walUrl: "memory:",
+        dataDir: "",
+        mayCreate: isNew,
+        allowWeakDurability: false,
+        failpoints: [],
+      },
+      onFatal: handlers.onFatal,
+      report: ({ shard, status, message }) => {
+        this.statuses[shard] = status;
+        handlers.onStatus(shard, status, message);
+      },
+    });
+    world.clock.after(this.#main, 0, () => this.#start(gateways, handlers));
+  }
+
+  get isReady(): boolean {
+    return this.statuses.every((status) => status === "ready");
+  }
+
+  /** Calls one of its gateways; `hear` is called once, if the client still lives to hear it. */
+  call<T>(ask: (gateway: Gateway) => Promise<T>, hear: (heard: Heard<T>) => void): void {
+    const { clock, random, fail } = this.#world;
+    const delay = () => NETWORK_MS * random.fraction();
+    const gateway = this.isOver || this.#gateways.length === 0 ? undefined : random.oneOf(this.#gateways);
+    if (gateway === undefined) {
+      clock.after(NATURE, delay(), () => hear({ kind: "lost" }));
+      return;
+    }
+    const call: Call = { gateway, onLost: () => clock.after(NATURE, delay(), () => hear({ kind: "lost" })) };
+    this.#calls.add(call);
+    const answer = (heard: Heard<T>) => {
+      // Whoever has answered has done so, even if it dies before the answer has arrived.
+      if (this.#calls.delete(call)) clock.after(NATURE, delay(), () => hear(heard));
+    };
+    clock.after(gateway.owner, delay(), () => {
+      ask(gateway.gateway).then(
+        (value) => answer({ kind: "answer", value }),
+        (error: unknown) => {
+          if (error instanceof OperatingError) answer({ kind: "error", code: error.code });
+          else fail("nothing throws", `a gateway: ${error instanceof Error ? error.stack : String(error)}`);
+        },
+      );
+    });
+  }
+
+  /** The process ends, with all its threads. */
+  kill(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const dead = this.#owners();
+    for (const owner of dead) owner.isDead = true;
+    this.carrier.running.clear();
+    this.#world.network.bury((owner) => dead.has(owner));
+    this.#loseCalls(() => true);
+  }
+
+  /** None of its threads runs, until `resume`. */
+  pause(): void {
+    this.isPaused = true;
+    for (const owner of this.#owners()) owner.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    for (const owner of this.#owners()) this.#world.clock.resume(owner);
+  }
+
+  /** One gateway's thread dies, and another one begins. The first is on the main thread. */
+  killGateway(): void {
+    const mortal = this.#gateways.filter(({ owner }) => owner !== this.#main);
+    if (mortal.length === 0) return;
+    const { random, clock, network } = this.#world;
+    const gateway = random.oneOf(mortal);
+    gateway.owner.isDead = true;
+    this.#gateways.splice(this.#gateways.indexOf(gateway), 1);
+    network.bury((owner) => owner === gateway.owner);
+    this.#loseCalls((call) => call.gateway === gateway);
+    clock.after(this.#main, 0, () => {
+      this.supervisor.disconnect({ kind: "gateway", number: gateway.number });
+      clock.after(this.#main, GATEWAY_MS, () => this.#addGateway(new Owner(`${this.instance} gateway`)));
+    });
+  }
+
+  /** Asks the supervisor for something, in its own thread. */
+  ask(act: (supervisor: Supervisor) => void): void {
+    this.#world.clock.after(this.#main, 0, () => act(this.supervisor));
+  }
+
+  /** Ends in good order; calls back when it has. */
+  stop(onStopped: () => void): void {
+    this.ask(
+      (supervisor) => void supervisor.stop().then(() => this.#world.clock.after(NATURE, 0, onStopped)),
+    );
+  }
+
+  #start(gateways: number, { onFatal }: ServerHandlers): void {
+    const { archive, clock, network } = this.#world;
+    const toArchive = new Pipe(clock, this.#archive);
+    this.supervisor.connect({
+      party: { kind: "archive" },
+      attach: (shard, end) => {
+        network.handTo(end, this.#archive);
+        toArchive.send(() => archive.follow(shard, end));
+      },
+    });
+    for (let number = 0; number < gateways; number++)
+      this.#addGateway(number === 0 ? this.#main : new Owner(`${this.instance} gateway`));
+    this.supervisor.start().catch((error: unknown) => onFatal(`it cannot start: ${String(error)}`));
+  }
+
+  #addGateway(owner: Owner): void {
+    const { archive, clock, network, stores } = this.#world;
+    const directory = new Directory(() => clock.timeMs, undefined);
+    const links = stores.map(
+      (_, shard) =>
+        new ShardLink({
+          shard,
+          onFacts: (facts) => directory.learn(facts),
+          onAllFacts: (facts) => directory.learnAll(facts),
+          open: network.open,
+        }),
+    );
+    const gateway = new Gateway();
+    gateway.connect(links, archive.queries(), () => undefined);
+    const number = this.#nextGateway++;
+    this.#gateways.push({ number, owner, gateway, links });
+    const pipe = new Pipe(clock, owner);
+    this.supervisor.connect({
+      party: { kind: "gateway", number },
+      attach: (shard, end) => {
+        network.handTo(end, owner);
+        pipe.send(() => links[shard]?.attach(end));
+      },
+    });
+  }
+
+  #owners(): ReadonlySet<Owner> {
+    const shards = [...this.carrier.running.values()].map(({ owner }) => owner);
+    return new Set([this.#main, this.#archive, ...this.#gateways.map(({ owner }) => owner), ...shards]);
+  }
+
+  #loseCalls(isLost: (call: Call) => boolean): void {
+    for (const call of this.#calls) {
+      if (!isLost(call)) continue;
+      this.#calls.delete(call);
+      call.onLost();
+    }
+  }
+}

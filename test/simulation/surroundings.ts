@@ -1,0 +1,58 @@
+/** What a simulated server finds in its world. */
+import type { Failpoint } from "../../src/shard/failpoint.ts";
+import type { Witness } from "../../src/wal/wal.ts";
+import type { Random } from "../support/random.ts";
+import type { SimArchive } from "./sim-archive.ts";
+import type { Network } from "./sim-channel.ts";
+import type { SimStore } from "./sim-log.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** What must hold, by the names of DESIGN section 10 where they have one. */
+export type Oracle =
+  | "I1 books balance"
+  | "I2 floors and ceilings"
+  | "I3 holds add up"
+  | "I4 entries are contiguous"
+  | "I5 acknowledged is logged once"
+  | "I6 reads are in the history"
+  | "I7 the chain holds"
+  | "I8 messages arrive once"
+  | "I9 replay is the live state"
+  | "I10 resolved once"
+  | "I11 one key, one outcome"
+  | "I12 partners see nothing of each other"
+  | "reads are not stale"
+  | "cuts add up"
+  | "time does not go back"
+  | "what is over is ended"
+  | "damage is noticed"
+  | "only one server serves"
+  | "no false alarm"
+  | "nothing throws"
+  | "nothing gets stuck";
+
+export class Violation extends Error {
+  override readonly name = "Violation";
+  readonly oracle: Oracle;
+
+  constructor(oracle: Oracle, message: string) {
+    super(message);
+    this.oracle = oracle;
+  }
+}
+
+export type Surroundings = Readonly<{
+  clock: VirtualClock;
+  network: Network;
+  random: Random;
+  stores: readonly SimStore[];
+  archive: SimArchive;
+  /** What DATA_DIR remembers, by shard. */
+  witnesses: (Witness | undefined)[];
+  /** A shard's clock on the wall. */
+  timeOf: (shard: number) => number;
+  newFailpoints: (shard: number) => readonly Failpoint[];
+  count: (what: string) => void;
+  trace: (what: string) => void;
+  fail: (oracle: Oracle, message: string) => void;
+}>;

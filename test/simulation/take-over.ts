@@ -1,0 +1,38 @@
+/** Puts a simulated world where the code under test finds time and chance, and where its ledgers can be seen. */
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import { Ledger } from "../../src/actors/ledger.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+type Handlers = Readonly<{
+  /** A shard begins to serve with this ledger, which it keeps to itself. */
+  onLedger: (ledger: Ledger) => void;
+  onUnhandled: (error: unknown) => void;
+}>;
+
+/** @returns what undoes it */
+export function takeOver(clock: VirtualClock, { onLedger, onUnhandled }: Handlers): () => void {
+  const facts = Reflect.get(Ledger.prototype, "facts");
+  const { randomUUID } = crypto;
+  let uuids = 0;
+  // A shard tells its gateways all facts as it begins to serve.
+  Ledger.prototype.facts = function (this: Ledger) {
+    onLedger(this);
+    return facts.call(this);
+  };
+  // Names of cuts have an order.
+  crypto.randomUUID = () => {
+    uuids += 1;
+    return `0-0-0-0-${uuids}`;
+  };
+  syncBuiltinESMExports();
+  clock.install();
+  process.on("unhandledRejection", onUnhandled);
+  return () => {
+    process.off("unhandledRejection", onUnhandled);
+    VirtualClock.uninstall();
+    crypto.randomUUID = randomUUID;
+    syncBuiltinESMExports();
+    Ledger.prototype.facts = facts;
+  };
+}

@@ -1,0 +1,275 @@
+/** What clients ask for: small amounts among few accounts, so that rules bite, in every shape that there is. */
+import type { Command, CreateAccount, Limit, Transfer } from "../../src/actors/command.ts";
+import type { CompoundTransfer, Posting } from "../../src/actors/compound-command.ts";
+import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import type { Random } from "../support/random.ts";
+import type { Operation } from "./swarm.ts";
+
+/** Everything happens to this one. */
+export const MAIN = "p";
+/** Wants to know what is none of its business. */
+export const OTHER = "q";
+/** Moves money among its own accounts alone, so that these always come to the same sum. */
+export const BANK = "bank";
+export const BANK_FUNDS = 20;
+
+const ASSET = "PTS/0";
+const SYSTEM = ["@x", "@y"];
+const MANY = 5;
+/** Nobody has made it. */
+const NO_TRANSFER = "tr_0019001";
+
+/** Transfers that a partner has been told of, oldest first. */
+export type Made = { readonly all: string[]; readonly pending: string[] };
+
+export class Workload {
+  readonly #random: Random;
+  readonly #shards: number;
+  readonly accounts: ReadonlyMap<string, readonly string[]>;
+  readonly made = new Map<string, Made>();
+  #keys = 0;
+
+  constructor(random: Random, shards: number) {
+    this.#random = random;
+    this.#shards = shards;
+    const main = [...idsOn(MAIN, shards, 2), "owner/a", "owner/b"];
+    this.accounts = new Map([
+      [MAIN, main],
+      [OTHER, main.slice(0, 2)],
+      [BANK, idsOn(BANK, shards, shards > 2 ? 1 : 2)],
+    ]);
+    for (const partner of this.accounts.keys()) this.made.set(partner, { all: [], pending: [] });
+  }
+
+  newKey(prefix = "k"): string {
+    this.#keys += 1;
+    return `${prefix}${this.#keys}`;
+  }
+
+  idsOf(partner: string): readonly string[] {
+    return this.accounts.get(partner) ?? [];
+  }
+
+  madeBy(partner: string): Made {
+    return this.made.get(partner) as Made;
+  }
+
+  /** Accounts, and what they have at first. */
+  *beginning(): Generator<Command> {
+    const random = this.#random;
+    for (const [partner, ids] of this.accounts) {
+      for (const [i, id] of ids.entries()) {
+        const isBank = partner === BANK;
+        const rules = isBank ? { floor: 0, ceiling: null, limits: [] } : this.#rules();
+        const asset = !isBank && i > 3 && random.chance(0.1) ? "USD/2" : ASSET;
+        yield this.#create(partner, id, asset, rules);
+        const funds = isBank ? BANK_FUNDS : random.below(30);
+        const key = this.newKey("f");
+        if (funds > 0) yield transferOf(partner, { debit: "@x", credit: id, amount: funds }, key);
+      }
+    }
+  }
+
+  /** A command of this kind; `key` null where the caller takes its chances. */
+  command(kind: Operation, partner: string, key: string | null): Command {
+    const random = this.#random;
+    switch (kind) {
+      case "transfer":
+      case "unkeyed":
+        return transferOf(partner, this.#posting(partner), key);
+      case "cross":
+        return transferOf(partner, this.#crossing(partner), key);
+      case "system":
+        return transferOf(partner, this.#withSystem(partner), key);
+      case "compound":
+        return compoundOf(partner, this.#postings(partner), key, {});
+      case "pending":
+        return compoundOf(partner, this.#postings(partner), key, {
+          pending: true,
+          timeoutMs: random.oneOf([null, 20, 300, 2_000, 60_000]),
+        });
+      case "available":
+        return compoundOf(partner, [this.#crossing(partner, 40)], key, { available: true });
+      case "post": {
+        const amount = random.chance(0.5) ? null : 1 + random.below(4);
+        const rest = { amount, final: random.chance(0.3), settled: null };
+        return { ...askedOf(partner, key), op: "post_transfer", id: this.#pending(partner), ...rest };
+      }
+      case "void":
+        return { ...askedOf(partner, key), op: "void_transfer", id: this.#pending(partner), settled: null };
+      case "revert": {
+        const id = random.chance(0.05) ? NO_TRANSFER : newest(random, this.madeBy(partner).all, 6);
+        return { ...askedOf(partner, key), op: "revert_transfer", id, original: null, vnode: 0 };
+      }
+      case "update":
+        return this.#update(partner, key);
+      case "status": {
+        const action = random.oneOf(["freeze", "unfreeze", "unfreeze", "unfreeze", "close"] as const);
+        return { ...askedOf(partner, key), op: "set_account_status", id: this.#person(partner), action };
+      }
+      case "create":
+        return this.#create(
+          partner,
+          random.chance(0.5) ? this.#person(partner) : this.newKey("n"),
+          ASSET,
+          this.#rules(),
+          key,
+        );
+      case "bank":
+        return this.#ofBank(key);
+      default:
+        throw new Error(`no command: ${kind}`);
+    }
+  }
+
+  #ofBank(key: string | null): Command {
+    const kind = this.#random.oneOf([
+      ...(["cross", "cross", "cross", "compound", "compound", "pending", "post", "void", "revert"] as const),
+      "available",
+    ] as const);
+    return this.command(kind, BANK, key);
+  }
+
+  #create(
+    partner: string,
+    id: string,
+    asset: string,
+    rules: Pick<CreateAccount, "floor" | "ceiling" | "limits">,
+    key: string | null = this.newKey("c"),
+  ): Command {
+    return { ...askedOf(partner, key), op: "create_account", id, asset, ...rules, metadata: null };
+  }
+
+  #rules(): Pick<CreateAccount, "floor" | "ceiling"> & Readonly<{ limits: readonly Limit[] }> {
+    const random = this.#random;
+    return {
+      floor: random.chance(0.2) ? null : -random.below(6),
+      ceiling: random.chance(0.5) ? null : 30 + random.below(40),
+      limits: random.chance(0.2)
+        ? [
+            {
+              windowS: random.oneOf([1, 60]),
+              direction: random.oneOf(["debit", "credit"] as const),
+              maxAmount: random.chance(0.5) ? null : 40,
+              maxCount: random.chance(0.5) ? null : 6,
+            },
+          ]
+        : [],
+    };
+  }
+
+  #update(partner: string, key: string | null): Command {
+    const random = this.#random;
+    const { floor, ceiling, limits } = this.#rules();
+    return {
+      ...askedOf(partner, key),
+      op: "update_account",
+      id: this.#person(partner),
+      ...(random.chance(0.5) && { floor }),
+      ...(random.chance(0.6) && { ceiling: random.chance(0.3) ? null : ceiling }),
+      ...(random.chance(0.3) && { limits }),
+      ...(random.chance(0.3) && { metadata: `{"a":"${random.below(9)}"}` }),
+    };
+  }
+
+  #person(partner: string): string {
+    const random = this.#random;
+    return partner !== BANK && random.chance(0.01) ? "none" : random.oneOf(this.idsOf(partner));
+  }
+
+  #amount(most = 9): number {
+    return this.#random.chance(0.01) ? Number.MAX_SAFE_INTEGER : 1 + this.#random.below(most);
+  }
+
+  #posting(partner: string): Posting {
+    if (partner !== BANK && this.#random.chance(0.15)) return this.#withSystem(partner);
+    const [debit, credit] = [this.#person(partner), this.#person(partner)];
+    return { debit, credit, amount: this.#amount() };
+  }
+
+  /** Mostly between two shards. */
+  #crossing(partner: string, most = 9): Posting {
+    const debit = this.#person(partner);
+    let credit = this.#person(partner);
+    for (
+      let tries = 0;
+      tries < 4 && this.#shardOf(partner, debit) === this.#shardOf(partner, credit);
+      tries++
+    )
+      credit = this.#person(partner);
+    return { debit, credit, amount: this.#amount(most) };
+  }
+
+  #withSystem(partner: string): Posting {
+    const random = this.#random;
+    const [person, system] = [this.#person(partner), random.oneOf(SYSTEM)];
+    const amount = this.#amount();
+    return random.chance(0.6)
+      ? { debit: system, credit: person, amount }
+      : { debit: person, credit: system, amount };
+  }
+
+  #postings(partner: string): readonly Posting[] {
+    const random = this.#random;
+    const count = random.chance(0.4) ? 1 : 2 + random.below(MANY - 1);
+    return Array.from({ length: count }, () => {
+      const posting = random.chance(0.5) ? this.#crossing(partner) : this.#posting(partner);
+      return count === 1 ? posting : { ...posting, amount: Math.min(posting.amount, 9) };
+    });
+  }
+
+  #pending(partner: string): string {
+    const { pending, all } = this.madeBy(partner);
+    return this.#random.chance(0.05) ? newest(this.#random, all, 3) : newest(this.#random, pending, 4);
+  }
+
+  #shardOf(partner: string, id: string): number {
+    return shardOfVnode(vnodeOfAccount(partner, id), this.#shards);
+  }
+}
+
+/** What is asked is told apart by its fingerprint, as the real ones are. */
+export function fingerprintOf(text: string): number {
+  let hash = 7;
+  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) % 2 ** 40;
+  return hash;
+}
+
+export function transferOf(partner: string, posting: Posting, key: string | null): Transfer {
+  const { debit, credit } = posting;
+  const vnode = homeVnodeOf(partner, debit, credit, key);
+  return { ...askedOf(partner, key), ...posting, ...NOTED, op: "transfer", vnode };
+}
+
+function compoundOf(
+  partner: string,
+  postings: readonly Posting[],
+  key: string | null,
+  shape: Partial<Pick<CompoundTransfer, "available" | "pending" | "timeoutMs">>,
+): CompoundTransfer {
+  const [{ debit, credit } = { debit: "", credit: "" }] = postings;
+  const vnode = homeVnodeOf(partner, debit, credit, key);
+  const whole = { available: false, pending: false, timeoutMs: null, ...shape };
+  return { ...askedOf(partner, key), ...NOTED, ...whole, op: "compound_transfer", postings, vnode };
+}
+
+const NOTED = { memo: null, metadata: null, occurredAtMs: null } as const;
+
+function askedOf(partner: string, key: string | null) {
+  return { partner, key, fingerprint: key === null ? 0 : fingerprintOf(key) } as const;
+}
+
+function newest(random: Random, ids: readonly string[], among: number): string {
+  return ids.at(-1 - random.below(Math.min(among, Math.max(1, ids.length)))) ?? NO_TRANSFER;
+}
+
+/** So many ids on each shard. */
+function idsOn(partner: string, shards: number, count: number): readonly string[] {
+  const found = Array.from({ length: shards }, (): string[] => []);
+  for (let i = 0; found.some((ids) => ids.length < count); i++) {
+    const id = `a${i}`;
+    const there = found[shardOfVnode(vnodeOfAccount(partner, id), shards)];
+    if (there !== undefined && there.length < count) there.push(id);
+  }
+  return found.flat();
+}

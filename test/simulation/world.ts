@@ -1,0 +1,377 @@
+/**
+ * One simulated run: real shards, gateways and journals in a world that one seed draws. Clients ask, things go wrong, then
+ * all is healed, and in the end everything must be as the oracles say.
+ */
+import crypto from "node:crypto";
+import type { Ledger } from "../../src/actors/ledger.ts";
+import { type Failpoint, POINTS } from "../../src/shard/failpoint.ts";
+import { Random } from "../support/random.ts";
+import { Client, type ClientWorld } from "./client.ts";
+import {
+  checkAnswers,
+  checkHolds,
+  checkMemory,
+  checkMessages,
+  checkReads,
+  replayLog,
+} from "./log-oracles.ts";
+import { Nemesis } from "./nemesis.ts";
+import { Operator } from "./operator.ts";
+import { SimArchive } from "./sim-archive.ts";
+import { Network } from "./sim-channel.ts";
+import { NO_FAULTS, SimStore } from "./sim-log.ts";
+import { type Oracle, type Surroundings, Violation } from "./surroundings.ts";
+import { drawSwarm, type Swarm } from "./swarm.ts";
+import { takeOver } from "./take-over.ts";
+import { Testimony } from "./testimony.ts";
+import { NATURE, VirtualClock } from "./virtual-clock.ts";
+import { Workload } from "./workload.ts";
+
+/** All that may take after everything is healed. */
+const SETTLE_MS = 180_000;
+const LOOK_MS = 50;
+/** Of keys that were answered, so many are asked for once more in the end. */
+const REPEATS = 20;
+
+export type Canary = "none" | "early_answer" | "lost_record";
+
+export type RunOptions = Readonly<{ seed: number; steps: number; canary?: Canary }>;
+
+export type RunResult = Readonly<{
+  violation: Violation | undefined;
+  trace: readonly string[];
+  /** Of everything that has happened. */
+  hash: string;
+  counts: ReadonlyMap<string, number>;
+  steps: number;
+  answers: number;
+  virtualMs: number;
+}>;
+
+export class World {
+  readonly #options: RunOptions;
+  readonly #random: Random;
+  readonly #swarm: Swarm;
+  readonly #clock: VirtualClock;
+  readonly #network: Network;
+  readonly #stores: readonly SimStore[];
+  readonly #archive: SimArchive;
+  readonly #workload: Workload;
+  readonly #testimony: Testimony;
+  readonly #nemesis: Nemesis;
+  readonly #surroundings: Surroundings;
+  readonly #clientWorld: ClientWorld;
+  readonly #counts = new Map<string, number>();
+  readonly #trace: string[] = [];
+  readonly #operator: Operator;
+  #stepsTaken = 0;
+  #violation: Violation | undefined;
+  #isHealing = false;
+  #isArmed = false;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    const random = this.#random;
+    this.#swarm = drawSwarm(random);
+    this.#clock = new VirtualClock(random);
+    this.#network = new Network(this.#clock, random);
+    const count = (what: string) => void this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+    const trace = (what: string) => void this.#trace.push(`${this.#clock.nowMs.toFixed(3)} ${what}`);
+    const events = { clock: this.#clock, random, count, trace };
+    const { shards } = this.#swarm;
+    this.#stores = Array.from({ length: shards }, (_, shard) => new SimStore(`s${shard}`, events));
+    this.#archive = new SimArchive(shards, this.#clock, this.#network);
+    this.#surroundings = {
+      ...events,
+      network: this.#network,
+      stores: this.#stores,
+      archive: this.#archive,
+      witnesses: this.#stores.map(() => undefined),
+      timeOf: (shard) => this.#clock.timeMs + (this.#nemesis.skewsMs[shard] ?? 0),
+      newFailpoints: (shard) => this.#newFailpoints(shard),
+      fail: (oracle, message) => this.#fail(oracle, message),
+    };
+    this.#workload = new Workload(random, shards);
+    this.#testimony = new Testimony(
+      this.#surroundings,
+      this.#workload,
+      this.#swarm.calamities.jump_clock > 0,
+    );
+    this.#operator = new Operator(this.#surroundings, this.#swarm.gateways);
+    const isHealing = () => this.#isHealing;
+    this.#nemesis = new Nemesis({
+      ...this.#surroundings,
+      swarm: this.#swarm,
+      servers: () => this.#operator.servers,
+      startServer: () => this.#operator.startServer(),
+      isHealing,
+    });
+    this.#clientWorld = {
+      ...this.#surroundings,
+      swarm: this.#swarm,
+      workload: this.#workload,
+      testimony: this.#testimony,
+      server: () => (this.#operator.servers.length === 0 ? undefined : random.oneOf(this.#operator.servers)),
+      takeStep: () => this.#takeStep(),
+      isHealing,
+    };
+  }
+
+  async run(): Promise<RunResult> {
+    const restore = takeOver(this.#clock, {
+      onLedger: (ledger) => this.#see(ledger),
+      onUnhandled: (error) => void this.#note("nothing throws", `nobody has caught ${stackOf(error)}`),
+    });
+    try {
+      this.#operator.startServer();
+      await this.#prepare();
+      this.#arm();
+      await this.#live();
+      if (this.#swarm.damage !== undefined) await this.#sufferDamage(this.#swarm.damage);
+      else {
+        await this.#heal();
+        this.#judge();
+      }
+    } catch (error) {
+      if (!(error instanceof Violation)) this.#note("nothing throws", stackOf(error));
+    } finally {
+      restore();
+    }
+    return this.#result();
+  }
+
+  #result(): RunResult {
+    const hash = crypto.createHash("sha256");
+    hash.update(`${this.#clock.events} ${this.#clock.orderHash}\n`);
+    for (const line of this.#trace) hash.update(`${line}\n`);
+    for (const { memory } of this.#stores) for (const { bytes } of memory.entries) hash.update(bytes);
+    return {
+      violation: this.#violation,
+      trace: this.#trace,
+      hash: hash.digest("hex").slice(0, 16),
+      counts: this.#counts,
+      steps: this.#stepsTaken,
+      answers: this.#testimony.answers,
+      virtualMs: this.#clock.nowMs,
+    };
+  }
+
+  /** Accounts and their first money, while all is well. */
+  async #prepare(): Promise<void> {
+    const commands = [...this.#workload.beginning()];
+    const client = new Client("setup", this.#clientWorld);
+    let isOver = false;
+    const next = (): void => {
+      const command = commands.shift();
+      if (command === undefined) isOver = true;
+      else client.insist(this.#testimony.ask(command as typeof command & { key: string }), next);
+    };
+    this.#isHealing = true;
+    next();
+    await this.#until("the accounts are there", () => isOver);
+    this.#isHealing = false;
+  }
+
+  #arm(): void {
+    const { appendFaults, channelDelays, storeDelays } = this.#swarm;
+    this.#isArmed = true;
+    this.#operator.tend();
+    this.#network.delays = channelDelays;
+    for (const store of this.#stores) {
+      store.faults = appendFaults;
+      store.delays = storeDelays;
+    }
+    this.#nemesis.begin();
+    // Shards that run were started without failpoints.
+    if (this.#swarm.failpoints === 0) return;
+    for (const [i] of this.#stores.entries())
+      this.#clock.after(NATURE, 20 * i, () =>
+        this.#operator.servers[0]?.carrier.running.get(i)?.kill("to be armed"),
+      );
+  }
+
+  async #live(): Promise<void> {
+    const clients = Array.from(
+      { length: this.#swarm.clients },
+      (_, i) => new Client(`c${i}`, this.#clientWorld),
+    );
+    for (const client of clients) client.begin();
+    const endMs = this.#clock.nowMs + 120_000;
+    await this.#run(
+      () =>
+        clients.every(({ isDone }) => isDone) ||
+        this.#stepsTaken >= this.#options.steps ||
+        this.#clock.nowMs > endMs,
+    );
+    this.#stepsTaken = this.#options.steps;
+    this.#clients = clients;
+  }
+
+  #clients: readonly Client[] = [];
+
+  /** Nothing goes wrong any more: whatever is open must come to its end. */
+  async #heal(): Promise<void> {
+    this.#trace.push(`${this.#clock.nowMs.toFixed(3)} all is healed`);
+    this.#isHealing = true;
+    this.#isArmed = false;
+    for (const store of this.#stores) {
+      store.faults = NO_FAULTS;
+      store.delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
+      store.isFull = false;
+      store.isReachable = true;
+    }
+    this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
+    for (const server of this.#operator.servers) if (server.isPaused) server.resume();
+    await this.#until("every client has its answer", () =>
+      this.#clients.every(({ isWaiting }) => !isWaiting),
+    );
+    await this.#until(
+      "one server serves",
+      () => this.#operator.servers.length === 1 && this.#operator.servers[0]?.isReady === true,
+    );
+    const client = new Client("late", this.#clientWorld);
+    const answered = [...this.#testimony.asked.values()].filter(
+      ({ item, key }) => item !== undefined && !key.startsWith("b"),
+    );
+    let open = 0;
+    for (let i = 0; i < REPEATS && answered.length > 0; i++) {
+      open += 1;
+      client.insist(this.#random.oneOf(answered), () => {
+        open -= 1;
+      });
+    }
+    await this.#until("every repeat is answered", () => open === 0);
+    await this.#until("nothing is under way", () => this.#isAtRest());
+  }
+
+  #judge(): void {
+    const fail = (oracle: Oracle, message: string) => this.#fail(oracle, message);
+    const shards = this.#stores.length;
+    const logs = this.#stores.map((store, shard) => replayLog(store, shard, shards, this.#archive, fail));
+    const partners = [...this.#workload.accounts.keys()];
+    checkAnswers(logs, this.#testimony, fail);
+    checkReads(logs, this.#testimony, fail);
+    checkMessages(logs, fail);
+    checkHolds(logs, partners, fail);
+    for (const log of logs) {
+      const live = this.#operator.servers[0]?.carrier.running.get(log.shard)?.ledger;
+      if (live === undefined) this.#fail("nothing gets stuck", `shard ${log.shard} does not run`);
+      else checkMemory(log, live, partners, fail);
+    }
+  }
+
+  #isAtRest(): boolean {
+    const [server] = this.#operator.servers;
+    if (server?.isReady !== true) return false;
+    const running = [...server.carrier.running.values()];
+    const ledgers = this.#stores.map((_, shard) => server.carrier.running.get(shard)?.ledger);
+    if (ledgers.includes(undefined)) return false;
+    const isIdle = running.every(({ host }) => {
+      const figures = host?.figures();
+      return figures !== undefined && figures.position === figures.durablePosition;
+    });
+    if (!isIdle) return false;
+    return ledgers.every((ledger, shard) =>
+      ledgers.every((other, there) => {
+        if (ledger === undefined || other === undefined) return false;
+        const { sent, forgotten } = ledger.exchange(there);
+        const kept = ledger.compound.reservations.idsOf(there);
+        return (
+          sent === forgotten &&
+          other.exchange(shard).received === sent &&
+          kept.every((id) => other.compound.pending.get(id) !== undefined)
+        );
+      }),
+    );
+  }
+
+  /** Something acknowledged is changed, and the shard starts anew: it must refuse, and say where. */
+  async #sufferDamage(damage: NonNullable<Swarm["damage"]>): Promise<void> {
+    this.#isHealing = true;
+    for (const store of this.#stores) {
+      store.faults = NO_FAULTS;
+      store.isFull = false;
+      store.isReachable = true;
+    }
+    for (const server of this.#operator.servers) if (server.isPaused) server.resume();
+    await this.#until(
+      "one server serves",
+      () => this.#operator.servers.length === 1 && this.#operator.servers[0]?.isReady === true,
+    );
+    const shard = this.#random.below(this.#stores.length);
+    this.#operator.damaged = shard;
+    if (!this.#nemesis.damage(damage, shard)) return;
+    this.#operator.servers[0]?.carrier.running.get(shard)?.kill("its log is damaged");
+    this.#stores[shard]?.restart(false);
+    const endMs = this.#clock.nowMs + SETTLE_MS;
+    await this.#run(() => this.#operator.isNoticed || this.#clock.nowMs > endMs);
+    if (!this.#operator.isNoticed)
+      this.#fail(
+        "damage is noticed",
+        `the log of shard ${shard} was damaged (${damage}), and nobody says so`,
+      );
+  }
+
+  #newFailpoints(shard: number): readonly Failpoint[] {
+    const { failpoints, failpointPasses } = this.#swarm;
+    if (!this.#isArmed) return [];
+    return Array.from({ length: this.#random.below(failpoints + 1) }, () => {
+      const point = this.#random.oneOf(POINTS);
+      return { shard, point, at: 1 + this.#random.below(point === "before_expire" ? 2 : failpointPasses) };
+    });
+  }
+
+  #takeStep(): boolean {
+    if (this.#stepsTaken >= this.#options.steps) return false;
+    this.#stepsTaken += 1;
+    return true;
+  }
+
+  async #until(what: string, isSo: () => boolean): Promise<void> {
+    const endMs = this.#clock.nowMs + SETTLE_MS;
+    let lookAtMs = this.#clock.nowMs;
+    let isOver = false;
+    await this.#run(() => {
+      if (this.#clock.nowMs >= lookAtMs) {
+        isOver = isSo();
+        lookAtMs = this.#clock.nowMs + LOOK_MS;
+      }
+      return isOver || this.#clock.nowMs > endMs;
+    });
+    if (isOver || isSo()) return;
+    const waiting = this.#clients.filter(({ isWaiting }) => isWaiting).map(({ waitsFor }) => waitsFor);
+    const servers = this.#operator.servers.map(
+      ({ instance, statuses }) => `${instance}: ${statuses.join(" ")}`,
+    );
+    this.#fail(
+      "nothing gets stuck",
+      `after ${SETTLE_MS / 1000} s it is not so that ${what}; clients wait for ${JSON.stringify(waiting)}; servers: ${servers.join("; ")}`,
+    );
+  }
+
+  async #run(isOver: () => boolean): Promise<void> {
+    await this.#clock.run(() => this.#violation !== undefined || isOver());
+    if (this.#violation !== undefined) throw this.#violation;
+  }
+
+  #fail(oracle: Oracle, message: string): never {
+    throw this.#note(oracle, message);
+  }
+
+  /** The first one counts: what comes after it may come of it. */
+  #note(oracle: Oracle, message: string): Violation {
+    this.#violation ??= new Violation(oracle, message);
+    return this.#violation;
+  }
+
+  #see(ledger: Ledger): void {
+    for (const server of this.#operator.servers)
+      for (const shard of server.carrier.running.values())
+        if (shard.owner === this.#clock.current) shard.ledger = ledger;
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
