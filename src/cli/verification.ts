@@ -1,8 +1,10 @@
 /** Walks one stream from end to end and checks everything that can be checked of it. */
+import { assert } from "../assert.ts";
 import { Chain } from "../wal/chain.ts";
-import { NO_BATCH } from "../wal/frame.ts";
+import { type BatchFrame, NO_BATCH } from "../wal/frame.ts";
 import {
   type Batch,
+  type Claimant,
   compareLogIds,
   formatLogId,
   LogError,
@@ -26,15 +28,20 @@ export type Verification = Readonly<{
   last: Place | undefined;
   /** The first thing that is wrong. Nothing behind it was read. */
   fault: Readonly<{ fault: Fault; id: LogId | undefined; reason: string }> | undefined;
-  /** Whether a witness was compared with the log, and found there. */
-  witnessed: boolean;
+  /** Where the log's beginning was trimmed: what covers it. */
+  trimmed: string | undefined;
+  /** Who remembers a batch that was found in the log. */
+  confirmed: readonly string[];
 }>;
 
+/** A batch that was durable once, and who says so. */
+export type Memory = Witness & Readonly<{ of: string }>;
+
 export type VerificationOptions = Readonly<{
-  /** A batch that was durable once, read before `until` was. */
-  witness: Witness | undefined;
-  /** Takes the first entry as it is, since what was before it was trimmed. */
-  trimmed: boolean;
+  /** Those of before the walk: what a live log adds meanwhile may be too late for it. */
+  witness: Memory | undefined;
+  /** The log may begin behind one of them. */
+  snapshots: readonly Memory[];
   onProgress: (entries: number) => void;
 }>;
 
@@ -72,15 +79,18 @@ class Walk {
   #first: Place | undefined;
   #last: Place | undefined;
   #fault: Verification["fault"];
-  #witnessed = false;
+  #trimmed: string | undefined;
+  readonly #confirmed = new Set<Memory>();
   readonly #source: ShardStream;
   readonly #options: VerificationOptions;
+  readonly #memories: readonly Memory[];
   readonly #chain: Chain;
 
   constructor(source: ShardStream, options: VerificationOptions) {
     this.#source = source;
     this.#options = options;
-    this.#chain = new Chain(source.stream.name, options.trimmed ? "anywhere" : "beginning");
+    this.#memories = [...(options.witness === undefined ? [] : [options.witness]), ...options.snapshots];
+    this.#chain = new Chain(source.stream.name, "anywhere");
   }
 
   /** False at the first entry that is wrong. */
@@ -96,19 +106,8 @@ class Walk {
 
   /** @param missing why there is nothing to walk over. */
   end(missing?: string): Verification {
-    const { witness } = this.#options;
-    const { id } = this.#last ?? {};
     if (missing !== undefined) this.#fault = { fault: "lost", id: undefined, reason: missing };
-    else if (
-      this.#fault === undefined &&
-      witness !== undefined &&
-      !this.#witnessed &&
-      !this.#isTrimmed(witness)
-    ) {
-      const end = id === undefined ? "is empty" : `ends at ${formatLogId(id)}`;
-      const reason = `it ${end}, but DATA_DIR remembers ${formatLogId(witness.id)} as durable: the log has lost data`;
-      this.#fault = { fault: "lost", id: witness.id, reason };
-    }
+    this.#fault ??= this.#findLoss();
     return {
       entries: this.entries,
       batches: this.#batches,
@@ -116,25 +115,19 @@ class Walk {
       first: this.#first,
       last: this.#last,
       fault: this.#fault,
-      witnessed: this.#witnessed,
+      trimmed: this.#trimmed,
+      confirmed: [...this.#confirmed].map(({ of }) => of),
     };
   }
 
   #check(entry: StoredEntry): void {
     const link = this.#chain.accept(entry);
-    const { generation, shard } = this.#source;
-    if (link.kind === "claim") {
-      const { claimant } = link.claim;
-      if (claimant.generation !== generation || claimant.shard !== shard) {
-        const whose = `shard ${claimant.shard}, generation ${claimant.generation}`;
-        throw new Refusal(
-          "foreign",
-          `a claim of ${whose}, in the stream of shard ${shard}, generation ${generation}`,
-        );
-      }
-    } else {
-      this.#compareWitness(link.batch);
-      this.#records += countRecords(entry);
+    if (link.kind === "claim") this.#checkOrigin(link.claim.claimant);
+    else {
+      const frame = decodeBatch(entry);
+      if (this.#batches === 0) this.#checkBeginning(frame.previousId);
+      this.#compare(link.batch);
+      this.#records += countRecords(frame);
       this.#batches += 1;
     }
     this.entries += 1;
@@ -143,26 +136,52 @@ class Walk {
     this.#first ??= this.#last;
   }
 
-  #compareWitness(batch: Batch): void {
-    const { witness } = this.#options;
-    if (witness === undefined || compareLogIds(batch.id, witness.id) !== 0) return;
-    if (Buffer.compare(batch.hash, witness.hash) !== 0) {
-      throw new Refusal("foreign", "another batch was durable under this id, as DATA_DIR remembers");
-    }
-    this.#witnessed = true;
+  #checkOrigin({ generation, shard }: Claimant): void {
+    const own = this.#source;
+    if (generation === own.generation && shard === own.shard) return;
+    throw new Refusal("foreign", `a claim of generation ${generation}, shard ${shard}: not of this stream`);
   }
 
-  #isTrimmed(witness: Witness): boolean {
-    return (
-      this.#first !== undefined && this.#options.trimmed && compareLogIds(witness.id, this.#first.id) < 0
+  /**
+   * The first batch of all is behind a claim and names none before it. Any other one can be the first only if a snapshot
+   * holds what came before it.
+   */
+  #checkBeginning(previousId: LogId): void {
+    if (this.#first !== undefined && compareLogIds(previousId, NO_BATCH.id) === 0) return;
+    const covering = this.#options.snapshots.find(({ id }) => compareLogIds(id, previousId) >= 0);
+    if (covering === undefined) {
+      throw new Refusal("missing", "the log begins here; what came before is gone, and in no snapshot");
+    }
+    this.#trimmed = covering.of;
+  }
+
+  #compare(batch: Batch): void {
+    for (const memory of this.#memories) {
+      if (compareLogIds(batch.id, memory.id) !== 0) continue;
+      if (Buffer.compare(batch.hash, memory.hash) !== 0) {
+        throw new Refusal("foreign", `another batch was durable under this id, says ${memory.of}`);
+      }
+      this.#confirmed.add(memory);
+    }
+  }
+
+  /** All entries are good, but are they all that there were? What was trimmed is in a snapshot. */
+  #findLoss(): Verification["fault"] {
+    const first = this.#first?.id;
+    const lost = this.#memories.find(
+      (memory) =>
+        !this.#confirmed.has(memory) && (first === undefined || compareLogIds(memory.id, first) >= 0),
     );
+    if (lost === undefined) return undefined;
+    const end = this.#last === undefined ? "is empty" : `ends at ${formatLogId(this.#last.id)}`;
+    const reason = `the log ${end}, but this batch was durable, says ${lost.of}: the log has lost data`;
+    return { fault: "lost", id: lost.id, reason };
   }
 
   #explain(entry: StoredEntry, error: unknown): { fault: Fault; reason: string } {
     if (error instanceof Refusal) return { fault: error.fault, reason: error.message };
     if (!(error instanceof LogError)) throw error;
-    const fault = findFault(entry, this.#last?.id);
-    return { fault, reason: reasonOf(error) };
+    return { fault: findFault(entry, this.#last?.id), reason: reasonOf(error) };
   }
 }
 
@@ -182,10 +201,16 @@ export async function isFromBeginning({ stream }: ShardStream): Promise<boolean>
   }
 }
 
-function countRecords(entry: StoredEntry): number {
+/** The chain has already decoded it once, and let it through. */
+function decodeBatch(entry: StoredEntry): BatchFrame {
   const frame = tryDecode(entry);
+  assert(typeof frame !== "string" && frame.kind === "batch", "what the chain accepts as a batch is one");
+  return frame;
+}
+
+function countRecords(frame: BatchFrame): number {
   try {
-    return typeof frame === "string" ? 0 : recordsOf(frame).length;
+    return recordsOf(frame).length;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Refusal("unreadable", `its records cannot be read: ${reason}`);

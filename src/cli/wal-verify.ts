@@ -1,15 +1,24 @@
 /** `daybook wal verify`: every byte of the log, and whether it holds what it once acknowledged. */
 import type { Command } from "commander";
-import { LogError, type Witness } from "../wal/wal.ts";
+import { openSnapshotStore } from "../wal/open.ts";
+import { inspectSlots, snapshotsIn } from "../wal/snapshot.ts";
+import { LogError } from "../wal/wal.ts";
 import { readWitness } from "../wal/witness.ts";
 import { formatPosition } from "./position.ts";
-import { jsonOption, type LogOptions, logCommand, readLogSettings, shardOption } from "./settings.ts";
+import {
+  jsonOption,
+  type LogOptions,
+  type LogSettings,
+  logCommand,
+  readLogSettings,
+  shardOption,
+} from "./settings.ts";
 import { measureStream } from "./stream-size.ts";
 import { type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
-import { isFromBeginning, type Place, type Verification, verifyStream } from "./verification.ts";
+import { type Memory, type Place, type Verification, verifyStream } from "./verification.ts";
 
-type Options = LogOptions & Readonly<{ shard?: number; trimmed?: boolean }>;
+type Options = LogOptions & Readonly<{ shard?: number }>;
 
 const NOTHING_READ = {
   entries: 0,
@@ -17,20 +26,21 @@ const NOTHING_READ = {
   records: 0,
   first: undefined,
   last: undefined,
-  witnessed: false,
+  trimmed: undefined,
+  confirmed: [],
 } as const;
 
 export function walVerify(): Command {
   return logCommand("verify", "read the whole log, and check all that can be checked of it")
     .addOption(shardOption())
-    .option("--trimmed", "the log may begin in the middle: its beginning was trimmed")
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
       `
 Of every entry: its checksum, its id, that it follows the one before it (number and hash), that its records
-can be read. Of every stream: that it holds the batch that DATA_DIR remembers as durable. A stream is read up
-to its first bad entry; the others are read all the same. Exit code 1 if anything is wrong.`,
+can be read. Of every stream: that it holds what DATA_DIR and the snapshots remember as durable, and that a
+snapshot holds what was trimmed. A stream is read up to its first bad entry; the others are read all the same.
+Exit code 1 if anything is wrong.`,
     )
     .action(verify);
 }
@@ -44,7 +54,7 @@ async function verify(options: Options): Promise<void> {
       const { shard, stream } = source;
       const { entries: total } = await measureStream(settings, source);
       const onProgress = (entries: number) => bar.draw(stream.name, entries, total);
-      const result = await verifyOne(settings.dataDir, source, options.trimmed === true, onProgress);
+      const result = await verifyOne(settings, source, onProgress);
       bar.clear();
       done.push([source, result]);
       if (!options.json) await printLines([describe(shard, stream.name, result)]);
@@ -62,26 +72,40 @@ async function verify(options: Options): Promise<void> {
 }
 
 async function verifyOne(
-  dataDir: string,
+  settings: LogSettings,
   source: ShardStream,
-  mayBeTrimmed: boolean,
   onProgress: (entries: number) => void,
 ): Promise<Verification> {
-  let witness: Witness | undefined;
+  let witness: Memory | undefined;
   let unreadable: Verification["fault"];
   try {
-    // Before the end of the stream is looked up, which on a live log is later.
-    witness = readWitness(dataDir, source);
+    const found = readWitness(settings.dataDir, source);
+    witness = found && { ...found, of: "DATA_DIR" };
   } catch (error) {
     unreadable = toFault(error);
   }
+  const snapshots = await readSnapshotHeads(settings, source);
   try {
-    const trimmed = mayBeTrimmed && !(await isFromBeginning(source));
-    const result = await verifyStream(source, { witness, trimmed, onProgress });
+    const result = await verifyStream(source, { witness, snapshots, onProgress });
     return { ...result, fault: result.fault ?? unreadable };
   } catch (error) {
     // The store itself cannot read it any more; what it holds nobody can say.
     return { ...NOTHING_READ, fault: toFault(error) };
+  }
+}
+
+/** Whether a snapshot is good beyond its head is not the log's business. */
+async function readSnapshotHeads(settings: LogSettings, source: ShardStream): Promise<readonly Memory[]> {
+  const { generation, shard } = source;
+  const store = openSnapshotStore(settings.walUrl, { generation, shard, readOnly: true });
+  try {
+    return snapshotsIn(await inspectSlots(store)).map(({ head }) => ({
+      id: head.id,
+      hash: head.hash,
+      of: `the snapshot at ${formatPosition(shard, head.id)}`,
+    }));
+  } finally {
+    await store.close();
   }
 }
 
@@ -91,12 +115,16 @@ function toFault(error: unknown): Verification["fault"] {
 }
 
 function describe(shard: number, name: string, result: Verification): string {
-  const { fault, entries, records, first, last, witnessed } = result;
+  const { fault, entries, records, first, last, trimmed, confirmed } = result;
   const from = first === undefined ? "" : `, from ${describePlace(shard, first)}`;
   const to = last === undefined ? "" : ` to ${describePlace(shard, last)}`;
   const read = `${formatCount(entries)} entries, ${formatCount(records)} records${from}${to}`;
   if (fault === undefined) {
-    return `${paint("green", "ok")}   ${name}: ${read}${witnessed ? ", with the batch that DATA_DIR remembers" : ""}`;
+    return [
+      `${paint("green", "ok")}   ${name}: ${read}`,
+      ...(trimmed === undefined ? [] : [`     what was trimmed before is in ${trimmed}`]),
+      ...(confirmed.length === 0 ? [] : [`     holds what is remembered by ${confirmed.join(", ")}`]),
+    ].join("\n");
   }
   const at = fault.id === undefined ? "" : ` at ${formatPosition(shard, fault.id)}`;
   return [
@@ -110,7 +138,7 @@ function describePlace(shard: number, { id, timeMs }: Place): string {
 }
 
 function toJson({ shard, stream }: ShardStream, result: Verification): unknown {
-  const { fault, first, last, ...counts } = result;
+  const { fault, first, last, trimmed, ...counts } = result;
   const place = (at: Place | undefined) =>
     at === undefined ? null : { position: formatPosition(shard, at.id), time: formatTime(at.timeMs) };
   return {
@@ -118,6 +146,7 @@ function toJson({ shard, stream }: ShardStream, result: Verification): unknown {
     name: stream.name,
     ok: fault === undefined,
     ...counts,
+    trimmed: trimmed ?? null,
     first: place(first),
     last: place(last),
     fault:
