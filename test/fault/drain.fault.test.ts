@@ -45,14 +45,7 @@ test("a request that waits for the log when SIGTERM comes is answered before the
   load.begin(server.url, CALLERS);
   await load.moreAcknowledged(50);
   redis.pause();
-  let acknowledged = -1;
-  await until("all callers wait", async () => {
-    const wereSo = acknowledged === load.acknowledged;
-    acknowledged = load.acknowledged;
-    // A later request has been answered: what was sent before it has arrived.
-    await admin.get("/healthz");
-    return wereSo;
-  });
+  await load.silence(admin);
   const waiting = load.operations.filter(({ verdict }) => verdict.is === "open");
   expect(waiting.length).toBeGreaterThanOrEqual(CALLERS);
   server.signal("SIGTERM");

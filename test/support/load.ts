@@ -125,6 +125,18 @@ export class Load {
     await until(`${count} more answers`, () => this.acknowledged >= goal, msMax);
   }
 
+  /** Resolves with the number of answers when no more come: what was sent before a later request has arrived by then. */
+  async silence(client: Client): Promise<number> {
+    let acknowledged = -1;
+    await until("nobody is answered any more", async () => {
+      const wereSo = acknowledged === this.acknowledged;
+      acknowledged = this.acknowledged;
+      await client.get("/healthz");
+      return wereSo;
+    });
+    return acknowledged;
+  }
+
   async #call(client: Client, owners: readonly string[]): Promise<void> {
     while (!this.#stopping) {
       if (this.#random.chance(this.#batchShare)) await this.#sendBatch(client, owners);
