@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { LogError } from "../wal/wal.ts";
 import { doctor } from "./doctor.ts";
+import { replay } from "./replay.ts";
 import { serve } from "./serve.ts";
 import { OperatorError, UsageError } from "./settings.ts";
 import { walExport } from "./wal-export.ts";
@@ -35,6 +36,7 @@ const program = new Command("daybook")
   .enablePositionalOptions()
   .addCommand(serve())
   .addCommand(wal)
+  .addCommand(replay())
   .addCommand(doctor());
 
 /** Commands that were made apart from each other share what commander would otherwise hand down. */
@@ -74,9 +76,19 @@ function describeBug(error: unknown): string {
   return `this is a bug: ${error instanceof Error ? error.stack : String(error)}`;
 }
 
+/** Once all is printed. A closed connection to Redis lingers, which is nothing to wait for. */
+function leave(): void {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit()));
+}
+
 prepare(program);
+// The server ends by itself.
+program.hook("postAction", (_, command) => {
+  if (command.name() !== "serve") leave();
+});
 try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCodeOf(error);
+  leave();
 }

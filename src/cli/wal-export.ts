@@ -1,7 +1,4 @@
 /** `daybook wal export`: the log as JSON lines, for other programs. */
-import { createWriteStream, existsSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { Command } from "commander";
 import { formatLogId } from "../wal/wal.ts";
 import { type LogEntry, readBetween } from "./entries.ts";
@@ -11,6 +8,7 @@ import { type LogOptions, logCommand, OperatorError, readLogSettings, shardOptio
 import { measureStream } from "./stream-size.ts";
 import { type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, note, ProgressBar, printLines } from "./terminal.ts";
+import { checkReplaceable, writeWhole } from "./whole-file.ts";
 
 type Options = LogOptions & Readonly<{ shard?: number; from?: Bound; to?: Bound; force?: boolean }>;
 
@@ -44,9 +42,7 @@ export function walExport(): Command {
           await printLines(exportLines(streams, range));
           return;
         }
-        if (!options.force && existsSync(file)) {
-          throw new OperatorError(`${file} exists: give another name, or --force to replace it`);
-        }
+        checkReplaceable(file, options.force);
         const sizes = await Promise.all(streams.map((stream) => measureStream(settings, stream)));
         const total = sizes.reduce((sum, { entries }) => sum + entries, 0);
         const bar = new ProgressBar();
@@ -98,23 +94,5 @@ function toLine(entry: LogEntry): string {
       `${formatPosition(shard, id)} cannot be read: ${reason}. \`daybook wal verify\` says more; --to exports what is before it`,
       { cause: error },
     );
-  }
-}
-
-/** Beside its place first, synced, then renamed: nobody ever sees half of it. */
-async function writeWhole(file: string, lines: AsyncIterable<string>): Promise<void> {
-  const fresh = `${file}.${process.pid}.part`;
-  try {
-    await printLines(lines, createWriteStream(fresh, { flags: "wx", flush: true }));
-    await rename(fresh, file);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    throw error;
-  }
-  const folder = await open(dirname(file), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

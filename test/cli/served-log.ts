@@ -1,0 +1,86 @@
+/** Logs as a real server has written them, on either store. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RedisServer } from "../support/redis.ts";
+import {
+  Client,
+  makePartner,
+  operator,
+  type ServerProcess,
+  sendUntilDone,
+  testFolder,
+  testRedis,
+  testServer,
+} from "../support/server.ts";
+
+export const STORES = ["sqlite", "redis"] as const;
+export type Store = (typeof STORES)[number];
+
+export const SHARDS = 2;
+
+export type ServedLog = Readonly<{
+  dataDir: string;
+  /** For the command line as for the server. */
+  env: Readonly<Record<string, string>>;
+  server: ServerProcess;
+  redis: RedisServer | undefined;
+  /** Of the partner `acme`. */
+  client: Client;
+  /** Starts another server on the same log. */
+  serveAgain: () => Promise<ServerProcess>;
+}>;
+
+export async function serveLog(store: Store): Promise<ServedLog> {
+  const redis = store === "redis" ? await testRedis() : undefined;
+  const dataDir = testFolder();
+  const env = { DATA_DIR: dataDir, WAL_URL: redis?.url ?? `sqlite:${dataDir}/wal` };
+  const settings = { ...env, SHARDS: String(SHARDS) };
+  const server = await testServer(settings);
+  const client = new Client(server.url, await makePartner(operator(server)));
+  return { dataDir, env, server, redis, client, serveAgain: () => testServer(settings) };
+}
+
+/** Accounts on both shards, transfers within one and across, a refusal, a hold that is posted, several postings. */
+export async function writeSomething(client: Client): Promise<void> {
+  const post = async (path: string, body: unknown) => {
+    const { status, text } = await sendUntilDone(client, path, body);
+    if (status >= 300 && status !== 422) throw new Error(`${path}: ${status} ${text}`);
+    return JSON.parse(text) as { id: string };
+  };
+  for (const name of ["alice", "bob", "carol", "dave"]) {
+    await post("/v1/accounts", { id: `${name}/points`, asset: "PTS/0" });
+  }
+  const move = (debit: string, credit: string, amount: number, more: object = {}) =>
+    post("/v1/transfers", { debit_account: debit, credit_account: credit, amount, ...more });
+  const { status } = await client.send(
+    "POST",
+    "/v1/transfers",
+    { debit_account: "@issuance", credit_account: "alice/points", amount: 500 },
+    { "Idempotency-Key": "order-1" },
+  );
+  if (status !== 201) throw new Error(`the first transfer: ${status}`);
+  for (const name of ["bob", "carol", "dave"]) await move("alice/points", `${name}/points`, 20);
+  await move("alice/points", "bob/points", 9000);
+  const held = await move("alice/points", "@redeemed", 100, { pending: true });
+  await post(`/v1/transfers/${held.id}/post`, { amount: 50, final: true });
+  await post("/v1/transfers", {
+    postings: [
+      { debit_account: "alice/points", credit_account: "bob/points", amount: 1 },
+      { debit_account: "alice/points", credit_account: "carol/points", amount: 2 },
+    ],
+  });
+}
+
+/** Every file below a folder, with a hash of what it holds. */
+export function fingerprint(folder: string): Readonly<Record<string, string>> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return Object.fromEntries(
+    files
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .toSorted()
+      .map((path) => [path, createHash("sha256").update(readFileSync(path)).digest("hex")]),
+  );
+}
