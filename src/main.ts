@@ -166,8 +166,11 @@ type SnapshotSurroundings = Readonly<{
 }>;
 
 /** None for a log in memory, which nobody but its shard can see. */
-function createSnapshotKeeper(config: Config, parts: SnapshotSurroundings): SnapshotKeeper | undefined {
-  const { shards, supervisor, archive, log } = parts;
+function createSnapshotKeeper(
+  config: Config,
+  surroundings: SnapshotSurroundings,
+): SnapshotKeeper | undefined {
+  const { shards, supervisor, archive, log } = surroundings;
   const { walUrl } = config;
   if (parseLogUrl(walUrl).kind === "memory") return undefined;
   const task = { walUrl, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };

@@ -29,6 +29,7 @@ export class BatchTable {
   readonly #find: StatementSync;
   readonly #read: StatementSync;
   readonly #hash: StatementSync;
+  readonly #all: StatementSync;
   readonly #positions = new Map<number, Witness & Readonly<{ timeMs: number }>>();
   readonly #descriptions = new Map<number, StoredBatch>();
   readonly #bodies = new Map<number, OpenBatch>();
@@ -42,6 +43,9 @@ export class BatchTable {
     this.#find = database.prepare(`SELECT ${columns} FROM batches WHERE shard = ? AND epoch = ? AND seq = ?`);
     this.#read = database.prepare(`SELECT ${columns}, checksum, body FROM batches WHERE id = ?`);
     this.#hash = database.prepare("SELECT hash FROM batches WHERE shard = ? AND epoch = ? AND seq = ?");
+    this.#all = database.prepare(
+      `SELECT ${columns}, hash FROM batches WHERE shard = ? ORDER BY shard, epoch, seq`,
+    );
     this.#last =
       (database.prepare("SELECT max(id) AS last FROM batches").get()?.["last"] as number | null) ?? 0;
     this.#loadPositions(database);
@@ -150,6 +154,20 @@ export class BatchTable {
     this.#bodies.set(number, opened);
     this.#bodiesBytes += opened.body.length + opened.offsets.byteLength;
     return opened;
+  }
+
+  /**
+   * All batches of a shard, oldest first.
+   *
+   * @throws ArchiveError `archive_corrupt`: one does not match its checksum.
+   */
+  *all(shard: number): Generator<Batch> {
+    const rows = this.#all.iterate(shard) as Iterable<Row>;
+    for (const row of rows) {
+      const { number, epoch, seq, timeMs, count } = described(row);
+      const { body } = this.read(number);
+      yield { id: { epoch, seq }, timeMs, count, body, hash: row["hash"] as Uint8Array };
+    }
   }
 
   #compareStored(shard: number, batch: Batch): void {

@@ -1,5 +1,6 @@
 /** Reading a log without owning it. */
 import { Chain } from "../wal/chain.ts";
+import { decodeFrame } from "../wal/frame.ts";
 import {
   type Batch,
   compareLogIds,
@@ -13,31 +14,56 @@ import {
 /** Pages are short, since they share the store with the owner's appends. */
 const READ_BYTES = 1 << 20;
 
+/** How far to read: up to a batch, which must be there; up to a time; or up to the end. Both ends belong to it. */
+export type Until = Readonly<{ id?: LogId; timeMs?: number }>;
+
 /**
- * Hands every batch after `from` (from the beginning when undefined) up to and with `until` to `visit`, in order, each
- * checked against the one before.
+ * Hands the batches after `from` (from the beginning when undefined) to `visit`, in order, each checked against the one
+ * before.
  *
- * @throws LogError `log_corrupt`: at the first bad entry. `log_lost_data`: the log ends before `until`.
+ * @throws LogError `log_corrupt`: at the first bad entry. `log_lost_data`: the log ends before `until.id`.
  */
 export async function followLog(
   stream: LogStream,
   from: Witness | undefined,
-  until: LogId,
+  until: Until,
   visit: (batch: Batch) => void,
 ): Promise<void> {
   const chain = new Chain(stream.name, from ?? "beginning");
   let at = from?.id;
-  while (at === undefined || compareLogIds(at, until) < 0) {
+  for (;;) {
     const entries = await stream.read(at, READ_BYTES);
-    if (entries.length === 0) {
-      const end = at === undefined ? "is empty" : `ends at ${formatLogId(at)}`;
-      throw new LogError("log_lost_data", `${stream.name} ${end}, before ${formatLogId(until)}`);
-    }
     for (const entry of entries) {
-      if (compareLogIds(entry.id, until) > 0) return;
+      if (until.id !== undefined && compareLogIds(entry.id, until.id) > 0) return;
       const link = chain.accept(entry);
-      if (link.kind === "batch") visit(link.batch);
       at = entry.id;
+      if (link.kind === "claim") continue;
+      if (until.timeMs !== undefined && link.batch.timeMs > until.timeMs) return;
+      visit(link.batch);
+    }
+    if (until.id !== undefined && at !== undefined && compareLogIds(at, until.id) >= 0) return;
+    if (entries.length === 0) break;
+  }
+  if (until.id === undefined) return;
+  const end = at === undefined ? "is empty" : `ends at ${formatLogId(at)}`;
+  throw new LogError("log_lost_data", `${stream.name} ${end}, before ${formatLogId(until.id)}`);
+}
+
+/**
+ * The batch that the first batch of a log follows: the log was trimmed up to there. `undefined`: it holds its first batch,
+ * or none.
+ *
+ * @throws FrameError the log begins with something that is no part of it.
+ */
+export async function trimmedUpTo(stream: LogStream): Promise<LogId | undefined> {
+  for (let at: LogId | undefined; ; ) {
+    const entries = await stream.read(at, READ_BYTES);
+    if (entries.length === 0) return undefined;
+    for (const { id, bytes } of entries) {
+      at = id;
+      if (id.seq === 0) continue;
+      const frame = decodeFrame(bytes, id);
+      return frame.kind === "batch" && frame.previousId.epoch > 0 ? frame.previousId : undefined;
     }
   }
 }

@@ -4,4 +4,4 @@ import { giveWay } from "../give-way.ts";
 import { type SnapshotTask, takeSnapshot } from "./take-snapshot.ts";
 
 giveWay();
-parentPort?.postMessage(await takeSnapshot(workerData as SnapshotTask));
+parentPort?.postMessage(await takeSnapshot(workerData as SnapshotTask), []);

@@ -102,7 +102,7 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
     return { snapshot: before, digest: undefined, replayed: 0, passedOver };
   let tail = before?.head;
   let replayed = 0;
-  await followLog(stream, before?.head, until, (batch) => {
+  await followLog(stream, before?.head, { id: until }, (batch) => {
     replayBatch(ledger, stream.name, batch);
     replayed += batch.count;
     const records = (before?.head.records ?? 0) + replayed;

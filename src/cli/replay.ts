@@ -1,0 +1,172 @@
+/** `daybook replay`: the balances as they were at some point, rebuilt from what is stored. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Ledger } from "../actors/ledger.ts";
+import { BatchTable } from "../archive/batch-table.ts";
+import type { Until } from "../recovery/follow.ts";
+import { type Rebuilt, rebuild } from "../recovery/rebuild.ts";
+import { openSnapshotStore } from "../wal/open.ts";
+import { openForReading } from "../wal/sqlite-read-only.ts";
+import type { Batch } from "../wal/wal.ts";
+import { balanceLines } from "./balances.ts";
+import { type Bound, formatPosition, parseBound } from "./position.ts";
+import {
+  jsonOption,
+  type LogOptions,
+  type LogSettings,
+  logCommand,
+  readLogSettings,
+  UsageError,
+} from "./settings.ts";
+import { type ShardStream, withStreams } from "./streams.ts";
+import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
+import { checkReplaceable, writeWhole } from "./whole-file.ts";
+
+type Options = LogOptions & Readonly<{ until?: readonly Bound[]; balances?: string; force?: boolean }>;
+
+type Replayed = Readonly<{ shard: number }> & Rebuilt;
+
+const TEXT = `
+The state is rebuilt from the newest snapshot before that point and the log since then; below what the log still
+holds, from the archive in DATA_DIR. Nothing is changed, and the server may be running.
+
+A time means everything that was logged up to it, as ?at= does. Positions name a batch for each shard that is
+wanted, as the Daybook-Position of an answer does: 0:3-17,1:2-9.
+
+FILE is CSV: partner,account,asset,status,posted,held,available,seq. A system account's row is the sum of its
+slices on the shards that were replayed, without status and seq.`;
+
+export function replay(): Command {
+  return logCommand("replay", "rebuild the balances as they were")
+    .option("--until <point>", "a time, or positions; else everything", parseUntil)
+    .option("--balances <file>", "write every balance there as CSV; - is stdout")
+    .option("--force", "replace FILE if it exists")
+    .addOption(jsonOption("document"))
+    .addHelpText("after", TEXT)
+    .action(async (options: Options) => {
+      const settings = readLogSettings(options);
+      if (options.balances !== undefined && options.balances !== "-")
+        checkReplaceable(options.balances, options.force);
+      await withStreams(settings, undefined, async (streams) => {
+        const replayed = await replayAll(settings, streams, options.until ?? []);
+        if (options.balances !== undefined) {
+          const lines = balanceLines(replayed.map(({ ledger }) => ledger.state));
+          if (options.balances === "-") await printLines(lines);
+          else await writeWhole(options.balances, lines);
+        }
+        if (options.json) await printJson(replayed.map(viewOf));
+        else if (options.balances !== "-") await printLines(report(replayed));
+      });
+    });
+}
+
+async function replayAll(
+  settings: LogSettings,
+  streams: readonly ShardStream[],
+  until: readonly Bound[],
+): Promise<readonly Replayed[]> {
+  const replayed: Replayed[] = [];
+  for (const stream of streams) {
+    const point = untilOf(stream.shard, until, streams.length);
+    if (point !== undefined) replayed.push(await replayShard(settings, stream, streams.length, point));
+  }
+  return replayed;
+}
+
+async function replayShard(
+  settings: LogSettings,
+  { generation, shard, stream }: ShardStream,
+  shards: number,
+  until: Until,
+): Promise<Replayed> {
+  const bar = new ProgressBar();
+  const snapshots = openSnapshotStore(settings.walUrl, { generation, shard, readOnly: true });
+  const end = until.id ?? (await stream.last())?.id;
+  let records = 0;
+  try {
+    const onBatch = ({ id, count }: Batch) => {
+      records += count;
+      const done = id.epoch === end?.epoch ? id.seq : 0;
+      bar.draw(`shard ${shard}: ${formatCount(records)} records`, done, end?.seq ?? 0);
+    };
+    const archived = () => archivedBatches(settings.dataDir, shard);
+    return { shard, ...(await rebuild({ shard, shards, stream, snapshots, archived }, until, onBatch)) };
+  } finally {
+    bar.clear();
+    await snapshots.close();
+  }
+}
+
+/** None where there is no archive. */
+function* archivedBatches(dataDir: string, shard: number): Generator<Batch> {
+  const file = join(dataDir, "archive", "archive.sqlite");
+  if (!existsSync(file)) return;
+  const { database } = openForReading(file);
+  try {
+    yield* new BatchTable(database).all(shard);
+  } finally {
+    database.close();
+  }
+}
+
+/** @throws InvalidArgumentError */
+function parseUntil(text: string): readonly Bound[] {
+  const bounds = text.split(",").map((part) => parseBound(part.trim()));
+  if (bounds.length > 1 && bounds.some(({ kind }) => kind === "time"))
+    throw new InvalidArgumentError("Give one time, or a position for each shard.");
+  return bounds;
+}
+
+/** `undefined`: nothing of this shard is wanted. @throws UsageError */
+function untilOf(shard: number, bounds: readonly Bound[], shards: number): Until | undefined {
+  const [first] = bounds;
+  if (first === undefined) return {};
+  if (first.kind === "time") return { timeMs: first.timeMs };
+  for (const bound of bounds) {
+    if (bound.kind !== "position") continue;
+    const at = bound.shard ?? (shards === 1 ? 0 : undefined);
+    if (at === undefined) throw new UsageError("which shard's position? Write it as 0:3-17");
+    if (at >= shards)
+      throw new UsageError(`there is no shard ${at}: this log has ${shards} (0 to ${shards - 1})`);
+    if (at === shard) return { id: bound.id };
+  }
+  return undefined;
+}
+
+function viewOf({ shard, ledger, last, from, replayed }: Replayed): object {
+  return {
+    shard,
+    position: last === undefined ? null : formatPosition(shard, last.id),
+    time: last === undefined ? null : formatTime(last.timeMs),
+    from,
+    replayed,
+    accounts: ledger.accounts,
+    totals: totalsOf([ledger]),
+  };
+}
+
+function* report(replayed: readonly Replayed[]): Generator<string> {
+  for (const { shard, ledger, last, from, replayed: records } of replayed) {
+    const at =
+      last === undefined ? "nothing yet" : `${formatPosition(shard, last.id)}, ${formatTime(last.timeMs)}`;
+    yield `${paint("bold", `shard ${shard}`)}  at ${at}`;
+    yield `  ${formatCount(ledger.accounts)} accounts; ${formatCount(records)} records since ${from}`;
+  }
+  for (const [asset, { sum, in_transit }] of Object.entries(totalsOf(replayed.map(({ ledger }) => ledger))))
+    yield `${asset}: all balances come to ${sum}, in transit ${in_transit}`;
+}
+
+/** By asset, over all partners. What was sent and not received is on its way, if all shards were replayed. */
+function totalsOf(ledgers: readonly Ledger[]): Record<string, { sum: string; in_transit: string }> {
+  const totals = new Map<string, { sum: bigint; inTransit: bigint }>();
+  for (const ledger of ledgers) {
+    for (const [asset, { sum, sent, received }] of ledger.sums(undefined)) {
+      const total = totals.get(asset) ?? { sum: 0n, inTransit: 0n };
+      totals.set(asset, { sum: total.sum + sum, inTransit: total.inTransit + sent - received });
+    }
+  }
+  return Object.fromEntries(
+    [...totals].map(([asset, { sum, inTransit }]) => [asset, { sum: `${sum}`, in_transit: `${inTransit}` }]),
+  );
+}
