@@ -11,6 +11,7 @@ import { doctor } from "./doctor.ts";
 import { replay } from "./replay.ts";
 import { serve } from "./serve.ts";
 import { OperatorError, UsageError } from "./settings.ts";
+import { snapshot } from "./snapshot.ts";
 import { walExport } from "./wal-export.ts";
 import { walInfo } from "./wal-info.ts";
 import { walLs } from "./wal-ls.ts";
@@ -30,13 +31,14 @@ const wal = new Command("wal")
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and what looks at its log. All but `serve` only read, and may run beside a live server.",
+    "A ledger server, and what looks at its log. All but `serve` and `snapshot` only read, and may run beside a live server.",
   )
   .version(readVersion())
   .enablePositionalOptions()
   .addCommand(serve())
   .addCommand(wal)
   .addCommand(replay())
+  .addCommand(snapshot())
   .addCommand(doctor());
 
 /** Commands that were made apart from each other share what commander would otherwise hand down. */

@@ -16,9 +16,12 @@ import { formatLogId } from "../wal/wal.ts";
 export type Restored = Readonly<{
   /** The snapshot that the ledger holds now; `undefined`: none was there, or none was good. */
   snapshot: StoredSnapshot | undefined;
-  /** Why others were passed over, one line each. */
+  /** Why others were passed over, one line each; and their slots. */
   passedOver: readonly string[];
+  badSlots: readonly number[];
 }>;
+
+export const NOTHING_RESTORED: Restored = { snapshot: undefined, passedOver: [], badSlots: [] };
 
 /** Which snapshot will do. */
 export type Wanted = Readonly<{
@@ -34,9 +37,13 @@ export type Wanted = Readonly<{
  */
 export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted: Wanted): Promise<Restored> {
   const slots = await inspectSlots(store);
-  const passedOver = slots
-    .filter((slot) => slot.kind === "bad")
-    .map(({ slot, reason }) => `${store.name}: slot ${slot}: ${reason}`);
+  const passedOver: string[] = [];
+  const badSlots: number[] = [];
+  const passOver = (slot: number, what: string, reason: string) => {
+    passedOver.push(`${store.name}: ${what}: ${reason}`);
+    badSlots.push(slot);
+  };
+  for (const each of slots) if (each.kind === "bad") passOver(each.slot, `slot ${each.slot}`, each.reason);
   for (const snapshot of snapshotsIn(slots)) {
     if (wanted.fits?.(snapshot.head) === false) continue;
     try {
@@ -44,13 +51,13 @@ export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted
       await checkSnapshot(store, snapshot);
     } catch (error) {
       if (!(error instanceof SnapshotError)) throw error;
-      passedOver.push(`${store.name}: the snapshot at ${formatLogId(snapshot.head.id)}: ${error.message}`);
+      passOver(snapshot.slot, `the snapshot at ${formatLogId(snapshot.head.id)}`, error.message);
       continue;
     }
     await restore(store, snapshot, ledger);
-    return { snapshot, passedOver };
+    return { snapshot, passedOver, badSlots };
   }
-  return { snapshot: undefined, passedOver };
+  return { snapshot: undefined, passedOver, badSlots };
 }
 
 /** Fills an empty ledger from this snapshot. @throws SnapshotError it is bad, and the ledger is of no use. */

@@ -97,9 +97,13 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
   const { generation, shard, shards, until } = task;
   const ledger = new Ledger(shard, shards, randomSeed());
   const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
-  const { snapshot: before, passedOver } = await restoreNewest(store, ledger, { shard, shards, fits });
-  if (before !== undefined && compareLogIds(before.head.id, until) === 0)
-    return { snapshot: before, digest: undefined, replayed: 0, passedOver };
+  const {
+    snapshot: before,
+    passedOver,
+    badSlots,
+  } = await restoreNewest(store, ledger, { shard, shards, fits });
+  // They look complete, but nothing may be dropped from the log on their account.
+  for (const slot of badSlots) await store.clear(slot);
   let tail = before?.head;
   let replayed = 0;
   await followLog(stream, before?.head, { id: until }, (batch) => {
@@ -108,6 +112,9 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
     const records = (before?.head.records ?? 0) + replayed;
     tail = { id: batch.id, hash: batch.hash, timeMs: batch.timeMs, records, generation, shard, shards };
   });
+  // Nothing was logged since, or nothing but claims.
+  if (before !== undefined && replayed === 0)
+    return { snapshot: before, digest: undefined, replayed, passedOver };
   if (tail === undefined) throw new SnapshotError(`${stream.name} holds nothing up to ${formatLogId(until)}`);
   const slot = freeSlot(await inspectSlots(store));
   const hash = createHash("sha256");

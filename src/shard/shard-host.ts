@@ -15,7 +15,7 @@ import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { NO_RECOVERY, recover } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
-import type { Restored } from "../recovery/restore.ts";
+import { NOTHING_RESTORED, type Restored } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
 import { ChannelWatch } from "./channel-watch.ts";
@@ -277,7 +277,7 @@ export class ShardHost {
     const { last, timeMs, records, figures } = await recover({
       journal: this.#journal,
       ledger: this.#ledger,
-      restore: this.#options.restore ?? (async () => ({ snapshot: undefined, passedOver: [] })),
+      restore: this.#options.restore ?? (async () => NOTHING_RESTORED),
       progress: (message) => this.#options.post({ type: "progress", message }),
     });
     this.#recovery = figures;

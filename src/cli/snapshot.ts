@@ -1,0 +1,135 @@
+/** `daybook snapshot`: asks a server for a snapshot of every shard; or takes them itself, where no server runs. */
+import type { Command } from "commander";
+import { type SnapshotReport, takeSnapshot } from "../recovery/take-snapshot.ts";
+import { lockFolder } from "../wal/folder-lock.ts";
+import { SnapshotError } from "../wal/snapshot.ts";
+import { formatPosition } from "./position.ts";
+import {
+  jsonOption,
+  type LogOptions,
+  logCommand,
+  OperatorError,
+  readLogSettings,
+  UsageError,
+} from "./settings.ts";
+import { withStreams } from "./streams.ts";
+import { formatBytes, formatCount, ProgressBar, printJson, printLines } from "./terminal.ts";
+
+const POLL_MS = 250;
+const REQUEST_MS_MAX = 10_000;
+
+type Options = LogOptions & Readonly<{ url: string; offline?: boolean; wait: string }>;
+
+/** What is printed of each. */
+type Taken = Readonly<{ position: string; records: number; bytes: number; duration_ms: number }>;
+
+type ShardView = Readonly<{ shard: number; durable_position: string; snapshot: Taken | null }>;
+
+export function snapshot(): Command {
+  return logCommand("snapshot", "take a snapshot of every shard")
+    .option("--url <url>", "the server", `http://127.0.0.1:${process.env["PORT"] || "3000"}`)
+    .option("--wait <seconds>", "how long to wait until they are taken", "600")
+    .option("--offline", "take them here, from the log at WAL_URL: where no server runs")
+    .addOption(jsonOption("document"))
+    .addHelpText("after", "\nThe server is asked with the operator's key in OPERATOR_KEY.")
+    .action(async (options: Options) => {
+      const taken = options.offline ? await takeHere(options) : await askServer(options);
+      if (options.json) await printJson(taken);
+      else await printLines(taken.map(describe));
+    });
+}
+
+async function askServer({ url, wait }: Options): Promise<readonly Taken[]> {
+  const operatorKey = process.env["OPERATOR_KEY"];
+  if (operatorKey === undefined || operatorKey === "")
+    throw new UsageError("the operator's key is missing: set OPERATOR_KEY");
+  const waitMs = Number(wait) * 1000;
+  if (!(waitMs >= 0)) throw new UsageError("--wait: give a number of seconds");
+  const ask = (method: string, path: string) => request(`${url}${path}`, method, operatorKey);
+  const shards = async () => ((await ask("GET", "/v1/admin/shards")) as { data: readonly ShardView[] }).data;
+  const before = await shards();
+  await ask("POST", "/v1/admin/snapshots");
+  const bar = new ProgressBar();
+  const endMs = performance.now() + waitMs;
+  try {
+    for (;;) {
+      const now = await shards();
+      const done = now.filter((shard) => isTaken(shard, before));
+      bar.draw("shards", done.length, now.length);
+      if (done.length === now.length) return done.flatMap(({ snapshot: taken }) => taken ?? []);
+      if (performance.now() >= endMs)
+        throw new OperatorError(
+          `only ${done.length} of ${now.length} shards have one after ${wait} s; the server's log says why`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  } finally {
+    bar.clear();
+  }
+}
+
+/** One that stands where the log did when it was asked for, or later; a shard without a record has none to take. */
+function isTaken({ shard, snapshot: taken }: ShardView, before: readonly ShardView[]): boolean {
+  const asked = before.find((each) => each.shard === shard)?.durable_position ?? "";
+  if (asked.endsWith(":0-0")) return true;
+  return taken !== null && compare(taken.position, asked) >= 0;
+}
+
+function compare(a: string, b: string): number {
+  const [[epochA = 0, seqA = 0], [epochB = 0, seqB = 0]] = [numbersOf(a), numbersOf(b)];
+  return epochA - epochB || seqA - seqB;
+}
+
+function numbersOf(position: string): number[] {
+  return position
+    .slice(position.indexOf(":") + 1)
+    .split("-")
+    .map(Number);
+}
+
+async function request(url: string, method: string, operatorKey: string): Promise<unknown> {
+  let response: Response;
+  try {
+    const headers = { Authorization: `Bearer ${operatorKey}` };
+    response = await fetch(url, { method, headers, signal: AbortSignal.timeout(REQUEST_MS_MAX) });
+  } catch (error) {
+    const cause =
+      error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new OperatorError(`no server answers at ${url}: ${cause}. Is it running? --offline needs none`, {
+      cause: error,
+    });
+  }
+  const body = (await response.json()) as { detail?: string };
+  if (!response.ok)
+    throw new OperatorError(`the server says ${response.status}: ${body.detail ?? "no reason"}`);
+  return body;
+}
+
+async function takeHere(options: Options): Promise<readonly Taken[]> {
+  const settings = readLogSettings(options);
+  // Held until this process ends: no server must begin to write the same slots.
+  lockFolder(settings.dataDir);
+  return withStreams(settings, undefined, async (streams) => {
+    const taken: Taken[] = [];
+    for (const { generation, shard, stream } of streams) {
+      const until = (await stream.last())?.id;
+      if (until === undefined) continue;
+      const task = { walUrl: settings.walUrl, generation, shard, shards: streams.length, until, pauseMs: 0 };
+      try {
+        taken.push(viewOf(await takeSnapshot(task)));
+      } catch (error) {
+        if (!(error instanceof SnapshotError)) throw error;
+        throw new OperatorError(error.message, { cause: error });
+      }
+    }
+    return taken;
+  });
+}
+
+function viewOf({ shard, snapshot: { head, bytes }, ms }: SnapshotReport): Taken {
+  return { position: formatPosition(shard, head.id), records: head.records, bytes, duration_ms: ms };
+}
+
+function describe({ position, records, bytes, duration_ms }: Taken): string {
+  return `${position}  ${formatCount(records)} records, ${formatBytes(bytes)}, taken in ${duration_ms} ms`;
+}
