@@ -1,0 +1,292 @@
+/** `daybook wal verify` finds each kind of damage where it is, names it, and reads the other streams all the same. */
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { beforeEach, describe, expect, test } from "vitest";
+import { encodeBatch, encodeClaim, hashFrame } from "../../src/wal/frame.ts";
+import { openSnapshotStore, streamKey } from "../../src/wal/open.ts";
+import { writeSnapshot } from "../../src/wal/snapshot.ts";
+import { formatLogId, parseLogId, type StoredEntry } from "../../src/wal/wal.ts";
+import { witnessPath } from "../../src/wal/witness.ts";
+import { makePartner, operator } from "../support/server.ts";
+import { daybook } from "./cli.ts";
+import { type ServedLog, STORES, serveLog, writeSomething } from "./served-log.ts";
+
+type Stream = Readonly<{
+  shard: number;
+  ok: boolean;
+  entries: number;
+  trimmed: string | null;
+  confirmed: readonly string[];
+  fault: Readonly<{ kind: string; position: string | null; reason: string }> | null;
+}>;
+
+/** Of the stream that is damaged; the other one must stay good. */
+const SHARD = 0;
+const STREAM = { generation: 1, shard: SHARD };
+
+async function readAll({ redis, dataDir }: ServedLog): Promise<StoredEntry[]> {
+  if (redis !== undefined) {
+    const entries = await redis.client().xrangeBuffer(streamKey(1, SHARD), "-", "+");
+    return entries.map(([id, fields]) => ({
+      id: parseLogId(String(id)),
+      bytes: fields[1] ?? Buffer.alloc(0),
+    }));
+  }
+  const database = new DatabaseSync(join(dataDir, "wal", `g1s${SHARD}.sqlite`));
+  const rows = database.prepare("SELECT epoch, seq, bytes FROM entry ORDER BY epoch, seq").all();
+  database.close();
+  return rows.map(({ epoch, seq, bytes }) => ({
+    id: { epoch: Number(epoch), seq: Number(seq) },
+    bytes: bytes as Uint8Array,
+  }));
+}
+
+/** Replaces what is stored, behind everybody's back. */
+async function store({ redis, dataDir }: ServedLog, entries: readonly StoredEntry[]): Promise<void> {
+  if (redis !== undefined) {
+    const client = redis.client();
+    await client.del(streamKey(1, SHARD));
+    for (const { id, bytes } of entries) {
+      await client.xadd(streamKey(1, SHARD), formatLogId(id), "b", Buffer.from(bytes));
+    }
+    return;
+  }
+  const database = new DatabaseSync(join(dataDir, "wal", `g1s${SHARD}.sqlite`));
+  database.exec("BEGIN; DELETE FROM entry");
+  const insert = database.prepare("INSERT INTO entry VALUES (?, ?, ?)");
+  for (const { id, bytes } of entries) insert.run(id.epoch, id.seq, bytes);
+  database.exec("COMMIT");
+  database.close();
+}
+
+const at = (entries: readonly StoredEntry[], index: number): StoredEntry => {
+  const entry = entries[index];
+  if (entry === undefined) throw new Error(`no entry ${index}`);
+  return entry;
+};
+
+function flipped({ id, bytes }: StoredEntry, byte: number): StoredEntry {
+  const copy = new Uint8Array(bytes);
+  copy[byte] = (copy[byte] ?? 0) ^ 0x10;
+  return { id, bytes: copy };
+}
+
+describe.each(STORES)("a log on %s", (kind) => {
+  let log: ServedLog;
+  let clean: StoredEntry[];
+
+  beforeEach(async () => {
+    log = await serveLog(kind);
+    await writeSomething(log.client);
+    // A second epoch, so that there is a claim in the middle.
+    log.server.signal("SIGTERM");
+    await log.server.exited;
+    const second = await log.serveAgain();
+    // Its home is shard 0, so the second claim there has a batch behind it.
+    await makePartner(operator(second), "beta");
+    second.signal("SIGTERM");
+    await second.exited;
+    clean = await readAll(log);
+  });
+
+  /** The damaged stream, as the report has it; the other one is good. */
+  async function verify(entries: readonly StoredEntry[]): Promise<Stream> {
+    await store(log, entries);
+    const { code, stdout } = await daybook(["wal", "verify", "--json"], log.env);
+    const { ok, streams } = JSON.parse(stdout) as { ok: boolean; streams: readonly Stream[] };
+    const [damaged, other] = streams;
+    if (damaged === undefined) throw new Error("no stream was verified");
+    expect(other).toMatchObject({ shard: 1, ok: true, fault: null });
+    expect({ code, ok }).toEqual(damaged.ok ? { code: 0, ok: true } : { code: 1, ok: false });
+    return damaged;
+  }
+
+  test("is good as it was written", async () => {
+    expect(await verify(clean)).toMatchObject({
+      ok: true,
+      entries: clean.length,
+      trimmed: null,
+      fault: null,
+    });
+  });
+
+  test("each kind of damage has its name, and the position of the first bad entry", async () => {
+    const claim = clean.findIndex(({ id }) => id.epoch === 2 && id.seq === 0);
+    const three = at(clean, 3);
+    const cases: [string, StoredEntry[], string, string, RegExp][] = [
+      [
+        "a flipped byte",
+        clean.with(3, flipped(three, three.bytes.length - 1)),
+        "damaged",
+        "1-3",
+        /crc mismatch/,
+      ],
+      ["a flipped byte of a magic number", clean.with(3, flipped(three, 0)), "damaged", "1-3", /magic/],
+      [
+        "an entry cut short",
+        clean.with(3, { id: three.id, bytes: three.bytes.slice(0, 70) }),
+        "damaged",
+        "1-3",
+        /cut short/,
+      ],
+      ["a missing entry", clean.toSpliced(3, 1), "missing", "1-4", /it follows 1-2: entries are missing/],
+      ["a missing claim", clean.toSpliced(claim, 1), "missing", "2-1", /has no claim/],
+      ["the first claim missing", clean.slice(1), "missing", "1-1", /in no snapshot/],
+      [
+        "two entries in the place of each other",
+        clean
+          .with(3, { id: three.id, bytes: at(clean, 4).bytes })
+          .with(4, { id: at(clean, 4).id, bytes: three.bytes }),
+        "reordered",
+        "1-3",
+        /the frame of 1-4/,
+      ],
+      [
+        "an entry twice",
+        clean.with(4, { id: at(clean, 4).id, bytes: three.bytes }),
+        "duplicate",
+        "1-4",
+        /the frame of 1-3/,
+      ],
+      [
+        "something that is no entry",
+        clean.with(3, { id: three.id, bytes: new Uint8Array(0) }),
+        "foreign",
+        "1-3",
+        /cut short/,
+      ],
+    ];
+    for (const [what, entries, fault, id, reason] of cases) {
+      const { fault: found, entries: good } = await verify(entries);
+      expect({ what, ...found }).toEqual({
+        what,
+        kind: fault,
+        position: `${SHARD}:${id}`,
+        reason: expect.stringMatching(reason),
+      });
+      expect(good).toBe(entries.findIndex((entry) => formatLogId(entry.id) === id));
+    }
+  });
+
+  /** Whole, under its own id, and behind the batch that is stored there. */
+  function forge(
+    index: number,
+    body: Uint8Array,
+    count: number,
+    previous = at(clean, index - 1),
+  ): StoredEntry {
+    const { id } = at(clean, index);
+    const head = {
+      id,
+      previousId: previous.id,
+      previousHash: hashFrame(previous.bytes),
+      timeMs: 1,
+      shards: 2,
+    };
+    return { id, bytes: encodeBatch({ ...head, count, body }) };
+  }
+
+  test("what is whole, but does not belong there, is foreign; what is whole, but cannot be read, is unreadable", async () => {
+    const empty = Buffer.from([0x90]);
+    const other = { id: at(clean, 2).id, bytes: Buffer.from("another one") };
+    const replaced = clean.slice(0, 4);
+    expect((await verify(replaced.with(3, forge(3, empty, 0, other)))).fault).toMatchObject({
+      kind: "foreign",
+      position: "0:1-3",
+      reason: expect.stringContaining("chain broken"),
+    });
+    const claimOfAnother = encodeClaim({
+      id: { epoch: 1, seq: 0 },
+      claimant: { instance: "x", generation: 1, shard: 1, shards: 2 },
+      timeMs: 1,
+    });
+    expect((await verify(clean.with(0, { id: at(clean, 0).id, bytes: claimOfAnother }))).fault).toMatchObject(
+      {
+        kind: "foreign",
+        position: "0:1-0",
+        reason: expect.stringContaining("generation 1, shard 1"),
+      },
+    );
+    // An array of one record with an op that no version has given out; an array of none that is said to be one.
+    const unknown = Buffer.from([0x91, 0x96, 0x7f, 0xa0, 0xc0, 0x00, 0x80, 0x92, 0x00, 0x80]);
+    expect((await verify(replaced.with(3, forge(3, unknown, 1)))).fault).toMatchObject({
+      kind: "unreadable",
+      position: "0:1-3",
+      reason: expect.stringContaining("unknown command 127"),
+    });
+    expect((await verify(replaced.with(3, forge(3, empty, 1)))).fault).toMatchObject({
+      kind: "unreadable",
+      position: "0:1-3",
+      reason: expect.stringContaining("holds 0 records, its header says 1"),
+    });
+  });
+
+  test("a log that lacks what DATA_DIR remembers has lost data", async () => {
+    const newest = at(clean, clean.length - 1);
+    expect((await verify(clean)).confirmed).toEqual(["DATA_DIR"]);
+    expect((await verify(clean.slice(0, -1))).fault).toMatchObject({
+      kind: "lost",
+      position: `0:${formatLogId(newest.id)}`,
+      reason: expect.stringContaining("DATA_DIR"),
+    });
+    const file = witnessPath(log.dataDir, STREAM);
+    const hash = Buffer.from(hashFrame(at(clean, 2).bytes)).toString("hex");
+    writeFileSync(file, JSON.stringify({ id: "1-1", hash }));
+    expect((await verify(clean)).fault).toMatchObject({ kind: "foreign", position: "0:1-1" });
+    writeFileSync(file, "{");
+    expect((await verify(clean)).fault).toMatchObject({
+      kind: "damaged",
+      reason: expect.stringContaining(file),
+    });
+    rmSync(file);
+    expect(await verify(clean.slice(0, -1))).toMatchObject({ ok: true, confirmed: [] });
+  });
+
+  test("a log may begin in the middle where a snapshot holds what was before, and nowhere else", async () => {
+    rmSync(witnessPath(log.dataDir, STREAM));
+    const covered = at(clean, 4);
+    const snapshots = openSnapshotStore(log.env["WAL_URL"] ?? "", STREAM);
+    const head = {
+      id: covered.id,
+      hash: hashFrame(covered.bytes),
+      timeMs: 1,
+      records: 4,
+      ...STREAM,
+      shards: 2,
+    };
+    await writeSnapshot(snapshots, 0, head, [], async () => undefined);
+    await snapshots.close();
+    const name = "the snapshot at 0:1-4";
+    expect(await verify(clean)).toMatchObject({ ok: true, trimmed: null, confirmed: [name] });
+    expect(await verify(clean.slice(3))).toMatchObject({ ok: true, trimmed: name, confirmed: [name] });
+    expect(await verify(clean.slice(5))).toMatchObject({ ok: true, trimmed: name, confirmed: [] });
+    expect((await verify(clean.slice(6))).fault).toMatchObject({
+      kind: "missing",
+      position: `0:${formatLogId(at(clean, 6).id)}`,
+    });
+    const changed = clean.slice(4).with(0, forge(4, Buffer.from([0x90]), 0));
+    expect((await verify(changed)).fault).toMatchObject({ kind: "foreign", position: "0:1-4" });
+  });
+
+  test("a stream that is gone is reported, by its siblings or by DATA_DIR alone", async () => {
+    expect((await verify([])).fault).toMatchObject(
+      kind === "redis" ? { kind: "lost", reason: "the stream does not exist" } : { kind: "lost" },
+    );
+    const { code, stdout } = await daybook(["wal", "verify"], log.env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^BAD .*: lost: the stream does not exist\n/);
+    expect(stdout).toMatch(/^ok {3}.*g1s1/m);
+  });
+
+  test("for people it is one line that says where, what and why, and one that says what to do", async () => {
+    await store(log, clean.toSpliced(3, 1));
+    const { code, lines, stderr } = await daybook(["wal", "verify"], log.env);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(lines[0]).toMatch(/^BAD {2}.*g1s0.*: missing at 0:1-4: it follows 1-2: entries are missing$/);
+    expect(lines[1]).toMatch(/good before it: 3 entries, 2 records, from 0:1-0 .* to 0:1-2 .*restore it/);
+    expect(lines[2]).toMatch(
+      /^ok {3}.*g1s1.*: \d+ entries, \d+ records, from 1:1-0 \(.*Z\) to 1:2-0 \(.*Z\)$/,
+    );
+  });
+});
