@@ -18,6 +18,8 @@ const STEADY_MS = 1_000;
 /** Reasons that lie with the log, and pass with it. */
 const WITH_THE_LOG: ReadonlySet<ShardExit["reason"]> = new Set([
   "append_lost",
+  // A disk or a memory that is full.
+  "append_refused",
   "log_misconfigured",
   "log_unavailable",
 ]);

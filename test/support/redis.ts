@@ -30,6 +30,8 @@ export type RedisServerOptions = Readonly<{
   settings?: Readonly<Record<string, string>>;
   /** A redis.conf to begin with; `settings` go on top, the production settings are left out. */
   configFile?: string;
+  /** A command that becomes the Redis that it gets as its arguments. */
+  launcher?: readonly string[];
 }>;
 
 export class RedisServer {
@@ -75,11 +77,13 @@ export class RedisServer {
   /** Starts it again on the same folder; resolves when it takes commands. Rejects with its last words if it does not. */
   async restart(settings: Readonly<Record<string, string>> = {}, until = READY): Promise<void> {
     await this.stop();
-    const { configFile } = this.#options;
+    const { configFile, launcher = [] } = this.#options;
     const all = { ...(configFile === undefined ? PRODUCTION : {}), ...this.#options.settings, ...settings };
+    const [program, ...leading] = [...launcher, inject("redisServer")];
     const child = spawn(
-      inject("redisServer"),
+      program,
       [
+        ...leading,
         ...(configFile === undefined ? [] : [configFile]),
         "--port",
         "0",
