@@ -6,7 +6,7 @@ import { decodeFrame } from "../../src/wal/frame.ts";
 import { parseLogId } from "../../src/wal/wal.ts";
 import { testFolder } from "../support/server.ts";
 import { daybook, daybookJson, daybookJsonLines } from "./cli.ts";
-import { fingerprint, type ServedLog, SHARDS, STORES, serveLog, writeSomething } from "./served-log.ts";
+import { fingerprint, type ServedLog, SHARDS, STORES, testLog, writeSomething } from "./served-log.ts";
 
 type Info = Readonly<{
   shard: number;
@@ -48,7 +48,7 @@ type Exported = Readonly<{
 const STATES = ["serves", "has ended", "was killed"] as const;
 
 async function serveAs(store: (typeof STORES)[number], state: (typeof STATES)[number]): Promise<ServedLog> {
-  const log = await serveLog(store);
+  const log = await testLog(store);
   await writeSomething(log.client);
   if (state === "has ended") {
     log.server.signal("SIGTERM");

@@ -1,18 +1,11 @@
 /** Logs as a real server has written them, on either store. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { RedisServer } from "../support/redis.ts";
-import {
-  Client,
-  makePartner,
-  operator,
-  type ServerProcess,
-  sendUntilDone,
-  testFolder,
-  testRedis,
-  testServer,
-} from "../support/server.ts";
+import { onTestFinished } from "vitest";
+import { RedisServer } from "../support/redis.ts";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { Client, makePartner, operator, ServerProcess, sendUntilDone } from "../support/server.ts";
 
 export const STORES = ["sqlite", "redis"] as const;
 export type Store = (typeof STORES)[number];
@@ -29,16 +22,36 @@ export type ServedLog = Readonly<{
   client: Client;
   /** Starts another server on the same log. */
   serveAgain: () => Promise<ServerProcess>;
+  destroy: () => Promise<void>;
 }>;
 
 export async function serveLog(store: Store): Promise<ServedLog> {
-  const redis = store === "redis" ? await testRedis() : undefined;
-  const dataDir = testFolder();
+  const redis = store === "redis" ? await RedisServer.start() : undefined;
+  const dataDir = makeScratchFolder("daybook-test");
   const env = { DATA_DIR: dataDir, WAL_URL: redis?.url ?? `sqlite:${dataDir}/wal` };
-  const settings = { ...env, SHARDS: String(SHARDS) };
-  const server = await testServer(settings);
+  const servers: ServerProcess[] = [];
+  const serveAgain = async () => {
+    const server = ServerProcess.launch({ ...env, SHARDS: String(SHARDS) });
+    servers.push(server);
+    await server.serving();
+    return server;
+  };
+  const server = await serveAgain();
   const client = new Client(server.url, await makePartner(operator(server)));
-  return { dataDir, env, server, redis, client, serveAgain: () => testServer(settings) };
+  const destroy = async () => {
+    client.close();
+    for (const each of servers) await each.kill();
+    await redis?.destroy();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return { dataDir, env, server, redis, client, serveAgain, destroy };
+}
+
+/** One that ends with the test. */
+export async function testLog(store: Store): Promise<ServedLog> {
+  const log = await serveLog(store);
+  onTestFinished(log.destroy);
+  return log;
 }
 
 /** Accounts on both shards, transfers within one and across, a refusal, a hold that is posted, several postings. */

@@ -1,8 +1,8 @@
 /** `daybook wal verify` finds each kind of damage where it is, names it, and reads the other streams all the same. */
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { encodeBatch, encodeClaim, hashFrame } from "../../src/wal/frame.ts";
 import { openSnapshotStore, streamKey } from "../../src/wal/open.ts";
 import { writeSnapshot } from "../../src/wal/snapshot.ts";
@@ -75,8 +75,9 @@ function flipped({ id, bytes }: StoredEntry, byte: number): StoredEntry {
 describe.each(STORES)("a log on %s", (kind) => {
   let log: ServedLog;
   let clean: StoredEntry[];
+  let witness: Buffer;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     log = await serveLog(kind);
     await writeSomething(log.client);
     // A second epoch, so that there is a claim in the middle.
@@ -88,7 +89,12 @@ describe.each(STORES)("a log on %s", (kind) => {
     second.signal("SIGTERM");
     await second.exited;
     clean = await readAll(log);
+    witness = readFileSync(witnessPath(log.dataDir, STREAM));
   });
+
+  afterAll(() => log.destroy());
+
+  beforeEach(() => writeFileSync(witnessPath(log.dataDir, STREAM), witness));
 
   /** The damaged stream, as the report has it; the other one is good. */
   async function verify(entries: readonly StoredEntry[]): Promise<Stream> {
@@ -256,7 +262,6 @@ describe.each(STORES)("a log on %s", (kind) => {
       shards: 2,
     };
     await writeSnapshot(snapshots, 0, head, [], async () => undefined);
-    await snapshots.close();
     const name = "the snapshot at 0:1-4";
     expect(await verify(clean)).toMatchObject({ ok: true, trimmed: null, confirmed: [name] });
     expect(await verify(clean.slice(3))).toMatchObject({ ok: true, trimmed: name, confirmed: [name] });
@@ -267,6 +272,8 @@ describe.each(STORES)("a log on %s", (kind) => {
     });
     const changed = clean.slice(4).with(0, forge(4, Buffer.from([0x90]), 0));
     expect((await verify(changed)).fault).toMatchObject({ kind: "foreign", position: "0:1-4" });
+    await snapshots.clear(0);
+    await snapshots.close();
   });
 
   test("a stream that is gone is reported, by its siblings or by DATA_DIR alone", async () => {
