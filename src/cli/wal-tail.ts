@@ -73,7 +73,6 @@ async function* followAll(readers: readonly Reader[], signal: AbortSignal): Asyn
   let away = false;
   while (!signal.aborted) {
     try {
-      if (away) await checkNothingLost(readers);
       for (const reader of readers) yield* readNew(reader);
       if (away) note("the log answers again");
       away = false;
@@ -87,25 +86,20 @@ async function* followAll(readers: readonly Reader[], signal: AbortSignal): Asyn
 }
 
 async function* readNew(reader: Reader): AsyncGenerator<Item> {
-  const last = (await reader.source.stream.last())?.id;
-  if (last === undefined || (reader.after !== undefined && compareLogIds(last, reader.after) <= 0)) return;
-  for await (const entry of readEntries(reader.source, { after: reader.after, until: last })) {
+  const { source, after } = reader;
+  const last = (await source.stream.last())?.id;
+  if (after !== undefined && (last === undefined || compareLogIds(last, after) < 0))
+    throw loss(source, after, last);
+  if (last === undefined || (after !== undefined && compareLogIds(last, after) === 0)) return;
+  for await (const entry of readEntries(source, { after, until: last })) {
     yield* itemsOf(entry, {});
     reader.after = entry.id;
   }
 }
 
-/** A store that was away may have come back without its newest entries: then there is nothing to wait for. */
-async function checkNothingLost(readers: readonly Reader[]): Promise<void> {
-  for (const { source, after } of readers) {
-    if (after === undefined) continue;
-    const last = (await source.stream.last())?.id;
-    if (last !== undefined && compareLogIds(last, after) >= 0) continue;
-    const end = last === undefined ? "does not exist" : `ends at ${formatPosition(source.shard, last)}`;
-    const seen = formatPosition(source.shard, after);
-    throw new LogError(
-      "log_lost_data",
-      `${source.stream.name} has lost data: it ${end}, but ${seen} was read`,
-    );
-  }
+/** A store that comes back without what it held before: then there is nothing to wait for. */
+function loss({ shard, stream }: ShardStream, after: LogId, last: LogId | undefined): LogError {
+  const end = last === undefined ? "does not exist" : `ends at ${formatPosition(shard, last)}`;
+  const seen = formatPosition(shard, after);
+  return new LogError("log_lost_data", `${stream.name} has lost data: it ${end}, but ${seen} was read`);
 }

@@ -170,6 +170,10 @@ describe("wal ls", () => {
     expect(await ls("--from", middle)).toEqual(all.filter(({ time }) => time >= middle));
     expect(await ls("--to", middle)).toEqual(all.filter(({ time }) => time <= middle));
     expect(await ls("--from", "2999-01-01")).toEqual([]);
+    expect(await daybook(["wal", "ls", "--shard", "2"], env)).toMatchObject({
+      code: 2,
+      stderr: "daybook: there is no shard 2: this log has 2 (0 to 1)\n",
+    });
   });
 
   test("says on one aligned line when, what, and what came of it", async () => {
