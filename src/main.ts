@@ -105,7 +105,7 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  operations.connect({ supervisor, archive, gateways, snapshots });
+  operations.connect({ supervisor, archive, gateways, snapshots, log: logs.log });
 
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();

@@ -1,7 +1,8 @@
 /** How large a stream is, as far as its store can say without reading all of it. */
 import { statSync } from "node:fs";
-import { RedisConnection } from "../wal/redis-connection.ts";
+import { isReplyError, RedisConnection } from "../wal/redis-connection.ts";
 import { countEntries } from "../wal/sqlite.ts";
+import { LogError } from "../wal/wal.ts";
 import type { LogSettings } from "./settings.ts";
 import type { ShardStream } from "./streams.ts";
 
@@ -11,7 +12,7 @@ const SAMPLE_ENTRIES = 32;
 /** Of a stream in Redis the bytes are estimated from its newest entries; of a file they are its size on disk. */
 export type StreamSize = Readonly<{ entries: number; bytes: number; exact: boolean }>;
 
-/** Nothing where the stream does not exist. */
+/** Nothing where the stream does not exist. @throws LogError as the stream's methods do. */
 export async function measureStream(settings: LogSettings, { stream }: ShardStream): Promise<StreamSize> {
   if (settings.location.kind === "sqlite") {
     const sizes = ["", "-wal"].map(
@@ -33,6 +34,10 @@ export async function measureStream(settings: LogSettings, { stream }: ShardStre
       const bytes = sample.length === 0 ? 0 : Math.round((sampled / sample.length) * entries);
       return { entries, bytes, exact: sample.length === entries };
     });
+  } catch (error) {
+    if (!isReplyError(error)) throw error;
+    const code = error.message.startsWith("WRONGTYPE") ? "log_corrupt" : "log_misconfigured";
+    throw new LogError(code, `${stream.name}: Redis says "${error.message}"`, { cause: error });
   } finally {
     connection.close();
   }

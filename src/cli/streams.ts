@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { GENERATION } from "../server/first-look.ts";
 import { decodeFrame, type Frame, FrameError } from "../wal/frame.ts";
 import { openLogStream } from "../wal/open.ts";
-import type { LogStream, StoredEntry } from "../wal/wal.ts";
+import { LogError, type LogStream, type StoredEntry } from "../wal/wal.ts";
 import { describeLocation, type LogSettings, OperatorError, UsageError } from "./settings.ts";
 
 const SHARDS_MAX = 64;
@@ -59,6 +59,11 @@ function open({ walUrl }: LogSettings, shard: number): LogStream {
   });
 }
 
+/** Whether it is the log that is wrong, and not the asking. */
+export function isCorrupt(error: unknown): error is LogError {
+  return error instanceof LogError && error.code === "log_corrupt";
+}
+
 /** As any whole frame says; or as many as DATA_DIR remembers, should whole streams be gone. */
 async function countShards(settings: LogSettings): Promise<number> {
   const recorded = await findRecordedShards(settings);
@@ -80,6 +85,9 @@ async function findRecordedShards(settings: LogSettings): Promise<number | undef
         const frame = tryDecode(entry);
         if (typeof frame !== "string") return frame.kind === "claim" ? frame.claimant.shards : frame.shards;
       }
+    } catch (error) {
+      // So may this whole stream: then the others have to say it.
+      if (!isCorrupt(error)) throw error;
     } finally {
       await stream.close();
     }

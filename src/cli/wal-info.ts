@@ -1,7 +1,7 @@
 /** `daybook wal info`: what streams there are, how long, how large, and whose. */
 import type { Command } from "commander";
 import { inspectTail } from "../wal/tail.ts";
-import { LogError } from "../wal/wal.ts";
+import type { StoredEntry } from "../wal/wal.ts";
 import { formatPosition } from "./position.ts";
 import {
   describeLocation,
@@ -12,7 +12,7 @@ import {
   readLogSettings,
 } from "./settings.ts";
 import { measureStream } from "./stream-size.ts";
-import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
+import { isCorrupt, type ShardStream, tryDecode, withStreams } from "./streams.ts";
 import { formatBytes, formatCount, formatTime, paint, printable, printJson, printLines } from "./terminal.ts";
 import { isFromBeginning } from "./verification.ts";
 
@@ -41,6 +41,20 @@ type StreamInfo = Readonly<{
   problem: string | null;
 }>;
 
+const UNKNOWN = {
+  shards: null,
+  first: null,
+  last: null,
+  entries: 0,
+  batches: null,
+  bytes: 0,
+  bytesAreExact: true,
+  epoch: null,
+  claim: null,
+  trimmed: false,
+  problem: null,
+} as const;
+
 export function walInfo(): Command {
   return logCommand("info", "show the streams of the log: length, size, owner")
     .addOption(jsonOption("document"))
@@ -57,47 +71,39 @@ export function walInfo(): Command {
 
 async function inspect(settings: LogSettings, source: ShardStream): Promise<StreamInfo> {
   const { stream, shard, generation } = source;
-  const size = await measureStream(settings, source);
-  const [first] = await stream.read(undefined, FIRST_BYTES);
-  const last = await stream.last();
-  const place = (entry: typeof first): Place | null => {
-    if (entry === undefined) return null;
-    const frame = tryDecode(entry);
-    const time = typeof frame === "string" ? null : formatTime(frame.timeMs);
-    return { position: formatPosition(shard, entry.id), time };
-  };
-  const found = {
-    shard,
-    name: stream.name,
-    kind: settings.location.kind === "redis" ? ("redis-stream" as const) : ("sqlite" as const),
-    generation,
-    first: place(first),
-    last: place(last),
-    entries: size.entries,
-    bytes: size.bytes,
-    bytesAreExact: size.exact,
-    trimmed: first !== undefined && !(await isFromBeginning(source)),
-  };
-  const unknown = { shards: null, batches: null, epoch: null, claim: null };
-  if (first === undefined) return { ...found, ...unknown, problem: "it does not exist" };
+  const kind = settings.location.kind === "redis" ? "redis-stream" : "sqlite";
+  let info: StreamInfo = { shard, name: stream.name, kind, generation, ...UNKNOWN };
   try {
+    const { entries, bytes, exact } = await measureStream(settings, source);
+    const [first] = await stream.read(undefined, FIRST_BYTES);
+    const last = await stream.last();
+    if (first === undefined || last === undefined) return { ...info, problem: "it does not exist" };
+    const trimmed = !(await isFromBeginning(source));
+    const places = { first: placeOf(shard, first), last: placeOf(shard, last) };
+    info = { ...info, ...places, entries, bytes, bytesAreExact: exact, trimmed };
     const tail = await inspectTail(stream);
-    if (tail === undefined) return { ...found, ...unknown, problem: "it does not exist" };
+    if (tail === undefined) return info;
     const { claimant, timeMs } = tail.claim;
     // Epochs have no gaps, and each has one claim.
     const claims = tail.lastId.epoch - first.id.epoch + (first.id.seq === 0 ? 1 : 0);
+    const { instance } = claimant;
     return {
-      ...found,
+      ...info,
       shards: claimant.shards,
-      batches: size.entries - claims,
+      batches: entries - claims,
       epoch: tail.lastId.epoch,
-      claim: claimant.instance === "" ? null : { instance: claimant.instance, time: formatTime(timeMs) },
-      problem: null,
+      claim: instance === "" ? null : { instance, time: formatTime(timeMs) },
     };
   } catch (error) {
-    if (!(error instanceof LogError && error.code === "log_corrupt")) throw error;
-    return { ...found, ...unknown, problem: error.message };
+    if (!isCorrupt(error)) throw error;
+    return { ...info, problem: error.message };
   }
+}
+
+function placeOf(shard: number, entry: StoredEntry): Place {
+  const frame = tryDecode(entry);
+  const time = typeof frame === "string" ? null : formatTime(frame.timeMs);
+  return { position: formatPosition(shard, entry.id), time };
 }
 
 function describe(info: StreamInfo): readonly string[] {

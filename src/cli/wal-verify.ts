@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import { openSnapshotStore } from "../wal/open.ts";
 import { inspectSlots, snapshotsIn } from "../wal/snapshot.ts";
-import { LogError } from "../wal/wal.ts";
 import { readWitness } from "../wal/witness.ts";
 import { formatPosition } from "./position.ts";
 import {
@@ -14,7 +13,7 @@ import {
   shardOption,
 } from "./settings.ts";
 import { measureStream } from "./stream-size.ts";
-import { type ShardStream, withStreams } from "./streams.ts";
+import { isCorrupt, type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
 import { type Memory, type Place, type Verification, verifyStream } from "./verification.ts";
 
@@ -52,9 +51,7 @@ async function verify(options: Options): Promise<void> {
     const bar = new ProgressBar();
     for (const source of streams) {
       const { shard, stream } = source;
-      const { entries: total } = await measureStream(settings, source);
-      const onProgress = (entries: number) => bar.draw(stream.name, entries, total);
-      const result = await verifyOne(settings, source, onProgress);
+      const result = await verifyOne(settings, source, bar);
       bar.clear();
       done.push([source, result]);
       if (!options.json) await printLines([describe(shard, stream.name, result)]);
@@ -74,7 +71,7 @@ async function verify(options: Options): Promise<void> {
 async function verifyOne(
   settings: LogSettings,
   source: ShardStream,
-  onProgress: (entries: number) => void,
+  bar: ProgressBar,
 ): Promise<Verification> {
   let witness: Memory | undefined;
   let unreadable: Verification["fault"];
@@ -86,6 +83,8 @@ async function verifyOne(
   }
   const snapshots = await readSnapshotHeads(settings, source);
   try {
+    const { entries: total } = await measureStream(settings, source);
+    const onProgress = (entries: number) => bar.draw(source.stream.name, entries, total);
     const result = await verifyStream(source, { witness, snapshots, onProgress });
     return { ...result, fault: result.fault ?? unreadable };
   } catch (error) {
@@ -110,7 +109,7 @@ async function readSnapshotHeads(settings: LogSettings, source: ShardStream): Pr
 }
 
 function toFault(error: unknown): Verification["fault"] {
-  if (!(error instanceof LogError && error.code === "log_corrupt")) throw error;
+  if (!isCorrupt(error)) throw error;
   return { fault: "damaged", id: undefined, reason: error.message };
 }
 

@@ -1,14 +1,15 @@
 /** How the server is doing, and what can be done about it: known to the main thread alone. */
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import type { Operations, ShardStatus } from "../http/ports.ts";
+import type { Log } from "../http/request-log.ts";
 import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../http/request-metrics.ts";
 import { NO_RECOVERY } from "../recovery/recover.ts";
 import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
-import { watchArchive } from "./archive-watch.ts";
 import type { Standing } from "./gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
+import { watchRoom } from "./room-watch.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
@@ -17,6 +18,7 @@ type Parts = Readonly<{
   gateways: GatewaySupervisor;
   /** Absent where the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
+  log: Log;
 }>;
 
 export class ServerOperations implements Operations {
@@ -32,8 +34,10 @@ export class ServerOperations implements Operations {
   /** Before this the server is starting. */
   connect(parts: Parts): void {
     this.#parts = parts;
-    watchArchive(parts.archive, parts.supervisor, (reason) => {
+    watchRoom(parts.archive, parts.supervisor, (reason) => {
       this.#overload = reason;
+      if (reason === undefined) parts.log.info({}, "commands are taken again");
+      else parts.log.warn({ reason }, "no commands are taken");
       this.publish();
     });
   }
@@ -47,7 +51,7 @@ export class ServerOperations implements Operations {
     return { unready: this.unready(), warnings: this.warnings(), overload: this.#overload };
   }
 
-  /** A reason to take no commands: the archive is far behind. */
+  /** A reason to take no commands: the archive is far behind, or the log nearly full. */
   overload(): string | undefined {
     return this.#overload;
   }

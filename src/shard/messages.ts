@@ -183,6 +183,8 @@ export type FromShard =
   | Readonly<{ type: "ready" }>
   /** The log does not answer, or answers again. */
   | Readonly<{ type: "log"; available: boolean; warnings: readonly string[] }>
+  /** The store of its log is nearly full, or no longer. */
+  | Readonly<{ type: "full"; reason: string | null }>
   /** The channel to this party broke a while ago, and there is no new one. */
   | Readonly<{ type: "channel_missed"; party: Party }>
   | Readonly<{ type: "figures"; figures: ShardFigures }>;

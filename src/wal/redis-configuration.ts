@@ -37,6 +37,21 @@ export function findConfigurationProblems({ info, config }: RedisValues): readon
   return problems;
 }
 
+/** Of its memory, the log and the snapshots beside it may take so much: the rest is for what comes in meanwhile. */
+const FULL_SHARE = 0.9;
+
+/** Why nothing more should be written, while there is still room for what frees some; `undefined` where there is enough. */
+export function fullness(info: RedisValues["info"]): string | undefined {
+  const used = Number(info.get("used_memory"));
+  const most = Number(info.get("maxmemory"));
+  if (!(most > 0) || !(used > FULL_SHARE * most)) return undefined;
+  return `Redis uses ${megabytes(used)} of ${megabytes(most)} MB (maxmemory)`;
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6);
+}
+
 export function isLoading(info: ReadonlyMap<string, string>): boolean {
   return info.get("loading") === "1";
 }

@@ -11,6 +11,7 @@ import { assert } from "../assert.ts";
 import {
   CONFIG_PARAMETERS,
   findConfigurationProblems,
+  fullness,
   isLoading,
   isRewriting,
   parseInfo,
@@ -44,6 +45,8 @@ export type RedisStreamOptions = Readonly<{
   allowWeakDurability?: boolean;
   /** Called with all problems whenever they change; with none when they are gone. */
   onProblems?: (problems: readonly string[]) => void;
+  /** Called with a reason when the store is nearly full, and with none when it is no longer. */
+  onFull?: (reason: string | undefined) => void;
 }>;
 
 export class RedisStream implements LogStream {
@@ -58,6 +61,7 @@ export class RedisStream implements LogStream {
   #runId: string | undefined;
   #problems: readonly string[] = [];
   #weakened: LogError | undefined;
+  #full: string | undefined;
   #auditedMs = 0;
   #acknowledged: LogId | undefined;
   #pending: LogId | undefined;
@@ -212,12 +216,15 @@ export class RedisStream implements LogStream {
     if (this.#runId !== undefined && runId !== this.#runId) this.#restarts += 1;
     this.#runId = runId;
     const problems = findConfigurationProblems(values);
-    const { allowWeakDurability = false, onProblems } = this.#options;
+    const { allowWeakDurability = false, onProblems, onFull } = this.#options;
     this.#weakened =
       problems.length === 0 || allowWeakDurability
         ? undefined
         : new LogError("log_misconfigured", `${this.name}: this Redis may lose data: ${problems.join("; ")}`);
     if (problems.join() !== this.#problems.join()) onProblems?.(problems);
+    const full = fullness(values.info);
+    if ((full === undefined) !== (this.#full === undefined)) onFull?.(full);
+    this.#full = full;
     this.#problems = problems;
   }
 

@@ -144,24 +144,25 @@ export class SqliteStream implements LogStream {
     try {
       return work();
     } catch (error) {
-      throw this.#translate(error);
+      throw translate(this.name, error);
     }
   }
+}
 
-  #translate(error: unknown): unknown {
-    if (error instanceof LogError || !(error instanceof Error)) return error;
-    const code = "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
-    if (code === undefined) return error;
-    if (code === CORRUPT || code === NOT_A_DATABASE) {
-      const message = `${this.name}: SQLite says "${error.message}"; restore the file from a copy`;
-      return new LogError("log_corrupt", message, { cause: error });
-    }
-    return new LogError(
-      REFUSALS.has(code) ? "append_refused" : "log_unavailable",
-      `${this.name}: SQLite says "${error.message}"`,
-      { cause: error },
-    );
+/** @param name of the stream. */
+function translate(name: string, error: unknown): unknown {
+  if (error instanceof LogError || !(error instanceof Error)) return error;
+  const code = "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
+  if (code === undefined) return error;
+  if (code === CORRUPT || code === NOT_A_DATABASE) {
+    const message = `${name}: SQLite says "${error.message}"; restore the file from a copy`;
+    return new LogError("log_corrupt", message, { cause: error });
   }
+  return new LogError(
+    REFUSALS.has(code) ? "append_refused" : "log_unavailable",
+    `${name}: SQLite says "${error.message}"`,
+    { cause: error },
+  );
 }
 
 function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
@@ -186,14 +187,18 @@ function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
   }
 }
 
-/** How many entries a file holds; makes and changes nothing. */
+/** How many entries a file holds; makes and changes nothing. @throws LogError as the stream's methods do. */
 export function countEntries(file: string): number {
   if (!existsSync(file)) return 0;
-  return (
-    askOnce(file, "entry", (database) =>
-      Number(database.prepare("SELECT COUNT(*) AS entries FROM entry").get()?.["entries"]),
-    ) ?? 0
-  );
+  try {
+    return askOnce(file, "entry", countRows) ?? 0;
+  } catch (error) {
+    throw translate(file, error);
+  }
+}
+
+function countRows(database: DatabaseSync): number {
+  return Number(database.prepare("SELECT COUNT(*) AS entries FROM entry").get()?.["entries"]);
 }
 
 /** `undefined` where the file has no table yet. */

@@ -28,6 +28,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
       warnings = problems;
       post({ type: "log", available: true, warnings });
     },
+    onFull: (reason) => post({ type: "full", reason: reason ?? null }),
   });
   const snapshots = openSnapshotStore(walUrl, name);
   const journal = new StreamJournal({

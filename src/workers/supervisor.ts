@@ -58,6 +58,8 @@ interface Supervised {
   crashes: number;
   readyAtMs: number;
   warnings: readonly string[];
+  /** Why its log should take nothing more. */
+  full: string | null;
   figures: ShardFigures | undefined;
   figuresWaiting: ((figures: ShardFigures | undefined) => void)[];
   claimed: PromiseWithResolvers<void>;
@@ -86,6 +88,7 @@ export class Supervisor {
       crashes: 0,
       readyAtMs: Number.POSITIVE_INFINITY,
       warnings: [],
+      full: null,
       figures: undefined,
       figuresWaiting: [],
       claimed: Promise.withResolvers(),
@@ -167,6 +170,11 @@ export class Supervisor {
     return [...new Set(this.#shards.flatMap(({ warnings }) => warnings))];
   }
 
+  /** Why no log should take anything more, `undefined` while there is room. */
+  full(): string | undefined {
+    return this.#shards.find(({ full }) => full !== null)?.full ?? undefined;
+  }
+
   /** How each shard is; `figures` are the last known ones when it does not answer. */
   async shards(): Promise<
     readonly Readonly<{
@@ -196,6 +204,7 @@ export class Supervisor {
       this.#receive(supervised, message),
     );
     supervised.running = running;
+    supervised.full = null;
     supervised.readyAtMs = Number.POSITIVE_INFINITY;
     void running.exited.then((exit) => this.#ended(supervised, exit));
     for (const correspondent of this.#correspondents) this.#introduce(correspondent, shard, running);
@@ -251,6 +260,9 @@ export class Supervisor {
           message.available ? "ready" : "stalled",
           message.available ? "" : "its log does not answer",
         );
+        return;
+      case "full":
+        supervised.full = message.reason;
         return;
       case "channel_missed":
         this.#renew(supervised, message.party);
