@@ -286,6 +286,27 @@ describe.each(STORES)("a log on %s", (kind) => {
     expect(stdout).toMatch(/^ok {3}.*g1s1/m);
   });
 
+  test("what the store itself cannot read is reported, and the other stream is read", async () => {
+    const file = join(log.dataDir, "wal", `g1s${SHARD}.sqlite`);
+    const saved = log.redis === undefined ? readFileSync(file) : undefined;
+    if (log.redis === undefined) writeFileSync(file, "x".repeat(5000));
+    else {
+      await log.redis.client().del(streamKey(1, SHARD));
+      await log.redis.client().set(streamKey(1, SHARD), "x");
+    }
+    const verified = await daybook(["wal", "verify"], log.env);
+    expect(verified).toMatchObject({ code: 1, stderr: "" });
+    expect(verified.lines[0]).toMatch(/^BAD .*g1s0.*: damaged: .*(is not a database|WRONGTYPE)/);
+    expect(verified.stdout).toMatch(/^ok .*g1s1/m);
+    const info = await daybook(["wal", "info", "--json"], log.env);
+    expect(info).toMatchObject({ code: 1, stderr: "" });
+    expect(JSON.parse(info.stdout)).toMatchObject([
+      { shard: 0, problem: expect.stringMatching(/is not a database|WRONGTYPE/) },
+      { shard: 1, problem: null },
+    ]);
+    if (saved !== undefined) writeFileSync(file, saved);
+  });
+
   test("for people it is one line that says where, what and why, and one that says what to do", async () => {
     await store(log, clean.toSpliced(3, 1));
     const { code, lines, stderr } = await daybook(["wal", "verify"], log.env);
