@@ -13,17 +13,19 @@ import { fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 
-/** After this it asks again, although its first request may still be answered. */
-const PATIENCE_MS = 4_000;
+/** After this at most it asks again, although its first request may still be answered. */
+const PATIENCE_MS_MAX = 4_000;
 const RETRY_MS_MAX = 600;
+/** Some of these are asked for in the very moment in which a pending transfer is over. */
+const AT_THE_END: ReadonlySet<Operation> = new Set<Operation>(["post", "void", "read_transfer"]);
 
 export type ClientWorld = Surroundings &
   Readonly<{
     swarm: Swarm;
     workload: Workload;
     testimony: Testimony;
-    /** One that is there, even if it is not well; absent while none is. */
-    server: () => SimServer | undefined;
+    /** One that is there, even if it is not well; absent while none is. Mostly, who writes knows the newest. */
+    server: (isWriting: boolean) => SimServer | undefined;
     /** Takes one of the steps of this run; false when there are none left. */
     takeStep: () => boolean;
     /** No client begins anything; whoever waits for an answer still insists. */
@@ -49,7 +51,7 @@ export class Client {
 
   /** Goes on until there are no more steps. */
   begin(): void {
-    const { clock, swarm } = this.#world;
+    const { clock, swarm, workload, timeOf } = this.#world;
     clock.after(NATURE, swarm.thinkMs * this.#random.fraction(), () => {
       if (!this.#world.takeStep()) {
         this.isDone = true;
@@ -57,11 +59,16 @@ export class Client {
       }
       const operation = this.#draw();
       this.#world.count(`op ${operation}`);
+      const partner = this.#random.chance(0.9) ? MAIN : OTHER;
+      const isAboutEnds = AT_THE_END.has(operation) && this.#random.chance(0.5);
+      const waitMs = isAboutEnds ? workload.waitMs(partner, timeOf) : 0;
       this.isWaiting = true;
-      this.#do(operation, () => {
-        this.isWaiting = false;
-        this.begin();
-      });
+      clock.after(NATURE, waitMs, () =>
+        this.#do(operation, partner, () => {
+          this.isWaiting = false;
+          this.begin();
+        }),
+      );
     });
   }
 
@@ -92,9 +99,8 @@ export class Client {
     if (this.#random.chance(0.05)) attempt();
   }
 
-  #do(operation: Operation, done: () => void): void {
+  #do(operation: Operation, partner: string, done: () => void): void {
     const { workload, testimony } = this.#world;
-    const partner = this.#random.chance(0.9) ? MAIN : OTHER;
     switch (operation) {
       case "batch":
         this.#batch(partner, done);
@@ -151,6 +157,7 @@ export class Client {
     };
     this.#call(
       what,
+      true,
       (gateway) => submitTo(gateway, command),
       (answer) => {
         if (answer.kind === "answer") hear(this.#world.testimony.hear(asked, command, answer.value));
@@ -160,7 +167,7 @@ export class Client {
         }
       },
     );
-    this.#world.clock.after(NATURE, PATIENCE_MS, () => hear(false));
+    this.#world.clock.after(NATURE, this.#patienceMs(), () => hear(false));
   }
 
   /** Some callers never come back to find out. */
@@ -191,6 +198,7 @@ export class Client {
       const commands = asked.map(({ command }) => command as Transfer | CompoundTransfer);
       this.#call(
         `a batch of ${asked.length}`,
+        true,
         (gateway) => gateway.submitTransfers(commands),
         (answer) => {
           if (isCertain(answer)) for (const item of asked) item.unknown -= 1;
@@ -203,7 +211,7 @@ export class Client {
           again();
         },
       );
-      this.#world.clock.after(NATURE, PATIENCE_MS, again);
+      this.#world.clock.after(NATURE, this.#patienceMs(), again);
     };
     attempt();
   }
@@ -237,16 +245,21 @@ export class Client {
     }
     const { what, ask } = asked;
     this.waitsFor = what;
-    this.#call(what, ask, (heard) => {
+    this.#call(what, false, ask, (heard) => {
       if (heard.kind === "answer") heard.value.hear();
       end();
     });
-    this.#world.clock.after(NATURE, PATIENCE_MS, end);
+    this.#world.clock.after(NATURE, this.#patienceMs(), end);
   }
 
-  #call<T>(what: string, ask: (gateway: Gateway) => Promise<T>, hear: (heard: Heard<T>) => void): void {
+  #call<T>(
+    what: string,
+    isWriting: boolean,
+    ask: (gateway: Gateway) => Promise<T>,
+    hear: (heard: Heard<T>) => void,
+  ): void {
     const { trace, clock, server } = this.#world;
-    const there = server();
+    const there = server(isWriting);
     trace(`${this.#name} asks ${there?.instance ?? "nobody"}: ${what}`);
     if (there === undefined) {
       clock.after(NATURE, 1, () => hear({ kind: "lost" }));
@@ -256,6 +269,10 @@ export class Client {
       trace(`${this.#name} hears of ${what}: ${textOf(heard)}`);
       hear(heard);
     });
+  }
+
+  #patienceMs(): number {
+    return 200 + PATIENCE_MS_MAX * this.#random.fraction() ** 2;
   }
 
   #answered(): Asked | undefined {

@@ -6,7 +6,10 @@ import { viewOf } from "../../src/actors/account.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { LogRecord } from "../../src/actors/command.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
+import { replayBatch } from "../../src/recovery/replay.ts";
+import { restoreNewest } from "../../src/recovery/restore.ts";
 import { Chain } from "../../src/wal/chain.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
 import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
 import type { SimArchive } from "./sim-archive.ts";
@@ -31,7 +34,7 @@ type Fail = (oracle: Oracle, message: string) => void;
 
 /** Reads and applies one log; fails where it is not a log, or its books do not balance after a batch. */
 export function replayLog(
-  { memory }: SimStore,
+  { memory, trimmed }: SimStore,
   shard: number,
   shards: number,
   archive: SimArchive,
@@ -46,7 +49,7 @@ export function replayLog(
   const audit = new LedgerAudit();
   let lastMs = 0;
   try {
-    for (const entry of memory.entries) {
+    for (const entry of [...trimmed, ...memory.entries]) {
       const link = chain.accept(entry);
       if (link.kind === "claim") continue;
       const { id, timeMs, body, hash } = link.batch;
@@ -58,6 +61,7 @@ export function replayLog(
       readRecords(body, (command, outcome) => {
         const record: Logged = { command, outcome, shard, timeMs };
         checkExpiry(ledger, record, fail);
+        checkOpen(ledger, record, fail);
         ledger.apply(command, outcome, { ...id, index, timeMs }, 0);
         audit.follow(record);
         records.push(record);
@@ -268,6 +272,33 @@ export function checkMemory(
         fail("I3 holds add up", `${pinned} in ${pins} credits are still announced to ${partner} ${id}`);
 }
 
+/** I9: the newest good snapshot, with the rest of the log, makes the same state. */
+export async function checkSnapshots(
+  { shard, ledger, timeMs }: Replayed,
+  stores: readonly SimStore[],
+  snapshots: readonly MemorySnapshotStore[],
+  fail: Fail,
+): Promise<void> {
+  const restored = new Ledger(shard, stores.length);
+  const memory = stores[shard]?.memory;
+  const store = snapshots[shard];
+  if (memory === undefined || store === undefined) return;
+  const { snapshot } = await restoreNewest(store, restored, { shard, shards: stores.length });
+  if (snapshot === undefined) return;
+  const chain = new Chain(memory.name, snapshot.head);
+  for (const entry of memory.after(snapshot.head.id, Number.POSITIVE_INFINITY)) {
+    const link = chain.accept(entry);
+    if (link.kind === "batch") replayBatch(restored, memory.name, link.batch);
+  }
+  const expected = [...ledger.lines(timeMs)];
+  for (const [i, line] of [...restored.lines(timeMs)].entries())
+    if (line !== expected[i])
+      fail(
+        "I9 replay is the live state",
+        `from its snapshot shard ${shard} is ${line}, and not ${expected[i]}`,
+      );
+}
+
 /** What has reached its end by log time can be ended and nothing else. */
 function checkExpiry({ compound }: Ledger, { command, outcome, timeMs }: Logged, fail: Fail): void {
   if ((command.op !== "post_transfer" && command.op !== "void_transfer") || !outcome.ok) return;
@@ -277,6 +308,18 @@ function checkExpiry({ compound }: Ledger, { command, outcome, timeMs }: Logged,
       "what is over is ended",
       `${nameOf(command)} is done ${timeMs - endsAtMs} ms after the end of ${command.id}`,
     );
+}
+
+/** No money comes to an account that is closed, nor goes from it. */
+function checkOpen(ledger: Ledger, record: Logged, fail: Fail): void {
+  const { command, outcome } = record;
+  if ("account" in outcome) return;
+  for (const name of accountsOf(record)) {
+    const isEntry =
+      !("moves" in outcome) || outcome.moves.some((move) => move.account === name && move.amount !== 0);
+    if (isEntry && ledger.account(command.partner, name)?.status === "closed")
+      fail("I2 floors and ceilings", `${nameOf(command)} moves money of ${name}, which is closed`);
+  }
 }
 
 type Posted = Map<string, Map<number, number>>;

@@ -1,4 +1,6 @@
 /** Whatever goes wrong beyond single appends: somebody is killed or paused, a store or a clock behaves badly, by chance. */
+import { checkSnapshot, inspectSlots } from "../../src/wal/snapshot.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
 import type { SimServer } from "./sim-server.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -6,6 +8,8 @@ import { CALAMITIES, type Calamity, type Damage, type Swarm } from "./swarm.ts";
 import { NATURE } from "./virtual-clock.ts";
 
 const TROUBLE_MS_MAX = 2_500;
+/** Long enough for another server to begin, and to serve. */
+const REPLACED_MS_MAX = 6_000;
 const JUMP_MS_MAX = 2 * 60 * 60 * 1000;
 /** Keys are kept for a day of log time, and no run may reach that. */
 const JUMPS_MS_MAX = 20 * 60 * 60 * 1000;
@@ -83,7 +87,7 @@ export class Nemesis {
   }
 
   #strike(calamity: Calamity): void {
-    const { random, stores, count, network, servers, startServer, clock, trace } = this.#world;
+    const { random, stores, snapshots, count, network, servers, startServer, clock, trace } = this.#world;
     const server = this.#victim();
     count(calamity);
     trace(`calamity: ${calamity}`);
@@ -114,7 +118,7 @@ export class Nemesis {
         return;
       case "second_server":
         if (servers().length > 1) return;
-        if (random.chance(0.7)) this.#pause(server);
+        if (random.chance(0.7)) this.#pause(server, REPLACED_MS_MAX);
         startServer();
         return;
       case "break_channel":
@@ -145,6 +149,33 @@ export class Nemesis {
       case "jump_clock":
         this.#jump(clock);
         return;
+      case "damage_snapshot":
+        void this.#damageSnapshot(random.oneOf(snapshots));
+        return;
+    }
+  }
+
+  /** One of two that are good: with none, a trimmed log would be of no use to anybody. */
+  async #damageSnapshot(store: MemorySnapshotStore): Promise<void> {
+    const good: number[] = [];
+    for (const each of await inspectSlots(store)) {
+      if (each.kind !== "snapshot") continue;
+      const isGood = await checkSnapshot(store, each).then(
+        () => true,
+        () => false,
+      );
+      if (isGood) good.push(each.slot);
+    }
+    if (good.length < 2) return;
+    const chunks = store.slots[this.#random.oneOf(good)] ?? [];
+    const at = this.#random.below(chunks.length);
+    const chunk = chunks[at];
+    if (chunk === undefined) return;
+    this.#world.trace(`damage to a snapshot of ${store.name}`);
+    if (this.#random.chance(0.3)) chunks.splice(at, 1);
+    else {
+      const byte = this.#random.below(chunk.length);
+      chunk[byte] = (chunk[byte] ?? 0) ^ (1 << this.#random.below(8));
     }
   }
 
@@ -155,12 +186,12 @@ export class Nemesis {
     }
   }
 
-  #pause(server: SimServer | undefined): void {
+  #pause(server: SimServer | undefined, msMax = TROUBLE_MS_MAX): void {
     if (server === undefined || server.isPaused) return;
     server.pause();
     this.#later(() => {
       if (!server.isOver) server.resume();
-    });
+    }, msMax);
   }
 
   #jump(clock: Surroundings["clock"]): void {
@@ -176,8 +207,8 @@ export class Nemesis {
     this.#world.trace(`a clock jumps by ${ms} ms`);
   }
 
-  #later(act: () => void): void {
-    this.#world.clock.after(NATURE, TROUBLE_MS_MAX * this.#random.fraction() ** 2, act);
+  #later(act: () => void, msMax = TROUBLE_MS_MAX): void {
+    this.#world.clock.after(NATURE, msMax * this.#random.fraction() ** 2, act);
   }
 
   #victim(): SimServer | undefined {

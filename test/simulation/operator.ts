@@ -5,7 +5,7 @@
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
 import type { SimStore } from "./sim-log.ts";
-import { SimServer } from "./sim-server.ts";
+import { type ServerOptions, SimServer } from "./sim-server.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { NATURE } from "./virtual-clock.ts";
 
@@ -24,12 +24,12 @@ export class Operator {
   /** A shard has refused a damaged log. */
   isNoticed = false;
   readonly #world: Surroundings;
-  readonly #gateways: number;
+  readonly #options: ServerOptions;
   #instances = 0;
 
-  constructor(world: Surroundings, gateways: number) {
+  constructor(world: Surroundings, options: ServerOptions) {
     this.#world = world;
-    this.#gateways = gateways;
+    this.#options = options;
   }
 
   startServer(): void {
@@ -37,7 +37,7 @@ export class Operator {
     this.#instances += 1;
     const instance = `i${this.#instances}`;
     trace(`${instance} starts`);
-    const server: SimServer = new SimServer(instance, this.#gateways, this.#world, {
+    const server: SimServer = new SimServer(instance, this.#options, this.#world, {
       onExit: (shard, exit) => this.#judge(server, shard, exit),
       onStatus: (shard, status, message) => {
         if (status === "ready" && shard === this.damaged)

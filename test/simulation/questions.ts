@@ -65,7 +65,9 @@ export class Questions {
         return question(`read all of ${reader}`, (gateway) => gateway.accounts(reader, ids), hear(ids));
       case "read_transfer": {
         const { all, pending } = this.#workload.madeBy(reader);
-        const id = random.chance(0.7) ? pending.at(-1 - random.below(4)) : all.at(-1 - random.below(9));
+        const id = random.chance(0.8)
+          ? pending.at(-1 - random.oneOf([0, 0, 1, 2]))
+          : all.at(-1 - random.below(9));
         if (id === undefined) return undefined;
         return question(
           `read ${id}`,

@@ -3,9 +3,11 @@
  * by messages that take time.
  */
 import type { Ledger } from "../../src/actors/ledger.ts";
+import { restoreNewest } from "../../src/recovery/restore.ts";
 import type { FromShard, ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
+import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
 import type { SimStore } from "./sim-log.ts";
@@ -111,7 +113,7 @@ export class SimCarrier implements Carrier {
   }
 
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
-    const { clock, network, stores, witnesses, timeOf, newFailpoints } = this.#world;
+    const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
     const { shard, shards, generation, instance, archived, mayCreate } = init;
     const remembered = witnesses[shard];
     const journal = new StreamJournal({
@@ -140,6 +142,7 @@ export class SimCarrier implements Carrier {
       now: () => timeOf(shard),
       threadId: 0,
       failpoints: newFailpoints(shard),
+      restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
       onDurable: note,
       warnings: () => [],
     });

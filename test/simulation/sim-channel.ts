@@ -86,6 +86,11 @@ export class Network {
     this.#pairs = this.#pairs.filter(([a, b]) => !(a.isClosed && b.isClosed));
   }
 
+  /** Nothing is on its way to anybody. */
+  get isQuiet(): boolean {
+    return this.#pairs.flat().every(({ arrivals, isClosed }) => isClosed || arrivals.length === 0);
+  }
+
   /** Breaks one channel between two who live. */
   breakOne(): void {
     const open = this.#pairs.filter(([a, b]) => isLive(a) && isLive(b));

@@ -4,7 +4,14 @@
  * again, without what it had not synced. Damage to what was acknowledged is a nemesis of its own.
  */
 import { MemoryStore } from "../../src/wal/memory.ts";
-import { LogError, type LogId, type LogStream, type StoredEntry } from "../../src/wal/wal.ts";
+import {
+  compareLogIds,
+  formatLogId,
+  LogError,
+  type LogId,
+  type LogStream,
+  type StoredEntry,
+} from "../../src/wal/wal.ts";
 import type { Random } from "../support/random.ts";
 import { type Delays, delayOf } from "./sim-channel.ts";
 import { NATURE, type VirtualClock } from "./virtual-clock.ts";
@@ -28,6 +35,8 @@ export const NO_FAULTS: AppendFaults = {
 /** What is late comes within this time: whoever sent it may have been replaced by then. */
 const LATE_MS_MAX = 3_000;
 
+const AGAIN_MS_MAX = 100;
+
 export type LogEvents = Readonly<{
   clock: VirtualClock;
   random: Random;
@@ -44,6 +53,8 @@ export class SimStore {
   isReachable = true;
   /** Counts its lives: a connection ends with the one in which it was made. */
   life = 0;
+  /** What was trimmed away, so that the whole log can be looked at in the end. */
+  readonly trimmed: StoredEntry[] = [];
   /** Entries that will survive whatever happens to the machine. */
   #synced = 0;
   /** Something was written in this life that is not synced yet: it will be, before anything is answered. */
@@ -79,9 +90,12 @@ export class SimStore {
   }
 
   trim(below: LogId, entriesMax: number): boolean {
-    const before = this.memory.entries.length;
+    const before = [...this.memory.entries];
     const isMore = this.memory.trim(below, entriesMax);
-    this.#synced -= before - this.memory.entries.length;
+    const count = before.length - this.memory.entries.length;
+    this.trimmed.push(...before.slice(0, count));
+    this.#synced -= count;
+    if (count > 0) this.#events.count("trim");
     return isMore;
   }
 
@@ -102,6 +116,10 @@ class SimStream implements LogStream {
   #life: number;
   #newestMs = 0;
   #closed = false;
+  #acknowledged: LogId | undefined;
+  /** The entry whose answer is open, and whether it was found since. */
+  #pending: LogId | undefined;
+  #found: LogId | undefined;
 
   constructor(store: SimStore, events: LogEvents) {
     this.#store = store;
@@ -120,10 +138,22 @@ class SimStream implements LogStream {
   }
 
   find(id: LogId): Promise<Uint8Array | undefined> {
-    return this.#ask(({ memory }) => memory.find(id));
+    return this.#ask(({ memory }) => {
+      const bytes = memory.find(id);
+      if (bytes !== undefined && this.#pending !== undefined && compareLogIds(id, this.#pending) === 0)
+        this.#found = id;
+      return bytes;
+    });
   }
 
-  append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+  async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+    await this.#append(id, bytes, create);
+    this.#acknowledged = id;
+    this.#pending = undefined;
+    this.#found = undefined;
+  }
+
+  #append(id: LogId, bytes: Uint8Array, create: boolean): Promise<void> {
     const { random, clock, count, trace } = this.#events;
     const store = this.#store;
     const copy = new Uint8Array(bytes);
@@ -140,11 +170,17 @@ class SimStream implements LogStream {
     if (fault === "late") storeLate();
     if (fault === "hang") return new Promise(() => {});
     return this.#ask((reached) => {
+      this.#pending = id;
       if (fault === "fail_before" || fault === "late") throw this.#unavailable("the connection broke");
       if (fault === "refuse" || reached.isFull) throw new LogError("append_refused", `${this.name} is full`);
       reached.store(id, copy, create);
       // Its life ends before it has answered, and before it has synced, or after that.
-      if (fault === "tear") reached.restart(true);
+      if (fault === "tear") {
+        reached.restart(true);
+        // What has failed once often fails again.
+        if (random.chance(0.5))
+          clock.after(NATURE, AGAIN_MS_MAX * random.fraction(), () => reached.restart(true));
+      }
       if (fault === "drop_answer" || fault === "tear") throw this.#unavailable("the answer was lost");
       if (fault === "duplicate") storeLate();
     });
@@ -163,13 +199,8 @@ class SimStream implements LogStream {
     const { clock, random } = this.#events;
     const store = this.#store;
     const owner = clock.current;
-    if (this.#life !== store.life) {
-      // A new connection begins with a look at who is there.
-      this.#life = store.life;
-      this.restarts = store.memory.restarts;
-    }
     if (this.#closed) return Promise.reject(this.#unavailable("the stream is closed"));
-    const life = this.#life;
+    const { life } = store;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const nowMs = clock.nowMs;
     this.#newestMs = Math.max(this.#newestMs, nowMs + delayOf(random, store.delays));
@@ -182,6 +213,7 @@ class SimStream implements LogStream {
       }
       store.sync();
       try {
+        if (this.#life !== life) this.#greet(life);
         const found = answer(store);
         store.sync();
         // An answer that is on its way when the store ends is lost, or comes as if nothing had been.
@@ -193,9 +225,26 @@ class SimStream implements LogStream {
     return promise;
   }
 
+  /** As on every new connection to Redis: who is there, and is the stream where we left it? */
+  #greet(life: number): void {
+    this.#life = life;
+    this.restarts = this.#store.memory.restarts;
+    const last = this.#store.memory.entries.at(-1)?.id;
+    const isBelow = (id: LogId | undefined) =>
+      id !== undefined && (last === undefined || compareLogIds(last, id) < 0);
+    if (isBelow(this.#acknowledged))
+      throw new LogError("log_lost_data", `${this.name} ends before ${textOf(this.#acknowledged)}`);
+    if (isBelow(this.#found))
+      throw new LogError("append_lost", `${this.name}: ${textOf(this.#found)} was found, but is gone again`);
+  }
+
   #unavailable(reason: string): LogError {
     return new LogError("log_unavailable", `${this.name}: ${reason}`);
   }
+}
+
+function textOf(id: LogId | undefined): string {
+  return id === undefined ? "nothing" : formatLogId(id);
 }
 
 /** At most one of them happens. */

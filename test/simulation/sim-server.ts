@@ -7,13 +7,19 @@ import { Directory } from "../../src/gateway/directory.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
+import { type SnapshotReport, takeFrom } from "../../src/recovery/take-snapshot.ts";
+import { SnapshotKeeper } from "../../src/server/snapshot-keeper.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { LogId } from "../../src/wal/wal.ts";
 import { type ShardState, Supervisor } from "../../src/workers/supervisor.ts";
 import { Pipe, SimCarrier } from "./sim-carrier.ts";
+import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { NATURE, Owner } from "./virtual-clock.ts";
 
 const NETWORK_MS = 0.5;
+const SNAPSHOT_MS = 20_000;
 /** A gateway's thread that has died is started anew after this. */
 const GATEWAY_MS = 100;
 
@@ -40,6 +46,12 @@ export type ServerHandlers = Readonly<{
   onFatal: (message: string) => void;
 }>;
 
+export type ServerOptions = Readonly<{
+  gateways: number;
+  /** A snapshot is due after so many records; 0: none are taken. */
+  snapshotRecords: number;
+}>;
+
 export class SimServer {
   readonly instance: string;
   readonly supervisor: Supervisor;
@@ -52,13 +64,17 @@ export class SimServer {
   readonly #archive: Owner;
   readonly #gateways: SimGateway[] = [];
   readonly #calls = new Set<Call>();
+  readonly #snapshots: Owner;
+  readonly #snapshotRecords: number;
   #nextGateway = 0;
 
-  constructor(instance: string, gateways: number, world: Surroundings, handlers: ServerHandlers) {
+  constructor(instance: string, options: ServerOptions, world: Surroundings, handlers: ServerHandlers) {
     this.instance = instance;
     this.#world = world;
     this.#main = new Owner(`${instance} main`);
     this.#archive = new Owner(`${instance} archive`);
+    this.#snapshots = new Owner(`${instance} snapshots`);
+    this.#snapshotRecords = options.snapshotRecords;
     this.statuses = world.stores.map(() => "starting");
     this.carrier = new SimCarrier(world, this.#main, handlers.onExit);
     const { stores, archive, witnesses } = world;
@@ -87,7 +103,7 @@ export class SimServer {
         handlers.onStatus(shard, status, message);
       },
     });
-    world.clock.after(this.#main, 0, () => this.#start(gateways, handlers));
+    world.clock.after(this.#main, 0, () => this.#start(options.gateways, handlers));
   }
 
   get isReady(): boolean {
@@ -182,7 +198,43 @@ export class SimServer {
     });
     for (let number = 0; number < gateways; number++)
       this.#addGateway(number === 0 ? this.#main : new Owner(`${this.instance} gateway`));
-    this.supervisor.start().catch((error: unknown) => onFatal(`it cannot start: ${String(error)}`));
+    this.supervisor.start().then(
+      () => this.#keepSnapshots(),
+      (error: unknown) => onFatal(`it cannot start: ${String(error)}`),
+    );
+  }
+
+  /** As the real server does: when a snapshot is due it is taken on a thread of its own, and then the log is trimmed. */
+  #keepSnapshots(): void {
+    if (this.#snapshotRecords === 0) return;
+    const { archive, trace } = this.#world;
+    const say = (what: object, why: string) => trace(`${this.instance}: ${why} ${JSON.stringify(what)}`);
+    new SnapshotKeeper({
+      shards: () => this.supervisor.shards(),
+      archived: async (shard) => archive.newest(shard)?.id,
+      take: (shard, until) => this.#take(shard, until),
+      trim: (shard, below) => this.supervisor.trim(shard, below),
+      everyRecords: this.#snapshotRecords,
+      everyMs: SNAPSHOT_MS,
+      log: { info: say, warn: say, error: say },
+    }).start();
+  }
+
+  #take(shard: number, until: LogId): Promise<SnapshotReport> {
+    const { clock, stores, snapshots, count } = this.#world;
+    const { promise, resolve, reject } = Promise.withResolvers<SnapshotReport>();
+    const task = { generation: 1, shard, shards: stores.length, until, pauseMs: 1 };
+    clock.after(this.#snapshots, 0, () => {
+      const stream = (stores[shard] as SimStore).open();
+      takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(
+        (report) => {
+          count("snapshot");
+          clock.after(this.#main, 0, () => resolve(report));
+        },
+        (error: Error) => clock.after(this.#main, 0, () => reject(error)),
+      );
+    });
+    return promise;
   }
 
   #addGateway(owner: Owner): void {
@@ -213,7 +265,13 @@ export class SimServer {
 
   #owners(): ReadonlySet<Owner> {
     const shards = [...this.carrier.running.values()].map(({ owner }) => owner);
-    return new Set([this.#main, this.#archive, ...this.#gateways.map(({ owner }) => owner), ...shards]);
+    return new Set([
+      this.#main,
+      this.#archive,
+      this.#snapshots,
+      ...this.#gateways.map(({ owner }) => owner),
+      ...shards,
+    ]);
   }
 
   #loseCalls(isLost: (call: Call) => boolean): void {

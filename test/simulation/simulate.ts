@@ -27,7 +27,7 @@ const totals = { seeds: 0, steps: 0, answers: 0, virtualMs: 0, counts: new Map<s
 const startedMs = realMs();
 
 for (let seed = first; seed < first + count && realMs() < endMs; seed++) {
-  const result = await new World({ seed, steps, canary: values.canary ? "early_answer" : "none" }).run();
+  const result = await new World({ seed, steps, isCanary: values.canary }).run();
   add(result);
   if (values.trace) for (const line of result.trace) console.log(line);
   if (result.violation !== undefined) {

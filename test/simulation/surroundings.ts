@@ -1,5 +1,6 @@
 /** What a simulated server finds in its world. */
 import type { Failpoint } from "../../src/shard/failpoint.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Witness } from "../../src/wal/wal.ts";
 import type { Random } from "../support/random.ts";
 import type { SimArchive } from "./sim-archive.ts";
@@ -46,6 +47,7 @@ export type Surroundings = Readonly<{
   network: Network;
   random: Random;
   stores: readonly SimStore[];
+  snapshots: readonly MemorySnapshotStore[];
   archive: SimArchive;
   /** What DATA_DIR remembers, by shard. */
   witnesses: (Witness | undefined)[];

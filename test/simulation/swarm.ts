@@ -22,6 +22,7 @@ export const CALAMITIES = [
   "fill_store",
   "unreachable_store",
   "jump_clock",
+  "damage_snapshot",
 ] as const;
 export type Calamity = (typeof CALAMITIES)[number];
 
@@ -77,6 +78,8 @@ export type Swarm = Readonly<{
   failpoints: number;
   failpointPasses: number;
   damage: Damage | undefined;
+  /** A snapshot is due after so many records; 0: there are none. */
+  snapshotRecords: number;
   /** Clocks of shards differ by up to so much. */
   skewMs: number;
 }>;
@@ -91,7 +94,7 @@ export function drawSwarm(random: Random): Swarm {
   // There is always something to do.
   weights.cross += 0.3;
   weights.compound += 0.1;
-  const faultRate = isCalm || random.chance(0.3) ? 0 : 0.06 * random.fraction();
+  const faultRate = isCalm || random.chance(0.3) ? 0 : 0.1 * random.fraction();
   const faults = some(Object.keys(NO_FAULTS) as (keyof AppendFaults)[], 0.5);
   const faultSum = Object.values(faults).reduce((sum, each) => sum + each, 0.0001);
   const delays = (usualMs: number): Delays => ({
@@ -99,6 +102,7 @@ export function drawSwarm(random: Random): Swarm {
     spikes: random.chance(0.4) ? 0.03 * random.fraction() : 0,
     spikeMs: random.chance(0.2) ? 3_000 : 100,
   });
+  const damage = random.chance(0.08) ? random.oneOf(DAMAGES) : undefined;
   return {
     shards: 1 + random.below(5),
     gateways: 1 + random.below(2),
@@ -112,12 +116,14 @@ export function drawSwarm(random: Random): Swarm {
             Object.entries(faults).map(([name, weight]) => [name, (faultRate * weight) / faultSum]),
           ) as AppendFaults),
     channelDelays: delays(0.3),
-    storeDelays: delays(1),
+    storeDelays: delays(random.oneOf([0.5, 2, 6])),
     calamities: some(CALAMITIES, 0.4),
     calamityMs: isCalm ? 0 : random.oneOf([0, 500, 1_500, 4_000]),
     failpoints: isCalm ? 0 : random.below(4),
     failpointPasses: random.oneOf([2, 10, 40]),
-    damage: random.chance(0.08) ? random.oneOf(DAMAGES) : undefined,
+    damage,
+    // What a snapshot holds of the log is not read again, so nobody notices what becomes of it.
+    snapshotRecords: damage === undefined ? random.oneOf([0, 5, 20, 60]) : 0,
     skewMs: random.chance(0.5) ? 0 : random.oneOf([5, 500, 60_000]),
   };
 }

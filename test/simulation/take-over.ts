@@ -4,6 +4,9 @@ import { syncBuiltinESMExports } from "node:module";
 import { Ledger } from "../../src/actors/ledger.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
+/** That of a key table which is given none. */
+const KNOWN_SEED = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
+
 type Handlers = Readonly<{
   /** A shard begins to serve with this ledger, which it keeps to itself. */
   onLedger: (ledger: Ledger) => void;
@@ -26,12 +29,19 @@ export function takeOver(clock: VirtualClock, { onLedger, onUnhandled }: Handler
     return `0-0-0-0-${uuids}`;
   };
   syncBuiltinESMExports();
+  // So that what knows keys by their hashes is the same wherever it comes from.
+  const getRandomValues = Reflect.get(globalThis.crypto, "getRandomValues");
+  globalThis.crypto.getRandomValues = (array) => {
+    if (array instanceof Uint32Array) array.set(KNOWN_SEED);
+    return array;
+  };
   clock.install();
   process.on("unhandledRejection", onUnhandled);
   return () => {
     process.off("unhandledRejection", onUnhandled);
     VirtualClock.uninstall();
     crypto.randomUUID = randomUUID;
+    globalThis.crypto.getRandomValues = getRandomValues;
     syncBuiltinESMExports();
     Ledger.prototype.facts = facts;
   };

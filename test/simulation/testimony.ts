@@ -212,8 +212,11 @@ export class Testimony {
     } else if ("moves" in outcome) {
       for (const { account, seq, posted } of outcome.moves) this.#say(partner, account, seq, posted);
     }
-    if ("id" in outcome)
-      this.#make(command, outcome.id, "transfer" in outcome && outcome.transfer.status === "pending");
+    if (!("id" in outcome)) return;
+    const view = "transfer" in outcome ? outcome.transfer : undefined;
+    this.#make(command, outcome.id, view?.status === "pending");
+    if (view?.status === "pending" && view.expiresAtMs !== null)
+      this.#workload.madeBy(partner).endsAtMs.set(view.id, view.expiresAtMs);
   }
 
   #make(

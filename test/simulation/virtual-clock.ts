@@ -31,6 +31,8 @@ type Event = {
   isCancelled: boolean;
 };
 
+type Interval = { isCancelled: boolean; readonly unref: () => Interval };
+
 /** Never in the past for `Date`, and far from where a day's jump would leave the range that keys allow. */
 const BEGINNING_MS = Date.UTC(2026, 0, 1);
 /** A timer is late by up to so much, as real ones are; that also gives a seeded order to what is due at one moment. */
@@ -131,8 +133,8 @@ export class VirtualClock {
     return this.#put(this.current, this.nowMs + ms + LATE_MS * this.#random.fraction(), act);
   }
 
-  #interval(ms: number, act: () => void): { isCancelled: boolean } {
-    const interval = { isCancelled: false };
+  #interval(ms: number, act: () => void): Interval {
+    const interval: Interval = { isCancelled: false, unref: () => interval };
     const again = () => {
       if (interval.isCancelled) return;
       this.#timer(ms, again);

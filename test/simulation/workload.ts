@@ -2,6 +2,7 @@
 import type { Command, CreateAccount, Limit, Transfer } from "../../src/actors/command.ts";
 import type { CompoundTransfer, Posting } from "../../src/actors/compound-command.ts";
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { parseTransferId } from "../../src/actors/transfer-id.ts";
 import type { Random } from "../support/random.ts";
 import type { Operation } from "./swarm.ts";
 
@@ -15,12 +16,19 @@ export const BANK_FUNDS = 20;
 
 const ASSET = "PTS/0";
 const SYSTEM = ["@x", "@y"];
+const WAIT_MS_MAX = 500;
 const MANY = 5;
+const HOT = 3;
 /** Nobody has made it. */
 const NO_TRANSFER = "tr_0019001";
 
 /** Transfers that a partner has been told of, oldest first. */
-export type Made = { readonly all: string[]; readonly pending: string[] };
+export type Made = {
+  readonly all: string[];
+  readonly pending: string[];
+  /** When they are over, of those that have a time-out. */
+  readonly endsAtMs: Map<string, number>;
+};
 
 export class Workload {
   readonly #random: Random;
@@ -38,7 +46,8 @@ export class Workload {
       [OTHER, main.slice(0, 2)],
       [BANK, idsOn(BANK, shards, shards > 2 ? 1 : 2)],
     ]);
-    for (const partner of this.accounts.keys()) this.made.set(partner, { all: [], pending: [] });
+    for (const partner of this.accounts.keys())
+      this.made.set(partner, { all: [], pending: [], endsAtMs: new Map() });
   }
 
   newKey(prefix = "k"): string {
@@ -54,6 +63,15 @@ export class Workload {
     return this.made.get(partner) as Made;
   }
 
+  /** How long until the newest pending transfer is over: that is when it matters who looks at it first. */
+  waitMs(partner: string, timeOf: (shard: number) => number): number {
+    const { pending, endsAtMs } = this.madeBy(partner);
+    const id = pending.at(-1) ?? NO_TRANSFER;
+    const home = shardOfVnode(parseTransferId(id)?.vnode ?? 0, this.#shards);
+    const ms = (endsAtMs.get(id) ?? 0) - timeOf(home);
+    return ms > 0 && ms < WAIT_MS_MAX ? ms : 0;
+  }
+
   /** Accounts, and what they have at first. */
   *beginning(): Generator<Command> {
     const random = this.#random;
@@ -63,7 +81,7 @@ export class Workload {
         const rules = isBank ? { floor: 0, ceiling: null, limits: [] } : this.#rules();
         const asset = !isBank && i > 3 && random.chance(0.1) ? "USD/2" : ASSET;
         yield this.#create(partner, id, asset, rules);
-        const funds = isBank ? BANK_FUNDS : random.below(30);
+        const funds = isBank ? BANK_FUNDS : random.below(20);
         const key = this.newKey("f");
         if (funds > 0) yield transferOf(partner, { debit: "@x", credit: id, amount: funds }, key);
       }
@@ -144,7 +162,7 @@ export class Workload {
     const random = this.#random;
     return {
       floor: random.chance(0.2) ? null : -random.below(6),
-      ceiling: random.chance(0.5) ? null : 30 + random.below(40),
+      ceiling: random.chance(0.4) ? null : 8 + random.below(30),
       limits: random.chance(0.2)
         ? [
             {
@@ -174,7 +192,10 @@ export class Workload {
 
   #person(partner: string): string {
     const random = this.#random;
-    return partner !== BANK && random.chance(0.01) ? "none" : random.oneOf(this.idsOf(partner));
+    const ids = this.idsOf(partner);
+    // Some are in everything.
+    if (random.chance(0.4)) return ids[random.below(Math.min(HOT, ids.length)) * 2] ?? random.oneOf(ids);
+    return partner !== BANK && random.chance(0.01) ? "none" : random.oneOf(ids);
   }
 
   #amount(most = 9): number {
@@ -220,7 +241,8 @@ export class Workload {
 
   #pending(partner: string): string {
     const { pending, all } = this.madeBy(partner);
-    return this.#random.chance(0.05) ? newest(this.#random, all, 3) : newest(this.#random, pending, 4);
+    if (this.#random.chance(0.05)) return newest(this.#random, all, 3);
+    return newest(this.#random, pending, this.#random.chance(0.5) ? 1 : 4);
   }
 
   #shardOf(partner: string, id: string): number {
