@@ -150,9 +150,8 @@ function createSupervisor(config: Config, surroundings: ShardSurroundings): Supe
       failpoints: parseFailpoints(config.failpoints),
     },
     onFatal: fatal,
-    report: ({ shard, status, message }) => {
-      const well = status === "recovering" || status === "ready";
-      logs.log[well ? "info" : "warn"]({ shard, status, reason: message || undefined }, "shard");
+    report: ({ shard, status, message, isWarning }) => {
+      logs.log[isWarning ? "warn" : "info"]({ shard, status, reason: message || undefined }, "shard");
       operations.publish();
     },
   });

@@ -24,6 +24,7 @@ const ShardSchema = z
       snapshot_ms: z.number(),
       replayed: z.int(),
       replay_ms: z.number(),
+      total_ms: z.number(),
     }),
     snapshot: z
       .object({
@@ -59,6 +60,7 @@ function shardView(shard: ShardStatus): object {
       snapshot_ms: shard.recovery.snapshotMs,
       replayed: shard.recovery.replayed,
       replay_ms: shard.recovery.replayMs,
+      total_ms: shard.recovery.totalMs,
     },
     snapshot: shard.snapshot === undefined ? null : snapshotView(shard.snapshot),
   };

@@ -120,6 +120,7 @@ export type ShardStatus = Readonly<{
     snapshotMs: number;
     replayed: number;
     replayMs: number;
+    totalMs: number;
   }>;
   /** The newest that was taken since the server started. */
   snapshot:

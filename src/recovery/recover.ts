@@ -2,10 +2,7 @@
 import type { Ledger } from "../actors/ledger.ts";
 import { formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { replayBatch } from "./replay.ts";
-import type { Restored } from "./restore.ts";
-
-/** A recovery that takes longer says how far it is, as often as this. */
-const PROGRESS_MS = 2_000;
+import { PROGRESS_MS, type Restored } from "./restore.ts";
 
 /** What a recovery consisted of. */
 export type Recovery = Readonly<{
@@ -17,6 +14,8 @@ export type Recovery = Readonly<{
   /** Records that came after it. */
   replayed: number;
   replayMs: number;
+  /** From the first word with the log to serving; 0 until then. */
+  totalMs: number;
 }>;
 
 export const NO_RECOVERY: Recovery = {
@@ -25,6 +24,7 @@ export const NO_RECOVERY: Recovery = {
   snapshotMs: 0,
   replayed: 0,
   replayMs: 0,
+  totalMs: 0,
 };
 
 export type Recovered = Readonly<{
@@ -35,20 +35,24 @@ export type Recovered = Readonly<{
   figures: Recovery;
 }>;
 
+export type Restore = (ledger: Ledger, progress: (message: string) => void) => Promise<Restored>;
+
 type Parts = Readonly<{
   journal: Pick<Journal, "replay" | "name">;
   ledger: Ledger;
   /** Fills the empty ledger from the newest good snapshot. */
-  restore: (ledger: Ledger) => Promise<Restored>;
+  restore: Restore;
   /** Told now and then how far it is, in one line. */
   progress: (message: string) => void;
+  /** Told of what an operator should look into. */
+  warn: (message: string) => void;
 }>;
 
 /** @throws LogError why the log cannot be replayed. */
-export async function recover({ journal, ledger, restore, progress }: Parts): Promise<Recovered> {
+export async function recover({ journal, ledger, restore, progress, warn }: Parts): Promise<Recovered> {
   const startedMs = performance.now();
-  const { snapshot, passedOver } = await restore(ledger);
-  for (const reason of passedOver) progress(`a snapshot is bad: ${reason}`);
+  const { snapshot, passedOver } = await restore(ledger, progress);
+  for (const reason of passedOver) warn(`a snapshot is bad, and passed over: ${reason}`);
   const head = snapshot?.head;
   const restoredMs = performance.now();
   const from = head === undefined ? "the first record" : `the snapshot at ${formatLogId(head.id)}`;
@@ -80,6 +84,19 @@ export async function recover({ journal, ledger, restore, progress }: Parts): Pr
     snapshotMs: Math.round(restoredMs - startedMs),
     replayed,
     replayMs: Math.round(performance.now() - restoredMs),
+    totalMs: 0,
   };
   return { last, timeMs, records: (head?.records ?? 0) + replayed, figures };
+}
+
+/** In one line, for the server's log. */
+export function describeRecovery({
+  snapshotPosition,
+  snapshotMs,
+  replayed,
+  replayMs,
+  totalMs,
+}: Recovery): string {
+  const snapshot = snapshotPosition === null ? "no snapshot" : `the snapshot at ${snapshotPosition}`;
+  return `recovered in ${totalMs} ms: ${snapshot} in ${snapshotMs} ms, ${replayed} records after it in ${replayMs} ms`;
 }

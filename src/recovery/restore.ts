@@ -29,7 +29,12 @@ export type Wanted = Readonly<{
   shards: number;
   /** At or before this point; any when absent. */
   fits?: (head: SnapshotHead) => boolean;
+  /** Told now and then how far it is, in one line. */
+  progress?: (message: string) => void;
 }>;
+
+/** What takes longer says how far it is, as often as this. */
+export const PROGRESS_MS = 2_000;
 
 /**
  * Fills an empty ledger from the newest good snapshot. A bad one is passed over for the one before: all of it is checked
@@ -54,16 +59,31 @@ export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted
       passOver(snapshot.slot, `the snapshot at ${formatLogId(snapshot.head.id)}`, error.message);
       continue;
     }
-    await restore(store, snapshot, ledger);
+    await restore(store, snapshot, ledger, wanted.progress);
     return { snapshot, passedOver, badSlots };
   }
   return { snapshot: undefined, passedOver, badSlots };
 }
 
 /** Fills an empty ledger from this snapshot. @throws SnapshotError it is bad, and the ledger is of no use. */
-export async function restore(store: SnapshotStore, snapshot: StoredSnapshot, ledger: Ledger): Promise<void> {
+export async function restore(
+  store: SnapshotStore,
+  snapshot: StoredSnapshot,
+  ledger: Ledger,
+  progress?: (message: string) => void,
+): Promise<void> {
   const reader = new ImageReader(ledger.state);
-  for await (const block of readSnapshot(store, snapshot)) reader.accept(block);
+  let bytes = 0;
+  let toldMs = performance.now();
+  for await (const block of readSnapshot(store, snapshot)) {
+    reader.accept(block);
+    bytes += block.length;
+    const nowMs = performance.now();
+    if (nowMs - toldMs < PROGRESS_MS) continue;
+    toldMs = nowMs;
+    const percent = Math.floor((100 * bytes) / snapshot.bytes);
+    progress?.(`loading the snapshot at ${formatLogId(snapshot.head.id)}: ${percent} %`);
+  }
 }
 
 function checkOrigin(head: SnapshotHead, { shard, shards }: Wanted): void {

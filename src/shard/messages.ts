@@ -6,6 +6,7 @@
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Refusal } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import type { Recovery } from "../recovery/recover.ts";
 import type { LogErrorCode, LogId } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
 
@@ -180,7 +181,9 @@ export type FromShard =
   | Readonly<{ type: "claimed"; epoch: number }>
   /** How far its recovery is, in one line. */
   | Readonly<{ type: "progress"; message: string }>
-  | Readonly<{ type: "ready" }>
+  /** What an operator should look into; the shard goes on. */
+  | Readonly<{ type: "warning"; message: string }>
+  | Readonly<{ type: "ready"; recovery: Recovery }>
   /** The log does not answer, or answers again. */
   | Readonly<{ type: "log"; available: boolean; warnings: readonly string[] }>
   /** The store of its log is nearly full, or no longer. */

@@ -13,9 +13,9 @@ import { Ledger } from "../actors/ledger.ts";
 import type { HashSeed } from "../actors/scope-hash.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
-import { NO_RECOVERY, recover } from "../recovery/recover.ts";
+import { NO_RECOVERY, type Restore, recover } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
-import { NOTHING_RESTORED, type Restored } from "../recovery/restore.ts";
+import { NOTHING_RESTORED } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { ArchiveFeed } from "./archive-feed.ts";
 import { ChannelWatch } from "./channel-watch.ts";
@@ -50,7 +50,7 @@ export type HostOptions = Readonly<{
   threadId: number;
   failpoints: readonly Failpoint[];
   /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
-  restore?: (ledger: Ledger) => Promise<Restored>;
+  restore?: Restore;
   /** Secret and random: callers choose the keys that are hashed with it. */
   keySeed?: HashSeed;
   /** Told of each batch once it is durable. */
@@ -83,6 +83,7 @@ export class ShardHost {
   /** All gateways have stopped sending, and what they had sent is here. */
   #isLeft = false;
   #ended = false;
+  readonly #startedMs = performance.now();
   #recovery = NO_RECOVERY;
   /** In the log, up to the newest durable batch. */
   #records = 0;
@@ -269,7 +270,8 @@ export class ShardHost {
     const facts = this.#ledger.facts();
     this.#commit.whenDurable(this.#commit.newestSeq, () => {
       this.#gateways.welcome(facts);
-      this.#options.post({ type: "ready" });
+      this.#recovery = { ...this.#recovery, totalMs: Math.round(performance.now() - this.#startedMs) };
+      this.#options.post({ type: "ready", recovery: this.#recovery });
     });
   }
 
@@ -279,6 +281,7 @@ export class ShardHost {
       ledger: this.#ledger,
       restore: this.#options.restore ?? (async () => NOTHING_RESTORED),
       progress: (message) => this.#options.post({ type: "progress", message }),
+      warn: (message) => this.#options.post({ type: "warning", message }),
     });
     this.#recovery = figures;
     this.#records = records;

@@ -45,7 +45,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     now: Date.now,
     threadId,
     failpoints: init.failpoints,
-    restore: (ledger) => restoreNewest(snapshots, ledger, { shard, shards }),
+    restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
     keySeed: randomSeed(),
     onDurable: (batch) => witness.note(batch),
     warnings: () => warnings,

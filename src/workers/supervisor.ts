@@ -3,6 +3,7 @@
  * is replayed or served, so that two servers can never own one half each.
  */
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import { describeRecovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
 import type { LogId, Witness } from "../wal/wal.ts";
@@ -43,7 +44,9 @@ export type SupervisorOptions = Readonly<{
   init: Omit<ShardInit, "shard" | "archived">;
   /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
   onFatal: (message: string) => void;
-  report: (event: Readonly<{ shard: number; status: ShardState; message: string }>) => void;
+  report: (
+    event: Readonly<{ shard: number; status: ShardState; message: string; isWarning: boolean }>,
+  ) => void;
 }>;
 
 interface Supervised {
@@ -247,9 +250,12 @@ export class Supervisor {
       case "progress":
         this.#setStatus(supervised, "recovering", message.message);
         return;
+      case "warning":
+        this.#report(supervised, message.message, true);
+        return;
       case "ready":
         supervised.readyAtMs = performance.now();
-        this.#setStatus(supervised, "ready", "");
+        this.#setStatus(supervised, "ready", describeRecovery(message.recovery));
         supervised.ready.resolve();
         return;
       case "log":
@@ -325,7 +331,12 @@ export class Supervisor {
   #setStatus(supervised: Supervised, status: ShardState, reason: string): void {
     supervised.status = status;
     supervised.reason = reason;
-    this.#options.report({ shard: supervised.shard, status, message: reason });
+    const well = status === "recovering" || status === "ready";
+    this.#report(supervised, reason, !well);
+  }
+
+  #report({ shard, status }: Supervised, message: string, isWarning: boolean): void {
+    this.#options.report({ shard, status, message, isWarning });
   }
 
   #askFigures(supervised: Supervised): Promise<ShardFigures | undefined> {

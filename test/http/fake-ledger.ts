@@ -308,7 +308,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
         accounts: 2,
         mailboxDepth: 0,
         restarts: 0,
-        recovery: { snapshotPosition: "1-4", snapshotMs: 3, replayed: 9, replayMs: 1 },
+        recovery: { snapshotPosition: "1-4", snapshotMs: 3, replayed: 9, replayMs: 1, totalMs: 5 },
         snapshot: { position: "0:1-8", records: 8, bytes: 700, ms: 12, atMs: Date.UTC(2026, 0, 2) },
       },
     ];
