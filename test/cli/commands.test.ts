@@ -1,6 +1,8 @@
 /** Each command that reads, against the log of a real server: while it serves, after it has ended, after it was killed. */
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { decodeFrame } from "../../src/wal/frame.ts";
 import { parseLogId } from "../../src/wal/wal.ts";
@@ -193,8 +195,6 @@ describe("wal ls", () => {
   test("ends well when its reader has seen enough", async () => {
     const { env } = await serveAs("sqlite", "has ended");
     const file = join(testFolder(), "out");
-    const { promisify } = await import("node:util");
-    const { execFile } = await import("node:child_process");
     const { stderr } = await promisify(execFile)(
       "bash",
       [
@@ -206,6 +206,31 @@ describe("wal ls", () => {
     expect(stderr).toBe("");
     expect(readFileSync(file, "utf8")).toBe("{");
   });
+});
+
+test("what the README shows works as it stands", async () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const section = readme.slice(readme.indexOf("## Command line"), readme.indexOf("## For engineers"));
+  const commands = [...section.matchAll(/^npx daybook ([^#\n]*)/gm)].map(
+    ([, args]) => args?.trim().split(" ") ?? [],
+  );
+  expect(commands.length).toBeGreaterThan(5);
+  const { env } = await serveAs("sqlite", "has ended");
+  const folder = testFolder();
+  for (const args of commands) {
+    // It would go on for ever; wal-tail.test.ts follows.
+    const ending = args.filter((word) => word !== "-f");
+    const { code, stderr } = await daybook(
+      ending.map((word) => word.replace(/^log\.jsonl$/, join(folder, word))),
+      env,
+    );
+    expect({ args, code, stderr: stderr.replace(/^daybook: \d+ entries written .*\n$/, "") }).toEqual({
+      args,
+      code: 0,
+      stderr: "",
+    });
+  }
+  expect(existsSync(join(folder, "log.jsonl"))).toBe(true);
 });
 
 describe("wal export", () => {
