@@ -174,8 +174,11 @@ export class Nemesis {
     this.#world.trace(`damage to a snapshot of ${store.name}`);
     if (this.#random.chance(0.3)) chunks.splice(at, 1);
     else {
+      // A copy: who has read it before has read it.
+      const damaged = new Uint8Array(chunk);
       const byte = this.#random.below(chunk.length);
-      chunk[byte] = (chunk[byte] ?? 0) ^ (1 << this.#random.below(8));
+      damaged[byte] = (damaged[byte] ?? 0) ^ (1 << this.#random.below(8));
+      chunks[at] = damaged;
     }
   }
 

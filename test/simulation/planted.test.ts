@@ -1,0 +1,72 @@
+/** Bugs that somebody might make, planted one by one into a copy of the source: the simulation must find each. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { runSimulation } from "./run-simulation.ts";
+
+const PATCHES = resolve("test/simulation/planted");
+/** Most are found within a few seeds. As the source changes, seeds come to mean something else. */
+const SEEDS_MAX = 150;
+
+/** Each with a seed that is near one that finds it, and the oracles of which one does. */
+const PLANTED = [
+  ["01-read-not-gated", 1, ["I6 reads are in the history", "reads are not stale"]],
+  ["02-key-in-flight-not-looked-up", 1, ["I11 one key, one outcome"]],
+  ["03-floor-ignores-held", 1, ["I2 floors and ceilings"]],
+  ["04-message-before-durable", 1, ["no false alarm", "I8 messages arrive once"]],
+  ["05-message-taken-twice", 1, ["cuts add up", "I8 messages arrive once", "I11 one key, one outcome"]],
+  ["06-gap-in-messages", 1, ["nothing throws", "nothing gets stuck", "I8 messages arrive once"]],
+  ["07-announced-credits-take-no-room", 1, ["I2 floors and ceilings"]],
+  ["08-void-keeps-reservations", 1, ["I3 holds add up"]],
+  ["09-fence-not-looked-at", 60, ["reads are not stale", "only one server serves"]],
+  ["10-lost-append-taken-as-done", 1, ["no false alarm", "I7 the chain holds"]],
+  ["11-logged-time-goes-back", 1, ["time does not go back"]],
+  ["12-read-before-expiry", 20, ["what is over is ended"]],
+  ["13-revert-mark-lost-in-replay", 1, ["I9 replay is the live state", "I10 resolved once"]],
+  ["14-unsettled-batch-answered", 10, ["no false alarm", "I5 acknowledged is logged once"]],
+] as const;
+
+describe("planted bugs", () => {
+  test("each patch is listed here and in the README", () => {
+    const names = readdirSync(PATCHES).filter((name) => name.endsWith(".patch"));
+    expect(names.map((name) => basename(name, ".patch")).toSorted()).toEqual(PLANTED.map(([name]) => name));
+    const readme = readFileSync(join(PATCHES, "README.md"), "utf8");
+    for (const [name] of PLANTED) expect(readme).toContain(`\`${name}\``);
+  });
+
+  test.concurrent.each(PLANTED)(
+    "the simulation finds %s",
+    async (name, seed, oracles) => {
+      const root = makeScratchFolder("planted");
+      try {
+        plant(root, name);
+        const { code, output } = await runSimulation(["--seed", `${seed}`, "--seeds", `${SEEDS_MAX}`], root);
+        expect(output).toMatch(/^VIOLATED /m);
+        expect(oracles).toContain(/^VIOLATED ([^:]*):/m.exec(output)?.[1]);
+        expect(output).toMatch(/npm run simulate -- --seed \d+ --steps \d+/);
+        expect(code).toBe(1);
+      } finally {
+        rmSync(root, { recursive: true, force: true });
+      }
+    },
+    240_000,
+  );
+});
+
+/** A copy of the source with this patch, and all that the simulation needs beside it. */
+function plant(root: string, name: string): void {
+  for (const folder of ["src", "test/simulation", "test/support", "test/actors"]) {
+    mkdirSync(join(root, folder), { recursive: true });
+    cpSync(resolve(folder), join(root, folder), { recursive: true });
+  }
+  cpSync(resolve("package.json"), join(root, "package.json"));
+  symlinkSync(resolve("node_modules"), join(root, "node_modules"));
+  const patched = spawnSync("git", ["apply", join(PATCHES, `${name}.patch`)], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect(patched.stderr).toBe("");
+  expect(patched.status).toBe(0);
+}

@@ -1,0 +1,19 @@
+/** Runs the simulation as anybody would, in a process of its own: it takes over the clocks of the one that it is in. */
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+
+export type Run = Readonly<{ code: number | null; output: string }>;
+
+/** @param root the folder whose `src` is simulated. */
+export async function runSimulation(args: readonly string[], root = process.cwd()): Promise<Run> {
+  const child = spawn(process.execPath, ["test/simulation/simulate.ts", ...args], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", resolve);
+  });
+  const [code, out, err] = await Promise.all([exited, text(child.stdout), text(child.stderr)]);
+  return { code, output: out + err };
+}
