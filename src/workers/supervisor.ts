@@ -139,6 +139,8 @@ export class Supervisor {
     if (supervised === undefined) return false;
     if (supervised.status === "failed") {
       supervised.crashes = 0;
+      // Whoever asks again meanwhile must not start another one: two would fight for one log.
+      this.#setStatus(supervised, "restarting", "asked to");
       void this.#launch(supervised);
     } else supervised.running?.post({ type: "stop" });
     return true;
