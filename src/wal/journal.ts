@@ -33,6 +33,8 @@ export type JournalOptions = Readonly<{
   witnesses: readonly Witness[];
   /** Whether the stream may be made: only where no witness, archive, snapshot or sibling stream exists. */
   mayCreate: boolean;
+  /** The newest epoch that this server has claimed here; 0 before it has. What comes after it must be its own, too. */
+  claimedEpoch?: number;
   /** A new stream begins above this epoch (resharding). */
   epochFloor?: number;
   /** How long one append may take before its answer counts as lost. */
@@ -184,7 +186,8 @@ export class StreamJournal implements Journal {
   }
 
   #checkMayCreate(): void {
-    const { witnesses, mayCreate } = this.#options;
+    const { witnesses, mayCreate, claimedEpoch = 0 } = this.#options;
+    if (claimedEpoch > 0) throw this.#lost("it has vanished");
     const newest = witnesses.toSorted((a, b) => compareLogIds(b.id, a.id))[0];
     if (newest !== undefined)
       throw this.#lost(`it does not exist, but held ${formatLogId(newest.id)} before`);
@@ -192,8 +195,17 @@ export class StreamJournal implements Journal {
   }
 
   async #checkBefore(before: Tail): Promise<void> {
-    const { claimant, witnesses } = this.#options;
+    const { claimant, witnesses, claimedEpoch = 0 } = this.#options;
     const recorded = before.claim.claimant;
+    if (before.lastId.epoch < claimedEpoch) {
+      throw this.#lost(
+        `it ends at ${formatLogId(before.lastId)}, but was claimed under epoch ${claimedEpoch}`,
+      );
+    }
+    // A claim of our own of which nobody heard bears our name. Any other server has replaced us.
+    if (claimedEpoch > 0 && before.lastId.epoch > claimedEpoch && recorded.instance !== claimant.instance) {
+      throw this.#fenced(before.claim.id);
+    }
     if (recorded.instance !== "" && recorded.shard !== claimant.shard) {
       throw new LogError(
         "log_corrupt",

@@ -20,6 +20,8 @@ export type ShardInit = Readonly<{
   /** What the archive holds of this shard: the log must still contain it. */
   archived: Witness | undefined;
   mayCreate: boolean;
+  /** The newest epoch under which this server has claimed its log; absent before it has. */
+  claimedEpoch?: number;
   allowWeakDurability: boolean;
   failpoints: readonly Failpoint[];
 }>;

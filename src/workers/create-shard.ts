@@ -36,6 +36,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     claimant: { instance, ...name, shards },
     witnesses,
     mayCreate,
+    claimedEpoch: init.claimedEpoch ?? 0,
   });
   const host = new ShardHost({
     shard,

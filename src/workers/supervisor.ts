@@ -41,7 +41,7 @@ export type SupervisorOptions = Readonly<{
   /** The newest batch of a shard that the archive holds: its log must hold it, too. */
   archived: (shard: number) => Promise<Witness | undefined>;
   /** What a shard begins with; `archived` and its failpoints are filled in here. */
-  init: Omit<ShardInit, "shard" | "archived">;
+  init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch">;
   /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
   onFatal: (message: string) => void;
   report: (
@@ -65,6 +65,8 @@ interface Supervised {
   full: string | null;
   figures: ShardFigures | undefined;
   figuresWaiting: ((figures: ShardFigures | undefined) => void)[];
+  /** Under which it has claimed its log last; 0 before. */
+  epoch: number;
   claimed: PromiseWithResolvers<void>;
   ready: PromiseWithResolvers<void>;
 }
@@ -94,6 +96,7 @@ export class Supervisor {
       full: null,
       figures: undefined,
       figuresWaiting: [],
+      epoch: 0,
       claimed: Promise.withResolvers(),
       ready: Promise.withResolvers(),
     }));
@@ -205,8 +208,9 @@ export class Supervisor {
       supervised.restarts === 0 ? init.failpoints.filter((point) => point.shard === shard) : [];
     const witness = await archived(shard);
     if (this.#stopping) return;
-    const running = carrier.start({ ...init, shard, archived: witness, failpoints }, (message) =>
-      this.#receive(supervised, message),
+    const running = carrier.start(
+      { ...init, shard, archived: witness, failpoints, claimedEpoch: supervised.epoch },
+      (message) => this.#receive(supervised, message),
     );
     supervised.running = running;
     supervised.full = null;
@@ -246,6 +250,7 @@ export class Supervisor {
     switch (message.type) {
       case "claimed":
         this.#setStatus(supervised, "recovering", `replaying under epoch ${message.epoch}`);
+        supervised.epoch = message.epoch;
         supervised.claimed.resolve();
         if (this.#allClaimed) supervised.running?.post({ type: "proceed" });
         return;

@@ -3,7 +3,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { streamKey } from "../../src/wal/open.ts";
+import { StreamJournal } from "../../src/wal/journal.ts";
+import { openLogStream, streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
 import type { RedisServer } from "../support/redis.ts";
 import {
@@ -125,6 +126,29 @@ test.each([
   await lose(redis.client());
   expectLost(await within(10_000, "the server ends", server.exited));
   await load.stop();
+});
+
+test("a log that this server has claimed before is no new one when it is gone, nor one that ends earlier", async () => {
+  const redis = await testRedis();
+  const claim = async (claimedEpoch: number) => {
+    const journal = new StreamJournal({
+      stream: openLogStream(redis.url, { generation: 1, shard: 0 }),
+      claimant: { instance: "one", generation: 1, shard: 0, shards: 1 },
+      witnesses: [],
+      mayCreate: true,
+      claimedEpoch,
+    });
+    try {
+      await journal.claim();
+      return journal.epoch;
+    } finally {
+      await journal.close();
+    }
+  };
+  await expect(claim(1)).rejects.toThrow(/has lost data: it has vanished/);
+  expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
+  expect([await claim(0), await claim(1), await claim(1)], "nobody heard of the second").toEqual([1, 2, 3]);
+  await expect(claim(4)).rejects.toThrow(/has lost data: it ends at 3-0, but was claimed under epoch 4/);
 });
 
 test("a server whose sqlite log is gone refuses to start, and makes no new one", async () => {

@@ -111,6 +111,26 @@ test.each([
   },
 );
 
+test("a server whose shard was being started anew while another server took its log over ends, and leaves the other alone", async () => {
+  const redis = await testRedis();
+  const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1", ISOLATION: "processes" };
+  const old = await testServer(settings);
+  const load = new Load({ partnerKey: await makePartner(operator(old)) });
+  await load.open(old.url);
+  load.begin(old.url, 4);
+  await load.moreAcknowledged(50);
+  const { pid = 0 } = (await shardsOf(operator(old)))[0] ?? {};
+  // Its supervisor has not seen the death of its shard yet when the other one comes.
+  old.signal("SIGSTOP");
+  process.kill(pid, "SIGKILL");
+  const next = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url });
+  old.signal("SIGCONT");
+  expectOneLine(await within(10_000, "the replaced server ends", old.exited), /another owner/);
+  await load.stop();
+  await checkBooks(next.url, load);
+  expect((await shardsOf(operator(next))).map(({ restarts }) => restarts)).toEqual([0]);
+});
+
 test.each(["sqlite", "Redis"])(
   "a second server on the folders of a living one refuses in one line, and the first serves on (%s)",
   async (log) => {
