@@ -5,15 +5,18 @@ import { StreamJournal } from "../../src/wal/journal.ts";
 import { openLogStream, streamKey } from "../../src/wal/open.ts";
 import { formatLogId, parseLogId } from "../../src/wal/wal.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { Load } from "../support/load.ts";
+import { Load, shardOfOwner } from "../support/load.ts";
 import type { RedisServer } from "../support/redis.ts";
 import {
   makePartner,
   operator,
+  readiness,
   refusedStart,
+  shardsOf,
   testFolder,
   testRedis,
   testServer,
+  until,
   within,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
@@ -141,4 +144,32 @@ test("whatever was put behind the end of one shard's log, the start stops at it 
   redis.replaceBy(backup);
   await redis.restart();
   await checkBooks((await testServer(settings)).url, load);
+});
+
+test("a shard that finds a foreign entry when it starts anew stays down and says where, and the others serve", async () => {
+  const redis = await testRedis();
+  const server = await testServer({
+    DATA_DIR: testFolder(),
+    WAL_URL: redis.url,
+    SHARDS: String(SHARDS),
+    ISOLATION: "processes",
+  });
+  const admin = operator(server);
+  const others = new Load({ partnerKey: await makePartner(admin) });
+  await others.open(server.url, (owner) => shardOfOwner(owner, SHARDS) !== POISONED);
+  others.begin(server.url, 4);
+  const { pid = 0 } = (await shardsOf(admin))[POISONED] ?? {};
+  process.kill(pid, "SIGSTOP");
+  const id = await entry("who", "somebody")(redis);
+  process.kill(pid, "SIGKILL");
+  await until("it is down", async () => (await shardsOf(admin))[POISONED]?.status === "failed");
+  const { status, text } = await readiness(admin);
+  expect(status).toBe(503);
+  expect(text).toContain(`shard ${POISONED} is failed: ${KEY}: bad entry ${id}: `);
+  await others.moreAcknowledged(50);
+  await others.stop();
+  expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
+  expect(await redis.client().xlen(KEY), "nothing was written behind it").toBe(
+    (await redis.client().xrange(KEY, "-", id)).length,
+  );
 });
