@@ -22,6 +22,8 @@ import {
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
+/** Of util-linux: there is no other way to set the limits of a process that runs. */
+const PRLIMIT = "prlimit";
 const SHARDS = 2;
 const FULL = 1;
 const ROOM_BYTES = 10_000;
@@ -42,8 +44,8 @@ async function begun(settings: Settings) {
 /** Its files cannot grow beyond this from now on, as on a disk that is full. */
 function limitFiles(pid: number, bytes: number | "unlimited"): void {
   const limit = `--fsize=${bytes}:unlimited`;
-  const { status, stderr } = spawnSync("prlimit", ["--pid", String(pid), limit], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`prlimit: ${stderr}`);
+  const { status, stderr } = spawnSync(PRLIMIT, ["--pid", String(pid), limit], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${PRLIMIT}: ${stderr}`);
 }
 
 type Seen = Readonly<{ id: string; posted: number; seq: number }>;
