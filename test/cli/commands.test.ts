@@ -128,17 +128,20 @@ describe.each(STORES)("on %s", (store) => {
     );
   });
 
-  test("reading leaves no trace", async () => {
-    const { env, dataDir, redis } = await serveAs(store, "has ended");
-    const folders = [dataDir, ...(redis === undefined ? [] : [redis.dir])];
-    const traces = () => folders.map(fingerprint);
-    const before = traces();
-    for (const args of [["wal", "info"], ["wal", "ls"], ["wal", "tail"], ["wal", "verify"], ["doctor"]]) {
-      expect(await daybook(args, env)).toMatchObject({ code: 0 });
-    }
-    expect(await daybook(["wal", "export", "-"], env)).toMatchObject({ code: 0 });
-    expect(traces()).toEqual(before);
-  });
+  test.each(["has ended", "was killed"] as const)(
+    "reading leaves no trace where a server %s",
+    async (state) => {
+      const { env, dataDir, redis } = await serveAs(store, state);
+      const folders = [dataDir, ...(redis === undefined ? [] : [redis.dir])];
+      const traces = () => folders.map(fingerprint);
+      const before = traces();
+      for (const args of [["wal", "info"], ["wal", "ls"], ["wal", "tail"], ["wal", "verify"], ["doctor"]]) {
+        expect(await daybook(args, env)).toMatchObject({ code: 0 });
+      }
+      expect(await daybook(["wal", "export", "-"], env)).toMatchObject({ code: 0 });
+      expect(traces()).toEqual(before);
+    },
+  );
 });
 
 describe("wal ls", () => {

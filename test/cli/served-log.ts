@@ -85,10 +85,10 @@ export async function writeSomething(client: Client): Promise<void> {
   });
 }
 
-/** Every file below a folder, with a hash of what it holds. */
+/** Every file below a folder, with a hash of what it holds; but for the memory that SQLite's readers share in a file. */
 export function fingerprint(folder: string): Readonly<Record<string, string>> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.name.endsWith("-shm"),
   );
   return Object.fromEntries(
     files
