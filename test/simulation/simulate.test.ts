@@ -62,7 +62,7 @@ describe("the simulation", () => {
   }, async () => {
     const { code, output } = await runSimulation(["--seed", "1", "--canary"]);
     expect(output).toMatch(/^VIOLATED I5 acknowledged is logged once: /m);
-    expect(output).toContain("npm run simulate -- --seed 1 --steps 500 --canary");
+    expect(output).toContain("npm run simulate -- --seed 1 --steps 300 --canary");
     expect(code).toBe(1);
   });
 });

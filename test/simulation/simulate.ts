@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { realMs } from "./virtual-clock.ts";
 import { type RunResult, World } from "./world.ts";
 
-const STEPS = 500;
+const STEPS = 300;
 const SHOWN_EVENTS = 40;
 
 const { values } = parseArgs({

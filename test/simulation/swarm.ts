@@ -102,7 +102,7 @@ export function drawSwarm(random: Random): Swarm {
     spikes: random.chance(0.4) ? 0.03 * random.fraction() : 0,
     spikeMs: random.chance(0.2) ? 3_000 : 100,
   });
-  const damage = random.chance(0.08) ? random.oneOf(DAMAGES) : undefined;
+  const damage = random.chance(0.12) ? random.oneOf(DAMAGES) : undefined;
   return {
     shards: 1 + random.below(5),
     gateways: 1 + random.below(2),
