@@ -92,7 +92,10 @@ export class Operator {
     const isKilled = point !== undefined || message.startsWith("killed");
     if (reason === "crashed" && !isKilled) fail("nothing throws", `shard ${shard}: ${message}`);
     // A shard of a server that was replaced meanwhile may hold less of its log than the next owner's shards have seen.
-    if (isAboutPeer && stores.some((store) => isReplaced(store, server))) return;
+    if (isAboutPeer && stores.some((store) => isReplaced(store, server))) {
+      count("alarm of a replaced server");
+      return;
+    }
     if (isLoss || reason === "shard_count") fail("no false alarm", `shard ${shard}: ${message}`);
     if (reason === "fenced" && this.#instances === 1)
       fail("no false alarm", `nobody else is there: ${message}`);
