@@ -2,9 +2,9 @@
  * How fast a server starts with much behind it, and what it costs to be able to: ten million commands over a million
  * accounts, a snapshot, a hundred thousand commands more, and kill -9.
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import type { BenchContext } from "./bench-context.ts";
 import { bodiesOverAll, MEDIA_TYPES, singleBodies } from "./bodies.ts";
 import { Daybook, SERVER_SETTINGS, sumOfMetric } from "./daybook.ts";
@@ -33,12 +33,12 @@ async function measure(bench: BenchContext, name: string, keyed: boolean): Promi
   const redis = watchRedis(daybook.redisSocket as string);
   const bodies = writeBodies(join(folder, "bodies"), bodiesOverAll(BATCH_SIZE, accounts));
   await daybook.createAccounts(accounts);
-  bench.say(`${accounts} accounts, Redis ${megabytes(redis.usedBytes())} MB`);
+  bench.say(`${accounts} accounts, Redis ${megabytes(await redis.usedBytes())} MB`);
   const load = { path: "/v1/transfers/batch", contentType: MEDIA_TYPES.json, bodies, keyed, connections: 4 };
   const decided = () => daybook.metric("daybook_commands_total");
   for (let count = await decided(); count < commands; count = await decided()) {
     await bench.load.run({ ...load, url: daybook.url, token: daybook.token, seconds: quick ? 1 : 10 });
-    bench.say(`${await decided()} commands, Redis ${megabytes(redis.usedBytes())} MB`);
+    bench.say(`${await decided()} commands, Redis ${megabytes(await redis.usedBytes())} MB`);
   }
   const settings = { accounts, commands: await decided(), keyed, ...SERVER_SETTINGS };
   const figure = (what: string, unit: string, value: number) =>
@@ -136,19 +136,20 @@ async function newSnapshots(
 }
 
 /** Looks at the memory of Redis now and then, until `end`, which gives the most that it was. */
-function watchRedis(socket: string): Readonly<{ usedBytes(): number; end(): number }> {
+function watchRedis(socket: string): Readonly<{ usedBytes(): Promise<number>; end(): number }> {
+  const client = new Redis(socket);
   let most = 0;
-  const usedBytes = () => {
-    const text = execFileSync("redis-cli", ["-s", socket, "info", "memory"], { encoding: "utf8" });
-    const bytes = Number(/used_memory:(\d+)/.exec(text)?.[1]);
+  const usedBytes = async () => {
+    const bytes = Number(/used_memory:(\d+)/.exec(await client.info("memory"))?.[1]);
     most = Math.max(most, bytes);
     return bytes;
   };
-  const timer = setInterval(usedBytes, WATCH_MS);
+  const timer = setInterval(() => void usedBytes(), WATCH_MS);
   return {
     usedBytes,
     end() {
       clearInterval(timer);
+      client.disconnect();
       return most;
     },
   };
