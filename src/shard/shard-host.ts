@@ -164,7 +164,8 @@ export class ShardHost {
         this.#stop();
         return;
       case "trim":
-        this.#trimmer.trim(message.below);
+        // Before that the log may not be ours yet, and is still to be replayed; whoever wants it trimmed asks again.
+        if (this.#serving) this.#trimmer.trim(message.below);
         return;
       case "figures":
         this.#options.post({ type: "figures", figures: this.figures() });
