@@ -16,6 +16,7 @@ import {
   NEEDED_COMMANDS,
   type Right,
   type Rights,
+  SNAPSHOT_COMMANDS,
 } from "./redis-findings.ts";
 
 const TIMEOUT_MS = 5_000;
@@ -69,26 +70,34 @@ async function readConfiguration(client: Redis): Promise<RedisValues["config"]> 
 
 async function readRights(client: Redis, user: string): Promise<Rights> {
   const commands = new Map<string, Right>();
-  const key = `daybook:{doctor-${randomUUID()}}:wal`;
-  for (const name of [...NEEDED_COMMANDS, ...DANGEROUS_COMMANDS]) {
-    commands.set(name, await askRight(client, user, key, name));
-  }
+  const shard = `daybook:{doctor-${randomUUID()}}`;
+  for (const name of [...NEEDED_COMMANDS, ...DANGEROUS_COMMANDS])
+    commands.set(name, await askRight(client, user, `${shard}:wal`, name));
+  for (const name of SNAPSHOT_COMMANDS)
+    commands.set(name, await askRight(client, user, `${shard}:snapshot:0`, name));
   return { user, commands };
 }
 
 const ARGUMENTS: Readonly<
-  Record<(typeof NEEDED_COMMANDS | typeof DANGEROUS_COMMANDS)[number], (key: string) => string[]>
+  Record<
+    (typeof NEEDED_COMMANDS | typeof DANGEROUS_COMMANDS | typeof SNAPSHOT_COMMANDS)[number],
+    (key: string) => string[]
+  >
 > = {
   XADD: (key) => [key, "NOMKSTREAM", "1-1", "b", ""],
   XTRIM: (key) => [key, "MAXLEN", "1"],
   DEL: (key) => [key],
   RENAME: (key) => [key, `${key}-renamed`],
   FLUSHALL: () => [],
+  RPUSH: (key) => [key, ""],
+  LRANGE: (key) => [key, "0", "0"],
+  LINDEX: (key) => [key, "0"],
+  UNLINK: (key) => [key],
 };
 
 /**
  * Asks with ACL DRYRUN. Where that is refused, the command itself is sent for a key that nobody has, which changes
- * nothing; but never FLUSHALL.
+ * nothing; but never those that would change something.
  */
 async function askRight(
   client: Redis,
@@ -99,7 +108,7 @@ async function askRight(
   const args = ARGUMENTS[name](key);
   const answer = await orRefusal(client.call("ACL", "DRYRUN", user, name, ...args));
   if (!isRefusal(answer)) return answer === "OK" ? "allowed" : "refused";
-  if (name === "FLUSHALL") return "unknown";
+  if (name === "FLUSHALL" || name === "RPUSH") return "unknown";
   const tried = await orRefusal(client.call(name, ...args));
   return isRefusal(tried) && tried.refused.startsWith("NOPERM") ? "refused" : "allowed";
 }

@@ -11,6 +11,8 @@ export type Rights = Readonly<{ user: string; commands: ReadonlyMap<string, Righ
 export const EXTRA_PARAMETERS = ["maxmemory", "save", "io-threads", "aof-use-rdb-preamble"] as const;
 /** The server cannot do without. */
 export const NEEDED_COMMANDS = ["XADD", "XTRIM"] as const;
+/** On the keys of snapshots alone, which are a list each. */
+export const SNAPSHOT_COMMANDS = ["RPUSH", "LRANGE", "LINDEX", "UNLINK"] as const;
 /** Nobody who appends to a log should be able to take it away. */
 export const DANGEROUS_COMMANDS = ["DEL", "RENAME", "FLUSHALL"] as const;
 
@@ -133,6 +135,16 @@ export function examineRights({ user, commands }: Rights): readonly Finding[] {
           `redis-cli ACL SETUSER ${user} '~daybook:*' ${missing.map((name) => `+${name.toLowerCase()}`).join(" ")}`,
         ),
   );
+  const unkept = among(SNAPSHOT_COMMANDS, "refused");
+  if (unkept.length > 0) {
+    const rules = SNAPSHOT_COMMANDS.map((name) => `+${name.toLowerCase()}`).join(" ");
+    findings.push(
+      problem(
+        `user ${user} may not ${unkept.join(", ")} on daybook:{*}:snapshot:*: it cannot keep snapshots`,
+        `redis-cli ACL SETUSER ${user} '(~daybook:{*}:snapshot:* ${rules})'`,
+      ),
+    );
+  }
   const dangerous = among(DANGEROUS_COMMANDS, "allowed");
   const unknown = among(DANGEROUS_COMMANDS, "unknown");
   if (dangerous.length > 0) {

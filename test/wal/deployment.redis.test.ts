@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { openLogStream, parseLogUrl } from "../../src/wal/open.ts";
+import { openLogStream, openSnapshotStore, parseLogUrl } from "../../src/wal/open.ts";
 import { RedisServer } from "../support/redis.ts";
 import { makeJournal, replayAll, write } from "./journal-contract.ts";
 
@@ -63,10 +63,22 @@ describe("Redis with the conf and the users of deploy/redis", () => {
     expect(await client.xtrim("daybook:{g1s0}:wal", "MINID", "1-0")).toBe(0);
   });
 
+  test("it keeps snapshots, and clears them away", async () => {
+    const store = openSnapshotStore(url, STREAM);
+    await store.append(0, Buffer.from("chunk"));
+    expect(await store.read(0, 0, 1)).toHaveLength(1);
+    expect(await store.last(0)).toEqual(Buffer.from("chunk"));
+    await store.clear(0);
+    expect(await store.last(0)).toBeUndefined();
+    await store.close();
+  });
+
   test.each([
     "DEL daybook:{g1s0}:wal",
     "UNLINK daybook:{g1s0}:wal",
     "RENAME daybook:{g1s0}:wal daybook:x",
+    "RENAME daybook:{g1s0}:snapshot:0 daybook:{g1s0}:wal",
+    "RPUSH daybook:{g1s0}:wal x",
     "COPY daybook:{g1s0}:wal daybook:x",
     "RESTORE daybook:x 0 x",
     "FLUSHALL",
