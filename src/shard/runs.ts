@@ -88,6 +88,13 @@ export class Runs {
     this.#record(command, packedAlone(command), outcome, undefined);
   }
 
+  /** While others were asked, its time may have come. */
+  #expireIfDue(id: string): void {
+    const { ledger, commit } = this.#options;
+    const open = ledger.compound.pending.get(id);
+    if (open !== undefined && open.endsAtMs <= commit.openTime()) this.expire(open);
+  }
+
   /** Another shard has spoken of its legs; without reports it could not. */
   readonly answered = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
     const { run } = part;
@@ -175,6 +182,7 @@ export class Runs {
   #decide(run: Run): void {
     const { ledger, commit, unpark } = this.#options;
     const command = run.command as LegsCommand;
+    if (command.op === "post_transfer") this.#expireIfDue(command.id);
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) {
       this.#abandon(run, IS_NOT_OPEN);
