@@ -148,7 +148,8 @@ export class MemoryCluster {
   }
 }
 
-function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
+/** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
+export function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
   if (!outcome.ok) return undefined;
   if ("transfer" in outcome) return outcome.transfer;
   if (command.op !== "transfer" || !("id" in outcome)) return undefined;

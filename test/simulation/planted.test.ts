@@ -61,7 +61,7 @@ describe("planted bugs", () => {
 
 /** A copy of the source with this patch, and all that the simulation needs beside it. */
 function plant(root: string, name: string): void {
-  for (const folder of ["src", "test/simulation", "test/support", "test/actors"]) {
+  for (const folder of ["src", "test/simulation", "test/support", "test/actors", "test/shard"]) {
     mkdirSync(join(root, folder), { recursive: true });
     cpSync(resolve(folder), join(root, folder), { recursive: true });
   }

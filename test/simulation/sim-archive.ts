@@ -9,6 +9,7 @@ import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../s
 import type { ChannelEnd } from "../../src/channels/open-channel.ts";
 import { OperatingError } from "../../src/operating-error.ts";
 import { type Batch, compareLogIds, type LogId, type Witness } from "../../src/wal/wal.ts";
+import { viewOf } from "../shard/memory-shards.ts";
 import type { Network } from "./sim-channel.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -117,15 +118,4 @@ export class SimArchive {
 
 function keyOf({ shard, epoch, seq, index }: Location): string {
   return `${shard}:${epoch}-${seq} ${index}`;
-}
-
-/** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
-function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
-  if (!outcome.ok) return undefined;
-  if ("transfer" in outcome) return outcome.transfer;
-  if (command.op !== "transfer" || !("id" in outcome)) return undefined;
-  const { debit, credit, amount, memo, metadata, occurredAtMs } = command;
-  const times = { occurredAtMs, createdAtMs: timeMs, expiresAtMs: null };
-  const whole = { status: "posted", postings: [{ debit, credit, amount }], postedAmount: amount } as const;
-  return { id: outcome.id, ...whole, memo, metadata, ...times, reverts: null };
 }

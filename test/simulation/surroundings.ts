@@ -27,7 +27,6 @@ export type Oracle =
   | "time does not go back"
   | "what is over is ended"
   | "damage is noticed"
-  | "only one server serves"
   | "no false alarm"
   | "nothing throws"
   | "nothing gets stuck";

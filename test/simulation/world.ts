@@ -32,6 +32,8 @@ import { Testimony } from "./testimony.ts";
 import { NATURE, VirtualClock } from "./virtual-clock.ts";
 import { Workload } from "./workload.ts";
 
+/** Where too much goes wrong for all steps to be taken. */
+const LIFE_MS_MAX = 120_000;
 /** All that may take after everything is healed. */
 const SETTLE_MS = 180_000;
 const LOOK_MS = 50;
@@ -73,6 +75,7 @@ export class World {
   #violation: Violation | undefined;
   #isHealing = false;
   #isArmed = false;
+  #clients: readonly Client[] = [];
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -207,32 +210,20 @@ export class World {
       (_, i) => new Client(`c${i}`, this.#clientWorld),
     );
     for (const client of clients) client.begin();
-    const endMs = this.#clock.nowMs + 120_000;
+    const endMs = this.#clock.nowMs + LIFE_MS_MAX;
     await this.#run(
       () =>
         clients.every(({ isDone }) => isDone) ||
         this.#stepsTaken >= this.#options.steps ||
         this.#clock.nowMs > endMs,
     );
-    this.#stepsTaken = this.#options.steps;
     this.#clients = clients;
   }
-
-  #clients: readonly Client[] = [];
 
   /** Nothing goes wrong any more: whatever is open must come to its end. */
   async #heal(): Promise<void> {
     this.#trace.push(`${this.#clock.nowMs.toFixed(3)} all is healed`);
-    this.#isHealing = true;
-    this.#isArmed = false;
-    for (const store of this.#stores) {
-      store.faults = NO_FAULTS;
-      store.delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
-      store.isFull = false;
-      store.isReachable = true;
-    }
-    this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
-    for (const server of this.#operator.servers) if (server.isPaused) server.resume();
+    this.#mend();
     await this.#until("every client has its answer", () =>
       this.#clients.every(({ isWaiting }) => !isWaiting),
     );
@@ -260,6 +251,20 @@ export class World {
     );
   }
 
+  /** Nothing is begun, and nothing goes wrong, from here on. */
+  #mend(): void {
+    this.#isHealing = true;
+    this.#isArmed = false;
+    for (const store of this.#stores) {
+      store.faults = NO_FAULTS;
+      store.delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
+      store.isFull = false;
+      store.isReachable = true;
+    }
+    this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
+    for (const server of this.#operator.servers) if (server.isPaused) server.resume();
+  }
+
   async #judge(): Promise<void> {
     const fail = (oracle: Oracle, message: string) => this.#fail(oracle, message);
     const shards = this.#stores.length;
@@ -279,13 +284,7 @@ export class World {
 
   /** Something acknowledged is changed, and the shard starts anew: it must refuse, and say where. */
   async #sufferDamage(damage: NonNullable<Swarm["damage"]>): Promise<void> {
-    this.#isHealing = true;
-    for (const store of this.#stores) {
-      store.faults = NO_FAULTS;
-      store.isFull = false;
-      store.isReachable = true;
-    }
-    for (const server of this.#operator.servers) if (server.isPaused) server.resume();
+    this.#mend();
     await this.#until(
       "one server serves",
       () => this.#operator.servers.length === 1 && this.#operator.servers[0]?.isReady === true,
@@ -320,7 +319,7 @@ export class World {
   }
 
   #takeStep(): boolean {
-    if (this.#stepsTaken >= this.#options.steps) return false;
+    if (this.#isHealing || this.#stepsTaken >= this.#options.steps) return false;
     this.#stepsTaken += 1;
     return true;
   }
