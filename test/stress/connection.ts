@@ -28,13 +28,21 @@ export class Connection {
     this.#address = address;
   }
 
-  /** Rejects when the connection breaks or nothing comes: then nobody knows what became of it. */
   post(path: string, body: string, key?: string): Promise<Reply> {
+    return this.send("POST", path, body, key);
+  }
+
+  /** Rejects when the connection breaks or nothing comes: then nobody knows what became of it. */
+  send(method: string, path: string, body?: string, key?: string): Promise<Reply> {
     const { host, port, token } = this.#address;
     const keyed = key === undefined ? "" : `Idempotency-Key: ${key}\r\n`;
+    const sized =
+      body === undefined
+        ? ""
+        : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
     const request =
-      `POST ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nAuthorization: Bearer ${token}\r\n${keyed}` +
-      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}${HEAD_END}${body}`;
+      `${method} ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nAuthorization: Bearer ${token}\r\n${keyed}${sized}` +
+      `\r\n${body ?? ""}`;
     this.#socket ??= this.#connect();
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     const timer = setTimeout(() => this.#break("no answer came in time"), ANSWER_MS_MAX);

@@ -1,0 +1,242 @@
+/**
+ * The proof, at rest and over the HTTP API: what clients were told is in the books, once and whole, and nothing else is.
+ * What nobody knows yet is looked for first, and asked for again under its key after that.
+ */
+import { isDecision, outcomeText } from "../stress/operation.ts";
+import { BANK, SALES } from "./accounts.ts";
+import type { Api } from "./api.ts";
+import type { Books, Expected } from "./books.ts";
+import type { Caller } from "./caller.ts";
+import { type AccountView, accountFaults, shortened, statementFaults } from "./comparison.ts";
+import type { Diary, DiaryReader, Entry } from "./diary.ts";
+
+/** Above the time-outs of what is left to expire. */
+const EXPIRED_MS_MAX = 30_000;
+const LOOK_MS = 100;
+const CLOCK_MS = 2_000;
+
+type Reconciliation = Readonly<{
+  balance: number;
+  entries_sum: number;
+  entries_count: number;
+  reconciled: boolean;
+}>;
+type TrialBalance = Readonly<{
+  balanced: boolean;
+  assets: Readonly<Record<string, Readonly<{ sum: number; in_transit: number }>>>;
+}>;
+export type ListedTransfer = Readonly<{
+  id: string;
+  memo: string | null;
+  postings: readonly object[];
+  status: string;
+  posted_amount: number;
+  reverts?: string;
+  reverted_by?: string;
+}>;
+type ListedEntry = Readonly<{ seq: number; transfer_id: string; amount: number; balance_after?: number }>;
+
+export type AuditOptions = Readonly<{
+  api: Api;
+  /** Whoever asks again. */
+  callers: readonly Caller[];
+  books: Books;
+  diaries: readonly DiaryReader[];
+  /** What the checker asks itself, and is told; one of `diaries` reads it. */
+  diary: Diary;
+}>;
+
+export class Audit {
+  readonly #options: AuditOptions;
+  readonly #faults: string[] = [];
+  askedAgain = 0;
+
+  constructor(options: AuditOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param keys so many are asked for again, besides all whose outcome was once unknown.
+   * @param isWhole whether every transfer and every entry is compared, too.
+   * @returns what is wrong, in sentences.
+   */
+  async run(keys: number, isWhole: boolean): Promise<readonly string[]> {
+    const { books } = this.#options;
+    this.#faults.length = 0;
+    await this.#takeDiaries();
+    await this.#settle();
+    await this.#takeDiaries();
+    books.expire();
+    for (const key of books.unknown.keys())
+      this.#faults.push(`Key ${key} has no answer, however often it asks.`);
+    await this.#compareAccounts();
+    await this.#compareSums();
+    await this.#askAgain(keys);
+    if (isWhole) {
+      await this.#readAll();
+      this.#faults.push(...statementFaults(books));
+    }
+    return [...shortened(books.faults.splice(0)), ...this.#faults];
+  }
+
+  async #takeDiaries(): Promise<void> {
+    this.#options.diary.flush();
+    for (const reader of this.#options.diaries) await this.#options.books.take(reader.more());
+  }
+
+  /** Those whose client gave up: they are there wholly or not at all, and their key says which. */
+  async #settle(): Promise<void> {
+    const { api, callers, books, diary } = this.#options;
+    const idle = [...callers];
+    await api.each([...books.unknown.values()], async (entry) => {
+      const caller = idle.pop() as Caller;
+      await this.#settleOne(caller, entry);
+      idle.push(caller);
+    });
+    diary.flush();
+  }
+
+  async #settleOne(caller: Caller, { ask, atMs }: Entry): Promise<void> {
+    if (ask === undefined) return;
+    const before = await this.#lookFor(ask.key, ask.body?.postings ?? [], atMs);
+    const hearing = await caller.settle(ask, () => false);
+    this.#options.diary.write({ atMs: Date.now(), ask, ...hearing });
+    const answer = hearing.heard.find((each) => isDecision(each.answer))?.answer;
+    if (answer === undefined || !isDecision(answer)) return;
+    const [id] = before;
+    if (id !== undefined && outcomeText(answer) !== id)
+      this.#faults.push(
+        `Key ${ask.key} was in the books as ${id}; asked again it is ${outcomeText(answer)}.`,
+      );
+    if (id === undefined && answer.is === "accepted" && answer.replayed)
+      this.#faults.push(`Key ${ask.key} is said to have been done as ${answer.id}, and was in no list.`);
+  }
+
+  /** Each account of it lists it, or none does. */
+  async #lookFor(
+    key: string,
+    postings: readonly Readonly<{ debit_account: string; credit_account: string }>[],
+    atMs: number,
+  ): Promise<readonly string[]> {
+    const from = new Date(atMs - CLOCK_MS).toISOString();
+    const accounts = new Set(postings.flatMap((posting) => [posting.debit_account, posting.credit_account]));
+    const ids = new Set<string>();
+    const listedBy: string[] = [];
+    for (const account of accounts) {
+      const path = `/v1/transfers?account=${encodeURIComponent(account)}&from=${from}`;
+      for await (const page of this.#options.api.pages<ListedTransfer>(path)) {
+        for (const { id, memo } of page) {
+          if (memo !== key) continue;
+          ids.add(id);
+          listedBy.push(account);
+        }
+      }
+    }
+    if (ids.size > 1) this.#faults.push(`Key ${key} is in the books as ${[...ids].join(" and ")}.`);
+    if (listedBy.length !== 0 && listedBy.length !== accounts.size)
+      this.#faults.push(
+        `Key ${key} moves ${[...accounts].join()}, and is listed by ${listedBy.join()} alone.`,
+      );
+    return [...ids];
+  }
+
+  async #compareAccounts(): Promise<void> {
+    const { api, books } = this.#options;
+    const expected = books.expected();
+    let views = await this.accounts();
+    // What was left to expire may still have to.
+    const endMs = performance.now() + EXPIRED_MS_MAX;
+    while (performance.now() < endMs && views.some(({ id, held }) => held !== expected.get(id)?.held)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      views = await this.accounts();
+    }
+    this.#faults.push(...accountFaults(views, expected));
+    const found: string[] = [];
+    await api.each(views, async ({ id, posted, seq }) => {
+      const told = await api.get<Reconciliation>(`/v1/accounts/${encodeURIComponent(id)}/reconciliation`);
+      const { balance, entries_sum, entries_count, reconciled } = told;
+      if (!reconciled || balance !== posted || entries_sum !== posted || entries_count !== seq)
+        found.push(
+          `${id} has ${posted} after entry ${seq}, and its reconciliation is ${JSON.stringify(told)}.`,
+        );
+    });
+    this.#faults.push(...shortened(found));
+    for (const name of [BANK, SALES]) await this.#compareSystem(name, expected.get(name));
+  }
+
+  /** All that the server has. */
+  async accounts(): Promise<readonly AccountView[]> {
+    const all: AccountView[] = [];
+    for await (const page of this.#options.api.pages<AccountView>("/v1/accounts")) all.push(...page);
+    return all;
+  }
+
+  async #compareSystem(name: string, expected: Expected | undefined): Promise<void> {
+    if (expected === undefined) return;
+    const path = `/v1/accounts/${encodeURIComponent(name)}`;
+    const { balances } = await this.#options.api.get<{
+      balances: Record<string, { posted: number; held: number }>;
+    }>(path);
+    for (const { posted, held } of Object.values(balances))
+      if (posted !== expected.posted || held !== expected.held)
+        this.#faults.push(
+          `${name} has ${posted}, ${held} held; what was accepted comes to ${expected.posted}.`,
+        );
+  }
+
+  async #compareSums(): Promise<void> {
+    const { balanced, assets } = await this.#options.api.get<TrialBalance>("/v1/trial-balance");
+    const isZero = Object.values(assets).every(({ sum, in_transit }) => sum === 0 && in_transit === 0);
+    if (!balanced || !isZero)
+      this.#faults.push(`The books do not balance at rest: ${JSON.stringify(assets)}.`);
+  }
+
+  async #askAgain(keys: number): Promise<void> {
+    const { api, callers, books } = this.#options;
+    const idle = [...callers];
+    const found: string[] = [];
+    await api.each([...books.toAskAgain(keys)], async ({ ask, outcome, digest }) => {
+      const caller = idle.pop() as Caller;
+      const { heard } = await caller.settle(ask, () => false);
+      idle.push(caller);
+      this.askedAgain += 1;
+      const said = heard.find(({ answer }) => isDecision(answer));
+      const now = said === undefined ? "not answered" : outcomeText(said.answer);
+      if (now !== outcome || said?.digest !== digest)
+        found.push(
+          `Key ${ask.key} (${ask.kind}) was told ${outcome}; asked again it is ${now}, word for word or not.`,
+        );
+    });
+    this.#faults.push(...shortened(found));
+  }
+
+  /** All transfers, and the statements of all accounts, into the tables of what was found. */
+  async #readAll(): Promise<void> {
+    const { api, books } = this.#options;
+    books.run("DELETE FROM found_transfer");
+    books.run("DELETE FROM found_entry");
+    books.database.exec("BEGIN");
+    for await (const page of api.pages<ListedTransfer>("/v1/transfers")) {
+      for (const { id, memo, postings, status, posted_amount, reverts, reverted_by } of page) {
+        const row = [id, memo, JSON.stringify(postings), status, posted_amount] as const;
+        const related = [reverts ?? null, reverted_by ?? null] as const;
+        books.run("INSERT INTO found_transfer VALUES (?, ?, ?, ?, ?, ?, ?)", ...row, ...related);
+      }
+    }
+    await api.each([...books.expected().keys()], async (account) => {
+      const path = `/v1/accounts/${encodeURIComponent(account)}/entries`;
+      for await (const page of api.pages<ListedEntry>(path)) {
+        for (const { seq, transfer_id, amount, balance_after = 0 } of page)
+          books.run(
+            "INSERT INTO found_entry VALUES (?, ?, ?, ?, ?)",
+            account,
+            seq,
+            transfer_id,
+            amount,
+            balance_after,
+          );
+      }
+    });
+    books.database.exec("COMMIT");
+  }
+}

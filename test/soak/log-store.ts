@@ -1,0 +1,141 @@
+/** Where the log under soak is kept, and how large it is. */
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Redis } from "ioredis";
+import type { PrivateRedis } from "../stress/trial.ts";
+
+const MEASURE_MS_MAX = 2_000;
+const SLOTS = [0, 1, 2];
+
+export type LogSize = Readonly<{
+  /** Of all shards. */
+  entries: number;
+  /** All that the store takes: Redis's memory, or files. */
+  bytes: number;
+  /** Of these, what the snapshots take: it grows with the keys of the last 24 hours, whatever is trimmed. */
+  snapshotBytes: number;
+}>;
+
+export interface LogStore {
+  readonly url: string;
+  /** Absent where the log has no process of its own. */
+  readonly pid: number | undefined;
+  /** On the same folder as ever. */
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  /** `undefined` when it cannot be told now. */
+  size(): Promise<LogSize | undefined>;
+}
+
+export class RedisStore implements LogStore {
+  readonly #startRedis: () => Promise<PrivateRedis>;
+  readonly #shards: number;
+  #redis: PrivateRedis | undefined;
+
+  /** @param startRedis always with the same folder and address. */
+  constructor(startRedis: () => Promise<PrivateRedis>, shards: number) {
+    this.#startRedis = startRedis;
+    this.#shards = shards;
+  }
+
+  get url(): string {
+    return this.#redis?.url ?? "";
+  }
+
+  get pid(): number | undefined {
+    return this.#redis?.pid;
+  }
+
+  async start(): Promise<void> {
+    this.#redis = await this.#startRedis();
+  }
+
+  async kill(): Promise<void> {
+    if (this.pid !== undefined) process.kill(this.pid, "SIGKILL");
+    await this.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.#redis?.stop();
+  }
+
+  async size(): Promise<LogSize | undefined> {
+    const client = new Redis({
+      path: this.url.replace("redis+unix://", ""),
+      retryStrategy: () => null,
+      commandTimeout: MEASURE_MS_MAX,
+      enableReadyCheck: false,
+    });
+    client.on("error", () => undefined);
+    try {
+      const shards = Array.from({ length: this.#shards }, (_, shard) => `daybook:{g1s${shard}}`);
+      const keys = shards.flatMap((name) => SLOTS.map((slot) => `${name}:snapshot:${slot}`));
+      const lengths = await Promise.all(shards.map((name) => client.xlen(`${name}:wal`)));
+      const sizes = await Promise.all(keys.map((key) => client.memory("USAGE", key)));
+      const used = /^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1];
+      return {
+        entries: sumOf(lengths),
+        bytes: Number(used),
+        snapshotBytes: sumOf(sizes.map((size) => size ?? 0)),
+      };
+    } catch {
+      return undefined;
+    } finally {
+      client.disconnect();
+    }
+  }
+}
+
+export class SqliteStore implements LogStore {
+  readonly pid = undefined;
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  get url(): string {
+    return `sqlite:${this.#folder}`;
+  }
+
+  async start(): Promise<void> {}
+
+  async kill(): Promise<void> {}
+
+  async stop(): Promise<void> {}
+
+  async size(): Promise<LogSize | undefined> {
+    try {
+      const files = readdirSync(this.#folder);
+      const bytesOf = (names: readonly string[]) =>
+        sumOf(names.map((name) => statSync(join(this.#folder, name)).size));
+      const logs = files.filter((name) => /^g1s\d+\.sqlite$/.test(name));
+      return {
+        entries: sumOf(logs.map((name) => entriesIn(join(this.#folder, name)))),
+        bytes: bytesOf(files),
+        snapshotBytes: bytesOf(files.filter((name) => name.includes("snapshot"))),
+      };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function entriesIn(file: string): number {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    const { entries } = database.prepare("SELECT count(*) AS entries FROM entry").get() as {
+      entries: number;
+    };
+    return entries;
+  } finally {
+    database.close();
+  }
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

@@ -1,0 +1,165 @@
+/** What happens to the server and its log while they work: at random moments, one thing after the other. */
+import type { Random } from "../support/random.ts";
+import type { LogStore } from "./log-store.ts";
+import type { ShardView, SoakedServer } from "./soaked-server.ts";
+import { isAtOrAfter, type Watch } from "./watch.ts";
+
+const HARMS = [
+  "kill_server",
+  "kill_shard",
+  "kill_redis",
+  "halt_redis",
+  "halt_server",
+  "terminate_server",
+  "snapshots",
+] as const;
+export type Harm = (typeof HARMS)[number];
+
+const HALT_MS = { min: 1_000, max: 4_000 } as const;
+const AWAY_MS_MAX = 1_500;
+/** A harm that is to meet a snapshot comes so soon after one has been asked for. */
+const AMID_MS_MAX = 400;
+const LOOK_MS = 20;
+const RESTART_MS_MAX = 60_000;
+
+export type NemesisOptions = Readonly<{
+  server: SoakedServer;
+  store: LogStore;
+  watch: Watch;
+  random: Random;
+  harms: readonly Harm[];
+  /** Between two harms. */
+  pauseMs: Readonly<{ min: number; max: number }>;
+  say: (text: string) => void;
+}>;
+
+/** All that can happen to a log of this kind. */
+export function harmsOf(log: "redis" | "sqlite"): readonly Harm[] {
+  return HARMS.filter((harm) => log === "redis" || !harm.endsWith("redis"));
+}
+
+export class Nemesis {
+  readonly #options: NemesisOptions;
+  /** Each round has every harm once, in an order of its own. */
+  #round: Harm[] = [];
+  readonly counts = new Map<Harm, number>();
+  /** Of these, those that came right after a snapshot had been asked for. */
+  amidSnapshots = 0;
+  /** Shards that had given up and were started by hand. */
+  revived = 0;
+  readyMsMax = 0;
+  readonly faults: string[] = [];
+
+  constructor(options: NemesisOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on until then; at the end the server is ready. @throws Error when it does not come back */
+  async rage(untilMs: number): Promise<void> {
+    const { random, pauseMs, server } = this.#options;
+    for (;;) {
+      const pause = pauseMs.min + random.below(pauseMs.max - pauseMs.min + 1);
+      const isLast = performance.now() + pause >= untilMs;
+      await sleep(isLast ? Math.max(0, untilMs - performance.now()) : pause);
+      if (server.fault !== undefined) throw new Error(`${server.fault} Its last words: ${server.lastWords}`);
+      if (isLast) return;
+      await this.#strike(this.#next());
+    }
+  }
+
+  #next(): Harm {
+    const { random, harms } = this.#options;
+    if (this.#round.length === 0) {
+      const rest = [...harms];
+      while (rest.length > 0) this.#round.push(...rest.splice(random.below(rest.length), 1));
+    }
+    return this.#round.pop() as Harm;
+  }
+
+  async #strike(harm: Harm): Promise<void> {
+    const { random, server, say } = this.#options;
+    const isAmid = harm !== "snapshots" && random.chance(0.5);
+    if (isAmid) {
+      await server.operator.tryOnce("POST", "/v1/admin/snapshots");
+      await sleep(random.below(AMID_MS_MAX));
+    }
+    const startedMs = performance.now();
+    const known = this.#options.watch.newestSnapshots();
+    await this.#do(harm, known);
+    this.revived += await server.becomesReady();
+    const ms = Math.round(performance.now() - startedMs);
+    this.readyMsMax = Math.max(this.readyMsMax, ms);
+    this.counts.set(harm, (this.counts.get(harm) ?? 0) + 1);
+    if (isAmid) this.amidSnapshots += 1;
+    say(`${harm}${isAmid ? " amid snapshots" : ""}: ready after ${ms} ms`);
+  }
+
+  async #do(harm: Harm, known: ReadonlyMap<number, string>): Promise<void> {
+    const { server, store, random } = this.#options;
+    switch (harm) {
+      case "kill_server":
+        await server.kill();
+        return this.#startServer(known);
+      case "terminate_server": {
+        const code = await server.terminate();
+        if (code !== 0) this.faults.push(`Told to end, the server ended with ${code}: ${server.lastWords}`);
+        return this.#startServer(known);
+      }
+      case "kill_shard":
+        return this.#killShard(known);
+      case "kill_redis":
+        await store.kill();
+        await sleep(random.below(AWAY_MS_MAX));
+        return store.start();
+      case "halt_redis":
+        return this.#halt(store.pid);
+      case "halt_server":
+        return this.#halt(server.pid);
+      case "snapshots":
+        await server.operator.tryOnce("POST", "/v1/admin/snapshots");
+    }
+  }
+
+  async #startServer(known: ReadonlyMap<number, string>): Promise<void> {
+    const { server } = this.#options;
+    await server.start();
+    for (const shard of await server.shards()) this.#checkRecovery(shard, known);
+  }
+
+  /** A process is killed; a thread cannot be, and is told to start anew. */
+  async #killShard(known: ReadonlyMap<number, string>): Promise<void> {
+    const { server, random } = this.#options;
+    const { shard, pid, epoch } = random.oneOf(await server.shards());
+    if (pid === undefined) await server.operator.tryOnce("POST", `/v1/admin/shards/${shard}/restart`);
+    else process.kill(pid, "SIGKILL");
+    const endMs = performance.now() + RESTART_MS_MAX;
+    for (;;) {
+      const now = (await server.tryShards())?.[shard];
+      if (now !== undefined && now.epoch > epoch && now.status === "ready")
+        return this.#checkRecovery(now, known);
+      if (performance.now() > endMs)
+        throw new Error(`Shard ${shard} does not come back: ${JSON.stringify(now)}`);
+      if (now?.status === "failed") this.revived += await server.becomesReady();
+      await sleep(LOOK_MS);
+    }
+  }
+
+  async #halt(pid: number | undefined): Promise<void> {
+    if (pid === undefined) return;
+    process.kill(pid, "SIGSTOP");
+    await sleep(HALT_MS.min + this.#options.random.below(HALT_MS.max - HALT_MS.min));
+    process.kill(pid, "SIGCONT");
+  }
+
+  /** Whoever starts takes the newest snapshot that anybody has seen, or a newer one. */
+  #checkRecovery({ shard, recovery }: ShardView, known: ReadonlyMap<number, string>): void {
+    const newest = known.get(shard);
+    const taken = recovery.snapshot_position;
+    if (newest === undefined || (taken !== null && isAtOrAfter(taken, newest))) return;
+    this.faults.push(`Shard ${shard} began with the snapshot ${taken}, though there was ${newest}.`);
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,74 @@
+import { parseArgs } from "node:util";
+import { ISOLATIONS, type Isolation } from "../stress/subject.ts";
+
+const LOGS = ["redis", "sqlite"] as const;
+export type LogKind = (typeof LOGS)[number];
+
+/** What is falsified in the checker's own memory, to see that it would notice. */
+const CANARIES = ["entry", "amount"] as const;
+export type Canary = (typeof CANARIES)[number];
+
+export type Options = Readonly<{
+  minutes: number;
+  seed: number;
+  shards: number;
+  isolation: Isolation;
+  log: LogKind;
+  /** Client processes, and requests a second of all of them together. */
+  clients: number;
+  rate: number;
+  /** Records after which a shard's snapshot is due: few, so that one is being written most of the time. */
+  snapshotRecords: number;
+  /** Between two looks at the books. */
+  auditMinutes: number;
+  canary: Canary | undefined;
+}>;
+
+/** @throws TypeError for a flag or a value that is not known, RangeError for a number that makes no sense. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: "string", default: "20" },
+      seed: { type: "string", default: "1" },
+      shards: { type: "string", default: "2" },
+      isolation: { type: "string", default: "threads" },
+      log: { type: "string", default: "redis" },
+      clients: { type: "string", default: "2" },
+      rate: { type: "string", default: "600" },
+      "snapshot-records": { type: "string", default: "20000" },
+      "audit-minutes": { type: "string", default: "4" },
+      canary: { type: "string" },
+    },
+  });
+  return {
+    minutes: positive("minutes", values.minutes),
+    seed: count("seed", values.seed),
+    shards: count("shards", values.shards),
+    isolation: oneOf("isolation", ISOLATIONS, values.isolation),
+    log: oneOf("log", LOGS, values.log),
+    clients: count("clients", values.clients),
+    rate: count("rate", values.rate),
+    snapshotRecords: count("snapshot-records", values["snapshot-records"]),
+    auditMinutes: positive("audit-minutes", values["audit-minutes"]),
+    canary: values.canary === undefined ? undefined : oneOf("canary", CANARIES, values.canary),
+  };
+}
+
+function oneOf<T extends string>(flag: string, known: readonly T[], text: string): T {
+  const found = known.find((name) => name === text);
+  if (found === undefined) throw new TypeError(`--${flag} knows ${known.join(", ")}, and not ${text}`);
+  return found;
+}
+
+function count(flag: string, text: string): number {
+  const value = positive(flag, text);
+  if (!Number.isInteger(value)) throw new RangeError(`--${flag} must be a whole number from 1`);
+  return value;
+}
+
+function positive(flag: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new RangeError(`--${flag} must be more than 0`);
+  return value;
+}

@@ -1,0 +1,217 @@
+/**
+ * One soak, from an empty log to a verdict: clients work and a nemesis rages, with an audit at rest every few minutes;
+ * at the end one of everything.
+ */
+import { join } from "node:path";
+import type { Address } from "../stress/connection.ts";
+import type { PrivateRedis } from "../stress/trial.ts";
+import { Random } from "../support/random.ts";
+import { PARTNER } from "./accounts.ts";
+import { Api } from "./api.ts";
+import { Audit } from "./audit.ts";
+import { Books } from "./books.ts";
+import { Caller } from "./caller.ts";
+import { ClientProcesses } from "./client-processes.ts";
+import { Diary, DiaryReader } from "./diary.ts";
+import { logFaults } from "./log-audit.ts";
+import { type LogStore, RedisStore, SqliteStore } from "./log-store.ts";
+import { type Harm, harmsOf, Nemesis } from "./nemesis.ts";
+import type { Options } from "./options.ts";
+import { SoakedServer } from "./soaked-server.ts";
+import { growthFaults, type Sample, Watch } from "./watch.ts";
+
+const FIGURES_MS = 30_000;
+const CALLERS = 16;
+/** Asked for again in an audit on the way, and in the last one. */
+const KEYS = { meanwhile: 2_000, last: 50_000 } as const;
+const PAUSE_MS = { min: 5_000, max: 20_000 } as const;
+
+export type SoakOptions = Options &
+  Readonly<{
+    /** Everything of it is in here. */
+    folder: string;
+    startRedis: () => Promise<PrivateRedis>;
+    /** By default all that can happen to such a log, every 5 to 20 s. */
+    harms?: readonly Harm[];
+    pauseMs?: Readonly<{ min: number; max: number }>;
+    /** Told how it goes, a line at a time. */
+    say: (line: string) => void;
+  }>;
+
+export type Verdict = Readonly<{ figures: Readonly<Record<string, unknown>>; violations: readonly string[] }>;
+
+type Setting = Readonly<{
+  server: SoakedServer;
+  store: LogStore;
+  watch: Watch;
+  nemesis: Nemesis;
+  clients: ClientProcesses;
+  audit: Audit;
+  books: Books;
+}>;
+
+export async function runSoak(options: SoakOptions): Promise<Verdict> {
+  return new SoakRun(options).run();
+}
+
+class SoakRun {
+  readonly #options: SoakOptions;
+  readonly #startedMs = performance.now();
+  readonly #violations: string[] = [];
+  readonly #closing: (() => void | Promise<unknown>)[] = [];
+  #audits = 0;
+
+  constructor(options: SoakOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<Verdict> {
+    let figures: Verdict["figures"] = {};
+    try {
+      const setting = await this.#start();
+      try {
+        await this.#soak(setting);
+      } catch (error) {
+        this.#report([`It could not go on: ${error instanceof Error ? error.message : String(error)}`]);
+      }
+      figures = this.#figures(setting);
+    } finally {
+      for (const close of this.#closing.toReversed()) await close();
+    }
+    return { figures, violations: this.#violations };
+  }
+
+  async #start(): Promise<Setting> {
+    const { folder, log, shards, seed, clients: processes, rate, canary, startRedis } = this.#options;
+    const store = log === "redis" ? new RedisStore(startRedis, shards) : new SqliteStore(join(folder, "wal"));
+    this.#closing.push(() => store.stop());
+    await store.start();
+    const server = await SoakedServer.make({ ...this.#options, walUrl: store.url });
+    this.#closing.push(() => server.terminate());
+    await server.start();
+    const address = server.address(await server.makePartner(PARTNER));
+    const clients = new ClientProcesses({ address, processes, rate, seed, folder });
+    this.#closing.push(() => clients.leave());
+    await clients.rest();
+    const books = new Books(join(folder, "books.sqlite"), canary);
+    const watch = new Watch(server, store);
+    watch.start();
+    this.#closing.push(() => watch.stop());
+    this.#closing.push(() => books.close());
+    const parts = { server, store, watch, clients, books };
+    return { ...parts, audit: this.#auditOf(parts, address), nemesis: this.#nemesisOf(parts) };
+  }
+
+  #auditOf({ clients, books }: Pick<Setting, "clients" | "books">, address: Address): Audit {
+    const { folder } = this.#options;
+    const diaryFile = join(folder, "checker.ndjson");
+    return new Audit({
+      api: new Api(address),
+      callers: Array.from({ length: CALLERS }, () => new Caller(address)),
+      books,
+      diary: new Diary(diaryFile),
+      diaries: [...clients.diaryFiles, diaryFile].map((file) => new DiaryReader(file)),
+    });
+  }
+
+  #nemesisOf(parts: Pick<Setting, "server" | "store" | "watch">): Nemesis {
+    const { seed, log, harms = harmsOf(log), pauseMs = PAUSE_MS } = this.#options;
+    const say = (text: string) => this.#say(text);
+    return new Nemesis({ ...parts, random: new Random(seed), harms, pauseMs, say });
+  }
+
+  async #soak(setting: Setting): Promise<void> {
+    const { minutes, auditMinutes } = this.#options;
+    const { clients, nemesis, watch } = setting;
+    const endMs = performance.now() + minutes * 60_000;
+    const figures = setInterval(() => this.#sayFigures(setting), FIGURES_MS);
+    try {
+      for (let isLast = false; !isLast; ) {
+        const untilMs = Math.min(endMs, performance.now() + auditMinutes * 60_000);
+        isLast = untilMs === endMs;
+        clients.go();
+        await nemesis.rage(untilMs);
+        await clients.rest();
+        await this.#audit(setting, isLast);
+      }
+    } finally {
+      clearInterval(figures);
+    }
+    this.#report(growthFaults(watch.samples));
+  }
+
+  async #audit({ audit, books, server, store, nemesis }: Setting, isLast: boolean): Promise<void> {
+    const startedMs = performance.now();
+    const faults = [...(await audit.run(isLast ? KEYS.last : KEYS.meanwhile, isLast))];
+    const { folder } = this.#options;
+    const { dataDir } = server;
+    faults.push(...(await logFaults({ folder, walUrl: store.url, dataDir }, await audit.accounts())));
+    this.#report([...nemesis.faults.splice(0), ...faults]);
+    this.#audits += 1;
+    const seconds = Math.round((performance.now() - startedMs) / 1_000);
+    this.#say(
+      `audit: ${books.accepted} accepted, ${books.refused} refused, ${books.settled} settled; ` +
+        `${faults.length === 0 ? "all is right" : `${faults.length} violations`} (${seconds} s)`,
+    );
+  }
+
+  #report(faults: readonly string[]): void {
+    for (const fault of faults) this.#say(`VIOLATION ${fault}`);
+    this.#violations.push(...faults);
+  }
+
+  #sayFigures({ clients, watch }: Setting): void {
+    const { requests, accepted, refused, unknown } = clients.counts;
+    const last = watch.samples.at(-1);
+    if (last === undefined) return;
+    this.#say(
+      `${requests} requests, ${accepted} accepted, ${refused} refused, ${unknown} unknown at first; ` +
+        `${watch.snapshots} snapshots; log ${last.entries} entries, store ${megabytes(last.bytes)} MB ` +
+        `(snapshots ${megabytes(last.snapshotBytes)} MB), server ${megabytes(last.residentBytes)} MB`,
+    );
+  }
+
+  #say(text: string): void {
+    this.#options.say(
+      `${String(Math.round((performance.now() - this.#startedMs) / 1_000)).padStart(5)} s  ${text}`,
+    );
+  }
+
+  #figures({ clients, books, nemesis, watch, audit }: Setting): Verdict["figures"] {
+    const { seed, shards, isolation, log } = this.#options;
+    const { requests, reads, unknown } = clients.counts;
+    const { samples } = watch;
+    const mostOf = (of: (sample: Sample) => number) => Math.max(0, ...samples.map(of));
+    return {
+      seed,
+      shards,
+      isolation,
+      log,
+      minutes: Math.round((performance.now() - this.#startedMs) / 600) / 100,
+      requests,
+      reads,
+      accepted: books.accepted,
+      refused: books.refused,
+      unknown,
+      settled: books.settled,
+      asked_again: audit.askedAgain,
+      audits: this.#audits,
+      harms: Object.fromEntries(nemesis.counts),
+      amid_snapshots: nemesis.amidSnapshots,
+      ready_s_max: nemesis.readyMsMax / 1_000,
+      revived_by_hand: nemesis.revived,
+      snapshots: watch.snapshots,
+      store_mb_max: megabytes(mostOf(({ bytes }) => bytes)),
+      store_mb_last: megabytes(samples.at(-1)?.bytes ?? 0),
+      snapshots_mb_last: megabytes(samples.at(-1)?.snapshotBytes ?? 0),
+      log_entries_max: mostOf(({ entries }) => entries),
+      log_entries_last: samples.at(-1)?.entries ?? 0,
+      server_mb_max: megabytes(mostOf(({ residentBytes }) => residentBytes)),
+      violations: this.#violations.length,
+    };
+  }
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e5) / 10;
+}
