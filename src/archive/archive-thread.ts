@@ -7,6 +7,7 @@ import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
 import { Archive } from "./store.ts";
 
 const FIGURES_EVERY_MS = 250;
+const NICENESS = 10;
 
 export type ArchiveThreadData = Readonly<{ folder: string; options: ServiceOptions }>;
 
@@ -56,7 +57,7 @@ function serve(archive: Archive): void {
 
 let figuresTimer: NodeJS.Timeout | undefined;
 try {
-  giveWay();
+  giveWay(NICENESS);
   serve(new Archive(folder));
 } catch (error) {
   fail(error);

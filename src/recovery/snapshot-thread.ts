@@ -3,5 +3,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import { giveWay } from "../give-way.ts";
 import { type SnapshotTask, takeSnapshot } from "./take-snapshot.ts";
 
-giveWay();
+// Where all cores are busy for long it must still come to its end, before the log has grown much.
+giveWay(5);
 parentPort?.postMessage(await takeSnapshot(workerData as SnapshotTask), []);

@@ -10,8 +10,8 @@ import { compareLogIds, formatLogId, type LogId } from "../wal/wal.ts";
 const CHECK_MS = 1_000;
 /** After a failure the next try comes so much later. */
 const RETRY_MS = 60_000;
-/** Taking one costs time on a core: afterwards there is none for so many times as long. */
-const REST = 4;
+/** Taking one costs time on a core: afterwards there is none for as long as it took. */
+const REST = 1;
 
 /** Of the last snapshot of a shard that this server has taken. */
 export type LastSnapshot = Readonly<{
