@@ -5,6 +5,7 @@
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { isDecision } from "../stress/operation.ts";
+import { VAULTS } from "./accounts.ts";
 import { answerFaults } from "./answer-faults.ts";
 import type { Ask, Entry, Heard, Posting } from "./diary.ts";
 import type { Canary } from "./options.ts";
@@ -234,16 +235,18 @@ export class Books {
     return account;
   }
 
-  /** The checker's own memory, one acknowledged transfer of which is dropped or changed. */
+  /** The checker's own memory, one acknowledged transfer of which is dropped or changed: one that nobody reverts. */
   #falsified(entry: Entry): Entry {
     const { ask, heard = [] } = entry;
-    const isOne = ask?.kind === "transfer" && ask.body?.pending !== true && ask.about === null;
+    const [posting, ...others] = ask?.body?.postings ?? [];
+    const isOne =
+      ask?.body?.pending !== true && others.length === 0 && VAULTS.includes(posting?.debit_account ?? "");
     const isAccepted = heard.some(({ answer }) => answer.is === "accepted");
-    if (this.#canary === undefined || !isOne || !isAccepted || ask.key.startsWith("fund-")) return entry;
+    if (this.#canary === undefined || posting === undefined || !isOne || !isAccepted) return entry;
     const isDropped = this.#canary === "entry";
     this.#canary = undefined;
-    if (isDropped) return { atMs: entry.atMs, told: [] };
-    const postings = ask.body?.postings?.map((posting) => ({ ...posting, amount: posting.amount + 1 })) ?? [];
+    if (isDropped || ask === undefined) return { atMs: entry.atMs, told: [] };
+    const postings = [{ ...posting, amount: posting.amount + 1 }];
     return { ...entry, ask: { ...ask, body: { ...ask.body, postings } } };
   }
 
