@@ -1,19 +1,24 @@
 /** The first look at the log, before any shard claims its stream. */
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Log } from "../http/request-log.ts";
+import { trimmedUpTo } from "../recovery/follow.ts";
+import { FrameError } from "../wal/frame.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import { inspectSlots } from "../wal/snapshot.ts";
 import { inspectTail, mayCreateStreams } from "../wal/tail.ts";
-import { LogError, type LogStream } from "../wal/wal.ts";
+import { compareLogIds, formatLogId, LogError, type LogId, type LogStream } from "../wal/wal.ts";
 import { readWitness } from "../wal/witness.ts";
 
 /** Raised by re-sharding. */
 export const GENERATION = 1;
 const RETRY_MS = 500;
 
-type Archive = Readonly<{ positions(): Promise<ReadonlyMap<number, unknown>> }>;
+/** By shard, the newest batch that it holds. */
+type Positions = ReadonlyMap<number, Readonly<{ id: LogId }>>;
+type Archive = Readonly<{ positions(): Promise<Positions> }>;
 
 /** How many shards there are, and whether their streams may be made: only where nothing of this server exists. */
 type Findings = Readonly<{ shards: number; mayCreate: boolean }>;
@@ -42,13 +47,45 @@ async function inspect(config: Config, archive: Archive): Promise<Findings> {
   const recorded = tail?.claim.claimant.shards;
   // A core is left to each gateway: docs/adr/0005.
   const shards = config.shards ?? recorded ?? Math.max(1, availableParallelism() - config.gateways);
-  const archived = (await archive.positions()).size > 0;
+  const positions = await archive.positions();
+  const streams = () => Array.from({ length: shards }, (_, shard) => open(shard));
+  await look(streams(), (opened) => checkReach(opened, positions, config));
   const remembered = Array.from({ length: shards }, (_, shard) => shard).some(
     (shard) => readWitness(config.dataDir, { generation: GENERATION, shard }) !== undefined,
   );
-  if (archived || remembered || (await hasSnapshot(config, shards))) return { shards, mayCreate: false };
-  const streams = Array.from({ length: shards }, (_, shard) => open(shard));
-  return { shards, mayCreate: await look(streams, mayCreateStreams) };
+  if (positions.size > 0 || remembered || (await hasSnapshot(config, shards)))
+    return { shards, mayCreate: false };
+  return { shards, mayCreate: await look(streams(), mayCreateStreams) };
+}
+
+/** What was trimmed is in the archive alone: one that lacks some of it would leave it out of every statement. */
+async function checkReach(
+  streams: readonly LogStream[],
+  archived: Positions,
+  { dataDir }: Config,
+): Promise<void> {
+  for (const [shard, stream] of streams.entries()) {
+    const trimmed = await beginningOf(stream);
+    const held = archived.get(shard)?.id;
+    if (trimmed === undefined || (held !== undefined && compareLogIds(held, trimmed) >= 0)) continue;
+    const end = held === undefined ? "holds nothing of it" : `ends at ${formatLogId(held)}`;
+    const folder = join(dataDir, "archive");
+    throw new LogError(
+      "log_lost_data",
+      `${stream.name} was trimmed up to ${formatLogId(trimmed)}, but the archive in ${folder} ${end}: restore that folder from a copy; what is between them is nowhere else`,
+    );
+  }
+}
+
+/** The batch up to which a log was trimmed. What is wrong with the log itself is for its own shard to find. */
+async function beginningOf(stream: LogStream): Promise<LogId | undefined> {
+  try {
+    return await trimmedUpTo(stream);
+  } catch (error) {
+    const isBad = error instanceof FrameError || (error instanceof LogError && error.code === "log_corrupt");
+    if (isBad) return undefined;
+    throw error;
+  }
 }
 
 async function hasSnapshot({ walUrl }: Config, shards: number): Promise<boolean> {

@@ -74,7 +74,8 @@ export class Chain {
   #refuseBatch(frame: BatchFrame): string | undefined {
     const { id, previousId, previousHash } = frame;
     if (this.#entry === undefined) {
-      if (!this.#anywhere) return "the log begins with a batch: what came before it is missing";
+      if (!this.#anywhere)
+        return `the log begins with a batch: ${formatLogId(previousId)}, which it follows, is missing`;
     } else if (id.epoch !== this.#entry.epoch) {
       return `epoch ${id.epoch} has no claim: it follows ${formatLogId(this.#entry)}`;
     } else if (id.seq !== this.#entry.seq + 1) {
@@ -82,6 +83,7 @@ export class Chain {
     }
     if (this.#batch === undefined) return undefined;
     if (compareLogIds(previousId, this.#batch.id) !== 0) {
+      if (this.#batch === NO_BATCH) return `it follows ${formatLogId(previousId)}, which is missing`;
       return `it names ${formatLogId(previousId)} as the batch before it, which is ${formatLogId(this.#batch.id)}`;
     }
     if (this.#batch.hash !== undefined && Buffer.compare(previousHash, this.#batch.hash) !== 0) {

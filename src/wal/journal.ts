@@ -108,7 +108,7 @@ export class StreamJournal implements Journal {
   async replay(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     const claimId = this.#claimId;
     assert(claimId !== undefined, "the claim comes before replay");
-    if (from !== undefined) await this.#checkWitness(from);
+    if (from !== undefined) await this.#checkWitness(from, false);
     const chain = new Chain(this.name, from ?? "beginning");
     let after = from?.id;
     for (let done = false; !done; ) {
@@ -124,6 +124,8 @@ export class StreamJournal implements Journal {
       }
       after = entries.at(-1)?.id;
     }
+    for (const { id } of this.#options.witnesses)
+      if (compareLogIds(id, chain.tail.id) > 0) throw this.#lost(`it held ${formatLogId(id)} before`);
     this.#tail = chain.tail;
   }
 
@@ -144,7 +146,7 @@ export class StreamJournal implements Journal {
 
   async read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]> {
     const batches: Batch[] = [];
-    const chain = new Chain(this.name, after === undefined ? "anywhere" : { id: after });
+    const chain = new Chain(this.name, after === undefined ? "beginning" : { id: after });
     for (let next = after; batches.length === 0; ) {
       const entries = await this.#stream.read(next, bytesMax);
       if (entries.length === 0) break;
@@ -160,6 +162,8 @@ export class StreamJournal implements Journal {
   }
 
   async trim(below: LogId): Promise<boolean> {
+    // A stream without entries would look like one that is new.
+    assert(compareLogIds(below, this.#durable) <= 0, "what is not durable yet is not below anything");
     await this.confirmOwner();
     return this.#stream.trim(below, TRIM_ENTRIES);
   }
@@ -218,17 +222,19 @@ export class StreamJournal implements Journal {
         `${this.name} was written with SHARDS=${recorded.shards}, this server was started with ${claimant.shards}: start it with ${recorded.shards}, or change the number with \`reshard\``,
       );
     }
-    for (const witness of witnesses) await this.#checkWitness(witness);
+    for (const witness of witnesses) await this.#checkWitness(witness, true);
   }
 
-  async #checkWitness(witness: Witness): Promise<void> {
+  /** @param mayBeTrimmed what a snapshot and the archive hold. The batch of a snapshot that is kept never is. */
+  async #checkWitness(witness: Witness, mayBeTrimmed: boolean): Promise<void> {
     const id = formatLogId(witness.id);
     const bytes = await this.#patience.untilAnswered(() => this.#stream.find(witness.id));
     if (bytes === undefined) {
-      const first = await this.#patience.untilAnswered(() => this.#stream.read(undefined, 1));
-      // Below the first entry it was trimmed, which happens only to what a snapshot and the archive hold.
-      if (first[0] !== undefined && compareLogIds(witness.id, first[0].id) < 0) return;
-      throw this.#lost(`it held ${id} before and no longer does`);
+      const [first] = await this.#patience.untilAnswered(() => this.#stream.read(undefined, 1));
+      const isBelow = first !== undefined && compareLogIds(witness.id, first.id) < 0;
+      if (isBelow && mayBeTrimmed) return;
+      const begins = isBelow ? `, but begins at ${formatLogId(first.id)}` : "";
+      throw this.#lost(`it held ${id} before and no longer does${begins}`);
     }
     if (Buffer.compare(hashFrame(bytes), witness.hash) !== 0) {
       throw this.#lost(`${id} is not the batch that it held before`);

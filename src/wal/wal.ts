@@ -110,7 +110,12 @@ export interface Journal {
    * @throws LogError `log_lost_data`: the log no longer holds what it acknowledged.
    */
   append(timeMs: number, count: number, body: Uint8Array): Promise<Appended>;
-  /** Durable batches after `after`, oldest first, claims left out, about `bytesMax` bytes. */
+  /**
+   * Durable batches after `after` (from the first one when undefined), oldest first, claims left out, about `bytesMax`
+   * bytes.
+   *
+   * @throws LogError `log_corrupt`: they do not follow it, since entries are bad, or were trimmed.
+   */
   read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]>;
   /**
    * Drops some of the oldest entries that lie below `below`.

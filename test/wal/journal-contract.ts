@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type JournalOptions, StreamJournal } from "../../src/wal/journal.ts";
 import { inspectTail, mayCreateStreams } from "../../src/wal/tail.ts";
-import type { Batch, LogId, LogStream } from "../../src/wal/wal.ts";
+import { type Batch, compareLogIds, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { readAll, type StoreUnderTest } from "./log-stream-contract.ts";
 
 export function makeJournal(stream: LogStream, options: Partial<JournalOptions> = {}): StreamJournal {
@@ -36,6 +36,10 @@ async function readBatches(journal: StreamJournal, after?: LogId): Promise<Batch
     if (batches.length === 0) return all;
     all.push(...batches);
   }
+}
+
+async function trimTo(journal: StreamJournal, below: LogId): Promise<void> {
+  for (let portions = 0; await journal.trim(below); portions += 1) expect(portions).toBeLessThan(10);
 }
 
 export const as = (instance: string, shards = 2) => ({
@@ -217,6 +221,84 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       await write(open(), "a", "b", "c");
       await store.rewrite((entries) => entries.toSpliced(2, 1));
       await expect(open().read({ epoch: 1, seq: 1 }, 1 << 20)).rejects.toMatchObject({ code: "log_corrupt" });
+    });
+
+    describe("trimmed", () => {
+      /** So many that even a store that drops whole nodes alone drops some. */
+      const bodies = Array.from({ length: 200 }, (_, no) => `${no} ${"x".repeat(500)}`);
+
+      test("replays from a snapshot that is kept, and from nothing that is older", async () => {
+        const owner = open();
+        const written = await write(owner, ...bodies);
+        const [older, kept] = [written[20], written[150]] as [Batch, Batch];
+        await trimTo(owner, kept.id);
+        const next = open(as("two"));
+        await next.claim();
+        const rest: Batch[] = [];
+        await next.replay((batch) => rest.push(batch), kept);
+        expect(text(rest)).toEqual(bodies.slice(151));
+        await expect(next.replay(() => undefined, older)).rejects.toMatchObject({
+          code: "log_lost_data",
+          message: expect.stringMatching(/it held 1-21 before and no longer does, but begins at 1-\d+\./),
+        });
+        await expect(replayAll(next)).rejects.toMatchObject({
+          code: "log_corrupt",
+          message: expect.stringMatching(/begins with a batch: 1-\d+, which it follows, is missing/),
+        });
+      });
+
+      test("up to the beginning of an epoch, it is not taken for one that begins there", async () => {
+        await write(open(), ...bodies);
+        const owner = open(as("two"));
+        const [first] = await write(owner, "a", "b");
+        if (first === undefined) throw new Error("nothing was written");
+        await store.rewrite((entries) => entries.filter(({ id }) => id.epoch === 2));
+        const next = open(as("three"));
+        await next.claim();
+        await expect(replayAll(next)).rejects.toThrow(/bad entry 2-1: it follows 1-200, which is missing/);
+        await expect(next.read(undefined, 1 << 20)).rejects.toThrow(/it follows 1-200, which is missing/);
+        await next.replay(() => undefined, first);
+      });
+
+      test("of all but claims, it is not taken for a new one while somebody remembers a batch", async () => {
+        const [, b] = await write(open(), "a", "b");
+        await open(as("two")).claim();
+        await store.rewrite((entries) => entries.filter(({ id }) => id.epoch === 2));
+        if (b === undefined) throw new Error("nothing was written");
+        const next = open({ ...as("three"), witnesses: [b] });
+        await next.claim();
+        await expect(replayAll(next)).rejects.toThrow(/lost data: it held 1-2 before/);
+      });
+
+      test("goes on appending meanwhile", async () => {
+        const owner = open();
+        await write(owner, ...bodies);
+        const below = { epoch: 1, seq: 180 };
+        const appending = (async () => {
+          for (let no = 0; no < 50; no += 1) await owner.append(5000 + no, 1, Buffer.from(`new ${no}`));
+        })();
+        await trimTo(owner, below);
+        await appending;
+        const entries = await readAll(store.open());
+        expect(entries[0] && compareLogIds(entries[0].id, below)).toBeLessThanOrEqual(0);
+        expect(entries.length).toBeLessThan(120);
+        expect(entries.at(-1)?.id).toEqual({ epoch: 1, seq: 250 });
+      });
+
+      test("a former owner drops nothing, and learns that it is one", async () => {
+        const old = open();
+        await write(old, ...bodies);
+        await open(as("two")).claim();
+        await expect(old.trim({ epoch: 1, seq: 150 })).rejects.toMatchObject({ code: "fenced" });
+        await expect(old.append(1, 1, Buffer.from("b"))).rejects.toMatchObject({ code: "fenced" });
+        expect((await readAll(store.open())).length).toBe(202);
+      });
+
+      test("nobody asks for more than is durable", async () => {
+        const owner = open();
+        await write(owner, "a");
+        await expect(owner.trim({ epoch: 1, seq: 2 })).rejects.toThrow("not durable yet");
+      });
     });
 
     test("has one append in flight, and none before replay", async () => {

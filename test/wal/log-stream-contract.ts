@@ -1,7 +1,7 @@
 /** What every LogStream promises, whatever it stores in. Called by memory, sqlite and redis-stream tests. */
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { LogStream, StoredEntry } from "../../src/wal/wal.ts";
+import { formatLogId, type LogId, type LogStream, type StoredEntry } from "../../src/wal/wal.ts";
 
 /** One store, opened as often as a test likes. */
 export type StoreUnderTest = Readonly<{
@@ -120,6 +120,77 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       expect(Math.max(...portions)).toBeLessThanOrEqual(40);
     });
 
+    describe("trimmed", () => {
+      /** So large that even a store that drops whole nodes alone drops most of what it may. */
+      const bytes = randomBytes(1000);
+
+      beforeEach(async () => {
+        await stream.append({ epoch: 1, seq: 0 }, SMALL, true);
+        for (let seq = 1; seq <= 100; seq += 1) await stream.append({ epoch: 1, seq }, bytes);
+        await stream.append({ epoch: 2, seq: 0 }, SMALL);
+        for (let seq = 1; seq <= 100; seq += 1) await stream.append({ epoch: 2, seq }, bytes);
+      });
+
+      test("drops most of what lies below, and nothing from there on", async () => {
+        const before = await idsOf(stream);
+        await trimAll(stream, { epoch: 2, seq: 50 });
+        const after = await idsOf(stream);
+        expect(after).toEqual(before.slice(-after.length));
+        expect(after.length).toBeGreaterThanOrEqual(51);
+        expect(after.length).toBeLessThan(51 + 20);
+      });
+
+      test("drops so many at once and no more, and says whether to ask again", async () => {
+        const before = await idsOf(stream);
+        for (let left = before.length; ; ) {
+          const more = await stream.trim({ epoch: 2, seq: 100 }, 40);
+          const dropped = left - (await idsOf(stream)).length;
+          expect(dropped).toBeLessThanOrEqual(40);
+          left -= dropped;
+          if (!more) break;
+          expect(dropped).toBeGreaterThan(0);
+        }
+        await trimAll(stream, { epoch: 2, seq: 100 });
+        expect((await idsOf(stream)).at(-1)).toBe("2-100");
+        expect((await idsOf(stream)).length).toBeLessThan(20);
+      });
+
+      test("finds what is left, reads from before what is gone, and does not find that", async () => {
+        await trimAll(stream, { epoch: 2, seq: 50 });
+        expect(await stream.find({ epoch: 1, seq: 1 })).toBeUndefined();
+        expect(Buffer.compare((await stream.find({ epoch: 2, seq: 50 })) ?? SMALL, bytes)).toBe(0);
+        const [first] = await idsOf(stream);
+        const page = await stream.read({ epoch: 1, seq: 1 }, 1);
+        expect(page[0] && formatLogId(page[0].id)).toBe(first);
+      });
+
+      test("keeps the fence", async () => {
+        await trimAll(stream, { epoch: 2, seq: 100 });
+        const other = store.open();
+        for (const each of [stream, other]) {
+          await expect(each.append({ epoch: 1, seq: 101 }, SMALL)).rejects.toMatchObject({ code: "fenced" });
+          await expect(each.append({ epoch: 2, seq: 99 }, SMALL, true)).rejects.toMatchObject({
+            code: "fenced",
+          });
+        }
+        expect(await stream.last()).toMatchObject({ id: { epoch: 2, seq: 100 } });
+        await other.append({ epoch: 3, seq: 0 }, SMALL);
+        expect((await idsOf(stream)).slice(-2)).toEqual(["2-100", "3-0"]);
+        await other.close();
+      });
+
+      test("drops nothing below its first entry, nor of a stream that is not there", async () => {
+        await trimAll(stream, { epoch: 1, seq: 0 });
+        expect((await idsOf(stream)).length).toBe(202);
+        const empty = await makeStore();
+        const other = empty.open();
+        expect(await other.trim({ epoch: 9, seq: 9 }, 40)).toBe(false);
+        expect(await other.last()).toBeUndefined();
+        await other.close();
+        await empty.destroy();
+      });
+    });
+
     test("says that the log is unavailable once it is closed", async () => {
       await fill([1, 0]);
       await stream.close();
@@ -138,4 +209,12 @@ export async function readAll(stream: LogStream): Promise<StoredEntry[]> {
     if (entries.length === 0) return all;
     all.push(...entries);
   }
+}
+
+async function idsOf(stream: LogStream): Promise<string[]> {
+  return (await readAll(stream)).map(({ id }) => formatLogId(id));
+}
+
+async function trimAll(stream: LogStream, below: LogId): Promise<void> {
+  for (let portions = 0; await stream.trim(below, 40); portions += 1) expect(portions).toBeLessThan(100);
 }
