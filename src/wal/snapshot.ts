@@ -8,7 +8,7 @@ import { HASH_BYTES } from "./frame.ts";
 import { SLOTS, type SnapshotStore } from "./snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type Witness } from "./wal.ts";
 
-const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 1;
 /** "DYBS", read as a little-endian number. */
 const MAGIC = 0x53425944;
 const KIND = { head: 1, block: 2, end: 3 } as const;

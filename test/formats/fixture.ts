@@ -1,0 +1,56 @@
+/** A log and its snapshots as files: made once for each version of a format, and read by every later program. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Ledger } from "../../src/actors/ledger.ts";
+import { MemoryStore } from "../../src/wal/memory.ts";
+import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { parseLogId } from "../../src/wal/wal.ts";
+
+/** What a log must come to, with all that it holds. */
+export type Expected = Readonly<{ lines: string; keys: number; accounts: Readonly<Record<string, number>> }>;
+
+export type Fixture = Readonly<{
+  shards: number;
+  /** By shard. */
+  logs: readonly MemoryStore[];
+  snapshots: readonly MemorySnapshotStore[];
+  expected: readonly Expected[];
+}>;
+
+/** A line of `log.jsonl`, as `daybook wal export` writes it, without what can be read from the frame. */
+type LogLine = Readonly<{ shard: number; id: string; frame: string }>;
+/** A line of `snapshots.jsonl`. */
+export type SnapshotLine = Readonly<{ shard: number; slot: number; chunk: string }>;
+
+export function readFixture(version: string): Fixture {
+  const folder = join(import.meta.dirname, version);
+  const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as readonly Expected[];
+  const logs = expected.map((_, shard) => new MemoryStore(`${version}:{g1s${shard}}`));
+  const snapshots = expected.map((_, shard) => new MemorySnapshotStore(`${version}:{g1s${shard}}:snapshot`));
+  for (const { shard, id, frame } of linesOf<LogLine>(folder, "log.jsonl"))
+    logs[shard]?.store(parseLogId(id), Buffer.from(frame, "base64"), true);
+  for (const { shard, slot, chunk } of linesOf<SnapshotLine>(folder, "snapshots.jsonl"))
+    snapshots[shard]?.slots[slot]?.push(Buffer.from(chunk, "base64"));
+  return { shards: expected.length, logs, snapshots, expected };
+}
+
+/** A digest of the whole state, and balances for people to compare. Keys are known by a secret seed: they are counted. */
+export function summaryOf(ledger: Ledger): Expected {
+  const lines = [...ledger.lines(0)].filter((line) => !line.startsWith('["key"'));
+  const accounts = [...ledger.state.books].flatMap(([partner, book]) =>
+    [...book.accounts.values()].map(({ id, posted }) => [`${partner} ${id}`, posted] as const),
+  );
+  return {
+    lines: createHash("sha256").update(lines.join("\n")).digest("hex"),
+    keys: [...ledger.keys.entries(0)].length,
+    accounts: Object.fromEntries(accounts.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+function linesOf<T>(folder: string, file: string): readonly T[] {
+  return readFileSync(join(folder, file), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as T);
+}

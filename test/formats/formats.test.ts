@@ -1,0 +1,72 @@
+/**
+ * Formats live long: what any released version has written is read by this one. A folder for each version of a format;
+ * they are never written again.
+ */
+import { describe, expect, test } from "vitest";
+import { Ledger } from "../../src/actors/ledger.ts";
+import { OPS } from "../../src/actors/ops.ts";
+import { followLog } from "../../src/recovery/follow.ts";
+import { replayBatch } from "../../src/recovery/replay.ts";
+import { restore } from "../../src/recovery/restore.ts";
+import { FORMAT_VERSION } from "../../src/wal/frame.ts";
+import { inspectSlots, SNAPSHOT_VERSION, snapshotsIn } from "../../src/wal/snapshot.ts";
+import type { Witness } from "../../src/wal/wal.ts";
+import { readFixture, summaryOf } from "./fixture.ts";
+
+/** By folder, the versions of the frames and of the snapshots in it. */
+const FOLDERS = { v1: { frames: 1, snapshots: 1 } } as const;
+
+/** A ledger that notes the ops of what it applies. */
+function noting(ledger: Ledger, ops: Set<string>): Ledger {
+  const apply = ledger.apply.bind(ledger);
+  ledger.apply = (command, ...rest) => {
+    ops.add(command.op);
+    apply(command, ...rest);
+  };
+  return ledger;
+}
+
+describe.each(Object.entries(FOLDERS))("%s", (version, versions) => {
+  const { shards, logs, snapshots, expected } = readFixture(version);
+
+  const replay = (shard: number, ledger: Ledger, from?: Witness) => {
+    const log = logs[shard];
+    if (log === undefined) throw new Error(`no log of shard ${shard}`);
+    return followLog(log.open(), from, {}, (batch) => replayBatch(ledger, log.name, batch));
+  };
+
+  test("the log replays to the state that it had, and has every kind of record that there was", async () => {
+    const ops = new Set<string>();
+    for (let shard = 0; shard < shards; shard++) {
+      const ledger = noting(new Ledger(shard, shards), ops);
+      await replay(shard, ledger);
+      expect(summaryOf(ledger), `shard ${shard}`).toEqual(expected[shard]);
+    }
+    if (version === "v1") expect(ops).toEqual(new Set(Object.keys(OPS)));
+  });
+
+  test("each of its two snapshots and the rest of the log are the same state", async () => {
+    for (const [shard, store] of snapshots.entries()) {
+      const kept = snapshotsIn(await inspectSlots(store));
+      expect(kept).toHaveLength(2);
+      for (const snapshot of kept) {
+        const ledger = new Ledger(shard, shards);
+        await restore(store, snapshot, ledger);
+        await replay(shard, ledger, snapshot.head);
+        expect(summaryOf(ledger), `shard ${shard} from ${snapshot.head.records}`).toEqual(expected[shard]);
+      }
+    }
+  });
+
+  test("its frames and its chunks say which version they are", () => {
+    for (const log of logs)
+      expect(new Set(log.entries.map(({ bytes }) => bytes[4]))).toEqual(new Set([versions.frames]));
+    const chunks = snapshots.flatMap(({ slots }) => slots.flat());
+    expect(new Set(chunks.map((chunk) => chunk[4]))).toEqual(new Set([versions.snapshots]));
+  });
+});
+
+test("what this version writes has a folder: who raises a version adds one with make-fixture.ts", () => {
+  const written = { frames: FORMAT_VERSION, snapshots: SNAPSHOT_VERSION };
+  expect(Object.values<object>(FOLDERS)).toContainEqual(written);
+});
