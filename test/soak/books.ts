@@ -67,8 +67,11 @@ export class Books {
       .iterate();
     for (const row of open) {
       const { postings, posted } = row as unknown as Row;
-      for (const { debit_account, amount } of JSON.parse(postings) as Posting[])
-        this.#account(debit_account).held += amount - posted;
+      const legs = (JSON.parse(postings) as Posting[]).map((leg) => ({
+        ...leg,
+        amount: leg.amount - posted,
+      }));
+      for (const [account, dip] of dipsOf(legs)) this.#account(account).held += dip;
     }
     return this.#accounts;
   }
@@ -262,4 +265,19 @@ export class Books {
     }
     return statement;
   }
+}
+
+/**
+ * What a pending transfer holds: on each account the deepest dip of any prefix of its legs. Only one of a single posting
+ * is posted in parts.
+ */
+function dipsOf(postings: readonly Posting[]): ReadonlyMap<string, number> {
+  const nets = new Map<string, number>();
+  const dips = new Map<string, number>();
+  for (const { debit_account, credit_account, amount } of postings) {
+    nets.set(debit_account, (nets.get(debit_account) ?? 0) - amount);
+    nets.set(credit_account, (nets.get(credit_account) ?? 0) + amount);
+    dips.set(debit_account, Math.max(dips.get(debit_account) ?? 0, -(nets.get(debit_account) ?? 0)));
+  }
+  return dips;
 }

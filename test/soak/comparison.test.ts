@@ -155,6 +155,18 @@ test("what has no answer is remembered until it has one, and what is over then h
   expect(books.expected().get("alice")?.held).toBe(15);
 });
 
+test("what is pending holds the deepest dip of each account, and nothing where what comes in is enough", async () => {
+  const books = await honestBooks();
+  const chain = [...move("alice", "bob", 10), ...move("bob", "@bank", 10), ...move("alice", "bob", 7)];
+  async function* entries() {
+    yield entry(transfer("k8", chain, [], { pending: true }), [accepted("t8")]);
+  }
+  const before = books.expected().get("alice")?.held ?? 0;
+  await books.take(entries());
+  expect(books.expected().get("alice")?.held).toBe(before + 17);
+  expect(books.expected().get("bob")?.held).toBe(0);
+});
+
 test.each<[what: string, heard: readonly Heard[], sentence: string]>([
   [
     "two outcomes",

@@ -3,6 +3,8 @@ import type { Books, Expected } from "./books.ts";
 
 /** Of one kind are told at most so many in full; one fault may show in a million entries. */
 const SENTENCES_MAX = 20;
+/** And counted at most so many. */
+const ROWS_MAX = 10_000;
 
 export type AccountView = Readonly<{
   id: string;
@@ -101,7 +103,10 @@ export function statementFaults({ database }: Books): readonly string[] {
   database.exec("CREATE INDEX IF NOT EXISTS found_transfer_id ON found_transfer (id)");
   database.exec("CREATE INDEX IF NOT EXISTS found_entry_seq ON found_entry (account, seq)");
   return QUERIES.flatMap(({ sql, say }) => {
-    const rows = database.prepare(sql).all() as Record<string, string | number | null>[];
+    const rows = database.prepare(`${sql} LIMIT ${ROWS_MAX}`).all() as Record<
+      string,
+      string | number | null
+    >[];
     return shortened(rows.map(say));
   });
 }

@@ -45,9 +45,11 @@ export class Nemesis {
   readonly counts = new Map<Harm, number>();
   /** Of these, those that came right after a snapshot had been asked for. */
   amidSnapshots = 0;
-  /** Shards that had given up and were started by hand. */
-  revived = 0;
+  /** From the harm until the server was ready again. */
   readyMsMax = 0;
+  /** Starts of a shard that began with a snapshot, and the most records that one had to replay on top. */
+  startsFromSnapshots = 0;
+  replayedMax = 0;
   readonly faults: string[] = [];
 
   constructor(options: NemesisOptions) {
@@ -86,7 +88,7 @@ export class Nemesis {
     const startedMs = performance.now();
     const known = this.#options.watch.newestSnapshots();
     await this.#do(harm, known);
-    this.revived += await server.becomesReady();
+    await server.becomesReady();
     const ms = Math.round(performance.now() - startedMs);
     this.readyMsMax = Math.max(this.readyMsMax, ms);
     this.counts.set(harm, (this.counts.get(harm) ?? 0) + 1);
@@ -139,7 +141,7 @@ export class Nemesis {
         return this.#checkRecovery(now, known);
       if (performance.now() > endMs)
         throw new Error(`Shard ${shard} does not come back: ${JSON.stringify(now)}`);
-      if (now?.status === "failed") this.revived += await server.becomesReady();
+      if (now?.status === "failed") await server.becomesReady();
       await sleep(LOOK_MS);
     }
   }
@@ -155,6 +157,8 @@ export class Nemesis {
   #checkRecovery({ shard, recovery }: ShardView, known: ReadonlyMap<number, string>): void {
     const newest = known.get(shard);
     const taken = recovery.snapshot_position;
+    if (taken !== null) this.startsFromSnapshots += 1;
+    this.replayedMax = Math.max(this.replayedMax, recovery.replayed);
     if (newest === undefined || (taken !== null && isAtOrAfter(taken, newest))) return;
     this.faults.push(`Shard ${shard} began with the snapshot ${taken}, though there was ${newest}.`);
   }

@@ -177,7 +177,7 @@ class SoakRun {
     );
   }
 
-  #figures({ clients, books, nemesis, watch, audit }: Setting): Verdict["figures"] {
+  #figures({ server, clients, books, nemesis, watch, audit }: Setting): Verdict["figures"] {
     const { seed, shards, isolation, log } = this.#options;
     const { requests, reads, unknown } = clients.counts;
     const { samples } = watch;
@@ -199,7 +199,9 @@ class SoakRun {
       harms: Object.fromEntries(nemesis.counts),
       amid_snapshots: nemesis.amidSnapshots,
       ready_s_max: nemesis.readyMsMax / 1_000,
-      revived_by_hand: nemesis.revived,
+      revived_by_hand: server.revived,
+      starts_from_snapshots: nemesis.startsFromSnapshots,
+      replayed_max: nemesis.replayedMax,
       snapshots: watch.snapshots,
       store_mb_max: megabytes(mostOf(({ bytes }) => bytes)),
       store_mb_last: megabytes(samples.at(-1)?.bytes ?? 0),

@@ -44,6 +44,8 @@ export class SoakedServer {
   #running: Spawned | undefined;
   /** Nobody has asked it to end, and it has. */
   fault: string | undefined;
+  /** Shards that had given up and were told to start. */
+  revived = 0;
 
   private constructor(options: ServerOptions, port: number) {
     this.#options = options;
@@ -96,17 +98,18 @@ export class SoakedServer {
     return join(this.#options.folder, "data");
   }
 
-  /** @returns how often a shard had to be told to start, having given up. @throws Error when it does not become ready */
-  async becomesReady(): Promise<number> {
+  /** A shard that has given up is told to start, once an epoch. @throws Error when it does not become ready */
+  async becomesReady(): Promise<void> {
     const endMs = performance.now() + READY_MS_MAX;
-    const revived = new Set<string>();
+    const told = new Set<string>();
     for (;;) {
       if (this.fault !== undefined) throw new Error(`${this.fault} Its last words: ${this.lastWords}`);
-      if (await this.isReady()) return revived.size;
+      if (await this.isReady()) return;
       if (performance.now() > endMs) throw new Error(`The server does not become ready: ${this.lastWords}`);
       for (const { shard, status, epoch } of (await this.tryShards()) ?? []) {
-        if (status !== "failed" || revived.has(`${shard} ${epoch}`)) continue;
-        revived.add(`${shard} ${epoch}`);
+        if (status !== "failed" || told.has(`${shard} ${epoch}`)) continue;
+        told.add(`${shard} ${epoch}`);
+        this.revived += 1;
         await this.operator.tryOnce("POST", `/v1/admin/shards/${shard}/restart`);
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
