@@ -1,0 +1,212 @@
+/** An operator finds every alarm of the source in the handbook, and the handbook's text is the one that he sees. */
+import { cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, test } from "vitest";
+import { PROBLEMS } from "../../src/http/problem.ts";
+import {
+  Client,
+  codeOf,
+  makePartner,
+  operator,
+  refusedStart,
+  type Settings,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+} from "../support/server.ts";
+import { alarmsBelow, HANDBOOK } from "./handbook.ts";
+
+const SRC = join(import.meta.dirname, "../../src");
+const sources = globSync("**/*.ts", { cwd: SRC })
+  .filter((file) => !file.startsWith("cli/"))
+  .map((file) => readFileSync(join(SRC, file), "utf8"));
+
+/** The members of a union of string literals. */
+function membersOf(file: string, union: string): readonly string[] {
+  const declared = readFileSync(join(SRC, file), "utf8").match(new RegExp(`type ${union} =([^;]*);`))?.[1];
+  return [...(declared ?? "").matchAll(/"(\w+)"/g)].map(([, member]) => member as string);
+}
+
+describe("in the handbook is", () => {
+  test.each([
+    ...membersOf("wal/wal.ts", "LogErrorCode"),
+    ...membersOf("archive/archive-error.ts", "ArchiveErrorCode"),
+    ...Object.entries(PROBLEMS).flatMap(([code, { status }]) => (status === 503 ? [code] : [])),
+  ])("the code %s", (code) => {
+    expect(HANDBOOK).toContain(`\`${code}\``);
+  });
+
+  test("no code is overlooked", () => {
+    expect(membersOf("wal/wal.ts", "LogErrorCode").length).toBeGreaterThanOrEqual(10);
+    expect(membersOf("archive/archive-error.ts", "ArchiveErrorCode").length).toBeGreaterThanOrEqual(4);
+  });
+
+  const warnings = sources.flatMap((source) =>
+    [...source.matchAll(/\blog(?:\.|\[isWarning \? ")(?:warn|error)\b[^;]*?"([^"]+)"\)/g)].map(
+      ([, message]) => message as string,
+    ),
+  );
+
+  test.each(warnings)("the line `%s`, with what to do", (message) => {
+    expect(HANDBOOK).toMatch(new RegExp(`^\\| \`${message}\` \\| [45]0 \\| .+ \\| .+ \\|$`, "m"));
+  });
+
+  test("no line is overlooked", () => {
+    const calls = sources.join("\n").match(/\blog(?:\.(?:warn|error)\(|\[isWarning)/g);
+    expect(warnings.length).toBe(calls?.length);
+  });
+
+  const details = sources.flatMap((source) =>
+    [...source.matchAll(/new OperatingError\(\s*"(?:overloaded|log_unavailable)",\s*["`]([^"`]+)["`]/g)].map(
+      ([, detail]) => (detail as string).replaceAll(/\$\{[^}]*\}/g, "0"),
+    ),
+  );
+
+  test.each(details)("the detail `%s`", (detail) => {
+    const known = alarmsBelow("Callers get 503", 1);
+    expect(known.some((alarm) => alarm.test(detail))).toBe(true);
+  });
+});
+
+/** What a start that was refused said. */
+async function lastLine(settings: Settings): Promise<string> {
+  const { code, lines } = await refusedStart(settings);
+  expect(code).toBe(1);
+  const line = /^daybook: (.*)$/.exec(lines.at(-1) ?? "")?.[1];
+  if (line === undefined) throw new Error(`it said: ${lines.join("\n")}`);
+  return line;
+}
+
+function expectKnown(line: string, heading: string): void {
+  const known = alarmsBelow(heading).filter((alarm) => alarm.test(line));
+  expect(known, line).not.toEqual([]);
+}
+
+/** Its start is refused with a line that stands in the handbook. */
+async function expectKnownRefusal(settings: Settings): Promise<void> {
+  expectKnown(await lastLine(settings), "It has ended, or does not start");
+}
+
+/** A folder with an embedded log in it, of a server that has ended. */
+async function usedFolder(shards = "1"): Promise<string> {
+  const dir = testFolder();
+  const server = await testServer({ DATA_DIR: dir, SHARDS: shards });
+  server.signal("SIGTERM");
+  await server.exited;
+  return dir;
+}
+
+describe("what a start says that is refused can be looked up", () => {
+  test("a bad setting, a bad address", async () => {
+    await expectKnownRefusal({ DATA_DIR: testFolder(), SHARDS: "none" });
+    await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: "mysql://here" });
+  });
+
+  test("a port or a folder that somebody has", async () => {
+    const dir = testFolder();
+    const server = await testServer({ DATA_DIR: dir });
+    await expectKnownRefusal({ DATA_DIR: testFolder(), PORT: new URL(server.url).port });
+    await expectKnownRefusal({ DATA_DIR: dir });
+  });
+
+  test("another number of shards, a damaged witness, a log that is gone or damaged", async () => {
+    const dir = await usedFolder();
+    await expectKnownRefusal({ DATA_DIR: dir, SHARDS: "3" });
+    const witness = join(dir, "witness-g1s0.json");
+    const text = readFileSync(witness, "utf8");
+    writeFileSync(witness, "{");
+    await expectKnownRefusal({ DATA_DIR: dir });
+    writeFileSync(witness, text);
+    await expectKnownRefusal({ DATA_DIR: dir, WAL_URL: `sqlite:${testFolder()}` });
+    writeFileSync(join(dir, "wal", "g1s0.sqlite"), "this is no database, whatever its name says".repeat(100));
+    await expectKnownRefusal({ DATA_DIR: dir });
+  });
+
+  test("a damaged index of the archive, and an archive of another version", async () => {
+    const dir = testFolder();
+    const server = await testServer({ DATA_DIR: dir });
+    const partner = new Client(server.url, await makePartner(operator(server)));
+    expect((await partner.send("POST", "/v1/accounts", { id: "a", asset: "PTS/0" })).status).toBe(201);
+    partner.close();
+    server.signal("SIGTERM");
+    await server.exited;
+    const archive = join(dir, "archive");
+    const index = join(archive, "index");
+    for (const file of readdirSync(index)) writeFileSync(join(index, file), "damaged");
+    await expectKnownRefusal({ DATA_DIR: dir });
+    rmSync(index, { recursive: true });
+    const database = new DatabaseSync(join(archive, "archive.sqlite"));
+    database.exec("UPDATE settings SET value = 99 WHERE name = 'format'");
+    database.close();
+    await expectKnownRefusal({ DATA_DIR: dir });
+  });
+
+  test("a Redis with a weak setting, a wrong password, a user without rights to snapshots, a login that is refused", async () => {
+    const redis = await testRedis({ settings: { appendfsync: "everysec" } });
+    await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: redis.url });
+    const client = redis.client();
+    await client.config("SET", "appendfsync", "always");
+    const rights = "+ping +info +config|get +client|setname +xadd +xrange +xrevrange +xinfo|stream +xtrim";
+    await client.acl("SETUSER", "before", "on", ">secret", "~daybook:*", ...rights.split(" "));
+    const as = (password: string) => redis.url.replace("unix://", `unix://before:${password}@localhost`);
+    await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: as("wrong") });
+    await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: as("secret") });
+  });
+
+  test("a log that is older than DATA_DIR, and an archive of another history", async () => {
+    const dir = await usedFolder();
+    const copy = testFolder();
+    cpSync(dir, copy, { recursive: true });
+    for (const each of [dir, copy]) {
+      const server = await testServer({ DATA_DIR: each });
+      const client = operator(server);
+      expect((await client.send("POST", "/v1/partners", { id: "acme", name: each })).status).toBe(201);
+      client.close();
+      server.signal("SIGTERM");
+      await server.exited;
+    }
+    cpSync(join(copy, "wal"), join(dir, "wal"), { recursive: true });
+    await expectKnownRefusal({ DATA_DIR: dir });
+    rmSync(join(dir, "witness-g1s0.json"));
+    await expectKnownRefusal({ DATA_DIR: dir });
+  });
+});
+
+test("what /readyz says while Redis is away, or refuses, can be looked up, and so can what callers are told", async () => {
+  const redis = await testRedis();
+  const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
+  const client = operator(server);
+  const reasons = async () => {
+    const { status, text } = await client.send("GET", "/readyz");
+    return status === 200 ? [] : (JSON.parse(text) as { reasons: string[] }).reasons;
+  };
+  redis.pause();
+  await until(
+    "it is not ready",
+    async () => (await reasons()).some((reason) => reason.includes("stalled")),
+    30_000,
+  );
+  for (const reason of await reasons()) expectKnown(reason, "It is up, but /readyz says 503");
+  const refused = await client.send("POST", "/v1/partners", { id: "acme", name: "Acme" });
+  expect(codeOf(refused)).toBe("log_unavailable");
+  const { detail } = JSON.parse(refused.text) as { detail: string };
+  expect(
+    alarmsBelow("Callers get 503", 1).some((alarm) => alarm.test(detail)),
+    detail,
+  ).toBe(true);
+  redis.resume();
+  await until("it is ready again", async () => (await reasons()).length === 0, 30_000);
+  await redis.client().config("SET", "appendfsync", "no");
+  await until(
+    "it has seen the setting",
+    async () => (await reasons()).join().includes("may lose data"),
+    30_000,
+  );
+  for (const reason of await reasons()) {
+    expectKnown(reason, "It is up, but /readyz says 503");
+    expectKnown(reason.replace(/^shard \d+ is \w+: /, ""), "It is up, but /readyz says 503");
+  }
+  client.close();
+});

@@ -1,0 +1,72 @@
+/** What stands in docs/OPERATIONS.md: the blocks that can be run, and the texts of its alarms. */
+import { readFileSync } from "node:fs";
+
+export const HANDBOOK = readFileSync(new URL("../../docs/OPERATIONS.md", import.meta.url), "utf8");
+
+export type Block = Readonly<{
+  kind: "sh" | "console";
+  /** Why it cannot be run by a test; absent: it can. */
+  noRun: string | undefined;
+  /** The heading above it. */
+  section: string;
+  line: number;
+  text: string;
+}>;
+
+/** One command of a transcript, and what it must print: `…` stands for anything, alone for any number of lines. */
+export type Spoken = Readonly<{ command: string; printed: readonly string[] }>;
+
+/** All blocks of commands, in order. */
+export function blocksOf(document: string): readonly Block[] {
+  const blocks: Block[] = [];
+  let section = "";
+  let open: { info: string; line: number; lines: string[] } | undefined;
+  for (const [index, line] of document.split("\n").entries()) {
+    const fence = /^```(.*)$/.exec(line)?.[1];
+    if (open === undefined) {
+      section = /^#+ (.*)$/.exec(line)?.[1] ?? section;
+      if (fence !== undefined) open = { info: fence, line: index + 1, lines: [] };
+    } else if (fence === undefined) open.lines.push(line);
+    else {
+      const [, kind, , noRun] = /^(sh|console)( no-run: *(.*))?$/.exec(open.info) ?? [];
+      if (kind === "sh" || kind === "console")
+        blocks.push({ kind, noRun, section, line: open.line, text: `${open.lines.join("\n")}\n` });
+      open = undefined;
+    }
+  }
+  return blocks;
+}
+
+export function spokenIn(transcript: string): readonly Spoken[] {
+  const spoken: { command: string; printed: string[] }[] = [];
+  for (const line of transcript.trimEnd().split("\n")) {
+    if (line.startsWith("$ ")) spoken.push({ command: line.slice(2), printed: [] });
+    else spoken.at(-1)?.printed.push(line);
+  }
+  return spoken;
+}
+
+export function matches(printed: readonly string[], text: string): boolean {
+  const lines = printed.map((line) => (line === "…" ? "(?:.*\n)*" : `${patternOf(line)}\n`));
+  return new RegExp(`^${lines.join("")}$`).test(text);
+}
+
+/** A text in which `…` stands for anything, as the source of a regular expression. */
+function patternOf(text: string): string {
+  return text
+    .split("…")
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+    .join(".*");
+}
+
+/** The texts in one column of the tables below a heading, the first unless another is named. */
+export function alarmsBelow(heading: string, column = 0): readonly RegExp[] {
+  const from = HANDBOOK.indexOf(`### ${heading}\n`);
+  if (from < 0) throw new Error(`there is no heading "${heading}"`);
+  const section = HANDBOOK.slice(from + 1).split(/\n#{2,3} /, 1)[0] as string;
+  const rows = section.split("\n").filter((line) => line.startsWith("| "));
+  return rows.flatMap((row) => {
+    const cell = row.split("|")[column + 1] ?? "";
+    return [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => new RegExp(`^${patternOf(text as string)}$`));
+  });
+}

@@ -1,0 +1,173 @@
+/** Every command of the operator's handbook, in its order, on a real Redis and a real server with load. */
+import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { type Accepted, Load } from "../support/load.ts";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { Client, makePartner, OPERATOR_KEY, until } from "../support/server.ts";
+import { type Block, blocksOf, HANDBOOK, matches, spokenIn } from "./handbook.ts";
+import { Shell } from "./shell.ts";
+
+const BLOCKS = blocksOf(HANDBOOK);
+const BEFORE_BACKUP = 300;
+const AFTER_BACKUP = 50;
+
+/** Two ports that nobody has. They are free again when the server takes them, as an operator's are. */
+async function freePorts(): Promise<readonly [number, number]> {
+  const servers = [createServer(), createServer()];
+  const ports: number[] = [];
+  for (const server of servers) {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    if (typeof address === "object" && address !== null) ports.push(address.port);
+  }
+  for (const server of servers) await new Promise((resolve) => server.close(resolve));
+  return ports as unknown as readonly [number, number];
+}
+
+describe("the commands of docs/OPERATIONS.md", () => {
+  let dir: string;
+  let shell: Shell;
+  let url: string;
+  let load: Load;
+  let backedUp: readonly Accepted[] = [];
+  let lost: readonly Accepted[] = [];
+
+  beforeAll(async () => {
+    dir = makeScratchFolder("daybook-docs");
+    const [port, drillPort] = await freePorts();
+    url = `http://127.0.0.1:${port}`;
+    const socket = join(dir, "redis.sock");
+    shell = new Shell(dir, {
+      PATH: `${dir}:${join(inject("redisServer"), "..")}:${process.env["PATH"]}`,
+      HOME: process.env["HOME"],
+      TMPDIR: dir,
+      NO_COLOR: "1",
+      WAL_URL: `redis+unix://daybook:app-secret@localhost${socket}`,
+      DATA_DIR: join(dir, "data"),
+      PORT: String(port),
+      DRILL_PORT: String(drillPort),
+      OPERATOR_KEY,
+      // So that there is more than one of everything that the handbook speaks of.
+      SHARDS: "2",
+      GATEWAYS: "2",
+      DAYBOOK: join(import.meta.dirname, "../.."),
+      BIN: dir,
+      REDIS_DIR: join(dir, "redis"),
+      REDIS_ETC: join(dir, "etc"),
+      REDIS_OPTIONS: `--port 0 --unixsocket ${socket}`,
+      REDIS_CLI: `redis-cli -s ${socket}`,
+      REDISCLI_AUTH: "operator-secret",
+      DAYBOOK_PASSWORD: "app-secret",
+      OPERATOR_PASSWORD: "operator-secret",
+      BACKUPS: join(dir, "backups"),
+    });
+  });
+
+  afterAll(async () => {
+    await shell.end();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** What happens to the server while its operator works, by the heading that he has reached. */
+  const meanwhile: Readonly<Record<string, () => Promise<void>>> = {
+    async "Backup while it serves"() {
+      const operator = new Client(url, OPERATOR_KEY);
+      load = new Load({ partnerKey: await makePartner(operator), acrossShards: 2 });
+      operator.close();
+      await load.open(url);
+      load.begin(url, 8);
+      await load.moreAcknowledged(BEFORE_BACKUP);
+      backedUp = load.accepted;
+    },
+    async "Verify a backup"() {
+      const known = new Set(load.accepted.map(({ id }) => id));
+      await load.moreAcknowledged(AFTER_BACKUP);
+      lost = load.accepted.filter(({ id }) => !known.has(id));
+    },
+    async Restore() {
+      await load.stop();
+    },
+  };
+
+  let section = "";
+  for (const block of BLOCKS.filter(({ noRun }) => noRun === undefined)) {
+    test(`line ${block.line}, ${block.section}`, async () => {
+      if (block.section !== section) await meanwhile[(section = block.section)]?.();
+      await run(block);
+    });
+  }
+
+  async function run({ kind, text }: Block): Promise<void> {
+    if (kind === "sh") {
+      await shell.run(text);
+      return;
+    }
+    for (const { command, printed } of spokenIn(text)) {
+      const said = await shell.run(`${command}\n`);
+      const isSo = matches(printed, said.endsWith("\n") || said === "" ? said : `${said}\n`);
+      expect(isSo, `${command}\nmust print\n${printed.join("\n")}\nand printed\n${said}`).toBe(true);
+    }
+  }
+
+  test("what was restored are the books of the backup: all that was done before it, nothing that came after it", async () => {
+    const client = new Client(url, load.partnerKey);
+    // The last command has restarted a shard.
+    await until(
+      "both shards serve",
+      async () => (await client.send("GET", "/v1/trial-balance")).status === 200,
+    );
+    expect(backedUp.length).toBeGreaterThan(0);
+    expect(lost.length).toBeGreaterThan(0);
+    for (const { id, amount } of backedUp) {
+      const transfer = { id, status: "posted", postings: [{ amount }] };
+      expect(await client.get(`/v1/transfers/${id}`)).toMatchObject(transfer);
+    }
+    for (const { id } of lost) expect((await client.send("GET", `/v1/transfers/${id}`)).status).toBe(404);
+    for (const account of load.accounts) {
+      const path = `/v1/accounts/${encodeURIComponent(account)}/reconciliation`;
+      expect(await client.get(path), account).toMatchObject({ reconciled: true });
+    }
+    expect(await client.get("/v1/trial-balance")).toMatchObject({ balanced: true });
+    client.close();
+  });
+
+  test("sent again with its key, what the backup holds is answered as before, and what was lost is decided anew", async () => {
+    const client = new Client(url, load.partnerKey);
+    const again = async ({ key, debit, credit, amount }: Accepted) => {
+      const body = { debit_account: debit, credit_account: credit, amount, memo: key };
+      const { status, text, headers } = await client.send("POST", "/v1/transfers", body, {
+        "Idempotency-Key": key,
+      });
+      const { id } = JSON.parse(text) as { id?: string };
+      return { status, id, replayed: headers["idempotency-replayed"] };
+    };
+    for (const operation of backedUp.filter(({ inBatch }) => !inBatch).slice(-20))
+      expect(await again(operation)).toEqual({ status: 201, id: operation.id, replayed: "true" });
+    const single = lost.filter(({ inBatch, debit }) => !inBatch && debit === "@issuance").slice(0, 5);
+    expect(single.length).toBeGreaterThan(0);
+    for (const operation of single)
+      expect(await again(operation)).toMatchObject({ status: 201, replayed: undefined });
+    client.close();
+  });
+
+  test("every metric that the handbook names is there", async () => {
+    const client = new Client(url, OPERATOR_KEY);
+    const { text } = await client.send("GET", "/metrics");
+    client.close();
+    const there = new Set(text.match(/^daybook_\w+|(?<=^# TYPE )\w+/gm));
+    const named = new Set(HANDBOOK.match(/daybook_[a-z_]+[a-z]\b/g));
+    expect(named.size).toBeGreaterThan(20);
+    expect([...named].filter((name) => !there.has(name))).toEqual([]);
+  });
+});
+
+test.each(BLOCKS.filter(({ kind }) => kind === "sh").map((block) => [block.line, block] as const))(
+  "the block in line %i can be typed",
+  (_, { text, noRun }) => {
+    execFileSync("sh", ["-n"], { input: text });
+    expect(noRun, "a block that is not run says why").not.toBe("");
+  },
+);
