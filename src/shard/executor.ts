@@ -120,6 +120,8 @@ export class Executor {
   /** Makes sure that whatever is logged from here on is later than `atMs`, which has passed. */
   tick(atMs: number): void {
     if (this.#commit.recordedMs > atMs) return;
+    // The clock on the wall may have been set back meanwhile.
+    this.#commit.reaches(atMs + 1);
     const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
     this.record(command, packedAlone(command), { ok: true });
   }

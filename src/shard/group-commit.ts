@@ -117,10 +117,10 @@ export class GroupCommit {
 
   /**
    * Whether what was logged elsewhere at `timeMs` may go into the open batch: its own time must not be earlier, and once
-   * it has a record its time is fixed.
+   * it has a record its time is fixed. The next batch is not earlier in any case.
    */
   reaches(timeMs: number): boolean {
-    if (this.#body.count === 0) this.#timeMs = Math.max(this.#timeMs, timeMs);
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
     return this.openTime() >= timeMs;
   }
 

@@ -7,6 +7,7 @@ import {
   MemoryCluster,
   mustPost,
   type OneShard,
+  recordsOf,
   startShard,
   transfer,
 } from "./memory-shards.ts";
@@ -154,6 +155,24 @@ test("a UUIDv7 key from before the window is refused without a record", async ()
   const answer = await shard.gateway.submit(transfer("@x", "a", 1, key));
   expect(answer).toEqual({ refused: "idempotency_key_expired" });
   expect(store.entries.length).toBe(before);
+});
+
+test("what was shown of the past stays so, though the clock was set back since", async () => {
+  const store = new MemoryStore("s0");
+  const shownMs = 5_000;
+  const cluster = await MemoryCluster.start([store], { now: () => shownMs - 1_000 });
+  await mustPost(cluster.gateway, account("alice"));
+  const answered = mustPost(cluster.gateway, transfer("@issuance", "alice", 1));
+  // One that finds a batch open, and one that finds none.
+  for (let time = 0; time < 2; time++) {
+    await cluster.links[0]?.ask("acme", ["tick", shownMs, "alice"]);
+    await answered;
+    const shown = recordsOf(store, 0).length;
+    await mustPost(cluster.gateway, transfer("@issuance", "alice", 1));
+    const later = recordsOf(store, 0).slice(shown);
+    expect(later.filter(({ timeMs }) => timeMs <= shownMs)).toEqual([]);
+  }
+  await cluster.stop(0);
 });
 
 test("logged time never goes back, whatever the clock does", async () => {
