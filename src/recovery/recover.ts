@@ -38,7 +38,7 @@ export type Recovered = Readonly<{
 export type Restore = (ledger: Ledger, progress: (message: string) => void) => Promise<Restored>;
 
 type Parts = Readonly<{
-  journal: Pick<Journal, "replay" | "name">;
+  journal: Pick<Journal, "replay" | "name" | "confirmOwner">;
   ledger: Ledger;
   /** Fills the empty ledger from the newest good snapshot. */
   restore: Restore;
@@ -72,12 +72,14 @@ export async function recover({ journal, ledger, restore, progress, warn }: Part
       progress(`replaying: ${replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
     }, head);
   } catch (error) {
+    await checkOwned(journal);
     if (!(error instanceof LogError) || passedOver.length === 0) throw error;
     // Without the snapshots the log alone may not reach back to the beginning.
     throw new LogError(error.code, `${error.message}; bad snapshots: ${passedOver.join("; ")}`, {
       cause: error,
     });
   }
+  await checkOwned(journal);
   const figures = {
     snapshotPosition: head === undefined ? null : formatLogId(head.id),
     snapshotRecords: head?.records ?? 0,
@@ -87,6 +89,21 @@ export async function recover({ journal, ledger, restore, progress, warn }: Part
     totalMs: 0,
   };
   return { last, timeMs, records: (head?.records ?? 0) + replayed, figures };
+}
+
+/**
+ * What somebody else has written since the claim looks like damage, and what was read then is of the past: neither may be
+ * said, or shown to other shards, by an owner that was replaced.
+ *
+ * @throws LogError `fenced`: another owner has claimed the log.
+ */
+async function checkOwned(journal: Pick<Journal, "confirmOwner">): Promise<void> {
+  try {
+    await journal.confirmOwner();
+  } catch (error) {
+    // A log that is away will be asked again by whoever needs to know.
+    if (error instanceof LogError && error.code === "fenced") throw error;
+  }
 }
 
 /** In one line, for the server's log. */
