@@ -114,13 +114,14 @@ export class SimCarrier implements Carrier {
 
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
     const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
-    const { shard, shards, generation, instance, archived, mayCreate } = init;
+    const { shard, shards, generation, instance, archived, mayCreate, claimedEpoch = 0 } = init;
     const remembered = witnesses[shard];
     const journal = new StreamJournal({
       stream: (stores[shard] as SimStore).open(),
       claimant: { instance, generation, shard, shards },
       witnesses: [remembered, archived].filter((witness) => witness !== undefined),
       mayCreate,
+      claimedEpoch,
       deadlineMs: APPEND_DEADLINE_MS,
     });
     let newest: Batch | undefined;
