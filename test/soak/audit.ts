@@ -5,13 +5,13 @@
 import { isDecision, outcomeText } from "../stress/operation.ts";
 import { BANK, SALES } from "./accounts.ts";
 import type { Api } from "./api.ts";
-import type { Books, Expected } from "./books.ts";
+import { type Books, dipsOf, type Expected } from "./books.ts";
 import type { Caller } from "./caller.ts";
 import { type AccountView, accountFaults, shortened, statementFaults } from "./comparison.ts";
-import type { Diary, DiaryReader, Entry } from "./diary.ts";
+import type { Body, Diary, DiaryReader, Entry } from "./diary.ts";
 
-/** Above the time-outs of what is left to expire. */
-const EXPIRED_MS_MAX = 30_000;
+/** Above the time-outs of what is left to expire, and what shards need to deliver what they owe. */
+const REST_MS_MAX = 30_000;
 const LOOK_MS = 100;
 const CLOCK_MS = 2_000;
 
@@ -64,6 +64,7 @@ export class Audit {
     const { books } = this.#options;
     this.#faults.length = 0;
     await this.#takeDiaries();
+    await this.#delivered();
     await this.#settle();
     await this.#takeDiaries();
     books.expire();
@@ -77,6 +78,16 @@ export class Audit {
       this.#faults.push(...statementFaults(books));
     }
     return [...shortened(books.faults.splice(0)), ...this.#faults];
+  }
+
+  /** Nobody asks for anything any more; what one shard owes another may still be on its way after a restart. */
+  async #delivered(): Promise<void> {
+    const endMs = performance.now() + REST_MS_MAX;
+    while (performance.now() < endMs) {
+      const { assets } = await this.#options.api.get<TrialBalance>("/v1/trial-balance");
+      if (Object.values(assets).every(({ in_transit }) => in_transit === 0)) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 
   async #takeDiaries(): Promise<void> {
@@ -98,7 +109,7 @@ export class Audit {
 
   async #settleOne(caller: Caller, { ask, atMs }: Entry): Promise<void> {
     if (ask === undefined) return;
-    const before = await this.#lookFor(ask.key, ask.body?.postings ?? [], atMs);
+    const before = await this.#lookFor(ask.key, ask.body, atMs);
     const hearing = await caller.settle(ask, () => false);
     this.#options.diary.write({ atMs: Date.now(), ask, ...hearing });
     const answer = hearing.heard.find((each) => isDecision(each.answer))?.answer;
@@ -112,14 +123,13 @@ export class Audit {
       this.#faults.push(`Key ${ask.key} is said to have been done as ${answer.id}, and was in no list.`);
   }
 
-  /** Each account of it lists it, or none does. */
-  async #lookFor(
-    key: string,
-    postings: readonly Readonly<{ debit_account: string; credit_account: string }>[],
-    atMs: number,
-  ): Promise<readonly string[]> {
+  /** Each account that it touches lists it, or none does. What is pending touches those of which it holds something. */
+  async #lookFor(key: string, body: Body | null, atMs: number): Promise<readonly string[]> {
     const from = new Date(atMs - CLOCK_MS).toISOString();
-    const accounts = new Set(postings.flatMap((posting) => [posting.debit_account, posting.credit_account]));
+    const { postings = [], pending = false } = body ?? {};
+    const accounts = pending
+      ? new Set([...dipsOf(postings)].filter(([, dip]) => dip > 0).map(([account]) => account))
+      : new Set(postings.flatMap(({ debit_account, credit_account }) => [debit_account, credit_account]));
     const ids = new Set<string>();
     const listedBy: string[] = [];
     for (const account of accounts) {
@@ -145,7 +155,7 @@ export class Audit {
     const expected = books.expected();
     let views = await this.accounts();
     // What was left to expire may still have to.
-    const endMs = performance.now() + EXPIRED_MS_MAX;
+    const endMs = performance.now() + REST_MS_MAX;
     while (performance.now() < endMs && views.some(({ id, held }) => held !== expected.get(id)?.held)) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       views = await this.accounts();

@@ -155,9 +155,11 @@ class SoakRun {
     );
   }
 
+  /** Each once: what is wrong in one audit is so in the next, too. */
   #report(faults: readonly string[]): void {
-    for (const fault of faults) this.#say(`VIOLATION ${fault}`);
-    this.#violations.push(...faults);
+    const news = faults.filter((fault) => !this.#violations.includes(fault));
+    for (const fault of news) this.#say(`VIOLATION ${fault}`);
+    this.#violations.push(...news);
   }
 
   #sayFigures({ clients, watch }: Setting): void {
