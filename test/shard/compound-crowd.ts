@@ -1,6 +1,6 @@
 /** Several clients at once, while shards crash and the clock goes on: nobody knows in which order things happen. */
 import type { Step } from "../actors/histories.ts";
-import { type CompoundHistory, CompoundRun } from "./compound-history.ts";
+import { type CompoundHistory, CompoundRun, type RunOptions } from "./compound-history.ts";
 
 const CLIENTS = 6;
 
@@ -10,8 +10,9 @@ export async function runCrowd(
   beginning: number,
   seed: number,
   shards: number,
+  options: RunOptions = {},
 ): Promise<CompoundHistory> {
-  const run = new CompoundRun(seed, shards);
+  const run = new CompoundRun(seed, shards, options);
   await run.faulty.begin();
   const first = steps.slice(0, beginning);
   for (const [number, step] of first.entries()) await run.faulty.unless(run.ask(`k${number}`, step));

@@ -3,7 +3,7 @@ import type { Command, Outcome } from "../../src/actors/command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import { commandOf, type Step } from "../actors/histories.ts";
 import { randomOf } from "./crossing-history.ts";
-import { type Decided, FaultyShards } from "./faulty-shards.ts";
+import { type Decided, type FaultyOptions, FaultyShards } from "./faulty-shards.ts";
 import { recordsOf } from "./memory-shards.ts";
 import { logProblems, messageProblems, type ShardLogs, stateProblems } from "./shard-logs.ts";
 
@@ -19,6 +19,8 @@ export type CompoundHistory = Readonly<{
   logs: ShardLogs;
 }>;
 
+export type RunOptions = Pick<FaultyOptions, "stores" | "restore" | "onDisturb">;
+
 export class CompoundRun {
   readonly faulty: FaultyShards;
   readonly random: (below: number) => number;
@@ -27,9 +29,10 @@ export class CompoundRun {
   readonly #made = { all: [] as string[], pending: [] as string[] };
   readonly #answers = new Map<string, Readonly<{ command: Command; outcome: Outcome }>>();
 
-  constructor(seed: number, shards: number) {
+  constructor(seed: number, shards: number, options: RunOptions = {}) {
     this.random = randomOf(seed);
-    this.faulty = new FaultyShards({ random: this.random, shards, armed: ARMED, now: () => this.nowMs });
+    const now = () => this.nowMs;
+    this.faulty = new FaultyShards({ random: this.random, shards, armed: ARMED, now, ...options });
   }
 
   get logs(): ShardLogs {

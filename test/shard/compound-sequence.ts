@@ -5,14 +5,15 @@
 
 import { BookModel } from "../actors/book-model.ts";
 import type { Step } from "../actors/histories.ts";
-import { type CompoundHistory, CompoundRun, PARTNERS } from "./compound-history.ts";
+import { type CompoundHistory, CompoundRun, PARTNERS, type RunOptions } from "./compound-history.ts";
 
 export async function runSequence(
   steps: readonly Step[],
   seed: number,
   shards: number,
+  options: RunOptions = {},
 ): Promise<CompoundHistory> {
-  const run = new CompoundRun(seed, shards);
+  const run = new CompoundRun(seed, shards, options);
   await run.faulty.begin();
   const sequence = new Sequence(run);
   await run.faulty.unless(sequence.take(steps));

@@ -4,7 +4,7 @@ import type { Gateway } from "../../src/gateway/gateway.ts";
 import { OperatingError } from "../../src/operating-error.ts";
 import { type Failpoint, POINTS } from "../../src/shard/failpoint.ts";
 import { type AppendFault, MemoryStore } from "../../src/wal/memory.ts";
-import { MemoryCluster } from "./memory-shards.ts";
+import { type ClusterOptions, MemoryCluster } from "./memory-shards.ts";
 
 /** Injected faults end a shard some ten times; one that cannot start at all is a bug. */
 const LIVES_MAX = 200;
@@ -20,6 +20,11 @@ export type FaultyOptions = Readonly<{
   /** The lives of a shard in which it may crash, by their number, and at how many places at once. */
   armed: Readonly<{ from: number; to: number; points: number }>;
   now?: () => number;
+  /** Logs of another kind than the usual. */
+  stores?: readonly MemoryStore[];
+  restore?: NonNullable<ClusterOptions["restore"]>;
+  /** Whenever something may go wrong, something else may happen. */
+  onDisturb?: () => void;
 }>;
 
 export class FaultyShards {
@@ -33,8 +38,9 @@ export class FaultyShards {
 
   constructor(options: FaultyOptions) {
     this.#options = options;
-    this.stores = Array.from({ length: options.shards }, (_, shard) => new MemoryStore(`s${shard}`));
-    this.cluster = new MemoryCluster(this.stores, options.now && { now: options.now });
+    const { now, restore, shards } = options;
+    this.stores = options.stores ?? Array.from({ length: shards }, (_, no) => new MemoryStore(`s${no}`));
+    this.cluster = new MemoryCluster(this.stores, { ...(now && { now }), ...(restore && { restore }) });
   }
 
   get gateway(): Gateway {
@@ -55,7 +61,8 @@ export class FaultyShards {
 
   /** By chance, something goes wrong with an append, or a shard is restarted as an operator would. */
   disturb(): void {
-    const { random } = this.#options;
+    const { random, onDisturb } = this.#options;
+    onDisturb?.();
     const dice = random(40);
     const shard = random(this.stores.length);
     if (dice < 2) this.stores[shard]?.inject({ kind: FAULTS[random(FAULTS.length)] } as AppendFault);

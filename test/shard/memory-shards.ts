@@ -7,6 +7,7 @@ import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
+import type { Restore } from "../../src/recovery/recover.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
@@ -14,6 +15,7 @@ import { decodeFrame } from "../../src/wal/frame.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
+import { TrimmedStore } from "./trimmed-store.ts";
 
 /** Long beside anything that a log in memory does, short beside a test's patience. */
 const APPEND_DEADLINE_MS = 500;
@@ -23,7 +25,12 @@ export type MemoryShard = Readonly<{
   exited: Promise<ShardExit>;
 }>;
 
-type ClusterOptions = Readonly<{ instance?: string; now?: () => number }>;
+export type ClusterOptions = Readonly<{
+  instance?: string;
+  now?: () => number;
+  /** What a shard begins with, by its number; else with the first record of its log. */
+  restore?: (shard: number) => Restore;
+}>;
 
 export class MemoryCluster {
   readonly gateway = new Gateway();
@@ -70,7 +77,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now } = this.#options;
+    const { instance = "one", now = Date.now, restore } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -88,6 +95,7 @@ export class MemoryCluster {
       now,
       threadId: 0,
       failpoints,
+      ...(restore && { restore: restore(shard) }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
@@ -159,10 +167,11 @@ export function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord)
   return { id: outcome.id, ...whole, memo, metadata, ...times, reverts: null };
 }
 
-/** All that a log holds, in order. */
+/** All that a log holds, or held before it was trimmed, in order. */
 export function recordsOf(store: MemoryStore, shard: number): readonly ArchivedRecord[] {
   const records: ArchivedRecord[] = [];
-  for (const { id, bytes } of store.entries) {
+  const entries = store instanceof TrimmedStore ? store.history : store.entries;
+  for (const { id, bytes } of entries) {
     const frame = decodeFrame(bytes, id);
     if (frame.kind !== "batch") continue;
     let index = 0;
