@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/server.ts";
 
-const BLOCK_MS_MAX = 60_000;
+const BLOCK_MS_MAX = 50_000;
 
 export class Shell {
   readonly #dir: string;
@@ -13,6 +13,7 @@ export class Shell {
   readonly #ended: Promise<unknown>;
   #blocks = 0;
   #said = "";
+  #isStuck = false;
 
   /** @param dir where it keeps its own files; it begins there, too. */
   constructor(dir: string, env: Readonly<Record<string, string | undefined>>) {
@@ -31,9 +32,11 @@ export class Shell {
   /**
    * What the commands print on both streams.
    *
-   * @throws Error when one of them fails: the shell has ended then.
+   * @throws Error when one of them fails or takes for ever: nothing can be run after that.
    */
   async run(commands: string): Promise<string> {
+    if (this.#isStuck) throw new Error("what came before it was not done");
+    this.#isStuck = true;
     const block = join(this.#dir, `block-${this.#blocks++}`);
     const done = `${block}.done`;
     writeFileSync(`${block}.sh`, commands);
@@ -51,6 +54,7 @@ export class Shell {
     if (this.#child.exitCode !== null) {
       throw new Error(`exit code ${this.#child.exitCode}:\n${commands}${printed()}${this.#said}`);
     }
+    this.#isStuck = false;
     return printed();
   }
 
