@@ -148,7 +148,9 @@ export function refusalOfCredit(
     const count = credits + account.pins + account.reservations;
     if (exceeds(velocities, "credit", credited + announced, count, nowMs)) return "limit_exceeded";
   }
-  return posted + announced > BALANCE_MAX ? "balance_out_of_range" : undefined;
+  // What is announced must stay exact, too, though the balance that it comes to may be well below zero.
+  const isOut = posted + announced > BALANCE_MAX || credited + announced > BALANCE_MAX;
+  return isOut ? "balance_out_of_range" : undefined;
 }
 
 export function decideCreate(
