@@ -3,6 +3,7 @@
  * goes on serving at full speed, and each snapshot has also shown that the log replays.
  */
 import { createHash } from "node:crypto";
+import { censusOf } from "../actors/census.ts";
 import { imageOf } from "../actors/image.ts";
 import { Ledger } from "../actors/ledger.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
@@ -69,8 +70,8 @@ export async function takeFrom(
   task: Source,
 ): Promise<SnapshotReport> {
   const startedMs = performance.now();
-  const { snapshot, digest, replayed, passedOver } = await write(stream, store, task);
-  if (digest !== undefined) await verify(store, snapshot, digest, task);
+  const { snapshot, proof, replayed, passedOver } = await write(stream, store, task);
+  if (proof !== undefined) await verify(store, snapshot, proof, task);
   const older = await keepTwo(store);
   const ms = Math.round(performance.now() - startedMs);
   return { shard: task.shard, snapshot, older: older?.id, replayed, ms, passedOver };
@@ -85,10 +86,13 @@ async function keepTwo(store: SnapshotStore): Promise<SnapshotHead | undefined> 
   return older?.head;
 }
 
+/** What a ledger that is loaded from a snapshot must come to: the state that was written, and the bytes. */
+type Proof = Readonly<{ census: string; digest: string }>;
+
 type Written = Readonly<{
   snapshot: StoredSnapshot;
-  /** Of all blocks; `undefined` where nothing had to be written. */
-  digest: string | undefined;
+  /** `undefined` where nothing had to be written. */
+  proof: Proof | undefined;
   replayed: number;
   passedOver: readonly string[];
 }>;
@@ -114,7 +118,7 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
   });
   // Nothing was logged since, or nothing but claims.
   if (before !== undefined && replayed === 0)
-    return { snapshot: before, digest: undefined, replayed, passedOver };
+    return { snapshot: before, proof: undefined, replayed, passedOver };
   if (tail === undefined) throw new SnapshotError(`${stream.name} holds nothing up to ${formatLogId(until)}`);
   const slot = freeSlot(await inspectSlots(store));
   const hash = createHash("sha256");
@@ -122,7 +126,8 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
   const blocks = imageOf(ledger.state);
   try {
     const snapshot = await writeSnapshot(store, slot, tail, tapped(blocks, hash), pause);
-    return { snapshot, digest: hash.digest("hex"), replayed, passedOver };
+    const proof = { census: censusOf(ledger.state), digest: hash.digest("hex") };
+    return { snapshot, proof, replayed, passedOver };
   } catch (error) {
     // Half of one is of no use, and in the way where room is short.
     await store.clear(slot).catch(() => undefined);
@@ -130,11 +135,14 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
   }
 }
 
-/** Loads it as a start would, and makes an image of what was loaded: it must be the image that was stored. */
+/**
+ * Loads it as a start would: what was loaded must come to the same as what was to be stored, and its image must be the
+ * image that was stored.
+ */
 async function verify(
   store: SnapshotStore,
   snapshot: StoredSnapshot,
-  digest: string,
+  proof: Proof,
   { shard, shards }: Source,
 ): Promise<void> {
   const ledger = new Ledger(shard, shards, randomSeed());
@@ -142,7 +150,8 @@ async function verify(
   try {
     await restore(store, snapshot, ledger);
     for (const block of imageOf(ledger.state)) hash.update(block);
-    if (hash.digest("hex") !== digest) throw new SnapshotError("what was loaded is not what was stored");
+    const isSame = censusOf(ledger.state) === proof.census && hash.digest("hex") === proof.digest;
+    if (!isSame) throw new SnapshotError("what was loaded is not what was stored");
   } catch (error) {
     await store.clear(snapshot.slot);
     const reason = error instanceof Error ? error.message : String(error);
