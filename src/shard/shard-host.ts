@@ -153,6 +153,14 @@ export class ShardHost {
   }
 
   control(message: ToShard): void {
+    try {
+      this.#obey(message);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #obey(message: ToShard): void {
     switch (message.type) {
       case "channel":
         this.#attach(message.party, message.end);
@@ -346,12 +354,8 @@ export class ShardHost {
     this.#gateways.tell([], () => {
       this.#isLeft = true;
     });
-    try {
-      this.#work();
-      this.#endIfIdle();
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#work();
+    this.#endIfIdle();
   }
 
   #endIfIdle(): void {

@@ -157,6 +157,13 @@ test("a UUIDv7 key from before the window is refused without a record", async ()
   expect(store.entries.length).toBe(before);
 });
 
+test("a shard that cannot do what its supervisor says ends in order, and does not take its thread along", async () => {
+  const { host, exited } = await startShard(new MemoryStore("s0"));
+  // An end that nobody can open.
+  host.control({ type: "channel", party: { kind: "archive" }, end: undefined as never });
+  expect((await exited).reason).toBe("crashed");
+});
+
 test("what was shown of the past stays so, though the clock was set back since", async () => {
   const store = new MemoryStore("s0");
   const shownMs = 5_000;
