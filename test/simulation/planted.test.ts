@@ -26,7 +26,7 @@ const PLANTED = [
     ["I5 acknowledged is logged once", "I11 one key, one outcome", "no false alarm"],
   ],
   ["10-lost-append-taken-as-done", 1, ["no false alarm", "I7 the chain holds"]],
-  ["11-logged-time-goes-back", 1, ["time does not go back"]],
+  ["11-logged-time-goes-back", 1, ["time does not go back", "what is over is ended"]],
   ["12-read-before-expiry", 1, ["what is over is ended"]],
   ["13-revert-mark-lost-in-replay", 1, ["I9 replay is the live state", "I10 resolved once"]],
   ["14-unsettled-batch-answered", 1, ["no false alarm", "I5 acknowledged is logged once"]],

@@ -103,11 +103,7 @@ export class World {
       fail: (oracle, message) => this.#fail(oracle, message),
     };
     this.#workload = new Workload(random, shards);
-    this.#testimony = new Testimony(
-      this.#surroundings,
-      this.#workload,
-      this.#swarm.calamities.jump_clock > 0,
-    );
+    this.#testimony = new Testimony(this.#surroundings, this.#workload);
     this.#operator = new Operator(this.#surroundings, this.#swarm);
     const isHealing = () => this.#isHealing;
     this.#nemesis = new Nemesis({
