@@ -164,8 +164,12 @@ class SimStream implements LogStream {
       trace(`${what}: ${fault}`);
     }
     const lateMs = LATE_MS_MAX * random.fraction();
+    // Unless its connection has ended with the store's life meanwhile.
+    const { life } = store;
     const storeLate = () => {
-      clock.after(NATURE, lateMs, () => attempt(() => store.store(id, copy, create)));
+      clock.after(NATURE, lateMs, () => {
+        if (store.life === life) attempt(() => store.store(id, copy, create));
+      });
     };
     if (fault === "late") storeLate();
     if (fault === "hang") return new Promise(() => {});
