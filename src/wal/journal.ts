@@ -95,12 +95,15 @@ export class StreamJournal implements Journal {
     const before = await this.#patience.untilAnswered(() => inspectTail(this.#stream));
     if (before === undefined) this.#checkMayCreate();
     else await this.#checkBefore(before);
-    let epoch = before?.lastId.epoch ?? this.#options.epochFloor ?? 0;
-    // A claim that is found only after a restart of the store may be in the page cache; a later one that is
-    // acknowledged makes both durable.
-    for (let durable = false; !durable; ) {
-      epoch += 1;
-      durable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined);
+    let last = before?.lastId;
+    for (;;) {
+      const epoch = (last?.epoch ?? this.#options.epochFloor ?? 0) + 1;
+      const isDurable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined);
+      // The store has started again. What it has kept, the claim perhaps among it, may be in the page cache alone, and
+      // what it has lost was never durable: a later claim that is acknowledged makes durable all that it follows.
+      if (isDurable) break;
+      last = (await this.#patience.untilAnswered(() => this.#stream.last()))?.id;
+      if (last !== undefined && last.epoch > epoch) throw this.#fenced(last);
     }
     return before?.claim;
   }
@@ -241,7 +244,7 @@ export class StreamJournal implements Journal {
     }
   }
 
-  /** @returns false when the claim stands but must be followed by another to be durable. */
+  /** @returns false when the store has started again meanwhile. */
   async #appendClaim(id: LogId, create: boolean): Promise<boolean> {
     const frame = encodeClaim({ id, claimant: this.#options.claimant, timeMs: this.#timer.timeMs() });
     for (;;) {
@@ -253,10 +256,10 @@ export class StreamJournal implements Journal {
         if (!isUnavailable(error) || !this.#stream.resolvable) throw error;
         this.#patience.problem = error.message;
         const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
+        if (stored !== undefined && Buffer.compare(stored, frame) !== 0) throw this.#fenced(id);
+        if (this.#stream.restarts !== restarts) return false;
         // The same bytes under the same id once more: if the first try still arrives, it is the same claim.
         if (stored === undefined) continue;
-        if (Buffer.compare(stored, frame) !== 0) throw this.#fenced(id);
-        if (this.#stream.restarts !== restarts) return false;
       }
       this.#claimId = id;
       this.#durable = id;

@@ -178,6 +178,26 @@ test("a claim that is found only after a restart of the store is followed by ano
   expect((await replayAll(journal)).length).toBe(1);
 });
 
+test("a claim behind one that was never durable, and goes with a restart, takes its place", async () => {
+  const { store } = await start();
+  await makeJournal(store.open()).claim();
+  const stream = store.open();
+  const find = stream.find.bind(stream);
+  stream.find = (id) => {
+    // Nobody has been told of the claim before: it was in the page cache alone.
+    if (store.restarts === 0) {
+      store.loseTail(1);
+      store.restart();
+    }
+    return find(id);
+  };
+  store.inject({ kind: "fail_before" });
+  const journal = makeJournal(stream);
+  await journal.claim();
+  expect(journal.epoch).toBe(2);
+  expect((await replayAll(journal)).length).toBe(1);
+});
+
 test("closing ends every wait", async () => {
   const { store, journal } = await start();
   store.reachable = false;
