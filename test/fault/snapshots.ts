@@ -1,0 +1,207 @@
+/** Servers that take snapshots often: on either store, how far their snapshots are, and how long their logs. */
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { trimmedUpTo } from "../../src/recovery/follow.ts";
+import { openLogStream, openSnapshotStore, streamKey } from "../../src/wal/open.ts";
+import { inspectSlots, type StoredSnapshot, snapshotsIn } from "../../src/wal/snapshot.ts";
+import { countEntries } from "../../src/wal/sqlite.ts";
+import { formatLogId, type LogId, type LogStream } from "../../src/wal/wal.ts";
+import { Load } from "../support/load.ts";
+import type { RedisServer } from "../support/redis.ts";
+import {
+  makePartner,
+  operator,
+  type ServerProcess,
+  type Settings,
+  testFolder,
+  testRedis,
+  testServer,
+  until,
+} from "../support/server.ts";
+import { readAll } from "../wal/log-stream-contract.ts";
+
+export const SHARDS = 2;
+/** With SNAPSHOT_RECORDS=100 a snapshot of every shard is due after so many. */
+const OPERATIONS = 300;
+const ALL = Array.from({ length: SHARDS }, (_, shard) => shard);
+/** The machine may be busy, and snapshots give way to all else. */
+const SNAPSHOT_MS_MAX = 60_000;
+
+export type Store = "redis" | "sqlite";
+
+export type SnapshotShard = Readonly<{
+  shard: number;
+  status: string;
+  durable_position: string;
+  recovery: Readonly<{ snapshot_position: string | null; replayed: number }>;
+  snapshot: Readonly<{ position: string; records: number }> | null;
+}>;
+
+/** A place for a server, its log and its folders. */
+export class SnapshotPlace {
+  readonly settings: Settings;
+  readonly redis: RedisServer | undefined;
+  readonly dataDir: string;
+
+  private constructor(dataDir: string, redis: RedisServer | undefined, settings: Settings) {
+    this.dataDir = dataDir;
+    this.redis = redis;
+    this.settings = { DATA_DIR: dataDir, SHARDS: String(SHARDS), ...settings };
+  }
+
+  /** All of it ends with the test. */
+  static async make(store: Store, settings: Settings): Promise<SnapshotPlace> {
+    const redis = store === "redis" ? await testRedis() : undefined;
+    const walUrl: Settings = redis === undefined ? {} : { WAL_URL: redis.url };
+    return new SnapshotPlace(testFolder(), redis, { ...walUrl, ...settings });
+  }
+
+  get walUrl(): string {
+    return this.settings["WAL_URL"] ?? `sqlite:${join(this.dataDir, "wal")}`;
+  }
+
+  serve(): Promise<ServerProcess> {
+    return testServer(this.settings);
+  }
+
+  /** Up to where a log was trimmed. */
+  trimmedUpTo(shard: number): Promise<LogId | undefined> {
+    return this.#look(shard, trimmedUpTo);
+  }
+
+  /** Resolves when some of the log of every shard is gone. */
+  async becomesTrimmed(): Promise<void> {
+    const areTrimmed = async () => {
+      const each = await Promise.all(ALL.map((shard) => this.trimmedUpTo(shard)));
+      return each.every((position) => position !== undefined);
+    };
+    await until("the logs are trimmed", areTrimmed, SNAPSHOT_MS_MAX);
+  }
+
+  /** How many entries the log of each shard holds. */
+  async lengths(): Promise<readonly number[]> {
+    const client = this.redis?.client();
+    if (client === undefined) return ALL.map((shard) => countEntries(this.#file(shard)));
+    return Promise.all(ALL.map((shard) => client.xlen(streamKey(1, shard))));
+  }
+
+  /** The newest entry of a log. */
+  async last(shard: number): Promise<LogId> {
+    const entry = await this.#look(shard, (stream) => stream.last());
+    if (entry === undefined) throw new Error(`the log of shard ${shard} is empty`);
+    return entry.id;
+  }
+
+  /** The oldest entries of a log that nobody serves are gone, up to the first for which it is so. */
+  async dropUntil(shard: number, isFirst: (id: LogId) => boolean): Promise<void> {
+    const entries = await this.#look(shard, readAll);
+    const first = entries.find(({ id }) => isFirst(id))?.id;
+    if (first === undefined) throw new Error("there is no such entry");
+    const client = this.redis?.client();
+    await client?.xtrim(streamKey(1, shard), "MINID", "=", formatLogId(first));
+    if (client !== undefined) return;
+    const database = new DatabaseSync(this.#file(shard));
+    database.prepare("DELETE FROM entry WHERE (epoch, seq) < (?, ?)").run(first.epoch, first.seq);
+    database.close();
+  }
+
+  /** Those of a shard that look complete, newest first. */
+  async kept(shard: number): Promise<readonly StoredSnapshot[]> {
+    const store = openSnapshotStore(this.walUrl, { generation: 1, shard, readOnly: true });
+    try {
+      return snapshotsIn(await inspectSlots(store));
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Flips a bit in the middle of a chunk of a snapshot. */
+  async damage(shard: number, slot: number, chunk: number): Promise<void> {
+    const client = this.redis?.client();
+    if (client !== undefined) {
+      const key = `daybook:{g1s${shard}}:snapshot:${slot}`;
+      const bytes = await client.lindexBuffer(key, chunk);
+      if (bytes === null) throw new Error(`no chunk ${chunk} of ${key}`);
+      await client.lset(key, chunk, flipped(bytes));
+      return;
+    }
+    const database = new DatabaseSync(join(this.dataDir, "wal", `g1s${shard}.snapshots.sqlite`));
+    const row = database.prepare("SELECT bytes FROM chunk WHERE slot = ? AND number = ?").get(slot, chunk);
+    database
+      .prepare("UPDATE chunk SET bytes = ? WHERE slot = ? AND number = ?")
+      .run(flipped(row?.["bytes"] as Uint8Array), slot, chunk);
+    database.close();
+  }
+
+  async #look<T>(shard: number, ask: (stream: LogStream) => Promise<T>): Promise<T> {
+    const stream = openLogStream(this.walUrl, { generation: 1, shard, readOnly: true });
+    try {
+      return await ask(stream);
+    } finally {
+      await stream.close();
+    }
+  }
+
+  #file(shard: number): string {
+    return join(this.dataDir, "wal", `g1s${shard}.sqlite`);
+  }
+}
+
+function flipped(bytes: Uint8Array): Buffer {
+  const damaged = Buffer.from(bytes);
+  const middle = damaged.length >> 1;
+  damaged[middle] = (damaged[middle] ?? 0) ^ 4;
+  return damaged;
+}
+
+export async function snapshotShards(server: ServerProcess): Promise<readonly SnapshotShard[]> {
+  const client = operator(server);
+  try {
+    return (await client.get<{ data: SnapshotShard[] }>("/v1/admin/shards")).data;
+  } finally {
+    client.close();
+  }
+}
+
+/** Resolves when a shard, or every one, has a snapshot that is newer than the one that it has now. */
+export async function newSnapshots(
+  server: ServerProcess,
+  of: "every shard" | "any shard" = "every shard",
+): Promise<void> {
+  const before = await snapshotShards(server);
+  const isNewer = ({ snapshot }: SnapshotShard, shard: number) =>
+    (snapshot?.records ?? 0) > (before[shard]?.snapshot?.records ?? 0);
+  const areNewer = async () => {
+    const now = await snapshotShards(server);
+    return of === "any shard" ? now.some(isNewer) : now.every(isNewer);
+  };
+  await until(`a new snapshot of ${of}`, areNewer, SNAPSHOT_MS_MAX);
+}
+
+/** Asks for a snapshot of every shard; something must have been logged on each since the last one. */
+export async function takeSnapshots(server: ServerProcess): Promise<void> {
+  const done = newSnapshots(server);
+  const client = operator(server);
+  const { status } = await client.send("POST", "/v1/admin/snapshots");
+  client.close();
+  if (status !== 202) throw new Error(`no snapshots: ${status}`);
+  await done;
+}
+
+/** So many snapshots of every shard, each after some load, which then stands still: what comes of it is to be checked. */
+export async function loadAndSnapshots(server: ServerProcess, load: Load, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    const done = newSnapshots(server);
+    load.begin(server.url, 4);
+    await load.moreAcknowledged(OPERATIONS);
+    await load.stop();
+    await done;
+  }
+}
+
+/** A load across the shards of a server that has a partner for it. */
+export async function openLoad(server: ServerProcess): Promise<Load> {
+  const load = new Load({ partnerKey: await makePartner(operator(server)), acrossShards: SHARDS });
+  await load.open(server.url);
+  return load;
+}
