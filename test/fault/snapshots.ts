@@ -43,17 +43,19 @@ export class SnapshotPlace {
   readonly redis: RedisServer | undefined;
   readonly dataDir: string;
 
-  private constructor(dataDir: string, redis: RedisServer | undefined, settings: Settings) {
-    this.dataDir = dataDir;
+  /** @param redis where it is to be looked at beside the server. */
+  constructor(settings: Settings & Readonly<{ DATA_DIR: string }>, redis: RedisServer | undefined) {
+    this.dataDir = settings.DATA_DIR;
     this.redis = redis;
-    this.settings = { DATA_DIR: dataDir, SHARDS: String(SHARDS), ...settings };
+    this.settings = settings;
   }
 
   /** All of it ends with the test. */
   static async make(store: Store, settings: Settings): Promise<SnapshotPlace> {
     const redis = store === "redis" ? await testRedis() : undefined;
     const walUrl: Settings = redis === undefined ? {} : { WAL_URL: redis.url };
-    return new SnapshotPlace(testFolder(), redis, { ...walUrl, ...settings });
+    const all = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ...walUrl, ...settings };
+    return new SnapshotPlace(all, redis);
   }
 
   get walUrl(): string {

@@ -5,12 +5,32 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { openLogStream, openSnapshotStore, parseLogUrl } from "../../src/wal/open.ts";
-import { RedisServer } from "../support/redis.ts";
+import { checkBooks } from "../fault/books.ts";
+import { loadAndSnapshots, openLoad, SHARDS, SnapshotPlace, snapshotShards } from "../fault/snapshots.ts";
+import { RedisServer, type RedisServerOptions } from "../support/redis.ts";
+import { testFolder, testRedis, testServer } from "../support/server.ts";
 import { makeJournal, replayAll, write } from "./journal-contract.ts";
 
 const STREAM = { generation: 1, shard: 0 };
 const ROOT = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
+
+/** The options of a Redis that runs with the files of deploy/redis. */
+function deployedIn(dir: string): RedisServerOptions {
+  const aclfile = join(dir, "users.acl");
+  const acl = read("deploy/redis/users.acl")
+    .replace("@DAYBOOK_PASSWORD@", "app-secret")
+    .replace("@OPERATOR_PASSWORD@", "operator-secret");
+  writeFileSync(aclfile, acl);
+  return {
+    configFile: new URL("deploy/redis/redis.conf", ROOT).pathname,
+    settings: { aclfile, bind: "127.0.0.1" },
+  };
+}
+
+function urlOf({ socket }: RedisServer): string {
+  return `redis+unix://daybook:app-secret@localhost${socket}`;
+}
 
 describe("Redis with the conf and the users of deploy/redis", () => {
   let dir: string;
@@ -19,16 +39,8 @@ describe("Redis with the conf and the users of deploy/redis", () => {
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "daybook-acl-"));
-    const aclfile = join(dir, "users.acl");
-    const acl = read("deploy/redis/users.acl")
-      .replace("@DAYBOOK_PASSWORD@", "app-secret")
-      .replace("@OPERATOR_PASSWORD@", "operator-secret");
-    writeFileSync(aclfile, acl);
-    server = await RedisServer.start({
-      configFile: new URL("deploy/redis/redis.conf", ROOT).pathname,
-      settings: { aclfile, bind: "127.0.0.1" },
-    });
-    url = `redis+unix://daybook:app-secret@localhost${server.socket}`;
+    server = await RedisServer.start(deployedIn(dir));
+    url = urlOf(server);
   });
 
   afterAll(async () => {
@@ -76,6 +88,10 @@ describe("Redis with the conf and the users of deploy/redis", () => {
   test.each([
     "DEL daybook:{g1s0}:wal",
     "UNLINK daybook:{g1s0}:wal",
+    "UNLINK daybook:{g1s0}:snapshot:0 daybook:{g1s0}:wal",
+    "DEL daybook:{g1s0}:snapshot:0",
+    "LPOP daybook:{g1s0}:snapshot:0",
+    "LRANGE other:{g1s0}:snapshot:0 0 1",
     "RENAME daybook:{g1s0}:wal daybook:x",
     "RENAME daybook:{g1s0}:snapshot:0 daybook:{g1s0}:wal",
     "RPUSH daybook:{g1s0}:wal x",
@@ -109,6 +125,23 @@ describe("Redis with the conf and the users of deploy/redis", () => {
     expect(await healthcheck.ping()).toBe("PONG");
     await expect(healthcheck.get("daybook:x")).rejects.toThrow(/NOPERM/);
   });
+});
+
+test("a server runs on the files of deploy/redis: it takes snapshots, trims its logs, and starts from them", async () => {
+  const redis = await testRedis(deployedIn(testFolder()));
+  const wal = { WAL_URL: urlOf(redis), SNAPSHOT_RECORDS: "100" };
+  const settings = { ...wal, DATA_DIR: testFolder(), SHARDS: String(SHARDS) };
+  const server = await testServer(settings);
+  const load = await openLoad(server);
+  await loadAndSnapshots(server, load, 3);
+  const place = new SnapshotPlace(settings, undefined);
+  await place.becomesTrimmed();
+  await server.kill();
+
+  const next = await testServer(settings);
+  for (const { recovery } of await snapshotShards(next)) expect(recovery.snapshot_position).not.toBeNull();
+  expect(server.stdout).not.toContain("NOPERM");
+  await checkBooks(next.url, load);
 });
 
 describe("the compose file", () => {
