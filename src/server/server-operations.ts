@@ -3,7 +3,6 @@ import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import type { Operations, ShardStatus } from "../http/ports.ts";
 import type { Log } from "../http/request-log.ts";
 import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../http/request-metrics.ts";
-import { NO_RECOVERY } from "../recovery/recover.ts";
 import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
@@ -84,7 +83,7 @@ export class ServerOperations implements Operations {
   async shards(): Promise<readonly ShardStatus[]> {
     if (this.#parts === undefined) return [];
     const { supervisor, snapshots } = this.#parts;
-    return (await supervisor.shards()).map(({ shard, status, restarts, figures }) => {
+    return (await supervisor.shards()).map(({ shard, status, restarts, recovery, figures }) => {
       const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
       // The system may have given the number of a process that is gone to another one.
       const living = status === "restarting" || status === "failed" ? undefined : figures;
@@ -100,7 +99,7 @@ export class ServerOperations implements Operations {
         durablePosition: figures?.durablePosition ?? none,
         accounts: figures?.accounts ?? 0,
         mailboxDepth: figures?.mailboxDepth ?? 0,
-        recovery: figures?.recovery ?? NO_RECOVERY,
+        recovery,
         snapshot: snapshots?.last(shard),
       };
     });

@@ -3,7 +3,7 @@
  * is replayed or served, so that two servers can never own one half each.
  */
 import type { ChannelEnd } from "../channels/open-channel.ts";
-import { describeRecovery } from "../recovery/recover.ts";
+import { describeRecovery, NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
 import type { LogId, Witness } from "../wal/wal.ts";
@@ -63,6 +63,8 @@ interface Supervised {
   warnings: readonly string[];
   /** Why its log should take nothing more. */
   full: string | null;
+  /** Of the start before, until it serves. */
+  recovery: Recovery;
   figures: ShardFigures | undefined;
   figuresWaiting: ((figures: ShardFigures | undefined) => void)[];
   /** Under which it has claimed its log last; 0 before. */
@@ -94,6 +96,7 @@ export class Supervisor {
       readyAtMs: Number.POSITIVE_INFINITY,
       warnings: [],
       full: null,
+      recovery: NO_RECOVERY,
       figures: undefined,
       figuresWaiting: [],
       epoch: 0,
@@ -189,14 +192,15 @@ export class Supervisor {
       shard: number;
       status: ShardState;
       restarts: number;
+      recovery: Recovery;
       figures: ShardFigures | undefined;
     }>[]
   > {
     return Promise.all(
       this.#shards.map(async (supervised) => {
         const figures = await this.#askFigures(supervised);
-        const { shard, status, restarts } = supervised;
-        return { shard, status, restarts, figures };
+        const { shard, status, restarts, recovery } = supervised;
+        return { shard, status, restarts, recovery, figures };
       }),
     );
   }
@@ -262,6 +266,7 @@ export class Supervisor {
         return;
       case "ready":
         supervised.readyAtMs = performance.now();
+        supervised.recovery = message.recovery;
         this.#setStatus(supervised, "ready", describeRecovery(message.recovery));
         supervised.ready.resolve();
         return;

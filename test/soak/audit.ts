@@ -13,7 +13,8 @@ import type { Body, Diary, DiaryReader, Entry } from "./diary.ts";
 /** Above the time-outs of what is left to expire, and what shards need to deliver what they owe. */
 const REST_MS_MAX = 30_000;
 const LOOK_MS = 100;
-const CLOCK_MS = 2_000;
+/** One half of a transfer may have been logged so long before its caller gave up, and the other half after that. */
+const GAVE_UP_MS_MAX = 60_000;
 
 type Reconciliation = Readonly<{
   balance: number;
@@ -125,7 +126,7 @@ export class Audit {
 
   /** Each account that it touches lists it, or none does. What is pending touches those of which it holds something. */
   async #lookFor(key: string, body: Body | null, atMs: number): Promise<readonly string[]> {
-    const from = new Date(atMs - CLOCK_MS).toISOString();
+    const from = new Date(atMs - GAVE_UP_MS_MAX).toISOString();
     const { postings = [], pending = false } = body ?? {};
     const accounts = pending
       ? new Set([...dipsOf(postings)].filter(([, dip]) => dip > 0).map(([account]) => account))
