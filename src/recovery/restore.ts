@@ -11,7 +11,7 @@ import {
   snapshotsIn,
 } from "../wal/snapshot.ts";
 import type { SnapshotStore } from "../wal/snapshot-store.ts";
-import { formatLogId } from "../wal/wal.ts";
+import { formatLogId, LogError } from "../wal/wal.ts";
 
 export type Restored = Readonly<{
   /** The snapshot that the ledger holds now; `undefined`: none was there, or none was good. */
@@ -65,7 +65,11 @@ export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted
   return { snapshot: undefined, passedOver, badSlots };
 }
 
-/** Fills an empty ledger from this snapshot. @throws SnapshotError it is bad, and the ledger is of no use. */
+/**
+ * Fills an empty ledger from this snapshot; after an error the ledger is of no use.
+ *
+ * @throws SnapshotError it is bad. LogError `log_corrupt`: it is good, and says what this version does not know.
+ */
 export async function restore(
   store: SnapshotStore,
   snapshot: StoredSnapshot,
@@ -76,7 +80,14 @@ export async function restore(
   let bytes = 0;
   let toldMs = performance.now();
   for await (const block of readSnapshot(store, snapshot)) {
-    reader.accept(block);
+    try {
+      reader.accept(block);
+    } catch (error) {
+      // Every byte is as it was written, so a program that knows more has written it.
+      const reason = error instanceof Error ? error.message : String(error);
+      const message = `${store.name}: the snapshot at ${formatLogId(snapshot.head.id)} cannot be read by this version: ${reason}`;
+      throw new LogError("log_corrupt", message, { cause: error });
+    }
     bytes += block.length;
     const nowMs = performance.now();
     if (nowMs - toldMs < PROGRESS_MS) continue;

@@ -5,6 +5,7 @@ import { Ledger } from "../../src/actors/ledger.ts";
 import { type Recovered, recover } from "../../src/recovery/recover.ts";
 import { restoreNewest } from "../../src/recovery/restore.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
+import { inspectSlots, snapshotsIn, writeSnapshot } from "../../src/wal/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId, type StoredEntry } from "../../src/wal/wal.ts";
 import { makeJournal } from "../wal/journal-contract.ts";
@@ -215,6 +216,18 @@ test("a snapshot of another history than its log says that the log has lost data
   await expect(start(two.snapshots, other.entries)).rejects.toMatchObject({
     code: "log_lost_data",
     message: expect.stringContaining(`${formatLogId(two.newer)} is not the batch that it held before`),
+  });
+});
+
+test("a whole snapshot that says what this version does not know is no damage: the start is refused in one line", async () => {
+  const snapshots = copyOf(two.snapshots);
+  const [snapshot] = snapshotsIn(await inspectSlots(snapshots));
+  if (snapshot === undefined) throw new Error("there is no snapshot");
+  const unknown = [Uint8Array.of(0x91, 99)];
+  await writeSnapshot(snapshots, NEWER, snapshot.head, unknown, async () => {});
+  await expect(start(snapshots)).rejects.toMatchObject({
+    code: "log_corrupt",
+    message: `snapshots: the snapshot at ${formatLogId(two.newer)} cannot be read by this version: unknown item 99 in an image`,
   });
 });
 
