@@ -172,7 +172,7 @@ export class ShardHost {
         this.#stop();
         return;
       case "trim":
-        // Before that the log may not be ours yet, and is still to be replayed; whoever wants it trimmed asks again.
+        // Before that the log may not be ours yet, and is still to be replayed; the next snapshot asks again.
         if (this.#serving) this.#trimmer.trim(message.below);
         return;
       case "figures":

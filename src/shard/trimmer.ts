@@ -10,7 +10,7 @@ export class Trimmer {
   #below: LogId | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onError told of all but a log that is away: whoever wants it trimmed asks again. */
+  /** @param onError told of all but a log that is away: after the next snapshot it is asked again, for more. */
   constructor(journal: Pick<Journal, "trim">, onError: (error: unknown) => void) {
     this.#journal = journal;
     this.#onError = onError;
