@@ -20,8 +20,9 @@ export async function drainUnderLoad(server: ServerProcess, signal: () => void):
   const { code, lines } = await within(10_000, "the server has ended", server.exited);
   await load.stop();
   expect({ code, lines }).toEqual({ code: 0, lines: [] });
-  // Each caller finds its idle connection closed at most once; the server had not begun what it sent then.
-  expect(load.broken).toBeLessThanOrEqual(CALLERS);
+  // Each caller finds its idle connection closed at most once, and then at most one that the system had taken for a server
+  // that takes none any more; nothing of what was sent on them had been begun, as is seen below.
+  expect(load.broken).toBeLessThanOrEqual(2 * CALLERS);
   const again = await testServer(server.settings);
   expect(await load.settle(again.url), "done, but not answered").toBe(0);
   await checkBooks(again.url, load);
