@@ -213,7 +213,7 @@ for (let shard = 0; shard < SHARDS; shard++) {
 }
 writeFileSync(join(folder, "log.jsonl"), `${log.join("\n")}\n`);
 writeFileSync(join(folder, "snapshots.jsonl"), `${chunks.join("\n")}\n`);
-writeFileSync(join(folder, "expected.json"), `${JSON.stringify(expected, undefined, 1)}\n`);
+writeFileSync(join(folder, "expected.json"), `${JSON.stringify(expected, undefined, 2)}\n`);
 rmSync(data, { recursive: true });
 const missing = Object.keys(OPS).filter((op) => !seen.has(op));
 if (missing.length > 0) throw new Error(`no record of ${missing.join(", ")}`);
