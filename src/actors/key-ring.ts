@@ -53,9 +53,7 @@ export class KeyRing {
 
   /** Adds an entry at the end, and gives its number. */
   append(hash: Hash, entry: KeyEntry): number {
-    assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
-    const number = (this.#first + this.#size) % NUMBERS;
-    this.#size += 1;
+    const number = this.#takeNumber();
     const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
     const at = offsetOf(number);
     words[at] = hash.a;
@@ -72,9 +70,7 @@ export class KeyRing {
 
   /** Adds an entry as it lies in a block (`blocks`), whose words begin at `from`. */
   appendWords(block: Uint32Array, from: number): number {
-    assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
-    const number = (this.#first + this.#size) % NUMBERS;
-    this.#size += 1;
+    const number = this.#takeNumber();
     const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
     const at = offsetOf(number);
     for (let i = 0; i < WORDS; i++) words[at + i] = block[from + i] as number;
@@ -143,6 +139,14 @@ export class KeyRing {
   /** All numbers, oldest first. */
   *numbers(): Generator<number> {
     for (let i = 0; i < this.#size; i++) yield (this.#first + i) % NUMBERS;
+  }
+
+  /** The number of the entry that comes next. */
+  #takeNumber(): number {
+    assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
+    const number = (this.#first + this.#size) % NUMBERS;
+    this.#size += 1;
+    return number;
   }
 
   #chunk(number: number): Uint32Array {

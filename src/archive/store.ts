@@ -191,7 +191,7 @@ export class Archive {
   /** Makes all that is stored so far survive a power cut. False while somebody else is in the way. */
   sync(): boolean {
     // Even a checkpoint that a reader keeps from its end begins with a sync of all that was committed.
-    return this.#database.prepare("PRAGMA wal_checkpoint(PASSIVE)").get()?.["busy"] === 0;
+    return this.#checkpoint()?.["busy"] === 0;
   }
 
   /** True when every stored batch is in the index (merging may be left). */
@@ -296,8 +296,12 @@ export class Archive {
       .run(id, kind, level, width, entries, base, checksum);
   }
 
+  #checkpoint() {
+    return this.#database.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+  }
+
   #deleteRetired(): void {
-    const done = this.#database.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+    const done = this.#checkpoint();
     if (done === undefined || done["busy"] !== 0 || done["log"] !== done["checkpointed"]) return;
     for (const path of this.#retired) unlinkSync(path);
     this.#retired = [];
