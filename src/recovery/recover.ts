@@ -1,8 +1,9 @@
 /** From a claimed log to the state that it holds: the newest good snapshot, then the rest of the log. */
 import type { Ledger } from "../actors/ledger.ts";
 import { formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
+import { nowAndThen } from "./progress.ts";
 import { replayBatch } from "./replay.ts";
-import { PROGRESS_MS, type Restored } from "./restore.ts";
+import type { Restored } from "./restore.ts";
 
 /** What a recovery consisted of. */
 export type Recovery = Readonly<{
@@ -59,17 +60,14 @@ export async function recover({ journal, ledger, restore, progress, warn }: Part
   let last = head?.id;
   let timeMs = head?.timeMs ?? 0;
   let replayed = 0;
-  let toldMs = restoredMs;
+  const tell = nowAndThen(progress);
   try {
     await journal.replay((batch) => {
       replayBatch(ledger, journal.name, batch);
       last = batch.id;
       timeMs = batch.timeMs;
       replayed += batch.count;
-      const nowMs = performance.now();
-      if (nowMs - toldMs < PROGRESS_MS) return;
-      toldMs = nowMs;
-      progress(`replaying: ${replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
+      tell(() => `replaying: ${replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
     }, head);
   } catch (error) {
     await checkOwned(journal);

@@ -12,6 +12,7 @@ import {
 } from "../wal/snapshot.ts";
 import type { SnapshotStore } from "../wal/snapshot-store.ts";
 import { formatLogId, LogError } from "../wal/wal.ts";
+import { nowAndThen } from "./progress.ts";
 
 export type Restored = Readonly<{
   /** The snapshot that the ledger holds now; `undefined`: none was there, or none was good. */
@@ -32,9 +33,6 @@ export type Wanted = Readonly<{
   /** Told now and then how far it is, in one line. */
   progress?: (message: string) => void;
 }>;
-
-/** What takes longer says how far it is, as often as this. */
-export const PROGRESS_MS = 2_000;
 
 /**
  * Fills an empty ledger from the newest good snapshot. A bad one is passed over for the one before: all of it is checked
@@ -74,11 +72,11 @@ export async function restore(
   store: SnapshotStore,
   snapshot: StoredSnapshot,
   ledger: Ledger,
-  progress?: (message: string) => void,
+  progress: (message: string) => void = () => {},
 ): Promise<void> {
   const reader = new ImageReader(ledger.state);
   let bytes = 0;
-  let toldMs = performance.now();
+  const tell = nowAndThen(progress);
   for await (const block of readSnapshot(store, snapshot)) {
     try {
       reader.accept(block);
@@ -89,11 +87,10 @@ export async function restore(
       throw new LogError("log_corrupt", message, { cause: error });
     }
     bytes += block.length;
-    const nowMs = performance.now();
-    if (nowMs - toldMs < PROGRESS_MS) continue;
-    toldMs = nowMs;
-    const percent = Math.floor((100 * bytes) / snapshot.bytes);
-    progress?.(`loading the snapshot at ${formatLogId(snapshot.head.id)}: ${percent} %`);
+    tell(() => {
+      const percent = Math.floor((100 * bytes) / snapshot.bytes);
+      return `loading the snapshot at ${formatLogId(snapshot.head.id)}: ${percent} %`;
+    });
   }
 }
 
