@@ -112,11 +112,23 @@ describe("the commands of docs/OPERATIONS.md", () => {
     }
   }
 
+  /** The last command restarts a shard, which answers what it has in hand before it ends. */
+  async function restarted(shard: number): Promise<void> {
+    const operator = new Client(url, OPERATOR_KEY);
+    await until(`shard ${shard} has started anew`, async () => {
+      const { data } = (await operator.get("/v1/admin/shards")) as {
+        data: { status: string; restarts: number }[];
+      };
+      return data[shard]?.status === "ready" && data[shard].restarts === 1;
+    });
+    operator.close();
+  }
+
   test("what was restored are the books of the backup: all that was done before it, nothing that came after it", async () => {
     const client = new Client(url, load.partnerKey);
-    // The last command has restarted a shard.
+    await restarted(0);
     await until(
-      "both shards serve",
+      "both shards are reached",
       async () => (await client.send("GET", "/v1/trial-balance")).status === 200,
     );
     expect(backedUp.length).toBeGreaterThan(0);
