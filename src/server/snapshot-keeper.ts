@@ -3,6 +3,7 @@
  * snapshots, or the archive, would still need.
  */
 import type { Log } from "../http/request-log.ts";
+import type { Recovery } from "../recovery/recover.ts";
 import type { SnapshotReport } from "../recovery/take-snapshot.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import { compareLogIds, formatLogId, type LogId } from "../wal/wal.ts";
@@ -22,7 +23,7 @@ export type LastSnapshot = Readonly<{
   atMs: number;
 }>;
 
-type ShardNow = Readonly<{ shard: number; figures: ShardFigures | undefined }>;
+type ShardNow = Readonly<{ shard: number; recovery: Recovery; figures: ShardFigures | undefined }>;
 
 export type SnapshotKeeperOptions = Readonly<{
   shards: () => Promise<readonly ShardNow[]>;
@@ -69,8 +70,8 @@ export class SnapshotKeeper {
 
   /** One of every shard, as soon as may be. */
   async takeAll(): Promise<void> {
-    for (const { shard, figures } of await this.#options.shards())
-      if (figures !== undefined) this.#keptOf(shard, figures).wanted = true;
+    for (const { shard, recovery } of await this.#options.shards())
+      this.#keptOf(shard, recovery).wanted = true;
     void this.check();
   }
 
@@ -90,9 +91,9 @@ export class SnapshotKeeper {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (const { shard, figures } of await this.#options.shards()) {
+      for (const { shard, recovery, figures } of await this.#options.shards()) {
         if (figures === undefined) continue;
-        const kept = this.#keptOf(shard, figures);
+        const kept = this.#keptOf(shard, recovery);
         if (this.#isDue(kept, figures)) await this.#take(shard, kept, figures.durable);
         await this.#trim(shard, kept);
       }
@@ -104,11 +105,11 @@ export class SnapshotKeeper {
     }
   }
 
-  #keptOf(shard: number, { recovery }: ShardFigures): Kept {
+  #keptOf(shard: number, { snapshotRecords }: Recovery): Kept {
     const known = this.#kept.get(shard);
     if (known !== undefined) return known;
     const kept: Kept = {
-      records: recovery.snapshotRecords,
+      records: snapshotRecords,
       sinceMs: performance.now(),
       notBeforeMs: 0,
       wanted: false,

@@ -1,4 +1,3 @@
-import type { Recovery } from "../recovery/recover.ts";
 import type { LogId } from "../wal/wal.ts";
 
 /** What a shard counts while it runs. */
@@ -25,7 +24,6 @@ export type ShardFigures = Readonly<{
   heapBytes: number;
   threadId: number;
   pid: number;
-  recovery: Recovery;
   /** Seconds that appends took: count per bucket of `APPEND_BUCKETS_S`, the last one without bound. */
   appendBuckets: readonly number[];
   appendSeconds: number;

@@ -204,7 +204,6 @@ export class ShardHost {
       heapBytes: process.memoryUsage().heapUsed,
       threadId: this.#options.threadId,
       pid: process.pid,
-      recovery: this.#recovery,
     };
   }
 

@@ -32,7 +32,11 @@ class Harness {
   gate: Promise<void> = Promise.resolve();
 
   constructor(shards: number) {
-    this.#shards = Array.from({ length: shards }, (_, shard) => ({ shard, figures: undefined }));
+    this.#shards = Array.from({ length: shards }, (_, shard) => ({
+      shard,
+      recovery: NO_RECOVERY,
+      figures: undefined,
+    }));
     this.keeper = new SnapshotKeeper({
       shards: async () => this.#shards,
       archived: async (shard) => this.archived.get(shard),
@@ -50,12 +54,13 @@ class Harness {
 
   /** A shard has come so far, and has started from a snapshot of so many records. */
   reaches(shard: number, durable: string, records: number, snapshotRecords = 0): void {
-    const figures = { records, durable: parseLogId(durable), recovery: { ...NO_RECOVERY, snapshotRecords } };
-    this.#shards[shard] = { shard, figures: figures as ShardFigures };
+    const recovery = { ...NO_RECOVERY, snapshotRecords };
+    const figures = { records, durable: parseLogId(durable) } as ShardFigures;
+    this.#shards[shard] = { shard, recovery, figures };
   }
 
   isAway(shard: number): void {
-    this.#shards[shard] = { shard, figures: undefined };
+    this.#shards[shard] = { shard, recovery: NO_RECOVERY, figures: undefined };
   }
 
   /** What was taken, and what was trimmed, in one check. */
