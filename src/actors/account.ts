@@ -50,28 +50,56 @@ export interface Account extends Balance {
   metadata: string | null;
   velocities: readonly Velocity[] | null;
   readonly createdAtMs: number;
+  /** The programme that alone may move it; `null`: anybody may. */
+  readonly programme: string | null;
 }
 
 export function viewOf(account: Account): AccountView {
   const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, velocities } = account;
   const limits = velocities?.map(({ limit }) => limit) ?? [];
-  return { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits };
+  const view = { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits };
+  return account.programme === null ? view : { ...view, programme: account.programme };
 }
 
 /** `asset` is one string for all accounts of it. */
 export function openAccount(view: AccountView, asset: string, batch: number): Account {
-  const { id, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits } = view;
+  const {
+    id,
+    status,
+    floor,
+    ceiling,
+    posted,
+    held,
+    seq,
+    metadata,
+    createdAtMs,
+    limits,
+    programme = null,
+  } = view;
   // Whatever is given back to them was counted, even what was counted in the very moment they were set.
   const velocities = velocitiesOf(limits ?? [], null, createdAtMs - 1);
   const kept = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
-  return restoreAccount(kept, batch);
+  return restoreAccount({ ...kept, programme }, batch);
 }
 
 type Transient = "batch" | "pinned" | "pins" | "reserved" | "reservations";
 
 /** From what an image keeps of it. One shape of object for all accounts. */
 export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Account {
-  const { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs } = kept;
+  const {
+    id,
+    asset,
+    status,
+    floor,
+    ceiling,
+    posted,
+    held,
+    seq,
+    metadata,
+    velocities,
+    createdAtMs,
+    programme,
+  } = kept;
   return {
     id,
     asset,
@@ -84,6 +112,7 @@ export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Accou
     metadata,
     velocities,
     createdAtMs,
+    programme,
     pinned: 0,
     pins: 0,
     reserved: 0,
@@ -109,20 +138,28 @@ export function applyEntry(
   balance.batch = batch;
 }
 
+/** Whether an account belongs to a programme, and not to the one that would move it. */
+export function isManaged({ programme }: Pick<Account, "programme">, by: string | null): boolean {
+  return programme !== null && programme !== by;
+}
+
 /**
  * The first of its own rules that keeps an account from being debited to `posted`; `undefined` when none does.
  *
+ * @param by the programme that moves it, if one does.
  * @param held what would be held then.
  * @param debited in so many `debits` within this transfer; none where limits do not count.
  */
 export function refusalOfDebit(
   account: Account,
+  by: string | null,
   posted: number,
   held: number,
   debited: number,
   debits: number,
   nowMs: number,
 ): DebitRefusal | undefined {
+  if (isManaged(account, by)) return "managed_account";
   if (account.status !== "open") return account.status === "closed" ? "account_closed" : "account_frozen";
   const available = posted - held;
   if (account.floor !== null && available < account.floor) return "insufficient_funds";
@@ -135,11 +172,13 @@ export function refusalOfDebit(
 /** The same for being credited; what is announced takes its room before this. */
 export function refusalOfCredit(
   account: Account,
+  by: string | null,
   posted: number,
   credited: number,
   credits: number,
   nowMs: number,
 ): CreditRefusal | undefined {
+  if (isManaged(account, by)) return "managed_account";
   if (account.status === "closed") return "account_closed";
   const announced = account.pinned + account.reserved;
   if (account.ceiling !== null && posted + announced > account.ceiling) return "ceiling_exceeded";
@@ -187,6 +226,7 @@ export function decideUpdate(
   command: UpdateAccount,
 ): AccountChanged | Rejected {
   if (account === undefined) return reject("account_not_found", command.id);
+  if (account.programme !== null) return reject("managed_account", command.id);
   if (account.status === "closed") return reject("account_closed", command.id);
   const floor = command.floor === undefined ? account.floor : command.floor;
   const ceiling = command.ceiling === undefined ? account.ceiling : command.ceiling;
@@ -206,6 +246,7 @@ export function decideStatus(
   command: SetAccountStatus,
 ): AccountChanged | Rejected {
   if (account === undefined) return reject("account_not_found", command.id);
+  if (account.programme !== null) return reject("managed_account", command.id);
   const closing = command.action === "close";
   if (account.status === "closed" && !closing) return reject("account_closed", command.id);
   if (closing && (account.posted !== 0 || account.held !== 0)) {

@@ -29,8 +29,12 @@ export function censusOf(state: LedgerState): string {
     .map(([shard, { sent, forgotten, received, kept }]) => [shard, sent, forgotten, received, kept.length]);
   const partners = [...state.partners].map(([id, { keys }]) => [id, keys.size]);
   const { pending, reservations, reverted } = state.compound;
+  const programmes = new Map<string, number>();
+  for (const [programme] of state.programmes.items())
+    programmes.set(programme, (programmes.get(programme) ?? 0) + 1);
   return JSON.stringify({
     books,
+    programmes: [...programmes],
     exchanges,
     partners,
     keys: state.keys.size,

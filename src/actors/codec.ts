@@ -23,12 +23,14 @@ import { OPS, TRANSFER_SENT_OP } from "./ops.ts";
 import { readValue, writeValue } from "./pack.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
+import type { Act, Plain } from "./programmes/programme.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
 
 const reader = new PackReader();
 const outcomeWriter = new PackWriter();
 
 const COMMAND_FIELDS = 5;
+/** One more where a programme's act comes with it; and with its outcomes the act's effect. */
 const TRANSFER_FIELDS = 7;
 const CREDIT_FIELDS = 10;
 const POSTED_FIELDS = 8;
@@ -80,7 +82,8 @@ export function packCommand(command: Command): Uint8Array<ArrayBuffer> {
 }
 
 function writeTransfer(writer: PackWriter, transfer: Transfer): void {
-  writer.array(TRANSFER_FIELDS);
+  const { act } = transfer;
+  writer.array(act === undefined ? TRANSFER_FIELDS : TRANSFER_FIELDS + 1);
   writer.text(transfer.debit);
   writer.text(transfer.credit);
   writer.number(transfer.amount);
@@ -89,6 +92,7 @@ function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   if (transfer.occurredAtMs === null) writer.nil();
   else writer.number(transfer.occurredAtMs);
   writer.number(transfer.vnode);
+  if (act !== undefined) writeValue(writer, act);
 }
 
 function writeCredit(writer: PackWriter, credit: Credit): void {
@@ -179,8 +183,10 @@ function readTransfer(partner: string, key: string | null, fingerprint: number):
     occurredAtMs: reader.nil() ? null : reader.number(),
     vnode: reader.number(),
   };
-  reader.skip(fields - TRANSFER_FIELDS);
-  return transfer;
+  if (fields === TRANSFER_FIELDS) return transfer;
+  const act = readValue(reader) as Act;
+  reader.skip(fields - TRANSFER_FIELDS - 1);
+  return { ...transfer, act };
 }
 
 function readCredit(partner: string, key: string | null, fingerprint: number): Credit {
@@ -239,8 +245,10 @@ function readPosted(fields: number): TransferPosted {
     creditHeld: reader.number(),
     creditSeq: reader.number(),
   };
-  reader.skip(fields - POSTED_FIELDS);
-  return posted;
+  if (fields === POSTED_FIELDS) return posted;
+  const effect = readValue(reader) as Plain;
+  reader.skip(fields - POSTED_FIELDS - 1);
+  return { ...posted, effect };
 }
 
 function readSent(fields: number): TransferSent {
@@ -253,8 +261,10 @@ function readSent(fields: number): TransferSent {
     to: reader.number(),
     no: reader.number(),
   };
-  reader.skip(fields - SENT_FIELDS);
-  return sent;
+  if (fields === SENT_FIELDS) return sent;
+  const effect = readValue(reader) as Plain;
+  reader.skip(fields - SENT_FIELDS - 1);
+  return { ...sent, effect };
 }
 
 function readCredited(fields: number): Credited {
@@ -311,7 +321,8 @@ function recordOp(command: Command, outcome: Recorded): number {
 }
 
 function writePosted(writer: PackWriter, posted: TransferPosted): void {
-  writer.array(POSTED_FIELDS);
+  const { effect } = posted;
+  writer.array(effect === undefined ? POSTED_FIELDS : POSTED_FIELDS + 1);
   writer.number(0);
   writer.text(posted.id);
   writer.number(posted.debitPosted);
@@ -320,10 +331,12 @@ function writePosted(writer: PackWriter, posted: TransferPosted): void {
   writer.number(posted.creditPosted);
   writer.number(posted.creditHeld);
   writer.number(posted.creditSeq);
+  if (effect !== undefined) writeValue(writer, effect);
 }
 
 function writeSent(writer: PackWriter, sent: TransferSent): void {
-  writer.array(SENT_FIELDS);
+  const { effect } = sent;
+  writer.array(effect === undefined ? SENT_FIELDS : SENT_FIELDS + 1);
   writer.number(0);
   writer.text(sent.id);
   writer.number(sent.debitPosted);
@@ -331,6 +344,7 @@ function writeSent(writer: PackWriter, sent: TransferSent): void {
   writer.number(sent.debitSeq);
   writer.number(sent.to);
   writer.number(sent.no);
+  if (effect !== undefined) writeValue(writer, effect);
 }
 
 function writeCredited(writer: PackWriter, credited: Credited): void {

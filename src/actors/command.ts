@@ -6,6 +6,7 @@
  */
 import type { Asked } from "./asked.ts";
 import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
+import type { Act, Plain } from "./programmes/programme.ts";
 import type { Rejection } from "./rejection.ts";
 
 /** One posting that happens at once: the hot one. `CompoundTransfer` is the other kind. */
@@ -19,6 +20,8 @@ export interface Transfer extends Asked {
   readonly occurredAtMs: number | null;
   /** Its home (`homeVnodeOf`), which is also where the slice of a system account is. */
   readonly vnode: number;
+  /** What a programme has to do with it. */
+  readonly act?: Act;
 }
 
 /**
@@ -46,6 +49,24 @@ export interface Delivered extends Asked {
   readonly op: "delivered";
   readonly to: number;
   readonly upTo: number;
+}
+
+/** A programme's act that moves no money. */
+export interface ActAlone extends Asked {
+  readonly op: "act";
+  readonly act: Act;
+}
+
+/** What an act on another shard has told all: never refused. */
+export interface Notice extends Asked {
+  readonly op: "notice";
+  readonly programme: string;
+  readonly notice: Plain;
+  /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
+  readonly from: number;
+  readonly no: number;
+  /** When the act was logged. */
+  readonly sentAtMs: number;
 }
 
 /** At most `maxAmount` in all, and `maxCount` debits (or credits), within `windowS` seconds of log time; `null` = any. */
@@ -121,6 +142,8 @@ export type Command =
   | Transfer
   | Credit
   | Delivered
+  | ActAlone
+  | Notice
   | CompoundCommand
   | CreateAccount
   | UpdateAccount
@@ -152,6 +175,8 @@ export type AccountView = Readonly<{
   createdAtMs: number;
   /** None when absent, as in the oldest records. */
   limits?: readonly Limit[];
+  /** The programme that alone may move it, where there is one. */
+  programme?: string;
 }>;
 
 /** Both sides of the one posting as they stand after it; a system account's figures are its slice's. */
@@ -164,6 +189,8 @@ export type TransferPosted = Readonly<{
   creditPosted: number;
   creditHeld: number;
   creditSeq: number;
+  /** Of the act that came with it. */
+  effect?: Plain;
 }>;
 
 /**
@@ -178,6 +205,7 @@ export type TransferSent = Readonly<{
   debitSeq: number;
   to: number;
   no: number;
+  effect?: Plain;
 }>;
 
 /** The credit account as it stands after the credit. */
@@ -188,6 +216,15 @@ export type PartnerChanged = Readonly<{ ok: true; partner: Partner }>;
 export type KeyCreated = Readonly<{ ok: true; key: PartnerKey }>;
 export type Done = Readonly<{ ok: true }>;
 
+/** What an act alone has come to: `account` was opened or closed by it, and `told` are messages with its notice. */
+export type ActDone = Readonly<{
+  ok: true;
+  effect: Plain;
+  account?: AccountView;
+  notice?: Plain;
+  told?: readonly Readonly<{ to: number; no: number }>[];
+}>;
+
 /** `subject` names the account, partner or key that the reason speaks of, where there can be a doubt. */
 export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | null }>;
 
@@ -196,6 +233,8 @@ export interface Accepted extends CompoundAccepted {
   transfer: TransferPosted;
   credit: Credited;
   delivered: Done;
+  act: ActDone;
+  notice: Done;
   create_account: AccountChanged;
   update_account: AccountChanged;
   set_account_status: AccountChanged;
@@ -224,13 +263,18 @@ export type Fact =
 /** What a debit account may have against a debit. */
 export type DebitRefusal = Extract<
   Rejection,
-  "account_closed" | "account_frozen" | "insufficient_funds" | "limit_exceeded" | "balance_out_of_range"
+  | "managed_account"
+  | "account_closed"
+  | "account_frozen"
+  | "insufficient_funds"
+  | "limit_exceeded"
+  | "balance_out_of_range"
 >;
 
 /** What a credit account may have against a credit. */
 export type CreditRefusal = Extract<
   Rejection,
-  "account_closed" | "ceiling_exceeded" | "limit_exceeded" | "balance_out_of_range"
+  "managed_account" | "account_closed" | "ceiling_exceeded" | "limit_exceeded" | "balance_out_of_range"
 >;
 
 /** What another shard says of the credit account of a transfer. `null`: there is no such account. */

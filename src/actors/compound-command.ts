@@ -6,6 +6,7 @@
  * once the home's record, which is the commit, is durable.
  */
 import type { Asked } from "./asked.ts";
+import type { Act, Plain } from "./programmes/programme.ts";
 
 /** An amount that moves from one account to another of the same asset. */
 export type Posting = Readonly<{ debit: string; credit: string; amount: number }>;
@@ -26,6 +27,9 @@ export type TransferView = Readonly<{
   expiresAtMs: number | null;
   /** The transfer that this one takes back. */
   reverts: string | null;
+  /** What a programme had to do with its beginning, and what that came to. */
+  act?: Act;
+  effect?: Plain;
 }>;
 
 /** Whatever a `Transfer` is not: pending, of several postings, or of what there is. */
@@ -41,8 +45,9 @@ export interface CompoundTransfer extends Asked {
   readonly memo: string | null;
   readonly metadata: string | null;
   readonly occurredAtMs: number | null;
-  /** Its home: `homeVnodeOf` the first posting. */
+  /** Its home: `homeVnodeOf` the first posting, or where its act is decided. */
   readonly vnode: number;
+  readonly act?: Act;
 }
 
 /** What the archive says of a transfer that is not open at its home any more; "none": there is no such transfer. */
@@ -57,12 +62,16 @@ export interface PostTransfer extends Asked {
   readonly final: boolean;
   /** Handed in by the gateway when the home has said that it does not know the transfer; `null` before. */
   readonly settled: Settled | null;
+  /** Who is credited in place of the posting's credit account: of one posting, and with an act. */
+  readonly credit?: string;
+  readonly act?: Act;
 }
 
 export interface VoidTransfer extends Asked {
   readonly op: "void_transfer";
   readonly id: string;
   readonly settled: Settled | null;
+  readonly act?: Act;
 }
 
 /** `postings` with the amounts that were posted; empty while nothing was, or while it is still pending. */
@@ -76,6 +85,8 @@ export interface RevertTransfer extends Asked {
   readonly original: Original | null;
   /** The home of the way back, which is not always that of the original. */
   readonly vnode: number;
+  /** What its programme has to take back with it. */
+  readonly act?: Act;
 }
 
 /** A pending transfer's time is over. Made by its home. */
@@ -194,6 +205,8 @@ export type TransferChanged = Readonly<{
   reservedAt: readonly number[];
   /** What those have reserved, as they said. */
   elsewhere: readonly Move[];
+  /** Of the act that came with this record's command. */
+  effect?: Plain;
 }>;
 
 /** `rises`: the room that accounts must keep free. */

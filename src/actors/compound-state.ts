@@ -1,21 +1,27 @@
 /** What a shard knows of transfers of any shape while they are under way, and how records change it. */
 import { unreachable } from "../assert.ts";
 import type { Book } from "./book.ts";
+import type { Rejected } from "./command.ts";
 import type {
   CompoundCommand,
   CompoundTransfer,
+  ExpireTransfer,
   Leg,
   Moved,
   Portion,
   Posting,
   PostTransfer,
   Reserved,
+  RevertTransfer,
   TransferChanged,
   Use,
+  VoidTransfer,
 } from "./compound-command.ts";
 import type { Exchange, RecordPlace } from "./exchange.ts";
 import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
+import type { Effect } from "./programmes/programme.ts";
+import type { Programmes } from "./programmes/programmes.ts";
 import { Reservations } from "./reservations.ts";
 import { shardOfVnode } from "./routing.ts";
 import { countUse, type Direction, giveBackUse } from "./velocity.ts";
@@ -23,15 +29,21 @@ import { countUse, type Direction, giveBackUse } from "./velocity.ts";
 /** At this many, some hundred bytes each, a shard takes no more reverts. */
 const REVERTED_MAX = 4_000_000;
 
+/** What nobody has asked a programme for. */
+const NO_ACT: Effect = { ok: true, effect: null };
+
 /** What the rest of the ledger has for it. */
 export type CompoundStateOptions = Readonly<{
   shard: number;
   shards: number;
   bookOf: (partner: string) => Book;
   exchangeWith: (shard: number) => Exchange;
+  programmes: Programmes;
 }>;
 
 type Place = RecordPlace & Readonly<{ timeMs: number }>;
+/** Commands that move money, or give it back: each may come with a programme's act. */
+type Acting = CompoundTransfer | PostTransfer | VoidTransfer | RevertTransfer | ExpireTransfer;
 type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true }>;
 
 export class CompoundState {
@@ -43,12 +55,19 @@ export class CompoundState {
   readonly bookOf: CompoundStateOptions["bookOf"];
   readonly exchangeWith: CompoundStateOptions["exchangeWith"];
   readonly #shards: number;
+  readonly #programmes: Programmes;
 
-  constructor({ shard, shards, bookOf, exchangeWith }: CompoundStateOptions) {
+  constructor({ shard, shards, bookOf, exchangeWith, programmes }: CompoundStateOptions) {
+    this.#programmes = programmes;
     this.shard = shard;
     this.#shards = shards;
     this.bookOf = bookOf;
     this.exchangeWith = exchangeWith;
+  }
+
+  /** The numbers of all other shards. */
+  get others(): readonly number[] {
+    return Array.from({ length: this.#shards }, (_, shard) => shard).filter((shard) => shard !== this.shard);
   }
 
   /** There is no room for it. */
@@ -60,6 +79,14 @@ export class CompoundState {
   /** The legs of each shard, in the order of their postings. */
   byShard(legs: readonly Leg[]): ReadonlyMap<number, readonly Leg[]> {
     return Map.groupBy(legs, ({ vnode }) => shardOfVnode(vnode, this.#shards));
+  }
+
+  /** What its programme says of a command that may come with an act. */
+  decideAct(command: Acting, amount: number, nowMs: number): Effect | Rejected {
+    const { partner } = command;
+    const act = command.op === "expire_transfer" ? undefined : command.act;
+    if (act === undefined) return NO_ACT;
+    return this.#programmes.decide(act, { partner, nowMs, amount });
   }
 
   apply(command: CompoundCommand, outcome: CompoundOutcome, place: Place, batch: number): void {
@@ -86,6 +113,7 @@ export class CompoundState {
       case "expire_transfer":
         this.#applyMoves(book, outcome as TransferChanged, batch);
         this.#send(book, command, outcome as TransferChanged, place);
+        this.#applyAct(command, outcome as TransferChanged, place.timeMs);
         this.#applyChange(book, command, outcome as TransferChanged, place.timeMs);
         return;
       default:
@@ -138,6 +166,14 @@ export class CompoundState {
         this.#giveBack(book, open);
       }
     }
+  }
+
+  #applyAct(command: Acting, { id, transfer, effect = null }: TransferChanged, timeMs: number): void {
+    const act = command.op === "expire_transfer" ? undefined : command.act;
+    if (act === undefined) return;
+    const { partner } = command;
+    const amount = transfer.postedAmount - (this.pending.get(id)?.view.postedAmount ?? 0);
+    this.#programmes.apply(act, effect, { partner, timeMs, transfer: id, amount });
   }
 
   #open(

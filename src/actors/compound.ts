@@ -29,6 +29,7 @@ import type { CompoundState } from "./compound-state.ts";
 import { examine, type LegReport, legsOf, partOf, releaseOf, totalOf, usesOf } from "./legs.ts";
 import type { OpenTransfer } from "./pending.ts";
 import { verdictOf } from "./precedence.ts";
+import type { Effect, Plain } from "./programmes/programme.ts";
 import { areTaking } from "./reservations.ts";
 
 /** The transfer is not open here: what became of it has to be handed in. */
@@ -47,6 +48,8 @@ export type Plan = Readonly<{
   open: OpenTransfer | undefined;
   /** It moves what there is, and there is nothing. */
   isEmpty: boolean;
+  /** The programme that moves the money, if one does. */
+  programme: string | null;
 }>;
 
 /**
@@ -70,7 +73,8 @@ export function plan(
     case "post_transfer": {
       const open = openFor(state, command);
       if (open === NOT_OPEN || "ok" in open) return open;
-      const { postings } = open.view;
+      const { credit } = command;
+      const postings = credit === undefined ? open.view.postings : creditedTo(credit, open.view.postings);
       const amount = command.amount ?? open.remaining;
       // Several postings go together or not at all.
       const isTooMuch = postings.length === 1 ? amount > open.remaining : amount !== open.remaining;
@@ -104,8 +108,12 @@ export function decideLegs(
   nowMs: number,
 ): TransferChanged | Rejected {
   const { postings, legs, purpose, open } = planned;
+  const decided = state.decideAct(command, totalOf(postings), nowMs);
+  if (!decided.ok) return decided;
   const here = legs.get(state.shard) ?? [];
-  const local = examine(state.bookOf(command.partner), here, purpose, nowMs, givenBack(command, planned));
+  const { programme } = planned;
+  const book = state.bookOf(command.partner);
+  const local = examine(book, here, purpose, nowMs, programme, givenBack(command, planned));
   const reports = new Map<string, LegReport>();
   for (const [shard, there] of legs) {
     const said = shard === state.shard ? local.reports : remote.get(shard);
@@ -125,7 +133,7 @@ export function decideLegs(
     const known = there.map((leg): AssetLeg => ({ ...leg, asset: reports.get(sideOf(leg))?.asset ?? "" }));
     return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: known };
   });
-  const transfer = viewAfter(command, planned, newId, nowMs);
+  const transfer = viewAfter(command, planned, decided.effect, newId, nowMs);
   return {
     ok: true,
     id: transfer.id,
@@ -136,6 +144,7 @@ export function decideLegs(
     holds: isHold ? local.holds : [],
     reservedAt: isHold ? others.filter(([, there]) => areTaking(there, true)).map(([shard]) => shard) : [],
     elsewhere: isHold ? movesElsewhere(state, planned, remote) : [],
+    ...effectOf(decided),
   };
 }
 
@@ -163,9 +172,12 @@ export function movesElsewhere(
 export function decideEnd(
   state: CompoundState,
   command: VoidTransfer | ExpireTransfer,
+  nowMs: number,
 ): TransferChanged | Rejected | typeof NOT_OPEN {
   const open = openFor(state, command);
   if (open === NOT_OPEN || "ok" in open) return open;
+  const decided = state.decideAct(command, open.remaining, nowMs);
+  if (!decided.ok) return decided;
   const sent = open.reservedAt.map((to): SentPortion => {
     return { to, no: state.exchangeWith(to).sent + 1, purpose: "capture", legs: [] };
   });
@@ -179,6 +191,7 @@ export function decideEnd(
     holds: [],
     reservedAt: [],
     elsewhere: [],
+    ...effectOf(decided),
   };
 }
 
@@ -188,7 +201,7 @@ export function decideReserve(
   { partner, legs, purpose }: Reserve,
   nowMs: number,
 ): Reserved {
-  const { moves, holds } = examine(state.bookOf(partner), legs, "hold", nowMs);
+  const { moves, holds } = examine(state.bookOf(partner), legs, "hold", nowMs, null);
   // What is pending takes no room: it is asked for once it is posted.
   return { ok: true, moves, holds, rises: purpose === "hold" ? [] : usesOf(legs, "credit") };
 }
@@ -202,18 +215,20 @@ export function decidePortion(state: CompoundState, command: Portion, nowMs: num
   const { partner, transfer, legs, purpose } = command;
   const book = state.bookOf(partner);
   const holds = state.reservations.holdsOf(transfer.id);
-  const moves = legs.length === 0 ? releaseOf(book, holds) : examine(book, legs, purpose, nowMs, holds).moves;
+  const moves =
+    legs.length === 0 ? releaseOf(book, holds) : examine(book, legs, purpose, nowMs, null, holds).moves;
   return { ok: true, moves };
 }
 
 function planOf(
   state: CompoundState,
-  { partner }: LegsCommand,
+  { partner, act }: LegsCommand,
   postings: readonly Posting[],
   purpose: Purpose,
   { open, isEmpty = false }: Partial<Pick<Plan, "open" | "isEmpty">>,
 ): Plan {
-  return { ok: true, postings, purpose, legs: state.byShard(legsOf(partner, postings)), open, isEmpty };
+  const legs = state.byShard(legsOf(partner, postings));
+  return { ok: true, postings, purpose, legs, open, isEmpty, programme: act?.programme ?? null };
 }
 
 /** What the debit account has, which lives at its home. */
@@ -229,7 +244,11 @@ function openFor(
 ): OpenTransfer | Rejected | typeof NOT_OPEN {
   const { id, partner } = command;
   const open = state.pending.get(id);
-  if (open !== undefined) return open.partner === partner ? open : reject("transfer_not_found", id);
+  if (open !== undefined) {
+    if (open.partner !== partner) return reject("transfer_not_found", id);
+    const by = command.op === "expire_transfer" ? open.view.act : command.act;
+    return by?.programme === open.view.act?.programme ? open : reject("managed_account", id);
+  }
   const settled = command.op === "expire_transfer" ? "expired" : command.settled;
   if (settled === null) return NOT_OPEN;
   if (settled === "none") return reject("transfer_not_found", id);
@@ -247,6 +266,7 @@ function givenBack(command: LegsCommand, { open, postings }: Plan): readonly Hol
 function viewAfter(
   command: LegsCommand,
   { postings, open, purpose }: Plan,
+  effect: Plain,
   newId: string,
   nowMs: number,
 ): TransferView {
@@ -255,7 +275,9 @@ function viewAfter(
     assert(open !== undefined, "what is posted was pending");
     const isOver = command.final || amount === open.remaining;
     const postedAmount = open.view.postedAmount + amount;
-    return { ...open.view, status: isOver ? "posted" : "pending", postedAmount };
+    const shown =
+      command.credit === undefined ? open.view.postings : creditedTo(command.credit, open.view.postings);
+    return { ...open.view, status: isOver ? "posted" : "pending", postings: shown, postedAmount };
   }
   const isHold = purpose === "hold";
   const isRevert = command.op === "revert_transfer";
@@ -271,7 +293,18 @@ function viewAfter(
     createdAtMs: nowMs,
     expiresAtMs: isHold && timeoutMs !== null ? nowMs + timeoutMs : null,
     reverts: isRevert ? command.id : null,
+    ...(command.act !== undefined && { act: command.act }),
+    ...(effect !== null && { effect }),
   };
+}
+
+function creditedTo(credit: string, postings: readonly Posting[]): readonly Posting[] {
+  return postings.map((posting) => ({ ...posting, credit }));
+}
+
+/** Nothing stands in the record where nothing came of it. */
+function effectOf({ effect }: Effect): Readonly<{ effect?: Plain }> {
+  return effect === null ? {} : { effect };
 }
 
 function othersOf(state: CompoundState, { legs }: Plan): (readonly [number, readonly Leg[]])[] {

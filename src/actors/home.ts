@@ -2,7 +2,7 @@
 import type { Command } from "./command.ts";
 import type { CompoundCommand, Posting } from "./compound-command.ts";
 import { keyScope } from "./key-table.ts";
-import { homeOwnerOfTransfer, ownerKeyOf, vnodeOf } from "./routing.ts";
+import { homeOwnerOfTransfer, ownerKeyOf, vnodeOf, vnodeOfAccount } from "./routing.ts";
 import { parseTransferId } from "./transfer-id.ts";
 
 /** Decided as a whole by the ledger; what else there is may need other shards (`compound.ts`). */
@@ -27,9 +27,13 @@ const COMPOUND: ReadonlySet<Command["op"]> = new Set<CompoundCommand["op"]>([
 /** The owner key that a command belongs to: with the partner it names the vnode, and the scope of its key. */
 export function homeOwnerOf(command: Command): string {
   switch (command.op) {
+    case "act":
+      return ownerKeyOf(command.act.subject);
     case "transfer":
+      if (command.act !== undefined) return ownerKeyOf(command.act.subject);
       return homeOwnerOfTransfer(command.debit, command.credit, command.key);
     case "compound_transfer": {
+      if (command.act !== undefined) return ownerKeyOf(command.act.subject);
       const { debit, credit } = command.postings[0] as Posting;
       return homeOwnerOfTransfer(debit, credit, command.key);
     }
@@ -60,6 +64,8 @@ export function vnodeOfCommand(command: Command): number {
     case "post_transfer":
     case "void_transfer":
       return parseTransferId(command.id)?.vnode ?? 0;
+    case "act":
+      return command.act.vnode ?? vnodeOfAccount(command.partner, command.act.subject);
     default:
       return vnodeOf(command.partner, homeOwnerOf(command));
   }

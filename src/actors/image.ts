@@ -15,6 +15,7 @@ import { readValue, writeValue } from "./pack.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
 import type { OpenTransfer } from "./pending.ts";
+import type { Plain } from "./programmes/programme.ts";
 import type { Reservation } from "./reservations.ts";
 import type { HashSeed } from "./scope-hash.ts";
 import type { Velocity } from "./velocity.ts";
@@ -36,11 +37,15 @@ const KIND = {
   pending: 11,
   reservation: 12,
   reverted: 13,
+  /** `[programme, item]`: what the item says is the programme's business. */
+  programme: 14,
 } as const;
 
 /** A block is closed once it has so many bytes. */
 const BLOCK_BYTES = 64 * 1024;
-const ACCOUNT_FIELDS = 12;
+const ACCOUNT_FIELDS = 13;
+/** Of the oldest images, in which nobody managed an account. */
+const ACCOUNT_FIELDS_MIN = 12;
 const SLICE_FIELDS = 7;
 
 const STATUSES: readonly AccountStatus[] = ["open", "frozen", "closed"];
@@ -81,6 +86,7 @@ function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
   for (const [id, reservation] of state.compound.reservations.entries())
     yield rare("reservation", id, reservation);
   for (const [id, by] of state.compound.reverted) yield rare("reverted", id, by);
+  for (const [programme, item] of state.programmes.items()) yield rare("programme", programme, item);
 }
 
 function writeAccount(writer: PackWriter, account: Account): void {
@@ -98,6 +104,7 @@ function writeAccount(writer: PackWriter, account: Account): void {
   writer.number(account.createdAtMs);
   if (account.velocities === null) writer.nil();
   else writeValue(writer, account.velocities);
+  writer.textOrNil(account.programme);
 }
 
 function writeSlice(
@@ -161,8 +168,9 @@ export class ImageReader {
       metadata: reader.freshTextOrNil(),
       createdAtMs: reader.number(),
       velocities: reader.nil() ? null : (readValue(reader) as Velocity[]),
+      programme: fields === ACCOUNT_FIELDS_MIN || reader.nil() ? null : reader.cachedText(),
     });
-    reader.skip(fields - ACCOUNT_FIELDS);
+    reader.skip(Math.max(0, fields - ACCOUNT_FIELDS));
     this.#state.addAccount(this.#partner, account);
   }
 
@@ -233,6 +241,11 @@ export class ImageReader {
       case KIND.reverted: {
         const [id, by] = values as [string, string];
         reverted.set(id, by);
+        return;
+      }
+      case KIND.programme: {
+        const [programme, item] = values as [string, Plain[]];
+        this.#state.programmes.restore(programme, item);
         return;
       }
       default:

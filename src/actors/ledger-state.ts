@@ -1,11 +1,13 @@
 /** What one shard knows, as plain parts: `Ledger` decides on them, an image (image.ts) copies them. */
-import { assert } from "../assert.ts";
+import { AssertionError, assert } from "../assert.ts";
 import type { Account } from "./account.ts";
 import { Assets, Book } from "./book.ts";
 import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
 import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
+import type { Random } from "./programmes/programme.ts";
+import { Programmes } from "./programmes/programmes.ts";
 import type { HashSeed } from "./scope-hash.ts";
 
 export class LedgerState {
@@ -14,6 +16,7 @@ export class LedgerState {
   readonly exchanges = new Map<number, Exchange>();
   readonly partners = new Map<string, PartnerState>();
   readonly keys: KeyTable;
+  readonly programmes: Programmes;
   readonly compound: CompoundState;
   operatorKeyHash: string | undefined;
   /** Accounts in all books, system accounts not counted. */
@@ -22,11 +25,14 @@ export class LedgerState {
   #lastPartner: string | undefined;
   #lastBook = new Book(this.#assets);
 
-  constructor(shard: number, shards: number, keySeed: HashSeed | undefined) {
+  constructor(shard: number, shards: number, keySeed: HashSeed | undefined, random: Random = none) {
     this.keys = new KeyTable(keySeed);
+    const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
+    this.programmes = new Programmes({ shard, shards, account, random });
     this.compound = new CompoundState({
       shard,
       shards,
+      programmes: this.programmes,
       bookOf: (partner) => this.book(partner),
       exchangeWith: (other) => this.exchange(other),
     });
@@ -71,4 +77,8 @@ export class LedgerState {
     assert(state !== undefined, "a change concerns a partner that exists");
     return state;
   }
+}
+
+function none(): never {
+  throw new AssertionError("a ledger that has no randomness decides nothing");
 }

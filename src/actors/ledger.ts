@@ -10,12 +10,12 @@ import {
   decideStatus,
   decideUpdate,
   openAccount,
-  refusalOfCredit,
 } from "./account.ts";
 import type { AssetSum } from "./book.ts";
 import type {
   AccountChanged,
   AccountView,
+  ActDone,
   Command,
   Credit,
   Credited,
@@ -43,6 +43,8 @@ import {
   decideUpdatePartner,
   firstKeys,
 } from "./partner.ts";
+import { applyAct, decideAct } from "./programmes/act.ts";
+import type { Effect, Random } from "./programmes/programme.ts";
 import type { Refusal } from "./rejection.ts";
 import type { HashSeed } from "./scope-hash.ts";
 import {
@@ -68,10 +70,13 @@ export class Ledger {
   readonly state: LedgerState;
   readonly #shard: number;
 
-  /** @param keySeed secret and random wherever others choose the keys. */
-  constructor(shard: number, shards = 1, keySeed?: HashSeed) {
+  /**
+   * @param keySeed secret and random wherever others choose the keys.
+   * @param random for what programmes make up; none for a ledger that decides nothing.
+   */
+  constructor(shard: number, shards = 1, keySeed?: HashSeed, random?: Random) {
     this.#shard = shard;
-    this.state = new LedgerState(shard, shards, keySeed);
+    this.state = new LedgerState(shard, shards, keySeed, random);
   }
 
   get keys(): KeyTable {
@@ -80,6 +85,11 @@ export class Ledger {
 
   get compound(): CompoundState {
     return this.state.compound;
+  }
+
+  /** When the next thing ends by itself. */
+  get nextEndMs(): number {
+    return Math.min(this.state.compound.pending.nextEndMs, this.state.programmes.due.nextEndMs);
   }
 
   /** Accounts on this shard, system accounts not counted. */
@@ -107,14 +117,6 @@ export class Ledger {
     return this.state.exchange(shard);
   }
 
-  /** What the shard of a transfer's debit needs to know of its credit account, which lives here. */
-  remoteCredit(partner: string, id: string, amount: number, nowMs: number): RemoteCredit {
-    const account = this.account(partner, id);
-    if (account === undefined) return null;
-    const refusal = refusalOfCredit(account, account.posted + amount, amount, 1, nowMs) ?? null;
-    return { asset: account.asset, refusal };
-  }
-
   /** Decides a transfer whose credit account lives on shard `to`, with what that shard has said of it. */
   decideSend(
     command: Transfer,
@@ -123,8 +125,11 @@ export class Ledger {
     nowMs: number,
     newTransferId: (vnode: number) => string,
   ): TransferSent | Rejected {
+    const decided = this.#decideActOf(command, nowMs);
+    if (decided?.ok === false) return decided;
     const message = { to, no: this.exchange(to).sent + 1 };
-    return decideSend(this.state.book(command.partner), command, remote, message, nowMs, newTransferId);
+    const book = this.state.book(command.partner);
+    return withEffect(decideSend(book, command, remote, message, nowMs, newTransferId), decided);
   }
 
   /** A credit that another shard has committed. */
@@ -144,8 +149,14 @@ export class Ledger {
     newTransferId: (vnode: number) => string,
   ): Outcome<PlainCommand> {
     switch (command.op) {
-      case "transfer":
-        return decideTransfer(this.state.book(command.partner), command, nowMs, newTransferId);
+      case "transfer": {
+        const decided = this.#decideActOf(command, nowMs);
+        if (decided?.ok === false) return decided;
+        const book = this.state.book(command.partner);
+        return withEffect(decideTransfer(book, command, nowMs, newTransferId), decided);
+      }
+      case "act":
+        return decideAct(this.state, command, nowMs);
       case "credit":
         return this.decideCredit(command);
       case "create_account":
@@ -164,6 +175,7 @@ export class Ledger {
         return decideRevokeKey(this.state.partners.get(command.partner), command);
       case "set_operator_key":
       case "delivered":
+      case "notice":
         return { ok: true };
       default:
         return unreachable(command);
@@ -193,6 +205,7 @@ export class Ledger {
     switch (command.op) {
       case "transfer": {
         const book = this.state.book(command.partner);
+        if (command.act !== undefined) this.#applyActOf(command, outcome as TransferPosted, place);
         if ("to" in outcome) {
           applySend(book, command, outcome, place.timeMs, batch);
           this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, place.timeMs), place);
@@ -201,6 +214,13 @@ export class Ledger {
       }
       case "credit":
         applyCredit(this.state.book(command.partner), command, outcome as Credited, place.timeMs, batch);
+        this.exchange(command.from).receive(command.no);
+        return;
+      case "act":
+        applyAct(this.state, command, outcome as ActDone, place, batch);
+        return;
+      case "notice":
+        this.state.programmes.hear(command.programme, command.notice, command.partner, place.timeMs);
         this.exchange(command.from).receive(command.no);
         return;
       case "delivered":
@@ -275,7 +295,29 @@ export class Ledger {
     return linesOf(this.state, nowMs);
   }
 
+  /** What its programme says of a transfer; `undefined` where none has to do with it. */
+  #decideActOf(command: Transfer, nowMs: number): Effect | Rejected | undefined {
+    const { act, partner, amount } = command;
+    if (act === undefined) return undefined;
+    return this.state.programmes.decide(act, { partner, nowMs, amount });
+  }
+
+  #applyActOf(command: Transfer, { id, effect = null }: TransferPosted | TransferSent, place: Place): void {
+    const { act, partner, amount } = command;
+    if (act === undefined) return;
+    this.state.programmes.apply(act, effect, { partner, timeMs: place.timeMs, transfer: id, amount });
+  }
+
   #addAccount(partner: string, view: AccountView, batch: number): void {
     this.state.addAccount(partner, openAccount(view, this.state.asset(view.asset), batch));
   }
+}
+
+/** An effect stands in the record where there is one. */
+function withEffect<T extends TransferPosted | TransferSent>(
+  outcome: T | Rejected,
+  decided: Effect | undefined,
+): T | Rejected {
+  const effect = decided?.effect ?? null;
+  return outcome.ok && effect !== null ? { ...outcome, effect } : outcome;
 }

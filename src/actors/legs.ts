@@ -8,6 +8,7 @@ import {
   applyEntry,
   BALANCE_MAX,
   type Balance,
+  isManaged,
   refusalOfCredit,
   refusalOfDebit,
 } from "./account.ts";
@@ -74,6 +75,7 @@ export function partOf(postings: readonly Posting[], amount: number): readonly P
 /**
  * Goes through legs in order, each on what the ones before have left.
  *
+ * @param by the programme that moves them, if one does.
  * @param held what is held for these legs already, and given back before they move.
  */
 export function examine(
@@ -81,6 +83,7 @@ export function examine(
   legs: readonly Leg[],
   purpose: Purpose,
   nowMs: number,
+  by: string | null,
   held: readonly Hold[] = [],
 ): Examined {
   const drafts = new Map<string, Draft>();
@@ -88,7 +91,7 @@ export function examine(
   const moves: Move[] = [];
   for (const leg of legs) {
     const draft = draftOf(book, drafts, leg, held);
-    const objection = take(draft, leg, purpose, nowMs);
+    const objection = take(draft, leg, purpose, nowMs, by);
     reports.push({ asset: draft.asset, objection, posted: draft.posted, held: draft.held, seq: draft.seq });
     if (purpose !== "hold") moves.push(moveOf(draft, leg.posting, leg.amount));
   }
@@ -187,6 +190,7 @@ function take(
   { account: name, amount }: Leg,
   purpose: Purpose,
   nowMs: number,
+  by: string | null,
 ): Objection | null {
   const isHold = purpose === "hold";
   const dipBefore = draft.dip;
@@ -213,17 +217,18 @@ function take(
       Math.abs(posted) <= BALANCE_MAX && heldMost <= BALANCE_MAX && posted - held >= -BALANCE_MAX;
     return isInRange ? null : "balance_out_of_range";
   }
+  if (isManaged(account, by)) return "managed_account";
   const limited = purpose !== "revert";
   if (amount < 0) {
     // What was held may go: its account may have been frozen since, or its rules changed.
     if (purpose === "capture") return null;
     const debits = limited ? draft.debits : 0;
-    const refusal = refusalOfDebit(account, posted, held, draft.debited, debits, nowMs);
+    const refusal = refusalOfDebit(account, by, posted, held, draft.debited, debits, nowMs);
     return refusal ?? (heldMost > BALANCE_MAX ? "balance_out_of_range" : null);
   }
   // What is pending takes no room: it is asked for once it is posted.
   if (isHold) return account.status === "closed" ? "account_closed" : null;
-  return refusalOfCredit(account, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null;
+  return refusalOfCredit(account, by, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null;
 }
 
 function moveOf(draft: Draft, posting: number, amount: number): Move {

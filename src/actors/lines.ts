@@ -11,8 +11,10 @@ export function* linesOf(state: LedgerState, nowMs: number): Generator<string> {
 
 function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
   for (const [partner, book] of state.books) {
-    for (const { batch: _batch, pinned: _pinned, pins: _pins, ...account } of book.accounts.values())
-      yield ["account", partner, account];
+    for (const account of book.accounts.values()) {
+      const { batch: _batch, pinned: _pinned, pins: _pins, programme, ...plain } = account;
+      yield ["account", partner, programme === null ? plain : { ...plain, programme }];
+    }
     for (const [name, asset, vnode, { batch: _batch, ...slice }] of book.slices())
       yield ["slice", partner, name, asset, vnode, slice];
     for (const [asset, { sent, received }] of book.crossed)
@@ -24,5 +26,6 @@ function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
   for (const { place: _place, ...transfer } of state.compound.pending.all()) yield ["pending", transfer];
   for (const entry of state.compound.reservations.entries()) yield ["reservation", ...entry];
   for (const entry of state.compound.reverted) yield ["reverted", ...entry];
+  for (const entry of state.programmes.items()) yield ["programme", ...entry];
   yield ["operator_key", state.operatorKeyHash ?? null];
 }

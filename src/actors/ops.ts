@@ -23,6 +23,8 @@ export const OPS = {
   release: 31,
   portion: 32,
   tick: 33,
+  act: 40,
+  notice: 41,
 } as const satisfies Record<Command["op"], number>;
 
 /** In records alone: a transfer with its debit here and its credit on another shard. */

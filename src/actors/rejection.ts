@@ -28,6 +28,8 @@ export const REJECTIONS = {
   partner_not_found: 31,
   key_not_found: 32,
   too_many_keys: 33,
+  member_exists: 40,
+  member_not_found: 41,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -42,6 +42,7 @@ export function decideTransfer(
   newId: (vnode: number) => string,
 ): TransferPosted | Rejected {
   const { debit, credit, amount, vnode } = command;
+  const by = programmeOf(command);
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;
@@ -53,12 +54,12 @@ export function decideTransfer(
     ? refusalOfSlice(debitPosted - from.held)
     : debitAccount === undefined
       ? "account_not_found"
-      : refusalOfDebit(debitAccount, debitPosted, from.held, amount, 1, nowMs);
+      : refusalOfDebit(debitAccount, by, debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = isSystemAccount(credit)
     ? refusalOfSlice(creditPosted)
     : creditAccount === undefined
       ? "account_not_found"
-      : refusalOfCredit(creditAccount, creditPosted, amount, 1, nowMs);
+      : refusalOfCredit(creditAccount, by, creditPosted, amount, 1, nowMs);
   const isMismatch =
     asset === undefined || (creditAccount !== undefined && creditAccount.asset !== asset) || debit === credit;
   if (againstDebit !== undefined || againstCredit !== undefined || isMismatch) {
@@ -95,7 +96,7 @@ export function decideSend(
   const from = book.accounts.get(debit);
   if (from === undefined) return reject("account_not_found", debit);
   const debitPosted = from.posted - amount;
-  const againstDebit = refusalOfDebit(from, debitPosted, from.held, amount, 1, nowMs);
+  const againstDebit = refusalOfDebit(from, programmeOf(command), debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = remote === null ? "account_not_found" : (remote.refusal ?? undefined);
   if (againstDebit !== undefined || againstCredit !== undefined || remote?.asset !== from.asset)
     return rejectionOf(command, from.asset, againstDebit, remote?.asset, againstCredit);
@@ -108,6 +109,11 @@ export function decideSend(
     to: message.to,
     no: message.no,
   };
+}
+
+/** The programme that moves the money, if one does. */
+function programmeOf({ act }: Transfer): string | null {
+  return act === undefined ? null : act.programme;
 }
 
 function rejectionOf(

@@ -4,7 +4,7 @@ import { PackReader } from "../actors/pack-reader.ts";
 import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";
 import { HISTORY_SEEDS, type Key, type Keys, partnerKey } from "./key-hash.ts";
-import { changesOf, isBeginning, isOfHome, transferIdOf } from "./posting.ts";
+import { changesOf, isBeginning, isOfHome, transferIdOf, versionOf } from "./posting.ts";
 import { AT_HOME, AWAY, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
 import type { Tail } from "./tail.ts";
 
@@ -65,6 +65,7 @@ export class BatchIndexer {
       else if (op === OPS.create_account) this.#indexAccount(batch, shard, i, fields, true);
       else if (op === OPS.update_account || op === OPS.set_account_status)
         this.#indexAccount(batch, shard, i, fields, false);
+      else if (op === OPS.act) this.#indexAct(batch, shard, i, start, fields);
       else if (COMPOUND_OPS.has(op)) {
         if (this.#indexCompound(batch, shard, i, start, fields)) transfers += 1;
       } else reader.skip(fields - 1);
@@ -185,6 +186,22 @@ export class BatchIndexer {
     const begins = isBeginning(record);
     if (begins && !this.#partnerIsNoted) this.#notePartner(batch, shard);
     return begins;
+  }
+
+  /** A version of the account that an act has opened or closed. */
+  #indexAct(batch: number, shard: number, index: number, start: number, fields: number): void {
+    const reader = this.#reader;
+    reader.text();
+    const partnerStart = reader.textStart;
+    const partnerEnd = reader.textEnd;
+    reader.skip(fields - 2);
+    const record = readRecord(reader.bytes.subarray(start, reader.at));
+    const account = versionOf(record);
+    if (account === undefined) return;
+    this.#accounts.add(record.command.partner, account.id);
+    this.#meetPartner(partnerStart, partnerEnd);
+    const { high, low } = this.#keys.account(this.#partner, account.id, "versions", shard);
+    this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
   }
 
   /** Hashes the key of an account's entries. */

@@ -47,8 +47,7 @@ export function transferOf({
 }: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | undefined {
   const { command, outcome } = record;
   if (!outcome.ok) return undefined;
-  if (command.op === "transfer")
-    return plainView(command, (outcome as TransferPosted | TransferSent).id, timeMs);
+  if (command.op === "transfer") return actedView(command, outcome as TransferPosted | TransferSent, timeMs);
   if (command.op === "credit") return plainView(command, command.id, command.createdAtMs);
   if (command.op === "portion") return command.transfer;
   return isOfHome(record) ? (outcome as TransferChanged).transfer : undefined;
@@ -77,6 +76,7 @@ export function versionOf({ command, outcome }: LogRecord): AccountView | undefi
     case "create_account":
     case "update_account":
     case "set_account_status":
+    case "act":
       return "account" in outcome ? outcome.account : undefined;
     default:
       return undefined;
@@ -92,7 +92,7 @@ export function changeAt(record: LogRecord, slot: number): Change | undefined {
 export function entryOf(archived: ArchivedRecord, slot: number): Entry {
   const { at, timeMs, record } = archived;
   const { amount, posted, posting, seq } = changeAt(record, slot) as Change;
-  const { id, postings, memo, metadata } = transferOf(archived) as TransferView;
+  const { id, postings, memo, metadata, occurredAtMs, act } = transferOf(archived) as TransferView;
   const { debit = "", credit = "" } = postings[posting] ?? {};
   return {
     at,
@@ -104,6 +104,7 @@ export function entryOf(archived: ArchivedRecord, slot: number): Entry {
     counterparty: amount < 0 ? credit : debit,
     memo,
     metadata,
+    ...(act !== undefined && { act, occurredAtMs }),
   };
 }
 
@@ -114,6 +115,17 @@ export function isPart({ command }: LogRecord, from: number, no: number): boolea
 
 function isMessage(command: LogRecord["command"]): command is Credit | Portion {
   return command.op === "credit" || command.op === "portion";
+}
+
+function actedView(
+  command: Transfer,
+  { id, effect }: TransferPosted | TransferSent,
+  timeMs: number,
+): TransferView {
+  const view = plainView(command, id, timeMs);
+  const { act } = command;
+  if (act === undefined) return view;
+  return { ...view, act, ...(effect !== undefined && { effect }) };
 }
 
 function plainView(

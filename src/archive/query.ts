@@ -1,6 +1,7 @@
 /** What can be asked of the archive, and how it answers. Plain data: it crosses threads. */
 import type { AccountView, LogRecord } from "../actors/command.ts";
 import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
+import type { Act } from "../actors/programmes/programme.ts";
 
 /** Where a record stands: its batch, and its place within the batch. */
 export type Location = Readonly<{ shard: number; epoch: number; seq: number; index: number }>;
@@ -24,6 +25,9 @@ export type Entry = Readonly<{
   counterparty: string;
   memo: string | null;
   metadata: string | null;
+  /** Of the programme that moved it, and when that says it happened. */
+  act?: Act;
+  occurredAtMs?: number | null;
 }>;
 
 /** From `fromMs` (inclusive) to `toMs` (exclusive), newest first; `cursor` is opaque and came from the page before. */

@@ -59,6 +59,10 @@ function describe(command: Command, outcome: Recorded): string {
       return `${command.newKey.id} ${command.newKey.role}`;
     case "revoke_key":
       return command.keyId;
+    case "act":
+      return `${command.act.programme} ${command.act.act} ${command.act.subject}`;
+    case "notice":
+      return `${command.programme} from shard ${command.from} as message ${command.no}`;
     case "set_operator_key":
     case "tick":
       return "";

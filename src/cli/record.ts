@@ -61,6 +61,9 @@ export function accountsOf({ command, outcome }: LogRecord): ReadonlySet<string>
     case "set_account_status":
       accounts.add(command.id);
       break;
+    case "act":
+      accounts.add(command.act.subject);
+      break;
     default:
   }
   if (!outcome.ok) {

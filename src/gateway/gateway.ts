@@ -12,6 +12,7 @@ import type {
 } from "../actors/compound-command.ts";
 import { vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
+import type { Plain, Question } from "../actors/programmes/programme.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { ArchiveQueries, Location, Page, Position, Range, Statement } from "../archive/query.ts";
@@ -113,6 +114,25 @@ export class Gateway {
     const failed = failures.find((failure) => failure !== undefined);
     if (failed !== undefined && !failures.includes(undefined)) throw failed;
     return { items, positions };
+  }
+
+  /** Asks a programme: of one subject its shard. */
+  async ask<R extends Plain>(
+    partner: string,
+    { programme, subject, ask }: Question<R> & Readonly<{ subject: string }>,
+  ): Promise<R> {
+    const shard = this.#shards.ofAccount(partner, subject);
+    const { result } = await this.#shards.ask(shard, partner, ["programme", programme, subject, ask]);
+    return result as R;
+  }
+
+  /** The same of all shards, in their order. */
+  async askAll<R extends Plain>(
+    partner: string,
+    { programme, subject, ask }: Question<R>,
+  ): Promise<readonly R[]> {
+    const found = await this.#shards.askAll(partner, ["programme", programme, subject, ask]);
+    return found.map(({ result }) => result as R);
   }
 
   /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */

@@ -1,6 +1,7 @@
 /** What is asked about transfers that were made before: shown, listed, posted, voided, taken back. */
 import type { RevertTransfer, Settled, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { partOf } from "../actors/legs.ts";
+import { takeBackOf } from "../actors/programmes/programmes.ts";
 import { homeVnodeOf } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { Page, Range } from "../archive/query.ts";
@@ -49,7 +50,14 @@ export async function revertOf(
   }
   const isOver = view.status !== "pending";
   const postings = isOver && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
-  return { ...asked, op: "revert_transfer", original: { postings }, vnode: wayBackOf(partner, view) };
+  const act = view.act && takeBackOf(view.act, view.effect ?? null, id);
+  const revert = {
+    ...asked,
+    op: "revert_transfer",
+    original: { postings },
+    vnode: wayBackOf(partner, view),
+  } as const;
+  return act === undefined ? revert : { ...revert, act };
 }
 
 /** As its home and the archive have it, with what its home has just ended because its time is over. */

@@ -73,8 +73,8 @@ export class CreditSide {
     let index = 0;
     readCommands(packed, (command, start, end) => {
       assert(
-        command.op === "credit" || command.op === "portion",
-        "shards send each other credits and portions",
+        command.op === "credit" || command.op === "portion" || command.op === "notice",
+        "shards send each other credits, portions and notices",
       );
       this.#options.pins.release(pins[index++] ?? 0);
       this.#acknowledgeWithBatch(command.no, take(command, packed, start, end));
@@ -95,7 +95,7 @@ export class CreditSide {
     this.#checkOwed();
   }
 
-  #answerOf([pin, partner, id, amount]: Ask): Readonly<{ answer: PinAnswer; gate: number }> {
+  #answerOf([pin, partner, id, amount, programme]: Ask): Readonly<{ answer: PinAnswer; gate: number }> {
     const { ledger, commit, mustWait, gateOf, pins } = this.#options;
     const account = ledger.account(partner, id);
     // That there is no account depends on nothing: one that is being made would be found.
@@ -103,7 +103,14 @@ export class CreditSide {
     const { asset } = account;
     const gate = gateOf(account);
     if (mustWait(account)) return { answer: [pin, NOT_NOW, asset], gate };
-    const refusal = refusalOfCredit(account, account.posted + amount, amount, 1, commit.openTime());
+    const refusal = refusalOfCredit(
+      account,
+      programme,
+      account.posted + amount,
+      amount,
+      1,
+      commit.openTime(),
+    );
     if (refusal !== undefined) return { answer: [pin, refusal, asset], gate };
     pins.add(pin, [{ account, amount, count: 1 }]);
     return { answer: [pin, PINNED, asset], gate };

@@ -67,7 +67,7 @@ export class Cuts {
     const inTransit = new Map<string, bigint>();
     for (const [shard, upTo] of heard) {
       for (const { message } of this.#ledger.exchange(shard).kept) {
-        if (message.no <= upTo || message.partner !== partner) continue;
+        if (message.op === "notice" || message.no <= upTo || message.partner !== partner) continue;
         const legs =
           message.op === "credit"
             ? [{ account: message.credit, counterparty: message.debit, amount: message.amount, asset: "" }]

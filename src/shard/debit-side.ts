@@ -80,9 +80,9 @@ export class DebitSide {
     this.#options.failpoints.pass("before_ask");
     const pin = this.#options.session.newPin();
     this.#asked.set(pin, crossing);
-    const { partner, credit, amount } = crossing.command;
+    const { partner, credit, amount, act } = crossing.command;
     if (this.#asks.length === 0) this.#options.session.push([PART.ask, this.#asks]);
-    this.#asks.push([pin, partner, credit, amount]);
+    this.#asks.push([pin, partner, credit, amount, act?.programme ?? null]);
   }
 
   /** What was pushed has left: the next question begins a new part. */
@@ -226,5 +226,6 @@ export class DebitSide {
 /** How many accounts the acknowledgement of a message speaks of. */
 function accountsOf(message: Message): number {
   if (message.op === "credit") return 1;
+  if (message.op === "notice") return 0;
   return message.legs.filter(({ account }) => !isSystemAccount(account)).length;
 }

@@ -2,10 +2,11 @@
  * What becomes of one command: it is known by its key; or decided, applied, and put into the open batch; or parked until
  * another shard has said something; or tried again later.
  */
-import type { Command, Recorded, Transfer } from "../actors/command.ts";
+import type { ActDone, Command, Recorded, Transfer } from "../actors/command.ts";
 import type { Tick } from "../actors/compound-command.ts";
 import { isPlain, type PlainCommand } from "../actors/home.ts";
 import type { Ledger, Place } from "../actors/ledger.ts";
+import type { Due } from "../actors/programmes/programme.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
@@ -15,7 +16,7 @@ import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
 import { type PackedCommand, type Parked, packedAlone } from "./parked.ts";
 import type { Peers } from "./peers.ts";
 
-/** Pending transfers that end in one go. */
+/** Pending transfers, and whatever else has its time, that end in one go. */
 const EXPIRED_AT_ONCE_MAX = 256;
 
 /** It has to wait for credits that are on their way. */
@@ -63,13 +64,15 @@ export class Executor {
     }
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
-    if (this.#ledger.compound.pending.nextEndMs <= timeMs) this.#expireFor(command);
+    if (this.#ledger.nextEndMs <= timeMs) this.#expireFor(command);
     if (command.op !== "transfer" && !isPlain(command))
       return peers.runs.execute(command, { source, start, end }, false);
     const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
     if (!outcome.ok) {
       const home = peers.homeOfCredit(command, outcome);
       if (home !== undefined) return peers.cross(command as Transfer, { source, start, end }, home);
+    } else if (command.op === "act" && (outcome as ActDone).told !== undefined) {
+      return peers.announce(command, { source, start, end }, outcome as ActDone);
     } else if (command.op !== "transfer") {
       if (this.#mustWait(command, peers)) return LATER;
       peers.noteChange(this.#commit.openSeq);
@@ -89,15 +92,22 @@ export class Executor {
     return this.#peers.runs.execute(command, { source, start, end }, true);
   }
 
-  /** Ends pending transfers whose time is over: some of all, and all of those that hold something on these accounts. */
-  readonly meet = (partner: string, accounts: readonly string[]): void => {
-    const { pending } = this.#ledger.compound;
-    if (pending.nextEndMs === Number.POSITIVE_INFINITY) return;
+  /**
+   * Ends what is due: some of all, and all that concerns these accounts, or other subjects of programmes.
+   */
+  readonly meet = (partner: string, subjects: readonly string[]): void => {
+    if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
     this.expireSome();
+    const { compound, programmes } = this.#ledger.state;
     const timeMs = this.#commit.openTime();
     // Whatever is due beyond that is ended where it matters now.
-    for (const account of accounts)
-      for (const open of pending.dueOf(partner, account, timeMs)) this.#peers?.runs.expire(open);
+    for (const subject of subjects) {
+      for (const open of compound.pending.dueOf(partner, subject, timeMs)) this.#peers?.runs.expire(open);
+      for (let due = programmes.due.nextDueOf(partner, subject, timeMs); due !== undefined; ) {
+        this.#end(due);
+        due = programmes.due.nextDueOf(partner, subject, timeMs);
+      }
+    }
   };
 
   /** The same for one transfer. */
@@ -108,13 +118,27 @@ export class Executor {
 
   /** A portion of what is due, so that a million that end at one moment hold up nothing. */
   expireSome(): void {
-    const { pending } = this.#ledger.compound;
-    if (pending.nextEndMs === Number.POSITIVE_INFINITY) return;
+    if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
+    const { compound, programmes } = this.#ledger.state;
     for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.full; expired++) {
-      const open = pending.nextDue(this.#commit.openTime());
-      if (open === undefined) return;
-      this.#peers?.runs.expire(open);
+      const timeMs = this.#commit.openTime();
+      const open = compound.pending.nextDue(timeMs);
+      const due = open === undefined ? programmes.due.nextDue(timeMs) : undefined;
+      if (open !== undefined) this.#peers?.runs.expire(open);
+      else if (due !== undefined) this.#end(due);
+      else return;
     }
+  }
+
+  /** What ends by itself is put into the log like a command of anybody's. */
+  #end(due: Due): void {
+    this.#options.failpoints.pass("before_expire");
+    const command = due.command();
+    assert(isPlain(command), "what ends is decided by this shard alone");
+    const outcome = this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
+    assert(outcome.ok && due.place >= 0, "what is due can end");
+    this.record(command, packedAlone(command), outcome);
+    assert(due.place < 0, "what has ended is due no more");
   }
 
   /** Makes sure that whatever is logged from here on is later than `atMs`, which has passed. */
@@ -176,8 +200,14 @@ export class Executor {
   }
 }
 
-/** Accounts that a command may take something from. */
+/** Accounts that a command may take something from, and the subject that decides an act. */
 function accountsOf(command: Command): readonly string[] {
+  const act = "act" in command ? command.act : undefined;
+  const accounts = accountsTakenFrom(command);
+  return act === undefined ? accounts : [...accounts, act.subject];
+}
+
+function accountsTakenFrom(command: Command): readonly string[] {
   switch (command.op) {
     case "transfer":
       return [command.debit];

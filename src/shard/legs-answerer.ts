@@ -73,7 +73,7 @@ export class LegsAnswerer {
 
   #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
     const { ledger, commit, failpoints, pins, meet, mustWaitFor, gateOf } = this.#options;
-    const { pin, partner, id, purpose, isDry, legs } = ask;
+    const { pin, partner, id, purpose, isDry, programme, legs } = ask;
     meet(
       partner,
       legs.map(({ account }) => account),
@@ -85,7 +85,7 @@ export class LegsAnswerer {
     const gate = Math.max(0, ...accounts.map(gateOf));
     if (purpose !== "hold" && mustWaitFor(partner, legs)) return { answer: [pin, id, null, false], gate };
     const holds = purpose === "capture" ? ledger.compound.reservations.holdsOf(id) : [];
-    const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, holds);
+    const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, programme, holds);
     const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
     // Between two system accounts nothing says of which asset something would be kept, and it will not be moved.
     const isRefused = examined.reports.some(({ asset, objection }) => asset === null || objection !== null);

@@ -44,7 +44,8 @@ export class LegsAsker {
     this.#undecided.set(part.pin, part);
     if (this.#asks.length === 0) session.push([PART.ask_legs, this.#asks]);
     const { partner } = command;
-    this.#asks.push({ pin: part.pin, partner, id, purpose: plan.purpose, isDry, legs });
+    const programme = plan.programme;
+    this.#asks.push({ pin: part.pin, partner, id, purpose: plan.purpose, isDry, programme, legs });
   }
 
   /** What was pushed has left: the next question begins a new part. */

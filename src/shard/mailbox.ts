@@ -193,7 +193,7 @@ export class Mailbox {
       }
       default: {
         executor.meet(partner, accountsOf(query));
-        const { result, batch } = answerQuery(ledger, partner, query);
+        const { result, batch } = answerQuery(ledger, partner, query, this.#commit.openTime());
         answer(result, batch);
       }
     }
@@ -249,6 +249,8 @@ function accountsOf(query: Query): readonly string[] {
       return [query[1]];
     case "accounts":
       return query[1];
+    case "programme":
+      return query[2] === null ? [] : [query[2]];
     default:
       return [];
   }

@@ -4,6 +4,7 @@
  * messages are rare and plain.
  */
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
+import type { Plain } from "../actors/programmes/programme.ts";
 import type { Refusal } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
@@ -39,6 +40,8 @@ export type Query =
   | readonly ["reverts", ids: readonly string[]]
   /** From here on whatever is logged is later than `atMs`, which has passed; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
+  /** Put to a programme; the subject's own things that are due are ended before. */
+  | readonly ["programme", name: string, subject: string | null, ask: readonly Plain[]]
   /** For a consistent cut: takes no messages of other shards from here on, and says which it has. */
   | readonly ["halt", cut: string]
   /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */
@@ -59,6 +62,7 @@ export interface QueryResults {
   transfer: null;
   reverts: readonly (string | null)[];
   tick: null;
+  programme: Plain;
   /** Of each other shard the number of the newest message that was received from it. `null`: there are too many cuts. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
   /** `null`: the cut took too long, and is over. */

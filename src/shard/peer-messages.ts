@@ -21,7 +21,13 @@ export const PART = {
 } as const;
 
 /** May this account be credited? Then it is to be pinned; the pin's number is the asker's own. */
-export type Ask = readonly [pin: number, partner: string, account: string, amount: number];
+export type Ask = readonly [
+  pin: number,
+  partner: string,
+  account: string,
+  amount: number,
+  programme: string | null,
+];
 
 /** Nothing is against the credit, and the account is pinned. */
 export const PINNED = 0;
@@ -44,6 +50,8 @@ export type LegsAsk = Readonly<{
   id: string;
   purpose: Purpose;
   isDry: boolean;
+  /** That moves them, if one does. */
+  programme: string | null;
   legs: readonly Leg[];
 }>;
 

@@ -1,7 +1,16 @@
 /** All that a shard has to do with the others: transfers that cross to them, and what came from them. */
 
 import { type Account, BALANCE_MAX } from "../actors/account.ts";
-import type { Command, Delivered, Outcome, Recorded, RemoteCredit, Transfer } from "../actors/command.ts";
+import type {
+  ActAlone,
+  ActDone,
+  Command,
+  Delivered,
+  Outcome,
+  Recorded,
+  RemoteCredit,
+  Transfer,
+} from "../actors/command.ts";
 import { decidePortion } from "../actors/compound.ts";
 import type { Leg } from "../actors/compound-command.ts";
 import type { Message } from "../actors/exchange.ts";
@@ -11,6 +20,7 @@ import { type Ledger, type Place } from "../actors/ledger.ts";
 import { isSystemAccount, shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { Announcement } from "./announcement.ts";
 import { Crossing } from "./crossing.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import type { Failpoints } from "./failpoint.ts";
@@ -139,6 +149,17 @@ export class Peers {
     return crossing;
   }
 
+  /** Puts an act into the log that all other shards must hear of, and answers once they have. */
+  announce(command: ActAlone, packed: PackedCommand, outcome: ActDone): Announcement | Refused {
+    const told = outcome.told ?? [];
+    // It will reach them whatever happens, and cannot be answered while one of them is away.
+    if (told.some(({ to }) => !this.#linkTo(to).connected)) return UNREACHABLE;
+    const place = this.#options.record(command, packed, outcome);
+    const announcement = new Announcement(command, packed, place, outcome);
+    for (const { to, no } of told) this.#linkTo(to).debit.commit(no, announcement, 0);
+    return announcement;
+  }
+
   /** What was parked with this command's key. */
   parked(command: Command): Parked | Refused | undefined {
     if (command.key === null || this.#parked.size === 0) return undefined;
@@ -201,7 +222,8 @@ export class Peers {
   #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> {
     const { ledger, commit, record, newTransferId } = this.#options;
     this.#unpark(crossing);
-    const outcome = ledger.decideSend(crossing.command, remote, to, commit.openTime(), newTransferId);
+    const timeMs = commit.openTime();
+    const outcome = ledger.decideSend(crossing.command, remote, to, timeMs, newTransferId);
     const place = record(crossing.command, crossing.packed, outcome);
     if (outcome.ok) crossing.sent(place, outcome);
     else crossing.decided(outcome, place);
@@ -211,6 +233,10 @@ export class Peers {
   /** Applies a message of another shard, and says how its accounts stand then. */
   #take(message: Message, packed: PackedCommand): readonly number[] {
     const { ledger, commit, record } = this.#options;
+    if (message.op === "notice") {
+      record(message, packed, { ok: true });
+      return [];
+    }
     if (message.op === "credit") {
       const credited = ledger.decideCredit(message);
       record(message, packed, credited);
@@ -247,13 +273,14 @@ export class Peers {
   }
 }
 
-/** Commands whose records may have parts on other shards. */
+/** Commands whose records may send messages to other shards. */
 const MOVING: ReadonlySet<Command["op"]> = new Set([
   "transfer",
   "compound_transfer",
   "post_transfer",
   "void_transfer",
   "revert_transfer",
+  "act",
 ]);
 
 /** Whether how much the account holds decides whether it may be credited. */

@@ -80,10 +80,10 @@ export class Runs {
 
   /** Ends a pending transfer whose time is over. */
   expire({ id, partner }: OpenTransfer): void {
-    const { ledger, failpoints } = this.#options;
+    const { ledger, commit, failpoints } = this.#options;
     failpoints.pass("before_expire");
     const command: ExpireTransfer = { op: "expire_transfer", partner, key: null, fingerprint: 0, id };
-    const outcome = decideEnd(ledger.compound, command);
+    const outcome = decideEnd(ledger.compound, command, commit.openTime());
     assert(outcome !== NOT_OPEN && outcome.ok, "what expires is open");
     this.#record(command, packedAlone(command), outcome, undefined);
   }
@@ -111,8 +111,8 @@ export class Runs {
   };
 
   #end(command: VoidTransfer, packed: PackedCommand): Decided | Parked {
-    const { ledger, linkTo } = this.#options;
-    const outcome = decideEnd(ledger.compound, command);
+    const { ledger, commit, linkTo } = this.#options;
+    const outcome = decideEnd(ledger.compound, command, commit.openTime());
     if (outcome === NOT_OPEN) return IS_NOT_OPEN;
     if (!outcome.ok || outcome.sent.length === 0) {
       this.#record(command, packed, outcome, undefined);

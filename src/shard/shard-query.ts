@@ -11,6 +11,7 @@ export function answerQuery(
   ledger: Ledger,
   partner: string,
   query: PlainQuery,
+  nowMs: number,
 ): Readonly<{ result: QueryResults[keyof QueryResults]; batch: number | undefined }> {
   switch (query[0]) {
     case "account": {
@@ -40,6 +41,10 @@ export function answerQuery(
         ),
         batch: undefined,
       };
+    }
+    case "programme": {
+      const [, name, , ask] = query;
+      return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
     }
     case "reverts":
       return { result: query[1].map((id) => ledger.compound.reverted.get(id) ?? null), batch: undefined };

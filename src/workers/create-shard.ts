@@ -48,6 +48,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     failpoints: init.failpoints,
     restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
     keySeed: randomSeed(),
+    random: (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)),
     onDurable: (batch) => witness.note(batch),
     warnings: () => warnings,
   });

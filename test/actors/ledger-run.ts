@@ -48,7 +48,7 @@ export class LedgerRun {
     for (let due = compound.pending.nextDue(this.nowMs); due; due = compound.pending.nextDue(this.nowMs)) {
       const { id, partner } = due;
       const command = { op: "expire_transfer", partner, key: null, fingerprint: 0, id } as const;
-      const outcome = decideEnd(compound, command);
+      const outcome = decideEnd(compound, command, this.nowMs);
       if (outcome === NOT_OPEN || !outcome.ok) throw new Error(`${id} is due and cannot end`);
       this.#record(command, outcome);
       this.#file(command, outcome);
@@ -68,7 +68,7 @@ export class LedgerRun {
         return planned.ok ? decideLegs(ledger.compound, command, planned, new Map(), id, nowMs) : planned;
       }
       case "void_transfer": {
-        const outcome = decideEnd(ledger.compound, command);
+        const outcome = decideEnd(ledger.compound, command, nowMs);
         return outcome === NOT_OPEN ? this.#decide(this.#settled(command)) : outcome;
       }
       case "expire_transfer":

@@ -29,6 +29,8 @@ const STATUSES: Record<Rejection, number> = {
   partner_not_found: 404,
   key_not_found: 404,
   too_many_keys: 422,
+  member_exists: 409,
+  member_not_found: 404,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

@@ -1,0 +1,75 @@
+/** Acts that move no money: decided by their programme, and applied with what they bring along. */
+import { applyChange, openAccount, viewOf } from "../account.ts";
+import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../command.ts";
+import type { RecordPlace } from "../exchange.ts";
+import type { LedgerState } from "../ledger-state.ts";
+import type { Effect, Opening } from "./programme.ts";
+
+type Place = RecordPlace & Readonly<{ timeMs: number }>;
+
+export function decideAct(state: LedgerState, { partner, act }: ActAlone, nowMs: number): ActDone | Rejected {
+  const decided = state.programmes.decide(act, { partner, nowMs, amount: 0 });
+  if (!decided.ok) return decided;
+  const { effect, notice } = decided;
+  const changed = accountAfter(state, partner, act.programme, decided, nowMs);
+  if (changed !== undefined && "ok" in changed) return changed;
+  return {
+    ok: true,
+    effect,
+    ...(changed !== undefined && { account: changed }),
+    ...(notice !== undefined && { notice, told: toAllOthers(state) }),
+  };
+}
+
+export function applyAct(
+  state: LedgerState,
+  { partner, act }: ActAlone,
+  { effect, account, notice, told = [] }: ActDone,
+  place: Place,
+  batch: number,
+): void {
+  const { timeMs } = place;
+  if (account !== undefined) {
+    const known = state.book(partner).accounts.get(account.id);
+    if (known === undefined)
+      state.addAccount(partner, openAccount(account, state.asset(account.asset), batch));
+    else applyChange(known, account, timeMs, batch);
+  }
+  state.programmes.apply(act, effect, { partner, timeMs, transfer: null, amount: 0 });
+  if (notice === undefined) return;
+  const names = { op: "notice", partner, key: null, fingerprint: 0, programme: act.programme } as const;
+  for (const { to, no } of told)
+    state.exchange(to).send({ ...names, notice, from: state.compound.shard, no, sentAtMs: timeMs }, place);
+}
+
+/** The account that an act opens, opens again, or closes, as it stands then. */
+function accountAfter(
+  state: LedgerState,
+  partner: string,
+  programme: string,
+  { opens, closes }: Effect,
+  nowMs: number,
+): AccountView | Rejected | undefined {
+  const { accounts } = state.book(partner);
+  if (opens !== undefined) {
+    const known = accounts.get(opens.id);
+    if (known === undefined) return newAccount(opens, programme, nowMs);
+    const isOwn = known.programme === programme && known.status === "closed";
+    return isOwn ? { ...viewOf(known), status: "open" } : reject("account_exists", opens.id);
+  }
+  const known = closes === undefined ? undefined : accounts.get(closes);
+  if (known === undefined) return undefined;
+  const { posted, held, pinned, reserved } = known;
+  const isEmpty = posted === 0 && held === 0 && pinned + reserved === 0;
+  return isEmpty ? { ...viewOf(known), status: "closed" } : reject("account_not_empty", known.id);
+}
+
+function newAccount({ id, asset }: Opening, programme: string, nowMs: number): AccountView {
+  const balance = { posted: 0, held: 0, seq: 0 };
+  const rules = { status: "open", floor: 0, ceiling: null, metadata: null, limits: [] } as const;
+  return { id, asset, ...rules, ...balance, createdAtMs: nowMs, programme };
+}
+
+function toAllOthers({ compound }: LedgerState): readonly Readonly<{ to: number; no: number }>[] {
+  return compound.others.map((to) => ({ to, no: compound.exchangeWith(to).sent + 1 }));
+}

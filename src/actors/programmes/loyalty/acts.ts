@@ -1,0 +1,86 @@
+/** What can be asked of the loyalty programme. Points are whole; times are milliseconds since 1970 UTC. */
+import type { Question } from "../programme.ts";
+import type { ListAsk, ListPart } from "../register.ts";
+import type { LotPart } from "./lots.ts";
+
+export const POINTS = "PTS/0";
+
+/** A member's points are an account of this id. */
+export function pointsAccount(member: string): string {
+  return `points:${member}`;
+}
+
+/** What concerns a partner's programme as a whole is decided here. */
+export const LOYALTY_SUBJECT = "loyalty";
+
+type Of<A extends string> = Readonly<{ programme: "loyalty"; act: A; subject: string }>;
+type OfMember<A extends string> = Of<A> & Readonly<{ member: string }>;
+
+export type CreateMember = OfMember<"create_member"> & Readonly<{ name: string | null }>;
+export type UpdateMember = OfMember<"update_member"> & Readonly<{ name: string | null }>;
+export type DeleteMember = OfMember<"delete_member">;
+/** With a transfer from `@issuance`. */
+export type Accrual = OfMember<"accrual"> & Readonly<{ expiresAtMs?: number }>;
+/** With a transfer to `@redemption`. */
+export type Redemption = OfMember<"redemption">;
+/** With a transfer to `@expired`, made by the member's shard. */
+export type Expiry = OfMember<"expiry"> & Readonly<{ lot: string }>;
+/** With a revert. `lots`: what the redemption took of them; or the accrual's own, by the id of its transfer. */
+export type TakeBack = OfMember<"take_back"> &
+  Readonly<{ of: "accrual" | "redemption"; lots: readonly LotPart[]; lot?: string }>;
+export type ChangeSettings = Of<"change_settings"> & Readonly<{ settings: LoyaltySettings }>;
+
+export type LoyaltyAct =
+  | CreateMember
+  | UpdateMember
+  | DeleteMember
+  | Accrual
+  | Redemption
+  | Expiry
+  | TakeBack
+  | ChangeSettings;
+
+/** Balances above which somebody is told. */
+export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
+
+/** `crossed`: what the balance has just done. */
+export type LoyaltyEffect = Readonly<{
+  lots?: readonly LotPart[];
+  crossed?: "above_threshold" | "depleted";
+}> | null;
+
+export type MemberView = Readonly<{
+  id: string;
+  name: string | null;
+  balance: number;
+  held: number;
+  earned: number;
+  spent: number;
+  expired: number;
+  createdAtMs: number;
+}>;
+
+export type LotView = Readonly<{ id: string; points: number; expiresAtMs: number }>;
+
+/** Of one shard. Decimal text, since sums may leave the range of exact numbers. */
+export type LoyaltySummary = Readonly<{ members: number; earned: string; spent: string; expired: string }>;
+
+export function askMember(member: string): Question<MemberView | null> & Readonly<{ subject: string }> {
+  return { programme: "loyalty", subject: pointsAccount(member), ask: ["member", member] };
+}
+
+export function askLots(member: string): Question<readonly LotView[] | null> & Readonly<{ subject: string }> {
+  return { programme: "loyalty", subject: pointsAccount(member), ask: ["lots", member] };
+}
+
+export function askMembers(page: ListAsk): Question<ListPart<MemberView>> {
+  return { programme: "loyalty", subject: null, ask: ["members", ...page] };
+}
+
+export function askSummary(): Question<LoyaltySummary> {
+  return { programme: "loyalty", subject: null, ask: ["summary"] };
+}
+
+export function askSettings(): Question<LoyaltySettings> & Readonly<{ subject: string }> {
+  return { programme: "loyalty", subject: LOYALTY_SUBJECT, ask: ["settings"] };
+}

@@ -1,0 +1,338 @@
+/**
+ * Loyalty points. A member is an account of points with a name, and lots of those points that expire. Points come from
+ * `@issuance`, and go to `@redemption` or `@expired`, so that each movement is one record on the member's shard.
+ */
+import { assert, unreachable } from "../../../assert.ts";
+import { BALANCE_MAX } from "../../account.ts";
+import { type Command, type Rejected, reject } from "../../command.ts";
+import { vnodeOfAccount } from "../../routing.ts";
+import type { Act, Context, Done, Due, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import { type ListAsk, Register } from "../register.ts";
+import {
+  type ChangeSettings,
+  type CreateMember,
+  type Expiry,
+  type LotView,
+  type LoyaltyAct,
+  type LoyaltyEffect,
+  type LoyaltySettings,
+  type LoyaltySummary,
+  type MemberView,
+  POINTS,
+  pointsAccount,
+  type TakeBack,
+} from "./acts.ts";
+import { type Lot, type LotPart, lotOf, partsFor, placeFor } from "./lots.ts";
+
+const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
+
+interface Member {
+  readonly id: string;
+  name: string | null;
+  readonly createdAtMs: number;
+  earned: number;
+  spent: number;
+  expired: number;
+  /** Those that expire soonest first. */
+  readonly lots: (Lot & { readonly due: Due })[];
+}
+
+/** One partner's programme on this shard. The sums are over all members that there ever were. */
+interface Club {
+  readonly members: Map<string, Member>;
+  readonly register: Register<Member>;
+  settings: LoyaltySettings;
+  earned: bigint;
+  spent: bigint;
+  expired: bigint;
+}
+
+type Item =
+  | readonly [
+      "club",
+      partner: string,
+      settings: LoyaltySettings,
+      earned: string,
+      spent: string,
+      expired: string,
+    ]
+  | readonly [
+      "member",
+      partner: string,
+      id: string,
+      name: string | null,
+      createdAtMs: number,
+      figures: readonly [earned: number, spent: number, expired: number],
+      lots: readonly LotPart[],
+    ];
+
+export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
+  readonly #surroundings: Surroundings;
+  readonly #clubs = new Map<string, Club>();
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  decide(act: LoyaltyAct, context: Context): Effect<LoyaltyEffect> | Rejected {
+    if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
+    const member = this.#clubs.get(context.partner)?.members.get(act.member);
+    if (act.act === "create_member") return decideCreate(member, act);
+    if (member === undefined) return reject("member_not_found", act.member);
+    switch (act.act) {
+      case "update_member":
+        return { ok: true, effect: null };
+      case "delete_member":
+        return { ok: true, effect: null, closes: act.subject };
+      case "accrual":
+        if (member.earned + context.amount > BALANCE_MAX) return reject("balance_out_of_range", act.member);
+        return this.#moved(act, context, context.amount, []);
+      case "redemption":
+        return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount));
+      case "expiry":
+        return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount, act.lot));
+      case "take_back":
+        return this.#decideTakeBack(member, act, context);
+      default:
+        return unreachable(act);
+    }
+  }
+
+  apply(act: LoyaltyAct, effect: LoyaltyEffect, done: Done): void {
+    const { partner, timeMs, amount } = done;
+    const club = this.#club(partner);
+    if (act.act === "change_settings") {
+      club.settings = act.settings;
+      return;
+    }
+    if (act.act === "create_member") {
+      const figures = { earned: 0, spent: 0, expired: 0 };
+      addMember(club, { id: act.member, name: act.name, createdAtMs: timeMs, ...figures, lots: [] });
+      return;
+    }
+    const member = club.members.get(act.member);
+    assert(member !== undefined, "an act concerns a member that exists");
+    const lots = effect?.lots ?? [];
+    switch (act.act) {
+      case "update_member":
+        member.name = act.name;
+        return;
+      case "delete_member":
+        club.members.delete(member.id);
+        club.register.remove(member);
+        return;
+      case "accrual":
+        count(club, member, "earned", amount);
+        if (act.expiresAtMs !== undefined && done.transfer !== null)
+          this.#give(partner, member, [done.transfer, amount, act.expiresAtMs]);
+        return;
+      case "redemption":
+        count(club, member, "spent", amount);
+        this.#take(member, lots);
+        return;
+      case "expiry":
+        count(club, member, "expired", amount);
+        this.#take(member, lots);
+        return;
+      case "take_back":
+        if (act.of === "accrual") {
+          count(club, member, "earned", -amount);
+          this.#take(member, lots);
+        } else {
+          count(club, member, "spent", -amount);
+          for (const part of lots) this.#give(partner, member, part);
+        }
+        return;
+      default:
+        unreachable(act);
+    }
+  }
+
+  hear(notice: Plain, partner: string): void {
+    this.#club(partner).settings = notice as LoyaltySettings;
+  }
+
+  answer(partner: string, [question, ...values]: readonly Plain[]): Plain {
+    const club = this.#clubs.get(partner);
+    switch (question) {
+      case "member": {
+        const member = club?.members.get(values[0] as string);
+        return member === undefined ? null : this.#viewOf(partner, member);
+      }
+      case "lots":
+        return club?.members.get(values[0] as string)?.lots.map(lotView) ?? null;
+      case "members": {
+        const page = values as unknown as ListAsk;
+        const register = club?.register ?? new Register<Member>(this.#surroundings.shard);
+        return register.list(page, (member) => this.#viewOf(partner, member));
+      }
+      case "summary":
+        return summaryOf(club);
+      case "settings":
+        return club?.settings ?? DEFAULTS;
+      default:
+        throw new TypeError(`the loyalty programme knows no question ${String(question)}`);
+    }
+  }
+
+  *items(): Generator<Item> {
+    for (const [partner, { settings, earned, spent, expired, register }] of this.#clubs) {
+      yield ["club", partner, settings, `${earned}`, `${spent}`, `${expired}`];
+      for (const { id, name, createdAtMs, earned: e, spent: s, expired: x, lots } of register.all()) {
+        const parts = lots.map((lot): LotPart => [lot.id, lot.points, lot.expiresAtMs]);
+        yield ["member", partner, id, name, createdAtMs, [e, s, x], parts];
+      }
+    }
+  }
+
+  restore(stored: readonly Plain[]): void {
+    const item = stored as unknown as Item;
+    const club = this.#club(item[1]);
+    if (item[0] === "club") {
+      const [, , settings, earned, spent, expired] = item;
+      Object.assign(club, {
+        settings,
+        earned: BigInt(earned),
+        spent: BigInt(spent),
+        expired: BigInt(expired),
+      });
+      return;
+    }
+    const [, partner, id, name, createdAtMs, [earned, spent, expired], lots] = item;
+    const member: Member = { id, name, createdAtMs, earned, spent, expired, lots: [] };
+    addMember(club, member);
+    for (const lot of lots) this.#give(partner, member, lot);
+  }
+
+  #club(partner: string): Club {
+    let club = this.#clubs.get(partner);
+    if (club === undefined) {
+      const register = new Register<Member>(this.#surroundings.shard);
+      club = { members: new Map(), register, settings: DEFAULTS, earned: 0n, spent: 0n, expired: 0n };
+      this.#clubs.set(partner, club);
+    }
+    return club;
+  }
+
+  /** What a member's points come to, and what is to be told of it. */
+  #moved(
+    { subject }: Act,
+    { partner }: Context,
+    amount: number,
+    lots: readonly LotPart[],
+  ): Effect<LoyaltyEffect> {
+    const before = this.#surroundings.account(partner, subject)?.posted ?? 0;
+    const after = before + amount;
+    const { memberThreshold } = this.#clubs.get(partner)?.settings ?? DEFAULTS;
+    const isAbove = before <= memberThreshold && after > memberThreshold;
+    const isDepleted = amount < 0 && after === 0;
+    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: null };
+    const effect: LoyaltyEffect = {
+      ...(lots.length > 0 && { lots }),
+      ...(isAbove && { crossed: "above_threshold" }),
+      ...(isDepleted && { crossed: "depleted" }),
+    };
+    return { ok: true, effect };
+  }
+
+  #decideTakeBack(member: Member, act: TakeBack, context: Context): Effect<LoyaltyEffect> {
+    if (act.of === "redemption") return this.#moved(act, context, context.amount, act.lots);
+    return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount, act.lot));
+  }
+
+  #take({ lots }: Member, parts: readonly LotPart[]): void {
+    for (const [id, points] of parts) {
+      const lot = lotOf(lots, id) as Member["lots"][number];
+      lot.points -= points;
+      if (lot.points > 0) continue;
+      this.#surroundings.due.remove(lot.due);
+      lots.splice(lots.indexOf(lot), 1);
+    }
+  }
+
+  #give(partner: string, member: Member, [id, points, expiresAtMs]: LotPart): void {
+    const known = member.lots.find((lot) => lot.id === id);
+    if (known !== undefined) {
+      known.points += points;
+      return;
+    }
+    const subject = pointsAccount(member.id);
+    const lot: Member["lots"][number] = {
+      id,
+      points,
+      expiresAtMs,
+      due: {
+        partner,
+        endsAtMs: expiresAtMs,
+        id: `${partner}\0${id}`,
+        place: -1,
+        subjects: [subject],
+        command: () => expiryOf(partner, member.id, lot),
+      },
+    };
+    member.lots.splice(placeFor(member.lots, expiresAtMs), 0, lot);
+    this.#surroundings.due.add(lot.due);
+  }
+
+  #viewOf(partner: string, { id, name, createdAtMs, earned, spent, expired }: Member): MemberView {
+    const { posted = 0, held = 0 } = this.#surroundings.account(partner, pointsAccount(id)) ?? {};
+    return { id, name, balance: posted, held, earned, spent, expired, createdAtMs };
+  }
+}
+
+/** What a revert has to be together with: the same lots back, or the points out of them. */
+export function takeBackLoyalty(act: Act, effect: Plain, transfer: string): TakeBack | undefined {
+  const original = act as LoyaltyAct;
+  if (original.act !== "accrual" && original.act !== "redemption") return undefined;
+  const { subject, member, act: of } = original;
+  const lots = (effect as LoyaltyEffect)?.lots ?? [];
+  const names = { programme: "loyalty", act: "take_back", subject, member, of, lots } as const;
+  return of === "accrual" ? { ...names, lot: transfer } : names;
+}
+
+function decideCreate(member: Member | undefined, act: CreateMember): Effect<null> | Rejected {
+  if (member !== undefined) return reject("member_exists", act.member);
+  return { ok: true, effect: null, opens: { id: act.subject, asset: POINTS } };
+}
+
+function settingsNotice({ settings }: ChangeSettings): Plain {
+  return settings;
+}
+
+function expiryOf(partner: string, member: string, { id, points }: Lot): Command {
+  const subject = pointsAccount(member);
+  const act: Expiry = { programme: "loyalty", act: "expiry", subject, member, lot: id };
+  return {
+    op: "transfer",
+    partner,
+    key: null,
+    fingerprint: 0,
+    debit: subject,
+    credit: "@expired",
+    amount: points,
+    memo: null,
+    metadata: null,
+    occurredAtMs: null,
+    vnode: vnodeOfAccount(partner, subject),
+    act,
+  };
+}
+
+function addMember(club: Club, member: Member): void {
+  club.members.set(member.id, member);
+  club.register.add(member, member.createdAtMs);
+}
+
+function count(club: Club, member: Member, figure: "earned" | "spent" | "expired", points: number): void {
+  member[figure] += points;
+  club[figure] += BigInt(points);
+}
+
+function lotView({ id, points, expiresAtMs }: Lot): LotView {
+  return { id, points, expiresAtMs };
+}
+
+function summaryOf(club: Club | undefined): LoyaltySummary {
+  const { earned, spent, expired } = club ?? { earned: 0n, spent: 0n, expired: 0n };
+  return { members: club?.members.size ?? 0, earned: `${earned}`, spent: `${spent}`, expired: `${expired}` };
+}

@@ -1,0 +1,103 @@
+/**
+ * The contract of a programme: what Daybook does for a business beside plain accounts, as loyalty points or vouchers.
+ *
+ * A programme is state on every shard, changed by acts alone. An act has a *subject* (a member, a customer, …), which
+ * names the actor that decides it, and so its shard. What was decided goes into the log as the act's *effect*, and
+ * `apply` makes it part of the state: live, in replay, and for snapshots alike. So everything here is pure: time and
+ * randomness are handed in. docs/adding-a-programme.md goes through it step by step.
+ */
+import type { Account } from "../account.ts";
+import type { Command, Rejected } from "../command.ts";
+import type { Ending } from "../deadlines.ts";
+
+/** Plain data, as the log can hold it. */
+export type Plain = null | boolean | number | string | readonly Plain[] | Readonly<{ [name: string]: Plain }>;
+
+/** What may be asked of a programme: by itself, or together with a transfer. Plain data. */
+export type Act = Readonly<{
+  programme: string;
+  act: string;
+  /** The thing that decides, as `points:alice`; like an account's id it names a vnode by the part before the first `/`. */
+  subject: string;
+  /** Where it is decided, when something else than the subject says so. */
+  vnode?: number;
+}>;
+
+/** An account that an act opens, or opens again. Only its programme moves it. */
+export type Opening = Readonly<{ id: string; asset: string }>;
+
+/** What an accepted act comes to. */
+export type Effect<E = Plain> = Readonly<{
+  ok: true;
+  /** What `apply` needs beside the act itself. */
+  effect: E;
+  opens?: Opening;
+  /** An empty account that ends with its subject. */
+  closes?: string;
+  /** What all other shards must know before anybody is answered: they `hear` it, in order. */
+  notice?: Plain;
+}>;
+
+export type Random = (bytes: number) => Uint8Array;
+
+/** Where an act is decided, and with what. */
+export type Context = Readonly<{
+  partner: string;
+  /** The time of the batch that will hold the record. */
+  nowMs: number;
+  /** Of the transfer that the act comes with; 0 where there is none. */
+  amount: number;
+}>;
+
+/** What was done, when it is applied. */
+export type Done = Readonly<{
+  partner: string;
+  timeMs: number;
+  /** The transfer that the act came with, and what it moved. */
+  transfer: string | null;
+  amount: number;
+}>;
+
+/** Something that ends by itself, at a time. */
+export interface Due extends Ending {
+  readonly partner: string;
+  /** Whoever asks about one of these must not see it once its time is over. */
+  readonly subjects: readonly string[];
+  /** Ends it. Decided and logged like any other command, by this shard alone; never refused. */
+  command(): Command;
+}
+
+/** What a programme has of its shard. */
+export type Surroundings = Readonly<{
+  shard: number;
+  shards: number;
+  /** An account of this shard. */
+  account: (partner: string, id: string) => Account | undefined;
+  /** Secure random bytes, for `decide` alone: what is made of them stands in the effect. */
+  random: Random;
+  /** Remembered until it is ended, or taken off. */
+  due: Readonly<{ add(item: Due): void; remove(item: Due): void }>;
+}>;
+
+/** A question to one subject's shard, or to all. `R` is what it answers: plain data. */
+export type Question<R> = Readonly<{
+  programme: string;
+  /** `null`: it is put to every shard. */
+  subject: string | null;
+  ask: readonly Plain[];
+  /** Never there: it carries the type of the answer. */
+  answer?: R;
+}>;
+
+export interface Programme<A extends Act = Act, E = Plain> {
+  /** All rules of the programme; those of the accounts come after. The state stays as it is. */
+  decide(act: A, context: Context): Effect<E> | Rejected;
+  apply(act: A, effect: E, done: Done): void;
+  /** What an act on another shard has told all. */
+  hear(notice: Plain, partner: string, timeMs: number): void;
+  /** A read. The state stays as it is. */
+  answer(partner: string, ask: readonly Plain[], nowMs: number): Plain;
+  /** The whole state as items, in an order that depends on nothing but what was applied; `restore` takes them in it. */
+  items(): Iterable<readonly Plain[]>;
+  restore(item: readonly Plain[]): void;
+}

@@ -1,0 +1,64 @@
+/** All programmes of one shard, by name: the only place that knows which there are. */
+import type { Rejected } from "../command.ts";
+import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import { Timetable } from "./timetable.ts";
+
+type Kind = Readonly<{
+  create: (surroundings: Surroundings) => Programme;
+  /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
+  takeBack?: (act: Act, effect: Plain, transfer: string) => Act | undefined;
+}>;
+
+/** A programme more is a line more. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  loyalty: { create: (surroundings) => new Loyalty(surroundings) as Programme, takeBack: takeBackLoyalty },
+};
+
+/** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
+export function takeBackOf(act: Act, effect: Plain, transfer: string): Act | undefined {
+  return KINDS[act.programme]?.takeBack?.(act, effect, transfer);
+}
+
+export class Programmes {
+  readonly due = new Timetable();
+  readonly #byName: ReadonlyMap<string, Programme>;
+
+  constructor(place: Omit<Surroundings, "due">) {
+    const surroundings = { ...place, due: this.due };
+    this.#byName = new Map(
+      Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
+    );
+  }
+
+  decide(act: Act, context: Context): Effect | Rejected {
+    return this.#of(act.programme).decide(act, context);
+  }
+
+  apply(act: Act, effect: Plain, done: Done): void {
+    this.#of(act.programme).apply(act, effect, done);
+  }
+
+  hear(programme: string, notice: Plain, partner: string, timeMs: number): void {
+    this.#of(programme).hear(notice, partner, timeMs);
+  }
+
+  answer(programme: string, partner: string, ask: readonly Plain[], nowMs: number): Plain {
+    return this.#of(programme).answer(partner, ask, nowMs);
+  }
+
+  *items(): Generator<readonly [programme: string, item: readonly Plain[]]> {
+    for (const [name, programme] of this.#byName) for (const item of programme.items()) yield [name, item];
+  }
+
+  restore(programme: string, item: readonly Plain[]): void {
+    this.#of(programme).restore(item);
+  }
+
+  #of(name: string): Programme {
+    const programme = this.#byName.get(name);
+    // A newer version has written it.
+    if (programme === undefined) throw new TypeError(`unknown programme ${name}`);
+    return programme;
+  }
+}
