@@ -25,10 +25,10 @@ export class LedgerState {
   #lastPartner: string | undefined;
   #lastBook = new Book(this.#assets);
 
-  constructor(shard: number, shards: number, keySeed: HashSeed | undefined, random: Random = none) {
-    this.keys = new KeyTable(keySeed);
+  constructor(shard: number, shards: number, random: Random | undefined) {
+    this.keys = new KeyTable(random && seedOf(random));
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
-    this.programmes = new Programmes({ shard, shards, account, random });
+    this.programmes = new Programmes({ shard, shards, account, random: random ?? none });
     this.compound = new CompoundState({
       shard,
       shards,
@@ -77,6 +77,11 @@ export class LedgerState {
     assert(state !== undefined, "a change concerns a partner that exists");
     return state;
   }
+}
+
+function seedOf(random: Random): HashSeed {
+  const [a = 0, b = 0, c = 0, d = 0] = new Uint32Array(random(16).slice().buffer);
+  return [a, b, c, d];
 }
 
 function none(): never {

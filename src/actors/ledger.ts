@@ -46,7 +46,6 @@ import {
 import { applyAct, decideAct } from "./programmes/act.ts";
 import type { Effect, Random } from "./programmes/programme.ts";
 import type { Refusal } from "./rejection.ts";
-import type { HashSeed } from "./scope-hash.ts";
 import {
   applyCredit,
   applySend,
@@ -71,12 +70,11 @@ export class Ledger {
   readonly #shard: number;
 
   /**
-   * @param keySeed secret and random wherever others choose the keys.
-   * @param random for what programmes make up; none for a ledger that decides nothing.
+   * @param random secure random bytes, needed wherever others choose the keys, or programmes decide.
    */
-  constructor(shard: number, shards = 1, keySeed?: HashSeed, random?: Random) {
+  constructor(shard: number, shards = 1, random?: Random) {
     this.#shard = shard;
-    this.state = new LedgerState(shard, shards, keySeed, random);
+    this.state = new LedgerState(shard, shards, random);
   }
 
   get keys(): KeyTable {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { censusOf } from "../actors/census.ts";
 import { imageOf } from "../actors/image.ts";
 import { Ledger } from "../actors/ledger.ts";
+import { randomBytes } from "../random.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import {
   freeSlot,
@@ -19,7 +20,6 @@ import {
 import type { SnapshotStore } from "../wal/snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type LogStream } from "../wal/wal.ts";
 import { followLog } from "./follow.ts";
-import { randomSeed } from "./random-seed.ts";
 import { replayBatch } from "./replay.ts";
 import { restore, restoreNewest } from "./restore.ts";
 
@@ -99,7 +99,7 @@ type Written = Readonly<{
 
 async function write(stream: LogStream, store: SnapshotStore, task: Source): Promise<Written> {
   const { generation, shard, shards, until } = task;
-  const ledger = new Ledger(shard, shards, randomSeed());
+  const ledger = new Ledger(shard, shards, randomBytes);
   const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
   const {
     snapshot: before,
@@ -145,7 +145,7 @@ async function verify(
   proof: Proof,
   { shard, shards }: Source,
 ): Promise<void> {
-  const ledger = new Ledger(shard, shards, randomSeed());
+  const ledger = new Ledger(shard, shards, randomBytes);
   const hash = createHash("sha256");
   try {
     await restore(store, snapshot, ledger);

@@ -2,7 +2,7 @@
  * What a gateway is made of, on the main thread and on threads of its own alike: the HTTP app and its socket, who may
  * come in, and the ways to the shards.
  */
-import { randomBytes } from "node:crypto";
+
 import type { Command } from "../actors/command.ts";
 import type { ArchiveQueries } from "../archive/query.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
@@ -15,6 +15,7 @@ import type { BufferedLog } from "../http/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
 import { type RunningServer, startServer } from "../http/server.ts";
 import type { Address } from "../http/shared-port.ts";
+import { randomBytes } from "../random.ts";
 
 export type HttpGatewayOptions = Readonly<{
   /** Of the whole server; what this gateway itself cannot reach is added here. */
@@ -51,7 +52,7 @@ export class HttpGateway {
       requestLines: logs.lines,
       metrics: this.#metrics,
       clock: { nowMs: Date.now, elapsedMs: () => performance.now() },
-      random: (bytes) => randomBytes(bytes),
+      random: randomBytes,
       operatorKeyHash,
     });
   }

@@ -11,7 +11,6 @@
  */
 import { Ledger } from "../actors/ledger.ts";
 import type { Random } from "../actors/programmes/programme.ts";
-import type { HashSeed } from "../actors/scope-hash.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { NO_RECOVERY, type Restore, recover } from "../recovery/recover.ts";
@@ -52,9 +51,7 @@ export type HostOptions = Readonly<{
   failpoints: readonly Failpoint[];
   /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
   restore?: Restore;
-  /** Secret and random: callers choose the keys that are hashed with it. */
-  keySeed?: HashSeed;
-  /** Secure random bytes, for what programmes make up. */
+  /** Secure random bytes. */
   random?: Random;
   /** Told of each batch once it is durable. */
   onDurable: (batch: Batch) => void;
@@ -96,7 +93,7 @@ export class ShardHost {
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
-    this.#ledger = new Ledger(shard, shards, options.keySeed, options.random);
+    this.#ledger = new Ledger(shard, shards, options.random);
     this.#cuts = new Cuts(this.#ledger, shard, shards);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);

@@ -1,5 +1,5 @@
 /** Puts a shard together, wherever it is carried: its log, its witness, its host. */
-import { randomSeed } from "../recovery/random-seed.ts";
+import { randomBytes } from "../random.ts";
 import { restoreNewest } from "../recovery/restore.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import { ShardHost } from "../shard/shard-host.ts";
@@ -47,8 +47,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     threadId,
     failpoints: init.failpoints,
     restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
-    keySeed: randomSeed(),
-    random: (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)),
+    random: randomBytes,
     onDurable: (batch) => witness.note(batch),
     warnings: () => warnings,
   });

@@ -1,6 +1,6 @@
 /** Every command of the operator's handbook, in its order, on a real Redis and a real server with load. */
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -80,6 +80,11 @@ describe("the commands of docs/OPERATIONS.md", () => {
       await load.open(url);
       load.begin(url, 8);
       await load.moreAcknowledged(BEFORE_BACKUP);
+      // They are written lazily: a server that has just begun has none.
+      await until("both shards have a witness", () => {
+        const files = readdirSync(join(dir, "data"));
+        return Promise.resolve(files.filter((file) => file.startsWith("witness-")).length === 2);
+      });
       backedUp = load.accepted;
     },
     async "Verify a backup"() {

@@ -38,7 +38,8 @@ export async function compareStates(
   const { snapshot } = await restoreNewest(snapshots, ledger, place);
   await follow(kept, ledger, snapshot?.head);
   // Keys are listed by their hashes, and a snapshot says with which secret they are hashed.
-  const whole = new Ledger(place.shard, place.shards, ledger.state.keys.seed);
+  const { seed } = ledger.state.keys;
+  const whole = new Ledger(place.shard, place.shards, () => new Uint8Array(new Uint32Array(seed).buffer));
   await follow(all, whole, undefined);
   return { whole: [...whole.lines(0)], started: [...ledger.lines(0)], from: snapshot?.head.id };
 }

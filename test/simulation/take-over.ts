@@ -4,8 +4,8 @@ import { syncBuiltinESMExports } from "node:module";
 import { Ledger } from "../../src/actors/ledger.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-/** That of a key table which is given none. */
-const KNOWN_SEED = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
+/** The secret of a key table that is given none. */
+const SEED_BYTES = new Uint8Array(Uint32Array.of(0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344).buffer);
 
 type Handlers = Readonly<{
   /** A shard begins to serve with this ledger, which it keeps to itself. */
@@ -32,7 +32,7 @@ export function takeOver(clock: VirtualClock, { onLedger, onUnhandled }: Handler
   // So that what knows keys by their hashes is the same wherever it comes from.
   const getRandomValues = Reflect.get(globalThis.crypto, "getRandomValues");
   globalThis.crypto.getRandomValues = (array) => {
-    if (array instanceof Uint32Array) array.set(KNOWN_SEED);
+    if (array?.byteLength === SEED_BYTES.length) (array as unknown as Uint8Array).set(SEED_BYTES);
     return array;
   };
   clock.install();

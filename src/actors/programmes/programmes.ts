@@ -12,7 +12,7 @@ type Kind = Readonly<{
 
 /** A programme more is a line more. */
 const KINDS: Readonly<Record<string, Kind>> = {
-  loyalty: { create: (surroundings) => new Loyalty(surroundings) as Programme, takeBack: takeBackLoyalty },
+  loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */

@@ -171,7 +171,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       case "settings":
         return club?.settings ?? DEFAULTS;
       default:
-        throw new TypeError(`the loyalty programme knows no question ${String(question)}`);
+        throw new TypeError(`the loyalty programme knows no question ${JSON.stringify(question)}`);
     }
   }
 
