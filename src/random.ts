@@ -1,4 +1,4 @@
-import type { Random } from "./actors/programmes/programme.ts";
-
 /** Secure random bytes. */
-export const randomBytes: Random = (bytes) => crypto.getRandomValues(new Uint8Array(bytes));
+export function randomBytes(bytes: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(bytes));
+}
