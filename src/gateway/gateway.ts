@@ -13,6 +13,7 @@ import type {
 import { vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
 import type { Plain, Question } from "../actors/programmes/programme.ts";
+import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { ArchiveQueries, Location, Page, Position, Range, Statement } from "../archive/query.ts";
@@ -32,6 +33,7 @@ import {
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
+import { pageOf } from "./lists.ts";
 import { firstRecords, recall } from "./recall.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
@@ -133,6 +135,14 @@ export class Gateway {
   ): Promise<readonly R[]> {
     const found = await this.#shards.askAll(partner, ["programme", programme, subject, ask]);
     return found.map(({ result }) => result as R);
+  }
+
+  list<R extends Plain>(
+    partner: string,
+    question: (page: ListAsk) => Question<ListPart<R>>,
+    page: Readonly<{ limit: number; cursor?: string | undefined }>,
+  ): Promise<Page<R>> {
+    return pageOf((asked) => this.askAll(partner, asked), question, page);
   }
 
   /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */

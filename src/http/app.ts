@@ -9,6 +9,9 @@ import { addDocs } from "./docs.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
 import { addEntries } from "./entries.ts";
 import type { Random } from "./idempotency.ts";
+import { addMembers } from "./loyalty/members.ts";
+import { addPoints } from "./loyalty/points.ts";
+import { addProgramme } from "./loyalty/programme.ts";
 import { addOperations } from "./operations-routes.ts";
 import { addPartners } from "./partners.ts";
 import type { Directory, Ledger, Operations } from "./ports.ts";
@@ -71,6 +74,9 @@ export function createApp(deps: AppDeps): App {
   addEntries(routes, deps);
   addPartners(routes, deps);
   addTrialBalance(routes, deps);
+  addMembers(routes, deps);
+  addPoints(routes, deps);
+  addProgramme(routes, deps);
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 

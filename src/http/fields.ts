@@ -137,6 +137,14 @@ export const Name = z
   .custom<string>((value) => isText(value, 200) && value !== "", "must be text of 1 to 200 characters")
   .openapi({ type: "string", minLength: 1, maxLength: 200, example: "Acme" });
 
+export const ProgrammeName = z
+  .custom<string>((value) => isText(value, 50) && value !== "", "must be text of 1 to 50 characters")
+  .openapi({ type: "string", minLength: 1, maxLength: 50, example: "Alice" });
+
+export const Description = z
+  .custom<string>((value) => isText(value, 300) && value !== "", "must be text of 1 to 300 characters")
+  .openapi({ type: "string", minLength: 1, maxLength: 300, example: "Haircut" });
+
 export const LIST_LIMIT_DEFAULT = 50;
 export const LIST_LIMIT_MAX = 500;
 

@@ -14,6 +14,8 @@ import type {
   TransferStatus,
   TransferView,
 } from "../actors/compound-command.ts";
+import type { Plain, Question } from "../actors/programmes/programme.ts";
+import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Refusal } from "../actors/rejection.ts";
 import type { Page, Range, Statement } from "../archive/query.ts";
 
@@ -84,6 +86,16 @@ export interface Ledger {
     partner: string,
     query: Range & Readonly<{ account?: string | undefined; status?: TransferStatus | undefined }>,
   ): Promise<Page<TransferRow>>;
+  /** Asks a programme: of one subject its shard. */
+  ask<R extends Plain>(partner: string, question: Question<R> & Readonly<{ subject: string }>): Promise<R>;
+  /** The same of all shards. */
+  askAll<R extends Plain>(partner: string, question: Question<R>): Promise<readonly R[]>;
+  /** A programme's list over all shards, newest first. */
+  list<R extends Plain>(
+    partner: string,
+    question: (page: ListAsk) => Question<ListPart<R>>,
+    page: Readonly<{ limit: number; cursor?: string | undefined }>,
+  ): Promise<Page<R>>;
   /** Of one partner; of all of them when none is named. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
 }

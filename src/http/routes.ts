@@ -4,7 +4,7 @@ import type { Access } from "./auth.ts";
 import type { Endpoints, Handler } from "./endpoint.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
 
-export type Method = "get" | "post" | "patch" | "delete";
+export type Method = "get" | "post" | "put" | "patch" | "delete";
 
 export type Body = Readonly<{
   schema: z.ZodType;
@@ -75,7 +75,7 @@ function problemCodes(route: RouteDescription): Set<ProblemCode> {
   if (route.access !== "open") codes.add("unauthenticated").add("forbidden");
   if (route.servesUnready !== true) codes.add("log_unavailable").add("overloaded").add("outcome_unknown");
   if (route.params !== undefined || route.query !== undefined) codes.add("validation_failed");
-  if (route.method === "post" || route.method === "patch") {
+  if (route.method === "post" || route.method === "put" || route.method === "patch") {
     codes.add("validation_failed").add("body_too_large").add("unsupported_media_type");
   }
   return codes;

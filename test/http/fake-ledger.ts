@@ -259,6 +259,18 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return { data, nextCursor: null };
   }
 
+  ask(): Promise<never> {
+    throw new Error("the fake ledger has no programmes");
+  }
+
+  askAll(): Promise<never> {
+    return this.ask();
+  }
+
+  list(): Promise<never> {
+    return this.ask();
+  }
+
   async trialBalance(partner: string | undefined): ReturnType<Ledger["trialBalance"]> {
     const sum = 2n ** 60n + 1n;
     const accounts = partner === undefined ? 9 : 2;

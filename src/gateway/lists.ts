@@ -1,0 +1,43 @@
+/** Lists of programmes: rows of all shards, newest first, a page at a time. */
+import type { Plain, Question } from "../actors/programmes/programme.ts";
+import { comparePlaces, type ListAsk, type ListPart, type ListPlace } from "../actors/programmes/register.ts";
+import { ArchiveError } from "../archive/archive-error.ts";
+import type { Page } from "../archive/query.ts";
+
+/** How the parts of all shards are asked for. */
+type Ask<R extends Plain> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
+
+/** @throws ArchiveError `bad_cursor` */
+export async function pageOf<R extends Plain>(
+  ask: Ask<R>,
+  question: (page: ListAsk) => Question<ListPart<R>>,
+  { limit, cursor }: Readonly<{ limit: number; cursor?: string | undefined }>,
+): Promise<Page<R>> {
+  const before = cursor === undefined ? null : parsePlace(cursor);
+  const parts = await ask(question([limit, before]));
+  // Beyond the point up to which each shard has looked nothing can be said yet.
+  let bound: ListPlace | null = null;
+  for (const { upTo } of parts)
+    if (upTo !== null && (bound === null || comparePlaces(upTo, bound) > 0)) bound = upTo;
+  const rows = parts
+    .flatMap((part) => part.rows)
+    .filter(([place]) => bound === null || comparePlaces(place, bound) >= 0)
+    .toSorted(([a], [b]) => comparePlaces(b, a));
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1)?.[0] : bound;
+  return {
+    data: shown.map(([, row]) => row),
+    nextCursor: last === undefined || last === null ? null : last.map((part) => part.toString(36)).join("_"),
+  };
+}
+
+function parsePlace(cursor: string): ListPlace {
+  const [atMs = Number.NaN, shard = Number.NaN, serial = Number.NaN, ...more] = cursor
+    .split("_")
+    .map((part) => Number.parseInt(part, 36));
+  const place = [atMs, shard, serial] as const;
+  const isOne = more.length === 0 && place.every(Number.isSafeInteger);
+  if (!isOne || place.map((part) => part.toString(36)).join("_") !== cursor)
+    throw new ArchiveError("bad_cursor", "the cursor is not one that was given out");
+  return place;
+}

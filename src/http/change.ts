@@ -1,0 +1,60 @@
+/** What every request that changes something through a programme has in common: its key, its body, its command. */
+import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Asked } from "../actors/asked.ts";
+import type { ActAlone, Transfer } from "../actors/command.ts";
+import type { Act } from "../actors/programmes/programme.ts";
+import { vnodeOfAccount } from "../actors/routing.ts";
+import { readJson, readNothing } from "./body.ts";
+import type { Call } from "./call.ts";
+import type { Clock } from "./clock.ts";
+import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
+import { idempotencyKey } from "./idempotency.ts";
+import { check } from "./validation.ts";
+
+export type Change<T> = Readonly<{ value: T; asked: Asked }>;
+
+/** @throws Problem 400, 413, 415 */
+export async function readChange<T>(
+  c: Context,
+  call: Call,
+  clock: Clock,
+  schema: z.ZodType<T>,
+): Promise<Change<T>> {
+  const key = idempotencyKey(c, clock.nowMs());
+  const value = check(schema, await readJson(c));
+  return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
+}
+
+/** The same of a request without a body. @throws Problem 400, 415 */
+export async function readBareChange(c: Context, call: Call, clock: Clock): Promise<Asked> {
+  const key = idempotencyKey(c, clock.nowMs());
+  await readNothing(c);
+  return askedBy(c, call, key, "");
+}
+
+export function actOf(asked: Asked, act: Act): ActAlone {
+  return { op: "act", ...asked, act };
+}
+
+/** A transfer that an act comes with: decided where the act's subject lives. */
+export function transferWith(
+  asked: Asked,
+  act: Act,
+  move: Readonly<{
+    debit: string;
+    credit: string;
+    amount: number;
+    memo?: string | null;
+    occurredAtMs?: number | null;
+  }>,
+): Transfer {
+  const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
+  const vnode = vnodeOfAccount(asked.partner, act.subject);
+  return { op: "transfer", ...asked, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
+}
+
+function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: string): Asked {
+  const fingerprint = key === null ? 0 : fingerprintOf(method, decodeURI(c.req.path), canonical);
+  return { partner, key, fingerprint };
+}

@@ -1,0 +1,226 @@
+/** `/v1/loyalty/members`: who collects points. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import {
+  askLots,
+  askMember,
+  askMembers,
+  type MemberView,
+  pointsAccount,
+} from "../../actors/programmes/loyalty/acts.ts";
+import { jsonAnswer } from "../call.ts";
+import { actOf, readBareChange, readChange } from "../change.ts";
+import type { Clock } from "../clock.ts";
+import { Balance, Id, isId, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
+import { madeId, type Random } from "../idempotency.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Ledger } from "../ports.ts";
+import { invalid, Problem } from "../problem.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+
+export type LoyaltyDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
+
+const NewMember = z
+  .strictObject({ id: NewId.optional(), name: ProgrammeName.optional() })
+  .openapi("NewMember", { example: { id: "alice", name: "Alice" } });
+const MemberPatch = z.strictObject({ name: ProgrammeName.nullable() }).openapi("MemberPatch");
+const ListQuery = z.strictObject(pageQuery);
+const Points = z.int().openapi({ minimum: 0 });
+
+const MemberSchema = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    balance: Balance,
+    held: Balance,
+    earned: Points,
+    spent: Points,
+    expired: Points,
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Member", {
+    example: {
+      id: "alice",
+      name: "Alice",
+      balance: 120,
+      held: 0,
+      earned: 200,
+      spent: 80,
+      expired: 0,
+      created_at: "2026-11-20T10:00:00.000Z",
+    },
+  });
+const LotSchema = z
+  .object({ id: z.string(), points: Points, expires_at: z.iso.datetime() })
+  .openapi("Lot", { example: { id: "tr_0a11001", points: 100, expires_at: "2027-11-20T00:00:00.000Z" } });
+
+export const MemberParams = z.object({ id: Id });
+export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
+const answerSchema = { description: "The member.", content: { "application/json": MemberSchema } };
+
+/** @throws Problem 400 */
+export function memberIdOf(c: Context): string {
+  const id = c.req.param("id");
+  if (!isId(id)) throw invalid("id", "must be an id");
+  return id;
+}
+
+export function memberNotFound(id: string): Problem {
+  return new Problem("member_not_found", `There is no member ${id}.`);
+}
+
+export function addMembers(routes: Routes, deps: LoyaltyDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addChanges(routes, deps);
+}
+
+function memberJson({ id, name, balance, held, earned, spent, expired, createdAtMs }: MemberView): string {
+  const created_at = timeTextOf(createdAtMs);
+  return JSON.stringify({ id, name, balance, held, earned, spent, expired, created_at });
+}
+
+function addCreate(routes: Routes, { ledger, clock, random }: LoyaltyDeps): void {
+  const path = "/v1/loyalty/members";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "loyalty",
+      summary: "Add a member",
+      body: { schema: NewMember },
+      answer: { status: 201, ...answerSchema },
+      problems: ["member_exists", "account_exists", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, NewMember);
+      const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, asked.key, random);
+      const name = value.name ?? null;
+      const subject = pointsAccount(member);
+      const act = { programme: "loyalty", act: "create_member", subject, member, name } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, (_, { timeMs }) => {
+        const figures = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
+        return memberJson({ id: member, name, ...figures, createdAtMs: timeMs });
+      });
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members",
+      access: "partner",
+      group: "loyalty",
+      summary: "List members, newest first",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(MemberSchema) },
+      },
+    },
+    async (c, call) => {
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const page = { limit: limitOf(limit), cursor };
+      const { data, nextCursor } = await ledger.list(call.partner, askMembers, page);
+      return jsonAnswer(call, 200, pageJson(data.map(memberJson), nextCursor));
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members/{id}",
+      access: "partner",
+      group: "loyalty",
+      summary: "One member",
+      params: MemberParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["member_not_found"],
+    },
+    async (c, call) => {
+      const id = memberIdOf(c);
+      const member = await ledger.ask(call.partner, askMember(id));
+      if (member === null) throw memberNotFound(id);
+      return jsonAnswer(call, 200, memberJson(member));
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members/{id}/lots",
+      access: "partner",
+      group: "loyalty",
+      summary: "What expires when, soonest first",
+      params: MemberParams,
+      answer: {
+        status: 200,
+        description: "All lots.",
+        content: { "application/json": pageSchema(LotSchema) },
+      },
+      problems: ["member_not_found"],
+    },
+    async (c, call) => {
+      const id = memberIdOf(c);
+      const lots = await ledger.ask(call.partner, askLots(id));
+      if (lots === null) throw memberNotFound(id);
+      const rows = lots.map(({ id: lot, points, expiresAtMs }) =>
+        JSON.stringify({ id: lot, points, expires_at: timeTextOf(expiresAtMs) }),
+      );
+      return jsonAnswer(call, 200, pageJson(rows, null));
+    },
+  );
+}
+
+function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: "/v1/loyalty/members/{id}",
+      access: "partner",
+      group: "loyalty",
+      summary: "Rename a member",
+      params: MemberParams,
+      body: { schema: MemberPatch },
+      answer: { status: 200, ...answerSchema },
+      problems: ["member_not_found"],
+    },
+    async (c, call) => {
+      const member = memberIdOf(c);
+      const { value, asked } = await readChange(c, call, clock, MemberPatch);
+      const subject = pointsAccount(member);
+      const act = { programme: "loyalty", act: "update_member", subject, member, name: value.name } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      const view =
+        "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askMember(member)) : null;
+      return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
+    },
+  );
+  routes.add(
+    {
+      method: "delete",
+      path: "/v1/loyalty/members/{id}",
+      access: "partner",
+      group: "loyalty",
+      summary: "Remove a member who has no points",
+      params: MemberParams,
+      answer: { status: 204, description: "Removed; the entries stay." },
+      problems: ["member_not_found", "account_not_empty"],
+    },
+    async (c, call) => {
+      const member = memberIdOf(c);
+      const asked = await readBareChange(c, call, clock);
+      const act = {
+        programme: "loyalty",
+        act: "delete_member",
+        subject: pointsAccount(member),
+        member,
+      } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 204, () => null);
+    },
+  );
+}

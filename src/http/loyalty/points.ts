@@ -1,0 +1,245 @@
+/** Points given and taken, and what became of them. */
+import { z } from "@hono/zod-openapi";
+import type { TransferPosted } from "../../actors/command.ts";
+import { type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
+import type { Act } from "../../actors/programmes/programme.ts";
+import type { Entry } from "../../archive/query.ts";
+import { jsonAnswer } from "../call.ts";
+import { readChange, transferWith } from "../change.ts";
+import { Amount, Balance, Description, Time, timeMsOf, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import { invalid } from "../problem.ts";
+import type { Routes } from "../routes.ts";
+import { rangeOf } from "../time-range.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import {
+  IDEMPOTENCY_PROBLEMS,
+  type LoyaltyDeps,
+  MemberParams,
+  memberIdOf,
+  memberNotFound,
+} from "./members.ts";
+
+const NewAccrual = z
+  .strictObject({
+    points: Amount,
+    description: Description,
+    occurred_at: Time.optional(),
+    expires_at: Time.optional().openapi({ description: "The points are a lot that expires then." }),
+  })
+  .openapi("NewAccrual", { example: { points: 100, description: "Haircut" } });
+const NewRedemption = z
+  .strictObject({ points: Amount, description: Description, occurred_at: Time.optional() })
+  .openapi("NewRedemption", { example: { points: 80, description: "Free coffee" } });
+const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
+
+const MovementSchema = z
+  .object({
+    id: z.string().openapi({ description: "Of the transfer: it can be reverted." }),
+    member: z.string(),
+    points: z.int(),
+    description: z.string(),
+    occurred_at: z.iso.datetime(),
+    created_at: z.iso.datetime(),
+    balance: Balance,
+  })
+  .openapi("PointsMovement", {
+    example: {
+      id: "tr_0a11001",
+      member: "alice",
+      points: 100,
+      description: "Haircut",
+      occurred_at: "2026-11-20T10:00:00.000Z",
+      created_at: "2026-11-20T10:00:00.000Z",
+      balance: 220,
+    },
+  });
+
+const TYPES = ["accrual", "redemption", "expiry", "revert"] as const;
+const PointsEntrySchema = z
+  .object({
+    seq: z.int(),
+    transfer_id: z.string(),
+    type: z.enum(TYPES),
+    amount: z.int().openapi({ description: "Signed points." }),
+    balance_after: Balance,
+    counterparty: z.string(),
+    description: z.string().nullable(),
+    memo: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    occurred_at: z.iso.datetime(),
+    at: z.iso.datetime(),
+  })
+  .openapi("PointsEntry");
+const PointsEntriesPage = z
+  .object({
+    data: z.array(PointsEntrySchema),
+    next_cursor: z.string().nullable(),
+    opening_balance: Balance.optional(),
+    closing_balance: Balance.optional(),
+  })
+  .openapi("PointsEntriesPage");
+
+export function addPoints(routes: Routes, deps: LoyaltyDeps): void {
+  addAccruals(routes, deps);
+  addRedemptions(routes, deps);
+  addEntries(routes, deps);
+}
+
+const movement = {
+  status: 201,
+  description: "The movement, and the balance after it.",
+  content: { "application/json": MovementSchema },
+} as const;
+
+function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/loyalty/members/{id}/accruals",
+      access: "partner",
+      group: "loyalty",
+      summary: "Give a member points",
+      params: MemberParams,
+      body: { schema: NewAccrual },
+      answer: movement,
+      problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const member = memberIdOf(c);
+      const { value, asked } = await readChange(c, call, clock, NewAccrual);
+      const { points, description, occurred_at, expires_at } = value;
+      const expiresAtMs = expires_at === undefined ? undefined : timeMsOf(expires_at);
+      if (expiresAtMs !== undefined && expiresAtMs <= clock.nowMs())
+        throw invalid("expires_at", "must be in the future");
+      const account = pointsAccount(member);
+      const named = { programme: "loyalty", act: "accrual", subject: account, member } as const;
+      const act = expiresAtMs === undefined ? named : { ...named, expiresAtMs };
+      const occurredAtMs = occurred_at === undefined ? null : (timeMsOf(occurred_at) ?? null);
+      const move = { debit: "@issuance", credit: account, amount: points, memo: description, occurredAtMs };
+      return decidedAnswer(
+        call,
+        await ledger.submit(transferWith(asked, act, move)),
+        201,
+        (posted, { timeMs }) =>
+          movementJson({ member, points, description, occurredAtMs, timeMs }, posted, posted.creditPosted),
+      );
+    },
+  );
+}
+
+function addRedemptions(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/loyalty/members/{id}/redemptions",
+      access: "partner",
+      group: "loyalty",
+      summary: "Take points from a member",
+      description: "Those that expire soonest are taken first.",
+      params: MemberParams,
+      body: { schema: NewRedemption },
+      answer: movement,
+      problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const member = memberIdOf(c);
+      const { value, asked } = await readChange(c, call, clock, NewRedemption);
+      const { points, description, occurred_at } = value;
+      const account = pointsAccount(member);
+      const act = { programme: "loyalty", act: "redemption", subject: account, member } as const;
+      const occurredAtMs = occurred_at === undefined ? null : (timeMsOf(occurred_at) ?? null);
+      const move = { debit: account, credit: "@redemption", amount: points, memo: description, occurredAtMs };
+      return decidedAnswer(
+        call,
+        await ledger.submit(transferWith(asked, act, move)),
+        201,
+        (posted, { timeMs }) =>
+          movementJson({ member, points, description, occurredAtMs, timeMs }, posted, posted.debitPosted),
+      );
+    },
+  );
+}
+
+type Movement = Readonly<{
+  member: string;
+  points: number;
+  description: string;
+  occurredAtMs: number | null;
+  timeMs: number;
+}>;
+
+function movementJson(
+  { member, points, description, occurredAtMs, timeMs }: Movement,
+  { id }: TransferPosted,
+  balance: number,
+): string {
+  return JSON.stringify({
+    id,
+    member,
+    points,
+    description,
+    occurred_at: timeTextOf(occurredAtMs ?? timeMs),
+    created_at: timeTextOf(timeMs),
+    balance,
+  });
+}
+
+function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members/{id}/entries",
+      access: "partner",
+      group: "loyalty",
+      summary: "What a member earned, spent and lost, newest first",
+      params: MemberParams,
+      query: EntriesQuery,
+      answer: { status: 200, description: "A page.", content: { "application/json": PointsEntriesPage } },
+      problems: ["member_not_found"],
+    },
+    async (c, call) => {
+      const member = memberIdOf(c);
+      const query = checkQuery(EntriesQuery, c);
+      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const statement = await ledger.entries(call.partner, pointsAccount(member), range);
+      if (statement === undefined) throw memberNotFound(member);
+      const hasBalances = query.from !== undefined || query.to !== undefined;
+      const balances = hasBalances
+        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
+        : "";
+      return jsonAnswer(call, 200, pageJson(statement.data.map(entryJson), statement.nextCursor, balances));
+    },
+  );
+}
+
+function entryJson(entry: Entry): string {
+  const { seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs, act, occurredAtMs } =
+    entry;
+  return JSON.stringify({
+    seq,
+    transfer_id: transferId,
+    type: typeOf(act),
+    amount,
+    balance_after: balanceAfter,
+    counterparty,
+    description: memo,
+    memo,
+    metadata: metadata === null ? {} : JSON.parse(metadata),
+    occurred_at: timeTextOf(occurredAtMs ?? timeMs),
+    at: timeTextOf(timeMs),
+  });
+}
+
+function typeOf(act: Act | undefined): (typeof TYPES)[number] {
+  const { act: name } = act as LoyaltyAct;
+  switch (name) {
+    case "accrual":
+    case "redemption":
+    case "expiry":
+      return name;
+    default:
+      return "revert";
+  }
+}

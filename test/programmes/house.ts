@@ -1,0 +1,131 @@
+/** A server with three shards and a partner, for scenarios over HTTP. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import {
+  type Answer,
+  becomesReady,
+  Client,
+  makePartner,
+  operator,
+  ServerProcess,
+} from "../support/server.ts";
+
+export const ISOLATIONS = ["threads", "processes"] as const;
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** One caller, and what it expects to hear. */
+export class Caller {
+  readonly client: Client;
+
+  constructor(url: string, key: string) {
+    this.client = new Client(url, key);
+  }
+
+  /** The body of an answer with this status. */
+  async ask(
+    method: string,
+    path: string,
+    status: number,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Json> {
+    const answer = await this.client.send(method, path, body, headers);
+    expect(answer.status, `${method} ${path}: ${answer.text}`).toBe(status);
+    return answer.text === "" ? {} : (JSON.parse(answer.text) as Json);
+  }
+
+  get(path: string): Promise<Json> {
+    return this.ask("GET", path, 200);
+  }
+
+  post(path: string, status: number, body?: unknown): Promise<Json> {
+    return this.ask("POST", path, status, body);
+  }
+
+  /** A request that is refused for this reason. */
+  async refused(method: string, path: string, status: number, code: string, body?: unknown): Promise<void> {
+    expect(await this.ask(method, path, status, body)).toMatchObject({ status, code });
+  }
+
+  /** Many at once; how many had which status. */
+  async race(
+    times: number,
+    send: (client: Client, i: number) => Promise<Answer>,
+  ): Promise<Map<number, number>> {
+    const statuses = new Map<number, number>();
+    const answers = await Promise.all(Array.from({ length: times }, (_, i) => send(this.client, i)));
+    for (const { status } of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    return statuses;
+  }
+
+  /** All rows of a list, page by page. */
+  async all(path: string): Promise<readonly Json[]> {
+    const rows: Json[] = [];
+    for (let cursor: unknown = null; ; ) {
+      const from = cursor === null ? "" : `${path.includes("?") ? "&" : "?"}cursor=${String(cursor)}`;
+      const page = await this.get(`${path}${from}`);
+      rows.push(...(page["data"] as Json[]));
+      cursor = page["next_cursor"];
+      if (cursor === null) return rows;
+    }
+  }
+}
+
+export class House {
+  readonly #settings: Readonly<Record<string, string>>;
+  readonly #dir: string;
+  #server: ServerProcess | undefined;
+  #callers: Caller[] = [];
+
+  constructor(settings: Readonly<Record<string, string>>) {
+    this.#dir = makeScratchFolder("daybook-programmes");
+    this.#settings = { SHARDS: "3", DATA_DIR: join(this.#dir, "data"), ...settings };
+  }
+
+  async open(): Promise<void> {
+    this.#server = ServerProcess.launch(this.#settings);
+    await this.#server.serving();
+  }
+
+  get server(): ServerProcess {
+    if (this.#server === undefined) throw new Error("the house is not open");
+    return this.#server;
+  }
+
+  /** A new partner's caller. */
+  async partner(id: string): Promise<Caller> {
+    const admin = operator(this.server);
+    const key = await makePartner(admin, id);
+    admin.close();
+    return this.caller(key);
+  }
+
+  caller(key: string): Caller {
+    const caller = new Caller(this.server.url, key);
+    this.#callers.push(caller);
+    return caller;
+  }
+
+  /** Kills the server, and starts it again at another address: callers of before are of no use. */
+  async restart(): Promise<void> {
+    this.#hangUp();
+    await this.server.kill();
+    await this.open();
+    const admin = operator(this.server);
+    await becomesReady(admin);
+    admin.close();
+  }
+
+  async close(): Promise<void> {
+    this.#hangUp();
+    await this.#server?.kill();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #hangUp(): void {
+    for (const { client } of this.#callers.splice(0)) client.close();
+  }
+}
