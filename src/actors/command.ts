@@ -157,7 +157,15 @@ export type Command =
 export type PartnerStatus = "active" | "suspended";
 export type AccountStatus = "open" | "frozen" | "closed";
 
-export type NewKey = Readonly<{ id: string; role: PartnerRole; name: string; prefix: string; hash: string }>;
+export type NewKey = Readonly<{
+  id: string;
+  role: PartnerRole;
+  name: string;
+  prefix: string;
+  hash: string;
+  /** Of a key of role `seller`: whose it is. */
+  seller?: string;
+}>;
 export type PartnerKey = NewKey & Readonly<{ partner: string; createdAtMs: number }>;
 export type Partner = Readonly<{ id: string; name: string; status: PartnerStatus; createdAtMs: number }>;
 

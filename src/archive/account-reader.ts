@@ -3,9 +3,9 @@ import { isSystemAccount } from "../actors/routing.ts";
 import type { Place } from "./cursor.ts";
 import { type History, newestFirst, type Stretch } from "./history.ts";
 import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
-import { cursorOf, endBefore, type Found, page, within } from "./listing.ts";
+import { cursorOf, endBefore, type Found, type Line, page, within } from "./listing.ts";
 import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
-import type { ArchivedRecord, EntriesSum, Entry, Range, Statement } from "./query.ts";
+import type { ArchivedRecord, EntriesSum, Entry, Page, Range, Statement } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 import { Tally } from "./tally.ts";
@@ -55,6 +55,16 @@ export class AccountReader {
     // Right if the version is the newer one, too: nothing but a touch changes a balance.
     const { posted, held, seq } = changeAt(touch.archived.record, touch.place.slot) as Change;
     return { ...view, posted, held, seq };
+  }
+
+  /** What a programme was asked for, and did, without a transfer: newest first. */
+  acts({
+    partner,
+    programme,
+    ...range
+  }: Range & Readonly<{ partner: string; programme: string }>): Page<ArchivedRecord> {
+    const found = this.#newestFirst({ partner, account: programme }, ["acts"], range, cursorOf(range));
+    return page(linesOf(found), range.limit);
   }
 
   /** All that was done to the account's balances within the range and before the cursor, newest first. */
@@ -147,8 +157,13 @@ function concerns(
 ): boolean {
   if (record.command.partner !== partner) return false;
   if (kind === "versions") return versionOf(record)?.id === account;
+  if (kind === "acts") return record.command.op === "act" && record.command.act.programme === account;
   const change = changeAt(record, slot);
   return change?.account === account && (change.amount === 0) === (kind === "holds");
+}
+
+function* linesOf(found: Iterable<Found>): Generator<Line<ArchivedRecord>> {
+  for (const { archived, place } of found) yield { place, shown: archived };
 }
 
 function first<T>(all: Iterable<T>): T | undefined {

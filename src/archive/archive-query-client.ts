@@ -78,6 +78,13 @@ export class ArchiveQueryClient implements ArchiveQueries {
     return this.#query("accountAt", query, after);
   }
 
+  acts(
+    query: Range & Readonly<{ partner: string; programme: string }>,
+    after: readonly Position[],
+  ): Promise<Page<ArchivedRecord>> {
+    return this.#query("acts", query, after);
+  }
+
   entries(
     query: Range & Readonly<{ partner: string; account: string }>,
     after: readonly Position[],

@@ -30,6 +30,7 @@ export function archiveAnswers(
     part: (query) => transfers.part(query),
     transfers: (query) => transfers.transfers(query),
     accountAt: (query) => accounts.accountAt(query),
+    acts: (query) => accounts.acts(query),
     entries: (query) => accounts.entries(query),
     sum: (query) => accounts.sum(query),
     accountIds: ({ partner, prefix, afterId, limit }) =>

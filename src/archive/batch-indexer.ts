@@ -3,7 +3,7 @@ import { OPS, TRANSFER_SENT_OP } from "../actors/ops.ts";
 import { PackReader } from "../actors/pack-reader.ts";
 import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";
-import { HISTORY_SEEDS, type Key, type Keys, partnerKey } from "./key-hash.ts";
+import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
 import { changesOf, isBeginning, isOfHome, transferIdOf, versionOf } from "./posting.ts";
 import { AT_HOME, AWAY, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
 import type { Tail } from "./tail.ts";
@@ -188,7 +188,7 @@ export class BatchIndexer {
     return begins;
   }
 
-  /** A version of the account that an act has opened or closed. */
+  /** An act alone, by its programme; and a version of the account that it has opened or closed. */
   #indexAct(batch: number, shard: number, index: number, start: number, fields: number): void {
     const reader = this.#reader;
     reader.text();
@@ -196,12 +196,17 @@ export class BatchIndexer {
     const partnerEnd = reader.textEnd;
     reader.skip(fields - 2);
     const record = readRecord(reader.bytes.subarray(start, reader.at));
+    if (record.command.op !== "act" || !record.outcome.ok) return;
+    this.#meetPartner(partnerStart, partnerEnd);
+    const note = (name: string, kind: HistoryKind) => {
+      const { high, low } = this.#keys.account(this.#partner, name, kind, shard);
+      this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
+    };
+    note(record.command.act.programme, "acts");
     const account = versionOf(record);
     if (account === undefined) return;
     this.#accounts.add(record.command.partner, account.id);
-    this.#meetPartner(partnerStart, partnerEnd);
-    const { high, low } = this.#keys.account(this.#partner, account.id, "versions", shard);
-    this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
+    note(account.id, "versions");
   }
 
   /** Hashes the key of an account's entries. */

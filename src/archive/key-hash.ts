@@ -60,9 +60,15 @@ const encoder = new TextEncoder();
 
 /**
  * What the index keeps of an account, each under a key of its own: records with entries of it, records that changed
- * nothing but what is held, and records of the account itself. The numbers go into the seed of the key's hash.
+ * nothing but what is held, and records of the account itself. The acts of a programme stand under its name like those of
+ * an account. The numbers go into the seed of the key's hash.
  */
-export const HISTORY_SEEDS = { entries: 0, holds: 0x5bd1e995, versions: 0x2545f491 } as const;
+export const HISTORY_SEEDS = {
+  entries: 0,
+  holds: 0x5bd1e995,
+  versions: 0x2545f491,
+  acts: 0x61c88647,
+} as const;
 export type HistoryKind = keyof typeof HISTORY_SEEDS;
 
 /**

@@ -80,6 +80,11 @@ export interface ArchiveQueries {
     query: Readonly<{ partner: string; account: string; atMs: number }>,
     after: readonly Position[],
   ): Promise<AccountView | undefined>;
+  /** Records of a programme's acts that came without a transfer and were accepted, newest first. */
+  acts(
+    query: Range & Readonly<{ partner: string; programme: string }>,
+    after: readonly Position[],
+  ): Promise<Page<ArchivedRecord>>;
   /** An account's entries. A system account's come merged by time from all shards. */
   entries(
     query: Range & Readonly<{ partner: string; account: string }>,

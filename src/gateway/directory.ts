@@ -8,7 +8,14 @@ export type KeyUse = Readonly<{ keyId: string; atMs: number }>;
 
 type Principal =
   | Readonly<{ role: "operator" }>
-  | Readonly<{ role: PartnerRole; partner: string; keyId: string; suspended: boolean }>;
+  | Readonly<{
+      role: PartnerRole;
+      partner: string;
+      keyId: string;
+      name: string;
+      seller: string | undefined;
+      suspended: boolean;
+    }>;
 
 export class Directory {
   readonly #partners = new Map<string, Partner>();
@@ -71,8 +78,9 @@ export class Directory {
     const key = this.#keysByHash.get(keyHash);
     if (key === undefined) return undefined;
     key.lastUsedAtMs = this.#now();
-    const { role, partner, id } = key;
-    return { role, partner, keyId: id, suspended: this.#partners.get(partner)?.status !== "active" };
+    const { role, partner, id, name, seller } = key;
+    const suspended = this.#partners.get(partner)?.status !== "active";
+    return { role, partner, keyId: id, name, seller, suspended };
   }
 
   partner(id: string): Partner | undefined {

@@ -16,7 +16,15 @@ import type { Plain, Question } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
-import type { ArchiveQueries, Location, Page, Position, Range, Statement } from "../archive/query.ts";
+import type {
+  ArchivedRecord,
+  ArchiveQueries,
+  Location,
+  Page,
+  Position,
+  Range,
+  Statement,
+} from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
@@ -143,6 +151,12 @@ export class Gateway {
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
   ): Promise<Page<R>> {
     return pageOf((asked) => this.askAll(partner, asked), question, page);
+  }
+
+  /** What a programme was asked for, and did, without a transfer: newest first, from the archive. */
+  async acts(partner: string, programme: string, range: Range): Promise<Page<ArchivedRecord>> {
+    const after = await this.#shards.positions(partner);
+    return this.#shards.archive.acts({ ...range, partner, programme }, after);
   }
 
   /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */

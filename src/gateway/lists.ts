@@ -1,13 +1,17 @@
 /** Lists of programmes: rows of all shards, newest first, a page at a time. */
 import type { Plain, Question } from "../actors/programmes/programme.ts";
 import { comparePlaces, type ListAsk, type ListPart, type ListPlace } from "../actors/programmes/register.ts";
-import { ArchiveError } from "../archive/archive-error.ts";
 import type { Page } from "../archive/query.ts";
 
 /** How the parts of all shards are asked for. */
 type Ask<R extends Plain> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
 
-/** @throws ArchiveError `bad_cursor` */
+/** As the archive's error of this code: a cursor that no list has given out. */
+class BadCursor extends Error {
+  readonly code = "bad_cursor";
+}
+
+/** @throws BadCursor */
 export async function pageOf<R extends Plain>(
   ask: Ask<R>,
   question: (page: ListAsk) => Question<ListPart<R>>,
@@ -38,6 +42,6 @@ function parsePlace(cursor: string): ListPlace {
   const place = [atMs, shard, serial] as const;
   const isOne = more.length === 0 && place.every(Number.isSafeInteger);
   if (!isOne || place.map((part) => part.toString(36)).join("_") !== cursor)
-    throw new ArchiveError("bad_cursor", "the cursor is not one that was given out");
+    throw new BadCursor("the cursor is not one that was given out");
   return place;
 }

@@ -1,5 +1,6 @@
 /** Who is calling, and what they may do. */
 import { hash, timingSafeEqual } from "node:crypto";
+import type { PartnerRole } from "../actors/command.ts";
 import type { Call } from "./call.ts";
 import type { Directory, Principal } from "./ports.ts";
 import { Problem } from "./problem.ts";
@@ -10,8 +11,10 @@ import { Problem } from "./problem.ts";
  * - `partner`: a partner's key; a `read` key where the method is GET.
  * - `member`: the operator, or the partner named in the path.
  * - `books`: the operator, or a partner's key.
+ * - `seller`: as `partner`; or a seller's key, for what is the seller's own.
+ * - `bank`: a bank's key alone.
  */
-export type Access = "open" | "operator" | "partner" | "member" | "books";
+export type Access = "open" | "operator" | "partner" | "member" | "books" | "seller" | "bank";
 
 /** SHA-256 in hex. A key is looked up by it, so the time that takes says nothing about the key itself. */
 export function hashOfKey(key: string): string {
@@ -63,18 +66,31 @@ function createConnectionHash(): (token: string, connection: object | undefined)
   };
 }
 
+/** A `read` key may do what a partner's may, as long as it only reads. */
+const ROLES = {
+  open: [],
+  operator: [],
+  partner: ["partner"],
+  member: ["partner"],
+  books: ["partner"],
+  seller: ["partner", "seller"],
+  bank: ["bank"],
+} as const satisfies Record<Access, readonly PartnerRole[]>;
+
 /** Whose data the call may see: the partner's id, empty for the operator. @throws Problem 403 */
 export function admit(principal: Principal, access: Access, method: string): string {
   if (principal.role === "operator") {
-    if (access === "partner")
-      throw new Problem("forbidden", "The operator has no accounts; use a partner's key.");
-    return "";
+    if (access === "operator" || access === "member" || access === "books") return "";
+    throw new Problem("forbidden", "The operator has no accounts; use a partner's key.");
   }
-  if (principal.suspended) throw new Problem("forbidden", "The partner is suspended.");
+  const { role, partner, suspended } = principal;
+  if (suspended) throw new Problem("forbidden", "The partner is suspended.");
   if (access === "operator") throw new Problem("forbidden", "Only the operator may do that.");
+  const admitted: readonly PartnerRole[] = ROLES[access];
   const reads = method === "GET" || method === "HEAD";
-  if (principal.role === "partner" || (principal.role === "read" && reads)) return principal.partner;
-  throw new Problem("forbidden", `A key of role ${principal.role} may not do that.`);
+  if (admitted.includes(role)) return partner;
+  if (role === "read" && reads && admitted.includes("partner")) return partner;
+  throw new Problem("forbidden", `A key of role ${role} may not do that.`);
 }
 
 /** The partner named in a path, for a `member` route: another partner is as if it did not exist. @throws Problem 404 */

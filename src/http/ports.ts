@@ -17,7 +17,7 @@ import type {
 import type { Plain, Question } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Refusal } from "../actors/rejection.ts";
-import type { Page, Range, Statement } from "../archive/query.ts";
+import type { ArchivedRecord, Page, Range, Statement } from "../archive/query.ts";
 
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
@@ -90,6 +90,8 @@ export interface Ledger {
   ask<R extends Plain>(partner: string, question: Question<R> & Readonly<{ subject: string }>): Promise<R>;
   /** The same of all shards. */
   askAll<R extends Plain>(partner: string, question: Question<R>): Promise<readonly R[]>;
+  /** Records of a programme's acts that came without a transfer, newest first. */
+  acts(partner: string, programme: string, range: Range): Promise<Page<ArchivedRecord>>;
   /** A programme's list over all shards, newest first. */
   list<R extends Plain>(
     partner: string,
@@ -102,7 +104,16 @@ export interface Ledger {
 
 export type Principal =
   | Readonly<{ role: "operator" }>
-  | Readonly<{ role: PartnerRole; partner: string; keyId: string; suspended: boolean }>;
+  | Readonly<{
+      role: PartnerRole;
+      partner: string;
+      keyId: string;
+      /** The key's. */
+      name: string;
+      /** Of a key of role `seller`: whose it is. */
+      seller: string | undefined;
+      suspended: boolean;
+    }>;
 
 /** Who may come in: facts that every gateway holds. All of it is durable. */
 export interface Directory {

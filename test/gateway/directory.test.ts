@@ -18,6 +18,8 @@ test("a key lets its holder in until it is revoked, and notes when it was used",
     role: "partner",
     partner: "acme",
     keyId: "k1",
+    name: expect.any(String),
+    seller: undefined,
     suspended: false,
   });
   expect(directory.keys("acme")).toMatchObject([{ id: "k1", lastUsedAtMs: 77 }]);

@@ -267,6 +267,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return this.ask();
   }
 
+  acts(): Promise<never> {
+    return this.ask();
+  }
+
   list(): Promise<never> {
     return this.ask();
   }
@@ -279,9 +283,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
 
   principalOf(keyHash: string): Principal | undefined {
     if (keyHash === this.#operatorHash) return { role: "operator" };
-    for (const { hash, role, partner, id } of this.#keys.values()) {
+    for (const { hash, role, partner, id, name, seller } of this.#keys.values()) {
       if (hash !== keyHash) continue;
-      return { role, partner, keyId: id, suspended: this.#partners.get(partner)?.status === "suspended" };
+      const suspended = this.#partners.get(partner)?.status === "suspended";
+      return { role, partner, keyId: id, name, seller, suspended };
     }
     return undefined;
   }

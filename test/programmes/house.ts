@@ -64,11 +64,11 @@ export class Caller {
   /** All rows of a list, page by page. */
   async all(path: string): Promise<readonly Json[]> {
     const rows: Json[] = [];
-    for (let cursor: unknown = null; ; ) {
-      const from = cursor === null ? "" : `${path.includes("?") ? "&" : "?"}cursor=${String(cursor)}`;
+    for (let cursor: string | null = null; ; ) {
+      const from: string = cursor === null ? "" : `${path.includes("?") ? "&" : "?"}cursor=${cursor}`;
       const page = await this.get(`${path}${from}`);
       rows.push(...(page["data"] as Json[]));
-      cursor = page["next_cursor"];
+      cursor = page["next_cursor"] as string | null;
       if (cursor === null) return rows;
     }
   }
