@@ -10,6 +10,7 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const shards = z.coerce.number().int().min(1).max(SHARDS_MAX);
 const snapshotRecords = z.coerce.number().int().min(1);
 const snapshotMinutes = z.coerce.number().positive();
+const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/scale, as USD/2");
 const gateways = z.coerce.number().int().min(1).max(GATEWAYS_MAX);
 
 const schema = z.object({
@@ -24,6 +25,8 @@ const schema = z.object({
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   SNAPSHOT_RECORDS: snapshotRecords.default(1_000_000),
   SNAPSHOT_MINUTES: snapshotMinutes.default(60),
+  WALLET_ASSET: asset.default("USD/2"),
+  TOPUP_ASSET: asset.default("IRT/0"),
   ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
   FAILPOINTS: z.string().default(""),
 });
@@ -44,9 +47,13 @@ export type Config = Readonly<{
   /** A shard's snapshot is due after so many records, and after so many minutes if there is any. */
   snapshotRecords: number;
   snapshotMinutes: number;
+  /** What new wallets, and new sellers' credit, are in. */
+  assets: Assets;
   allowWeakDurability: boolean;
   failpoints: string;
 }>;
+
+export type Assets = Readonly<{ wallet: string; topup: string }>;
 
 /**
  * @param environment values by name; an empty one counts as absent.
@@ -84,6 +91,7 @@ export function readConfig(
     logLevel: values.LOG_LEVEL,
     snapshotRecords: values.SNAPSHOT_RECORDS,
     snapshotMinutes: values.SNAPSHOT_MINUTES,
+    assets: { wallet: values.WALLET_ASSET, topup: values.TOPUP_ASSET },
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
     failpoints: values.FAILPOINTS,
   };

@@ -60,7 +60,7 @@ async function start(config: Config): Promise<void> {
   const operatorKeyHash =
     config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts());
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash });
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets: config.assets });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop());
@@ -91,6 +91,7 @@ async function start(config: Config): Promise<void> {
       address,
       shards,
       operatorKeyHash,
+      assets: config.assets,
       logLevel: config.logLevel,
       standing: operations.standing(),
       archive: archive.connect(),

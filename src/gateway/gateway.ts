@@ -12,7 +12,7 @@ import type {
 } from "../actors/compound-command.ts";
 import { vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
-import type { Plain, Question } from "../actors/programmes/programme.ts";
+import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
@@ -127,11 +127,9 @@ export class Gateway {
   }
 
   /** Asks a programme: of one subject its shard. */
-  async ask<R extends Plain>(
-    partner: string,
-    { programme, subject, ask }: Question<R> & Readonly<{ subject: string }>,
-  ): Promise<R> {
-    const shard = this.#shards.ofAccount(partner, subject);
+  async ask<R extends Plain>(partner: string, { programme, subject, vnode, ask }: QuestionTo<R>): Promise<R> {
+    const shard =
+      vnode === undefined ? this.#shards.ofAccount(partner, subject) : this.#shards.ofVnode(vnode);
     const { result } = await this.#shards.ask(shard, partner, ["programme", programme, subject, ask]);
     return result as R;
   }

@@ -35,6 +35,8 @@ export type AppDeps = Readonly<{
   clock: Clock;
   /** Cryptographically random bytes. */
   random: Random;
+  /** What new wallets, and new sellers' credit, are in. */
+  assets: Readonly<{ wallet: string; topup: string }>;
   /** SHA-256 (hex) of the operator's key, when the configuration names one: it wins over a stored one. */
   operatorKeyHash?: string | undefined;
 }>;

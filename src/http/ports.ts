@@ -14,7 +14,7 @@ import type {
   TransferStatus,
   TransferView,
 } from "../actors/compound-command.ts";
-import type { Plain, Question } from "../actors/programmes/programme.ts";
+import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Refusal } from "../actors/rejection.ts";
 import type { ArchivedRecord, Page, Range, Statement } from "../archive/query.ts";
@@ -87,7 +87,7 @@ export interface Ledger {
     query: Range & Readonly<{ account?: string | undefined; status?: TransferStatus | undefined }>,
   ): Promise<Page<TransferRow>>;
   /** Asks a programme: of one subject its shard. */
-  ask<R extends Plain>(partner: string, question: Question<R> & Readonly<{ subject: string }>): Promise<R>;
+  ask<R extends Plain>(partner: string, question: QuestionTo<R>): Promise<R>;
   /** The same of all shards. */
   askAll<R extends Plain>(partner: string, question: Question<R>): Promise<readonly R[]>;
   /** Records of a programme's acts that came without a transfer, newest first. */

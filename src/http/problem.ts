@@ -13,6 +13,7 @@ export type DoorCode =
   | "body_too_large"
   | "batch_too_large"
   | "unsupported_media_type"
+  | "rate_limited"
   | "internal_error";
 
 export type ProblemCode = Rejection | Refusal | OperatingErrorCode | DoorCode;
@@ -62,6 +63,7 @@ export const PROBLEMS = {
   too_many_keys: kind(422, "The partner has as many keys as it may."),
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
+  rate_limited: kind(429, "Too many failures.", true),
   internal_error: kind(500, "Something here is broken."),
   not_implemented: kind(501, "This version cannot do that."),
   overloaded: kind(503, "Too much is waiting; certainly not done.", true),

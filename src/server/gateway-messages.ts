@@ -1,6 +1,8 @@
 /** What goes between the main thread and the thread of a gateway. */
+
 import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import type { Assets } from "../config.ts";
 import type { KeyUse } from "../gateway/directory.ts";
 import type { RequestCounts } from "../http/request-metrics.ts";
 import type { Address } from "../http/shared-port.ts";
@@ -19,6 +21,7 @@ export type GatewayInit = Readonly<{
   address: Address;
   shards: number;
   operatorKeyHash: string | undefined;
+  assets: Assets;
   logLevel: string;
   standing: Standing;
   /** To the archive, for its queries. */

@@ -22,7 +22,12 @@ function run(main: MessagePort, init: GatewayInit): void {
   );
   const inquiries = new Inquiries<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
   const operations = new RemoteOperations(inquiries, init.standing);
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash: init.operatorKeyHash });
+  const gateway = new HttpGateway({
+    operations,
+    logs,
+    operatorKeyHash: init.operatorKeyHash,
+    assets: init.assets,
+  });
   gateway.connect(init.shards, archive, () => operations.overload());
 
   const drain = async (msMax: number) => {

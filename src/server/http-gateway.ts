@@ -6,6 +6,7 @@
 import type { Command } from "../actors/command.ts";
 import type { ArchiveQueries } from "../archive/query.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import type { Assets } from "../config.ts";
 import { Directory } from "../gateway/directory.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { ShardLink } from "../gateway/shard-link.ts";
@@ -22,6 +23,7 @@ export type HttpGatewayOptions = Readonly<{
   operations: Operations;
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
+  assets: Assets;
 }>;
 
 export class HttpGateway {
@@ -34,7 +36,7 @@ export class HttpGateway {
   #server: RunningServer | undefined;
   #closing = false;
 
-  constructor({ operations, logs, operatorKeyHash }: HttpGatewayOptions) {
+  constructor({ operations, logs, operatorKeyHash, assets }: HttpGatewayOptions) {
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
@@ -54,6 +56,7 @@ export class HttpGateway {
       clock: { nowMs: Date.now, elapsedMs: () => performance.now() },
       random: randomBytes,
       operatorKeyHash,
+      assets,
     });
   }
 

@@ -68,6 +68,7 @@ export function createTestApp(options: { operatorKeyHash?: string } = {}): TestA
     metrics,
     clock: { nowMs: () => NOW_MS, elapsedMs: () => elapsedMs },
     random: (bytes) => new Uint8Array(bytes).fill(++randomByte),
+    assets: { wallet: "USD/2", topup: "IRT/0" },
     operatorKeyHash: options.operatorKeyHash,
   });
   return {

@@ -84,10 +84,15 @@ export type Question<R> = Readonly<{
   programme: string;
   /** `null`: it is put to every shard. */
   subject: string | null;
+  /** Where it is put, when something else than the subject says so. */
+  vnode?: number;
   ask: readonly Plain[];
   /** Never there: it carries the type of the answer. */
   answer?: R;
 }>;
+
+/** One that is put to one shard. */
+export type QuestionTo<R> = Question<R> & Readonly<{ subject: string }>;
 
 export interface Programme<A extends Act = Act, E = Plain> {
   /** All rules of the programme; those of the accounts come after. The state stays as it is. */

@@ -1,5 +1,5 @@
 /** What can be asked of the loyalty programme. Points are whole; times are milliseconds since 1970 UTC. */
-import type { Question } from "../programme.ts";
+import type { Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 import type { LotPart } from "./lots.ts";
 
@@ -65,11 +65,11 @@ export type LotView = Readonly<{ id: string; points: number; expiresAtMs: number
 /** Of one shard. Decimal text, since sums may leave the range of exact numbers. */
 export type LoyaltySummary = Readonly<{ members: number; earned: string; spent: string; expired: string }>;
 
-export function askMember(member: string): Question<MemberView | null> & Readonly<{ subject: string }> {
+export function askMember(member: string): QuestionTo<MemberView | null> {
   return { programme: "loyalty", subject: pointsAccount(member), ask: ["member", member] };
 }
 
-export function askLots(member: string): Question<readonly LotView[] | null> & Readonly<{ subject: string }> {
+export function askLots(member: string): QuestionTo<readonly LotView[] | null> {
   return { programme: "loyalty", subject: pointsAccount(member), ask: ["lots", member] };
 }
 
@@ -81,6 +81,6 @@ export function askSummary(): Question<LoyaltySummary> {
   return { programme: "loyalty", subject: null, ask: ["summary"] };
 }
 
-export function askSettings(): Question<LoyaltySettings> & Readonly<{ subject: string }> {
+export function askSettings(): QuestionTo<LoyaltySettings> {
   return { programme: "loyalty", subject: LOYALTY_SUBJECT, ask: ["settings"] };
 }
