@@ -13,7 +13,9 @@ const POSTINGS_SHOWN = 3;
  * accounts'; amounts are in minor units.
  */
 export function describeCommand({ command, outcome }: LogRecord): string {
-  return printable(describe(command, outcome));
+  const act = command.op !== "act" && "act" in command ? command.act : undefined;
+  const by = act === undefined ? "" : `, ${act.programme} ${act.act}`;
+  return printable(`${describe(command, outcome)}${by}`);
 }
 
 /** What was decided: the id that came of it, or why not. */

@@ -42,6 +42,12 @@ const changed = {
 };
 const leg = { posting: 0, account: "alice", counterparty: "to1", vnode: 1, amount: -7, asset: "USD/2" };
 const done = { ok: true as const };
+const loyalty = { programme: "loyalty" };
+const whole = {
+  ...done,
+  ...{ debitPosted: -5, debitHeld: 0, debitSeq: 1 },
+  ...{ creditPosted: 5, creditHeld: 0, creditSeq: 1 },
+};
 const newKey = { id: "k1", role: "partner" as const, name: "n", prefix: "p", hash: "h" };
 
 /** One of each kind, what is said of it, and the accounts that it names. */
@@ -162,6 +168,32 @@ const CASES: readonly [Command, Recorded, string, string, readonly string[]][] =
     ["alice", "to1"],
   ],
   [{ ...asked, op: "tick" }, done, "", "", []],
+  [
+    { ...asked, op: "act", act: { ...loyalty, act: "create_member", subject: "points:alice" } },
+    { ok: true, effect: null },
+    "loyalty create_member points:alice",
+    "",
+    ["points:alice"],
+  ],
+  [
+    { ...asked, op: "notice", programme: "loyalty", notice: null, from: 2, no: 3, sentAtMs: 1 },
+    done,
+    "loyalty from shard 2 as message 3",
+    "",
+    [],
+  ],
+  [
+    {
+      ...asked,
+      ...free,
+      ...{ op: "transfer", debit: "@issuance", credit: "points:alice", amount: 5, vnode: 1 },
+      act: { ...loyalty, act: "accrual", subject: "points:alice" },
+    },
+    { ...whole, id: "tr_9" },
+    "@issuance → points:alice 5, loyalty accrual",
+    "tr_9",
+    ["@issuance", "points:alice"],
+  ],
 ];
 
 test("every kind of command is among the cases", () => {
