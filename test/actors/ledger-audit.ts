@@ -21,7 +21,7 @@ export class LedgerAudit {
   follow(record: LogRecord): void {
     const { command, outcome } = record;
     if (!outcome.ok) return;
-    if ("account" in outcome) {
+    if ("account" in outcome && outcome.account !== undefined) {
       const balance = `${command.partner} ${outcome.account.id}`;
       this.#assets.set(balance, outcome.account.asset);
       this.#bounds.set(balance, outcome.account);

@@ -3,13 +3,14 @@ import type { Command, Transfer } from "../../src/actors/command.ts";
 import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
+import { memberCommand } from "./members.ts";
 import { type Question, Questions, question } from "./questions.ts";
 import type { Heard, SimServer } from "./sim-server.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { OPERATIONS, type Operation, type Swarm } from "./swarm.ts";
 import { type Asked, nameOf, type Testimony } from "./testimony.ts";
 import { NATURE } from "./virtual-clock.ts";
-import { fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
+import { askedOf, fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 
@@ -134,6 +135,12 @@ export class Client {
       case "trial":
         this.#once(this.#questions.reading(operation, partner), done);
         return;
+      case "member": {
+        const asked = askedOf(partner, workload.newKey());
+        const command = memberCommand(this.#random, asked, this.#world.timeOf(0));
+        this.insist(testimony.ask(command as Command & { key: string }), done);
+        return;
+      }
       case "foreign":
         this.#once(this.#questions.snooping(), done);
         return;

@@ -5,6 +5,7 @@
 import { viewOf } from "../../src/actors/account.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { LogRecord } from "../../src/actors/command.ts";
+import type { Message } from "../../src/actors/exchange.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
 import { replayBatch } from "../../src/recovery/replay.ts";
 import { restoreNewest } from "../../src/recovery/restore.ts";
@@ -12,6 +13,7 @@ import { Chain } from "../../src/wal/chain.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
 import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
+import { checkDue } from "./members.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Oracle } from "./surroundings.ts";
@@ -61,6 +63,7 @@ export function replayLog(
       readRecords(body, (command, outcome) => {
         const record: Logged = { command, outcome, shard, timeMs };
         checkExpiry(ledger, record, fail);
+        checkDue({ ledger }, record, fail);
         checkOpen(ledger, record, fail);
         ledger.apply(command, outcome, { ...id, index, timeMs }, 0);
         audit.follow(record);
@@ -175,15 +178,13 @@ export function checkMessages(logs: readonly Replayed[], fail: Fail): void {
       if (outcome.ok && "sent" in outcome)
         for (const { to, no, legs } of outcome.sent)
           sent.set(`${shard}-${to} ${no}`, `${outcome.id} ${JSON.stringify(legs)}`);
-      if (command.op !== "credit" && command.op !== "portion") continue;
+      if (outcome.ok && "told" in outcome)
+        for (const { to, no } of outcome.told ?? [])
+          sent.set(`${shard}-${to} ${no}`, JSON.stringify(outcome.notice));
+      if (command.op !== "credit" && command.op !== "portion" && command.op !== "notice") continue;
       const name = `${command.from}-${shard} ${command.no}`;
       if (taken.has(name)) fail("I8 messages arrive once", `message ${name} was taken twice`);
-      taken.set(
-        name,
-        command.op === "credit"
-          ? `${command.id} ${command.credit} ${command.amount}`
-          : `${command.transfer.id} ${JSON.stringify(command.legs)}`,
-      );
+      taken.set(name, takenBy(command));
     }
   }
   for (const [name, what] of sent)
@@ -334,13 +335,24 @@ function noteEntry(
   else there.set(seq, amount);
 }
 
+function takenBy(command: Message): string {
+  switch (command.op) {
+    case "credit":
+      return `${command.id} ${command.credit} ${command.amount}`;
+    case "portion":
+      return `${command.transfer.id} ${JSON.stringify(command.legs)}`;
+    case "notice":
+      return JSON.stringify(command.notice);
+  }
+}
+
 const MAKING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
 
 function accountsOf({ command, outcome }: Logged): readonly string[] {
   if (!outcome.ok) return [];
   if (command.op === "transfer") return [command.debit, command.credit];
   if (command.op === "credit") return [command.credit];
-  if ("account" in outcome) return [outcome.account.id];
+  if ("account" in outcome && outcome.account !== undefined) return [outcome.account.id];
   return "moves" in outcome ? outcome.moves.map(({ account }) => account) : [];
 }
 

@@ -13,6 +13,7 @@ export type Oracle =
   | "I1 books balance"
   | "I2 floors and ceilings"
   | "I3 holds add up"
+  | "programmes add up"
   | "I4 entries are contiguous"
   | "I5 acknowledged is logged once"
   | "I6 reads are in the history"

@@ -46,6 +46,7 @@ export const OPERATIONS = [
   "status",
   "create",
   "bank",
+  "member",
   "repeat",
   "altered",
   "unkeyed",

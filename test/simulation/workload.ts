@@ -277,7 +277,7 @@ function compoundOf(
 
 const NOTED = { memo: null, metadata: null, occurredAtMs: null } as const;
 
-function askedOf(partner: string, key: string | null) {
+export function askedOf(partner: string, key: string | null) {
   return { partner, key, fingerprint: key === null ? 0 : fingerprintOf(key) } as const;
 }
 

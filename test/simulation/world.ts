@@ -18,6 +18,7 @@ import {
   checkSnapshots,
   replayLog,
 } from "./log-oracles.ts";
+import { checkMembers } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
 import { isAtRest } from "./rest.ts";
@@ -270,6 +271,7 @@ export class World {
     checkReads(logs, this.#testimony, fail);
     checkMessages(logs, fail);
     checkHolds(logs, partners, fail);
+    checkMembers(logs, partners, fail);
     for (const log of logs) {
       const live = this.#operator.servers[0]?.carrier.running.get(log.shard)?.ledger;
       if (live === undefined) this.#fail("nothing gets stuck", `shard ${log.shard} does not run`);

@@ -65,9 +65,20 @@ function accountAfter(
 }
 
 function newAccount({ id, asset }: Opening, programme: string, nowMs: number): AccountView {
-  const balance = { posted: 0, held: 0, seq: 0 };
-  const rules = { status: "open", floor: 0, ceiling: null, metadata: null, limits: [] } as const;
-  return { id, asset, ...rules, ...balance, createdAtMs: nowMs, programme };
+  return {
+    id,
+    asset,
+    status: "open",
+    floor: 0,
+    ceiling: null,
+    posted: 0,
+    held: 0,
+    seq: 0,
+    metadata: null,
+    createdAtMs: nowMs,
+    limits: [],
+    programme,
+  };
 }
 
 function toAllOthers({ compound }: LedgerState): readonly Readonly<{ to: number; no: number }>[] {
