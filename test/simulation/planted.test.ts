@@ -30,6 +30,7 @@ const PLANTED = [
   ["12-read-before-expiry", 1, ["what is over is ended"]],
   ["13-revert-mark-lost-in-replay", 1, ["I9 replay is the live state", "I10 resolved once"]],
   ["14-unsettled-batch-answered", 1, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["15-due-seen-before-its-end", 1, ["what is over is ended"]],
 ] as const;
 
 describe("planted bugs", () => {
