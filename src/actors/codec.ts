@@ -21,9 +21,10 @@ import type {
 } from "./command.ts";
 import { OPS, TRANSFER_SENT_OP } from "./ops.ts";
 import { readValue, writeValue } from "./pack.ts";
+import { readAct, writeAct } from "./pack-act.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
-import type { Act, Plain } from "./programmes/programme.ts";
+import type { Plain } from "./programmes/programme.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
 
 const reader = new PackReader();
@@ -92,7 +93,7 @@ function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   if (transfer.occurredAtMs === null) writer.nil();
   else writer.number(transfer.occurredAtMs);
   writer.number(transfer.vnode);
-  if (act !== undefined) writeValue(writer, act);
+  if (act !== undefined) writeAct(writer, act);
 }
 
 function writeCredit(writer: PackWriter, credit: Credit): void {
@@ -184,7 +185,7 @@ function readTransfer(partner: string, key: string | null, fingerprint: number):
     vnode: reader.number(),
   };
   if (fields === TRANSFER_FIELDS) return transfer;
-  const act = readValue(reader) as Act;
+  const act = readAct(reader);
   reader.skip(fields - TRANSFER_FIELDS - 1);
   return { ...transfer, act };
 }

@@ -23,14 +23,14 @@ export async function readChange<T>(
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
   const value = check(schema, await readJson(c));
-  return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
+  return { value, asked: askedBy(c, call, key, () => canonicalJson(value)) };
 }
 
 /** The same of a request without a body. @throws Problem 400, 415 */
 export async function readBareChange(c: Context, call: Call, clock: Clock): Promise<Asked> {
   const key = idempotencyKey(c, clock.nowMs());
   await readNothing(c);
-  return askedBy(c, call, key, "");
+  return askedBy(c, call, key, () => "");
 }
 
 export function actOf(asked: Asked, act: Act): ActAlone {
@@ -54,7 +54,7 @@ export function transferWith(
   return { op: "transfer", ...asked, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
 }
 
-function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: string): Asked {
-  const fingerprint = key === null ? 0 : fingerprintOf(method, decodeURI(c.req.path), canonical);
+function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: () => string): Asked {
+  const fingerprint = key === null ? 0 : fingerprintOf(method, decodeURI(c.req.path), canonical());
   return { partner, key, fingerprint };
 }

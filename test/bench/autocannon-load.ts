@@ -8,18 +8,26 @@ export type AutocannonPlan = Readonly<{
   seconds: number;
   headers: Readonly<Record<string, string>>;
   bodiesFile: string;
+  /** Where each body goes; all to the url when empty. */
+  paths: readonly string[];
   lengths: readonly number[];
   keyTag: string | undefined;
 }>;
 
-function requestsOf({ headers, bodiesFile, lengths, keyTag }: AutocannonPlan) {
+function requestsOf({ headers, bodiesFile, paths, lengths, keyTag }: AutocannonPlan) {
   const bodies = readFileSync(bodiesFile);
   let turn = 0;
   let at = 0;
-  return lengths.map((length) => {
+  return lengths.map((length, i) => {
     const body = bodies.subarray(at, at + length);
     at += length;
-    const request: Request = { method: "POST", headers: { ...headers }, body };
+    const path = paths[i];
+    const request: Request = {
+      method: "POST",
+      headers: { ...headers },
+      body,
+      ...(path !== undefined && { path }),
+    };
     if (keyTag === undefined) return request;
     const setupRequest = (one: Request): Request => {
       turn += 1;

@@ -115,6 +115,7 @@ test("options: quick is one run, flags win, nonsense is refused", () => {
 test("the script for wrk asks for a new key with every request only where keys are wanted", () => {
   const script = {
     path: "/v1/transfers",
+    paths: [],
     contentType: "application/json",
     token: "t",
     bodiesFile: "/b",

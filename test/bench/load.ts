@@ -23,12 +23,21 @@ export type Load = Readonly<{
 }>;
 
 /** Prebuilt bodies in a file, so that the generator has nothing to do but send. */
-export type Bodies = Readonly<{ file: string; lengths: readonly number[] }>;
+export type Bodies = Readonly<{
+  file: string;
+  lengths: readonly number[];
+  /** Where each of them goes, if not all go to the load's path. */
+  paths?: readonly string[];
+}>;
 
-export function writeBodies(file: string, bodies: readonly (string | Uint8Array)[]): Bodies {
+export function writeBodies(
+  file: string,
+  bodies: readonly (string | Uint8Array)[],
+  paths?: readonly string[],
+): Bodies {
   const buffers = bodies.map((body) => Buffer.from(body as Uint8Array));
   writeFileSync(file, Buffer.concat(buffers));
-  return { file, lengths: buffers.map(({ length }) => length) };
+  return { file, lengths: buffers.map(({ length }) => length), ...(paths !== undefined && { paths }) };
 }
 
 const WRK = "wrk";
@@ -67,7 +76,8 @@ export class LoadGenerator {
   async #runWrk({ url, path, contentType, token, bodies, connections, seconds, keyed }: Load) {
     const file = join(this.#folder, "load.lua");
     const keyTag = keyed ? newKeyTag() : undefined;
-    const script = { path, contentType, token, bodiesFile: bodies.file, lengths: bodies.lengths, keyTag };
+    const { file: bodiesFile, lengths, paths = [] } = bodies;
+    const script = { path, paths, contentType, token, bodiesFile, lengths, keyTag };
     writeFileSync(file, wrkScript(script));
     const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", file, url];
     return parseWrk(await run(WRK, args, { timeoutMs: (seconds + 20) * 1000 }));
@@ -77,6 +87,7 @@ export class LoadGenerator {
     const file = join(this.#folder, "load.json");
     const plan: AutocannonPlan = {
       url: `${url}${path}`,
+      paths: bodies.paths ?? [],
       connections,
       seconds,
       headers: { "Content-Type": contentType, Authorization: `Bearer ${token}` },

@@ -1,24 +1,20 @@
 /**
  * What the shape of a load, or of the server, costs: a hot account beside a spread, transfers across shards beside those
- * within one, holds and several postings beside plain transfers, shards in processes beside threads. Both arms take turns, run by run, so that whatever else the machine does
- * falls on both; the ratio is that of neighbours.
+ * within one, holds and several postings beside plain transfers, shards in processes beside threads.
  */
 import { join } from "node:path";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
-import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
-import { MEDIA_TYPES } from "./bodies.ts";
+import { type Arm, compare } from "./arms.ts";
+import type { BenchContext } from "./bench-context.ts";
 import { connectionsOf } from "./ceilings.ts";
-import { accountId, Daybook, SERVER_SETTINGS } from "./daybook.ts";
-import { type Bodies, writeBodies } from "./load.ts";
-import { perSecond } from "./load-report.ts";
+import { accountId, Daybook } from "./daybook.ts";
+import { writeBodies } from "./load.ts";
 import { FUNDS } from "./owner-transfers.ts";
 
 /** A prime, so that neighbours have no account in common. */
 const STRIDE = 7919;
 const BODIES = 5_000;
 const PARTNER = "bench";
-
-type Arm = Readonly<{ name: string; daybook: Daybook; bodies: Bodies }>;
 
 export async function measureShapes(bench: BenchContext): Promise<void> {
   for (const connections of connectionsOf(bench.options)) {
@@ -126,56 +122,6 @@ function body(debit: string, credit: string): string {
   return JSON.stringify(posting(debit, credit));
 }
 
-/** Emits the first arm's rate and p99, the second's, and how the first compares with the second. */
-async function compare(
-  bench: BenchContext,
-  name: string,
-  connections: number,
-  arms: readonly [Arm, Arm],
-): Promise<void> {
-  const { runs, seconds, accounts } = bench.options;
-  const run = ({ daybook, bodies }: Arm, duration: number) =>
-    bench.load.run({
-      path: "/v1/transfers",
-      contentType: MEDIA_TYPES.json,
-      bodies,
-      connections,
-      url: daybook.url,
-      token: daybook.token,
-      seconds: duration,
-    });
-  for (const arm of arms) await run(arm, warmUpSeconds(bench.options));
-  const rates = arms.map((): number[] => []);
-  const p99s = arms.map((): number[] => []);
-  const fsyncUs: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    fsyncUs.push(bench.fsyncUs());
-    // Whoever comes second in one round comes first in the next.
-    for (const n of i % 2 === 0 ? [0, 1] : [1, 0]) {
-      const arm = arms[n] as Arm;
-      await arm.daybook.api.catchUpMs(arm.daybook.token);
-      const report = await run(arm, seconds);
-      rates[n]?.push(perSecond(report));
-      p99s[n]?.push(report.p99Ms);
-    }
-  }
-  for (const { daybook } of arms) await mustBalance(daybook);
-  const settings = { backend: "redis", connections, accounts, seconds, ...SERVER_SETTINGS };
-  for (const [n, arm] of arms.entries()) {
-    const runsOf = { settings: { ...settings, arm: arm.name }, fsyncUs };
-    bench.emit({ name: `${name}.${arm.name}`, unit: "transfers/s", runs: rates[n] ?? [], ...runsOf });
-    bench.emit({ name: `${name}.${arm.name}.p99`, unit: "ms", runs: p99s[n] ?? [], ...runsOf });
-  }
-  const unit = `${arms[0].name} ÷ ${arms[1].name}`;
-  bench.emit({ name: `${name}.ratio`, unit, settings, runs: ratiosOf(rates) });
-  bench.emit({ name: `${name}.p99.ratio`, unit, settings, runs: ratiosOf(p99s) });
-}
-
-/** The first arm's values by the second's. */
-function ratiosOf([first = [], second = []]: readonly number[][]): number[] {
-  return first.map((value, i) => value / (second[i] ?? Number.NaN));
-}
-
 /** All accounts begin with more than any run can spend. */
 async function startFunded(
   folder: string,
@@ -189,10 +135,4 @@ async function startFunded(
     FUNDS,
   );
   return daybook;
-}
-
-/** Every request was answered with 201, or the load would have failed; what they moved must balance. */
-async function mustBalance(daybook: Daybook): Promise<void> {
-  const { balanced } = await daybook.partner<{ balanced: boolean }>("GET", "/v1/trial-balance");
-  if (!balanced) throw new Error("the books do not balance");
 }

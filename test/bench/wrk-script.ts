@@ -8,6 +8,8 @@ const KEY_PLACE = "00000000-0000-4000-8000-000000000000";
 
 export type WrkScript = Readonly<{
   path: string;
+  /** Where each body goes; all to `path` when empty. */
+  paths: readonly string[];
   contentType: string;
   token: string;
   /** Where the bodies lie, one behind the other, and how long each is. */
@@ -18,9 +20,10 @@ export type WrkScript = Readonly<{
 }>;
 
 export function wrkScript(script: WrkScript): string {
-  const { path, contentType, token, bodiesFile, lengths, keyTag } = script;
+  const { path, paths, contentType, token, bodiesFile, lengths, keyTag } = script;
   const keyHeader = keyTag === undefined ? "" : `headers["Idempotency-Key"] = "${KEY_PLACE}"`;
   return `local lengths = {${lengths.join(",")}}
+local paths = {${paths.map((each) => JSON.stringify(each)).join(",")}}
 local heads, tails, count, turn = {}, {}, #lengths, 0
 local threads = 0
 
@@ -34,7 +37,7 @@ function init()
   ${keyHeader}
   local file = assert(io.open("${bodiesFile}", "rb"))
   for i, length in ipairs(lengths) do
-    local text = wrk.format("POST", "${path}", headers, file:read(length))
+    local text = wrk.format("POST", paths[i] or "${path}", headers, file:read(length))
     local from, to = text:find("${KEY_PLACE}", 1, true)
     if from == nil then
       heads[i] = text

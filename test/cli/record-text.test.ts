@@ -45,8 +45,12 @@ const done = { ok: true as const };
 const loyalty = { programme: "loyalty" };
 const whole = {
   ...done,
-  ...{ debitPosted: -5, debitHeld: 0, debitSeq: 1 },
-  ...{ creditPosted: 5, creditHeld: 0, creditSeq: 1 },
+  debitPosted: -5,
+  debitHeld: 0,
+  debitSeq: 1,
+  creditPosted: 5,
+  creditHeld: 0,
+  creditSeq: 1,
 };
 const newKey = { id: "k1", role: "partner" as const, name: "n", prefix: "p", hash: "h" };
 
@@ -186,7 +190,11 @@ const CASES: readonly [Command, Recorded, string, string, readonly string[]][] =
     {
       ...asked,
       ...free,
-      ...{ op: "transfer", debit: "@issuance", credit: "points:alice", amount: 5, vnode: 1 },
+      op: "transfer",
+      debit: "@issuance",
+      credit: "points:alice",
+      amount: 5,
+      vnode: 1,
       act: { ...loyalty, act: "accrual", subject: "points:alice" },
     },
     { ...whole, id: "tr_9" },

@@ -6,7 +6,6 @@ import {
   type LoyaltyAct,
   pointsAccount,
 } from "../../src/actors/programmes/loyalty/acts.ts";
-import type { Plain } from "../../src/actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../../src/actors/routing.ts";
 import type { Random } from "../support/random.ts";
 import type { Logged, Replayed } from "./log-oracles.ts";
@@ -19,9 +18,8 @@ const MEMBERS = 6;
 
 /** What somebody asks of the programme; `nowMs` is about the time of the shards. */
 export function memberCommand(random: Random, asked: Asked, nowMs: number): Command {
-  const member = `m${random.below(MEMBERS)}`;
-  const subject = pointsAccount(member);
-  const of = { programme: "loyalty", subject, member } as const;
+  const subject = pointsAccount(`m${random.below(MEMBERS)}`);
+  const of = { programme: "loyalty", subject } as const;
   const amount = 1 + random.below(30);
   const alone = (act: LoyaltyAct): Command => ({ ...asked, op: "act", act });
   switch (random.below(10)) {
@@ -73,7 +71,7 @@ export function checkMembers(logs: readonly Replayed[], partners: Iterable<strin
   const partnersToCheck = [...partners];
   for (const { shard, ledger, timeMs } of logs) {
     for (const [programme, item] of ledger.state.programmes.items()) {
-      const [kind, partner, id, , , figures, lots] = item as readonly Plain[];
+      const [kind, partner, id, , , figures, lots] = item;
       if (programme !== "loyalty" || kind !== "member") continue;
       const [earned, spent, expired] = figures as readonly [number, number, number];
       const posted = ledger.account(partner as string, pointsAccount(id as string))?.posted;
@@ -84,7 +82,7 @@ export function checkMembers(logs: readonly Replayed[], partners: Iterable<strin
       if (posted !== earned - spent - expired || inLots > (posted ?? 0))
         fail(
           "programmes add up",
-          `${String(id)} has ${posted}, ${inLots} in lots; ${earned} earned, ${spent} spent, ${expired} lost`,
+          `${JSON.stringify(id)} has ${posted}, ${inLots} in lots; ${earned} earned, ${spent} spent, ${expired} lost`,
         );
     }
     const { ask } = askSettings();

@@ -100,7 +100,7 @@ function addCreate(routes: Routes, { ledger, clock, random }: LoyaltyDeps): void
       const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, asked.key, random);
       const name = value.name ?? null;
       const subject = pointsAccount(member);
-      const act = { programme: "loyalty", act: "create_member", subject, member, name } as const;
+      const act = { programme: "loyalty", act: "create_member", subject, name } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, (_, { timeMs }) => {
         const figures = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
         return memberJson({ id: member, name, ...figures, createdAtMs: timeMs });
@@ -193,7 +193,7 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       const member = memberIdOf(c);
       const { value, asked } = await readChange(c, call, clock, MemberPatch);
       const subject = pointsAccount(member);
-      const act = { programme: "loyalty", act: "update_member", subject, member, name: value.name } as const;
+      const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
       const answer = await ledger.submit(actOf(asked, act));
       const view =
         "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askMember(member)) : null;

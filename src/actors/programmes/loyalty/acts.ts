@@ -5,28 +5,33 @@ import type { LotPart } from "./lots.ts";
 
 export const POINTS = "PTS/0";
 
-/** A member's points are an account of this id. */
+const PREFIX = "points:";
+
+/** A member's points are an account of this id, which is also the subject of what concerns him. */
 export function pointsAccount(member: string): string {
-  return `points:${member}`;
+  return `${PREFIX}${member}`;
+}
+
+export function memberOf(subject: string): string {
+  return subject.slice(PREFIX.length);
 }
 
 /** What concerns a partner's programme as a whole is decided here. */
 export const LOYALTY_SUBJECT = "loyalty";
 
 type Of<A extends string> = Readonly<{ programme: "loyalty"; act: A; subject: string }>;
-type OfMember<A extends string> = Of<A> & Readonly<{ member: string }>;
 
-export type CreateMember = OfMember<"create_member"> & Readonly<{ name: string | null }>;
-export type UpdateMember = OfMember<"update_member"> & Readonly<{ name: string | null }>;
-export type DeleteMember = OfMember<"delete_member">;
+export type CreateMember = Of<"create_member"> & Readonly<{ name: string | null }>;
+export type UpdateMember = Of<"update_member"> & Readonly<{ name: string | null }>;
+export type DeleteMember = Of<"delete_member">;
 /** With a transfer from `@issuance`. */
-export type Accrual = OfMember<"accrual"> & Readonly<{ expiresAtMs?: number }>;
+export type Accrual = Of<"accrual"> & Readonly<{ expiresAtMs?: number }>;
 /** With a transfer to `@redemption`. */
-export type Redemption = OfMember<"redemption">;
+export type Redemption = Of<"redemption">;
 /** With a transfer to `@expired`, made by the member's shard. */
-export type Expiry = OfMember<"expiry"> & Readonly<{ lot: string }>;
+export type Expiry = Of<"expiry"> & Readonly<{ lot: string }>;
 /** With a revert. `lots`: what the redemption took of them; or the accrual's own, by the id of its transfer. */
-export type TakeBack = OfMember<"take_back"> &
+export type TakeBack = Of<"take_back"> &
   Readonly<{ of: "accrual" | "redemption"; lots: readonly LotPart[]; lot?: string }>;
 export type ChangeSettings = Of<"change_settings"> & Readonly<{ settings: LoyaltySettings }>;
 

@@ -9,6 +9,7 @@ export type LotPart = readonly [id: string, points: number, expiresAtMs: number]
 
 /** What taking so many points takes of which lots: of `first` before all others, then of those that expire soonest. */
 export function partsFor(lots: readonly Lot[], points: number, first?: string): readonly LotPart[] {
+  if (lots.length === 0) return [];
   const own = lots.filter(({ id }) => id === first);
   const parts: LotPart[] = [];
   let left = points;

@@ -8,6 +8,7 @@ import { type Command, type Rejected, reject } from "../../command.ts";
 import { vnodeOfAccount } from "../../routing.ts";
 import type { Act, Context, Done, Due, Effect, Plain, Programme, Surroundings } from "../programme.ts";
 import { type ListAsk, Register } from "../register.ts";
+import { Total } from "../total.ts";
 import {
   type ChangeSettings,
   type CreateMember,
@@ -18,6 +19,7 @@ import {
   type LoyaltySettings,
   type LoyaltySummary,
   type MemberView,
+  memberOf,
   POINTS,
   pointsAccount,
   type TakeBack,
@@ -39,12 +41,13 @@ interface Member {
 
 /** One partner's programme on this shard. The sums are over all members that there ever were. */
 interface Club {
+  /** By subject. */
   readonly members: Map<string, Member>;
   readonly register: Register<Member>;
   settings: LoyaltySettings;
-  earned: bigint;
-  spent: bigint;
-  expired: bigint;
+  earned: Total;
+  spent: Total;
+  expired: Total;
 }
 
 type Item =
@@ -76,16 +79,17 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
 
   decide(act: LoyaltyAct, context: Context): Effect<LoyaltyEffect> | Rejected {
     if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
-    const member = this.#clubs.get(context.partner)?.members.get(act.member);
+    const member = this.#clubs.get(context.partner)?.members.get(act.subject);
     if (act.act === "create_member") return decideCreate(member, act);
-    if (member === undefined) return reject("member_not_found", act.member);
+    if (member === undefined) return reject("member_not_found", memberOf(act.subject));
     switch (act.act) {
       case "update_member":
         return { ok: true, effect: null };
       case "delete_member":
         return { ok: true, effect: null, closes: act.subject };
       case "accrual":
-        if (member.earned + context.amount > BALANCE_MAX) return reject("balance_out_of_range", act.member);
+        if (member.earned + context.amount > BALANCE_MAX)
+          return reject("balance_out_of_range", memberOf(act.subject));
         return this.#moved(act, context, context.amount, []);
       case "redemption":
         return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount));
@@ -107,10 +111,16 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
     if (act.act === "create_member") {
       const figures = { earned: 0, spent: 0, expired: 0 };
-      addMember(club, { id: act.member, name: act.name, createdAtMs: timeMs, ...figures, lots: [] });
+      addMember(club, {
+        id: memberOf(act.subject),
+        name: act.name,
+        createdAtMs: timeMs,
+        ...figures,
+        lots: [],
+      });
       return;
     }
-    const member = club.members.get(act.member);
+    const member = club.members.get(act.subject);
     assert(member !== undefined, "an act concerns a member that exists");
     const lots = effect?.lots ?? [];
     switch (act.act) {
@@ -118,7 +128,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
         member.name = act.name;
         return;
       case "delete_member":
-        club.members.delete(member.id);
+        club.members.delete(act.subject);
         club.register.remove(member);
         return;
       case "accrual":
@@ -156,11 +166,11 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     const club = this.#clubs.get(partner);
     switch (question) {
       case "member": {
-        const member = club?.members.get(values[0] as string);
+        const member = club?.members.get(pointsAccount(values[0] as string));
         return member === undefined ? null : this.#viewOf(partner, member);
       }
       case "lots":
-        return club?.members.get(values[0] as string)?.lots.map(lotView) ?? null;
+        return club?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
       case "members": {
         const page = values as unknown as ListAsk;
         const register = club?.register ?? new Register<Member>(this.#surroundings.shard);
@@ -177,7 +187,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
 
   *items(): Generator<Item> {
     for (const [partner, { settings, earned, spent, expired, register }] of this.#clubs) {
-      yield ["club", partner, settings, `${earned}`, `${spent}`, `${expired}`];
+      yield ["club", partner, settings, `${earned.value}`, `${spent.value}`, `${expired.value}`];
       for (const { id, name, createdAtMs, earned: e, spent: s, expired: x, lots } of register.all()) {
         const parts = lots.map((lot): LotPart => [lot.id, lot.points, lot.expiresAtMs]);
         yield ["member", partner, id, name, createdAtMs, [e, s, x], parts];
@@ -190,12 +200,8 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     const club = this.#club(item[1]);
     if (item[0] === "club") {
       const [, , settings, earned, spent, expired] = item;
-      Object.assign(club, {
-        settings,
-        earned: BigInt(earned),
-        spent: BigInt(spent),
-        expired: BigInt(expired),
-      });
+      const [e, s, x] = [earned, spent, expired].map((sum) => new Total(BigInt(sum)));
+      Object.assign(club, { settings, earned: e, spent: s, expired: x });
       return;
     }
     const [, partner, id, name, createdAtMs, [earned, spent, expired], lots] = item;
@@ -208,7 +214,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     let club = this.#clubs.get(partner);
     if (club === undefined) {
       const register = new Register<Member>(this.#surroundings.shard);
-      club = { members: new Map(), register, settings: DEFAULTS, earned: 0n, spent: 0n, expired: 0n };
+      club = { members: new Map(), register, settings: DEFAULTS, ...noTotals() };
       this.#clubs.set(partner, club);
     }
     return club;
@@ -284,14 +290,14 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
 export function takeBackLoyalty(act: Act, effect: Plain, transfer: string): TakeBack | undefined {
   const original = act as LoyaltyAct;
   if (original.act !== "accrual" && original.act !== "redemption") return undefined;
-  const { subject, member, act: of } = original;
+  const { subject, act: of } = original;
   const lots = (effect as LoyaltyEffect)?.lots ?? [];
-  const names = { programme: "loyalty", act: "take_back", subject, member, of, lots } as const;
+  const names = { programme: "loyalty", act: "take_back", subject, of, lots } as const;
   return of === "accrual" ? { ...names, lot: transfer } : names;
 }
 
 function decideCreate(member: Member | undefined, act: CreateMember): Effect<null> | Rejected {
-  if (member !== undefined) return reject("member_exists", act.member);
+  if (member !== undefined) return reject("member_exists", memberOf(act.subject));
   return { ok: true, effect: null, opens: { id: act.subject, asset: POINTS } };
 }
 
@@ -301,7 +307,7 @@ function settingsNotice({ settings }: ChangeSettings): Plain {
 
 function expiryOf(partner: string, member: string, { id, points }: Lot): Command {
   const subject = pointsAccount(member);
-  const act: Expiry = { programme: "loyalty", act: "expiry", subject, member, lot: id };
+  const act: Expiry = { programme: "loyalty", act: "expiry", subject, lot: id };
   return {
     op: "transfer",
     partner,
@@ -319,20 +325,25 @@ function expiryOf(partner: string, member: string, { id, points }: Lot): Command
 }
 
 function addMember(club: Club, member: Member): void {
-  club.members.set(member.id, member);
+  club.members.set(pointsAccount(member.id), member);
   club.register.add(member, member.createdAtMs);
 }
 
 function count(club: Club, member: Member, figure: "earned" | "spent" | "expired", points: number): void {
   member[figure] += points;
-  club[figure] += BigInt(points);
+  club[figure].add(points);
 }
 
 function lotView({ id, points, expiresAtMs }: Lot): LotView {
   return { id, points, expiresAtMs };
 }
 
+function noTotals(): Pick<Club, "earned" | "spent" | "expired"> {
+  return { earned: new Total(), spent: new Total(), expired: new Total() };
+}
+
 function summaryOf(club: Club | undefined): LoyaltySummary {
-  const { earned, spent, expired } = club ?? { earned: 0n, spent: 0n, expired: 0n };
-  return { members: club?.members.size ?? 0, earned: `${earned}`, spent: `${spent}`, expired: `${expired}` };
+  const { earned, spent, expired } = club ?? noTotals();
+  const members = club?.members.size ?? 0;
+  return { members, earned: `${earned.value}`, spent: `${spent.value}`, expired: `${expired.value}` };
 }
