@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import { LogError } from "../wal/wal.ts";
 import { doctor } from "./doctor.ts";
 import { replay } from "./replay.ts";
+import { seed } from "./seed.ts";
 import { serve } from "./serve.ts";
 import { OperatorError, UsageError } from "./settings.ts";
 import { snapshot } from "./snapshot.ts";
@@ -31,7 +32,7 @@ const wal = new Command("wal")
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and what looks at its log. All but `serve` and `snapshot` only read, and may run beside a live server.",
+    "A ledger server, and what looks at its log. All but `serve`, `snapshot` and `seed` only read, and may run beside a live server.",
   )
   .version(readVersion())
   .enablePositionalOptions()
@@ -39,6 +40,7 @@ const program = new Command("daybook")
   .addCommand(wal)
   .addCommand(replay())
   .addCommand(snapshot())
+  .addCommand(seed())
   .addCommand(doctor());
 
 /** Commands that were made apart from each other share what commander would otherwise hand down. */

@@ -4,6 +4,7 @@ import { type SnapshotReport, takeSnapshot } from "../recovery/take-snapshot.ts"
 import { lockFolder } from "../wal/folder-lock.ts";
 import { SnapshotError } from "../wal/snapshot.ts";
 import { formatPosition } from "./position.ts";
+import { defaultUrl, readOperatorKey, ServerClient } from "./server-client.ts";
 import {
   jsonOption,
   type LogOptions,
@@ -16,7 +17,6 @@ import { withStreams } from "./streams.ts";
 import { formatBytes, formatCount, ProgressBar, printJson, printLines } from "./terminal.ts";
 
 const POLL_MS = 250;
-const REQUEST_MS_MAX = 10_000;
 
 type Options = LogOptions & Readonly<{ url: string; offline?: boolean; wait: string }>;
 
@@ -27,7 +27,7 @@ type ShardView = Readonly<{ shard: number; durable_position: string; snapshot: T
 
 export function snapshot(): Command {
   return logCommand("snapshot", "take a snapshot of every shard")
-    .option("--url <url>", "the server", `http://127.0.0.1:${process.env["PORT"] || "3000"}`)
+    .option("--url <url>", "the server", defaultUrl())
     .option("--wait <seconds>", "how long to wait until they are taken", "600")
     .option("--offline", "take them here, from the log at WAL_URL: where no server runs")
     .addOption(jsonOption("document"))
@@ -40,15 +40,13 @@ export function snapshot(): Command {
 }
 
 async function askServer({ url, wait }: Options): Promise<readonly Taken[]> {
-  const operatorKey = process.env["OPERATOR_KEY"];
-  if (operatorKey === undefined || operatorKey === "")
-    throw new UsageError("the operator's key is missing: set OPERATOR_KEY");
+  const server = new ServerClient(url, readOperatorKey());
   const waitMs = Number(wait) * 1000;
   if (!(waitMs >= 0)) throw new UsageError("--wait: give a number of seconds");
-  const ask = (method: string, path: string) => request(`${url}${path}`, method, operatorKey);
-  const shards = async () => ((await ask("GET", "/v1/admin/shards")) as { data: readonly ShardView[] }).data;
+  const shards = async () =>
+    (await server.ask<{ data: readonly ShardView[] }>("GET", "/v1/admin/shards")).data;
   const before = await shards();
-  await ask("POST", "/v1/admin/snapshots");
+  await server.ask("POST", "/v1/admin/snapshots");
   const bar = new ProgressBar();
   const endMs = performance.now() + waitMs;
   try {
@@ -85,24 +83,6 @@ function numbersOf(position: string): number[] {
     .slice(position.indexOf(":") + 1)
     .split("-")
     .map(Number);
-}
-
-async function request(url: string, method: string, operatorKey: string): Promise<unknown> {
-  let response: Response;
-  try {
-    const headers = { Authorization: `Bearer ${operatorKey}` };
-    response = await fetch(url, { method, headers, signal: AbortSignal.timeout(REQUEST_MS_MAX) });
-  } catch (error) {
-    const cause =
-      error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new OperatorError(`no server answers at ${url}: ${cause}. Is it running? --offline needs none`, {
-      cause: error,
-    });
-  }
-  const body = (await response.json()) as { detail?: string };
-  if (!response.ok)
-    throw new OperatorError(`the server says ${response.status}: ${body.detail ?? "no reason"}`);
-  return body;
 }
 
 async function takeHere(options: Options): Promise<readonly Taken[]> {

@@ -33,6 +33,15 @@ export async function readBareChange(c: Context, call: Call, clock: Clock): Prom
   return askedBy(c, call, key, () => "");
 }
 
+/** An id is the same however a client encodes it; what cannot be decoded is no id, and refused elsewhere. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 export function actOf(asked: Asked, act: Act): ActAlone {
   return { op: "act", ...asked, act };
 }
@@ -55,6 +64,6 @@ export function transferWith(
 }
 
 function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: () => string): Asked {
-  const fingerprint = key === null ? 0 : fingerprintOf(method, decodeURI(c.req.path), canonical());
+  const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(c.req.path), canonical());
   return { partner, key, fingerprint };
 }

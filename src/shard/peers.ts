@@ -220,8 +220,11 @@ export class Peers {
   }
 
   #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> {
-    const { ledger, commit, record, newTransferId } = this.#options;
+    const { ledger, commit, record, newTransferId, meet } = this.#options;
     this.#unpark(crossing);
+    const { act, partner } = crossing.command;
+    // While the other shard was asked, its time may have come.
+    if (act !== undefined) meet(partner, [act.subject]);
     const timeMs = commit.openTime();
     const outcome = ledger.decideSend(crossing.command, remote, to, timeMs, newTransferId);
     const place = record(crossing.command, crossing.packed, outcome);

@@ -46,6 +46,8 @@ export type RunsOptions = Readonly<{
   commit: GroupCommit;
   failpoints: Failpoints;
   newTransferId: (vnode: number) => string;
+  /** Settles first what is due on these subjects. */
+  meet: (partner: string, subjects: readonly string[]) => void;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
   /** Whether credits committed before this shard started may still need the room that these legs need here. */
@@ -183,6 +185,7 @@ export class Runs {
     const { ledger, commit, unpark } = this.#options;
     const command = run.command as LegsCommand;
     if (command.op === "post_transfer") this.#expireIfDue(command.id);
+    if (command.act !== undefined) this.#options.meet(command.partner, [command.act.subject]);
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) {
       this.#abandon(run, IS_NOT_OPEN);

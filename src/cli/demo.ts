@@ -1,0 +1,184 @@
+/** A believable business: what `daybook seed` makes on a running server, each thing once however often it is run. */
+import { ServerClient, ServerRefusal } from "./server-client.ts";
+
+const PARTNER = "riverside";
+/** A month back, so that the first page of every list has a past. */
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const MEMBERS = [
+  "Ada",
+  "Ben",
+  "Chiara",
+  "Dmitri",
+  "Esra",
+  "Farid",
+  "Greta",
+  "Hugo",
+  "Ines",
+  "Jonas",
+] as const;
+const OFFERS = [
+  { name: "spring", discount: 15, pricing: "live" },
+  { name: "welcome", discount: 10, pricing: "snapshot" },
+] as const;
+const SELLERS = [
+  { id: "kiosk-12", name: "Kiosk 12", credit: 1_000_000, sales: 60 },
+  { id: "corner-shop", name: "Corner Shop", credit: 400_000, sales: 12 },
+] as const;
+const SALE = 5_000;
+const PEOPLE = [
+  { name: "Maya", email: "maya@example.com", deposit: 50_000 },
+  { name: "Noah", email: "noah@example.com", deposit: 12_500 },
+] as const;
+const PASSWORD = "a long demo password";
+const BANK = "first-bank";
+
+type Key = Readonly<{ api_key: string }>;
+
+/** What was made, and with which keys it can be looked at. */
+export type Demo = Readonly<{
+  partner: string;
+  partnerKey: string;
+  sellerKeys: Readonly<Record<string, string>>;
+  bankKey: string;
+  people: readonly Readonly<{ email: string; password: string; walletId: string; token: string }>[];
+}>;
+
+/** @param progress told of each part. */
+export async function makeDemo(
+  url: string,
+  operatorKey: string,
+  nowMs: number,
+  progress: (part: string) => void,
+): Promise<Demo> {
+  const operator = new ServerClient(url, operatorKey);
+  progress("a partner");
+  const asked = { id: PARTNER, name: "Riverside Coffee" };
+  const { api_key: partnerKey } = await operator.ask<Key>("POST", "/v1/partners", asked, "seed-partner");
+  const partner = new ServerClient(url, partnerKey);
+  progress("a loyalty programme");
+  await makeMembers(partner, nowMs);
+  progress("vouchers");
+  await makeVouchers(partner, nowMs);
+  progress("segments");
+  await makeSegments(partner);
+  progress("sellers of top-up credit");
+  const sellerKeys = await makeSellers(url, partner);
+  progress("wallets");
+  const { bankKey, people } = await makeWallets(url, operator);
+  return { partner: PARTNER, partnerKey, sellerKeys, bankKey, people };
+}
+
+async function makeMembers(partner: ServerClient, nowMs: number): Promise<void> {
+  for (const [i, name] of MEMBERS.entries()) {
+    const id = name.toLowerCase();
+    const path = `/v1/loyalty/members/${id}`;
+    await partner.ask("POST", "/v1/loyalty/members", { id, name }, `seed-member-${id}`);
+    const welcome = {
+      points: 100,
+      description: "Welcome",
+      occurred_at: timeText(nowMs - 30 * DAY_MS),
+      expires_at: timeText(nowMs + (30 + i) * DAY_MS),
+    };
+    // A time that a repeat would make anew is left out of what is keyed by it.
+    await once(() => partner.ask("POST", `${path}/accruals`, welcome, `seed-welcome-${id}`));
+    const coffees = { points: 40 * (i + 1), description: `${i + 1} coffees` };
+    await partner.ask("POST", `${path}/accruals`, coffees, `seed-coffees-${id}`);
+    if (i % 3 !== 0) continue;
+    const spent = { points: 50, description: "A free coffee" };
+    await partner.ask("POST", `${path}/redemptions`, spent, `seed-free-${id}`);
+  }
+}
+
+async function makeVouchers(partner: ServerClient, nowMs: number): Promise<void> {
+  for (let i = 0; i < 10; i++) {
+    const customer = { email: `customer${i}@gmail.com`, name: `customer ${i}` };
+    await partner.ask("POST", "/v1/customers", customer, `seed-customer-${i}`);
+  }
+  for (const { name, discount, pricing } of OFFERS)
+    await partner.ask("PUT", `/v1/offers/${name}`, { discount, pricing }, `seed-offer-${name}`);
+  const expires_at = timeText(nowMs + 60 * DAY_MS);
+  for (let i = 0; i < 10; i++) {
+    const voucher = { email: `customer${i}@gmail.com`, offer_name: OFFERS[i % 2]?.name, expires_at };
+    await once(() => partner.ask("POST", "/v1/vouchers", voucher, `seed-voucher-${i}`));
+  }
+}
+
+async function makeSegments(partner: ServerClient): Promise<void> {
+  for (let i = 0; i < 20; i++) await partner.ask("POST", "/v1/users", {}, `seed-user-${i}`);
+  await partner.ask("POST", "/v1/segments", { slug: "EARLY_BIRDS" }, "seed-early-birds");
+  await partner.ask("POST", "/v1/segments", { slug: "NEW_CHECKOUT", user_percent: 50 }, "seed-new-checkout");
+  const birds = { ids: ["1", "2", "3", "5", "8", "13"] };
+  await partner.ask("POST", "/v1/segments/EARLY_BIRDS/users", birds, "seed-birds");
+}
+
+async function makeSellers(url: string, partner: ServerClient): Promise<Readonly<Record<string, string>>> {
+  const keys: Record<string, string> = {};
+  for (const { id, name, credit, sales } of SELLERS) {
+    const { api_key } = await partner.ask<Key>("POST", "/v1/sellers", { id, name }, `seed-seller-${id}`);
+    keys[id] = api_key;
+    const seller = new ServerClient(url, api_key);
+    const request = { amount: credit, note: "Opening credit" };
+    const asked = await seller.ask<{ id: string }>(
+      "POST",
+      "/v1/credit-requests",
+      request,
+      `seed-request-${id}`,
+    );
+    const path = `/v1/credit-requests/${asked.id}/approve`;
+    await partner.ask("POST", path, undefined, `seed-approval-${id}`);
+    for (let i = 0; i < sales; i++) {
+      const sale = { phone: `0912${String(1_000_000 + (i % 9))}`, amount: SALE, reference: `sale-${i}` };
+      await seller.ask("POST", "/v1/topups", sale, `seed-sale-${id}-${i}`);
+    }
+  }
+  return keys;
+}
+
+async function makeWallets(url: string, operator: ServerClient): Promise<Pick<Demo, "bankKey" | "people">> {
+  const asked = { role: "bank", name: BANK };
+  const { api_key: bankKey } = await operator.ask<Key>("POST", "/v1/partners/house/keys", asked, "seed-bank");
+  const bank = new ServerClient(url, bankKey);
+  const open = new ServerClient(url, "");
+  const people: Demo["people"][number][] = [];
+  for (const { name, email, deposit } of PEOPLE) {
+    const { wallet_id, token } = await enter(open, name, email);
+    people.push({ email, password: PASSWORD, walletId: wallet_id, token });
+    const given = { wallet_id, amount: deposit, details: "Salary", bank_ref: `seed-${email}` };
+    await bank.ask("POST", "/v1/deposits", given, `seed-deposit-${email}`);
+  }
+  const [first, second] = people;
+  if (first !== undefined && second !== undefined) {
+    const sender = new ServerClient(url, first.token);
+    const sent = { to_wallet_id: second.walletId, amount: 2_500, memo: "Dinner" };
+    await sender.ask("POST", "/v1/wallet/transfers", sent, "seed-dinner");
+  }
+  return { bankKey, people };
+}
+
+/** Signs up, or logs in where that was done before. */
+async function enter(
+  open: ServerClient,
+  name: string,
+  email: string,
+): Promise<Readonly<{ wallet_id: string; token: string }>> {
+  try {
+    return await open.ask("POST", "/v1/wallet/signup", { name, email, password: PASSWORD });
+  } catch (error) {
+    if (!(error instanceof ServerRefusal && error.code === "email_taken")) throw error;
+    return open.ask("POST", "/v1/wallet/login", { email, password: PASSWORD });
+  }
+}
+
+/** What names a time is another body when it is asked again: it was done then. */
+async function once(ask: () => Promise<unknown>): Promise<void> {
+  try {
+    await ask();
+  } catch (error) {
+    if (!(error instanceof ServerRefusal && error.code === "idempotency_key_reused")) throw error;
+  }
+}
+
+function timeText(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
