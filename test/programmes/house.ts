@@ -97,10 +97,15 @@ export class House {
 
   /** A new partner's caller. */
   async partner(id: string): Promise<Caller> {
+    return this.caller(await this.newPartner(id));
+  }
+
+  /** A new partner's key. */
+  async newPartner(id: string): Promise<string> {
     const admin = operator(this.server);
     const key = await makePartner(admin, id);
     admin.close();
-    return this.caller(key);
+    return key;
   }
 
   caller(key: string): Caller {

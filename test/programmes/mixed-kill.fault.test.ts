@@ -1,0 +1,222 @@
+/**
+ * All five programmes at once on a server that is killed again and again: whatever was acknowledged is there, nothing is
+ * there twice, and the books balance. Everybody asks with a key until he knows, as a client would.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Answer, Client, operator, until } from "../support/server.ts";
+import { type Caller, House, type Json } from "./house.ts";
+
+const KILLS = 3;
+const ROUNDS_BETWEEN_KILLS = 40;
+const RETRY_MS = 25;
+
+const house = new House({ ISOLATION: "processes" });
+let partnerKey = "";
+let houseKey = "";
+let sellerKey = "";
+let bankKey = "";
+const wallets: { id: string; token: string }[] = [];
+let keys = 0;
+
+beforeAll(async () => {
+  await house.open();
+  partnerKey = await house.newPartner("acme");
+  const admin = operator(house.server);
+  const asked = [
+    ["bank", "first"],
+    ["partner", "books"],
+  ] as const;
+  const made: string[] = [];
+  for (const [role, name] of asked) {
+    const { text } = await admin.send("POST", "/v1/partners/house/keys", { role, name });
+    made.push((JSON.parse(text) as { api_key: string }).api_key);
+  }
+  admin.close();
+  [bankKey = "", houseKey = ""] = made;
+  const acme = house.caller(partnerKey);
+  for (let i = 0; i < 4; i++) {
+    await acme.post("/v1/loyalty/members", 201, { id: `m${i}` });
+    await acme.post("/v1/customers", 201, { email: `c${i}@example.com` });
+    await acme.post("/v1/segments", 201, { slug: `SEG_${i}` });
+  }
+  await acme.ask("PUT", "/v1/offers/spring", 200, { discount: 10 });
+  sellerKey = String((await acme.post("/v1/sellers", 201, { id: "s", name: "S" }))["api_key"]);
+  const request = await acme.post("/v1/credit-requests", 201, { seller: "s", amount: 1_000_000 });
+  await acme.post(`/v1/credit-requests/${String(request["id"])}/approve`, 200);
+  const nobody = house.caller("");
+  for (let i = 0; i < 3; i++) {
+    const user = { name: `U${i}`, email: `u${i}@example.com`, password: "a long password" };
+    const { wallet_id, token } = await nobody.post("/v1/wallet/signup", 201, user);
+    wallets.push({ id: String(wallet_id), token: String(token) });
+  }
+});
+
+afterAll(() => house.close());
+
+type Told = Readonly<{ status: number; body: Json }>;
+
+/** Asks until there is an answer that says what has happened, wherever the server is by then. */
+async function insist(as: string, method: string, path: string, body?: unknown): Promise<Told> {
+  keys += 1;
+  const headers = { "Idempotency-Key": `mixed-${keys}` };
+  for (;;) {
+    const answer = await attempt(as, method, path, body, headers);
+    if (answer !== undefined && answer.status !== 503) {
+      const told = answer.text === "" ? {} : (JSON.parse(answer.text) as Json);
+      return { status: answer.status, body: told };
+    }
+    await delay(RETRY_MS);
+  }
+}
+
+async function attempt(
+  as: string,
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer | undefined> {
+  let client: Client | undefined;
+  try {
+    client = new Client(house.server.url, as);
+    return await client.send(method, path, body, headers);
+  } catch {
+    // It was killed, or is not back yet.
+    return undefined;
+  } finally {
+    client?.close();
+  }
+}
+
+/** What everybody was told. */
+const points = new Map<string, number>();
+const vouchers = new Map<string, "valid" | "redeemed">();
+const memberships = new Map<string, Set<string>>();
+const balances = new Map<string, number>();
+let credit = 1_000_000;
+let sold = 0;
+/** Of all workers. */
+const run = { rounds: 0, isOver: false };
+
+const sum = (map: Map<string, number>, key: string, amount: number) =>
+  map.set(key, (map.get(key) ?? 0) + amount);
+
+async function loyalty(i: number): Promise<void> {
+  const path = `/v1/loyalty/members/m${i % 4}`;
+  const isAccrual = i % 3 !== 0;
+  const amount = 1 + (i % 7);
+  const body = { points: amount, description: "x" };
+  const { status } = await insist(
+    partnerKey,
+    "POST",
+    `${path}/${isAccrual ? "accruals" : "redemptions"}`,
+    body,
+  );
+  expect([201, 422]).toContain(status);
+  if (status === 201) sum(points, path, isAccrual ? amount : -amount);
+}
+
+async function voucher(i: number): Promise<void> {
+  const email = `c${i % 4}@example.com`;
+  const asked = { email, offer_name: "spring", expires_at: "2090-01-01T00:00:00Z" };
+  const { status, body } = await insist(partnerKey, "POST", "/v1/vouchers", asked);
+  expect(status).toBe(201);
+  const code = String(body["code"]);
+  expect(vouchers.has(code)).toBe(false);
+  vouchers.set(code, "valid");
+  if (i % 2 === 0) return;
+  expect((await insist(partnerKey, "POST", `/v1/vouchers/${code}/redeem`, { email })).status).toBe(200);
+  vouchers.set(code, "redeemed");
+}
+
+async function segment(i: number): Promise<void> {
+  const user = `user${i % 9}`;
+  const slug = `SEG_${i % 4}`;
+  const held = memberships.get(user) ?? new Set();
+  memberships.set(user, held);
+  const isAdding = !held.has(slug);
+  const body = isAdding ? { add: [slug] } : { remove: [slug] };
+  const told = await insist(partnerKey, "PATCH", `/v1/users/${user}/segments`, body);
+  expect(told.status).toBe(200);
+  if (isAdding) held.add(slug);
+  else held.delete(slug);
+  expect(told.body).toMatchObject({ added: isAdding ? 1 : 0, removed: isAdding ? 0 : 1 });
+}
+
+async function wallet(i: number): Promise<void> {
+  const [from, to] = [wallets[i % 3], wallets[(i + 1) % 3]] as { id: string; token: string }[];
+  if (from === undefined || to === undefined) return;
+  const deposit = { wallet_id: from.id, amount: 10, details: "x", bank_ref: `ref-${i}` };
+  expect((await insist(bankKey, "POST", "/v1/deposits", deposit)).status).toBe(201);
+  sum(balances, from.id, 10);
+  const sent = { to_wallet_id: to.id, amount: 7 };
+  const { status } = await insist(from.token, "POST", "/v1/wallet/transfers", sent);
+  expect([201, 422]).toContain(status);
+  if (status !== 201) return;
+  sum(balances, from.id, -7);
+  sum(balances, to.id, 7);
+}
+
+async function topup(i: number): Promise<void> {
+  const sale = { phone: `0912000000${i % 5}`, amount: 100, reference: `sale-${i}` };
+  expect((await insist(sellerKey, "POST", "/v1/topups", sale)).status).toBe(201);
+  credit -= 100;
+  sold += 1;
+}
+
+const PROGRAMMES = [loyalty, voucher, segment, wallet, topup];
+
+/** One thing after the other, so that what it was told is what there is. */
+async function work(programme: (i: number) => Promise<void>): Promise<void> {
+  for (let i = 1; !run.isOver; i++) {
+    await programme(i);
+    run.rounds += 1;
+  }
+}
+
+function roundsPass(count: number): Promise<void> {
+  const end = run.rounds + count;
+  return until("work is done", () => run.rounds >= end, 60_000);
+}
+
+test("kill -9 under a mixed load of all five programmes: every acknowledged fact is there, once, and the books balance", async () => {
+  const working = Promise.all(PROGRAMMES.map(work));
+  for (let kill = 0; kill < KILLS; kill++) {
+    await Promise.race([roundsPass(ROUNDS_BETWEEN_KILLS), working]);
+    await house.restart();
+  }
+  await Promise.race([roundsPass(ROUNDS_BETWEEN_KILLS), working]);
+  run.isOver = true;
+  await working;
+  const acme = house.caller(partnerKey);
+  await checkPartner(acme);
+  for (const { id, token } of wallets)
+    expect(await house.caller(token).get("/v1/wallet")).toMatchObject({ balance: balances.get(id) ?? 0 });
+  expect(await house.caller(houseKey).get("/v1/trial-balance")).toMatchObject({ balanced: true });
+}, 120_000);
+
+async function checkPartner(acme: Caller): Promise<void> {
+  for (const [path, balance] of points) {
+    expect(await acme.get(path)).toMatchObject({ balance });
+    const entries = await acme.all(`${path}/entries?limit=500`);
+    expect(entries.reduce((total, { amount }) => total + Number(amount), 0)).toBe(balance);
+  }
+  const listed = new Map<string, string>();
+  for (let i = 0; i < 4; i++)
+    for (const status of ["valid", "redeemed"])
+      for (const { code } of await acme.all(
+        `/v1/vouchers?email=c${i}@example.com&status=${status}&limit=500`,
+      ))
+        listed.set(String(code), status);
+  expect(listed).toEqual(vouchers);
+  for (const [user, held] of memberships) {
+    const { segments } = (await acme.get(`/v1/users/${user}/segments`)) as { segments: { slug: string }[] };
+    expect(new Set(segments.map(({ slug }) => slug))).toEqual(held);
+  }
+  expect(await acme.get("/v1/sellers/s")).toMatchObject({ credit, total_sold: 100 * sold });
+  expect(await acme.get("/v1/sellers/s/reconciliation")).toMatchObject({ reconciled: true });
+  const phones = await acme.all("/v1/phones");
+  expect(phones.reduce((total, { topups }) => total + Number(topups), 0)).toBe(sold);
+  expect(await acme.get("/v1/trial-balance")).toMatchObject({ balanced: true });
+}
