@@ -100,14 +100,13 @@ class Guesses {
   /** The code that a request names, in its one form. @throws Problem 404, 429 */
   codeOf(c: Context, call: Call): string {
     this.#limit.check(keyOf(call));
-    const text = c.req.param("code") ?? "";
-    return codeOf(text) ?? this.unknown(call, text);
+    return codeOf(c.req.param("code") ?? "") ?? this.unknown(call);
   }
 
   /** @throws Problem 404, 429 */
-  unknown(call: Call, code: string): never {
+  unknown(call: Call): never {
     this.#limit.take(keyOf(call));
-    throw new Problem("voucher_not_found", `There is no voucher ${code} of this customer.`);
+    throw new Problem("voucher_not_found");
   }
 
   /** @throws Problem 429 */
@@ -148,7 +147,7 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
       const { email } = check(Holder, await readJson(c));
       const code = guesses.codeOf(c, call);
       const voucher = await ledger.ask(call.partner, askVoucher(email, code));
-      if (voucher === null) return guesses.unknown(call, code);
+      if (voucher === null) return guesses.unknown(call);
       const { status, discount, offer, expiresAtMs } = voucher;
       const verdict =
         status === "valid"
@@ -255,7 +254,7 @@ function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
       const asked = await readBareChange(c, call, clock);
       const code = guesses.codeOf(c, call);
       const email = await ledger.ask(call.partner, askOwner(code));
-      if (email === null) return guesses.unknown(call, code);
+      if (email === null) return guesses.unknown(call);
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>

@@ -46,7 +46,7 @@ export function decideIssue(pool: Pool, act: Issue): Effect<Issued> | Rejected {
 
 export function decideRedeem(pool: Pool, act: Redeem, { nowMs }: Context): Effect<Redeemed> | Rejected {
   const voucher = ownVoucher(pool, act);
-  if (voucher === undefined) return reject("voucher_not_found", act.code);
+  if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
   if (status !== "valid") return reject(WHY_NOT[status], act.code);
   return { ok: true, effect: { offer: voucher.offer, discount: pool.discountOf(voucher) } };
@@ -55,7 +55,7 @@ export function decideRedeem(pool: Pool, act: Redeem, { nowMs }: Context): Effec
 /** A rollback or a cancellation. */
 export function decideEnd(pool: Pool, act: Rollback | Cancel, { nowMs }: Context): Effect<Told> | Rejected {
   const voucher = ownVoucher(pool, act);
-  if (voucher === undefined) return reject("voucher_not_found", act.code);
+  if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
   if (act.act === "rollback") {
     if (status !== "redeemed") return reject("not_redeemed", act.code);
@@ -64,7 +64,7 @@ export function decideEnd(pool: Pool, act: Rollback | Cancel, { nowMs }: Context
   return { ok: true, effect: pool.told({ ...voucher, used: null }) };
 }
 
-/** Somebody else's voucher is as if there were none. */
+/** Somebody else's voucher is as if there were none: the refusal says the same of both. */
 function ownVoucher(pool: Pool, { email, code }: Redeem | Rollback | Cancel): Voucher | undefined {
   const voucher = pool.voucher(code);
   return voucher?.customer.email === email ? voucher : undefined;
