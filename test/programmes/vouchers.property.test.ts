@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { Plain } from "../../src/actors/programmes/programme.ts";
 import {
   customerSubject,
+  type Expired,
   type Issued,
   type Offer,
   offerSubject,
@@ -212,7 +213,7 @@ test("whatever is done, it is as the model says; its log and its snapshot make t
   );
 });
 
-test("a portion is never more than 256 vouchers, and batches take turns", () => {
+test("a portion is never more than 128 vouchers, and batches take turns", () => {
   const { shard, do: act } = { shard: new Shard(), do: { programme: "vouchers" } as const };
   for (let i = 0; i < 600; i++) {
     const who = `m${i}@x`;
@@ -222,22 +223,31 @@ test("a portion is never more than 256 vouchers, and batches take turns", () => 
   const batch = { ...act, act: "create_batch", subject: VOUCHERS_SUBJECT, offer: "o" } as const;
   for (let i = 0; i < 2; i++)
     shard.do({ ...batch, expiresAtMs: 1e6, runAtMs: null, recipients: [600], unknown: null });
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 12; i++) {
     shard.end();
     shard.timeMs += 1;
   }
   const portions = shard.log.filter(([each]) => each.act === "issue_portion");
-  expect(portions.map(([, effect, timeMs]) => [(effect as PortionIssued).issued.length, timeMs])).toEqual([
-    [256, 1000],
-    [256, 1001],
-    [256, 1002],
-    [256, 1003],
-    [88, 1004],
-    [88, 1005],
-  ]);
+  expect(portions.map(([, effect, timeMs]) => [(effect as PortionIssued).issued.length, timeMs])).toEqual(
+    [128, 128, 128, 128, 128, 128, 128, 128, 88, 88].map((count, i) => [count, 1000 + i]),
+  );
   expect(new Set(portions.slice(0, 2).map(([each]) => "batch" in each && each.batch)).size).toBe(2);
   const middle = restored(itemsOf(shard.programme));
   expect(itemsOf(middle)).toEqual(itemsOf(shard.programme));
+});
+
+test("many vouchers of one customer end at one moment, 32 in a record", () => {
+  const shard = new Shard();
+  const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
+  shard.do({ ...named, act: "create_customer", name: null });
+  for (let i = 0; i < 100; i++)
+    shard.do({ ...named, act: "issue", offer: "o", discount: 5, expiresAtMs: 2_000 });
+  shard.timeMs = 2_000;
+  shard.end();
+  const ended = shard.log.filter(([each]) => each.act === "expire").map(([, effect]) => effect as Expired);
+  expect(ended.map(({ expired }) => expired.length)).toEqual([32, 32, 32, 4]);
+  expect(new Set(ended.flatMap(({ expired }) => expired.map(([code]) => code))).size).toBe(100);
+  expect(shard.programme.due.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("there are only so many offers, and unfinished batches", () => {

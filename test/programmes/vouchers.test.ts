@@ -279,8 +279,8 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
 
   test("many vouchers of one customer end at one moment", async () => {
     const email = await newCustomer(acme);
-    const expires_at = inMs(4000);
-    const vouchers = await Promise.all(Array.from({ length: 300 }, () => issue(acme, email, { expires_at })));
+    const expires_at = inMs(3000);
+    const vouchers = await Promise.all(Array.from({ length: 50 }, () => issue(acme, email, { expires_at })));
     const all = new Set(vouchers.map(({ code }) => code));
     await until("all have expired", async () => (await codes(acme, email)).length === 0);
     expect(new Set(await codes(acme, email, "expired"))).toEqual(all);

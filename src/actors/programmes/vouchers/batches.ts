@@ -14,7 +14,8 @@ import {
   VOUCHERS_SUBJECT,
 } from "./acts.ts";
 
-export const PORTION_MAX = 256;
+/** About a millisecond's work. */
+export const PORTION_MAX = 128;
 /** Of one partner at a time: the recipients of each are in memory. */
 const UNFINISHED_MAX = 100;
 

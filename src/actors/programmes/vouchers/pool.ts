@@ -17,8 +17,9 @@ import {
 import { makeCode } from "./codes.ts";
 import { Offers } from "./offers.ts";
 
-/** Ended in one record, and looked at for one page of a list. */
-const ENDED_AT_ONCE_MAX = 256;
+/** Ended in one record: few, as the records of many customers may come in one go. */
+const ENDED_AT_ONCE_MAX = 32;
+/** For one page of a list. */
 const LOOKED_AT_MAX = 5_000;
 
 export interface Voucher extends Ending {
