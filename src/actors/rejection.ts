@@ -30,6 +30,16 @@ export const REJECTIONS = {
   too_many_keys: 33,
   member_exists: 40,
   member_not_found: 41,
+  customer_exists: 50,
+  customer_not_found: 51,
+  offer_not_found: 52,
+  voucher_not_found: 53,
+  voucher_already_redeemed: 54,
+  voucher_expired: 55,
+  voucher_cancelled: 56,
+  not_redeemed: 57,
+  too_many_offers: 58,
+  too_many_batches: 59,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

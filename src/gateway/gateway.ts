@@ -148,7 +148,12 @@ export class Gateway {
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
   ): Promise<Page<R>> {
-    return pageOf((asked) => this.askAll(partner, asked), question, page);
+    // One that is all one subject's is asked of its shard alone.
+    const parts = async ({ subject, ...asked }: Question<ListPart<R>>) =>
+      subject === null
+        ? this.askAll(partner, { subject, ...asked })
+        : [await this.ask(partner, { subject, ...asked })];
+    return pageOf(parts, question, page);
   }
 
   /** What a programme was asked for, and did, without a transfer: newest first, from the archive. */

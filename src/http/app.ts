@@ -22,6 +22,11 @@ import { createRoutes, type Routes } from "./routes.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
+import { addVoucherBatches } from "./vouchers/batches.ts";
+import { addCodes } from "./vouchers/codes.ts";
+import { addCustomers } from "./vouchers/customers.ts";
+import { addOffers } from "./vouchers/offers.ts";
+import { addVouchers } from "./vouchers/vouchers.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
@@ -79,6 +84,11 @@ export function createApp(deps: AppDeps): App {
   addMembers(routes, deps);
   addPoints(routes, deps);
   addProgramme(routes, deps);
+  addCustomers(routes, deps);
+  addOffers(routes, deps);
+  addVouchers(routes, deps);
+  addCodes(routes, deps);
+  addVoucherBatches(routes, deps);
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 

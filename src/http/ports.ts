@@ -92,7 +92,7 @@ export interface Ledger {
   askAll<R extends Plain>(partner: string, question: Question<R>): Promise<readonly R[]>;
   /** Records of a programme's acts that came without a transfer, newest first. */
   acts(partner: string, programme: string, range: Range): Promise<Page<ArchivedRecord>>;
-  /** A programme's list over all shards, newest first. */
+  /** A programme's list, newest first: of one subject, or over all shards. */
   list<R extends Plain>(
     partner: string,
     question: (page: ListAsk) => Question<ListPart<R>>,

@@ -9,6 +9,7 @@ export type DoorCode =
   | "forbidden"
   | "not_found"
   | "shard_not_found"
+  | "voucher_batch_not_found"
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
@@ -36,14 +37,23 @@ export const PROBLEMS = {
   key_not_found: kind(404, "There is no such key."),
   member_not_found: kind(404, "There is no such member."),
   shard_not_found: kind(404, "There is no such shard."),
+  customer_not_found: kind(404, "There is no such customer."),
+  offer_not_found: kind(404, "There is no such offer."),
+  voucher_not_found: kind(404, "There is no such voucher of this customer."),
+  voucher_batch_not_found: kind(404, "There is no such batch of vouchers."),
   method_not_allowed: kind(405, "This address does not take this method."),
   account_exists: kind(409, "An account with this id exists."),
   partner_exists: kind(409, "A partner with this id exists."),
   member_exists: kind(409, "A member with this id exists."),
+  customer_exists: kind(409, "A customer with this e-mail exists."),
+  voucher_already_redeemed: kind(409, "The voucher was redeemed before."),
+  voucher_cancelled: kind(409, "The voucher is cancelled."),
+  not_redeemed: kind(409, "The voucher is not redeemed."),
   transfer_not_pending: kind(409, "The transfer is not pending."),
   transfer_not_posted: kind(409, "The transfer is not posted."),
   already_reverted: kind(409, "The transfer was reverted before."),
   transfer_expired: kind(410, "The transfer has expired."),
+  voucher_expired: kind(410, "The voucher has expired."),
   body_too_large: kind(413, "The body is too large."),
   batch_too_large: kind(413, "The batch has too many items."),
   unsupported_media_type: kind(415, "The body has a type that is not understood here."),
@@ -61,6 +71,8 @@ export const PROBLEMS = {
   account_not_empty: kind(422, "The account is not empty."),
   metadata_too_large: kind(422, "The metadata would have more members than it may."),
   too_many_keys: kind(422, "The partner has as many keys as it may."),
+  too_many_offers: kind(422, "The partner has as many offers as it may."),
+  too_many_batches: kind(422, "The partner has as many unfinished batches of vouchers as it may."),
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
   rate_limited: kind(429, "Too many failures.", true),

@@ -31,6 +31,16 @@ const STATUSES: Record<Rejection, number> = {
   too_many_keys: 422,
   member_exists: 409,
   member_not_found: 404,
+  customer_exists: 409,
+  customer_not_found: 404,
+  offer_not_found: 404,
+  voucher_not_found: 404,
+  voucher_already_redeemed: 409,
+  voucher_expired: 410,
+  voucher_cancelled: 409,
+  not_redeemed: 409,
+  too_many_offers: 422,
+  too_many_batches: 422,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

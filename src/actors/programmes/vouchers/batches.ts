@@ -1,0 +1,125 @@
+/**
+ * Vouchers for many, on one shard: its own customers' part of each batch, issued a portion at a time, so that a million
+ * hold up nobody.
+ */
+import { assert } from "../../../assert.ts";
+import type { Command } from "../../command.ts";
+import { Deadlines, type Ending } from "../../deadlines.ts";
+import type { Due, Surroundings } from "../programme.ts";
+import {
+  type BatchOrder,
+  type BatchPart,
+  type IssuePortion,
+  type Recipients,
+  VOUCHERS_SUBJECT,
+} from "./acts.ts";
+
+/** About a millisecond's work. */
+export const PORTION_MAX = 128;
+/** Of one partner at a time: the recipients of each are in memory. */
+const UNFINISHED_MAX = 100;
+
+export interface Batch extends Ending {
+  readonly partner: string;
+  readonly order: BatchOrder;
+  /** Of this shard; once all have theirs, only how many they were. */
+  recipients: Recipients;
+  /** So many have theirs. */
+  issued: number;
+  isDone: boolean;
+  /** When the next portion may be issued. */
+  endsAtMs: number;
+}
+
+type OfPartner = { readonly byId: Map<string, Batch>; unfinished: number };
+
+export class Batches {
+  readonly #due: Surroundings["due"];
+  readonly #partners = new Map<string, OfPartner>();
+  readonly #waiting = new Deadlines<Batch>();
+  /** For the next portion of whichever batch it is: they come one after the other, however many batches there are. */
+  #next: Due | undefined;
+  #pausedUntilMs = 0;
+
+  constructor(due: Surroundings["due"]) {
+    this.#due = due;
+  }
+
+  get(partner: string, id: string): Batch | undefined {
+    return this.#partners.get(partner)?.byId.get(id);
+  }
+
+  isFullFor(partner: string): boolean {
+    return (this.#partners.get(partner)?.unfinished ?? 0) >= UNFINISHED_MAX;
+  }
+
+  /** In the order in which they came, by partner. */
+  *all(): Generator<Batch> {
+    for (const { byId } of this.#partners.values()) yield* byId.values();
+  }
+
+  add(batch: Omit<Batch, "place">): void {
+    const added: Batch = { ...batch, place: -1 };
+    let own = this.#partners.get(batch.partner);
+    if (own === undefined) this.#partners.set(batch.partner, (own = { byId: new Map(), unfinished: 0 }));
+    own.byId.set(batch.id, added);
+    if (batch.isDone) return;
+    own.unfinished += 1;
+    this.#waiting.add(added);
+    this.#schedule();
+  }
+
+  /** So many more have theirs. */
+  issued(batch: Batch, count: number, timeMs: number): void {
+    this.#waiting.remove(batch);
+    batch.issued += count;
+    batch.isDone = batch.issued === sizeOf(batch.recipients);
+    if (batch.isDone) {
+      batch.recipients = batch.issued;
+      const own = this.#partners.get(batch.partner);
+      assert(own !== undefined, "a batch is one of its partner's");
+      own.unfinished -= 1;
+    } else {
+      // The others first; and whatever came meanwhile, since a batch of the log has one time.
+      batch.endsAtMs = timeMs + 1;
+      this.#waiting.add(batch);
+    }
+    this.#pausedUntilMs = timeMs + 1;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#next !== undefined) this.#due.remove(this.#next);
+    this.#next = undefined;
+    const { first } = this.#waiting;
+    if (first === undefined) return;
+    const { partner, id } = first;
+    this.#next = {
+      partner,
+      endsAtMs: Math.max(first.endsAtMs, this.#pausedUntilMs),
+      id: `${partner}\0${id}`,
+      place: -1,
+      subjects: [],
+      command: () => portionOf(partner, id),
+    };
+    this.#due.add(this.#next);
+  }
+}
+
+export function sizeOf(recipients: Recipients): number {
+  return typeof recipients === "number" ? recipients : recipients.length;
+}
+
+export function partOf({ order, recipients, issued, isDone }: Batch): BatchPart {
+  return { ...order, requested: sizeOf(recipients), issued, isDone };
+}
+
+function portionOf(partner: string, batch: string): Command {
+  const act: IssuePortion = {
+    programme: "vouchers",
+    act: "issue_portion",
+    subject: VOUCHERS_SUBJECT,
+    batch,
+  };
+  return { op: "act", partner, key: null, fingerprint: 0, act };
+}

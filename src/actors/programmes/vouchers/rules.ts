@@ -1,0 +1,71 @@
+/** What may be done with offers and vouchers, and what it comes to. The first rule that says no wins. */
+import { assert } from "../../../assert.ts";
+import { type Rejected, reject } from "../../command.ts";
+import type { Rejection } from "../../rejection.ts";
+import type { Context, Effect } from "../programme.ts";
+import type {
+  Cancel,
+  Issue,
+  Issued,
+  Offer,
+  PutOffer,
+  Redeem,
+  Redeemed,
+  Rollback,
+  Told,
+  VoucherStatus,
+} from "./acts.ts";
+import { type Pool, snapshotOf, statusAt, type Voucher } from "./pool.ts";
+
+const WHY_NOT = {
+  redeemed: "voucher_already_redeemed",
+  expired: "voucher_expired",
+  cancelled: "voucher_cancelled",
+} as const satisfies Record<Exclude<VoucherStatus, "valid">, Rejection>;
+
+export function decidePut(pool: Pool, { name, discount, pricing }: PutOffer): Effect<Offer> | Rejected {
+  const known = pool.offers.get(name);
+  if (known === undefined && pool.offers.isFull) return reject("too_many_offers", name);
+  const offer = pool.offers.defined(name, discount, pricing);
+  return offer === known ? { ok: true, effect: offer } : { ok: true, effect: offer, notice: { offer } };
+}
+
+/** The customer comes first: an unknown one leaves the offer as it is. */
+export function decideIssue(pool: Pool, act: Issue): Effect<Issued> | Rejected {
+  if (pool.customer(act.email) === undefined) return reject("customer_not_found", act.email);
+  const known = pool.offers.get(act.offer);
+  if (known === undefined && act.discount === null) return reject("offer_not_found", act.offer);
+  if (known === undefined && pool.offers.isFull) return reject("too_many_offers", act.offer);
+  const offer = act.discount === null ? known : pool.offers.defined(act.offer, act.discount);
+  assert(offer !== undefined, "it is known, or just defined");
+  const { discount } = offer;
+  const issued = { code: pool.newCode(act.email), discount, snapshot: snapshotOf(offer) };
+  if (offer === known) return { ok: true, effect: { ...issued, offer: null } };
+  return { ok: true, effect: { ...issued, offer }, notice: { offer } };
+}
+
+export function decideRedeem(pool: Pool, act: Redeem, { nowMs }: Context): Effect<Redeemed> | Rejected {
+  const voucher = ownVoucher(pool, act);
+  if (voucher === undefined) return reject("voucher_not_found");
+  const status = statusAt(voucher, nowMs);
+  if (status !== "valid") return reject(WHY_NOT[status], act.code);
+  return { ok: true, effect: { offer: voucher.offer, discount: pool.discountOf(voucher) } };
+}
+
+/** A rollback or a cancellation. */
+export function decideEnd(pool: Pool, act: Rollback | Cancel, { nowMs }: Context): Effect<Told> | Rejected {
+  const voucher = ownVoucher(pool, act);
+  if (voucher === undefined) return reject("voucher_not_found");
+  const status = statusAt(voucher, nowMs);
+  if (act.act === "rollback") {
+    if (status !== "redeemed") return reject("not_redeemed", act.code);
+  } else if (status !== "valid") return reject(WHY_NOT[status], act.code);
+  // Unused it is worth what it was before, or what its offer says by now.
+  return { ok: true, effect: pool.told({ ...voucher, used: null }) };
+}
+
+/** Somebody else's voucher is as if there were none: the refusal says the same of both. */
+function ownVoucher(pool: Pool, { email, code }: Redeem | Rollback | Cancel): Voucher | undefined {
+  const voucher = pool.voucher(code);
+  return voucher?.customer.email === email ? voucher : undefined;
+}

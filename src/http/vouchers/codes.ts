@@ -1,0 +1,283 @@
+/** `/v1/vouchers/{code}/…`: what is done with a code. Who only guesses codes is held up. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { ActAlone } from "../../actors/command.ts";
+import {
+  askOwner,
+  askVoucher,
+  customerSubject,
+  type Redeemed,
+  type Told,
+  type VoucherStatus,
+} from "../../actors/programmes/vouchers/acts.ts";
+import { codeOf } from "../../actors/programmes/vouchers/codes.ts";
+import { readJson } from "../body.ts";
+import { type Call, jsonAnswer } from "../call.ts";
+import { actOf, readBareChange, readChange } from "../change.ts";
+import { timeTextOf } from "../fields.ts";
+import type { Answer } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import { RateLimit } from "../rate-limit.ts";
+import type { RouteDescription, Routes } from "../routes.ts";
+import { check } from "../validation.ts";
+import { type Done, decidedAnswer } from "../writes.ts";
+import { Email, KEY_PROBLEMS, percentOf, type VoucherDeps } from "./fields.ts";
+
+/** Unknown codes of one API key, by minute. */
+const UNKNOWN_MAX = 50;
+const UNKNOWN_WINDOW_MS = 60_000;
+
+const Holder = z.strictObject({ email: Email }).openapi("VoucherHolder");
+const VerdictSchema = z
+  .union([
+    z.object({
+      valid: z.literal(true),
+      discount: z.number(),
+      offer_name: z.string(),
+      expires_at: z.iso.datetime(),
+    }),
+    z.object({
+      valid: z.literal(false),
+      reason: z.enum(["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"]),
+    }),
+  ])
+  .openapi("VoucherVerdict");
+const RedeemedSchema = z
+  .object({
+    code: z.string(),
+    discount: z.number(),
+    offer_name: z.string(),
+    used_at: z.iso.datetime(),
+  })
+  .openapi("RedeemedVoucher", {
+    example: {
+      code: "7QK3MWPA2XHT9C",
+      discount: 38.5,
+      offer_name: "Autumn sale",
+      used_at: "2026-11-21T10:00:00.000Z",
+    },
+  });
+const EndedSchema = z
+  .object({
+    code: z.string(),
+    email: z.string(),
+    offer_name: z.string(),
+    discount: z.number(),
+    status: z.enum(["valid", "expired", "cancelled"]),
+    expires_at: z.iso.datetime(),
+    created_at: z.iso.datetime(),
+    used_at: z.null(),
+  })
+  .openapi("UnusedVoucher");
+
+const REASONS = {
+  redeemed: "voucher_already_redeemed",
+  expired: "voucher_expired",
+  cancelled: "voucher_cancelled",
+} as const satisfies Record<Exclude<VoucherStatus, "valid">, string>;
+
+type CodeDeps = VoucherDeps & Readonly<{ guesses: Guesses }>;
+
+export function addCodes(routes: Routes, deps: VoucherDeps): void {
+  const own = { ...deps, guesses: new Guesses(() => deps.clock.elapsedMs()) };
+  addValidate(routes, own);
+  addRedeem(routes, own);
+  addRollback(routes, own);
+  addCancel(routes, own);
+}
+
+/**
+ * Unknown codes are counted once they are known to be unknown: a hundred who race for one good voucher guess nothing.
+ * Whoever has guessed too often is let in no more, and of those under way no more are told that there is no such code.
+ */
+class Guesses {
+  readonly #limit: RateLimit;
+
+  constructor(elapsedMs: () => number) {
+    this.#limit = new RateLimit({ limit: UNKNOWN_MAX, windowMs: UNKNOWN_WINDOW_MS, elapsedMs });
+  }
+
+  /** The code that a request names, in its one form. @throws Problem 404, 429 */
+  codeOf(c: Context, call: Call): string {
+    this.#limit.check(keyOf(call));
+    return codeOf(c.req.param("code") ?? "") ?? this.unknown(call);
+  }
+
+  /** @throws Problem 404, 429 */
+  unknown(call: Call): never {
+    this.#limit.take(keyOf(call));
+    throw new Problem("voucher_not_found");
+  }
+
+  /** @throws Problem 429 */
+  count(call: Call, answer: Answer<ActAlone>): void {
+    const isUnknown =
+      "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "voucher_not_found";
+    if (isUnknown) this.#limit.take(keyOf(call));
+  }
+}
+
+function keyOf({ principal, partner }: Call): string {
+  const key = principal !== undefined && "keyId" in principal ? principal.keyId : "";
+  return `${partner}\0${key}`;
+}
+
+const COMMON = {
+  method: "post",
+  access: "partner",
+  group: "vouchers",
+  params: z.object({ code: z.string().openapi({ example: "7QK3MWPA2XHT9C" }) }),
+} as const satisfies Partial<RouteDescription>;
+
+function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
+  routes.add(
+    {
+      ...COMMON,
+      path: "/v1/vouchers/{code}/validate",
+      summary: "Say whether a voucher could be redeemed now; changes nothing",
+      body: { schema: Holder },
+      answer: {
+        status: 200,
+        description: "It could be, or why not.",
+        content: { "application/json": VerdictSchema },
+      },
+      problems: ["voucher_not_found", "rate_limited"],
+    },
+    async (c, call) => {
+      const { email } = check(Holder, await readJson(c));
+      const code = guesses.codeOf(c, call);
+      const voucher = await ledger.ask(call.partner, askVoucher(email, code));
+      if (voucher === null) return guesses.unknown(call);
+      const { status, discount, offer, expiresAtMs } = voucher;
+      const verdict =
+        status === "valid"
+          ? {
+              valid: true,
+              discount: percentOf(discount),
+              offer_name: offer,
+              expires_at: timeTextOf(expiresAtMs),
+            }
+          : { valid: false, reason: REASONS[status] };
+      return jsonAnswer(call, 200, JSON.stringify(verdict));
+    },
+  );
+}
+
+function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+  routes.add(
+    {
+      ...COMMON,
+      path: "/v1/vouchers/{code}/redeem",
+      summary: "Use a voucher, once",
+      body: { schema: Holder },
+      answer: {
+        status: 200,
+        description: "It is used, and this is what it gives.",
+        content: { "application/json": RedeemedSchema },
+      },
+      problems: [
+        "voucher_not_found",
+        "voucher_already_redeemed",
+        "voucher_expired",
+        "voucher_cancelled",
+        "rate_limited",
+        ...KEY_PROBLEMS,
+      ],
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, Holder);
+      const code = guesses.codeOf(c, call);
+      const { email } = value;
+      const subject = customerSubject(email);
+      const act = { programme: "vouchers", act: "redeem", subject, email, code } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      guesses.count(call, answer);
+      return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }) => {
+        const { discount, offer } = effect as Redeemed;
+        return JSON.stringify({
+          code,
+          discount: percentOf(discount),
+          offer_name: offer,
+          used_at: timeTextOf(timeMs),
+        });
+      });
+    },
+  );
+}
+
+const ended = { status: 200, content: { "application/json": EndedSchema } } as const;
+
+function addRollback(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+  routes.add(
+    {
+      ...COMMON,
+      path: "/v1/vouchers/{code}/rollback",
+      summary: "Take back a redemption",
+      description: "Once for each. The voucher is valid again; or expired, when its time is over by now.",
+      body: { schema: Holder },
+      answer: { ...ended, description: "The voucher, unused." },
+      problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...KEY_PROBLEMS],
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, Holder);
+      const code = guesses.codeOf(c, call);
+      const { email } = value;
+      const subject = customerSubject(email);
+      const act = { programme: "vouchers", act: "rollback", subject, email, code } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      guesses.count(call, answer);
+      return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
+        const told = effect as Told;
+        return endedJson(code, email, told, told.expiresAtMs <= timeMs ? "expired" : "valid");
+      });
+    },
+  );
+}
+
+function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+  routes.add(
+    {
+      ...COMMON,
+      path: "/v1/vouchers/{code}/cancel",
+      summary: "End a valid voucher for good",
+      answer: { ...ended, description: "The voucher, cancelled." },
+      problems: [
+        "voucher_not_found",
+        "voucher_already_redeemed",
+        "voucher_expired",
+        "voucher_cancelled",
+        "rate_limited",
+        ...KEY_PROBLEMS,
+      ],
+    },
+    async (c, call) => {
+      const asked = await readBareChange(c, call, clock);
+      const code = guesses.codeOf(c, call);
+      const email = await ledger.ask(call.partner, askOwner(code));
+      if (email === null) return guesses.unknown(call);
+      const subject = customerSubject(email);
+      const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>
+        endedJson(code, email, effect as Told, "cancelled"),
+      );
+    },
+  );
+}
+
+function endedJson(
+  code: string,
+  email: string,
+  { offer, discount, expiresAtMs, createdAtMs }: Told,
+  status: VoucherStatus,
+): string {
+  return JSON.stringify({
+    code,
+    email,
+    offer_name: offer,
+    discount: percentOf(discount),
+    status,
+    expires_at: timeTextOf(expiresAtMs),
+    created_at: timeTextOf(createdAtMs),
+    used_at: null,
+  });
+}

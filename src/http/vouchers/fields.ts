@@ -1,0 +1,84 @@
+/** The fields that requests about vouchers are made of, and what they mean inside. */
+import { z } from "@hono/zod-openapi";
+import type { Clock } from "../clock.ts";
+import { isNewId, isText, timeMsOf, timeTextOf } from "../fields.ts";
+import type { Random } from "../idempotency.ts";
+import type { Ledger } from "../ports.ts";
+import { invalid } from "../problem.ts";
+
+export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
+
+export const KEY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
+
+const EMAIL_LENGTH_MAX = 254;
+/** One `@` between things without spaces; what comes behind it is a host's name. */
+const EMAIL = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}.]+(?:\.[^\s@\p{C}.]+)*$/u;
+const OFFER_NAME_LENGTH_MAX = 100;
+const CONTROL = /\p{C}/u;
+
+/** Trimmed, and in small letters: so it is kept and shown. */
+export const Email = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .refine((email) => email.length <= EMAIL_LENGTH_MAX && EMAIL.test(email), "must be an e-mail address")
+  .openapi({
+    type: "string",
+    format: "email",
+    maxLength: EMAIL_LENGTH_MAX,
+    description: "Upper and lower case are the same.",
+    example: "alice@example.com",
+  });
+
+export const OfferName = z
+  .custom<string>(isOfferName, `must be text of 1 to ${OFFER_NAME_LENGTH_MAX} characters`)
+  .openapi({ type: "string", minLength: 1, maxLength: OFFER_NAME_LENGTH_MAX, example: "Autumn sale" });
+
+/** Percent, as callers write it. */
+export const Discount = z
+  .custom<number>(
+    (value) => typeof value === "number" && hundredthsOf(value) !== undefined,
+    "must be a percentage above 0 and up to 100, with at most two decimals",
+  )
+  .openapi({ type: "number", exclusiveMinimum: 0, maximum: 100, multipleOf: 0.01, example: 38.5 });
+
+/** An e-mail in a path or query. @throws Problem 400 */
+export function emailOf(text: string | undefined): string {
+  const parsed = Email.safeParse(text);
+  if (!parsed.success) throw invalid("email", "must be an e-mail address");
+  return parsed.data;
+}
+
+/** @throws Problem 400 */
+export function offerNameOf(text: string | undefined): string {
+  if (!isOfferName(text)) throw invalid("name", "must be the name of an offer");
+  return text;
+}
+
+/** Of a percentage; `undefined` where it is out of range or has more than two decimals. */
+export function hundredthsOf(percent: number): number | undefined {
+  const hundredths = Math.round(percent * 100);
+  const isExact = hundredths / 100 === percent;
+  return isExact && hundredths >= 1 && hundredths <= 10_000 ? hundredths : undefined;
+}
+
+export function percentOf(hundredths: number): number {
+  return hundredths / 100;
+}
+
+/** @throws Problem 400 for a time that has come */
+export function futureMsOf(path: string, time: string, nowMs: number): number {
+  const timeMs = timeMsOf(time);
+  if (timeMs === undefined || timeMs <= nowMs) throw invalid(path, "must be in the future");
+  return timeMs;
+}
+
+export function textOrNull(timeMs: number | null): string | null {
+  return timeMs === null ? null : timeTextOf(timeMs);
+}
+
+function isOfferName(value: unknown): value is string {
+  return (
+    isText(value, OFFER_NAME_LENGTH_MAX) && value.trim() !== "" && isNewId(value) && !CONTROL.test(value)
+  );
+}

@@ -1,0 +1,74 @@
+/** What the scenarios of vouchers have in common. */
+import { expect } from "vitest";
+import { until } from "../support/server.ts";
+import type { Caller, Json } from "./house.ts";
+
+export const LATER = "2040-01-01T00:00:00.000Z";
+export const BATCHES = "/v1/voucher-batches";
+
+let made = 0;
+
+/** A new one's e-mail. */
+export async function newCustomer(caller: Caller): Promise<string> {
+  made += 1;
+  const email = `c${made}@example.com`;
+  await caller.post("/v1/customers", 201, { email });
+  return email;
+}
+
+export async function issue(caller: Caller, email: string, more: Json = {}): Promise<Json> {
+  const body = { email, offer_name: "Sale", discount: 10, expires_at: LATER, ...more };
+  return caller.post("/v1/vouchers", 201, body);
+}
+
+export function inMs(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
+}
+
+/** A voucher's address. */
+export function at(voucher: Json): string {
+  return `/v1/vouchers/${String(voucher["code"])}`;
+}
+
+export function redeem(caller: Caller, voucher: Json, email: string): Promise<Json> {
+  return caller.post(`${at(voucher)}/redeem`, 200, { email });
+}
+
+export function listed(caller: Caller, email: string, status = "valid"): Promise<readonly Json[]> {
+  return caller.all(`/v1/vouchers?email=${encodeURIComponent(email)}&status=${status}`);
+}
+
+export async function codes(caller: Caller, email: string, status?: string): Promise<readonly unknown[]> {
+  return (await listed(caller, email, status)).map(({ code }) => code);
+}
+
+export async function completed(caller: Caller, id: unknown): Promise<Json> {
+  let batch: Json = {};
+  await until("the batch is complete", async () => {
+    batch = await caller.get(`${BATCHES}/${String(id)}`);
+    return batch["status"] === "completed";
+  });
+  return batch;
+}
+
+/** Enough customers for several portions of a batch on each shard; and an offer. */
+export async function crowd(caller: Caller): Promise<readonly string[]> {
+  const emails = Array.from({ length: 1800 }, (_, i) => `m${i}@example.com`);
+  const statuses = await caller.race(emails.length, (client, i) =>
+    client.send("POST", "/v1/customers", { email: emails[i] }),
+  );
+  expect(statuses).toEqual(new Map([[201, emails.length]]));
+  await caller.ask("PUT", "/v1/offers/mass", 200, { discount: 5 });
+  return emails;
+}
+
+/** Each has so many vouchers, and no two have the same. */
+export async function expectEach(caller: Caller, emails: readonly string[], count: number): Promise<void> {
+  const seen = new Set<unknown>();
+  for (const email of emails) {
+    const held = await codes(caller, email);
+    expect(held).toHaveLength(count);
+    for (const code of held) seen.add(code);
+  }
+  expect(seen.size).toBe(emails.length * count);
+}

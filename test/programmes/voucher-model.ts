@@ -1,0 +1,127 @@
+/** The voucher programme on one shard alone, and a plain model of what it should do. */
+import { expect } from "vitest";
+import type { ActAlone } from "../../src/actors/command.ts";
+import type { Plain } from "../../src/actors/programmes/programme.ts";
+import { Timetable } from "../../src/actors/programmes/timetable.ts";
+import type {
+  VoucherAct,
+  VoucherEffect,
+  VoucherStatus,
+  VoucherView,
+} from "../../src/actors/programmes/vouchers/acts.ts";
+import { Vouchers } from "../../src/actors/programmes/vouchers/vouchers.ts";
+import type { Rejection } from "../../src/actors/rejection.ts";
+import { randomBytes } from "../../src/random.ts";
+
+export const PARTNER = "acme";
+export type Programme = Readonly<{ due: Timetable; vouchers: Vouchers }>;
+
+export function newProgramme(): Programme {
+  const due = new Timetable();
+  const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
+  return { due, vouchers: new Vouchers({ ...place, due }) };
+}
+
+export function restored(items: readonly (readonly Plain[])[]): Programme {
+  const programme = newProgramme();
+  for (const item of items) programme.vouchers.restore(structuredClone(item));
+  return programme;
+}
+
+export const itemsOf = ({ vouchers }: Programme) => [...vouchers.items()];
+
+/** One shard: what is decided is applied, written down, and whatever is due is ended first. */
+export class Shard {
+  programme = newProgramme();
+  readonly log: (readonly [act: VoucherAct, effect: VoucherEffect, timeMs: number])[] = [];
+  timeMs = 1_000;
+
+  do(act: VoucherAct): VoucherEffect | { code: Rejection } {
+    this.end();
+    return this.#decide(act);
+  }
+
+  end(): void {
+    for (;;) {
+      const due = this.programme.due.nextDue(this.timeMs);
+      if (due === undefined) return;
+      const effect = this.#decide((due.command() as ActAlone).act as VoucherAct);
+      expect(due.place).toBe(-1);
+      expect(effect).not.toHaveProperty("code", expect.stringContaining("_"));
+    }
+  }
+
+  ask(...ask: readonly Plain[]): Plain {
+    this.end();
+    return this.programme.vouchers.answer(PARTNER, ask, this.timeMs);
+  }
+
+  #decide(act: VoucherAct): VoucherEffect | { code: Rejection } {
+    const before = itemsOf(this.programme);
+    const decided = this.programme.vouchers.decide(act, { partner: PARTNER, nowMs: this.timeMs, amount: 0 });
+    expect(itemsOf(this.programme)).toEqual(before);
+    if (!decided.ok) return { code: decided.code };
+    const effect = structuredClone(decided.effect);
+    this.log.push([act, effect, this.timeMs]);
+    const done = { partner: PARTNER, timeMs: this.timeMs, transfer: null, amount: 0 };
+    this.programme.vouchers.apply(act, effect, done);
+    return effect;
+  }
+}
+
+type Known = {
+  code: string;
+  email: string;
+  offer: string;
+  expiresAtMs: number;
+  createdAtMs: number;
+  snapshot: number | null;
+  status: VoucherStatus;
+  used: { atMs: number; discount: number } | null;
+};
+
+/** The same by looking at everything every time. */
+export class Model {
+  readonly customers: string[] = [];
+  readonly offers = new Map<string, { discount: number; pricing: string }>();
+  readonly vouchers: Known[] = [];
+  waiting: { email: string; offer: string; expiresAtMs: number; atMs: number }[] = [];
+
+  add(code: string, email: string, offer: string, expiresAtMs: number, createdAtMs: number): void {
+    const { discount = 0, pricing } = this.offers.get(offer) ?? {};
+    const snapshot = pricing === "snapshot" ? discount : null;
+    this.vouchers.push({
+      code,
+      email,
+      offer,
+      expiresAtMs,
+      createdAtMs,
+      snapshot,
+      status: "valid",
+      used: null,
+    });
+  }
+
+  statusOf({ status, expiresAtMs }: Known, nowMs: number): VoucherStatus {
+    return status === "valid" && expiresAtMs <= nowMs ? "expired" : status;
+  }
+
+  worth({ used, snapshot, offer }: Known): number {
+    return used?.discount ?? snapshot ?? this.offers.get(offer)?.discount ?? 0;
+  }
+
+  list(email: string, nowMs: number): readonly VoucherView[] {
+    return this.vouchers
+      .filter((voucher) => voucher.email === email)
+      .map((voucher) => ({
+        code: voucher.code,
+        offer: voucher.offer,
+        discount: this.worth(voucher),
+        expiresAtMs: voucher.expiresAtMs,
+        createdAtMs: voucher.createdAtMs,
+        status: this.statusOf(voucher, nowMs),
+        usedAtMs: voucher.used?.atMs ?? null,
+      }))
+      .toReversed();
+  }
+}

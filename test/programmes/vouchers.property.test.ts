@@ -1,0 +1,318 @@
+/** The voucher programme against a plain model; and what its log and its snapshots make of it again. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Plain } from "../../src/actors/programmes/programme.ts";
+import {
+  customerSubject,
+  type Expired,
+  type Issued,
+  type Offer,
+  offerSubject,
+  type PortionIssued,
+  type Recipients,
+  VOUCHERS_SUBJECT,
+  type VoucherView,
+} from "../../src/actors/programmes/vouchers/acts.ts";
+import { codeOf, makeCode, vnodeOfCode } from "../../src/actors/programmes/vouchers/codes.ts";
+import { Offers } from "../../src/actors/programmes/vouchers/offers.ts";
+import { VNODES } from "../../src/actors/routing.ts";
+import { randomBytes } from "../../src/random.ts";
+import { itemsOf, Model, newProgramme, PARTNER, restored, Shard } from "./voucher-model.ts";
+
+const EMAILS = ["a@x", "b@x", "c@x"];
+const OFFERS = ["one", "two"];
+
+const email = fc.constantFrom(...EMAILS);
+const offer = fc.constantFrom(...OFFERS);
+const discount = fc.integer({ min: 1, max: 10_000 });
+const inMs = fc.integer({ min: 1, max: 40 });
+const which = fc.nat(20);
+
+const step = fc.oneof(
+  fc.record({ do: fc.constant("customer" as const), email }),
+  fc.record({
+    do: fc.constant("offer" as const),
+    offer,
+    discount,
+    pricing: fc.constantFrom("live", "snapshot"),
+  }),
+  fc.record({ do: fc.constant("issue" as const), email, offer, discount: fc.option(discount), inMs }),
+  fc.record({ do: fc.constantFrom("redeem", "rollback", "cancel"), email, which, own: fc.boolean() }),
+  fc.record({ do: fc.constant("batch" as const), offer, all: fc.boolean(), inMs, delayMs: fc.nat(10) }),
+  fc.record({ do: fc.constant("wait" as const), inMs }),
+  fc.record({ do: fc.constant("restart" as const) }),
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+class Run {
+  readonly shard = new Shard();
+  readonly model = new Model();
+
+  take(what: Step): void {
+    const { shard, model } = this;
+    switch (what.do) {
+      case "customer": {
+        const { email: who } = what;
+        const act = { programme: "vouchers", act: "create_customer", subject: customerSubject(who) } as const;
+        const answer = shard.do({ ...act, email: who, name: null });
+        if (model.customers.includes(who)) expect(answer).toEqual({ code: "customer_exists" });
+        else model.customers.push(who);
+        return;
+      }
+      case "offer": {
+        const { offer: name, discount: worth } = what;
+        const pricing = what.pricing;
+        const act = { programme: "vouchers", act: "put_offer", subject: offerSubject(name) } as const;
+        shard.do({ ...act, name, discount: worth, pricing });
+        model.offers.set(name, { discount: worth, pricing });
+        return;
+      }
+      case "issue":
+        return this.#issue(what.email, what.offer, what.discount, shard.timeMs + what.inMs);
+      case "batch":
+        return this.#batch(what.offer, what.all, what.delayMs, what.inMs);
+      case "wait":
+        shard.timeMs += what.inMs;
+        return;
+      case "restart":
+        shard.programme = restored(itemsOf(shard.programme));
+        return;
+      default:
+        return this.#use(what.do, what.email, what.which, what.own);
+    }
+  }
+
+  /** All that is to be seen is as the model says. */
+  check(): void {
+    const { shard, model } = this;
+    shard.end();
+    this.#catchUp();
+    for (const who of EMAILS) {
+      const { rows } = shard.ask("vouchers", who, null, 500, null) as { rows: [Plain, VoucherView][] };
+      expect(rows.map(([, row]) => row)).toEqual(model.list(who, shard.timeMs));
+    }
+    for (const [name, { discount: worth, pricing }] of model.offers)
+      expect(shard.ask("offer", name)).toMatchObject({ discount: worth, pricing });
+    expect(shard.ask("count")).toBe(model.customers.length);
+  }
+
+  #issue(who: string, name: string, worth: number | null, expiresAtMs: number): void {
+    const { shard, model } = this;
+    const named = { programme: "vouchers", act: "issue", subject: customerSubject(who) } as const;
+    const answer = shard.do({ ...named, email: who, offer: name, discount: worth, expiresAtMs });
+    if (!model.customers.includes(who)) return expect(answer).toEqual({ code: "customer_not_found" });
+    const known = model.offers.get(name);
+    if (known === undefined && worth === null) return expect(answer).toEqual({ code: "offer_not_found" });
+    if (worth !== null) model.offers.set(name, { pricing: known?.pricing ?? "live", discount: worth });
+    const { code, discount: given } = answer as Issued;
+    expect(given).toBe(model.offers.get(name)?.discount);
+    this.#catchUp();
+    model.add(code, who, name, expiresAtMs, shard.timeMs);
+    return undefined;
+  }
+
+  #use(act: "redeem" | "rollback" | "cancel", who: string, index: number, isOwn: boolean): void {
+    const { shard, model } = this;
+    shard.end();
+    this.#catchUp();
+    const voucher = model.vouchers[index];
+    if (voucher === undefined) return;
+    const by = isOwn ? voucher.email : who;
+    const answer = shard.do({
+      programme: "vouchers",
+      act,
+      subject: customerSubject(by),
+      email: by,
+      code: voucher.code,
+    });
+    const status = model.statusOf(voucher, shard.timeMs);
+    if (voucher.email !== by) return expect(answer).toEqual({ code: "voucher_not_found" });
+    if (act === "rollback" && status !== "redeemed") return expect(answer).toEqual({ code: "not_redeemed" });
+    if (act !== "rollback" && status !== "valid") {
+      const why = status === "redeemed" ? "voucher_already_redeemed" : `voucher_${status}`;
+      return expect(answer).toEqual({ code: why });
+    }
+    voucher.used = act === "redeem" ? { atMs: shard.timeMs, discount: model.worth(voucher) } : null;
+    voucher.status = act === "redeem" ? "redeemed" : act === "cancel" ? "cancelled" : "valid";
+    expect(answer).toMatchObject({ offer: voucher.offer, discount: model.worth(voucher) });
+    return undefined;
+  }
+
+  #batch(name: string, isForAll: boolean, delayMs: number, inMs: number): void {
+    const { shard, model } = this;
+    const places = model.customers.map((_, place) => place).filter((place) => place % 2 === 0);
+    const recipients: Recipients = isForAll ? model.customers.length : places;
+    const runAtMs = shard.timeMs + delayMs;
+    const answer = shard.do({
+      programme: "vouchers",
+      act: "create_batch",
+      subject: VOUCHERS_SUBJECT,
+      offer: name,
+      expiresAtMs: runAtMs + inMs,
+      runAtMs,
+      recipients: [recipients],
+      unknown: null,
+    });
+    if (!model.offers.has(name)) return expect(answer).toEqual({ code: "offer_not_found" });
+    for (const [place, who] of model.customers.entries())
+      if (isForAll || places.includes(place))
+        model.waiting.push({ email: who, offer: name, expiresAtMs: runAtMs + inMs, atMs: runAtMs });
+    return undefined;
+  }
+
+  #read = 0;
+
+  /** Takes the codes of portions from the log; who gets one, and when, is the model's to say. */
+  #catchUp(): void {
+    const { shard, model } = this;
+    for (const [act, effect, timeMs] of shard.log.slice(this.#read)) {
+      this.#read += 1;
+      if (act.act !== "issue_portion") continue;
+      const { issued, offer: name, expiresAtMs } = effect as PortionIssued;
+      for (const [who, code] of issued) {
+        const at = model.waiting.findIndex(
+          (each) =>
+            each.email === who &&
+            each.offer === name &&
+            each.expiresAtMs === expiresAtMs &&
+            each.atMs <= timeMs,
+        );
+        expect(at).toBeGreaterThanOrEqual(0);
+        model.waiting.splice(at, 1);
+        model.add(code, who, name, expiresAtMs, timeMs);
+      }
+    }
+  }
+}
+
+test("whatever is done, it is as the model says; its log and its snapshot make the same of it", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 30, maxLength: 80, size: "max" }), (steps) => {
+      const run = new Run();
+      for (const what of steps) {
+        run.shard.end();
+        run.take(what);
+        run.check();
+      }
+      const { shard, model } = run;
+      // All that is due comes to its end: portions one after the other, and then all vouchers.
+      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.due.nextEndMs) {
+        shard.timeMs = Math.max(shard.timeMs, ends);
+        shard.end();
+      }
+      run.check();
+      expect(model.waiting).toEqual([]);
+      const items = itemsOf(shard.programme);
+      const replayed = newProgramme();
+      for (const [act, effect, timeMs] of shard.log)
+        replayed.vouchers.apply(act, effect, { partner: PARTNER, timeMs, transfer: null, amount: 0 });
+      expect(itemsOf(replayed)).toEqual(items);
+      expect(itemsOf(restored(items))).toEqual(items);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("a portion is never more than 128 vouchers, and batches take turns", () => {
+  const { shard, do: act } = { shard: new Shard(), do: { programme: "vouchers" } as const };
+  for (let i = 0; i < 600; i++) {
+    const who = `m${i}@x`;
+    shard.do({ ...act, act: "create_customer", subject: customerSubject(who), email: who, name: null });
+  }
+  shard.do({ ...act, act: "put_offer", subject: "offer:o", name: "o", discount: 1, pricing: "live" });
+  const batch = { ...act, act: "create_batch", subject: VOUCHERS_SUBJECT, offer: "o" } as const;
+  for (let i = 0; i < 2; i++)
+    shard.do({ ...batch, expiresAtMs: 1e6, runAtMs: null, recipients: [600], unknown: null });
+  for (let i = 0; i < 12; i++) {
+    shard.end();
+    shard.timeMs += 1;
+  }
+  const portions = shard.log.filter(([each]) => each.act === "issue_portion");
+  expect(portions.map(([, effect, timeMs]) => [(effect as PortionIssued).issued.length, timeMs])).toEqual(
+    [128, 128, 128, 128, 128, 128, 128, 128, 88, 88].map((count, i) => [count, 1000 + i]),
+  );
+  expect(new Set(portions.slice(0, 2).map(([each]) => "batch" in each && each.batch)).size).toBe(2);
+  const middle = restored(itemsOf(shard.programme));
+  expect(itemsOf(middle)).toEqual(itemsOf(shard.programme));
+});
+
+test("many vouchers of one customer end at one moment, 32 in a record", () => {
+  const shard = new Shard();
+  const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
+  shard.do({ ...named, act: "create_customer", name: null });
+  for (let i = 0; i < 100; i++)
+    shard.do({ ...named, act: "issue", offer: "o", discount: 5, expiresAtMs: 2_000 });
+  shard.timeMs = 2_000;
+  shard.end();
+  const ended = shard.log.filter(([each]) => each.act === "expire").map(([, effect]) => effect as Expired);
+  expect(ended.map(({ expired }) => expired.length)).toEqual([32, 32, 32, 4]);
+  expect(new Set(ended.flatMap(({ expired }) => expired.map(([code]) => code))).size).toBe(100);
+  expect(shard.programme.due.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("there are only so many offers, and unfinished batches", () => {
+  const shard = new Shard();
+  const act = { programme: "vouchers" } as const;
+  const { programme } = shard;
+  for (let i = 0; i < 10_000; i++)
+    programme.vouchers.hear(
+      { offer: { name: `o${i}`, discount: 1, pricing: "live", version: 1, shard: 1 } },
+      PARTNER,
+      1_000,
+    );
+  const put = (name: string) =>
+    programme.vouchers.decide(
+      { ...act, act: "put_offer", subject: offerSubject(name), name, discount: 2, pricing: "live" },
+      { partner: PARTNER, nowMs: 1_000, amount: 0 },
+    );
+  expect(put("more")).toMatchObject({ code: "too_many_offers" });
+  expect(put("o7")).toMatchObject({ ok: true });
+  const order = { offer: "o1", expiresAtMs: 1e9, runAtMs: 1e8 };
+  for (let i = 0; i < 100; i++)
+    programme.vouchers.hear({ batch: `b${i}`, order, recipients: [0] }, PARTNER, 1_000);
+  const batch = { ...act, act: "create_batch", subject: VOUCHERS_SUBJECT, ...order } as const;
+  const context = { partner: PARTNER, nowMs: 1_000, amount: 0 };
+  const decided = programme.vouchers.decide({ ...batch, recipients: [0], unknown: null }, context);
+  expect(decided).toMatchObject({ code: "too_many_batches" });
+});
+
+test("definitions of one offer that pass each other end up the same everywhere", () => {
+  const SHARDS = 3;
+  const event = fc.record({ shard: fc.nat(SHARDS - 1), from: fc.nat(SHARDS - 1), discount });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 80, size: "max" }), (events) => {
+      const shards = Array.from({ length: SHARDS }, (_, shard) => new Offers(shard));
+      const onTheWay = shards.map(() => shards.map((): Offer[] => []));
+      const hear = (from: number, to: number) => {
+        const heard = onTheWay[from]?.[to]?.shift();
+        if (heard !== undefined) shards[to]?.take(heard, 0);
+      };
+      for (const { shard, from, discount: worth } of events) {
+        // Sometimes one hears of another, sometimes one defines.
+        if (from !== shard) hear(from, shard);
+        else {
+          const defined = shards[shard]?.defined("o", worth) as Offer;
+          shards[shard]?.take(defined, 0);
+          for (const [to, queue] of (onTheWay[shard] ?? []).entries()) if (to !== shard) queue.push(defined);
+        }
+      }
+      for (let from = 0; from < SHARDS; from++)
+        for (let to = 0; to < SHARDS; to++) while (onTheWay[from]?.[to]?.length) hear(from, to);
+      const seen = shards.map((offers) => offers.get("o"));
+      for (const each of seen) expect(each).toEqual(seen[0]);
+    }),
+  );
+});
+
+test("a code says where it lives, has nothing that looks like something else, and is read in any letters", () => {
+  for (let vnode = 0; vnode < VNODES; vnode++) {
+    const code = makeCode(vnode, randomBytes);
+    expect(code).toMatch(/^[2-9A-HJ-NP-Z]{14}$/);
+    expect(vnodeOfCode(code)).toBe(vnode);
+    expect(codeOf(code.toLowerCase())).toBe(code);
+  }
+  for (const bad of ["", "short", "0".repeat(14), "O".repeat(14), "1".repeat(14), "2".repeat(15)])
+    expect(codeOf(bad)).toBeUndefined();
+  const all = new Set([...Array(2_000)].flatMap(() => makeCode(0, randomBytes).slice(2).split("")));
+  expect(all.size).toBe(32);
+});
