@@ -30,6 +30,13 @@ export const REJECTIONS = {
   too_many_keys: 33,
   member_exists: 40,
   member_not_found: 41,
+  seller_exists: 80,
+  seller_not_found: 81,
+  seller_suspended: 82,
+  credit_request_not_found: 83,
+  already_decided: 84,
+  duplicate_reference: 85,
+  too_many_pending_requests: 86,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -14,15 +14,16 @@ import { check } from "./validation.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
 
-/** @throws Problem 400, 413, 415 */
+/** @param read `readOptionalJson` where the body may be left out. @throws Problem 400, 413, 415 */
 export async function readChange<T>(
   c: Context,
   call: Call,
   clock: Clock,
   schema: z.ZodType<T>,
+  read = readJson,
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
-  const value = check(schema, await readJson(c));
+  const value = check(schema, await read(c));
   return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
 }
 

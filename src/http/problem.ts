@@ -9,6 +9,8 @@ export type DoorCode =
   | "forbidden"
   | "not_found"
   | "shard_not_found"
+  | "topup_not_found"
+  | "phone_not_found"
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
@@ -35,11 +37,18 @@ export const PROBLEMS = {
   partner_not_found: kind(404, "There is no such partner."),
   key_not_found: kind(404, "There is no such key."),
   member_not_found: kind(404, "There is no such member."),
+  seller_not_found: kind(404, "There is no such seller."),
+  credit_request_not_found: kind(404, "There is no such credit request."),
+  topup_not_found: kind(404, "There is no such top-up."),
+  phone_not_found: kind(404, "This phone was never charged."),
   shard_not_found: kind(404, "There is no such shard."),
   method_not_allowed: kind(405, "This address does not take this method."),
   account_exists: kind(409, "An account with this id exists."),
   partner_exists: kind(409, "A partner with this id exists."),
   member_exists: kind(409, "A member with this id exists."),
+  seller_exists: kind(409, "A seller with this id exists."),
+  already_decided: kind(409, "The request was decided before."),
+  duplicate_reference: kind(409, "The seller has used this reference for another sale."),
   transfer_not_pending: kind(409, "The transfer is not pending."),
   transfer_not_posted: kind(409, "The transfer is not posted."),
   already_reverted: kind(409, "The transfer was reverted before."),
@@ -60,6 +69,8 @@ export const PROBLEMS = {
   balance_conflict: kind(422, "The present balance would break this."),
   account_not_empty: kind(422, "The account is not empty."),
   metadata_too_large: kind(422, "The metadata would have more members than it may."),
+  seller_suspended: kind(422, "The seller is suspended."),
+  too_many_pending_requests: kind(422, "The seller has too many requests that wait for a decision."),
   too_many_keys: kind(422, "The partner has as many keys as it may."),
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
