@@ -21,7 +21,10 @@ class Shard {
   #transfers = 0;
 
   constructor() {
-    this.topup = topupOver(this.credit, (bytes) => new Uint8Array(bytes).fill(++this.#randoms));
+    this.topup = topupOver(this.credit, (bytes) => {
+      this.#randoms += 1;
+      return Uint8Array.from({ length: bytes }, (_, i) => Math.floor(this.#randoms / 256 ** i) % 256);
+    });
   }
 
   /** The code of what refused it, or its effect. `delta`: what the act's transfer does to the seller's credit. */
@@ -129,7 +132,7 @@ function ask(shard: Shard, model: Model, id: string, amount: number): void {
 }
 
 function decideRequest(shard: Shard, model: Model, approves: boolean, place: number): void {
-  const request = model.requests[place];
+  const request = model.requests[place % Math.max(1, model.requests.length)];
   if (request === undefined) return;
   const { id, seller: owner, amount } = request;
   const by = "key_1";
@@ -165,7 +168,7 @@ function sell(shard: Shard, model: Model, act: Sale, amount: number): void {
 }
 
 function takeBack(shard: Shard, model: Model, place: number): void {
-  const [original] = model.transfers.splice(place, 1);
+  const [original] = model.transfers.splice(place % Math.max(1, model.transfers.length), 1);
   if (original === undefined) return;
   const { act, delta } = original;
   const way = takeBackTopup(act);
@@ -269,6 +272,7 @@ test("whatever is asked of it, it says what a plain model says; replay and a sna
       expect(JSON.stringify([...restored.items()])).toBe(items);
       check(restored, model);
     }),
+    { numRuns: 300 },
   );
 });
 
@@ -298,9 +302,27 @@ test("a seller has no more than so many requests that wait", () => {
   const wish: TopupAct = { ...names("request_credit", "a"), amount: 5, note: null };
   for (let i = 0; i < PENDING_REQUESTS_MAX; i++) expect(shard.do(wish)).toBeInstanceOf(Object);
   expect(shard.do(wish)).toBe("too_many_pending_requests");
-  const [first] = rowsOf(shard.topup, ["requests", "a", "pending"]);
-  shard.do({ ...names("reject", "a"), request: first as string, by: "key_1", reason: null });
+  for (const request of rowsOf(shard.topup, ["requests", "a", "pending"]))
+    shard.do({ ...names("reject", "a"), request, by: "key_1", reason: null });
+  const restored = topupOver(shard.credit, (bytes) => new Uint8Array(bytes));
+  for (const item of shard.topup.items()) restored.restore(item);
+  for (let i = 1; i < PENDING_REQUESTS_MAX; i++) expect(shard.do(wish)).toBeInstanceOf(Object);
   expect(shard.do(wish)).toBeInstanceOf(Object);
+  expect(shard.do(wish)).toBe("too_many_pending_requests");
+  expect(restored.decide(wish, { partner: PARTNER, nowMs: 0, amount: 0 })).toMatchObject({ ok: true });
+});
+
+test("a request that waits is found at once behind thousands that are decided", () => {
+  const shard = new Shard();
+  shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
+  const wish: TopupAct = { ...names("request_credit", "a"), amount: 5, note: null };
+  const waiting = madeBy(shard.do(wish));
+  for (let i = 0; i < 6_000; i++) {
+    const request = madeBy(shard.do(wish));
+    shard.do({ ...names("reject", "a"), request, by: "key_1", reason: null });
+  }
+  expect(rowsOf(shard.topup, ["requests", null, "pending"])).toEqual([waiting]);
+  expect(rowsOf(shard.topup, ["requests", null, "rejected"])).toHaveLength(1_000);
 });
 
 test("a sum that would leave the range of exact numbers is refused", () => {
