@@ -66,7 +66,8 @@ export function createApp(deps: AppDeps): App {
   hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
+    description:
+      "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
   });
   const routes = createRoutes(hono, endpoints);
   addTransfers(routes, deps);

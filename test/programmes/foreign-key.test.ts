@@ -69,9 +69,8 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
   const topups = [transferPair(things.topup)];
   const others = [things.transfer, things.pending, things.accrual].map(transferPair);
   const phone: Pair = [PHONE, "+989129999999"];
-  const pick = (pair: Pair, side: 0 | 1) => pair[side];
   const taking = (side: 0 | 1) => ({
-    debit_account: pick(marked("account"), side),
+    debit_account: marked("account")[side],
     credit_account: "@x",
     amount: 1,
   });
@@ -126,14 +125,14 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       "POST /v1/transfers": taking,
       "POST /v1/transfers/batch": (side) => ({ transfers: [taking(side)] }),
       "POST /v1/transfers/{id}/post": () => ({}),
-      "POST /v1/accounts": (side) => ({ id: pick(marked("account"), side), asset: "USD/2" }),
-      "POST /v1/partners": (side) => ({ id: pick([MARK, "nobody"], side), name: "x" }),
+      "POST /v1/accounts": (side) => ({ id: marked("account")[side], asset: "USD/2" }),
+      "POST /v1/partners": (side) => ({ id: [MARK, "nobody"][side], name: "x" }),
       "PATCH /v1/partners/{id}": () => ({ name: "x" }),
-      "POST /v1/loyalty/members": (side) => ({ id: pick(marked("member"), side) }),
+      "POST /v1/loyalty/members": (side) => ({ id: marked("member")[side] }),
       "PATCH /v1/loyalty/members/{id}": () => ({ name: "x" }),
-      "POST /v1/sellers": (side) => ({ id: pick(marked("seller"), side), name: "x" }),
-      "POST /v1/credit-requests": (side) => ({ seller: pick(marked("seller"), side), amount: 1 }),
-      "POST /v1/topups": (side) => ({ seller: pick(marked("seller"), side), phone: PHONE, amount: 1 }),
+      "POST /v1/sellers": (side) => ({ id: marked("seller")[side], name: "x" }),
+      "POST /v1/credit-requests": (side) => ({ seller: marked("seller")[side], amount: 1 }),
+      "POST /v1/topups": (side) => ({ seller: marked("seller")[side], phone: PHONE, amount: 1 }),
     },
   };
 }
@@ -152,7 +151,7 @@ async function inventory(): Promise<readonly unknown[]> {
   const keys = await owner.all(`/v1/partners/${MARK}/keys`);
   return [
     rows,
-    keys.map(({ last_used_at: _, ...key }) => key),
+    keys.map((key) => ({ ...key, last_used_at: null })),
     await owner.get("/v1/loyalty/settings"),
     (await owner.get("/v1/trial-balance"))["assets"],
   ];

@@ -67,8 +67,9 @@ async function work(plan: ClientPlan): Promise<ClientReport> {
   return { sold, charged, ...counts };
 }
 
-process.once("message", async (plan) => {
-  const report = await work(plan as ClientPlan);
-  process.send?.(report);
-  process.disconnect?.();
+process.once("message", (plan) => {
+  void work(plan as ClientPlan).then((report) => {
+    process.send?.(report);
+    process.disconnect?.();
+  });
 });

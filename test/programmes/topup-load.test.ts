@@ -3,7 +3,9 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Answer } from "../support/server.ts";
 import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { openShop, requestCredit } from "./shop.ts";
 import type { ClientPlan, ClientReport, SellerPlan } from "./topup-client.ts";
 
 const CLIENT = join(import.meta.dirname, "topup-client.ts");
@@ -22,15 +24,15 @@ function sumOf(figures: readonly Readonly<Record<string, number>>[], name: strin
   return figures.reduce((sum, each) => sum + (each[name] ?? 0), 0);
 }
 
-async function request(partner: Caller, seller: string, amount: number): Promise<string> {
-  const { id } = await partner.post("/v1/credit-requests", 201, { seller, amount });
-  return `/v1/credit-requests/${String(id)}/approve`;
+/** A sale that may be asked for again. */
+function sell(caller: Caller, no: number): Promise<Answer> {
+  const sale = { phone: PHONES[no % PHONES.length], amount: 10, reference: `kill-${no}` };
+  return caller.client.send("POST", "/v1/topups", sale, { "Idempotency-Key": `kill-${no}` });
 }
 
-async function addSeller(partner: Caller, id: string, credit: number): Promise<SellerPlan> {
-  const { api_key: key } = await partner.post("/v1/sellers", 201, { id, name: id });
-  if (credit > 0) await partner.post(await request(partner, id, credit), 200);
-  return { id, key: String(key) };
+/** The same of a seller. */
+function add(caller: Caller, { id, key }: SellerPlan): Promise<Answer> {
+  return caller.client.send("POST", "/v1/sellers", { id, name: id }, { "Idempotency-Key": key });
 }
 
 describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
@@ -68,16 +70,26 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     const GRANT = 2_000;
     // The first of them has far too little.
     const sellers = [
-      await addSeller(acme, "poor", 0),
-      await addSeller(acme, "middling", 10_000),
-      await addSeller(acme, "rich", 1_000_000),
+      await openShop(house, acme, "poor", 0),
+      await openShop(house, acme, "middling", 10_000),
+      await openShop(house, acme, "rich", 1_000_000),
     ];
-    const grants = await Promise.all(Array.from({ length: GRANTS }, () => request(acme, "poor", GRANT)));
-    const plan = { url: house.server.url, sales: 250, lanes: 8, sellers, phones: PHONES, amountMax: 400 };
+    const grants = await Promise.all(
+      Array.from({ length: GRANTS }, () => requestCredit(acme, "poor", GRANT)),
+    );
+    const keys = sellers.map(({ id, key }) => ({ id, key }));
+    const plan = {
+      url: house.server.url,
+      sales: 250,
+      lanes: 8,
+      sellers: keys,
+      phones: PHONES,
+      amountMax: 400,
+    };
     const clients = Array.from({ length: 4 }, (_, i) => sellIn({ ...plan, name: `client-${i}` }));
     // Meanwhile all of the poor one's requests are approved, each by five at once.
     const approvals = await acme.race(GRANTS * 5, (client, i) =>
-      client.send("POST", grants[i % GRANTS] as string),
+      client.send("POST", `${String(grants[i % GRANTS])}/approve`),
     );
     const reports = await Promise.all(clients);
     expect(approvals).toEqual(
@@ -112,27 +124,21 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
   });
 
   test("T8 a kill in the middle of sales: what was acknowledged is there, and nothing twice", async () => {
-    const shops = [await addSeller(acme, "k1", 1_000_000), await addSeller(acme, "k2", 1_000_000)];
+    const shops = [
+      await openShop(house, acme, "k1", 1_000_000),
+      await openShop(house, acme, "k2", 1_000_000),
+    ];
     const { api_key: partnerKey } = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
     const SALES = 600;
     const acknowledged = new Set<number>();
-    const send = (caller: Caller, no: number) =>
-      caller.client.send(
-        "POST",
-        "/v1/topups",
-        { phone: PHONES[no % PHONES.length], amount: 10, reference: `kill-${no}` },
-        { "Idempotency-Key": `kill-${no}` },
-      );
     // Who asks again shows the same key: what was derived from it is derived again.
     const owner = house.caller(String(partnerKey));
     const callers = shops.map(({ key }) => house.caller(key));
     const newcomers = Array.from({ length: 60 }, (_, i) => ({ id: `late-${i}`, key: `late-${i}` }));
-    const add = (caller: Caller, { id, key }: SellerPlan) =>
-      caller.client.send("POST", "/v1/sellers", { id, name: id }, { "Idempotency-Key": key });
     let restarting: Promise<void> | undefined;
     await Promise.all([
       ...Array.from({ length: SALES }, async (_, no) => {
-        const answer = await send(callers[no % 2] as Caller, no).catch(() => undefined);
+        const answer = await sell(callers[no % 2] as Caller, no).catch(() => undefined);
         if (answer?.status === 201) acknowledged.add(no);
         if (acknowledged.size === SALES / 3) restarting ??= house.restart();
       }),
@@ -152,7 +158,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     // Everybody asks for everything once more: what was done is not done again.
     const again = shops.map(({ key }) => house.caller(key));
     const statuses = await Promise.all(
-      Array.from({ length: SALES }, async (_, no) => (await send(again[no % 2] as Caller, no)).status),
+      Array.from({ length: SALES }, async (_, no) => (await sell(again[no % 2] as Caller, no)).status),
     );
     expect(new Set(statuses)).toEqual(new Set([201]));
     const after = await there();
