@@ -219,17 +219,26 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     expect(again.headers["idempotency-replayed"]).toBe("true");
     const changed = await acme.ask("POST", "/v1/sellers", 422, { name: "Twice" }, headers);
     expect(changed).toMatchObject({ code: "idempotency_key_reused" });
+    const all = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        acme.ask("POST", "/v1/sellers", 201, { id: "many", name: "Many" }, headers),
+      ),
+    );
+    expect(new Set(all.map((made) => made["api_key"])).size).toBe(1);
     // One key for two sellers is two requests, and makes two keys.
     const [a, b] = await Promise.all(
       ["twin-a", "twin-b"].map((id) => acme.ask("POST", "/v1/sellers", 201, { id, name: id }, headers)),
     );
     expect(a?.["key_id"]).not.toBe(b?.["key_id"]);
+    const wish = { seller: first["id"], amount: 5 };
+    const once = { "Idempotency-Key": "wish-once" };
+    const wished = await acme.ask("POST", "/v1/credit-requests", 201, wish, once);
+    expect(await acme.ask("POST", "/v1/credit-requests", 201, wish, once)).toEqual(wished);
     await grant(acme, String(first["id"]), 100);
     const shop = house.caller(String(first["api_key"]));
     const sale = { phone: PHONE, amount: 10 };
-    const once = { "Idempotency-Key": "sale-once" };
-    const sold = await shop.ask("POST", "/v1/topups", 201, sale, once);
-    expect(await shop.ask("POST", "/v1/topups", 201, sale, once)).toEqual(sold);
+    const sold = await shop.ask("POST", "/v1/topups", 201, sale, { "Idempotency-Key": "sale-once" });
+    expect(await shop.ask("POST", "/v1/topups", 201, sale, { "Idempotency-Key": "sale-once" })).toEqual(sold);
     expect(await shop.get(`/v1/sellers/${String(first["id"])}`)).toMatchObject({ credit: 90 });
   });
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Account } from "../../src/actors/account.ts";
 import type { Done, Plain, Surroundings } from "../../src/actors/programmes/programme.ts";
-import { creditAccount, type Sale, type TopupAct } from "../../src/actors/programmes/topup/acts.ts";
+import { creditAccount, type Sale, sellerOf, type TopupAct } from "../../src/actors/programmes/topup/acts.ts";
 import { PhoneBook } from "../../src/actors/programmes/topup/phone-book.ts";
 import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../src/actors/programmes/topup/topup.ts";
 import { phoneOf, phoneOfQuery } from "../../src/http/topup/phone.ts";
@@ -106,7 +106,7 @@ class Model {
 }
 
 function names<A extends string>(act: A, seller: string) {
-  return { programme: "topup", act, subject: creditAccount(seller), seller } as const;
+  return { programme: "topup", act, subject: creditAccount(seller) } as const;
 }
 
 /** The id of a request that an act has made. */
@@ -158,11 +158,11 @@ function decideRequest(shard: Shard, model: Model, approves: boolean, place: num
 
 function sell(shard: Shard, model: Model, act: Sale, amount: number): void {
   const got = shard.do(act, -amount);
-  const known = model.sellers.get(act.seller);
+  const known = model.sellers.get(sellerOf(act.subject));
   if (known === undefined) expect(got).toBe("seller_not_found");
   else if (known.suspended) expect(got).toBe("seller_suspended");
   else if (known.references.has(act.reference ?? "")) expect(got).toBe("duplicate_reference");
-  else if (model.credit(act.seller) < amount) expect(got).toBe("insufficient_funds");
+  else if (model.credit(sellerOf(act.subject)) < amount) expect(got).toBe("insufficient_funds");
   else {
     known.sold += amount;
     if (act.reference !== null) known.references.add(act.reference);
@@ -179,12 +179,12 @@ function takeBack(shard: Shard, model: Model, place: number): void {
   const way = takeBackTopup(act);
   expect(way).toBeDefined();
   const got = shard.do(way as TopupAct, -delta);
-  if (model.credit(act.seller) - delta < 0) {
+  if (model.credit(sellerOf(act.subject)) - delta < 0) {
     expect(got).toBe("insufficient_funds");
     model.transfers.push(original);
     return;
   }
-  const known = model.sellers.get(act.seller) as ModelSeller;
+  const known = model.sellers.get(sellerOf(act.subject)) as ModelSeller;
   if (act.act === "sale") {
     known.sold += delta;
     const phone = model.phones.get(act.phone) as { total: number; topups: number };

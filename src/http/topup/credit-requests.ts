@@ -9,9 +9,8 @@ import {
   REQUEST_STATUSES,
   type RequestView,
 } from "../../actors/programmes/topup/acts.ts";
-import { readOptionalJson } from "../body.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { actOf, readBareChange, readChange, transferWith } from "../change.ts";
+import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf } from "../fields.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
@@ -127,7 +126,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
       if (!maySee(call, seller)) throw sellerNotFound(seller);
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
-      const act = { programme: "topup", act: "request_credit", subject, seller, amount, note } as const;
+      const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
         const { request } = effect as { request: string };
         const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
@@ -211,7 +210,6 @@ function addApprove(routes: Routes, { ledger, clock }: TopupDeps): void {
         programme: "topup",
         act: "approve",
         subject: account,
-        seller,
         request,
         by: keyIdOf(call),
         amount,
@@ -238,12 +236,12 @@ function addReject(routes: Routes, { ledger, clock }: TopupDeps): void {
       problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, RejectBody, readOptionalJson);
+      const { value, asked } = await readOptionalChange(c, call, clock, RejectBody);
       const { id: request, seller } = await requestOf(c, call, ledger);
       const { reason = null } = value;
       const subject = creditAccount(seller);
       const by = keyIdOf(call);
-      const act = { programme: "topup", act: "reject", subject, seller, request, by, reason } as const;
+      const act = { programme: "topup", act: "reject", subject, request, by, reason } as const;
       const answer = await ledger.submit(actOf(asked, act));
       return decidedAnswer(call, answer, 200, await decidedRequest(c, call, ledger));
     },

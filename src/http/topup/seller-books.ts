@@ -15,7 +15,7 @@ import { SellerParams, sellerIdOf, type TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Entries of a day are fetched so many at a time. */
-const SETTLED_AT_ONCE = 2_000;
+const SETTLED_AT_ONCE = 500;
 
 const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 const SettlementQuery = z.strictObject({

@@ -122,7 +122,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random, assets }:
         throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
       const asset = assets.topup;
       const subject = creditAccount(seller);
-      const act = { programme: "topup", act: "create_seller", subject, seller, name, asset } as const;
+      const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
       const created = await ledger.submit(actOf(asked, act));
       if ("refused" in created || !created.outcome.ok) return decidedAnswer(call, created, 201, () => null);
       // No caller's key has a blank in it, so this one meets no other request of the partner.
@@ -220,7 +220,7 @@ function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof t
       const seller = sellerIdOf(c);
       const asked = await readBareChange(c, call, clock);
       const subject = creditAccount(seller);
-      const act = { programme: "topup", act: STATUS_ACTS[action], subject, seller } as const;
+      const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
       const answer = await ledger.submit(actOf(asked, act));
       const view =
         "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askSeller(seller)) : null;

@@ -1,6 +1,12 @@
 /** `/v1/topups`: a seller charges a phone, out of the seller's credit. */
 import { z } from "@hono/zod-openapi";
-import { creditAccount, phoneAccount, type Sale, type TopupAct } from "../../actors/programmes/topup/acts.ts";
+import {
+  creditAccount,
+  phoneAccount,
+  type Sale,
+  sellerOf,
+  type TopupAct,
+} from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Id, isText, Time, timeTextOf } from "../fields.ts";
@@ -88,8 +94,16 @@ type Topup = Readonly<{
 /** Of a transfer that is a sale; `undefined` for any other. */
 function topupOf({ id, act, postedAmount, revertedBy, createdAtMs }: TransferRow): Topup | undefined {
   if (act?.programme !== "topup" || act.act !== "sale") return undefined;
-  const { seller, phone, reference } = act as TopupAct as Sale;
-  return { id, seller, phone, amount: postedAmount, reference, isReverted: revertedBy !== null, createdAtMs };
+  const { subject, phone, reference } = act as TopupAct as Sale;
+  return {
+    id,
+    seller: sellerOf(subject),
+    phone,
+    amount: postedAmount,
+    reference,
+    isReverted: revertedBy !== null,
+    createdAtMs,
+  };
 }
 
 function topupMembers({ id, seller, phone, amount, reference, isReverted, createdAtMs }: Topup) {
@@ -127,7 +141,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
       if (!maySee(call, seller)) throw sellerNotFound(seller);
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
-      const act = { programme: "topup", act: "sale", subject: account, seller, phone, reference } as const;
+      const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;
       const move = { debit: account, credit: phoneAccount(phone), amount, memo: reference };
       const answer = await ledger.submit(transferWith(asked, act, move));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }, { timeMs }) => {

@@ -3,9 +3,15 @@ import { VNODES, vnodeOfAccount } from "../../routing.ts";
 import type { Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 
-/** A seller's credit is an account of this id. */
+const PREFIX = "credit:";
+
+/** A seller's credit is an account of this id, which is also the subject of what concerns the seller. */
 export function creditAccount(seller: string): string {
-  return `credit:${seller}`;
+  return `${PREFIX}${seller}`;
+}
+
+export function sellerOf(subject: string): string {
+  return subject.slice(PREFIX.length);
 }
 
 /** What was sold to a phone: a system account, since sellers of all shards sell to it. */
@@ -16,7 +22,7 @@ export function phoneAccount(phone: string): string {
 /** Where credit comes from, and goes back to. */
 export const CREDIT_SOURCE = "@credit";
 
-type Of<A extends string> = Readonly<{ programme: "topup"; act: A; subject: string; seller: string }>;
+type Of<A extends string> = Readonly<{ programme: "topup"; act: A; subject: string }>;
 type Decision<A extends string> = Of<A> & Readonly<{ request: string; by: string }>;
 
 export type CreateSeller = Of<"create_seller"> & Readonly<{ name: string; asset: string }>;
@@ -111,8 +117,8 @@ const RADIX = 36;
 const REQUEST_ID = /^cr_([0-9a-z]{2})[0-9a-f]{24}$/;
 
 /** A request's id tells where its seller lives, so that it routes without a look-up. */
-export function requestId(partner: string, seller: string, random: Uint8Array): string {
-  const vnode = vnodeOfAccount(partner, creditAccount(seller));
+export function requestId(partner: string, subject: string, random: Uint8Array): string {
+  const vnode = vnodeOfAccount(partner, subject);
   const hex = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return `cr_${vnode.toString(RADIX).padStart(2, "0")}${hex}`;
 }

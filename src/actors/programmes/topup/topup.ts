@@ -18,6 +18,7 @@ import {
   requestId,
   type Sale,
   type SellerView,
+  sellerOf,
   type TakeBack,
   type TopupAct,
   type TopupEffect,
@@ -39,20 +40,20 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
 
   decide(act: TopupAct, context: Context): Effect<TopupEffect> | Rejected {
     const trade = this.#trades.get(context.partner);
-    const seller = trade?.sellers.get(act.seller);
+    const seller = trade?.sellers.get(act.subject);
     if (act.act === "create_seller") {
-      if (seller !== undefined) return reject("seller_exists", act.seller);
+      if (seller !== undefined) return reject("seller_exists", sellerOf(act.subject));
       return { ok: true, effect: null, opens: { id: act.subject, asset: act.asset } };
     }
-    if (trade === undefined || seller === undefined) return reject("seller_not_found", act.seller);
+    if (trade === undefined || seller === undefined) return reject("seller_not_found", sellerOf(act.subject));
     switch (act.act) {
       case "suspend_seller":
       case "resume_seller":
         return DONE;
       case "request_credit": {
-        if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", act.seller);
+        if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
         const random = this.#surroundings.random(REQUEST_ID_BYTES);
-        return { ok: true, effect: { request: requestId(context.partner, act.seller, random) } };
+        return { ok: true, effect: { request: requestId(context.partner, act.subject, random) } };
       }
       case "approve":
       case "reject":
@@ -69,10 +70,10 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
   apply(act: TopupAct, effect: TopupEffect, { partner, timeMs, amount }: Done): void {
     const trade = this.#tradeOf(partner);
     if (act.act === "create_seller") {
-      trade.addSeller(act.seller, act.name, timeMs);
+      trade.addSeller(sellerOf(act.subject), act.name, timeMs);
       return;
     }
-    const seller = trade.sellers.get(act.seller);
+    const seller = trade.sellers.get(act.subject);
     assert(seller !== undefined, "an act concerns a seller who exists");
     switch (act.act) {
       case "suspend_seller":
@@ -122,7 +123,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     const trade = this.#trades.get(partner);
     switch (question) {
       case "seller": {
-        const seller = trade?.sellers.get(values[0] as string);
+        const seller = trade?.sellers.get(creditAccount(values[0] as string));
         return seller === undefined ? null : this.#viewOf(partner, seller);
       }
       case "sellers":
@@ -157,7 +158,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
 
   #requests(trade: Trade | undefined, [seller, status, ...page]: readonly Plain[]): Plain {
     const all = status === "pending" ? trade?.pendingList : trade?.requestList;
-    const list = seller === null ? all : trade?.sellers.get(seller as string)?.requests;
+    const list = seller === null ? all : trade?.sellers.get(creditAccount(seller as string))?.requests;
     const show = (request: CreditRequest): RequestView | undefined => {
       const view = requestView(request);
       return status === null || view.status === (status as RequestStatus) ? view : undefined;
@@ -188,8 +189,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
 /** What a revert has to be together with. A reference stays taken: the sale that had it is still in the books. */
 export function takeBackTopup(act: Act): TakeBack | undefined {
   const original = act as TopupAct;
-  const { subject, seller } = original;
-  const names = { programme: "topup", act: "take_back", subject, seller } as const;
+  const names = { programme: "topup", act: "take_back", subject: original.subject } as const;
   if (original.act === "sale") return { ...names, phone: original.phone, wasDecrease: false };
   return original.act === "approve" ? { ...names, wasDecrease: original.amount < 0 } : undefined;
 }
@@ -208,7 +208,7 @@ function decideRise({ id, credited }: Seller, amount: number): Effect<null> | Re
 }
 
 function decideSale(trade: Trade, seller: Seller, act: Sale, amount: number): Effect<null> | Rejected {
-  if (seller.isSuspended) return reject("seller_suspended", act.seller);
+  if (seller.isSuspended) return reject("seller_suspended", seller.id);
   if (act.reference !== null && seller.references.has(act.reference))
     return reject("duplicate_reference", act.reference);
   const { total = 0 } = trade.phones.find(act.phone) ?? {};

@@ -1,6 +1,6 @@
 /** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
 import { Register } from "../register.ts";
-import type { RequestStatus, RequestView } from "./acts.ts";
+import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
 import { PhoneBook } from "./phone-book.ts";
 import { References } from "./references.ts";
 
@@ -69,6 +69,7 @@ const PER_ITEM = 256;
 
 export class Trade {
   readonly #shard: number;
+  /** By subject. */
   readonly sellers = new Map<string, Seller>();
   readonly requests = new Map<string, CreditRequest>();
   readonly phones = new PhoneBook();
@@ -88,7 +89,7 @@ export class Trade {
     const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0 };
     const requests = new Register<CreditRequest>(this.#shard);
     const seller: Seller = { id, name, createdAtMs, ...figures, references: new References(), requests };
-    this.sellers.set(id, seller);
+    this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
     return seller;
   }
@@ -131,13 +132,13 @@ export class Trade {
         return;
       }
       case "references": {
-        const { references } = this.sellers.get(item[2]) as Seller;
+        const { references } = this.sellers.get(creditAccount(item[2])) as Seller;
         for (const reference of item[3]) references.add(reference);
         return;
       }
       case "request": {
         const [, , id, sellerId, amount, note, createdAtMs, stored] = item;
-        const seller = this.sellers.get(sellerId) as Seller;
+        const seller = this.sellers.get(creditAccount(sellerId)) as Seller;
         this.addRequest({ id, seller, amount, note, createdAtMs, decision: decisionOf(stored) });
         return;
       }
