@@ -40,6 +40,13 @@ export const REJECTIONS = {
   not_redeemed: 57,
   too_many_offers: 58,
   too_many_batches: 59,
+  seller_exists: 80,
+  seller_not_found: 81,
+  seller_suspended: 82,
+  credit_request_not_found: 83,
+  already_decided: 84,
+  duplicate_reference: 85,
+  too_many_pending_requests: 86,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -19,6 +19,7 @@ import { Problem } from "./problem.ts";
 import type { LineSink, Log } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { createRoutes, type Routes } from "./routes.ts";
+import { addTopup } from "./topup/topup.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
@@ -70,7 +71,8 @@ export function createApp(deps: AppDeps): App {
   hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "An API key: of the operator, or of a partner (role partner, or read for GET alone).",
+    description:
+      "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
   });
   const routes = createRoutes(hono, endpoints);
   addTransfers(routes, deps);
@@ -89,6 +91,7 @@ export function createApp(deps: AppDeps): App {
   addVouchers(routes, deps);
   addCodes(routes, deps);
   addVoucherBatches(routes, deps);
+  addTopup(routes, deps);
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 

@@ -5,7 +5,7 @@ import type { Asked } from "../actors/asked.ts";
 import type { ActAlone, Transfer } from "../actors/command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
-import { readJson, readNothing } from "./body.ts";
+import { readJson, readNothing, readOptionalJson } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
@@ -45,6 +45,18 @@ function decoded(path: string): string {
 
 export function actOf(asked: Asked, act: Act): ActAlone {
   return { op: "act", ...asked, act };
+}
+
+/** As `readChange`, where the body may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
+export async function readOptionalChange<T>(
+  c: Context,
+  call: Call,
+  clock: Clock,
+  schema: z.ZodType<T>,
+): Promise<Change<T>> {
+  const key = idempotencyKey(c, clock.nowMs());
+  const value = check(schema, await readOptionalJson(c));
+  return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
 }
 
 /** A transfer that an act comes with: decided where the act's subject lives. */

@@ -1,21 +1,18 @@
 /** `/v1/partners`: who may use the ledger, and with which keys. */
 import { z } from "@hono/zod-openapi";
-import {
-  type CreateKey,
-  type CreatePartner,
-  type NewKey,
-  PARTNER_ROLES,
-  type Partner,
-} from "../actors/command.ts";
-import { hashOfKey, memberPartner } from "./auth.ts";
+import { type CreateKey, type CreatePartner, PARTNER_ROLES, type Partner } from "../actors/command.ts";
+import { askSeller } from "../actors/programmes/topup/acts.ts";
+import { memberPartner } from "./auth.ts";
 import { readJson, readNothing } from "./body.ts";
-import { type Call, jsonAnswer } from "./call.ts";
+import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { Id, Name, NewId, timeTextOf } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey, madeId, madeSecret, type Random, secretPrefix } from "./idempotency.ts";
+import { idempotencyKey, type Random } from "./idempotency.ts";
+import { makeKey } from "./new-key.ts";
 import { limitOf, pageInOrderOfId, pageJson, pageQuery, pageSchema } from "./pagination.ts";
 import type { Directory, Ledger } from "./ports.ts";
+import { invalid, Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
 import { check, checkQuery } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
@@ -27,7 +24,11 @@ const PartnerPatch = z
   .strictObject({ name: Name.optional(), status: z.enum(["active", "suspended"]).optional() })
   .openapi("PartnerPatch");
 const NewKeyBody = z
-  .strictObject({ role: z.enum(PARTNER_ROLES), name: Name.optional() })
+  .strictObject({
+    role: z.enum(PARTNER_ROLES),
+    name: Name.optional(),
+    seller: Id.optional().openapi({ description: "Whose it is: of a key of role `seller`, and only there." }),
+  })
   .openapi("NewKey", { example: { role: "read", name: "reports" } });
 const ListQuery = z.strictObject(pageQuery);
 const PartnerParams = z.object({ id: Id });
@@ -48,14 +49,22 @@ const ApiKey = z
 const CreatedPartner = z
   .object({ ...partnerFields, key_id: z.string(), api_key: ApiKey })
   .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });
+const OfSeller = z.string().optional().openapi({ description: "Of a key of role `seller`: whose it is." });
 const CreatedKey = z
-  .object({ id: z.string(), role: z.enum(PARTNER_ROLES), name: z.string(), api_key: ApiKey })
+  .object({
+    id: z.string(),
+    role: z.enum(PARTNER_ROLES),
+    name: z.string(),
+    seller: OfSeller,
+    api_key: ApiKey,
+  })
   .openapi("CreatedKey", { example: { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" } });
 const KeySchema = z
   .object({
     id: z.string(),
     role: z.enum(PARTNER_ROLES),
     name: z.string(),
+    seller: OfSeller,
     prefix: z.string(),
     created_at: z.iso.datetime(),
     last_used_at: z.iso.datetime().nullable(),
@@ -74,22 +83,6 @@ export function addPartners(routes: Routes, deps: PartnersDeps): void {
 
 function partnerView({ id, name, status, createdAtMs }: Partner): object {
   return { id, name, status, created_at: timeTextOf(createdAtMs) };
-}
-
-/** A key for a partner: what the ledger stores of it, and the secret that it does not. */
-function makeKey(
-  call: Call,
-  partner: string,
-  role: NewKey["role"],
-  name: string,
-  key: string | null,
-  route: string,
-  random: Random,
-): { newKey: NewKey; secret: string } {
-  const scope = `${route}\0${partner}`;
-  const secret = madeSecret(role, call.token, scope, key, random);
-  const id = madeId("key", partner, route, key, random);
-  return { newKey: { id, role, name, prefix: secretPrefix(role, secret), hash: hashOfKey(secret) }, secret };
 }
 
 function addCreate(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
@@ -113,7 +106,14 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
       const key = idempotencyKey(c, clock.nowMs());
       const value = await readJson(c);
       const { id, name } = check(NewPartner, value);
-      const { newKey, secret } = makeKey(call, id, "partner", "first", key, `POST ${path}`, random);
+      const { newKey, secret } = makeKey(
+        call,
+        id,
+        { role: "partner", name: "first" },
+        key,
+        `POST ${path}`,
+        random,
+      );
       const command: CreatePartner = {
         op: "create_partner",
         partner: id,
@@ -219,15 +219,27 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
         description: "The key, which is shown once.",
         content: { "application/json": CreatedKey },
       },
-      problems: ["partner_not_found", "too_many_keys", "idempotency_key_reused", "idempotency_key_expired"],
+      problems: [
+        "partner_not_found",
+        "seller_not_found",
+        "too_many_keys",
+        "idempotency_key_reused",
+        "idempotency_key_expired",
+      ],
     },
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const key = idempotencyKey(c, clock.nowMs());
       const value = await readJson(c);
       const asked = check(NewKeyBody, value);
+      const { role, name = "", seller } = asked;
+      if ((role === "seller") !== (seller !== undefined))
+        throw invalid("seller", "goes with a key of role seller, which needs one");
+      if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
+        throw new Problem("seller_not_found", `There is no seller ${seller}.`);
       const route = "POST /v1/partners/{id}/keys";
-      const { newKey, secret } = makeKey(call, partner, asked.role, asked.name ?? "", key, route, random);
+      const kind = seller === undefined ? { role, name } : { role, name, seller };
+      const { newKey, secret } = makeKey(call, partner, kind, key, route, random);
       const command: CreateKey = {
         op: "create_key",
         partner,
@@ -237,8 +249,8 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
         newKey,
       };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ key: made }) => {
-        const { id, role, name } = made;
-        return JSON.stringify({ id, role, name, api_key: made.hash === newKey.hash ? secret : null });
+        const { id, hash } = made;
+        return JSON.stringify({ id, ...kind, api_key: hash === newKey.hash ? secret : null });
       });
     },
   );
@@ -262,11 +274,12 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const { limit, cursor } = checkQuery(ListQuery, c);
       const { data, nextCursor } = pageInOrderOfId(directory.keys(partner), limitOf(limit), cursor);
-      const rows = data.map(({ id, role, name, prefix, createdAtMs, lastUsedAtMs }) =>
+      const rows = data.map(({ id, role, name, seller, prefix, createdAtMs, lastUsedAtMs }) =>
         JSON.stringify({
           id,
           role,
           name,
+          ...(seller !== undefined && { seller }),
           prefix,
           created_at: timeTextOf(createdAtMs),
           last_used_at: lastUsedAtMs === null ? null : timeTextOf(lastUsedAtMs),

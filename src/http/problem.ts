@@ -10,6 +10,8 @@ export type DoorCode =
   | "not_found"
   | "shard_not_found"
   | "voucher_batch_not_found"
+  | "topup_not_found"
+  | "phone_not_found"
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
@@ -36,6 +38,10 @@ export const PROBLEMS = {
   partner_not_found: kind(404, "There is no such partner."),
   key_not_found: kind(404, "There is no such key."),
   member_not_found: kind(404, "There is no such member."),
+  seller_not_found: kind(404, "There is no such seller."),
+  credit_request_not_found: kind(404, "There is no such credit request."),
+  topup_not_found: kind(404, "There is no such top-up."),
+  phone_not_found: kind(404, "This phone was never charged."),
   shard_not_found: kind(404, "There is no such shard."),
   customer_not_found: kind(404, "There is no such customer."),
   offer_not_found: kind(404, "There is no such offer."),
@@ -49,6 +55,9 @@ export const PROBLEMS = {
   voucher_already_redeemed: kind(409, "The voucher was redeemed before."),
   voucher_cancelled: kind(409, "The voucher is cancelled."),
   not_redeemed: kind(409, "The voucher is not redeemed."),
+  seller_exists: kind(409, "A seller with this id exists."),
+  already_decided: kind(409, "The request was decided before."),
+  duplicate_reference: kind(409, "The seller has used this reference for another sale."),
   transfer_not_pending: kind(409, "The transfer is not pending."),
   transfer_not_posted: kind(409, "The transfer is not posted."),
   already_reverted: kind(409, "The transfer was reverted before."),
@@ -70,6 +79,8 @@ export const PROBLEMS = {
   balance_conflict: kind(422, "The present balance would break this."),
   account_not_empty: kind(422, "The account is not empty."),
   metadata_too_large: kind(422, "The metadata would have more members than it may."),
+  seller_suspended: kind(422, "The seller is suspended."),
+  too_many_pending_requests: kind(422, "The seller has too many requests that wait for a decision."),
   too_many_keys: kind(422, "The partner has as many keys as it may."),
   too_many_offers: kind(422, "The partner has as many offers as it may."),
   too_many_batches: kind(422, "The partner has as many unfinished batches of vouchers as it may."),

@@ -41,6 +41,13 @@ const STATUSES: Record<Rejection, number> = {
   not_redeemed: 409,
   too_many_offers: 422,
   too_many_batches: 422,
+  seller_exists: 409,
+  seller_not_found: 404,
+  seller_suspended: 422,
+  credit_request_not_found: 404,
+  already_decided: 409,
+  duplicate_reference: 409,
+  too_many_pending_requests: 422,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

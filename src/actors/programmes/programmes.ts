@@ -3,6 +3,7 @@ import type { Rejected } from "../command.ts";
 import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
 import { Timetable } from "./timetable.ts";
+import { Topup, takeBackTopup } from "./topup/topup.ts";
 import { Vouchers } from "./vouchers/vouchers.ts";
 
 type Kind = Readonly<{
@@ -15,6 +16,7 @@ type Kind = Readonly<{
 const KINDS: Readonly<Record<string, Kind>> = {
   loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
   vouchers: { create: (surroundings) => new Vouchers(surroundings) },
+  topup: { create: (surroundings) => new Topup(surroundings), takeBack: takeBackTopup },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */

@@ -1,0 +1,82 @@
+/** Phones in order of their digits, in blocks: one more is put in its place without moving all that come after it. */
+import type { PhoneView } from "./acts.ts";
+
+export type Phone = { readonly phone: string; total: number; topups: number };
+
+const BLOCK_MAX = 512;
+
+export class PhoneBook {
+  /** None is empty; within each, and from one to the next, the phones ascend. */
+  readonly #blocks: Phone[][] = [];
+
+  find(phone: string): Phone | undefined {
+    const block = this.#blocks[this.#blockOf(phone)];
+    const found = block?.[firstFrom(block, phone)];
+    return found?.phone === phone ? found : undefined;
+  }
+
+  /** Adds to what was sold to a phone; a negative amount takes back. A phone that is not there yet comes in. */
+  count(phone: string, amount: number, topups: number): void {
+    const known = this.find(phone);
+    if (known === undefined) this.#insert({ phone, total: amount, topups });
+    else {
+      known.total += amount;
+      known.topups += topups;
+    }
+  }
+
+  /** Up to `limit` of those that come after `after`; from the first when that is `null`. */
+  page(limit: number, after: string | null): readonly PhoneView[] {
+    const rows: PhoneView[] = [];
+    let at = after === null ? 0 : this.#blockOf(after);
+    let from = after === null ? 0 : firstFrom(this.#blocks[at] ?? [], after);
+    if (this.#blocks[at]?.[from]?.phone === after) from += 1;
+    for (; at < this.#blocks.length && rows.length < limit; at++, from = 0)
+      for (const { phone, total, topups } of (this.#blocks[at] as Phone[]).slice(
+        from,
+        from + limit - rows.length,
+      ))
+        rows.push({ phone, total, topups });
+    return rows;
+  }
+
+  *all(): Generator<Phone> {
+    for (const block of this.#blocks) yield* block;
+  }
+
+  #insert(added: Phone): void {
+    const at = this.#blockOf(added.phone);
+    const block = this.#blocks[at];
+    if (block === undefined) {
+      this.#blocks.push([added]);
+      return;
+    }
+    block.splice(firstFrom(block, added.phone), 0, added);
+    if (block.length > BLOCK_MAX) this.#blocks.splice(at + 1, 0, block.splice(BLOCK_MAX / 2));
+  }
+
+  /** The last block that does not begin after the phone; the first where all do. */
+  #blockOf(phone: string): number {
+    let low = 0;
+    let high = this.#blocks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const block = this.#blocks[middle] as readonly Phone[];
+      if ((block[0] as Phone).phone <= phone) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(0, low - 1);
+  }
+}
+
+/** The place of the first that is not before the phone. */
+function firstFrom(block: readonly Phone[], phone: string): number {
+  let low = 0;
+  let high = block.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((block[middle] as Phone).phone < phone) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,230 @@
+/**
+ * Top-up credit. A partner grants sellers credit, by requests that he decides once; they sell it to phones. Credit comes
+ * from `@credit`, and a sale goes to the phone's system account, so that each movement is one record on the seller's
+ * shard, beside everything else that there is of him.
+ */
+import { assert, unreachable } from "../../../assert.ts";
+import { BALANCE_MAX } from "../../account.ts";
+import { type Rejected, reject } from "../../command.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import { type ListAsk, Register } from "../register.ts";
+import {
+  type Approve,
+  creditAccount,
+  REQUEST_ID_BYTES,
+  type Reject,
+  type RequestStatus,
+  type RequestView,
+  requestId,
+  type Sale,
+  type SellerView,
+  sellerOf,
+  type TakeBack,
+  type TopupAct,
+  type TopupEffect,
+} from "./acts.ts";
+import { type CreditRequest, type Item, requestView, type Seller, Trade } from "./trade.ts";
+
+/** A seller's that wait for a decision; more of them would only be in each other's way. */
+export const PENDING_REQUESTS_MAX = 1_000;
+
+const DONE = { ok: true, effect: null } as const;
+
+export class Topup implements Programme<TopupAct, TopupEffect> {
+  readonly #surroundings: Surroundings;
+  readonly #trades = new Map<string, Trade>();
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  decide(act: TopupAct, context: Context): Effect<TopupEffect> | Rejected {
+    const trade = this.#trades.get(context.partner);
+    const seller = trade?.sellers.get(act.subject);
+    if (act.act === "create_seller") {
+      if (seller !== undefined) return reject("seller_exists", sellerOf(act.subject));
+      return { ok: true, effect: null, opens: { id: act.subject, asset: act.asset } };
+    }
+    if (trade === undefined || seller === undefined) return reject("seller_not_found", sellerOf(act.subject));
+    switch (act.act) {
+      case "suspend_seller":
+      case "resume_seller":
+        return DONE;
+      case "request_credit": {
+        if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
+        const random = this.#surroundings.random(REQUEST_ID_BYTES);
+        return { ok: true, effect: { request: requestId(context.partner, act.subject, random) } };
+      }
+      case "approve":
+      case "reject":
+        return decideRequest(trade, seller, act);
+      case "sale":
+        return decideSale(trade, seller, act, context.amount);
+      case "take_back":
+        return act.phone === undefined && act.wasDecrease ? decideRise(seller, context.amount) : DONE;
+      default:
+        return unreachable(act);
+    }
+  }
+
+  apply(act: TopupAct, effect: TopupEffect, { partner, timeMs, amount }: Done): void {
+    const trade = this.#tradeOf(partner);
+    if (act.act === "create_seller") {
+      trade.addSeller(sellerOf(act.subject), act.name, timeMs);
+      return;
+    }
+    const seller = trade.sellers.get(act.subject);
+    assert(seller !== undefined, "an act concerns a seller who exists");
+    switch (act.act) {
+      case "suspend_seller":
+      case "resume_seller":
+        seller.isSuspended = act.act === "suspend_seller";
+        return;
+      case "request_credit": {
+        assert(effect !== null, "a new request has its id");
+        const { amount: asked, note } = act;
+        trade.addRequest({
+          id: effect.request,
+          seller,
+          amount: asked,
+          note,
+          createdAtMs: timeMs,
+          decision: undefined,
+        });
+        return;
+      }
+      case "approve":
+        seller.credited += act.amount;
+        trade.settle(requestOf(trade, act), { isApproved: true, by: act.by, atMs: timeMs, reason: null });
+        return;
+      case "reject": {
+        const { by, reason } = act;
+        trade.settle(requestOf(trade, act), { isApproved: false, by, atMs: timeMs, reason });
+        return;
+      }
+      case "sale":
+        seller.sold += amount;
+        trade.phones.count(act.phone, amount, 1);
+        if (act.reference !== null) seller.references.add(act.reference);
+        return;
+      case "take_back":
+        takeBack(trade, seller, act, amount);
+        return;
+      default:
+        unreachable(act);
+    }
+  }
+
+  hear(): void {
+    assert(false, "what happens to a seller is told to nobody");
+  }
+
+  answer(partner: string, [question, ...values]: readonly Plain[]): Plain {
+    const trade = this.#trades.get(partner);
+    switch (question) {
+      case "seller": {
+        const seller = trade?.sellers.get(creditAccount(values[0] as string));
+        return seller === undefined ? null : this.#viewOf(partner, seller);
+      }
+      case "sellers":
+        return this.#listOf(trade?.sellerList).list(values as unknown as ListAsk, (seller) =>
+          this.#viewOf(partner, seller),
+        );
+      case "request": {
+        const request = trade?.requests.get(values[0] as string);
+        return request === undefined ? null : requestView(request);
+      }
+      case "requests":
+        return this.#requests(trade, values);
+      case "phone": {
+        const found = trade?.phones.find(values[0] as string);
+        return found === undefined ? null : { ...found };
+      }
+      case "phones":
+        return trade?.phones.page(values[0] as number, values[1] as string | null) ?? [];
+      default:
+        throw new TypeError(`the top-up programme knows no question ${JSON.stringify(question)}`);
+    }
+  }
+
+  *items(): Generator<Item> {
+    for (const [partner, trade] of this.#trades) yield* trade.items(partner);
+  }
+
+  restore(stored: readonly Plain[]): void {
+    const item = stored as unknown as Item;
+    this.#tradeOf(item[1]).restore(item);
+  }
+
+  #requests(trade: Trade | undefined, [seller, status, ...page]: readonly Plain[]): Plain {
+    const all = status === "pending" ? trade?.pendingList : trade?.requestList;
+    const list = seller === null ? all : trade?.sellers.get(creditAccount(seller as string))?.requests;
+    const show = (request: CreditRequest): RequestView | undefined => {
+      const view = requestView(request);
+      return status === null || view.status === (status as RequestStatus) ? view : undefined;
+    };
+    return this.#listOf(list).list(page as unknown as ListAsk, show);
+  }
+
+  #listOf<T>(register: Register<T> | undefined): Register<T> {
+    return register ?? new Register<T>(this.#surroundings.shard);
+  }
+
+  #tradeOf(partner: string): Trade {
+    let trade = this.#trades.get(partner);
+    if (trade === undefined) {
+      trade = new Trade(this.#surroundings.shard);
+      this.#trades.set(partner, trade);
+    }
+    return trade;
+  }
+
+  #viewOf(partner: string, { id, name, isSuspended, credited, sold, createdAtMs }: Seller): SellerView {
+    const credit = this.#surroundings.account(partner, creditAccount(id))?.posted ?? 0;
+    const status = isSuspended ? "suspended" : "active";
+    return { id, name, status, credit, totalCredited: credited, totalSold: sold, createdAtMs };
+  }
+}
+
+/** What a revert has to be together with. A reference stays taken: the sale that had it is still in the books. */
+export function takeBackTopup(act: Act): TakeBack | undefined {
+  const original = act as TopupAct;
+  const names = { programme: "topup", act: "take_back", subject: original.subject } as const;
+  if (original.act === "sale") return { ...names, phone: original.phone, wasDecrease: false };
+  return original.act === "approve" ? { ...names, wasDecrease: original.amount < 0 } : undefined;
+}
+
+function decideRequest(trade: Trade, seller: Seller, act: Approve | Reject): Effect<null> | Rejected {
+  const request = trade.requests.get(act.request);
+  if (request === undefined) return reject("credit_request_not_found", act.request);
+  if (request.decision !== undefined) return reject("already_decided", act.request);
+  if (act.act === "reject") return DONE;
+  assert(request.amount === act.amount, "a request is approved as it is");
+  return act.amount > 0 ? decideRise(seller, act.amount) : DONE;
+}
+
+function decideRise({ id, credited }: Seller, amount: number): Effect<null> | Rejected {
+  return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : DONE;
+}
+
+function decideSale(trade: Trade, seller: Seller, act: Sale, amount: number): Effect<null> | Rejected {
+  if (seller.isSuspended) return reject("seller_suspended", seller.id);
+  if (act.reference !== null && seller.references.has(act.reference))
+    return reject("duplicate_reference", act.reference);
+  const { total = 0 } = trade.phones.find(act.phone) ?? {};
+  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", act.phone) : DONE;
+}
+
+function requestOf(trade: Trade, { request: id }: Approve | Reject): CreditRequest {
+  const request = trade.requests.get(id);
+  assert(request !== undefined, "what is decided was asked for");
+  return request;
+}
+
+function takeBack(trade: Trade, seller: Seller, { phone, wasDecrease }: TakeBack, amount: number): void {
+  if (phone === undefined) seller.credited += wasDecrease ? amount : -amount;
+  else {
+    seller.sold -= amount;
+    trade.phones.count(phone, -amount, -1);
+  }
+}

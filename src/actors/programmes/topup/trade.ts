@@ -1,0 +1,178 @@
+/** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
+import { Register } from "../register.ts";
+import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
+import { PhoneBook } from "./phone-book.ts";
+import { References } from "./references.ts";
+
+export interface Seller {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAtMs: number;
+  isSuspended: boolean;
+  /** Net of decreases. */
+  credited: number;
+  /** Without what was taken back. */
+  sold: number;
+  pending: number;
+  readonly references: References;
+  readonly requests: Register<CreditRequest>;
+}
+
+export interface CreditRequest {
+  readonly id: string;
+  readonly seller: Seller;
+  readonly amount: number;
+  readonly note: string | null;
+  readonly createdAtMs: number;
+  decision: Decision | undefined;
+}
+
+export type Decision = Readonly<{
+  isApproved: boolean;
+  by: string;
+  atMs: number;
+  reason: string | null;
+}>;
+
+type StoredDecision = readonly [isApproved: boolean, by: string, atMs: number, reason: string | null];
+
+export type Item =
+  | readonly [
+      "seller",
+      partner: string,
+      id: string,
+      name: string,
+      createdAtMs: number,
+      isSuspended: boolean,
+      credited: number,
+      sold: number,
+    ]
+  | readonly [
+      "request",
+      partner: string,
+      id: string,
+      seller: string,
+      amount: number,
+      note: string | null,
+      createdAtMs: number,
+      decision: StoredDecision | null,
+    ]
+  | readonly ["references", partner: string, seller: string, references: readonly string[]]
+  | readonly [
+      "phones",
+      partner: string,
+      phones: readonly (readonly [phone: string, total: number, topups: number])[],
+    ];
+
+/** So many references, or phones, are one item: each alone would be mostly names. */
+const PER_ITEM = 256;
+
+export class Trade {
+  readonly #shard: number;
+  /** By subject. */
+  readonly sellers = new Map<string, Seller>();
+  readonly requests = new Map<string, CreditRequest>();
+  readonly phones = new PhoneBook();
+  readonly sellerList: Register<Seller>;
+  readonly requestList: Register<CreditRequest>;
+  /** Those that nobody has decided: among many that are, they would be far apart. */
+  readonly pendingList: Register<CreditRequest>;
+
+  constructor(shard: number) {
+    this.#shard = shard;
+    this.sellerList = new Register(shard);
+    this.requestList = new Register(shard);
+    this.pendingList = new Register(shard);
+  }
+
+  addSeller(id: string, name: string, createdAtMs: number): Seller {
+    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0 };
+    const requests = new Register<CreditRequest>(this.#shard);
+    const seller: Seller = { id, name, createdAtMs, ...figures, references: new References(), requests };
+    this.sellers.set(creditAccount(id), seller);
+    this.sellerList.add(seller, createdAtMs);
+    return seller;
+  }
+
+  addRequest(request: CreditRequest): void {
+    this.requests.set(request.id, request);
+    this.requestList.add(request, request.createdAtMs);
+    request.seller.requests.add(request, request.createdAtMs);
+    if (request.decision !== undefined) return;
+    this.pendingList.add(request, request.createdAtMs);
+    request.seller.pending += 1;
+  }
+
+  settle(request: CreditRequest, decision: Decision): void {
+    request.decision = decision;
+    request.seller.pending -= 1;
+    this.pendingList.remove(request);
+  }
+
+  *items(partner: string): Generator<Item> {
+    for (const seller of this.sellerList.all()) {
+      const { id, name, createdAtMs, isSuspended, credited, sold, references } = seller;
+      yield ["seller", partner, id, name, createdAtMs, isSuspended, credited, sold];
+      for (const some of inPortions(references.all())) yield ["references", partner, id, some];
+    }
+    for (const { id, seller, amount, note, createdAtMs, decision } of this.requestList.all()) {
+      const stored: StoredDecision | null =
+        decision === undefined ? null : [decision.isApproved, decision.by, decision.atMs, decision.reason];
+      yield ["request", partner, id, seller.id, amount, note, createdAtMs, stored];
+    }
+    for (const some of inPortions(this.phones.all()))
+      yield ["phones", partner, some.map(({ phone, total, topups }) => [phone, total, topups] as const)];
+  }
+
+  restore(item: Item): void {
+    switch (item[0]) {
+      case "seller": {
+        const [, , id, name, createdAtMs, isSuspended, credited, sold] = item;
+        Object.assign(this.addSeller(id, name, createdAtMs), { isSuspended, credited, sold });
+        return;
+      }
+      case "references": {
+        const { references } = this.sellers.get(creditAccount(item[2])) as Seller;
+        for (const reference of item[3]) references.add(reference);
+        return;
+      }
+      case "request": {
+        const [, , id, sellerId, amount, note, createdAtMs, stored] = item;
+        const seller = this.sellers.get(creditAccount(sellerId)) as Seller;
+        this.addRequest({ id, seller, amount, note, createdAtMs, decision: decisionOf(stored) });
+        return;
+      }
+      case "phones":
+        for (const [phone, total, topups] of item[2]) this.phones.count(phone, total, topups);
+    }
+  }
+}
+
+export function requestView({ id, seller, amount, note, createdAtMs, decision }: CreditRequest): RequestView {
+  const { by = null, atMs = null, reason = null } = decision ?? {};
+  const status = statusOf(decision);
+  const decided = { decidedBy: by, decidedAtMs: atMs, reason };
+  return { id, seller: seller.id, amount, note, status, createdAtMs, ...decided };
+}
+
+function statusOf(decision: Decision | undefined): RequestStatus {
+  if (decision === undefined) return "pending";
+  return decision.isApproved ? "approved" : "rejected";
+}
+
+function decisionOf(stored: StoredDecision | null): Decision | undefined {
+  if (stored === null) return undefined;
+  const [isApproved, by, atMs, reason] = stored;
+  return { isApproved, by, atMs, reason };
+}
+
+function* inPortions<T>(all: Iterable<T>): Generator<readonly T[]> {
+  let some: T[] = [];
+  for (const one of all) {
+    some.push(one);
+    if (some.length < PER_ITEM) continue;
+    yield some;
+    some = [];
+  }
+  if (some.length > 0) yield some;
+}

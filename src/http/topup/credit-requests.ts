@@ -1,0 +1,249 @@
+/** `/v1/credit-requests`: a seller asks for credit, and the partner decides, once. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import {
+  askRequest,
+  askRequests,
+  CREDIT_SOURCE,
+  creditAccount,
+  REQUEST_STATUSES,
+  type RequestView,
+} from "../../actors/programmes/topup/acts.ts";
+import { type Call, jsonAnswer } from "../call.ts";
+import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
+import { Description, Id, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Ledger } from "../ports.ts";
+import { invalid, Problem } from "../problem.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import { keyIdOf, maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+import { IDEMPOTENCY_PROBLEMS, type TopupDeps } from "./sellers.ts";
+
+const SignedAmount = z
+  .custom<number>((value) => Number.isSafeInteger(value) && value !== 0, "must be an integer other than 0")
+  .openapi({
+    type: "integer",
+    minimum: -Number.MAX_SAFE_INTEGER,
+    maximum: Number.MAX_SAFE_INTEGER,
+    not: { const: 0 },
+    description: "A negative one asks for less credit.",
+    example: 1_000_000,
+  });
+const NewCreditRequest = z
+  .strictObject({
+    amount: SignedAmount,
+    note: Description.optional(),
+    seller: Id.optional().openapi({ description: "With a key of the partner: whose credit it is." }),
+  })
+  .openapi("NewCreditRequest", { example: { amount: 1_000_000, note: "For the weekend" } });
+const RejectBody = z
+  .strictObject({ reason: Description.optional() })
+  .openapi("RejectCreditRequest", { example: { reason: "Pay for the last one first" } });
+const ListQuery = z.strictObject({
+  status: z.enum(REQUEST_STATUSES).optional(),
+  seller: Id.optional(),
+  ...pageQuery,
+});
+const RequestParams = z.object({ id: z.string() });
+
+const RequestSchema = z
+  .object({
+    id: z.string(),
+    seller: z.string(),
+    amount: z.int(),
+    note: z.string().nullable(),
+    status: z.enum(REQUEST_STATUSES),
+    created_at: z.iso.datetime(),
+    decided_by: z.string().nullable().openapi({ description: "The id of the key." }),
+    decided_at: z.iso.datetime().nullable(),
+    reason: z.string().nullable().openapi({ description: "Of one that was rejected." }),
+  })
+  .openapi("CreditRequest", {
+    example: {
+      id: "cr_0a0123456789abcdef01234567",
+      seller: "kiosk",
+      amount: 1_000_000,
+      note: "For the weekend",
+      status: "approved",
+      created_at: "2026-11-20T10:00:00.000Z",
+      decided_by: "key_…",
+      decided_at: "2026-11-20T10:05:00.000Z",
+      reason: null,
+    },
+  });
+const answerSchema = { description: "The request.", content: { "application/json": RequestSchema } };
+
+export function addCreditRequests(routes: Routes, deps: TopupDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addApprove(routes, deps);
+  addReject(routes, deps);
+}
+
+function requestJson(request: RequestView): string {
+  const { id, seller, amount, note, status, createdAtMs, decidedBy, decidedAtMs, reason } = request;
+  return JSON.stringify({
+    id,
+    seller,
+    amount,
+    note,
+    status,
+    created_at: timeTextOf(createdAtMs),
+    decided_by: decidedBy,
+    decided_at: decidedAtMs === null ? null : timeTextOf(decidedAtMs),
+    reason,
+  });
+}
+
+/** The request that a path names. @throws Problem 404 */
+async function requestOf(c: Context, call: Call, ledger: Ledger): Promise<RequestView> {
+  const id = c.req.param("id") ?? "";
+  const question = askRequest(id);
+  const found = question === undefined ? null : await ledger.ask(call.partner, question);
+  if (found === null || !maySee(call, found.seller))
+    throw new Problem("credit_request_not_found", `There is no credit request ${id}.`);
+  return found;
+}
+
+function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/credit-requests",
+      access: "seller",
+      group: "sellers",
+      summary: "Ask for more credit, or for less",
+      body: { schema: NewCreditRequest },
+      answer: { status: 201, ...answerSchema },
+      problems: ["seller_not_found", "too_many_pending_requests", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, NewCreditRequest);
+      const seller = value.seller ?? sellerOfKey(call);
+      if (seller === undefined) throw invalid("seller", "is needed with a key of the partner");
+      if (!maySee(call, seller)) throw sellerNotFound(seller);
+      const { amount, note = null } = value;
+      const subject = creditAccount(seller);
+      const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
+        const { request } = effect as { request: string };
+        const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
+        return requestJson({ id: request, seller, amount, note, createdAtMs: timeMs, ...undecided });
+      });
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/credit-requests",
+      access: "seller",
+      group: "sellers",
+      summary: "List credit requests, newest first",
+      description:
+        "A seller's key sees the seller's own. A page may be short and have a next one all the same.",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(RequestSchema) },
+      },
+    },
+    async (c, call) => {
+      const { limit, cursor, status = null, ...query } = checkQuery(ListQuery, c);
+      const seller = query.seller ?? sellerOfKey(call) ?? null;
+      if (seller !== null && !maySee(call, seller)) return jsonAnswer(call, 200, pageJson([], null));
+      const page = { limit: limitOf(limit), cursor };
+      const { data, nextCursor } = await ledger.list(call.partner, askRequests({ seller, status }), page);
+      return jsonAnswer(call, 200, pageJson(data.map(requestJson), nextCursor));
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/credit-requests/{id}",
+      access: "seller",
+      group: "sellers",
+      summary: "One credit request",
+      params: RequestParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["credit_request_not_found"],
+    },
+    async (c, call) => jsonAnswer(call, 200, requestJson(await requestOf(c, call, ledger))),
+  );
+}
+
+/** A decision is final: what the request looks like afterwards is what it looked like right after it, too. */
+async function decidedRequest(c: Context, call: Call, ledger: Ledger): Promise<() => string> {
+  const json = requestJson(await requestOf(c, call, ledger));
+  return () => json;
+}
+
+function addApprove(routes: Routes, { ledger, clock }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/credit-requests/{id}/approve",
+      access: "partner",
+      group: "sellers",
+      summary: "Grant what was asked for, once",
+      description: "A decrease that no longer fits is refused, and stays pending.",
+      params: RequestParams,
+      answer: { status: 200, ...answerSchema },
+      problems: [
+        "credit_request_not_found",
+        "already_decided",
+        "insufficient_funds",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    async (c, call) => {
+      const asked = await readBareChange(c, call, clock);
+      const { id: request, seller, amount } = await requestOf(c, call, ledger);
+      const account = creditAccount(seller);
+      const act = {
+        programme: "topup",
+        act: "approve",
+        subject: account,
+        request,
+        by: keyIdOf(call),
+        amount,
+      } as const;
+      const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, account] : [account, CREDIT_SOURCE];
+      const move = { debit, credit, amount: Math.abs(amount), memo: request };
+      const answer = await ledger.submit(transferWith(asked, act, move));
+      return decidedAnswer(call, answer, 200, await decidedRequest(c, call, ledger));
+    },
+  );
+}
+
+function addReject(routes: Routes, { ledger, clock }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/credit-requests/{id}/reject",
+      access: "partner",
+      group: "sellers",
+      summary: "Refuse what was asked for, once",
+      params: RequestParams,
+      body: { schema: RejectBody, required: false },
+      answer: { status: 200, ...answerSchema },
+      problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const { value, asked } = await readOptionalChange(c, call, clock, RejectBody);
+      const { id: request, seller } = await requestOf(c, call, ledger);
+      const { reason = null } = value;
+      const subject = creditAccount(seller);
+      const by = keyIdOf(call);
+      const act = { programme: "topup", act: "reject", subject, request, by, reason } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      return decidedAnswer(call, answer, 200, await decidedRequest(c, call, ledger));
+    },
+  );
+}

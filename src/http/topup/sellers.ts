@@ -1,0 +1,230 @@
+/** `/v1/sellers`: who sells, and with how much credit. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { CreateKey } from "../../actors/command.ts";
+import { KEYS_PER_PARTNER_MAX } from "../../actors/partner.ts";
+import { askSeller, askSellers, creditAccount, type SellerView } from "../../actors/programmes/topup/acts.ts";
+import { jsonAnswer } from "../call.ts";
+import { actOf, readBareChange, readChange } from "../change.ts";
+import type { Clock } from "../clock.ts";
+import { Balance, Id, isId, Name, NewId, timeTextOf } from "../fields.ts";
+import { madeId, type Random } from "../idempotency.ts";
+import { makeKey } from "../new-key.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Answer, Directory, Ledger } from "../ports.ts";
+import { invalid, Problem } from "../problem.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+
+export type TopupDeps = Readonly<{
+  ledger: Ledger;
+  directory: Directory;
+  clock: Clock;
+  random: Random;
+  assets: Readonly<{ topup: string }>;
+}>;
+
+const NewSeller = z
+  .strictObject({ id: NewId.optional(), name: Name })
+  .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
+const ListQuery = z.strictObject(pageQuery);
+const Sum = z.int().openapi({ minimum: 0 });
+
+const sellerFields = {
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(["active", "suspended"]),
+  credit: Balance,
+  total_credited: Sum.openapi({ description: "Net of decreases." }),
+  total_sold: Sum.openapi({ description: "Without sales that were reverted." }),
+  created_at: z.iso.datetime(),
+};
+const EXAMPLE = {
+  id: "kiosk",
+  name: "Kiosk",
+  status: "active",
+  credit: 700_000,
+  total_credited: 1_000_000,
+  total_sold: 300_000,
+  created_at: "2026-11-20T10:00:00.000Z",
+};
+const SellerSchema = z.object(sellerFields).openapi("Seller", { example: EXAMPLE });
+const CreatedSeller = z
+  .object({
+    ...sellerFields,
+    key_id: z.string(),
+    api_key: z
+      .string()
+      .nullable()
+      .openapi({ description: "Shown once; null on a repeat that cannot derive it again." }),
+  })
+  .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
+
+export const SellerParams = z.object({ id: Id });
+export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
+const answerSchema = { description: "The seller.", content: { "application/json": SellerSchema } };
+
+/** @throws Problem 400 */
+export function sellerIdOf(c: Context): string {
+  const id = c.req.param("id");
+  if (!isId(id)) throw invalid("id", "must be an id");
+  return id;
+}
+
+export function addSellers(routes: Routes, deps: TopupDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addStatus(routes, deps, "suspend");
+  addStatus(routes, deps, "resume");
+}
+
+function sellerMembers({ id, name, status, credit, totalCredited, totalSold, createdAtMs }: SellerView) {
+  const totals = { total_credited: totalCredited, total_sold: totalSold };
+  return { id, name, status, credit, ...totals, created_at: timeTextOf(createdAtMs) };
+}
+
+function sellerJson(seller: SellerView): string {
+  return JSON.stringify(sellerMembers(seller));
+}
+
+function addCreate(routes: Routes, { ledger, directory, clock, random, assets }: TopupDeps): void {
+  const path = "/v1/sellers";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "sellers",
+      summary: "Add a seller with a key of its own",
+      description:
+        "The seller and the key are made one after the other. Should only the first have come about, a repeat with " +
+        "the same idempotency key makes the second; without one, make a key of role `seller`.",
+      body: { schema: NewSeller },
+      answer: {
+        status: 201,
+        description: "The seller and its key, which is shown once.",
+        content: { "application/json": CreatedSeller },
+      },
+      problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, NewSeller);
+      const { partner, key, fingerprint } = asked;
+      const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
+      const { name } = value;
+      const route = `POST ${path}\0${seller}`;
+      const made = makeKey(call, partner, { role: "seller", name, seller }, key, route, random);
+      const { newKey, secret } = made;
+      const keys = directory.keys(partner);
+      if (keys.length >= KEYS_PER_PARTNER_MAX && !keys.some(({ id }) => id === newKey.id))
+        throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
+      const asset = assets.topup;
+      const subject = creditAccount(seller);
+      const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
+      const created = await ledger.submit(actOf(asked, act));
+      if ("refused" in created || !created.outcome.ok) return decidedAnswer(call, created, 201, () => null);
+      // No caller's key has a blank in it, so this one meets no other request of the partner.
+      const ownKey = key === null ? null : `seller ${seller} ${key}`;
+      const keyed = await ledger.submit<CreateKey>({
+        op: "create_key",
+        partner,
+        key: ownKey,
+        fingerprint,
+        newKey,
+      });
+      return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }) => {
+        const figures = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
+        const members = sellerMembers({ id: seller, name, status: "active", ...figures });
+        const api_key = stored.hash === newKey.hash ? secret : null;
+        return JSON.stringify({ ...members, key_id: stored.id, api_key });
+      });
+    },
+  );
+}
+
+/** Two writes of one request as one: done before only if both were. */
+function together(
+  first: Readonly<{ position: string; replayed: boolean }>,
+  second: Answer<CreateKey>,
+): Answer<CreateKey> {
+  if ("refused" in second) return second;
+  const position = `${first.position},${second.position}`;
+  return { ...second, position, replayed: first.replayed && second.replayed };
+}
+
+function addReads(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/sellers",
+      access: "seller",
+      group: "sellers",
+      summary: "List sellers, newest first",
+      description: "A seller's key sees the seller alone.",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(SellerSchema) },
+      },
+    },
+    async (c, call) => {
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const own = sellerOfKey(call);
+      if (own !== undefined) {
+        const seller = await ledger.ask(call.partner, askSeller(own));
+        return jsonAnswer(call, 200, pageJson(seller === null ? [] : [sellerJson(seller)], null));
+      }
+      const page = { limit: limitOf(limit), cursor };
+      const { data, nextCursor } = await ledger.list(call.partner, askSellers, page);
+      return jsonAnswer(call, 200, pageJson(data.map(sellerJson), nextCursor));
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/sellers/{id}",
+      access: "seller",
+      group: "sellers",
+      summary: "One seller, its credit, and what that is made of",
+      params: SellerParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["seller_not_found"],
+    },
+    async (c, call) => {
+      const id = sellerIdOf(c);
+      const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
+      if (seller === null) throw sellerNotFound(id);
+      return jsonAnswer(call, 200, sellerJson(seller));
+    },
+  );
+}
+
+const STATUS_ACTS = { suspend: "suspend_seller", resume: "resume_seller" } as const;
+
+function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof typeof STATUS_ACTS): void {
+  routes.add(
+    {
+      method: "post",
+      path: `/v1/sellers/{id}/${action}`,
+      access: "partner",
+      group: "sellers",
+      summary: action === "suspend" ? "Stop a seller from selling" : "Let a seller sell again",
+      params: SellerParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const seller = sellerIdOf(c);
+      const asked = await readBareChange(c, call, clock);
+      const subject = creditAccount(seller);
+      const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      const view =
+        "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askSeller(seller)) : null;
+      return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
+    },
+  );
+}

@@ -1,0 +1,274 @@
+/** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseTransferId, transferId } from "../../src/actors/transfer-id.ts";
+import { type Caller, House, type Json } from "./house.ts";
+import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
+
+/** What the other partner has; all that could give it away begins so. */
+const MARK = "zebra";
+const PHONE = "+989121111222";
+const AMOUNT = 424_242;
+
+const house = new House({ ISOLATION: "threads" });
+let owner: Caller;
+let document: OpenApi;
+let fills: Fills;
+/** By role. */
+const strangers = new Map<string, Caller>();
+/** What no answer may say. */
+let secrets: readonly string[];
+
+/** Ids of programmes that this walk has nothing of: nobody has them. */
+function plausible(...ids: readonly string[]) {
+  return { pairs: ids.map((id): Pair => [`${MARK}-${id}`, `nobody-${id}`]), plausible: true };
+}
+
+async function makeThings() {
+  owner = await house.partner(MARK);
+  const { id: account } = await owner.post("/v1/accounts", 201, { id: `${MARK}-account`, asset: "USD/2" });
+  const move = { debit_account: `@${MARK}`, credit_account: account, amount: AMOUNT };
+  const transfer = await owner.post("/v1/transfers", 201, { ...move, memo: `${MARK}-memo` });
+  const pending = await owner.post("/v1/transfers", 201, { ...move, pending: true });
+  const member = { id: `${MARK}-member`, name: `${MARK}-name` };
+  await owner.post("/v1/loyalty/members", 201, member);
+  const points = { points: AMOUNT, description: `${MARK}-points` };
+  const accrual = await owner.post(`/v1/loyalty/members/${member.id}/accruals`, 201, points);
+  const name = `${MARK}-name`;
+  const seller = await owner.post("/v1/sellers", 201, { id: `${MARK}-seller`, name });
+  const wish = { seller: seller["id"], amount: AMOUNT, note: `${MARK}-note` };
+  const approved = await owner.post("/v1/credit-requests", 201, wish);
+  await owner.post(`/v1/credit-requests/${String(approved["id"])}/approve`, 200);
+  const request = await owner.post("/v1/credit-requests", 201, wish);
+  const sale = { seller: seller["id"], phone: PHONE, amount: 7, reference: `${MARK}-reference` };
+  const topup = await owner.post("/v1/topups", 201, sale);
+  const key = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "read", name: `${MARK}-key` });
+  return { transfer, pending, accrual, approved, request, topup, key };
+}
+
+function idOf(thing: Json): string {
+  return String(thing["id"]);
+}
+
+function transferPair(thing: Json): Pair {
+  const { vnode, epoch, counter } = parseTransferId(idOf(thing)) ?? expect.fail("a transfer has an id");
+  return [idOf(thing), transferId(vnode, epoch, counter + 100_000)];
+}
+
+function requestPair(thing: Json): Pair {
+  return [idOf(thing), `${idOf(thing).slice(0, 5)}${"0".repeat(24)}`];
+}
+
+function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
+  const marked = (noun: string): Pair => [`${MARK}-${noun}`, `nobody-${noun}`];
+  const accounts: readonly Pair[] = [
+    marked("account"),
+    [`@${MARK}`, "@nobody"],
+    [`credit:${MARK}-seller`, "credit:nobody-seller"],
+    [`points:${MARK}-member`, "points:nobody-member"],
+  ];
+  const topups = [transferPair(things.topup)];
+  const others = [things.transfer, things.pending, things.accrual].map(transferPair);
+  const phone: Pair = [PHONE, "+989129999999"];
+  const taking = (side: 0 | 1) => ({
+    debit_account: marked("account")[side],
+    credit_account: "@x",
+    amount: 1,
+  });
+  return {
+    nouns: {
+      accounts: { pairs: accounts },
+      transfers: { pairs: [...others, ...topups] },
+      partners: { pairs: [[MARK, "nobody"]], own: "other" },
+      keys: { pairs: [[idOf(things.key), `key_${"0".repeat(24)}`]] },
+      members: { pairs: [marked("member")] },
+      sellers: { pairs: [marked("seller")] },
+      "credit-requests": { pairs: [things.request, things.approved].map(requestPair) },
+      topups: { pairs: topups },
+      phones: { pairs: [phone] },
+      shards: { pairs: [["0", "99"]] },
+      customers: plausible("a@example.com"),
+      offers: plausible("offer"),
+      vouchers: plausible("VOUCHER1"),
+      "voucher-batches": plausible("batch"),
+      segments: { pairs: [["ZEBRA_SEGMENT", "NOBODY_SEGMENT"]], plausible: true },
+      users: plausible("user"),
+      "segment-reports": plausible("report"),
+      holds: plausible("hold"),
+      "payment-requests": plausible("pay"),
+      withdrawals: plausible("withdrawal"),
+      webhooks: plausible("hook"),
+      deliveries: plausible("delivery"),
+      monitors: plausible("monitor"),
+    },
+    queries: {
+      limit: null,
+      cursor: null,
+      from: null,
+      to: null,
+      at: null,
+      status: null,
+      consistent: null,
+      date: "2026-01-01",
+      dry_run: [["true", "true"]],
+      account: accounts,
+      prefix: [[MARK, "nobod"]],
+      ids: [marked("account")],
+      seller: [marked("seller")],
+      phone: [phone],
+      email: null,
+      role: null,
+      types: null,
+      after: null,
+      step: null,
+    },
+    bodies: {
+      "POST /v1/transfers": taking,
+      "POST /v1/transfers/batch": (side) => ({ transfers: [taking(side)] }),
+      "POST /v1/transfers/{id}/post": () => ({}),
+      "POST /v1/accounts": (side) => ({ id: marked("account")[side], asset: "USD/2" }),
+      "POST /v1/partners": (side) => ({ id: [MARK, "nobody"][side], name: "x" }),
+      "PATCH /v1/partners/{id}": () => ({ name: "x" }),
+      "POST /v1/loyalty/members": (side) => ({ id: marked("member")[side] }),
+      "PATCH /v1/loyalty/members/{id}": () => ({ name: "x" }),
+      "POST /v1/sellers": (side) => ({ id: marked("seller")[side], name: "x" }),
+      "POST /v1/credit-requests": (side) => ({ seller: marked("seller")[side], amount: 1 }),
+      "POST /v1/topups": (side) => ({ seller: marked("seller")[side], phone: PHONE, amount: 1 }),
+    },
+  };
+}
+
+/** Everything that the owner can read, to see whether anybody has changed it. */
+async function inventory(): Promise<readonly unknown[]> {
+  const lists = [
+    "/v1/accounts",
+    "/v1/transfers",
+    "/v1/loyalty/members",
+    "/v1/sellers",
+    "/v1/credit-requests",
+  ];
+  const more = ["/v1/topups", "/v1/phones"];
+  const rows = await Promise.all([...lists, ...more].map((path) => owner.all(path)));
+  const keys = await owner.all(`/v1/partners/${MARK}/keys`);
+  return [
+    rows,
+    keys.map((key) => ({ ...key, last_used_at: null })),
+    await owner.get("/v1/loyalty/settings"),
+    (await owner.get("/v1/trial-balance"))["assets"],
+  ];
+}
+
+beforeAll(async () => {
+  await house.open();
+  const things = await makeThings();
+  const other = await house.partner("other");
+  strangers.set("another partner's key", other);
+  await other.post("/v1/sellers", 201, { id: "stall", name: "Stall" });
+  const keys: [string, Json][] = [
+    ["another partner's read key", { role: "read" }],
+    ["another partner's bank key", { role: "bank" }],
+    ["another partner's seller key", { role: "seller", seller: "stall" }],
+  ];
+  for (const [name, body] of keys) {
+    const { api_key: key } = await other.post("/v1/partners/other/keys", 201, body);
+    strangers.set(name, house.caller(String(key)));
+  }
+  const { api_key: neighbour } = await owner.post("/v1/sellers", 201, { id: "stall", name: "Stall" });
+  strangers.set("the key of another seller of the partner", house.caller(String(neighbour)));
+  const { api_key: bank } = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "bank" });
+  strangers.set("the bank key of the partner", house.caller(String(bank)));
+  document = (await owner.get("/openapi.json")) as unknown as OpenApi;
+  fills = fillsFor(things);
+  const ids = Object.values(things).map(idOf);
+  secrets = [MARK, String(AMOUNT), PHONE.slice(1), ...ids];
+});
+
+afterAll(() => house.close());
+
+/** An answer without the names that the request itself had; a number is too short to be one. */
+function anonymous(text: string, { names }: Twin, side: 0 | 1): string {
+  const said = names.map((pair) => pair[side]).filter((name) => !/^\d+$/.test(name));
+  return said
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((left, name) => left.replaceAll(name, "<it>"), text);
+}
+
+/** @param expected statuses that the answers may have; any where there are none. */
+async function walk(name: string, caller: Caller, twin: Twin, expected?: readonly number[]): Promise<void> {
+  const { method, paths, bodies } = twin;
+  const real = await caller.client.send(method, paths[0], bodies[0]);
+  const missing = await caller.client.send(method, paths[1], bodies[1]);
+  const what = `${method} ${paths[0]} with ${name}: ${real.status} ${real.text}`;
+  expect(real.status, what).toBe(missing.status);
+  expect(real.status, what).toBeLessThan(500);
+  if (expected !== undefined) expect(expected, what).toContain(real.status);
+  const said = anonymous(real.text, twin, 0);
+  // What a caller has made under the same name is its own, and was made at its own time.
+  if (real.status >= 400 || method === "GET") expect(said, what).toBe(anonymous(missing.text, twin, 1));
+  for (const secret of secrets) expect(said, what).not.toContain(secret);
+}
+
+/** A system account has no rules to change, which is said of any. */
+function expectedOf({ isNamed, names }: Twin): readonly number[] | undefined {
+  if (!isNamed) return undefined;
+  return names.some(([name]) => name.startsWith("@")) ? [400, 403, 404] : [403, 404];
+}
+
+/** What brings in things of the caller's own, under the names of others. */
+const CREATES = ["/v1/accounts", "/v1/loyalty/members", "/v1/sellers", "/v1/partners"];
+
+function isCreation({ method, route }: Twin): boolean {
+  return method === "POST" && CREATES.includes(route);
+}
+
+test("I12 without a key every route but the open ones is 401, whatever it names", async () => {
+  const nobody = house.caller("");
+  const twins = twinsOf(document, fills);
+  expect(new Set(twins.map(({ method, route }) => `${method} ${route}`)).size).toBeGreaterThan(45);
+  for (const twin of twins) await walk("no key", nobody, twin, [401]);
+});
+
+test("I12 what one partner has is for no other partner's key, and for no narrower one", async () => {
+  const before = await inventory();
+  const twins = twinsOf(document, fills);
+  const groups = [
+    twins.filter(({ isNamed }) => isNamed),
+    twins.filter((twin) => !twin.isNamed && !isCreation(twin)),
+    twins.filter(isCreation),
+  ];
+  for (const group of groups)
+    for (const [name, caller] of strangers)
+      for (const twin of group) await walk(name, caller, twin, expectedOf(twin));
+  expect(await inventory()).toEqual(before);
+});
+
+test("I12 a key for somebody else's seller cannot be made", async () => {
+  const caller = strangers.get("another partner's key") as Caller;
+  const bodies = [`${MARK}-only`, "nobody"].map((seller) => ({ role: "seller", seller }));
+  await owner.post("/v1/sellers", 201, { id: `${MARK}-only`, name: "Only here" });
+  for (const body of bodies)
+    await caller.refused("POST", "/v1/partners/other/keys", 404, "seller_not_found", body);
+});
+
+test("I12 a read key reads what its partner's key reads, and changes nothing", async () => {
+  const { api_key: key } = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "read" });
+  const reader = house.caller(String(key));
+  for (const { method, paths, bodies } of twinsOf(document, fills)) {
+    const { status, text } = await reader.client.send(method, paths[0], bodies[0]);
+    const expected = method === "GET" ? (await owner.client.send(method, paths[0])).status : 403;
+    expect(status, `${method} ${paths[0]}: ${text}`).toBe(expected);
+  }
+});
+
+test("I12 a route that the walk does not know how to fill stops it", () => {
+  const operation = { security: [{}] };
+  const withRoute = (path: string, more: object = {}): OpenApi => {
+    return { ...document, paths: { ...document.paths, [path]: { post: { ...operation, ...more } } } };
+  };
+  expect(() => twinsOf(withRoute("/v1/gadgets/{id}"), fills)).toThrow("gadgets");
+  const query = { parameters: [{ in: "query", name: "gadget" }] };
+  expect(() => twinsOf(withRoute("/v1/gadgets", query), fills)).toThrow("?gadget=");
+  const requestBody = { required: true, content: { "application/json": { schema: {} } } };
+  expect(() => twinsOf(withRoute("/v1/gadgets", { requestBody }), fills)).toThrow(
+    "the body of POST /v1/gadgets",
+  );
+});

@@ -1,0 +1,28 @@
+/** Sellers for scenarios, and how they come by credit. */
+import type { Caller, House, Json } from "./house.ts";
+
+export const PHONE = "+989121234567";
+
+export type Shop = Readonly<{ id: string; path: string; key: string; caller: Caller }>;
+
+/** A new seller of the partner, with so much credit. */
+export async function openShop(house: House, partner: Caller, id: string, credit = 0): Promise<Shop> {
+  const { api_key: key } = await partner.post("/v1/sellers", 201, { id, name: `Shop ${id}` });
+  if (credit > 0) await grant(partner, id, credit);
+  return { id, path: `/v1/sellers/${id}`, key: String(key), caller: house.caller(String(key)) };
+}
+
+/** Where the new request is. */
+export async function requestCredit(partner: Caller, seller: string, amount: number): Promise<string> {
+  const { id } = await partner.post("/v1/credit-requests", 201, { seller, amount });
+  return `/v1/credit-requests/${String(id)}`;
+}
+
+export async function grant(partner: Caller, seller: string, amount: number): Promise<void> {
+  await partner.post(`${await requestCredit(partner, seller, amount)}/approve`, 200);
+}
+
+/** A sale that succeeds, to `PHONE` where nothing else is said. */
+export function sell({ caller }: Shop, amount: number, more: Json = {}): Promise<Json> {
+  return caller.post("/v1/topups", 201, { phone: PHONE, amount, ...more });
+}
