@@ -30,6 +30,11 @@ export const REJECTIONS = {
   too_many_keys: 33,
   member_exists: 40,
   member_not_found: 41,
+  segment_exists: 60,
+  segment_not_found: 61,
+  user_exists: 62,
+  percent_lowered: 63,
+  too_many_segments: 64,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -9,6 +9,9 @@ export type DoorCode =
   | "forbidden"
   | "not_found"
   | "shard_not_found"
+  | "user_not_found"
+  | "report_not_found"
+  | "report_expired"
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
@@ -35,15 +38,21 @@ export const PROBLEMS = {
   partner_not_found: kind(404, "There is no such partner."),
   key_not_found: kind(404, "There is no such key."),
   member_not_found: kind(404, "There is no such member."),
+  segment_not_found: kind(404, "There is no such segment."),
+  user_not_found: kind(404, "There is no such user."),
+  report_not_found: kind(404, "There is no such report."),
   shard_not_found: kind(404, "There is no such shard."),
   method_not_allowed: kind(405, "This address does not take this method."),
   account_exists: kind(409, "An account with this id exists."),
   partner_exists: kind(409, "A partner with this id exists."),
   member_exists: kind(409, "A member with this id exists."),
+  segment_exists: kind(409, "A segment with this slug exists."),
+  user_exists: kind(409, "A user with this id exists."),
   transfer_not_pending: kind(409, "The transfer is not pending."),
   transfer_not_posted: kind(409, "The transfer is not posted."),
   already_reverted: kind(409, "The transfer was reverted before."),
   transfer_expired: kind(410, "The transfer has expired."),
+  report_expired: kind(410, "The report's address has expired."),
   body_too_large: kind(413, "The body is too large."),
   batch_too_large: kind(413, "The batch has too many items."),
   unsupported_media_type: kind(415, "The body has a type that is not understood here."),
@@ -61,6 +70,8 @@ export const PROBLEMS = {
   account_not_empty: kind(422, "The account is not empty."),
   metadata_too_large: kind(422, "The metadata would have more members than it may."),
   too_many_keys: kind(422, "The partner has as many keys as it may."),
+  percent_lowered: kind(422, "A segment's percentage can only be raised."),
+  too_many_segments: kind(422, "The partner has as many segments as it may."),
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
   rate_limited: kind(429, "Too many failures.", true),

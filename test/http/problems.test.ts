@@ -31,6 +31,11 @@ const STATUSES: Record<Rejection, number> = {
   too_many_keys: 422,
   member_exists: 409,
   member_not_found: 404,
+  segment_exists: 409,
+  segment_not_found: 404,
+  user_exists: 409,
+  percent_lowered: 422,
+  too_many_segments: 422,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

@@ -2,6 +2,7 @@
 import type { Rejected } from "../command.ts";
 import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import { Segments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 
 type Kind = Readonly<{
@@ -13,6 +14,7 @@ type Kind = Readonly<{
 /** A programme more is a line more. */
 const KINDS: Readonly<Record<string, Kind>> = {
   loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
+  segments: { create: (surroundings) => new Segments(surroundings) },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
