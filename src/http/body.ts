@@ -90,11 +90,11 @@ export function parseJson(text: string): unknown {
 }
 
 /** The JSON body of a request. @throws Problem 400, 413, 415 */
-export async function readJson(c: Context): Promise<unknown> {
+export async function readJson(c: Context, bytesMax = BODY_BYTES_MAX): Promise<unknown> {
   if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
-  const body = await readBody(c, BODY_BYTES_MAX);
+  const body = await readBody(c, bytesMax);
   return parseJson(utf8Text(body));
 }
 

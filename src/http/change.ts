@@ -20,9 +20,10 @@ export async function readChange<T>(
   call: Call,
   clock: Clock,
   schema: z.ZodType<T>,
+  bytesMax?: number,
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
-  const value = check(schema, await readJson(c));
+  const value = check(schema, await readJson(c, bytesMax));
   return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
 }
 
