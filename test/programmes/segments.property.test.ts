@@ -267,7 +267,7 @@ describe("a percentage", () => {
     world.endDue();
     const soon = members();
     expect(soon).toBeGreaterThan(0);
-    expect(soon).toBeLessThanOrEqual(2 * 2_000);
+    expect(soon).toBeLessThanOrEqual(2 * 1_000);
     expect(world.restored()).toEqual(world.items());
     world.finishChores();
     expect(members()).toBe(9_900);

@@ -34,8 +34,8 @@ import {
 } from "./access.ts";
 
 const USERS_MAX = 10_000;
-/** So many users are added by one act: a shard serves others in between. */
-const PORTION_MAX = 500;
+/** So many users are added by one act. */
+const PORTION_MAX = 250;
 /** A page of a segment with few holders looks at so many stretches of users, and may be short then. */
 const LOOKS_MAX = 10;
 
@@ -134,7 +134,10 @@ function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
   );
 }
 
-/** In portions, each of users of one shard; the same portions for the same request, so that a retry meets its keys. */
+/**
+ * In portions of users of one shard, one at a time on each, so that it serves others in between. The same request has the
+ * same portions: a retry meets their keys.
+ */
 async function addAll(
   ledger: Ledger,
   asked: Asked,
@@ -146,13 +149,15 @@ async function addAll(
   const shards = (await ledger.askAll(partner, askSegment(slug))).length;
   const vnodeOf = (user: string) => vnodeOfAccount(partner, userSubject(user));
   const byShard = Map.groupBy(new Set(users), (user) => shardOfVnode(vnodeOf(user), shards));
-  const acts: ActAlone[] = [];
-  for (const there of byShard.values()) {
+  const addThere = async ([shard, there]: readonly [number, readonly string[]]) => {
+    const answers: Answer<ActAlone>[] = [];
     for (let at = 0; at < there.length; at += PORTION_MAX) {
       const portion = there.slice(at, at + PORTION_MAX);
-      const key = asked.key === null ? null : `${asked.key}#${acts.length}`;
-      acts.push(actOf({ ...asked, key }, addUsers(slug, portion, until, vnodeOf(portion[0] ?? ""))));
+      const key = asked.key === null ? null : `${asked.key}#${shard}.${at}`;
+      const act = addUsers(slug, portion, until, vnodeOf(portion[0] ?? ""));
+      answers.push(await ledger.submit(actOf({ ...asked, key }, act)));
     }
-  }
-  return Promise.all(acts.map((act) => ledger.submit(act)));
+    return answers;
+  };
+  return (await Promise.all([...byShard].map(addThere))).flat();
 }

@@ -125,7 +125,7 @@ export type HolderView = Readonly<{ id: string; endsAtMs: number | null; source:
 /** A range of places is cut into so many pieces to be counted in. */
 export const PIECES = 1024;
 /** So many users are looked at for one answer of a survey. */
-export const SURVEYED_MAX = 10_000;
+export const SURVEYED_MAX = 5_000;
 
 /** Of users up to `cutoff` who are not chosen yet: how many have their place in which piece. */
 export type SurveyPart = Readonly<{ cutoff: number; chosen: number; pieces: readonly number[] }>;

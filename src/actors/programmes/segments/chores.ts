@@ -11,8 +11,8 @@ import { isChosen, lanesOf, placeOf } from "./draw.ts";
 import { Additions, namesOf } from "./intake.ts";
 import { heldOf, type Roster, type Segment, type User } from "./roster.ts";
 
-const LOOKED_AT_MAX = 5_000;
-const CONCERNED_MAX = 2_000;
+const LOOKED_AT_MAX = 2_500;
+const CONCERNED_MAX = 1_000;
 const PAUSE_MS = 1;
 
 export type Chore = {
