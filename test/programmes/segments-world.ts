@@ -12,8 +12,10 @@ import {
 import { Segments } from "../../src/actors/programmes/segments/segments.ts";
 import { Timetable } from "../../src/actors/programmes/timetable.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import type { ArchivedRecord } from "../../src/archive/query.ts";
 import type { Ledger } from "../../src/http/ports.ts";
 import { drawOf } from "../../src/http/segments/percentage.ts";
+import { type ReportRow, rowsOf } from "../../src/http/segments/report-rows.ts";
 
 export const PARTNER = "acme";
 const SHARDS = 2;
@@ -28,13 +30,19 @@ function newShard(shard: number): Shard {
   return { programme: programme as unknown as Programme, due, log: [] };
 }
 
+function recordOf({ act, effect, timeMs }: Extract<Logged, { act: Act }>): ArchivedRecord {
+  const command = { op: "act", partner: PARTNER, key: null, fingerprint: 0, act } as const;
+  const at = { shard: 0, epoch: 1, seq: 1, index: 0 };
+  return { at, timeMs, record: { command, outcome: { ok: true, effect } } };
+}
+
 export class World {
   nowMs = 1_000_000;
   readonly #shards = Array.from({ length: SHARDS }, (_, shard) => newShard(shard));
 
   /** The effect, or why not. */
   submit(act: SegmentsAct): Plain {
-    this.endDue();
+    this.nowMs += 1;
     const shard = shardOfVnode(act.vnode ?? vnodeOfAccount(PARTNER, act.subject), SHARDS);
     return this.#decide(shard, act);
   }
@@ -104,6 +112,14 @@ export class World {
       }
       return [...copy.items()] as Plain[];
     });
+  }
+
+  /** All rows that a report would have, the oldest first. */
+  rows(): readonly ReportRow[] {
+    return this.#shards
+      .flatMap(({ log }) => log)
+      .flatMap((entry) => ("act" in entry ? rowsOf(recordOf(entry)).toReversed() : []))
+      .toSorted((a, b) => a.atMs - b.atMs);
   }
 
   #decide(shard: number, act: Act): Plain {

@@ -116,7 +116,11 @@ const step = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 40 }) }),
+    arbitrary: fc.record({
+      do: fc.constant("wait" as const),
+      ms: fc.integer({ min: 1, max: 40 }),
+      ends: fc.boolean(),
+    }),
   },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -126,7 +130,8 @@ function untilOf(ms: number | null): Until {
 }
 
 async function take(world: World, model: Model, action: Step): Promise<void> {
-  const { nowMs } = world;
+  // Every act is decided a millisecond after what was before it; some find memberships that are over and not ended yet.
+  const nowMs = world.nowMs + 1;
   const endOf = (ms: number | null) => (ms === null ? Number.POSITIVE_INFINITY : nowMs + ms);
   switch (action.do) {
     case "create": {
@@ -183,14 +188,17 @@ async function take(world: World, model: Model, action: Step): Promise<void> {
     case "bulk": {
       const byVnode = Map.groupBy(new Set(action.users), (id) => vnodeOfAccount(PARTNER, userSubject(id)));
       for (const [vnode, ids] of byVnode) {
+        const atMs = world.nowMs + 1;
+        const endsAtMs = action.until === null ? Number.POSITIVE_INFINITY : atMs + action.until;
         const effect = world.submit(addUsers(action.slug, ids, untilOf(action.until), vnode));
         if (!model.segments.has(action.slug)) expect(effect).toBe("segment_not_found");
-        else for (const id of ids) model.add(id, action.slug, endOf(action.until), nowMs);
+        else for (const id of ids) model.add(id, action.slug, endsAtMs, atMs);
       }
       return;
     }
     case "wait":
       world.nowMs += action.ms;
+      if (action.ends) world.endDue();
   }
 }
 
@@ -207,15 +215,29 @@ function compare(world: World, model: Model): void {
     const shown = world.memberships(id).map(({ slug: name, source, endsAtMs }) => [name, source, endsAtMs]);
     expect(shown.toSorted()).toEqual(expected.toSorted());
   }
-  world.endDue();
   for (const name of ["AAA", "BBB", "CCC"]) {
     const parts = world.segment(name);
     if (!model.segments.has(name)) expect(parts).toEqual([null, null]);
-    else {
+    else if (parts.every((part) => part?.isCurrent)) {
       const members = parts.reduce((sum, part) => sum + (part?.members ?? 0), 0);
       expect(members).toBe(model.holders(name, world.nowMs).length);
     }
   }
+}
+
+/** Who enters is outside before, who leaves is inside; and in the end those are inside who hold it. */
+function compareHistory(world: World, model: Model): void {
+  const inside = new Set<string>();
+  for (const { user: id, slug: name, operation } of world.rows()) {
+    const membership = `${id} ${name}`;
+    expect(inside.has(membership), `${membership} ${operation}`).toBe(operation === "D");
+    if (operation === "I") inside.add(membership);
+    else inside.delete(membership);
+  }
+  const held = [...model.segments.keys()].flatMap((name) =>
+    model.holders(name, world.nowMs).map((id) => `${id} ${name}`),
+  );
+  expect([...inside].toSorted()).toEqual(held.toSorted());
 }
 
 test("users hold what the model says, after a restart from a snapshot or from the log, too", async () => {
@@ -230,10 +252,11 @@ test("users hold what the model says, after a restart from a snapshot or from th
       }
       world.finishChores();
       compare(world, model);
+      compareHistory(world, model);
       expect(world.replayed()).toEqual(world.items());
       expect(world.restored()).toEqual(world.items());
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -258,8 +281,9 @@ describe("a percentage", () => {
 
   test("is filled, and a deleted segment swept, in portions that end", async () => {
     const world = new World();
+    const some = ids.slice(0, 12_000);
     world.submit(createSegment("ALL", null));
-    for (const [vnode, users] of Map.groupBy(ids, (id) => vnodeOfAccount(PARTNER, userSubject(id))))
+    for (const [vnode, users] of Map.groupBy(some, (id) => vnodeOfAccount(PARTNER, userSubject(id))))
       world.submit(addUsers("ALL", users, null, vnode));
     world.submit(createSegment("THIRD", await world.draw("THIRD", 33)));
     const members = () => world.segment("THIRD").reduce((sum, part) => sum + (part?.members ?? 0), 0);
@@ -270,14 +294,14 @@ describe("a percentage", () => {
     expect(soon).toBeLessThanOrEqual(2 * 1_000);
     expect(world.restored()).toEqual(world.items());
     world.finishChores();
-    expect(members()).toBe(9_900);
+    expect(members()).toBe(3_960);
     world.submit(raisePercent("THIRD", 1, await world.draw("THIRD", 34)));
     world.submit(deleteSegment("ALL"));
     world.nowMs += 1;
     world.endDue();
     expect(world.restored()).toEqual(world.items());
     world.finishChores();
-    expect(members()).toBe(10_200);
+    expect(members()).toBe(4_080);
     expect(
       world
         .items()

@@ -76,12 +76,7 @@ export type Surroundings = Readonly<{
   /** Secure random bytes, for `decide` alone: what is made of them stands in the effect. */
   random: Random;
   /** Remembered until it is ended, or taken off. */
-  due: Readonly<{
-    add(item: Due): void;
-    remove(item: Due): void;
-    /** When the next thing of any programme ends: before now, while not all is ended whose time is over. */
-    readonly nextEndMs: number;
-  }>;
+  due: Readonly<{ add(item: Due): void; remove(item: Due): void }>;
 }>;
 
 /** A question to one subject's shard, or to all. `R` is what it answers: plain data. */

@@ -3,6 +3,7 @@
 import type { ActDone } from "../../actors/command.ts";
 import type {
   Ends,
+  Expired,
   Filled,
   Intake,
   NewUser,
@@ -70,7 +71,8 @@ function* changesOf(act: SegmentsAct, effect: SegmentsEffect, timeMs: number): G
       return;
     }
     case "expire":
-      yield { user: act.user, slug: act.slug, operation: "D", atMs: act.atMs };
+      for (const [user, slug, , atMs] of (effect as Expired).ended)
+        yield { user, slug, operation: "D", atMs };
   }
 }
 

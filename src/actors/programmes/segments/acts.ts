@@ -13,6 +13,8 @@ export function segmentSubject(slug: string): string {
 
 /** Here the numbers of users without an id of their own are counted. */
 const USERS_SUBJECT = "users";
+/** Here ends what ends by itself: of each shard its own. */
+export const ENDINGS_SUBJECT = "segment-endings";
 /** Here is the secret with which reports are signed. */
 const REPORTS_SUBJECT = "segment-reports";
 
@@ -35,9 +37,8 @@ export type ChangeUser = Of<"change_user"> &
   }>;
 /** Users of one shard, which `vnode` names. Those that are not there are created. */
 export type AddUsers = Of<"add_users"> & Readonly<{ slug: string; users: readonly string[]; until: Until }>;
-/** Made by the user's shard: at its end, or at its segment's if that came before. */
-export type Expire = Of<"expire"> &
-  Readonly<{ user: string; slug: string; generation: number; atMs: number }>;
+/** A portion of the memberships whose time is over, made by their shard. */
+export type Expire = Of<"expire">;
 /** Portions, made by each shard: who falls under a draw gets the segment, and who had a deleted one loses it. */
 export type Fill = Of<"fill"> & Readonly<{ slug: string; generation: number }>;
 export type Sweep = Of<"sweep"> & Readonly<{ slug: string; generation: number; deletedAtMs: number }>;
@@ -88,6 +89,10 @@ export type Intake = Readonly<{
   prolonged: readonly string[];
   endsAtMs: number | null;
 }>;
+/** `no` is the segment's on its shard. Where the segment was deleted before, they ended with it. */
+export type Expired = Readonly<{
+  ended: readonly (readonly [user: string, slug: string, no: number, atMs: number])[];
+}>;
 /** `upTo`: serial number of the last user that was looked at. */
 export type Filled = Readonly<{ upTo: number }> & Omit<Intake, "created" | "endsAtMs">;
 export type Swept = Readonly<{ upTo: number; over: Ends; removed: readonly string[] }>;
@@ -100,6 +105,7 @@ export type SegmentsEffect =
   | Intake
   | Filled
   | Swept
+  | Expired
   | Readonly<{ number: number }>
   | Readonly<{ secret: string }>;
 

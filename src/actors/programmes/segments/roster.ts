@@ -1,10 +1,8 @@
 /** One partner's users and segments as one shard has them, and who holds what. */
 import { assert } from "../../../assert.ts";
-import type { Command } from "../../command.ts";
-import type { Due, Surroundings } from "../programme.ts";
 import { Register } from "../register.ts";
-import { type Expire, userSubject } from "./acts.ts";
 import { isChosen, type Lanes, lanesOf, placeOf, type Round } from "./draw.ts";
+import type { Endings } from "./endings.ts";
 
 /** `removed` by hand: nobody is added again by a percentage. */
 export const KINDS = ["manual", "auto", "removed"] as const;
@@ -15,6 +13,11 @@ export interface Held {
   readonly segment: Segment;
   readonly kind: Kind;
   readonly endsAtMs: number;
+}
+
+/** A membership that ends by itself. */
+export interface Timed extends Held {
+  readonly user: User;
 }
 
 export interface User {
@@ -79,7 +82,7 @@ export class Roster {
   readonly drawn = new Set<Segment>();
   /** By number, with the deleted ones of which users here have traces still. */
   readonly #all = new Map<number, Segment>();
-  readonly #due: Surroundings["due"];
+  readonly #endings: Endings;
   /** Segments ever made at this home. */
   generations = 0;
   /** Segments ever known here. */
@@ -89,9 +92,9 @@ export class Roster {
   /** In hex; signs reports. */
   secret: string | null = null;
 
-  constructor(partner: string, { shard, due }: Surroundings) {
+  constructor(partner: string, shard: number, endings: Endings) {
     this.partner = partner;
-    this.#due = due;
+    this.#endings = endings;
     this.userList = new Register(shard);
     this.ownSegments = new Register(shard);
   }
@@ -179,9 +182,9 @@ export class Roster {
       this.put(user, segment.lasting.manual);
       return;
     }
-    const timed = new Timed(user, segment, endsAtMs);
+    const timed: Timed = { user, segment, kind: "manual", endsAtMs };
     this.put(user, timed);
-    this.#due.add(timed);
+    this.#endings.add(timed);
   }
 
   drop(user: User, segment: Segment): void {
@@ -194,8 +197,12 @@ export class Roster {
   #letGo(held: Held): void {
     held.segment.traces -= 1;
     if (held.kind !== "removed") held.segment.members -= 1;
-    if (held instanceof Timed) this.#due.remove(held);
+    if (isTimed(held)) this.#endings.remove(held);
   }
+}
+
+function isTimed(held: Held): held is Timed {
+  return held.endsAtMs !== Number.POSITIVE_INFINITY;
 }
 
 export function heldOf(user: User, segment: Segment): Held | undefined {
@@ -205,47 +212,4 @@ export function heldOf(user: User, segment: Segment): Held | undefined {
 /** Whether it is read at this time. */
 export function isMembership({ segment, kind, endsAtMs }: Held, nowMs: number): boolean {
   return kind !== "removed" && segment.deletedAtMs === null && endsAtMs > nowMs;
-}
-
-/** A membership that ends by itself. Its texts are made when they are needed: there may be millions. */
-class Timed implements Held, Due {
-  readonly #user: User;
-  readonly segment: Segment;
-  readonly endsAtMs: number;
-  readonly kind = "manual";
-  place = -1;
-
-  constructor(user: User, segment: Segment, endsAtMs: number) {
-    this.#user = user;
-    this.segment = segment;
-    this.endsAtMs = endsAtMs;
-  }
-
-  get partner(): string {
-    return this.segment.partner;
-  }
-
-  get id(): string {
-    const { partner, no } = this.segment;
-    return `${partner}\0${this.#user.id}\0${no}`;
-  }
-
-  get subjects(): readonly string[] {
-    return [userSubject(this.#user.id)];
-  }
-
-  command(): Command {
-    const { partner, slug, generation, deletedAtMs } = this.segment;
-    const user = this.#user.id;
-    const act: Expire = {
-      programme: "segments",
-      act: "expire",
-      subject: userSubject(user),
-      user,
-      slug,
-      generation,
-      atMs: Math.min(this.endsAtMs, deletedAtMs ?? Number.POSITIVE_INFINITY),
-    };
-    return { op: "act", partner, key: null, fingerprint: 0, act };
-  }
 }

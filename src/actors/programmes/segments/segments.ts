@@ -9,7 +9,7 @@ import type { Context, Done, Effect, Plain, Programme, Surroundings } from "../p
 import {
   type CreateSegment,
   type DeleteSegment,
-  type Expire,
+  type Expired,
   type Filled,
   type Intake,
   type NewUser,
@@ -24,6 +24,7 @@ import {
 import { answerOf } from "./answers.ts";
 import { applyFill, applySweep, Chores, decideFill, decideSweep } from "./chores.ts";
 import { roundOf } from "./draw.ts";
+import { Endings } from "./endings.ts";
 import { applyChange, applyIntake, decideChange, decideIntake } from "./intake.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
 import { Roster, Segment } from "./roster.ts";
@@ -38,14 +39,16 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   readonly #surroundings: Surroundings;
   readonly #rosters = new Map<string, Roster>();
   readonly #chores: Chores;
+  readonly #endings: Endings;
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.#chores = new Chores(surroundings.due);
+    this.#endings = new Endings(surroundings.due);
   }
 
   decide(act: SegmentsAct, { partner, nowMs }: Context): Effect<SegmentsEffect> | Rejected {
-    const roster = this.#rosters.get(partner) ?? new Roster(partner, this.#surroundings);
+    const roster = this.#rosters.get(partner) ?? this.#newRoster(partner);
     switch (act.act) {
       case "create_segment":
         return decideCreate(roster, act, nowMs);
@@ -64,7 +67,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
       case "add_users":
         return accepted(decideIntake(roster, act, nowMs));
       case "expire":
-        return accepted(null);
+        return accepted(this.#endings.decide());
       case "fill":
         return accepted(decideFill(this.#chores.first, nowMs));
       case "sweep":
@@ -97,7 +100,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         applyIntake(roster, act, effect as Intake, timeMs);
         return;
       case "expire":
-        applyExpiry(roster, act);
+        applyExpiry(roster, effect as Expired);
+        this.#endings.advance((effect as Expired).ended.length, timeMs);
         return;
       case "fill":
         applyFill(this.#chores.first, effect as Filled);
@@ -120,9 +124,12 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   }
 
   answer(partner: string, ask: readonly Plain[], nowMs: number): Plain {
-    const { shard, due } = this.#surroundings;
-    const roster = this.#rosters.get(partner) ?? new Roster(partner, this.#surroundings);
-    return answerOf({ shard, roster, chores: this.#chores, nowMs, isCurrent: due.nextEndMs > nowMs }, ask);
+    const { shard } = this.#surroundings;
+    const roster = this.#rosters.get(partner) ?? this.#newRoster(partner);
+    return answerOf(
+      { shard, roster, chores: this.#chores, nowMs, isCurrent: this.#endings.firstMs > nowMs },
+      ask,
+    );
   }
 
   items(): Generator<Item> {
@@ -175,10 +182,14 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   #roster(partner: string): Roster {
     let roster = this.#rosters.get(partner);
     if (roster === undefined) {
-      roster = new Roster(partner, this.#surroundings);
+      roster = this.#newRoster(partner);
       this.#rosters.set(partner, roster);
     }
     return roster;
+  }
+
+  #newRoster(partner: string): Roster {
+    return new Roster(partner, this.#surroundings.shard, this.#endings);
   }
 
   #isHome(partner: string, slug: string): boolean {
@@ -236,10 +247,6 @@ function decideDelete(roster: Roster, { slug }: DeleteSegment, atMs: number): Ef
   return announced({ news: "deleted", slug, generation: segment.generation, atMs });
 }
 
-/** Its segment may have been deleted before, and another one have the slug by now. */
-function applyExpiry(roster: Roster, { user, slug, generation }: Expire): void {
-  const holder = roster.userOf(user);
-  const held = holder.held.find(({ segment }) => segment.slug === slug && segment.generation === generation);
-  assert(held !== undefined, "what expires is held");
-  roster.drop(holder, held.segment);
+function applyExpiry(roster: Roster, { ended }: Expired): void {
+  for (const [user, , no] of ended) roster.drop(roster.userOf(user), roster.segmentOfNo(no));
 }
