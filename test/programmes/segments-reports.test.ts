@@ -3,6 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../support/server.ts";
 import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
 
+async function download(url: string): Promise<Response> {
+  const response = await fetch(url);
+  expect(response.status).toBe(200);
+  return response;
+}
+
 type Row = readonly [user: string, slug: string, operation: string, at: string];
 
 describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
@@ -20,16 +26,13 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
   const month = { year: now.getUTCFullYear(), month: now.getUTCMonth() + 1 };
   const next = new Date(Date.UTC(month.year, month.month, 1));
 
-  async function download(url: string): Promise<Response> {
-    const response = await fetch(url);
-    expect(response.status).toBe(200);
-    return response;
-  }
-
-  async function rows(caller: Caller, body: Json = {}): Promise<readonly Row[]> {
+  async function rows(
+    caller: Caller,
+    body: Json & Readonly<{ separator?: string }> = {},
+  ): Promise<readonly Row[]> {
     const { url } = await caller.post("/v1/segment-reports", 201, { ...month, ...body });
     const [head, ...lines] = (await (await download(String(url))).text()).split("\r\n");
-    const separator = String(body["separator"] ?? ",");
+    const { separator = "," } = body;
     expect(head).toBe(["user_id", "segment_slug", "operation", "executed_at"].join(separator));
     expect(lines.pop()).toBe("");
     return lines.map((line) => line.split(separator) as unknown as Row);
@@ -52,7 +55,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
         ([, slug, operation]) => slug === "SHORT" && operation === "D",
       ),
     );
-    const shown = async (body: Json) =>
+    const shown = async (body: Json & Readonly<{ separator?: string }>) =>
       (await rows(acme, body)).map(([user, slug, operation]) => `${user} ${slug} ${operation}`).toReversed();
     const ofAnn = await shown({ user_id: "ann" });
     expect(ofAnn.filter((row) => !row.includes("GONE D"))).toEqual([

@@ -23,11 +23,14 @@ const SHARDS = 2;
 type Logged = Readonly<{ timeMs: number }> & Readonly<{ act: Act; effect: Plain } | { notice: Plain }>;
 type Shard = Readonly<{ programme: Programme; due: Timetable; log: Logged[] }>;
 
+function sevens(bytes: number): Uint8Array {
+  return new Uint8Array(bytes).fill(7);
+}
+
 function newShard(shard: number): Shard {
   const due = new Timetable();
-  const random = (bytes: number) => new Uint8Array(bytes).fill(7);
-  const programme = new Segments({ shard, shards: SHARDS, account: () => undefined, random, due });
-  return { programme: programme as unknown as Programme, due, log: [] };
+  const programme = new Segments({ shard, shards: SHARDS, account: () => undefined, random: sevens, due });
+  return { programme, due, log: [] };
 }
 
 function recordOf({ act, effect, timeMs }: Extract<Logged, { act: Act }>): ArchivedRecord {

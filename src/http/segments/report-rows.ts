@@ -13,6 +13,7 @@ import type {
   UserChange,
 } from "../../actors/programmes/segments/acts.ts";
 import type { ArchivedRecord } from "../../archive/query.ts";
+import { unreachable } from "../../assert.ts";
 import { csvText } from "../entries.ts";
 
 export type ReportRow = Readonly<{ user: string; slug: string; operation: "I" | "D"; atMs: number }>;
@@ -70,9 +71,19 @@ function* changesOf(act: SegmentsAct, effect: SegmentsEffect, timeMs: number): G
       for (const user of removed) yield { user, slug: act.slug, operation: "D", atMs: act.deletedAtMs };
       return;
     }
-    case "expire":
+    case "expire": {
       for (const [user, slug, , atMs] of (effect as Expired).ended)
         yield { user, slug, operation: "D", atMs };
+      return;
+    }
+    case "create_segment":
+    case "raise_percent":
+    case "delete_segment":
+    case "count_user":
+    case "request_report":
+      return;
+    default:
+      unreachable(act);
   }
 }
 
