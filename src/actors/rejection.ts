@@ -47,6 +47,11 @@ export const REJECTIONS = {
   already_decided: 84,
   duplicate_reference: 85,
   too_many_pending_requests: 86,
+  segment_exists: 60,
+  segment_not_found: 61,
+  user_exists: 62,
+  percent_lowered: 63,
+  too_many_segments: 64,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

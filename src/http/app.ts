@@ -19,6 +19,10 @@ import { Problem } from "./problem.ts";
 import type { LineSink, Log } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { createRoutes, type Routes } from "./routes.ts";
+import { addHolders } from "./segments/holders.ts";
+import { addReports } from "./segments/reports.ts";
+import { addSegments } from "./segments/segments.ts";
+import { addUsers } from "./segments/users.ts";
 import { addTopup } from "./topup/topup.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
@@ -92,6 +96,10 @@ export function createApp(deps: AppDeps): App {
   addCodes(routes, deps);
   addVoucherBatches(routes, deps);
   addTopup(routes, deps);
+  addSegments(routes, deps);
+  addHolders(routes, deps);
+  addUsers(routes, deps);
+  addReports(routes, deps);
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 

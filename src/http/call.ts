@@ -23,7 +23,7 @@ export type Call = {
 export function answer(
   call: Call,
   status: number,
-  body: string | Uint8Array<ArrayBuffer> | null,
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
   headers: Record<string, string>,
 ): Response {
   headers["Request-Id"] = call.requestId;

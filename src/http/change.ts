@@ -34,15 +34,6 @@ export async function readBareChange(c: Context, call: Call, clock: Clock): Prom
   return askedBy(c, call, key, () => "");
 }
 
-/** An id is the same however a client encodes it; what cannot be decoded is no id, and refused elsewhere. */
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
-}
-
 export function actOf(asked: Asked, act: Act): ActAlone {
   return { op: "act", ...asked, act };
 }
@@ -56,7 +47,7 @@ export async function readOptionalChange<T>(
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
   const value = check(schema, await readOptionalJson(c));
-  return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
+  return { value, asked: askedBy(c, call, key, () => canonicalJson(value)) };
 }
 
 /** A transfer that an act comes with: decided where the act's subject lives. */
@@ -79,4 +70,13 @@ export function transferWith(
 function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: () => string): Asked {
   const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(c.req.path), canonical());
   return { partner, key, fingerprint };
+}
+
+/** An id is the same however a client encodes it; what cannot be decoded is no id, and refused elsewhere. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }

@@ -12,6 +12,9 @@ export type DoorCode =
   | "voucher_batch_not_found"
   | "topup_not_found"
   | "phone_not_found"
+  | "user_not_found"
+  | "report_not_found"
+  | "report_expired"
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
@@ -42,6 +45,9 @@ export const PROBLEMS = {
   credit_request_not_found: kind(404, "There is no such credit request."),
   topup_not_found: kind(404, "There is no such top-up."),
   phone_not_found: kind(404, "This phone was never charged."),
+  segment_not_found: kind(404, "There is no such segment."),
+  user_not_found: kind(404, "There is no such user."),
+  report_not_found: kind(404, "There is no such report."),
   shard_not_found: kind(404, "There is no such shard."),
   customer_not_found: kind(404, "There is no such customer."),
   offer_not_found: kind(404, "There is no such offer."),
@@ -58,11 +64,14 @@ export const PROBLEMS = {
   seller_exists: kind(409, "A seller with this id exists."),
   already_decided: kind(409, "The request was decided before."),
   duplicate_reference: kind(409, "The seller has used this reference for another sale."),
+  segment_exists: kind(409, "A segment with this slug exists."),
+  user_exists: kind(409, "A user with this id exists."),
   transfer_not_pending: kind(409, "The transfer is not pending."),
   transfer_not_posted: kind(409, "The transfer is not posted."),
   already_reverted: kind(409, "The transfer was reverted before."),
   transfer_expired: kind(410, "The transfer has expired."),
   voucher_expired: kind(410, "The voucher has expired."),
+  report_expired: kind(410, "The report's address has expired."),
   body_too_large: kind(413, "The body is too large."),
   batch_too_large: kind(413, "The batch has too many items."),
   unsupported_media_type: kind(415, "The body has a type that is not understood here."),
@@ -84,6 +93,8 @@ export const PROBLEMS = {
   too_many_keys: kind(422, "The partner has as many keys as it may."),
   too_many_offers: kind(422, "The partner has as many offers as it may."),
   too_many_batches: kind(422, "The partner has as many unfinished batches of vouchers as it may."),
+  percent_lowered: kind(422, "A segment's percentage can only be raised."),
+  too_many_segments: kind(422, "The partner has as many segments as it may."),
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
   rate_limited: kind(429, "Too many failures.", true),

@@ -48,6 +48,11 @@ const STATUSES: Record<Rejection, number> = {
   already_decided: 409,
   duplicate_reference: 409,
   too_many_pending_requests: 422,
+  segment_exists: 409,
+  segment_not_found: 404,
+  user_exists: 409,
+  percent_lowered: 422,
+  too_many_segments: 422,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

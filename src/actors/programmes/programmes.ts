@@ -2,6 +2,7 @@
 import type { Rejected } from "../command.ts";
 import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import { Segments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 import { Topup, takeBackTopup } from "./topup/topup.ts";
 import { Vouchers } from "./vouchers/vouchers.ts";
@@ -17,6 +18,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
   vouchers: { create: (surroundings) => new Vouchers(surroundings) },
   topup: { create: (surroundings) => new Topup(surroundings), takeBack: takeBackTopup },
+  segments: { create: (surroundings) => new Segments(surroundings) },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */

@@ -1,0 +1,163 @@
+/** Who is in a segment, and many at once who shall be. */
+import { z } from "@hono/zod-openapi";
+import type { Asked } from "../../actors/asked.ts";
+import type { ActAlone } from "../../actors/command.ts";
+import {
+  addUsers,
+  askHolders,
+  askSegment,
+  type HolderView,
+  type Intake,
+  type Until,
+  userSubject,
+} from "../../actors/programmes/segments/acts.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../actors/routing.ts";
+import { BATCH_BYTES_MAX } from "../body.ts";
+import { jsonAnswer, writeAnswer } from "../call.ts";
+import { actOf, readChange } from "../change.ts";
+import { Id, NewId } from "../fields.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Answer, Ledger } from "../ports.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import {
+  endText,
+  IDEMPOTENCY_PROBLEMS,
+  isCurrent,
+  SegmentParams,
+  type SegmentsDeps,
+  segmentNotFound,
+  segmentView,
+  slugOf,
+  Ttl,
+} from "./access.ts";
+
+const USERS_MAX = 10_000;
+/** So many users are added by one act. */
+const PORTION_MAX = 250;
+/** A page of a segment with few holders looks at so many stretches of users, and may be short then. */
+const LOOKS_MAX = 10;
+
+const NewHolders = z
+  .strictObject({ ids: z.array(NewId).min(1).max(USERS_MAX), ttl_s: Ttl.optional() })
+  .openapi("NewSegmentUsers", { example: { ids: ["1000", "1002"], ttl_s: 86_400 } });
+const AddedHolders = z.object({ added: z.int() }).openapi("AddedSegmentUsers", { example: { added: 2 } });
+const HolderSchema = z
+  .object({ id: Id, expires_at: z.iso.datetime().optional(), source: z.enum(["manual", "auto"]) })
+  .openapi("SegmentUser", { example: { id: "1000", source: "manual" } });
+const ListQuery = z.strictObject(pageQuery);
+
+const HOLDERS = "/v1/segments/{slug}/users";
+
+export function addHolders(routes: Routes, deps: SegmentsDeps): void {
+  addList(routes, deps);
+  addMany(routes, deps);
+}
+
+function holderJson({ id, endsAtMs, source }: HolderView): string {
+  return JSON.stringify({ id, ...endText(endsAtMs), source });
+}
+
+function addList(routes: Routes, deps: SegmentsDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "get",
+      path: HOLDERS,
+      access: "partner",
+      group: "segments",
+      summary: "Who is in a segment, newest users first",
+      description: "Where few users hold it a page may be short, or empty, and have a next one all the same.",
+      params: SegmentParams,
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(HolderSchema) },
+      },
+      problems: ["segment_not_found"],
+    },
+    async (c, call) => {
+      const slug = slugOf(c);
+      const query = checkQuery(ListQuery, c);
+      const limit = limitOf(query.limit);
+      if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
+      const rows: HolderView[] = [];
+      let cursor = query.cursor;
+      for (let looks = 0; looks < LOOKS_MAX; looks++) {
+        const page = { limit: limit - rows.length, cursor };
+        const { data, nextCursor } = await ledger.list(call.partner, askHolders(slug), page);
+        rows.push(...data);
+        cursor = nextCursor ?? undefined;
+        if (cursor === undefined || rows.length === limit) break;
+      }
+      return jsonAnswer(call, 200, pageJson(rows.map(holderJson), cursor ?? null));
+    },
+  );
+}
+
+function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: HOLDERS,
+      access: "partner",
+      group: "segments",
+      summary: "Add up to 10,000 users to a segment",
+      description: "Users who do not exist are created. Those who hold it are not counted.",
+      params: SegmentParams,
+      body: { schema: NewHolders },
+      answer: {
+        status: 200,
+        description: "How many were added.",
+        content: { "application/json": AddedHolders },
+      },
+      problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const slug = slugOf(c);
+      const { value, asked } = await readChange(c, call, clock, NewHolders, BATCH_BYTES_MAX);
+      const until: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
+      const answers = await addAll(ledger, asked, slug, value.ids, until);
+      let added = 0;
+      for (const answer of answers) {
+        if ("refused" in answer || !answer.outcome.ok) return decidedAnswer(call, answer, 200, () => null);
+        added += (answer.outcome.effect as Intake).added.length;
+      }
+      const done = answers.filter((answer) => "position" in answer);
+      return writeAnswer(call, 200, JSON.stringify({ added }), {
+        position: done.map(({ position }) => position).join(","),
+        replayed: done.every(({ replayed }) => replayed),
+      });
+    },
+  );
+}
+
+/**
+ * In portions of users of one shard, one at a time on each, so that it serves others in between. The same request has the
+ * same portions: a retry meets their keys.
+ */
+async function addAll(
+  ledger: Ledger,
+  asked: Asked,
+  slug: string,
+  users: readonly string[],
+  until: Until,
+): Promise<readonly Answer<ActAlone>[]> {
+  const { partner } = asked;
+  const shards = (await ledger.askAll(partner, askSegment(slug))).length;
+  const vnodeOf = (user: string) => vnodeOfAccount(partner, userSubject(user));
+  const byShard = Map.groupBy(new Set(users), (user) => shardOfVnode(vnodeOf(user), shards));
+  const addThere = async ([shard, there]: readonly [number, readonly string[]]) => {
+    const answers: Answer<ActAlone>[] = [];
+    for (let at = 0; at < there.length; at += PORTION_MAX) {
+      const portion = there.slice(at, at + PORTION_MAX);
+      const key = asked.key === null ? null : `${asked.key}#${shard}.${at}`;
+      const act = addUsers(slug, portion, until, vnodeOf(portion[0] ?? ""));
+      answers.push(await ledger.submit(actOf({ ...asked, key }, act)));
+    }
+    return answers;
+  };
+  return (await Promise.all([...byShard].map(addThere))).flat();
+}

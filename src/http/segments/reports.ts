@@ -1,0 +1,202 @@
+/**
+ * Reports of a month: who has entered and left which segment. Nothing is stored: the address says which report it is and
+ * until when, signed with a secret of the partner's, and the rows are read from the archive while they are sent.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { askReportSecret, requestReport } from "../../actors/programmes/segments/acts.ts";
+import type { ArchivedRecord, Page } from "../../archive/query.ts";
+import { assert } from "../../assert.ts";
+import { answer } from "../call.ts";
+import { actOf, readChange } from "../change.ts";
+import { Id } from "../fields.ts";
+import { madeId } from "../idempotency.ts";
+import type { Directory, Ledger } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import { headerOf } from "../request-header.ts";
+import type { Routes } from "../routes.ts";
+import { decidedAnswer } from "../writes.ts";
+import { IDEMPOTENCY_PROBLEMS, type SegmentsDeps } from "./access.ts";
+import { csvLine, LATE_MS_MAX, rowsOf } from "./report-rows.ts";
+
+const VALID_MS = 24 * 3600 * 1000;
+/** A record may have a thousand rows. */
+const RECORDS_PER_PAGE = 50;
+const HEADER = ["user_id", "segment_slug", "operation", "executed_at"];
+
+const NewReport = z
+  .strictObject({
+    year: z.int().min(1970).max(9999),
+    month: z.int().min(1).max(12),
+    user_id: Id.optional(),
+    separator: z.enum([",", ";"]).optional(),
+  })
+  .openapi("NewSegmentReport", { example: { year: 2026, month: 11, separator: ";" } });
+const ReportSchema = z.object({ id: z.string(), url: z.url() }).openapi("SegmentReport", {
+  example: { id: "rep_0a1b2c", url: "https://daybook.example/segment-reports/WyJhY21lIl0.c2lnbmF0dXJl" },
+});
+const ReportParams = z.object({ report: z.string() });
+const ReportPlan = z.tuple([
+  z.string(),
+  z.string(),
+  z.int(),
+  z.int(),
+  z.string().nullable(),
+  z.enum([",", ";"]),
+  z.int(),
+]);
+
+/** All that makes up a report. */
+type Plan = Readonly<{
+  id: string;
+  partner: string;
+  year: number;
+  month: number;
+  user: string | null;
+  separator: string;
+  expiresAtMs: number;
+}>;
+
+type ReportsDeps = SegmentsDeps & Readonly<{ directory: Directory }>;
+
+export function addReports(routes: Routes, deps: ReportsDeps): void {
+  addRequest(routes, deps);
+  addDownload(routes, deps);
+}
+
+function addRequest(routes: Routes, { ledger, clock, random }: ReportsDeps): void {
+  const path = "/v1/segment-reports";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "segments",
+      summary: "Ask for a month's report of who entered and left which segment",
+      description: "The address needs no key, and is good for 24 hours. The month is one of UTC.",
+      body: { schema: NewReport },
+      answer: {
+        status: 201,
+        description: "Where the report is.",
+        content: { "application/json": ReportSchema },
+      },
+      problems: IDEMPOTENCY_PROBLEMS,
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, NewReport);
+      const { partner } = call;
+      const made = await ledger.submit(actOf(asked, requestReport()));
+      const secret = await ledger.ask(partner, askReportSecret());
+      const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
+      return decidedAnswer(call, made, 201, (_, { timeMs }) => {
+        assert(secret !== null, "the first report makes the secret");
+        const { year, month, user_id: user = null, separator = "," } = value;
+        const plan = { id, partner, year, month, user, separator, expiresAtMs: timeMs + VALID_MS };
+        return JSON.stringify({ id, url: `${originOf(c)}/segment-reports/${signed(plan, secret)}` });
+      });
+    },
+  );
+}
+
+function addDownload(routes: Routes, { ledger, directory, clock }: ReportsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/segment-reports/{report}",
+      access: "open",
+      group: "segments",
+      summary: "A report, by its signed address",
+      description: "Newest first, by when it was logged.",
+      params: ReportParams,
+      answer: { status: 200, description: "The rows.", content: { "text/csv": z.string() } },
+      problems: ["report_not_found", "report_expired"],
+    },
+    async (c, call) => {
+      const plan = await openedPlan(c.req.param("report") ?? "", ledger, directory);
+      if (plan === undefined) throw new Problem("report_not_found");
+      if (plan.expiresAtMs <= clock.nowMs()) throw new Problem("report_expired");
+      const { year, month } = plan;
+      const name = `segments-${year}-${String(month).padStart(2, "0")}.csv`;
+      // What cannot be read at all is an answer of its own; later there is nothing left but to break off.
+      const first = await pageOf(ledger, plan, undefined);
+      const headers = {
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+        "Content-Disposition": `attachment; filename="${name}"`,
+        "Cache-Control": "private, no-store",
+      };
+      const text = ReadableStream.from(textOf(ledger, plan, first)).pipeThrough(new TextEncoderStream());
+      return answer(call, 200, text, headers);
+    },
+  );
+}
+
+async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>): AsyncGenerator<string> {
+  const { user, separator } = plan;
+  const { fromMs, toMs } = monthOf(plan);
+  yield `${HEADER.join(separator)}\r\n`;
+  for (let page = first; ; page = await pageOf(ledger, plan, page.nextCursor ?? undefined)) {
+    for (const record of page.data) {
+      const lines = rowsOf(record)
+        .filter((row) => row.atMs >= fromMs && row.atMs < toMs && (user === null || row.user === user))
+        .map((row) => csvLine(row, separator));
+      if (lines.length === 0) continue;
+      yield lines.join("");
+      // A reader who takes all that comes would keep everybody else waiting.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (page.nextCursor === null) return;
+  }
+}
+
+function pageOf(ledger: Ledger, plan: Plan, cursor: string | undefined): Promise<Page<ArchivedRecord>> {
+  const { fromMs, toMs } = monthOf(plan);
+  const range = { fromMs, toMs: toMs + LATE_MS_MAX, limit: RECORDS_PER_PAGE, cursor };
+  return ledger.acts(plan.partner, "segments", range);
+}
+
+function monthOf({ year, month }: Plan): Readonly<{ fromMs: number; toMs: number }> {
+  return { fromMs: Date.UTC(year, month - 1, 1), toMs: Date.UTC(year, month, 1) };
+}
+
+/** The address that the caller has used; behind a proxy with TLS that says so, the proxy's. */
+function originOf(c: Context): string {
+  const url = new URL(c.req.url);
+  const isSecure = url.protocol === "https:" || headerOf(c, "x-forwarded-proto") === "https";
+  return `${isSecure ? "https" : "http"}://${url.host}`;
+}
+
+function signed({ id, partner, year, month, user, separator, expiresAtMs }: Plan, secret: string): string {
+  const text = JSON.stringify([id, partner, year, month, user, separator, expiresAtMs]);
+  const payload = Buffer.from(text, "utf8").toString("base64url");
+  return `${payload}.${signatureOf(payload, secret).toString("base64url")}`;
+}
+
+function signatureOf(payload: string, secret: string): Buffer {
+  return createHmac("sha256", Buffer.from(secret, "hex")).update(payload).digest();
+}
+
+/** The plan in an address, if its partner has signed it, and is not suspended. */
+async function openedPlan(report: string, ledger: Ledger, directory: Directory): Promise<Plan | undefined> {
+  const [payload = "", signature = "", ...more] = report.split(".");
+  const plan = more.length === 0 ? parsedPlan(payload) : undefined;
+  if (plan === undefined || directory.partner(plan.partner)?.status !== "active") return undefined;
+  const secret = await ledger.ask(plan.partner, askReportSecret());
+  if (secret === null) return undefined;
+  const expected = signatureOf(payload, secret);
+  const given = Buffer.from(signature, "base64url");
+  return given.length === expected.length && timingSafeEqual(given, expected) ? plan : undefined;
+}
+
+function parsedPlan(payload: string): Plan | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  const parsed = ReportPlan.safeParse(value);
+  if (!parsed.success) return undefined;
+  const [id, partner, year, month, user, separator, expiresAtMs] = parsed.data;
+  return { id, partner, year, month, user, separator, expiresAtMs };
+}

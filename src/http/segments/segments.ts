@@ -1,0 +1,203 @@
+/** `/v1/segments`: which there are, and whom a percentage puts into them. */
+import { z } from "@hono/zod-openapi";
+import {
+  askSegmentParts,
+  askSegments,
+  createSegment,
+  deleteSegment,
+  raisePercent,
+} from "../../actors/programmes/segments/acts.ts";
+import { jsonAnswer } from "../call.ts";
+import { actOf, readBareChange, readChange } from "../change.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import {
+  IDEMPOTENCY_PROBLEMS,
+  isCurrent,
+  isFilled,
+  SegmentParams,
+  type SegmentsDeps,
+  Slug,
+  segmentJson,
+  segmentNotFound,
+  segmentView,
+  slugOf,
+  summedUp,
+  waitUntil,
+} from "./access.ts";
+import { drawOf } from "./percentage.ts";
+
+const Percent = z.int().min(1).max(100).openapi({ example: 30 });
+const NewSegment = z
+  .strictObject({ slug: Slug, user_percent: Percent.optional() })
+  .openapi("NewSegment", { example: { slug: "DISCOUNT_30", user_percent: 30 } });
+const SegmentPatch = z.strictObject({ user_percent: Percent }).openapi("SegmentPatch");
+const ListQuery = z.strictObject(pageQuery);
+
+const SegmentSchema = z
+  .object({
+    slug: Slug,
+    user_percent: Percent.nullable(),
+    members: z.int().openapi({ minimum: 0 }),
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Segment", {
+    example: {
+      slug: "DISCOUNT_30",
+      user_percent: 30,
+      members: 1200,
+      created_at: "2026-11-20T10:00:00.000Z",
+    },
+  });
+const answerSchema = { description: "The segment.", content: { "application/json": SegmentSchema } };
+
+const SEGMENTS = "/v1/segments";
+const SEGMENT = "/v1/segments/{slug}";
+
+export function addSegments(routes: Routes, deps: SegmentsDeps): void {
+  addCreate(routes, deps);
+  addList(routes, deps);
+  addRead(routes, deps);
+  addRaise(routes, deps);
+  addDelete(routes, deps);
+}
+
+function addCreate(routes: Routes, deps: SegmentsDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: SEGMENTS,
+      access: "partner",
+      group: "segments",
+      summary: "Make a segment",
+      description:
+        "With `user_percent` exactly that share of the users who exist get it, chosen by a stable hash, and users who come later where their hash falls under it. Answered when all of them read it.",
+      body: { schema: NewSegment },
+      answer: { status: 201, ...answerSchema },
+      problems: ["segment_exists", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const { value, asked } = await readChange(c, call, clock, NewSegment);
+      const { slug, user_percent: percent } = value;
+      const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
+      const answer = await ledger.submit(actOf(asked, createSegment(slug, draw)));
+      const isMade = "outcome" in answer && answer.outcome.ok;
+      const view = isMade ? await segmentView(deps, call, slug, isFilled) : undefined;
+      const members = view?.members ?? 0;
+      return decidedAnswer(call, answer, 201, (_, { timeMs }) =>
+        segmentJson({ slug, percent: percent ?? null, members, createdAtMs: timeMs }),
+      );
+    },
+  );
+}
+
+function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: SEGMENTS,
+      access: "partner",
+      group: "segments",
+      summary: "List segments, newest first",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(SegmentSchema) },
+      },
+    },
+    async (c, call) => {
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const page = { limit: limitOf(limit), cursor };
+      const { data, nextCursor } = await ledger.list(call.partner, askSegments, page);
+      const slugs = data.map(({ slug }) => slug);
+      const views = await waitUntil(clock, call, async () => {
+        const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
+        if (!said.flat().every(isCurrent)) return undefined;
+        return slugs.map((slug, i) =>
+          summedUp(
+            slug,
+            said.map((parts) => parts[i] ?? null),
+          ),
+        );
+      });
+      const rows = views.filter((view) => view !== undefined).map(segmentJson);
+      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+    },
+  );
+}
+
+function addRead(routes: Routes, deps: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: SEGMENT,
+      access: "partner",
+      group: "segments",
+      summary: "One segment, and how many hold it",
+      params: SegmentParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["segment_not_found"],
+    },
+    async (c, call) => {
+      const slug = slugOf(c);
+      const view = await segmentView(deps, call, slug, isCurrent);
+      if (view === undefined) throw segmentNotFound(slug);
+      return jsonAnswer(call, 200, segmentJson(view));
+    },
+  );
+}
+
+function addRaise(routes: Routes, deps: SegmentsDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "patch",
+      path: SEGMENT,
+      access: "partner",
+      group: "segments",
+      summary: "Raise the percentage, or give it one",
+      description: "All holders stay. Answered when all who come to them read it.",
+      params: SegmentParams,
+      body: { schema: SegmentPatch },
+      answer: { status: 200, ...answerSchema },
+      problems: ["segment_not_found", "percent_lowered", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const slug = slugOf(c);
+      const { value, asked } = await readChange(c, call, clock, SegmentPatch);
+      const { user_percent: percent } = value;
+      const before = await segmentView(deps, call, slug, isCurrent);
+      if (before === undefined) throw segmentNotFound(slug);
+      const draw = await drawOf(ledger, call.partner, slug, percent);
+      const answer = await ledger.submit(actOf(asked, raisePercent(slug, before.generation, draw)));
+      const isDone = "outcome" in answer && answer.outcome.ok;
+      const after = isDone ? await segmentView(deps, call, slug, isFilled) : undefined;
+      return decidedAnswer(call, answer, 200, () => segmentJson(after ?? { ...before, percent }));
+    },
+  );
+}
+
+function addDelete(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "delete",
+      path: SEGMENT,
+      access: "partner",
+      group: "segments",
+      summary: "Delete a segment: all holders lose it at once",
+      description: "A segment with the same slug may be made again; it begins without holders.",
+      params: SegmentParams,
+      answer: { status: 204, description: "Nobody holds it any more." },
+      problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const slug = slugOf(c);
+      const asked = await readBareChange(c, call, clock);
+      return decidedAnswer(call, await ledger.submit(actOf(asked, deleteSegment(slug))), 204, () => null);
+    },
+  );
+}

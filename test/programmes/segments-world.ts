@@ -1,0 +1,149 @@
+/** The segments of two shards without a server: acts are decided, told to the other, and kept as a log. */
+import { expect } from "vitest";
+import type { ActAlone } from "../../src/actors/command.ts";
+import type { Act, Plain, Programme, Question, QuestionTo } from "../../src/actors/programmes/programme.ts";
+import {
+  askMemberships,
+  askSegment,
+  type MembershipView,
+  type SegmentPart,
+  type SegmentsAct,
+} from "../../src/actors/programmes/segments/acts.ts";
+import { Segments } from "../../src/actors/programmes/segments/segments.ts";
+import { Timetable } from "../../src/actors/programmes/timetable.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import type { ArchivedRecord } from "../../src/archive/query.ts";
+import type { Ledger } from "../../src/http/ports.ts";
+import { drawOf } from "../../src/http/segments/percentage.ts";
+import { type ReportRow, rowsOf } from "../../src/http/segments/report-rows.ts";
+
+export const PARTNER = "acme";
+const SHARDS = 2;
+
+type Logged = Readonly<{ timeMs: number }> & Readonly<{ act: Act; effect: Plain } | { notice: Plain }>;
+type Shard = Readonly<{ programme: Programme; due: Timetable; log: Logged[] }>;
+
+function sevens(bytes: number): Uint8Array {
+  return new Uint8Array(bytes).fill(7);
+}
+
+function newShard(shard: number): Shard {
+  const due = new Timetable();
+  const programme = new Segments({ shard, shards: SHARDS, account: () => undefined, random: sevens, due });
+  return { programme, due, log: [] };
+}
+
+function recordOf({ act, effect, timeMs }: Extract<Logged, { act: Act }>): ArchivedRecord {
+  const command = { op: "act", partner: PARTNER, key: null, fingerprint: 0, act } as const;
+  const at = { shard: 0, epoch: 1, seq: 1, index: 0 };
+  return { at, timeMs, record: { command, outcome: { ok: true, effect } } };
+}
+
+export class World {
+  nowMs = 1_000_000;
+  readonly #shards = Array.from({ length: SHARDS }, (_, shard) => newShard(shard));
+
+  /** The effect, or why not. */
+  submit(act: SegmentsAct): Plain {
+    this.nowMs += 1;
+    const shard = shardOfVnode(act.vnode ?? vnodeOfAccount(PARTNER, act.subject), SHARDS);
+    return this.#decide(shard, act);
+  }
+
+  /** Ends all whose time is over, and the chores of this millisecond. */
+  endDue(): void {
+    for (const [shard, { due }] of this.#shards.entries()) {
+      for (let item = due.nextDue(this.nowMs); item !== undefined; item = due.nextDue(this.nowMs)) {
+        const { act } = item.command() as ActAlone;
+        this.#decide(shard, act);
+        expect(item.place).toBe(-1);
+      }
+    }
+  }
+
+  /** Lets time go by until the chores are done. */
+  finishChores(): void {
+    const hasChores = () =>
+      this.#shards.some(({ programme }) => [...programme.items()].some(([kind]) => kind === "chore"));
+    for (this.endDue(); hasChores(); this.endDue()) this.nowMs += 1;
+  }
+
+  ask<R extends Plain>({ subject, ask }: QuestionTo<R>): R {
+    return this.#answer(shardOfVnode(vnodeOfAccount(PARTNER, subject), SHARDS), ask) as R;
+  }
+
+  askAll<R extends Plain>({ ask }: Question<R>): readonly R[] {
+    return this.#shards.map((_, shard) => this.#answer(shard, ask) as R);
+  }
+
+  memberships(user: string): readonly MembershipView[] {
+    return this.ask(askMemberships(user));
+  }
+
+  segment(slug: string): readonly (SegmentPart | null)[] {
+    return this.askAll(askSegment(slug));
+  }
+
+  draw(slug: string, percent: number) {
+    const ledger: Pick<Ledger, "askAll"> = {
+      askAll: async (_partner, question) => this.askAll(question),
+    };
+    return drawOf(ledger as Ledger, PARTNER, slug, percent);
+  }
+
+  items(): readonly (readonly Plain[])[] {
+    return this.#shards.map(({ programme }) => structuredClone([...programme.items()]) as Plain[]);
+  }
+
+  /** What new shards come to that are given the items of these. */
+  restored(): readonly (readonly Plain[])[] {
+    return this.#shards.map(({ programme }, shard) => {
+      const copy = newShard(shard).programme;
+      for (const item of structuredClone([...programme.items()])) copy.restore(item);
+      return [...copy.items()] as Plain[];
+    });
+  }
+
+  /** What new shards come to that apply all that was logged. */
+  replayed(): readonly (readonly Plain[])[] {
+    return this.#shards.map(({ log }, shard) => {
+      const copy = newShard(shard).programme;
+      for (const entry of log) {
+        const { timeMs } = entry;
+        if ("notice" in entry) copy.hear(entry.notice, PARTNER, timeMs);
+        else copy.apply(entry.act, entry.effect, { partner: PARTNER, timeMs, transfer: null, amount: 0 });
+      }
+      return [...copy.items()] as Plain[];
+    });
+  }
+
+  /** All rows that a report would have, the oldest first. */
+  rows(): readonly ReportRow[] {
+    return this.#shards
+      .flatMap(({ log }) => log)
+      .flatMap((entry) => ("act" in entry ? rowsOf(recordOf(entry)).toReversed() : []))
+      .toSorted((a, b) => a.atMs - b.atMs);
+  }
+
+  #decide(shard: number, act: Act): Plain {
+    const { programme, log } = this.#shards[shard] as Shard;
+    const timeMs = this.nowMs;
+    const decided = programme.decide(act, { partner: PARTNER, nowMs: timeMs, amount: 0 });
+    if (!decided.ok) return decided.code;
+    const effect = structuredClone(decided.effect);
+    log.push({ timeMs, act, effect });
+    programme.apply(act, effect, { partner: PARTNER, timeMs, transfer: null, amount: 0 });
+    const { notice } = decided;
+    if (notice === undefined) return effect;
+    for (const [other, { programme: listener, log: itsLog }] of this.#shards.entries()) {
+      if (other === shard) continue;
+      itsLog.push({ timeMs, notice: structuredClone(notice) });
+      listener.hear(structuredClone(notice), PARTNER, timeMs);
+    }
+    return effect;
+  }
+
+  #answer(shard: number, ask: readonly Plain[]): Plain {
+    return (this.#shards[shard] as Shard).programme.answer(PARTNER, ask, this.nowMs);
+  }
+}
