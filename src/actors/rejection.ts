@@ -30,6 +30,16 @@ export const REJECTIONS = {
   too_many_keys: 33,
   member_exists: 40,
   member_not_found: 41,
+  email_taken: 70,
+  bad_credentials: 71,
+  wallet_not_found: 72,
+  duplicate_reference: 73,
+  too_many_references: 74,
+  hold_not_found: 75,
+  payment_request_not_found: 76,
+  withdrawal_not_found: 77,
+  already_decided: 78,
+  too_many_pending: 79,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

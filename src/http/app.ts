@@ -22,6 +22,13 @@ import { createRoutes, type Routes } from "./routes.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
+import { addDeposits } from "./wallet/deposits.ts";
+import { addHolds } from "./wallet/holds.ts";
+import { addPaymentRequests } from "./wallet/payment-requests.ts";
+import { SESSION_COOKIE } from "./wallet/session.ts";
+import { addUsers } from "./wallet/users.ts";
+import { addWallet } from "./wallet/wallet.ts";
+import { addWithdrawals } from "./wallet/withdrawals.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
@@ -67,6 +74,18 @@ export function createApp(deps: AppDeps): App {
     scheme: "bearer",
     description: "An API key: of the operator, or of a partner (role partner, or read for GET alone).",
   });
+  const ofSession = "A wallet user's session: the token of a login.";
+  hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
+    type: "http",
+    scheme: "bearer",
+    description: ofSession,
+  });
+  hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
+    type: "apiKey",
+    in: "cookie",
+    name: SESSION_COOKIE,
+    description: `${ofSession} What changes something must come from the same origin.`,
+  });
   const routes = createRoutes(hono, endpoints);
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
@@ -79,6 +98,12 @@ export function createApp(deps: AppDeps): App {
   addMembers(routes, deps);
   addPoints(routes, deps);
   addProgramme(routes, deps);
+  addUsers(routes, deps);
+  addWallet(routes, deps);
+  addHolds(routes, deps);
+  addPaymentRequests(routes, deps);
+  addWithdrawals(routes, deps);
+  addDeposits(routes, deps);
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 

@@ -14,16 +14,20 @@ import { check } from "./validation.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
 
-/** @throws Problem 400, 413, 415 */
+/**
+ * @param shown what of the body makes the fingerprint, which stands in the log: no secrets.
+ * @throws Problem 400, 413, 415
+ */
 export async function readChange<T>(
   c: Context,
   call: Call,
   clock: Clock,
   schema: z.ZodType<T>,
+  shown: (value: T) => unknown = (value) => value,
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
   const value = check(schema, await readJson(c));
-  return { value, asked: askedBy(c, call, key, canonicalJson(value)) };
+  return { value, asked: askedBy(c, call, key, canonicalJson(shown(value))) };
 }
 
 /** The same of a request without a body. @throws Problem 400, 415 */

@@ -31,6 +31,16 @@ const STATUSES: Record<Rejection, number> = {
   too_many_keys: 422,
   member_exists: 409,
   member_not_found: 404,
+  email_taken: 409,
+  bad_credentials: 401,
+  wallet_not_found: 404,
+  duplicate_reference: 409,
+  too_many_references: 422,
+  hold_not_found: 404,
+  payment_request_not_found: 404,
+  withdrawal_not_found: 404,
+  already_decided: 409,
+  too_many_pending: 422,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

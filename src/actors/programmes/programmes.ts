@@ -3,6 +3,7 @@ import type { Rejected } from "../command.ts";
 import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
 import { Timetable } from "./timetable.ts";
+import { Wallet } from "./wallet/wallet.ts";
 
 type Kind = Readonly<{
   create: (surroundings: Surroundings) => Programme;
@@ -13,6 +14,7 @@ type Kind = Readonly<{
 /** A programme more is a line more. */
 const KINDS: Readonly<Record<string, Kind>> = {
   loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
+  wallet: { create: (surroundings) => new Wallet(surroundings) },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
