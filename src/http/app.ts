@@ -26,6 +26,7 @@ import { addDeposits } from "./wallet/deposits.ts";
 import { addHolds } from "./wallet/holds.ts";
 import { addPaymentRequests } from "./wallet/payment-requests.ts";
 import { SESSION_COOKIE } from "./wallet/session.ts";
+import { addSessions } from "./wallet/session-routes.ts";
 import { addUsers } from "./wallet/users.ts";
 import { addWallet } from "./wallet/wallet.ts";
 import { addWithdrawals } from "./wallet/withdrawals.ts";
@@ -99,6 +100,7 @@ export function createApp(deps: AppDeps): App {
   addPoints(routes, deps);
   addProgramme(routes, deps);
   addUsers(routes, deps);
+  addSessions(routes, deps);
   addWallet(routes, deps);
   addHolds(routes, deps);
   addPaymentRequests(routes, deps);

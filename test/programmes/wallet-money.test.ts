@@ -9,6 +9,28 @@ const holds = "/v1/wallet/holds";
 const requests = "/v1/wallet/payment-requests";
 const withdrawals = "/v1/wallet/withdrawals";
 
+const statusesOf = async (caller: Caller, path: string): Promise<unknown[]> =>
+  (await caller.all(path)).map(({ status }) => status);
+
+const request = async (requester: Person, payer: Person, amount: number, more: Json = {}) => {
+  const body = { payer_wallet_id: payer.wallet, amount, ...more };
+  const made = await requester.caller.post(requests, 201, body);
+  return `${requests}/${String(made["id"])}`;
+};
+
+/** The second time it is a repeat. */
+const twice = async (caller: Caller, path: string, status: number, body?: Json): Promise<Json> => {
+  const headers = { "Idempotency-Key": `${path}-once` };
+  const first = await caller.ask("POST", path, status, body, headers);
+  const again = await caller.client.send("POST", path, body, headers);
+  expect([again.status, again.headers["idempotency-replayed"], JSON.parse(again.text)]).toEqual([
+    status,
+    "true",
+    first,
+  ]);
+  return first;
+};
+
 describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
   const house = new House({ ISOLATION: isolation, WALLET_ASSET: "EUR/2" });
   const wallets = new Wallets(house);
@@ -20,15 +42,6 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
   });
 
   afterAll(() => house.close());
-
-  const statusesOf = async (caller: Caller, path: string): Promise<unknown[]> =>
-    (await caller.all(path)).map(({ status }) => status);
-
-  const request = async (requester: Person, payer: Person, amount: number, more: Json = {}) => {
-    const body = { payer_wallet_id: payer.wallet, amount, ...more };
-    const made = await requester.caller.post(requests, 201, body);
-    return `${requests}/${String(made["id"])}`;
-  };
 
   test("W3 W12 W21 a bank brings money into a wallet, from an account of its own", async () => {
     const ann = await wallets.person();
@@ -70,7 +83,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     const acme = await house.partner("acme");
     await acme.refused("POST", "/v1/deposits", 403, "forbidden", body);
     const key = await acme.post("/v1/partners/acme/keys", 201, { role: "bank", name: "acme" });
-    await house.caller(`${key["api_key"]}`).refused("POST", "/v1/deposits", 403, "forbidden", body);
+    await house.caller(String(key["api_key"])).refused("POST", "/v1/deposits", 403, "forbidden", body);
     const odd = await wallets.bank("no / account");
     await odd.refused("POST", "/v1/deposits", 403, "forbidden", body);
     for (const amount of [undefined, null, "5", 0, -1, 1.5, 2 ** 53])
@@ -160,7 +173,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     const admin = operator(house.server);
     const made = await admin.send("POST", "/v1/partners/house/keys", { role: "partner" });
     admin.close();
-    const owner = house.caller(`${(JSON.parse(made.text) as Json)["api_key"]}`);
+    const owner = house.caller(String((JSON.parse(made.text) as Json)["api_key"]));
     const id = `wallet:${ann.wallet}`;
     expect(await owner.get(`/v1/accounts/${id}`)).toMatchObject({ posted: 100, asset: "EUR/2" });
     const take = { debit_account: id, credit_account: "@x", amount: 1 };
@@ -334,5 +347,28 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     const hold = await ann.caller.post(holds, 201, { amount: 5 });
     const path = `/v1/withdrawals/${String(hold["id"])}/confirm`;
     await bank.refused("POST", path, 404, "withdrawal_not_found");
+  });
+
+  test("P-W1 a retry of anything that moves money meets its first answer", async () => {
+    const [ann, bo] = [await wallets.person(1000), await wallets.person(1000)];
+    await twice(ann.caller, transfers, 201, { to_wallet_id: bo.wallet, amount: 10 });
+    const hold = await twice(ann.caller, holds, 201, { amount: 20 });
+    const part = { to_wallet_id: bo.wallet, amount: 5 };
+    await twice(ann.caller, `${holds}/${String(hold["id"])}/capture`, 200, part);
+    const other = await twice(bo.caller, holds, 201, { amount: 20 });
+    await twice(bo.caller, `${holds}/${String(other["id"])}/void`, 200);
+    const asked = { payer_wallet_id: ann.wallet, amount: 7 };
+    const path = `${requests}/${String((await twice(bo.caller, requests, 201, asked))["id"])}`;
+    await twice(ann.caller, `${path}/accept`, 200);
+    const out = await twice(ann.caller, withdrawals, 201, { amount: 100, details: "x" });
+    await twice(bank, `/v1/withdrawals/${String(out["id"])}/confirm`, 200);
+    const back = await twice(bo.caller, withdrawals, 201, { amount: 100, details: "x" });
+    await twice(bank, `/v1/withdrawals/${String(back["id"])}/fail`, 200);
+    expect([await balanceOf(ann), await balanceOf(bo)]).toEqual([1000 - 10 - 5 - 7 - 100, 1000 + 10 + 5 + 7]);
+    const transfer = { "Idempotency-Key": `${transfers}-once` };
+    const more = { to_wallet_id: bo.wallet, amount: 11 };
+    expect(await ann.caller.ask("POST", transfers, 422, more, transfer)).toMatchObject({
+      code: "idempotency_key_reused",
+    });
   });
 });

@@ -13,6 +13,12 @@ const withdrawals = "/v1/wallet/withdrawals";
 const ENDS = { accept: "accepted", decline: "declined", cancel: "cancelled" } as const;
 type Action = keyof typeof ENDS;
 
+/** All at once; the status of each. */
+const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promise<number[]> =>
+  Promise.all(
+    by.map(async ([action, { caller }]) => (await caller.client.send("POST", `${path}/${action}`)).status),
+  );
+
 describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
   const house = new House({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
   const wallets = new Wallets(house);
@@ -29,12 +35,6 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     const books = await house.caller(OPERATOR_KEY).get("/v1/trial-balance");
     expect(books).toMatchObject({ balanced: true });
   };
-
-  /** All at once; the status of each. */
-  const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promise<number[]> =>
-    Promise.all(
-      by.map(async ([action, { caller }]) => (await caller.client.send("POST", `${path}/${action}`)).status),
-    );
 
   test("W2 W8 P-W1 deposits and transfers at one wallet at once come out right", async () => {
     const ann = await wallets.person(1000);
@@ -96,7 +96,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
       const from = round % by.length;
       const order = [...by.slice(from), ...by.slice(0, from)];
       const statuses = await decide(`${requests}/${String(id)}`, order);
-      expect(statuses.toSorted()).toEqual([200, 409, 409, 409, 409]);
+      expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409, 409, 409, 409]);
       const won = ENDS[(order[statuses.indexOf(200)] as (typeof by)[number])[0]];
       expect((await bo.caller.get(`${requests}?limit=1`))["data"]).toMatchObject([{ id, status: won }]);
       const moved = won === "accepted" ? 10 : 0;
@@ -116,7 +116,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     );
     const answers = await Promise.all(
       made.map(async ({ id, expires_at }, i) => {
-        const endMs = Date.parse(`${expires_at}`) - 10 + (i % 20);
+        const endMs = Date.parse(String(expires_at)) - 10 + (i % 20);
         await until("its end is near", () => Date.now() >= endMs);
         return decide(`${requests}/${String(id)}`, [
           ["accept", bo],
@@ -168,7 +168,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
         south.client.send("POST", `${path}/confirm`),
       ];
       const statuses = (await Promise.all(sent)).map(({ status }) => status);
-      expect(statuses.toSorted()).toEqual([200, 409, 409]);
+      expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409, 409]);
       expect(await balanceOf(ann)).toBe(statuses[1] === 200 ? 10 : 0);
       const [shown] = await ann.caller.all(withdrawals);
       expect(shown?.["status"]).toBe(statuses[1] === 200 ? "failed" : "confirmed");

@@ -36,7 +36,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
       email: "ann@example.com",
       token: expect.stringMatching(/^ws_[\w-]{34}$/),
     });
-    const ann = house.caller(`${made["token"]}`);
+    const ann = house.caller(String(made["token"]));
     expect(await ann.get("/v1/wallet")).toEqual({
       wallet_id: made["wallet_id"],
       user_id: made["user_id"],
@@ -76,7 +76,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     const { token, ...same } = JSON.parse(again.text) as Json;
     expect(first).toMatchObject(same);
     expect(token).not.toBe(first["token"]);
-    expect(await house.caller(`${token}`).get("/v1/wallet")).toMatchObject({
+    expect(await house.caller(String(token)).get("/v1/wallet")).toMatchObject({
       wallet_id: first["wallet_id"],
     });
     const others = [
@@ -128,11 +128,11 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
   test("W7 P-W8 a logout ends one session, a change of the password all", async () => {
     const { email, password, caller } = await wallets.person();
     const body = { email, password };
-    const second = house.caller(`${(await stranger.post(login, 200, body))["token"]}`);
+    const second = house.caller(String((await stranger.post(login, 200, body))["token"]));
     await second.post("/v1/wallet/logout", 200);
     await second.refused("GET", "/v1/wallet", 401, "unauthenticated");
     await second.refused("POST", "/v1/wallet/logout", 401, "unauthenticated");
-    const third = house.caller(`${(await stranger.post(login, 200, body))["token"]}`);
+    const third = house.caller(String((await stranger.post(login, 200, body))["token"]));
     const path = "/v1/wallet/password";
     const wrong = { password: "wrong", new_password: "a new password" };
     await caller.refused("POST", path, 401, "bad_credentials", wrong);
@@ -151,7 +151,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await caller.refused("POST", "/v1/wallet/refresh", 401, "unauthenticated");
     const again = await caller.ask("POST", "/v1/wallet/refresh", 200, undefined, headers);
     expect(again).toEqual(swapped);
-    const next = house.caller(`${swapped["token"]}`);
+    const next = house.caller(String(swapped["token"]));
     expect(await next.get("/v1/wallet")).toMatchObject({ wallet_id: wallet });
     const last = await next.post("/v1/wallet/refresh", 200);
     expect(last["token"]).not.toBe(swapped["token"]);
@@ -183,9 +183,9 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     const { email, password, caller } = await wallets.person();
     const tokens: string[] = [];
     for (let i = 0; i < 50; i++)
-      tokens.push(`${(await stranger.post(login, 200, { email, password }))["token"]}`);
+      tokens.push(String((await stranger.post(login, 200, { email, password }))["token"]));
     await caller.refused("GET", "/v1/wallet", 401, "unauthenticated");
-    for (const token of [tokens[0], tokens[49]]) await house.caller(`${token}`).get("/v1/wallet");
+    for (const token of [tokens[0], tokens[49]]) await house.caller(String(token)).get("/v1/wallet");
   });
 
   test("W4 W14 an API key opens no wallet, a session no partner, and a suspended house nothing", async () => {

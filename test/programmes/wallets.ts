@@ -42,8 +42,8 @@ export class Wallets {
     const password = `password of ${name}`;
     const stranger = this.#house.caller("nobody");
     const made = await stranger.post("/v1/wallet/signup", 201, { name, email, password });
-    const names = { name, email, password, wallet: `${made["wallet_id"]}`, user: `${made["user_id"]}` };
-    const token = `${made["token"]}`;
+    const names = { name, email, password, wallet: String(made["wallet_id"]), user: String(made["user_id"]) };
+    const token = String(made["token"]);
     if (balance > 0) await this.deposit(names.wallet, balance);
     return { ...names, token, caller: this.#house.caller(token) };
   }

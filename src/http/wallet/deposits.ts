@@ -20,9 +20,11 @@ import type { TransferRow } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
+import { bankOf } from "./bank.ts";
+import { IDEMPOTENCY_PROBLEMS, WalletId } from "./fields.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import type { WalletDeps } from "./session.ts";
 import { MovedSchema, movedJson } from "./wallet.ts";
-import { bankOf, IDEMPOTENCY_PROBLEMS, inWordsOfWallets, WalletId, walletOf } from "./words.ts";
 
 const REFERENCE_LENGTH_MAX = 128;
 

@@ -1,6 +1,7 @@
 /** `/v1/wallet/holds`: money that is set aside until it is known who gets it. */
 import { z } from "@hono/zod-openapi";
 import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
   askPaper,
   askPapers,
@@ -22,18 +23,17 @@ import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { type WalletDeps, withSession } from "./session.ts";
 import {
   DEFAULT_SECONDS,
   IDEMPOTENCY_PROBLEMS,
-  inWordsOfWallets,
   PaperParams,
   paperIdOf,
   Seconds,
   WalletId,
   WalletMemo,
-  walletOf,
-} from "./words.ts";
+} from "./fields.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
+import { type WalletDeps, withSession } from "./session.ts";
 
 const NewHold = z
   .strictObject({
@@ -94,16 +94,10 @@ function addList(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (c, call, { walletId }) => {
       const { limit, cursor } = checkQuery(ListQuery, c);
       const page = { limit: limitOf(limit), cursor };
-      const question = askPapers.bind(undefined, "holds", walletId);
+      const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
       const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
-      return jsonAnswer(
-        call,
-        200,
-        pageJson(
-          data.map((paper) => holdJson(paper as HoldView)),
-          nextCursor,
-        ),
-      );
+      const rows = data.map((paper) => holdJson(paper as HoldView));
+      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
     }),
   );
 }

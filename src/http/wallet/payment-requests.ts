@@ -1,5 +1,6 @@
 /** `/v1/wallet/payment-requests`: one wallet asks another for money, which says yes or no, once. */
 import { z } from "@hono/zod-openapi";
+import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
   type AcceptRequest,
   askPaper,
@@ -22,17 +23,17 @@ import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { type WalletDeps, withSession } from "./session.ts";
 import {
   DEFAULT_SECONDS,
   IDEMPOTENCY_PROBLEMS,
-  inWordsOfWallets,
   PaperParams,
   paperIdOf,
   Seconds,
   WalletId,
   WalletMemo,
-} from "./words.ts";
+} from "./fields.ts";
+import { inWordsOfWallets } from "./rejections.ts";
+import { type WalletDeps, withSession } from "./session.ts";
 
 const PATH = "/v1/wallet/payment-requests";
 
@@ -89,7 +90,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (c, call, { walletId }) => {
       const { role = "payer", limit, cursor } = checkQuery(ListQuery, c);
       const page = { limit: limitOf(limit), cursor };
-      const question = askPapers.bind(undefined, role, walletId);
+      const question = (asked: ListAsk) => askPapers(role, walletId, asked);
       const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
       const rows = data.map((paper) => requestJson(paper as RequestView));
       return jsonAnswer(call, 200, pageJson(rows, nextCursor));

@@ -60,8 +60,9 @@ function tokenOf(vnode: number, bytes: Buffer): Token {
   return { text, id: hashOfKey(text), vnode };
 }
 
-/** Adds the cookie that keeps a session. */
+/** Adds the cookie that keeps a session. Nobody on the way may keep the answer, which shows the token. */
 export function withCookie(c: Context, response: Response, token: string): Response {
+  response.headers.set("Cache-Control", "no-store");
   response.headers.append("Set-Cookie", cookieText(c, token, COOKIE_S_MAX));
   return response;
 }

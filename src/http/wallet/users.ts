@@ -1,23 +1,20 @@
-/** Sign up, log in, stay logged in, log out. */
+/** What a password is shown for: sign-up, login, and another password. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import {
   askCredential,
   type ChangePassword,
-  type EndSession,
   emailSubject,
   HOUSE,
   type OpenSession,
-  type RefreshSession,
   type SignUp,
-  sessionSubject,
   type UserView,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import { vnodeOfAccount } from "../../actors/routing.ts";
 import { readJson } from "../body.ts";
 import type { Call } from "../call.ts";
-import { actOf, readBareChange, readChange } from "../change.ts";
+import { actOf, readChange } from "../change.ts";
 import { isText, Name } from "../fields.ts";
 import { idempotencyKey } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
@@ -28,17 +25,8 @@ import type { Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { Passwords } from "./passwords.ts";
-import {
-  enterHouse,
-  newToken,
-  nextToken,
-  notLoggedIn,
-  tokenFrom,
-  type WalletDeps,
-  withCookie,
-  withoutCookie,
-  withSession,
-} from "./session.ts";
+import { enterHouse, newToken, type WalletDeps, withCookie, withoutCookie, withSession } from "./session.ts";
+import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 const FAILURES_MAX = 10;
 const FAILURES_MS = 60_000;
@@ -72,15 +60,6 @@ const PasswordChange = z
   .strictObject({ password: TypedPassword, new_password: Password })
   .openapi("WalletPasswordChange");
 
-const userFields = { user_id: z.string(), wallet_id: z.string(), name: z.string(), email: z.string() };
-const userExample = { user_id: "usr_…", wallet_id: "wal_…", name: "Ann", email: "ann@example.com" };
-const UserSchema = z.object(userFields).openapi("WalletUser", { example: userExample });
-const LoggedIn = z
-  .object({ ...userFields, token: z.string().openapi({ description: "Of the session; also its cookie." }) })
-  .openapi("LoggedInWalletUser", { example: { ...userExample, token: "ws_…" } });
-const loggedIn = { description: "Logged in.", content: { "application/json": LoggedIn } };
-const theUser = { status: 200, description: "The user.", content: { "application/json": UserSchema } };
-
 /** What sign-up, login and the change of a password share: one count of failures, and one queue for slow hashes. */
 type Desk = WalletDeps & Readonly<{ passwords: Passwords; failures: RateLimit }>;
 
@@ -91,13 +70,7 @@ export function addUsers(routes: Routes, deps: WalletDeps): void {
   const desk: Desk = { ...deps, passwords: new Passwords(random), failures };
   addSignUp(routes, desk);
   addLogin(routes, desk);
-  addRefresh(routes, desk);
-  addLogout(routes, desk);
   addPassword(routes, desk);
-}
-
-function userJson({ userId, walletId, name, email }: UserView, token?: string): string {
-  return JSON.stringify({ user_id: userId, wallet_id: walletId, name, email, token });
 }
 
 function addSignUp(routes: Routes, desk: Desk): void {
@@ -214,68 +187,6 @@ async function credentialFor(
   } finally {
     if (!isFailure) giveBack();
   }
-}
-
-function addRefresh(routes: Routes, { ledger, directory, clock, random }: Desk): void {
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/wallet/refresh",
-      access: "open",
-      session: true,
-      group: "wallet",
-      summary: "Swap the token of a session for another",
-      description: "The old one ends at once. The session still ends 30 days after the login.",
-      answer: { status: 200, ...loggedIn },
-      problems: ["idempotency_key_reused", "idempotency_key_expired"],
-    },
-    async (c, call) => {
-      const token = tokenFrom(c, { directory });
-      enterHouse(call, directory);
-      const asked = await readBareChange(c, call, clock);
-      const { id: session, vnode } = token;
-      const next = nextToken(token, asked.key, random);
-      const subject = sessionSubject(session);
-      const names = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
-      const act: RefreshSession = { ...names, session, next: next.id };
-      const answer = stillLoggedIn(await ledger.submit(actOf(asked, act)));
-      const response = decidedAnswer(call, answer, 200, ({ effect }) =>
-        userJson(effect as UserView, next.text),
-      );
-      return withCookie(c, response, next.text);
-    },
-  );
-}
-
-function addLogout(routes: Routes, { ledger, directory, clock }: Desk): void {
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/wallet/logout",
-      access: "open",
-      session: true,
-      group: "wallet",
-      summary: "End the session",
-      answer: theUser,
-      problems: ["idempotency_key_reused", "idempotency_key_expired"],
-    },
-    async (c, call) => {
-      const { id: session, vnode } = tokenFrom(c, { directory });
-      enterHouse(call, directory);
-      const asked = await readBareChange(c, call, clock);
-      const subject = sessionSubject(session);
-      const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
-      const answer = stillLoggedIn(await ledger.submit(actOf(asked, act)));
-      const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView));
-      return withoutCookie(c, response);
-    },
-  );
-}
-
-/** @throws Problem 401 */
-function stillLoggedIn<A extends Answer>(answered: A): A {
-  if ("outcome" in answered && !answered.outcome.ok) throw notLoggedIn();
-  return answered;
 }
 
 function addPassword(routes: Routes, desk: Desk): void {

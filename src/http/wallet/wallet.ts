@@ -10,8 +10,9 @@ import type { Routes } from "../routes.ts";
 import { rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
+import { IDEMPOTENCY_PROBLEMS, WalletId, WalletMemo } from "./fields.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import { notLoggedIn, type WalletDeps, withSession } from "./session.ts";
-import { IDEMPOTENCY_PROBLEMS, inWordsOfWallets, WalletId, WalletMemo, walletOf } from "./words.ts";
 
 const SHOWN_ENTRIES = 20;
 

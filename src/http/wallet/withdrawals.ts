@@ -26,8 +26,10 @@ import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
+import { bankOf } from "./bank.ts";
+import { IDEMPOTENCY_PROBLEMS, PaperParams, paperIdOf } from "./fields.ts";
+import { inWordsOfWallets } from "./rejections.ts";
 import { type WalletDeps, withSession } from "./session.ts";
-import { bankOf, IDEMPOTENCY_PROBLEMS, inWordsOfWallets, PaperParams, paperIdOf } from "./words.ts";
 
 const NewWithdrawal = z
   .strictObject({ amount: Amount, details: Description })
@@ -75,7 +77,7 @@ function addOwn(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (c, call, { walletId }) => {
       const { limit, cursor } = checkQuery(OwnQuery, c);
-      const question = askPapers.bind(undefined, "withdrawals", walletId);
+      const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
       const page = await deps.ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
       const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
       return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
