@@ -26,6 +26,7 @@ function wallets(): {
   wallet: Wallet;
   due: Timetable;
   submit: (act: WalletAct, transfer?: string) => WalletEffect | string;
+  pass: (ms: number) => void;
 } {
   const due = new Timetable();
   const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes, due };
@@ -39,7 +40,7 @@ function wallets(): {
     wallet.apply(act, effect, { partner: HOUSE, timeMs, transfer, amount: 1 });
     return effect;
   };
-  return { wallet, due, submit };
+  return { wallet, due, submit, pass: (ms) => (timeMs += ms) };
 }
 
 function signUp(email: string): WalletAct {
@@ -99,6 +100,34 @@ test("holds whose time is over make room, though nobody has told of them", () =>
   expect(hold(1_000_000)).toBe("too_many_pending");
 });
 
+test("a hold is captured and voided by its owner alone", () => {
+  const { submit } = wallets();
+  const { walletId: wallet } = submit(signUp("a@example.com")) as UserView;
+  const { walletId: other } = submit(signUp("b@example.com")) as UserView;
+  const named = { programme: "wallet", subject: "", hold: "tr_1" } as const;
+  submit({ ...named, act: "hold", wallet, amount: 1, memo: null, timeoutMs: 1000 }, "tr_1");
+  expect(submit({ ...named, act: "capture", wallet: other, final: true })).toBe("hold_not_found");
+  expect(submit({ ...named, act: "void_hold", wallet: other })).toBe("hold_not_found");
+  expect(submit({ ...named, act: "void_hold", wallet })).toBeNull();
+});
+
+test("a session ends 24 hours after it was last used, and 30 days after the login, whatever its token is", () => {
+  const { due, submit, pass } = wallets();
+  submit(signUp("a@example.com"));
+  const hour = 60 * 60 * 1000;
+  expect(due.nextEndMs).toBe(1 + 24 * hour);
+  let session = "s a@example.com";
+  for (let hours = 20; hours < 30 * 24; hours += 20) {
+    pass(20 * hour);
+    const named = { programme: "wallet", subject: "", vnode: 0, session } as const;
+    const next = `s${hours}`;
+    const isSwapped = hours % 40 === 0;
+    submit(isSwapped ? { ...named, act: "refresh_session", next } : { ...named, act: "touch_session" });
+    if (isSwapped) session = next;
+  }
+  expect(due.nextEndMs).toBe(1 + 30 * 24 * hour);
+});
+
 test("a wallet's id is drawn until it is at home where the e-mail is", () => {
   const { submit } = wallets();
   const ids = Array.from(
@@ -147,7 +176,7 @@ test("a password is right or wrong by its slow hash, which is never the same twi
 
 test("of too many passwords at once some are refused, and nobody waits for ever", async () => {
   const passwords = new Passwords(randomBytes);
-  const settled = await Promise.allSettled(Array.from({ length: 210 }, () => passwords.hash("x")));
+  const settled = await Promise.allSettled(Array.from({ length: 42 }, () => passwords.hash("x")));
   const refused = settled.filter(({ status }) => status === "rejected");
   expect(refused).toHaveLength(10);
   expect(refused[0]).toMatchObject({ reason: { code: "overloaded" } });

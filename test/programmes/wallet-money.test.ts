@@ -115,6 +115,20 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     }
   });
 
+  test("W21 a bank sees its own deposits, wherever the wallets are", async () => {
+    const east = await wallets.bank("east");
+    const refs = Array.from({ length: 9 }, (_, i) => (i % 3 === 0 ? null : `e${i}`));
+    for (const [i, ref] of refs.entries()) {
+      const { wallet } = await wallets.person();
+      const body = { wallet_id: wallet, amount: i + 1, details: "x" };
+      const made = await east.post("/v1/deposits", 201, ref === null ? body : { ...body, bank_ref: ref });
+      expect(made["balance"]).toBe(i + 1);
+    }
+    const rows = await east.all("/v1/deposits?limit=4");
+    expect(rows.map(({ bank_ref }) => bank_ref)).toEqual(refs.toReversed());
+    expect(rows.map(({ amount }) => amount)).toEqual(refs.map((_, i) => refs.length - i));
+  });
+
   test("the same idempotency key of two banks names two deposits, and of one bank one", async () => {
     const ann = await wallets.person();
     const south = await wallets.bank("south");

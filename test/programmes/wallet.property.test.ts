@@ -86,7 +86,7 @@ const steps = fc.array(
     b: fc.nat(7),
     waitMs: fc.oneof(fc.constant(0), fc.nat(HOUR_MS), fc.nat(30 * HOUR_MS)),
   }),
-  { minLength: 1, maxLength: 80 },
+  { minLength: 1, maxLength: 80, size: "max" },
 );
 
 /** One history, on a shard and in the model. */

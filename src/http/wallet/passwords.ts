@@ -9,8 +9,8 @@ const PASSES = 2;
 const PARALLELISM = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** Some 20 ms each, four at a time: whoever came after so many would wait for seconds. */
-const WAITING_MAX = 200;
+/** Some 50 ms each, on a busy machine five times that: whoever came after so many would wait too long for an answer. */
+const WAITING_MAX = 32;
 
 const STORED = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/;
 
