@@ -52,6 +52,14 @@ export const REJECTIONS = {
   user_exists: 62,
   percent_lowered: 63,
   too_many_segments: 64,
+  email_taken: 70,
+  bad_credentials: 71,
+  wallet_not_found: 72,
+  too_many_references: 74,
+  hold_not_found: 75,
+  payment_request_not_found: 76,
+  withdrawal_not_found: 77,
+  too_many_pending: 79,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

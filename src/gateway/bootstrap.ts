@@ -1,9 +1,9 @@
 /** What a new log must hold before anybody can use it: the operator's key, and the partner that hosts wallet users. */
 import { hash, randomBytes } from "node:crypto";
 import { type Command, type Outcome, reject } from "../actors/command.ts";
+import { HOUSE } from "../actors/programmes/wallet/acts.ts";
 import type { Directory } from "./directory.ts";
 
-const HOUSE = "house";
 const OPERATOR_KEY_BYTES = 32;
 
 type Submit = (command: Command) => Promise<Readonly<{ outcome: Outcome } | { refused: string }>>;

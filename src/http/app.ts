@@ -9,9 +9,7 @@ import { addDocs } from "./docs.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
 import { addEntries } from "./entries.ts";
 import type { Random } from "./idempotency.ts";
-import { addMembers } from "./loyalty/members.ts";
-import { addPoints } from "./loyalty/points.ts";
-import { addProgramme } from "./loyalty/programme.ts";
+import { addLoyalty } from "./loyalty/routes.ts";
 import { addOperations } from "./operations-routes.ts";
 import { addPartners } from "./partners.ts";
 import type { Directory, Ledger, Operations } from "./ports.ts";
@@ -19,19 +17,14 @@ import { Problem } from "./problem.ts";
 import type { LineSink, Log } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { createRoutes, type Routes } from "./routes.ts";
-import { addHolders } from "./segments/holders.ts";
-import { addReports } from "./segments/reports.ts";
-import { addSegments } from "./segments/segments.ts";
-import { addUsers } from "./segments/users.ts";
-import { addTopup } from "./topup/topup.ts";
+import { addUserSegments } from "./segments/routes.ts";
+import { addTopup } from "./topup/routes.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
-import { addVoucherBatches } from "./vouchers/batches.ts";
-import { addCodes } from "./vouchers/codes.ts";
-import { addCustomers } from "./vouchers/customers.ts";
-import { addOffers } from "./vouchers/offers.ts";
-import { addVouchers } from "./vouchers/vouchers.ts";
+import { addVoucherPool } from "./vouchers/routes.ts";
+import { addWallets } from "./wallet/routes.ts";
+import { SESSION_COOKIE } from "./wallet/session.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
@@ -78,6 +71,18 @@ export function createApp(deps: AppDeps): App {
     description:
       "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
   });
+  const ofSession = "A wallet user's session: the token of a login.";
+  hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
+    type: "http",
+    scheme: "bearer",
+    description: ofSession,
+  });
+  hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
+    type: "apiKey",
+    in: "cookie",
+    name: SESSION_COOKIE,
+    description: `${ofSession} What changes something must come from the same origin.`,
+  });
   const routes = createRoutes(hono, endpoints);
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
@@ -87,19 +92,11 @@ export function createApp(deps: AppDeps): App {
   addEntries(routes, deps);
   addPartners(routes, deps);
   addTrialBalance(routes, deps);
-  addMembers(routes, deps);
-  addPoints(routes, deps);
-  addProgramme(routes, deps);
-  addCustomers(routes, deps);
-  addOffers(routes, deps);
-  addVouchers(routes, deps);
-  addCodes(routes, deps);
-  addVoucherBatches(routes, deps);
+  addLoyalty(routes, deps);
+  addVoucherPool(routes, deps);
   addTopup(routes, deps);
-  addSegments(routes, deps);
-  addHolders(routes, deps);
-  addUsers(routes, deps);
-  addReports(routes, deps);
+  addUserSegments(routes, deps);
+  addWallets(routes, deps);
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 

@@ -14,17 +14,24 @@ import { check } from "./validation.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
 
+type ChangeOptions<T> = Readonly<{
+  /** Of the body. */
+  bytesMax?: number;
+  /** What of the body makes the fingerprint, which stands in the log: no secrets. */
+  shown?: (value: T) => unknown;
+}>;
+
 /** @throws Problem 400, 413, 415 */
 export async function readChange<T>(
   c: Context,
   call: Call,
   clock: Clock,
   schema: z.ZodType<T>,
-  bytesMax?: number,
+  { bytesMax, shown = (value) => value }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
   const value = check(schema, await readJson(c, bytesMax));
-  return { value, asked: askedBy(c, call, key, () => canonicalJson(value)) };
+  return { value, asked: askedBy(c, call, key, () => canonicalJson(shown(value))) };
 }
 
 /** The same of a request without a body. @throws Problem 400, 415 */

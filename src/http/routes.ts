@@ -29,6 +29,8 @@ export type RouteDescription = Readonly<{
   /** Beside those that access, body and method bring with them. */
   problems?: readonly ProblemCode[];
   servesUnready?: boolean;
+  /** An open route that asks for a wallet user's session itself. */
+  session?: boolean;
   /**
    * Where it hangs in the router, when not at `path`: the fast router takes no name beside a parameter, and the one
    * that would take over costs a microsecond and a half on every request.
@@ -72,7 +74,7 @@ const IdempotencyHeader = z.object({
 
 function problemCodes(route: RouteDescription): Set<ProblemCode> {
   const codes = new Set<ProblemCode>(route.problems);
-  if (route.access !== "open") codes.add("unauthenticated").add("forbidden");
+  if (route.access !== "open" || route.session === true) codes.add("unauthenticated").add("forbidden");
   if (route.servesUnready !== true) codes.add("log_unavailable").add("overloaded").add("outcome_unknown");
   if (route.params !== undefined || route.query !== undefined) codes.add("validation_failed");
   if (route.method === "post" || route.method === "put" || route.method === "patch") {
@@ -123,6 +125,11 @@ function requestOf(route: RouteDescription): object {
   return request;
 }
 
+function securityOf({ access, session }: RouteDescription): Record<string, string[]>[] {
+  if (session === true) return [{ session: [] }, { session_cookie: [] }];
+  return access === "open" ? [] : [{ bearer: [] }];
+}
+
 const OPERATION_WORDS = /[^A-Za-z0-9]+/;
 
 function operationId(route: RouteDescription): string {
@@ -147,7 +154,7 @@ export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
         tags: [group],
         summary: route.summary,
         ...(route.description === undefined ? {} : { description: route.description }),
-        security: access === "open" ? [] : [{ bearer: [] }],
+        security: securityOf(route),
         request: requestOf(route),
         responses: responsesOf(route),
       });

@@ -34,10 +34,12 @@ const OPEN = [
   "/docs",
   "/docs/setup.js",
   "/problems/forbidden",
+  "/v1/wallet/login",
+  "/v1/wallet/signup",
 ];
 const all = await routes();
 
-test("only the probes and the documents are open", () => {
+test("only the probes, the documents, and the door to wallets are open", () => {
   expect(
     all
       .filter(({ isOpen }) => isOpen)

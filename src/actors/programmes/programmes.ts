@@ -6,6 +6,7 @@ import { Segments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 import { Topup, takeBackTopup } from "./topup/topup.ts";
 import { Vouchers } from "./vouchers/vouchers.ts";
+import { Wallet } from "./wallet/wallet.ts";
 
 type Kind = Readonly<{
   create: (surroundings: Surroundings) => Programme;
@@ -19,6 +20,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   vouchers: { create: (surroundings) => new Vouchers(surroundings) },
   topup: { create: (surroundings) => new Topup(surroundings), takeBack: takeBackTopup },
   segments: { create: (surroundings) => new Segments(surroundings) },
+  wallet: { create: (surroundings) => new Wallet(surroundings) },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */

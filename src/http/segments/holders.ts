@@ -117,7 +117,7 @@ function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
     },
     async (c, call) => {
       const slug = slugOf(c);
-      const { value, asked } = await readChange(c, call, clock, NewHolders, BATCH_BYTES_MAX);
+      const { value, asked } = await readChange(c, call, clock, NewHolders, { bytesMax: BATCH_BYTES_MAX });
       const until: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
       const answers = await addAll(ledger, asked, slug, value.ids, until);
       let added = 0;

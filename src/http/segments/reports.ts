@@ -58,7 +58,7 @@ type Plan = Readonly<{
   expiresAtMs: number;
 }>;
 
-type ReportsDeps = SegmentsDeps & Readonly<{ directory: Directory }>;
+export type ReportsDeps = SegmentsDeps & Readonly<{ directory: Directory }>;
 
 export function addReports(routes: Routes, deps: ReportsDeps): void {
   addRequest(routes, deps);

@@ -68,7 +68,7 @@ function addCreate(routes: Routes, { ledger, clock }: VoucherDeps): void {
       problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...KEY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewBatch, BATCH_BYTES_MAX);
+      const { value, asked } = await readChange(c, call, clock, NewBatch, { bytesMax: BATCH_BYTES_MAX });
       const { offer_name: offer, emails, run_at } = value;
       const expiresAtMs = futureMsOf("expires_at", value.expires_at, clock.nowMs());
       const runAtMs = run_at === undefined ? null : (timeMsOf(run_at) ?? null);

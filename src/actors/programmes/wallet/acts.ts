@@ -1,0 +1,196 @@
+/**
+ * What can be asked of the wallet programme. Amounts are in minor units of the wallet's asset; times are milliseconds
+ * since 1970 UTC.
+ */
+import { vnodeOfAccount } from "../../routing.ts";
+import { parseTransferId } from "../../transfer-id.ts";
+import type { Act, Question, QuestionTo } from "../programme.ts";
+import type { ListAsk, ListPart } from "../register.ts";
+import { vnodeOfId } from "./ids.ts";
+
+/** The partner that all wallet users belong to. */
+export const HOUSE = "house";
+
+/** What is held for a hold is held for this account, until it is known who gets it. */
+export const HOLDS = "@holds";
+/** The same for a withdrawal: the bank that confirms it gets the money. */
+export const WITHDRAWALS = "@withdrawals";
+
+export function walletAccount(wallet: string): string {
+  return `wallet:${wallet}`;
+}
+
+/** A user is at home where the e-mail is, which so is the user's alone. An e-mail may hold a slash. */
+export function emailSubject(email: string): string {
+  return `email:${encodeURIComponent(email)}`;
+}
+
+/** Of all keys of this name: the name is the bank. */
+export function bankAccount(bank: string): string {
+  return `@bank:${bank}`;
+}
+
+/** Decides which references of a bank are new. */
+export function bankSubject(bank: string): string {
+  return `bank:${bank}`;
+}
+
+export function sessionSubject(session: string): string {
+  return `session:${session}`;
+}
+
+export function vnodeOfWallet(wallet: string): number {
+  return vnodeOfAccount(HOUSE, walletAccount(wallet));
+}
+
+type Of<A extends string> = Act & Readonly<{ programme: "wallet"; act: A }>;
+type OfWallet<A extends string> = Of<A> & Readonly<{ wallet: string }>;
+/** `session` is the SHA-256 of a token, in hex. */
+type OfSession<A extends string> = Of<A> & Readonly<{ vnode: number; session: string }>;
+type OfRequest<A extends string> = OfWallet<A> & Readonly<{ vnode: number; request: string }>;
+
+/** `password` is its slow hash, with salt and parameters. */
+export type SignUp = Of<"sign_up"> &
+  Readonly<{ email: string; name: string; password: string; session: string; asset: string }>;
+/** `credential`: which password was shown, by its number. */
+export type OpenSession = Of<"open_session"> &
+  Readonly<{ email: string; credential: number; session: string }>;
+export type TouchSession = OfSession<"touch_session">;
+export type RefreshSession = OfSession<"refresh_session"> & Readonly<{ next: string }>;
+export type EndSession = OfSession<"end_session">;
+export type ChangePassword = OfWallet<"change_password"> & Readonly<{ credential: number; password: string }>;
+/** With a transfer from the bank's account. */
+export type Deposit = OfWallet<"deposit"> & Readonly<{ bank: string; ref: string | null }>;
+/** With a transfer to another wallet. */
+export type Send = OfWallet<"send">;
+/** With a pending transfer to `@holds`. */
+export type Hold = OfWallet<"hold"> & Readonly<{ amount: number; memo: string | null; timeoutMs: number }>;
+/** With a post of it. */
+export type Capture = OfWallet<"capture"> & Readonly<{ hold: string; final: boolean }>;
+/** With its end. */
+export type VoidHold = OfWallet<"void_hold"> & Readonly<{ hold: string }>;
+/** Decided where the payer is. */
+export type RequestPayment = OfWallet<"request_payment"> &
+  Readonly<{ vnode: number; payer: string; amount: number; memo: string | null; timeoutMs: number }>;
+/** With a transfer to the requester. */
+export type AcceptRequest = OfRequest<"accept_request">;
+export type DeclineRequest = OfRequest<"decline_request">;
+export type CancelRequest = OfRequest<"cancel_request">;
+export type ExpireRequest = OfRequest<"expire_request">;
+/** With a pending transfer to `@withdrawals`. */
+export type Withdraw = OfWallet<"withdraw"> & Readonly<{ amount: number; details: string }>;
+/** With a post of it to the bank's account. */
+export type ConfirmWithdrawal = Of<"confirm_withdrawal"> & Readonly<{ withdrawal: string; bank: string }>;
+/** With its end. */
+export type FailWithdrawal = Of<"fail_withdrawal"> & Readonly<{ withdrawal: string; bank: string }>;
+
+export type UserAct =
+  | SignUp
+  | OpenSession
+  | TouchSession
+  | RefreshSession
+  | EndSession
+  | ChangePassword
+  | Deposit
+  | Send;
+export type PaperAct =
+  | Hold
+  | Capture
+  | VoidHold
+  | RequestPayment
+  | AcceptRequest
+  | DeclineRequest
+  | CancelRequest
+  | ExpireRequest
+  | Withdraw
+  | ConfirmWithdrawal
+  | FailWithdrawal;
+export type WalletAct = UserAct | PaperAct;
+
+/** Of a sign-up, or a session that begins: whose it is. */
+export type UserView = Readonly<{ userId: string; walletId: string; name: string; email: string }>;
+/** Of a payment request: what it is called, and when it ends. */
+export type RequestMade = Readonly<{ id: string; expiresAtMs: number }>;
+export type WalletEffect = UserView | RequestMade | null;
+
+/** What a password is compared with. */
+export type CredentialView = Readonly<{ password: string; credential: number }>;
+export type SessionView = UserView & Readonly<{ session: string; touchedAtMs: number; asset: string }>;
+
+export type HoldView = Readonly<{
+  kind: "hold";
+  id: string;
+  wallet: string;
+  amount: number;
+  captured: number;
+  memo: string | null;
+  status: "pending" | "captured" | "voided" | "expired";
+  createdAtMs: number;
+  expiresAtMs: number;
+}>;
+export type RequestView = Readonly<{
+  kind: "request";
+  id: string;
+  /** Who pays. */
+  wallet: string;
+  requester: string;
+  amount: number;
+  memo: string | null;
+  status: "pending" | "accepted" | "declined" | "cancelled" | "expired";
+  /** That it was paid with. */
+  transfer: string | null;
+  createdAtMs: number;
+  expiresAtMs: number;
+}>;
+export type WithdrawalView = Readonly<{
+  kind: "withdrawal";
+  id: string;
+  wallet: string;
+  amount: number;
+  details: string;
+  status: "pending" | "confirmed" | "failed";
+  /** Who has said so. */
+  bank: string | null;
+  createdAtMs: number;
+}>;
+/** Something that begins pending and is over once. */
+export type Paper = HoldView | RequestView | WithdrawalView;
+
+/** Lists of papers: of one wallet, or (withdrawals that all banks see) of all. */
+export type PaperList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
+
+export function askCredential(email: string): QuestionTo<CredentialView | null> {
+  return { programme: "wallet", subject: emailSubject(email), ask: ["credential", email] };
+}
+
+export function askSession(session: string, vnode: number): QuestionTo<SessionView | null> {
+  return { programme: "wallet", subject: sessionSubject(session), vnode, ask: ["session", session] };
+}
+
+/** One that began as a transfer, or has an id of ours; `null` for any other id. */
+export function askPaper(id: string): QuestionTo<Paper | null> | null {
+  const vnode = vnodeOfPaper(id);
+  if (vnode === undefined) return null;
+  return { programme: "wallet", subject: "", vnode, ask: ["paper", id] };
+}
+
+export function vnodeOfPaper(id: string): number | undefined {
+  return vnodeOfId("pr", id) ?? parseTransferId(id)?.vnode;
+}
+
+/** Of one wallet. What it has asked for lies with those who are to pay, so all shards are asked. */
+export function askPapers(
+  list: Exclude<PaperList, "all_withdrawals">,
+  wallet: string,
+  page: ListAsk,
+): Question<ListPart<Paper>> {
+  // Named as the subject, so that none of it is shown that is over.
+  return { programme: "wallet", subject: walletAccount(wallet), ask: ["papers", list, wallet, ...page] };
+}
+
+export function askWithdrawals(
+  status: WithdrawalView["status"] | null,
+  page: ListAsk,
+): Question<ListPart<Paper>> {
+  return { programme: "wallet", subject: null, ask: ["withdrawals", status, ...page] };
+}

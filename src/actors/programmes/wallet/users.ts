@@ -1,0 +1,268 @@
+/**
+ * Who has a wallet, with what password, and who is logged in. Everything of one user is at home where the e-mail is, the
+ * wallet's account too, so an e-mail is taken once, and a session is found with the token alone.
+ */
+import { assert, unreachable } from "../../../assert.ts";
+import { type Command, type Rejected, reject } from "../../command.ts";
+import { vnodeOfAccount } from "../../routing.ts";
+import type { Done, Due, Effect, Surroundings } from "../programme.ts";
+import {
+  type CredentialView,
+  type EndSession,
+  emailSubject,
+  HOUSE,
+  type SessionView,
+  type SignUp,
+  sessionSubject,
+  type UserAct,
+  type UserView,
+  type WalletEffect,
+  walletAccount,
+} from "./acts.ts";
+import { drawId, drawIdAt } from "./ids.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+/** A session ends when it was not used for so long, and so long after it began. */
+const IDLE_MS = 24 * HOUR_MS;
+const AGE_MS_MAX = 30 * 24 * HOUR_MS;
+/** The oldest ends for one more. */
+const SESSIONS_MAX = 50;
+/** A bank's references are known for ever, some hundred bytes each: at this many a shard takes no more. */
+const REFERENCES_MAX = 4_000_000;
+
+interface User extends UserView {
+  readonly asset: string;
+  readonly createdAtMs: number;
+  password: string;
+  /** The number of the password: 1, 2, 3, … */
+  credential: number;
+  /** In the order in which they were opened. */
+  readonly sessions: Session[];
+}
+
+interface Session {
+  readonly id: string;
+  readonly user: User;
+  readonly openedAtMs: number;
+  touchedAtMs: number;
+  due: Due;
+}
+
+type StoredSession = readonly [id: string, openedAtMs: number, touchedAtMs: number];
+export type UserItem =
+  | readonly [
+      "user",
+      view: UserView,
+      asset: string,
+      createdAtMs: number,
+      password: string,
+      credential: number,
+      sessions: readonly StoredSession[],
+    ]
+  | readonly ["reference", bank: string, reference: string];
+
+export class Users {
+  readonly #surroundings: Surroundings;
+  readonly #byEmail = new Map<string, User>();
+  readonly #byWallet = new Map<string, User>();
+  readonly #sessions = new Map<string, Session>();
+  /** By bank, those of deposits that were made. */
+  readonly #references = new Map<string, Set<string>>();
+  #referenceCount = 0;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  has(wallet: string): boolean {
+    return this.#byWallet.has(wallet);
+  }
+
+  decide(act: UserAct): Effect<WalletEffect> | Rejected {
+    switch (act.act) {
+      case "sign_up":
+        return this.#decideSignUp(act);
+      case "open_session": {
+        const user = this.#byEmail.get(act.email);
+        // The password was changed while it was looked at.
+        if (user === undefined || user.credential !== act.credential) return reject("bad_credentials");
+        return { ok: true, effect: viewOf(user) };
+      }
+      case "touch_session":
+      case "refresh_session":
+      case "end_session": {
+        const session = this.#sessions.get(act.session);
+        return session === undefined ? reject("bad_credentials") : { ok: true, effect: viewOf(session.user) };
+      }
+      case "change_password": {
+        const user = this.#byWallet.get(act.wallet);
+        if (user === undefined || user.credential !== act.credential) return reject("bad_credentials");
+        return { ok: true, effect: viewOf(user) };
+      }
+      case "deposit":
+        if (act.ref === null) return { ok: true, effect: null };
+        if (this.#references.get(act.bank)?.has(act.ref)) return reject("duplicate_reference", act.ref);
+        if (this.#referenceCount >= REFERENCES_MAX) return reject("too_many_references");
+        return { ok: true, effect: null };
+      case "send":
+        return { ok: true, effect: null };
+      default:
+        return unreachable(act);
+    }
+  }
+
+  apply(act: UserAct, effect: WalletEffect, { timeMs }: Done): void {
+    switch (act.act) {
+      case "sign_up": {
+        const { asset, password, session } = act;
+        const made = { asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
+        const user: User = { ...(effect as UserView), ...made };
+        this.#add(user);
+        this.#open(user, session, timeMs, timeMs);
+        return;
+      }
+      case "open_session": {
+        const user = this.#byEmail.get(act.email);
+        assert(user !== undefined, "who logs in has signed up");
+        this.#open(user, act.session, timeMs, timeMs);
+        return;
+      }
+      case "touch_session": {
+        const session = this.#sessionOf(act.session);
+        session.touchedAtMs = timeMs;
+        this.#surroundings.due.remove(session.due);
+        session.due = dueOf(session);
+        this.#surroundings.due.add(session.due);
+        return;
+      }
+      case "refresh_session": {
+        const { user, openedAtMs } = this.#sessionOf(act.session);
+        this.#end(act.session);
+        this.#open(user, act.next, openedAtMs, timeMs);
+        return;
+      }
+      case "end_session":
+        this.#end(act.session);
+        return;
+      case "change_password": {
+        const user = this.#byWallet.get(act.wallet);
+        assert(user !== undefined, "a password is somebody's");
+        user.password = act.password;
+        user.credential += 1;
+        for (const { id } of user.sessions.toReversed()) this.#end(id);
+        return;
+      }
+      case "deposit":
+        if (act.ref !== null) this.#remember(act.bank, act.ref);
+        return;
+      case "send":
+        return;
+      default:
+        unreachable(act);
+    }
+  }
+
+  credentialOf(email: string): CredentialView | null {
+    const user = this.#byEmail.get(email);
+    return user === undefined ? null : { password: user.password, credential: user.credential };
+  }
+
+  session(id: string): SessionView | null {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return null;
+    const { user, touchedAtMs } = session;
+    return { ...viewOf(user), session: id, touchedAtMs, asset: user.asset };
+  }
+
+  *items(): Generator<UserItem> {
+    for (const user of this.#byEmail.values()) {
+      const sessions = user.sessions.map(
+        ({ id, openedAtMs, touchedAtMs }): StoredSession => [id, openedAtMs, touchedAtMs],
+      );
+      const { asset, createdAtMs, password, credential } = user;
+      yield ["user", viewOf(user), asset, createdAtMs, password, credential, sessions];
+    }
+    for (const [bank, references] of this.#references)
+      for (const reference of references) yield ["reference", bank, reference];
+  }
+
+  restore(item: UserItem): void {
+    if (item[0] === "reference") {
+      this.#remember(item[1], item[2]);
+      return;
+    }
+    const [, view, asset, createdAtMs, password, credential, sessions] = item;
+    const user: User = { ...view, asset, createdAtMs, password, credential, sessions: [] };
+    this.#add(user);
+    for (const [id, openedAtMs, touchedAtMs] of sessions) this.#open(user, id, openedAtMs, touchedAtMs);
+  }
+
+  /** Here alone it is known whether the e-mail is taken, so here the wallet is at home, too. */
+  #decideSignUp({ email, name, subject, asset }: SignUp): Effect<UserView> | Rejected {
+    if (this.#byEmail.has(email)) return reject("email_taken", email);
+    const { random } = this.#surroundings;
+    const vnode = vnodeOfAccount(HOUSE, subject);
+    const userId = drawId("usr", random);
+    const walletId = drawIdAt(vnode, HOUSE, walletAccount, "wal", random);
+    const effect = { userId, walletId, name, email };
+    return { ok: true, effect, opens: { id: walletAccount(walletId), asset } };
+  }
+
+  #add(user: User): void {
+    this.#byEmail.set(user.email, user);
+    this.#byWallet.set(user.walletId, user);
+  }
+
+  #open(user: User, id: string, openedAtMs: number, touchedAtMs: number): void {
+    const [oldest] = user.sessions;
+    if (oldest !== undefined && user.sessions.length >= SESSIONS_MAX) this.#end(oldest.id);
+    const begun = { id, user, openedAtMs, touchedAtMs };
+    const session: Session = { ...begun, due: dueOf(begun) };
+    user.sessions.push(session);
+    this.#sessions.set(id, session);
+    this.#surroundings.due.add(session.due);
+  }
+
+  #end(id: string): void {
+    const session = this.#sessionOf(id);
+    this.#surroundings.due.remove(session.due);
+    this.#sessions.delete(id);
+    session.user.sessions.splice(session.user.sessions.indexOf(session), 1);
+  }
+
+  #sessionOf(id: string): Session {
+    const session = this.#sessions.get(id);
+    assert(session !== undefined, "an act concerns a session that there is");
+    return session;
+  }
+
+  #remember(bank: string, reference: string): void {
+    const known = this.#references.get(bank);
+    if (known === undefined) this.#references.set(bank, new Set([reference]));
+    else known.add(reference);
+    this.#referenceCount += 1;
+  }
+}
+
+function viewOf({ userId, walletId, name, email }: User): UserView {
+  return { userId, walletId, name, email };
+}
+
+function dueOf({ id, user, openedAtMs, touchedAtMs }: Omit<Session, "due">): Due {
+  const subject = sessionSubject(id);
+  return {
+    partner: HOUSE,
+    endsAtMs: Math.min(touchedAtMs + IDLE_MS, openedAtMs + AGE_MS_MAX),
+    id: subject,
+    place: -1,
+    subjects: [subject],
+    command: () => endOf(user, id),
+  };
+}
+
+function endOf({ email }: User, session: string): Command {
+  const subject = sessionSubject(session);
+  const vnode = vnodeOfAccount(HOUSE, emailSubject(email));
+  const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
+  return { op: "act", partner: HOUSE, key: null, fingerprint: 0, act };
+}

@@ -1,0 +1,82 @@
+/**
+ * Wallets: users with a password each and an account, deposits by banks, transfers, holds, payment requests and
+ * withdrawals. Money comes from and goes to `@bank:<name>`; what is held waits on `@holds` and `@withdrawals`.
+ */
+import type { Rejected } from "../../command.ts";
+import type { Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import type { ListAsk } from "../register.ts";
+import type { PaperAct, PaperList, UserAct, WalletAct, WalletEffect, WithdrawalView } from "./acts.ts";
+import { type PaperItem, Papers } from "./papers.ts";
+import { type UserItem, Users } from "./users.ts";
+
+type Item = UserItem | PaperItem;
+
+export class Wallet implements Programme<WalletAct, WalletEffect> {
+  readonly #users: Users;
+  readonly #papers: Papers;
+
+  constructor(surroundings: Surroundings) {
+    this.#users = new Users(surroundings);
+    this.#papers = new Papers(surroundings, (wallet) => this.#users.has(wallet));
+  }
+
+  decide(act: WalletAct, context: Context): Effect<WalletEffect> | Rejected {
+    return isOfUser(act) ? this.#users.decide(act) : this.#papers.decide(act, context);
+  }
+
+  apply(act: WalletAct, effect: WalletEffect, done: Done): void {
+    if (isOfUser(act)) this.#users.apply(act, effect, done);
+    else this.#papers.apply(act, effect, done);
+  }
+
+  hear(): void {
+    throw new TypeError("the wallet programme tells no notices");
+  }
+
+  answer(_: string, [question, ...values]: readonly Plain[], nowMs: number): Plain {
+    switch (question) {
+      case "credential":
+        return this.#users.credentialOf(values[0] as string);
+      case "session":
+        return this.#users.session(values[0] as string);
+      case "paper":
+        return this.#papers.paper(values[0] as string, nowMs);
+      case "papers": {
+        const [list, wallet, ...page] = values as [PaperList, string, ...ListAsk];
+        return this.#papers.list(list, wallet, page, nowMs);
+      }
+      case "withdrawals": {
+        const [status, ...page] = values as [WithdrawalView["status"] | null, ...ListAsk];
+        return this.#papers.list("all_withdrawals", "", page, nowMs, status ?? undefined);
+      }
+      default:
+        throw new TypeError(`the wallet programme knows no question ${JSON.stringify(question)}`);
+    }
+  }
+
+  *items(): Generator<Item> {
+    yield* this.#users.items();
+    yield* this.#papers.items();
+  }
+
+  restore(stored: readonly Plain[]): void {
+    const item = stored as unknown as Item;
+    if (item[0] === "paper") this.#papers.restore(item);
+    else this.#users.restore(item);
+  }
+}
+
+const OF_USERS = {
+  sign_up: true,
+  open_session: true,
+  touch_session: true,
+  refresh_session: true,
+  end_session: true,
+  change_password: true,
+  deposit: true,
+  send: true,
+} as const satisfies Record<UserAct["act"], true>;
+
+function isOfUser(act: UserAct | PaperAct): act is UserAct {
+  return act.act in OF_USERS;
+}

@@ -1,0 +1,14 @@
+/** The bank that calls. */
+import { bankAccount, HOUSE } from "../../actors/programmes/wallet/acts.ts";
+import type { Call } from "../call.ts";
+import { isId } from "../fields.ts";
+import { Problem } from "../problem.ts";
+
+/** The name of its key, which is the name of its account. @throws Problem 403 */
+export function bankOf({ principal, partner }: Call): string {
+  const name = principal !== undefined && "name" in principal ? principal.name : "";
+  if (partner !== HOUSE) throw new Problem("forbidden", "Only a bank of the house has to do with wallets.");
+  if (name === "" || name.includes("/") || !isId(bankAccount(name)))
+    throw new Problem("forbidden", "The name of this key cannot be that of a bank's account.");
+  return name;
+}

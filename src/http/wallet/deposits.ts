@@ -1,0 +1,191 @@
+/** `/v1/deposits`: money that a bank brings into a wallet. */
+import { z } from "@hono/zod-openapi";
+import type { Asked } from "../../actors/asked.ts";
+import type { Transfer } from "../../actors/command.ts";
+import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import {
+  bankAccount,
+  bankSubject,
+  type Deposit,
+  HOUSE,
+  vnodeOfWallet,
+  walletAccount,
+} from "../../actors/programmes/wallet/acts.ts";
+import { vnodeOfAccount } from "../../actors/routing.ts";
+import { jsonAnswer } from "../call.ts";
+import { readChange } from "../change.ts";
+import { Amount, Description, isText, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { TransferRow } from "../ports.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import { bankOf } from "./bank.ts";
+import { IDEMPOTENCY_PROBLEMS, WalletId } from "./fields.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
+import type { WalletDeps } from "./session.ts";
+import { MovedSchema, movedJson } from "./wallet.ts";
+
+const REFERENCE_LENGTH_MAX = 128;
+
+const Reference = z
+  .custom<string>(
+    (value) => isText(value, REFERENCE_LENGTH_MAX) && value !== "",
+    `must be text of 1 to ${REFERENCE_LENGTH_MAX} characters`,
+  )
+  .openapi({ type: "string", minLength: 1, maxLength: REFERENCE_LENGTH_MAX, example: "statement-17/3" });
+const NewDeposit = z
+  .strictObject({
+    wallet_id: WalletId,
+    amount: Amount,
+    details: Description,
+    bank_ref: Reference.optional().openapi({ description: "Once, ever, of all keys of the bank's name." }),
+  })
+  .openapi("NewDeposit", {
+    example: { wallet_id: "wal_…", amount: 2500, details: "Top-up", bank_ref: "statement-17/3" },
+  });
+const DepositSchema = z
+  .object({
+    id: z.string(),
+    wallet_id: z.string(),
+    amount: Amount,
+    details: z.string(),
+    bank_ref: z.string().nullable(),
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Deposit");
+const ListQuery = z.strictObject(pageQuery);
+
+export function addDeposits(routes: Routes, deps: WalletDeps): void {
+  addCreate(routes, deps);
+  addList(routes, deps);
+}
+
+function addCreate(routes: Routes, { ledger, clock }: WalletDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/deposits",
+      access: "bank",
+      group: "deposits",
+      summary: "Bring money into a wallet",
+      description: "From `@bank:<name of the key>`: keys of one name are one bank.",
+      body: { schema: NewDeposit },
+      answer: {
+        status: 201,
+        description: "The deposit, and the balance of the wallet after it.",
+        content: { "application/json": MovedSchema },
+      },
+      problems: [
+        "duplicate_reference",
+        "too_many_references",
+        "wallet_not_found",
+        "asset_mismatch",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    async (c, call) => {
+      const bank = bankOf(call);
+      const { value, asked } = await readChange(c, call, clock, NewDeposit);
+      const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
+      const act: Deposit = {
+        programme: "wallet",
+        act: "deposit",
+        subject: bankSubject(bank),
+        wallet,
+        bank,
+        ref,
+      };
+      if (ref === null) {
+        const made = inWordsOfWallets(await ledger.submit(plainDeposit(asked, act, amount, details)));
+        return decidedAnswer(call, made, 201, ({ id, creditPosted }) =>
+          movedJson(id, wallet, amount, creditPosted),
+        );
+      }
+      const made = inWordsOfWallets(await ledger.submit(referredDeposit(asked, act, amount, details)));
+      return decidedAnswer(call, made, 201, (changed) =>
+        movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),
+      );
+    },
+  );
+}
+
+/** Decided where the wallet is. The bank is the subject all the same: idempotency keys are each bank's own. */
+function plainDeposit(asked: Asked, act: Deposit, amount: number, memo: string): Transfer {
+  const { bank, wallet } = act;
+  const accounts = { debit: bankAccount(bank), credit: walletAccount(wallet) };
+  const vnode = vnodeOfWallet(wallet);
+  return {
+    op: "transfer",
+    ...asked,
+    ...accounts,
+    amount,
+    memo,
+    metadata: null,
+    occurredAtMs: null,
+    vnode,
+    act,
+  };
+}
+
+/** Decided where the bank's references are, in the record that moves the money on the wallet's shard. */
+function referredDeposit(asked: Asked, act: Deposit, amount: number, memo: string): CompoundTransfer {
+  const { bank, wallet, subject } = act;
+  return {
+    op: "compound_transfer",
+    ...asked,
+    postings: [{ debit: bankAccount(bank), credit: walletAccount(wallet), amount }],
+    available: false,
+    pending: false,
+    timeoutMs: null,
+    memo,
+    metadata: null,
+    occurredAtMs: null,
+    vnode: vnodeOfAccount(HOUSE, subject),
+    act,
+  };
+}
+
+function balanceOf({ moves }: TransferChanged, wallet: string): number {
+  return moves.findLast(({ account }) => account === walletAccount(wallet))?.posted ?? 0;
+}
+
+function addList(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/deposits",
+      access: "bank",
+      group: "deposits",
+      summary: "The deposits of this bank, newest first",
+      description: "A page may be short, or empty, and have a next one all the same.",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(DepositSchema) },
+      },
+    },
+    async (c, call) => {
+      const account = bankAccount(bankOf(call));
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const page = await ledger.transfers(call.partner, { account, limit: limitOf(limit), cursor });
+      const deposits = page.data.filter(({ act }) => act?.act === "deposit");
+      return jsonAnswer(call, 200, pageJson(deposits.map(depositJson), page.nextCursor));
+    },
+  );
+}
+
+function depositJson({ id, postings, memo, createdAtMs, act }: TransferRow): string {
+  const { ref } = act as Deposit;
+  const [posting] = postings;
+  return JSON.stringify({
+    id,
+    wallet_id: walletOf(posting?.credit ?? ""),
+    amount: posting?.amount,
+    details: memo,
+    bank_ref: ref,
+    created_at: timeTextOf(createdAtMs),
+  });
+}

@@ -1,0 +1,246 @@
+/** `/v1/wallet/holds`: money that is set aside until it is known who gets it. */
+import { z } from "@hono/zod-openapi";
+import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { ListAsk } from "../../actors/programmes/register.ts";
+import {
+  askPaper,
+  askPapers,
+  type Capture,
+  HOLDS,
+  HOUSE,
+  type Hold,
+  type HoldView,
+  type VoidHold,
+  vnodeOfWallet,
+  walletAccount,
+} from "../../actors/programmes/wallet/acts.ts";
+import { jsonAnswer } from "../call.ts";
+import { readBareChange, readChange } from "../change.ts";
+import { Amount, Balance, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Ledger } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import type { Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import {
+  DEFAULT_SECONDS,
+  IDEMPOTENCY_PROBLEMS,
+  PaperParams,
+  paperIdOf,
+  Seconds,
+  WalletId,
+  WalletMemo,
+} from "./fields.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
+import { type WalletDeps, withSession } from "./session.ts";
+
+const NewHold = z
+  .strictObject({
+    amount: Amount,
+    memo: WalletMemo,
+    timeout_s: Seconds.openapi({ description: "When it is released by itself; 7 days without it." }),
+  })
+  .openapi("NewHold", { example: { amount: 2500, memo: "taxi", timeout_s: 3600 } });
+const CaptureBody = z
+  .strictObject({
+    to_wallet_id: WalletId,
+    amount: Amount.optional().openapi({ description: "All that is left when absent." }),
+    final: z
+      .boolean()
+      .optional()
+      .openapi({ description: "Releases what is left after it, unless it is false." }),
+  })
+  .openapi("CaptureHold", { example: { to_wallet_id: "wal_…", amount: 2000 } });
+const ListQuery = z.strictObject(pageQuery);
+const HoldSchema = z
+  .object({
+    id: z.string(),
+    wallet_id: z.string(),
+    amount: Amount,
+    captured: Balance,
+    memo: z.string().nullable(),
+    status: z.enum(["pending", "captured", "voided", "expired"]),
+    created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime(),
+  })
+  .openapi("Hold");
+const theHold = { description: "The hold.", content: { "application/json": HoldSchema } };
+const own = { access: "open", session: true, group: "wallet" } as const;
+const OVER = ["transfer_not_pending", "transfer_expired"] as const;
+
+export function addHolds(routes: Routes, deps: WalletDeps): void {
+  addList(routes, deps);
+  addCreate(routes, deps);
+  addCapture(routes, deps);
+  addVoid(routes, deps);
+}
+
+function addList(routes: Routes, deps: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet/holds",
+      ...own,
+      summary: "The own holds, newest first",
+      description: "Those that are pending, and of the others as many of the newest as make 500 together.",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(HoldSchema) },
+      },
+    },
+    withSession(deps, async (c, call, { walletId }) => {
+      const { limit, cursor } = checkQuery(ListQuery, c);
+      const page = { limit: limitOf(limit), cursor };
+      const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
+      const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
+      const rows = data.map((paper) => holdJson(paper as HoldView));
+      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+    }),
+  );
+}
+
+function addCreate(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/holds",
+      ...own,
+      summary: "Set money aside",
+      body: { schema: NewHold },
+      answer: { status: 201, ...theHold },
+      problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+    },
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(c, call, clock, NewHold);
+      const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
+      const timeoutMs = timeout_s * 1000;
+      const subject = walletAccount(wallet);
+      const names = { programme: "wallet", act: "hold", subject } as const;
+      const act: Hold = { ...names, wallet, amount, memo, timeoutMs };
+      const command: CompoundTransfer = {
+        op: "compound_transfer",
+        ...asked,
+        postings: [{ debit: subject, credit: HOLDS, amount }],
+        available: false,
+        pending: true,
+        timeoutMs,
+        memo,
+        metadata: null,
+        occurredAtMs: null,
+        vnode: vnodeOfWallet(wallet),
+        act,
+      };
+      return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 201, changedJson);
+    }),
+  );
+}
+
+function addCapture(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/holds/{id}/capture",
+      ...own,
+      summary: "Pay from a hold, in full or in part",
+      params: PaperParams,
+      body: { schema: CaptureBody },
+      answer: { status: 200, ...theHold },
+      problems: [
+        "hold_not_found",
+        ...OVER,
+        "amount_exceeds_pending",
+        "same_account",
+        "wallet_not_found",
+        "asset_mismatch",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(c, call, clock, CaptureBody);
+      const id = await ownHold(ledger, paperIdOf(c), wallet);
+      const { to_wallet_id, amount = null, final = true } = value;
+      const names = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
+      const act: Capture = { ...names, wallet, hold: id, final };
+      const credit = walletAccount(to_wallet_id);
+      const command = {
+        op: "post_transfer",
+        ...asked,
+        id,
+        amount,
+        final,
+        settled: null,
+        credit,
+        act,
+      } as const;
+      return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 200, changedJson);
+    }),
+  );
+}
+
+function addVoid(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/holds/{id}/void",
+      ...own,
+      summary: "Release what is left of a hold",
+      params: PaperParams,
+      answer: { status: 200, ...theHold },
+      problems: ["hold_not_found", ...OVER, ...IDEMPOTENCY_PROBLEMS],
+    },
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const asked = await readBareChange(c, call, clock);
+      const id = await ownHold(ledger, paperIdOf(c), wallet);
+      const names = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
+      const act: VoidHold = { ...names, wallet, hold: id };
+      const command = { op: "void_transfer", ...asked, id, settled: null, act } as const;
+      return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 200, changedJson);
+    }),
+  );
+}
+
+/** The ledger would tell anybody what became of it. Whose it is never changes. @throws Problem 404 */
+async function ownHold(ledger: Ledger, id: string, wallet: string): Promise<string> {
+  const question = askPaper(id);
+  const hold = question === null ? null : await ledger.ask(HOUSE, question);
+  if (hold?.kind !== "hold" || hold.wallet !== wallet)
+    throw new Problem("hold_not_found", `There is no hold ${id}.`);
+  return id;
+}
+
+function changedJson({ transfer }: TransferChanged): string {
+  const { id, postings, postedAmount: captured, status, memo, createdAtMs, expiresAtMs } = transfer;
+  const [posting] = postings;
+  return holdJson({
+    kind: "hold",
+    id,
+    wallet: walletOf(posting?.debit ?? ""),
+    amount: posting?.amount ?? 0,
+    captured,
+    memo,
+    status: status === "posted" ? "captured" : status,
+    createdAtMs,
+    expiresAtMs: expiresAtMs ?? createdAtMs,
+  });
+}
+
+function holdJson({
+  id,
+  wallet,
+  amount,
+  captured,
+  memo,
+  status,
+  createdAtMs,
+  expiresAtMs,
+}: HoldView): string {
+  const times = { created_at: timeTextOf(createdAtMs), expires_at: timeTextOf(expiresAtMs) };
+  return JSON.stringify({ id, wallet_id: wallet, amount, captured, memo, status, ...times });
+}

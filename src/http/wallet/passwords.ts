@@ -1,0 +1,80 @@
+/** Passwords are kept as argon2id, slow by design: made and compared beside the event loop. */
+import { argon2, timingSafeEqual } from "node:crypto";
+import { OperatingError } from "../../operating-error.ts";
+import type { Random } from "../idempotency.ts";
+
+/** What OWASP asks for at least: 19 MiB, twice, in one lane. */
+const MEMORY_KIB = 19 * 1024;
+const PASSES = 2;
+const PARALLELISM = 1;
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+/** Some 50 ms each, on a busy machine five times that: whoever came after so many would wait too long for an answer. */
+const WAITING_MAX = 32;
+
+const STORED = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/;
+
+export class Passwords {
+  readonly #random: Random;
+  #waiting = 0;
+  /** Of nobody's password: what an unknown e-mail is compared with. */
+  #nobodys: Promise<string> | undefined;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** The slow hash with its salt and parameters, as text in the PHC format. @throws OperatingError `overloaded` */
+  async hash(password: string): Promise<string> {
+    const salt = Buffer.from(this.#random(SALT_BYTES));
+    const parameters = { memory: MEMORY_KIB, passes: PASSES, parallelism: PARALLELISM };
+    const made = await this.#derive(password, salt, parameters, HASH_BYTES);
+    const costs = `m=${MEMORY_KIB},t=${PASSES},p=${PARALLELISM}`;
+    return `$argon2id$v=19$${costs}$${base64(salt)}$${base64(made)}`;
+  }
+
+  /** `stored` is `undefined` where there is no such user: that takes the same time. @throws OperatingError `overloaded` */
+  async isRight(password: string, stored: string | undefined): Promise<boolean> {
+    const compared = stored ?? (await this.#hashOfNobody());
+    const [, memory, passes, parallelism, salt = "", hash = ""] = STORED.exec(compared) ?? [];
+    const expected = Buffer.from(hash, "base64");
+    if (expected.length === 0) throw new TypeError("a password is stored in a form that is not ours");
+    const parameters = {
+      memory: Number(memory),
+      passes: Number(passes),
+      parallelism: Number(parallelism),
+    };
+    const made = await this.#derive(password, Buffer.from(salt, "base64"), parameters, expected.length);
+    return timingSafeEqual(made, expected) && stored !== undefined;
+  }
+
+  #hashOfNobody(): Promise<string> {
+    this.#nobodys ??= this.hash(base64(Buffer.from(this.#random(HASH_BYTES)))).catch((error: unknown) => {
+      this.#nobodys = undefined;
+      throw error;
+    });
+    return this.#nobodys;
+  }
+
+  #derive(
+    password: string,
+    nonce: Buffer,
+    parameters: Readonly<{ memory: number; passes: number; parallelism: number }>,
+    tagLength: number,
+  ): Promise<Buffer> {
+    if (this.#waiting >= WAITING_MAX)
+      return Promise.reject(new OperatingError("overloaded", "too many passwords wait to be compared"));
+    this.#waiting += 1;
+    return new Promise((resolve, reject) => {
+      argon2("argon2id", { message: password, nonce, ...parameters, tagLength }, (error, derived) => {
+        this.#waiting -= 1;
+        if (error === null) resolve(derived);
+        else reject(error);
+      });
+    });
+  }
+}
+
+function base64(bytes: Buffer): string {
+  return bytes.toString("base64").replaceAll("=", "");
+}

@@ -1,0 +1,233 @@
+/** `/v1/wallet/payment-requests`: one wallet asks another for money, which says yes or no, once. */
+import { z } from "@hono/zod-openapi";
+import type { ListAsk } from "../../actors/programmes/register.ts";
+import {
+  type AcceptRequest,
+  askPaper,
+  askPapers,
+  type CancelRequest,
+  type DeclineRequest,
+  HOUSE,
+  type RequestMade,
+  type RequestPayment,
+  type RequestView,
+  vnodeOfWallet,
+  walletAccount,
+} from "../../actors/programmes/wallet/acts.ts";
+import { jsonAnswer } from "../call.ts";
+import { actOf, readBareChange, readChange, transferWith } from "../change.ts";
+import { Amount, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Ledger } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import type { RouteDescription, Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import {
+  DEFAULT_SECONDS,
+  IDEMPOTENCY_PROBLEMS,
+  PaperParams,
+  paperIdOf,
+  Seconds,
+  WalletId,
+  WalletMemo,
+} from "./fields.ts";
+import { inWordsOfWallets } from "./rejections.ts";
+import { type WalletDeps, withSession } from "./session.ts";
+
+const PATH = "/v1/wallet/payment-requests";
+
+const NewRequest = z
+  .strictObject({
+    payer_wallet_id: WalletId,
+    amount: Amount,
+    memo: WalletMemo,
+    expires_in_s: Seconds.openapi({ description: "When it ends by itself; 7 days without it." }),
+  })
+  .openapi("NewPaymentRequest", { example: { payer_wallet_id: "wal_…", amount: 2500, memo: "half of it" } });
+const ListQuery = z.strictObject({ role: z.enum(["payer", "requester"]).optional(), ...pageQuery });
+const RequestSchema = z
+  .object({
+    id: z.string(),
+    status: z.enum(["pending", "accepted", "declined", "cancelled", "expired"]),
+    payer_wallet_id: z.string(),
+    requester_wallet_id: z.string(),
+    amount: Amount,
+    memo: z.string().nullable(),
+    transfer_id: z.string().nullable().openapi({ description: "That it was paid with." }),
+    created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime(),
+  })
+  .openapi("PaymentRequest");
+const theRequest = { description: "The payment request.", content: { "application/json": RequestSchema } };
+const own = { access: "open", session: true, group: "wallet" } as const;
+
+export function addPaymentRequests(routes: Routes, deps: WalletDeps): void {
+  addList(routes, deps);
+  addCreate(routes, deps);
+  addAccept(routes, deps);
+  addDecline(routes, deps);
+  addCancel(routes, deps);
+}
+
+function addList(routes: Routes, deps: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: PATH,
+      ...own,
+      summary: "What the own wallet is asked for, or asks for, newest first",
+      description:
+        "`role=payer` (when absent) or `role=requester`. Those that are pending, and of the others as many of the " +
+        "newest as make 500 together for each payer.",
+      query: ListQuery,
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": pageSchema(RequestSchema) },
+      },
+    },
+    withSession(deps, async (c, call, { walletId }) => {
+      const { role = "payer", limit, cursor } = checkQuery(ListQuery, c);
+      const page = { limit: limitOf(limit), cursor };
+      const question = (asked: ListAsk) => askPapers(role, walletId, asked);
+      const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
+      const rows = data.map((paper) => requestJson(paper as RequestView));
+      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+    }),
+  );
+}
+
+function addCreate(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: PATH,
+      ...own,
+      summary: "Ask another wallet for money",
+      body: { schema: NewRequest },
+      answer: { status: 201, ...theRequest },
+      problems: ["same_account", "wallet_not_found", "too_many_pending", ...IDEMPOTENCY_PROBLEMS],
+    },
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(c, call, clock, NewRequest);
+      const { payer_wallet_id: payer, amount, memo = null, expires_in_s = DEFAULT_SECONDS } = value;
+      // Its keys are the requester's, wherever it is decided.
+      const names = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
+      const vnode = vnodeOfWallet(payer);
+      const timeoutMs = expires_in_s * 1000;
+      const act: RequestPayment = { ...names, vnode, wallet, payer, amount, memo, timeoutMs };
+      const answer = await ledger.submit(actOf(asked, act));
+      return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
+        const made = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
+        const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
+        return requestJson({ ...made, ...state, ...(effect as RequestMade) });
+      });
+    }),
+  );
+}
+
+function decision(verb: "accept" | "decline" | "cancel", summary: string): RouteDescription {
+  const ofMoney = ["insufficient_funds", "asset_mismatch", "balance_out_of_range"] as const;
+  return {
+    method: "post",
+    path: `${PATH}/{id}/${verb}`,
+    ...own,
+    summary,
+    params: PaperParams,
+    answer: { status: 200, ...theRequest },
+    problems: [
+      "payment_request_not_found",
+      "already_decided",
+      ...(verb === "accept" ? ofMoney : []),
+      ...IDEMPOTENCY_PROBLEMS,
+    ],
+  };
+}
+
+function addAccept(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      ...decision("accept", "Pay what was asked for"),
+      description: "Where there is too little money it stays pending.",
+    },
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const asked = await readBareChange(c, call, clock);
+      const request = await requestFor(ledger, paperIdOf(c), "wallet", wallet);
+      const { id, requester, amount, memo } = request;
+      const subject = walletAccount(wallet);
+      const names = { programme: "wallet", act: "accept_request", subject } as const;
+      const act: AcceptRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: id };
+      const move = { debit: subject, credit: walletAccount(requester), amount, memo };
+      const answer = inWordsOfWallets(await ledger.submit(transferWith(asked, act, move)));
+      return decidedAnswer(call, answer, 200, ({ id: transfer }) =>
+        requestJson({ ...request, status: "accepted", transfer }),
+      );
+    }),
+  );
+}
+
+function addDecline(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    decision("decline", "Say no to it"),
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const asked = await readBareChange(c, call, clock);
+      const request = await requestFor(ledger, paperIdOf(c), "wallet", wallet);
+      const names = { programme: "wallet", act: "decline_request", subject: walletAccount(wallet) } as const;
+      const act: DeclineRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: request.id };
+      const answer = await ledger.submit(actOf(asked, act));
+      return decidedAnswer(call, answer, 200, () => requestJson({ ...request, status: "declined" }));
+    }),
+  );
+}
+
+function addCancel(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    decision("cancel", "Take the own request back"),
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const asked = await readBareChange(c, call, clock);
+      const request = await requestFor(ledger, paperIdOf(c), "requester", wallet);
+      const names = { programme: "wallet", act: "cancel_request", subject: walletAccount(wallet) } as const;
+      const act: CancelRequest = {
+        ...names,
+        vnode: vnodeOfWallet(request.wallet),
+        wallet,
+        request: request.id,
+      };
+      const answer = await ledger.submit(actOf(asked, act));
+      return decidedAnswer(call, answer, 200, () => requestJson({ ...request, status: "cancelled" }));
+    }),
+  );
+}
+
+/** What was asked for, for the one who may decide it. All but its status never changes. @throws Problem 404 */
+async function requestFor(
+  ledger: Ledger,
+  id: string,
+  role: "wallet" | "requester",
+  wallet: string,
+): Promise<RequestView> {
+  const question = askPaper(id);
+  const request = question === null ? null : await ledger.ask(HOUSE, question);
+  if (request?.kind === "request" && request[role] === wallet) return request;
+  throw new Problem("payment_request_not_found", `There is no payment request ${id} that you can decide so.`);
+}
+
+function requestJson(request: RequestView): string {
+  const { id, status, wallet, requester, amount, memo, transfer, createdAtMs, expiresAtMs } = request;
+  return JSON.stringify({
+    id,
+    status,
+    payer_wallet_id: wallet,
+    requester_wallet_id: requester,
+    amount,
+    memo,
+    transfer_id: transfer,
+    created_at: timeTextOf(createdAtMs),
+    expires_at: timeTextOf(expiresAtMs),
+  });
+}

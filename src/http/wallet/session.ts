@@ -1,0 +1,142 @@
+/**
+ * Who uses a wallet: a token, as `Authorization: Bearer` or as a cookie. Its SHA-256 is known where its user is at home,
+ * which the token says, so that one question to one shard lets somebody in.
+ */
+import { createHmac } from "node:crypto";
+import type { Context } from "hono";
+import { getCookie } from "hono/cookie";
+import {
+  askSession,
+  HOUSE,
+  type SessionView,
+  sessionSubject,
+  type TouchSession,
+} from "../../actors/programmes/wallet/acts.ts";
+import { vnodeOfId, vnodeText } from "../../actors/programmes/wallet/ids.ts";
+import { bearerToken, hashOfKey } from "../auth.ts";
+import type { Call } from "../call.ts";
+import type { Clock } from "../clock.ts";
+import type { Handler } from "../endpoint.ts";
+import type { Random } from "../idempotency.ts";
+import type { Directory, Ledger } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import { headerOf } from "../request-header.ts";
+
+export type WalletDeps = Readonly<{
+  ledger: Ledger;
+  directory: Directory;
+  clock: Clock;
+  random: Random;
+  assets: Readonly<{ wallet: string }>;
+}>;
+
+export const SESSION_COOKIE = "daybook_session";
+const COOKIE_S_MAX = 30 * 24 * 60 * 60;
+const TOKEN_BYTES = 24;
+const TOKEN = /^ws_[0-9a-z]{2}[\w-]{32}$/;
+/** That it was used is noted so often, at most. */
+const TOUCH_MS = 15 * 60 * 1000;
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+
+/** `id` is what is stored of the token. */
+export type Token = Readonly<{ text: string; id: string; vnode: number }>;
+
+export type SessionHandler = (c: Context, call: Call, session: SessionView) => Promise<Response> | Response;
+
+/** Of 192 random bits. */
+export function newToken(vnode: number, random: Random): Token {
+  return tokenOf(vnode, Buffer.from(random(TOKEN_BYTES)));
+}
+
+/** The one that follows another: with an idempotency key a retry makes the same one of the old one, which is secret. */
+export function nextToken({ text, vnode }: Token, key: string | null, random: Random): Token {
+  if (key === null) return newToken(vnode, random);
+  const bytes = createHmac("sha256", text).update(`refresh\0${key}`).digest().subarray(0, TOKEN_BYTES);
+  return tokenOf(vnode, bytes);
+}
+
+function tokenOf(vnode: number, bytes: Buffer): Token {
+  const text = `ws_${vnodeText(vnode)}${bytes.toString("base64url")}`;
+  return { text, id: hashOfKey(text), vnode };
+}
+
+/** Adds the cookie that keeps a session. Nobody on the way may keep the answer, which shows the token. */
+export function withCookie(c: Context, response: Response, token: string): Response {
+  response.headers.set("Cache-Control", "no-store");
+  response.headers.append("Set-Cookie", cookieText(c, token, COOKIE_S_MAX));
+  return response;
+}
+
+/** Takes it away. */
+export function withoutCookie(c: Context, response: Response): Response {
+  response.headers.append("Set-Cookie", cookieText(c, "", 0));
+  return response;
+}
+
+/** Browsers keep a `Secure` cookie over plain HTTP where that never leaves the machine, but not all of them do. */
+function cookieText(c: Context, value: string, maxAgeS: number): string {
+  const secure = LOOPBACK.test(headerOf(c, "host") ?? "") ? "" : "; Secure";
+  return `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
+}
+
+/** Wallets belong to the house, which the operator may suspend like any partner. @throws Problem 403 */
+export function enterHouse(call: Call, directory: Directory): void {
+  call.partner = HOUSE;
+  if (directory.partner(HOUSE)?.status === "suspended")
+    throw new Problem("forbidden", "The house is suspended.");
+}
+
+/**
+ * The token that came with a request.
+ *
+ * @throws Problem 401 where there is none that could be one; 403 for an API key, and where a cookie came from elsewhere.
+ */
+export function tokenFrom(c: Context, { directory }: Pick<WalletDeps, "directory">): Token {
+  const authorization = headerOf(c, "authorization");
+  const text = authorization === undefined ? cookieFrom(c) : bearerToken(authorization);
+  const vnode = TOKEN.test(text) ? vnodeOfId("ws", text) : undefined;
+  if (vnode !== undefined) return { text, id: hashOfKey(text), vnode };
+  if (text !== "" && directory.principalOf(hashOfKey(text)) !== undefined)
+    throw new Problem("forbidden", "An API key opens no wallet; log in as a user.");
+  throw notLoggedIn();
+}
+
+export function notLoggedIn(): Problem {
+  return new Problem("unauthenticated", "Log in, and send the token of your session.");
+}
+
+/** Lets in whoever has a session. */
+export function withSession(deps: WalletDeps, handler: SessionHandler): Handler {
+  const { ledger, directory, clock } = deps;
+  return async (c, call) => {
+    const token = tokenFrom(c, deps);
+    enterHouse(call, directory);
+    const session = await ledger.ask(HOUSE, askSession(token.id, token.vnode));
+    if (session === null) throw notLoggedIn();
+    if (clock.nowMs() - session.touchedAtMs >= TOUCH_MS) await touch(ledger, token);
+    return handler(c, call, session);
+  };
+}
+
+/** That it has ended meanwhile is of no concern to what it was used for. */
+async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
+  const subject = sessionSubject(id);
+  const act: TouchSession = { programme: "wallet", act: "touch_session", subject, vnode, session: id };
+  await ledger.submit({ op: "act", partner: HOUSE, key: null, fingerprint: 0, act });
+}
+
+/** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */
+function cookieFrom(c: Context): string {
+  const token = getCookie(c, SESSION_COOKIE) ?? "";
+  if (token === "" || c.req.method === "GET" || c.req.method === "HEAD") return token;
+  const site = headerOf(c, "sec-fetch-site");
+  const origin = headerOf(c, "origin");
+  const isOurs = site === undefined ? isOwnOrigin(origin, headerOf(c, "host")) : site === "same-origin";
+  if (!isOurs) throw new Problem("forbidden", "A cookie alone changes nothing from another site.");
+  return token;
+}
+
+function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  return new URL(origin).host === host;
+}

@@ -1,0 +1,224 @@
+/** What a password is shown for: sign-up, login, and another password. */
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import {
+  askCredential,
+  type ChangePassword,
+  emailSubject,
+  HOUSE,
+  type OpenSession,
+  type SignUp,
+  type UserView,
+  walletAccount,
+} from "../../actors/programmes/wallet/acts.ts";
+import { vnodeOfAccount } from "../../actors/routing.ts";
+import { readJson } from "../body.ts";
+import type { Call } from "../call.ts";
+import { actOf, readChange } from "../change.ts";
+import { isText, Name } from "../fields.ts";
+import { idempotencyKey } from "../idempotency.ts";
+import type { Answer } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import { RateLimit } from "../rate-limit.ts";
+import { incomingOf } from "../request-header.ts";
+import type { Routes } from "../routes.ts";
+import { check } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import { Passwords } from "./passwords.ts";
+import { enterHouse, newToken, type WalletDeps, withCookie, withoutCookie, withSession } from "./session.ts";
+import { loggedIn, theUser, userJson } from "./user-view.ts";
+
+const FAILURES_MAX = 10;
+const FAILURES_MS = 60_000;
+const EMAIL_LENGTH_MAX = 254;
+const PASSWORD_LENGTH_MIN = 8;
+const PASSWORD_LENGTH_MAX = 200;
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+
+const Email = z
+  .string()
+  .transform((email) => email.trim().toLowerCase())
+  .refine(
+    (email) => isText(email, EMAIL_LENGTH_MAX) && EMAIL.test(email),
+    `must be an e-mail address of at most ${EMAIL_LENGTH_MAX} characters`,
+  )
+  .openapi({ type: "string", format: "email", maxLength: EMAIL_LENGTH_MAX, example: "ann@example.com" });
+const Password = z
+  .custom<string>(
+    (value) => isText(value, PASSWORD_LENGTH_MAX) && value.length >= PASSWORD_LENGTH_MIN,
+    `must be text of ${PASSWORD_LENGTH_MIN} to ${PASSWORD_LENGTH_MAX} characters`,
+  )
+  .openapi({ type: "string", minLength: PASSWORD_LENGTH_MIN, maxLength: PASSWORD_LENGTH_MAX });
+/** Whatever was typed in: what is too short is wrong, and no more is said. */
+const TypedPassword = z.string().max(PASSWORD_LENGTH_MAX).openapi({ example: "correct horse battery" });
+
+const NewUser = z.strictObject({ name: Name, email: Email, password: Password }).openapi("NewWalletUser", {
+  example: { name: "Ann", email: "ann@example.com", password: "correct horse battery" },
+});
+const Login = z.strictObject({ email: Email, password: TypedPassword }).openapi("WalletLogin");
+const PasswordChange = z
+  .strictObject({ password: TypedPassword, new_password: Password })
+  .openapi("WalletPasswordChange");
+
+/** What sign-up, login and the change of a password share: one count of failures, and one queue for slow hashes. */
+type Desk = WalletDeps & Readonly<{ passwords: Passwords; failures: RateLimit }>;
+
+export function addUsers(routes: Routes, deps: WalletDeps): void {
+  const { random, clock } = deps;
+  const elapsedMs = () => clock.elapsedMs();
+  const failures = new RateLimit({ limit: FAILURES_MAX, windowMs: FAILURES_MS, elapsedMs });
+  const desk: Desk = { ...deps, passwords: new Passwords(random), failures };
+  addSignUp(routes, desk);
+  addLogin(routes, desk);
+  addPassword(routes, desk);
+}
+
+function addSignUp(routes: Routes, desk: Desk): void {
+  const { ledger, directory, clock, random, assets, passwords } = desk;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/signup",
+      access: "open",
+      group: "wallet",
+      summary: "Open a wallet, and log in",
+      description:
+        "A repeat with the same idempotency key logs in anew: no token is stored that could be shown again. " +
+        "With another password it is another request.",
+      body: { schema: NewUser },
+      answer: { status: 201, ...loggedIn },
+      problems: [
+        "email_taken",
+        "forbidden",
+        "rate_limited",
+        "idempotency_key_reused",
+        "idempotency_key_expired",
+      ],
+    },
+    async (c, call) => {
+      enterHouse(call, directory);
+      const { value, asked } = await readChange(c, call, clock, NewUser, {
+        shown: ({ name, email }) => [name, email],
+      });
+      const { name, email, password } = value;
+      const subject = emailSubject(email);
+      const token = newToken(vnodeOfAccount(HOUSE, subject), random);
+      const hashed = await passwords.hash(password);
+      const person = { email, name, password: hashed, session: token.id, asset: assets.wallet };
+      const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...person };
+      const answer = await ledger.submit(actOf(asked, act));
+      if ("refused" in answer || !answer.outcome.ok) return decidedAnswer(call, answer, 201, () => null);
+      const again = answer.replayed ? await openSession(desk, c, email, password) : undefined;
+      if (again === "wrong") throw new Problem("idempotency_key_reused");
+      const shown = again?.token ?? token.text;
+      const response = decidedAnswer(call, answer, 201, ({ effect }) => userJson(effect as UserView, shown));
+      return withCookie(c, response, shown);
+    },
+  );
+}
+
+function addLogin(routes: Routes, desk: Desk): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/login",
+      access: "open",
+      group: "wallet",
+      summary: "Log in",
+      description:
+        "Each login begins a session; of more than 50 the oldest ends. After 10 failures in a minute, for one " +
+        "e-mail from one address, the next ones are `rate_limited`. An idempotency key means nothing here.",
+      body: { schema: Login },
+      answer: { status: 200, ...loggedIn },
+      problems: ["bad_credentials", "forbidden", "rate_limited"],
+    },
+    async (c, call) => {
+      enterHouse(call, desk.directory);
+      idempotencyKey(c, desk.clock.nowMs());
+      const { email, password } = check(Login, await readJson(c));
+      const opened = await openSession(desk, c, email, password);
+      if (opened === "wrong") throw new Problem("bad_credentials");
+      const { answer: opening, token } = opened;
+      const response = decidedAnswer(call, opening, 200, ({ effect }) => userJson(effect as UserView, token));
+      return withCookie(c, response, token);
+    },
+  );
+}
+
+type Opened = Readonly<{ answer: Answer<ReturnType<typeof actOf>>; token: string }>;
+
+/** A new session for whoever knows the password. @throws Problem 429 */
+async function openSession(
+  desk: Desk,
+  c: Context,
+  email: string,
+  password: string,
+): Promise<Opened | "wrong"> {
+  const { ledger, random } = desk;
+  const credential = await credentialFor(desk, c, email, password);
+  if (credential === undefined) return "wrong";
+  const subject = emailSubject(email);
+  const token = newToken(vnodeOfAccount(HOUSE, subject), random);
+  const act: OpenSession = {
+    programme: "wallet",
+    act: "open_session",
+    subject,
+    email,
+    credential,
+    session: token.id,
+  };
+  const opened = await ledger.submit(actOf({ partner: HOUSE, key: null, fingerprint: 0 }, act));
+  const isChanged = "outcome" in opened && !opened.outcome.ok;
+  return isChanged ? "wrong" : { answer: opened, token: token.text };
+}
+
+/** The number of the password, if this is it. @throws Problem 429 */
+async function credentialFor(
+  { ledger, passwords, failures }: Desk,
+  c: Context,
+  email: string,
+  password: string,
+): Promise<number | undefined> {
+  const address = incomingOf(c)?.socket.remoteAddress ?? "";
+  const giveBack = failures.take(`${email}\0${address}`);
+  let isFailure = false;
+  try {
+    const known = await ledger.ask(HOUSE, askCredential(email));
+    isFailure = !(await passwords.isRight(password, known?.password));
+    return isFailure ? undefined : known?.credential;
+  } finally {
+    if (!isFailure) giveBack();
+  }
+}
+
+function addPassword(routes: Routes, desk: Desk): void {
+  const { ledger, passwords } = desk;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/password",
+      access: "open",
+      session: true,
+      group: "wallet",
+      summary: "Change the password, which ends all sessions",
+      description: "An idempotency key means nothing here: a repeat has no session any more.",
+      body: { schema: PasswordChange },
+      answer: theUser,
+      problems: ["bad_credentials", "rate_limited"],
+    },
+    withSession(desk, async (c: Context, call: Call, { walletId, email }) => {
+      idempotencyKey(c, desk.clock.nowMs());
+      const value = check(PasswordChange, await readJson(c));
+      const credential = await credentialFor(desk, c, email, value.password);
+      if (credential === undefined) throw new Problem("bad_credentials");
+      const password = await passwords.hash(value.new_password);
+      const subject = walletAccount(walletId);
+      const names = { programme: "wallet", act: "change_password", subject } as const;
+      const act: ChangePassword = { ...names, wallet: walletId, credential, password };
+      const asked = { partner: HOUSE, key: null, fingerprint: 0 };
+      const changed = await ledger.submit(actOf(asked, act));
+      const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
+      return withoutCookie(c, response);
+    }),
+  );
+}

@@ -1,0 +1,175 @@
+/** What a user sees of the own wallet, and sends from it. */
+import { z } from "@hono/zod-openapi";
+import { type Send, walletAccount } from "../../actors/programmes/wallet/acts.ts";
+import type { Entry } from "../../archive/query.ts";
+import { jsonAnswer } from "../call.ts";
+import { readChange, transferWith } from "../change.ts";
+import { Amount, Balance, Time, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import type { Routes } from "../routes.ts";
+import { rangeOf } from "../time-range.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import { IDEMPOTENCY_PROBLEMS, WalletId, WalletMemo } from "./fields.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
+import { notLoggedIn, type WalletDeps, withSession } from "./session.ts";
+
+const SHOWN_ENTRIES = 20;
+
+const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
+const NewWalletTransfer = z
+  .strictObject({ to_wallet_id: WalletId, amount: Amount, memo: WalletMemo })
+  .openapi("NewWalletTransfer", { example: { to_wallet_id: "wal_…", amount: 2500, memo: "lunch" } });
+
+const WalletEntry = z
+  .object({
+    seq: z.int(),
+    transfer_id: z.string(),
+    type: z.enum(["deposit", "withdrawal", "transfer"]),
+    amount: z.int().openapi({ description: "Signed: what goes out is negative." }),
+    balance_after: Balance,
+    counterparty: z.string().openapi({ description: "A wallet's id, or `@bank:<name>`." }),
+    memo: z.string().nullable(),
+    at: z.iso.datetime(),
+  })
+  .openapi("WalletEntry");
+const EntriesPage = z
+  .object({
+    data: z.array(WalletEntry),
+    next_cursor: z.string().nullable(),
+    opening_balance: Balance.optional(),
+    closing_balance: Balance.optional(),
+  })
+  .openapi("WalletEntriesPage");
+const WalletSchema = z
+  .object({
+    wallet_id: z.string(),
+    user_id: z.string(),
+    asset: z.string(),
+    balance: Balance,
+    held: Balance,
+    available: Balance,
+    entries: z.array(WalletEntry).openapi({ description: `The last ${SHOWN_ENTRIES}, newest first.` }),
+  })
+  .openapi("Wallet");
+export const MovedSchema = z
+  .object({ id: z.string(), wallet_id: z.string(), amount: Amount, balance: Balance })
+  .openapi("WalletMovement", {
+    example: { id: "tr_0a11001", wallet_id: "wal_…", amount: 2500, balance: 7500 },
+  });
+
+export function addWallet(routes: Routes, deps: WalletDeps): void {
+  addReads(routes, deps);
+  addSend(routes, deps);
+}
+
+export function movedJson(id: string, wallet: string, amount: number, balance: number): string {
+  return JSON.stringify({ id, wallet_id: wallet, amount, balance });
+}
+
+function addReads(routes: Routes, deps: WalletDeps): void {
+  const { ledger } = deps;
+  const own = { access: "open", session: true, group: "wallet" } as const;
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet",
+      ...own,
+      summary: "The own wallet",
+      answer: { status: 200, description: "The wallet.", content: { "application/json": WalletSchema } },
+    },
+    withSession(deps, async (_, call, { walletId, userId }) => {
+      const id = walletAccount(walletId);
+      const [account, statement] = await Promise.all([
+        ledger.account(call.partner, id),
+        ledger.entries(call.partner, id, { limit: SHOWN_ENTRIES }),
+      ]);
+      if (account === undefined || statement === undefined) throw notLoggedIn();
+      const { asset, posted, held } = account;
+      const figures = { asset, balance: posted, held, available: posted - held };
+      const entries = statement.data.map(entryView);
+      const view = { wallet_id: walletId, user_id: userId, ...figures, entries };
+      return jsonAnswer(call, 200, JSON.stringify(view));
+    }),
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet/entries",
+      ...own,
+      summary: "What came and went, newest first",
+      query: EntriesQuery,
+      answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
+    },
+    withSession(deps, async (c, call, { walletId }) => {
+      const query = checkQuery(EntriesQuery, c);
+      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const statement = await ledger.entries(call.partner, walletAccount(walletId), range);
+      if (statement === undefined) throw notLoggedIn();
+      const hasBalances = query.from !== undefined || query.to !== undefined;
+      const balances = hasBalances
+        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
+        : "";
+      const rows = statement.data.map((entry) => JSON.stringify(entryView(entry)));
+      return jsonAnswer(call, 200, pageJson(rows, statement.nextCursor, balances));
+    }),
+  );
+}
+
+function addSend(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/transfers",
+      access: "open",
+      session: true,
+      group: "wallet",
+      summary: "Send to another wallet",
+      body: { schema: NewWalletTransfer },
+      answer: {
+        status: 201,
+        description: "The transfer, and the balance of the sender after it.",
+        content: { "application/json": MovedSchema },
+      },
+      problems: [
+        "same_account",
+        "wallet_not_found",
+        "asset_mismatch",
+        "insufficient_funds",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    withSession(deps, async (c, call, { walletId }) => {
+      const { value, asked } = await readChange(c, call, clock, NewWalletTransfer);
+      const { to_wallet_id, amount, memo = null } = value;
+      const subject = walletAccount(walletId);
+      const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };
+      const move = { debit: subject, credit: walletAccount(to_wallet_id), amount, memo };
+      const answer = inWordsOfWallets(await ledger.submit(transferWith(asked, act, move)));
+      return decidedAnswer(call, answer, 201, ({ id, debitPosted }) =>
+        movedJson(id, walletId, amount, debitPosted),
+      );
+    }),
+  );
+}
+
+function entryView(entry: Entry): object {
+  const { seq, transferId, amount, balanceAfter, counterparty, memo, timeMs } = entry;
+  return {
+    seq,
+    transfer_id: transferId,
+    type: typeOf(entry),
+    amount,
+    balance_after: balanceAfter,
+    counterparty: walletOf(counterparty),
+    memo,
+    at: timeTextOf(timeMs),
+  };
+}
+
+function typeOf({ counterparty, amount }: Entry): "deposit" | "withdrawal" | "transfer" {
+  if (!counterparty.startsWith("@")) return "transfer";
+  return amount > 0 ? "deposit" : "withdrawal";
+}

@@ -1,0 +1,216 @@
+/** Money that leaves through a bank: held when it is asked for, gone or given back when a bank says so. */
+import { z } from "@hono/zod-openapi";
+import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { ListAsk } from "../../actors/programmes/register.ts";
+import {
+  askPaper,
+  askPapers,
+  askWithdrawals,
+  bankAccount,
+  type ConfirmWithdrawal,
+  type FailWithdrawal,
+  HOUSE,
+  vnodeOfWallet,
+  WITHDRAWALS,
+  type Withdraw,
+  type WithdrawalView,
+  walletAccount,
+} from "../../actors/programmes/wallet/acts.ts";
+import type { Rejection } from "../../actors/rejection.ts";
+import { jsonAnswer } from "../call.ts";
+import { readBareChange, readChange } from "../change.ts";
+import { Amount, Description, timeTextOf } from "../fields.ts";
+import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import type { Ledger } from "../ports.ts";
+import { Problem } from "../problem.ts";
+import type { RouteDescription, Routes } from "../routes.ts";
+import { checkQuery } from "../validation.ts";
+import { decidedAnswer } from "../writes.ts";
+import { bankOf } from "./bank.ts";
+import { IDEMPOTENCY_PROBLEMS, PaperParams, paperIdOf } from "./fields.ts";
+import { inWordsOfWallets } from "./rejections.ts";
+import { type WalletDeps, withSession } from "./session.ts";
+
+const NewWithdrawal = z
+  .strictObject({ amount: Amount, details: Description })
+  .openapi("NewWithdrawal", { example: { amount: 2500, details: "DE02 1203 0000 0000 2020 51" } });
+const STATUSES = ["pending", "confirmed", "failed"] as const;
+const OwnQuery = z.strictObject(pageQuery);
+const AllQuery = z.strictObject({ status: z.enum(STATUSES).optional(), ...pageQuery });
+const WithdrawalSchema = z
+  .object({
+    id: z.string(),
+    status: z.enum(STATUSES),
+    wallet_id: z.string(),
+    amount: Amount,
+    details: z.string(),
+    bank: z.string().nullable().openapi({ description: "The name of the bank that has said how it went." }),
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Withdrawal");
+const theWithdrawal = { description: "The withdrawal.", content: { "application/json": WithdrawalSchema } };
+const aPage = {
+  status: 200,
+  description: "A page.",
+  content: { "application/json": pageSchema(WithdrawalSchema) },
+};
+const own = { access: "open", session: true, group: "wallet" } as const;
+
+export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
+  addOwn(routes, deps);
+  addCreate(routes, deps);
+  addAll(routes, deps);
+  addConfirm(routes, deps);
+  addFail(routes, deps);
+}
+
+function addOwn(routes: Routes, deps: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet/withdrawals",
+      ...own,
+      summary: "The own withdrawals, newest first",
+      description: "Those that are pending, and of the others as many of the newest as make 500 together.",
+      query: OwnQuery,
+      answer: aPage,
+    },
+    withSession(deps, async (c, call, { walletId }) => {
+      const { limit, cursor } = checkQuery(OwnQuery, c);
+      const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
+      const page = await deps.ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
+      const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
+      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+    }),
+  );
+}
+
+function addCreate(routes: Routes, deps: WalletDeps): void {
+  const { ledger, clock } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/withdrawals",
+      ...own,
+      summary: "Ask a bank to pay money out",
+      description: "It is held until the bank has said that it went, or did not.",
+      body: { schema: NewWithdrawal },
+      answer: { status: 201, ...theWithdrawal },
+      problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+    },
+    withSession(deps, async (c, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(c, call, clock, NewWithdrawal);
+      const { amount, details } = value;
+      const subject = walletAccount(wallet);
+      const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
+      const command: CompoundTransfer = {
+        op: "compound_transfer",
+        ...asked,
+        postings: [{ debit: subject, credit: WITHDRAWALS, amount }],
+        available: false,
+        pending: true,
+        timeoutMs: null,
+        memo: details,
+        metadata: null,
+        occurredAtMs: null,
+        vnode: vnodeOfWallet(wallet),
+        act,
+      };
+      const answer = inWordsOfWallets(await ledger.submit(command));
+      return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
+        const made = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
+        return withdrawalJson({ ...made, status: "pending", bank: null });
+      });
+    }),
+  );
+}
+
+function addAll(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/withdrawals",
+      access: "bank",
+      group: "withdrawals",
+      summary: "Withdrawals of all wallets, newest first",
+      description:
+        "What every wallet's own list shows. With a `status` a page may be short, or empty, and have a next one all " +
+        "the same.",
+      query: AllQuery,
+      answer: aPage,
+    },
+    async (c, call) => {
+      bankOf(call);
+      const { status = null, limit, cursor } = checkQuery(AllQuery, c);
+      const question = (page: ListAsk) => askWithdrawals(status, page);
+      const page = await ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
+      const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
+      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+    },
+  );
+}
+
+function result(verb: "confirm" | "fail", summary: string): RouteDescription {
+  return {
+    method: "post",
+    path: `/v1/withdrawals/{id}/${verb}`,
+    access: "bank",
+    group: "withdrawals",
+    summary,
+    params: PaperParams,
+    answer: { status: 200, ...theWithdrawal },
+    problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
+  };
+}
+
+/** A withdrawal that the ledger does not hold any more was decided. */
+const WORDS: Readonly<Partial<Record<Rejection, Rejection>>> = {
+  transfer_not_pending: "already_decided",
+  transfer_not_found: "withdrawal_not_found",
+};
+
+function addConfirm(routes: Routes, { ledger, clock }: WalletDeps): void {
+  routes.add(result("confirm", "It was paid out: the money goes to the bank's account"), async (c, call) => {
+    const bank = bankOf(call);
+    const asked = await readBareChange(c, call, clock);
+    const withdrawal = await withdrawalOf(ledger, paperIdOf(c));
+    const { id } = withdrawal;
+    const names = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
+    const act: ConfirmWithdrawal = { ...names, withdrawal: id, bank };
+    const credit = bankAccount(bank);
+    const all = { amount: null, final: true, settled: null } as const;
+    const answer = await ledger.submit({ op: "post_transfer", ...asked, id, ...all, credit, act });
+    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, () =>
+      withdrawalJson({ ...withdrawal, status: "confirmed", bank }),
+    );
+  });
+}
+
+function addFail(routes: Routes, { ledger, clock }: WalletDeps): void {
+  routes.add(result("fail", "It was not paid out: the money is the wallet's again"), async (c, call) => {
+    const bank = bankOf(call);
+    const asked = await readBareChange(c, call, clock);
+    const withdrawal = await withdrawalOf(ledger, paperIdOf(c));
+    const { id } = withdrawal;
+    const names = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
+    const act: FailWithdrawal = { ...names, withdrawal: id, bank };
+    const answer = await ledger.submit({ op: "void_transfer", ...asked, id, settled: null, act });
+    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, () =>
+      withdrawalJson({ ...withdrawal, status: "failed", bank }),
+    );
+  });
+}
+
+/** @throws Problem 404 */
+async function withdrawalOf(ledger: Ledger, id: string): Promise<WithdrawalView> {
+  const question = askPaper(id);
+  const withdrawal = question === null ? null : await ledger.ask(HOUSE, question);
+  if (withdrawal?.kind === "withdrawal") return withdrawal;
+  throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
+}
+
+function withdrawalJson(withdrawal: WithdrawalView): string {
+  const { id, status, wallet, amount, details, bank, createdAtMs } = withdrawal;
+  const created_at = timeTextOf(createdAtMs);
+  return JSON.stringify({ id, status, wallet_id: wallet, amount, details, bank, created_at });
+}

@@ -1,0 +1,184 @@
+/** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
+import { Hono } from "hono";
+import { expect, test } from "vitest";
+import type { Command } from "../../src/actors/command.ts";
+import { Timetable } from "../../src/actors/programmes/timetable.ts";
+import {
+  emailSubject,
+  HOUSE,
+  type Paper,
+  type RequestMade,
+  type SessionView,
+  type UserView,
+  vnodeOfWallet,
+  type WalletAct,
+  type WalletEffect,
+  walletAccount,
+} from "../../src/actors/programmes/wallet/acts.ts";
+import { PAPERS_MAX } from "../../src/actors/programmes/wallet/papers.ts";
+import { Wallet } from "../../src/actors/programmes/wallet/wallet.ts";
+import type { Call } from "../../src/http/call.ts";
+import { Passwords } from "../../src/http/wallet/passwords.ts";
+import { newToken, type WalletDeps, withSession } from "../../src/http/wallet/session.ts";
+import { randomBytes } from "../../src/random.ts";
+
+function wallets(): {
+  wallet: Wallet;
+  due: Timetable;
+  submit: (act: WalletAct, transfer?: string) => WalletEffect | string;
+  pass: (ms: number) => void;
+} {
+  const due = new Timetable();
+  const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes, due };
+  const wallet = new Wallet(place);
+  let timeMs = 0;
+  const submit = (act: WalletAct, transfer = ""): WalletEffect | string => {
+    timeMs += 1;
+    const decided = wallet.decide(act, { partner: HOUSE, nowMs: timeMs, amount: 1 });
+    if (!decided.ok) return decided.code;
+    const { effect } = decided;
+    wallet.apply(act, effect, { partner: HOUSE, timeMs, transfer, amount: 1 });
+    return effect;
+  };
+  return { wallet, due, submit, pass: (ms) => (timeMs += ms) };
+}
+
+function signUp(email: string): WalletAct {
+  const person = { email, name: "x", password: "hash", session: `s ${email}`, asset: "USD/2" };
+  return { programme: "wallet", act: "sign_up", subject: emailSubject(email), ...person };
+}
+
+const paperOf = (wallet: Wallet, id: string) => wallet.answer(HOUSE, ["paper", id], 0) as Paper | null;
+
+test("a wallet has so many requests to decide; what is decided leaves for what is new", () => {
+  const { wallet, due, submit } = wallets();
+  const { walletId: payer } = submit(signUp("a@example.com")) as UserView;
+  const { walletId } = submit(signUp("b@example.com")) as UserView;
+  const subject = walletAccount(walletId);
+  const vnode = vnodeOfWallet(payer);
+  const ask = () =>
+    submit({
+      programme: "wallet",
+      act: "request_payment",
+      subject,
+      vnode,
+      wallet: walletId,
+      payer,
+      amount: 1,
+      memo: null,
+      timeoutMs: 1000 * PAPERS_MAX,
+    });
+  const ids = Array.from({ length: PAPERS_MAX }, () => (ask() as RequestMade).id);
+  expect(ask()).toBe("too_many_pending");
+  const request = ids[7] as string;
+  const names = { programme: "wallet", subject, vnode, wallet: walletId } as const;
+  expect(submit({ ...names, act: "cancel_request", request })).toBeNull();
+  expect(paperOf(wallet, request)).toMatchObject({ status: "cancelled" });
+  const { id } = ask() as RequestMade;
+  expect(paperOf(wallet, request)).toBeNull();
+  expect(paperOf(wallet, id)).toMatchObject({ status: "pending" });
+  expect(ask()).toBe("too_many_pending");
+  const papers = [...wallet.items()].filter(([kind]) => kind === "paper");
+  expect(papers).toHaveLength(PAPERS_MAX);
+  expect(due.nextEndMs).toBeLessThan(Number.POSITIVE_INFINITY);
+});
+
+test("holds whose time is over make room, though nobody has told of them", () => {
+  const { wallet, submit } = wallets();
+  const { walletId } = submit(signUp("a@example.com")) as UserView;
+  const subject = walletAccount(walletId);
+  let made = 0;
+  const hold = (timeoutMs: number) => {
+    made += 1;
+    const names = { programme: "wallet", act: "hold", subject, wallet: walletId } as const;
+    return submit({ ...names, amount: 5, memo: null, timeoutMs }, `tr_${made}`);
+  };
+  expect(hold(1)).toBeNull();
+  for (let i = 1; i < PAPERS_MAX; i++) expect(hold(1_000_000)).toBeNull();
+  expect(hold(1_000_000)).toBeNull();
+  expect(paperOf(wallet, "tr_1")).toBeNull();
+  expect(hold(1_000_000)).toBe("too_many_pending");
+});
+
+test("a hold is captured and voided by its owner alone", () => {
+  const { submit } = wallets();
+  const { walletId: wallet } = submit(signUp("a@example.com")) as UserView;
+  const { walletId: other } = submit(signUp("b@example.com")) as UserView;
+  const named = { programme: "wallet", subject: "", hold: "tr_1" } as const;
+  submit({ ...named, act: "hold", wallet, amount: 1, memo: null, timeoutMs: 1000 }, "tr_1");
+  expect(submit({ ...named, act: "capture", wallet: other, final: true })).toBe("hold_not_found");
+  expect(submit({ ...named, act: "void_hold", wallet: other })).toBe("hold_not_found");
+  expect(submit({ ...named, act: "void_hold", wallet })).toBeNull();
+});
+
+test("a session ends 24 hours after it was last used, and 30 days after the login, whatever its token is", () => {
+  const { due, submit, pass } = wallets();
+  submit(signUp("a@example.com"));
+  const hour = 60 * 60 * 1000;
+  expect(due.nextEndMs).toBe(1 + 24 * hour);
+  let session = "s a@example.com";
+  for (let hours = 20; hours < 30 * 24; hours += 20) {
+    pass(20 * hour);
+    const named = { programme: "wallet", subject: "", vnode: 0, session } as const;
+    const next = `s${hours}`;
+    const isSwapped = hours % 40 === 0;
+    submit(isSwapped ? { ...named, act: "refresh_session", next } : { ...named, act: "touch_session" });
+    if (isSwapped) session = next;
+  }
+  expect(due.nextEndMs).toBe(1 + 30 * 24 * hour);
+});
+
+test("a wallet's id is drawn until it is at home where the e-mail is", () => {
+  const { submit } = wallets();
+  const ids = Array.from(
+    { length: 50 },
+    (_, i) => (submit(signUp(`u${i}@example.com`)) as UserView).walletId,
+  );
+  expect(new Set(ids).size).toBe(50);
+  for (const id of ids) expect(id).toMatch(/^wal_[0-9a-z]{25,40}$/);
+});
+
+test.each([
+  [14 * 60_000, 0],
+  [15 * 60_000, 1],
+])("a session that was last used %i ms ago is noted %i times", async (agoMs, times) => {
+  const token = newToken(5, randomBytes);
+  const commands: Command[] = [];
+  const session = { walletId: "wal_x", touchedAtMs: 1_000_000 } as SessionView;
+  const ledger = {
+    ask: () => Promise.resolve(session),
+    submit: (command: Command) => {
+      commands.push(command);
+      return Promise.resolve({ refused: "idempotency_key_reused" });
+    },
+  };
+  const clock = { nowMs: () => session.touchedAtMs + agoMs, elapsedMs: () => 0 };
+  const directory = { partner: () => undefined, principalOf: () => undefined };
+  const deps = { ledger, clock, directory } as unknown as WalletDeps;
+  const handle = withSession(deps, (c, call, { walletId }) => c.text(`${walletId} of ${call.partner}`));
+  const app = new Hono().get("/", (c) => handle(c, {} as Call));
+  const answer = await app.request("/", { headers: { Authorization: `Bearer ${token.text}` } });
+  expect(await answer.text()).toBe("wal_x of house");
+  expect(commands).toHaveLength(times);
+  if (times > 0)
+    expect(commands[0]).toMatchObject({ act: { act: "touch_session", session: token.id, vnode: 5 } });
+});
+
+test("a password is right or wrong by its slow hash, which is never the same twice and shows nothing", async () => {
+  const passwords = new Passwords(randomBytes);
+  const stored = await passwords.hash("correct horse");
+  expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
+  expect(await passwords.hash("correct horse")).not.toBe(stored);
+  expect(await passwords.isRight("correct horse", stored)).toBe(true);
+  expect(await passwords.isRight("Correct horse", stored)).toBe(false);
+  expect(await passwords.isRight("correct horse", undefined)).toBe(false);
+});
+
+test("of too many passwords at once some are refused, and nobody waits for ever", async () => {
+  const passwords = new Passwords(randomBytes);
+  const settled = await Promise.allSettled(Array.from({ length: 42 }, () => passwords.hash("x")));
+  const refused = settled.filter(({ status }) => status === "rejected");
+  expect(refused).toHaveLength(10);
+  expect(refused[0]).toMatchObject({ reason: { code: "overloaded" } });
+  expect(await passwords.isRight("x", await passwords.hash("x"))).toBe(true);
+});

@@ -1,0 +1,211 @@
+/** Wallets that many use at once, and a server that is killed. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OPERATOR_KEY, until } from "../support/server.ts";
+import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { balanceOf, type Person, Wallets } from "./wallets.ts";
+
+const transfers = "/v1/wallet/transfers";
+const holds = "/v1/wallet/holds";
+const requests = "/v1/wallet/payment-requests";
+const withdrawals = "/v1/wallet/withdrawals";
+
+/** Which action makes what of a payment request. */
+const ENDS = { accept: "accepted", decline: "declined", cancel: "cancelled" } as const;
+type Action = keyof typeof ENDS;
+
+/** All at once; the status of each. */
+const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promise<number[]> =>
+  Promise.all(
+    by.map(async ([action, { caller }]) => (await caller.client.send("POST", `${path}/${action}`)).status),
+  );
+
+describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
+  const house = new House({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
+  const wallets = new Wallets(house);
+  let bank: Caller;
+
+  beforeAll(async () => {
+    await house.open();
+    bank = await wallets.bank("north");
+  });
+
+  afterAll(() => house.close());
+
+  const booksBalance = async (): Promise<void> => {
+    const books = await house.caller(OPERATOR_KEY).get("/v1/trial-balance");
+    expect(books).toMatchObject({ balanced: true });
+  };
+
+  test("W2 W8 P-W1 deposits and transfers at one wallet at once come out right", async () => {
+    const ann = await wallets.person(1000);
+    const others = await Promise.all([1, 2, 3, 4].map(() => wallets.person(1000)));
+    const made = Array.from({ length: 40 }, (_, i) => {
+      const other = others[i % others.length] as Person;
+      return [
+        bank.client.send("POST", "/v1/deposits", { wallet_id: ann.wallet, amount: 7, details: `d${i}` }),
+        bank.client.send("POST", "/v1/deposits", {
+          wallet_id: ann.wallet,
+          amount: 5,
+          details: "x",
+          bank_ref: `par-${isolation}-${i}`,
+        }),
+        ann.caller.client.send("POST", transfers, { to_wallet_id: other.wallet, amount: 3 }),
+        other.caller.client.send("POST", transfers, { to_wallet_id: ann.wallet, amount: 2 }),
+      ];
+    });
+    const answers = await Promise.all(made.flat());
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(await balanceOf(ann)).toBe(1000 + 40 * (7 + 5 - 3 + 2));
+    for (const other of others) expect(await balanceOf(other)).toBe(1000 + 10 * (3 - 2));
+    const entries = await ann.caller.all("/v1/wallet/entries");
+    expect(entries.map(({ seq }) => seq)).toEqual(Array.from({ length: 161 }, (_, i) => 161 - i));
+    await booksBalance();
+  });
+
+  test("W8 50 transfers of 10 from a wallet of 100: 10 win, every time", async () => {
+    for (let round = 0; round < 6; round++) {
+      const [ann, bo] = [await wallets.person(100), await wallets.person()];
+      const body = { to_wallet_id: bo.wallet, amount: 10 };
+      const statuses = await ann.caller.race(50, (client) => client.send("POST", transfers, body));
+      expect(statuses).toEqual(
+        new Map([
+          [201, 10],
+          [422, 40],
+        ]),
+      );
+      expect([await balanceOf(ann), await balanceOf(bo)]).toEqual([0, 100]);
+    }
+  });
+
+  test("W19 accept, decline and cancel at once: one of them, and money moves with an accept alone", async () => {
+    const [bo, ...askers] = await Promise.all([10_000, 0, 0, 0].map((money) => wallets.person(money)));
+    if (bo === undefined) throw new Error("somebody pays");
+    const ends = new Map<unknown, number>();
+    for (let round = 0; round < 40; round++) {
+      const ann = askers[round % askers.length] as Person;
+      const before = [await balanceOf(ann), await balanceOf(bo)] as const;
+      const body = { payer_wallet_id: bo.wallet, amount: 10 };
+      const { id } = await ann.caller.post(requests, 201, body);
+      const by = [
+        ["cancel", ann],
+        ["accept", bo],
+        ["decline", bo],
+        ["accept", bo],
+        ["cancel", ann],
+      ] as const;
+      const from = round % by.length;
+      const order = [...by.slice(from), ...by.slice(0, from)];
+      const statuses = await decide(`${requests}/${String(id)}`, order);
+      expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409, 409, 409, 409]);
+      const won = ENDS[(order[statuses.indexOf(200)] as (typeof by)[number])[0]];
+      expect((await bo.caller.get(`${requests}?limit=1`))["data"]).toMatchObject([{ id, status: won }]);
+      const moved = won === "accepted" ? 10 : 0;
+      expect([await balanceOf(ann), await balanceOf(bo)]).toEqual([before[0] + moved, before[1] - moved]);
+      ends.set(won, (ends.get(won) ?? 0) + 1);
+    }
+    expect(ends.size).toBeGreaterThan(1);
+    await booksBalance();
+  });
+
+  test("W19 accept and cancel at the very end of a payment request: one of three, and the money with it", async () => {
+    const [bo, ann] = [await wallets.person(10_000), await wallets.person()];
+    const made = await Promise.all(
+      Array.from({ length: 60 }, () =>
+        ann.caller.post(requests, 201, { payer_wallet_id: bo.wallet, amount: 1, expires_in_s: 1 }),
+      ),
+    );
+    const answers = await Promise.all(
+      made.map(async ({ id, expires_at }, i) => {
+        const endMs = Date.parse(String(expires_at)) - 10 + (i % 20);
+        await until("its end is near", () => Date.now() >= endMs);
+        return decide(`${requests}/${String(id)}`, [
+          ["accept", bo],
+          ["cancel", ann],
+        ]);
+      }),
+    );
+    const shown = new Map((await bo.caller.all(requests)).map(({ id, status }) => [id, status]));
+    let accepted = 0;
+    for (const [i, { id }] of made.entries()) {
+      const [accept, cancel] = answers[i] as number[];
+      const status = shown.get(id);
+      expect([accept, cancel].every((code) => code === 200 || code === 409)).toBe(true);
+      expect(accept === 200).toBe(status === "accepted");
+      expect(cancel === 200).toBe(status === "cancelled");
+      expect(["accepted", "cancelled", "expired"]).toContain(status);
+      if (status === "accepted") accepted += 1;
+    }
+    expect([await balanceOf(ann), await balanceOf(bo)]).toEqual([accepted, 10_000 - accepted]);
+  });
+
+  test("P-W2 captures and a void of one hold at once never give more than was held", async () => {
+    for (let round = 0; round < 20; round++) {
+      const [ann, shop] = [await wallets.person(100), await wallets.person()];
+      const { id } = await ann.caller.post(holds, 201, { amount: 100 });
+      const body = { to_wallet_id: shop.wallet, amount: 40, final: false };
+      const answers = await Promise.all([
+        ...[1, 2, 3].map(() => ann.caller.client.send("POST", `${holds}/${String(id)}/capture`, body)),
+        ann.caller.client.send("POST", `${holds}/${String(id)}/void`),
+      ]);
+      const captured = answers.slice(0, 3).filter(({ status }) => status === 200).length;
+      expect(captured).toBeLessThan(3);
+      expect(answers[3]?.status).toBe(200);
+      expect(await ann.caller.get("/v1/wallet")).toMatchObject({ balance: 100 - 40 * captured, held: 0 });
+      expect(await balanceOf(shop)).toBe(40 * captured);
+      expect(await ann.caller.all(holds)).toMatchObject([{ status: "voided", captured: 40 * captured }]);
+    }
+  });
+
+  test("W20 two banks confirm and fail one withdrawal at once: one of them is heard", async () => {
+    const south = await wallets.bank("south");
+    for (let round = 0; round < 15; round++) {
+      const ann = await wallets.person(10);
+      const { id } = await ann.caller.post(withdrawals, 201, { amount: 10, details: "x" });
+      const path = `/v1/withdrawals/${String(id)}`;
+      const sent = [
+        bank.client.send("POST", `${path}/confirm`),
+        south.client.send("POST", `${path}/fail`),
+        south.client.send("POST", `${path}/confirm`),
+      ];
+      const statuses = (await Promise.all(sent)).map(({ status }) => status);
+      expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409, 409]);
+      expect(await balanceOf(ann)).toBe(statuses[1] === 200 ? 10 : 0);
+      const [shown] = await ann.caller.all(withdrawals);
+      expect(shown?.["status"]).toBe(statuses[1] === 200 ? "failed" : "confirmed");
+    }
+  });
+
+  test("sessions, money, references and what is pending are there after a kill", async () => {
+    let [ann, bo] = [await wallets.person(500), await wallets.person(100)];
+    const deposit = { wallet_id: ann.wallet, amount: 5, details: "x", bank_ref: "kept" };
+    await bank.post("/v1/deposits", 201, deposit);
+    const hold = await ann.caller.post(holds, 201, { amount: 50, memo: "kept" });
+    const asked = await bo.caller.post(requests, 201, { payer_wallet_id: ann.wallet, amount: 60 });
+    const out = await ann.caller.post(withdrawals, 201, { amount: 70, details: "kept" });
+    const seen = async (): Promise<Json[]> => [
+      await ann.caller.get("/v1/wallet"),
+      await ann.caller.get("/v1/wallet/entries"),
+      await ann.caller.get(holds),
+      await ann.caller.get(requests),
+      await ann.caller.get(withdrawals),
+      await bo.caller.get(`${requests}?role=requester`),
+      { deposits: (await bank.all("/v1/deposits")).length },
+    ];
+    for (let i = 0; i < 2; i++) {
+      const before = await seen();
+      await house.restart();
+      bank = await wallets.bank("north");
+      [ann, bo] = [wallets.again(ann), wallets.again(bo)];
+      expect(await seen()).toEqual(before);
+    }
+    await bank.refused("POST", "/v1/deposits", 409, "duplicate_reference", deposit);
+    const { email, password } = ann;
+    await bo.caller.refused("POST", "/v1/wallet/signup", 409, "email_taken", { name: "A", email, password });
+    await bo.caller.post("/v1/wallet/login", 200, { email, password });
+    await ann.caller.post(`${holds}/${String(hold["id"])}/capture`, 200, { to_wallet_id: bo.wallet });
+    await ann.caller.post(`${requests}/${String(asked["id"])}/accept`, 200);
+    await bank.post(`/v1/withdrawals/${String(out["id"])}/confirm`, 200);
+    expect([await balanceOf(ann), await balanceOf(bo)]).toEqual([505 - 50 - 60 - 70, 100 + 50 + 60]);
+    await booksBalance();
+  });
+});

@@ -1,0 +1,218 @@
+/** Who has a wallet, and who is logged in: a scenario for each requirement, named after it. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { operator } from "../support/server.ts";
+import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { Wallets } from "./wallets.ts";
+
+const signup = "/v1/wallet/signup";
+const login = "/v1/wallet/login";
+
+describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
+  const house = new House({ ISOLATION: isolation });
+  const wallets = new Wallets(house);
+  let stranger: Caller;
+
+  beforeAll(async () => {
+    await house.open();
+    stranger = house.caller("nobody");
+  });
+
+  afterAll(() => house.close());
+
+  const browse = (method: string, path: string, headers: Record<string, string>, body?: Json) =>
+    fetch(`${house.server.url}${path}`, {
+      method,
+      headers: { ...headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+
+  test("W9 a sign-up makes a user, who is logged in, and an empty wallet", async () => {
+    const body = { name: "Ann", email: "  Ann@Example.com ", password: "correct horse" };
+    const made = await stranger.post(signup, 201, body);
+    expect(made).toEqual({
+      user_id: expect.stringMatching(/^usr_/),
+      wallet_id: expect.stringMatching(/^wal_/),
+      name: "Ann",
+      email: "ann@example.com",
+      token: expect.stringMatching(/^ws_[\w-]{34}$/),
+    });
+    const ann = house.caller(String(made["token"]));
+    expect(await ann.get("/v1/wallet")).toEqual({
+      wallet_id: made["wallet_id"],
+      user_id: made["user_id"],
+      asset: "USD/2",
+      balance: 0,
+      held: 0,
+      available: 0,
+      entries: [],
+    });
+    await stranger.refused("POST", signup, 409, "email_taken", { ...body, email: "ANN@example.COM" });
+  });
+
+  test("W9 W15 what is missing or wrong in a sign-up is said", async () => {
+    const good = { name: "Bo", email: "bo@example.com", password: "longenough" };
+    for (const bad of [
+      { name: undefined },
+      { name: "" },
+      { email: undefined },
+      { email: "a@b" },
+      { email: "no at example.com" },
+      { email: `${"x".repeat(250)}@example.com` },
+      { password: undefined },
+      { password: "7 chars" },
+      { password: "x".repeat(201) },
+      { more: 1 },
+    ])
+      await stranger.refused("POST", signup, 400, "validation_failed", { ...good, ...bad });
+    await stranger.post(signup, 201, { ...good, email: "o'b/c+d@exämple.com" });
+  });
+
+  test("W9 a repeat of a sign-up logs in anew; with another password it is another request", async () => {
+    const headers = { "Idempotency-Key": "once" };
+    const body = { name: "Cy", email: "cy@example.com", password: "correct horse" };
+    const first = await stranger.ask("POST", signup, 201, body, headers);
+    const again = await stranger.client.send("POST", signup, body, headers);
+    expect([again.status, again.headers["idempotency-replayed"]]).toEqual([201, "true"]);
+    const { token, ...same } = JSON.parse(again.text) as Json;
+    expect(first).toMatchObject(same);
+    expect(token).not.toBe(first["token"]);
+    expect(await house.caller(String(token)).get("/v1/wallet")).toMatchObject({
+      wallet_id: first["wallet_id"],
+    });
+    const others = [
+      { ...body, password: "wrong horse" },
+      { ...body, name: "Cyd" },
+    ];
+    for (const other of others)
+      expect(await stranger.ask("POST", signup, 422, other, headers)).toMatchObject({
+        code: "idempotency_key_reused",
+      });
+  });
+
+  test("W10 a login with the password, also of who is logged in, and 401 with another", async () => {
+    const { email, password, wallet, user, caller } = await wallets.person();
+    const back = await stranger.post(login, 200, { email: email.toUpperCase(), password });
+    expect(back).toMatchObject({ wallet_id: wallet, user_id: user, email });
+    await caller.post(login, 200, { email, password });
+    await stranger.refused("POST", login, 401, "bad_credentials", { email, password: `${password}.` });
+    const unknown = { email: "nobody@example.com", password };
+    await stranger.refused("POST", login, 401, "bad_credentials", unknown);
+  });
+
+  test("W7 a cookie keeps the session, and another site cannot use it", async () => {
+    const { email, password, wallet } = await wallets.person();
+    const answer = await browse("POST", login, {}, { email, password });
+    const [cookie = "", ...attributes] = (answer.headers.get("set-cookie") ?? "").split("; ");
+    expect(attributes).toEqual(["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax"]);
+    const far = await stranger.client.send("POST", login, { email, password }, { Host: "pay.example.com" });
+    expect(String(far.headers["set-cookie"])).toMatch(/; Secure$/);
+    const seen = await browse("GET", "/v1/wallet", { Cookie: cookie });
+    expect(await seen.json()).toMatchObject({ wallet_id: wallet });
+    const origin = house.server.url;
+    for (const headers of [
+      {},
+      { Origin: "https://evil.example" },
+      { Origin: "null" },
+      { "Sec-Fetch-Site": "cross-site", Origin: origin },
+      { "Sec-Fetch-Site": "same-site" },
+    ]) {
+      const refused = await browse("POST", "/v1/wallet/logout", { Cookie: cookie, ...headers });
+      expect(refused.status, JSON.stringify(headers)).toBe(403);
+    }
+    const out = await browse("POST", "/v1/wallet/logout", { Cookie: cookie, Origin: origin });
+    expect(out.status).toBe(200);
+    expect(out.headers.get("set-cookie")).toContain("Max-Age=0");
+    expect((await browse("GET", "/v1/wallet", { Cookie: cookie })).status).toBe(401);
+  });
+
+  test("W7 P-W8 a logout ends one session, a change of the password all", async () => {
+    const { email, password, caller } = await wallets.person();
+    const body = { email, password };
+    const second = house.caller(String((await stranger.post(login, 200, body))["token"]));
+    await second.post("/v1/wallet/logout", 200);
+    await second.refused("GET", "/v1/wallet", 401, "unauthenticated");
+    await second.refused("POST", "/v1/wallet/logout", 401, "unauthenticated");
+    const third = house.caller(String((await stranger.post(login, 200, body))["token"]));
+    const path = "/v1/wallet/password";
+    const wrong = { password: "wrong", new_password: "a new password" };
+    await caller.refused("POST", path, 401, "bad_credentials", wrong);
+    await caller.refused("POST", path, 400, "validation_failed", { password, new_password: "short" });
+    await caller.post(path, 200, { password, new_password: "a new password" });
+    for (const ended of [caller, third]) await ended.refused("GET", "/v1/wallet", 401, "unauthenticated");
+    await stranger.refused("POST", login, 401, "bad_credentials", body);
+    await stranger.post(login, 200, { email, password: "a new password" });
+  });
+
+  test("W16 a token is swapped for another; a retry of that meets itself", async () => {
+    const { caller, wallet } = await wallets.person();
+    const headers = { "Idempotency-Key": "swap" };
+    const swapped = await caller.ask("POST", "/v1/wallet/refresh", 200, undefined, headers);
+    await caller.refused("GET", "/v1/wallet", 401, "unauthenticated");
+    await caller.refused("POST", "/v1/wallet/refresh", 401, "unauthenticated");
+    const again = await caller.ask("POST", "/v1/wallet/refresh", 200, undefined, headers);
+    expect(again).toEqual(swapped);
+    const next = house.caller(String(swapped["token"]));
+    expect(await next.get("/v1/wallet")).toMatchObject({ wallet_id: wallet });
+    const last = await next.post("/v1/wallet/refresh", 200);
+    expect(last["token"]).not.toBe(swapped["token"]);
+    await next.refused("GET", "/v1/wallet", 401, "unauthenticated");
+  });
+
+  test("P-W8 ten failed logins in a minute, and the next has to wait; those that succeed do not count", async () => {
+    const { email, password } = await wallets.person();
+    for (let i = 0; i < 12; i++) await stranger.post(login, 200, { email, password });
+    const wrong = { email, password: "wrong" };
+    const statuses = await stranger.race(15, (client) => client.send("POST", login, wrong));
+    expect(statuses).toEqual(
+      new Map([
+        [401, 10],
+        [429, 5],
+      ]),
+    );
+    const refused = await stranger.client.send("POST", login, { email, password });
+    expect(refused.status).toBe(429);
+    expect(refused.headers).toMatchObject({
+      "ratelimit-limit": "10",
+      "ratelimit-remaining": "0",
+      "retry-after": expect.stringMatching(/^\d+$/),
+    });
+    await wallets.person();
+  });
+
+  test("of more than 50 sessions the oldest end", async () => {
+    const { email, password, caller } = await wallets.person();
+    const tokens: string[] = [];
+    for (let i = 0; i < 50; i++)
+      tokens.push(String((await stranger.post(login, 200, { email, password }))["token"]));
+    await caller.refused("GET", "/v1/wallet", 401, "unauthenticated");
+    for (const token of [tokens[0], tokens[49]]) await house.caller(String(token)).get("/v1/wallet");
+  });
+
+  test("W4 W14 an API key opens no wallet, a session no partner, and a suspended house nothing", async () => {
+    const { caller, email, password } = await wallets.person();
+    const bank = await wallets.bank("north");
+    await bank.refused("GET", "/v1/wallet", 403, "forbidden");
+    await stranger.refused("GET", "/v1/wallet", 401, "unauthenticated");
+    await caller.refused("GET", "/v1/accounts", 401, "unauthenticated");
+    const admin = operator(house.server);
+    await admin.send("PATCH", "/v1/partners/house", { status: "suspended" });
+    await caller.refused("GET", "/v1/wallet", 403, "forbidden");
+    await stranger.refused("POST", login, 403, "forbidden", { email, password });
+    await admin.send("PATCH", "/v1/partners/house", { status: "active" });
+    admin.close();
+    await caller.get("/v1/wallet");
+  });
+
+  test("W9 two sign-ups with one e-mail at once: one wins, every time", async () => {
+    for (let round = 0; round < 25; round++) {
+      const body = { name: "Twin", email: `twin${round}@example.com`, password: "correct horse" };
+      const statuses = await stranger.race(2, (client) => client.send("POST", signup, body));
+      expect(statuses).toEqual(
+        new Map([
+          [201, 1],
+          [409, 1],
+        ]),
+      );
+    }
+  });
+});

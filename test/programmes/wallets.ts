@@ -1,0 +1,66 @@
+/** A house with a bank, and people with wallets. */
+import { expect } from "vitest";
+import { operator } from "../support/server.ts";
+import type { Caller, House, Json } from "./house.ts";
+
+export type Person = Readonly<{
+  name: string;
+  email: string;
+  password: string;
+  wallet: string;
+  user: string;
+  token: string;
+  caller: Caller;
+}>;
+
+export class Wallets {
+  readonly #house: House;
+  readonly #keys = new Map<string, string>();
+  #people = 0;
+
+  constructor(house: House) {
+    this.#house = house;
+  }
+
+  /** A bank's caller, by the name of its key. */
+  async bank(name: string): Promise<Caller> {
+    const known = this.#keys.get(name);
+    if (known !== undefined) return this.#house.caller(known);
+    const admin = operator(this.#house.server);
+    const { status, text } = await admin.send("POST", "/v1/partners/house/keys", { role: "bank", name });
+    admin.close();
+    expect(status, text).toBe(201);
+    this.#keys.set(name, (JSON.parse(text) as { api_key: string }).api_key);
+    return this.bank(name);
+  }
+
+  /** Somebody new, who is logged in, with so much money from bank `north`. */
+  async person(balance = 0): Promise<Person> {
+    this.#people += 1;
+    const name = `P${this.#people}`;
+    const email = `${name.toLowerCase()}@example.com`;
+    const password = `password of ${name}`;
+    const stranger = this.#house.caller("nobody");
+    const made = await stranger.post("/v1/wallet/signup", 201, { name, email, password });
+    const names = { name, email, password, wallet: String(made["wallet_id"]), user: String(made["user_id"]) };
+    const token = String(made["token"]);
+    if (balance > 0) await this.deposit(names.wallet, balance);
+    return { ...names, token, caller: this.#house.caller(token) };
+  }
+
+  /** The same after a restart. */
+  again(person: Person): Person {
+    return { ...person, caller: this.#house.caller(person.token) };
+  }
+
+  async deposit(wallet: string, amount: number): Promise<Json> {
+    const bank = await this.bank("north");
+    const made = await bank.post("/v1/deposits", 201, { wallet_id: wallet, amount, details: "top-up" });
+    return made;
+  }
+}
+
+/** What a wallet says it has. */
+export async function balanceOf({ caller }: Person): Promise<number> {
+  return Number((await caller.get("/v1/wallet"))["balance"]);
+}
