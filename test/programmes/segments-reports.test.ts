@@ -38,6 +38,8 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     return lines.map((line) => line.split(separator) as unknown as Row);
   }
 
+  const reportPath = async (caller: Caller) =>
+    new URL(String((await caller.post("/v1/segment-reports", 201, month))["url"])).pathname;
   const change = (id: string, body: Json) => acme.ask("PATCH", `/v1/users/${id}/segments`, 200, body);
 
   test("S9 S10 S11 S20 each entry and each exit is a row, whatever made it", async () => {
@@ -147,9 +149,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     const ids = Array.from({ length: 10_000 }, (_, i) => `w${i}`);
     await swept.post("/v1/segments", 201, { slug: "CROWD" });
     await swept.post("/v1/segments/CROWD/users", 200, { ids });
-    const report = async (caller: Caller) =>
-      new URL(String((await caller.post("/v1/segment-reports", 201, month))["url"])).pathname;
-    const [path, sweptPath] = [await report(acme), await report(swept)];
+    const [path, sweptPath] = [await reportPath(acme), await reportPath(swept)];
     const read = async (pathname: string) => (await download(`${house.server.url}${pathname}`)).text();
     const before = await read(path);
     await swept.ask("DELETE", "/v1/segments/CROWD", 204);
