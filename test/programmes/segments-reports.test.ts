@@ -38,6 +38,8 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     return lines.map((line) => line.split(separator) as unknown as Row);
   }
 
+  const reportPath = async (caller: Caller) =>
+    new URL(String((await caller.post("/v1/segment-reports", 201, month))["url"])).pathname;
   const change = (id: string, body: Json) => acme.ask("PATCH", `/v1/users/${id}/segments`, 200, body);
 
   test("S9 S10 S11 S20 each entry and each exit is a row, whatever made it", async () => {
@@ -142,15 +144,27 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     expect(new Set(exits.map(([, , , at]) => at)).size).toBe(1);
   });
 
-  test("an address is good after a kill, and so are the rows", async () => {
-    const { url } = await acme.post("/v1/segment-reports", 201, month);
-    const before = await (await download(String(url))).text();
+  test("an address is good after a kill, so are the rows, and what was to be done goes on", async () => {
+    const swept = await house.partner(`swept-${isolation}`);
+    const ids = Array.from({ length: 10_000 }, (_, i) => `w${i}`);
+    await swept.post("/v1/segments", 201, { slug: "CROWD" });
+    await swept.post("/v1/segments/CROWD/users", 200, { ids });
+    const [path, sweptPath] = [await reportPath(acme), await reportPath(swept)];
+    const read = async (pathname: string) => (await download(`${house.server.url}${pathname}`)).text();
+    const before = await read(path);
+    await swept.ask("DELETE", "/v1/segments/CROWD", 204);
     await house.restart();
-    const { pathname } = new URL(String(url));
     await until(
       "the archive can be read",
-      async () => (await fetch(`${house.server.url}${pathname}`)).status === 200,
+      async () => (await fetch(`${house.server.url}${path}`)).status === 200,
     );
-    expect(await (await download(`${house.server.url}${pathname}`)).text()).toEqual(before);
+    expect(await read(path)).toEqual(before);
+    let left: readonly string[] = [];
+    await until("all have left", async () => {
+      left = (await read(sweptPath)).split("\r\n").filter((line) => line.includes(",CROWD,D,"));
+      return left.length >= ids.length;
+    });
+    expect(new Set(left.map((line) => line.split(",")[0]))).toEqual(new Set(ids));
+    expect(left).toHaveLength(ids.length);
   });
 });

@@ -278,6 +278,23 @@ describe("a percentage", () => {
     }
   });
 
+  test("is not drawn again for who was chosen once and has left, however that came", async () => {
+    const world = new World();
+    for (const id of ["u0", "u1"]) world.submit(createUser(id));
+    world.submit(createSegment("AAA", await world.draw("AAA", 50)));
+    world.finishChores();
+    const [chosen = ""] = ["u0", "u1"].filter((id) => world.memberships(id).length > 0);
+    world.submit(changeUser(chosen, { add: [], remove: ["AAA"] }));
+    world.submit(changeUser(chosen, { add: [["AAA", ["after", 5]]], remove: [] }));
+    world.nowMs += 10;
+    world.endDue();
+    world.submit(raisePercent("AAA", 1, await world.draw("AAA", 100)));
+    world.finishChores();
+    expect(["u0", "u1"].filter((id) => world.memberships(id).length > 0)).toEqual([
+      chosen === "u0" ? "u1" : "u0",
+    ]);
+  });
+
   test("is filled, and a deleted segment swept, in portions that end", async () => {
     const world = new World();
     const some = ids.slice(0, 12_000);

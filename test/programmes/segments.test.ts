@@ -278,7 +278,12 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     const percent = { slug: `${slug}_P`, user_percent: 10 };
     const first = await acme.ask("POST", "/v1/segments", 201, percent, { "Idempotency-Key": slug });
     expect(await acme.ask("POST", "/v1/segments", 201, percent, { "Idempotency-Key": slug })).toEqual(first);
+    // Also when what it was about is gone by now.
+    const raise = { "Idempotency-Key": `raise-${slug}` };
+    const raised = await acme.ask("PATCH", `/v1/segments/${slug}_P`, 200, { user_percent: 20 }, raise);
+    expect(raised["user_percent"]).toBe(20);
     await acme.ask("DELETE", `/v1/segments/${slug}_P`, 204);
+    await acme.ask("PATCH", `/v1/segments/${slug}_P`, 200, { user_percent: 20 }, raise);
   });
 
   test("S17 add against delete, many rounds: no read shows what was deleted, and the counts agree", async () => {

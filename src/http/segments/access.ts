@@ -113,5 +113,5 @@ export async function waitUntil<T>(
     if (result !== undefined) return result;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-  throw new OperatingError("outcome_unknown", "it goes on by itself");
+  throw new OperatingError("outcome_unknown", `not ready within ${REQUEST_MS_MAX / 1000} s`);
 }

@@ -16,6 +16,10 @@ import type { Ledger } from "../ports.ts";
 /** Nobody's place. */
 const NOBODY = -1;
 
+export function drawOfNobody(percent: number): Draw {
+  return { percent, threshold: NOBODY, cutoffs: [] };
+}
+
 type Survey = Readonly<{ cutoffs: readonly number[]; chosen: number; pieces: readonly number[] }>;
 
 export async function drawOf(ledger: Ledger, partner: string, slug: string, percent: number): Promise<Draw> {

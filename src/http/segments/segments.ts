@@ -27,7 +27,7 @@ import {
   summedUp,
   waitUntil,
 } from "./access.ts";
-import { drawOf } from "./percentage.ts";
+import { drawOf, drawOfNobody } from "./percentage.ts";
 
 const Percent = z.int().min(1).max(100).openapi({ example: 30 });
 const NewSegment = z
@@ -171,12 +171,16 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
       const { value, asked } = await readChange(c, call, clock, SegmentPatch);
       const { user_percent: percent } = value;
       const before = await segmentView(deps, call, slug, isCurrent);
-      if (before === undefined) throw segmentNotFound(slug);
-      const draw = await drawOf(ledger, call.partner, slug, percent);
-      const answer = await ledger.submit(actOf(asked, raisePercent(slug, before.generation, draw)));
+      // Of one that is not there its home says so, or what it said the first time.
+      const draw =
+        before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
+      const act = raisePercent(slug, before?.generation ?? 0, draw);
+      const answer = await ledger.submit(actOf(asked, act));
       const isDone = "outcome" in answer && answer.outcome.ok;
       const after = isDone ? await segmentView(deps, call, slug, isFilled) : undefined;
-      return decidedAnswer(call, answer, 200, () => segmentJson(after ?? { ...before, percent }));
+      return decidedAnswer(call, answer, 200, (_, { timeMs }) =>
+        segmentJson(after ?? { slug, members: 0, createdAtMs: timeMs, ...before, percent }),
+      );
     },
   );
 }
