@@ -98,7 +98,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
       await shaky.open();
       const mass = await shaky.partner("mass");
       const emails = await crowd(mass);
-      const body = { offer_name: "mass", expires_at: LATER, emails: "all", run_at: inMs(500) };
+      const body = { offer_name: "mass", expires_at: LATER, emails: "all", run_at: inMs(2000) };
       const { id } = await mass.post(BATCHES, 202, body);
       expect(await completed(mass, id)).toMatchObject({ requested: 1200, issued: 1200 });
       await expectEach(mass, emails, 1);
