@@ -250,6 +250,21 @@ test("many vouchers of one customer end at one moment, 32 in a record", () => {
   expect(shard.programme.due.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
+test("a batch may be heard of before the offer that it is for", () => {
+  const shard = new Shard();
+  const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
+  shard.do({ ...named, act: "create_customer", name: null });
+  const offer = { name: "o", discount: 7, pricing: "snapshot", version: 2, shard: 1 } as const;
+  const order = { offer: "o", expiresAtMs: 1e9, runAtMs: 1_000 };
+  shard.programme.vouchers.hear({ offer, batch: { id: "b", order, recipients: [1] } }, PARTNER, 1_000);
+  // What it passed on the way is older.
+  shard.programme.vouchers.hear({ offer: { ...offer, discount: 6, version: 1 } }, PARTNER, 1_000);
+  expect(shard.ask("vouchers", "a@x", "valid", 50, null)).toMatchObject({
+    rows: [[[1_000, 0, 0], { discount: 7 }]],
+  });
+  expect(shard.ask("batch", "b")).toMatchObject({ requested: 1, issued: 1, isDone: true });
+});
+
 test("there are only so many offers, and unfinished batches", () => {
   const shard = new Shard();
   const act = { programme: "vouchers" } as const;
@@ -267,9 +282,10 @@ test("there are only so many offers, and unfinished batches", () => {
     );
   expect(put("more")).toMatchObject({ code: "too_many_offers" });
   expect(put("o7")).toMatchObject({ ok: true });
+  const offer = { name: "o1", discount: 1, pricing: "live", version: 1, shard: 1 } as const;
   const order = { offer: "o1", expiresAtMs: 1e9, runAtMs: 1e8 };
   for (let i = 0; i < 100; i++)
-    programme.vouchers.hear({ batch: `b${i}`, order, recipients: [0] }, PARTNER, 1_000);
+    programme.vouchers.hear({ offer, batch: { id: `b${i}`, order, recipients: [0] } }, PARTNER, 1_000);
   const batch = { ...act, act: "create_batch", subject: VOUCHERS_SUBJECT, ...order } as const;
   const context = { partner: PARTNER, nowMs: 1_000, amount: 0 };
   const decided = programme.vouchers.decide({ ...batch, recipients: [0], unknown: null }, context);

@@ -96,9 +96,11 @@ export type VoucherEffect = null | Offer | Issued | Redeemed | Told | Expired | 
 
 export type BatchOrder = Readonly<{ offer: string; expiresAtMs: number; runAtMs: number }>;
 
-export type VoucherNotice =
-  | Readonly<{ offer: Offer }>
-  | Readonly<{ batch: string; order: BatchOrder; recipients: readonly Recipients[] }>;
+/** A batch comes with its offer: the shard on which that was made may be heard later. */
+export type VoucherNotice = Readonly<{
+  offer: Offer;
+  batch?: Readonly<{ id: string; order: BatchOrder; recipients: readonly Recipients[] }>;
+}>;
 
 export type VoucherStatus = "valid" | "redeemed" | "expired" | "cancelled";
 

@@ -136,9 +136,9 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
   }
 
   hear(notice: Plain, partner: string, timeMs: number): void {
-    const heard = notice as VoucherNotice;
-    if ("batch" in heard) this.#addBatch(partner, heard.batch, heard.order, heard.recipients);
-    else this.#pool(partner).offers.take(heard.offer, timeMs);
+    const { offer, batch } = notice as VoucherNotice;
+    this.#pool(partner).offers.take(offer, timeMs);
+    if (batch !== undefined) this.#addBatch(partner, batch.id, batch.order, batch.recipients);
   }
 
   answer(partner: string, [question, ...values]: readonly Plain[], nowMs: number): Plain {
@@ -221,14 +221,15 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
   }
 
   #decideBatch(pool: Pool, act: CreateBatch, { partner, nowMs }: Context): Effect<BatchMade> | Rejected {
-    if (pool.offers.get(act.offer) === undefined) return reject("offer_not_found", act.offer);
+    const offer = pool.offers.get(act.offer);
+    if (offer === undefined) return reject("offer_not_found", act.offer);
     if (act.unknown !== null) return reject("customer_not_found", act.unknown);
     if (this.#batches.isFullFor(partner)) return reject("too_many_batches", partner);
     const id = newId(this.#surroundings.random);
-    const { offer, expiresAtMs, runAtMs, recipients } = act;
-    const order = { offer, expiresAtMs, runAtMs: runAtMs ?? nowMs };
+    const { expiresAtMs, runAtMs, recipients } = act;
+    const order = { offer: offer.name, expiresAtMs, runAtMs: runAtMs ?? nowMs };
     const requested = recipients.reduce<number>((sum, those) => sum + sizeOf(those), 0);
-    const notice: VoucherNotice = { batch: id, order, recipients };
+    const notice: VoucherNotice = { offer, batch: { id, order, recipients } };
     return { ok: true, effect: { id, requested, order }, notice };
   }
 
