@@ -42,6 +42,7 @@ async function makeThings() {
   const sale = { seller: seller["id"], phone: PHONE, amount: 7, reference: `${MARK}-reference` };
   const topup = await owner.post("/v1/topups", 201, sale);
   const key = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "read", name: `${MARK}-key` });
+  await owner.post("/v1/customers", 201, { email: `${MARK}@example.com` });
   return { transfer, pending, accrual, approved, request, topup, key };
 }
 
@@ -74,6 +75,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
     credit_account: "@x",
     amount: 1,
   });
+  const email = (side: 0 | 1) => ({ email: [`${MARK}@example.com`, "nobody@example.com"][side] });
   return {
     nouns: {
       accounts: { pairs: accounts },
@@ -86,7 +88,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       topups: { pairs: topups },
       phones: { pairs: [phone] },
       shards: { pairs: [["0", "99"]] },
-      customers: plausible("a@example.com"),
+      customers: { pairs: [[`${MARK}@example.com`, "nobody@example.com"]] },
       offers: plausible("offer"),
       vouchers: plausible("VOUCHER1"),
       "voucher-batches": plausible("batch"),
@@ -115,7 +117,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       ids: [marked("account")],
       seller: [marked("seller")],
       phone: [phone],
-      email: null,
+      email: [[`${MARK}@example.com`, "nobody@example.com"]],
       role: null,
       types: null,
       after: null,
@@ -130,6 +132,24 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       "PATCH /v1/partners/{id}": () => ({ name: "x" }),
       "POST /v1/loyalty/members": (side) => ({ id: marked("member")[side] }),
       "PATCH /v1/loyalty/members/{id}": () => ({ name: "x" }),
+      "POST /v1/customers": email,
+      "POST /v1/vouchers": (side) => ({
+        ...email(side),
+        offer_name: "none",
+        expires_at: "2090-01-01T00:00:00Z",
+      }),
+      "POST /v1/voucher-batches": (side) => ({
+        offer_name: "none",
+        expires_at: "2090-01-01T00:00:00Z",
+        emails: [email(side).email],
+      }),
+      "POST /v1/segments": (side) => ({ slug: ["ZEBRA_SEGMENT", "NOBODY_SEGMENT"][side] }),
+      "POST /v1/users": (side) => ({ id: marked("user")[side] }),
+      "PATCH /v1/segments/{slug}": () => ({ user_percent: 50 }),
+      "POST /v1/vouchers/{code}/validate": email,
+      "POST /v1/vouchers/{code}/redeem": email,
+      "POST /v1/vouchers/{code}/rollback": email,
+      "POST /v1/wallet/password": () => ({ password: "an old password", new_password: "a new password" }),
       "POST /v1/sellers": (side) => ({ id: marked("seller")[side], name: "x" }),
       "POST /v1/credit-requests": (side) => ({ seller: marked("seller")[side], amount: 1 }),
       "POST /v1/topups": (side) => ({ seller: marked("seller")[side], phone: PHONE, amount: 1 }),
@@ -214,10 +234,20 @@ function expectedOf({ isNamed, names }: Twin): readonly number[] | undefined {
 }
 
 /** What brings in things of the caller's own, under the names of others. */
-const CREATES = ["/v1/accounts", "/v1/loyalty/members", "/v1/sellers", "/v1/partners"];
+const CREATES = [
+  "POST /v1/accounts",
+  "POST /v1/loyalty/members",
+  "POST /v1/sellers",
+  "POST /v1/partners",
+  "POST /v1/customers",
+  "PUT /v1/offers/{name}",
+  "POST /v1/segments",
+  "POST /v1/users",
+  "PATCH /v1/users/{id}/segments",
+];
 
 function isCreation({ method, route }: Twin): boolean {
-  return method === "POST" && CREATES.includes(route);
+  return CREATES.includes(`${method} ${route}`);
 }
 
 test("I12 without a key every route but the open ones is 401, whatever it names", async () => {

@@ -178,14 +178,14 @@ export function vnodeOfPaper(id: string): number | undefined {
   return vnodeOfId("pr", id) ?? parseTransferId(id)?.vnode;
 }
 
-/** Of one wallet. What it has asked for lies with those who are to pay, so all shards are asked. */
+/** Of one wallet: on its shard. What it has asked for lies with those who are to pay, so then all shards are asked. */
 export function askPapers(
   list: Exclude<PaperList, "all_withdrawals">,
   wallet: string,
   page: ListAsk,
 ): Question<ListPart<Paper>> {
-  // Named as the subject, so that none of it is shown that is over.
-  return { programme: "wallet", subject: walletAccount(wallet), ask: ["papers", list, wallet, ...page] };
+  const subject = list === "requester" ? null : walletAccount(wallet);
+  return { programme: "wallet", subject, ask: ["papers", list, wallet, ...page] };
 }
 
 export function askWithdrawals(
