@@ -15,6 +15,7 @@ async function routes(): Promise<{ method: string; path: string; isOpen: boolean
     for (const [method, { security }] of Object.entries(methods)) {
       const filled = path
         .replace("{code}", "forbidden")
+        .replace("{report}", "forbidden")
         .replace("{file}", "setup.js")
         .replace("{n}", "0")
         .replace("{key_id}", "key_x")
@@ -34,12 +35,14 @@ const OPEN = [
   "/docs",
   "/docs/setup.js",
   "/problems/forbidden",
+  // What it shows is signed into it.
+  "/segment-reports/forbidden",
   "/v1/wallet/login",
   "/v1/wallet/signup",
 ];
 const all = await routes();
 
-test("only the probes, the documents, and the door to wallets are open", () => {
+test("only the probes, the documents, signed reports, and the door to wallets are open", () => {
   expect(
     all
       .filter(({ isOpen }) => isOpen)
