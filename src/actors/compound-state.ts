@@ -5,22 +5,19 @@ import type { Rejected } from "./command.ts";
 import type {
   CompoundCommand,
   CompoundTransfer,
-  ExpireTransfer,
   Leg,
   Moved,
   Portion,
   Posting,
   PostTransfer,
   Reserved,
-  RevertTransfer,
   TransferChanged,
   Use,
-  VoidTransfer,
 } from "./compound-command.ts";
 import type { Exchange, RecordPlace } from "./exchange.ts";
 import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
-import type { Effect } from "./programmes/programme.ts";
+import type { Act, Done, Effect, Plain } from "./programmes/programme.ts";
 import type { Programmes } from "./programmes/programmes.ts";
 import { Reservations } from "./reservations.ts";
 import { shardOfVnode } from "./routing.ts";
@@ -42,8 +39,8 @@ export type CompoundStateOptions = Readonly<{
 }>;
 
 type Place = RecordPlace & Readonly<{ timeMs: number }>;
-/** Commands that move money, or give it back: each may come with a programme's act. */
-type Acting = CompoundTransfer | PostTransfer | VoidTransfer | RevertTransfer | ExpireTransfer;
+/** A command that moves money, or gives it back: it may come with a programme's act. */
+type Acting = Readonly<{ partner: string; act?: Act }>;
 type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true }>;
 
 export class CompoundState {
@@ -82,11 +79,13 @@ export class CompoundState {
   }
 
   /** What its programme says of a command that may come with an act. */
-  decideAct(command: Acting, amount: number, nowMs: number): Effect | Rejected {
-    const { partner } = command;
-    const act = command.op === "expire_transfer" ? undefined : command.act;
-    if (act === undefined) return NO_ACT;
-    return this.#programmes.decide(act, { partner, nowMs, amount });
+  decideAct({ partner, act }: Acting, amount: number, nowMs: number): Effect | Rejected {
+    return act === undefined ? NO_ACT : this.#programmes.decide(act, { partner, nowMs, amount });
+  }
+
+  /** Tells its programme that the act is done, if the command has come with one. */
+  applyAct({ partner, act }: Acting, effect: Plain | undefined, done: Omit<Done, "partner">): void {
+    if (act !== undefined) this.#programmes.apply(act, effect ?? null, { partner, ...done });
   }
 
   apply(command: CompoundCommand, outcome: CompoundOutcome, place: Place, batch: number): void {
@@ -113,7 +112,7 @@ export class CompoundState {
       case "expire_transfer":
         this.#applyMoves(book, outcome as TransferChanged, batch);
         this.#send(book, command, outcome as TransferChanged, place);
-        this.#applyAct(command, outcome as TransferChanged, place.timeMs);
+        this.#applyActOf(command, outcome as TransferChanged, place.timeMs);
         this.#applyChange(book, command, outcome as TransferChanged, place.timeMs);
         return;
       default:
@@ -168,12 +167,9 @@ export class CompoundState {
     }
   }
 
-  #applyAct(command: Acting, { id, transfer, effect = null }: TransferChanged, timeMs: number): void {
-    const act = command.op === "expire_transfer" ? undefined : command.act;
-    if (act === undefined) return;
-    const { partner } = command;
+  #applyActOf(command: Acting, { id, transfer, effect }: TransferChanged, timeMs: number): void {
     const amount = transfer.postedAmount - (this.pending.get(id)?.view.postedAmount ?? 0);
-    this.#programmes.apply(act, effect, { partner, timeMs, transfer: id, amount });
+    this.applyAct(command, effect, { timeMs, transfer: id, amount });
   }
 
   #open(

@@ -73,8 +73,7 @@ export function plan(
     case "post_transfer": {
       const open = openFor(state, command);
       if (open === NOT_OPEN || "ok" in open) return open;
-      const { credit } = command;
-      const postings = credit === undefined ? open.view.postings : creditedTo(credit, open.view.postings);
+      const postings = creditedTo(command.credit, open.view.postings);
       const amount = command.amount ?? open.remaining;
       // Several postings go together or not at all.
       const isTooMuch = postings.length === 1 ? amount > open.remaining : amount !== open.remaining;
@@ -275,9 +274,8 @@ function viewAfter(
     assert(open !== undefined, "what is posted was pending");
     const isOver = command.final || amount === open.remaining;
     const postedAmount = open.view.postedAmount + amount;
-    const shown =
-      command.credit === undefined ? open.view.postings : creditedTo(command.credit, open.view.postings);
-    return { ...open.view, status: isOver ? "posted" : "pending", postings: shown, postedAmount };
+    const status = isOver ? "posted" : "pending";
+    return { ...open.view, status, postings: creditedTo(command.credit, open.view.postings), postedAmount };
   }
   const isHold = purpose === "hold";
   const isRevert = command.op === "revert_transfer";
@@ -298,8 +296,9 @@ function viewAfter(
   };
 }
 
-function creditedTo(credit: string, postings: readonly Posting[]): readonly Posting[] {
-  return postings.map((posting) => ({ ...posting, credit }));
+/** With another credit account, where one is named. */
+function creditedTo(credit: string | undefined, postings: readonly Posting[]): readonly Posting[] {
+  return credit === undefined ? postings : postings.map((posting) => ({ ...posting, credit }));
 }
 
 /** Nothing stands in the record where nothing came of it. */

@@ -123,8 +123,8 @@ export class Ledger {
     nowMs: number,
     newTransferId: (vnode: number) => string,
   ): TransferSent | Rejected {
-    const decided = this.#decideActOf(command, nowMs);
-    if (decided?.ok === false) return decided;
+    const decided = this.compound.decideAct(command, command.amount, nowMs);
+    if (!decided.ok) return decided;
     const message = { to, no: this.exchange(to).sent + 1 };
     const book = this.state.book(command.partner);
     return withEffect(decideSend(book, command, remote, message, nowMs, newTransferId), decided);
@@ -148,8 +148,8 @@ export class Ledger {
   ): Outcome<PlainCommand> {
     switch (command.op) {
       case "transfer": {
-        const decided = this.#decideActOf(command, nowMs);
-        if (decided?.ok === false) return decided;
+        const decided = this.compound.decideAct(command, command.amount, nowMs);
+        if (!decided.ok) return decided;
         const book = this.state.book(command.partner);
         return withEffect(decideTransfer(book, command, nowMs, newTransferId), decided);
       }
@@ -203,7 +203,11 @@ export class Ledger {
     switch (command.op) {
       case "transfer": {
         const book = this.state.book(command.partner);
-        if (command.act !== undefined) this.#applyActOf(command, outcome as TransferPosted, place);
+        if (command.act !== undefined) {
+          const { id, effect } = outcome as TransferPosted | TransferSent;
+          const { timeMs } = place;
+          this.compound.applyAct(command, effect, { timeMs, transfer: id, amount: command.amount });
+        }
         if ("to" in outcome) {
           applySend(book, command, outcome, place.timeMs, batch);
           this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, place.timeMs), place);
@@ -293,19 +297,6 @@ export class Ledger {
     return linesOf(this.state, nowMs);
   }
 
-  /** What its programme says of a transfer; `undefined` where none has to do with it. */
-  #decideActOf(command: Transfer, nowMs: number): Effect | Rejected | undefined {
-    const { act, partner, amount } = command;
-    if (act === undefined) return undefined;
-    return this.state.programmes.decide(act, { partner, nowMs, amount });
-  }
-
-  #applyActOf(command: Transfer, { id, effect = null }: TransferPosted | TransferSent, place: Place): void {
-    const { act, partner, amount } = command;
-    if (act === undefined) return;
-    this.state.programmes.apply(act, effect, { partner, timeMs: place.timeMs, transfer: id, amount });
-  }
-
   #addAccount(partner: string, view: AccountView, batch: number): void {
     this.state.addAccount(partner, openAccount(view, this.state.asset(view.asset), batch));
   }
@@ -314,8 +305,7 @@ export class Ledger {
 /** An effect stands in the record where there is one. */
 function withEffect<T extends TransferPosted | TransferSent>(
   outcome: T | Rejected,
-  decided: Effect | undefined,
+  { effect }: Effect,
 ): T | Rejected {
-  const effect = decided?.effect ?? null;
   return outcome.ok && effect !== null ? { ...outcome, effect } : outcome;
 }

@@ -92,9 +92,7 @@ export class Executor {
     return this.#peers.runs.execute(command, { source, start, end }, true);
   }
 
-  /**
-   * Ends what is due: some of all, and all that concerns these accounts, or other subjects of programmes.
-   */
+  /** Ends what is due: some of all, and all that concerns these accounts, or other subjects of programmes. */
   readonly meet = (partner: string, subjects: readonly string[]): void => {
     if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
     this.expireSome();
@@ -103,10 +101,8 @@ export class Executor {
     // Whatever is due beyond that is ended where it matters now.
     for (const subject of subjects) {
       for (const open of compound.pending.dueOf(partner, subject, timeMs)) this.#peers?.runs.expire(open);
-      for (let due = programmes.due.nextDueOf(partner, subject, timeMs); due !== undefined; ) {
-        this.#end(due);
-        due = programmes.due.nextDueOf(partner, subject, timeMs);
-      }
+      const next = () => programmes.due.nextDueOf(partner, subject, timeMs);
+      for (let due = next(); due !== undefined; due = next()) this.#end(due);
     }
   };
 

@@ -13,13 +13,13 @@ export function decideAct(state: LedgerState, { partner, act }: ActAlone, nowMs:
   const { effect, notice } = decided;
   const changed = accountAfter(state, partner, act.programme, decided, nowMs);
   if (changed !== undefined && "ok" in changed) return changed;
-  const told = toAllOthers(state);
+  const told = notice === undefined ? [] : toAllOthers(state);
   return {
     ok: true,
     effect,
     ...(changed !== undefined && { account: changed }),
     // A shard that is alone has nobody to tell, and nobody to wait for.
-    ...(notice !== undefined && told.length > 0 && { notice, told }),
+    ...(told.length > 0 && { notice, told }),
   };
 }
 
