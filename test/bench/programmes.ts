@@ -1,4 +1,4 @@
-/** What a programme's rules cost: an accrual and a redemption beside a plain transfer of the same points. */
+/** What a programme's rules cost: an accrual, a redemption and a sale, each beside a plain transfer of the same amount. */
 import { join } from "node:path";
 import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
@@ -11,44 +11,94 @@ const BODIES = 5_000;
 /** A prime, so that neighbours have no account in common. */
 const STRIDE = 7919;
 const MEMBERS = "/v1/loyalty/members";
+/** As many as a partner may have; each of them has a key. */
+const SELLERS_MAX = 500;
+const MEMO = "Free coffee";
+
+type Act = Readonly<{
+  name: string;
+  /** How many there are of those whose balance changes. */
+  parties: (accounts: number) => number;
+  prepare: (daybook: Daybook, party: number) => Promise<void>;
+  /** The `no`th request, of this party. */
+  asked: (party: number, no: number) => readonly [path: string, body: object];
+  /** What a plain transfer beside it moves, from and to. */
+  plain: (account: string) => readonly [debit: string, credit: string];
+}>;
+
+const points = { points: 1, description: MEMO };
+const ACTS: readonly Act[] = [
+  {
+    name: "accrual",
+    parties: (accounts) => accounts,
+    prepare: makeMember,
+    asked: (party) => [`${MEMBERS}/m${party}/accruals`, points],
+    plain: (account) => ["@issuance", account],
+  },
+  {
+    name: "redemption",
+    parties: (accounts) => accounts,
+    prepare: makeMember,
+    asked: (party) => [`${MEMBERS}/m${party}/redemptions`, points],
+    plain: (account) => [account, "@redemption"],
+  },
+  {
+    name: "sale",
+    parties: (accounts) => Math.min(accounts, SELLERS_MAX),
+    prepare: makeSeller,
+    asked: (party, no) => ["/v1/topups", { seller: `s${party}`, phone: phoneOf(no), amount: 1 }],
+    plain: (account) => [account, "@redemption"],
+  },
+];
 
 export async function measureProgrammes(bench: BenchContext): Promise<void> {
-  for (const connections of connectionsOf(bench.options)) {
-    for (const act of ["accrual", "redemption"] as const) {
-      if (bench.wants(`${act}.${connections}`)) await measurePoints(bench, act, connections);
+  for (const act of ACTS) {
+    for (const connections of connectionsOf(bench.options)) {
+      if (bench.wants(`${act.name}.${connections}`)) await measureAct(bench, act, connections);
     }
   }
 }
 
-async function measurePoints(
-  bench: BenchContext,
-  act: "accrual" | "redemption",
-  connections: number,
-): Promise<void> {
+async function makeMember(daybook: Daybook, party: number): Promise<void> {
+  await daybook.partner("POST", MEMBERS, { id: `m${party}` });
+  await daybook.partner("POST", `${MEMBERS}/m${party}/accruals`, { points: FUNDS, description: "Welcome" });
+}
+
+async function makeSeller(daybook: Daybook, party: number): Promise<void> {
+  const seller = `s${party}`;
+  await daybook.partner("POST", "/v1/sellers", { id: seller, name: seller });
+  const { id } = await daybook.partner<{ id: string }>("POST", "/v1/credit-requests", {
+    seller,
+    amount: FUNDS,
+  });
+  await daybook.partner("POST", `/v1/credit-requests/${id}/approve`);
+}
+
+function phoneOf(no: number): string {
+  return `0912${1_000_000 + no}`;
+}
+
+async function measureAct(bench: BenchContext, act: Act, connections: number): Promise<void> {
   const { accounts, shards } = bench.options;
   const folder = bench.newFolder();
   const daybook = await Daybook.start({ folder, backend: "redis", shards });
-  const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
-  await daybook.createAccounts(accounts);
+  const parties = act.parties(accounts);
+  const ids = Array.from({ length: parties }, (_, i) => accountId(i));
+  await daybook.createAccounts(parties);
   await daybook.fund(ids, FUNDS);
-  await daybook.api.each(accounts, async (i) => {
-    const path = `${MEMBERS}/m${i}`;
-    await daybook.partner("POST", MEMBERS, { id: `m${i}` });
-    await daybook.partner("POST", `${path}/accruals`, { points: FUNDS, description: "Welcome" });
-  });
-  const chosen = Array.from({ length: BODIES }, (_, i) => (i * STRIDE) % accounts);
-  const memo = "Free coffee";
-  const paths = chosen.map((i) => `${MEMBERS}/m${i}/${act === "accrual" ? "accruals" : "redemptions"}`);
-  const asked = chosen.map(() => JSON.stringify({ points: 1, description: memo }));
+  await daybook.api.each(parties, (i) => act.prepare(daybook, i));
+  const chosen = Array.from({ length: BODIES }, (_, i) => (i * STRIDE) % parties);
+  const asked = chosen.map(act.asked);
   const plain = chosen.map((i) => {
-    const [debit_account, credit_account] =
-      act === "accrual" ? ["@issuance", ids[i]] : [ids[i], "@redemption"];
-    return JSON.stringify({ debit_account, credit_account, amount: 1, memo });
+    const [debit_account, credit_account] = act.plain(accountId(i));
+    return JSON.stringify({ debit_account, credit_account, amount: 1, memo: MEMO });
   });
+  const bodies = asked.map(([, body]) => JSON.stringify(body));
+  const paths = asked.map(([path]) => path);
   const arms: [Arm, Arm] = [
-    { name: act, daybook, bodies: writeBodies(join(folder, act), asked, paths), path: MEMBERS },
+    { name: act.name, daybook, bodies: writeBodies(join(folder, act.name), bodies, paths) },
     { name: "plain", daybook, bodies: writeBodies(join(folder, "plain"), plain) },
   ];
-  await compare(bench, `${act}.${connections}`, connections, arms);
+  await compare(bench, `${act.name}.${connections}`, connections, arms);
   await daybook.stop();
 }
