@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Command } from "../../src/actors/command.ts";
 import type { Ledger } from "../../src/actors/ledger.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
@@ -16,6 +17,8 @@ export type Fixture = Readonly<{
   logs: readonly MemoryStore[];
   snapshots: readonly MemorySnapshotStore[];
   expected: readonly Expected[];
+  /** Ops, and acts of programmes, of which the logs have an example. */
+  kinds: readonly string[];
 }>;
 
 /** A line of `log.jsonl`, as `daybook wal export` writes it, without what can be read from the frame. */
@@ -25,14 +28,16 @@ export type SnapshotLine = Readonly<{ shard: number; slot: number; chunk: string
 
 export function readFixture(version: string): Fixture {
   const folder = join(import.meta.dirname, version);
-  const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as readonly Expected[];
+  const read = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), "utf8"));
+  const expected = read("expected.json") as readonly Expected[];
+  const kinds = read("kinds.json") as readonly string[];
   const logs = expected.map((_, shard) => new MemoryStore(`${version}:{g1s${shard}}`));
   const snapshots = expected.map((_, shard) => new MemorySnapshotStore(`${version}:{g1s${shard}}:snapshot`));
   for (const { shard, id, frame } of linesOf(folder, "log.jsonl") as readonly LogLine[])
     logs[shard]?.store(parseLogId(id), Buffer.from(frame, "base64"), true);
   for (const { shard, slot, chunk } of linesOf(folder, "snapshots.jsonl") as readonly SnapshotLine[])
     snapshots[shard]?.slots[slot]?.push(Buffer.from(chunk, "base64"));
-  return { shards: expected.length, logs, snapshots, expected };
+  return { shards: expected.length, logs, snapshots, expected, kinds };
 }
 
 /** A digest of the whole state, and balances for people to compare. Keys are known by a secret seed: they are counted. */
@@ -53,4 +58,11 @@ function linesOf(folder: string, file: string): readonly unknown[] {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as unknown);
+}
+
+/** What a record is an example of: its op, and its programme's act where it comes with one. */
+export function namesOf(command: Command): readonly string[] {
+  if (!("act" in command) || command.act === undefined) return [command.op];
+  const { programme, act } = command.act;
+  return [command.op, `${programme}.${act}`];
 }

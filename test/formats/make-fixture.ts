@@ -1,6 +1,6 @@
 /**
  * `node test/formats/make-fixture.ts v2`: a log of all kinds of records and its snapshots, written by this version of
- * the server. To be run once when a format has changed; the folders of older versions stay as they are.
+ * the server. To be run once when a format has changed, or has got a new kind of record; older folders stay as they are.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,8 @@ import { replayBatch } from "../../src/recovery/replay.ts";
 import { openLogStream, openSnapshotStore } from "../../src/wal/open.ts";
 import { SLOTS } from "../../src/wal/snapshot-store.ts";
 import type { SnapshotLine } from "./fixture.ts";
-import { summaryOf } from "./fixture.ts";
+import { namesOf, summaryOf } from "./fixture.ts";
+import { actInProgrammes, type Body, type Send } from "./programme-acts.ts";
 
 const SHARDS = 2;
 const ROOT = join(import.meta.dirname, "../..");
@@ -27,9 +28,6 @@ if (version === undefined) throw new Error("name the folder: v2");
 const data = mkdtempSync(join(tmpdir(), "daybook-fixture-"));
 const walUrl = `sqlite:${join(data, "wal")}`;
 const settings = { PATH: process.env["PATH"], DATA_DIR: data, WAL_URL: walUrl, SHARDS: String(SHARDS) };
-
-type Body = Readonly<Record<string, unknown>>;
-type Send = (method: string, path: string, body?: Body, key?: string) => Promise<Body>;
 
 async function serve(): Promise<Readonly<{ child: ChildProcess; send: (token: string) => Send }>> {
   const env = { ...settings, PORT: "0", LOG_LEVEL: "warn" };
@@ -57,7 +55,7 @@ async function serve(): Promise<Readonly<{ child: ChildProcess; send: (token: st
         headers,
         ...(body && { body: JSON.stringify(body) }),
       });
-      return (await answer.json()) as Body;
+      return answer.status === 204 ? {} : ((await answer.json()) as Body);
     };
   return { child, send };
 }
@@ -167,18 +165,25 @@ function snapshot(): void {
   });
 }
 
+async function act(send: (token: string) => Send, round: number): Promise<void> {
+  const [operator, acme] = [send(operatorKey), send(partnerKey)];
+  if (round === 1) await people(operator, acme);
+  await transfers(acme, round);
+  await actInProgrammes({ operator, acme, as: send }, round);
+}
+
 const first = await serve();
 const { api_key } = await first.send(operatorKey)("POST", "/v1/partners", { id: "acme", name: "Acme" });
-await people(first.send(operatorKey), first.send(String(api_key)));
-await transfers(first.send(String(api_key)), 1);
+const partnerKey = String(api_key);
+await act(first.send, 1);
 await stop(first.child, "SIGTERM");
 snapshot();
 const second = await serve();
-await transfers(second.send(String(api_key)), 2);
+await act(second.send, 2);
 await stop(second.child, "SIGKILL");
 snapshot();
 const third = await serve();
-await transfers(third.send(String(api_key)), 3);
+await act(third.send, 3);
 await stop(third.child, "SIGTERM");
 
 const folder = join(import.meta.dirname, version);
@@ -197,7 +202,7 @@ for (let shard = 0; shard < SHARDS; shard++) {
   const ledger = new Ledger(shard, SHARDS);
   const apply = ledger.apply.bind(ledger);
   ledger.apply = (command, ...rest) => {
-    seen.add(command.op);
+    for (const name of namesOf(command)) seen.add(name);
     apply(command, ...rest);
   };
   await followLog(stream, undefined, {}, (batch) => replayBatch(ledger, stream.name, batch));
@@ -214,6 +219,7 @@ for (let shard = 0; shard < SHARDS; shard++) {
 writeFileSync(join(folder, "log.jsonl"), `${log.join("\n")}\n`);
 writeFileSync(join(folder, "snapshots.jsonl"), `${chunks.join("\n")}\n`);
 writeFileSync(join(folder, "expected.json"), `${JSON.stringify(expected, undefined, 2)}\n`);
+writeFileSync(join(folder, "kinds.json"), `${JSON.stringify([...seen].toSorted(), undefined, 2)}\n`);
 rmSync(data, { recursive: true });
 const missing = Object.keys(OPS).filter((op) => !seen.has(op));
 if (missing.length > 0) throw new Error(`no record of ${missing.join(", ")}`);
