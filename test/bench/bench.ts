@@ -27,6 +27,7 @@ import { measureRecovery } from "./recovery.ts";
 import { measureRedisLua } from "./redis-lua.ts";
 import { REDIS_SETTINGS } from "./redis-server.ts";
 import { measureReplay } from "./replay.ts";
+import { measureSegmentDeletion } from "./segment-deletion.ts";
 import { measureShapes } from "./shapes.ts";
 import { measureSingles } from "./singles.ts";
 
@@ -88,6 +89,7 @@ await measureChannels(bench);
 await measureSingles(bench);
 await measureShapes(bench);
 await measureProgrammes(bench);
+await measureSegmentDeletion(bench);
 await measureBatches(bench);
 await measureOpenLoop(bench);
 await measurePostgres(bench);

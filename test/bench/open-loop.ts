@@ -17,14 +17,16 @@ import type { Options } from "./options.ts";
 import { type Answered, verifyBooks } from "./verification.ts";
 
 const PROGRAM = fileURLToPath(new URL("open-loop-load.ts", import.meta.url));
+/** Of which one is idle whenever a request is due. */
 const CONNECTIONS = 64;
 const SHARE_OF_PEAK = 0.5;
 /** At the end of a distribution there is little: one request in a thousand must still be many. */
 const SECONDS_MIN = { quick: 3, full: 10 } as const;
-const WARM_UP_SECONDS = 2;
+/** What comes in it is sent, and not counted. */
+export const WARM_UP_SECONDS = 2;
 const PERCENTILES = ["p50", "p90", "p99", "p99_9", "max"] as const;
 
-type Target = Omit<OpenLoopPlan, "perSecond" | "seconds" | "warmUpSeconds" | "connections">;
+export type Target = Omit<OpenLoopPlan, "perSecond" | "seconds" | "warmUpSeconds" | "connections">;
 type Round = Readonly<{ peak: number; offered: number; report: OpenLoopReport }>;
 
 export async function measureOpenLoop(bench: BenchContext): Promise<void> {
@@ -60,7 +62,7 @@ export async function measureOpenLoop(bench: BenchContext): Promise<void> {
     await daybook.api.catchUpMs(daybook.token);
     fsyncUs.push(bench.fsyncUs());
     const offered = Math.round(peak * SHARE_OF_PEAK);
-    const report = await openLoop(folder, target, offered, options);
+    const report = await openLoop(folder, target, offered, openSeconds(options));
     answered.items += report.requests;
     rounds.push({ peak, offered, report });
   }
@@ -75,14 +77,13 @@ export async function measureOpenLoop(bench: BenchContext): Promise<void> {
   emitRounds(bench, settings, rounds, fsyncUs);
 }
 
-/** @throws Error when any request failed. */
-async function openLoop(
+/** @param offered requests a second. @throws Error when any request failed. */
+export async function openLoop(
   folder: string,
   target: Target,
   offered: number,
-  options: Options,
+  seconds: number,
 ): Promise<OpenLoopReport> {
-  const seconds = openSeconds(options);
   const plan: OpenLoopPlan = {
     ...target,
     connections: CONNECTIONS,

@@ -16,7 +16,7 @@ let partnerKey = "";
 let houseKey = "";
 let sellerKey = "";
 let bankKey = "";
-const wallets: { id: string; token: string }[] = [];
+const wallets: Wallet[] = [];
 let keys = 0;
 
 beforeAll(async () => {
@@ -145,7 +145,7 @@ async function segment(i: number): Promise<void> {
 }
 
 async function wallet(i: number): Promise<void> {
-  const [from, to] = [wallets[i % 3], wallets[(i + 1) % 3]] as { id: string; token: string }[];
+  const [from, to] = [wallets[i % 3], wallets[(i + 1) % 3]] as Wallet[];
   if (from === undefined || to === undefined) return;
   const deposit = { wallet_id: from.id, amount: 10, details: "x", bank_ref: `ref-${i}` };
   expect((await insist(bankKey, "POST", "/v1/deposits", deposit)).status).toBe(201);
@@ -153,10 +153,55 @@ async function wallet(i: number): Promise<void> {
   const sent = { to_wallet_id: to.id, amount: 7 };
   const { status } = await insist(from.token, "POST", "/v1/wallet/transfers", sent);
   expect([201, 422]).toContain(status);
-  if (status !== 201) return;
-  sum(balances, from.id, -7);
-  sum(balances, to.id, 7);
+  if (status === 201) pay(from.id, to.id, 7);
+  await PAPERS[i % PAPERS.length]?.(from, to);
 }
+
+type Wallet = Readonly<{ id: string; token: string }>;
+
+function pay(from: string, to: string, amount: number): void {
+  sum(balances, from, -amount);
+  sum(balances, to, amount);
+}
+
+/** What is begun must be ended once, over whatever happens between: `undefined` where there was not enough for it. */
+async function begun(as: string, path: string, body: Json): Promise<string | undefined> {
+  const { status, body: made } = await insist(as, "POST", path, body);
+  expect([201, 422]).toContain(status);
+  return status === 201 ? String(made["id"]) : undefined;
+}
+
+async function ended(as: string, path: string, body?: Json): Promise<void> {
+  expect((await insist(as, "POST", path, body)).status, path).toBe(200);
+}
+
+const PAPERS: readonly ((from: Wallet, to: Wallet) => Promise<void>)[] = [
+  async (from, to) => {
+    const hold = await begun(from.token, "/v1/wallet/holds", { amount: 5 });
+    if (hold === undefined) return;
+    const captured = { to_wallet_id: to.id, amount: 3 };
+    await ended(from.token, `/v1/wallet/holds/${hold}/capture`, captured);
+    pay(from.id, to.id, 3);
+  },
+  async (from, to) => {
+    const asked = { payer_wallet_id: from.id, amount: 2 };
+    const request = await begun(to.token, "/v1/wallet/payment-requests", asked);
+    const path = `/v1/wallet/payment-requests/${request}/accept`;
+    const { status } = await insist(from.token, "POST", path);
+    expect([200, 422]).toContain(status);
+    if (status === 200) pay(from.id, to.id, 2);
+  },
+  async (from) => {
+    const withdrawal = await begun(from.token, "/v1/wallet/withdrawals", { amount: 4, details: "DE02" });
+    if (withdrawal === undefined) return;
+    await ended(bankKey, `/v1/withdrawals/${withdrawal}/confirm`);
+    sum(balances, from.id, -4);
+  },
+  async (from) => {
+    const withdrawal = await begun(from.token, "/v1/wallet/withdrawals", { amount: 4, details: "DE02" });
+    if (withdrawal !== undefined) await ended(bankKey, `/v1/withdrawals/${withdrawal}/fail`);
+  },
+];
 
 async function topup(i: number): Promise<void> {
   const sale = { phone: `0912000000${i % 5}`, amount: 100, reference: `sale-${i}` };
