@@ -17,7 +17,8 @@ import {
   type UpdatePartner,
 } from "./command.ts";
 
-export const KEYS_PER_PARTNER_MAX = 1000;
+/** Each seller has at least one. */
+export const KEYS_PER_PARTNER_MAX = 10_000;
 
 /** `partner` with its live keys, by key id. */
 export type PartnerState = { partner: Partner; readonly keys: Map<string, PartnerKey> };

@@ -11,8 +11,8 @@ const BODIES = 5_000;
 /** A prime, so that neighbours have no account in common. */
 const STRIDE = 7919;
 const MEMBERS = "/v1/loyalty/members";
-/** As many as a partner may have; each of them has a key. */
-const SELLERS_MAX = 500;
+/** Each is made with three requests, and a key. */
+const SELLERS_MAX = 1_000;
 const MEMO = "Free coffee";
 
 type Act = Readonly<{
