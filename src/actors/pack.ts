@@ -22,7 +22,8 @@ export function decode(bytes: Uint8Array): unknown {
 
 /** Any one value, among others that are written by hand. */
 export function writeValue(writer: PackWriter, value: unknown): void {
-  const packed = encode(value);
+  // Copied from the packer's own buffer before that is used again.
+  const packed = packr.pack(value);
   writer.raw(packed, 0, packed.length);
 }
 
