@@ -8,7 +8,7 @@ import { readJson, readNothing } from "./body.ts";
 import type { Clock } from "./clock.ts";
 import { Asset, Metadata, MetadataPatch, NewAccountId } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey, madeId, type Random } from "./idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey, madeId, type Random } from "./idempotency.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
 import { check } from "./validation.ts";
@@ -70,7 +70,7 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
       summary: "Open an account",
       body: { schema: NewAccount },
       answer: { status: 201, ...accountAnswer },
-      problems: ["account_exists", "balance_conflict", "idempotency_key_reused", "idempotency_key_expired"],
+      problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const key = idempotencyKey(c, clock.nowMs());

@@ -8,7 +8,7 @@ import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { Id, Name, NewId, timeTextOf } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey, type Random } from "./idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
 import { makeKey } from "./new-key.ts";
 import { limitOf, pageInOrderOfId, pageJson, pageQuery, pageSchema } from "./pagination.ts";
 import type { Directory, Ledger } from "./ports.ts";
@@ -100,7 +100,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
         description: "The partner and its key, which is shown once.",
         content: { "application/json": CreatedPartner },
       },
-      problems: ["partner_exists", "idempotency_key_reused", "idempotency_key_expired"],
+      problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const key = idempotencyKey(c, clock.nowMs());
@@ -219,13 +219,7 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
         description: "The key, which is shown once.",
         content: { "application/json": CreatedKey },
       },
-      problems: [
-        "partner_not_found",
-        "seller_not_found",
-        "too_many_keys",
-        "idempotency_key_reused",
-        "idempotency_key_expired",
-      ],
+      problems: ["partner_not_found", "seller_not_found", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");

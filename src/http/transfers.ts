@@ -6,7 +6,7 @@ import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { asCompound } from "./compound-request.ts";
 import { Flag, Id, Time } from "./fields.ts";
-import { idempotencyKey } from "./idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "./idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "./pagination.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
@@ -64,7 +64,7 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
         description: "The transfer, and the balances after it.",
         content: { "application/json": z.union([TransferWithBalances, DryRun]) },
       },
-      problems: [...TRANSFER_REJECTIONS, "idempotency_key_reused", "idempotency_key_expired"],
+      problems: [...TRANSFER_REJECTIONS, ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const nowMs = clock.nowMs();

@@ -12,7 +12,7 @@ import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, Id, isId, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
-import { madeId, type Random } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
@@ -57,7 +57,6 @@ const LotSchema = z
   .openapi("Lot", { example: { id: "tr_0a11001", points: 100, expires_at: "2027-11-20T00:00:00.000Z" } });
 
 export const MemberParams = z.object({ id: Id });
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
 const answerSchema = { description: "The member.", content: { "application/json": MemberSchema } };
 
 /** @throws Problem 400 */

@@ -7,19 +7,14 @@ import type { Entry } from "../../archive/query.ts";
 import { jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Description, Time, timeMsOf, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery } from "../pagination.ts";
 import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  IDEMPOTENCY_PROBLEMS,
-  type LoyaltyDeps,
-  MemberParams,
-  memberIdOf,
-  memberNotFound,
-} from "./members.ts";
+import { type LoyaltyDeps, MemberParams, memberIdOf, memberNotFound } from "./members.ts";
 
 const NewAccrual = z
   .strictObject({

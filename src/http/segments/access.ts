@@ -13,8 +13,6 @@ import { invalid, Problem } from "../problem.ts";
 
 export type SegmentsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
 
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
-
 const SLUG = /^[A-Z0-9_]{3,64}$/;
 export const Slug = z
   .string()

@@ -16,6 +16,7 @@ import { BATCH_BYTES_MAX } from "../body.ts";
 import { jsonAnswer, writeAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Id, NewId } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import type { Routes } from "../routes.ts";
@@ -23,7 +24,6 @@ import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import {
   endText,
-  IDEMPOTENCY_PROBLEMS,
   isCurrent,
   SegmentParams,
   type SegmentsDeps,

@@ -9,12 +9,12 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import {
-  IDEMPOTENCY_PROBLEMS,
   isCurrent,
   isFilled,
   SegmentParams,

@@ -17,22 +17,14 @@ import {
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { NewId, Time, timeMsOf, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  endText,
-  IDEMPOTENCY_PROBLEMS,
-  type SegmentsDeps,
-  Slug,
-  Ttl,
-  UserParams,
-  userIdOf,
-  waitUntil,
-} from "./access.ts";
+import { endText, type SegmentsDeps, Slug, Ttl, UserParams, userIdOf, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
 

@@ -12,6 +12,7 @@ import {
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
@@ -19,7 +20,7 @@ import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { keyIdOf, maySee, sellerNotFound, sellerOfKey } from "./own.ts";
-import { IDEMPOTENCY_PROBLEMS, type TopupDeps } from "./sellers.ts";
+import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
   .custom<number>((value) => Number.isSafeInteger(value) && value !== 0, "must be an integer other than 0")

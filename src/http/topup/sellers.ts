@@ -8,7 +8,7 @@ import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, Id, isId, Name, NewId, timeTextOf } from "../fields.ts";
-import { madeId, type Random } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { makeKey } from "../new-key.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
@@ -63,7 +63,6 @@ const CreatedSeller = z
   .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
 
 export const SellerParams = z.object({ id: Id });
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
 const answerSchema = { description: "The seller.", content: { "application/json": SellerSchema } };
 
 /** @throws Problem 400 */

@@ -10,6 +10,7 @@ import {
 import { type Call, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Id, isText, Time, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
@@ -19,7 +20,7 @@ import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
-import { IDEMPOTENCY_PROBLEMS, type TopupDeps } from "./sellers.ts";
+import type { TopupDeps } from "./sellers.ts";
 
 const REFERENCE_LENGTH_MAX = 100;
 

@@ -15,13 +15,14 @@ import { readJson } from "../body.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import { timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { type Done, decidedAnswer } from "../writes.ts";
-import { Email, KEY_PROBLEMS, percentOf, type VoucherDeps } from "./fields.ts";
+import { Email, percentOf, type VoucherDeps } from "./fields.ts";
 
 /** Unknown codes of one API key, by minute. */
 const UNKNOWN_MAX = 50;
@@ -181,7 +182,7 @@ function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
         "voucher_expired",
         "voucher_cancelled",
         "rate_limited",
-        ...KEY_PROBLEMS,
+        ...IDEMPOTENCY_PROBLEMS,
       ],
     },
     async (c, call) => {
@@ -216,7 +217,7 @@ function addRollback(routes: Routes, { ledger, clock, guesses }: CodeDeps): void
       description: "Once for each. The voucher is valid again; or expired, when its time is over by now.",
       body: { schema: Holder },
       answer: { ...ended, description: "The voucher, unused." },
-      problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...KEY_PROBLEMS],
+      problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, Holder);
@@ -247,7 +248,7 @@ function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
         "voucher_expired",
         "voucher_cancelled",
         "rate_limited",
-        ...KEY_PROBLEMS,
+        ...IDEMPOTENCY_PROBLEMS,
       ],
     },
     async (c, call) => {

@@ -8,8 +8,6 @@ import { invalid } from "../problem.ts";
 
 export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
 
-export const KEY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
-
 const EMAIL_LENGTH_MAX = 254;
 /** One `@` between things without spaces; what comes behind it is a host's name. */
 const EMAIL = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}.]+(?:\.[^\s@\p{C}.]+)*$/u;

@@ -4,20 +4,13 @@ import { askOffer, askOffers, type Offer, offerSubject } from "../../actors/prog
 import { assert } from "../../assert.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  Discount,
-  hundredthsOf,
-  KEY_PROBLEMS,
-  OfferName,
-  offerNameOf,
-  percentOf,
-  type VoucherDeps,
-} from "./fields.ts";
+import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
 
 const Pricing = z.enum(["live", "snapshot"]).openapi({
   description:
@@ -53,7 +46,7 @@ function addPut(routes: Routes, { ledger, clock }: VoucherDeps): void {
       params,
       body: { schema: OfferTerms },
       answer,
-      problems: ["too_many_offers", ...KEY_PROBLEMS],
+      problems: ["too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const name = offerNameOf(c.req.param("name"));

@@ -10,6 +10,7 @@ import {
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Time, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
@@ -20,7 +21,6 @@ import {
   Email,
   futureMsOf,
   hundredthsOf,
-  KEY_PROBLEMS,
   OfferName,
   percentOf,
   textOrNull,
@@ -100,7 +100,7 @@ function addIssue(routes: Routes, { ledger, clock }: VoucherDeps): void {
         description: "The voucher, and its code.",
         content: { "application/json": VoucherSchema },
       },
-      problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...KEY_PROBLEMS],
+      problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewVoucher);

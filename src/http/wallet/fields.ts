@@ -8,8 +8,6 @@ const SECONDS_MAX = 366 * 24 * 60 * 60;
 /** Of holds and payment requests. */
 export const DEFAULT_SECONDS = 7 * 24 * 60 * 60;
 
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
-
 /** Any text that could be one: what is none is not found. */
 export const WalletId = z
   .custom<string>(

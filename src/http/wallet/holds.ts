@@ -17,21 +17,14 @@ import {
 import { jsonAnswer } from "../call.ts";
 import { readBareChange, readChange } from "../change.ts";
 import { Amount, Balance, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  DEFAULT_SECONDS,
-  IDEMPOTENCY_PROBLEMS,
-  PaperParams,
-  paperIdOf,
-  Seconds,
-  WalletId,
-  WalletMemo,
-} from "./fields.ts";
+import { DEFAULT_SECONDS, PaperParams, paperIdOf, Seconds, WalletId, WalletMemo } from "./fields.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import { type WalletDeps, withSession } from "./session.ts";
 

@@ -6,6 +6,7 @@ import {
   type UserView,
 } from "../../actors/programmes/wallet/acts.ts";
 import { actOf, readBareChange } from "../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
@@ -40,7 +41,7 @@ function addRefresh(routes: Routes, { ledger, directory, clock, random }: Wallet
       summary: "Swap the token of a session for another",
       description: "The old one ends at once. The session still ends 30 days after the login.",
       answer: { status: 200, ...loggedIn },
-      problems: ["idempotency_key_reused", "idempotency_key_expired"],
+      problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
       const token = tokenFrom(c, { directory });
@@ -70,7 +71,7 @@ function addLogout(routes: Routes, { ledger, directory, clock }: WalletDeps): vo
       group: "wallet",
       summary: "End the session",
       answer: theUser,
-      problems: ["idempotency_key_reused", "idempotency_key_expired"],
+      problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
       const { id: session, vnode } = tokenFrom(c, { directory });

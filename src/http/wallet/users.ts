@@ -16,7 +16,7 @@ import { readJson } from "../body.ts";
 import type { Call } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { isText, Name } from "../fields.ts";
-import { idempotencyKey } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
@@ -87,13 +87,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
         "With another password it is another request.",
       body: { schema: NewUser },
       answer: { status: 201, ...loggedIn },
-      problems: [
-        "email_taken",
-        "forbidden",
-        "rate_limited",
-        "idempotency_key_reused",
-        "idempotency_key_expired",
-      ],
+      problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       enterHouse(call, directory);

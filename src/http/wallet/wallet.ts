@@ -5,12 +5,13 @@ import type { Entry } from "../../archive/query.ts";
 import { jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Time, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { IDEMPOTENCY_PROBLEMS, WalletId, WalletMemo } from "./fields.ts";
+import { WalletId, WalletMemo } from "./fields.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import { notLoggedIn, type WalletDeps, withSession } from "./session.ts";
 

@@ -20,6 +20,7 @@ import type { Rejection } from "../../actors/rejection.ts";
 import { jsonAnswer } from "../call.ts";
 import { readBareChange, readChange } from "../change.ts";
 import { Amount, Description, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
@@ -27,7 +28,7 @@ import type { RouteDescription, Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { bankOf } from "./bank.ts";
-import { IDEMPOTENCY_PROBLEMS, PaperParams, paperIdOf } from "./fields.ts";
+import { PaperParams, paperIdOf } from "./fields.ts";
 import { inWordsOfWallets } from "./rejections.ts";
 import { type WalletDeps, withSession } from "./session.ts";
 
