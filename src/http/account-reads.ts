@@ -2,12 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import type { AccountView } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
-import { AccountParams, accountIdOf, accountNotFound } from "./account-address.ts";
+import { accountNotFound } from "./account-address.ts";
 import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
 import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { Flag, isId, Time, timeMsOf } from "./fields.ts";
 import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { invalid } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -123,7 +124,7 @@ function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
       group: "accounts",
       summary: "One account, as it is or as it was",
       description: "A `/` in the id is written %2F. Before it existed it is `account_not_found`.",
-      params: AccountParams,
+      params: IdParams,
       query: ReadQuery,
       answer: {
         status: 200,
@@ -133,7 +134,7 @@ function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
       problems: ["account_not_found"],
     },
     async (c, call) => {
-      const id = accountIdOf(c);
+      const id = idOf(c);
       const { at } = checkQuery(ReadQuery, c);
       if (isSystemAccount(id)) {
         if (at !== undefined) throw invalid("at", "does not go with system accounts");

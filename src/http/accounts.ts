@@ -1,7 +1,7 @@
 /** Accounts are opened, and their rules changed. */
 import { z } from "@hono/zod-openapi";
 import type { CreateAccount, UpdateAccount } from "../actors/command.ts";
-import { AccountParams, ownAccountIdOf } from "./account-address.ts";
+import { ownAccountIdOf } from "./account-address.ts";
 import { Limits, limitsOf } from "./account-limits.ts";
 import { AccountSchema, accountJson } from "./account-view.ts";
 import { readJson, readNothing } from "./body.ts";
@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 import { Asset, Metadata, MetadataPatch, NewAccountId } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, idempotencyKey, madeId, type Random } from "./idempotency.ts";
+import { IdParams } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
 import { check } from "./validation.ts";
@@ -101,7 +102,7 @@ function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
       access: "partner",
       group: "accounts",
       summary: "Change an account's rules or metadata",
-      params: AccountParams,
+      params: IdParams,
       body: { schema: AccountPatch },
       answer: { status: 200, ...accountAnswer },
       problems: ["account_not_found", "managed_account", "balance_conflict", "account_closed"],
@@ -142,7 +143,7 @@ function addStatusActions(routes: Routes, { ledger, clock }: AccountsDeps): void
         access: "partner",
         group: "accounts",
         summary: ACTIONS[action],
-        params: AccountParams,
+        params: IdParams,
         answer: { status: 200, ...accountAnswer },
         problems: ["account_not_found", "managed_account", "account_closed", "account_not_empty"],
       },

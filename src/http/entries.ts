@@ -2,10 +2,11 @@
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { Entry, Statement } from "../archive/query.ts";
-import { AccountParams, accountIdOf, accountNotFound } from "./account-address.ts";
+import { accountNotFound } from "./account-address.ts";
 import { answer, jsonAnswer } from "./call.ts";
 import { Balance, Time, timeTextOf } from "./fields.ts";
 import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
@@ -118,7 +119,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       summary: "An account's entries, newest first",
       description:
         "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
-      params: AccountParams,
+      params: IdParams,
       query: EntriesQuery,
       answer: {
         status: 200,
@@ -128,7 +129,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       problems: ["account_not_found"],
     },
     async (c, call) => {
-      const id = accountIdOf(c);
+      const id = idOf(c);
       const query = checkQuery(EntriesQuery, c);
       const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
       const statement = await ledger.entries(call.partner, id, range);
@@ -164,7 +165,7 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       access: "partner",
       group: "accounts",
       summary: "Compare a balance with the sum of its entries",
-      params: AccountParams,
+      params: IdParams,
       answer: {
         status: 200,
         description: "Both figures at one seq.",
@@ -173,7 +174,7 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       problems: ["account_not_found"],
     },
     async (c, call) => {
-      const id = accountIdOf(c);
+      const id = idOf(c);
       const found = await ledger.reconciliation(call.partner, id);
       if (found === undefined) throw accountNotFound(id);
       const { account, entriesSum, entriesCount } = found;

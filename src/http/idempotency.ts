@@ -5,7 +5,7 @@ import type { Refusal } from "../actors/rejection.ts";
 import { invalid } from "./problem.ts";
 import { headerOf } from "./request-header.ts";
 
-/** Of whatever takes a key, in the order of the document. */
+/** What a request may be refused for because of its key. */
 export const IDEMPOTENCY_PROBLEMS = [
   "idempotency_key_reused",
   "idempotency_key_expired",

@@ -11,6 +11,7 @@ import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
 import { makeKey } from "./new-key.ts";
 import { limitOf, pageInOrderOfId, pageJson, pageQuery, pageSchema } from "./pagination.ts";
+import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -31,7 +32,6 @@ const NewKeyBody = z
   })
   .openapi("NewKey", { example: { role: "read", name: "reports" } });
 const ListQuery = z.strictObject(pageQuery);
-const PartnerParams = z.object({ id: Id });
 const KeyParams = z.object({ id: Id, key_id: z.string() });
 
 const partnerFields = {
@@ -165,7 +165,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       access: "operator",
       group: "partners",
       summary: "One partner",
-      params: PartnerParams,
+      params: IdParams,
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
     },
@@ -185,7 +185,7 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
       access: "operator",
       group: "partners",
       summary: "Rename, suspend or reactivate a partner",
-      params: PartnerParams,
+      params: IdParams,
       body: { schema: PartnerPatch },
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
@@ -212,7 +212,7 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
       access: "member",
       group: "partners",
       summary: "Make another key of a partner",
-      params: PartnerParams,
+      params: IdParams,
       body: { schema: NewKeyBody },
       answer: {
         status: 201,
@@ -258,7 +258,7 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       access: "member",
       group: "partners",
       summary: "List a partner's keys in order of id",
-      params: PartnerParams,
+      params: IdParams,
       query: ListQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": pageSchema(KeySchema) } },
       problems: ["partner_not_found"],

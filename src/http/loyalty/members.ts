@@ -1,6 +1,5 @@
 /** `/v1/loyalty/members`: who collects points. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import {
   askLots,
   askMember,
@@ -11,11 +10,12 @@ import {
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
-import { Balance, Id, isId, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
+import { Balance, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
@@ -56,15 +56,7 @@ const LotSchema = z
   .object({ id: z.string(), points: Points, expires_at: z.iso.datetime() })
   .openapi("Lot", { example: { id: "tr_0a11001", points: 100, expires_at: "2027-11-20T00:00:00.000Z" } });
 
-export const MemberParams = z.object({ id: Id });
 const answerSchema = { description: "The member.", content: { "application/json": MemberSchema } };
-
-/** @throws Problem 400 */
-export function memberIdOf(c: Context): string {
-  const id = c.req.param("id");
-  if (!isId(id)) throw invalid("id", "must be an id");
-  return id;
-}
 
 export function memberNotFound(id: string): Problem {
   return new Problem("member_not_found", `There is no member ${id}.`);
@@ -137,12 +129,12 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "One member",
-      params: MemberParams,
+      params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const id = memberIdOf(c);
+      const id = idOf(c);
       const member = await ledger.ask(call.partner, askMember(id));
       if (member === null) throw memberNotFound(id);
       return jsonAnswer(call, 200, memberJson(member));
@@ -155,7 +147,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "What expires when, soonest first",
-      params: MemberParams,
+      params: IdParams,
       answer: {
         status: 200,
         description: "All lots.",
@@ -164,7 +156,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const id = memberIdOf(c);
+      const id = idOf(c);
       const lots = await ledger.ask(call.partner, askLots(id));
       if (lots === null) throw memberNotFound(id);
       const rows = lots.map(({ id: lot, points, expiresAtMs }) =>
@@ -183,13 +175,13 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Rename a member",
-      params: MemberParams,
+      params: IdParams,
       body: { schema: MemberPatch },
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, MemberPatch);
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
@@ -206,12 +198,12 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Remove a member who has no points",
-      params: MemberParams,
+      params: IdParams,
       answer: { status: 204, description: "Removed; the entries stay." },
       problems: ["member_not_found", "account_not_empty"],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const asked = await readBareChange(c, call, clock);
       const act = {
         programme: "loyalty",

@@ -9,12 +9,13 @@ import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Description, Time, timeMsOf, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { type LoyaltyDeps, MemberParams, memberIdOf, memberNotFound } from "./members.ts";
+import { type LoyaltyDeps, memberNotFound } from "./members.ts";
 
 const NewAccrual = z
   .strictObject({
@@ -96,13 +97,13 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Give a member points",
-      params: MemberParams,
+      params: IdParams,
       body: { schema: NewAccrual },
       answer: movement,
       problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
       const expiresAtMs = expires_at === undefined ? undefined : timeMsOf(expires_at);
@@ -133,13 +134,13 @@ function addRedemptions(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "Take points from a member",
       description: "Those that expire soonest are taken first.",
-      params: MemberParams,
+      params: IdParams,
       body: { schema: NewRedemption },
       answer: movement,
       problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, NewRedemption);
       const { points, description, occurred_at } = value;
       const account = pointsAccount(member);
@@ -185,13 +186,13 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "What a member earned, spent and lost, newest first",
-      params: MemberParams,
+      params: IdParams,
       query: EntriesQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": PointsEntriesPage } },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const query = checkQuery(EntriesQuery, c);
       const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
       const statement = await ledger.entries(call.partner, pointsAccount(member), range);

@@ -19,12 +19,13 @@ import { actOf, readChange } from "../change.ts";
 import { NewId, Time, timeMsOf, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { endText, type SegmentsDeps, Slug, Ttl, UserParams, userIdOf, waitUntil } from "./access.ts";
+import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
 
@@ -146,12 +147,12 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       access: "partner",
       group: "users",
       summary: "One user",
-      params: UserParams,
+      params: IdParams,
       answer: { status: 200, description: "The user.", content: { "application/json": UserSchema } },
       problems: ["user_not_found"],
     },
     async (c, call) => {
-      const id = userIdOf(c);
+      const id = idOf(c);
       const user = await ledger.ask(call.partner, askUser(id));
       if (user === null) throw new Problem("user_not_found", `There is no user ${id}.`);
       return jsonAnswer(call, 200, userJson(user));
@@ -172,11 +173,11 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
       group: "users",
       summary: "The segments that a user is in",
       description: "None where there is no such user: ids are given out elsewhere.",
-      params: UserParams,
+      params: IdParams,
       answer: { status: 200, description: "All of them.", content: { "application/json": UserSegments } },
     },
     async (c, call) => {
-      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(userIdOf(c))));
+      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(c))));
       return jsonAnswer(call, 200, JSON.stringify({ segments }));
     },
   );
@@ -192,7 +193,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       summary: "Add a user to segments, and remove him from others, all or nothing",
       description:
         "Adds come before removes. A user who does not exist is created. What is held is not counted, and never shortened: an end may be put off, or taken away.",
-      params: UserParams,
+      params: IdParams,
       body: { schema: SegmentsPatch },
       answer: {
         status: 200,
@@ -202,7 +203,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const user = userIdOf(c);
+      const user = idOf(c);
       const { value, asked } = await readChange(c, call, clock, SegmentsPatch);
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);

@@ -5,13 +5,14 @@ import type { Entry, Statement } from "../../archive/query.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { Balance, Time, timeMsOf, timeTextOf } from "../fields.ts";
 import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { maySee, sellerNotFound } from "./own.ts";
-import { SellerParams, sellerIdOf, type TopupDeps } from "./sellers.ts";
+import type { TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Entries of a day are fetched so many at a time. */
@@ -150,13 +151,13 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "Every change of a seller's credit, newest first",
-      params: SellerParams,
+      params: IdParams,
       query: EntriesQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const query = checkQuery(EntriesQuery, c);
       const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
       const statement = await statementOf(ledger, call, seller, range);
@@ -177,7 +178,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "Compare a seller's credit with the sum of its entries",
-      params: SellerParams,
+      params: IdParams,
       answer: {
         status: 200,
         description: "Both figures at one seq.",
@@ -186,7 +187,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const found = maySee(call, seller)
         ? await ledger.reconciliation(call.partner, creditAccount(seller))
         : undefined;
@@ -228,13 +229,13 @@ function addSettlement(routes: Routes, { ledger, clock }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "What came of a day, from the entries",
-      params: SellerParams,
+      params: IdParams,
       query: SettlementQuery,
       answer: { status: 200, description: "The sums.", content: { "application/json": SettlementSchema } },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const { date } = checkQuery(SettlementQuery, c);
       const fromMs = dayOf(date) ?? Number.NaN;
       if (fromMs > clock.nowMs()) throw invalid("date", "must not be in the future");

@@ -1,18 +1,18 @@
 /** `/v1/sellers`: who sells, and with how much credit. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { CreateKey } from "../../actors/command.ts";
 import { KEYS_PER_PARTNER_MAX } from "../../actors/partner.ts";
 import { askSeller, askSellers, creditAccount, type SellerView } from "../../actors/programmes/topup/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
-import { Balance, Id, isId, Name, NewId, timeTextOf } from "../fields.ts";
+import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { makeKey } from "../new-key.ts";
 import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
@@ -62,15 +62,7 @@ const CreatedSeller = z
   })
   .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
 
-export const SellerParams = z.object({ id: Id });
 const answerSchema = { description: "The seller.", content: { "application/json": SellerSchema } };
-
-/** @throws Problem 400 */
-export function sellerIdOf(c: Context): string {
-  const id = c.req.param("id");
-  if (!isId(id)) throw invalid("id", "must be an id");
-  return id;
-}
 
 export function addSellers(routes: Routes, deps: TopupDeps): void {
   addCreate(routes, deps);
@@ -188,12 +180,12 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "One seller, its credit, and what that is made of",
-      params: SellerParams,
+      params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const id = sellerIdOf(c);
+      const id = idOf(c);
       const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
       if (seller === null) throw sellerNotFound(id);
       return jsonAnswer(call, 200, sellerJson(seller));
@@ -211,12 +203,12 @@ function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof t
       access: "partner",
       group: "sellers",
       summary: action === "suspend" ? "Stop a seller from selling" : "Let a seller sell again",
-      params: SellerParams,
+      params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const asked = await readBareChange(c, call, clock);
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
