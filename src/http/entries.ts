@@ -4,16 +4,15 @@ import { isSystemAccount } from "../actors/routing.ts";
 import type { Entry, Statement } from "../archive/query.ts";
 import { accountNotFound } from "./account-address.ts";
 import { answer, jsonAnswer } from "./call.ts";
-import { Balance, Time, timeTextOf } from "./fields.ts";
-import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import { Balance, timeTextOf } from "./fields.ts";
+import { pageAnswer } from "./pagination.ts";
 import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
-import { rangeOf } from "./time-range.ts";
+import { statementAnswer } from "./statement.ts";
+import { RangeQuery, rangeOf } from "./time-range.ts";
 import { checkQuery } from "./validation.ts";
-
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 
 const EntrySchema = z
   .object({
@@ -120,7 +119,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       description:
         "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
       params: IdParams,
-      query: EntriesQuery,
+      query: RangeQuery,
       answer: {
         status: 200,
         description: "A page.",
@@ -130,8 +129,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
     },
     async (c, call) => {
       const id = idOf(c);
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await ledger.entries(call.partner, id, range);
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);
@@ -140,12 +138,11 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
         if (statement.nextCursor !== null) headers["Link"] = nextLink(c.req.url, statement.nextCursor);
         return answer(call, 200, csvOf(statement, isSystem), headers);
       }
-      const hasBalances = !isSystem && (query.from !== undefined || query.to !== undefined);
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      const rows = statement.data.map((entry) => entryJson(entry, isSystem));
-      return jsonAnswer(call, 200, pageJson(rows, statement.nextCursor, balances));
+      const rowJson = (entry: Entry) => entryJson(entry, isSystem);
+      // A system account's balances are those of its slices, which nobody sees.
+      return isSystem
+        ? pageAnswer(call, statement, rowJson)
+        : statementAnswer(call, statement, range, rowJson);
     },
   );
   addReconciliation(routes, ledger);

@@ -10,7 +10,7 @@ import { Id, Name, NewId, timeTextOf } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
 import { makeKey } from "./new-key.ts";
-import { limitOf, pageInOrderOfId, pageJson, pageQuery, pageSchema } from "./pagination.ts";
+import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts";
 import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
@@ -31,7 +31,6 @@ const NewKeyBody = z
     seller: Id.optional().openapi({ description: "Whose it is: of a key of role `seller`, and only there." }),
   })
   .openapi("NewKey", { example: { role: "read", name: "reports" } });
-const ListQuery = z.strictObject(pageQuery);
 const KeyParams = z.object({ id: Id, key_id: z.string() });
 
 const partnerFields = {
@@ -83,6 +82,10 @@ export function addPartners(routes: Routes, deps: PartnersDeps): void {
 
 function partnerView({ id, name, status, createdAtMs }: Partner): object {
   return { id, name, status, created_at: timeTextOf(createdAtMs) };
+}
+
+function partnerJson(partner: Partner): string {
+  return JSON.stringify(partnerView(partner));
 }
 
 function addCreate(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
@@ -143,19 +146,13 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       access: "operator",
       group: "partners",
       summary: "List partners in order of id",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(PartnerSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(PartnerSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
+      const query = checkQuery(PageQuery, c);
       await ledger.confirm();
-      const { data, nextCursor } = pageInOrderOfId(directory.partners(), limitOf(limit), cursor);
-      const rows = data.map((partner) => JSON.stringify(partnerView(partner)));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      return pageAnswer(call, pageInOrderOfId(directory.partners(), query), partnerJson);
     },
   );
   routes.add(
@@ -172,7 +169,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
     async (c, call) => {
       await ledger.confirm();
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
-      return jsonAnswer(call, 200, JSON.stringify(partnerView(directory.partner(id) as Partner)));
+      return jsonAnswer(call, 200, partnerJson(directory.partner(id) as Partner));
     },
   );
 }
@@ -199,7 +196,7 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
       const fingerprint =
         key === null ? 0 : fingerprintOf("PATCH", `/v1/partners/${id}`, canonicalJson(asked));
       const answer = await ledger.submit({ op: "update_partner", partner: id, key, fingerprint, ...asked });
-      return decidedAnswer(call, answer, 200, ({ partner }) => JSON.stringify(partnerView(partner)));
+      return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
     },
   );
 }
@@ -250,6 +247,19 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
   );
 }
 
+function keyJson(key: ReturnType<Directory["keys"]>[number]): string {
+  const { id, role, name, seller, prefix, createdAtMs, lastUsedAtMs } = key;
+  return JSON.stringify({
+    id,
+    role,
+    name,
+    ...(seller !== undefined && { seller }),
+    prefix,
+    created_at: timeTextOf(createdAtMs),
+    last_used_at: lastUsedAtMs === null ? null : timeTextOf(lastUsedAtMs),
+  });
+}
+
 function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): void {
   routes.add(
     {
@@ -259,27 +269,15 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       group: "partners",
       summary: "List a partner's keys in order of id",
       params: IdParams,
-      query: ListQuery,
-      answer: { status: 200, description: "A page.", content: { "application/json": pageSchema(KeySchema) } },
+      query: PageQuery,
+      answer: pageOf(KeySchema),
       problems: ["partner_not_found"],
     },
     async (c, call) => {
       await ledger.confirm();
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const { data, nextCursor } = pageInOrderOfId(directory.keys(partner), limitOf(limit), cursor);
-      const rows = data.map(({ id, role, name, seller, prefix, createdAtMs, lastUsedAtMs }) =>
-        JSON.stringify({
-          id,
-          role,
-          name,
-          ...(seller !== undefined && { seller }),
-          prefix,
-          created_at: timeTextOf(createdAtMs),
-          last_used_at: lastUsedAtMs === null ? null : timeTextOf(lastUsedAtMs),
-        }),
-      );
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const page = pageInOrderOfId(directory.keys(partner), checkQuery(PageQuery, c));
+      return pageAnswer(call, page, keyJson);
     },
   );
   routes.add(

@@ -4,6 +4,7 @@ import {
   askLots,
   askMember,
   askMembers,
+  type LotView,
   type MemberView,
   pointsAccount,
 } from "../../actors/programmes/loyalty/acts.ts";
@@ -12,7 +13,7 @@ import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
@@ -26,7 +27,6 @@ const NewMember = z
   .strictObject({ id: NewId.optional(), name: ProgrammeName.optional() })
   .openapi("NewMember", { example: { id: "alice", name: "Alice" } });
 const MemberPatch = z.strictObject({ name: ProgrammeName.nullable() }).openapi("MemberPatch");
-const ListQuery = z.strictObject(pageQuery);
 const Points = z.int().openapi({ minimum: 0 });
 
 const MemberSchema = z
@@ -73,6 +73,10 @@ function memberJson({ id, name, balance, held, earned, spent, expired, createdAt
   return JSON.stringify({ id, name, balance, held, earned, spent, expired, created_at });
 }
 
+function lotJson({ id, points, expiresAtMs }: LotView): string {
+  return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
+}
+
 function addCreate(routes: Routes, { ledger, clock, random }: LoyaltyDeps): void {
   const path = "/v1/loyalty/members";
   routes.add(
@@ -108,18 +112,12 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "List members, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(MemberSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(MemberSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askMembers, page);
-      return jsonAnswer(call, 200, pageJson(data.map(memberJson), nextCursor));
+      const page = await ledger.list(call.partner, askMembers, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, memberJson);
     },
   );
   routes.add(
@@ -148,21 +146,14 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "What expires when, soonest first",
       params: IdParams,
-      answer: {
-        status: 200,
-        description: "All lots.",
-        content: { "application/json": pageSchema(LotSchema) },
-      },
+      answer: { ...pageOf(LotSchema), description: "All lots." },
       problems: ["member_not_found"],
     },
     async (c, call) => {
       const id = idOf(c);
       const lots = await ledger.ask(call.partner, askLots(id));
       if (lots === null) throw memberNotFound(id);
-      const rows = lots.map(({ id: lot, points, expiresAtMs }) =>
-        JSON.stringify({ id: lot, points, expires_at: timeTextOf(expiresAtMs) }),
-      );
-      return jsonAnswer(call, 200, pageJson(rows, null));
+      return pageAnswer(call, { data: lots, nextCursor: null }, lotJson);
     },
   );
 }

@@ -4,15 +4,14 @@ import type { TransferPosted } from "../../actors/command.ts";
 import { type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../actors/programmes/programme.ts";
 import type { Entry } from "../../archive/query.ts";
-import { jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Description, Time, timeMsOf, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { statementAnswer, statementSchema } from "../statement.ts";
+import { RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
@@ -28,7 +27,6 @@ const NewAccrual = z
 const NewRedemption = z
   .strictObject({ points: Amount, description: Description, occurred_at: Time.optional() })
   .openapi("NewRedemption", { example: { points: 80, description: "Free coffee" } });
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 
 const MovementSchema = z
   .object({
@@ -68,14 +66,7 @@ const PointsEntrySchema = z
     at: z.iso.datetime(),
   })
   .openapi("PointsEntry");
-const PointsEntriesPage = z
-  .object({
-    data: z.array(PointsEntrySchema),
-    next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional(),
-    closing_balance: Balance.optional(),
-  })
-  .openapi("PointsEntriesPage");
+const PointsEntriesPage = statementSchema(PointsEntrySchema).openapi("PointsEntriesPage");
 
 export function addPoints(routes: Routes, deps: LoyaltyDeps): void {
   addAccruals(routes, deps);
@@ -187,21 +178,16 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "What a member earned, spent and lost, newest first",
       params: IdParams,
-      query: EntriesQuery,
+      query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": PointsEntriesPage } },
       problems: ["member_not_found"],
     },
     async (c, call) => {
       const member = idOf(c);
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await ledger.entries(call.partner, pointsAccount(member), range);
       if (statement === undefined) throw memberNotFound(member);
-      const hasBalances = query.from !== undefined || query.to !== undefined;
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      return jsonAnswer(call, 200, pageJson(statement.data.map(entryJson), statement.nextCursor, balances));
+      return statementAnswer(call, statement, range, entryJson);
     },
   );
 }

@@ -13,11 +13,11 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../actors/routing.ts";
 import { BATCH_BYTES_MAX } from "../body.ts";
-import { jsonAnswer, writeAnswer } from "../call.ts";
+import { writeAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Id, NewId } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
@@ -46,7 +46,6 @@ const AddedHolders = z.object({ added: z.int() }).openapi("AddedSegmentUsers", {
 const HolderSchema = z
   .object({ id: Id, expires_at: z.iso.datetime().optional(), source: z.enum(["manual", "auto"]) })
   .openapi("SegmentUser", { example: { id: "1000", source: "manual" } });
-const ListQuery = z.strictObject(pageQuery);
 
 const HOLDERS = "/v1/segments/{slug}/users";
 
@@ -70,18 +69,13 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
       summary: "Who is in a segment, newest users first",
       description: "Where few users hold it a page may be short, or empty, and have a next one all the same.",
       params: SegmentParams,
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(HolderSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(HolderSchema),
       problems: ["segment_not_found"],
     },
     async (c, call) => {
       const slug = slugOf(c);
-      const query = checkQuery(ListQuery, c);
-      const limit = limitOf(query.limit);
+      const { limit, ...query } = checkQuery(PageQuery, c);
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
       const rows: HolderView[] = [];
       let cursor = query.cursor;
@@ -92,7 +86,7 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
         cursor = nextCursor ?? undefined;
         if (cursor === undefined || rows.length === limit) break;
       }
-      return jsonAnswer(call, 200, pageJson(rows.map(holderJson), cursor ?? null));
+      return pageAnswer(call, { data: rows, nextCursor: cursor ?? null }, holderJson);
     },
   );
 }

@@ -10,7 +10,7 @@ import {
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
@@ -34,7 +34,6 @@ const NewSegment = z
   .strictObject({ slug: Slug, user_percent: Percent.optional() })
   .openapi("NewSegment", { example: { slug: "DISCOUNT_30", user_percent: 30 } });
 const SegmentPatch = z.strictObject({ user_percent: Percent }).openapi("SegmentPatch");
-const ListQuery = z.strictObject(pageQuery);
 
 const SegmentSchema = z
   .object({
@@ -102,17 +101,11 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       access: "partner",
       group: "segments",
       summary: "List segments, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(SegmentSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(SegmentSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askSegments, page);
+      const { data, nextCursor } = await ledger.list(call.partner, askSegments, checkQuery(PageQuery, c));
       const slugs = data.map(({ slug }) => slug);
       const views = await waitUntil(clock, call, async () => {
         const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
@@ -124,8 +117,8 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
           ),
         );
       });
-      const rows = views.filter((view) => view !== undefined).map(segmentJson);
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const known = views.filter((view) => view !== undefined);
+      return pageAnswer(call, { data: known, nextCursor }, segmentJson);
     },
   );
 }

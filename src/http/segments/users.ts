@@ -18,7 +18,7 @@ import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { NewId, Time, timeMsOf, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
@@ -34,7 +34,6 @@ const CreatedUser = z.object({ id: z.string() }).openapi("CreatedUser", { exampl
 const UserSchema = z
   .object({ id: z.string(), created_at: z.iso.datetime() })
   .openapi("User", { example: { id: "1000", created_at: "2026-11-20T10:00:00.000Z" } });
-const ListQuery = z.strictObject(pageQuery);
 
 const Added = z.union([
   Slug,
@@ -126,18 +125,12 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       access: "partner",
       group: "users",
       summary: "List users, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(UserSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(UserSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askUsers, page);
-      return jsonAnswer(call, 200, pageJson(data.map(userJson), nextCursor));
+      const page = await ledger.list(call.partner, askUsers, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, userJson);
     },
   );
   routes.add(

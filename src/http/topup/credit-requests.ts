@@ -13,7 +13,7 @@ import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
@@ -148,19 +148,14 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       description:
         "A seller's key sees the seller's own. A page may be short and have a next one all the same.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(RequestSchema) },
-      },
+      answer: pageOf(RequestSchema),
     },
     async (c, call) => {
-      const { limit, cursor, status = null, ...query } = checkQuery(ListQuery, c);
-      const seller = query.seller ?? sellerOfKey(call) ?? null;
-      if (seller !== null && !maySee(call, seller)) return jsonAnswer(call, 200, pageJson([], null));
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askRequests({ seller, status }), page);
-      return jsonAnswer(call, 200, pageJson(data.map(requestJson), nextCursor));
+      const { status = null, seller: named, ...query } = checkQuery(ListQuery, c);
+      const seller = named ?? sellerOfKey(call) ?? null;
+      if (seller !== null && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, requestJson);
+      const page = await ledger.list(call.partner, askRequests({ seller, status }), query);
+      return pageAnswer(call, page, requestJson);
     },
   );
   routes.add(

@@ -3,13 +3,13 @@ import { z } from "@hono/zod-openapi";
 import { creditAccount, type TopupAct } from "../../actors/programmes/topup/acts.ts";
 import type { Entry, Statement } from "../../archive/query.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { Balance, Time, timeMsOf, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import { Balance, timeMsOf, timeTextOf } from "../fields.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { statementAnswer, statementSchema } from "../statement.ts";
+import { RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { maySee, sellerNotFound } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
@@ -18,7 +18,6 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Entries of a day are fetched so many at a time. */
 const SETTLED_AT_ONCE = 500;
 
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 const SettlementQuery = z.strictObject({
   date: z
     .custom<string>(
@@ -45,14 +44,7 @@ const EntrySchema = z
     at: z.iso.datetime(),
   })
   .openapi("SellerEntry");
-const EntriesPage = z
-  .object({
-    data: z.array(EntrySchema),
-    next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional(),
-    closing_balance: Balance.optional(),
-  })
-  .openapi("SellerEntriesPage");
+const EntriesPage = statementSchema(EntrySchema).openapi("SellerEntriesPage");
 const ReconciliationSchema = z
   .object({
     seller: z.string(),
@@ -152,20 +144,15 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "Every change of a seller's credit, newest first",
       params: IdParams,
-      query: EntriesQuery,
+      query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
       const seller = idOf(c);
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await statementOf(ledger, call, seller, range);
-      const hasBalances = query.from !== undefined || query.to !== undefined;
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      return jsonAnswer(call, 200, pageJson(statement.data.map(entryJson), statement.nextCursor, balances));
+      return statementAnswer(call, statement, range, entryJson);
     },
   );
 }

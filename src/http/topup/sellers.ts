@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { makeKey } from "../new-key.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
@@ -29,7 +29,6 @@ export type TopupDeps = Readonly<{
 const NewSeller = z
   .strictObject({ id: NewId.optional(), name: Name })
   .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
-const ListQuery = z.strictObject(pageQuery);
 const Sum = z.int().openapi({ minimum: 0 });
 
 const sellerFields = {
@@ -154,23 +153,16 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "List sellers, newest first",
       description: "A seller's key sees the seller alone.",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(SellerSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(SellerSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
+      const query = checkQuery(PageQuery, c);
       const own = sellerOfKey(call);
-      if (own !== undefined) {
-        const seller = await ledger.ask(call.partner, askSeller(own));
-        return jsonAnswer(call, 200, pageJson(seller === null ? [] : [sellerJson(seller)], null));
-      }
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askSellers, page);
-      return jsonAnswer(call, 200, pageJson(data.map(sellerJson), nextCursor));
+      if (own === undefined)
+        return pageAnswer(call, await ledger.list(call.partner, askSellers, query), sellerJson);
+      const seller = await ledger.ask(call.partner, askSeller(own));
+      return pageAnswer(call, { data: seller === null ? [] : [seller], nextCursor: null }, sellerJson);
     },
   );
   routes.add(

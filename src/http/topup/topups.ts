@@ -9,13 +9,13 @@ import {
 } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
-import { Amount, Balance, Id, isText, Time, timeTextOf } from "../fields.ts";
+import { Amount, Balance, Id, isText, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { NO_PAGE, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { rangeOf, rangeQuery } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
@@ -47,9 +47,7 @@ const NewTopup = z
 const ListQuery = z.strictObject({
   phone: z.string().optional().openapi({ description: "As in a top-up; a + is written %2B." }),
   seller: Id.optional(),
-  from: Time.optional(),
-  to: Time.optional(),
-  ...pageQuery,
+  ...rangeQuery,
 });
 const TopupParams = z.object({ id: z.string() });
 
@@ -112,6 +110,10 @@ function topupMembers({ id, seller, phone, amount, reference, isReverted, create
   return { id, seller, phone, amount, reference, status, created_at: timeTextOf(createdAtMs) };
 }
 
+function topupJson(topup: Topup): string {
+  return JSON.stringify(topupMembers(topup));
+}
+
 function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
   routes.add(
     {
@@ -171,30 +173,23 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
         "From `from` (inclusive) to `to` (exclusive). A seller's key sees the seller's own. A page may be short and " +
         "have a next one all the same.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(TopupSchema) },
-      },
+      answer: pageOf(TopupSchema),
     },
     async (c, call) => {
       const query = checkQuery(ListQuery, c);
       const phone = query.phone === undefined ? undefined : phoneOfQuery(query.phone);
       if (phone === undefined && query.phone !== undefined) throw invalid("phone", PHONE_RULE);
       const seller = query.seller ?? sellerOfKey(call);
-      if (seller !== undefined && !maySee(call, seller)) return jsonAnswer(call, 200, pageJson([], null));
+      if (seller !== undefined && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, topupJson);
       const { data, nextCursor } = await ledger.transfers(call.partner, {
-        ...rangeOf(query.from, query.to),
-        limit: limitOf(query.limit),
-        cursor: query.cursor,
+        ...rangeOf(query),
         account: accountOf(phone, seller),
       });
       const rows = data
         .map(topupOf)
         .filter((topup) => topup !== undefined)
         .filter((topup) => seller === undefined || topup.seller === seller);
-      const texts = rows.map((topup) => JSON.stringify(topupMembers(topup)));
-      return jsonAnswer(call, 200, pageJson(texts, nextCursor));
+      return pageAnswer(call, { data: rows, nextCursor }, topupJson);
     },
   );
 }
@@ -228,7 +223,7 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       const row = await ledger.transfer(call.partner, id);
       const topup = row && topupOf(row);
       if (!isVisible(call, topup)) throw topupNotFound(id);
-      return jsonAnswer(call, 200, JSON.stringify(topupMembers(topup)));
+      return jsonAnswer(call, 200, topupJson(topup));
     },
   );
 }

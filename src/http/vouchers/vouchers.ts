@@ -7,11 +7,10 @@ import {
   type Issued,
   type VoucherView,
 } from "../../actors/programmes/vouchers/acts.ts";
-import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Time, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
@@ -134,22 +133,17 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
       group: "vouchers",
       summary: "A customer's vouchers, newest first",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(VoucherRow) },
-      },
+      answer: pageOf(VoucherRow),
       problems: ["customer_not_found"],
     },
     async (c, call) => {
-      const { email, status, limit, cursor } = checkQuery(ListQuery, c);
+      const { email, status, ...asked } = checkQuery(ListQuery, c);
       const question = askVouchers(email, status === "all" ? null : status);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, question, page);
+      const page = await ledger.list(call.partner, question, asked);
       // Nobody has vouchers who is no customer.
-      if (data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
+      if (page.data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
         throw customerNotFound(email);
-      return jsonAnswer(call, 200, pageJson(data.map(rowJson), nextCursor));
+      return pageAnswer(call, page, rowJson);
     },
   );
 }

@@ -12,11 +12,10 @@ import {
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import { vnodeOfAccount } from "../../actors/routing.ts";
-import { jsonAnswer } from "../call.ts";
 import { readChange } from "../change.ts";
 import { Amount, Description, isText, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
@@ -55,7 +54,6 @@ const DepositSchema = z
     created_at: z.iso.datetime(),
   })
   .openapi("Deposit");
-const ListQuery = z.strictObject(pageQuery);
 
 export function addDeposits(routes: Routes, deps: WalletDeps): void {
   addCreate(routes, deps);
@@ -161,19 +159,15 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
       group: "deposits",
       summary: "The deposits of this bank, newest first",
       description: "A page may be short, or empty, and have a next one all the same.",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(DepositSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(DepositSchema),
     },
     async (c, call) => {
       const account = bankAccount(bankOf(call));
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = await ledger.transfers(call.partner, { account, limit: limitOf(limit), cursor });
-      const deposits = page.data.filter(({ act }) => act?.act === "deposit");
-      return jsonAnswer(call, 200, pageJson(deposits.map(depositJson), page.nextCursor));
+      const query = { account, ...checkQuery(PageQuery, c) };
+      const { data, nextCursor } = await ledger.transfers(call.partner, query);
+      const deposits = data.filter(({ act }) => act?.act === "deposit");
+      return pageAnswer(call, { data: deposits, nextCursor }, depositJson);
     },
   );
 }

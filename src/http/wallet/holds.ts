@@ -14,11 +14,10 @@ import {
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { jsonAnswer } from "../call.ts";
 import { readBareChange, readChange } from "../change.ts";
 import { Amount, Balance, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
@@ -45,7 +44,6 @@ const CaptureBody = z
       .openapi({ description: "Releases what is left after it, unless it is false." }),
   })
   .openapi("CaptureHold", { example: { to_wallet_id: "wal_…", amount: 2000 } });
-const ListQuery = z.strictObject(pageQuery);
 const HoldSchema = z
   .object({
     id: z.string(),
@@ -77,20 +75,13 @@ function addList(routes: Routes, deps: WalletDeps): void {
       ...own,
       summary: "The own holds, newest first",
       description: "Those that are pending, and of the others as many of the newest as make 500 together.",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(HoldSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(HoldSchema),
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
       const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
-      const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
-      const rows = data.map((paper) => holdJson(paper as HoldView));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const page = await deps.ledger.list(HOUSE, question, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, (paper) => holdJson(paper as HoldView));
     }),
   );
 }

@@ -14,11 +14,10 @@ import {
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange, transferWith } from "../change.ts";
 import { Amount, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
@@ -74,19 +73,13 @@ function addList(routes: Routes, deps: WalletDeps): void {
         "`role=payer` (when absent) or `role=requester`. Those that are pending, and of the others as many of the " +
         "newest as make 500 together for each payer.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(RequestSchema) },
-      },
+      answer: pageOf(RequestSchema),
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { role = "payer", limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
+      const { role = "payer", ...query } = checkQuery(ListQuery, c);
       const question = (asked: ListAsk) => askPapers(role, walletId, asked);
-      const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
-      const rows = data.map((paper) => requestJson(paper as RequestView));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const page = await deps.ledger.list(HOUSE, question, query);
+      return pageAnswer(call, page, (paper) => requestJson(paper as RequestView));
     }),
   );
 }

@@ -17,11 +17,10 @@ import {
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import type { Rejection } from "../../actors/rejection.ts";
-import { jsonAnswer } from "../call.ts";
 import { readBareChange, readChange } from "../change.ts";
 import { Amount, Description, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
@@ -36,7 +35,6 @@ const NewWithdrawal = z
   .strictObject({ amount: Amount, details: Description })
   .openapi("NewWithdrawal", { example: { amount: 2500, details: "DE02 1203 0000 0000 2020 51" } });
 const STATUSES = ["pending", "confirmed", "failed"] as const;
-const OwnQuery = z.strictObject(pageQuery);
 const AllQuery = z.strictObject({ status: z.enum(STATUSES).optional(), ...pageQuery });
 const WithdrawalSchema = z
   .object({
@@ -50,11 +48,7 @@ const WithdrawalSchema = z
   })
   .openapi("Withdrawal");
 const theWithdrawal = { description: "The withdrawal.", content: { "application/json": WithdrawalSchema } };
-const aPage = {
-  status: 200,
-  description: "A page.",
-  content: { "application/json": pageSchema(WithdrawalSchema) },
-};
+const aPage = pageOf(WithdrawalSchema);
 const own = { access: "open", session: true, group: "wallet" } as const;
 
 export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
@@ -73,15 +67,13 @@ function addOwn(routes: Routes, deps: WalletDeps): void {
       ...own,
       summary: "The own withdrawals, newest first",
       description: "Those that are pending, and of the others as many of the newest as make 500 together.",
-      query: OwnQuery,
+      query: PageQuery,
       answer: aPage,
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { limit, cursor } = checkQuery(OwnQuery, c);
       const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
-      const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
-      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+      const page = await deps.ledger.list(HOUSE, question, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     }),
   );
 }
@@ -142,11 +134,10 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
     },
     async (c, call) => {
       bankOf(call);
-      const { status = null, limit, cursor } = checkQuery(AllQuery, c);
-      const question = (page: ListAsk) => askWithdrawals(status, page);
-      const page = await ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
-      const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
-      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+      const { status = null, ...query } = checkQuery(AllQuery, c);
+      const question = (asked: ListAsk) => askWithdrawals(status, asked);
+      const page = await ledger.list(HOUSE, question, query);
+      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     },
   );
 }
