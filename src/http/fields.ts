@@ -56,6 +56,11 @@ export function timeMsOf(text: string): number | undefined {
   return day <= lastDay ? timeMs : undefined;
 }
 
+/** The same of a time that may be left out, and that its schema has seen. */
+export function timeMsOrNull(text: string | undefined): number | null {
+  return text === undefined ? null : (timeMsOf(text) ?? null);
+}
+
 let timeTextMs = Number.NaN;
 let timeText = "";
 
@@ -66,6 +71,10 @@ export function timeTextOf(timeMs: number): string {
     timeTextMs = timeMs;
   }
   return timeText;
+}
+
+export function timeTextOrNull(timeMs: number | null): string | null {
+  return timeMs === null ? null : timeTextOf(timeMs);
 }
 
 export const Id = z

@@ -6,7 +6,7 @@ import { memberPartner } from "./auth.ts";
 import { readJson, readNothing } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { Id, Name, NewId, timeTextOf } from "./fields.ts";
+import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
 import { makeKey } from "./new-key.ts";
@@ -256,7 +256,7 @@ function keyJson(key: ReturnType<Directory["keys"]>[number]): string {
     ...(seller !== undefined && { seller }),
     prefix,
     created_at: timeTextOf(createdAtMs),
-    last_used_at: lastUsedAtMs === null ? null : timeTextOf(lastUsedAtMs),
+    last_used_at: timeTextOrNull(lastUsedAtMs),
   });
 }
 

@@ -5,13 +5,12 @@ import { type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/
 import type { Act } from "../../actors/programmes/programme.ts";
 import type { Entry } from "../../archive/query.ts";
 import { readChange, transferWith } from "../change.ts";
-import { Amount, Balance, Description, Time, timeMsOf, timeTextOf } from "../fields.ts";
+import { Amount, Balance, Description, Time, timeMsOrNull, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { IdParams, idOf } from "../path-id.ts";
-import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
-import { RangeQuery, rangeOf } from "../time-range.ts";
+import { futureMsOf, RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
@@ -97,13 +96,11 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
-      const expiresAtMs = expires_at === undefined ? undefined : timeMsOf(expires_at);
-      if (expiresAtMs !== undefined && expiresAtMs <= clock.nowMs())
-        throw invalid("expires_at", "must be in the future");
       const account = pointsAccount(member);
-      const named = { programme: "loyalty", act: "accrual", subject: account } as const;
-      const act = expiresAtMs === undefined ? named : { ...named, expiresAtMs };
-      const occurredAtMs = occurred_at === undefined ? null : (timeMsOf(occurred_at) ?? null);
+      const lot =
+        expires_at === undefined ? {} : { expiresAtMs: futureMsOf("expires_at", expires_at, clock.nowMs()) };
+      const act = { programme: "loyalty", act: "accrual", subject: account, ...lot } as const;
+      const occurredAtMs = timeMsOrNull(occurred_at);
       const move = { debit: "@issuance", credit: account, amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
@@ -136,7 +133,7 @@ function addRedemptions(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       const { points, description, occurred_at } = value;
       const account = pointsAccount(member);
       const act = { programme: "loyalty", act: "redemption", subject: account } as const;
-      const occurredAtMs = occurred_at === undefined ? null : (timeMsOf(occurred_at) ?? null);
+      const occurredAtMs = timeMsOrNull(occurred_at);
       const move = { debit: account, credit: "@redemption", amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,

@@ -16,13 +16,14 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { NewId, Time, timeMsOf, timeTextOf } from "../fields.ts";
+import { NewId, Time, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
+import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
@@ -225,8 +226,5 @@ function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: stri
     return seconds === undefined ? null : ["after", seconds * 1000];
   }
   if (ttl_s !== undefined) throw invalid(path, "takes ttl_s or expires_at, not both");
-  const endsAtMs = timeMsOf(expires_at);
-  if (endsAtMs === undefined || endsAtMs <= nowMs)
-    throw invalid(`${path}.expires_at`, "must be in the future");
-  return ["at", endsAtMs];
+  return ["at", futureMsOf(`${path}.expires_at`, expires_at, nowMs)];
 }

@@ -11,7 +11,7 @@ import {
 } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
-import { Description, Id, timeTextOf } from "../fields.ts";
+import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
@@ -93,7 +93,7 @@ function requestJson(request: RequestView): string {
     status,
     created_at: timeTextOf(createdAtMs),
     decided_by: decidedBy,
-    decided_at: decidedAtMs === null ? null : timeTextOf(decidedAtMs),
+    decided_at: timeTextOrNull(decidedAtMs),
     reason,
   });
 }

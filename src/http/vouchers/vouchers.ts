@@ -8,23 +8,15 @@ import {
   type VoucherView,
 } from "../../actors/programmes/vouchers/acts.ts";
 import { actOf, readChange } from "../change.ts";
-import { Time, timeTextOf } from "../fields.ts";
+import { Time, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
+import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { customerNotFound } from "./customers.ts";
-import {
-  Discount,
-  Email,
-  futureMsOf,
-  hundredthsOf,
-  OfferName,
-  percentOf,
-  textOrNull,
-  type VoucherDeps,
-} from "./fields.ts";
+import { Discount, Email, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
 
 const STATUSES = ["valid", "redeemed", "expired", "cancelled"] as const;
 
@@ -155,6 +147,6 @@ function rowJson({ code, offer, discount, status, expiresAtMs, usedAtMs }: Vouch
     discount: percentOf(discount),
     status,
     expires_at: timeTextOf(expiresAtMs),
-    used_at: textOrNull(usedAtMs),
+    used_at: timeTextOrNull(usedAtMs),
   });
 }
