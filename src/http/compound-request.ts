@@ -74,7 +74,7 @@ function canonicalText(asked: TransferAsked): string {
   return JSON.stringify([postings, available, pending, timeoutMs, memo, metadata, occurredAtMs]);
 }
 
-/** The same transfer as a compound one, for a dry run: its key means nothing there. */
+/** The same transfer as a compound one, decided in the same place. */
 export function asCompound(transfer: Transfer | CompoundTransfer): CompoundTransfer {
   if (transfer.op === "compound_transfer") return transfer;
   const { debit, credit, amount, ...same } = transfer;

@@ -1,18 +1,15 @@
 /** `/v1/deposits`: money that a bank brings into a wallet. */
 import { z } from "@hono/zod-openapi";
-import type { Asked } from "../../actors/asked.ts";
-import type { Transfer } from "../../actors/command.ts";
-import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { TransferChanged } from "../../actors/compound-command.ts";
 import {
   bankAccount,
   bankSubject,
   type Deposit,
-  HOUSE,
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { vnodeOfAccount } from "../../actors/routing.ts";
-import { readChange } from "../change.ts";
+import { readChange, transferWith } from "../change.ts";
+import { asCompound } from "../compound-request.ts";
 import { Amount, Description, isText, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
@@ -96,54 +93,23 @@ function addCreate(routes: Routes, { ledger, clock }: WalletDeps): void {
         bank,
         ref,
       };
+      const move = { debit: bankAccount(bank), credit: walletAccount(wallet), amount, memo: details };
+      const transfer = transferWith(asked, act, move);
       if (ref === null) {
-        const made = inWordsOfWallets(await ledger.submit(plainDeposit(asked, act, amount, details)));
+        // Decided where the wallet is. The bank is the subject all the same: idempotency keys are each bank's own.
+        const there = { ...transfer, vnode: vnodeOfWallet(wallet) };
+        const made = inWordsOfWallets(await ledger.submit(there));
         return decidedAnswer(call, made, 201, ({ id, creditPosted }) =>
           movedJson(id, wallet, amount, creditPosted),
         );
       }
-      const made = inWordsOfWallets(await ledger.submit(referredDeposit(asked, act, amount, details)));
+      // Decided where the bank's references are, in the record that moves the money on the wallet's shard.
+      const made = inWordsOfWallets(await ledger.submit(asCompound(transfer)));
       return decidedAnswer(call, made, 201, (changed) =>
         movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),
       );
     },
   );
-}
-
-/** Decided where the wallet is. The bank is the subject all the same: idempotency keys are each bank's own. */
-function plainDeposit(asked: Asked, act: Deposit, amount: number, memo: string): Transfer {
-  const { bank, wallet } = act;
-  const accounts = { debit: bankAccount(bank), credit: walletAccount(wallet) };
-  const vnode = vnodeOfWallet(wallet);
-  return {
-    op: "transfer",
-    ...asked,
-    ...accounts,
-    amount,
-    memo,
-    metadata: null,
-    occurredAtMs: null,
-    vnode,
-    act,
-  };
-}
-
-/** Decided where the bank's references are, in the record that moves the money on the wallet's shard. */
-function referredDeposit(asked: Asked, act: Deposit, amount: number, memo: string): CompoundTransfer {
-  const { bank, wallet, subject } = act;
-  return {
-    op: "compound_transfer",
-    ...asked,
-    postings: [{ debit: bankAccount(bank), credit: walletAccount(wallet), amount }],
-    available: false,
-    pending: false,
-    timeoutMs: null,
-    memo,
-    metadata: null,
-    occurredAtMs: null,
-    vnode: vnodeOfAccount(HOUSE, subject),
-    act,
-  };
 }
 
 function balanceOf({ moves }: TransferChanged, wallet: string): number {

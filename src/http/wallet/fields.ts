@@ -1,6 +1,5 @@
 /** The kinds of fields that requests about wallets are made of. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { isText, Memo } from "../fields.ts";
 
 const WALLET_ID_LENGTH_MAX = 64;
@@ -18,10 +17,3 @@ export const WalletId = z
 
 export const WalletMemo = Memo.optional();
 export const Seconds = z.int().min(1).max(SECONDS_MAX).optional();
-
-/** Of a hold, a payment request, or a withdrawal. */
-export const PaperParams = z.object({ id: z.string() });
-
-export function paperIdOf(c: Context): string {
-  return c.req.param("id") ?? "";
-}

@@ -3,7 +3,6 @@ import { z } from "@hono/zod-openapi";
 import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
   type AcceptRequest,
-  askPaper,
   askPapers,
   type CancelRequest,
   type DeclineRequest,
@@ -23,9 +22,10 @@ import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { DEFAULT_SECONDS, PaperParams, paperIdOf, Seconds, WalletId, WalletMemo } from "./fields.ts";
+import { DEFAULT_SECONDS, Seconds, WalletId, WalletMemo } from "./fields.ts";
+import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
 import { inWordsOfWallets } from "./rejections.ts";
-import { type WalletDeps, withSession } from "./session.ts";
+import { ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const PATH = "/v1/wallet/payment-requests";
 
@@ -52,7 +52,6 @@ const RequestSchema = z
   })
   .openapi("PaymentRequest");
 const theRequest = { description: "The payment request.", content: { "application/json": RequestSchema } };
-const own = { access: "open", session: true, group: "wallet" } as const;
 
 export function addPaymentRequests(routes: Routes, deps: WalletDeps): void {
   addList(routes, deps);
@@ -67,7 +66,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: PATH,
-      ...own,
+      ...ofSession,
       summary: "What the own wallet is asked for, or asks for, newest first",
       description:
         "`role=payer` (when absent) or `role=requester`. Those that are pending, and of the others as many of the " +
@@ -90,7 +89,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: PATH,
-      ...own,
+      ...ofSession,
       summary: "Ask another wallet for money",
       body: { schema: NewRequest },
       answer: { status: 201, ...theRequest },
@@ -119,7 +118,7 @@ function decision(verb: "accept" | "decline" | "cancel", summary: string): Route
   return {
     method: "post",
     path: `${PATH}/{id}/${verb}`,
-    ...own,
+    ...ofSession,
     summary,
     params: PaperParams,
     answer: { status: 200, ...theRequest },
@@ -197,8 +196,7 @@ async function requestFor(
   role: "wallet" | "requester",
   wallet: string,
 ): Promise<RequestView> {
-  const question = askPaper(id);
-  const request = question === null ? null : await ledger.ask(HOUSE, question);
+  const request = await paperOf(ledger, id);
   if (request?.kind === "request" && request[role] === wallet) return request;
   throw new Problem("payment_request_not_found", `There is no payment request ${id} that you can decide so.`);
 }

@@ -105,6 +105,9 @@ export function notLoggedIn(): Problem {
   return new Problem("unauthenticated", "Log in, and send the token of your session.");
 }
 
+/** What the descriptions of routes with a session have in common. */
+export const ofSession = { access: "open", session: true, group: "wallet" } as const;
+
 /** Lets in whoever has a session. */
 export function withSession(deps: WalletDeps, handler: SessionHandler): Handler {
   const { ledger, directory, clock } = deps;

@@ -25,7 +25,15 @@ import type { Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { Passwords } from "./passwords.ts";
-import { enterHouse, newToken, type WalletDeps, withCookie, withoutCookie, withSession } from "./session.ts";
+import {
+  enterHouse,
+  newToken,
+  ofSession,
+  type WalletDeps,
+  withCookie,
+  withoutCookie,
+  withSession,
+} from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 const FAILURES_MAX = 10;
@@ -191,9 +199,7 @@ function addPassword(routes: Routes, desk: Desk): void {
     {
       method: "post",
       path: "/v1/wallet/password",
-      access: "open",
-      session: true,
-      group: "wallet",
+      ...ofSession,
       summary: "Change the password, which ends all sessions",
       description: "An idempotency key means nothing here: a repeat has no session any more.",
       body: { schema: PasswordChange },

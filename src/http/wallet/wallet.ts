@@ -13,7 +13,7 @@ import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { WalletId, WalletMemo } from "./fields.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
-import { notLoggedIn, type WalletDeps, withSession } from "./session.ts";
+import { notLoggedIn, ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const SHOWN_ENTRIES = 20;
 
@@ -62,12 +62,11 @@ export function movedJson(id: string, wallet: string, amount: number, balance: n
 
 function addReads(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
-  const own = { access: "open", session: true, group: "wallet" } as const;
   routes.add(
     {
       method: "get",
       path: "/v1/wallet",
-      ...own,
+      ...ofSession,
       summary: "The own wallet",
       answer: { status: 200, description: "The wallet.", content: { "application/json": WalletSchema } },
     },
@@ -89,7 +88,7 @@ function addReads(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet/entries",
-      ...own,
+      ...ofSession,
       summary: "What came and went, newest first",
       query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
@@ -109,9 +108,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/transfers",
-      access: "open",
-      session: true,
-      group: "wallet",
+      ...ofSession,
       summary: "Send to another wallet",
       body: { schema: NewWalletTransfer },
       answer: {
