@@ -15,11 +15,11 @@ import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { keyIdOf, maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+import { actingSeller, keyIdOf, maySee, sellerOfKey } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
@@ -122,9 +122,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewCreditRequest);
-      const seller = value.seller ?? sellerOfKey(call);
-      if (seller === undefined) throw invalid("seller", "is needed with a key of the partner");
-      if (!maySee(call, seller)) throw sellerNotFound(seller);
+      const seller = actingSeller(call, value.seller);
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;

@@ -18,7 +18,7 @@ import type { Routes } from "../routes.ts";
 import { rangeOf, rangeQuery } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+import { actingSeller, maySee, sellerOfKey } from "./own.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -139,9 +139,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewTopup);
-      const seller = value.seller ?? sellerOfKey(call);
-      if (seller === undefined) throw invalid("seller", "is needed with a key of the partner");
-      if (!maySee(call, seller)) throw sellerNotFound(seller);
+      const seller = actingSeller(call, value.seller);
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
       const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;

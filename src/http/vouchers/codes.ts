@@ -164,7 +164,23 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
   );
 }
 
-function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+/** What is done by who holds the voucher, and may be a guess. @throws Problem 400, 404, 413, 415, 429 */
+async function submitByHolder(
+  c: Context,
+  call: Call,
+  { ledger, clock, guesses }: CodeDeps,
+  name: "redeem" | "rollback",
+) {
+  const { value, asked } = await readChange(c, call, clock, Holder);
+  const code = guesses.codeOf(c, call);
+  const { email } = value;
+  const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
+  const answer = await ledger.submit(actOf(asked, act));
+  guesses.count(call, answer);
+  return { code, email, answer };
+}
+
+function addRedeem(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
@@ -186,13 +202,7 @@ function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
       ],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, Holder);
-      const code = guesses.codeOf(c, call);
-      const { email } = value;
-      const subject = customerSubject(email);
-      const act = { programme: "vouchers", act: "redeem", subject, email, code } as const;
-      const answer = await ledger.submit(actOf(asked, act));
-      guesses.count(call, answer);
+      const { code, answer } = await submitByHolder(c, call, deps, "redeem");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }) => {
         const { discount, offer } = effect as Redeemed;
         return JSON.stringify({
@@ -208,7 +218,7 @@ function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
 
 const ended = { status: 200, content: { "application/json": EndedSchema } } as const;
 
-function addRollback(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+function addRollback(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
@@ -220,13 +230,7 @@ function addRollback(routes: Routes, { ledger, clock, guesses }: CodeDeps): void
       problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, Holder);
-      const code = guesses.codeOf(c, call);
-      const { email } = value;
-      const subject = customerSubject(email);
-      const act = { programme: "vouchers", act: "rollback", subject, email, code } as const;
-      const answer = await ledger.submit(actOf(asked, act));
-      guesses.count(call, answer);
+      const { code, email, answer } = await submitByHolder(c, call, deps, "rollback");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
         const told = effect as Told;
         return endedJson(code, email, told, told.expiresAtMs <= timeMs ? "expired" : "valid");
