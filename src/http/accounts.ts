@@ -4,15 +4,14 @@ import type { CreateAccount, UpdateAccount } from "../actors/command.ts";
 import { ownAccountIdOf } from "./account-address.ts";
 import { Limits, limitsOf } from "./account-limits.ts";
 import { AccountSchema, accountJson } from "./account-view.ts";
-import { readJson, readNothing } from "./body.ts";
+import { readBareChange, readChange } from "./change.ts";
 import type { Clock } from "./clock.ts";
 import { Asset, Metadata, MetadataPatch, NewAccountId } from "./fields.ts";
-import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { IDEMPOTENCY_PROBLEMS, idempotencyKey, madeId, type Random } from "./idempotency.ts";
+import { canonicalJson } from "./fingerprint.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "./idempotency.ts";
 import { IdParams } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
-import { check } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
 const Floor = z
@@ -74,20 +73,17 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
       problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const asked = check(NewAccount, value);
+      const { value, asked } = await readChange(c, call, clock, NewAccount);
+      const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
-        partner: call.partner,
-        key,
-        fingerprint: key === null ? 0 : fingerprintOf("POST", path, canonicalJson(asked)),
-        id: asked.id ?? madeId("acc", call.partner, `POST ${path}`, key, random),
-        asset: asked.asset,
-        floor: asked.floor === undefined ? 0 : withoutMinusZero(asked.floor),
-        ceiling: withoutMinusZero(asked.ceiling ?? null),
-        metadata: asked.metadata === undefined ? null : canonicalJson(asked.metadata),
-        ...(asked.limits === undefined ? {} : { limits: limitsOf(asked.limits) }),
+        ...asked,
+        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, asked.key, random),
+        asset,
+        floor: floor === undefined ? 0 : withoutMinusZero(floor),
+        ceiling: withoutMinusZero(ceiling ?? null),
+        metadata: metadata === undefined ? null : canonicalJson(metadata),
+        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
       };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ account }) => accountJson(account));
     },
@@ -109,19 +105,16 @@ function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
     },
     async (c, call) => {
       const id = ownAccountIdOf(c);
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const asked = check(AccountPatch, value);
+      const { value, asked } = await readChange(c, call, clock, AccountPatch);
+      const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",
-        partner: call.partner,
-        key,
-        fingerprint: key === null ? 0 : fingerprintOf("PATCH", `/v1/accounts/${id}`, canonicalJson(asked)),
+        ...asked,
         id,
-        ...(asked.floor === undefined ? {} : { floor: withoutMinusZero(asked.floor) }),
-        ...(asked.ceiling === undefined ? {} : { ceiling: withoutMinusZero(asked.ceiling) }),
-        ...(asked.metadata === undefined ? {} : { metadata: canonicalJson(asked.metadata) }),
-        ...(asked.limits === undefined ? {} : { limits: limitsOf(asked.limits) }),
+        ...(floor === undefined ? {} : { floor: withoutMinusZero(floor) }),
+        ...(ceiling === undefined ? {} : { ceiling: withoutMinusZero(ceiling) }),
+        ...(metadata === undefined ? {} : { metadata: canonicalJson(metadata) }),
+        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
       };
       return decidedAnswer(call, await ledger.submit(command), 200, ({ account }) => accountJson(account));
     },
@@ -149,17 +142,8 @@ function addStatusActions(routes: Routes, { ledger, clock }: AccountsDeps): void
       },
       async (c, call) => {
         const id = ownAccountIdOf(c);
-        const key = idempotencyKey(c, clock.nowMs());
-        await readNothing(c);
-        const fingerprint = key === null ? 0 : fingerprintOf("POST", `/v1/accounts/${id}/${action}`, "");
-        const answer = await ledger.submit({
-          op: "set_account_status",
-          partner: call.partner,
-          key,
-          fingerprint,
-          id,
-          action,
-        });
+        const asked = await readBareChange(c, call, clock);
+        const answer = await ledger.submit({ op: "set_account_status", ...asked, id, action });
         return decidedAnswer(call, answer, 200, ({ account }) => accountJson(account));
       },
     );

@@ -1,4 +1,4 @@
-/** What every request that changes something through a programme has in common: its key, its body, its command. */
+/** What requests that change something have in common: key and body; and the commands that programmes make of them. */
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Asked } from "../actors/asked.ts";
