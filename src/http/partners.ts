@@ -9,7 +9,7 @@ import type { Clock } from "./clock.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
-import { makeKey } from "./new-key.ts";
+import { ApiKey, makeKey } from "./new-key.ts";
 import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts";
 import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
@@ -41,10 +41,6 @@ const partnerFields = {
 };
 const partnerExample = { id: "acme", name: "Acme", status: "active", created_at: "2026-11-20T10:00:00.000Z" };
 const PartnerSchema = z.object(partnerFields).openapi("Partner", { example: partnerExample });
-const ApiKey = z
-  .string()
-  .nullable()
-  .openapi({ description: "Shown once; null on a repeat that cannot derive it again." });
 const CreatedPartner = z
   .object({ ...partnerFields, key_id: z.string(), api_key: ApiKey })
   .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });

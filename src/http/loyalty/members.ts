@@ -19,7 +19,7 @@ import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 
 export type LoyaltyDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
 
@@ -177,8 +177,7 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const view =
-        "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askMember(member)) : null;
+      const view = isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null;
       return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
     },
   );

@@ -21,7 +21,7 @@ import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import {
   endText,
   isCurrent,
@@ -116,7 +116,7 @@ function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       const answers = await addAll(ledger, asked, slug, value.ids, until);
       let added = 0;
       for (const answer of answers) {
-        if ("refused" in answer || !answer.outcome.ok) return decidedAnswer(call, answer, 200, () => null);
+        if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
         added += (answer.outcome.effect as Intake).added.length;
       }
       const done = answers.filter((answer) => "position" in answer);

@@ -13,7 +13,7 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import {
   isCurrent,
   isFilled,
@@ -83,8 +83,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       const { slug, user_percent: percent } = value;
       const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
       const answer = await ledger.submit(actOf(asked, createSegment(slug, draw)));
-      const isMade = "outcome" in answer && answer.outcome.ok;
-      const view = isMade ? await segmentView(deps, call, slug, isFilled) : undefined;
+      const view = isDone(answer) ? await segmentView(deps, call, slug, isFilled) : undefined;
       const members = view?.members ?? 0;
       return decidedAnswer(call, answer, 201, (_, { timeMs }) =>
         segmentJson({ slug, percent: percent ?? null, members, createdAtMs: timeMs }),
@@ -169,8 +168,7 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
         before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
       const act = raisePercent(slug, before?.generation ?? 0, draw);
       const answer = await ledger.submit(actOf(asked, act));
-      const isDone = "outcome" in answer && answer.outcome.ok;
-      const after = isDone ? await segmentView(deps, call, slug, isFilled) : undefined;
+      const after = isDone(answer) ? await segmentView(deps, call, slug, isFilled) : undefined;
       return decidedAnswer(call, answer, 200, (_, { timeMs }) =>
         segmentJson(after ?? { slug, members: 0, createdAtMs: timeMs, ...before, percent }),
       );

@@ -25,7 +25,7 @@ import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
@@ -106,7 +106,7 @@ async function createNumbered(
     const key = asked.key === null ? null : `${asked.key}#${round}`;
     round += 1;
     const counted = await ledger.submit(actOf({ ...asked, key }, countUser(skip)));
-    if ("refused" in counted || !counted.outcome.ok) return { id: "", answer: counted };
+    if (!isDone(counted)) return { id: "", answer: counted };
     const id = String((counted.outcome.effect as { number: number }).number);
     const answer = await ledger.submit(actOf(asked, createUser(id)));
     const isTaken = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "user_exists";
@@ -206,8 +206,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
         return [slug, untilOf(end, ttl_s, `add.${i}`, clock.nowMs())] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
-      const isDone = "outcome" in answer && answer.outcome.ok;
-      const held = isDone ? await ledger.ask(call.partner, askMemberships(user)) : [];
+      const held = isDone(answer) ? await ledger.ask(call.partner, askMemberships(user)) : [];
       return decidedAnswer(call, answer, 200, ({ effect }) => {
         const change = effect as UserChange;
         const counts = { added: change.added.length, removed: change.removed.length };

@@ -8,14 +8,14 @@ import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
-import { makeKey } from "../new-key.ts";
+import { ApiKey, makeKey } from "../new-key.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
 
 export type TopupDeps = Readonly<{
@@ -54,10 +54,7 @@ const CreatedSeller = z
   .object({
     ...sellerFields,
     key_id: z.string(),
-    api_key: z
-      .string()
-      .nullable()
-      .openapi({ description: "Shown once; null on a repeat that cannot derive it again." }),
+    api_key: ApiKey,
   })
   .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
 
@@ -114,7 +111,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random, assets }:
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
       const created = await ledger.submit(actOf(asked, act));
-      if ("refused" in created || !created.outcome.ok) return decidedAnswer(call, created, 201, () => null);
+      if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
       // No caller's key has a blank in it, so this one meets no other request of the partner.
       const ownKey = key === null ? null : `seller ${seller} ${key}`;
       const keyed = await ledger.submit<CreateKey>({
@@ -205,8 +202,7 @@ function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof t
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const view =
-        "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askSeller(seller)) : null;
+      const view = isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null;
       return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
     },
   );

@@ -2,11 +2,10 @@
 import { z } from "@hono/zod-openapi";
 import type { Clock } from "../clock.ts";
 import { isNewId, isText } from "../fields.ts";
-import type { Random } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
 
-export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
+export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
 
 const EMAIL_LENGTH_MAX = 254;
 /** One `@` between things without spaces; what comes behind it is a host's name. */
