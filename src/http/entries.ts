@@ -8,6 +8,7 @@ import { Balance, timeTextOf } from "./fields.ts";
 import { pageAnswer } from "./pagination.ts";
 import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
+import { reconciliationFields, reconciliationView } from "./reconciliation.ts";
 import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
 import { statementAnswer } from "./statement.ts";
@@ -53,10 +54,7 @@ const ReconciliationSchema = z
   .object({
     account: z.string(),
     balance: Balance,
-    entries_sum: z.int(),
-    entries_count: z.int(),
-    difference: z.int(),
-    reconciled: z.boolean(),
+    ...reconciliationFields,
   })
   .openapi("Reconciliation", {
     example: {
@@ -174,16 +172,8 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       const id = idOf(c);
       const found = await ledger.reconciliation(call.partner, id);
       if (found === undefined) throw accountNotFound(id);
-      const { account, entriesSum, entriesCount } = found;
-      const difference = account.posted - entriesSum;
-      const body = {
-        account: account.id,
-        balance: account.posted,
-        entries_sum: entriesSum,
-        entries_count: entriesCount,
-        difference,
-        reconciled: difference === 0,
-      };
+      const { account } = found;
+      const body = { account: account.id, balance: account.posted, ...reconciliationView(found) };
       return jsonAnswer(call, 200, JSON.stringify(body));
     },
   );

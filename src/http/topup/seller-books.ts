@@ -7,6 +7,7 @@ import { Balance, timeMsOf, timeTextOf } from "../fields.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
+import { reconciliationFields, reconciliationView } from "../reconciliation.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
@@ -49,10 +50,7 @@ const ReconciliationSchema = z
   .object({
     seller: z.string(),
     credit: Balance,
-    entries_sum: z.int(),
-    entries_count: z.int(),
-    difference: z.int(),
-    reconciled: z.boolean(),
+    ...reconciliationFields,
   })
   .openapi("SellerReconciliation", {
     example: {
@@ -179,16 +177,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
         ? await ledger.reconciliation(call.partner, creditAccount(seller))
         : undefined;
       if (found === undefined) throw sellerNotFound(seller);
-      const { account, entriesSum, entriesCount } = found;
-      const difference = account.posted - entriesSum;
-      const body = {
-        seller,
-        credit: account.posted,
-        entries_sum: entriesSum,
-        entries_count: entriesCount,
-        difference,
-        reconciled: difference === 0,
-      };
+      const body = { seller, credit: found.account.posted, ...reconciliationView(found) };
       return jsonAnswer(call, 200, JSON.stringify(body));
     },
   );
