@@ -9,7 +9,7 @@ import {
 } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
-import { Amount, Balance, Id, isText, timeTextOf } from "../fields.ts";
+import { Amount, Balance, Id, textField, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { NO_PAGE, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
@@ -22,20 +22,10 @@ import { actingSeller, maySee, sellerOfKey } from "./own.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
-const REFERENCE_LENGTH_MAX = 100;
-
-const Reference = z
-  .custom<string>(
-    (value) => isText(value, REFERENCE_LENGTH_MAX) && value !== "",
-    `must be text of 1 to ${REFERENCE_LENGTH_MAX} characters`,
-  )
-  .openapi({
-    type: "string",
-    minLength: 1,
-    maxLength: REFERENCE_LENGTH_MAX,
-    description: "The seller's own name for the sale: each is used once.",
-    example: "receipt-1017",
-  });
+const Reference = textField(100, {
+  description: "The seller's own name for the sale: each is used once.",
+  example: "receipt-1017",
+});
 const NewTopup = z
   .strictObject({
     phone: Phone,

@@ -28,6 +28,9 @@ import { Email, percentOf, type VoucherDeps } from "./fields.ts";
 const UNKNOWN_MAX = 50;
 const UNKNOWN_WINDOW_MS = 60_000;
 
+/** Why a voucher cannot be redeemed, or be cancelled. */
+const NOT_VALID = ["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"] as const;
+
 const Holder = z.strictObject({ email: Email }).openapi("VoucherHolder");
 const VerdictSchema = z
   .union([
@@ -39,7 +42,7 @@ const VerdictSchema = z
     }),
     z.object({
       valid: z.literal(false),
-      reason: z.enum(["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"]),
+      reason: z.enum(NOT_VALID),
     }),
   ])
   .openapi("VoucherVerdict");
@@ -75,7 +78,7 @@ const REASONS = {
   redeemed: "voucher_already_redeemed",
   expired: "voucher_expired",
   cancelled: "voucher_cancelled",
-} as const satisfies Record<Exclude<VoucherStatus, "valid">, string>;
+} as const satisfies Record<Exclude<VoucherStatus, "valid">, (typeof NOT_VALID)[number]>;
 
 type CodeDeps = VoucherDeps & Readonly<{ guesses: Guesses }>;
 
@@ -192,14 +195,7 @@ function addRedeem(routes: Routes, deps: CodeDeps): void {
         description: "It is used, and this is what it gives.",
         content: { "application/json": RedeemedSchema },
       },
-      problems: [
-        "voucher_not_found",
-        "voucher_already_redeemed",
-        "voucher_expired",
-        "voucher_cancelled",
-        "rate_limited",
-        ...IDEMPOTENCY_PROBLEMS,
-      ],
+      problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { code, answer } = await submitByHolder(c, call, deps, "redeem");
@@ -246,14 +242,7 @@ function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
       path: "/v1/vouchers/{code}/cancel",
       summary: "End a valid voucher for good",
       answer: { ...ended, description: "The voucher, cancelled." },
-      problems: [
-        "voucher_not_found",
-        "voucher_already_redeemed",
-        "voucher_expired",
-        "voucher_cancelled",
-        "rate_limited",
-        ...IDEMPOTENCY_PROBLEMS,
-      ],
+      problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const asked = await readBareChange(c, call, clock);

@@ -10,7 +10,7 @@ import {
 } from "../../actors/programmes/wallet/acts.ts";
 import { readChange, transferWith } from "../change.ts";
 import { asCompound } from "../compound-request.ts";
-import { Amount, Description, isText, timeTextOf } from "../fields.ts";
+import { Amount, Description, textField, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
@@ -23,14 +23,7 @@ import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import type { WalletDeps } from "./session.ts";
 import { MovedSchema, movedJson } from "./wallet.ts";
 
-const REFERENCE_LENGTH_MAX = 128;
-
-const Reference = z
-  .custom<string>(
-    (value) => isText(value, REFERENCE_LENGTH_MAX) && value !== "",
-    `must be text of 1 to ${REFERENCE_LENGTH_MAX} characters`,
-  )
-  .openapi({ type: "string", minLength: 1, maxLength: REFERENCE_LENGTH_MAX, example: "statement-17/3" });
+const Reference = textField(128, { example: "statement-17/3" });
 const NewDeposit = z
   .strictObject({
     wallet_id: WalletId,
