@@ -6,6 +6,7 @@ import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 import { invalid } from "./problem.ts";
 import type { RouteDescription } from "./routes.ts";
 
+/** For queries that say more than which page. */
 export const pageQuery = { limit: Limit.default(LIST_LIMIT_DEFAULT), cursor: Cursor };
 export const PageQuery = z.strictObject(pageQuery);
 export const NO_PAGE: Page<never> = { data: [], nextCursor: null };

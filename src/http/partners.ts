@@ -3,11 +3,12 @@ import { z } from "@hono/zod-openapi";
 import { type CreateKey, type CreatePartner, PARTNER_ROLES, type Partner } from "../actors/command.ts";
 import { askSeller } from "../actors/programmes/topup/acts.ts";
 import { memberPartner } from "./auth.ts";
-import { readJson, readNothing } from "./body.ts";
+import { readNothing } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
+import { readChange } from "./change.ts";
 import type { Clock } from "./clock.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
-import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
 import { ApiKey, makeKey } from "./new-key.ts";
 import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts";
@@ -15,7 +16,7 @@ import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
-import { check, checkQuery } from "./validation.ts";
+import { checkQuery } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
 const NewPartner = z
@@ -102,25 +103,11 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const { id, name } = check(NewPartner, value);
-      const { newKey, secret } = makeKey(
-        call,
-        id,
-        { role: "partner", name: "first" },
-        key,
-        `POST ${path}`,
-        random,
-      );
-      const command: CreatePartner = {
-        op: "create_partner",
-        partner: id,
-        key,
-        fingerprint: key === null ? 0 : fingerprintOf("POST", path, canonicalJson({ id, name })),
-        name,
-        firstKey: newKey,
-      };
+      const { value, asked } = await readChange(c, call, clock, NewPartner);
+      const { id, name } = value;
+      const first = { role: "partner", name: "first" } as const;
+      const { newKey, secret } = makeKey(call, id, first, asked.key, `POST ${path}`, random);
+      const command: CreatePartner = { op: "create_partner", ...asked, partner: id, name, firstKey: newKey };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, { replayed }) => {
         // The first answer's key may have been derived from another secret of the caller, or be revoked by now.
         const isShown = !replayed || directory.keys(id).some((stored) => stored.hash === newKey.hash);
@@ -185,13 +172,10 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
     },
     async (c, call) => {
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const { name, status } = check(PartnerPatch, value);
-      const asked = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
-      const fingerprint =
-        key === null ? 0 : fingerprintOf("PATCH", `/v1/partners/${id}`, canonicalJson(asked));
-      const answer = await ledger.submit({ op: "update_partner", partner: id, key, fingerprint, ...asked });
+      const { value, asked } = await readChange(c, call, clock, PartnerPatch);
+      const { name, status } = value;
+      const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
+      const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
       return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
     },
   );
@@ -216,25 +200,16 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
     },
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const asked = check(NewKeyBody, value);
-      const { role, name = "", seller } = asked;
+      const { value, asked } = await readChange(c, call, clock, NewKeyBody);
+      const { role, name = "", seller } = value;
       if ((role === "seller") !== (seller !== undefined))
         throw invalid("seller", "goes with a key of role seller, which needs one");
       if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
         throw new Problem("seller_not_found", `There is no seller ${seller}.`);
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
-      const { newKey, secret } = makeKey(call, partner, kind, key, route, random);
-      const command: CreateKey = {
-        op: "create_key",
-        partner,
-        key,
-        fingerprint:
-          key === null ? 0 : fingerprintOf("POST", `/v1/partners/${partner}/keys`, canonicalJson(asked)),
-        newKey,
-      };
+      const { newKey, secret } = makeKey(call, partner, kind, asked.key, route, random);
+      const command: CreateKey = { op: "create_key", ...asked, partner, newKey };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ key: made }) => {
         const { id, hash } = made;
         return JSON.stringify({ id, ...kind, api_key: hash === newKey.hash ? secret : null });
@@ -292,6 +267,7 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       const keyId = c.req.param("key_id") ?? "";
       const key = idempotencyKey(c, clock.nowMs());
       await readNothing(c);
+      // A key is named by any text, also by what cannot be decoded.
       const path = `/v1/partners/${partner}/keys/${keyId}`;
       const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");
       const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId });
