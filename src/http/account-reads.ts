@@ -2,12 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import type { AccountView } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
-import { AccountParams, accountIdOf, accountNotFound } from "./account-address.ts";
+import { accountNotFound } from "./account-address.ts";
 import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
 import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { Flag, isId, Time, timeMsOf } from "./fields.ts";
-import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import { Cursor, Flag, isId, LIST_LIMIT_DEFAULT, Limit, Time, timeMsOf } from "./fields.ts";
+import { pageAnswer, pageSchema } from "./pagination.ts";
+import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { invalid } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -31,7 +32,9 @@ const ListQuery = z.strictObject({
     .optional()
     .openapi({ description: `Up to ${IDS_MAX} ids, separated by commas.` }),
   consistent: Flag.openapi({ description: "One consistent cut through all of `ids`." }),
-  ...pageQuery,
+  // Without the default: neither goes with `ids`.
+  limit: Limit,
+  cursor: Cursor,
 });
 
 export type AccountReadsDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
@@ -58,7 +61,6 @@ function someJson(ids: readonly string[], found: readonly AccountView[], more = 
   return `{"data":[${found.map(accountJson).join(",")}],"missing":${JSON.stringify(missing)}${more}}`;
 }
 
-const Page = z.object({ data: z.array(AccountSchema), next_cursor: z.string().nullable() });
 const Some = z.object({
   data: z.array(AccountSchema),
   missing: z.array(z.string()),
@@ -80,18 +82,19 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
         "With `ids` the answer has `missing` in place of `next_cursor`, and the order is that of `ids`. With " +
         "`consistent=true` the balances are those of one moment, and what is between them is in `in_transit`.",
       query: ListQuery,
-      answer: { status: 200, description: "A page.", content: { "application/json": z.union([Page, Some]) } },
+      answer: {
+        status: 200,
+        description: "A page.",
+        content: { "application/json": z.union([pageSchema(AccountSchema), Some]) },
+      },
     },
     async (c, call) => {
       const query = checkQuery(ListQuery, c);
       if (query.ids === undefined) {
         if (query.consistent !== undefined) throw invalid("consistent", "needs ids");
-        const { data, nextCursor } = await ledger.listAccounts(call.partner, {
-          prefix: query.prefix ?? "",
-          limit: limitOf(query.limit),
-          cursor: query.cursor,
-        });
-        return jsonAnswer(call, 200, pageJson(data.map(accountJson), nextCursor));
+        const { prefix = "", limit = LIST_LIMIT_DEFAULT, cursor } = query;
+        const page = await ledger.listAccounts(call.partner, { prefix, limit, cursor });
+        return pageAnswer(call, page, accountJson);
       }
       for (const other of ["prefix", "limit", "cursor"] as const) {
         if (query[other] !== undefined) throw invalid(other, "does not go with ids");
@@ -123,7 +126,7 @@ function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
       group: "accounts",
       summary: "One account, as it is or as it was",
       description: "A `/` in the id is written %2F. Before it existed it is `account_not_found`.",
-      params: AccountParams,
+      params: IdParams,
       query: ReadQuery,
       answer: {
         status: 200,
@@ -133,7 +136,7 @@ function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
       problems: ["account_not_found"],
     },
     async (c, call) => {
-      const id = accountIdOf(c);
+      const id = idOf(c);
       const { at } = checkQuery(ReadQuery, c);
       if (isSystemAccount(id)) {
         if (at !== undefined) throw invalid("at", "does not go with system accounts");

@@ -1,17 +1,17 @@
 /** Accounts are opened, and their rules changed. */
 import { z } from "@hono/zod-openapi";
 import type { CreateAccount, UpdateAccount } from "../actors/command.ts";
-import { AccountParams, ownAccountIdOf } from "./account-address.ts";
+import { ownAccountIdOf } from "./account-address.ts";
 import { Limits, limitsOf } from "./account-limits.ts";
 import { AccountSchema, accountJson } from "./account-view.ts";
-import { readJson, readNothing } from "./body.ts";
+import { readBareChange, readChange } from "./change.ts";
 import type { Clock } from "./clock.ts";
 import { Asset, Metadata, MetadataPatch, NewAccountId } from "./fields.ts";
-import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey, madeId, type Random } from "./idempotency.ts";
+import { canonicalJson } from "./fingerprint.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "./idempotency.ts";
+import { IdParams } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
-import { check } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
 const Floor = z
@@ -70,23 +70,20 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
       summary: "Open an account",
       body: { schema: NewAccount },
       answer: { status: 201, ...accountAnswer },
-      problems: ["account_exists", "balance_conflict", "idempotency_key_reused", "idempotency_key_expired"],
+      problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const asked = check(NewAccount, value);
+      const { value, asked } = await readChange(c, call, clock, NewAccount);
+      const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
-        partner: call.partner,
-        key,
-        fingerprint: key === null ? 0 : fingerprintOf("POST", path, canonicalJson(asked)),
-        id: asked.id ?? madeId("acc", call.partner, `POST ${path}`, key, random),
-        asset: asked.asset,
-        floor: asked.floor === undefined ? 0 : withoutMinusZero(asked.floor),
-        ceiling: withoutMinusZero(asked.ceiling ?? null),
-        metadata: asked.metadata === undefined ? null : canonicalJson(asked.metadata),
-        ...(asked.limits === undefined ? {} : { limits: limitsOf(asked.limits) }),
+        ...asked,
+        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, asked.key, random),
+        asset,
+        floor: floor === undefined ? 0 : withoutMinusZero(floor),
+        ceiling: withoutMinusZero(ceiling ?? null),
+        metadata: metadata === undefined ? null : canonicalJson(metadata),
+        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
       };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ account }) => accountJson(account));
     },
@@ -101,26 +98,23 @@ function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
       access: "partner",
       group: "accounts",
       summary: "Change an account's rules or metadata",
-      params: AccountParams,
+      params: IdParams,
       body: { schema: AccountPatch },
       answer: { status: 200, ...accountAnswer },
       problems: ["account_not_found", "managed_account", "balance_conflict", "account_closed"],
     },
     async (c, call) => {
       const id = ownAccountIdOf(c);
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const asked = check(AccountPatch, value);
+      const { value, asked } = await readChange(c, call, clock, AccountPatch);
+      const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",
-        partner: call.partner,
-        key,
-        fingerprint: key === null ? 0 : fingerprintOf("PATCH", `/v1/accounts/${id}`, canonicalJson(asked)),
+        ...asked,
         id,
-        ...(asked.floor === undefined ? {} : { floor: withoutMinusZero(asked.floor) }),
-        ...(asked.ceiling === undefined ? {} : { ceiling: withoutMinusZero(asked.ceiling) }),
-        ...(asked.metadata === undefined ? {} : { metadata: canonicalJson(asked.metadata) }),
-        ...(asked.limits === undefined ? {} : { limits: limitsOf(asked.limits) }),
+        ...(floor === undefined ? {} : { floor: withoutMinusZero(floor) }),
+        ...(ceiling === undefined ? {} : { ceiling: withoutMinusZero(ceiling) }),
+        ...(metadata === undefined ? {} : { metadata: canonicalJson(metadata) }),
+        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
       };
       return decidedAnswer(call, await ledger.submit(command), 200, ({ account }) => accountJson(account));
     },
@@ -142,23 +136,14 @@ function addStatusActions(routes: Routes, { ledger, clock }: AccountsDeps): void
         access: "partner",
         group: "accounts",
         summary: ACTIONS[action],
-        params: AccountParams,
+        params: IdParams,
         answer: { status: 200, ...accountAnswer },
         problems: ["account_not_found", "managed_account", "account_closed", "account_not_empty"],
       },
       async (c, call) => {
         const id = ownAccountIdOf(c);
-        const key = idempotencyKey(c, clock.nowMs());
-        await readNothing(c);
-        const fingerprint = key === null ? 0 : fingerprintOf("POST", `/v1/accounts/${id}/${action}`, "");
-        const answer = await ledger.submit({
-          op: "set_account_status",
-          partner: call.partner,
-          key,
-          fingerprint,
-          id,
-          action,
-        });
+        const asked = await readBareChange(c, call, clock);
+        const answer = await ledger.submit({ op: "set_account_status", ...asked, id, action });
         return decidedAnswer(call, answer, 200, ({ account }) => accountJson(account));
       },
     );

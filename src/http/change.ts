@@ -1,18 +1,28 @@
-/** What every request that changes something through a programme has in common: its key, its body, its command. */
+/** What requests that change something have in common: key and body; and the commands that programmes make of them. */
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Asked } from "../actors/asked.ts";
 import type { ActAlone, Transfer } from "../actors/command.ts";
+import type { CompoundTransfer } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
 import { readJson, readNothing, readOptionalJson } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { asCompound } from "./compound-request.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { check } from "./validation.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
+
+type Move = Readonly<{
+  debit: string;
+  credit: string;
+  amount: number;
+  memo?: string | null;
+  occurredAtMs?: number | null;
+}>;
 
 type ChangeOptions<T> = Readonly<{
   /** Of the body. */
@@ -58,20 +68,20 @@ export async function readOptionalChange<T>(
 }
 
 /** A transfer that an act comes with: decided where the act's subject lives. */
-export function transferWith(
-  asked: Asked,
-  act: Act,
-  move: Readonly<{
-    debit: string;
-    credit: string;
-    amount: number;
-    memo?: string | null;
-    occurredAtMs?: number | null;
-  }>,
-): Transfer {
+export function transferWith(asked: Asked, act: Act, move: Move): Transfer {
   const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
   const vnode = vnodeOfAccount(asked.partner, act.subject);
   return { op: "transfer", ...asked, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
+}
+
+/** The same, pending: until it is posted or voided, or has expired. */
+export function pendingWith(
+  asked: Asked,
+  act: Act,
+  move: Move,
+  timeoutMs: number | null = null,
+): CompoundTransfer {
+  return { ...asCompound(transferWith(asked, act, move)), pending: true, timeoutMs };
 }
 
 function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: () => string): Asked {

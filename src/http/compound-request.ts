@@ -2,7 +2,7 @@
 import type { Transfer } from "../actors/command.ts";
 import type { CompoundTransfer, Posting } from "../actors/compound-command.ts";
 import { homeVnodeOf, isSystemAccount } from "../actors/routing.ts";
-import { timeMsOf } from "./fields.ts";
+import { timeMsOrNull } from "./fields.ts";
 import { type Asker, canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { invalid } from "./problem.ts";
 import type { TransferFields } from "./transfer-schema.ts";
@@ -25,7 +25,7 @@ export function transferAsked(fields: TransferFields): TransferAsked {
     timeoutMs: fields.timeout_s === undefined ? null : fields.timeout_s * 1000,
     memo: fields.memo ?? null,
     metadata: fields.metadata === undefined ? null : canonicalJson(fields.metadata),
-    occurredAtMs: fields.occurred_at === undefined ? null : (timeMsOf(fields.occurred_at) ?? null),
+    occurredAtMs: timeMsOrNull(fields.occurred_at),
   };
 }
 
@@ -74,7 +74,7 @@ function canonicalText(asked: TransferAsked): string {
   return JSON.stringify([postings, available, pending, timeoutMs, memo, metadata, occurredAtMs]);
 }
 
-/** The same transfer as a compound one, for a dry run: its key means nothing there. */
+/** The same transfer as a compound one, decided in the same place. */
 export function asCompound(transfer: Transfer | CompoundTransfer): CompoundTransfer {
   if (transfer.op === "compound_transfer") return transfer;
   const { debit, credit, amount, ...same } = transfer;

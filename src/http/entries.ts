@@ -2,17 +2,18 @@
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../actors/routing.ts";
 import type { Entry, Statement } from "../archive/query.ts";
-import { AccountParams, accountIdOf, accountNotFound } from "./account-address.ts";
+import { accountNotFound } from "./account-address.ts";
 import { answer, jsonAnswer } from "./call.ts";
-import { Balance, Time, timeTextOf } from "./fields.ts";
-import { limitOf, pageJson, pageQuery } from "./pagination.ts";
+import { Balance, timeTextOf } from "./fields.ts";
+import { pageAnswer } from "./pagination.ts";
+import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
+import { reconciliationFields, reconciliationView } from "./reconciliation.ts";
 import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
-import { rangeOf } from "./time-range.ts";
+import { statementAnswer } from "./statement.ts";
+import { RangeQuery, rangeOf } from "./time-range.ts";
 import { checkQuery } from "./validation.ts";
-
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 
 const EntrySchema = z
   .object({
@@ -53,10 +54,7 @@ const ReconciliationSchema = z
   .object({
     account: z.string(),
     balance: Balance,
-    entries_sum: z.int(),
-    entries_count: z.int(),
-    difference: z.int(),
-    reconciled: z.boolean(),
+    ...reconciliationFields,
   })
   .openapi("Reconciliation", {
     example: {
@@ -118,8 +116,8 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       summary: "An account's entries, newest first",
       description:
         "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
-      params: AccountParams,
-      query: EntriesQuery,
+      params: IdParams,
+      query: RangeQuery,
       answer: {
         status: 200,
         description: "A page.",
@@ -128,9 +126,8 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       problems: ["account_not_found"],
     },
     async (c, call) => {
-      const id = accountIdOf(c);
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const id = idOf(c);
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await ledger.entries(call.partner, id, range);
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);
@@ -139,12 +136,11 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
         if (statement.nextCursor !== null) headers["Link"] = nextLink(c.req.url, statement.nextCursor);
         return answer(call, 200, csvOf(statement, isSystem), headers);
       }
-      const hasBalances = !isSystem && (query.from !== undefined || query.to !== undefined);
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      const rows = statement.data.map((entry) => entryJson(entry, isSystem));
-      return jsonAnswer(call, 200, pageJson(rows, statement.nextCursor, balances));
+      const rowJson = (entry: Entry) => entryJson(entry, isSystem);
+      // A system account's balances are those of its slices, which nobody sees.
+      return isSystem
+        ? pageAnswer(call, statement, rowJson)
+        : statementAnswer(call, statement, range, rowJson);
     },
   );
   addReconciliation(routes, ledger);
@@ -164,7 +160,7 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       access: "partner",
       group: "accounts",
       summary: "Compare a balance with the sum of its entries",
-      params: AccountParams,
+      params: IdParams,
       answer: {
         status: 200,
         description: "Both figures at one seq.",
@@ -173,19 +169,11 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       problems: ["account_not_found"],
     },
     async (c, call) => {
-      const id = accountIdOf(c);
+      const id = idOf(c);
       const found = await ledger.reconciliation(call.partner, id);
       if (found === undefined) throw accountNotFound(id);
-      const { account, entriesSum, entriesCount } = found;
-      const difference = account.posted - entriesSum;
-      const body = {
-        account: account.id,
-        balance: account.posted,
-        entries_sum: entriesSum,
-        entries_count: entriesCount,
-        difference,
-        reconciled: difference === 0,
-      };
+      const { account } = found;
+      const body = { account: account.id, balance: account.posted, ...reconciliationView(found) };
       return jsonAnswer(call, 200, JSON.stringify(body));
     },
   );

@@ -56,6 +56,11 @@ export function timeMsOf(text: string): number | undefined {
   return day <= lastDay ? timeMs : undefined;
 }
 
+/** The same of a time that may be left out, and that its schema has seen. */
+export function timeMsOrNull(text: string | undefined): number | null {
+  return text === undefined ? null : (timeMsOf(text) ?? null);
+}
+
 let timeTextMs = Number.NaN;
 let timeText = "";
 
@@ -66,6 +71,10 @@ export function timeTextOf(timeMs: number): string {
     timeTextMs = timeMs;
   }
   return timeText;
+}
+
+export function timeTextOrNull(timeMs: number | null): string | null {
+  return timeMs === null ? null : timeTextOf(timeMs);
 }
 
 export const Id = z
@@ -133,17 +142,21 @@ export const Time = z
   )
   .openapi({ type: "string", format: "date-time", example: "2026-11-20T10:00:00.000Z" });
 
-export const Name = z
-  .custom<string>((value) => isText(value, 200) && value !== "", "must be text of 1 to 200 characters")
-  .openapi({ type: "string", minLength: 1, maxLength: 200, example: "Acme" });
+/** Text of one character or more. */
+export function textField(lengthMax: number, more: Readonly<{ description?: string; example: string }>) {
+  return z
+    .custom<string>(
+      (value) => isText(value, lengthMax) && value !== "",
+      `must be text of 1 to ${lengthMax} characters`,
+    )
+    .openapi({ type: "string", minLength: 1, maxLength: lengthMax, ...more });
+}
 
-export const ProgrammeName = z
-  .custom<string>((value) => isText(value, 50) && value !== "", "must be text of 1 to 50 characters")
-  .openapi({ type: "string", minLength: 1, maxLength: 50, example: "Alice" });
+export const Name = textField(200, { example: "Acme" });
 
-export const Description = z
-  .custom<string>((value) => isText(value, 300) && value !== "", "must be text of 1 to 300 characters")
-  .openapi({ type: "string", minLength: 1, maxLength: 300, example: "Haircut" });
+export const ProgrammeName = textField(50, { example: "Alice" });
+
+export const Description = textField(300, { example: "Haircut" });
 
 export const LIST_LIMIT_DEFAULT = 50;
 export const LIST_LIMIT_MAX = 500;

@@ -1,8 +1,15 @@
 /** Idempotency keys, and the ids and secrets that are derived from them so that a retry meets itself. */
 import { createHmac, hash } from "node:crypto";
 import type { Context } from "hono";
+import type { Refusal } from "../actors/rejection.ts";
 import { invalid } from "./problem.ts";
 import { headerOf } from "./request-header.ts";
+
+/** What a request may be refused for because of its key. */
+export const IDEMPOTENCY_PROBLEMS = [
+  "idempotency_key_reused",
+  "idempotency_key_expired",
+] as const satisfies readonly Refusal[];
 
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;

@@ -1,8 +1,15 @@
 /** Keys of partners as they are made: what the ledger stores of one, and the secret that it does not. */
+
+import { z } from "@hono/zod-openapi";
 import type { NewKey } from "../actors/command.ts";
 import { hashOfKey } from "./auth.ts";
 import type { Call } from "./call.ts";
 import { madeId, madeSecret, type Random, secretPrefix } from "./idempotency.ts";
+
+export const ApiKey = z
+  .string()
+  .nullable()
+  .openapi({ description: "Shown once; null on a repeat that cannot derive it again." });
 
 export type MadeKey = Readonly<{ newKey: NewKey; secret: string }>;
 

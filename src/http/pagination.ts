@@ -1,29 +1,40 @@
 /** Lists: `limit` and `cursor` in, `data` and `next_cursor` out. */
 import { z } from "@hono/zod-openapi";
 import type { Page } from "../archive/query.ts";
+import { type Call, jsonAnswer } from "./call.ts";
 import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 import { invalid } from "./problem.ts";
+import type { RouteDescription } from "./routes.ts";
 
-export const pageQuery = { limit: Limit, cursor: Cursor };
-
-export function limitOf(limit: number | undefined): number {
-  return limit ?? LIST_LIMIT_DEFAULT;
-}
-
-/** `rows` are JSON texts; `more` further members, as text that begins with a comma. */
-export function pageJson(rows: readonly string[], nextCursor: string | null, more = ""): string {
-  return `{"data":[${rows.join(",")}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
-}
+/** For queries that say more than which page. */
+export const pageQuery = { limit: Limit.default(LIST_LIMIT_DEFAULT), cursor: Cursor };
+export const PageQuery = z.strictObject(pageQuery);
+export const NO_PAGE: Page<never> = { data: [], nextCursor: null };
 
 export function pageSchema(row: z.ZodType): z.ZodType {
   return z.object({ data: z.array(row), next_cursor: z.string().nullable() });
 }
 
+/** The good answer of a list, as its description has it. */
+export function pageOf(row: z.ZodType): RouteDescription["answer"] {
+  return { status: 200, description: "A page.", content: { "application/json": pageSchema(row) } };
+}
+
+/** `more`: further members, as text that begins with a comma. */
+export function pageAnswer<T>(
+  call: Call,
+  { data, nextCursor }: Page<T>,
+  rowJson: (row: T) => string,
+  more = "",
+): Response {
+  const rows = data.map((row) => rowJson(row)).join(",");
+  return jsonAnswer(call, 200, `{"data":[${rows}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`);
+}
+
 /** A page of a list that is in memory whole. The cursor is the last id of the page before, as base64url. @throws Problem 400 */
 export function pageInOrderOfId<T extends Readonly<{ id: string }>>(
   all: readonly T[],
-  limit: number,
-  cursor: string | undefined,
+  { limit, cursor }: z.infer<typeof PageQuery>,
 ): Page<T> {
   const after = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString("utf8");
   if (cursor !== undefined && Buffer.from(after, "utf8").toString("base64url") !== cursor) {

@@ -3,18 +3,20 @@ import { z } from "@hono/zod-openapi";
 import { type CreateKey, type CreatePartner, PARTNER_ROLES, type Partner } from "../actors/command.ts";
 import { askSeller } from "../actors/programmes/topup/acts.ts";
 import { memberPartner } from "./auth.ts";
-import { readJson, readNothing } from "./body.ts";
+import { readNothing } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
+import { readChange } from "./change.ts";
 import type { Clock } from "./clock.ts";
-import { Id, Name, NewId, timeTextOf } from "./fields.ts";
-import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey, type Random } from "./idempotency.ts";
-import { makeKey } from "./new-key.ts";
-import { limitOf, pageInOrderOfId, pageJson, pageQuery, pageSchema } from "./pagination.ts";
+import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
+import { ApiKey, makeKey } from "./new-key.ts";
+import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts";
+import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
-import { check, checkQuery } from "./validation.ts";
+import { checkQuery } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
 const NewPartner = z
@@ -30,8 +32,6 @@ const NewKeyBody = z
     seller: Id.optional().openapi({ description: "Whose it is: of a key of role `seller`, and only there." }),
   })
   .openapi("NewKey", { example: { role: "read", name: "reports" } });
-const ListQuery = z.strictObject(pageQuery);
-const PartnerParams = z.object({ id: Id });
 const KeyParams = z.object({ id: Id, key_id: z.string() });
 
 const partnerFields = {
@@ -42,10 +42,6 @@ const partnerFields = {
 };
 const partnerExample = { id: "acme", name: "Acme", status: "active", created_at: "2026-11-20T10:00:00.000Z" };
 const PartnerSchema = z.object(partnerFields).openapi("Partner", { example: partnerExample });
-const ApiKey = z
-  .string()
-  .nullable()
-  .openapi({ description: "Shown once; null on a repeat that cannot derive it again." });
 const CreatedPartner = z
   .object({ ...partnerFields, key_id: z.string(), api_key: ApiKey })
   .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });
@@ -85,6 +81,10 @@ function partnerView({ id, name, status, createdAtMs }: Partner): object {
   return { id, name, status, created_at: timeTextOf(createdAtMs) };
 }
 
+function partnerJson(partner: Partner): string {
+  return JSON.stringify(partnerView(partner));
+}
+
 function addCreate(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
   const path = "/v1/partners";
   routes.add(
@@ -100,28 +100,14 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
         description: "The partner and its key, which is shown once.",
         content: { "application/json": CreatedPartner },
       },
-      problems: ["partner_exists", "idempotency_key_reused", "idempotency_key_expired"],
+      problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const { id, name } = check(NewPartner, value);
-      const { newKey, secret } = makeKey(
-        call,
-        id,
-        { role: "partner", name: "first" },
-        key,
-        `POST ${path}`,
-        random,
-      );
-      const command: CreatePartner = {
-        op: "create_partner",
-        partner: id,
-        key,
-        fingerprint: key === null ? 0 : fingerprintOf("POST", path, canonicalJson({ id, name })),
-        name,
-        firstKey: newKey,
-      };
+      const { value, asked } = await readChange(c, call, clock, NewPartner);
+      const { id, name } = value;
+      const first = { role: "partner", name: "first" } as const;
+      const { newKey, secret } = makeKey(call, id, first, asked.key, `POST ${path}`, random);
+      const command: CreatePartner = { op: "create_partner", ...asked, partner: id, name, firstKey: newKey };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, { replayed }) => {
         // The first answer's key may have been derived from another secret of the caller, or be revoked by now.
         const isShown = !replayed || directory.keys(id).some((stored) => stored.hash === newKey.hash);
@@ -143,19 +129,13 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       access: "operator",
       group: "partners",
       summary: "List partners in order of id",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(PartnerSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(PartnerSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
+      const query = checkQuery(PageQuery, c);
       await ledger.confirm();
-      const { data, nextCursor } = pageInOrderOfId(directory.partners(), limitOf(limit), cursor);
-      const rows = data.map((partner) => JSON.stringify(partnerView(partner)));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      return pageAnswer(call, pageInOrderOfId(directory.partners(), query), partnerJson);
     },
   );
   routes.add(
@@ -165,14 +145,14 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       access: "operator",
       group: "partners",
       summary: "One partner",
-      params: PartnerParams,
+      params: IdParams,
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
     },
     async (c, call) => {
       await ledger.confirm();
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
-      return jsonAnswer(call, 200, JSON.stringify(partnerView(directory.partner(id) as Partner)));
+      return jsonAnswer(call, 200, partnerJson(directory.partner(id) as Partner));
     },
   );
 }
@@ -185,21 +165,18 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
       access: "operator",
       group: "partners",
       summary: "Rename, suspend or reactivate a partner",
-      params: PartnerParams,
+      params: IdParams,
       body: { schema: PartnerPatch },
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
     },
     async (c, call) => {
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const { name, status } = check(PartnerPatch, value);
-      const asked = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
-      const fingerprint =
-        key === null ? 0 : fingerprintOf("PATCH", `/v1/partners/${id}`, canonicalJson(asked));
-      const answer = await ledger.submit({ op: "update_partner", partner: id, key, fingerprint, ...asked });
-      return decidedAnswer(call, answer, 200, ({ partner }) => JSON.stringify(partnerView(partner)));
+      const { value, asked } = await readChange(c, call, clock, PartnerPatch);
+      const { name, status } = value;
+      const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
+      const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
+      return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
     },
   );
 }
@@ -212,48 +189,46 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
       access: "member",
       group: "partners",
       summary: "Make another key of a partner",
-      params: PartnerParams,
+      params: IdParams,
       body: { schema: NewKeyBody },
       answer: {
         status: 201,
         description: "The key, which is shown once.",
         content: { "application/json": CreatedKey },
       },
-      problems: [
-        "partner_not_found",
-        "seller_not_found",
-        "too_many_keys",
-        "idempotency_key_reused",
-        "idempotency_key_expired",
-      ],
+      problems: ["partner_not_found", "seller_not_found", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const key = idempotencyKey(c, clock.nowMs());
-      const value = await readJson(c);
-      const asked = check(NewKeyBody, value);
-      const { role, name = "", seller } = asked;
+      const { value, asked } = await readChange(c, call, clock, NewKeyBody);
+      const { role, name = "", seller } = value;
       if ((role === "seller") !== (seller !== undefined))
         throw invalid("seller", "goes with a key of role seller, which needs one");
       if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
         throw new Problem("seller_not_found", `There is no seller ${seller}.`);
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
-      const { newKey, secret } = makeKey(call, partner, kind, key, route, random);
-      const command: CreateKey = {
-        op: "create_key",
-        partner,
-        key,
-        fingerprint:
-          key === null ? 0 : fingerprintOf("POST", `/v1/partners/${partner}/keys`, canonicalJson(asked)),
-        newKey,
-      };
+      const { newKey, secret } = makeKey(call, partner, kind, asked.key, route, random);
+      const command: CreateKey = { op: "create_key", ...asked, partner, newKey };
       return decidedAnswer(call, await ledger.submit(command), 201, ({ key: made }) => {
         const { id, hash } = made;
         return JSON.stringify({ id, ...kind, api_key: hash === newKey.hash ? secret : null });
       });
     },
   );
+}
+
+function keyJson(key: ReturnType<Directory["keys"]>[number]): string {
+  const { id, role, name, seller, prefix, createdAtMs, lastUsedAtMs } = key;
+  return JSON.stringify({
+    id,
+    role,
+    name,
+    ...(seller !== undefined && { seller }),
+    prefix,
+    created_at: timeTextOf(createdAtMs),
+    last_used_at: timeTextOrNull(lastUsedAtMs),
+  });
 }
 
 function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): void {
@@ -264,28 +239,16 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       access: "member",
       group: "partners",
       summary: "List a partner's keys in order of id",
-      params: PartnerParams,
-      query: ListQuery,
-      answer: { status: 200, description: "A page.", content: { "application/json": pageSchema(KeySchema) } },
+      params: IdParams,
+      query: PageQuery,
+      answer: pageOf(KeySchema),
       problems: ["partner_not_found"],
     },
     async (c, call) => {
       await ledger.confirm();
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const { data, nextCursor } = pageInOrderOfId(directory.keys(partner), limitOf(limit), cursor);
-      const rows = data.map(({ id, role, name, seller, prefix, createdAtMs, lastUsedAtMs }) =>
-        JSON.stringify({
-          id,
-          role,
-          name,
-          ...(seller !== undefined && { seller }),
-          prefix,
-          created_at: timeTextOf(createdAtMs),
-          last_used_at: lastUsedAtMs === null ? null : timeTextOf(lastUsedAtMs),
-        }),
-      );
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const page = pageInOrderOfId(directory.keys(partner), checkQuery(PageQuery, c));
+      return pageAnswer(call, page, keyJson);
     },
   );
   routes.add(
@@ -304,6 +267,7 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       const keyId = c.req.param("key_id") ?? "";
       const key = idempotencyKey(c, clock.nowMs());
       await readNothing(c);
+      // A key is named by any text, also by what cannot be decoded.
       const path = `/v1/partners/${partner}/keys/${keyId}`;
       const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");
       const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId });

@@ -8,7 +8,7 @@ import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { Amount } from "./fields.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey } from "./idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "./idempotency.ts";
 import type { Ledger } from "./ports.ts";
 import type { RouteDescription, Routes } from "./routes.ts";
 import { TransferParams, transferIdOf } from "./transfer-address.ts";
@@ -60,7 +60,7 @@ function description(
       description: `${action === "revert" ? "The new transfer" : "The transfer"}, and the balances after it.`,
       content: { "application/json": TransferWithBalances },
     },
-    problems: [...rejections, "idempotency_key_reused", "idempotency_key_expired"],
+    problems: [...rejections, ...IDEMPOTENCY_PROBLEMS],
   };
 }
 

@@ -5,12 +5,12 @@ import { readJson } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { asCompound } from "./compound-request.ts";
-import { Flag, Id, Time } from "./fields.ts";
-import { idempotencyKey } from "./idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "./pagination.ts";
+import { Flag, Id } from "./fields.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "./idempotency.ts";
+import { pageAnswer, pageOf } from "./pagination.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
-import { rangeOf } from "./time-range.ts";
+import { rangeOf, rangeQuery } from "./time-range.ts";
 import { TransferParams, transferIdOf, transferNotFound } from "./transfer-address.ts";
 import { inOrderOfPrecedence, TRANSFER_REJECTIONS } from "./transfer-rejections.ts";
 import { transferOf } from "./transfer-request.ts";
@@ -34,9 +34,7 @@ const CreateQuery = z.strictObject({
 const ListQuery = z.strictObject({
   account: Id.optional(),
   status: z.enum(["posted", "pending", "voided", "expired"]).optional(),
-  from: Time.optional(),
-  to: Time.optional(),
-  ...pageQuery,
+  ...rangeQuery,
 });
 
 export type TransfersDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
@@ -64,7 +62,7 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
         description: "The transfer, and the balances after it.",
         content: { "application/json": z.union([TransferWithBalances, DryRun]) },
       },
-      problems: [...TRANSFER_REJECTIONS, "idempotency_key_reused", "idempotency_key_expired"],
+      problems: [...TRANSFER_REJECTIONS, ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const nowMs = clock.nowMs();
@@ -102,22 +100,13 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       description:
         "As they stand now. With a `status` that few have a page may be short, or empty, and have a next one all the same.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(TransferSchema) },
-      },
+      answer: pageOf(TransferSchema),
     },
     async (c, call) => {
       const query = checkQuery(ListQuery, c);
-      const { data, nextCursor } = await ledger.transfers(call.partner, {
-        ...rangeOf(query.from, query.to),
-        account: query.account,
-        status: query.status,
-        limit: limitOf(query.limit),
-        cursor: query.cursor,
-      });
-      return jsonAnswer(call, 200, pageJson(data.map(transferJson), nextCursor));
+      const { account, status } = query;
+      const page = await ledger.transfers(call.partner, { ...rangeOf(query), account, status });
+      return pageAnswer(call, page, transferJson);
     },
   );
   routes.add(

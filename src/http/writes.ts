@@ -17,6 +17,15 @@ export function rejectionAnswer(
   return problemAnswer(call, rejected.code, rejectionDetail(rejected), headers);
 }
 
+export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;
+
+/** Whether the ledger said yes. */
+export function isDone<C extends Command>(
+  answer: Answer<C>,
+): answer is Done & Readonly<{ outcome: Accepted[C["op"]] }> {
+  return "outcome" in answer && answer.outcome.ok;
+}
+
 /** The answer when the ledger said no, `undefined` when it said yes. */
 function refusalAnswer(call: Call, answer: Answer): Response | undefined {
   if ("refused" in answer) {
@@ -29,8 +38,6 @@ function refusalAnswer(call: Call, answer: Answer): Response | undefined {
   if (answer.replayed) headers["Idempotency-Replayed"] = "true";
   return rejectionAnswer(call, outcome, headers);
 }
-
-export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;
 
 /** `body` makes the text of the good answer; `null` for one without a body. */
 export function decidedAnswer<C extends Command>(

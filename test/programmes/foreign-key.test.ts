@@ -1,7 +1,7 @@
 /** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { parseTransferId, transferId } from "../../src/actors/transfer-id.ts";
-import { type Caller, House, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
 
 /** What the other partner has; all that could give it away begins so. */
@@ -9,7 +9,7 @@ const MARK = "zebra";
 const PHONE = "+989121111222";
 const AMOUNT = 424_242;
 
-const house = new House({ ISOLATION: "threads" });
+const house = openHouse({ ISOLATION: "threads" });
 let owner: Caller;
 let document: OpenApi;
 let fills: Fills;
@@ -178,7 +178,6 @@ async function inventory(): Promise<readonly unknown[]> {
 }
 
 beforeAll(async () => {
-  await house.open();
   const things = await makeThings();
   const other = await house.partner("other");
   strangers.set("another partner's key", other);
@@ -201,8 +200,6 @@ beforeAll(async () => {
   const ids = Object.values(things).map(idOf);
   secrets = [MARK, String(AMOUNT), PHONE.slice(1), ...ids];
 });
-
-afterAll(() => house.close());
 
 /** An answer without the names that the request itself had; a number is too short to be one. */
 function anonymous(text: string, { names }: Twin, side: 0 | 1): string {

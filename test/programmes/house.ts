@@ -1,7 +1,7 @@
 /** A server with three shards and a partner, for scenarios over HTTP. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import {
   type Answer,
@@ -11,8 +11,6 @@ import {
   operator,
   ServerProcess,
 } from "../support/server.ts";
-
-export const ISOLATIONS = ["threads", "processes"] as const;
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -133,4 +131,12 @@ export class House {
   #hangUp(): void {
     for (const { client } of this.#callers.splice(0)) client.close();
   }
+}
+
+/** A house that is open while the tests beside it run. */
+export function openHouse(settings: Readonly<Record<string, string>>): House {
+  const house = new House(settings);
+  beforeAll(() => house.open());
+  afterAll(() => house.close());
+  return house;
 }

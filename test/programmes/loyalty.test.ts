@@ -1,20 +1,18 @@
 /** The loyalty programme over HTTP: a scenario for each requirement, named after it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 
 describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
 
   beforeAll(async () => {
-    await house.open();
     acme = await house.partner("acme");
     other = await house.partner("other");
   });
-
-  afterAll(() => house.close());
 
   const members = "/v1/loyalty/members";
   let made = 0;

@@ -3,15 +3,15 @@
  * there twice, and the books balance. Everybody asks with a key until he knows, as a client would.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { type Answer, Client, operator, until } from "../support/server.ts";
-import { type Caller, House, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 
 const KILLS = 3;
 const ROUNDS_BETWEEN_KILLS = 40;
 const RETRY_MS = 100;
 
-const house = new House({ ISOLATION: "processes" });
+const house = openHouse({ ISOLATION: "processes" });
 let partnerKey = "";
 let houseKey = "";
 let sellerKey = "";
@@ -20,7 +20,6 @@ const wallets: Wallet[] = [];
 let keys = 0;
 
 beforeAll(async () => {
-  await house.open();
   partnerKey = await house.newPartner("acme");
   const admin = operator(house.server);
   const asked = [
@@ -51,8 +50,6 @@ beforeAll(async () => {
     wallets.push({ id: String(wallet_id), token: String(token) });
   }
 });
-
-afterAll(() => house.close());
 
 type Told = Readonly<{ status: number; body: Json }>;
 

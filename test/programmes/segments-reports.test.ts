@@ -1,7 +1,8 @@
 /** Reports of segments: every entry and every exit of a month, in the order in which they were logged, newest first. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 
 async function download(url: string): Promise<Response> {
   const response = await fetch(url);
@@ -12,15 +13,12 @@ async function download(url: string): Promise<Response> {
 type Row = readonly [user: string, slug: string, operation: string, at: string];
 
 describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   let acme: Caller;
 
   beforeAll(async () => {
-    await house.open();
     acme = await house.partner("acme");
   });
-
-  afterAll(() => house.close());
 
   const now = new Date();
   const month = { year: now.getUTCFullYear(), month: now.getUTCMonth() + 1 };

@@ -2,9 +2,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { type Answer, until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 import { openShop, requestCredit } from "./shop.ts";
 import type { ClientPlan, ClientReport, SellerPlan } from "./topup-client.ts";
 
@@ -53,15 +54,12 @@ function add(caller: Caller, { id, key }: SellerPlan): Promise<Answer> {
 }
 
 describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   let acme: Caller;
 
   beforeAll(async () => {
-    await house.open();
     acme = await house.partner("acme");
   });
-
-  afterAll(() => house.close());
 
   /** Whatever was asked of it: what a seller has is the sum of its entries, and of what it was given and sold. */
   async function checkSeller(id: string): Promise<Json> {

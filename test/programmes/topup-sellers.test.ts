@@ -1,19 +1,17 @@
 /** Sellers, their keys, and the credit that they ask for, over HTTP: a scenario for each requirement, named after it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Caller, House, ISOLATIONS } from "./house.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { type Caller, openHouse } from "./house.ts";
 import { grant, openShop, PHONE, requestCredit, type Shop, sell } from "./shop.ts";
 
 describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   let acme: Caller;
   let made = 0;
 
   beforeAll(async () => {
-    await house.open();
     acme = await house.partner("acme");
   });
-
-  afterAll(() => house.close());
 
   function seller(credit = 0, partner = acme): Promise<Shop> {
     made += 1;

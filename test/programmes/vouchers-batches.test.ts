@@ -1,7 +1,8 @@
 /** Vouchers for many at once over HTTP: a scenario for each requirement, named after it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { operator, shardsOf, until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, House, type Json, openHouse } from "./house.ts";
 import {
   BATCHES,
   completed,
@@ -15,17 +16,14 @@ import {
 } from "./voucher-callers.ts";
 
 describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
 
   beforeAll(async () => {
-    await house.open();
     acme = await house.partner("acme");
     other = await house.partner("other");
   });
-
-  afterAll(() => house.close());
 
   test("V13 a batch gives each of the named customers one, who is named twice too", async () => {
     const emails = await Promise.all(Array.from({ length: 9 }, () => newCustomer(acme)));

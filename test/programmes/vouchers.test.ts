@@ -1,7 +1,8 @@
 /** The voucher programme over HTTP: a scenario for each requirement, named after it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 import { at, codes, inMs, issue, LATER, listed, newCustomer, redeem } from "./voucher-callers.ts";
 
 const CODE = /^[2-9A-HJ-NP-Z]{14}$/;
@@ -19,17 +20,14 @@ function guess(i: number): string {
 }
 
 describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
 
   beforeAll(async () => {
-    await house.open();
     acme = await house.partner("acme");
     other = await house.partner("other");
   });
-
-  afterAll(() => house.close());
 
   test("V6 V12 customers are added once, whatever the letters of their e-mail", async () => {
     const email = "anna.o'neil+x/y@Example.com";

@@ -1,7 +1,8 @@
 /** Money in wallets: a scenario for each requirement, named after it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { operator, until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 
 const transfers = "/v1/wallet/transfers";
@@ -32,16 +33,13 @@ const twice = async (caller: Caller, path: string, status: number, body?: Json):
 };
 
 describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation, WALLET_ASSET: "EUR/2" });
+  const house = openHouse({ ISOLATION: isolation, WALLET_ASSET: "EUR/2" });
   const wallets = new Wallets(house);
   let bank: Caller;
 
   beforeAll(async () => {
-    await house.open();
     bank = await wallets.bank("north");
   });
-
-  afterAll(() => house.close());
 
   test("W3 W12 W21 a bank brings money into a wallet, from an account of its own", async () => {
     const ann = await wallets.person();

@@ -1,7 +1,8 @@
 /** Wallets that many use at once, and a server that is killed. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { OPERATOR_KEY, sendUntilDone, until } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 
 const transfers = "/v1/wallet/transfers";
@@ -23,16 +24,13 @@ const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promi
   );
 
 describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
+  const house = openHouse({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
   const wallets = new Wallets(house);
   let bank: Caller;
 
   beforeAll(async () => {
-    await house.open();
     bank = await wallets.bank("north");
   });
-
-  afterAll(() => house.close());
 
   const booksBalance = async (): Promise<void> => {
     const books = await house.caller(OPERATOR_KEY).get("/v1/trial-balance");

@@ -1,23 +1,21 @@
 /** Who has a wallet, and who is logged in: a scenario for each requirement, named after it. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { operator } from "../support/server.ts";
-import { type Caller, House, ISOLATIONS, type Json } from "./house.ts";
+import { type Caller, type Json, openHouse } from "./house.ts";
 import { Wallets } from "./wallets.ts";
 
 const signup = "/v1/wallet/signup";
 const login = "/v1/wallet/login";
 
 describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
-  const house = new House({ ISOLATION: isolation });
+  const house = openHouse({ ISOLATION: isolation });
   const wallets = new Wallets(house);
   let stranger: Caller;
 
   beforeAll(async () => {
-    await house.open();
     stranger = house.caller("nobody");
   });
-
-  afterAll(() => house.close());
 
   const browse = (method: string, path: string, headers: Record<string, string>, body?: Json) =>
     fetch(`${house.server.url}${path}`, {

@@ -1,24 +1,25 @@
 /** `/v1/loyalty/members`: who collects points. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import {
   askLots,
   askMember,
   askMembers,
+  type LotView,
   type MemberView,
   pointsAccount,
 } from "../../actors/programmes/loyalty/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
-import { Balance, Id, isId, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
-import { madeId, type Random } from "../idempotency.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { Balance, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 
 export type LoyaltyDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
 
@@ -26,7 +27,6 @@ const NewMember = z
   .strictObject({ id: NewId.optional(), name: ProgrammeName.optional() })
   .openapi("NewMember", { example: { id: "alice", name: "Alice" } });
 const MemberPatch = z.strictObject({ name: ProgrammeName.nullable() }).openapi("MemberPatch");
-const ListQuery = z.strictObject(pageQuery);
 const Points = z.int().openapi({ minimum: 0 });
 
 const MemberSchema = z
@@ -56,16 +56,7 @@ const LotSchema = z
   .object({ id: z.string(), points: Points, expires_at: z.iso.datetime() })
   .openapi("Lot", { example: { id: "tr_0a11001", points: 100, expires_at: "2027-11-20T00:00:00.000Z" } });
 
-export const MemberParams = z.object({ id: Id });
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
 const answerSchema = { description: "The member.", content: { "application/json": MemberSchema } };
-
-/** @throws Problem 400 */
-export function memberIdOf(c: Context): string {
-  const id = c.req.param("id");
-  if (!isId(id)) throw invalid("id", "must be an id");
-  return id;
-}
 
 export function memberNotFound(id: string): Problem {
   return new Problem("member_not_found", `There is no member ${id}.`);
@@ -80,6 +71,10 @@ export function addMembers(routes: Routes, deps: LoyaltyDeps): void {
 function memberJson({ id, name, balance, held, earned, spent, expired, createdAtMs }: MemberView): string {
   const created_at = timeTextOf(createdAtMs);
   return JSON.stringify({ id, name, balance, held, earned, spent, expired, created_at });
+}
+
+function lotJson({ id, points, expiresAtMs }: LotView): string {
+  return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
 }
 
 function addCreate(routes: Routes, { ledger, clock, random }: LoyaltyDeps): void {
@@ -117,18 +112,12 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "List members, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(MemberSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(MemberSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askMembers, page);
-      return jsonAnswer(call, 200, pageJson(data.map(memberJson), nextCursor));
+      const page = await ledger.list(call.partner, askMembers, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, memberJson);
     },
   );
   routes.add(
@@ -138,12 +127,12 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "One member",
-      params: MemberParams,
+      params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const id = memberIdOf(c);
+      const id = idOf(c);
       const member = await ledger.ask(call.partner, askMember(id));
       if (member === null) throw memberNotFound(id);
       return jsonAnswer(call, 200, memberJson(member));
@@ -156,22 +145,15 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "What expires when, soonest first",
-      params: MemberParams,
-      answer: {
-        status: 200,
-        description: "All lots.",
-        content: { "application/json": pageSchema(LotSchema) },
-      },
+      params: IdParams,
+      answer: { ...pageOf(LotSchema), description: "All lots." },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const id = memberIdOf(c);
+      const id = idOf(c);
       const lots = await ledger.ask(call.partner, askLots(id));
       if (lots === null) throw memberNotFound(id);
-      const rows = lots.map(({ id: lot, points, expiresAtMs }) =>
-        JSON.stringify({ id: lot, points, expires_at: timeTextOf(expiresAtMs) }),
-      );
-      return jsonAnswer(call, 200, pageJson(rows, null));
+      return pageAnswer(call, { data: lots, nextCursor: null }, lotJson);
     },
   );
 }
@@ -184,19 +166,18 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Rename a member",
-      params: MemberParams,
+      params: IdParams,
       body: { schema: MemberPatch },
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, MemberPatch);
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const view =
-        "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askMember(member)) : null;
+      const view = isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null;
       return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
     },
   );
@@ -207,12 +188,12 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Remove a member who has no points",
-      params: MemberParams,
+      params: IdParams,
       answer: { status: 204, description: "Removed; the entries stay." },
       problems: ["member_not_found", "account_not_empty"],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const asked = await readBareChange(c, call, clock);
       const act = {
         programme: "loyalty",

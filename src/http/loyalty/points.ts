@@ -4,22 +4,16 @@ import type { TransferPosted } from "../../actors/command.ts";
 import { type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../actors/programmes/programme.ts";
 import type { Entry } from "../../archive/query.ts";
-import { jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
-import { Amount, Balance, Description, Time, timeMsOf, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery } from "../pagination.ts";
-import { invalid } from "../problem.ts";
+import { Amount, Balance, Description, Time, timeMsOrNull, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { statementAnswer, statementSchema } from "../statement.ts";
+import { futureMsOf, RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  IDEMPOTENCY_PROBLEMS,
-  type LoyaltyDeps,
-  MemberParams,
-  memberIdOf,
-  memberNotFound,
-} from "./members.ts";
+import { type LoyaltyDeps, memberNotFound } from "./members.ts";
 
 const NewAccrual = z
   .strictObject({
@@ -32,7 +26,6 @@ const NewAccrual = z
 const NewRedemption = z
   .strictObject({ points: Amount, description: Description, occurred_at: Time.optional() })
   .openapi("NewRedemption", { example: { points: 80, description: "Free coffee" } });
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 
 const MovementSchema = z
   .object({
@@ -72,14 +65,7 @@ const PointsEntrySchema = z
     at: z.iso.datetime(),
   })
   .openapi("PointsEntry");
-const PointsEntriesPage = z
-  .object({
-    data: z.array(PointsEntrySchema),
-    next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional(),
-    closing_balance: Balance.optional(),
-  })
-  .openapi("PointsEntriesPage");
+const PointsEntriesPage = statementSchema(PointsEntrySchema).openapi("PointsEntriesPage");
 
 export function addPoints(routes: Routes, deps: LoyaltyDeps): void {
   addAccruals(routes, deps);
@@ -101,22 +87,20 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Give a member points",
-      params: MemberParams,
+      params: IdParams,
       body: { schema: NewAccrual },
       answer: movement,
       problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
-      const expiresAtMs = expires_at === undefined ? undefined : timeMsOf(expires_at);
-      if (expiresAtMs !== undefined && expiresAtMs <= clock.nowMs())
-        throw invalid("expires_at", "must be in the future");
       const account = pointsAccount(member);
-      const named = { programme: "loyalty", act: "accrual", subject: account } as const;
-      const act = expiresAtMs === undefined ? named : { ...named, expiresAtMs };
-      const occurredAtMs = occurred_at === undefined ? null : (timeMsOf(occurred_at) ?? null);
+      const lot =
+        expires_at === undefined ? {} : { expiresAtMs: futureMsOf("expires_at", expires_at, clock.nowMs()) };
+      const act = { programme: "loyalty", act: "accrual", subject: account, ...lot } as const;
+      const occurredAtMs = timeMsOrNull(occurred_at);
       const move = { debit: "@issuance", credit: account, amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
@@ -138,18 +122,18 @@ function addRedemptions(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "Take points from a member",
       description: "Those that expire soonest are taken first.",
-      params: MemberParams,
+      params: IdParams,
       body: { schema: NewRedemption },
       answer: movement,
       problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
+      const member = idOf(c);
       const { value, asked } = await readChange(c, call, clock, NewRedemption);
       const { points, description, occurred_at } = value;
       const account = pointsAccount(member);
       const act = { programme: "loyalty", act: "redemption", subject: account } as const;
-      const occurredAtMs = occurred_at === undefined ? null : (timeMsOf(occurred_at) ?? null);
+      const occurredAtMs = timeMsOrNull(occurred_at);
       const move = { debit: account, credit: "@redemption", amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
@@ -190,22 +174,17 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "What a member earned, spent and lost, newest first",
-      params: MemberParams,
-      query: EntriesQuery,
+      params: IdParams,
+      query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": PointsEntriesPage } },
       problems: ["member_not_found"],
     },
     async (c, call) => {
-      const member = memberIdOf(c);
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const member = idOf(c);
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await ledger.entries(call.partner, pointsAccount(member), range);
       if (statement === undefined) throw memberNotFound(member);
-      const hasBalances = query.from !== undefined || query.to !== undefined;
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      return jsonAnswer(call, 200, pageJson(statement.data.map(entryJson), statement.nextCursor, balances));
+      return statementAnswer(call, statement, range, entryJson);
     },
   );
 }

@@ -9,9 +9,10 @@ import {
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Amount } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import { IDEMPOTENCY_PROBLEMS, type LoyaltyDeps } from "./members.ts";
+import type { LoyaltyDeps } from "./members.ts";
 
 const Total = z
   .int()

@@ -6,14 +6,12 @@ import { OperatingError } from "../../operating-error.ts";
 import type { Call } from "../call.ts";
 import type { Clock } from "../clock.ts";
 import { REQUEST_MS_MAX } from "../endpoint.ts";
-import { Id, isId, timeTextOf } from "../fields.ts";
+import { timeTextOf } from "../fields.ts";
 import type { Random } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 
 export type SegmentsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
-
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
 
 const SLUG = /^[A-Z0-9_]{3,64}$/;
 export const Slug = z
@@ -27,20 +25,12 @@ export const Ttl = z
   .openapi({ description: "Seconds, at most a hundred years." });
 
 export const SegmentParams = z.object({ slug: Slug });
-export const UserParams = z.object({ id: Id });
 
 /** @throws Problem 400 */
 export function slugOf(c: Context): string {
   const slug = c.req.param("slug") ?? "";
   if (!SLUG.test(slug)) throw invalid("slug", "must be 3 to 64 characters of A-Z 0-9 _");
   return slug;
-}
-
-/** @throws Problem 400 */
-export function userIdOf(c: Context): string {
-  const id = c.req.param("id");
-  if (!isId(id)) throw invalid("id", "must be an id");
-  return id;
 }
 
 export function segmentNotFound(slug: string): Problem {

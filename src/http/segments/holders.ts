@@ -13,17 +13,17 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../actors/routing.ts";
 import { BATCH_BYTES_MAX } from "../body.ts";
-import { jsonAnswer, writeAnswer } from "../call.ts";
+import { writeAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Id, NewId } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import {
   endText,
-  IDEMPOTENCY_PROBLEMS,
   isCurrent,
   SegmentParams,
   type SegmentsDeps,
@@ -46,7 +46,6 @@ const AddedHolders = z.object({ added: z.int() }).openapi("AddedSegmentUsers", {
 const HolderSchema = z
   .object({ id: Id, expires_at: z.iso.datetime().optional(), source: z.enum(["manual", "auto"]) })
   .openapi("SegmentUser", { example: { id: "1000", source: "manual" } });
-const ListQuery = z.strictObject(pageQuery);
 
 const HOLDERS = "/v1/segments/{slug}/users";
 
@@ -70,18 +69,13 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
       summary: "Who is in a segment, newest users first",
       description: "Where few users hold it a page may be short, or empty, and have a next one all the same.",
       params: SegmentParams,
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(HolderSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(HolderSchema),
       problems: ["segment_not_found"],
     },
     async (c, call) => {
       const slug = slugOf(c);
-      const query = checkQuery(ListQuery, c);
-      const limit = limitOf(query.limit);
+      const { limit, ...query } = checkQuery(PageQuery, c);
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
       const rows: HolderView[] = [];
       let cursor = query.cursor;
@@ -92,7 +86,7 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
         cursor = nextCursor ?? undefined;
         if (cursor === undefined || rows.length === limit) break;
       }
-      return jsonAnswer(call, 200, pageJson(rows.map(holderJson), cursor ?? null));
+      return pageAnswer(call, { data: rows, nextCursor: cursor ?? null }, holderJson);
     },
   );
 }
@@ -122,7 +116,7 @@ function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       const answers = await addAll(ledger, asked, slug, value.ids, until);
       let added = 0;
       for (const answer of answers) {
-        if ("refused" in answer || !answer.outcome.ok) return decidedAnswer(call, answer, 200, () => null);
+        if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
         added += (answer.outcome.effect as Intake).added.length;
       }
       const done = answers.filter((answer) => "position" in answer);

@@ -11,13 +11,13 @@ import { assert } from "../../assert.ts";
 import { answer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Id } from "../fields.ts";
-import { madeId } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId } from "../idempotency.ts";
 import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { headerOf } from "../request-header.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import { IDEMPOTENCY_PROBLEMS, type SegmentsDeps } from "./access.ts";
+import type { SegmentsDeps } from "./access.ts";
 import { csvLine, LATE_MS_MAX, rowsOf } from "./report-rows.ts";
 
 const VALID_MS = 24 * 3600 * 1000;

@@ -9,12 +9,12 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import {
-  IDEMPOTENCY_PROBLEMS,
   isCurrent,
   isFilled,
   SegmentParams,
@@ -34,7 +34,6 @@ const NewSegment = z
   .strictObject({ slug: Slug, user_percent: Percent.optional() })
   .openapi("NewSegment", { example: { slug: "DISCOUNT_30", user_percent: 30 } });
 const SegmentPatch = z.strictObject({ user_percent: Percent }).openapi("SegmentPatch");
-const ListQuery = z.strictObject(pageQuery);
 
 const SegmentSchema = z
   .object({
@@ -84,8 +83,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       const { slug, user_percent: percent } = value;
       const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
       const answer = await ledger.submit(actOf(asked, createSegment(slug, draw)));
-      const isMade = "outcome" in answer && answer.outcome.ok;
-      const view = isMade ? await segmentView(deps, call, slug, isFilled) : undefined;
+      const view = isDone(answer) ? await segmentView(deps, call, slug, isFilled) : undefined;
       const members = view?.members ?? 0;
       return decidedAnswer(call, answer, 201, (_, { timeMs }) =>
         segmentJson({ slug, percent: percent ?? null, members, createdAtMs: timeMs }),
@@ -102,17 +100,11 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       access: "partner",
       group: "segments",
       summary: "List segments, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(SegmentSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(SegmentSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askSegments, page);
+      const { data, nextCursor } = await ledger.list(call.partner, askSegments, checkQuery(PageQuery, c));
       const slugs = data.map(({ slug }) => slug);
       const views = await waitUntil(clock, call, async () => {
         const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
@@ -124,8 +116,8 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
           ),
         );
       });
-      const rows = views.filter((view) => view !== undefined).map(segmentJson);
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const known = views.filter((view) => view !== undefined);
+      return pageAnswer(call, { data: known, nextCursor }, segmentJson);
     },
   );
 }
@@ -176,8 +168,7 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
         before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
       const act = raisePercent(slug, before?.generation ?? 0, draw);
       const answer = await ledger.submit(actOf(asked, act));
-      const isDone = "outcome" in answer && answer.outcome.ok;
-      const after = isDone ? await segmentView(deps, call, slug, isFilled) : undefined;
+      const after = isDone(answer) ? await segmentView(deps, call, slug, isFilled) : undefined;
       return decidedAnswer(call, answer, 200, (_, { timeMs }) =>
         segmentJson(after ?? { slug, members: 0, createdAtMs: timeMs, ...before, percent }),
       );

@@ -16,23 +16,17 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { NewId, Time, timeMsOf, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { NewId, Time, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
+import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
-import {
-  endText,
-  IDEMPOTENCY_PROBLEMS,
-  type SegmentsDeps,
-  Slug,
-  Ttl,
-  UserParams,
-  userIdOf,
-  waitUntil,
-} from "./access.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
+import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
 
@@ -41,7 +35,6 @@ const CreatedUser = z.object({ id: z.string() }).openapi("CreatedUser", { exampl
 const UserSchema = z
   .object({ id: z.string(), created_at: z.iso.datetime() })
   .openapi("User", { example: { id: "1000", created_at: "2026-11-20T10:00:00.000Z" } });
-const ListQuery = z.strictObject(pageQuery);
 
 const Added = z.union([
   Slug,
@@ -113,7 +106,7 @@ async function createNumbered(
     const key = asked.key === null ? null : `${asked.key}#${round}`;
     round += 1;
     const counted = await ledger.submit(actOf({ ...asked, key }, countUser(skip)));
-    if ("refused" in counted || !counted.outcome.ok) return { id: "", answer: counted };
+    if (!isDone(counted)) return { id: "", answer: counted };
     const id = String((counted.outcome.effect as { number: number }).number);
     const answer = await ledger.submit(actOf(asked, createUser(id)));
     const isTaken = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "user_exists";
@@ -133,18 +126,12 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       access: "partner",
       group: "users",
       summary: "List users, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(UserSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(UserSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askUsers, page);
-      return jsonAnswer(call, 200, pageJson(data.map(userJson), nextCursor));
+      const page = await ledger.list(call.partner, askUsers, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, userJson);
     },
   );
   routes.add(
@@ -154,12 +141,12 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       access: "partner",
       group: "users",
       summary: "One user",
-      params: UserParams,
+      params: IdParams,
       answer: { status: 200, description: "The user.", content: { "application/json": UserSchema } },
       problems: ["user_not_found"],
     },
     async (c, call) => {
-      const id = userIdOf(c);
+      const id = idOf(c);
       const user = await ledger.ask(call.partner, askUser(id));
       if (user === null) throw new Problem("user_not_found", `There is no user ${id}.`);
       return jsonAnswer(call, 200, userJson(user));
@@ -180,11 +167,11 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
       group: "users",
       summary: "The segments that a user is in",
       description: "None where there is no such user: ids are given out elsewhere.",
-      params: UserParams,
+      params: IdParams,
       answer: { status: 200, description: "All of them.", content: { "application/json": UserSegments } },
     },
     async (c, call) => {
-      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(userIdOf(c))));
+      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(c))));
       return jsonAnswer(call, 200, JSON.stringify({ segments }));
     },
   );
@@ -200,7 +187,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       summary: "Add a user to segments, and remove him from others, all or nothing",
       description:
         "Adds come before removes. A user who does not exist is created. What is held is not counted, and never shortened: an end may be put off, or taken away.",
-      params: UserParams,
+      params: IdParams,
       body: { schema: SegmentsPatch },
       answer: {
         status: 200,
@@ -210,7 +197,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const user = userIdOf(c);
+      const user = idOf(c);
       const { value, asked } = await readChange(c, call, clock, SegmentsPatch);
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
@@ -219,8 +206,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
         return [slug, untilOf(end, ttl_s, `add.${i}`, clock.nowMs())] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
-      const isDone = "outcome" in answer && answer.outcome.ok;
-      const held = isDone ? await ledger.ask(call.partner, askMemberships(user)) : [];
+      const held = isDone(answer) ? await ledger.ask(call.partner, askMemberships(user)) : [];
       return decidedAnswer(call, answer, 200, ({ effect }) => {
         const change = effect as UserChange;
         const counts = { added: change.added.length, removed: change.removed.length };
@@ -239,8 +225,5 @@ function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: stri
     return seconds === undefined ? null : ["after", seconds * 1000];
   }
   if (ttl_s !== undefined) throw invalid(path, "takes ttl_s or expires_at, not both");
-  const endsAtMs = timeMsOf(expires_at);
-  if (endsAtMs === undefined || endsAtMs <= nowMs)
-    throw invalid(`${path}.expires_at`, "must be in the future");
-  return ["at", endsAtMs];
+  return ["at", futureMsOf(`${path}.expires_at`, expires_at, nowMs)];
 }

@@ -11,15 +11,16 @@ import {
 } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
-import { Description, Id, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { keyIdOf, maySee, sellerNotFound, sellerOfKey } from "./own.ts";
-import { IDEMPOTENCY_PROBLEMS, type TopupDeps } from "./sellers.ts";
+import { actingSeller, keyIdOf, maySee, sellerOfKey } from "./own.ts";
+import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
   .custom<number>((value) => Number.isSafeInteger(value) && value !== 0, "must be an integer other than 0")
@@ -92,7 +93,7 @@ function requestJson(request: RequestView): string {
     status,
     created_at: timeTextOf(createdAtMs),
     decided_by: decidedBy,
-    decided_at: decidedAtMs === null ? null : timeTextOf(decidedAtMs),
+    decided_at: timeTextOrNull(decidedAtMs),
     reason,
   });
 }
@@ -121,9 +122,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewCreditRequest);
-      const seller = value.seller ?? sellerOfKey(call);
-      if (seller === undefined) throw invalid("seller", "is needed with a key of the partner");
-      if (!maySee(call, seller)) throw sellerNotFound(seller);
+      const seller = actingSeller(call, value.seller);
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
@@ -147,19 +146,14 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       description:
         "A seller's key sees the seller's own. A page may be short and have a next one all the same.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(RequestSchema) },
-      },
+      answer: pageOf(RequestSchema),
     },
     async (c, call) => {
-      const { limit, cursor, status = null, ...query } = checkQuery(ListQuery, c);
-      const seller = query.seller ?? sellerOfKey(call) ?? null;
-      if (seller !== null && !maySee(call, seller)) return jsonAnswer(call, 200, pageJson([], null));
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askRequests({ seller, status }), page);
-      return jsonAnswer(call, 200, pageJson(data.map(requestJson), nextCursor));
+      const { status = null, seller: named, ...query } = checkQuery(ListQuery, c);
+      const seller = named ?? sellerOfKey(call) ?? null;
+      if (seller !== null && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, requestJson);
+      const page = await ledger.list(call.partner, askRequests({ seller, status }), query);
+      return pageAnswer(call, page, requestJson);
     },
   );
   routes.add(

@@ -2,14 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import { askPhone, askPhones, type PhoneView } from "../../actors/programmes/topup/acts.ts";
 import { jsonAnswer } from "../call.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { PHONE_RULE, phoneOf } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
-const ListQuery = z.strictObject(pageQuery);
 const PhoneParams = z.object({
   phone: z.string().openapi({ description: "As in a top-up.", example: "+989121234567" }),
 });
@@ -59,24 +58,18 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       access: "partner",
       group: "topups",
       summary: "List phones that were charged, in order of their digits",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(PhoneSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(PhoneSchema),
     },
     async (c, call) => {
-      const query = checkQuery(ListQuery, c);
-      const limit = limitOf(query.limit);
-      const parts = await ledger.askAll(call.partner, askPhones(limit + 1, afterOf(query.cursor)));
+      const { limit, cursor } = checkQuery(PageQuery, c);
+      const parts = await ledger.askAll(call.partner, askPhones(limit + 1, afterOf(cursor)));
       // Each shard has told of its first ones, so the first of all of them are complete.
       const all = [...summed(parts.flat())].toSorted(([a], [b]) => (a < b ? -1 : 1));
       const shown = all.slice(0, limit);
       const last = shown.at(-1)?.[0];
       const nextCursor = all.length > limit && last !== undefined ? last.slice(1) : null;
-      const rows = shown.map(([phone, sums]) => phoneJson(phone, sums));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      return pageAnswer(call, { data: shown, nextCursor }, ([phone, sums]) => phoneJson(phone, sums));
     },
   );
 }

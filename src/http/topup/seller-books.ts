@@ -3,21 +3,22 @@ import { z } from "@hono/zod-openapi";
 import { creditAccount, type TopupAct } from "../../actors/programmes/topup/acts.ts";
 import type { Entry, Statement } from "../../archive/query.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { Balance, Time, timeMsOf, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import { Balance, timeMsOf, timeTextOf } from "../fields.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
+import { reconciliationFields, reconciliationView } from "../reconciliation.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { statementAnswer, statementSchema } from "../statement.ts";
+import { RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { maySee, sellerNotFound } from "./own.ts";
-import { SellerParams, sellerIdOf, type TopupDeps } from "./sellers.ts";
+import type { TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Entries of a day are fetched so many at a time. */
 const SETTLED_AT_ONCE = 500;
 
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 const SettlementQuery = z.strictObject({
   date: z
     .custom<string>(
@@ -44,22 +45,12 @@ const EntrySchema = z
     at: z.iso.datetime(),
   })
   .openapi("SellerEntry");
-const EntriesPage = z
-  .object({
-    data: z.array(EntrySchema),
-    next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional(),
-    closing_balance: Balance.optional(),
-  })
-  .openapi("SellerEntriesPage");
+const EntriesPage = statementSchema(EntrySchema).openapi("SellerEntriesPage");
 const ReconciliationSchema = z
   .object({
     seller: z.string(),
     credit: Balance,
-    entries_sum: z.int(),
-    entries_count: z.int(),
-    difference: z.int(),
-    reconciled: z.boolean(),
+    ...reconciliationFields,
   })
   .openapi("SellerReconciliation", {
     example: {
@@ -150,21 +141,16 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "Every change of a seller's credit, newest first",
-      params: SellerParams,
-      query: EntriesQuery,
+      params: IdParams,
+      query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const seller = idOf(c);
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await statementOf(ledger, call, seller, range);
-      const hasBalances = query.from !== undefined || query.to !== undefined;
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      return jsonAnswer(call, 200, pageJson(statement.data.map(entryJson), statement.nextCursor, balances));
+      return statementAnswer(call, statement, range, entryJson);
     },
   );
 }
@@ -177,7 +163,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "Compare a seller's credit with the sum of its entries",
-      params: SellerParams,
+      params: IdParams,
       answer: {
         status: 200,
         description: "Both figures at one seq.",
@@ -186,21 +172,12 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const found = maySee(call, seller)
         ? await ledger.reconciliation(call.partner, creditAccount(seller))
         : undefined;
       if (found === undefined) throw sellerNotFound(seller);
-      const { account, entriesSum, entriesCount } = found;
-      const difference = account.posted - entriesSum;
-      const body = {
-        seller,
-        credit: account.posted,
-        entries_sum: entriesSum,
-        entries_count: entriesCount,
-        difference,
-        reconciled: difference === 0,
-      };
+      const body = { seller, credit: found.account.posted, ...reconciliationView(found) };
       return jsonAnswer(call, 200, JSON.stringify(body));
     },
   );
@@ -228,13 +205,13 @@ function addSettlement(routes: Routes, { ledger, clock }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "What came of a day, from the entries",
-      params: SellerParams,
+      params: IdParams,
       query: SettlementQuery,
       answer: { status: 200, description: "The sums.", content: { "application/json": SettlementSchema } },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const { date } = checkQuery(SettlementQuery, c);
       const fromMs = dayOf(date) ?? Number.NaN;
       if (fromMs > clock.nowMs()) throw invalid("date", "must not be in the future");

@@ -1,21 +1,21 @@
 /** `/v1/sellers`: who sells, and with how much credit. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { CreateKey } from "../../actors/command.ts";
 import { KEYS_PER_PARTNER_MAX } from "../../actors/partner.ts";
 import { askSeller, askSellers, creditAccount, type SellerView } from "../../actors/programmes/topup/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
-import { Balance, Id, isId, Name, NewId, timeTextOf } from "../fields.ts";
-import { madeId, type Random } from "../idempotency.ts";
-import { makeKey } from "../new-key.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
+import { ApiKey, makeKey } from "../new-key.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
+import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
 
 export type TopupDeps = Readonly<{
@@ -29,7 +29,6 @@ export type TopupDeps = Readonly<{
 const NewSeller = z
   .strictObject({ id: NewId.optional(), name: Name })
   .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
-const ListQuery = z.strictObject(pageQuery);
 const Sum = z.int().openapi({ minimum: 0 });
 
 const sellerFields = {
@@ -55,23 +54,11 @@ const CreatedSeller = z
   .object({
     ...sellerFields,
     key_id: z.string(),
-    api_key: z
-      .string()
-      .nullable()
-      .openapi({ description: "Shown once; null on a repeat that cannot derive it again." }),
+    api_key: ApiKey,
   })
   .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
 
-export const SellerParams = z.object({ id: Id });
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
 const answerSchema = { description: "The seller.", content: { "application/json": SellerSchema } };
-
-/** @throws Problem 400 */
-export function sellerIdOf(c: Context): string {
-  const id = c.req.param("id");
-  if (!isId(id)) throw invalid("id", "must be an id");
-  return id;
-}
 
 export function addSellers(routes: Routes, deps: TopupDeps): void {
   addCreate(routes, deps);
@@ -124,7 +111,7 @@ function addCreate(routes: Routes, { ledger, directory, clock, random, assets }:
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
       const created = await ledger.submit(actOf(asked, act));
-      if ("refused" in created || !created.outcome.ok) return decidedAnswer(call, created, 201, () => null);
+      if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
       // No caller's key has a blank in it, so this one meets no other request of the partner.
       const ownKey = key === null ? null : `seller ${seller} ${key}`;
       const keyed = await ledger.submit<CreateKey>({
@@ -163,23 +150,16 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "List sellers, newest first",
       description: "A seller's key sees the seller alone.",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(SellerSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(SellerSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
+      const query = checkQuery(PageQuery, c);
       const own = sellerOfKey(call);
-      if (own !== undefined) {
-        const seller = await ledger.ask(call.partner, askSeller(own));
-        return jsonAnswer(call, 200, pageJson(seller === null ? [] : [sellerJson(seller)], null));
-      }
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, askSellers, page);
-      return jsonAnswer(call, 200, pageJson(data.map(sellerJson), nextCursor));
+      if (own === undefined)
+        return pageAnswer(call, await ledger.list(call.partner, askSellers, query), sellerJson);
+      const seller = await ledger.ask(call.partner, askSeller(own));
+      return pageAnswer(call, { data: seller === null ? [] : [seller], nextCursor: null }, sellerJson);
     },
   );
   routes.add(
@@ -189,12 +169,12 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "One seller, its credit, and what that is made of",
-      params: SellerParams,
+      params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found"],
     },
     async (c, call) => {
-      const id = sellerIdOf(c);
+      const id = idOf(c);
       const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
       if (seller === null) throw sellerNotFound(id);
       return jsonAnswer(call, 200, sellerJson(seller));
@@ -212,18 +192,17 @@ function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof t
       access: "partner",
       group: "sellers",
       summary: action === "suspend" ? "Stop a seller from selling" : "Let a seller sell again",
-      params: SellerParams,
+      params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const seller = sellerIdOf(c);
+      const seller = idOf(c);
       const asked = await readBareChange(c, call, clock);
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const view =
-        "outcome" in answer && answer.outcome.ok ? await ledger.ask(call.partner, askSeller(seller)) : null;
+      const view = isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null;
       return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
     },
   );

@@ -9,32 +9,23 @@ import {
 } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
-import { Amount, Balance, Id, isText, Time, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { Amount, Balance, Id, textField, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { NO_PAGE, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { rangeOf, rangeQuery } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+import { actingSeller, maySee, sellerOfKey } from "./own.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
-import { IDEMPOTENCY_PROBLEMS, type TopupDeps } from "./sellers.ts";
+import type { TopupDeps } from "./sellers.ts";
 
-const REFERENCE_LENGTH_MAX = 100;
-
-const Reference = z
-  .custom<string>(
-    (value) => isText(value, REFERENCE_LENGTH_MAX) && value !== "",
-    `must be text of 1 to ${REFERENCE_LENGTH_MAX} characters`,
-  )
-  .openapi({
-    type: "string",
-    minLength: 1,
-    maxLength: REFERENCE_LENGTH_MAX,
-    description: "The seller's own name for the sale: each is used once.",
-    example: "receipt-1017",
-  });
+const Reference = textField(100, {
+  description: "The seller's own name for the sale: each is used once.",
+  example: "receipt-1017",
+});
 const NewTopup = z
   .strictObject({
     phone: Phone,
@@ -46,9 +37,7 @@ const NewTopup = z
 const ListQuery = z.strictObject({
   phone: z.string().optional().openapi({ description: "As in a top-up; a + is written %2B." }),
   seller: Id.optional(),
-  from: Time.optional(),
-  to: Time.optional(),
-  ...pageQuery,
+  ...rangeQuery,
 });
 const TopupParams = z.object({ id: z.string() });
 
@@ -111,6 +100,10 @@ function topupMembers({ id, seller, phone, amount, reference, isReverted, create
   return { id, seller, phone, amount, reference, status, created_at: timeTextOf(createdAtMs) };
 }
 
+function topupJson(topup: Topup): string {
+  return JSON.stringify(topupMembers(topup));
+}
+
 function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
   routes.add(
     {
@@ -136,9 +129,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewTopup);
-      const seller = value.seller ?? sellerOfKey(call);
-      if (seller === undefined) throw invalid("seller", "is needed with a key of the partner");
-      if (!maySee(call, seller)) throw sellerNotFound(seller);
+      const seller = actingSeller(call, value.seller);
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
       const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;
@@ -170,30 +161,23 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
         "From `from` (inclusive) to `to` (exclusive). A seller's key sees the seller's own. A page may be short and " +
         "have a next one all the same.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(TopupSchema) },
-      },
+      answer: pageOf(TopupSchema),
     },
     async (c, call) => {
       const query = checkQuery(ListQuery, c);
       const phone = query.phone === undefined ? undefined : phoneOfQuery(query.phone);
       if (phone === undefined && query.phone !== undefined) throw invalid("phone", PHONE_RULE);
       const seller = query.seller ?? sellerOfKey(call);
-      if (seller !== undefined && !maySee(call, seller)) return jsonAnswer(call, 200, pageJson([], null));
+      if (seller !== undefined && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, topupJson);
       const { data, nextCursor } = await ledger.transfers(call.partner, {
-        ...rangeOf(query.from, query.to),
-        limit: limitOf(query.limit),
-        cursor: query.cursor,
+        ...rangeOf(query),
         account: accountOf(phone, seller),
       });
       const rows = data
         .map(topupOf)
         .filter((topup) => topup !== undefined)
         .filter((topup) => seller === undefined || topup.seller === seller);
-      const texts = rows.map((topup) => JSON.stringify(topupMembers(topup)));
-      return jsonAnswer(call, 200, pageJson(texts, nextCursor));
+      return pageAnswer(call, { data: rows, nextCursor }, topupJson);
     },
   );
 }
@@ -227,7 +211,7 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       const row = await ledger.transfer(call.partner, id);
       const topup = row && topupOf(row);
       if (!isVisible(call, topup)) throw topupNotFound(id);
-      return jsonAnswer(call, 200, JSON.stringify(topupMembers(topup)));
+      return jsonAnswer(call, 200, topupJson(topup));
     },
   );
 }

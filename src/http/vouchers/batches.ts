@@ -11,12 +11,14 @@ import {
 import { BATCH_BYTES_MAX } from "../body.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { Time, timeMsOf } from "../fields.ts";
+import { Time, timeMsOrNull } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
+import { futureMsOf } from "../time-range.ts";
 import { decidedAnswer } from "../writes.ts";
-import { Email, futureMsOf, KEY_PROBLEMS, OfferName, type VoucherDeps } from "./fields.ts";
+import { Email, OfferName, type VoucherDeps } from "./fields.ts";
 
 const EMAILS_MAX = 10_000;
 /** Looked up on each shard in one go. */
@@ -65,13 +67,13 @@ function addCreate(routes: Routes, { ledger, clock }: VoucherDeps): void {
       summary: "Give each of many customers a voucher",
       body: { schema: NewBatch },
       answer: { status: 202, description: "It is issued from now on; `requested` is final.", content },
-      problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...KEY_PROBLEMS],
+      problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewBatch, { bytesMax: BATCH_BYTES_MAX });
       const { offer_name: offer, emails, run_at } = value;
       const expiresAtMs = futureMsOf("expires_at", value.expires_at, clock.nowMs());
-      const runAtMs = run_at === undefined ? null : (timeMsOf(run_at) ?? null);
+      const runAtMs = timeMsOrNull(run_at);
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
       const found =
         emails === "all" ? await everybody(ledger, call.partner) : await those(ledger, call.partner, emails);

@@ -15,17 +15,21 @@ import { readJson } from "../body.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import { timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { type Done, decidedAnswer } from "../writes.ts";
-import { Email, KEY_PROBLEMS, percentOf, type VoucherDeps } from "./fields.ts";
+import { Email, percentOf, type VoucherDeps } from "./fields.ts";
 
 /** Unknown codes of one API key, by minute. */
 const UNKNOWN_MAX = 50;
 const UNKNOWN_WINDOW_MS = 60_000;
+
+/** Why a voucher cannot be redeemed, or be cancelled. */
+const NOT_VALID = ["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"] as const;
 
 const Holder = z.strictObject({ email: Email }).openapi("VoucherHolder");
 const VerdictSchema = z
@@ -38,7 +42,7 @@ const VerdictSchema = z
     }),
     z.object({
       valid: z.literal(false),
-      reason: z.enum(["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"]),
+      reason: z.enum(NOT_VALID),
     }),
   ])
   .openapi("VoucherVerdict");
@@ -74,7 +78,7 @@ const REASONS = {
   redeemed: "voucher_already_redeemed",
   expired: "voucher_expired",
   cancelled: "voucher_cancelled",
-} as const satisfies Record<Exclude<VoucherStatus, "valid">, string>;
+} as const satisfies Record<Exclude<VoucherStatus, "valid">, (typeof NOT_VALID)[number]>;
 
 type CodeDeps = VoucherDeps & Readonly<{ guesses: Guesses }>;
 
@@ -163,7 +167,23 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
   );
 }
 
-function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+/** What is done by who holds the voucher, and may be a guess. @throws Problem 400, 404, 413, 415, 429 */
+async function submitByHolder(
+  c: Context,
+  call: Call,
+  { ledger, clock, guesses }: CodeDeps,
+  name: "redeem" | "rollback",
+) {
+  const { value, asked } = await readChange(c, call, clock, Holder);
+  const code = guesses.codeOf(c, call);
+  const { email } = value;
+  const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
+  const answer = await ledger.submit(actOf(asked, act));
+  guesses.count(call, answer);
+  return { code, email, answer };
+}
+
+function addRedeem(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
@@ -175,23 +195,10 @@ function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
         description: "It is used, and this is what it gives.",
         content: { "application/json": RedeemedSchema },
       },
-      problems: [
-        "voucher_not_found",
-        "voucher_already_redeemed",
-        "voucher_expired",
-        "voucher_cancelled",
-        "rate_limited",
-        ...KEY_PROBLEMS,
-      ],
+      problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, Holder);
-      const code = guesses.codeOf(c, call);
-      const { email } = value;
-      const subject = customerSubject(email);
-      const act = { programme: "vouchers", act: "redeem", subject, email, code } as const;
-      const answer = await ledger.submit(actOf(asked, act));
-      guesses.count(call, answer);
+      const { code, answer } = await submitByHolder(c, call, deps, "redeem");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }) => {
         const { discount, offer } = effect as Redeemed;
         return JSON.stringify({
@@ -207,7 +214,7 @@ function addRedeem(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
 
 const ended = { status: 200, content: { "application/json": EndedSchema } } as const;
 
-function addRollback(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+function addRollback(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
@@ -216,16 +223,10 @@ function addRollback(routes: Routes, { ledger, clock, guesses }: CodeDeps): void
       description: "Once for each. The voucher is valid again; or expired, when its time is over by now.",
       body: { schema: Holder },
       answer: { ...ended, description: "The voucher, unused." },
-      problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...KEY_PROBLEMS],
+      problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, Holder);
-      const code = guesses.codeOf(c, call);
-      const { email } = value;
-      const subject = customerSubject(email);
-      const act = { programme: "vouchers", act: "rollback", subject, email, code } as const;
-      const answer = await ledger.submit(actOf(asked, act));
-      guesses.count(call, answer);
+      const { code, email, answer } = await submitByHolder(c, call, deps, "rollback");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
         const told = effect as Told;
         return endedJson(code, email, told, told.expiresAtMs <= timeMs ? "expired" : "valid");
@@ -241,14 +242,7 @@ function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
       path: "/v1/vouchers/{code}/cancel",
       summary: "End a valid voucher for good",
       answer: { ...ended, description: "The voucher, cancelled." },
-      problems: [
-        "voucher_not_found",
-        "voucher_already_redeemed",
-        "voucher_expired",
-        "voucher_cancelled",
-        "rate_limited",
-        ...KEY_PROBLEMS,
-      ],
+      problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const asked = await readBareChange(c, call, clock);

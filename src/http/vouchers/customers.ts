@@ -4,10 +4,11 @@ import { askCustomer, type CustomerView, customerSubject } from "../../actors/pr
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { ProgrammeName, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import { Email, emailOf, KEY_PROBLEMS, type VoucherDeps } from "./fields.ts";
+import { Email, emailOf, type VoucherDeps } from "./fields.ts";
 
 const NewCustomer = z
   .strictObject({ email: Email, name: ProgrammeName.optional() })
@@ -33,7 +34,7 @@ export function addCustomers(routes: Routes, { ledger, clock }: VoucherDeps): vo
       summary: "Add a customer",
       body: { schema: NewCustomer },
       answer: { status: 201, ...answer },
-      problems: ["customer_exists", ...KEY_PROBLEMS],
+      problems: ["customer_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewCustomer);

@@ -1,14 +1,11 @@
 /** The fields that requests about vouchers are made of, and what they mean inside. */
 import { z } from "@hono/zod-openapi";
 import type { Clock } from "../clock.ts";
-import { isNewId, isText, timeMsOf, timeTextOf } from "../fields.ts";
-import type { Random } from "../idempotency.ts";
+import { isNewId, isText } from "../fields.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
 
-export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
-
-export const KEY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
+export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
 
 const EMAIL_LENGTH_MAX = 254;
 /** One `@` between things without spaces; what comes behind it is a host's name. */
@@ -64,17 +61,6 @@ export function hundredthsOf(percent: number): number | undefined {
 
 export function percentOf(hundredths: number): number {
   return hundredths / 100;
-}
-
-/** @throws Problem 400 for a time that has come */
-export function futureMsOf(path: string, time: string, nowMs: number): number {
-  const timeMs = timeMsOf(time);
-  if (timeMs === undefined || timeMs <= nowMs) throw invalid(path, "must be in the future");
-  return timeMs;
-}
-
-export function textOrNull(timeMs: number | null): string | null {
-  return timeMs === null ? null : timeTextOf(timeMs);
 }
 
 function isOfferName(value: unknown): value is string {

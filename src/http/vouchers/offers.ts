@@ -4,20 +4,13 @@ import { askOffer, askOffers, type Offer, offerSubject } from "../../actors/prog
 import { assert } from "../../assert.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  Discount,
-  hundredthsOf,
-  KEY_PROBLEMS,
-  OfferName,
-  offerNameOf,
-  percentOf,
-  type VoucherDeps,
-} from "./fields.ts";
+import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
 
 const Pricing = z.enum(["live", "snapshot"]).openapi({
   description:
@@ -29,7 +22,6 @@ const OfferTerms = z
 const OfferSchema = z
   .object({ name: z.string(), discount: z.number(), pricing: Pricing })
   .openapi("Offer", { example: { name: "Autumn sale", discount: 38.5, pricing: "live" } });
-const ListQuery = z.strictObject(pageQuery);
 const params = z.object({ name: OfferName });
 const answer = {
   status: 200,
@@ -53,7 +45,7 @@ function addPut(routes: Routes, { ledger, clock }: VoucherDeps): void {
       params,
       body: { schema: OfferTerms },
       answer,
-      problems: ["too_many_offers", ...KEY_PROBLEMS],
+      problems: ["too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const name = offerNameOf(c.req.param("name"));
@@ -78,20 +70,12 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
       access: "partner",
       group: "vouchers",
       summary: "List offers, newest first",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(OfferSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(OfferSchema),
     },
     async (c, call) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const { data, nextCursor } = await ledger.list(call.partner, askOffers, {
-        limit: limitOf(limit),
-        cursor,
-      });
-      return jsonAnswer(call, 200, pageJson(data.map(offerJson), nextCursor));
+      const page = await ledger.list(call.partner, askOffers, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, offerJson);
     },
   );
   routes.add(

@@ -7,25 +7,16 @@ import {
   type Issued,
   type VoucherView,
 } from "../../actors/programmes/vouchers/acts.ts";
-import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { Time, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { Time, timeTextOf, timeTextOrNull } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
+import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { customerNotFound } from "./customers.ts";
-import {
-  Discount,
-  Email,
-  futureMsOf,
-  hundredthsOf,
-  KEY_PROBLEMS,
-  OfferName,
-  percentOf,
-  textOrNull,
-  type VoucherDeps,
-} from "./fields.ts";
+import { Discount, Email, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
 
 const STATUSES = ["valid", "redeemed", "expired", "cancelled"] as const;
 
@@ -100,7 +91,7 @@ function addIssue(routes: Routes, { ledger, clock }: VoucherDeps): void {
         description: "The voucher, and its code.",
         content: { "application/json": VoucherSchema },
       },
-      problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...KEY_PROBLEMS],
+      problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewVoucher);
@@ -134,22 +125,17 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
       group: "vouchers",
       summary: "A customer's vouchers, newest first",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(VoucherRow) },
-      },
+      answer: pageOf(VoucherRow),
       problems: ["customer_not_found"],
     },
     async (c, call) => {
-      const { email, status, limit, cursor } = checkQuery(ListQuery, c);
+      const { email, status, ...asked } = checkQuery(ListQuery, c);
       const question = askVouchers(email, status === "all" ? null : status);
-      const page = { limit: limitOf(limit), cursor };
-      const { data, nextCursor } = await ledger.list(call.partner, question, page);
+      const page = await ledger.list(call.partner, question, asked);
       // Nobody has vouchers who is no customer.
-      if (data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
+      if (page.data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
         throw customerNotFound(email);
-      return jsonAnswer(call, 200, pageJson(data.map(rowJson), nextCursor));
+      return pageAnswer(call, page, rowJson);
     },
   );
 }
@@ -161,6 +147,6 @@ function rowJson({ code, offer, discount, status, expiresAtMs, usedAtMs }: Vouch
     discount: percentOf(discount),
     status,
     expires_at: timeTextOf(expiresAtMs),
-    used_at: textOrNull(usedAtMs),
+    used_at: timeTextOrNull(usedAtMs),
   });
 }

@@ -1,39 +1,29 @@
 /** `/v1/deposits`: money that a bank brings into a wallet. */
 import { z } from "@hono/zod-openapi";
-import type { Asked } from "../../actors/asked.ts";
-import type { Transfer } from "../../actors/command.ts";
-import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { TransferChanged } from "../../actors/compound-command.ts";
 import {
   bankAccount,
   bankSubject,
   type Deposit,
-  HOUSE,
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { vnodeOfAccount } from "../../actors/routing.ts";
-import { jsonAnswer } from "../call.ts";
-import { readChange } from "../change.ts";
-import { Amount, Description, isText, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { readChange, transferWith } from "../change.ts";
+import { asCompound } from "../compound-request.ts";
+import { Amount, Description, textField, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { bankOf } from "./bank.ts";
-import { IDEMPOTENCY_PROBLEMS, WalletId } from "./fields.ts";
+import { WalletId } from "./fields.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import type { WalletDeps } from "./session.ts";
 import { MovedSchema, movedJson } from "./wallet.ts";
 
-const REFERENCE_LENGTH_MAX = 128;
-
-const Reference = z
-  .custom<string>(
-    (value) => isText(value, REFERENCE_LENGTH_MAX) && value !== "",
-    `must be text of 1 to ${REFERENCE_LENGTH_MAX} characters`,
-  )
-  .openapi({ type: "string", minLength: 1, maxLength: REFERENCE_LENGTH_MAX, example: "statement-17/3" });
+const Reference = textField(128, { example: "statement-17/3" });
 const NewDeposit = z
   .strictObject({
     wallet_id: WalletId,
@@ -54,7 +44,6 @@ const DepositSchema = z
     created_at: z.iso.datetime(),
   })
   .openapi("Deposit");
-const ListQuery = z.strictObject(pageQuery);
 
 export function addDeposits(routes: Routes, deps: WalletDeps): void {
   addCreate(routes, deps);
@@ -97,54 +86,23 @@ function addCreate(routes: Routes, { ledger, clock }: WalletDeps): void {
         bank,
         ref,
       };
+      const move = { debit: bankAccount(bank), credit: walletAccount(wallet), amount, memo: details };
+      const transfer = transferWith(asked, act, move);
       if (ref === null) {
-        const made = inWordsOfWallets(await ledger.submit(plainDeposit(asked, act, amount, details)));
+        // Decided where the wallet is. The bank is the subject all the same: idempotency keys are each bank's own.
+        const there = { ...transfer, vnode: vnodeOfWallet(wallet) };
+        const made = inWordsOfWallets(await ledger.submit(there));
         return decidedAnswer(call, made, 201, ({ id, creditPosted }) =>
           movedJson(id, wallet, amount, creditPosted),
         );
       }
-      const made = inWordsOfWallets(await ledger.submit(referredDeposit(asked, act, amount, details)));
+      // Decided where the bank's references are, in the record that moves the money on the wallet's shard.
+      const made = inWordsOfWallets(await ledger.submit(asCompound(transfer)));
       return decidedAnswer(call, made, 201, (changed) =>
         movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),
       );
     },
   );
-}
-
-/** Decided where the wallet is. The bank is the subject all the same: idempotency keys are each bank's own. */
-function plainDeposit(asked: Asked, act: Deposit, amount: number, memo: string): Transfer {
-  const { bank, wallet } = act;
-  const accounts = { debit: bankAccount(bank), credit: walletAccount(wallet) };
-  const vnode = vnodeOfWallet(wallet);
-  return {
-    op: "transfer",
-    ...asked,
-    ...accounts,
-    amount,
-    memo,
-    metadata: null,
-    occurredAtMs: null,
-    vnode,
-    act,
-  };
-}
-
-/** Decided where the bank's references are, in the record that moves the money on the wallet's shard. */
-function referredDeposit(asked: Asked, act: Deposit, amount: number, memo: string): CompoundTransfer {
-  const { bank, wallet, subject } = act;
-  return {
-    op: "compound_transfer",
-    ...asked,
-    postings: [{ debit: bankAccount(bank), credit: walletAccount(wallet), amount }],
-    available: false,
-    pending: false,
-    timeoutMs: null,
-    memo,
-    metadata: null,
-    occurredAtMs: null,
-    vnode: vnodeOfAccount(HOUSE, subject),
-    act,
-  };
 }
 
 function balanceOf({ moves }: TransferChanged, wallet: string): number {
@@ -160,19 +118,15 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
       group: "deposits",
       summary: "The deposits of this bank, newest first",
       description: "A page may be short, or empty, and have a next one all the same.",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(DepositSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(DepositSchema),
     },
     async (c, call) => {
       const account = bankAccount(bankOf(call));
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = await ledger.transfers(call.partner, { account, limit: limitOf(limit), cursor });
-      const deposits = page.data.filter(({ act }) => act?.act === "deposit");
-      return jsonAnswer(call, 200, pageJson(deposits.map(depositJson), page.nextCursor));
+      const query = { account, ...checkQuery(PageQuery, c) };
+      const { data, nextCursor } = await ledger.transfers(call.partner, query);
+      const deposits = data.filter(({ act }) => act?.act === "deposit");
+      return pageAnswer(call, { data: deposits, nextCursor }, depositJson);
     },
   );
 }

@@ -1,14 +1,11 @@
 /** The kinds of fields that requests about wallets are made of. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { isText, Memo } from "../fields.ts";
 
 const WALLET_ID_LENGTH_MAX = 64;
 const SECONDS_MAX = 366 * 24 * 60 * 60;
 /** Of holds and payment requests. */
 export const DEFAULT_SECONDS = 7 * 24 * 60 * 60;
-
-export const IDEMPOTENCY_PROBLEMS = ["idempotency_key_reused", "idempotency_key_expired"] as const;
 
 /** Any text that could be one: what is none is not found. */
 export const WalletId = z
@@ -20,10 +17,3 @@ export const WalletId = z
 
 export const WalletMemo = Memo.optional();
 export const Seconds = z.int().min(1).max(SECONDS_MAX).optional();
-
-/** Of a hold, a payment request, or a withdrawal. */
-export const PaperParams = z.object({ id: z.string() });
-
-export function paperIdOf(c: Context): string {
-  return c.req.param("id") ?? "";
-}

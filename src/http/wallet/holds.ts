@@ -1,9 +1,8 @@
 /** `/v1/wallet/holds`: money that is set aside until it is known who gets it. */
 import { z } from "@hono/zod-openapi";
-import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { TransferChanged } from "../../actors/compound-command.ts";
 import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
-  askPaper,
   askPapers,
   type Capture,
   HOLDS,
@@ -11,29 +10,21 @@ import {
   type Hold,
   type HoldView,
   type VoidHold,
-  vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { jsonAnswer } from "../call.ts";
-import { readBareChange, readChange } from "../change.ts";
+import { pendingWith, readBareChange, readChange } from "../change.ts";
 import { Amount, Balance, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  DEFAULT_SECONDS,
-  IDEMPOTENCY_PROBLEMS,
-  PaperParams,
-  paperIdOf,
-  Seconds,
-  WalletId,
-  WalletMemo,
-} from "./fields.ts";
+import { DEFAULT_SECONDS, Seconds, WalletId, WalletMemo } from "./fields.ts";
+import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
-import { type WalletDeps, withSession } from "./session.ts";
+import { ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const NewHold = z
   .strictObject({
@@ -52,7 +43,6 @@ const CaptureBody = z
       .openapi({ description: "Releases what is left after it, unless it is false." }),
   })
   .openapi("CaptureHold", { example: { to_wallet_id: "wal_…", amount: 2000 } });
-const ListQuery = z.strictObject(pageQuery);
 const HoldSchema = z
   .object({
     id: z.string(),
@@ -66,7 +56,6 @@ const HoldSchema = z
   })
   .openapi("Hold");
 const theHold = { description: "The hold.", content: { "application/json": HoldSchema } };
-const own = { access: "open", session: true, group: "wallet" } as const;
 const OVER = ["transfer_not_pending", "transfer_expired"] as const;
 
 export function addHolds(routes: Routes, deps: WalletDeps): void {
@@ -81,23 +70,16 @@ function addList(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet/holds",
-      ...own,
+      ...ofSession,
       summary: "The own holds, newest first",
       description: "Those that are pending, and of the others as many of the newest as make 500 together.",
-      query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(HoldSchema) },
-      },
+      query: PageQuery,
+      answer: pageOf(HoldSchema),
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
       const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
-      const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
-      const rows = data.map((paper) => holdJson(paper as HoldView));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const page = await deps.ledger.list(HOUSE, question, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, (paper) => holdJson(paper as HoldView));
     }),
   );
 }
@@ -108,7 +90,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/holds",
-      ...own,
+      ...ofSession,
       summary: "Set money aside",
       body: { schema: NewHold },
       answer: { status: 201, ...theHold },
@@ -121,19 +103,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const subject = walletAccount(wallet);
       const names = { programme: "wallet", act: "hold", subject } as const;
       const act: Hold = { ...names, wallet, amount, memo, timeoutMs };
-      const command: CompoundTransfer = {
-        op: "compound_transfer",
-        ...asked,
-        postings: [{ debit: subject, credit: HOLDS, amount }],
-        available: false,
-        pending: true,
-        timeoutMs,
-        memo,
-        metadata: null,
-        occurredAtMs: null,
-        vnode: vnodeOfWallet(wallet),
-        act,
-      };
+      const move = { debit: subject, credit: HOLDS, amount, memo };
+      const command = pendingWith(asked, act, move, timeoutMs);
       return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 201, changedJson);
     }),
   );
@@ -145,7 +116,7 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/holds/{id}/capture",
-      ...own,
+      ...ofSession,
       summary: "Pay from a hold, in full or in part",
       params: PaperParams,
       body: { schema: CaptureBody },
@@ -189,7 +160,7 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/holds/{id}/void",
-      ...own,
+      ...ofSession,
       summary: "Release what is left of a hold",
       params: PaperParams,
       answer: { status: 200, ...theHold },
@@ -208,8 +179,7 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
 
 /** The ledger would tell anybody what became of it. Whose it is never changes. @throws Problem 404 */
 async function ownHold(ledger: Ledger, id: string, wallet: string): Promise<string> {
-  const question = askPaper(id);
-  const hold = question === null ? null : await ledger.ask(HOUSE, question);
+  const hold = await paperOf(ledger, id);
   if (hold?.kind !== "hold" || hold.wallet !== wallet)
     throw new Problem("hold_not_found", `There is no hold ${id}.`);
   return id;

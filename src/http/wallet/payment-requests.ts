@@ -3,7 +3,6 @@ import { z } from "@hono/zod-openapi";
 import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
   type AcceptRequest,
-  askPaper,
   askPapers,
   type CancelRequest,
   type DeclineRequest,
@@ -14,26 +13,19 @@ import {
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange, transferWith } from "../change.ts";
 import { Amount, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  DEFAULT_SECONDS,
-  IDEMPOTENCY_PROBLEMS,
-  PaperParams,
-  paperIdOf,
-  Seconds,
-  WalletId,
-  WalletMemo,
-} from "./fields.ts";
+import { DEFAULT_SECONDS, Seconds, WalletId, WalletMemo } from "./fields.ts";
+import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
 import { inWordsOfWallets } from "./rejections.ts";
-import { type WalletDeps, withSession } from "./session.ts";
+import { ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const PATH = "/v1/wallet/payment-requests";
 
@@ -60,7 +52,6 @@ const RequestSchema = z
   })
   .openapi("PaymentRequest");
 const theRequest = { description: "The payment request.", content: { "application/json": RequestSchema } };
-const own = { access: "open", session: true, group: "wallet" } as const;
 
 export function addPaymentRequests(routes: Routes, deps: WalletDeps): void {
   addList(routes, deps);
@@ -75,25 +66,19 @@ function addList(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: PATH,
-      ...own,
+      ...ofSession,
       summary: "What the own wallet is asked for, or asks for, newest first",
       description:
         "`role=payer` (when absent) or `role=requester`. Those that are pending, and of the others as many of the " +
         "newest as make 500 together for each payer.",
       query: ListQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": pageSchema(RequestSchema) },
-      },
+      answer: pageOf(RequestSchema),
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { role = "payer", limit, cursor } = checkQuery(ListQuery, c);
-      const page = { limit: limitOf(limit), cursor };
+      const { role = "payer", ...query } = checkQuery(ListQuery, c);
       const question = (asked: ListAsk) => askPapers(role, walletId, asked);
-      const { data, nextCursor } = await deps.ledger.list(HOUSE, question, page);
-      const rows = data.map((paper) => requestJson(paper as RequestView));
-      return jsonAnswer(call, 200, pageJson(rows, nextCursor));
+      const page = await deps.ledger.list(HOUSE, question, query);
+      return pageAnswer(call, page, (paper) => requestJson(paper as RequestView));
     }),
   );
 }
@@ -104,7 +89,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: PATH,
-      ...own,
+      ...ofSession,
       summary: "Ask another wallet for money",
       body: { schema: NewRequest },
       answer: { status: 201, ...theRequest },
@@ -133,7 +118,7 @@ function decision(verb: "accept" | "decline" | "cancel", summary: string): Route
   return {
     method: "post",
     path: `${PATH}/{id}/${verb}`,
-    ...own,
+    ...ofSession,
     summary,
     params: PaperParams,
     answer: { status: 200, ...theRequest },
@@ -211,8 +196,7 @@ async function requestFor(
   role: "wallet" | "requester",
   wallet: string,
 ): Promise<RequestView> {
-  const question = askPaper(id);
-  const request = question === null ? null : await ledger.ask(HOUSE, question);
+  const request = await paperOf(ledger, id);
   if (request?.kind === "request" && request[role] === wallet) return request;
   throw new Problem("payment_request_not_found", `There is no payment request ${id} that you can decide so.`);
 }

@@ -6,6 +6,7 @@ import {
   type UserView,
 } from "../../actors/programmes/wallet/acts.ts";
 import { actOf, readBareChange } from "../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
@@ -13,6 +14,7 @@ import {
   enterHouse,
   nextToken,
   notLoggedIn,
+  ofSession,
   tokenFrom,
   type WalletDeps,
   withCookie,
@@ -34,13 +36,11 @@ function addRefresh(routes: Routes, { ledger, directory, clock, random }: Wallet
     {
       method: "post",
       path: "/v1/wallet/refresh",
-      access: "open",
-      session: true,
-      group: "wallet",
+      ...ofSession,
       summary: "Swap the token of a session for another",
       description: "The old one ends at once. The session still ends 30 days after the login.",
       answer: { status: 200, ...loggedIn },
-      problems: ["idempotency_key_reused", "idempotency_key_expired"],
+      problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
       const token = tokenFrom(c, { directory });
@@ -65,12 +65,10 @@ function addLogout(routes: Routes, { ledger, directory, clock }: WalletDeps): vo
     {
       method: "post",
       path: "/v1/wallet/logout",
-      access: "open",
-      session: true,
-      group: "wallet",
+      ...ofSession,
       summary: "End the session",
       answer: theUser,
-      problems: ["idempotency_key_reused", "idempotency_key_expired"],
+      problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
       const { id: session, vnode } = tokenFrom(c, { directory });

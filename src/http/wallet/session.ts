@@ -5,6 +5,7 @@
 import { createHmac } from "node:crypto";
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
+import type { Asked } from "../../actors/asked.ts";
 import {
   askSession,
   HOUSE,
@@ -15,6 +16,7 @@ import {
 import { vnodeOfId, vnodeText } from "../../actors/programmes/wallet/ids.ts";
 import { bearerToken, hashOfKey } from "../auth.ts";
 import type { Call } from "../call.ts";
+import { actOf } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import type { Handler } from "../endpoint.ts";
 import type { Random } from "../idempotency.ts";
@@ -40,6 +42,9 @@ const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
 /** `id` is what is stored of the token. */
 export type Token = Readonly<{ text: string; id: string; vnode: number }>;
+
+/** Of commands that no idempotency key goes with. */
+export const KEYLESS: Asked = { partner: HOUSE, key: null, fingerprint: 0 };
 
 export type SessionHandler = (c: Context, call: Call, session: SessionView) => Promise<Response> | Response;
 
@@ -105,6 +110,9 @@ export function notLoggedIn(): Problem {
   return new Problem("unauthenticated", "Log in, and send the token of your session.");
 }
 
+/** What the descriptions of routes with a session have in common. */
+export const ofSession = { access: "open", session: true, group: "wallet" } as const;
+
 /** Lets in whoever has a session. */
 export function withSession(deps: WalletDeps, handler: SessionHandler): Handler {
   const { ledger, directory, clock } = deps;
@@ -122,7 +130,7 @@ export function withSession(deps: WalletDeps, handler: SessionHandler): Handler 
 async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   const subject = sessionSubject(id);
   const act: TouchSession = { programme: "wallet", act: "touch_session", subject, vnode, session: id };
-  await ledger.submit({ op: "act", partner: HOUSE, key: null, fingerprint: 0, act });
+  await ledger.submit(actOf(KEYLESS, act));
 }
 
 /** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */

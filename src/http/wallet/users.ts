@@ -1,6 +1,7 @@
 /** What a password is shown for: sign-up, login, and another password. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { type ActAlone } from "../../actors/command.ts";
 import {
   askCredential,
   type ChangePassword,
@@ -16,16 +17,25 @@ import { readJson } from "../body.ts";
 import type { Call } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { isText, Name } from "../fields.ts";
-import { idempotencyKey } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
 import { incomingOf } from "../request-header.ts";
 import type { Routes } from "../routes.ts";
 import { check } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { Passwords } from "./passwords.ts";
-import { enterHouse, newToken, type WalletDeps, withCookie, withoutCookie, withSession } from "./session.ts";
+import {
+  enterHouse,
+  KEYLESS,
+  newToken,
+  ofSession,
+  type WalletDeps,
+  withCookie,
+  withoutCookie,
+  withSession,
+} from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 const FAILURES_MAX = 10;
@@ -87,13 +97,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
         "With another password it is another request.",
       body: { schema: NewUser },
       answer: { status: 201, ...loggedIn },
-      problems: [
-        "email_taken",
-        "forbidden",
-        "rate_limited",
-        "idempotency_key_reused",
-        "idempotency_key_expired",
-      ],
+      problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       enterHouse(call, directory);
@@ -107,11 +111,13 @@ function addSignUp(routes: Routes, desk: Desk): void {
       const person = { email, name, password: hashed, session: token.id, asset: assets.wallet };
       const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...person };
       const answer = await ledger.submit(actOf(asked, act));
-      if ("refused" in answer || !answer.outcome.ok) return decidedAnswer(call, answer, 201, () => null);
+      if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const again = answer.replayed ? await openSession(desk, c, email, password) : undefined;
       if (again === "wrong") throw new Problem("idempotency_key_reused");
       const shown = again?.token ?? token.text;
-      const response = decidedAnswer(call, answer, 201, ({ effect }) => userJson(effect as UserView, shown));
+      const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
+        userJson(effect as UserView, shown),
+      );
       return withCookie(c, response, shown);
     },
   );
@@ -167,7 +173,7 @@ async function openSession(
     credential,
     session: token.id,
   };
-  const opened = await ledger.submit(actOf({ partner: HOUSE, key: null, fingerprint: 0 }, act));
+  const opened = await ledger.submit(actOf(KEYLESS, act));
   const isChanged = "outcome" in opened && !opened.outcome.ok;
   return isChanged ? "wrong" : { answer: opened, token: token.text };
 }
@@ -197,9 +203,7 @@ function addPassword(routes: Routes, desk: Desk): void {
     {
       method: "post",
       path: "/v1/wallet/password",
-      access: "open",
-      session: true,
-      group: "wallet",
+      ...ofSession,
       summary: "Change the password, which ends all sessions",
       description: "An idempotency key means nothing here: a repeat has no session any more.",
       body: { schema: PasswordChange },
@@ -215,8 +219,7 @@ function addPassword(routes: Routes, desk: Desk): void {
       const subject = walletAccount(walletId);
       const names = { programme: "wallet", act: "change_password", subject } as const;
       const act: ChangePassword = { ...names, wallet: walletId, credential, password };
-      const asked = { partner: HOUSE, key: null, fingerprint: 0 };
-      const changed = await ledger.submit(actOf(asked, act));
+      const changed = await ledger.submit(actOf(KEYLESS, act));
       const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
       return withoutCookie(c, response);
     }),

@@ -4,19 +4,19 @@ import { type Send, walletAccount } from "../../actors/programmes/wallet/acts.ts
 import type { Entry } from "../../archive/query.ts";
 import { jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
-import { Amount, Balance, Time, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery } from "../pagination.ts";
+import { Amount, Balance, timeTextOf } from "../fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Routes } from "../routes.ts";
-import { rangeOf } from "../time-range.ts";
+import { statementAnswer, statementSchema } from "../statement.ts";
+import { RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { IDEMPOTENCY_PROBLEMS, WalletId, WalletMemo } from "./fields.ts";
+import { WalletId, WalletMemo } from "./fields.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
-import { notLoggedIn, type WalletDeps, withSession } from "./session.ts";
+import { notLoggedIn, ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const SHOWN_ENTRIES = 20;
 
-const EntriesQuery = z.strictObject({ from: Time.optional(), to: Time.optional(), ...pageQuery });
 const NewWalletTransfer = z
   .strictObject({ to_wallet_id: WalletId, amount: Amount, memo: WalletMemo })
   .openapi("NewWalletTransfer", { example: { to_wallet_id: "wal_…", amount: 2500, memo: "lunch" } });
@@ -33,14 +33,7 @@ const WalletEntry = z
     at: z.iso.datetime(),
   })
   .openapi("WalletEntry");
-const EntriesPage = z
-  .object({
-    data: z.array(WalletEntry),
-    next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional(),
-    closing_balance: Balance.optional(),
-  })
-  .openapi("WalletEntriesPage");
+const EntriesPage = statementSchema(WalletEntry).openapi("WalletEntriesPage");
 const WalletSchema = z
   .object({
     wallet_id: z.string(),
@@ -69,12 +62,11 @@ export function movedJson(id: string, wallet: string, amount: number, balance: n
 
 function addReads(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
-  const own = { access: "open", session: true, group: "wallet" } as const;
   routes.add(
     {
       method: "get",
       path: "/v1/wallet",
-      ...own,
+      ...ofSession,
       summary: "The own wallet",
       answer: { status: 200, description: "The wallet.", content: { "application/json": WalletSchema } },
     },
@@ -96,22 +88,16 @@ function addReads(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet/entries",
-      ...own,
+      ...ofSession,
       summary: "What came and went, newest first",
-      query: EntriesQuery,
+      query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const query = checkQuery(EntriesQuery, c);
-      const range = { ...rangeOf(query.from, query.to), limit: limitOf(query.limit), cursor: query.cursor };
+      const range = rangeOf(checkQuery(RangeQuery, c));
       const statement = await ledger.entries(call.partner, walletAccount(walletId), range);
       if (statement === undefined) throw notLoggedIn();
-      const hasBalances = query.from !== undefined || query.to !== undefined;
-      const balances = hasBalances
-        ? `,"opening_balance":${statement.openingBalance},"closing_balance":${statement.closingBalance}`
-        : "";
-      const rows = statement.data.map((entry) => JSON.stringify(entryView(entry)));
-      return jsonAnswer(call, 200, pageJson(rows, statement.nextCursor, balances));
+      return statementAnswer(call, statement, range, (entry) => JSON.stringify(entryView(entry)));
     }),
   );
 }
@@ -122,9 +108,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/transfers",
-      access: "open",
-      session: true,
-      group: "wallet",
+      ...ofSession,
       summary: "Send to another wallet",
       body: { schema: NewWalletTransfer },
       answer: {

@@ -1,41 +1,38 @@
 /** Money that leaves through a bank: held when it is asked for, gone or given back when a bank says so. */
 import { z } from "@hono/zod-openapi";
-import type { CompoundTransfer, TransferChanged } from "../../actors/compound-command.ts";
+import type { TransferChanged } from "../../actors/compound-command.ts";
 import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
-  askPaper,
   askPapers,
   askWithdrawals,
   bankAccount,
   type ConfirmWithdrawal,
   type FailWithdrawal,
   HOUSE,
-  vnodeOfWallet,
   WITHDRAWALS,
   type Withdraw,
   type WithdrawalView,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import type { Rejection } from "../../actors/rejection.ts";
-import { jsonAnswer } from "../call.ts";
-import { readBareChange, readChange } from "../change.ts";
+import { pendingWith, readBareChange, readChange } from "../change.ts";
 import { Amount, Description, timeTextOf } from "../fields.ts";
-import { limitOf, pageJson, pageQuery, pageSchema } from "../pagination.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { bankOf } from "./bank.ts";
-import { IDEMPOTENCY_PROBLEMS, PaperParams, paperIdOf } from "./fields.ts";
+import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
 import { inWordsOfWallets } from "./rejections.ts";
-import { type WalletDeps, withSession } from "./session.ts";
+import { ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const NewWithdrawal = z
   .strictObject({ amount: Amount, details: Description })
   .openapi("NewWithdrawal", { example: { amount: 2500, details: "DE02 1203 0000 0000 2020 51" } });
 const STATUSES = ["pending", "confirmed", "failed"] as const;
-const OwnQuery = z.strictObject(pageQuery);
 const AllQuery = z.strictObject({ status: z.enum(STATUSES).optional(), ...pageQuery });
 const WithdrawalSchema = z
   .object({
@@ -49,12 +46,7 @@ const WithdrawalSchema = z
   })
   .openapi("Withdrawal");
 const theWithdrawal = { description: "The withdrawal.", content: { "application/json": WithdrawalSchema } };
-const aPage = {
-  status: 200,
-  description: "A page.",
-  content: { "application/json": pageSchema(WithdrawalSchema) },
-};
-const own = { access: "open", session: true, group: "wallet" } as const;
+const aPage = pageOf(WithdrawalSchema);
 
 export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
   addOwn(routes, deps);
@@ -69,18 +61,16 @@ function addOwn(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet/withdrawals",
-      ...own,
+      ...ofSession,
       summary: "The own withdrawals, newest first",
       description: "Those that are pending, and of the others as many of the newest as make 500 together.",
-      query: OwnQuery,
+      query: PageQuery,
       answer: aPage,
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { limit, cursor } = checkQuery(OwnQuery, c);
       const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
-      const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
-      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+      const page = await deps.ledger.list(HOUSE, question, checkQuery(PageQuery, c));
+      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     }),
   );
 }
@@ -91,7 +81,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/withdrawals",
-      ...own,
+      ...ofSession,
       summary: "Ask a bank to pay money out",
       description: "It is held until the bank has said that it went, or did not.",
       body: { schema: NewWithdrawal },
@@ -103,20 +93,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const { amount, details } = value;
       const subject = walletAccount(wallet);
       const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
-      const command: CompoundTransfer = {
-        op: "compound_transfer",
-        ...asked,
-        postings: [{ debit: subject, credit: WITHDRAWALS, amount }],
-        available: false,
-        pending: true,
-        timeoutMs: null,
-        memo: details,
-        metadata: null,
-        occurredAtMs: null,
-        vnode: vnodeOfWallet(wallet),
-        act,
-      };
-      const answer = inWordsOfWallets(await ledger.submit(command));
+      const move = { debit: subject, credit: WITHDRAWALS, amount, memo: details };
+      const answer = inWordsOfWallets(await ledger.submit(pendingWith(asked, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
         const made = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
         return withdrawalJson({ ...made, status: "pending", bank: null });
@@ -141,11 +119,10 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
     },
     async (c, call) => {
       bankOf(call);
-      const { status = null, limit, cursor } = checkQuery(AllQuery, c);
-      const question = (page: ListAsk) => askWithdrawals(status, page);
-      const page = await ledger.list(HOUSE, question, { limit: limitOf(limit), cursor });
-      const rows = page.data.map((paper) => withdrawalJson(paper as WithdrawalView));
-      return jsonAnswer(call, 200, pageJson(rows, page.nextCursor));
+      const { status = null, ...query } = checkQuery(AllQuery, c);
+      const question = (asked: ListAsk) => askWithdrawals(status, asked);
+      const page = await ledger.list(HOUSE, question, query);
+      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     },
   );
 }
@@ -203,8 +180,7 @@ function addFail(routes: Routes, { ledger, clock }: WalletDeps): void {
 
 /** @throws Problem 404 */
 async function withdrawalOf(ledger: Ledger, id: string): Promise<WithdrawalView> {
-  const question = askPaper(id);
-  const withdrawal = question === null ? null : await ledger.ask(HOUSE, question);
+  const withdrawal = await paperOf(ledger, id);
   if (withdrawal?.kind === "withdrawal") return withdrawal;
   throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
 }
