@@ -68,15 +68,15 @@ export class CommandWriter {
     return this.#writer.length;
   }
 
-  /** All that was added; the writer is empty again. */
+  /** All that was added, see `takeBeside`; the writer is empty again. */
   take(): Uint8Array<ArrayBuffer> {
-    return this.#writer.take();
+    return this.#writer.takeBeside();
   }
 }
 
 const commandWriter = new CommandWriter();
 
-/** One command alone, in bytes of its own. */
+/** One command alone, see `takeBeside`. */
 export function packCommand(command: Command): Uint8Array<ArrayBuffer> {
   commandWriter.add(command);
   return commandWriter.take();
@@ -385,7 +385,7 @@ function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
 /** One outcome alone, as a record of its command has it. */
 export function packOutcome(command: Command, outcome: Outcome): Uint8Array<ArrayBuffer> {
   writeOutcome(outcomeWriter, OPS[command.op], outcome);
-  return outcomeWriter.take();
+  return outcomeWriter.takeBeside();
 }
 
 /** @throws PackError, TypeError as `readCommands`. */

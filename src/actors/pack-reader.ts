@@ -127,6 +127,12 @@ export class PackReader {
     return this.nil() ? null : this.freshText();
   }
 
+  /** Whether a string begins here. */
+  isText(): boolean {
+    const head = this.bytes[this.at] as number;
+    return (head & 0xe0) === 0xa0 || (head >= 0xd9 && head <= 0xdb);
+  }
+
   /** Passes over a nil, if there is one here. */
   nil(): boolean {
     if (this.bytes[this.at] !== 0xc0) return false;

@@ -13,6 +13,9 @@ const SHORT_LENGTH_MAX = 64;
 /** Copies below this are cheaper by hand than through a view made for the purpose. */
 const COPY_BY_HAND_BYTES = 24;
 
+/** More need a longer head. */
+export const MAP_PAIRS_MAX = 15;
+
 const encoder = new TextEncoder();
 
 export class PackWriter {
@@ -28,6 +31,12 @@ export class PackWriter {
   array(count: number): void {
     this.#reserve(1);
     this.#bytes[this.#length++] = 0x90 | count;
+  }
+
+  /** Begins a map of at most `MAP_PAIRS_MAX` pairs of a name and a value. */
+  map(pairs: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = 0x80 | pairs;
   }
 
   /** Room for the head of an array whose length is known only at its end: see `setArray`. */
@@ -102,6 +111,17 @@ export class PackWriter {
   /** What was written, in memory of its own; the writer is empty again. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
+  /**
+   * The same in a piece of memory that has others beside it: memory of its own for some hundred bytes costs ten times as
+   * much. For what is packed into something else before it leaves this thread.
+   */
+  takeBeside(): Uint8Array<ArrayBuffer> {
+    const taken = Buffer.allocUnsafe(this.#length);
+    taken.set(this.#bytes.subarray(0, this.#length));
     this.#length = 0;
     return taken;
   }

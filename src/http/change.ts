@@ -69,9 +69,11 @@ export async function readOptionalChange<T>(
 
 /** A transfer that an act comes with: decided where the act's subject lives. */
 export function transferWith(asked: Asked, act: Act, move: Move): Transfer {
+  const { partner, key, fingerprint } = asked;
   const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
-  const vnode = vnodeOfAccount(asked.partner, act.subject);
-  return { op: "transfer", ...asked, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
+  const vnode = vnodeOfAccount(partner, act.subject);
+  const names = { op: "transfer", partner, key, fingerprint } as const;
+  return { ...names, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
 }
 
 /** The same, pending: until it is posted or voided, or has expired. */

@@ -28,8 +28,8 @@ function prototypePath(value: unknown, depth = 0): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (Object.hasOwn(value, "__proto__")) return "__proto__";
   if (depth === SCHEMA_DEPTH_MAX) return undefined;
-  for (const [name, member] of Object.entries(value)) {
-    const path = prototypePath(member, depth + 1);
+  for (const name of Object.keys(value)) {
+    const path = prototypePath((value as Readonly<Record<string, unknown>>)[name], depth + 1);
     if (path !== undefined) return `${name}.${path}`;
   }
   return undefined;

@@ -1,4 +1,7 @@
-/** Phones in order of their digits, in blocks: one more is put in its place without moving all that come after it. */
+/**
+ * Phones by name, as each sale asks for one, and in order of their digits, in blocks: one more is put in its place without
+ * moving all that come after it.
+ */
 import type { PhoneView } from "./acts.ts";
 
 export type Phone = { readonly phone: string; total: number; topups: number };
@@ -6,13 +9,12 @@ export type Phone = { readonly phone: string; total: number; topups: number };
 const BLOCK_MAX = 512;
 
 export class PhoneBook {
+  readonly #byName = new Map<string, Phone>();
   /** None is empty; within each, and from one to the next, the phones ascend. */
   readonly #blocks: Phone[][] = [];
 
   find(phone: string): Phone | undefined {
-    const block = this.#blocks[this.#blockOf(phone)];
-    const found = block?.[firstFrom(block, phone)];
-    return found?.phone === phone ? found : undefined;
+    return this.#byName.get(phone);
   }
 
   /** Adds to what was sold to a phone; a negative amount takes back. A phone that is not there yet comes in. */
@@ -45,6 +47,7 @@ export class PhoneBook {
   }
 
   #insert(added: Phone): void {
+    this.#byName.set(added.phone, added);
     const at = this.#blockOf(added.phone);
     const block = this.#blocks[at];
     if (block === undefined) {
