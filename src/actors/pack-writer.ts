@@ -16,12 +16,18 @@ const COPY_BY_HAND_BYTES = 24;
 /** More need a longer head. */
 export const MAP_PAIRS_MAX = 15;
 
+/** Kept as long as anything in it is. */
+const SLAB_BYTES = 8 * 1024;
+
 const encoder = new TextEncoder();
 
 export class PackWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  /** Where the next that is taken beside others goes. */
+  #slab = new Uint8Array(SLAB_BYTES);
+  #slabUsed = 0;
 
   get length(): number {
     return this.#length;
@@ -116,12 +122,19 @@ export class PackWriter {
   }
 
   /**
-   * The same in a piece of memory that has others beside it: memory of its own for some hundred bytes costs ten times as
-   * much. For what is packed into something else before it leaves this thread.
+   * The same in memory that it shares with what was taken before: memory of its own for some hundred bytes costs ten times
+   * as much. For what is packed into something else before it leaves this thread.
    */
   takeBeside(): Uint8Array<ArrayBuffer> {
-    const taken = Buffer.allocUnsafe(this.#length);
-    taken.set(this.#bytes.subarray(0, this.#length));
+    const length = this.#length;
+    if (length > SLAB_BYTES) return this.take();
+    if (this.#slabUsed + length > SLAB_BYTES) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabUsed = 0;
+    }
+    const taken = this.#slab.subarray(this.#slabUsed, this.#slabUsed + length);
+    taken.set(this.#bytes.subarray(0, length));
+    this.#slabUsed += length;
     this.#length = 0;
     return taken;
   }
