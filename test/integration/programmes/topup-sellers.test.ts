@@ -1,6 +1,6 @@
 /** Sellers, their keys, and the credit that they ask for, over HTTP: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, openHouse } from "./house.ts";
 import { grant, openShop, PHONE, requestCredit, type Shop, sell } from "./shop.ts";
 

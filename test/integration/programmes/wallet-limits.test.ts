@@ -1,8 +1,8 @@
 /** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
 import { Hono } from "hono";
 import { expect, test } from "vitest";
-import type { Command } from "../../src/actors/command.ts";
-import { Timetable } from "../../src/actors/programmes/timetable.ts";
+import type { Command } from "../../../src/actors/command.ts";
+import { Timetable } from "../../../src/actors/programmes/timetable.ts";
 import {
   emailSubject,
   HOUSE,
@@ -14,13 +14,13 @@ import {
   type WalletAct,
   type WalletEffect,
   walletAccount,
-} from "../../src/actors/programmes/wallet/acts.ts";
-import { PAPERS_MAX } from "../../src/actors/programmes/wallet/papers.ts";
-import { Wallet } from "../../src/actors/programmes/wallet/wallet.ts";
-import type { Call } from "../../src/http/call.ts";
-import { Passwords } from "../../src/http/wallet/passwords.ts";
-import { newToken, type WalletDeps, withSession } from "../../src/http/wallet/session.ts";
-import { randomBytes } from "../../src/random.ts";
+} from "../../../src/actors/programmes/wallet/acts.ts";
+import { PAPERS_MAX } from "../../../src/actors/programmes/wallet/papers.ts";
+import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
+import type { Call } from "../../../src/http/call.ts";
+import { Passwords } from "../../../src/http/wallet/passwords.ts";
+import { newToken, type WalletDeps, withSession } from "../../../src/http/wallet/session.ts";
+import { randomBytes } from "../../../src/random.ts";
 
 function wallets(): {
   wallet: Wallet;

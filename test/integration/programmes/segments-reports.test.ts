@@ -1,7 +1,7 @@
 /** Reports of segments: every entry and every exit of a month, in the order in which they were logged, newest first. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 
 async function download(url: string): Promise<Response> {

@@ -1,7 +1,7 @@
 /** The voucher programme over HTTP: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { at, codes, inMs, issue, LATER, listed, newCustomer, redeem } from "./voucher-callers.ts";
 
@@ -176,7 +176,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(await lister.get("/v1/offers/a%2Fb")).toMatchObject({ name: "a/b", discount: 5 });
   });
 
-  test("V7 V9 V11 what is out of range is 400, and changes nothing", async () => {
+  test("V7 V9 V11 V19 what is out of range is 400, and changes nothing", async () => {
     const email = await newCustomer(acme);
     const good = { email, offer_name: "V7", discount: 100, expires_at: LATER };
     const bad: Json[] = [

@@ -1,6 +1,6 @@
 /** A house with a bank, and people with wallets. */
 import { expect } from "vitest";
-import { operator } from "../support/server.ts";
+import { operator } from "../../support/server.ts";
 import type { Caller, House, Json } from "./house.ts";
 
 export type Person = Readonly<{

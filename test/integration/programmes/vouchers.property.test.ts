@@ -1,7 +1,7 @@
 /** The voucher programme against a plain model; and what its log and its snapshots make of it again. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Plain } from "../../src/actors/programmes/programme.ts";
+import type { Plain } from "../../../src/actors/programmes/programme.ts";
 import {
   customerSubject,
   type Expired,
@@ -12,11 +12,11 @@ import {
   type Recipients,
   VOUCHERS_SUBJECT,
   type VoucherView,
-} from "../../src/actors/programmes/vouchers/acts.ts";
-import { codeOf, makeCode, vnodeOfCode } from "../../src/actors/programmes/vouchers/codes.ts";
-import { Offers } from "../../src/actors/programmes/vouchers/offers.ts";
-import { VNODES } from "../../src/actors/routing.ts";
-import { randomBytes } from "../../src/random.ts";
+} from "../../../src/actors/programmes/vouchers/acts.ts";
+import { codeOf, makeCode, vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
+import { Offers } from "../../../src/actors/programmes/vouchers/offers.ts";
+import { VNODES } from "../../../src/actors/routing.ts";
+import { randomBytes } from "../../../src/random.ts";
 import { itemsOf, Model, newProgramme, PARTNER, restored, Shard } from "./voucher-model.ts";
 
 const EMAILS = ["a@x", "b@x", "c@x"];

@@ -1,7 +1,7 @@
 /** Money in wallets: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { operator, until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { operator, until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 
@@ -74,7 +74,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     await bank.post("/v1/deposits", 201, { ...body, bank_ref: "lost" });
   });
 
-  test("W4 W14 nobody but a bank of the house deposits; bad amounts are refused", async () => {
+  test("W4 W14 W24 nobody but a bank of the house deposits; bad amounts are refused", async () => {
     const ann = await wallets.person();
     const body = { wallet_id: ann.wallet, amount: 5, details: "x" };
     await ann.caller.refused("POST", "/v1/deposits", 401, "unauthenticated", body);
@@ -170,7 +170,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await balanceOf(ann)).toBe(100);
   });
 
-  test("W6 P-W5 the own entries, page by page, with the balances around them", async () => {
+  test("W6 W11 P-W5 the own entries, page by page, with the balances around them", async () => {
     const ann = await wallets.person();
     for (let i = 1; i <= 23; i++) await wallets.deposit(ann.wallet, i);
     expect((await ann.caller.get("/v1/wallet"))["entries"]).toHaveLength(20);

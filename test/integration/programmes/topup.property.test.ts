@@ -1,12 +1,17 @@
 /** The rules of top-up against a plain model, and what replay and snapshots make of the same history. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Account } from "../../src/actors/account.ts";
-import type { Done, Plain, Surroundings } from "../../src/actors/programmes/programme.ts";
-import { creditAccount, type Sale, sellerOf, type TopupAct } from "../../src/actors/programmes/topup/acts.ts";
-import { PhoneBook } from "../../src/actors/programmes/topup/phone-book.ts";
-import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../src/actors/programmes/topup/topup.ts";
-import { phoneOf, phoneOfQuery } from "../../src/http/topup/phone.ts";
+import type { Account } from "../../../src/actors/account.ts";
+import type { Done, Plain, Surroundings } from "../../../src/actors/programmes/programme.ts";
+import {
+  creditAccount,
+  type Sale,
+  sellerOf,
+  type TopupAct,
+} from "../../../src/actors/programmes/topup/acts.ts";
+import { PhoneBook } from "../../../src/actors/programmes/topup/phone-book.ts";
+import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../../src/actors/programmes/topup/topup.ts";
+import { phoneOf, phoneOfQuery } from "../../../src/http/topup/phone.ts";
 
 const PARTNER = "acme";
 const SELLERS = ["a", "b", "c/1"];

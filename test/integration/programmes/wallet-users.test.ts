@@ -1,7 +1,7 @@
 /** Who has a wallet, and who is logged in: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { operator } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { operator } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { Wallets } from "./wallets.ts";
 

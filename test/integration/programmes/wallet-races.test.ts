@@ -1,7 +1,7 @@
 /** Wallets that many use at once, and a server that is killed. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { OPERATOR_KEY, sendUntilDone, until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { OPERATOR_KEY, sendUntilDone, until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 

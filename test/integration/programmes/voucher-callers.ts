@@ -1,6 +1,6 @@
 /** What the scenarios of vouchers have in common. */
 import { expect } from "vitest";
-import { sendUntilDone, until } from "../support/server.ts";
+import { sendUntilDone, until } from "../../support/server.ts";
 import type { Caller, Json } from "./house.ts";
 
 export const LATER = "2040-01-01T00:00:00.000Z";

@@ -11,9 +11,9 @@ import {
   type Until,
   type UserChange,
   userSubject,
-} from "../../src/actors/programmes/segments/acts.ts";
-import { lanesOf, placeOf, SPAN, shareOf } from "../../src/actors/programmes/segments/draw.ts";
-import { vnodeOfAccount } from "../../src/actors/routing.ts";
+} from "../../../src/actors/programmes/segments/acts.ts";
+import { lanesOf, placeOf, SPAN, shareOf } from "../../../src/actors/programmes/segments/draw.ts";
+import { vnodeOfAccount } from "../../../src/actors/routing.ts";
 import { PARTNER, World } from "./segments-world.ts";
 
 type Membership = { source: "manual" | "auto"; endsAtMs: number };

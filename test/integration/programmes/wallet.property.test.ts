@@ -1,9 +1,9 @@
 /** The wallet programme without a server: against a plain model, replayed from its effects, and restored from its items. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ActAlone } from "../../src/actors/command.ts";
-import type { Effect, Plain } from "../../src/actors/programmes/programme.ts";
-import { Timetable } from "../../src/actors/programmes/timetable.ts";
+import type { ActAlone } from "../../../src/actors/command.ts";
+import type { Effect, Plain } from "../../../src/actors/programmes/programme.ts";
+import { Timetable } from "../../../src/actors/programmes/timetable.ts";
 import {
   bankSubject,
   emailSubject,
@@ -15,9 +15,9 @@ import {
   type WalletAct,
   type WalletEffect,
   walletAccount,
-} from "../../src/actors/programmes/wallet/acts.ts";
-import { Wallet } from "../../src/actors/programmes/wallet/wallet.ts";
-import { vnodeOfAccount } from "../../src/actors/routing.ts";
+} from "../../../src/actors/programmes/wallet/acts.ts";
+import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
+import { vnodeOfAccount } from "../../../src/actors/routing.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const IDLE_MS = 24 * HOUR_MS;

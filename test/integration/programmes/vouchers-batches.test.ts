@@ -1,7 +1,7 @@
 /** Vouchers for many at once over HTTP: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { operator, shardsOf, until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { operator, shardsOf, until } from "../../support/server.ts";
 import { type Caller, House, type Json, openHouse } from "./house.ts";
 import {
   BATCHES,

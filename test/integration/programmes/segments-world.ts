@@ -1,21 +1,27 @@
 /** The segments of two shards without a server: acts are decided, told to the other, and kept as a log. */
 import { expect } from "vitest";
-import type { ActAlone } from "../../src/actors/command.ts";
-import type { Act, Plain, Programme, Question, QuestionTo } from "../../src/actors/programmes/programme.ts";
+import type { ActAlone } from "../../../src/actors/command.ts";
+import type {
+  Act,
+  Plain,
+  Programme,
+  Question,
+  QuestionTo,
+} from "../../../src/actors/programmes/programme.ts";
 import {
   askMemberships,
   askSegment,
   type MembershipView,
   type SegmentPart,
   type SegmentsAct,
-} from "../../src/actors/programmes/segments/acts.ts";
-import { Segments } from "../../src/actors/programmes/segments/segments.ts";
-import { Timetable } from "../../src/actors/programmes/timetable.ts";
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
-import type { ArchivedRecord } from "../../src/archive/query.ts";
-import type { Ledger } from "../../src/http/ports.ts";
-import { drawOf } from "../../src/http/segments/percentage.ts";
-import { type ReportRow, rowsOf } from "../../src/http/segments/report-rows.ts";
+} from "../../../src/actors/programmes/segments/acts.ts";
+import { Segments } from "../../../src/actors/programmes/segments/segments.ts";
+import { Timetable } from "../../../src/actors/programmes/timetable.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
+import type { ArchivedRecord } from "../../../src/archive/query.ts";
+import type { Ledger } from "../../../src/http/ports.ts";
+import { drawOf } from "../../../src/http/segments/percentage.ts";
+import { type ReportRow, rowsOf } from "../../../src/http/segments/report-rows.ts";
 
 export const PARTNER = "acme";
 const SHARDS = 2;

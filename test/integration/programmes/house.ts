@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { makeScratchFolder } from "../../support/scratch-folder.ts";
 import {
   type Answer,
   becomesReady,
@@ -10,7 +10,7 @@ import {
   makePartner,
   operator,
   ServerProcess,
-} from "../support/server.ts";
+} from "../../support/server.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 /** The loyalty programme over HTTP: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 
 describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
@@ -102,7 +102,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     });
   });
 
-  test("L14 L15 members are made, listed, renamed and removed, and an empty one only", async () => {
+  test("L14 L15 L18 members are made, listed, renamed and removed, and an empty one only", async () => {
     const path = await member();
     const id = path.slice(members.length + 1);
     await acme.refused("POST", members, 409, "member_exists", { id });

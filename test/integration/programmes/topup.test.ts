@@ -1,6 +1,6 @@
 /** Top-up sales over HTTP, and the books of them: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, openHouse } from "./house.ts";
 import { grant, openShop, PHONE, requestCredit, type Shop, sell } from "./shop.ts";
 

@@ -1,7 +1,7 @@
 /** Segments of users over HTTP: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../support/isolations.ts";
-import { until } from "../support/server.ts";
+import { ISOLATIONS } from "../../support/isolations.ts";
+import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 
 describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
@@ -161,7 +161,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(await membersOf(slug)).toBe(10);
   });
 
-  test("S6 S7 adds come before removes, what is held or not is not counted, an unknown slug applies nothing", async () => {
+  test("S6 S7 S18 S23 adds come before removes, what is held or not is not counted, an unknown slug applies nothing", async () => {
     const [a, b, c] = [await segment(), await segment(), await segment()];
     const id = user();
     expect(await change(id, { add: [a, b] })).toEqual({

@@ -1,17 +1,17 @@
 /** The voucher programme on one shard alone, and a plain model of what it should do. */
 import { expect } from "vitest";
-import type { ActAlone } from "../../src/actors/command.ts";
-import type { Plain } from "../../src/actors/programmes/programme.ts";
-import { Timetable } from "../../src/actors/programmes/timetable.ts";
+import type { ActAlone } from "../../../src/actors/command.ts";
+import type { Plain } from "../../../src/actors/programmes/programme.ts";
+import { Timetable } from "../../../src/actors/programmes/timetable.ts";
 import type {
   VoucherAct,
   VoucherEffect,
   VoucherStatus,
   VoucherView,
-} from "../../src/actors/programmes/vouchers/acts.ts";
-import { Vouchers } from "../../src/actors/programmes/vouchers/vouchers.ts";
-import type { Rejection } from "../../src/actors/rejection.ts";
-import { randomBytes } from "../../src/random.ts";
+} from "../../../src/actors/programmes/vouchers/acts.ts";
+import { Vouchers } from "../../../src/actors/programmes/vouchers/vouchers.ts";
+import type { Rejection } from "../../../src/actors/rejection.ts";
+import { randomBytes } from "../../../src/random.ts";
 
 export const PARTNER = "acme";
 export type Programme = Readonly<{ due: Timetable; vouchers: Vouchers }>;

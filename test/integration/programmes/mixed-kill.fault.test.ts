@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
-import { type Answer, Client, operator, until } from "../support/server.ts";
+import { type Answer, Client, operator, until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 
 const KILLS = 3;
