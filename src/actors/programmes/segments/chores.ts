@@ -1,7 +1,7 @@
 /**
  * What concerns a great many users is done in portions, so that nobody else has to wait for it: who falls under a
  * percentage is given the segment, and who held a deleted one loses what is left of it. All chores of a shard stand in
- * one row and take turns, a portion a millisecond.
+ * one row and take turns, with a pause after each portion.
  */
 import { assert } from "../../../assert.ts";
 import type { Command } from "../../command.ts";
@@ -12,8 +12,9 @@ import { Additions, namesOf } from "./intake.ts";
 import { heldOf, type Roster, type Segment, type User } from "./roster.ts";
 
 const LOOKED_AT_MAX = 2_500;
-const CONCERNED_MAX = 1_000;
-const PAUSE_MS = 1;
+/** Somebody waits for a segment to be filled, and nobody for a deleted one to be swept: nobody reads what is left of it. */
+const CONCERNED_MAX = { fill: 1_000, sweep: 200 } as const;
+const PAUSE_MS = { fill: 1, sweep: 4 } as const;
 
 export type Chore = {
   readonly kind: "fill" | "sweep";
@@ -68,7 +69,7 @@ export class Chores {
     this.#next = undefined;
     chore.at = at;
     if (at < chore.upTo) this.#row.push(chore);
-    if (this.#row.length > 0) this.#expect(timeMs + PAUSE_MS);
+    if (this.#row.length > 0) this.#expect(timeMs + PAUSE_MS[this.first.kind]);
   }
 
   #expect(endsAtMs: number): void {
@@ -93,7 +94,7 @@ export function decideFill({ roster, segment, round, at, upTo }: Chore, nowMs: n
   const earlier = segment.rounds.slice(0, round);
   const end = Math.min(upTo, at + LOOKED_AT_MAX);
   let serial = at;
-  while (serial < end && added.length + prolonged.length < CONCERNED_MAX) {
+  while (serial < end && added.length + prolonged.length < CONCERNED_MAX.fill) {
     const user = roster.bySerial[serial] as User;
     serial += 1;
     const place = placeOf(segment.lanes, lanesOf(user.id));
@@ -115,7 +116,7 @@ export function decideSweep({ roster, segment, at, upTo }: Chore): Swept {
   const end = Math.min(upTo, at + LOOKED_AT_MAX);
   let concerned = 0;
   let serial = at;
-  while (serial < end && concerned < Math.min(CONCERNED_MAX, segment.traces)) {
+  while (serial < end && concerned < Math.min(CONCERNED_MAX.sweep, segment.traces)) {
     const user = roster.bySerial[serial] as User;
     serial += 1;
     const held = heldOf(user, segment);
