@@ -26,23 +26,14 @@ const SECONDS_MIN = { quick: 3, full: 10 } as const;
 export const WARM_UP_SECONDS = 2;
 const PERCENTILES = ["p50", "p90", "p99", "p99_9", "max"] as const;
 
-export type Target = Omit<OpenLoopPlan, "perSecond" | "seconds" | "warmUpSeconds" | "connections">;
+type Target = Omit<OpenLoopPlan, "perSecond" | "seconds" | "warmUpSeconds" | "connections">;
 type Round = Readonly<{ peak: number; offered: number; report: OpenLoopReport }>;
 
 export async function measureOpenLoop(bench: BenchContext): Promise<void> {
   if (!bench.wants("open")) return;
   const { options, load } = bench;
-  const { accounts, shards, runs, seconds } = options;
-  const folder = bench.newFolder();
-  const daybook = await Daybook.start({ folder, backend: "redis", shards });
-  await daybook.createAccounts(accounts);
-  const target: Target = {
-    url: daybook.url,
-    path: "/v1/transfers",
-    contentType: MEDIA_TYPES.json,
-    token: daybook.token,
-    bodies: writeBodies(join(folder, "bodies"), singleBodies(accounts)),
-  };
+  const { accounts, runs, seconds } = options;
+  const { folder, daybook, target } = await serveSingles(bench);
   const answered: Answered = { items: 0, unanswered: 0 };
   const closedLoop = async (connections: number, duration: number) => {
     await daybook.api.catchUpMs(daybook.token);
@@ -75,6 +66,22 @@ export async function measureOpenLoop(bench: BenchContext): Promise<void> {
   };
   await daybook.stop();
   emitRounds(bench, settings, rounds, fsyncUs);
+}
+
+/** A server with accounts, and the transfers that are sent to it. */
+export async function serveSingles({ options, newFolder }: BenchContext) {
+  const { accounts, shards } = options;
+  const folder = newFolder();
+  const daybook = await Daybook.start({ folder, backend: "redis", shards });
+  await daybook.createAccounts(accounts);
+  const target: Target = {
+    url: daybook.url,
+    path: "/v1/transfers",
+    contentType: MEDIA_TYPES.json,
+    token: daybook.token,
+    bodies: writeBodies(join(folder, "bodies"), singleBodies(accounts)),
+  };
+  return { folder, daybook, target };
 }
 
 /** @param offered requests a second. @throws Error when any request failed. */

@@ -1,12 +1,9 @@
 /** A segment that a great many users hold is deleted: how long that takes, and whether others notice. */
 
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BenchContext } from "./bench-context.ts";
-import { MEDIA_TYPES, singleBodies } from "./bodies.ts";
-import { Daybook, SERVER_SETTINGS } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
-import { openLoop, type Target, WARM_UP_SECONDS } from "./open-loop.ts";
+import { type Daybook, SERVER_SETTINGS } from "./daybook.ts";
+import { openLoop, serveSingles, WARM_UP_SECONDS } from "./open-loop.ts";
 
 const HOLDERS = 200_000;
 const HOLDERS_AT_ONCE = 10_000;
@@ -17,17 +14,8 @@ const SECONDS = 5;
 
 export async function measureSegmentDeletion(bench: BenchContext): Promise<void> {
   if (!bench.wants("segment-deletion")) return;
-  const { accounts, shards, runs } = bench.options;
-  const folder = bench.newFolder();
-  const daybook = await Daybook.start({ folder, backend: "redis", shards });
-  await daybook.createAccounts(accounts);
-  const target: Target = {
-    url: daybook.url,
-    path: "/v1/transfers",
-    contentType: MEDIA_TYPES.json,
-    token: daybook.token,
-    bodies: writeBodies(join(folder, "bodies"), singleBodies(accounts)),
-  };
+  const { accounts, runs } = bench.options;
+  const { folder, daybook, target } = await serveSingles(bench);
   const offer = async () => (await openLoop(folder, target, OFFERED, SECONDS)).latency.p99;
   const deletions: number[] = [];
   const reads: number[] = [];
