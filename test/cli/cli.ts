@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { within } from "../support/server.ts";
+import { COMPILED_BEFORE, within } from "../support/server.ts";
 
 const CLI = join(import.meta.dirname, "../../src/cli/daybook.ts");
 const RUN_MS_MAX = 30_000;
@@ -24,7 +24,7 @@ export class CliProcess {
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, [CLI, ...args], {
-      env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env },
+      env: { PATH: process.env["PATH"], ...COMPILED_BEFORE, NO_COLOR: "1", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
