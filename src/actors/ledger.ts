@@ -203,6 +203,7 @@ export class Ledger {
     switch (command.op) {
       case "transfer": {
         const book = this.state.book(command.partner);
+        // Asked here too: a replay makes nothing for the many that come without one.
         if (command.act !== undefined) {
           const { id, effect } = outcome as TransferPosted | TransferSent;
           const { timeMs } = place;

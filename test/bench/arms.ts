@@ -11,11 +11,8 @@ import { perSecond } from "./load-report.ts";
 export type Arm = Readonly<{
   name: string;
   daybook: Daybook;
+  /** Transfers, unless they say where they go. */
   bodies: Bodies;
-  /** Transfers, when absent. */
-  path?: string;
-  /** The partner's, when absent. */
-  token?: string;
 }>;
 
 /** Emits the first arm's rate and p99, the second's, and how the first compares with the second. */
@@ -26,14 +23,14 @@ export async function compare(
   arms: readonly [Arm, Arm],
 ): Promise<void> {
   const { runs, seconds, accounts } = bench.options;
-  const run = ({ daybook, bodies, path = "/v1/transfers", token = daybook.token }: Arm, duration: number) =>
+  const run = ({ daybook, bodies }: Arm, duration: number) =>
     bench.load.run({
-      path,
+      path: "/v1/transfers",
       contentType: MEDIA_TYPES.json,
       bodies,
       connections,
       url: daybook.url,
-      token,
+      token: daybook.token,
       seconds: duration,
     });
   for (const arm of arms) await run(arm, warmUpSeconds(bench.options));

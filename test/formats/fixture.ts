@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "../../src/actors/command.ts";
 import type { Ledger } from "../../src/actors/ledger.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
@@ -60,9 +59,14 @@ function linesOf(folder: string, file: string): readonly unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
-/** What a record is an example of: its op, and its programme's act where it comes with one. */
-export function namesOf(command: Command): readonly string[] {
-  if (!("act" in command) || command.act === undefined) return [command.op];
-  const { programme, act } = command.act;
-  return [command.op, `${programme}.${act}`];
+/** A ledger that notes what kinds of records it applies: ops, and acts of programmes. */
+export function noting(ledger: Ledger, kinds: Set<string>): Ledger {
+  const apply = ledger.apply.bind(ledger);
+  ledger.apply = (command, ...rest) => {
+    kinds.add(command.op);
+    if ("act" in command && command.act !== undefined)
+      kinds.add(`${command.act.programme}.${command.act.act}`);
+    apply(command, ...rest);
+  };
+  return ledger;
 }

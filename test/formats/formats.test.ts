@@ -11,7 +11,7 @@ import { restore } from "../../src/recovery/restore.ts";
 import { FORMAT_VERSION } from "../../src/wal/frame.ts";
 import { inspectSlots, SNAPSHOT_VERSION, snapshotsIn } from "../../src/wal/snapshot.ts";
 import type { Witness } from "../../src/wal/wal.ts";
-import { namesOf, readFixture, summaryOf } from "./fixture.ts";
+import { noting, readFixture, summaryOf } from "./fixture.ts";
 
 /** By folder, the versions of the frames and of the snapshots in it. */
 const FOLDERS = {
@@ -19,16 +19,6 @@ const FOLDERS = {
   "v1-programmes": { frames: 1, snapshots: 1 },
 } as const;
 const NEWEST = "v1-programmes";
-
-/** A ledger that notes what kinds of records it applies. */
-function noting(ledger: Ledger, kinds: Set<string>): Ledger {
-  const apply = ledger.apply.bind(ledger);
-  ledger.apply = (command, ...rest) => {
-    for (const name of namesOf(command)) kinds.add(name);
-    apply(command, ...rest);
-  };
-  return ledger;
-}
 
 describe.each(Object.entries(FOLDERS))("%s", (version, versions) => {
   const { shards, logs, snapshots, expected, kinds } = readFixture(version);

@@ -15,8 +15,7 @@ import { followLog } from "../../src/recovery/follow.ts";
 import { replayBatch } from "../../src/recovery/replay.ts";
 import { openLogStream, openSnapshotStore } from "../../src/wal/open.ts";
 import { SLOTS } from "../../src/wal/snapshot-store.ts";
-import type { SnapshotLine } from "./fixture.ts";
-import { namesOf, summaryOf } from "./fixture.ts";
+import { noting, type SnapshotLine, summaryOf } from "./fixture.ts";
 import { actInProgrammes, type Body, type Send } from "./programme-acts.ts";
 
 const SHARDS = 2;
@@ -199,12 +198,7 @@ for (let shard = 0; shard < SHARDS; shard++) {
     log.push(
       JSON.stringify({ shard, id: `${id.epoch}-${id.seq}`, frame: Buffer.from(bytes).toString("base64") }),
     );
-  const ledger = new Ledger(shard, SHARDS);
-  const apply = ledger.apply.bind(ledger);
-  ledger.apply = (command, ...rest) => {
-    for (const name of namesOf(command)) seen.add(name);
-    apply(command, ...rest);
-  };
+  const ledger = noting(new Ledger(shard, SHARDS), seen);
   await followLog(stream, undefined, {}, (batch) => replayBatch(ledger, stream.name, batch));
   expected.push(summaryOf(ledger));
   const store = openSnapshotStore(walUrl, { generation: 1, shard, readOnly: true });

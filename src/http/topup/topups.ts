@@ -98,7 +98,7 @@ function topupOf({ id, act, postedAmount, revertedBy, createdAtMs }: TransferRow
 /** By hand, as the hottest answer of the programme; ids and phones need no escaping. @param more members. */
 function topupJson(
   { id, seller, phone, amount, reference, isReverted, createdAtMs }: Topup,
-  more: string = "",
+  more = "",
 ): string {
   return (
     `{"id":"${id}","seller":"${seller}","phone":"${phone}","amount":${amount},` +
