@@ -4,15 +4,18 @@
  *     npm run bench -- --quick              one run of each, small
  *     npm run bench -- --only single.redis  figures whose name begins so
  *     npm run bench -- --runs 9 --seconds 4 --shards 1
+ *     npm run bench -- --against HEAD~1     this checkout's server and another revision's, in turn
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { measureAgainst } from "./against.ts";
 import { measureArchive } from "./archive.ts";
 import { measureBatches } from "./batches.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { measureCeilings } from "./ceilings.ts";
 import { measureChannels } from "./channels.ts";
+import { checkOut } from "./checkout.ts";
 import { SERVER_SETTINGS } from "./daybook.ts";
 import { makeDataFolder, measureFsyncUs } from "./disk.ts";
 import { figureOf, type Measured } from "./figure.ts";
@@ -84,20 +87,25 @@ print({
 });
 say(`fsync p50 ${Math.round(fsyncUs)} µs, ${bench.load.name}, ${options.runs} runs of ${options.seconds} s`);
 
-await measureCeilings(bench);
-await measureChannels(bench);
-await measureSingles(bench);
-await measureShapes(bench);
-await measureProgrammes(bench);
-await measureSegmentDeletion(bench);
-await measureBatches(bench);
-await measureOpenLoop(bench);
-await measurePostgres(bench);
-await measureRedisLua(bench);
-await measureReplay(bench);
-await measureRecovery(bench);
-await measureHeap(bench);
-measureKeys(bench);
-await measureArchive(bench);
+if (options.against === undefined) await measureEverything();
+else await measureAgainst(bench, checkOut(options.against, join(root, "other-checkout")));
 say("done");
 process.exit(0);
+
+async function measureEverything(): Promise<void> {
+  await measureCeilings(bench);
+  await measureChannels(bench);
+  await measureSingles(bench);
+  await measureShapes(bench);
+  await measureProgrammes(bench);
+  await measureSegmentDeletion(bench);
+  await measureBatches(bench);
+  await measureOpenLoop(bench);
+  await measurePostgres(bench);
+  await measureRedisLua(bench);
+  await measureReplay(bench);
+  await measureRecovery(bench);
+  await measureHeap(bench);
+  measureKeys(bench);
+  await measureArchive(bench);
+}

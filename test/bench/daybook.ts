@@ -9,7 +9,8 @@ import { type PrivateRedis, startRedis } from "./redis-server.ts";
 export const BACKENDS = ["redis", "sqlite"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+/** The checkout that this file is in. */
+const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
 const LOG_LEVEL = "warn";
 const FUNDED_AT_ONCE = 1000;
@@ -27,6 +28,8 @@ type ShardState = Readonly<{
 
 export type DaybookOptions = Readonly<{
   folder: string;
+  /** Root of the checkout whose server runs; this one when absent. */
+  checkout?: string;
   backend: Backend;
   shards: number | undefined;
   isolation?: "threads" | "processes";
@@ -135,11 +138,10 @@ export class Daybook {
   }
 }
 
-async function serve(
-  { folder, shards, isolation = "threads", nodeFlags = [], snapshotRecords = NO_SNAPSHOTS }: DaybookOptions,
-  redisUrl: string | undefined,
-) {
-  const server = start(process.execPath, [...nodeFlags, MAIN], {
+async function serve(options: DaybookOptions, redisUrl: string | undefined) {
+  const { folder, checkout = CHECKOUT, shards, isolation = "threads" } = options;
+  const { nodeFlags = [], snapshotRecords = NO_SNAPSHOTS } = options;
+  const server = start(process.execPath, [...nodeFlags, join(checkout, "src", "main.ts")], {
     cwd: folder,
     env: {
       PATH: process.env["PATH"],

@@ -11,6 +11,8 @@ export type Options = Readonly<{
   shards: number | undefined;
   only: string;
   quick: boolean;
+  /** A git revision whose server takes turns with this one's; nothing else is measured then. */
+  against: string | undefined;
 }>;
 
 const QUICK = { runs: 1, seconds: 1, accounts: 1_000, heapObjects: 50_000 };
@@ -27,6 +29,7 @@ export function readOptions(args: readonly string[]): Options {
       accounts: { type: "string" },
       shards: { type: "string" },
       only: { type: "string", default: "" },
+      against: { type: "string" },
     },
   });
   const base = values.quick ? QUICK : FULL;
@@ -38,6 +41,7 @@ export function readOptions(args: readonly string[]): Options {
     shards: count("shards", values.shards),
     only: values.only,
     quick: values.quick,
+    against: values.against,
   };
 }
 

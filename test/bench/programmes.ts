@@ -4,7 +4,7 @@ import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { connectionsOf } from "./ceilings.ts";
 import { accountId, Daybook } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
+import { type Bodies, writeBodies } from "./load.ts";
 import { FUNDS } from "./owner-transfers.ts";
 
 const BODIES = 5_000;
@@ -15,7 +15,7 @@ const MEMBERS = "/v1/loyalty/members";
 const SELLERS_MAX = 1_000;
 const MEMO = "Free coffee";
 
-type Act = Readonly<{
+export type Act = Readonly<{
   name: string;
   /** How many there are of those whose balance changes. */
   parties: (accounts: number) => number;
@@ -27,7 +27,7 @@ type Act = Readonly<{
 }>;
 
 const points = { points: 1, description: MEMO };
-const ACTS: readonly Act[] = [
+export const ACTS: readonly Act[] = [
   {
     name: "accrual",
     parties: (accounts) => accounts,
@@ -78,6 +78,21 @@ function phoneOf(no: number): string {
   return `0912${1_000_000 + no}`;
 }
 
+/** Requests for an act, spread over so many parties. */
+export function writeActs(file: string, act: Act, parties: number): Bodies {
+  const asked = chosenOf(parties).map(act.asked);
+  const bodies = asked.map(([, body]) => JSON.stringify(body));
+  return writeBodies(
+    file,
+    bodies,
+    asked.map(([path]) => path),
+  );
+}
+
+function chosenOf(parties: number): number[] {
+  return Array.from({ length: BODIES }, (_, i) => (i * STRIDE) % parties);
+}
+
 async function measureAct(bench: BenchContext, act: Act, connections: number): Promise<void> {
   const { accounts, shards } = bench.options;
   const folder = bench.newFolder();
@@ -87,16 +102,12 @@ async function measureAct(bench: BenchContext, act: Act, connections: number): P
   await daybook.createAccounts(parties);
   await daybook.fund(ids, FUNDS);
   await daybook.api.each(parties, (i) => act.prepare(daybook, i));
-  const chosen = Array.from({ length: BODIES }, (_, i) => (i * STRIDE) % parties);
-  const asked = chosen.map(act.asked);
-  const plain = chosen.map((i) => {
+  const plain = chosenOf(parties).map((i) => {
     const [debit_account, credit_account] = act.plain(accountId(i));
     return JSON.stringify({ debit_account, credit_account, amount: 1, memo: MEMO });
   });
-  const bodies = asked.map(([, body]) => JSON.stringify(body));
-  const paths = asked.map(([path]) => path);
   const arms: [Arm, Arm] = [
-    { name: act.name, daybook, bodies: writeBodies(join(folder, act.name), bodies, paths) },
+    { name: act.name, daybook, bodies: writeActs(join(folder, act.name), act, parties) },
     { name: "plain", daybook, bodies: writeBodies(join(folder, "plain"), plain) },
   ];
   await compare(bench, `${act.name}.${connections}`, connections, arms);

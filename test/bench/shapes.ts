@@ -7,7 +7,7 @@ import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
 import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { connectionsOf } from "./ceilings.ts";
-import { accountId, Daybook } from "./daybook.ts";
+import { accountId, Daybook, type DaybookOptions } from "./daybook.ts";
 import { writeBodies } from "./load.ts";
 import { FUNDS } from "./owner-transfers.ts";
 
@@ -31,12 +31,17 @@ async function measureHot(bench: BenchContext, connections: number): Promise<voi
   const { accounts, shards } = bench.options;
   const folder = bench.newFolder();
   const daybook = await startFunded(folder, accounts, { shards });
-  const [hot, spread] = [() => 0, (i: number) => i % accounts].map((pick, n) => {
-    const texts = Array.from({ length: BODIES }, (_, i) => body(accountId(pick(i * STRIDE)), "@sales"));
-    return { name: n === 0 ? "hot" : "spread", daybook, bodies: writeBodies(join(folder, `${n}`), texts) };
+  const [hot, spread] = [1, accounts].map((spreadOver, n) => {
+    const bodies = writeBodies(join(folder, `${n}`), salesBodies(spreadOver));
+    return { name: n === 0 ? "hot" : "spread", daybook, bodies };
   });
   await compare(bench, `hot.${connections}`, connections, [hot as Arm, spread as Arm]);
   await daybook.stop();
+}
+
+/** Transfers from so many accounts in turn. */
+export function salesBodies(accounts: number): string[] {
+  return Array.from({ length: BODIES }, (_, i) => body(accountId((i * STRIDE) % accounts), "@sales"));
 }
 
 async function measureAcross(bench: BenchContext, connections: number): Promise<void> {
@@ -44,37 +49,50 @@ async function measureAcross(bench: BenchContext, connections: number): Promise<
   const shards = Math.max(2, bench.options.shards ?? 2);
   const folder = bench.newFolder();
   const daybook = await startFunded(folder, accounts, { shards });
-  const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
-  const shardOf = (id: string) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards);
-  const byShard = Map.groupBy(ids, shardOf);
-  /** From account to account, the next one that is, or is not, on the same shard. */
-  const texts = (across: boolean) =>
-    Array.from({ length: BODIES }, (_, i) => {
-      const debit = ids[(i * STRIDE) % accounts] as string;
-      const there = byShard.get((shardOf(debit) + (across ? 1 : 0)) % shards) as string[];
-      const credit = there[(i * STRIDE + 1) % there.length] as string;
-      return body(debit, credit === debit ? (there[(i * STRIDE + 2) % there.length] as string) : credit);
-    });
   const arms = [true, false].map((across) => {
     const name = across ? "across" : "within";
-    return { name, daybook, bodies: writeBodies(join(folder, name), texts(across)) };
+    return { name, daybook, bodies: writeBodies(join(folder, name), acrossBodies(accounts, shards, across)) };
   });
   await compare(bench, `across.${connections}`, connections, arms as [Arm, Arm]);
   await daybook.stop();
 }
 
+/** Transfers from account to account: `across` to the next shard, else within one. */
+export function acrossBodies(accounts: number, shards: number, across: boolean): string[] {
+  const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
+  const shardOf = (id: string) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards);
+  const byShard = Map.groupBy(ids, shardOf);
+  return Array.from({ length: BODIES }, (_, i) => {
+    const debit = ids[(i * STRIDE) % accounts] as string;
+    const there = byShard.get((shardOf(debit) + (across ? 1 : 0)) % shards) as string[];
+    const credit = there[(i * STRIDE + 1) % there.length] as string;
+    return body(debit, credit === debit ? (there[(i * STRIDE + 2) % there.length] as string) : credit);
+  });
+}
+
 /** A hold; four postings on one shard; two debits on two shards, so that one of them is reserved first. */
 const COMPOUND_SHAPES = ["pending", "postings", "debits"] as const;
+export type CompoundShape = (typeof COMPOUND_SHAPES)[number];
 
 async function measureCompound(
   bench: BenchContext,
-  shape: (typeof COMPOUND_SHAPES)[number],
+  shape: CompoundShape,
   connections: number,
 ): Promise<void> {
   const { accounts } = bench.options;
   const shards = Math.max(2, bench.options.shards ?? 2);
   const folder = bench.newFolder();
   const daybook = await startFunded(folder, accounts, { shards });
+  const arms = ([shape, "plain"] as const).map((name) => {
+    const bodies = writeBodies(join(folder, name), compoundBodies(accounts, shards, name));
+    return { name, daybook, bodies };
+  });
+  await compare(bench, `${shape}.${connections}`, connections, arms as [Arm, Arm]);
+  await daybook.stop();
+}
+
+/** One of the shapes, or plain transfers from the same accounts. */
+export function compoundBodies(accounts: number, shards: number, shape: CompoundShape | "plain"): string[] {
   const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
   const byShard = Map.groupBy(ids, (id) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards));
   const on = (shard: number, i: number) => {
@@ -82,21 +100,14 @@ async function measureCompound(
     return there[(i * STRIDE) % there.length] as string;
   };
   const asked = {
+    plain: (i: number) => posting(on(i, i), "@sales"),
     pending: (i: number) => ({ ...posting(on(i, i), "@sales"), pending: true }),
     postings: (i: number) => ({
       postings: [1, 2, 3, 4].map((n) => posting(on(i, i), on(i, i + n))),
     }),
     debits: (i: number) => ({ postings: [posting(on(i, i), "@sales"), posting(on(i + 1, i), "@sales")] }),
   }[shape];
-  const texts = [asked, (i: number) => posting(on(i, i), "@sales")].map((each) =>
-    Array.from({ length: BODIES }, (_, i) => JSON.stringify(each(i))),
-  );
-  const arms = texts.map((there, n) => {
-    const name = n === 0 ? shape : "plain";
-    return { name, daybook, bodies: writeBodies(join(folder, name), there) };
-  });
-  await compare(bench, `${shape}.${connections}`, connections, arms as [Arm, Arm]);
-  await daybook.stop();
+  return Array.from({ length: BODIES }, (_, i) => JSON.stringify(asked(i)));
 }
 
 async function measureProcesses(bench: BenchContext, connections: number): Promise<void> {
@@ -105,10 +116,8 @@ async function measureProcesses(bench: BenchContext, connections: number): Promi
   const arms: Arm[] = [];
   for (const isolation of ["processes", "threads"] as const) {
     const daybook = await startFunded(join(folder, isolation), accounts, { shards, isolation });
-    const texts = Array.from({ length: BODIES }, (_, i) =>
-      body(accountId((i * STRIDE) % accounts), "@sales"),
-    );
-    arms.push({ name: isolation, daybook, bodies: writeBodies(join(folder, `${isolation}.bodies`), texts) });
+    const bodies = writeBodies(join(folder, `${isolation}.bodies`), salesBodies(accounts));
+    arms.push({ name: isolation, daybook, bodies });
   }
   await compare(bench, `processes.${connections}`, connections, arms as [Arm, Arm]);
   for (const { daybook } of arms) await daybook.stop();
@@ -123,10 +132,10 @@ function body(debit: string, credit: string): string {
 }
 
 /** All accounts begin with more than any run can spend. */
-async function startFunded(
+export async function startFunded(
   folder: string,
   accounts: number,
-  options: Readonly<{ shards: number | undefined; isolation?: "threads" | "processes" }>,
+  options: Omit<DaybookOptions, "folder" | "backend"> & Partial<Pick<DaybookOptions, "backend">>,
 ): Promise<Daybook> {
   const daybook = await Daybook.start({ folder, backend: "redis", ...options });
   await daybook.createAccounts(accounts);

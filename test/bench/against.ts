@@ -1,0 +1,133 @@
+/**
+ * This checkout's server and another revision's under the same loads, in alternating rounds: what a change has cost, or
+ * brought. Both servers are alive all the time, each with a Redis of its own; the one whose turn it is not is idle.
+ * Ratios are this one's figure divided by the other one's in the same round: of rates, more is better; of CPU time, less.
+ */
+import { join } from "node:path";
+import { type Arm, compareLoads } from "./arms.ts";
+import type { BenchContext } from "./bench-context.ts";
+import { batchBodies, type Encoding, MEDIA_TYPES, singleBodies } from "./bodies.ts";
+import type { Checkout } from "./checkout.ts";
+import type { Backend, Daybook } from "./daybook.ts";
+import { type Bodies, writeBodies } from "./load.ts";
+import { ACTS, writeActs } from "./programmes.ts";
+import { acrossBodies, compoundBodies, salesBodies, startFunded } from "./shapes.ts";
+
+/** What both servers of a pair are set up with. */
+type Pair = Readonly<{ name: string; backend: Backend; shards: number }>;
+
+type AgainstLoad = Readonly<{
+  name: string;
+  connections: number;
+  path?: string;
+  contentType?: string;
+  /** Transfers in one request; 1 when absent. */
+  size?: number;
+  keyed?: boolean;
+  write: (file: string, accounts: number) => Bodies;
+}>;
+
+const BATCH = 1000;
+const SHARDS = 2;
+
+const batch = (encoding: Encoding, connections: number): AgainstLoad => ({
+  name: `batch.${encoding}.${connections}`,
+  connections,
+  path: "/v1/transfers/batch",
+  contentType: MEDIA_TYPES[encoding],
+  size: BATCH,
+  write: (file, accounts) => writeBodies(file, batchBodies(encoding, BATCH, accounts)),
+});
+
+const single = (connections: number, keyed: boolean): AgainstLoad => ({
+  name: `single.${keyed ? "keyed." : ""}${connections}`,
+  connections,
+  keyed,
+  write: (file, accounts) => writeBodies(file, singleBodies(accounts)),
+});
+
+const shape = (name: string, textsOf: (accounts: number) => string[]): AgainstLoad => ({
+  name,
+  connections: 256,
+  write: (file, accounts) => writeBodies(file, textsOf(accounts)),
+});
+
+const act = (name: string): AgainstLoad => ({
+  name,
+  connections: 256,
+  write: (file, accounts) => {
+    const found = ACTS.find((each) => each.name === name);
+    if (found === undefined) throw new RangeError(`no act is called ${name}`);
+    return writeActs(file, found, found.parties(accounts));
+  },
+});
+
+/** The rows of BENCHMARKS.md that are ratios or rates of the server under load. */
+const PLAN: readonly (readonly [Pair, readonly AgainstLoad[]])[] = [
+  [
+    { name: "redis", backend: "redis", shards: 1 },
+    [
+      single(64, false),
+      single(256, false),
+      single(64, true),
+      single(256, true),
+      batch("json", 8),
+      batch("json", 32),
+      batch("msgpack", 8),
+      shape("hot.256", () => salesBodies(1)),
+      act("accrual"),
+      act("sale"),
+    ],
+  ],
+  [
+    { name: "redis.shards", backend: "redis", shards: SHARDS },
+    [
+      shape("across.256", (accounts) => acrossBodies(accounts, SHARDS, true)),
+      shape("pending.256", (accounts) => compoundBodies(accounts, SHARDS, "pending")),
+      shape("postings.256", (accounts) => compoundBodies(accounts, SHARDS, "postings")),
+      shape("debits.256", (accounts) => compoundBodies(accounts, SHARDS, "debits")),
+    ],
+  ],
+  [
+    { name: "sqlite", backend: "sqlite", shards: 1 },
+    [single(256, false), single(256, true), batch("json", 8)],
+  ],
+];
+
+export async function measureAgainst(bench: BenchContext, other: Checkout): Promise<void> {
+  for (const [pair, loads] of PLAN) {
+    const wanted = loads.filter(({ name }) => bench.wants(`against.${pair.name}.${name}`));
+    if (wanted.length > 0) await measurePair(bench, pair, wanted, other);
+  }
+}
+
+async function measurePair(
+  bench: BenchContext,
+  { name, backend, shards }: Pair,
+  loads: readonly AgainstLoad[],
+  { folder: checkout, revision }: Checkout,
+): Promise<void> {
+  const { accounts } = bench.options;
+  const folder = bench.newFolder();
+  const start = (arm: string, options: Readonly<{ checkout?: string }>) =>
+    startFunded(join(folder, arm), accounts, { backend, shards, ...options });
+  const servers = [
+    { arm: "this", daybook: await start("this", {}) },
+    { arm: revision, daybook: await start("other", { checkout }) },
+  ];
+  for (const load of loads) {
+    const { write, connections, size = 1 } = load;
+    for (const { daybook } of servers) await prepare(daybook, load, accounts);
+    const bodies = write(join(folder, load.name), accounts);
+    const arms = servers.map(({ arm, daybook }): Arm => ({ ...load, name: arm, daybook, bodies }));
+    const settings = { backend, shards, size };
+    await compareLoads(bench, `against.${name}.${load.name}`, connections, arms as [Arm, Arm], settings);
+  }
+  for (const { daybook } of servers) await daybook.stop();
+}
+
+/** Acts need parties that can act. */
+async function prepare(daybook: Daybook, { name }: AgainstLoad, accounts: number): Promise<void> {
+  const found = ACTS.find((each) => each.name === name);
+  if (found !== undefined) await daybook.api.each(found.parties(accounts), (i) => found.prepare(daybook, i));
+}
