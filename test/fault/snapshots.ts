@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { trimmedUpTo } from "../../src/recovery/follow.ts";
 import { openLogStream, openSnapshotStore, streamKey } from "../../src/wal/open.ts";
-import { inspectSlots, type StoredSnapshot, snapshotsIn } from "../../src/wal/snapshot.ts";
+import { checkSnapshot, inspectSlots, type StoredSnapshot, snapshotsIn } from "../../src/wal/snapshot.ts";
+import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { countEntries } from "../../src/wal/sqlite.ts";
 import { formatLogId, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { Load } from "../support/load.ts";
@@ -108,10 +109,24 @@ export class SnapshotPlace {
   }
 
   /** Those of a shard that look complete, newest first. */
-  async kept(shard: number): Promise<readonly StoredSnapshot[]> {
+  kept(shard: number): Promise<readonly StoredSnapshot[]> {
+    return this.#lookAtSnapshots(shard, async (store) => snapshotsIn(await inspectSlots(store)));
+  }
+
+  /** Those of them that have a damaged chunk. */
+  damaged(shard: number): Promise<readonly StoredSnapshot[]> {
+    return this.#lookAtSnapshots(shard, async (store) => {
+      const bad: StoredSnapshot[] = [];
+      for (const snapshot of snapshotsIn(await inspectSlots(store)))
+        await checkSnapshot(store, snapshot).catch(() => bad.push(snapshot));
+      return bad;
+    });
+  }
+
+  async #lookAtSnapshots<T>(shard: number, ask: (store: SnapshotStore) => Promise<T>): Promise<T> {
     const store = openSnapshotStore(this.walUrl, { generation: 1, shard, readOnly: true });
     try {
-      return snapshotsIn(await inspectSlots(store));
+      return await ask(store);
     } finally {
       await store.close();
     }
