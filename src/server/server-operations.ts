@@ -6,6 +6,7 @@ import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../ht
 import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
+import type { ClockWatch } from "./clock-watch.ts";
 import type { Standing } from "./gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
 import { watchRoom } from "./room-watch.ts";
@@ -17,6 +18,7 @@ type Parts = Readonly<{
   gateways: GatewaySupervisor;
   /** Absent where the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
+  clock: Pick<ClockWatch, "warnings" | "metrics">;
   log: Log;
 }>;
 
@@ -60,7 +62,7 @@ export class ServerOperations implements Operations {
   }
 
   warnings(): readonly string[] {
-    return this.#parts?.supervisor.warnings() ?? [];
+    return [...(this.#parts?.supervisor.warnings() ?? []), ...(this.#parts?.clock.warnings() ?? [])];
   }
 
   restart(shard: number): boolean {
@@ -74,10 +76,10 @@ export class ServerOperations implements Operations {
 
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequestCounts(this.#ownCounts());
-    const { supervisor, archive, gateways, snapshots } = this.#parts;
+    const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
-    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${requests}`;
+    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}`;
   }
 
   async shards(): Promise<readonly ShardStatus[]> {

@@ -8,6 +8,7 @@ import { assert } from "../assert.ts";
 import type { Batch, Journal, LogId } from "../wal/wal.ts";
 import type { Failpoints } from "./failpoint.ts";
 import { APPEND_BUCKETS_S } from "./figures.ts";
+import type { LogClock } from "./log-clock.ts";
 import type { Reply } from "./messages.ts";
 
 /** A batch closes at this many records, or bytes; it takes whole requests, so the last one may exceed it. */
@@ -32,8 +33,7 @@ interface Waiting {
 export type GroupCommitOptions = Readonly<{
   journal: Journal;
   failpoints: Failpoints;
-  /** Wall clock, ms. */
-  now: () => number;
+  clock: LogClock;
   send: (gateway: number, at: Durable, replies: readonly Reply[]) => void;
   /** Called before the append of a batch begins: what goes along with any batch is added now. */
   onFlush: () => void;
@@ -111,17 +111,24 @@ export class GroupCommit {
   /** The time of the open batch: set by its first record, and never before an earlier one. */
   openTime(): number {
     if (this.#body.count === 0)
-      this.#open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.now());
+      this.#open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.clock.now());
     return this.#open.timeMs;
   }
 
   /**
    * Whether what was logged elsewhere at `timeMs` may go into the open batch: its own time must not be earlier, and once
-   * it has a record its time is fixed. The next batch is not earlier in any case.
+   * it has a record its time is fixed. The next batch is not earlier in any case. A time that is too far ahead is not
+   * followed: what bears it is taken at a time of our own, since nothing that is committed may be refused.
    */
   reaches(timeMs: number): boolean {
-    this.#timeMs = Math.max(this.#timeMs, timeMs);
-    return this.openTime() >= timeMs;
+    const reachedMs = this.#options.clock.raise(timeMs);
+    this.#timeMs = Math.max(this.#timeMs, reachedMs);
+    return this.openTime() >= reachedMs;
+  }
+
+  /** Whether log time may be raised to `timeMs`. One that is too far ahead is not followed, whoever names it. */
+  mayReach(timeMs: number): boolean {
+    return this.#options.clock.raise(timeMs) >= timeMs;
   }
 
   /** @param source holds the packed command from `start` to `end`. */

@@ -173,9 +173,13 @@ export class Mailbox {
         answer(null);
         return;
       case "tick":
+        if (!this.#commit.mayReach(query[1] + 1)) {
+          answer(false);
+          return;
+        }
         executor.meet(partner, [query[2]]);
         executor.tick(query[1]);
-        answer(null);
+        answer(true);
         return;
       case "halt": {
         const halted = cuts.halt(query[1], answer);

@@ -10,6 +10,7 @@ import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { LogErrorCode, LogId } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
+import type { JudgedClock } from "./log-clock.ts";
 
 /** What a request carries; the reply's shape follows it. */
 export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
@@ -38,7 +39,7 @@ export type Query =
   | readonly ["transfer", id: string]
   /** By which transfers these were taken back, whose way back has its home here. */
   | readonly ["reverts", ids: readonly string[]]
-  /** From here on whatever is logged is later than `atMs`, which has passed; what is due on the account is logged before. */
+  /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
   | readonly ["programme", name: string, subject: string | null, ask: readonly Plain[]]
@@ -61,7 +62,8 @@ export interface QueryResults {
   position: null;
   transfer: null;
   reverts: readonly (string | null)[];
-  tick: null;
+  /** False where log time is not there yet. */
+  tick: boolean;
   programme: Plain;
   /** Of each other shard the number of the newest message that was received from it. `null`: there are too many cuts. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
@@ -178,6 +180,8 @@ export type ToShard =
   | Readonly<{ type: "stop" }>
   /** Nobody needs what the log holds below this any more. */
   | Readonly<{ type: "trim"; below: LogId }>
+  /** How the wall clock is to be taken from now on. */
+  | Readonly<{ type: "clock"; judged: JudgedClock }>
   | Readonly<{ type: "figures" }>;
 
 /** To the supervisor. */

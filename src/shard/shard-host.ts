@@ -10,10 +10,9 @@
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
 import { Ledger } from "../actors/ledger.ts";
-import type { Random } from "../actors/programmes/programme.ts";
 import type { Channel } from "../channels/channel.ts";
-import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
-import { NO_RECOVERY, type Restore, recover } from "../recovery/recover.ts";
+import type { ChannelEnd } from "../channels/open-channel.ts";
+import { NO_RECOVERY, recover } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
 import { NOTHING_RESTORED } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -21,13 +20,16 @@ import { ArchiveFeed } from "./archive-feed.ts";
 import { ChannelWatch } from "./channel-watch.ts";
 import { Cuts } from "./cuts.ts";
 import { Executor } from "./executor.ts";
-import { type Failpoint, Failpoints } from "./failpoint.ts";
+import { Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
 import { Gateways } from "./gateways.ts";
 import { GroupCommit } from "./group-commit.ts";
+import type { HostOptions } from "./host-options.ts";
+import { IdleTick } from "./idle-tick.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
+import { LogClock } from "./log-clock.ts";
 import { Mailbox } from "./mailbox.ts";
-import { type FromShard, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
+import { type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { Peers } from "./peers.ts";
 import { Trimmer } from "./trimmer.ts";
 
@@ -38,32 +40,12 @@ const GREETING_MS_MAX = 1_000;
 /** A shard that is told to stop waits so long for transfers on their way. */
 const STOP_MS_MAX = 3_000;
 
-export type HostOptions = Readonly<{
-  shard: number;
-  shards: number;
-  journal: Journal;
-  post: (message: FromShard) => void;
-  /** Opens the ends of channels that the supervisor sends. */
-  open?: typeof openChannel;
-  /** Wall clock, ms; logged times follow it but never go back. */
-  now: () => number;
-  threadId: number;
-  failpoints: readonly Failpoint[];
-  /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
-  restore?: Restore;
-  /** Secure random bytes. */
-  random?: Random;
-  /** Told of each batch once it is durable. */
-  onDurable: (batch: Batch) => void;
-  /** Settings of the log that are weaker than they should be, by the operator's choice. */
-  warnings: () => readonly string[];
-}>;
-
 export class ShardHost {
   readonly #options: HostOptions;
   readonly #journal: Journal;
   readonly #ledger: Ledger;
   readonly #failpoints: Failpoints;
+  readonly #clock: LogClock;
   readonly #commit: GroupCommit;
   readonly #lease: Lease;
   readonly #trimmer: Trimmer;
@@ -72,6 +54,7 @@ export class ShardHost {
   readonly #gateways = new Gateways();
   readonly #peers: Peers;
   readonly #executor: Executor;
+  readonly #idleTick: IdleTick;
   readonly #cuts: Cuts;
   readonly #exited = Promise.withResolvers<ShardExit>();
   readonly #proceed = Promise.withResolvers<void>();
@@ -89,7 +72,7 @@ export class ShardHost {
   #records = 0;
 
   constructor(options: HostOptions) {
-    const { journal, now, shard, shards } = options;
+    const { journal, clocks, judgedClock, shard, shards } = options;
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
@@ -103,10 +86,11 @@ export class ShardHost {
       onMissed: (party) => options.post({ type: "channel_missed", party }),
     });
     this.#feed = new ArchiveFeed(journal, onError, this.#watch.open);
+    this.#clock = new LogClock(clocks, judgedClock);
     this.#commit = new GroupCommit({
       journal,
       failpoints: this.#failpoints,
-      now,
+      clock: this.#clock,
       send: (gateway, { id, timeMs }, replies) =>
         this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
       onFlush: () => this.#peers.forget(),
@@ -120,6 +104,7 @@ export class ShardHost {
       commit: this.#commit,
       failpoints: this.#failpoints,
     });
+    this.#idleTick = new IdleTick(this.#clock, this.#commit, this.#executor);
     this.#peers = new Peers({
       self: shard,
       shards,
@@ -175,6 +160,9 @@ export class ShardHost {
         // Before that the log may not be ours yet, and is still to be replayed; the next snapshot asks again.
         if (this.#serving) this.#trimmer.trim(message.below);
         return;
+      case "clock":
+        this.#clock.judge(message.judged);
+        return;
       case "figures":
         this.#options.post({ type: "figures", figures: this.figures() });
         return;
@@ -201,6 +189,7 @@ export class ShardHost {
       bytes,
       appendSeconds,
       appendBuckets: [...appendBuckets],
+      clockAheadMs: this.#clock.aheadMs,
       heapBytes: process.memoryUsage().heapUsed,
       threadId: this.#options.threadId,
       pid: process.pid,
@@ -271,6 +260,7 @@ export class ShardHost {
 
   #serve(): void {
     this.#serving = true;
+    this.#idleTick.begin();
     this.#lease.start((available) => {
       this.#options.post({ type: "log", available, warnings: this.#options.warnings() });
       this.#gateways.sendAll([TO_GATEWAY.available, available]);
@@ -293,6 +283,7 @@ export class ShardHost {
     });
     this.#recovery = figures;
     this.#records = records;
+    this.#clock.begin(timeMs);
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
   }
@@ -326,7 +317,7 @@ export class ShardHost {
   }
 
   #onDurable(batch: Batch): void {
-    this.#options.onDurable(batch);
+    this.#options.onDurable(batch, this.#clock);
     this.#records += batch.count;
     this.#feed.offer(batch);
     this.#ledger.keys.sweep(batch.timeMs, KEYS_SWEPT_PER_BATCH);
@@ -340,6 +331,7 @@ export class ShardHost {
       this.#cuts.expire();
       this.#resume();
       this.#mailbox.tryAgain();
+      if (this.#serving) this.#idleTick.check();
       this.#work();
     } catch (error) {
       this.#fail(error);

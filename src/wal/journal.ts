@@ -77,8 +77,8 @@ export class StreamJournal implements Journal {
     return this.#claimId?.epoch ?? 0;
   }
 
-  get lastExchangeMs(): number {
-    return this.#lastExchangeMs;
+  get exchangeAgeMs(): number {
+    return this.#timer.monotonicMs() - this.#lastExchangeMs;
   }
 
   get available(): boolean {

@@ -81,8 +81,8 @@ export interface Journal {
   readonly instance: string;
   /** The epoch that this journal has claimed; 0 before. */
   readonly epoch: number;
-  /** When the log last answered us as its owner, on the monotonic clock (`performance.now()`). */
-  readonly lastExchangeMs: number;
+  /** How long ago it was that we sent what the log last answered us as its owner, time asleep included. */
+  readonly exchangeAgeMs: number;
   /** False while an append has been waiting for a log that does not answer. */
   readonly available: boolean;
   /**
@@ -124,7 +124,7 @@ export interface Journal {
    * @throws LogError `fenced`: another owner has claimed the stream: what may be dropped is for it to say.
    */
   trim(below: LogId): Promise<boolean>;
-  /** Checks with the log that nobody has claimed it after us; renews `lastExchangeMs`. @throws LogError `fenced`: */
+  /** Checks with the log that nobody has claimed it after us; then `exchangeAgeMs` begins anew. @throws LogError `fenced`: */
   confirmOwner(): Promise<void>;
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  */
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Failpoint } from "../shard/failpoint.ts";
+import type { JudgedClock } from "../shard/log-clock.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
 
@@ -24,6 +25,8 @@ export type ShardInit = Readonly<{
   claimedEpoch?: number;
   allowWeakDurability: boolean;
   failpoints: readonly Failpoint[];
+  /** How the wall clock is to be taken; absent: as it is. */
+  judgedClock?: JudgedClock;
 }>;
 
 export interface RunningShard {

@@ -12,6 +12,11 @@ const GAUGES = [
   ["daybook_pending_transfers", "Pending transfers that are open", (figures) => figures.pending],
   ["daybook_reservations", "Kept for transfers of other shards", (figures) => figures.reservations],
   ["daybook_mailbox_depth", "Requests that wait for room in a batch", (figures) => figures.mailboxDepth],
+  [
+    "daybook_log_ahead_seconds",
+    "How far log time is ahead of the wall clock",
+    (figures) => figures.clockAheadMs / 1000,
+  ],
   ["daybook_heap_bytes", "Heap of the shard's thread or process", (figures) => figures.heapBytes],
   ["daybook_records", "Records that were ever logged", (figures) => figures.records],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],

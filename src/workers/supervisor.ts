@@ -5,6 +5,7 @@
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { describeRecovery, NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
+import type { JudgedClock } from "../shard/log-clock.ts";
 import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
 import type { LogId, Witness } from "../wal/wal.ts";
 import type { Carrier, Isolation, RunningShard, ShardInit } from "./carrier.ts";
@@ -41,7 +42,9 @@ export type SupervisorOptions = Readonly<{
   /** The newest batch of a shard that the archive holds: its log must hold it, too. */
   archived: (shard: number) => Promise<Witness | undefined>;
   /** What a shard begins with; `archived` and its failpoints are filled in here. */
-  init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch">;
+  init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch" | "judgedClock">;
+  /** How the wall clock is to be taken by a shard that starts now. */
+  judgedClock?: () => JudgedClock;
   /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
   onFatal: (message: string) => void;
   report: (
@@ -157,6 +160,16 @@ export class Supervisor {
     this.#shards[shard]?.running?.post({ type: "trim", below });
   }
 
+  /** How all shards take the wall clock from now on. */
+  judgeClock(judged: JudgedClock): void {
+    for (const { running } of this.#shards) running?.post({ type: "clock", judged });
+  }
+
+  /** By how much the log time of some shard is ahead of the wall clock, as it said last; at least 0. */
+  get clockAheadMs(): number {
+    return Math.max(0, ...this.#shards.map(({ figures }) => figures?.clockAheadMs ?? 0));
+  }
+
   /** Lets every shard answer and log what it has in hand. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -206,14 +219,21 @@ export class Supervisor {
   }
 
   async #launch(supervised: Supervised): Promise<void> {
-    const { carrier, archived, init } = this.#options;
+    const { carrier, archived, init, judgedClock } = this.#options;
     const { shard } = supervised;
     const failpoints =
       supervised.restarts === 0 ? init.failpoints.filter((point) => point.shard === shard) : [];
     const witness = await archived(shard);
     if (this.#stopping) return;
     const running = carrier.start(
-      { ...init, shard, archived: witness, failpoints, claimedEpoch: supervised.epoch },
+      {
+        ...init,
+        shard,
+        archived: witness,
+        failpoints,
+        claimedEpoch: supervised.epoch,
+        ...(judgedClock && { judgedClock: judgedClock() }),
+      },
       (message) => this.#receive(supervised, message),
     );
     supervised.running = running;

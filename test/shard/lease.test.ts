@@ -5,7 +5,13 @@ import { type Journal, LogError } from "../../src/wal/wal.ts";
 /** A log that answers when told to; `sentMs` is when the question left. */
 function start() {
   const questions: { sentMs: number; settle: (error?: Error) => void }[] = [];
-  const log = { lastExchangeMs: Number.NEGATIVE_INFINITY, available: true };
+  const log = {
+    lastExchangeMs: Number.NEGATIVE_INFINITY,
+    available: true,
+    get exchangeAgeMs() {
+      return performance.now() - this.lastExchangeMs;
+    },
+  };
   const confirmOwner = () =>
     new Promise<void>((resolve, reject) => {
       const sentMs = performance.now();

@@ -9,11 +9,13 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import type { Restore } from "../../src/recovery/recover.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
+import { type JudgedClock, unjudgedClock } from "../../src/shard/log-clock.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { decodeFrame } from "../../src/wal/frame.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
+import { systemTimer } from "../../src/wal/patience.ts";
 import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
 import { TrimmedStore } from "./trimmed-store.ts";
 
@@ -28,6 +30,10 @@ export type MemoryShard = Readonly<{
 export type ClusterOptions = Readonly<{
   instance?: string;
   now?: () => number;
+  /** Time since boot; else `now`, so that a clock that was set ahead has run there. */
+  uptime?: () => number;
+  /** As a server's main thread has it; else the clock is taken as it was at first. */
+  judgedClock?: () => JudgedClock;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
 }>;
@@ -38,11 +44,14 @@ export class MemoryCluster {
   readonly #stores: readonly MemoryStore[];
   readonly #options: ClusterOptions;
   readonly #running: (MemoryShard | undefined)[];
+  readonly #judgedClock: JudgedClock;
 
   constructor(stores: readonly MemoryStore[], options: ClusterOptions = {}) {
     this.#stores = stores;
     this.#options = options;
     this.#running = stores.map(() => undefined);
+    const { now = Date.now, uptime = now } = options;
+    this.#judgedClock = unjudgedClock({ wallMs: now, uptimeMs: uptime });
     this.links = stores.map(
       (_, shard) =>
         new ShardLink({ shard, onFacts: () => {}, onAllFacts: () => {}, open: openMemoryChannel }),
@@ -77,7 +86,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, restore } = this.#options;
+    const { instance = "one", now = Date.now, uptime = now, restore } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -85,6 +94,7 @@ export class MemoryCluster {
       witnesses: [],
       mayCreate: true,
       deadlineMs: APPEND_DEADLINE_MS,
+      timer: { ...systemTimer, monotonicMs: uptime },
     });
     const ready = Promise.withResolvers<void>();
     const host: ShardHost = new ShardHost({
@@ -92,7 +102,8 @@ export class MemoryCluster {
       shards: this.#stores.length,
       journal,
       open: openMemoryChannel,
-      now,
+      clocks: { wallMs: now, uptimeMs: uptime },
+      judgedClock: this.#options.judgedClock?.() ?? this.#judgedClock,
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
