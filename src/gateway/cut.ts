@@ -1,4 +1,4 @@
-/** One consistent cut through the shards of some accounts. */
+/** One consistent cut of some accounts. What it promises stands in SPEC.md. */
 import { randomUUID } from "node:crypto";
 import type { AccountView } from "../actors/command.ts";
 import { OperatingError } from "../operating-error.ts";
@@ -9,10 +9,11 @@ const ATTEMPTS_MAX = 5;
 
 export type Cut = Readonly<{
   accounts: readonly AccountView[];
-  inTransit: Readonly<Record<string, number>>;
+  /** By asset, exact beyond 2^53. Below zero where a credit has arrived before the debit of the same transfer. */
+  inTransit: Readonly<Record<string, bigint>>;
 }>;
 
-/** @throws OperatingError `overloaded` when it cannot be made. */
+/** @throws OperatingError `overloaded` when it cannot be made, `log_unavailable` while a shard is down. */
 export async function consistentAccounts(
   shards: Shards,
   partner: string,
@@ -40,20 +41,21 @@ async function attemptCut(
   byShard: ReadonlyMap<number, readonly string[]>,
 ): Promise<Cut | undefined> {
   const cut = `${Date.now()}-${randomUUID()}`;
-  const concerned = [...byShard.keys()];
+  const all = shards.links.map((_, shard) => shard);
   const ids = [...byShard.values()].flat();
   const halts = await Promise.allSettled(
-    concerned.map(async (shard) => {
-      const { result } = await shards.ask(shard, partner, ["halt", cut]);
+    all.map(async (shard) => {
+      const { result } = await shards.ask(shard, partner, ["halt", cut, byShard.has(shard)]);
       return [shard, new Map(result)] as const;
     }),
   );
   const halted = halts.flatMap((halt) => (halt.status === "fulfilled" ? [halt.value] : []));
   // Those that halted go on with their capture, whatever has become of the others.
   const captures = await Promise.allSettled(
-    concerned.map(async (shard) => {
+    all.map(async (shard) => {
       const heard = halted.flatMap(([other, received]) => {
-        const upTo = received.get(shard);
+        // Nothing between the accounts goes to a shard that has none of them.
+        const upTo = byShard.has(other) ? received.get(shard) : undefined;
         return upTo === undefined ? [] : [[other, upTo] as const];
       });
       return (await shards.ask(shard, partner, ["capture", cut, ids, heard])).result;
@@ -63,10 +65,11 @@ async function attemptCut(
   if (failed !== undefined) throw failed.reason;
   const found = captures.flatMap((capture) => (capture.status === "fulfilled" ? [capture.value] : []));
   if (halted.some(([, received]) => received.size === 0) || found.includes(null)) return undefined;
-  const inTransit: Record<string, number> = {};
+  const inTransit: Record<string, bigint> = {};
   for (const there of found) {
     for (const [asset, amount] of there?.inTransit ?? [])
-      inTransit[asset] = (inTransit[asset] ?? 0) + Number(amount);
+      inTransit[asset] = (inTransit[asset] ?? 0n) + BigInt(amount);
   }
+  for (const [asset, amount] of Object.entries(inTransit)) if (amount === 0n) delete inTransit[asset];
   return { accounts: found.flatMap((there) => there?.accounts ?? []), inTransit };
 }

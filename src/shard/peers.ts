@@ -50,6 +50,8 @@ export type PeersOptions = Readonly<{
   meet: (partner: string, accounts: readonly string[]) => void;
   /** No messages of other shards are taken for now. */
   isHalted: () => boolean;
+  /** Of messages to this shard, those up to this number are not needed by any cut. */
+  forgettable: (peer: number) => number;
   onError: (error: unknown) => void;
   /** Something has come, or a channel has gone. */
   onChange: () => void;
@@ -210,14 +212,14 @@ export class Peers {
   }
 
   /**
-   * Puts into the open batch what of sent messages need not be kept any longer. Not while a cut is made: another shard that
-   * is done with its part may have them by now, and did not when it was looked at.
+   * Puts into the open batch what of sent messages need not be kept any longer. Not what has arrived since a cut began:
+   * another shard may have been captured without it.
    */
   forget(): void {
-    if (this.#options.isHalted()) return;
+    const { forgettable, ledger } = this.#options;
     for (const [peer, link] of this.#links) {
-      const upTo = link.debit.forgettable;
-      if (upTo === 0) continue;
+      const upTo = Math.min(link.debit.delivered, forgettable(peer));
+      if (upTo <= ledger.exchange(peer).forgotten) continue;
       this.#options.failpoints.pass("before_forget");
       const delivered: Delivered = {
         op: "delivered",
@@ -229,6 +231,11 @@ export class Peers {
       };
       this.#options.record(delivered, packedAlone(delivered), { ok: true });
     }
+  }
+
+  /** The newest message to this shard that is durable there, as it has said. */
+  deliveredTo(peer: number): number {
+    return this.#linkTo(peer).debit.delivered;
   }
 
   /** Handles what had to wait for room. */
