@@ -6,6 +6,10 @@ import type { Shards } from "./shards.ts";
 
 /** A cut that was too slow, or whose shard has started anew meanwhile, begins again. */
 const ATTEMPTS_MAX = 5;
+/** Then all shards have dropped the cut. */
+const HALTS_MS_MAX = 1_000;
+/** A capture waits for its shard's batches. */
+const CAPTURES_MS_MAX = 5_000;
 
 export type Cut = Readonly<{
   accounts: readonly AccountView[];
@@ -43,15 +47,17 @@ async function attemptCut(
   const cut = `${Date.now()}-${randomUUID()}`;
   const all = shards.links.map((_, shard) => shard);
   const ids = [...byShard.values()].flat();
-  const halts = await Promise.allSettled(
+  const halting = Promise.allSettled(
     all.map(async (shard) => {
       const { result } = await shards.ask(shard, partner, ["halt", cut, byShard.has(shard)]);
       return [shard, new Map(result)] as const;
     }),
   );
+  const halts = await inTime(halting, HALTS_MS_MAX);
+  if (halts === undefined) return undefined;
   const halted = halts.flatMap((halt) => (halt.status === "fulfilled" ? [halt.value] : []));
   // Those that halted go on with their capture, whatever has become of the others.
-  const captures = await Promise.allSettled(
+  const capturing = Promise.allSettled(
     all.map(async (shard) => {
       const heard = halted.flatMap(([other, received]) => {
         // Nothing between the accounts goes to a shard that has none of them.
@@ -61,6 +67,8 @@ async function attemptCut(
       return (await shards.ask(shard, partner, ["capture", cut, ids, heard])).result;
     }),
   );
+  const captures = await inTime(capturing, CAPTURES_MS_MAX);
+  if (captures === undefined) return undefined;
   const failed = [...halts, ...captures].find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
   const found = captures.flatMap((capture) => (capture.status === "fulfilled" ? [capture.value] : []));
@@ -72,4 +80,17 @@ async function attemptCut(
   }
   for (const [asset, amount] of Object.entries(inTransit)) if (amount === 0n) delete inTransit[asset];
   return { accounts: found.flatMap((there) => there?.accounts ?? []), inTransit };
+}
+
+/** `undefined` when it takes longer: a shard that hangs answers nothing. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
