@@ -187,6 +187,9 @@ export type Hold = Readonly<{ account: string; asset: string; vnode: number; amo
 /** So much, in so many debits or credits, of one account. */
 export type Use = Readonly<{ account: string; amount: number; count: number }>;
 
+/** Room for credits that are still to come: of an account, or of one slice of a system account. */
+export type Rise = Use & Readonly<{ slice?: Readonly<{ asset: string; vnode: number }> }>;
+
 /**
  * A transfer after what was asked. In the log `moves` are those of the home's shard, and the others follow in the records
  * of their shards; the answer to the caller has them all.
@@ -209,12 +212,12 @@ export type TransferChanged = Readonly<{
   effect?: Plain;
 }>;
 
-/** `rises`: the room that accounts must keep free. */
+/** `rises`: the room that balances must keep free. Of slices only since ADR 15. */
 export type Reserved = Readonly<{
   ok: true;
   moves: readonly Move[];
   holds: readonly Hold[];
-  rises: readonly Use[];
+  rises: readonly Rise[];
 }>;
 
 export type Moved = Readonly<{ ok: true; moves: readonly Move[] }>;

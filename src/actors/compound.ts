@@ -26,7 +26,7 @@ import type {
   VoidTransfer,
 } from "./compound-command.ts";
 import type { CompoundState } from "./compound-state.ts";
-import { examine, type LegReport, legsOf, partOf, releaseOf, totalOf, usesOf } from "./legs.ts";
+import { examine, type LegReport, legsOf, partOf, releaseOf, risesOf, totalOf } from "./legs.ts";
 import type { OpenTransfer } from "./pending.ts";
 import { verdictOf } from "./precedence.ts";
 import type { Effect, Plain } from "./programmes/programme.ts";
@@ -200,9 +200,10 @@ export function decideReserve(
   { partner, legs, purpose }: Reserve,
   nowMs: number,
 ): Reserved {
-  const { moves, holds } = examine(state.bookOf(partner), legs, "hold", nowMs, null);
+  const book = state.bookOf(partner);
+  const { moves, holds } = examine(book, legs, "hold", nowMs, null);
   // What is pending takes no room: it is asked for once it is posted.
-  return { ok: true, moves, holds, rises: purpose === "hold" ? [] : usesOf(legs, "credit") };
+  return { ok: true, moves, holds, rises: purpose === "hold" ? [] : risesOf(book, legs) };
 }
 
 export function decideRelease(state: CompoundState, { partner, id }: Release): Moved {

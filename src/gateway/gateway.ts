@@ -215,10 +215,7 @@ export class Gateway {
       }
     }
     if (sums.size === 0) return undefined;
-    const balances: Record<string, { posted: number; held: number }> = {};
-    for (const [asset, { posted, held }] of sums)
-      balances[asset] = { posted: Number(posted), held: Number(held) };
-    return { id: name, balances };
+    return { id: name, balances: Object.fromEntries(sums) };
   }
 
   async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {

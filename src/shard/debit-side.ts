@@ -70,11 +70,6 @@ export class DebitSide {
     return this.#acknowledged;
   }
 
-  /** Messages up to this one need not be kept, which the log does not know yet; 0 when there is nothing new. */
-  get forgettable(): number {
-    return this.#acknowledged > this.#exchange.forgotten ? this.#acknowledged : 0;
-  }
-
   /** Parks a transfer until the other shard has said whether its credit account takes it. */
   ask(crossing: Crossing): void {
     this.#options.failpoints.pass("before_ask");

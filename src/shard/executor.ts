@@ -76,7 +76,7 @@ export class Executor {
     } else if (command.op !== "transfer") {
       if (this.#mustWait(command, peers)) return LATER;
       peers.noteChange(this.#commit.openSeq);
-    } else if (!peers.settled && this.#creditMustWait(command, peers)) return [REFUSED, "log_unavailable"];
+    } else if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
     this.#record(command, source, start, end, outcome, timeMs);
     return outcome;
   }
@@ -175,6 +175,7 @@ export class Executor {
     const place = { epoch: this.#options.journal.epoch, seq, index, timeMs };
     this.#ledger.apply(command, outcome, place, seq);
     this.#commit.add(source, start, end, command, outcome);
+    this.#peers?.noteRecord(command, outcome, seq);
     this.counts.commands += 1;
     if (!outcome.ok) this.counts.rejections += 1;
     return place;
@@ -188,11 +189,6 @@ export class Executor {
     const account = this.#ledger.account(command.partner, command.id);
     if (account === undefined) return false;
     return account.pinned + account.reserved > 0 || !peers.settled;
-  }
-
-  #creditMustWait({ partner, credit }: Transfer, peers: Peers): boolean {
-    const account = this.#ledger.account(partner, credit);
-    return account !== undefined && peers.mustWait(account);
   }
 }
 

@@ -182,7 +182,7 @@ export class Mailbox {
         answer(true);
         return;
       case "halt": {
-        const halted = cuts.halt(query[1], answer);
+        const halted = cuts.halt(query[1], query[2], answer);
         if (halted === "refused") answer(null);
         // What ends its waiting may come after it.
         if (halted === "waits") this.#commit.reply(gateway, [no, AWAITED], 0);

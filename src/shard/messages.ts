@@ -43,8 +43,11 @@ export type Query =
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
   | readonly ["programme", name: string, subject: string | null, ask: readonly Plain[]]
-  /** For a consistent cut: takes no messages of other shards from here on, and says which it has. */
-  | readonly ["halt", cut: string]
+  /**
+   * Begins a consistent cut. A shard with accounts of the cut takes no messages of other shards from here on, and says which
+   * it has. Every shard keeps the messages that it has sent until it is captured.
+   */
+  | readonly ["halt", cut: string, hasAccounts: boolean]
   /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */
   | readonly [
       "capture",

@@ -17,6 +17,7 @@ import type {
   CompoundCommand,
   ExpireTransfer,
   Leg,
+  Purpose,
   TransferChanged,
   VoidTransfer,
 } from "../actors/compound-command.ts";
@@ -50,8 +51,8 @@ export type RunsOptions = Readonly<{
   meet: (partner: string, subjects: readonly string[]) => void;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
-  /** Whether credits committed before this shard started may still need the room that these legs need here. */
-  mustWaitFor: (partner: string, legs: readonly Leg[]) => boolean;
+  /** Whether what was committed before this shard started may still need the room that these legs need here. */
+  mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   park: (parked: Parked) => void;
   unpark: (parked: Parked) => void;
 }>;
@@ -136,7 +137,7 @@ export class Runs {
       return planned;
     }
     const here = planned.legs.get(self) ?? [];
-    if (planned.purpose !== "hold" && mustWaitFor(command.partner, here)) return UNREACHABLE;
+    if (mustWaitFor(command.partner, here, planned.purpose)) return UNREACHABLE;
     const run = new Run(command, packed, isDry);
     if (!this.#needsOthers(planned)) {
       const timeMs = commit.openTime();
@@ -182,13 +183,18 @@ export class Runs {
   }
 
   #decide(run: Run): void {
-    const { ledger, commit, unpark } = this.#options;
+    const { self, ledger, commit, mustWaitFor, unpark } = this.#options;
     const command = run.command as LegsCommand;
     if (command.op === "post_transfer") this.#expireIfDue(command.id);
     if (command.act !== undefined) this.#options.meet(command.partner, [command.act.subject]);
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) {
       this.#abandon(run, IS_NOT_OPEN);
+      return;
+    }
+    // Balances here may have moved since the others were asked.
+    if (planned.ok && mustWaitFor(command.partner, planned.legs.get(self) ?? [], planned.purpose)) {
+      this.#abandon(run, UNREACHABLE);
       return;
     }
     if (planned.ok && !hasRoomFor(planned, run)) {

@@ -77,7 +77,8 @@ export class ShardHost {
     this.#options = options;
     this.#journal = journal;
     this.#ledger = new Ledger(shard, shards, options.random);
-    this.#cuts = new Cuts(this.#ledger, shard, shards);
+    const deliveredTo = (peer: number) => this.#peers.deliveredTo(peer);
+    this.#cuts = new Cuts({ ledger: this.#ledger, self: shard, shards, deliveredTo });
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
     this.#trimmer = new Trimmer(journal, onError);
@@ -116,6 +117,7 @@ export class ShardHost {
       record: this.#executor.record,
       meet: this.#executor.meet,
       isHalted: () => this.#cuts.isHalted,
+      forgettable: (peer) => this.#cuts.forgettable(peer),
       onError,
       onChange: () => this.#onPeers(),
     });
