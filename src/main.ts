@@ -1,5 +1,6 @@
 /**
  * The only wiring: configuration → log → port → locks → archive → shards → gateways; signals, drain, exit codes.
+ * No stream is claimed before all of these have found no reason to refuse.
  *
  * The port is bound first, so that two servers on one machine meet there and not in the log.
  */
@@ -68,6 +69,7 @@ async function start(config: Config): Promise<void> {
   lockFolders(config);
   const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
     onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
+    onChange: () => operations.publish(),
   });
   parts.archive = archive;
 
@@ -82,6 +84,7 @@ async function start(config: Config): Promise<void> {
   supervisor.connect({
     party: { kind: "gateway", number: 0 },
     attach: (shard, end) => gateway.attach(shard, end),
+    silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
   const gateways = new GatewaySupervisor({
@@ -101,6 +104,7 @@ async function start(config: Config): Promise<void> {
     directory: gateway.directory,
     takeLines: logs.takeLines,
     log: logs.log,
+    onChange: () => operations.publish(),
   });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
@@ -108,6 +112,8 @@ async function start(config: Config): Promise<void> {
   parts.snapshots = snapshots;
   operations.connect({ supervisor, archive, gateways, snapshots, log: logs.log });
 
+  // Nothing is claimed, and so no server that serves from this log ended, while this one may still have to refuse.
+  await Promise.all([supervisor.inspect(), gateways.begin()]);
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
   snapshots?.start();

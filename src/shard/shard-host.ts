@@ -13,7 +13,7 @@ import { Ledger } from "../actors/ledger.ts";
 import type { Random } from "../actors/programmes/programme.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
-import { NO_RECOVERY, type Restore, recover } from "../recovery/recover.ts";
+import { NO_RECOVERY, type Reading, type Restore, readAhead, recover } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
 import { NOTHING_RESTORED } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -74,6 +74,7 @@ export class ShardHost {
   readonly #executor: Executor;
   readonly #cuts: Cuts;
   readonly #exited = Promise.withResolvers<ShardExit>();
+  readonly #mayClaim = Promise.withResolvers<void>();
   readonly #proceed = Promise.withResolvers<void>();
   readonly #greeted = Promise.withResolvers<void>();
   readonly #mailbox: Mailbox;
@@ -146,7 +147,7 @@ export class ShardHost {
     });
   }
 
-  /** Claims, replays, serves; resolves when the shard has ended, whatever the reason. */
+  /** Reads its log, claims it, serves; resolves when the shard has ended, whatever the reason. */
   run(): Promise<ShardExit> {
     this.#recover().catch((error: unknown) => this.#fail(error));
     return this.#exited.promise;
@@ -164,6 +165,12 @@ export class ShardHost {
     switch (message.type) {
       case "channel":
         this.#attach(message.party, message.end);
+        return;
+      case "gateway_gone":
+        this.#gateways.gone(message.gateway);
+        return;
+      case "claim":
+        this.#mayClaim.resolve();
         return;
       case "proceed":
         this.#proceed.resolve();
@@ -246,17 +253,20 @@ export class ShardHost {
   /** What it is told may be in batches on their way. */
   #welcome(gateway: number): void {
     const facts = this.#ledger.facts();
-    this.#commit.whenDurable(this.#commit.newestSeq, () =>
-      this.#gateways.send(gateway, [TO_GATEWAY.welcome, facts]),
-    );
+    this.#commit.whenDurable(this.#commit.newestSeq, () => this.#gateways.welcomeAgain(gateway, facts));
   }
 
   async #recover(): Promise<void> {
+    await this.#journal.inspect();
+    const ahead = await readAhead(this.#recoveryParts());
+    this.#options.post({ type: "inspected" });
+    await this.#mayClaim.promise;
+    if (this.#ended) return;
     const before = await this.#journal.claim();
     const claimedMs = performance.now();
     this.#options.post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
-    await this.#replay();
+    await this.#replay(ahead);
     if (before !== undefined && before.claimant.instance !== this.#journal.instance) {
       // The other owner may answer reads until its lease is over.
       await wait(LEASE_MS - (performance.now() - claimedMs));
@@ -283,14 +293,18 @@ export class ShardHost {
     });
   }
 
-  async #replay(): Promise<void> {
-    const { last, timeMs, records, figures } = await recover({
+  #recoveryParts() {
+    return {
       journal: this.#journal,
       ledger: this.#ledger,
       restore: this.#options.restore ?? (async () => NOTHING_RESTORED),
-      progress: (message) => this.#options.post({ type: "progress", message }),
-      warn: (message) => this.#options.post({ type: "warning", message }),
-    });
+      progress: (message: string) => this.#options.post({ type: "progress", message }),
+      warn: (message: string) => this.#options.post({ type: "warning", message }),
+    };
+  }
+
+  async #replay(ahead: Reading): Promise<void> {
+    const { last, timeMs, records, figures } = await recover(this.#recoveryParts(), ahead);
     this.#recovery = figures;
     this.#records = records;
     this.#commit.begin(last, timeMs);
