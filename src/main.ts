@@ -1,5 +1,6 @@
 /**
  * The only wiring: configuration → log → port → locks → archive → shards → gateways; signals, drain, exit codes.
+ * No stream is claimed before all of these have found no reason to refuse.
  *
  * The port is bound first, so that two servers on one machine meet there and not in the log.
  */
@@ -72,6 +73,7 @@ async function start(config: Config): Promise<void> {
   lockFolders(config);
   const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
     onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
+    onChange: () => operations.publish(),
   });
   parts.archive = archive;
 
@@ -87,6 +89,7 @@ async function start(config: Config): Promise<void> {
   supervisor.connect({
     party: { kind: "gateway", number: 0 },
     attach: (shard, end) => gateway.attach(shard, end),
+    silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
   const gateways = new GatewaySupervisor({
@@ -106,6 +109,7 @@ async function start(config: Config): Promise<void> {
     directory: gateway.directory,
     takeLines: logs.takeLines,
     log: logs.log,
+    onChange: () => operations.publish(),
   });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
@@ -114,6 +118,8 @@ async function start(config: Config): Promise<void> {
   operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
+  // Nothing is claimed, and so no server that serves from this log ended, while this one may still have to refuse.
+  await Promise.all([supervisor.inspect(), gateways.begin()]);
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
   snapshots?.start();

@@ -132,7 +132,7 @@ export type ShardStatus = Readonly<{
   /** Of a shard that was heard of: its thread, and the process that this is in. */
   threadId: number | undefined;
   pid: number | undefined;
-  status: "starting" | "recovering" | "ready" | "stalled" | "restarting" | "failed";
+  status: "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
   epoch: number;
   position: string;
   durablePosition: string;

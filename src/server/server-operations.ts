@@ -14,7 +14,7 @@ import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
   supervisor: Supervisor;
-  archive: Readonly<{ figures: ArchiveFigures }>;
+  archive: Readonly<{ figures: ArchiveFigures; unready(): readonly string[] }>;
   gateways: GatewaySupervisor;
   /** Absent where the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
@@ -58,7 +58,9 @@ export class ServerOperations implements Operations {
   }
 
   unready(): readonly string[] {
-    return this.#parts?.supervisor.unready() ?? ["the server is starting"];
+    if (this.#parts === undefined) return ["the server is starting"];
+    const { supervisor, gateways, archive } = this.#parts;
+    return [...supervisor.unready(), ...gateways.unready(), ...archive.unready()];
   }
 
   warnings(): readonly string[] {
@@ -115,6 +117,10 @@ function renderGateways(gateways: readonly GatewayStatus[]): string {
   lines.push("# TYPE daybook_gateway_serving gauge");
   for (const { gateway, serves } of gateways)
     lines.push(`daybook_gateway_serving{gateway="${gateway}"} ${serves ? 1 : 0}`);
+  lines.push("# HELP daybook_gateway_hung Whether a gateway has stopped answering");
+  lines.push("# TYPE daybook_gateway_hung gauge");
+  for (const { gateway, isSilent } of gateways)
+    lines.push(`daybook_gateway_hung{gateway="${gateway}"} ${isSilent ? 1 : 0}`);
   lines.push("# HELP daybook_gateway_restarts_total Times that a gateway was started anew");
   lines.push("# TYPE daybook_gateway_restarts_total counter");
   for (const { gateway, restarts } of gateways)

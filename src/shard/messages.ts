@@ -175,8 +175,12 @@ export type Party =
 
 /** From the supervisor. */
 export type ToShard =
+  /** No shard has found a reason to refuse: claim the stream. */
+  | Readonly<{ type: "claim" }>
   /** A new way to this party; an older one is void. */
   | Readonly<{ type: "channel"; party: Party; end: ChannelEnd }>
+  /** This gateway has ended, and will not come back under this number. */
+  | Readonly<{ type: "gateway_gone"; gateway: number }>
   /** All streams are claimed, and the channels to all shards that run are here: replay, then serve. */
   | Readonly<{ type: "proceed" }>
   /** Answer what is in hand, then end. */
@@ -189,6 +193,8 @@ export type ToShard =
 
 /** To the supervisor. */
 export type FromShard =
+  /** It has checked and read its log, and waits for `claim`. */
+  | Readonly<{ type: "inspected" }>
   | Readonly<{ type: "claimed"; epoch: number }>
   /** How far its recovery is, in one line. */
   | Readonly<{ type: "progress"; message: string }>

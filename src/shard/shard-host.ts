@@ -12,7 +12,7 @@
 import { Ledger } from "../actors/ledger.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
-import { NO_RECOVERY, recover } from "../recovery/recover.ts";
+import { NO_RECOVERY, type Reading, readAhead, recover } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
 import { NOTHING_RESTORED } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -57,6 +57,7 @@ export class ShardHost {
   readonly #idleTick: IdleTick;
   readonly #cuts: Cuts;
   readonly #exited = Promise.withResolvers<ShardExit>();
+  readonly #mayClaim = Promise.withResolvers<void>();
   readonly #proceed = Promise.withResolvers<void>();
   readonly #greeted = Promise.withResolvers<void>();
   readonly #mailbox: Mailbox;
@@ -133,7 +134,7 @@ export class ShardHost {
     });
   }
 
-  /** Claims, replays, serves; resolves when the shard has ended, whatever the reason. */
+  /** Reads its log, claims it, serves; resolves when the shard has ended, whatever the reason. */
   run(): Promise<ShardExit> {
     this.#recover().catch((error: unknown) => this.#fail(error));
     return this.#exited.promise;
@@ -151,6 +152,12 @@ export class ShardHost {
     switch (message.type) {
       case "channel":
         this.#attach(message.party, message.end);
+        return;
+      case "gateway_gone":
+        this.#gateways.gone(message.gateway);
+        return;
+      case "claim":
+        this.#mayClaim.resolve();
         return;
       case "proceed":
         this.#proceed.resolve();
@@ -237,17 +244,20 @@ export class ShardHost {
   /** What it is told may be in batches on their way. */
   #welcome(gateway: number): void {
     const facts = this.#ledger.facts();
-    this.#commit.whenDurable(this.#commit.newestSeq, () =>
-      this.#gateways.send(gateway, [TO_GATEWAY.welcome, facts]),
-    );
+    this.#commit.whenDurable(this.#commit.newestSeq, () => this.#gateways.welcomeAgain(gateway, facts));
   }
 
   async #recover(): Promise<void> {
+    await this.#journal.inspect();
+    const ahead = await readAhead(this.#recoveryParts());
+    this.#options.post({ type: "inspected" });
+    await this.#mayClaim.promise;
+    if (this.#ended) return;
     const before = await this.#journal.claim();
     const claimedMs = performance.now();
     this.#options.post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
-    await this.#replay();
+    await this.#replay(ahead);
     if (before !== undefined && before.claimant.instance !== this.#journal.instance) {
       // The other owner may answer reads until its lease is over.
       await wait(LEASE_MS - (performance.now() - claimedMs));
@@ -275,14 +285,18 @@ export class ShardHost {
     });
   }
 
-  async #replay(): Promise<void> {
-    const { last, timeMs, records, figures } = await recover({
+  #recoveryParts() {
+    return {
       journal: this.#journal,
       ledger: this.#ledger,
       restore: this.#options.restore ?? (async () => NOTHING_RESTORED),
-      progress: (message) => this.#options.post({ type: "progress", message }),
-      warn: (message) => this.#options.post({ type: "warning", message }),
-    });
+      progress: (message: string) => this.#options.post({ type: "progress", message }),
+      warn: (message: string) => this.#options.post({ type: "warning", message }),
+    };
+  }
+
+  async #replay(ahead: Reading): Promise<void> {
+    const { last, timeMs, records, figures } = await recover(this.#recoveryParts(), ahead);
     this.#recovery = figures;
     this.#records = records;
     this.#clock.begin(timeMs);

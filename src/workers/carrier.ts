@@ -31,6 +31,8 @@ export type ShardInit = Readonly<{
 
 export interface RunningShard {
   post(message: ToShard): void;
+  /** Ends it at once, also one that hangs; it has crashed with this message. What it has in hand is lost. */
+  end(message: string): void;
   /** Resolves when the shard has ended, also when it could not begin. Never rejects. */
   readonly exited: Promise<ShardExit>;
 }

@@ -110,6 +110,7 @@ export class MemoryCluster {
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
+        if (message.type === "inspected") host.control({ type: "claim" });
         if (message.type === "claimed") host.control({ type: "proceed" });
         else if (message.type === "ready") ready.resolve();
       },

@@ -105,6 +105,7 @@ export class SimCarrier implements Carrier {
     });
     return {
       exited: exited.promise,
+      end: (message) => end({ reason: "crashed", message }),
       post: (message) => {
         if (message.type === "channel") network.handTo(message.end, owner);
         toShard.send(() => carried.host?.control(message));
