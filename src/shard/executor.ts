@@ -100,7 +100,8 @@ export class Executor {
     const timeMs = this.#commit.openTime();
     // Whatever is due beyond that is ended where it matters now.
     for (const subject of subjects) {
-      for (const open of compound.pending.dueOf(partner, subject, timeMs)) this.#peers?.runs.expire(open);
+      const nextOpen = () => compound.pending.nextDueOf(partner, subject, timeMs);
+      for (let open = nextOpen(); open !== undefined; open = nextOpen()) this.#peers?.runs.expire(open);
       const next = () => programmes.due.nextDueOf(partner, subject, timeMs);
       for (let due = next(); due !== undefined; due = next()) this.#end(due);
     }
