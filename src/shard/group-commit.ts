@@ -54,6 +54,8 @@ export class GroupCommit {
   #ready: Reply[][] = [];
   #flushing = false;
   #closed = false;
+  /** The open batch has a time: from the first decision or record on. */
+  #isTimed = false;
   /** The newest durable batch; one of an older epoch until the first of ours. */
   #durable: LogId = { epoch: 0, seq: 0 };
   #timeMs = 0;
@@ -108,20 +110,35 @@ export class GroupCommit {
     return this.#recordedMs;
   }
 
-  /** The time of the open batch: set by its first record, and never before an earlier one. */
+  /**
+   * The time of the open batch, never before that of an earlier one. The clock is read once: what is decided at this time is
+   * also logged at it, whatever the clock says by then.
+   */
   openTime(): number {
-    if (this.#body.count === 0)
+    if (!this.#isTimed) {
+      this.#isTimed = true;
       this.#open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.now());
+    }
     return this.#open.timeMs;
   }
 
   /**
    * Whether what was logged elsewhere at `timeMs` may go into the open batch: its own time must not be earlier, and once
-   * it has a record its time is fixed. The next batch is not earlier in any case.
+   * it has a record its time is fixed. The next batch is not earlier in any case. To be called between two commands, since
+   * it may move the time on.
    */
   reaches(timeMs: number): boolean {
     this.#timeMs = Math.max(this.#timeMs, timeMs);
-    return this.openTime() >= timeMs;
+    const openMs = this.openTime();
+    if (this.#body.count > 0) return openMs >= timeMs;
+    this.#open.timeMs = Math.max(openMs, timeMs);
+    return true;
+  }
+
+  /** A turn of the shard is over: nothing is half decided. While the open batch is empty, the next turn reads the clock. */
+  endTurn(): void {
+    if (this.#body.count === 0) this.#isTimed = false;
+    this.#flushSoon();
   }
 
   /** @param source holds the packed command from `start` to `end`. */
@@ -159,7 +176,7 @@ export class GroupCommit {
   }
 
   /** Starts an append at the end of this turn: what else has come in by then joins the batch. */
-  flushSoon(): void {
+  #flushSoon(): void {
     if (this.#flushing || this.#inFlight !== undefined || this.#body.count === 0) return;
     this.#flushing = true;
     setImmediate(() => {
@@ -189,6 +206,7 @@ export class GroupCommit {
     const body = this.#body.take();
     this.#inFlight = waiting;
     this.#open = emptyBatch(waiting.seq + 1);
+    this.#isTimed = false;
     failpoints.pass("before_append");
     const startedMs = performance.now();
     const batch = await journal.append(waiting.timeMs, count, body);

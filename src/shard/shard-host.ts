@@ -302,7 +302,7 @@ export class ShardHost {
     this.#peers.resume();
     this.#mailbox.work();
     this.#executor.expireSome();
-    this.#commit.flushSoon();
+    this.#commit.endTurn();
     this.#commit.sendReady();
     this.#endIfIdle();
   }
@@ -322,7 +322,7 @@ export class ShardHost {
     }
     this.#peers.resume();
     if (!this.#peers.awaitsGreeting) this.#greeted.resolve();
-    this.#commit.flushSoon();
+    this.#commit.endTurn();
   }
 
   #onDurable(batch: Batch): void {
