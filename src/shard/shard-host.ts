@@ -24,7 +24,7 @@ import { Executor } from "./executor.ts";
 import { type Failpoint, Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
 import { Gateways } from "./gateways.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { type BatchBounds, GroupCommit } from "./group-commit.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type FromShard, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
@@ -49,6 +49,7 @@ export type HostOptions = Readonly<{
   now: () => number;
   threadId: number;
   failpoints: readonly Failpoint[];
+  bounds?: BatchBounds;
   /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
   restore?: Restore;
   /** Secure random bytes. */
@@ -107,6 +108,7 @@ export class ShardHost {
       journal,
       failpoints: this.#failpoints,
       now,
+      ...(options.bounds && { bounds: options.bounds }),
       send: (gateway, { id, timeMs }, replies) =>
         this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
       onFlush: () => this.#peers.forget(),
@@ -130,6 +132,8 @@ export class ShardHost {
       newTransferId: this.#executor.newTransferId,
       record: this.#executor.record,
       meet: this.#executor.meet,
+      expireFor: this.#executor.expireFor,
+      waitFor: (still, waiter) => this.#executor.waits.add(still, waiter),
       isHalted: () => this.#cuts.isHalted,
       onError,
       onChange: () => this.#onPeers(),
@@ -300,6 +304,7 @@ export class ShardHost {
   #work(): void {
     if (this.#ended || !this.#serving) return;
     this.#peers.resume();
+    this.#executor.waits.work();
     this.#mailbox.work();
     this.#executor.expireSome();
     this.#commit.endTurn();
@@ -337,6 +342,7 @@ export class ShardHost {
       this.#peers.expire();
       // While others write, it goes along with their batch.
       if (this.#commit.idle) this.#peers.forget();
+      this.#executor.waits.expire();
       this.#cuts.expire();
       this.#resume();
       this.#mailbox.tryAgain();
@@ -360,7 +366,8 @@ export class ShardHost {
   #endIfIdle(): void {
     const waitedMs = performance.now() - this.#stopAtMs;
     if (!(waitedMs >= 0) || !this.#commit.idle || this.#mailbox.depth > 0) return;
-    const waits = !this.#isLeft || this.#peers.waiting > 0 || this.#mailbox.hasLater;
+    const waiting = this.#peers.waiting + this.#executor.waits.size;
+    const waits = !this.#isLeft || waiting > 0 || this.#mailbox.hasLater;
     if (waits && waitedMs < STOP_MS_MAX) return;
     this.#end({ reason: "stopped", message: "stopped" });
   }

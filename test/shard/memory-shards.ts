@@ -9,6 +9,7 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import type { Restore } from "../../src/recovery/recover.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
+import type { BatchBounds } from "../../src/shard/group-commit.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { decodeFrame } from "../../src/wal/frame.ts";
@@ -28,6 +29,8 @@ export type MemoryShard = Readonly<{
 export type ClusterOptions = Readonly<{
   instance?: string;
   now?: () => number;
+  /** Smaller batches than usual. */
+  bounds?: BatchBounds;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
 }>;
@@ -77,7 +80,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, restore } = this.#options;
+    const { instance = "one", now = Date.now, restore, bounds } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -96,6 +99,7 @@ export class MemoryCluster {
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
+      ...(bounds && { bounds }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
