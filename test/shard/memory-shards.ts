@@ -2,7 +2,7 @@
 
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
-import type { TransferView } from "../../src/actors/compound-command.ts";
+import type { ExpiredTransfer, TransferView } from "../../src/actors/compound-command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -150,10 +150,11 @@ export class MemoryCluster {
       });
     const transfer = async ({ partner, id }: Parameters<ArchiveQueries["transfer"]>[0]) => {
       const own = all().filter(({ record }) => record.command.partner === partner);
-      const last = own.findLast(
-        ({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id,
-      );
-      return last && viewOf(last);
+      const views = own
+        .filter(({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id)
+        .map(viewOf);
+      // A record of expiry leaves out what does not change.
+      return views.length === 0 ? undefined : (Object.assign({}, ...views) as TransferView);
     };
     const answers: Partial<ArchiveQueries> = { records, part, transfer };
     return answers as ArchiveQueries;
@@ -161,7 +162,10 @@ export class MemoryCluster {
 }
 
 /** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
-export function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
+export function viewOf({
+  record: { command, outcome },
+  timeMs,
+}: ArchivedRecord): TransferView | ExpiredTransfer | undefined {
   if (!outcome.ok) return undefined;
   if ("transfer" in outcome) return outcome.transfer;
   if (command.op !== "transfer" || !("id" in outcome)) return undefined;
