@@ -19,8 +19,6 @@ import type { Peers } from "./peers.ts";
 
 /** Pending transfers, and whatever else has its time, that end in one go although nobody waits for it. */
 const EXPIRED_AT_ONCE_MAX = 256;
-/** The same while the batch has no room for that: a shard that is always busy must end them, too. */
-const EXPIRED_MIN = 16;
 /** What a command or a read ends itself on each of its subjects; for more it waits, see `DueWaits`. */
 const ENDED_BY_ONE_MAX = 64;
 
@@ -178,8 +176,7 @@ export class Executor {
   expireSome(): void {
     if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
     const { compound, programmes } = this.#ledger.state;
-    for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.overfull; expired++) {
-      if (expired >= EXPIRED_MIN && this.#commit.crowded) return;
+    for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.crowded; expired++) {
       const timeMs = this.#commit.openTime();
       const open = compound.pending.nextDue(timeMs);
       const due = open === undefined ? programmes.due.nextDue(timeMs) : undefined;

@@ -113,7 +113,7 @@ export class ShardHost {
         this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
       onFlush: () => this.#peers.forget(),
       onDurable: (batch) => this.#onDurable(batch),
-      onRoom: () => this.#work(),
+      onRoom: () => this.#onRoom(),
       onError,
     });
     this.#executor = new Executor({
@@ -299,6 +299,13 @@ export class ShardHost {
     this.#records = records;
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
+  }
+
+  /** The open batch is empty: before requests fill it, a shard that is always busy ends some of what is due. */
+  #onRoom(): void {
+    if (this.#ended || !this.#serving) return;
+    this.#executor.expireSome();
+    this.#work();
   }
 
   #work(): void {
