@@ -62,22 +62,22 @@ function push<T extends Ending>(items: T[], item: T): void {
   items[at] = item;
 }
 
-function pop<T extends Ending>(items: T[]): void {
+function pop(items: Ending[]): void {
   const last = items.pop();
   if (last === undefined || items.length === 0) return;
   items[0] = last;
   sink(items, 0);
 }
 
-function sink<T extends Ending>(items: T[], from: number): void {
-  const item = items[from] as T;
+function sink(items: Ending[], from: number): void {
+  const item = items[from] as Ending;
   let at = from;
   for (;;) {
     let child = 2 * at + 1;
     if (child >= items.length) break;
-    if (child + 1 < items.length && isBefore(items[child + 1] as T, items[child] as T)) child += 1;
-    if (!isBefore(items[child] as T, item)) break;
-    items[at] = items[child] as T;
+    if (child + 1 < items.length && isBefore(items[child + 1] as Ending, items[child] as Ending)) child += 1;
+    if (!isBefore(items[child] as Ending, item)) break;
+    items[at] = items[child] as Ending;
     at = child;
   }
   items[at] = item;

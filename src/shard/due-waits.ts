@@ -3,7 +3,6 @@
  * batch, so that a million holds that end at one moment hold up nobody but those who ask for their account. Subjects take
  * turns. All that waits came with a request of a gateway or another shard, and those are bounded.
  */
-import type { Command } from "../actors/command.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "./messages.ts";
 import { type Crossed, Parked } from "./parked.ts";
@@ -36,7 +35,7 @@ export type Waiter = Readonly<{
 }>;
 
 /** A command that waits: it is executed later as if it had come then. */
-export class DueWait extends Parked<Command> {
+export class DueWait extends Parked {
   override settle(): void {
     throw new Error("nothing of it is on another shard yet");
   }
@@ -87,7 +86,7 @@ export class DueWaits {
   expire(): void {
     if (this.#size === 0) return;
     const nowMs = performance.now();
-    for (const row of [...this.#rows.values()]) {
+    for (const row of Array.from(this.#rows.values())) {
       const late = row.waiting.filter(({ untilMs }) => untilMs <= nowMs);
       if (late.length === 0) continue;
       this.#size -= late.length;

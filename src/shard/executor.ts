@@ -10,7 +10,7 @@ import type { Due } from "../actors/programmes/programme.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
-import { DueWait, DueWaits, NO_ROOM, OVERLOADED, StillDue } from "./due-waits.ts";
+import { DueWait, DueWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
@@ -172,7 +172,10 @@ export class Executor {
     if (open !== undefined && open.endsAtMs <= this.#commit.openTime()) this.#peers?.runs.expire(open);
   }
 
-  /** A portion of what is due, so that a million that end at one moment hold up nothing. */
+  /**
+   * A portion of what is due, so that a million that end at one moment hold up nothing. Also whenever a batch is new, before
+   * requests fill it: a shard that is always busy would end nothing else.
+   */
   expireSome(): void {
     if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
     const { compound, programmes } = this.#ledger.state;
@@ -222,6 +225,15 @@ export class Executor {
     this.#transferIds ??= new TransferIds(this.#options.journal.epoch);
     return this.#transferIds.next(vnode);
   };
+
+  /** What decisions with other shards need. */
+  readonly forPeers = {
+    newTransferId: this.newTransferId,
+    record: this.record,
+    meet: this.meet,
+    expireFor: this.expireFor,
+    waitFor: (still: StillDue, waiter: Waiter): void => this.waits.add(still, waiter),
+  } as const;
 
   #record(
     command: Command,

@@ -66,7 +66,7 @@ export class Mailbox {
 
   /** Whether there are requests that are to be tried again. */
   get hasLater(): boolean {
-    return this.#later.length > 0;
+    return this.#later.length > 0 || this.#options.executor.waits.size > 0;
   }
 
   /** Packed requests of a gateway. */
@@ -74,8 +74,9 @@ export class Mailbox {
     this.#mails.push({ gateway, requests: decode(bytes) as Request[] });
   }
 
-  /** Handles what there is, as far as the open batch has room. */
+  /** Handles what there is, as far as the open batch has room: first what has waited. */
   work(): void {
+    this.#options.executor.waits.work();
     for (let mail = this.#mails[0]; mail !== undefined; mail = this.#mails[0]) {
       while (this.#handled < mail.requests.length) {
         // Once its append has begun, the next batch is decided meanwhile.
@@ -88,8 +89,9 @@ export class Mailbox {
     }
   }
 
-  /** Puts what had to wait for credits on their way into the box again, while there is time. */
+  /** Puts what had to wait for credits on their way into the box again, while there is time; refuses what waited too long. */
   tryAgain(): void {
+    this.#options.executor.waits.expire();
     const later = this.#later;
     this.#later = [];
     const nowMs = performance.now();

@@ -23,7 +23,7 @@ import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { Announcement } from "./announcement.ts";
 import { Crossing } from "./crossing.ts";
 import { UNREACHABLE } from "./debit-side.ts";
-import { StillDue, type Waiter } from "./due-waits.ts";
+import type { StillDue, Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";

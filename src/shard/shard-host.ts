@@ -113,7 +113,7 @@ export class ShardHost {
         this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
       onFlush: () => this.#peers.forget(),
       onDurable: (batch) => this.#onDurable(batch),
-      onRoom: () => this.#onRoom(),
+      onRoom: () => this.#work(true),
       onError,
     });
     this.#executor = new Executor({
@@ -129,11 +129,7 @@ export class ShardHost {
       commit: this.#commit,
       failpoints: this.#failpoints,
       open: this.#watch.open,
-      newTransferId: this.#executor.newTransferId,
-      record: this.#executor.record,
-      meet: this.#executor.meet,
-      expireFor: this.#executor.expireFor,
-      waitFor: (still, waiter) => this.#executor.waits.add(still, waiter),
+      ...this.#executor.forPeers,
       isHalted: () => this.#cuts.isHalted,
       onError,
       onChange: () => this.#onPeers(),
@@ -301,17 +297,10 @@ export class ShardHost {
     this.#feed.begin(last);
   }
 
-  /** The open batch is empty: before requests fill it, a shard that is always busy ends some of what is due. */
-  #onRoom(): void {
+  #work(isBatchNew = false): void {
     if (this.#ended || !this.#serving) return;
-    this.#executor.expireSome();
-    this.#work();
-  }
-
-  #work(): void {
-    if (this.#ended || !this.#serving) return;
+    if (isBatchNew) this.#executor.expireSome();
     this.#peers.resume();
-    this.#executor.waits.work();
     this.#mailbox.work();
     this.#executor.expireSome();
     this.#commit.endTurn();
@@ -349,7 +338,6 @@ export class ShardHost {
       this.#peers.expire();
       // While others write, it goes along with their batch.
       if (this.#commit.idle) this.#peers.forget();
-      this.#executor.waits.expire();
       this.#cuts.expire();
       this.#resume();
       this.#mailbox.tryAgain();
@@ -373,8 +361,7 @@ export class ShardHost {
   #endIfIdle(): void {
     const waitedMs = performance.now() - this.#stopAtMs;
     if (!(waitedMs >= 0) || !this.#commit.idle || this.#mailbox.depth > 0) return;
-    const waiting = this.#peers.waiting + this.#executor.waits.size;
-    const waits = !this.#isLeft || waiting > 0 || this.#mailbox.hasLater;
+    const waits = !this.#isLeft || this.#peers.waiting > 0 || this.#mailbox.hasLater;
     if (waits && waitedMs < STOP_MS_MAX) return;
     this.#end({ reason: "stopped", message: "stopped" });
   }

@@ -332,5 +332,5 @@ export class CompoundWriter {
 function withoutNotes({ command, outcome }: LogRecord): LogRecord {
   const changed = outcome as TransferChanged;
   const { memo: _memo, metadata: _metadata, ...transfer } = changed.transfer;
-  return { command, outcome: { ...changed, transfer } as LogRecord["outcome"] };
+  return { command, outcome: { ...changed, transfer } };
 }
