@@ -32,6 +32,12 @@ export type TransferView = Readonly<{
   effect?: Plain;
 }>;
 
+/**
+ * What a record of expiry says of its transfer. The rest does not change, and stands in the record that made it: so many
+ * may expire at one moment that their records have to be small.
+ */
+export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "effect">;
+
 /** Whatever a `Transfer` is not: pending, of several postings, or of what there is. */
 export interface CompoundTransfer extends Asked {
   readonly op: "compound_transfer";
@@ -137,7 +143,7 @@ export interface Portion extends Asked {
   /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
   readonly no: number;
-  readonly transfer: TransferView;
+  readonly transfer: TransferView | ExpiredTransfer;
   /** How often the transfer was posted before. */
   readonly part: number;
   readonly purpose: Purpose;
@@ -212,6 +218,8 @@ export type TransferChanged = Readonly<{
   effect?: Plain;
 }>;
 
+export type TransferExpired = Omit<TransferChanged, "transfer"> & Readonly<{ transfer: ExpiredTransfer }>;
+
 /** `rises`: the room that balances must keep free. Of slices only since ADR 15. */
 export type Reserved = Readonly<{
   ok: true;
@@ -228,7 +236,7 @@ export interface CompoundAccepted {
   post_transfer: TransferChanged;
   void_transfer: TransferChanged;
   revert_transfer: TransferChanged;
-  expire_transfer: TransferChanged;
+  expire_transfer: TransferExpired;
   reserve: Reserved;
   release: Moved;
   portion: Moved;

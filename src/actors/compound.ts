@@ -7,6 +7,7 @@ import { type Rejected, reject } from "./command.ts";
 import type {
   AssetLeg,
   CompoundTransfer,
+  ExpiredTransfer,
   ExpireTransfer,
   Hold,
   Leg,
@@ -22,6 +23,7 @@ import type {
   RevertTransfer,
   SentPortion,
   TransferChanged,
+  TransferExpired,
   TransferView,
   VoidTransfer,
 } from "./compound-command.ts";
@@ -170,9 +172,19 @@ export function movesElsewhere(
 /** Gives back what is left of a pending transfer. */
 export function decideEnd(
   state: CompoundState,
+  command: VoidTransfer,
+  nowMs: number,
+): TransferChanged | Rejected | typeof NOT_OPEN;
+export function decideEnd(
+  state: CompoundState,
+  command: ExpireTransfer,
+  nowMs: number,
+): TransferExpired | Rejected | typeof NOT_OPEN;
+export function decideEnd(
+  state: CompoundState,
   command: VoidTransfer | ExpireTransfer,
   nowMs: number,
-): TransferChanged | Rejected | typeof NOT_OPEN {
+): TransferChanged | TransferExpired | Rejected | typeof NOT_OPEN {
   const open = openFor(state, command);
   if (open === NOT_OPEN || "ok" in open) return open;
   const decided = state.decideAct(command, open.remaining, nowMs);
@@ -183,7 +195,7 @@ export function decideEnd(
   return {
     ok: true,
     id: open.id,
-    transfer: { ...open.view, status: command.op === "void_transfer" ? "voided" : "expired" },
+    transfer: command.op === "void_transfer" ? { ...open.view, status: "voided" } : expiredOf(open.view),
     moves: releaseOf(state.bookOf(open.partner), open.holds),
     sent,
     part: open.part,
@@ -192,6 +204,11 @@ export function decideEnd(
     elsewhere: [],
     ...effectOf(decided),
   };
+}
+
+function expiredOf(view: TransferView): ExpiredTransfer {
+  const { memo: _memo, metadata: _metadata, act: _act, effect: _effect, ...rest } = view;
+  return { ...rest, status: "expired" };
 }
 
 /** Keeps what the legs will take, and the room that they will need. */

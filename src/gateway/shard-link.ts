@@ -15,6 +15,7 @@ import {
   type Request,
   TO_GATEWAY,
   type ToGateway,
+  UNANSWERED,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
 
@@ -232,7 +233,8 @@ export class ShardLink {
       }
       this.#pending.delete(no);
       this.#credits += pending.credits;
-      pending.resolve({ at, timeMs, result });
+      if (result === UNANSWERED) pending.reject(this.#endsStill());
+      else pending.resolve({ at, timeMs, result });
     }
     this.#flush();
   }
@@ -277,6 +279,13 @@ export class ShardLink {
     this.#queue = [];
     this.#queuedCredits = 0;
     this.#nextMessage = { unanswered: 0, sinceMs: 0 };
+  }
+
+  #endsStill(): OperatingError {
+    return new OperatingError(
+      "overloaded",
+      "so much was over on the account that it could not all be ended in time; ask again",
+    );
   }
 
   #unavailable(): OperatingError {

@@ -4,6 +4,7 @@ import type { openChannel } from "../channels/open-channel.ts";
 import type { Restore } from "../recovery/recover.ts";
 import type { Batch, Journal } from "../wal/wal.ts";
 import type { Failpoint } from "./failpoint.ts";
+import type { BatchBounds } from "./group-commit.ts";
 import type { Clocks, JudgedClock, LogClock } from "./log-clock.ts";
 import type { FromShard } from "./messages.ts";
 
@@ -19,6 +20,7 @@ export type HostOptions = Readonly<{
   judgedClock?: JudgedClock;
   threadId: number;
   failpoints: readonly Failpoint[];
+  bounds?: BatchBounds;
   /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
   restore?: Restore;
   /** Secure random bytes. */

@@ -26,6 +26,6 @@ export class IdleTick {
   check(): void {
     if (!this.#commit.idle) return;
     const sinceMs = Math.max(this.#beganMs, this.#commit.recordedMs);
-    if (this.#clock.now() - sinceMs >= IDLE_MS) this.#executor.tick(sinceMs);
+    if (this.#clock.now() - sinceMs >= IDLE_MS) this.#executor.tickAfter(sinceMs);
   }
 }

@@ -12,6 +12,7 @@ import { type Examined, examine, risesOf } from "../actors/legs.ts";
 import { areTaking } from "../actors/reservations.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
+import type { StillDue, Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type PackedCommand, packedAlone } from "./parked.ts";
@@ -26,8 +27,10 @@ export type LegsAnswererOptions = Readonly<{
   failpoints: Failpoints;
   pins: Pins;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => void;
-  /** Settles first what is due on these accounts. */
-  meet: (partner: string, accounts: readonly string[]) => void;
+  /** Settles first what is due on these accounts; returns on which there is too much for that. */
+  meet: (partner: string, accounts: readonly string[]) => StillDue | undefined;
+  /** Waits until nothing is due there any more. */
+  waitFor: (still: StillDue, waiter: Waiter) => void;
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   gateOf: (account: Account) => number;
 }>;
@@ -39,16 +42,34 @@ export class LegsAnswerer {
     this.#options = options;
   }
 
-  /** Answers what may be moved, each answer once the batch is durable that it depends on. */
-  examine(asked: readonly LegsAsk[]): void {
-    const { commit, session } = this.#options;
+  /** Answers what may be moved, once the batch is durable that the answer depends on. */
+  readonly examine = (ask: LegsAsk): void => {
+    const { session, waitFor } = this.#options;
     const { number } = session;
-    for (const ask of asked) {
-      const { answer, gate } = this.#answerOf(ask);
-      commit.whenDurable(gate, () => {
-        if (session.number === number) session.push([PART.answer_legs, [answer]]);
-      });
-    }
+    const still = this.#examineNow(ask);
+    if (still === undefined) return;
+    waitFor(still, {
+      // Of a session that is over nobody waits for an answer, and nothing may be kept.
+      resume: () => (session.number === number ? this.#examineNow(ask) : undefined),
+      giveUp: () => {
+        if (session.number === number) session.push([PART.answer_legs, [[ask.pin, ask.id, null, false]]]);
+      },
+    });
+  };
+
+  #examineNow(ask: LegsAsk): StillDue | undefined {
+    const { commit, session, meet } = this.#options;
+    const still = meet(
+      ask.partner,
+      ask.legs.map(({ account }) => account),
+    );
+    if (still !== undefined) return still;
+    const { number } = session;
+    const { answer, gate } = this.#answerOf(ask);
+    commit.whenDurable(gate, () => {
+      if (session.number === number) session.push([PART.answer_legs, [answer]]);
+    });
+    return undefined;
   }
 
   unpin(pin: number): void {
@@ -73,12 +94,8 @@ export class LegsAnswerer {
   }
 
   #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
-    const { ledger, commit, failpoints, pins, meet, mustWaitFor } = this.#options;
+    const { ledger, commit, failpoints, pins, mustWaitFor } = this.#options;
     const { pin, partner, id, purpose, isDry, programme, legs } = ask;
-    meet(
-      partner,
-      legs.map(({ account }) => account),
-    );
     const nowMs = commit.openTime();
     const gate = Math.max(0, ...legs.map((leg) => this.#gateOf(partner, leg)));
     if (mustWaitFor(partner, legs, purpose)) return { answer: [pin, id, null, false], gate };

@@ -128,6 +128,9 @@ export const SETTLED = -3;
  */
 export const AWAITED = -4;
 
+/** In place of what a read finds: too much was due on its subject to be ended in time. */
+export const UNANSWERED = -5;
+
 /** In a batch of transfers: an id, the number of a rejection, or a word about its key. */
 export type WireItem = string | number | Replayed | Refused;
 

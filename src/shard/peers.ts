@@ -23,6 +23,7 @@ import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { Announcement } from "./announcement.ts";
 import { Crossing } from "./crossing.ts";
 import { UNREACHABLE } from "./debit-side.ts";
+import type { StillDue, Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
@@ -46,8 +47,12 @@ export type PeersOptions = Readonly<{
   newTransferId: (vnode: number) => string;
   /** Puts what was decided at the open batch's time into the ledger and into that batch. */
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
-  /** Settles first what is due on these accounts. */
-  meet: (partner: string, accounts: readonly string[]) => void;
+  /** Settles first what is due on these accounts; returns on which there is too much for that. */
+  meet: (partner: string, accounts: readonly string[]) => StillDue | undefined;
+  /** The same for all that a command's decision depends on here. */
+  expireFor: (command: Command) => StillDue | undefined;
+  /** Waits until nothing is due there any more. */
+  waitFor: (still: StillDue, waiter: Waiter) => void;
   /** No messages of other shards are taken for now. */
   isHalted: () => boolean;
   /** Of messages to this shard, those up to this number are not needed by any cut. */
@@ -252,12 +257,12 @@ export class Peers {
     for (const link of this.#links.values()) link.close();
   }
 
-  #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> {
-    const { ledger, commit, record, newTransferId, meet } = this.#options;
+  #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> | StillDue {
+    const { ledger, commit, record, newTransferId, expireFor } = this.#options;
+    // While the other shard was asked, the time of something may have come.
+    const still = expireFor(crossing.command);
+    if (still !== undefined) return still;
     this.#unpark(crossing);
-    const { act, partner } = crossing.command;
-    // While the other shard was asked, its time may have come.
-    if (act !== undefined) meet(partner, [act.subject]);
     const timeMs = commit.openTime();
     const outcome = ledger.decideSend(crossing.command, remote, to, timeMs, newTransferId);
     const place = record(crossing.command, crossing.packed, outcome);

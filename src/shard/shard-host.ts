@@ -93,11 +93,12 @@ export class ShardHost {
       journal,
       failpoints: this.#failpoints,
       clock: this.#clock,
+      ...(options.bounds && { bounds: options.bounds }),
       send: (gateway, { id, timeMs }, replies) =>
         this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
       onFlush: () => this.#peers.forget(),
       onDurable: (batch) => this.#onDurable(batch),
-      onRoom: () => this.#work(),
+      onRoom: () => this.#work(true),
       onError,
     });
     this.#executor = new Executor({
@@ -114,9 +115,7 @@ export class ShardHost {
       commit: this.#commit,
       failpoints: this.#failpoints,
       open: this.#watch.open,
-      newTransferId: this.#executor.newTransferId,
-      record: this.#executor.record,
-      meet: this.#executor.meet,
+      ...this.#executor.forPeers,
       isHalted: () => this.#cuts.isHalted,
       forgettable: (peer) => this.#cuts.forgettable(peer),
       onError,
@@ -304,12 +303,13 @@ export class ShardHost {
     this.#feed.begin(last);
   }
 
-  #work(): void {
+  #work(isBatchNew = false): void {
     if (this.#ended || !this.#serving) return;
+    if (isBatchNew) this.#executor.expireSome();
     this.#peers.resume();
     this.#mailbox.work();
     this.#executor.expireSome();
-    this.#commit.flushSoon();
+    this.#commit.endTurn();
     this.#commit.sendReady();
     this.#endIfIdle();
   }
@@ -329,7 +329,7 @@ export class ShardHost {
     }
     this.#peers.resume();
     if (!this.#peers.awaitsGreeting) this.#greeted.resolve();
-    this.#commit.flushSoon();
+    this.#commit.endTurn();
   }
 
   #onDurable(batch: Batch): void {

@@ -84,7 +84,5 @@ test("what is held and what another shard reserves are exact together, although 
   expect(await gateway.submit(compound(some, false))).toMatchObject({
     outcome: { code: "balance_out_of_range" },
   });
-  expect(await gateway.accounts("acme", [CREDIT])).toMatchObject([
-    { posted: 30, held: 2 ** 52 },
-  ]);
+  expect(await gateway.accounts("acme", [CREDIT])).toMatchObject([{ posted: 30, held: 2 ** 52 }]);
 });

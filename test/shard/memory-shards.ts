@@ -2,13 +2,14 @@
 
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
-import type { TransferView } from "../../src/actors/compound-command.ts";
+import type { ExpiredTransfer, TransferView } from "../../src/actors/compound-command.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import type { Restore } from "../../src/recovery/recover.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
+import type { BatchBounds } from "../../src/shard/group-commit.ts";
 import { type JudgedClock, unjudgedClock } from "../../src/shard/log-clock.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
@@ -34,6 +35,8 @@ export type ClusterOptions = Readonly<{
   uptime?: () => number;
   /** As a server's main thread has it; else the clock is taken as it was at first. */
   judgedClock?: () => JudgedClock;
+  /** Smaller batches than usual. */
+  bounds?: BatchBounds;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
 }>;
@@ -86,7 +89,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, uptime = now, restore } = this.#options;
+    const { instance = "one", now = Date.now, uptime = now, restore, bounds } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -107,6 +110,7 @@ export class MemoryCluster {
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
+      ...(bounds && { bounds }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
@@ -158,10 +162,11 @@ export class MemoryCluster {
       });
     const transfer = async ({ partner, id }: Parameters<ArchiveQueries["transfer"]>[0]) => {
       const own = all().filter(({ record }) => record.command.partner === partner);
-      const last = own.findLast(
-        ({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id,
-      );
-      return last && viewOf(last);
+      const views = own
+        .filter(({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id)
+        .map(viewOf);
+      // A record of expiry leaves out what does not change.
+      return views.length === 0 ? undefined : (Object.assign({}, ...views) as TransferView);
     };
     const answers: Partial<ArchiveQueries> = { records, part, transfer };
     return answers as ArchiveQueries;
@@ -169,7 +174,10 @@ export class MemoryCluster {
 }
 
 /** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
-export function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
+export function viewOf({
+  record: { command, outcome },
+  timeMs,
+}: ArchivedRecord): TransferView | ExpiredTransfer | undefined {
   if (!outcome.ok) return undefined;
   if ("transfer" in outcome) return outcome.transfer;
   if (command.op !== "transfer" || !("id" in outcome)) return undefined;

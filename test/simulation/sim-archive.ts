@@ -83,7 +83,10 @@ export class SimArchive {
       if (command.op === "credit" || command.op === "portion")
         this.#parts.set(`${command.from}-${shard} ${command.no}`, record);
       const view = viewOf(record);
-      if (view !== undefined) this.#transfers.set(view.id, { partner: command.partner, view });
+      if (view === undefined) return;
+      // A record of expiry leaves out what does not change.
+      const whole = { ...this.#transfers.get(view.id)?.view, ...view } as TransferView;
+      this.#transfers.set(view.id, { partner: command.partner, view: whole });
     });
   }
 
