@@ -75,14 +75,14 @@ test("a clock that is a year ahead for a moment: no hold ends by it, and limits 
   const held = async () => (await gateway.systemAccount("acme", "@issuance"))?.balances["PTS/0"]?.held;
   machine.offsetMs = 365 * DAY;
   await mustPost(gateway, transfer("a", "b", 50));
-  expect(await held()).toBe(1);
+  expect(await held()).toBe(1n);
   machine.offsetMs = 0;
   expect(await gateway.submit(transfer("a", "b", 50))).toMatchObject({ outcome: { code: "limit_exceeded" } });
   machine.uptimeMs += 2 * MINUTE;
   await mustPost(gateway, transfer("a", "b", 50));
-  expect(await held()).toBe(1);
+  expect(await held()).toBe(1n);
   machine.uptimeMs += HOUR;
-  expect(await held()).toBe(0);
+  expect(await held()).toBe(0n);
 });
 
 test("a log that ends in the year 2107 takes keyed commands, and knows them again after a start", async () => {
