@@ -1,17 +1,21 @@
-import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
+import { PackError } from "../actors/pack-reader.ts";
 import { assert } from "../assert.ts";
-import type { Batch, LogId, Witness } from "../wal/wal.ts";
+import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
 import { AccountTable } from "./account-table.ts";
+import { ArchiveError, isDamage } from "./archive-error.ts";
 import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
 import { BatchIndexer } from "./batch-indexer.ts";
-import { BatchTable, type StoredBatch } from "./batch-table.ts";
-import { inTransaction, openDatabase, putSetting, randomSeed, setting } from "./database.ts";
+import { BatchTable, type StoredBatch, type StoredPosition } from "./batch-table.ts";
+import { type Damage, DamageTable } from "./damage-table.ts";
+import { inTransaction, openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
 import { type KeyHash, Keys, MixedHash } from "./key-hash.ts";
 import { PageCache, type Run } from "./run.ts";
 import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
 import { SortedIndex } from "./sorted-index.ts";
+import { Verifier } from "./verifier.ts";
 
 /** Tests make the bounds small, and the hash weak. */
 export type ArchiveOptions = Readonly<{
@@ -32,6 +36,8 @@ export type ArchiveCounts = Readonly<{
   transfersIndexed: number;
   recordsWaiting: number;
   runs: number;
+  /** Times that a damaged index was thrown away to be built anew. */
+  indexRebuilds: number;
 }>;
 
 type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
@@ -47,6 +53,8 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries to merge per record indexed: above three entries times the levels that a large archive has. */
 const MERGED_PER_RECORD = 16;
 const RETIRED_MAX = 16;
+/** 1 MiB: what is read back is read once. */
+const READER_CACHE_PAGES = 64;
 const WAITING_TRIM = 64;
 
 /**
@@ -80,12 +88,18 @@ export class Archive {
   #bytesStored = 0;
   #transfersIndexed = 0;
   #recordsWaiting = 0;
+  #indexRebuilds = 0;
+  readonly #path: string;
+  readonly #damages: DamageTable;
+  /** Reads batches back from the file, over a connection that remembers nothing of what was written. */
+  readonly #reader: DatabaseSync;
+  readonly verifier: Verifier;
 
   /**
-   * Opens the archive in a folder, making it where there is none.
+   * Opens the archive in a folder, making it where there is none. Without the folder `index`, where a file of it is damaged
+   * or gone, or where another version wrote it, the whole index is built anew from the batches.
    *
-   * @throws ArchiveError `archive_corrupt`: a file of the index is missing or damaged. Without the folder
-   * `index`, or where another version wrote it, the whole index is built anew from the batches.
+   * @throws ArchiveError `archive_corrupt`: the database cannot be used.
    */
   constructor(folder: string, options: ArchiveOptions = {}) {
     this.#options = {
@@ -94,8 +108,10 @@ export class Archive {
       waitingBytesMax: options.waitingBytesMax ?? WAITING_BYTES_MAX,
     };
     this.#folder = join(folder, "index");
-    this.#database = openDatabase(join(folder, "archive.sqlite"));
-    this.#batches = new BatchTable(this.#database);
+    this.#path = join(folder, "archive.sqlite");
+    this.#database = openDatabase(this.#path);
+    this.#damages = new DamageTable(this.#database);
+    this.#batches = orMalformed(this.#path, () => new BatchTable(this.#database, this.#damages));
     this.#accounts = new AccountTable(this.#database);
     const seedHigh = setting(this.#database, "seed_high", randomSeed);
     const seedLow = setting(this.#database, "seed_low", randomSeed);
@@ -109,13 +125,16 @@ export class Archive {
     };
     const metas = this.#openIndexFolder();
     this.#runId = metas.reduce((greatest, { id }) => Math.max(greatest, id), 0);
-    for (const index of this.#all) index.load(metas);
+    this.#loadIndex(metas);
     this.#written = setting(this.#database, "written", () => 0);
     this.#indexed = this.#written;
     for (const index of this.#all) index.tail.clear(this.#written + 1);
     this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
-    this.answers = archiveAnswers(this.#batches, this.#accounts, keys, this.#indexes);
+    this.answers = archiveAnswers(this.#batches, this.#damages, this.#accounts, keys, this.#indexes);
+    this.#reader = new DatabaseSync(this.#path, { readOnly: true });
+    this.#reader.exec(`PRAGMA cache_size = ${READER_CACHE_PAGES}`);
+    this.verifier = new Verifier(this.#database, this.#reader, this.#batches, this.#damages);
   }
 
   get #all(): readonly SortedIndex[] {
@@ -139,11 +158,12 @@ export class Archive {
       transfersIndexed: this.#transfersIndexed,
       recordsWaiting: this.#recordsWaiting,
       runs: this.#all.reduce((sum, index) => sum + index.runs, 0),
+      indexRebuilds: this.#indexRebuilds,
     };
   }
 
   /** The newest stored batch of a shard: a witness for its log, with the batch's time. */
-  position(shard: number): (Witness & Readonly<{ timeMs: number }>) | undefined {
+  position(shard: number): StoredPosition | undefined {
     return this.#batches.position(shard);
   }
 
@@ -152,12 +172,38 @@ export class Archive {
     return this.#indexedPositions.get(shard);
   }
 
+  /** The batch before a place, as far as there is one. */
+  idBefore(shard: number, id: LogId): LogId | undefined {
+    return this.#batches.idBefore(shard, id);
+  }
+
+  /** Of the database. */
+  get bytes(): number {
+    return statSync(this.#path).size;
+  }
+
+  /** Batches that are damaged, as far as it is known. */
+  get damages(): readonly Damage[] {
+    return this.#damages.all;
+  }
+
   /**
-   * Stores a shard's next batches in one transaction. Those that are stored already are passed over.
+   * Stores a shard's next batches in one transaction. Those that are stored already are passed over, unless they are
+   * damaged: they are put in order.
    *
    * @throws ArchiveError `archive_gap`, `archive_diverged`: nothing was stored; the log is not the one that is archived.
    */
   append(shard: number, batches: readonly Batch[]): void {
+    orMalformed(this.#path, () => this.#append(shard, batches));
+  }
+
+  #append(shard: number, batches: readonly Batch[]): void {
+    for (const batch of this.#batches.damaged(shard, batches)) {
+      const isIndexed = this.#damages.at(shard, batch.id)?.indexed !== false;
+      // What a list lacks comes into it when the whole index is built anew: entries of a key stand in the order of the log.
+      if (inTransaction(this.#database, () => this.#batches.restore(shard, batch)) && !isIndexed)
+        this.rebuildIndex();
+    }
     const missing = this.#batches.missing(shard, batches);
     if (missing.length === 0) return;
     let number = inTransaction(this.#database, () => this.#batches.insert(shard, missing));
@@ -190,8 +236,11 @@ export class Archive {
 
   /** Makes all that is stored so far survive a power cut. False while somebody else is in the way. */
   sync(): boolean {
+    const last = this.#batches.last;
     // Even a checkpoint that a reader keeps from its end begins with a sync of all that was committed.
-    return this.#checkpoint()?.["busy"] === 0;
+    if (this.#checkpoint()?.["busy"] !== 0) return false;
+    this.verifier.synced(last);
+    return true;
   }
 
   /** True when every stored batch is in the index (merging may be left). */
@@ -221,8 +270,26 @@ export class Archive {
     }
   }
 
+  /** Throws the index away: it is built anew from the batches, as time allows. */
+  rebuildIndex(): void {
+    this.#indexRebuilds += 1;
+    for (const index of this.#all) index.reset();
+    this.#forgetRuns();
+    this.#written = 0;
+    this.#indexed = 0;
+    this.#accounts.clear();
+    this.#waiting = [];
+    this.#waitingFrom = 0;
+    this.#waitingBytes = 0;
+    this.#indexedPositions.clear();
+    this.#retired = [];
+    for (const file of readdirSync(this.#folder)) unlinkSync(join(this.#folder, file));
+    this.#loadIndexedPositions();
+  }
+
   close(): void {
     for (const index of this.#all) index.close();
+    this.#reader.close();
     this.#database.close();
   }
 
@@ -235,11 +302,12 @@ export class Archive {
     this.#waitingBytes += waiting.body.length;
   }
 
-  #nextBody(): Waiting {
+  /** `undefined`: it is damaged. */
+  #nextBody(): Waiting | undefined {
     const next = this.#waiting[this.#waitingFrom];
     if (next === undefined) {
-      const batch = this.#batches.read(this.#indexed + 1);
-      return { batch, body: batch.body };
+      const batch = this.#readNext();
+      return batch && { batch, body: batch.body };
     }
     assert(next.batch.number === this.#indexed + 1, "the index takes the batches in order of arrival");
     this.#waitingFrom += 1;
@@ -252,14 +320,50 @@ export class Archive {
     return next;
   }
 
+  #readNext() {
+    try {
+      const batch = this.#batches.read(this.#indexed + 1);
+      const indexed = this.#indexedPositions.get(batch.shard);
+      const isNew = indexed === undefined || compareLogIds(batch, indexed) > 0;
+      return isNew ? batch : undefined;
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
   #indexNext(): number {
-    const { batch, body } = this.#nextBody();
+    const next = this.#nextBody();
+    if (next === undefined) return this.#indexAround(this.#indexed + 1);
+    const { batch, body } = next;
     this.#makeRoom(batch.count);
-    this.#transfersIndexed += this.#indexer.index(batch.number, batch.shard, body);
+    try {
+      this.#transfersIndexed += this.#indexer.index(batch.number, batch.shard, body);
+    } catch (error) {
+      if (!(error instanceof PackError)) throw error;
+      const { number, shard, epoch, seq } = batch;
+      const reason = `its records cannot be read: ${error.message}`;
+      this.#damages.add({ kind: "body", number, shard, id: { epoch, seq }, reason });
+      return this.#indexAround(number);
+    }
     this.#indexed = batch.number;
     this.#recordsWaiting -= batch.count;
     this.#indexedPositions.set(batch.shard, { epoch: batch.epoch, seq: batch.seq });
     return Math.max(1, batch.count);
+  }
+
+  /** Leaves a damaged batch out of the index, and remembers that. */
+  #indexAround(number: number): number {
+    const damage = this.#damages.ofRow(number);
+    if (damage !== undefined) {
+      this.#damages.add(damage, false);
+      const { shard, id } = damage;
+      const indexed = shard === null ? undefined : this.#indexedPositions.get(shard);
+      const isNext = id !== null && (indexed === undefined || compareLogIds(id, indexed) > 0);
+      if (shard !== null && isNext) this.#indexedPositions.set(shard, id);
+    }
+    this.#indexed = number;
+    return 1;
   }
 
   /** Writes the tails out where a batch of plain transfers would not fit; of another kind it may still need more room. */
@@ -311,15 +415,7 @@ export class Archive {
   #openIndexFolder(): readonly RunMeta[] {
     const isNew = mkdirSync(this.#folder, { recursive: true }) !== undefined;
     const format = setting(this.#database, "index_format", () => FIRST_INDEX_FORMAT);
-    if (isNew || format !== INDEX_FORMAT) {
-      inTransaction(this.#database, () => {
-        this.#database.exec("DELETE FROM runs");
-        putSetting(this.#database, "written", 0);
-        putSetting(this.#database, "index_format", INDEX_FORMAT);
-      });
-      // On the disk, before the files go that the database has named so far.
-      this.#database.exec("PRAGMA wal_checkpoint(FULL)");
-    }
+    if (isNew || format !== INDEX_FORMAT) this.#forgetRuns();
     const metas = this.#database.prepare("SELECT * FROM runs ORDER BY id").all() as unknown as RunMeta[];
     for (const { kind } of metas) assert(RUN_KINDS.includes(kind), "a run is of a known kind");
     const named = new Set(metas.map(({ id }) => runFileName(id)));
@@ -327,6 +423,27 @@ export class Archive {
       if (!named.has(file)) unlinkSync(join(this.#folder, file));
     }
     return metas;
+  }
+
+  #forgetRuns(): void {
+    inTransaction(this.#database, () => {
+      this.#database.exec("DELETE FROM runs");
+      putSetting(this.#database, "written", 0);
+      putSetting(this.#database, "index_format", INDEX_FORMAT);
+    });
+    // On the disk, before the files go that the database has named so far.
+    this.#database.exec("PRAGMA wal_checkpoint(FULL)");
+  }
+
+  #loadIndex(metas: readonly RunMeta[]): void {
+    try {
+      for (const index of this.#all) index.load(metas);
+    } catch (error) {
+      if (!(error instanceof ArchiveError && error.code === "index_damaged")) throw error;
+      this.#indexRebuilds += 1;
+      for (const index of this.#all) index.reset();
+      this.#forgetRuns();
+    }
   }
 
   #loadIndexedPositions(): void {
