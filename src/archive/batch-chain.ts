@@ -28,6 +28,7 @@ const GAP_MAX = 10_000;
 /** The most that a server can be started with. */
 const SHARDS_MAX = 64;
 
+const NO_BODY = new Uint8Array(0);
 const IS_GONE = "its row is gone";
 const HAS_NO_LINK = "it does not follow the batch before it in the log's hash chain";
 const HAS_OTHER_HASH = "the hash that is stored with it is not the hash of its frame";
@@ -67,6 +68,8 @@ export class BatchChains {
   readonly #chains = new Map<number, ShardChain>();
   /** Rows that are gone or cannot be read, until a later row of their shard shows which position they had. */
   #open: Readonly<{ kind: FlawKind; number: number; reason: string }>[] = [];
+  /** The newest number without a readable row: behind it no shard's next row need follow the one before. */
+  #lost = 0;
   #shards: number | undefined;
 
   /** Takes up a shard's chain behind this row. */
@@ -88,12 +91,23 @@ export class BatchChains {
 
   /** A number without a row. */
   missing(number: number): void {
+    this.#lost = number;
     this.#open.push({ kind: "missing", number, reason: IS_GONE });
   }
 
   /** A row that cannot be read at all. */
   unreadable(number: number, reason: string): void {
+    this.#lost = number;
     this.#open.push({ kind: "body", number, reason });
+  }
+
+  /** A row that cannot be read, but of which it is known elsewhere what it was. */
+  unreadableAt(number: number, shard: number, id: LogId, reason: string): readonly Flaw[] {
+    this.#lost = number;
+    return this.damaged(
+      { number, shard, id, hash: NO_BATCH.hash, timeMs: 0, count: 0, checksum: 0, body: NO_BODY },
+      reason,
+    );
   }
 
   /** A row that fails its checksum. Its id counts only if it is the one that must come. */
@@ -125,7 +139,7 @@ export class BatchChains {
     const link = computed.findIndex((hash) => isSameHash(hash, row.hash));
     const flaws = judge(chain.suspect, link);
     const missing = link < 0 ? this.#missingBetween(chain, row) : [];
-    const behindGap = chain.broken || missing.length > 0;
+    const behindGap = chain.broken || missing.length > 0 || this.#lost > chain.number;
     const hashes = link < 0 ? [row.hash, ...computed] : [row.hash];
     this.#chains.set(shard, {
       previous: hashes.map((hash) => ({ id, hash })),
@@ -150,11 +164,9 @@ export class BatchChains {
     const [{ id: last }] = chain.previous as [Witness];
     const open = this.#open.filter((each) => each.number > chain.number && each.number < number);
     const gap = gapBetween(last, id);
-    // The ids do not say how many batches the epoch before had: then it is as many as rows are gone.
-    const ids =
-      gap.length > 0 || id.epoch === last.epoch
-        ? gap
-        : open.map((_, i) => ({ epoch: last.epoch, seq: last.seq + 1 + i }));
+    // The ids do not say how many batches the epoch before had. One is certain; once it is restored, the next one shows.
+    const isNewEpoch = gap.length === 0 && id.epoch !== last.epoch;
+    const ids = isNewEpoch && open.length > 0 ? [{ epoch: last.epoch, seq: last.seq + 1 }] : gap;
     const taken = new Set(open.slice(0, ids.length));
     this.#open = this.#open.filter((each) => !taken.has(each));
     return ids.map((at, i) => ({

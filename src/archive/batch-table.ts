@@ -5,6 +5,7 @@ import { type Batch, compareLogIds, formatLogId, type LogId, type Witness } from
 import { ArchiveError } from "./archive-error.ts";
 import { type BatchRow, type Flaw, findShards, isSameHash } from "./batch-chain.ts";
 import { batchRowOf, checksumOf, FAILS_CHECKSUM, isMalformed, ROW_COLUMNS } from "./batch-row.ts";
+import { findPlace } from "./batch-walk.ts";
 import { type Damage, type DamageTable, damaged } from "./damage-table.ts";
 import { type Row, rowOf } from "./database.ts";
 
@@ -253,7 +254,7 @@ export class BatchTable {
     } catch (error) {
       if (!isMalformed(error)) throw error;
       const reason = `SQLite says "${error.message}"`;
-      throw this.#found({ kind: "body", ...nowhere, ...this.#whereIs(number), reason });
+      throw this.#found({ kind: "body", ...nowhere, ...findPlace(this.#database, number), reason });
     }
     if (row === undefined) throw this.#found({ kind: "missing", ...nowhere, reason: "its row is gone" });
     const batch = batchRowOf(row);
@@ -268,18 +269,6 @@ export class BatchTable {
   #found(flaw: Flaw): ArchiveError {
     this.#damages?.add(flaw);
     return damaged(this.#damages?.ofRow(flaw.number ?? 0) ?? flaw);
-  }
-
-  /** The index on places is stored apart from the rows, and may still know what a damaged page held. */
-  #whereIs(number: number): Readonly<{ shard: number; id: LogId }> | undefined {
-    const row = this.#quietly(() =>
-      this.#database
-        .prepare("SELECT shard, epoch, seq FROM batches INDEXED BY batches_by_place WHERE +id = ?")
-        .get(number),
-    );
-    if (row === undefined) return undefined;
-    const id = { epoch: row["epoch"] as number, seq: row["seq"] as number };
-    return { shard: row["shard"] as number, id };
   }
 
   /** A batch for reading single records. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { LogId } from "../wal/wal.ts";
 import { BatchChains, type BatchRow, type Flaw } from "./batch-chain.ts";
 import { batchRowOf, checksumOf, FAILS_CHECKSUM, isMalformed, ROW_COLUMNS } from "./batch-row.ts";
 import { type Row, rowOf } from "./database.ts";
@@ -11,6 +12,7 @@ const MISSING_MAX = 100_000;
  * checksum and by the log's hash chain. What cannot be read is passed over and reported.
  */
 export class BatchWalk {
+  readonly #database: DatabaseSync;
   readonly #range: StatementSync;
   readonly #one: StatementSync;
   readonly #chains = new BatchChains();
@@ -23,6 +25,7 @@ export class BatchWalk {
    * @param from the walk begins behind this number, which an earlier one has reached.
    */
   constructor(database: DatabaseSync, from: number, onRow?: (row: BatchRow) => void) {
+    this.#database = database;
     const columns = `SELECT ${ROW_COLUMNS} FROM batches`;
     this.#range = database.prepare(`${columns} WHERE id > ? AND id <= ? ORDER BY id`);
     this.#one = database.prepare(`${columns} WHERE id = ?`);
@@ -80,10 +83,17 @@ export class BatchWalk {
       this.#chains.missing(this.at + 1);
     } catch (error) {
       if (!isMalformed(error)) throw error;
-      this.#chains.unreadable(this.at + 1, `SQLite says "${error.message}"`);
+      this.#takeUnreadable(this.at + 1, `SQLite says "${error.message}"`, flaws);
     }
     this.at += 1;
     return 1;
+  }
+
+  /** The index on places is stored apart from the rows: it may still know which batch it was. */
+  #takeUnreadable(number: number, reason: string, flaws: Flaw[]): void {
+    const at = findPlace(this.#database, number);
+    if (at === undefined) this.#chains.unreadable(number, reason);
+    else flaws.push(...this.#chains.unreadableAt(number, at.shard, at.id, reason));
   }
 
   #take(found: Row, flaws: Flaw[]): number {
@@ -99,6 +109,24 @@ export class BatchWalk {
     flaws.push(...(isWhole ? this.#chains.accept(row) : this.#chains.damaged(row, FAILS_CHECKSUM)));
     if (isWhole) this.#onRow?.(row);
     return row.body.length + 1;
+  }
+}
+
+/** Where a row's batch stands, by the index on places: a walk over all of that, since it is not ordered by number. */
+export function findPlace(
+  database: DatabaseSync,
+  number: number,
+): Readonly<{ shard: number; id: LogId }> | undefined {
+  try {
+    const row = database
+      .prepare("SELECT shard, epoch, seq FROM batches INDEXED BY batches_by_place WHERE +id = ?")
+      .get(number);
+    if (row === undefined) return undefined;
+    const id = { epoch: row["epoch"] as number, seq: row["seq"] as number };
+    return { shard: row["shard"] as number, id };
+  } catch (error) {
+    if (isMalformed(error)) return undefined;
+    throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import { AccountTable } from "./account-table.ts";
 import { ArchiveError, isDamage } from "./archive-error.ts";
 import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
 import { BatchIndexer } from "./batch-indexer.ts";
+import { isMalformed } from "./batch-row.ts";
 import { BatchTable, type StoredBatch, type StoredPosition } from "./batch-table.ts";
 import { type Damage, DamageTable } from "./damage-table.ts";
 import { inTransaction, openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
@@ -347,7 +348,7 @@ export class Archive {
       return this.#indexAround(number);
     }
     this.#indexed = batch.number;
-    this.#recordsWaiting -= batch.count;
+    this.#recordsWaiting = Math.max(0, this.#recordsWaiting - batch.count);
     this.#indexedPositions.set(batch.shard, { epoch: batch.epoch, seq: batch.seq });
     return Math.max(1, batch.count);
   }
@@ -363,6 +364,8 @@ export class Archive {
       if (shard !== null && isNext) this.#indexedPositions.set(shard, id);
     }
     this.#indexed = number;
+    // How many records a damaged one had is not known: once nothing waits, none does.
+    if (this.isIndexed) this.#recordsWaiting = 0;
     return 1;
   }
 
@@ -455,7 +458,17 @@ export class Archive {
       if (row === undefined) continue;
       this.#indexedPositions.set(shard, { epoch: row["epoch"] as number, seq: row["seq"] as number });
     }
+    this.#recordsWaiting = this.#countWaiting();
+  }
+
+  /** Where a damaged page keeps them from being counted, each batch counts as one record. */
+  #countWaiting(): number {
     const waiting = this.#database.prepare("SELECT sum(count) AS records FROM batches WHERE id > ?");
-    this.#recordsWaiting = (waiting.get(this.#written)?.["records"] as number | null) ?? 0;
+    try {
+      return (waiting.get(this.#written)?.["records"] as number | null) ?? 0;
+    } catch (error) {
+      if (!isMalformed(error)) throw error;
+      return this.#batches.last - this.#written;
+    }
   }
 }
