@@ -30,7 +30,7 @@ const SHARDS_MAX = 64;
 
 const NO_BODY = new Uint8Array(0);
 const IS_GONE = "its row is gone";
-const HAS_NO_LINK = "it does not follow the batch before it in the log's hash chain";
+export const HAS_NO_LINK = "it does not follow the batch before it in the log's hash chain";
 const HAS_OTHER_HASH = "the hash that is stored with it is not the hash of its frame";
 
 /** The SHA-256 of a batch's frame, given the batch before it and the server's number of shards. */

@@ -224,6 +224,17 @@ export class BatchTable {
     return { fromMs, toMs };
   }
 
+  /** The batch before a place, with its hash. */
+  witnessBefore(shard: number, id: LogId): Witness {
+    return this.#neighbour(this.#before, shard, id) ?? NO_BATCH;
+  }
+
+  /** The server's number of shards, as the batch before a place shows it. */
+  shardsBefore(shard: number, id: LogId): number | undefined {
+    const row = this.#neighbour(this.#before, shard, id);
+    return row === undefined ? undefined : findShards(this.witnessBefore(shard, row.id), row);
+  }
+
   /** The batch before a place, as far as there is one. */
   idBefore(shard: number, id: LogId): LogId | undefined {
     return this.#neighbour(this.#before, shard, id)?.id;

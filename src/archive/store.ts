@@ -7,6 +7,7 @@ import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
 import { AccountTable } from "./account-table.ts";
 import { ArchiveError, isDamage } from "./archive-error.ts";
 import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
+import { HAS_NO_LINK } from "./batch-chain.ts";
 import { BatchIndexer } from "./batch-indexer.ts";
 import { isMalformed } from "./batch-row.ts";
 import { BatchTable, type StoredBatch, type StoredPosition } from "./batch-table.ts";
@@ -200,7 +201,8 @@ export class Archive {
 
   #append(shard: number, batches: readonly Batch[]): void {
     for (const batch of this.#batches.damaged(shard, batches)) {
-      const isIndexed = this.#damages.at(shard, batch.id)?.indexed !== false;
+      const damage = this.#damages.at(shard, batch.id);
+      const isIndexed = damage?.indexed !== false && damage?.reason !== HAS_NO_LINK;
       // What a list lacks comes into it when the whole index is built anew: entries of a key stand in the order of the log.
       if (inTransaction(this.#database, () => this.#batches.restore(shard, batch)) && !isIndexed)
         this.rebuildIndex();
