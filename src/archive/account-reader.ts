@@ -204,7 +204,8 @@ function refuseGap(history: History, at: number, newest: number | undefined, gap
   const next = at < history.length ? history.seq(at) : Math.max(before, newest ?? 0) + 1;
   if (next === before + 1) return;
   const isAfter = ({ place }: Gap) => at === 0 || comparePlaces(place, history.place(at - 1)) > 0;
-  throw (gaps.findLast(isAfter) ?? (gaps[0] as Gap)).error;
+  const gap = gaps.findLast(isAfter) ?? gaps[0];
+  if (gap !== undefined) throw gap.error;
 }
 
 /** Whether what a slot stands for is the account's, and of this kind: another key may have the same hash. */

@@ -8,7 +8,6 @@ import { OperatingError, type OperatingErrorCode } from "../operating-error.ts";
 import { ArchiveError, type ArchiveErrorCode, isDamage } from "./archive-error.ts";
 import type { StoredPosition } from "./batch-table.ts";
 import type { ArchiveQueries, Position } from "./query.ts";
-import type { ArchiveCounts } from "./store.ts";
 import type { ScrubFigures } from "./verifier.ts";
 
 /** What its owner tells it: whom to follow, whom to answer, when to end. */
@@ -48,6 +47,18 @@ export type ArchivedShard = Readonly<{
   stored: Readonly<{ epoch: number; seq: number }>;
   storedTimeMs: number;
   indexed: Readonly<{ epoch: number; seq: number }> | null;
+}>;
+
+/** What an archive has done since it was opened, and how far the index is behind what is stored. */
+export type ArchiveCounts = Readonly<{
+  batchesStored: number;
+  recordsStored: number;
+  bytesStored: number;
+  transfersIndexed: number;
+  recordsWaiting: number;
+  runs: number;
+  /** Times that a damaged index was thrown away to be built anew. */
+  indexRebuilds: number;
 }>;
 
 /** `places` names the first of `count` damaged batches. */

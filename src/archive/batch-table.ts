@@ -217,6 +217,13 @@ export class BatchTable {
     return { number, shard, ...id, timeMs, count: 0 };
   }
 
+  /** How many records come behind a number; where a damaged page hides them, each batch counts as one. */
+  recordsBehind(number: number): number {
+    const records = this.#database.prepare("SELECT sum(count) AS records FROM batches WHERE id > ?");
+    const found = this.#quietly(() => records.get(number));
+    return found === undefined ? this.#last - number : ((found["records"] as number | null) ?? 0);
+  }
+
   /** The times of the batches before and behind a place. */
   timesAround(shard: number, id: LogId): Readonly<{ fromMs: number; toMs: number }> {
     const fromMs = this.#neighbour(this.#before, shard, id)?.timeMs ?? 0;

@@ -1,23 +1,24 @@
-import { mkdirSync, readdirSync, statSync, unlinkSync } from "node:fs";
+import { readdirSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PackError } from "../actors/pack-reader.ts";
-import { assert } from "../assert.ts";
 import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
 import { AccountTable } from "./account-table.ts";
 import { ArchiveError, isDamage } from "./archive-error.ts";
+import type { ArchiveCounts } from "./archive-protocol.ts";
 import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
 import { HAS_NO_LINK } from "./batch-chain.ts";
 import { BatchIndexer } from "./batch-indexer.ts";
-import { isMalformed } from "./batch-row.ts";
-import { BatchTable, type StoredBatch, type StoredPosition } from "./batch-table.ts";
+import { BatchTable, type StoredPosition } from "./batch-table.ts";
 import { type Damage, DamageTable } from "./damage-table.ts";
 import { inTransaction, openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
+import { forgetRuns, openIndexFolder, recordRun } from "./index-folder.ts";
 import { type KeyHash, Keys, MixedHash } from "./key-hash.ts";
 import { PageCache, type Run } from "./run.ts";
-import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
+import type { RunMeta } from "./run-page.ts";
 import { SortedIndex } from "./sorted-index.ts";
 import { Verifier } from "./verifier.ts";
+import { type Waiting, WaitingBodies } from "./waiting-bodies.ts";
 
 /** Tests make the bounds small, and the hash weak. */
 export type ArchiveOptions = Readonly<{
@@ -30,24 +31,6 @@ export type ArchiveOptions = Readonly<{
   waitingBytesMax?: number;
 }>;
 
-/** What an archive has done since it was opened, and how far the index is behind what is stored. */
-export type ArchiveCounts = Readonly<{
-  batchesStored: number;
-  recordsStored: number;
-  bytesStored: number;
-  transfersIndexed: number;
-  recordsWaiting: number;
-  runs: number;
-  /** Times that a damaged index was thrown away to be built anew. */
-  indexRebuilds: number;
-}>;
-
-type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
-
-/** Raised when what stands in the index means something else than before: it is built anew then. */
-const INDEX_FORMAT = 2;
-/** Of an index from before its format was written down. */
-const FIRST_INDEX_FORMAT = 1;
 const TAIL_ENTRIES = 1 << 18;
 const RUNS_PER_LEVEL = 8;
 const TAIL_BATCHES_MAX = 1 << 18;
@@ -57,7 +40,6 @@ const MERGED_PER_RECORD = 16;
 const RETIRED_MAX = 16;
 /** 1 MiB: what is read back is read once. */
 const READER_CACHE_PAGES = 64;
-const WAITING_TRIM = 64;
 
 /**
  * The archive: `archive.sqlite` holds the batches of every shard, the folder `index` the sorted runs over them.
@@ -76,9 +58,7 @@ export class Archive {
   readonly #indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>;
   readonly #options: Required<Omit<ArchiveOptions, "hash">>;
   readonly #indexedPositions = new Map<number, LogId>();
-  #waiting: Waiting[] = [];
-  #waitingFrom = 0;
-  #waitingBytes = 0;
+  readonly #waiting: WaitingBodies;
   /** The last batch in the index, and the last one in its runs. */
   #indexed: number;
   #written: number;
@@ -109,6 +89,7 @@ export class Archive {
       runsPerLevel: options.runsPerLevel ?? RUNS_PER_LEVEL,
       waitingBytesMax: options.waitingBytesMax ?? WAITING_BYTES_MAX,
     };
+    this.#waiting = new WaitingBodies(this.#options.waitingBytesMax);
     this.#folder = join(folder, "index");
     this.#path = join(folder, "archive.sqlite");
     this.#database = openDatabase(this.#path);
@@ -125,7 +106,7 @@ export class Archive {
       transfers: new SortedIndex(this.#folder, "transfer", 16, tailEntries / 2, runsPerLevel, cache),
       partners: new SortedIndex(this.#folder, "partner", 16, tailEntries / 2, runsPerLevel, cache),
     };
-    const metas = this.#openIndexFolder();
+    const metas = openIndexFolder(this.#database, this.#folder);
     this.#runId = metas.reduce((greatest, { id }) => Math.max(greatest, id), 0);
     this.#loadIndex(metas);
     this.#written = setting(this.#database, "written", () => 0);
@@ -213,7 +194,7 @@ export class Archive {
     this.#batches.committed(shard, missing);
     for (const { id, timeMs, count, body } of missing) {
       const batch = { number, shard, epoch: id.epoch, seq: id.seq, timeMs, count };
-      this.#keepWaiting({ batch, body });
+      this.#waiting.keep({ batch, body }, this.#indexed);
       this.#batchesStored += 1;
       this.#recordsStored += count;
       this.#recordsWaiting += count;
@@ -260,7 +241,7 @@ export class Archive {
       if (meta !== undefined) made.push(meta);
     }
     inTransaction(this.#database, () => {
-      for (const meta of made) this.#record(meta);
+      for (const meta of made) recordRun(this.#database, meta);
       this.#accounts.writeAll();
       putSetting(this.#database, "written", this.#indexed);
     });
@@ -277,13 +258,11 @@ export class Archive {
   rebuildIndex(): void {
     this.#indexRebuilds += 1;
     for (const index of this.#all) index.reset();
-    this.#forgetRuns();
+    forgetRuns(this.#database);
     this.#written = 0;
     this.#indexed = 0;
     this.#accounts.clear();
-    this.#waiting = [];
-    this.#waitingFrom = 0;
-    this.#waitingBytes = 0;
+    this.#waiting.clear();
     this.#indexedPositions.clear();
     this.#retired = [];
     for (const file of readdirSync(this.#folder)) unlinkSync(join(this.#folder, file));
@@ -296,31 +275,12 @@ export class Archive {
     this.#database.close();
   }
 
-  #keepWaiting(waiting: Waiting): void {
-    // The queue must be without a gap up to its end; once it is full, what follows is read back instead.
-    const expected = this.#waiting.at(-1)?.batch.number ?? this.#indexed;
-    if (waiting.batch.number !== expected + 1) return;
-    if (this.#waitingBytes + waiting.body.length > this.#options.waitingBytesMax) return;
-    this.#waiting.push(waiting);
-    this.#waitingBytes += waiting.body.length;
-  }
-
   /** `undefined`: it is damaged. */
   #nextBody(): Waiting | undefined {
-    const next = this.#waiting[this.#waitingFrom];
-    if (next === undefined) {
-      const batch = this.#readNext();
-      return batch && { batch, body: batch.body };
-    }
-    assert(next.batch.number === this.#indexed + 1, "the index takes the batches in order of arrival");
-    this.#waitingFrom += 1;
-    this.#waitingBytes -= next.body.length;
-    // Bodies that were taken must not be held on to by a queue that never runs empty.
-    if (this.#waitingFrom === this.#waiting.length || this.#waitingFrom >= WAITING_TRIM) {
-      this.#waiting = this.#waiting.slice(this.#waitingFrom);
-      this.#waitingFrom = 0;
-    }
-    return next;
+    const next = this.#waiting.take(this.#indexed + 1);
+    if (next !== undefined) return next;
+    const batch = this.#readNext();
+    return batch && { batch, body: batch.body };
   }
 
   #readNext() {
@@ -393,16 +353,10 @@ export class Archive {
   #recordMerge(index: SortedIndex, made: RunMeta, replaced: readonly Run[]): void {
     inTransaction(this.#database, () => {
       for (const { meta } of replaced) this.#database.prepare("DELETE FROM runs WHERE id = ?").run(meta.id);
-      this.#record(made);
+      recordRun(this.#database, made);
     });
     this.#retired.push(...index.replace(made, replaced));
     if (this.#retired.length >= RETIRED_MAX) this.#deleteRetired();
-  }
-
-  #record({ id, kind, level, width, entries, base, checksum }: RunMeta): void {
-    this.#database
-      .prepare("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)")
-      .run(id, kind, level, width, entries, base, checksum);
   }
 
   #checkpoint() {
@@ -416,30 +370,6 @@ export class Archive {
     this.#retired = [];
   }
 
-  /** Sweeps away files that the database does not name; without the folder, or after an older version, starts anew. */
-  #openIndexFolder(): readonly RunMeta[] {
-    const isNew = mkdirSync(this.#folder, { recursive: true }) !== undefined;
-    const format = setting(this.#database, "index_format", () => FIRST_INDEX_FORMAT);
-    if (isNew || format !== INDEX_FORMAT) this.#forgetRuns();
-    const metas = this.#database.prepare("SELECT * FROM runs ORDER BY id").all() as unknown as RunMeta[];
-    for (const { kind } of metas) assert(RUN_KINDS.includes(kind), "a run is of a known kind");
-    const named = new Set(metas.map(({ id }) => runFileName(id)));
-    for (const file of readdirSync(this.#folder)) {
-      if (!named.has(file)) unlinkSync(join(this.#folder, file));
-    }
-    return metas;
-  }
-
-  #forgetRuns(): void {
-    inTransaction(this.#database, () => {
-      this.#database.exec("DELETE FROM runs");
-      putSetting(this.#database, "written", 0);
-      putSetting(this.#database, "index_format", INDEX_FORMAT);
-    });
-    // On the disk, before the files go that the database has named so far.
-    this.#database.exec("PRAGMA wal_checkpoint(FULL)");
-  }
-
   #loadIndex(metas: readonly RunMeta[]): void {
     try {
       for (const index of this.#all) index.load(metas);
@@ -447,7 +377,7 @@ export class Archive {
       if (!(error instanceof ArchiveError && error.code === "index_damaged")) throw error;
       this.#indexRebuilds += 1;
       for (const index of this.#all) index.reset();
-      this.#forgetRuns();
+      forgetRuns(this.#database);
     }
   }
 
@@ -460,17 +390,6 @@ export class Archive {
       if (row === undefined) continue;
       this.#indexedPositions.set(shard, { epoch: row["epoch"] as number, seq: row["seq"] as number });
     }
-    this.#recordsWaiting = this.#countWaiting();
-  }
-
-  /** Where a damaged page keeps them from being counted, each batch counts as one record. */
-  #countWaiting(): number {
-    const waiting = this.#database.prepare("SELECT sum(count) AS records FROM batches WHERE id > ?");
-    try {
-      return (waiting.get(this.#written)?.["records"] as number | null) ?? 0;
-    } catch (error) {
-      if (!isMalformed(error)) throw error;
-      return this.#batches.last - this.#written;
-    }
+    this.#recordsWaiting = this.#batches.recordsBehind(this.#written);
   }
 }

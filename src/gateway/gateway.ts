@@ -305,10 +305,9 @@ export class Gateway {
       replayed.map(({ at }) => at),
     ).catch(() => []);
     for (const [i, found] of records.entries()) {
-      const outcome = "damaged" in found ? undefined : (found.record.outcome as Outcome<Transfer>);
-      const place = replayed[i]?.place as number;
-      if (outcome === undefined) items[place] = { code: "archive_damaged" };
-      else items[place] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
+      const refusal = { ok: false, code: "archive_damaged" } as const;
+      const outcome = "damaged" in found ? refusal : (found.record.outcome as Outcome<Transfer>);
+      items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
     }
   }
 
@@ -347,10 +346,7 @@ export class Gateway {
   }
 
   /** The same for one account, and its newest entry's seq; `undefined` when there is no such account. */
-  async #positionsOfAccount(
-    partner: string,
-    account: string,
-  ): Promise<Readonly<{ after: readonly Position[]; seq?: number }> | undefined> {
+  async #positionsOfAccount(partner: string, account: string): Promise<AccountPosition | undefined> {
     if (isSystemAccount(account)) {
       const found = await this.#shards.askAll(partner, ["system_account", account]);
       const exists = found.some(({ result }) => result !== null);
@@ -370,6 +366,8 @@ function answersOf(reply: TransfersReply): Readonly<{ answers: readonly WireItem
   for (const [index, item] of later) answers[index] = item;
   return { answers, credits };
 }
+
+type AccountPosition = Readonly<{ after: readonly Position[]; seq?: number }>;
 
 function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
   return { shard, epoch, seq, index };

@@ -33,7 +33,7 @@ async function trimmedServer(
   const first = await acme.send("POST", "/v1/transfers", BODY, KEY);
   expect(first.status).toBe(201);
   const { id } = JSON.parse(first.text) as { id: string };
-  const made = Number((await place.last(0)).seq);
+  const made = (await place.last(0)).seq;
   for (let i = 0; i < 3; i++) {
     for (let k = 0; k < 20; k++) await acme.send("POST", "/v1/transfers", ISSUE);
     await takeSnapshots(server);

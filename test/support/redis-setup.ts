@@ -37,14 +37,17 @@ export function setup(project: TestProject): void {
   project.provide("redisUrl", process.env["REDIS_URL"] ?? "");
 }
 
+function findStrace(): string | undefined {
+  return findProgram("strace");
+}
+
 function findServer(): string | undefined {
   return findProgram("redis-server") ?? findProgram("valkey-server");
 }
 
 /** The path of strace, for the tests that count system calls. */
 export function straceProgram(): string {
-  const find = () => findProgram("strace");
-  return find() ?? install("strace", STRACE, find);
+  return findStrace() ?? install("strace", STRACE, findStrace);
 }
 
 function install(wanted: string, packages: Packages, find: () => string | undefined): string {
