@@ -207,7 +207,7 @@ function createSnapshotKeeper(
   return new SnapshotKeeper({
     shards: () => supervisor.shards(),
     archived: async (shard) => (await archive.sync()).get(shard)?.id,
-    take: (shard, until) => takeSnapshotInThread({ ...task, shard, until }),
+    take: (shard, until, epoch) => takeSnapshotInThread({ ...task, shard, until, epoch }),
     trim: (shard, below) => supervisor.trim(shard, below),
     everyRecords: config.snapshotRecords,
     everyMs: config.snapshotMinutes * 60_000,

@@ -3,9 +3,15 @@
  *
  * - `overloaded`, `log_unavailable`: certainly not done, now or later.
  * - `outcome_unknown`: it may have been done; the same idempotency key gets its one outcome.
+ * - `archive_damaged`: it needs a batch of the archive that is damaged. Of a command: it was done, and is not done again.
  * - `not_implemented`: this version cannot do it; certainly not done.
  */
-export type OperatingErrorCode = "overloaded" | "log_unavailable" | "outcome_unknown" | "not_implemented";
+export type OperatingErrorCode =
+  | "overloaded"
+  | "log_unavailable"
+  | "outcome_unknown"
+  | "archive_damaged"
+  | "not_implemented";
 
 export class OperatingError extends Error {
   readonly code: OperatingErrorCode;

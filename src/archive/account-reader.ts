@@ -1,6 +1,8 @@
 import type { AccountView } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
-import type { Place } from "./cursor.ts";
+import { isDamage } from "./archive-error.ts";
+import { comparePlaces, type Place } from "./cursor.ts";
+import { type Gap, type Gaps, upToGap } from "./gaps.ts";
 import { type History, newestFirst, type Stretch } from "./history.ts";
 import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
 import { cursorOf, endBefore, type Found, type Line, page, within } from "./listing.ts";
@@ -11,16 +13,19 @@ import type { SortedIndex } from "./sorted-index.ts";
 import { Tally } from "./tally.ts";
 
 export type AccountId = Readonly<{ partner: string; account: string }>;
-type AccountQuery = Range & AccountId;
+/** `seq` of the account's newest entry, where it is known. */
+type AccountQuery = Range & AccountId & Readonly<{ seq?: number | undefined }>;
 
 /** What the log says of single accounts. Every record is compared with what was asked for: the index holds hashes. */
 export class AccountReader {
   readonly #records: RecordReader;
+  readonly #gaps: Gaps;
   readonly #keys: Keys;
   readonly #index: SortedIndex;
 
-  constructor(records: RecordReader, keys: Keys, index: SortedIndex) {
+  constructor(records: RecordReader, gaps: Gaps, keys: Keys, index: SortedIndex) {
     this.#records = records;
+    this.#gaps = gaps;
     this.#keys = keys;
     this.#index = index;
   }
@@ -42,6 +47,8 @@ export class AccountReader {
     const total = new Tally();
     for (const history of this.#historiesOf(query, "entries"))
       history.tally(total, history.length, query.seq);
+    const [gap] = this.#gaps.all;
+    if (gap !== undefined && (isSystemAccount(query.account) || total.count !== query.seq)) throw gap.error;
     return { sum: Number(total.sum), count: total.count };
   }
 
@@ -81,12 +88,26 @@ export class AccountReader {
       yield { place, shown: entryOf(archived, place.slot) };
   }
 
-  *#newestFirst(
-    account: AccountId,
+  #newestFirst(
+    account: AccountId & Readonly<{ seq?: number | undefined }>,
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
+  ): Iterable<Found> {
+    const gaps = this.#gaps.all;
+    const found = this.#found(account, kinds, range, cursor, gaps);
+    // Of an account's own entries their seqs show whether one is missing.
+    return gaps.length === 0 || isCounted(account, kinds) ? found : upToGap(found, gaps, range, cursor);
+  }
+
+  *#found(
+    account: AccountId & Readonly<{ seq?: number | undefined }>,
+    kinds: readonly HistoryKind[],
+    range: Pick<Range, "fromMs" | "toMs">,
+    cursor: Place | undefined,
+    gaps: readonly Gap[],
   ): Generator<Found> {
+    const checkSeqs = gaps.length > 0 && isCounted(account, kinds);
     const kindOf = new Map<History, HistoryKind>();
     const stretches: Stretch[] = [];
     for (const kind of kinds) {
@@ -95,11 +116,14 @@ export class AccountReader {
         stretches.push(within(history, range, cursor));
       }
     }
+    if (checkSeqs) for (const { history, to } of stretches) refuseGap(history, to, account.seq, gaps);
     for (const { history, at, place } of newestFirst(stretches)) {
+      if (checkSeqs) refuseGap(history, at + 1, account.seq, gaps);
       if (!history.isOf(place)) continue;
       const archived = this.#records.of(history, at);
       if (concerns(archived, account, kindOf.get(history), place.slot)) yield { archived, place };
     }
+    if (checkSeqs) for (const { history, from } of stretches) refuseGap(history, from, account.seq, gaps);
   }
 
   /** One history, or one per shard. */
@@ -122,8 +146,17 @@ export class AccountReader {
   #isOneAccounts(history: History, query: AccountId): boolean {
     const { length } = history;
     if (length === 0) return true;
-    if (history.seq(length - 1) !== length) return false;
-    return concerns(this.#records.of(history, 0), query, "entries", history.slot(0));
+    if (history.seq(length - 1) !== length && (this.#gaps.all.length === 0 || !isRising(history)))
+      return false;
+    for (const at of [0, length - 1, length >>> 1]) {
+      try {
+        return concerns(this.#records.of(history, at), query, "entries", history.slot(at));
+      } catch (error) {
+        // Any other one says it as well.
+        if (!isDamage(error)) throw error;
+      }
+    }
+    return true;
   }
 
   /** Another account has the same hash: every record is looked at, and what is the account's own stays. */
@@ -137,6 +170,8 @@ export class AccountReader {
 
   /** `balance_after` of the last entry before a time; of a system account the sum of all before it. */
   #balanceBefore(query: AccountId, timeMs: number): number {
+    const [gap] = this.#gaps.all;
+    if (gap !== undefined && isSystemAccount(query.account) && gap.place.timeMs < timeMs) throw gap.error;
     if (!isSystemAccount(query.account)) {
       const newest = first(this.#newestFirst(query, ["entries"], { toMs: timeMs }, undefined));
       return newest === undefined ? 0 : entryOf(newest.archived, newest.place.slot).balanceAfter;
@@ -146,6 +181,31 @@ export class AccountReader {
       history.tally(total, endBefore(history, timeMs), Number.POSITIVE_INFINITY);
     return Number(total.sum);
   }
+}
+
+/** Whether what is looked for are entries that count from 1 without a gap. */
+function isCounted({ account }: AccountId, kinds: readonly HistoryKind[]): boolean {
+  return kinds.every((kind) => isOneKey(account, kind));
+}
+
+/** Two accounts with one hash would have some seqs twice. */
+function isRising(history: History): boolean {
+  for (let at = 1; at < history.length; at++) if (history.seq(at) <= history.seq(at - 1)) return false;
+  return true;
+}
+
+/**
+ * @param at between the entry before it and this one none may be missing.
+ * @param newest the account's newest seq, if it is known.
+ * @throws ArchiveError `archive_damaged`: some are, in a batch that the index lacks.
+ */
+function refuseGap(history: History, at: number, newest: number | undefined, gaps: readonly Gap[]): void {
+  const before = at === 0 ? 0 : history.seq(at - 1);
+  const next = at < history.length ? history.seq(at) : Math.max(before, newest ?? 0) + 1;
+  if (next === before + 1) return;
+  const isAfter = ({ place }: Gap) => at === 0 || comparePlaces(place, history.place(at - 1)) > 0;
+  const gap = gaps.findLast(isAfter) ?? gaps[0];
+  if (gap !== undefined) throw gap.error;
 }
 
 /** Whether what a slot stands for is the account's, and of this kind: another key may have the same hash. */

@@ -118,14 +118,15 @@ export class ArchiveClient extends ArchiveQueryClient {
     return new Map((await this.request((id) => ({ id, method: "positions" }))) as ArchivedPositions);
   }
 
-  /** By shard, the newest batch that would be there after a power cut. */
+  /** By shard, the newest batch that would be there after a power cut, and that was read back whole. */
   async sync(): Promise<ReadonlyMap<number, ArchivedPosition>> {
     return new Map((await this.request((id) => ({ id, method: "sync" }))) as ArchivedPositions);
   }
 
-  /** The newest batch of a shard that is stored. */
+  /** The newest batch of a shard that is stored, unless it is damaged itself: then it proves nothing. */
   async witness(shard: number): Promise<ArchivedPosition | undefined> {
-    return (await this.positions()).get(shard);
+    const position = (await this.positions()).get(shard);
+    return position?.unproven === true ? undefined : position;
   }
 
   /** As told last, a quarter of a second ago at most. */

@@ -5,10 +5,10 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { OperatingError, type OperatingErrorCode } from "../operating-error.ts";
-import type { Witness } from "../wal/wal.ts";
-import { ArchiveError, type ArchiveErrorCode } from "./archive-error.ts";
+import { ArchiveError, type ArchiveErrorCode, isDamage } from "./archive-error.ts";
+import type { StoredPosition } from "./batch-table.ts";
 import type { ArchiveQueries, Position } from "./query.ts";
-import type { ArchiveCounts } from "./store.ts";
+import type { ScrubFigures } from "./verifier.ts";
 
 /** What its owner tells it: whom to follow, whom to answer, when to end. */
 export type ToArchive =
@@ -33,9 +33,12 @@ export type ArchiveRequest =
 export type ArchiveReply = Readonly<{ id: number; result: TaggedResult }>;
 
 /** A stored batch that a shard's log must still hold. */
-export type ArchivedPosition = Witness & Readonly<{ timeMs: number }>;
+export type ArchivedPosition = StoredPosition;
 
-/** By shard, the newest stored batch; to `sync`, the newest that would be there after a power cut. */
+/**
+ * By shard, the newest stored batch; to `sync`, the newest that would be there after a power cut and was read back from the
+ * file and found whole, as all before it.
+ */
 export type ArchivedPositions = readonly (readonly [shard: number, position: ArchivedPosition])[];
 
 /** Of one shard: what is stored, with the time of its newest batch, and what of it is in the index. */
@@ -46,7 +49,23 @@ export type ArchivedShard = Readonly<{
   indexed: Readonly<{ epoch: number; seq: number }> | null;
 }>;
 
-export type ArchiveFigures = ArchiveCounts & Readonly<{ shards: readonly ArchivedShard[] }>;
+/** What an archive has done since it was opened, and how far the index is behind what is stored. */
+export type ArchiveCounts = Readonly<{
+  batchesStored: number;
+  recordsStored: number;
+  bytesStored: number;
+  transfersIndexed: number;
+  recordsWaiting: number;
+  runs: number;
+  /** Times that a damaged index was thrown away to be built anew. */
+  indexRebuilds: number;
+}>;
+
+/** `places` names the first of `count` damaged batches. */
+export type DamageFigures = Readonly<{ count: number; places: readonly string[] }>;
+
+export type ArchiveFigures = ArchiveCounts &
+  Readonly<{ shards: readonly ArchivedShard[]; damage: DamageFigures; scrub: ScrubFigures }>;
 
 export type TaggedError =
   | Readonly<{ type: "operating"; code: OperatingErrorCode; message: string }>
@@ -59,6 +78,7 @@ export type TaggedResult =
 
 export function tagError(error: unknown): TaggedError {
   if (error instanceof OperatingError) return { type: "operating", code: error.code, message: error.message };
+  if (isDamage(error)) return { type: "operating", code: "archive_damaged", message: error.message };
   if (error instanceof ArchiveError) return { type: "archive", code: error.code, message: error.message };
   return { type: "other", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -12,6 +12,7 @@ import type {
   ArchivedRecord,
   ArchiveQueries,
   EntriesSum,
+  FoundRecord,
   Location,
   Page,
   Position,
@@ -53,7 +54,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
     port.on("close", () => this.refuse("the archive is gone"));
   }
 
-  records(at: readonly Location[]): Promise<readonly ArchivedRecord[]> {
+  records(at: readonly Location[]): Promise<readonly FoundRecord[]> {
     return this.#query("records", at, []);
   }
 
@@ -94,7 +95,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
   }
 
   entries(
-    query: Range & Readonly<{ partner: string; account: string }>,
+    query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
     after: readonly Position[],
   ): Promise<Statement> {
     return this.#query("entries", query, after);

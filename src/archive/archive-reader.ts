@@ -1,8 +1,10 @@
 import { AccountReader } from "./account-reader.ts";
 import type { AccountTable } from "./account-table.ts";
 import type { BatchTable } from "./batch-table.ts";
+import type { DamageTable } from "./damage-table.ts";
+import { Gaps } from "./gaps.ts";
 import type { Keys } from "./key-hash.ts";
-import type { ArchivedRecord, ArchiveQueries, Location } from "./query.ts";
+import type { ArchiveQueries, FoundRecord, Location } from "./query.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 import { TransferReader } from "./transfer-reader.ts";
@@ -17,15 +19,17 @@ export type ArchiveAnswers = {
 /** Answers queries from the index and the batches. */
 export function archiveAnswers(
   batches: BatchTable,
+  damages: DamageTable,
   accountTable: AccountTable,
   keys: Keys,
   indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>,
 ): ArchiveAnswers {
   const records = new RecordReader(batches);
-  const accounts = new AccountReader(records, keys, indexes.accounts);
-  const transfers = new TransferReader(records, keys, indexes, accounts);
+  const gaps = new Gaps(damages, batches);
+  const accounts = new AccountReader(records, gaps, keys, indexes.accounts);
+  const transfers = new TransferReader(records, gaps, keys, indexes, accounts);
   return {
-    records: (at: readonly Location[]): readonly ArchivedRecord[] => at.map((each) => records.at(each)),
+    records: (at: readonly Location[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
     transfer: (query) => transfers.transfer(query),
     part: (query) => transfers.part(query),
     transfers: (query) => transfers.transfers(query),

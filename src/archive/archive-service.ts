@@ -2,7 +2,8 @@ import type { MessagePort } from "node:worker_threads";
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { OperatingError } from "../operating-error.ts";
-import { compareLogIds, type LogId } from "../wal/wal.ts";
+import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
+import { ArchiveError } from "./archive-error.ts";
 import {
   type ArchivedPositions,
   type ArchiveFigures,
@@ -12,6 +13,7 @@ import {
   type TaggedResult,
   tagError,
 } from "./archive-protocol.ts";
+import { type Damage, placeText } from "./damage-table.ts";
 import { packAsk, unpackAnswer } from "./feed.ts";
 import type { Location, Position } from "./query.ts";
 import type { Archive } from "./store.ts";
@@ -35,10 +37,25 @@ const RECORDS_WAITING_MAX = 1_000_000;
 /** Queries that wait at once; more are refused. */
 const QUERIES_WAITING_MAX = 16_384;
 
+/** Bytes that are read back from the file before others get a turn: some milliseconds. */
+const VERIFY_BYTES = 1024 * 1024;
+/** How long `sync` waits until what was synced is read back; what is not is said the next time. */
+const VERIFY_MS_MAX = 2_000;
+/** The whole archive is scrubbed within this time, unless it is so large that it would need more than the bounds below. */
+const SCRUB_PASS_MS = 7 * 24 * 60 * 60 * 1000;
+/** One portion of 256 KiB, some milliseconds of a core with nothing else to do: so often at most, and at least. */
+const SCRUB_BYTES = 256 * 1024;
+const SCRUB_EVERY_MS_MIN = 20;
+const SCRUB_EVERY_MS_MAX = 1_000;
+/** Damaged batches that the figures name. */
+const PLACES_MAX = 20;
+
 type Feed = {
   readonly shard: number;
   readonly channel: Channel;
   asking: boolean;
+  /** Damaged batches for which the log is read again; nothing else is asked meanwhile. */
+  rereading: readonly Damage[];
   pause: NodeJS.Timeout | undefined;
 };
 
@@ -61,8 +78,10 @@ export class ArchiveService {
   readonly #feeds = new Map<number, Feed>();
   /** Over which queries come. */
   readonly #ports = new Set<MessagePort>();
-  /** What would be there after a power cut. */
-  #synced: ArchivedPositions = [];
+  /** Those who wait until what was synced is read back. */
+  readonly #syncing = new Set<Readonly<{ timer: NodeJS.Timeout; answer: () => void }>>();
+  #verifyTurn: NodeJS.Immediate | undefined;
+  #scrubTimer: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<WaitingQuery>();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
@@ -74,6 +93,7 @@ export class ArchiveService {
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#recordsWaitingMax = options.recordsWaitingMax ?? RECORDS_WAITING_MAX;
     this.#scheduleTurn();
+    this.#scheduleScrub();
   }
 
   /** Follows a shard through this channel; one that it had before is dropped. */
@@ -88,7 +108,7 @@ export class ArchiveService {
       },
       closed: () => this.#drop(feed),
     });
-    const feed: Feed = { shard, channel, asking: false, pause: undefined };
+    const feed: Feed = { shard, channel, asking: false, rereading: [], pause: undefined };
     this.#feeds.set(shard, feed);
     this.#ask(feed);
   }
@@ -100,7 +120,7 @@ export class ArchiveService {
       const answer = (result: TaggedResult) =>
         port.postMessage({ id: request.id, result } satisfies ArchiveReply, []);
       if (request.method === "positions") answer({ ok: true, value: this.#positions() });
-      else if (request.method === "sync") answer(this.#sync());
+      else if (request.method === "sync") this.#sync(answer);
       else this.query(request.method, request.query, request.after, answer);
     });
     port.on("close", () => this.#ports.delete(port));
@@ -135,13 +155,65 @@ export class ArchiveService {
     for (const feed of this.#feeds.values()) this.#ask(feed);
   }
 
-  #sync(): TaggedResult {
+  #sync(answer: (result: TaggedResult) => void): void {
+    const { verifier } = this.#archive;
     try {
-      if (this.#archive.sync()) this.#synced = this.#positions();
-      return { ok: true, value: this.#synced };
+      this.#archive.sync();
     } catch (error) {
-      return refused(error);
+      answer(refused(error));
+      return;
     }
+    const waiting = {
+      timer: setTimeout(() => waiting.answer(), VERIFY_MS_MAX),
+      answer: () => {
+        clearTimeout(waiting.timer);
+        this.#syncing.delete(waiting);
+        answer({ ok: true, value: [...verifier.verified] satisfies ArchivedPositions });
+      },
+    };
+    this.#syncing.add(waiting);
+    this.#guarded(() => this.#verify());
+  }
+
+  /** One portion of what was synced, read back from the file; what is left follows when others have had their turn. */
+  #verify(): void {
+    const left = this.#archive.verifier.verifySome(VERIFY_BYTES);
+    this.#reread();
+    if (left) {
+      this.#verifyTurn ??= setImmediate(() => {
+        this.#verifyTurn = undefined;
+        this.#guarded(() => this.#verify());
+      });
+    } else for (const { answer } of this.#syncing) answer();
+  }
+
+  /** What is damaged may still be in the log. */
+  #reread(): void {
+    for (const feed of this.#feeds.values()) {
+      if (feed.rereading.length > 0) continue;
+      const [first, ...others] = this.#archive.verifier.takeWanted(feed.shard);
+      if (first?.id === undefined || first.id === null) continue;
+      clearTimeout(feed.pause);
+      feed.pause = undefined;
+      feed.rereading = [first, ...others];
+      const after = this.#archive.idBefore(feed.shard, first.id) ?? null;
+      feed.channel.post(packAsk({ after, bytesMax: FEED_BYTES_MAX, again: true }));
+    }
+  }
+
+  #scheduleScrub(): void {
+    const { bytes } = this.#archive;
+    const everyMs = (SCRUB_PASS_MS * SCRUB_BYTES) / Math.max(1, bytes);
+    this.#scrubTimer = setTimeout(
+      () => {
+        this.#guarded(() => {
+          this.#archive.verifier.scrubSome(SCRUB_BYTES);
+          this.#reread();
+          this.#scheduleScrub();
+        });
+      },
+      Math.min(SCRUB_EVERY_MS_MAX, Math.max(SCRUB_EVERY_MS_MIN, everyMs)),
+    );
   }
 
   #positions(): ArchivedPositions {
@@ -158,7 +230,9 @@ export class ArchiveService {
       const indexed = this.#archive.indexedPosition(shard) ?? null;
       return [{ shard, stored: position.id, storedTimeMs: position.timeMs, indexed }];
     });
-    return { ...this.#archive.counts, shards };
+    const { damages, verifier } = this.#archive;
+    const damage = { count: damages.length, places: damages.slice(0, PLACES_MAX).map(placeText) };
+    return { ...this.#archive.counts, shards, damage, scrub: verifier.figures };
   }
 
   /** Indexes what is stored, writes it out, and closes the archive. Waiting queries are refused. */
@@ -173,6 +247,9 @@ export class ArchiveService {
   #stop(): void {
     this.#closed = true;
     clearImmediate(this.#turn);
+    clearImmediate(this.#verifyTurn);
+    clearTimeout(this.#scrubTimer);
+    for (const { timer } of this.#syncing) clearTimeout(timer);
     for (const feed of this.#feeds.values()) this.#drop(feed);
     for (const port of this.#ports) port.close();
     for (const { timer } of this.#waiting) clearTimeout(timer);
@@ -182,11 +259,13 @@ export class ArchiveService {
   #drop(feed: Feed): void {
     clearTimeout(feed.pause);
     feed.channel.close();
+    this.#archive.verifier.want(feed.rereading);
+    feed.rereading = [];
     if (this.#feeds.get(feed.shard) === feed) this.#feeds.delete(feed.shard);
   }
 
   #ask(feed: Feed): void {
-    if (feed.asking || this.#closed) return;
+    if (feed.asking || feed.rereading.length > 0 || this.#closed) return;
     if (this.#archive.counts.recordsWaiting > this.#recordsWaitingMax) return;
     clearTimeout(feed.pause);
     feed.pause = undefined;
@@ -197,21 +276,44 @@ export class ArchiveService {
 
   #take(feed: Feed, answer: Uint8Array): void {
     if (this.#closed || this.#feeds.get(feed.shard) !== feed) return;
+    const batches = unpackAnswer(answer);
+    if (feed.rereading.length > 0 && this.#isAgain(feed, batches)) {
+      const asked = feed.rereading;
+      feed.rereading = [];
+      this.#archive.append(feed.shard, batches);
+      this.#archive.verifier.settle(asked);
+      this.#verify();
+    } else this.#archive.append(feed.shard, batches);
     feed.asking = false;
-    this.#archive.append(feed.shard, unpackAnswer(answer));
     // The next batches come over while these are indexed.
     if (answer.length >= SMALL_ANSWER_BYTES || this.#waiting.size > 0) this.#ask(feed);
     else feed.pause = setTimeout(() => this.#ask(feed), SMALL_ANSWER_PAUSE_MS);
     this.#index();
   }
 
+  /** Whether these are the batches that were asked for again: of what came meanwhile all are new. */
+  #isAgain({ shard }: Feed, [first]: readonly Batch[]): boolean {
+    const newest = this.#archive.position(shard)?.id;
+    return first === undefined || (newest !== undefined && compareLogIds(first.id, newest) <= 0);
+  }
+
   /** One portion of index work; what is left follows when messages have had their turn. */
   #index(): void {
-    const left = this.#archive.indexSome(RECORDS_PER_TURN);
+    const left = this.#indexSome();
     this.#serveWaiting();
     // Those that were not asked while too much waited for the index.
     for (const feed of this.#feeds.values()) if (feed.pause === undefined) this.#ask(feed);
     if (left) this.#scheduleTurn();
+  }
+
+  #indexSome(): boolean {
+    try {
+      return this.#archive.indexSome(RECORDS_PER_TURN);
+    } catch (error) {
+      if (!isIndexDamaged(error)) throw error;
+      this.#archive.rebuildIndex();
+      return true;
+    }
   }
 
   #scheduleTurn(): void {
@@ -245,8 +347,17 @@ export class ArchiveService {
       const ask = this.#archive.answers[method].bind(this.#archive.answers) as (query: unknown) => unknown;
       return { ok: true, value: ask(query) };
     } catch (error) {
+      if (isIndexDamaged(error)) return this.#rebuild();
       return refused(error);
     }
+  }
+
+  #rebuild(): TaggedResult {
+    this.#archive.rebuildIndex();
+    this.#scheduleTurn();
+    return refused(
+      new OperatingError("log_unavailable", "the archive's index was damaged, and is being built anew"),
+    );
   }
 
   #guarded(work: () => void): void {
@@ -262,6 +373,10 @@ export class ArchiveService {
 
 function refused(error: unknown): TaggedResult {
   return { ok: false, error: tagError(error) };
+}
+
+function isIndexDamaged(error: unknown): boolean {
+  return error instanceof ArchiveError && error.code === "index_damaged";
 }
 
 function behind(deadlineMs: number): OperatingError {

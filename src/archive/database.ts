@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ArchiveError } from "./archive-error.ts";
+import { isMalformed } from "./batch-row.ts";
 
 /** Raised when what stands in the files means something else than before. */
 const FORMAT_VERSION = 1;
@@ -18,6 +19,10 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, level INTEGER NOT NULL, width INTEGER NOT NULL,
     entries INTEGER NOT NULL, base INTEGER NOT NULL, checksum INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS damage (
+    number INTEGER, shard INTEGER, epoch INTEGER, seq INTEGER, kind TEXT NOT NULL, reason TEXT NOT NULL,
+    indexed INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS accounts (
     partner TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (partner, id)
@@ -38,6 +43,25 @@ const SCHEMA = `
  */
 export function openDatabase(path: string): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true });
+  return orMalformed(path, () => open(path));
+}
+
+/** @throws ArchiveError `archive_corrupt` where SQLite says that the file is damaged. */
+export function orMalformed<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isMalformed(error)) throw error;
+    throw new ArchiveError(
+      "archive_corrupt",
+      `the archive ${path} is malformed: SQLite says "${error.message}"; stop the server and run ` +
+        "`daybook archive repair`",
+      { cause: error },
+    );
+  }
+}
+
+function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   database.exec(`
     PRAGMA page_size = 16384;

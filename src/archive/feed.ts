@@ -11,10 +11,13 @@ import { decode, encode } from "../actors/pack.ts";
 import { PackError, PackReader } from "../actors/pack-reader.ts";
 import type { Batch, LogId } from "../wal/wal.ts";
 
-/** `after` null: from the start. The answer has one batch at least, and about `bytesMax` bytes of bodies at most. */
-export type FeedAsk = Readonly<{ after: LogId | null; bytesMax: number }>;
+/**
+ * `after` null: from the start. The answer has one batch at least, and about `bytesMax` bytes of bodies at most. `again`:
+ * these were handed over before, so the log may have been trimmed since: then the answer has none.
+ */
+export type FeedAsk = Readonly<{ after: LogId | null; bytesMax: number; again?: true }>;
 
-/** A batch without its body. An answer's heads are never none; they are contiguous, oldest first. */
+/** A batch without its body. They are contiguous, oldest first. */
 export type FeedHead = readonly [
   epoch: number,
   seq: number,
@@ -44,8 +47,7 @@ export function unpackAnswer(answer: Uint8Array): readonly Batch[] {
   } catch (cause) {
     throw new PackError("an answer to the archive is cut, or not packed", { cause });
   }
-  if (!Array.isArray(heads) || heads.length === 0)
-    throw new PackError("an answer to the archive has no heads");
+  if (!Array.isArray(heads)) throw new PackError("an answer to the archive has no heads");
   const batches = heads.map((head: unknown) => {
     if (!isHead(head)) throw new PackError("an answer to the archive has a head that is none");
     const [epoch, seq, timeMs, count, bodyBytes, hash] = head;

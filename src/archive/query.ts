@@ -8,6 +8,11 @@ export type Location = Readonly<{ shard: number; epoch: number; seq: number; ind
 
 export type ArchivedRecord = Readonly<{ at: Location; timeMs: number; record: LogRecord }>;
 
+/** In the place of a record that stands in a damaged batch. `damaged` says which, and why, for people. */
+export type DamagedRecord = Readonly<{ at: Location; damaged: string }>;
+
+export type FoundRecord = ArchivedRecord | DamagedRecord;
+
 /** The newest batch of a shard that an answer must include. */
 export type Position = Readonly<{ shard: number; epoch: number; seq: number }>;
 
@@ -47,11 +52,12 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
 
 /**
  * Every method waits until the archive holds all of `after` (its own deadline, then OperatingError
- * `log_unavailable`), so that a read shows every write that was answered before it.
+ * `log_unavailable`), so that a read shows every write that was answered before it. What cannot be answered without a
+ * damaged batch is refused with OperatingError `archive_damaged`, which names it.
  */
 export interface ArchiveQueries {
-  /** The records at these places, in this order; all must exist in the log. */
-  records(at: readonly Location[]): Promise<readonly ArchivedRecord[]>;
+  /** The records at these places, in this order; all must exist in the log. A damaged one spoils no other. */
+  records(at: readonly Location[]): Promise<readonly FoundRecord[]>;
   /** The transfer with this id, as all that its home has accepted has left it. */
   transfer(
     query: Readonly<{ partner: string; id: string }>,
@@ -85,9 +91,13 @@ export interface ArchiveQueries {
     query: Range & Readonly<{ partner: string; programme: string }>,
     after: readonly Position[],
   ): Promise<Page<ArchivedRecord>>;
-  /** An account's entries. A system account's come merged by time from all shards. */
+  /**
+   * An account's entries. A system account's come merged by time from all shards.
+   *
+   * @param query.seq of the account's newest entry: shows whether the archive lacks some.
+   */
   entries(
-    query: Range & Readonly<{ partner: string; account: string }>,
+    query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
     after: readonly Position[],
   ): Promise<Statement>;
   /** Sum and number of an account's entries whose seq is at most `seq`. */

@@ -1,8 +1,9 @@
 import { readRecord } from "../actors/codec.ts";
-import { ArchiveError } from "./archive-error.ts";
+import { isDamage } from "./archive-error.ts";
 import type { BatchTable, OpenBatch } from "./batch-table.ts";
+import { damaged } from "./damage-table.ts";
 import type { BatchPlaces, History } from "./history.ts";
-import type { ArchivedRecord, Location } from "./query.ts";
+import type { ArchivedRecord, FoundRecord, Location } from "./query.ts";
 import { recordOfSlot } from "./slot.ts";
 
 /** Reads single records: those that the index leads to, and those whose place is known. */
@@ -19,14 +20,20 @@ export class RecordReader {
     return this.#batches.shards;
   }
 
-  /** @throws ArchiveError `archive_corrupt`: there is none, though its log must have it. */
-  at({ shard, epoch, seq, index }: Location): ArchivedRecord {
+  /** The record at a place, which the log must have held. */
+  find(at: Location): FoundRecord {
+    try {
+      return this.#at(at);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return { at, damaged: error.message };
+    }
+  }
+
+  #at({ shard, epoch, seq, index }: Location): ArchivedRecord {
     const batch = this.#batches.find(shard, epoch, seq);
-    if (batch === undefined || index >= batch.count) {
-      throw new ArchiveError(
-        "archive_corrupt",
-        `the archive has no record at ${shard}:${epoch}-${seq}/${index}`,
-      );
+    if (batch === undefined) {
+      throw damaged({ number: null, shard, id: { epoch, seq }, reason: "its row is gone" });
     }
     return this.inBatch(this.#batches.open(batch.number), index);
   }
@@ -45,10 +52,7 @@ export class RecordReader {
     const start = offsets[index];
     const end = offsets[index + 1];
     if (start === undefined || end === undefined) {
-      throw new ArchiveError(
-        "archive_corrupt",
-        `the archived batch ${shard}:${epoch}-${seq} has no record ${index}`,
-      );
+      throw damaged({ number: batch.number, shard, id: { epoch, seq }, reason: `it has no record ${index}` });
     }
     const record = readRecord(body.subarray(start, end));
     return { at: { shard, epoch, seq, index }, timeMs, record };

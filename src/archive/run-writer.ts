@@ -1,6 +1,7 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { syncFolder } from "../sync-folder.ts";
 import {
   DIRECTORY_BYTES,
   directoryOver,
@@ -16,6 +17,7 @@ import { Tally } from "./tally.ts";
 
 /** Writes one run, entries in order of key, then batch, then slot. It counts only once the database names it. */
 export class RunWriter {
+  readonly #folder: string;
   readonly #id: number;
   readonly #kind: RunKind;
   readonly #level: number;
@@ -29,6 +31,7 @@ export class RunWriter {
   #entries = 0;
 
   constructor(folder: string, id: number, kind: RunKind, level: number, width: Width, base: number) {
+    this.#folder = folder;
     this.#id = id;
     this.#kind = kind;
     this.#level = level;
@@ -70,6 +73,7 @@ export class RunWriter {
     writeAll(this.#file, bytes);
     fdatasyncSync(this.#file);
     closeSync(this.#file);
+    syncFolder(this.#folder);
     return {
       id: this.#id,
       kind: this.#kind,

@@ -51,7 +51,7 @@ export class Run {
   readonly #directory: Directory;
   readonly #pages: number;
 
-  /** @throws ArchiveError `archive_corrupt`: the file is missing, has another size, or another directory. */
+  /** @throws ArchiveError `index_damaged`: the file is missing, has another size, or another directory. */
   constructor(folder: string, meta: RunMeta, cache: PageCache) {
     this.meta = meta;
     this.path = join(folder, runFileName(meta.id));
@@ -75,7 +75,7 @@ export class Run {
     return this.#pages;
   }
 
-  /** @throws ArchiveError `archive_corrupt`: the page is not what was written. */
+  /** @throws ArchiveError `index_damaged`: the page is not what was written. */
   readPage(at: number): Page {
     const { entries, width } = this.meta;
     const count = Math.min(PAGE_ENTRIES, entries - at * PAGE_ENTRIES);
@@ -141,8 +141,8 @@ export class Run {
 
   #damaged(how: string, cause?: unknown): ArchiveError {
     return new ArchiveError(
-      "archive_corrupt",
-      `the archive's index file ${this.path} ${how}; remove the folder it is in to have the index built anew`,
+      "index_damaged",
+      `the archive's index file ${this.path} ${how}: the index is built anew`,
       cause === undefined ? undefined : { cause },
     );
   }

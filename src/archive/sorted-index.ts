@@ -45,7 +45,7 @@ export class SortedIndex {
     return this.#runs.length;
   }
 
-  /** @throws ArchiveError `archive_corrupt` */
+  /** @throws ArchiveError `index_damaged` */
   load(metas: readonly RunMeta[]): void {
     for (const meta of metas) {
       if (meta.kind === this.kind) this.#runs.push(new Run(this.#folder, meta, this.#cache));
@@ -110,6 +110,14 @@ export class SortedIndex {
     if (made === undefined) return undefined;
     this.#merge = undefined;
     return { made, replaced: merge.inputs };
+  }
+
+  /** Forgets everything; the files are the caller's. */
+  reset(): void {
+    this.close();
+    this.#merge = undefined;
+    this.#runs = [];
+    this.tail.clear(1);
   }
 
   close(): void {

@@ -1,17 +1,24 @@
-import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
+import { readdirSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
-import { assert } from "../assert.ts";
-import type { Batch, LogId, Witness } from "../wal/wal.ts";
+import { DatabaseSync } from "node:sqlite";
+import { PackError } from "../actors/pack-reader.ts";
+import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
 import { AccountTable } from "./account-table.ts";
+import { ArchiveError, isDamage } from "./archive-error.ts";
+import type { ArchiveCounts } from "./archive-protocol.ts";
 import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
+import { HAS_NO_LINK } from "./batch-chain.ts";
 import { BatchIndexer } from "./batch-indexer.ts";
-import { BatchTable, type StoredBatch } from "./batch-table.ts";
-import { inTransaction, openDatabase, putSetting, randomSeed, setting } from "./database.ts";
+import { BatchTable, type StoredPosition } from "./batch-table.ts";
+import { type Damage, DamageTable } from "./damage-table.ts";
+import { inTransaction, openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
+import { forgetRuns, openIndexFolder, recordRun } from "./index-folder.ts";
 import { type KeyHash, Keys, MixedHash } from "./key-hash.ts";
 import { PageCache, type Run } from "./run.ts";
-import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
+import type { RunMeta } from "./run-page.ts";
 import { SortedIndex } from "./sorted-index.ts";
+import { Verifier } from "./verifier.ts";
+import { type Waiting, WaitingBodies } from "./waiting-bodies.ts";
 
 /** Tests make the bounds small, and the hash weak. */
 export type ArchiveOptions = Readonly<{
@@ -24,22 +31,6 @@ export type ArchiveOptions = Readonly<{
   waitingBytesMax?: number;
 }>;
 
-/** What an archive has done since it was opened, and how far the index is behind what is stored. */
-export type ArchiveCounts = Readonly<{
-  batchesStored: number;
-  recordsStored: number;
-  bytesStored: number;
-  transfersIndexed: number;
-  recordsWaiting: number;
-  runs: number;
-}>;
-
-type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
-
-/** Raised when what stands in the index means something else than before: it is built anew then. */
-const INDEX_FORMAT = 2;
-/** Of an index from before its format was written down. */
-const FIRST_INDEX_FORMAT = 1;
 const TAIL_ENTRIES = 1 << 18;
 const RUNS_PER_LEVEL = 8;
 const TAIL_BATCHES_MAX = 1 << 18;
@@ -47,7 +38,8 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries to merge per record indexed: above three entries times the levels that a large archive has. */
 const MERGED_PER_RECORD = 16;
 const RETIRED_MAX = 16;
-const WAITING_TRIM = 64;
+/** 1 MiB: what is read back is read once. */
+const READER_CACHE_PAGES = 64;
 
 /**
  * The archive: `archive.sqlite` holds the batches of every shard, the folder `index` the sorted runs over them.
@@ -66,9 +58,7 @@ export class Archive {
   readonly #indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>;
   readonly #options: Required<Omit<ArchiveOptions, "hash">>;
   readonly #indexedPositions = new Map<number, LogId>();
-  #waiting: Waiting[] = [];
-  #waitingFrom = 0;
-  #waitingBytes = 0;
+  readonly #waiting: WaitingBodies;
   /** The last batch in the index, and the last one in its runs. */
   #indexed: number;
   #written: number;
@@ -80,12 +70,18 @@ export class Archive {
   #bytesStored = 0;
   #transfersIndexed = 0;
   #recordsWaiting = 0;
+  #indexRebuilds = 0;
+  readonly #path: string;
+  readonly #damages: DamageTable;
+  /** Reads batches back from the file, over a connection that remembers nothing of what was written. */
+  readonly #reader: DatabaseSync;
+  readonly verifier: Verifier;
 
   /**
-   * Opens the archive in a folder, making it where there is none.
+   * Opens the archive in a folder, making it where there is none. Without the folder `index`, where a file of it is damaged
+   * or gone, or where another version wrote it, the whole index is built anew from the batches.
    *
-   * @throws ArchiveError `archive_corrupt`: a file of the index is missing or damaged. Without the folder
-   * `index`, or where another version wrote it, the whole index is built anew from the batches.
+   * @throws ArchiveError `archive_corrupt`: the database cannot be used.
    */
   constructor(folder: string, options: ArchiveOptions = {}) {
     this.#options = {
@@ -93,9 +89,12 @@ export class Archive {
       runsPerLevel: options.runsPerLevel ?? RUNS_PER_LEVEL,
       waitingBytesMax: options.waitingBytesMax ?? WAITING_BYTES_MAX,
     };
+    this.#waiting = new WaitingBodies(this.#options.waitingBytesMax);
     this.#folder = join(folder, "index");
-    this.#database = openDatabase(join(folder, "archive.sqlite"));
-    this.#batches = new BatchTable(this.#database);
+    this.#path = join(folder, "archive.sqlite");
+    this.#database = openDatabase(this.#path);
+    this.#damages = new DamageTable(this.#database);
+    this.#batches = orMalformed(this.#path, () => new BatchTable(this.#database, this.#damages));
     this.#accounts = new AccountTable(this.#database);
     const seedHigh = setting(this.#database, "seed_high", randomSeed);
     const seedLow = setting(this.#database, "seed_low", randomSeed);
@@ -107,15 +106,18 @@ export class Archive {
       transfers: new SortedIndex(this.#folder, "transfer", 16, tailEntries / 2, runsPerLevel, cache),
       partners: new SortedIndex(this.#folder, "partner", 16, tailEntries / 2, runsPerLevel, cache),
     };
-    const metas = this.#openIndexFolder();
+    const metas = openIndexFolder(this.#database, this.#folder);
     this.#runId = metas.reduce((greatest, { id }) => Math.max(greatest, id), 0);
-    for (const index of this.#all) index.load(metas);
+    this.#loadIndex(metas);
     this.#written = setting(this.#database, "written", () => 0);
     this.#indexed = this.#written;
     for (const index of this.#all) index.tail.clear(this.#written + 1);
     this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
-    this.answers = archiveAnswers(this.#batches, this.#accounts, keys, this.#indexes);
+    this.answers = archiveAnswers(this.#batches, this.#damages, this.#accounts, keys, this.#indexes);
+    this.#reader = new DatabaseSync(this.#path, { readOnly: true });
+    this.#reader.exec(`PRAGMA cache_size = ${READER_CACHE_PAGES}`);
+    this.verifier = new Verifier(this.#database, this.#reader, this.#batches, this.#damages);
   }
 
   get #all(): readonly SortedIndex[] {
@@ -139,11 +141,12 @@ export class Archive {
       transfersIndexed: this.#transfersIndexed,
       recordsWaiting: this.#recordsWaiting,
       runs: this.#all.reduce((sum, index) => sum + index.runs, 0),
+      indexRebuilds: this.#indexRebuilds,
     };
   }
 
   /** The newest stored batch of a shard: a witness for its log, with the batch's time. */
-  position(shard: number): (Witness & Readonly<{ timeMs: number }>) | undefined {
+  position(shard: number): StoredPosition | undefined {
     return this.#batches.position(shard);
   }
 
@@ -152,19 +155,46 @@ export class Archive {
     return this.#indexedPositions.get(shard);
   }
 
+  /** The batch before a place, as far as there is one. */
+  idBefore(shard: number, id: LogId): LogId | undefined {
+    return this.#batches.idBefore(shard, id);
+  }
+
+  /** Of the database. */
+  get bytes(): number {
+    return statSync(this.#path).size;
+  }
+
+  /** Batches that are damaged, as far as it is known. */
+  get damages(): readonly Damage[] {
+    return this.#damages.all;
+  }
+
   /**
-   * Stores a shard's next batches in one transaction. Those that are stored already are passed over.
+   * Stores a shard's next batches in one transaction. Those that are stored already are passed over, unless they are
+   * damaged: they are put in order.
    *
    * @throws ArchiveError `archive_gap`, `archive_diverged`: nothing was stored; the log is not the one that is archived.
    */
   append(shard: number, batches: readonly Batch[]): void {
+    orMalformed(this.#path, () => this.#append(shard, batches));
+  }
+
+  #append(shard: number, batches: readonly Batch[]): void {
+    for (const batch of this.#batches.damaged(shard, batches)) {
+      const damage = this.#damages.at(shard, batch.id);
+      const isIndexed = damage?.indexed !== false && damage?.reason !== HAS_NO_LINK;
+      // What a list lacks comes into it when the whole index is built anew: entries of a key stand in the order of the log.
+      if (inTransaction(this.#database, () => this.#batches.restore(shard, batch)) && !isIndexed)
+        this.rebuildIndex();
+    }
     const missing = this.#batches.missing(shard, batches);
     if (missing.length === 0) return;
     let number = inTransaction(this.#database, () => this.#batches.insert(shard, missing));
     this.#batches.committed(shard, missing);
     for (const { id, timeMs, count, body } of missing) {
       const batch = { number, shard, epoch: id.epoch, seq: id.seq, timeMs, count };
-      this.#keepWaiting({ batch, body });
+      this.#waiting.keep({ batch, body }, this.#indexed);
       this.#batchesStored += 1;
       this.#recordsStored += count;
       this.#recordsWaiting += count;
@@ -190,9 +220,12 @@ export class Archive {
 
   /** Makes all that is stored so far survive a power cut. False while somebody else is in the way. */
   sync(): boolean {
+    const last = this.#batches.last;
     // A sync of the WAL may say yes after an earlier one has failed. What was copied into the database is a new write.
     const done = this.#checkpoint();
-    return done?.["busy"] === 0 && done["log"] === done["checkpointed"];
+    if (done?.["busy"] !== 0 || done["log"] !== done["checkpointed"]) return false;
+    this.verifier.synced(last);
+    return true;
   }
 
   /** True when every stored batch is in the index (merging may be left). */
@@ -209,7 +242,7 @@ export class Archive {
       if (meta !== undefined) made.push(meta);
     }
     inTransaction(this.#database, () => {
-      for (const meta of made) this.#record(meta);
+      for (const meta of made) recordRun(this.#database, meta);
       this.#accounts.writeAll();
       putSetting(this.#database, "written", this.#indexed);
     });
@@ -222,45 +255,81 @@ export class Archive {
     }
   }
 
+  /** Throws the index away: it is built anew from the batches, as time allows. */
+  rebuildIndex(): void {
+    this.#indexRebuilds += 1;
+    for (const index of this.#all) index.reset();
+    forgetRuns(this.#database);
+    this.#written = 0;
+    this.#indexed = 0;
+    this.#accounts.clear();
+    this.#waiting.clear();
+    this.#indexedPositions.clear();
+    this.#retired = [];
+    for (const file of readdirSync(this.#folder)) unlinkSync(join(this.#folder, file));
+    this.#loadIndexedPositions();
+  }
+
   close(): void {
     for (const index of this.#all) index.close();
+    this.#reader.close();
     this.#database.close();
   }
 
-  #keepWaiting(waiting: Waiting): void {
-    // The queue must be without a gap up to its end; once it is full, what follows is read back instead.
-    const expected = this.#waiting.at(-1)?.batch.number ?? this.#indexed;
-    if (waiting.batch.number !== expected + 1) return;
-    if (this.#waitingBytes + waiting.body.length > this.#options.waitingBytesMax) return;
-    this.#waiting.push(waiting);
-    this.#waitingBytes += waiting.body.length;
+  /** `undefined`: it is damaged. */
+  #nextBody(): Waiting | undefined {
+    const next = this.#waiting.take(this.#indexed + 1);
+    if (next !== undefined) return next;
+    const batch = this.#readNext();
+    return batch && { batch, body: batch.body };
   }
 
-  #nextBody(): Waiting {
-    const next = this.#waiting[this.#waitingFrom];
-    if (next === undefined) {
+  #readNext() {
+    try {
       const batch = this.#batches.read(this.#indexed + 1);
-      return { batch, body: batch.body };
+      const indexed = this.#indexedPositions.get(batch.shard);
+      const isNew = indexed === undefined || compareLogIds(batch, indexed) > 0;
+      return isNew ? batch : undefined;
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
     }
-    assert(next.batch.number === this.#indexed + 1, "the index takes the batches in order of arrival");
-    this.#waitingFrom += 1;
-    this.#waitingBytes -= next.body.length;
-    // Bodies that were taken must not be held on to by a queue that never runs empty.
-    if (this.#waitingFrom === this.#waiting.length || this.#waitingFrom >= WAITING_TRIM) {
-      this.#waiting = this.#waiting.slice(this.#waitingFrom);
-      this.#waitingFrom = 0;
-    }
-    return next;
   }
 
   #indexNext(): number {
-    const { batch, body } = this.#nextBody();
+    const next = this.#nextBody();
+    if (next === undefined) return this.#indexAround(this.#indexed + 1);
+    const { batch, body } = next;
     this.#makeRoom(batch.count);
-    this.#transfersIndexed += this.#indexer.index(batch.number, batch.shard, body);
+    try {
+      this.#transfersIndexed += this.#indexer.index(batch.number, batch.shard, body);
+    } catch (error) {
+      if (!(error instanceof PackError)) throw error;
+      const { number, shard, epoch, seq } = batch;
+      const reason = `its records cannot be read: ${error.message}`;
+      this.#damages.add({ kind: "body", number, shard, id: { epoch, seq }, reason });
+      return this.#indexAround(number);
+    }
     this.#indexed = batch.number;
-    this.#recordsWaiting -= batch.count;
+    this.#recordsWaiting = Math.max(0, this.#recordsWaiting - batch.count);
     this.#indexedPositions.set(batch.shard, { epoch: batch.epoch, seq: batch.seq });
     return Math.max(1, batch.count);
+  }
+
+  /** Leaves a damaged batch out of the index, and remembers that. */
+  #indexAround(number: number): number {
+    const damage = this.#damages.ofRow(number);
+    if (damage !== undefined) {
+      this.#damages.add(damage, false);
+      const { shard, id } = damage;
+      const indexed = shard === null ? undefined : this.#indexedPositions.get(shard);
+      const isNext = id !== null && (indexed === undefined || compareLogIds(id, indexed) > 0);
+      if (shard !== null && isNext) this.#indexedPositions.set(shard, id);
+    }
+    this.#indexed = number;
+    // How many records a damaged one had is not known: once nothing waits, none does.
+    if (this.isIndexed) this.#recordsWaiting = 0;
+    return 1;
   }
 
   /** Writes the tails out where a batch of plain transfers would not fit; of another kind it may still need more room. */
@@ -285,16 +354,10 @@ export class Archive {
   #recordMerge(index: SortedIndex, made: RunMeta, replaced: readonly Run[]): void {
     inTransaction(this.#database, () => {
       for (const { meta } of replaced) this.#database.prepare("DELETE FROM runs WHERE id = ?").run(meta.id);
-      this.#record(made);
+      recordRun(this.#database, made);
     });
     this.#retired.push(...index.replace(made, replaced));
     if (this.#retired.length >= RETIRED_MAX) this.#deleteRetired();
-  }
-
-  #record({ id, kind, level, width, entries, base, checksum }: RunMeta): void {
-    this.#database
-      .prepare("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)")
-      .run(id, kind, level, width, entries, base, checksum);
   }
 
   #checkpoint() {
@@ -308,26 +371,15 @@ export class Archive {
     this.#retired = [];
   }
 
-  /** Sweeps away files that the database does not name; without the folder, or after an older version, starts anew. */
-  #openIndexFolder(): readonly RunMeta[] {
-    const isNew = mkdirSync(this.#folder, { recursive: true }) !== undefined;
-    const format = setting(this.#database, "index_format", () => FIRST_INDEX_FORMAT);
-    if (isNew || format !== INDEX_FORMAT) {
-      inTransaction(this.#database, () => {
-        this.#database.exec("DELETE FROM runs");
-        putSetting(this.#database, "written", 0);
-        putSetting(this.#database, "index_format", INDEX_FORMAT);
-      });
-      // On the disk, before the files go that the database has named so far.
-      this.#database.exec("PRAGMA wal_checkpoint(FULL)");
+  #loadIndex(metas: readonly RunMeta[]): void {
+    try {
+      for (const index of this.#all) index.load(metas);
+    } catch (error) {
+      if (!(error instanceof ArchiveError && error.code === "index_damaged")) throw error;
+      this.#indexRebuilds += 1;
+      for (const index of this.#all) index.reset();
+      forgetRuns(this.#database);
     }
-    const metas = this.#database.prepare("SELECT * FROM runs ORDER BY id").all() as unknown as RunMeta[];
-    for (const { kind } of metas) assert(RUN_KINDS.includes(kind), "a run is of a known kind");
-    const named = new Set(metas.map(({ id }) => runFileName(id)));
-    for (const file of readdirSync(this.#folder)) {
-      if (!named.has(file)) unlinkSync(join(this.#folder, file));
-    }
-    return metas;
   }
 
   #loadIndexedPositions(): void {
@@ -339,7 +391,6 @@ export class Archive {
       if (row === undefined) continue;
       this.#indexedPositions.set(shard, { epoch: row["epoch"] as number, seq: row["seq"] as number });
     }
-    const waiting = this.#database.prepare("SELECT sum(count) AS records FROM batches WHERE id > ?");
-    this.#recordsWaiting = (waiting.get(this.#written)?.["records"] as number | null) ?? 0;
+    this.#recordsWaiting = this.#batches.recordsBehind(this.#written);
   }
 }

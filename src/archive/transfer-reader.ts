@@ -1,7 +1,9 @@
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
+import { parseTransferId } from "../actors/transfer-id.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
 import { beginningIn, stepOf } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
+import { type Gaps, upToGap } from "./gaps.ts";
 import { newestFirst } from "./history.ts";
 import type { Keys } from "./key-hash.ts";
 import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
@@ -20,6 +22,7 @@ const BEHIND_ALL = Number.MAX_SAFE_INTEGER;
 /** Transfers as they stand now, whatever their records are: one of a plain transfer, many of a compound one. */
 export class TransferReader {
   readonly #records: RecordReader;
+  readonly #gaps: Gaps;
   readonly #keys: Keys;
   readonly #byTransfer: SortedIndex;
   readonly #byPartner: SortedIndex;
@@ -27,11 +30,13 @@ export class TransferReader {
 
   constructor(
     records: RecordReader,
+    gaps: Gaps,
     keys: Keys,
     indexes: Readonly<{ transfers: SortedIndex; partners: SortedIndex }>,
     accounts: AccountReader,
   ) {
     this.#records = records;
+    this.#gaps = gaps;
     this.#keys = keys;
     this.#byTransfer = indexes.transfers;
     this.#byPartner = indexes.partners;
@@ -46,6 +51,8 @@ export class TransferReader {
     const { id, from, to, no } = query;
     for (const archived of this.#recordsOf(id, AWAY))
       if (archived.at.shard === to && isPart(archived.record, from, no)) return archived;
+    const gap = this.#gaps.all.find(({ place }) => place.shard === to);
+    if (gap !== undefined) throw gap.error;
     return undefined;
   }
 
@@ -98,11 +105,25 @@ export class TransferReader {
       if (archived.record.command.partner !== partner) return undefined;
       const transfer = transferOf(archived);
       if (transfer === undefined) return undefined;
+      if (newest === undefined && transfer.status === "pending") this.#refuseGapAfter(archived);
       // A record of expiry leaves out what does not change: the record before it has that.
       if (isWhole(transfer)) return { ...transfer, ...newest };
       newest = transfer;
     }
+    const epoch = parseTransferId(id)?.epoch;
+    this.#refuseGap((place) => place.epoch === epoch);
     return undefined;
+  }
+
+  /** A damaged batch behind this record may hold a newer one. */
+  #refuseGapAfter({ at }: ArchivedRecord): void {
+    this.#refuseGap(({ shard, epoch, seq }) => shard === at.shard && (epoch - at.epoch || seq - at.seq) > 0);
+  }
+
+  /** @throws ArchiveError `archive_damaged`: the record may be in such a batch, which the index lacks. */
+  #refuseGap(mayHold: (place: Place) => boolean): void {
+    const gap = this.#gaps.all.find(({ place }) => mayHold(place));
+    if (gap !== undefined) throw gap.error;
   }
 
   /** A transfer's records of its home, or those of its parts on other shards; those of one shard newest first. */
@@ -115,9 +136,15 @@ export class TransferReader {
     }
   }
 
-  *#beginningsOf(query: TransfersQuery): Generator<Found> {
-    const { partner } = query;
+  #beginningsOf(query: TransfersQuery): Iterable<Found> {
     const cursor = cursorOf(query);
+    const gaps = this.#gaps.all;
+    const found = this.#beginnings(query, cursor);
+    return gaps.length === 0 ? found : upToGap(found, gaps, query, cursor);
+  }
+
+  *#beginnings(query: TransfersQuery, cursor: Place | undefined): Generator<Found> {
+    const { partner } = query;
     const stretches = this.#records.shards.map((shard) =>
       within(
         this.#byPartner.history(this.#keys.partner(partner, shard), this.#records.places, shard),

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { LogError } from "../wal/wal.ts";
+import { archive } from "./archive.ts";
 import { clock } from "./clock.ts";
 import { doctor } from "./doctor.ts";
 import { replay } from "./replay.ts";
@@ -33,12 +34,13 @@ const wal = new Command("wal")
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and what looks at its log. All but `serve`, `snapshot`, `seed` and `clock` only read, and may run beside a live server.",
+    "A ledger server, and what looks at its log. All but `serve`, `snapshot`, `seed`, `clock` and `archive repair` only read, and may run beside a live server.",
   )
   .version(readVersion())
   .enablePositionalOptions()
   .addCommand(serve())
   .addCommand(wal)
+  .addCommand(archive())
   .addCommand(replay())
   .addCommand(snapshot())
   .addCommand(seed())

@@ -94,7 +94,8 @@ async function takeHere(options: Options): Promise<readonly Taken[]> {
     for (const { generation, shard, stream } of streams) {
       const until = (await stream.last())?.id;
       if (until === undefined) continue;
-      const task = { walUrl: settings.walUrl, generation, shard, shards: streams.length, until, pauseMs: 0 };
+      const where = { walUrl: settings.walUrl, generation, shard, shards: streams.length };
+      const task = { ...where, until, epoch: until.epoch, pauseMs: 0 };
       try {
         taken.push(viewOf(await takeSnapshot(task)));
       } catch (error) {

@@ -219,8 +219,8 @@ export class Gateway {
   }
 
   async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {
-    const after = await this.#positionsOfAccount(partner, account);
-    return after && this.#shards.archive.entries({ ...range, partner, account }, after);
+    const found = await this.#positionsOfAccount(partner, account);
+    return found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after);
   }
 
   async reconciliation(partner: string, id: string) {
@@ -302,8 +302,9 @@ export class Gateway {
       this.#shards,
       replayed.map(({ at }) => at),
     ).catch(() => []);
-    for (const [i, { record }] of records.entries()) {
-      const outcome = record.outcome as Outcome<Transfer>;
+    for (const [i, found] of records.entries()) {
+      const refusal = { ok: false, code: "archive_damaged" } as const;
+      const outcome = "damaged" in found ? refusal : (found.record.outcome as Outcome<Transfer>);
       items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
     }
   }
@@ -342,16 +343,16 @@ export class Gateway {
     return this.submit({ ...command, settled });
   }
 
-  /** The same for one account; `undefined` when there is no such account. */
-  async #positionsOfAccount(partner: string, account: string): Promise<readonly Position[] | undefined> {
+  /** The same for one account, and its newest entry's seq; `undefined` when there is no such account. */
+  async #positionsOfAccount(partner: string, account: string): Promise<AccountPosition | undefined> {
     if (isSystemAccount(account)) {
       const found = await this.#shards.askAll(partner, ["system_account", account]);
       const exists = found.some(({ result }) => result !== null);
-      return exists ? known(found.map(({ position }) => position)) : undefined;
+      return exists ? { after: known(found.map(({ position }) => position)) } : undefined;
     }
     const shard = this.#shards.ofAccount(partner, account);
     const { result, position } = await this.#shards.ask(shard, partner, ["account", account]);
-    return result === null ? undefined : known([position]);
+    return result === null ? undefined : { after: known([position]), seq: result.seq };
   }
 }
 
@@ -363,6 +364,8 @@ function answersOf(reply: TransfersReply): Readonly<{ answers: readonly WireItem
   for (const [index, item] of later) answers[index] = item;
   return { answers, credits };
 }
+
+type AccountPosition = Readonly<{ after: readonly Position[]; seq?: number }>;
 
 function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
   return { shard, epoch, seq, index };

@@ -1,7 +1,7 @@
 /** Answers that were given before, or could not be given when they were due: read from the records in the archive. */
 import type { Command, Credited, Outcome, Transfer, TransferSent } from "../actors/command.ts";
 import type { Move, Moved, TransferChanged } from "../actors/compound-command.ts";
-import type { ArchivedRecord, Location } from "../archive/query.ts";
+import type { ArchivedRecord, FoundRecord, Location } from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
 import { known, positionText, type Shards } from "./shards.ts";
@@ -20,6 +20,7 @@ export async function recall<C extends Command>(
 ): Promise<Recalled<C>> {
   const [first] = await firstRecords(shards, [at]);
   assert(first !== undefined, "the archive answers place for place");
+  if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   const { outcome } = first.record;
   const answer = { timeMs: first.timeMs, position: positionText(at.shard, at) };
   if (!outcome.ok) return { outcome, ...answer };
@@ -34,7 +35,7 @@ export async function recall<C extends Command>(
 export async function firstRecords(
   { archive }: Shards,
   at: readonly Location[],
-): Promise<readonly ArchivedRecord[]> {
+): Promise<readonly FoundRecord[]> {
   try {
     return await archive.records(at);
   } catch (error) {
@@ -97,5 +98,6 @@ async function partOf(
 }
 
 function unreadable(cause: unknown): OperatingError {
+  if (cause instanceof OperatingError && cause.code === "archive_damaged") return cause;
   return new OperatingError("outcome_unknown", "the first answer to this key cannot be read yet", { cause });
 }

@@ -114,6 +114,7 @@ export const PROBLEMS = {
   overloaded: kind(503, "Too much is waiting; certainly not done.", true),
   log_unavailable: kind(503, "The log cannot be written; certainly not done.", true),
   outcome_unknown: kind(503, "It may have been done; the same idempotency key gets its one outcome.", true),
+  archive_damaged: kind(503, "A part of the archive is damaged; the operator can restore it.", true),
 } as const satisfies Record<ProblemCode, ProblemKind>;
 
 export type FieldError = Readonly<{ path: string; message: string }>;
@@ -155,9 +156,12 @@ export function problemBody(
 }
 
 const RETRY_AFTER_S = "1";
+/** Somebody has to act first. */
+const RETRY_AFTER_REPAIR_S = "60";
 
 /** What a problem's answer carries beside its body. */
 export function problemHeaders(code: ProblemCode): Readonly<Record<string, string>> {
+  if (code === "archive_damaged") return { "Retry-After": RETRY_AFTER_REPAIR_S };
   if (PROBLEMS[code].status === 503) return { "Retry-After": RETRY_AFTER_S };
   if (code === "unauthenticated") return { "WWW-Authenticate": 'Bearer realm="daybook"' };
   return {};

@@ -17,7 +17,7 @@ import {
   snapshotsIn,
   writeSnapshot,
 } from "../wal/snapshot.ts";
-import type { SnapshotStore } from "../wal/snapshot-store.ts";
+import { epochOf, type SnapshotStore } from "../wal/snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type LogStream } from "../wal/wal.ts";
 import { followLog } from "./follow.ts";
 import { replayBatch } from "./replay.ts";
@@ -28,6 +28,8 @@ export type SnapshotTask = Readonly<{
   generation: number;
   shard: number;
   shards: number;
+  /** Under which the shard owns its log: only slots of this epoch are written, and none of a later one is cleared. */
+  epoch: number;
   /** A batch that is known to be durable: the snapshot holds all up to it. */
   until: LogId;
   /** Between two chunks, so that the appends of the shard come through; ms. */
@@ -65,7 +67,7 @@ export async function takeSnapshot(
   }
 }
 
-type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "until" | "pauseMs">;
+type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "epoch" | "until" | "pauseMs">;
 
 /** The same with a log and a store that are open. */
 export async function takeFrom(
@@ -78,18 +80,23 @@ export async function takeFrom(
   await store.settle?.();
   const { snapshot, proof, replayed, passedOver } = await write(stream, store, task, progress);
   if (proof !== undefined) await verify(store, snapshot, proof, task, progress);
-  const older = await keepTwo(store);
+  const older = await keepTwo(store, task.epoch);
   const ms = Math.round(performance.now() - startedMs);
   return { shard: task.shard, snapshot, older: older?.id, replayed, ms, passedOver };
 }
 
 /** Empties every slot but those of the two newest snapshots. Returns where the older one stands. */
-async function keepTwo(store: SnapshotStore): Promise<SnapshotHead | undefined> {
+async function keepTwo(store: SnapshotStore, epoch: number): Promise<SnapshotHead | undefined> {
   const slots = await inspectSlots(store);
   const [newest, older] = snapshotsIn(slots);
   for (const { slot, kind } of slots)
-    if (kind !== "empty" && slot !== newest?.slot && slot !== older?.slot) await store.clear(slot);
+    if (kind !== "empty" && slot !== newest?.slot && slot !== older?.slot) await clear(store, slot, epoch);
   return older?.head;
+}
+
+/** A slot of a later epoch is another owner's, who may be writing it. */
+async function clear(store: SnapshotStore, slot: number, epoch: number): Promise<void> {
+  if (epochOf(slot) <= epoch) await store.clear(slot);
 }
 
 /** What a ledger that is loaded from a snapshot must come to: the state that was written, and the bytes. */
@@ -118,7 +125,7 @@ async function write(
     badSlots,
   } = await restoreNewest(store, ledger, { shard, shards, fits, progress });
   // They look complete, but nothing may be dropped from the log on their account.
-  for (const slot of badSlots) await store.clear(slot);
+  for (const slot of badSlots) await clear(store, slot, task.epoch);
   let tail = before?.head;
   let replayed = 0;
   await followLog(stream, before?.head, { id: until }, (batch) => {
@@ -132,7 +139,7 @@ async function write(
   if (before !== undefined && replayed === 0)
     return { snapshot: before, proof: undefined, replayed, passedOver };
   if (tail === undefined) throw new SnapshotError(`${stream.name} holds nothing up to ${formatLogId(until)}`);
-  const slot = freeSlot(await inspectSlots(store));
+  const slot = freeSlot(await inspectSlots(store), task.epoch);
   const hash = createHash("sha256");
   const pause = () => {
     progress();

@@ -7,6 +7,7 @@ import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
 import type { ClockWatch } from "./clock-watch.ts";
+import { watchDamage } from "./damage-watch.ts";
 import type { Standing } from "./gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
 import { watchRoom } from "./room-watch.ts";
@@ -26,6 +27,8 @@ export class ServerOperations implements Operations {
   readonly #ownCounts: () => RequestCounts;
   #parts: Parts | undefined;
   #overload: string | undefined;
+  /** Which batches of the archive are damaged. */
+  #damage: string | undefined;
 
   /** @param ownCounts what the gateway of the main thread has counted. */
   constructor(ownCounts: () => RequestCounts) {
@@ -39,6 +42,12 @@ export class ServerOperations implements Operations {
       this.#overload = reason;
       if (reason === undefined) parts.log.info({}, "commands are taken again");
       else parts.log.warn({ reason }, "no commands are taken");
+      this.publish();
+    });
+    watchDamage(parts.archive, (warning) => {
+      this.#damage = warning;
+      if (warning === undefined) parts.log.info({}, "the archive is whole again");
+      else parts.log.error({ reason: warning }, "the archive is damaged");
       this.publish();
     });
   }
@@ -64,7 +73,12 @@ export class ServerOperations implements Operations {
   }
 
   warnings(): readonly string[] {
-    return [...(this.#parts?.supervisor.warnings() ?? []), ...(this.#parts?.clock.warnings() ?? [])];
+    const damage = this.#damage === undefined ? [] : [this.#damage];
+    return [
+      ...(this.#parts?.supervisor.warnings() ?? []),
+      ...(this.#parts?.clock.warnings() ?? []),
+      ...damage,
+    ];
   }
 
   restart(shard: number): boolean {

@@ -29,7 +29,8 @@ export type SnapshotKeeperOptions = Readonly<{
   shards: () => Promise<readonly ShardNow[]>;
   /** The newest batch of a shard that the archive holds, a power cut or not. */
   archived: (shard: number) => Promise<LogId | undefined>;
-  take: (shard: number, until: LogId) => Promise<SnapshotReport>;
+  /** @param epoch under which the shard owns its log now. */
+  take: (shard: number, until: LogId, epoch: number) => Promise<SnapshotReport>;
   trim: (shard: number, below: LogId) => void;
   /** A snapshot is due after so many records, and after so long if there is any. */
   everyRecords: number;
@@ -94,7 +95,7 @@ export class SnapshotKeeper {
       for (const { shard, recovery, figures } of await this.#options.shards()) {
         if (figures === undefined) continue;
         const kept = this.#keptOf(shard, recovery);
-        if (this.#isDue(kept, figures)) await this.#take(shard, kept, figures.durable);
+        if (this.#isDue(kept, figures)) await this.#take(shard, kept, figures);
         await this.#trim(shard, kept);
       }
     } catch (error) {
@@ -130,11 +131,11 @@ export class SnapshotKeeper {
     return since >= this.#options.everyRecords || nowMs - kept.sinceMs >= this.#options.everyMs;
   }
 
-  async #take(shard: number, kept: Kept, until: LogId): Promise<void> {
+  async #take(shard: number, kept: Kept, { durable, epoch }: ShardFigures): Promise<void> {
     const { log, take } = this.#options;
     kept.wanted = false;
     try {
-      const { snapshot, older, replayed, ms, passedOver } = await take(shard, until);
+      const { snapshot, older, replayed, ms, passedOver } = await take(shard, durable, epoch);
       const { head, bytes } = snapshot;
       const nowMs = performance.now();
       Object.assign(kept, { records: head.records, sinceMs: nowMs, older, notBeforeMs: nowMs + REST * ms });

@@ -117,7 +117,7 @@ export class ArchiveFeed {
       (batches) => {
         if (this.#ask !== ask) return;
         this.#reading = undefined;
-        if (batches.length > 0) this.#answer(batches);
+        if (batches.length > 0 || ask.again === true) this.#answer(batches);
         // What became durable while the log was being read may be missing from what was read.
         else if (this.#newest !== newest) this.#serve();
       },
@@ -127,6 +127,12 @@ export class ArchiveFeed {
 
   /** A log that does not answer is no reason to end: the shard itself waits for it, and so does the archive. */
   #readFailed(ask: FeedAsk, error: unknown): void {
+    const isTrimmed = error instanceof LogError && error.code === "log_corrupt" && ask.again === true;
+    if (isTrimmed && this.#ask === ask) {
+      this.#reading = undefined;
+      this.#answer([]);
+      return;
+    }
     if (!(error instanceof LogError) || error.code !== "log_unavailable") {
       this.#onError(error);
       return;

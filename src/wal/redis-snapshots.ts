@@ -2,7 +2,7 @@
 import type { Redis } from "ioredis";
 import { Patience, systemTimer } from "./patience.ts";
 import { isReplyError, type RedisAddress, RedisConnection } from "./redis-connection.ts";
-import type { SnapshotStore } from "./snapshot-store.ts";
+import { epochOf, type SnapshotStore, slotsOf } from "./snapshot-store.ts";
 import { LogError } from "./wal.ts";
 
 const TIMEOUT_MS = 5_000;
@@ -14,11 +14,22 @@ export class RedisSnapshotStore implements SnapshotStore {
   readonly #connection: RedisConnection;
   readonly #patience: Patience;
 
-  /** @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:0` to `:2`. */
+  /** Epochs that are in the list of epochs. */
+  #listed: ReadonlySet<number> | undefined;
+
+  /**
+   * @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:21` for slot 21, and the list
+   * `daybook:{g1s0}:snapshot:epochs` of the epochs that have written slots, since the server may not search for keys.
+   */
   constructor(address: RedisAddress, name: string) {
     this.name = name;
     this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
     this.#patience = new Patience(name, 2 * TIMEOUT_MS, systemTimer);
+  }
+
+  async used(): Promise<readonly number[]> {
+    const epochs = await this.#epochs();
+    return [...new Set([0, ...epochs])].flatMap((epoch) => slotsOf(epoch));
   }
 
   async read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]> {
@@ -32,6 +43,7 @@ export class RedisSnapshotStore implements SnapshotStore {
 
   async append(slot: number, chunk: Uint8Array): Promise<void> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    await this.#list(epochOf(slot));
     await this.#ask((client) => client.rpush(this.#key(slot), bytes));
   }
 
@@ -42,6 +54,20 @@ export class RedisSnapshotStore implements SnapshotStore {
   async close(): Promise<void> {
     this.#patience.close();
     this.#connection.close();
+  }
+
+  /** Before anything is in a slot of the epoch: a snapshot that nobody finds is none. */
+  async #list(epoch: number): Promise<void> {
+    if (epoch === 0) return;
+    this.#listed ??= new Set(await this.#epochs());
+    if (this.#listed.has(epoch)) return;
+    await this.#ask((client) => client.rpush(`${this.name}:epochs`, String(epoch)));
+    this.#listed = new Set([...this.#listed, epoch]);
+  }
+
+  async #epochs(): Promise<readonly number[]> {
+    const listed = await this.#read((client) => client.lrange(`${this.name}:epochs`, 0, -1));
+    return listed.map(Number);
   }
 
   #key(slot: number): string {

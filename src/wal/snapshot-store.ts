@@ -1,9 +1,21 @@
 /**
- * Where snapshots are kept, beside the log. Each stream has three slots: two hold the snapshots that are kept, one the
- * next while it is written. A slot is a row of chunks, which say themselves what they are (snapshot.ts): nothing else has
- * to be written together with them.
+ * Where snapshots are kept, beside the log. Each epoch has three slots: two for the snapshots that are kept, one for the
+ * next while it is written. An owner writes only to slots of its own epoch and clears none of a later one, so a former
+ * owner that goes on writing cannot touch what the present one has written (ADR 17). A slot is a row of chunks, which say
+ * themselves what they are (snapshot.ts): nothing else has to be written together with them.
  */
-export const SLOTS: readonly number[] = [0, 1, 2];
+const SLOTS_PER_EPOCH = 3;
+
+/** The slots of an epoch. Those of epoch 0 are from before slots had epochs. */
+export function slotsOf(epoch: number): readonly number[] {
+  return Array.from({ length: SLOTS_PER_EPOCH }, (_, i) => epoch * SLOTS_PER_EPOCH + i);
+}
+
+export function epochOf(slot: number): number {
+  return Math.floor(slot / SLOTS_PER_EPOCH);
+}
+
+export const SLOTS: readonly number[] = slotsOf(0);
 
 /**
  * Every method may reject with LogError `log_misconfigured` for want of rights, and writing with `log_unavailable`;
@@ -12,6 +24,8 @@ export const SLOTS: readonly number[] = [0, 1, 2];
 export interface SnapshotStore {
   /** For messages to people. */
   readonly name: string;
+  /** The slots that may hold something. */
+  used(): Promise<readonly number[]>;
   /** Chunks of a slot from number `from` on, in order, at least one if any, about `bytesMax` bytes. */
   read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]>;
   /** The last chunk of a slot. */
@@ -32,6 +46,10 @@ export class MemorySnapshotStore implements SnapshotStore {
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  async used(): Promise<readonly number[]> {
+    return Object.keys(this.slots).map(Number);
   }
 
   async read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]> {

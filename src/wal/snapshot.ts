@@ -5,7 +5,7 @@
  */
 import { crc32 } from "node:zlib";
 import { HASH_BYTES } from "./frame.ts";
-import { SLOTS, type SnapshotStore } from "./snapshot-store.ts";
+import { type SnapshotStore, slotsOf } from "./snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type Witness } from "./wal.ts";
 
 export const SNAPSHOT_VERSION = 1;
@@ -49,7 +49,7 @@ type Chunk = Readonly<{ kind: number; payload: Buffer; id: LogId }>;
 
 /** Looks into all slots. Of each snapshot the head and the end are checked, not yet what lies between. */
 export async function inspectSlots(store: SnapshotStore): Promise<readonly Slot[]> {
-  return Promise.all(SLOTS.map((slot) => inspectSlot(store, slot)));
+  return Promise.all((await store.used()).map((slot) => inspectSlot(store, slot)));
 }
 
 /** Those that look complete, newest first. */
@@ -128,14 +128,14 @@ export async function writeSnapshot(
   return { slot, head, chunks: number + 1, bytes };
 }
 
-/** The slot for the next snapshot: none of the two that are kept. */
-export function freeSlot(slots: readonly Slot[]): number {
+/** The slot for the next snapshot that this epoch takes: none of the two that are kept. */
+export function freeSlot(slots: readonly Slot[], epoch: number): number {
   const kept = new Set(
     snapshotsIn(slots)
       .slice(0, 2)
       .map(({ slot }) => slot),
   );
-  return SLOTS.find((slot) => !kept.has(slot)) as number;
+  return slotsOf(epoch).find((slot) => !kept.has(slot)) as number;
 }
 
 function chunkOf(kind: number, id: LogId, number: number, payload: Uint8Array): Buffer {

@@ -1,7 +1,9 @@
 /** Snapshots beside an embedded log: a SQLite file of their own, so that writing one never waits for the log, nor the log for it. */
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { SnapshotStore } from "./snapshot-store.ts";
+import { syncFolder } from "../sync-folder.ts";
+import { SLOTS, type SnapshotStore } from "./snapshot-store.ts";
 import { moveOutOfWal } from "./sqlite.ts";
 import { askOnce } from "./sqlite-read-only.ts";
 import { LogError } from "./wal.ts";
@@ -13,6 +15,7 @@ type Open = Readonly<{
   insert: StatementSync;
   after: StatementSync;
   last: StatementSync;
+  used: StatementSync;
   clear: StatementSync;
 }>;
 
@@ -32,6 +35,11 @@ export class SqliteSnapshotStore implements SnapshotStore {
   async settle(): Promise<void> {
     const isSettled = this.#run(({ database }) => moveOutOfWal(database), true);
     if (!isSettled) throw new LogError("log_unavailable", `${this.name} is being read by somebody else`);
+  }
+
+  async used(): Promise<readonly number[]> {
+    const found = this.#run((open) => open.used.all().map((row) => row["slot"] as number), []);
+    return [...new Set([...SLOTS, ...found])];
   }
 
   async read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]> {
@@ -66,7 +74,12 @@ export class SqliteSnapshotStore implements SnapshotStore {
   }
 
   #create(): void {
-    if (!existsSync(this.#file)) this.#guard(() => new DatabaseSync(this.#file).close());
+    if (existsSync(this.#file)) return;
+    this.#guard(() => {
+      this.#open = openFile(this.#file);
+      // The name of the file must survive a power cut as well as its bytes.
+      syncFolder(dirname(this.#file));
+    });
   }
 
   /** Reading makes no file. */
@@ -112,6 +125,7 @@ function prepareStatements(database: DatabaseSync): Open {
     ),
     after: database.prepare("SELECT bytes FROM chunk WHERE slot = ? AND number >= ? ORDER BY number"),
     last: database.prepare("SELECT bytes FROM chunk WHERE slot = ? ORDER BY number DESC LIMIT 1"),
+    used: database.prepare("SELECT DISTINCT slot FROM chunk"),
     clear: database.prepare("DELETE FROM chunk WHERE slot = ?"),
   };
 }

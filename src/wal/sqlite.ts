@@ -5,10 +5,11 @@
  * Measured with 12 KB entries: a rowid table with a unique index is 12 % faster than WITHOUT ROWID,
  * which keeps large values in inner pages; larger pages and rarer checkpoints were slower.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { assert } from "../assert.ts";
+import { syncFolder } from "../sync-folder.ts";
 import { askOnce, hasTable, hasWriter, openForReading } from "./sqlite-read-only.ts";
 import { formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
 
@@ -250,15 +251,6 @@ function prepareStatements(database: DatabaseSync) {
 
 function readPragma(database: DatabaseSync, name: string): string {
   return String(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function toEntry({ epoch, seq, bytes }: Readonly<Record<string, SQLOutputValue>>): StoredEntry {

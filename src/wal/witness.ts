@@ -149,5 +149,12 @@ export class WitnessKeeper {
       await handle.close();
     }
     await rename(fresh, this.#file);
+    // Else a power cut could bring the old name back, and make a log that has lost its end look complete.
+    const folder = await open(this.#dir, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 }

@@ -81,14 +81,25 @@ function addArchive(registry: Registry, archive: ArchiveFigures): void {
     ["daybook_archive_batches_total", "Batches stored", archive.batchesStored],
     ["daybook_archive_bytes_total", "Bytes stored", archive.bytesStored],
     ["daybook_archive_transfers_total", "Transfers indexed", archive.transfersIndexed],
+    [
+      "daybook_archive_index_rebuilds_total",
+      "Times that a damaged index was built anew",
+      archive.indexRebuilds,
+    ],
+    [
+      "daybook_archive_scrub_passes_total",
+      "Times that all stored batches were checked",
+      archive.scrub.passes,
+    ],
   ] as const;
   for (const [name, help, value] of counters) new Counter({ name, help, registers }).inc(value);
-  const waiting = {
-    name: "daybook_archive_records_waiting",
-    help: "Records stored but not indexed yet",
-    registers,
-  };
-  new Gauge(waiting).set(archive.recordsWaiting);
+  const gauges = [
+    ["daybook_archive_records_waiting", "Records stored but not indexed yet", archive.recordsWaiting],
+    ["daybook_archive_damaged_batches", "Stored batches that are damaged", archive.damage.count],
+    ["daybook_archive_scrubbed_batches", "Stored batches checked in this pass", archive.scrub.batches],
+    ["daybook_archive_stored_batches", "Batches that a pass has to check", archive.scrub.of],
+  ] as const;
+  for (const [name, help, value] of gauges) new Gauge({ name, help, registers }).set(value);
 }
 
 /** A histogram that was counted elsewhere, which the library cannot take in. */

@@ -1,5 +1,4 @@
 /** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
-import { createHash } from "node:crypto";
 import type {
   AccountView,
   CreateAccount,
@@ -13,11 +12,14 @@ import type {
 import { isSystemAccount } from "../../src/actors/routing.ts";
 import { creditOf } from "../../src/actors/transfer.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";
-import type { Batch } from "../../src/wal/wal.ts";
+import { encodeBatch, hashFrame, NO_BATCH } from "../../src/wal/frame.ts";
+import type { Batch, Witness } from "../../src/wal/wal.ts";
 import { packRecords } from "../support/pack-records.ts";
 
 /** The slice of a system account that plain transfers move. */
 const PLAIN_SLICE = 3;
+/** Of the server that writes them. */
+export const SHARDS = 5;
 
 export type Posting = Readonly<{ partner: string; debit: string; credit: string; amount: number }>;
 
@@ -53,6 +55,8 @@ export class LogWriter {
   #seq = 0;
   #counter = 0;
   #timeMs: number;
+  /** The batch before the next one. */
+  #last: Witness = NO_BATCH;
   readonly #balances = new Map<string, Balance>();
   /** Messages sent to each other shard so far. */
   readonly #sent = new Map<number, number>();
@@ -166,12 +170,11 @@ export class LogWriter {
     this.#seq += 1;
     const id = { epoch: this.#epoch, seq: this.#seq };
     const packed = packRecords(records);
-    const hash = new Uint8Array(createHash("sha256").update(`${this.shard}`).update(packed).digest());
-    return {
-      shard: this.shard,
-      batch: { id, timeMs: this.#timeMs, count: records.length, body: packed, hash },
-      records,
-    };
+    const { id: previousId, hash: previousHash } = this.#last;
+    const content = { id, timeMs: this.#timeMs, count: records.length, body: packed };
+    const frame = encodeBatch({ ...content, previousId, previousHash, shards: SHARDS });
+    this.#last = { id, hash: new Uint8Array(hashFrame(frame)) };
+    return { shard: this.shard, batch: { ...content, hash: this.#last.hash }, records };
   }
 
   get timeMs(): number {

@@ -1,5 +1,5 @@
 /** An operator finds every alarm of the source in the handbook, and the handbook's text is the one that he sees. */
-import { cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
@@ -153,7 +153,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("a damaged index of the archive, and an archive of another version", async () => {
+  test("an archive that is no database, and one of another version", async () => {
     const dir = testFolder();
     const server = await testServer({ DATA_DIR: dir });
     const partner = new Client(server.url, await makePartner(operator(server)));
@@ -162,13 +162,11 @@ describe("what a start says that is refused can be looked up", () => {
     server.signal("SIGTERM");
     await server.exited;
     const archive = join(dir, "archive");
-    const index = join(archive, "index");
-    for (const file of readdirSync(index)) writeFileSync(join(index, file), "damaged");
-    await expectKnownRefusal({ DATA_DIR: dir });
-    rmSync(index, { recursive: true });
     const database = new DatabaseSync(join(archive, "archive.sqlite"));
     database.exec("UPDATE settings SET value = 99 WHERE name = 'format'");
     database.close();
+    await expectKnownRefusal({ DATA_DIR: dir });
+    writeFileSync(join(archive, "archive.sqlite"), "no database ".repeat(1_000));
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 

@@ -35,7 +35,7 @@ export function readFixture(version: string): Fixture {
   for (const { shard, id, frame } of linesOf(folder, "log.jsonl") as readonly LogLine[])
     logs[shard]?.store(parseLogId(id), Buffer.from(frame, "base64"), true);
   for (const { shard, slot, chunk } of linesOf(folder, "snapshots.jsonl") as readonly SnapshotLine[])
-    snapshots[shard]?.slots[slot]?.push(Buffer.from(chunk, "base64"));
+    ((snapshots[shard] as MemorySnapshotStore).slots[slot] ??= []).push(Buffer.from(chunk, "base64"));
   return { shards: expected.length, logs, snapshots, expected, kinds };
 }
 

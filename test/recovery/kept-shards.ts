@@ -18,8 +18,9 @@ export function snapshotOf(
   snapshots: SnapshotStore,
   place: Place,
   until: LogId,
+  epoch = 0,
 ): Promise<SnapshotReport> {
-  return takeFrom(stream, snapshots, { generation: 1, ...place, until, pauseMs: 0 });
+  return takeFrom(stream, snapshots, { generation: 1, epoch, ...place, until, pauseMs: 0 });
 }
 
 /** The ids of the batches among the entries. */

@@ -54,7 +54,7 @@ test("one that was broken off is in nobody's way, and its slot is the next one's
   // Two are kept in slots 1 and 2; the server was killed while it wrote the next one.
   const half = (snapshots.slots[2] ?? []).slice(0, 2).map((chunk) => new Uint8Array(chunk));
   snapshots.slots[0] = half;
-  expect(freeSlot(await inspectSlots(snapshots))).toBe(0);
+  expect(freeSlot(await inspectSlots(snapshots), 0)).toBe(0);
   const ledger = new Ledger(PLACE.shard, PLACE.shards);
   const { snapshot, passedOver } = await restoreNewest(snapshots, ledger, PLACE);
   expect(snapshot?.head.id).toMatchObject(ids[60] ?? {});

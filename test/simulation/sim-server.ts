@@ -215,7 +215,7 @@ export class SimServer {
     new SnapshotKeeper({
       shards: () => this.supervisor.shards(),
       archived: async (shard) => archive.newest(shard)?.id,
-      take: (shard, until) => this.#take(shard, until),
+      take: (shard, until, epoch) => this.#take(shard, until, epoch),
       trim: (shard, below) => this.supervisor.trim(shard, below),
       everyRecords: this.#snapshotRecords,
       everyMs: SNAPSHOT_MS,
@@ -223,10 +223,10 @@ export class SimServer {
     }).start();
   }
 
-  #take(shard: number, until: LogId): Promise<SnapshotReport> {
+  #take(shard: number, until: LogId, epoch: number): Promise<SnapshotReport> {
     const { clock, stores, snapshots, count } = this.#world;
     const { promise, resolve, reject } = Promise.withResolvers<SnapshotReport>();
-    const task = { generation: 1, shard, shards: stores.length, until, pauseMs: 1 };
+    const task = { generation: 1, shard, shards: stores.length, until, epoch, pauseMs: 1 };
     clock.after(this.#snapshots, 0, () => {
       const stream = (stores[shard] as SimStore).open();
       takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(

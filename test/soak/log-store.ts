@@ -6,7 +6,6 @@ import { Redis } from "ioredis";
 import type { PrivateRedis } from "../stress/trial.ts";
 
 const MEASURE_MS_MAX = 2_000;
-const SLOTS = [0, 1, 2];
 
 export type LogSize = Readonly<{
   /** Of all shards. */
@@ -71,7 +70,8 @@ export class RedisStore implements LogStore {
     client.on("error", () => undefined);
     try {
       const shards = Array.from({ length: this.#shards }, (_, shard) => `daybook:{g1s${shard}}`);
-      const keys = shards.flatMap((name) => SLOTS.map((slot) => `${name}:snapshot:${slot}`));
+      const found = await Promise.all(shards.map((name) => client.keys(`${name}:snapshot:*`)));
+      const keys = found.flat();
       const lengths = await Promise.all(shards.map((name) => client.xlen(`${name}:wal`)));
       const sizes = await Promise.all(keys.map((key) => client.memory("USAGE", key)));
       const used = /^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1];

@@ -16,42 +16,53 @@ declare module "vitest" {
   }
 }
 
-type Installer = Readonly<{ tool: string; commands: readonly (readonly string[])[] }>;
+/** By package manager, the package that a program comes in. */
+type Packages = Readonly<{ "apt-get": string; apk: string; dnf: string }>;
 
-const INSTALLERS: readonly Installer[] = [
-  {
-    tool: "apt-get",
-    commands: [
-      ["apt-get", "update"],
-      ["apt-get", "install", "-y", "--no-install-recommends", "redis-server"],
-    ],
-  },
-  { tool: "apk", commands: [["apk", "add", "--no-cache", "redis"]] },
-  { tool: "dnf", commands: [["dnf", "install", "-y", "valkey"]] },
-];
+const REDIS: Packages = { "apt-get": "redis-server", apk: "redis", dnf: "valkey" };
+const STRACE: Packages = { "apt-get": "strace", apk: "strace", dnf: "strace" };
+
+/** The commands that install a package, none of which asks a question. */
+const INSTALLERS = {
+  "apt-get": (name: string) => [
+    ["apt-get", "update"],
+    ["apt-get", "install", "-y", "--no-install-recommends", name],
+  ],
+  apk: (name: string) => [["apk", "add", "--no-cache", name]],
+  dnf: (name: string) => [["dnf", "install", "-y", name]],
+} as const satisfies Record<keyof Packages, (name: string) => readonly (readonly string[])[]>;
 
 export function setup(project: TestProject): void {
-  project.provide("redisServer", findServer() ?? install());
+  project.provide("redisServer", findServer() ?? install("redis-server", REDIS, findServer));
   project.provide("redisUrl", process.env["REDIS_URL"] ?? "");
+}
+
+function findStrace(): string | undefined {
+  return findProgram("strace");
 }
 
 function findServer(): string | undefined {
   return findProgram("redis-server") ?? findProgram("valkey-server");
 }
 
-function install(): string {
-  const installer = INSTALLERS.find(({ tool }) => findProgram(tool) !== undefined);
-  const typed = installer?.commands.map((command) => command.join(" ")).join(" && ");
-  if (installer === undefined || typed === undefined) {
-    throw new Error(
-      "The tests need redis-server or valkey-server on the PATH: install one (macOS: `brew install redis`)",
-    );
+/** The path of strace, for the tests that count system calls. */
+export function straceProgram(): string {
+  return findStrace() ?? install("strace", STRACE, findStrace);
+}
+
+function install(wanted: string, packages: Packages, find: () => string | undefined): string {
+  const tools = Object.keys(INSTALLERS) as (keyof Packages)[];
+  const tool = tools.find((each) => findProgram(each) !== undefined);
+  const commands = tool === undefined ? undefined : INSTALLERS[tool](packages[tool]);
+  const typed = commands?.map((command) => command.join(" ")).join(" && ");
+  if (commands === undefined || typed === undefined) {
+    throw new Error(`The tests need ${wanted} on the PATH: install it (macOS: \`brew install redis\`)`);
   }
   if (process.getuid?.() !== 0) {
-    throw new Error(`The tests need redis-server on the PATH. Type: sudo sh -c '${typed}'`);
+    throw new Error(`The tests need ${wanted} on the PATH. Type: sudo sh -c '${typed}'`);
   }
-  console.log(`No redis-server found, installing it: ${typed}`);
-  for (const [program = "", ...args] of installer.commands) {
+  console.log(`No ${wanted} found, installing it: ${typed}`);
+  for (const [program = "", ...args] of commands) {
     // RUNLEVEL=1 keeps Debian from starting its service. Ours would not meet it anyway: they listen on
     // sockets of their own, on no port, in folders of their own.
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
@@ -62,9 +73,9 @@ function install(): string {
       );
     }
   }
-  const server = findServer();
-  if (server === undefined) throw new Error(`redis-server is still not on the PATH after: ${typed}`);
-  return server;
+  const found = find();
+  if (found === undefined) throw new Error(`${wanted} is still not on the PATH after: ${typed}`);
+  return found;
 }
 
 function findProgram(name: string): string | undefined {

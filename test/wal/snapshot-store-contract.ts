@@ -1,7 +1,7 @@
 /** What every SnapshotStore promises, whatever it stores in. */
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { type SnapshotStore, slotsOf } from "../../src/wal/snapshot-store.ts";
 
 /** One place of snapshots, opened as often as a test likes. */
 export type SnapshotsUnderTest = Readonly<{
@@ -49,6 +49,16 @@ export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise
       expect(Buffer.from((await later.last(1)) ?? [])).toEqual(chunks[3]);
       expect(await later.read(0, 0, 1)).toEqual([]);
       expect(await later.last(2)).toBeUndefined();
+      await later.close();
+    });
+
+    test("finds the slots of every epoch that has written some, also over a later connection", async () => {
+      const slots = [slotsOf(3)[1] as number, slotsOf(41)[0] as number];
+      for (const slot of slots) await store.append(slot, Buffer.from("head"));
+      const later = place.open();
+      expect(await later.used()).toEqual(expect.arrayContaining(slots));
+      for (const slot of slots) expect(await readSlot(later, slot)).toEqual([Buffer.from("head")]);
+      for (const slot of slots) await later.clear(slot);
       await later.close();
     });
 

@@ -1,0 +1,176 @@
+/** `daybook archive`: whether every archived batch is whole, and putting those in order that are not. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { Command } from "commander";
+import { ArchiveError } from "../archive/archive-error.ts";
+import type { Flaw } from "../archive/batch-chain.ts";
+import { isMalformed } from "../archive/batch-row.ts";
+import { type Damage, placeText } from "../archive/damage-table.ts";
+import { ArchiveRepair, copyIn, type Source, salvage, walkAll } from "../archive/repair.ts";
+import { lockFolder } from "../wal/folder-lock.ts";
+import { hashFrame } from "../wal/frame.ts";
+import { openForReading } from "../wal/sqlite-read-only.ts";
+import { jsonOption, type LogOptions, logCommand, OperatorError, readLogSettings } from "./settings.ts";
+import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
+import { formatCount, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
+
+type VerifyOptions = LogOptions & Readonly<{ archive?: string }>;
+type RepairOptions = LogOptions & Readonly<{ from?: string }>;
+
+export function archive(): Command {
+  return new Command("archive").description("look at the archive").addCommand(verify()).addCommand(repair());
+}
+
+function verify(): Command {
+  return logCommand("verify", "read every archived batch, and name those that are damaged")
+    .option("--archive <folder>", "this archive, as in a backup, instead of the server's")
+    .addOption(jsonOption("document"))
+    .addHelpText(
+      "after",
+      "\nEach is checked by its checksum and by the log's hash chain. Writes nothing, and may run beside a live server.\nExit code 1 if one is damaged.",
+    )
+    .action(async (options: VerifyOptions) => {
+      const folder = options.archive ?? join(readLogSettings(options).dataDir, "archive");
+      const { batches, flaws } = verifyFolder(folder);
+      if (options.json) await printJson({ ok: flaws.length === 0, batches, damaged: flaws.map(viewOf) });
+      else {
+        const count = `${folder}: ${formatCount(batches)} batches`;
+        const isWhole = flaws.length === 0;
+        await printLines([
+          isWhole
+            ? `${paint("green", "ok")}   ${count}`
+            : `${paint("red", "BAD")}  ${count}, ${flaws.length} damaged`,
+          ...flaws.map((flaw) => `     ${placeText(flaw)}: ${flaw.reason}`),
+        ]);
+      }
+      if (flaws.length > 0) process.exitCode = 1;
+    });
+}
+
+function repair(): Command {
+  return logCommand("repair", "restore damaged batches, where no server runs")
+    .option("--from <folder>", "the folder `archive` of a backup")
+    .addOption(jsonOption("document"))
+    .addHelpText(
+      "after",
+      "\nA copy is taken from the backup, or from the log, where that still has it, and only if the log's hash chain\nproves that it is the same batch. A malformed archive is salvaged into a new file first, which needs as much room again.\nExit code 1 if something stays damaged.",
+    )
+    .action(async (options: RepairOptions) => {
+      const settings = readLogSettings(options);
+      // Held until this process ends.
+      lockFolder(settings.dataDir);
+      const report = await withStreams(settings, undefined, (streams) =>
+        repairFolder(join(settings.dataDir, "archive"), options.from, streams),
+      );
+      const { mended, damaged, salvaged, added } = report;
+      if (options.json)
+        await printJson({ ok: damaged.length === 0, salvaged, added, mended, damaged: damaged.map(viewOf) });
+      else {
+        await printLines([
+          ...(salvaged === null ? [] : [`salvaged ${formatCount(salvaged)} batches into a new file`]),
+          ...(added === 0 ? [] : [`added ${formatCount(added)} batches from the copy`]),
+          ...mended.map((place) => `${paint("green", "ok")}   ${place} restored`),
+          ...damaged.map(
+            (each) => `${paint("red", "BAD")}  ${placeText(each)}: no whole copy was found: ${each.reason}`,
+          ),
+          ...(mended.length + damaged.length === 0 ? ["nothing is damaged"] : []),
+        ]);
+      }
+      if (damaged.length > 0) process.exitCode = 1;
+    });
+}
+
+function verifyFolder(folder: string): Readonly<{ batches: number; flaws: readonly Flaw[] }> {
+  const database = openArchive(folder);
+  const bar = new ProgressBar();
+  try {
+    let batches = 0;
+    const flaws = walkAll(database, (done, of) => {
+      batches = of;
+      bar.draw(folder, done, of);
+    });
+    return { batches, flaws };
+  } catch (error) {
+    if (isMalformed(error))
+      throw new OperatorError(`${folder}: SQLite says "${error.message}": repair it`, { cause: error });
+    throw error;
+  } finally {
+    bar.clear();
+    database.close();
+  }
+}
+
+type Report = Readonly<{
+  mended: readonly string[];
+  damaged: readonly Damage[];
+  salvaged: number | null;
+  added: number;
+}>;
+
+async function repairFolder(
+  folder: string,
+  from: string | undefined,
+  streams: readonly ShardStream[],
+): Promise<Report> {
+  const copy = from === undefined ? undefined : openArchive(from);
+  const sources: Source[] = [inLog(streams), ...(copy === undefined ? [] : [copyIn(copy)])];
+  try {
+    if (existsSync(join(folder, "archive.sqlite"))) {
+      try {
+        return { ...(await mendAll(folder, sources, undefined)), salvaged: null };
+      } catch (error) {
+        const isUseless = error instanceof ArchiveError && error.code === "archive_corrupt";
+        if (!isMalformed(error) && !isUseless) throw error;
+      }
+    }
+    const salvaged = salvage(folder, copy);
+    return { ...(await mendAll(folder, sources, copy)), salvaged };
+  } finally {
+    copy?.close();
+  }
+}
+
+/** @param copy what it has beyond the end is taken over. */
+async function mendAll(
+  folder: string,
+  sources: readonly Source[],
+  copy: DatabaseSync | undefined,
+): Promise<Omit<Report, "salvaged">> {
+  const repairing = new ArchiveRepair(folder);
+  const bar = new ProgressBar();
+  const mended: string[] = [];
+  try {
+    const added = copy === undefined ? 0 : repairing.extend(copy);
+    for (;;) {
+      const damaged = repairing.check((done, of) => bar.draw("archive", done, of));
+      const before = mended.length;
+      for (const damage of damaged) if (await repairing.mend(damage, sources)) mended.push(placeText(damage));
+      // What is restored may show where others belong.
+      if (mended.length === before) return { mended, damaged, added };
+    }
+  } finally {
+    bar.clear();
+    repairing.close();
+  }
+}
+
+function inLog(streams: readonly ShardStream[]): Source {
+  return async (shard, { id }) => {
+    const bytes = id === null ? undefined : await streams[shard]?.stream.find(id);
+    if (id === null || bytes === undefined) return undefined;
+    const frame = tryDecode({ id, bytes });
+    if (typeof frame === "string" || frame.kind !== "batch") return undefined;
+    return { ...frame, hash: hashFrame(bytes) };
+  };
+}
+
+function openArchive(folder: string): DatabaseSync {
+  const file = join(folder, "archive.sqlite");
+  if (!existsSync(file)) throw new OperatorError(`there is no archive in ${folder}`);
+  return openForReading(file).database;
+}
+
+function viewOf(flaw: Flaw): unknown {
+  return { position: placeText(flaw), kind: flaw.kind, reason: flaw.reason };
+}
