@@ -59,10 +59,11 @@ export class ClockWatch {
     this.#toldBaselineMs = judged.baselineMs;
     this.#parts?.supervisor.judgeClock(judged);
     if (told === this.#told) return;
+    const isFirst = this.#told === "";
     this.#told = told;
     const { log } = this.#options;
     for (const reason of this.warnings()) log.warn({ reason }, "the clock");
-    if (state.kind === "followed") log.info({}, "log time follows the clock");
+    if (state.kind === "followed" && !isFirst) log.info({}, "log time follows the clock");
     this.#parts?.onChange();
   }
 

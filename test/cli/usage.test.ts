@@ -15,6 +15,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["wal", "verify"],
   ["wal", "export"],
   ["doctor"],
+  ["clock"],
 ];
 
 /** The commands that a help text lists. */
