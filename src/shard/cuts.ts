@@ -32,14 +32,6 @@ type Cut = Readonly<{
   delivered: ReadonlyMap<number, number>;
 }>;
 
-export type CutsOptions = Readonly<{
-  ledger: Ledger;
-  self: number;
-  shards: number;
-  /** The newest message to this shard that is durable there, as it has said. */
-  deliveredTo: (shard: number) => number;
-}>;
-
 export class Cuts {
   readonly #ledger: Ledger;
   readonly #deliveredTo: (shard: number) => number;
@@ -49,7 +41,8 @@ export class Cuts {
   #haltedAtMs = 0;
   #waiting: (readonly [cut: string, onHalted: OnHalted])[] = [];
 
-  constructor({ ledger, self, shards, deliveredTo }: CutsOptions) {
+  /** @param deliveredTo the newest message to a shard that is durable there, as it has said. */
+  constructor(ledger: Ledger, self: number, shards: number, deliveredTo: (shard: number) => number) {
     this.#ledger = ledger;
     this.#deliveredTo = deliveredTo;
     this.#others = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => shard !== self);

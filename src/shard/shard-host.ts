@@ -78,8 +78,7 @@ export class ShardHost {
     this.#options = options;
     this.#journal = journal;
     this.#ledger = new Ledger(shard, shards, options.random);
-    const deliveredTo = (peer: number) => this.#peers.deliveredTo(peer);
-    this.#cuts = new Cuts({ ledger: this.#ledger, self: shard, shards, deliveredTo });
+    this.#cuts = new Cuts(this.#ledger, shard, shards, (peer) => this.#peers.deliveredTo(peer));
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
     this.#trimmer = new Trimmer(journal, onError);
