@@ -6,7 +6,7 @@ import { replayBatch } from "./replay.ts";
 import type { Restored } from "./restore.ts";
 
 /** How far a recovery is: what the ledger holds, and what it took. */
-export type Reading = {
+type Reading = {
   readonly restored: Restored;
   readonly restoreMs: number;
   replayMs: number;
@@ -60,11 +60,16 @@ type Parts = Readonly<{
   warn: (message: string) => void;
 }>;
 
-/** All that can be recovered before the log is claimed. @throws LogError why it cannot be replayed. */
-export async function readAhead(parts: Parts): Promise<Reading> {
+/**
+ * All that can be recovered before the log is claimed.
+ *
+ * @returns what recovers the rest, once it is claimed.
+ * @throws LogError why the log cannot be replayed.
+ */
+export async function readAhead(parts: Parts): Promise<() => Promise<Recovered>> {
   const reading = await restoreFrom(parts);
   await readOn(parts, reading, (visit) => parts.journal.readAhead(visit, reading.restored.snapshot?.head));
-  return reading;
+  return () => recover(parts, reading);
 }
 
 /**

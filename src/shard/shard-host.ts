@@ -12,7 +12,7 @@
 import { Ledger } from "../actors/ledger.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
-import { NO_RECOVERY, type Reading, readAhead, recover } from "../recovery/recover.ts";
+import { NO_RECOVERY, readAhead } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
 import { NOTHING_RESTORED } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -152,11 +152,9 @@ export class ShardHost {
         this.#attach(message.party, message.end);
         return;
       case "gateway_gone":
-        this.#gateways.gone(message.gateway);
-        return;
+        return this.#gateways.gone(message.gateway);
       case "claim":
-        this.#mayClaim.resolve();
-        return;
+        return this.#mayClaim.resolve();
       case "proceed":
         this.#proceed.resolve();
         return;
@@ -246,16 +244,24 @@ export class ShardHost {
   }
 
   async #recover(): Promise<void> {
+    const { post, restore = async () => NOTHING_RESTORED } = this.#options;
+    const say = (type: "progress" | "warning") => (message: string) => post({ type, message });
+    const parts = { journal: this.#journal, ledger: this.#ledger, restore };
     await this.#journal.inspect();
-    const ahead = await readAhead(this.#recoveryParts());
-    this.#options.post({ type: "inspected" });
+    const recoverRest = await readAhead({ ...parts, progress: say("progress"), warn: say("warning") });
+    post({ type: "inspected" });
     await this.#mayClaim.promise;
     if (this.#ended) return;
     const before = await this.#journal.claim();
     const claimedMs = performance.now();
-    this.#options.post({ type: "claimed", epoch: this.#journal.epoch });
+    post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
-    await this.#replay(ahead);
+    const { last, timeMs, records, figures } = await recoverRest();
+    this.#recovery = figures;
+    this.#records = records;
+    this.#clock.begin(timeMs);
+    this.#commit.begin(last, timeMs);
+    this.#feed.begin(last);
     if (before !== undefined && before.claimant.instance !== this.#journal.instance) {
       // The other owner may answer reads until its lease is over.
       await wait(LEASE_MS - (performance.now() - claimedMs));
@@ -281,25 +287,6 @@ export class ShardHost {
       this.#recovery = { ...this.#recovery, totalMs: Math.round(performance.now() - this.#startedMs) };
       this.#options.post({ type: "ready", recovery: this.#recovery });
     });
-  }
-
-  #recoveryParts() {
-    return {
-      journal: this.#journal,
-      ledger: this.#ledger,
-      restore: this.#options.restore ?? (async () => NOTHING_RESTORED),
-      progress: (message: string) => this.#options.post({ type: "progress", message }),
-      warn: (message: string) => this.#options.post({ type: "warning", message }),
-    };
-  }
-
-  async #replay(ahead: Reading): Promise<void> {
-    const { last, timeMs, records, figures } = await recover(this.#recoveryParts(), ahead);
-    this.#recovery = figures;
-    this.#records = records;
-    this.#clock.begin(timeMs);
-    this.#commit.begin(last, timeMs);
-    this.#feed.begin(last);
   }
 
   #work(isBatchNew = false): void {

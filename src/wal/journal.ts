@@ -5,8 +5,10 @@
 import { assert } from "../assert.ts";
 import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
+import { appendLost, fenced, goneSinceRead, toError } from "./journal-errors.ts";
 import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
-import { inspectTail, type Tail } from "./tail.ts";
+import { readUpTo } from "./read-up-to.ts";
+import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
 import {
   type Appended,
   type Batch,
@@ -104,20 +106,12 @@ export class StreamJournal implements Journal {
     const end = this.#inspected;
     if (end === undefined) return;
     if (from !== undefined) await this.#checkWitness(from, false);
-    const chain = new Chain(this.name, from ?? "beginning");
-    // Not further than this: an owner that writes all the time would be followed for ever.
-    for (let after = from?.id; after === undefined || compareLogIds(after, end) < 0; ) {
-      const at = after;
-      const entries = await this.#patience.untilAnswered(() => this.#stream.read(at, REPLAY_BYTES));
-      if (entries.length === 0) throw this.#lost(`it ends before ${formatLogId(end)}`);
-      for (const entry of entries) {
-        const link = chain.accept(entry);
-        if (link.kind === "batch") visit(link.batch);
-      }
-      after = entries.at(-1)?.id;
-    }
-    this.#checkReaches(chain.tail.id);
-    this.#ahead = chain.tail;
+    const ask = (after: LogId | undefined) =>
+      this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
+    const tail = await readUpTo({ name: this.name, ask, from, end, visit });
+    if (tail === undefined) throw this.#lost(`it ends before ${formatLogId(end)}`);
+    this.#checkReaches(tail.id);
+    this.#ahead = tail;
   }
 
   async claim(): Promise<Claim | undefined> {
@@ -131,7 +125,7 @@ export class StreamJournal implements Journal {
       // what it has lost was never durable: a later claim that is acknowledged makes durable all that it follows.
       if (isDurable) break;
       last = (await this.#patience.untilAnswered(() => this.#stream.last()))?.id;
-      if (last !== undefined && last.epoch > epoch) throw this.#fenced(last);
+      if (last !== undefined && last.epoch > epoch) throw fenced(this.name, last);
     }
     return before?.claim;
   }
@@ -139,8 +133,9 @@ export class StreamJournal implements Journal {
   async replay(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     const claimId = this.#claimId;
     assert(claimId !== undefined, "the claim comes before replay");
-    const start =
-      this.#ahead === undefined ? await this.#checkedStart(from) : await this.#startAhead(this.#ahead);
+    const ahead = this.#ahead;
+    if (ahead === undefined && from !== undefined) await this.#checkWitness(from, false);
+    const start = ahead === undefined ? from : await this.#startAhead(ahead);
     const chain = new Chain(this.name, start ?? "beginning");
     let after = start?.id;
     for (let done = false; !done; ) {
@@ -229,20 +224,12 @@ export class StreamJournal implements Journal {
     return found;
   }
 
-  async #checkedStart(from: Witness | undefined): Promise<Witness | undefined> {
-    if (from !== undefined) await this.#checkWitness(from, false);
-    return from;
-  }
-
   /** Nobody was ever told of what was read ahead, so an entry that is gone since then is no loss. */
   async #startAhead(ahead: Witness): Promise<Witness | undefined> {
     if (ahead.id.epoch === 0) return undefined;
     const bytes = await this.#patience.untilAnswered(() => this.#stream.find(ahead.id));
     if (bytes !== undefined && Buffer.compare(hashFrame(bytes), ahead.hash) === 0) return ahead;
-    throw new LogError(
-      "append_lost",
-      `${this.name}: ${formatLogId(ahead.id)} was read before the claim and is gone: the log must be read again`,
-    );
+    throw goneSinceRead(this.name, ahead.id);
   }
 
   #checkReaches(end: LogId): void {
@@ -269,20 +256,9 @@ export class StreamJournal implements Journal {
     }
     // A claim of our own of which nobody heard bears our name. Any other server has replaced us.
     if (claimedEpoch > 0 && before.lastId.epoch > claimedEpoch && recorded.instance !== claimant.instance) {
-      throw this.#fenced(before.claim.id);
+      throw fenced(this.name, before.claim.id);
     }
-    if (recorded.instance !== "" && recorded.shard !== claimant.shard) {
-      throw new LogError(
-        "log_corrupt",
-        `${this.name} holds the log of shard ${recorded.shard}, not ${claimant.shard}: were files or keys renamed?`,
-      );
-    }
-    if (recorded.shards !== claimant.shards) {
-      throw new LogError(
-        "shard_count",
-        `${this.name} was written with SHARDS=${recorded.shards}, this server was started with ${claimant.shards}: start it with ${recorded.shards}, or change the number with \`reshard\``,
-      );
-    }
+    checkRecorded(this.name, recorded, claimant);
     for (const witness of witnesses) await this.#checkWitness(witness, true);
   }
 
@@ -314,7 +290,7 @@ export class StreamJournal implements Journal {
         if (!isUnavailable(error) || !this.#stream.resolvable) throw error;
         this.#patience.problem = error.message;
         const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
-        if (stored !== undefined && Buffer.compare(stored, frame) !== 0) throw this.#fenced(id);
+        if (stored !== undefined && Buffer.compare(stored, frame) !== 0) throw fenced(this.name, id);
         if (this.#stream.restarts !== restarts) return false;
         // The same bytes under the same id once more: if the first try still arrives, it is the same claim.
         if (stored === undefined) continue;
@@ -371,17 +347,17 @@ export class StreamJournal implements Journal {
   async #resolve(id: LogId, frame: Uint8Array, error: unknown): Promise<void> {
     if (!(error instanceof LogError)) throw error;
     if (error.code === "stream_missing") throw this.#lost("it has vanished", error);
-    if (error.code === "append_refused") throw this.#appendLost(id, error);
+    if (error.code === "append_refused") throw appendLost(this.name, id, error);
     if (error.code !== "log_unavailable") throw error;
-    if (!this.#stream.resolvable) throw this.#appendLost(id, error);
+    if (!this.#stream.resolvable) throw appendLost(this.name, id, error);
     this.#patience.problem = error.message;
     const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
     if (stored === undefined) {
       const last = await this.#patience.untilAnswered(() => this.#stream.last());
       this.#checkOwned(last?.id, this.#durable);
-      throw this.#appendLost(id, error);
+      throw appendLost(this.name, id, error);
     }
-    if (Buffer.compare(stored, frame) !== 0) throw this.#fenced(id);
+    if (Buffer.compare(stored, frame) !== 0) throw fenced(this.name, id);
   }
 
   /** After a restart of the store: it must end where we left it, before anything is put behind it. */
@@ -392,7 +368,11 @@ export class StreamJournal implements Journal {
     const tail = this.#tail;
     if (last !== undefined && tail !== undefined && compareLogIds(last.id, tail.id) < 0) {
       // A batch that was never settled may go with a second crash. Nothing may be put behind its gap.
-      throw this.#appendLost(tail.id, new LogError("append_lost", "the log was restarted again without it"));
+      throw appendLost(
+        this.name,
+        tail.id,
+        new LogError("append_lost", "the log was restarted again without it"),
+      );
     }
     this.#restartsSeen = restarts;
   }
@@ -407,11 +387,7 @@ export class StreamJournal implements Journal {
     const newest = [this.#durable, this.#tail?.id, this.#pending].reduce((a, b) =>
       a !== undefined && (b === undefined || compareLogIds(a, b) > 0) ? a : b,
     );
-    if (newest !== undefined && compareLogIds(lastId, newest) > 0) throw this.#fenced(lastId);
-  }
-
-  #fenced(id: LogId): LogError {
-    return new LogError("fenced", `${this.name}: another owner has written ${formatLogId(id)}`);
+    if (newest !== undefined && compareLogIds(lastId, newest) > 0) throw fenced(this.name, lastId);
   }
 
   #lost(reason: string, cause?: LogError): LogError {
@@ -421,18 +397,4 @@ export class StreamJournal implements Journal {
       cause && { cause },
     );
   }
-
-  #appendLost(id: LogId, cause: LogError): LogError {
-    return new LogError(
-      "append_lost",
-      `${this.name}: ${formatLogId(id)} was not appended: ${cause.message}`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,7 +1,7 @@
 /** Looking at a log from outside, without claiming it. */
 import { corrupt } from "./chain.ts";
 import { decodeFrame, FrameError } from "./frame.ts";
-import type { Claim, LogId, LogStream, StoredEntry } from "./wal.ts";
+import { type Claim, type Claimant, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
 
 const READ_BYTES = 1 << 20;
 
@@ -28,6 +28,22 @@ export async function inspectTail(stream: LogStream): Promise<Tail | undefined> 
   if (claim?.kind === "claim") return { lastId: last.id, claim: toClaim(claim) };
   const claimant = { instance: "", generation: 0, shard: 0, shards: newest.shards };
   return { lastId: last.id, claim: { id: claimId, claimant, timeMs: newest.timeMs } };
+}
+
+/** @throws LogError a server with this number of shards must not claim, as this shard, what was claimed so before. */
+export function checkRecorded(name: string, recorded: Claimant, claimant: Claimant): void {
+  if (recorded.instance !== "" && recorded.shard !== claimant.shard) {
+    throw new LogError(
+      "log_corrupt",
+      `${name} holds the log of shard ${recorded.shard}, not ${claimant.shard}: were files or keys renamed?`,
+    );
+  }
+  if (recorded.shards !== claimant.shards) {
+    throw new LogError(
+      "shard_count",
+      `${name} was written with SHARDS=${recorded.shards}, this server was started with ${claimant.shards}: start it with ${recorded.shards}, or change the number with \`reshard\``,
+    );
+  }
 }
 
 /**

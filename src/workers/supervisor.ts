@@ -5,14 +5,16 @@
  * nobody. The stream of shard 0 is claimed first, so that of two servers that start together one gets all. No shard
  * serves before all streams are claimed.
  */
-import type { ChannelEnd } from "../channels/open-channel.ts";
-import { describeRecovery, NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
+import { describeRecovery, type Recovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import type { JudgedClock } from "../shard/log-clock.ts";
-import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
+import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { LogId, Witness } from "../wal/wal.ts";
 import { ASK_EVERY_MS, describeSilence, WATCH_LIMITS, Watchdog, type WatchLimits } from "../watchdog.ts";
-import type { Carrier, Isolation, RunningShard, ShardInit } from "./carrier.ts";
+import type { Carrier, Isolation, ShardInit } from "./carrier.ts";
+import { type Correspondent, Correspondents } from "./correspondents.ts";
+import { newShard, reasonOf, type ShardState, type Supervised, stateOf } from "./supervised.ts";
+import { timeout } from "./timeout.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;
@@ -32,17 +34,6 @@ const WITH_THE_LOG: ReadonlySet<ShardExit["reason"]> = new Set([
 const FIGURES_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 8_000;
 
-export type ShardState = "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
-
-/** Somebody outside the shards who talks to each of them, over a channel of its own. */
-export type Correspondent = Readonly<{
-  party: Exclude<Party, { kind: "shard" }>;
-  /** Whenever a shard starts there is a new channel to it. */
-  attach: (shard: number, end: ChannelEnd) => void;
-  /** The shard has stopped answering, or answers again: what is sent to it would only wait. */
-  silent?: (shard: number, isSilent: boolean) => void;
-}>;
-
 export type SupervisorOptions = Readonly<{
   carrier: Carrier;
   /** The newest batch of a shard that the archive holds: its log must hold it, too. */
@@ -59,46 +50,10 @@ export type SupervisorOptions = Readonly<{
   watch?: WatchLimits;
 }>;
 
-interface Supervised {
-  readonly shard: number;
-  running: RunningShard | undefined;
-  watchdog: Watchdog;
-  /** It has not answered for a while. */
-  isSilent: boolean;
-  /** How often that was so. */
-  hangs: number;
-  /** An operator has told it to start anew. */
-  isAsked: boolean;
-  /** It was ended, and is not gone yet. */
-  isEnding: boolean;
-  /** Apart from being silent. */
-  status: Exclude<ShardState, "hung">;
-  /** Why it is not ready. */
-  reason: string;
-  restarts: number;
-  /** Ends in a row that nobody asked for; of these, those that will not come right by themselves. */
-  attempts: number;
-  crashes: number;
-  readyAtMs: number;
-  warnings: readonly string[];
-  /** Why its log should take nothing more. */
-  full: string | null;
-  /** Of the start before, until it serves. */
-  recovery: Recovery;
-  figures: ShardFigures | undefined;
-  figuresWaiting: ((figures: ShardFigures | undefined) => void)[];
-  /** Under which it has claimed its log last; 0 before. */
-  epoch: number;
-  /** Its present run waits for the word to claim. */
-  isInspected: boolean;
-  claimed: PromiseWithResolvers<void>;
-  ready: PromiseWithResolvers<void>;
-}
-
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #shards: readonly Supervised[];
-  readonly #correspondents: Correspondent[] = [];
+  readonly #correspondents: Correspondents;
   readonly #inspected = Promise.withResolvers<void>();
   #allInspected = false;
   #timer: NodeJS.Timeout | undefined;
@@ -110,30 +65,10 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#shards = Array.from({ length: options.init.shards }, (_, shard) => ({
-      shard,
-      running: undefined,
-      watchdog: new Watchdog(options.watch ?? WATCH_LIMITS, performance.now()),
-      isSilent: false,
-      hangs: 0,
-      isAsked: false,
-      isEnding: false,
-      status: "starting",
-      reason: "it has not started yet",
-      restarts: 0,
-      attempts: 0,
-      crashes: 0,
-      readyAtMs: Number.POSITIVE_INFINITY,
-      warnings: [],
-      full: null,
-      recovery: NO_RECOVERY,
-      figures: undefined,
-      figuresWaiting: [],
-      epoch: 0,
-      isInspected: false,
-      claimed: Promise.withResolvers(),
-      ready: Promise.withResolvers(),
-    }));
+    this.#shards = Array.from({ length: options.init.shards }, (_, shard) =>
+      newShard(shard, this.#newWatchdog()),
+    );
+    this.#correspondents = new Correspondents(options.carrier, this.#shards);
   }
 
   get isolation(): Isolation {
@@ -142,23 +77,12 @@ export class Supervisor {
 
   /** Gives somebody channels to all shards that run, and to each that starts from now on. */
   connect(correspondent: Correspondent): void {
-    this.#forget(correspondent.party);
-    this.#correspondents.push(correspondent);
-    for (const { shard, running } of this.#shards) {
-      if (running !== undefined) this.#introduce(correspondent, shard, running);
-    }
+    this.#correspondents.connect(correspondent);
   }
 
   /** It is gone: shards that start from now on are not told of it, and no shard waits for it any more. */
   disconnect(party: Correspondent["party"]): void {
-    this.#forget(party);
-    if (party.kind !== "gateway") return;
-    for (const { running } of this.#shards) running?.post({ type: "gateway_gone", gateway: party.number });
-  }
-
-  #forget(party: Correspondent["party"]): void {
-    const at = this.#correspondents.findIndex((known) => isSameParty(known.party, party));
-    if (at >= 0) this.#correspondents.splice(at, 1);
+    this.#correspondents.disconnect(party);
   }
 
   /**
@@ -273,6 +197,10 @@ export class Supervisor {
     );
   }
 
+  #newWatchdog(): Watchdog {
+    return new Watchdog(this.#options.watch ?? WATCH_LIMITS, performance.now());
+  }
+
   async #launch(supervised: Supervised): Promise<void> {
     const { carrier, archived, init, judgedClock } = this.#options;
     const { shard } = supervised;
@@ -290,7 +218,7 @@ export class Supervisor {
     if (this.#stopping) return;
     supervised.full = null;
     supervised.readyAtMs = Number.POSITIVE_INFINITY;
-    supervised.watchdog = new Watchdog(this.#options.watch ?? WATCH_LIMITS, performance.now());
+    supervised.watchdog = this.#newWatchdog();
     supervised.isInspected = false;
     supervised.isAsked = false;
     supervised.isEnding = false;
@@ -307,34 +235,7 @@ export class Supervisor {
     );
     supervised.running = running;
     void running.exited.then((exit) => this.#ended(supervised, exit));
-    for (const correspondent of this.#correspondents) this.#introduce(correspondent, shard, running);
-    for (const other of this.#shards) if (other !== supervised) this.#join(supervised, other);
-  }
-
-  #join(one: Supervised, other: Supervised): void {
-    if (one.running === undefined || other.running === undefined) return;
-    const [here, there] = this.#options.carrier.channel();
-    one.running.post({ type: "channel", party: { kind: "shard", number: other.shard }, end: here });
-    other.running.post({ type: "channel", party: { kind: "shard", number: one.shard }, end: there });
-  }
-
-  #introduce(correspondent: Correspondent, shard: number, running: RunningShard): void {
-    const [here, there] = this.#options.carrier.channel();
-    running.post({ type: "channel", party: correspondent.party, end: here });
-    correspondent.attach(shard, there);
-  }
-
-  /** A way between two who live is broken, and stays so unless they get another. */
-  #renew(supervised: Supervised, party: Party): void {
-    const { running, shard } = supervised;
-    if (this.#stopping || running === undefined) return;
-    if (party.kind === "shard") {
-      const other = this.#shards[party.number];
-      if (other !== undefined) this.#join(supervised, other);
-      return;
-    }
-    const correspondent = this.#correspondents.find((known) => isSameParty(known.party, party));
-    if (correspondent !== undefined) this.#introduce(correspondent, shard, running);
+    this.#correspondents.introduce(supervised);
   }
 
   #receive(supervised: Supervised, message: FromShard): void {
@@ -378,7 +279,7 @@ export class Supervisor {
         supervised.full = message.reason;
         return;
       case "channel_missed":
-        this.#renew(supervised, message.party);
+        if (!this.#stopping) this.#correspondents.renew(supervised, message.party);
         return;
       case "figures":
         supervised.figures = message.figures;
@@ -412,7 +313,7 @@ export class Supervisor {
   #setSilent(supervised: Supervised, isSilent: boolean): void {
     supervised.isSilent = isSilent;
     supervised.hangs += isSilent ? 1 : 0;
-    for (const { silent } of this.#correspondents) silent?.(supervised.shard, isSilent);
+    this.#correspondents.tellSilent(supervised.shard, isSilent);
     this.#report(supervised, isSilent ? reasonOf(supervised) : "it answers again", isSilent);
   }
 
@@ -426,6 +327,7 @@ export class Supervisor {
     const { isEnding, isAsked } = supervised;
     supervised.running = undefined;
     supervised.isSilent = false;
+    supervised.isInspected = false;
     if (this.#stopping) return;
     const exit: ShardExit = isEnding && isAsked && this.#started ? { ...end, reason: "stopped" } : end;
     const { reason, message } = exit;
@@ -495,22 +397,4 @@ export class Supervisor {
     const deadline = setTimeout(() => resolve(supervised.figures), FIGURES_TIMEOUT_MS);
     return promise.finally(() => clearTimeout(deadline));
   }
-}
-
-function stateOf({ isSilent, status }: Supervised): ShardState {
-  return isSilent ? "hung" : status;
-}
-
-function reasonOf({ isSilent, watchdog, reason }: Supervised): string {
-  return isSilent ? describeSilence(watchdog.silentMs) : reason;
-}
-
-function isSameParty(a: Party, b: Party): boolean {
-  return a.kind === b.kind && ("number" in a ? a.number : 0) === ("number" in b ? b.number : 0);
-}
-
-function timeout(ms: number): { promise: Promise<void>; cancel: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  return { promise, cancel: () => clearTimeout(timer) };
 }

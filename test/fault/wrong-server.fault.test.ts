@@ -227,13 +227,13 @@ const FINDINGS: readonly (readonly [string, RegExp, Wrong])[] = [
 ];
 
 describe("a server that may not start ends alone:", () => {
-  let production: Production;
+  let production: Production | undefined;
 
   beforeAll(async () => {
     production = await startProduction();
-  });
+  }, 2 * 60_000);
 
-  afterAll(() => production.end());
+  afterAll(() => production?.end());
 
   const both = FINDINGS.flatMap(([what, says, make]) =>
     ISOLATIONS.filter((isolation) => isolation === "threads" || IN_PROCESSES.has(what)).map(
@@ -242,6 +242,7 @@ describe("a server that may not start ends alone:", () => {
   );
 
   test.each(both)("%s (%s)", async (_what, ISOLATION, says, make) => {
+    if (production === undefined) throw new Error("there is no server");
     await expectAlone(production, { ISOLATION, ...(await make(production)) }, says);
   });
 });

@@ -5,7 +5,7 @@ import type { KeyUse } from "../../src/gateway/directory.ts";
 import type { Operations } from "../../src/http/ports.ts";
 import type { FromGatewayThread, GatewayInit, ToGatewayThread } from "../../src/server/gateway-messages.ts";
 import { GatewaySupervisor } from "../../src/server/gateway-supervisor.ts";
-import type { Correspondent } from "../../src/workers/supervisor.ts";
+import type { Correspondent } from "../../src/workers/correspondents.ts";
 import { within } from "../support/server.ts";
 
 const COUNTS = [{ group: "books", status: 200, counts: [2, 1], sumMs: 5 }];

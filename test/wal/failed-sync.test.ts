@@ -55,7 +55,7 @@ function newestInDatabase(dir: string): string | undefined {
   const database = new DatabaseSync(copy, { readOnly: true });
   const row = database.prepare("SELECT epoch, seq FROM entry ORDER BY epoch DESC, seq DESC LIMIT 1").get();
   database.close();
-  return row && `${row["epoch"]}-${row["seq"]}`;
+  return row && formatLogId({ epoch: Number(row["epoch"]), seq: Number(row["seq"]) });
 }
 
 test("a commit whose sync has failed comes back from the page cache when the file is opened again", async () => {

@@ -4,7 +4,8 @@ import type { ChannelEnd } from "../../src/channels/open-channel.ts";
 import { NO_RECOVERY } from "../../src/recovery/recover.ts";
 import type { FromShard, ShardExit, ToShard } from "../../src/shard/messages.ts";
 import type { Carrier } from "../../src/workers/carrier.ts";
-import { type ShardState, Supervisor } from "../../src/workers/supervisor.ts";
+import type { ShardState } from "../../src/workers/supervised.ts";
+import { Supervisor } from "../../src/workers/supervisor.ts";
 
 const CORRUPT: ShardExit = { reason: "log_corrupt", message: "bad entry 1-1" };
 const NO_END = {} as ChannelEnd;

@@ -1,0 +1,20 @@
+import { formatLogId, LogError, type LogId } from "./wal.ts";
+
+export function fenced(name: string, id: LogId): LogError {
+  return new LogError("fenced", `${name}: another owner has written ${formatLogId(id)}`);
+}
+
+export function appendLost(name: string, id: LogId, cause: LogError): LogError {
+  return new LogError("append_lost", `${name}: ${formatLogId(id)} was not appended: ${cause.message}`, {
+    cause,
+  });
+}
+
+export function goneSinceRead(name: string, id: LogId): LogError {
+  const gone = `${name}: ${formatLogId(id)} was read before the claim and is gone: the log must be read again`;
+  return new LogError("append_lost", gone);
+}
+
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
