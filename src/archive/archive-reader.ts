@@ -1,3 +1,4 @@
+import type { LogId } from "../wal/wal.ts";
 import { AccountReader } from "./account-reader.ts";
 import type { AccountTable } from "./account-table.ts";
 import type { BatchTable } from "./batch-table.ts";
@@ -20,6 +21,7 @@ export function archiveAnswers(
   accountTable: AccountTable,
   keys: Keys,
   indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>,
+  indexedPosition: (shard: number) => LogId | undefined,
 ): ArchiveAnswers {
   const records = new RecordReader(batches);
   const accounts = new AccountReader(records, keys, indexes.accounts);
@@ -28,6 +30,10 @@ export function archiveAnswers(
     records: (at: readonly Location[]): readonly ArchivedRecord[] => at.map((each) => records.at(each)),
     transfer: (query) => transfers.transfer(query),
     part: (query) => transfers.part(query),
+    claims: ({ shard, names }) => {
+      const { epoch, seq } = indexedPosition(shard) ?? { epoch: 0, seq: 0 };
+      return { by: names.map((name) => transfers.takenBy(name) ?? null), epoch, seq };
+    },
     transfers: (query) => transfers.transfers(query),
     accountAt: (query) => accounts.accountAt(query),
     acts: (query) => accounts.acts(query),

@@ -37,7 +37,7 @@ export type ArchiveCounts = Readonly<{
 type Waiting = Readonly<{ batch: StoredBatch; body: Uint8Array }>;
 
 /** Raised when what stands in the index means something else than before: it is built anew then. */
-const INDEX_FORMAT = 2;
+const INDEX_FORMAT = 3;
 /** Of an index from before its format was written down. */
 const FIRST_INDEX_FORMAT = 1;
 const TAIL_ENTRIES = 1 << 18;
@@ -115,7 +115,9 @@ export class Archive {
     for (const index of this.#all) index.tail.clear(this.#written + 1);
     this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
-    this.answers = archiveAnswers(this.#batches, this.#accounts, keys, this.#indexes);
+    this.answers = archiveAnswers(this.#batches, this.#accounts, keys, this.#indexes, (shard) =>
+      this.indexedPosition(shard),
+    );
   }
 
   get #all(): readonly SortedIndex[] {

@@ -1,3 +1,4 @@
+import { claimOf } from "../actors/claim-names.ts";
 import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
 import { beginningIn, stepOf } from "./beginning.ts";
@@ -8,7 +9,7 @@ import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
 import { isBeginning, isPart, transferIdOf, transferOf } from "./posting.ts";
 import type { ArchivedRecord, Page, Range } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
-import { AT_HOME, AWAY, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
+import { AT_HOME, AWAY, CLAIM, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 
 type TransfersQuery = Range &
@@ -47,6 +48,18 @@ export class TransferReader {
     const { id, from, to, no } = query;
     for (const archived of this.#recordsOf(id, AWAY))
       if (archived.at.shard === to && isPart(archived.record, from, no)) return archived;
+    return undefined;
+  }
+
+  /** The transfer that has taken the name (empty: an act without one); `undefined` while nobody has. */
+  takenBy(name: string): string | undefined {
+    const history = this.#byTransfer.history(this.#keys.text(name), this.#records.places);
+    for (let i = 0; i < history.length; i++) {
+      if (placeOfSlot(history.slot(i)) !== CLAIM) continue;
+      const { command, outcome } = this.#records.of(history, i).record;
+      // The index holds hashes: another name may have the same one.
+      if (outcome.ok && claimOf(command) === name) return "id" in outcome ? outcome.id : "";
+    }
     return undefined;
   }
 

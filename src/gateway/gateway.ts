@@ -28,6 +28,7 @@ import type {
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
+  ASK_ARCHIVE,
   type CommandReply,
   type Credits,
   REFUSED,
@@ -40,6 +41,7 @@ import {
   type WireItem,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
+import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { pageOf } from "./lists.ts";
 import { firstRecords, recall } from "./recall.ts";
@@ -319,6 +321,10 @@ export class Gateway {
     switch (reply[0]) {
       case REFUSED:
         if (reply[1] === "not_open") return this.#settle(command);
+        if (reply[1] === ASK_ARCHIVE)
+          return submitWithArchive(this.#shards, shard, command, reply).then((again) =>
+            this.#answer(command, shard, again),
+          );
         return { refused: refusalOf(reply[1]) };
       case REPLAYED:
         return recall(this.#shards, command, locationOf(shard, reply)).then((recalled) => {
@@ -383,6 +389,7 @@ async function until(atMs: number): Promise<void> {
 /** @throws OperatingError `overloaded`, `log_unavailable`: it was not done, and will not be. */
 function refusalOf(code: Refused[1]): Refusal {
   if (code === "overloaded" || code === "log_unavailable" || code === "not_open") throw refusedBy(code);
+  assert(code !== ASK_ARCHIVE, "who is sent to the archive asks it");
   return code;
 }
 

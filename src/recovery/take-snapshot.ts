@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { censusOf } from "../actors/census.ts";
 import { imageOf } from "../actors/image.ts";
 import { Ledger } from "../actors/ledger.ts";
+import type { LedgerBounds } from "../actors/ledger-state.ts";
 import { randomBytes } from "../random.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import {
@@ -32,6 +33,8 @@ export type SnapshotTask = Readonly<{
   until: LogId;
   /** Between two chunks, so that the appends of the shard come through; ms. */
   pauseMs: number;
+  /** Those of the shard. */
+  bounds?: LedgerBounds;
 }>;
 
 export type SnapshotReport = Readonly<{
@@ -61,7 +64,7 @@ export async function takeSnapshot(task: SnapshotTask): Promise<SnapshotReport> 
   }
 }
 
-type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "until" | "pauseMs">;
+type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "until" | "pauseMs" | "bounds">;
 
 /** The same with a log and a store that are open. */
 export async function takeFrom(
@@ -98,8 +101,8 @@ type Written = Readonly<{
 }>;
 
 async function write(stream: LogStream, store: SnapshotStore, task: Source): Promise<Written> {
-  const { generation, shard, shards, until } = task;
-  const ledger = new Ledger(shard, shards, randomBytes);
+  const { generation, shard, shards, until, bounds } = task;
+  const ledger = new Ledger(shard, shards, randomBytes, bounds);
   const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
   const {
     snapshot: before,
@@ -143,9 +146,9 @@ async function verify(
   store: SnapshotStore,
   snapshot: StoredSnapshot,
   proof: Proof,
-  { shard, shards }: Source,
+  { shard, shards, bounds }: Source,
 ): Promise<void> {
-  const ledger = new Ledger(shard, shards, randomBytes);
+  const ledger = new Ledger(shard, shards, randomBytes, bounds);
   const hash = createHash("sha256");
   try {
     await restore(store, snapshot, ledger);

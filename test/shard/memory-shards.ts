@@ -1,8 +1,10 @@
 /** Shards on logs in memory, with their gateway, in this thread: everything but carrier, supervisor and archive. */
 
+import { claimOf } from "../../src/actors/claim-names.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
 import type { TransferView } from "../../src/actors/compound-command.ts";
+import type { LedgerBounds } from "../../src/actors/ledger-state.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -30,6 +32,9 @@ export type ClusterOptions = Readonly<{
   now?: () => number;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
+  bounds?: LedgerBounds;
+  /** Who asks the archive about names waits for this, and is told what was known before. */
+  archiveDelay?: () => Promise<void>;
 }>;
 
 export class MemoryCluster {
@@ -77,7 +82,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, restore } = this.#options;
+    const { instance = "one", now = Date.now, restore, bounds } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -96,6 +101,7 @@ export class MemoryCluster {
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
+      ...(bounds && { bounds }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
@@ -151,9 +157,28 @@ export class MemoryCluster {
       );
       return last && viewOf(last);
     };
-    const answers: Partial<ArchiveQueries> = { records, part, transfer };
+    const claims = async ({ shard, names }: Parameters<ArchiveQueries["claims"]>[0]) => {
+      const there = recordsOf(this.#stores[shard] as MemoryStore, shard);
+      const { epoch = 0, seq = 0 } = there.at(-1)?.at ?? {};
+      await this.#options.archiveDelay?.();
+      return { by: names.map((name) => takenBy(there, name) ?? null), epoch, seq };
+    };
+    const answers: Partial<ArchiveQueries> = {
+      records,
+      part,
+      transfer,
+      claims,
+    };
     return answers as ArchiveQueries;
   }
+}
+
+/** The transfer that has taken the name for ever, if one has. */
+export function takenBy(records: readonly ArchivedRecord[], name: string): string | undefined {
+  for (const { record } of records)
+    if (record.outcome.ok && claimOf(record.command) === name)
+      return "id" in record.outcome ? record.outcome.id : "";
+  return undefined;
 }
 
 /** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */

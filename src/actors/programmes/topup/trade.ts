@@ -2,7 +2,6 @@
 import { Register } from "../register.ts";
 import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
 import { PhoneBook } from "./phone-book.ts";
-import { References } from "./references.ts";
 
 export interface Seller {
   readonly id: string;
@@ -14,7 +13,6 @@ export interface Seller {
   /** Without what was taken back. */
   sold: number;
   pending: number;
-  readonly references: References;
   readonly requests: Register<CreditRequest>;
 }
 
@@ -57,14 +55,13 @@ export type Item =
       createdAtMs: number,
       decision: StoredDecision | null,
     ]
-  | readonly ["references", partner: string, seller: string, references: readonly string[]]
   | readonly [
       "phones",
       partner: string,
       phones: readonly (readonly [phone: string, total: number, topups: number])[],
     ];
 
-/** So many references, or phones, are one item: each alone would be mostly names. */
+/** So many phones are one item: each alone would be mostly names. */
 const PER_ITEM = 256;
 
 export class Trade {
@@ -88,7 +85,7 @@ export class Trade {
   addSeller(id: string, name: string, createdAtMs: number): Seller {
     const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0 };
     const requests = new Register<CreditRequest>(this.#shard);
-    const seller: Seller = { id, name, createdAtMs, ...figures, references: new References(), requests };
+    const seller: Seller = { id, name, createdAtMs, ...figures, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
     return seller;
@@ -111,9 +108,8 @@ export class Trade {
 
   *items(partner: string): Generator<Item> {
     for (const seller of this.sellerList.all()) {
-      const { id, name, createdAtMs, isSuspended, credited, sold, references } = seller;
+      const { id, name, createdAtMs, isSuspended, credited, sold } = seller;
       yield ["seller", partner, id, name, createdAtMs, isSuspended, credited, sold];
-      for (const some of inPortions(references.all())) yield ["references", partner, id, some];
     }
     for (const { id, seller, amount, note, createdAtMs, decision } of this.requestList.all()) {
       const stored: StoredDecision | null =
@@ -129,11 +125,6 @@ export class Trade {
       case "seller": {
         const [, , id, name, createdAtMs, isSuspended, credited, sold] = item;
         Object.assign(this.addSeller(id, name, createdAtMs), { isSuspended, credited, sold });
-        return;
-      }
-      case "references": {
-        const { references } = this.sellers.get(creditAccount(item[2])) as Seller;
-        for (const reference of item[3]) references.add(reference);
         return;
       }
       case "request": {
