@@ -9,10 +9,10 @@ import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
 import type { Random } from "./programmes/programme.ts";
 import { Programmes } from "./programmes/programmes.ts";
-import type { HashSeed } from "./scope-hash.ts";
+import type { HashSeed, ScopeHash } from "./scope-hash.ts";
 
-/** Tests make them small. All that replay a log must be given the same. */
-export type LedgerBounds = Readonly<{ claimsMax?: number }>;
+/** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
+export type LedgerSettings = Readonly<{ claimsMax?: number; keyHash?: ScopeHash }>;
 
 export class LedgerState {
   readonly books = new Map<string, Book>();
@@ -30,9 +30,14 @@ export class LedgerState {
   #lastPartner: string | undefined;
   #lastBook = new Book(this.#assets);
 
-  constructor(shard: number, shards: number, random: Random | undefined, { claimsMax }: LedgerBounds = {}) {
+  constructor(
+    shard: number,
+    shards: number,
+    random: Random | undefined,
+    { claimsMax, keyHash }: LedgerSettings = {},
+  ) {
     this.claims = new Claims(claimsMax);
-    this.keys = new KeyTable(random && seedOf(random));
+    this.keys = new KeyTable(random && seedOf(random), keyHash && { hash: keyHash });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
     this.programmes = new Programmes({ shard, shards, account, random: random ?? none, claims: this.claims });
     this.compound = new CompoundState({

@@ -35,7 +35,7 @@ import type { CompoundState } from "./compound-state.ts";
 import type { Exchange } from "./exchange.ts";
 import { type PlainCommand, scopeOf } from "./home.ts";
 import { KEY_WINDOW_MS, type KeyEntry, type KeyTable, keyMadeAtMs } from "./key-table.ts";
-import { type LedgerBounds, LedgerState } from "./ledger-state.ts";
+import { type LedgerSettings, LedgerState } from "./ledger-state.ts";
 import { linesOf } from "./lines.ts";
 import {
   decideCreateKey,
@@ -73,9 +73,9 @@ export class Ledger {
   /**
    * @param random secure random bytes, needed wherever others choose the keys, or programmes decide.
    */
-  constructor(shard: number, shards = 1, random?: Random, bounds?: LedgerBounds) {
+  constructor(shard: number, shards = 1, random?: Random, settings?: LedgerSettings) {
     this.#shard = shard;
-    this.state = new LedgerState(shard, shards, random, bounds);
+    this.state = new LedgerState(shard, shards, random, settings);
   }
 
   get keys(): KeyTable {

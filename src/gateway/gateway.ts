@@ -10,7 +10,7 @@ import type {
   RevertTransfer,
   VoidTransfer,
 } from "../actors/compound-command.ts";
-import { vnodeOfCommand } from "../actors/home.ts";
+import { haveSameKey, vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
@@ -112,7 +112,7 @@ export class Gateway {
           const { packed, places } = portion;
           const reached = await this.#shards.link(shard).execute(REQUEST.transfers, packed, places.length);
           const { answers, credits } = answersOf(reached.result as TransfersReply);
-          await this.#fillIn(shard, portion, answers, items);
+          await this.#fillIn(shard, portion, answers, transfers, items);
           positions.push(positionText(shard, reached.at));
           for (const [there, epoch, seq] of credits) positions.push(positionText(there, { epoch, seq }));
           return undefined;
@@ -289,6 +289,7 @@ export class Gateway {
     shard: number,
     { places }: Portion,
     answers: readonly WireItem[],
+    transfers: readonly (Transfer | CompoundTransfer)[],
     items: ItemAnswer[],
   ): Promise<void> {
     const replayed: { place: number; at: Location }[] = [];
@@ -307,8 +308,11 @@ export class Gateway {
       replayed.map(({ at }) => at),
     ).catch(() => []);
     for (const [i, { record }] of records.entries()) {
+      const place = replayed[i]?.place as number;
       const outcome = record.outcome as Outcome<Transfer>;
-      items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
+      if (!haveSameKey(record.command, transfers[place] as Transfer | CompoundTransfer))
+        items[place] = { code: "idempotency_key_reused" };
+      else items[place] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
     }
   }
 
@@ -328,6 +332,8 @@ export class Gateway {
         return { refused: refusalOf(reply[1]) };
       case REPLAYED:
         return recall(this.#shards, command, locationOf(shard, reply)).then((recalled) => {
+          // Not done, and to be done with another key: as when only the fingerprints differ.
+          if (recalled === undefined) return { refused: "idempotency_key_reused" };
           return { ...recalled, replayed: reply[4] === undefined };
         });
       case SETTLED: {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { censusOf } from "../actors/census.ts";
 import { imageOf } from "../actors/image.ts";
 import { Ledger } from "../actors/ledger.ts";
-import type { LedgerBounds } from "../actors/ledger-state.ts";
+import type { LedgerSettings } from "../actors/ledger-state.ts";
 import { randomBytes } from "../random.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import {
@@ -34,7 +34,7 @@ export type SnapshotTask = Readonly<{
   /** Between two chunks, so that the appends of the shard come through; ms. */
   pauseMs: number;
   /** Those of the shard. */
-  bounds?: LedgerBounds;
+  settings?: LedgerSettings;
 }>;
 
 export type SnapshotReport = Readonly<{
@@ -64,7 +64,7 @@ export async function takeSnapshot(task: SnapshotTask): Promise<SnapshotReport> 
   }
 }
 
-type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "until" | "pauseMs" | "bounds">;
+type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "until" | "pauseMs" | "settings">;
 
 /** The same with a log and a store that are open. */
 export async function takeFrom(
@@ -101,8 +101,8 @@ type Written = Readonly<{
 }>;
 
 async function write(stream: LogStream, store: SnapshotStore, task: Source): Promise<Written> {
-  const { generation, shard, shards, until, bounds } = task;
-  const ledger = new Ledger(shard, shards, randomBytes, bounds);
+  const { generation, shard, shards, until, settings } = task;
+  const ledger = new Ledger(shard, shards, randomBytes, settings);
   const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
   const {
     snapshot: before,
@@ -146,9 +146,9 @@ async function verify(
   store: SnapshotStore,
   snapshot: StoredSnapshot,
   proof: Proof,
-  { shard, shards, bounds }: Source,
+  { shard, shards, settings }: Source,
 ): Promise<void> {
-  const ledger = new Ledger(shard, shards, randomBytes, bounds);
+  const ledger = new Ledger(shard, shards, randomBytes, settings);
   const hash = createHash("sha256");
   try {
     await restore(store, snapshot, ledger);

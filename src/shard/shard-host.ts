@@ -10,7 +10,7 @@
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
 import { Ledger } from "../actors/ledger.ts";
-import type { LedgerBounds } from "../actors/ledger-state.ts";
+import type { LedgerSettings } from "../actors/ledger-state.ts";
 import type { Random } from "../actors/programmes/programme.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
@@ -54,7 +54,7 @@ export type HostOptions = Readonly<{
   restore?: Restore;
   /** Secure random bytes. */
   random?: Random;
-  bounds?: LedgerBounds;
+  settings?: LedgerSettings;
   /** Told of each batch once it is durable. */
   onDurable: (batch: Batch) => void;
   /** Settings of the log that are weaker than they should be, by the operator's choice. */
@@ -95,7 +95,7 @@ export class ShardHost {
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
-    this.#ledger = new Ledger(shard, shards, options.random, options.bounds);
+    this.#ledger = new Ledger(shard, shards, options.random, options.settings);
     this.#cuts = new Cuts(this.#ledger, shard, shards);
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);

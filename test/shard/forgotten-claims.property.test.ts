@@ -47,7 +47,7 @@ async function runRound(seed: number): Promise<Round> {
   const archiveDelay = async () => {
     for (let turns = random.below(40); turns > 0; turns--) await turn();
   };
-  const shards = await DyingShards.start(random, { bounds: { claimsMax }, archiveDelay });
+  const shards = await DyingShards.start(random, { settings: { claimsMax }, archiveDelay });
   const { gateway } = shards;
   for (const id of OWN.flat()) {
     await mustPost(gateway, account(id));

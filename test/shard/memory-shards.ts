@@ -4,7 +4,7 @@ import { claimOf } from "../../src/actors/claim-names.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
 import type { TransferView } from "../../src/actors/compound-command.ts";
-import type { LedgerBounds } from "../../src/actors/ledger-state.ts";
+import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -32,7 +32,7 @@ export type ClusterOptions = Readonly<{
   now?: () => number;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
-  bounds?: LedgerBounds;
+  settings?: LedgerSettings;
   /** Who asks the archive about names waits for this, and is told what was known before. */
   archiveDelay?: () => Promise<void>;
 }>;
@@ -82,7 +82,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, restore, bounds } = this.#options;
+    const { instance = "one", now = Date.now, restore, settings } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -101,7 +101,7 @@ export class MemoryCluster {
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
-      ...(bounds && { bounds }),
+      ...(settings && { settings }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {

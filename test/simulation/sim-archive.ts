@@ -5,7 +5,7 @@
 import { claimOf } from "../../src/actors/claim-names.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { TransferView } from "../../src/actors/compound-command.ts";
-import type { LedgerBounds } from "../../src/actors/ledger-state.ts";
+import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
 import { packAsk, unpackAnswer } from "../../src/archive/feed.ts";
 import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../src/archive/query.ts";
 import type { ChannelEnd } from "../../src/channels/open-channel.ts";
@@ -16,7 +16,7 @@ import type { Network } from "./sim-channel.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** So small that shards forget names that are taken all the time, and have to ask the archive. */
-export const SIM_BOUNDS: LedgerBounds = { claimsMax: 1 };
+export const SIM_SETTINGS: LedgerSettings = { claimsMax: 1 };
 
 const ASK_BYTES = 1 << 20;
 const ANSWER_MS = 0.2;

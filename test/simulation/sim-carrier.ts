@@ -10,7 +10,7 @@ import { StreamJournal } from "../../src/wal/journal.ts";
 import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
-import { SIM_BOUNDS } from "./sim-archive.ts";
+import { SIM_SETTINGS } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
@@ -144,7 +144,7 @@ export class SimCarrier implements Carrier {
       now: () => timeOf(shard),
       threadId: 0,
       failpoints: newFailpoints(shard),
-      bounds: SIM_BOUNDS,
+      settings: SIM_SETTINGS,
       restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
       onDurable: note,
       warnings: () => [],

@@ -13,7 +13,7 @@ import type { ShardExit } from "../../src/shard/messages.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
 import { type ShardState, Supervisor } from "../../src/workers/supervisor.ts";
-import { SIM_BOUNDS } from "./sim-archive.ts";
+import { SIM_SETTINGS } from "./sim-archive.ts";
 import { Pipe, SimCarrier } from "./sim-carrier.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -224,7 +224,7 @@ export class SimServer {
   #take(shard: number, until: LogId): Promise<SnapshotReport> {
     const { clock, stores, snapshots, count } = this.#world;
     const { promise, resolve, reject } = Promise.withResolvers<SnapshotReport>();
-    const task = { generation: 1, shard, shards: stores.length, until, pauseMs: 1, bounds: SIM_BOUNDS };
+    const task = { generation: 1, shard, shards: stores.length, until, pauseMs: 1, settings: SIM_SETTINGS };
     clock.after(this.#snapshots, 0, () => {
       const stream = (stores[shard] as SimStore).open();
       takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(
