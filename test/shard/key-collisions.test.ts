@@ -22,7 +22,8 @@ async function begun() {
   for (const id of [A, B]) await mustPost(cluster.gateway, account(id));
   await mustPost(cluster.gateway, transfer("@issuance", A, 100));
   const transfers = () =>
-    recordsOf(stores[0], 0).filter(({ record }) => record.command.op === "transfer" && record.command.key).length;
+    recordsOf(stores[0], 0).filter(({ record }) => record.command.op === "transfer" && record.command.key)
+      .length;
   return { stores, gateway: cluster.gateway, transfers };
 }
 

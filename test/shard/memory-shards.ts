@@ -5,6 +5,7 @@ import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
 import type { TransferView } from "../../src/actors/compound-command.ts";
 import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
+import type { Random } from "../../src/actors/programmes/programme.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -33,6 +34,8 @@ export type ClusterOptions = Readonly<{
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
   settings?: LedgerSettings;
+  /** Where programmes draw ids. */
+  random?: Random;
   /** Who asks the archive about names waits for this, and is told what was known before. */
   archiveDelay?: () => Promise<void>;
 }>;
@@ -82,7 +85,7 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, restore, settings } = this.#options;
+    const { instance = "one", now = Date.now, restore, settings, random } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -102,6 +105,7 @@ export class MemoryCluster {
       failpoints,
       ...(restore && { restore: restore(shard) }),
       ...(settings && { settings }),
+      ...(random && { random }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
