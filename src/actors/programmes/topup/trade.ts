@@ -13,6 +13,8 @@ export interface Seller {
   /** Without what was taken back. */
   sold: number;
   pending: number;
+  /** Of the requests, how many are decided. */
+  decided: number;
   readonly requests: Register<CreditRequest>;
 }
 
@@ -61,6 +63,12 @@ export type Item =
       phones: readonly (readonly [phone: string, total: number, topups: number])[],
     ];
 
+/**
+ * A seller's requests that are decided, some 400 bytes each: for one more, the oldest of them leaves. What it moved, and
+ * its acts, stay in the archive.
+ */
+export const DECIDED_MAX = 10_000;
+
 /** So many phones are one item: each alone would be mostly names. */
 const PER_ITEM = 256;
 
@@ -83,7 +91,7 @@ export class Trade {
   }
 
   addSeller(id: string, name: string, createdAtMs: number): Seller {
-    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0 };
+    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
     const requests = new Register<CreditRequest>(this.#shard);
     const seller: Seller = { id, name, createdAtMs, ...figures, requests };
     this.sellers.set(creditAccount(id), seller);
@@ -95,7 +103,10 @@ export class Trade {
     this.requests.set(request.id, request);
     this.requestList.add(request, request.createdAtMs);
     request.seller.requests.add(request, request.createdAtMs);
-    if (request.decision !== undefined) return;
+    if (request.decision !== undefined) {
+      this.#countDecided(request.seller);
+      return;
+    }
     this.pendingList.add(request, request.createdAtMs);
     request.seller.pending += 1;
   }
@@ -104,6 +115,21 @@ export class Trade {
     request.decision = decision;
     request.seller.pending -= 1;
     this.pendingList.remove(request);
+    this.#countDecided(request.seller);
+  }
+
+  /** One more is decided: beyond the bound the one that was made first leaves. */
+  #countDecided(seller: Seller): void {
+    seller.decided += 1;
+    if (seller.decided <= DECIDED_MAX) return;
+    for (const old of seller.requests.all()) {
+      if (old.decision === undefined) continue;
+      this.requests.delete(old.id);
+      this.requestList.remove(old);
+      seller.requests.remove(old);
+      seller.decided -= 1;
+      return;
+    }
   }
 
   *items(partner: string): Generator<Item> {
