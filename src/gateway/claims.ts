@@ -19,10 +19,10 @@ const TRIES_MAX = 5;
  * @throws OperatingError `log_unavailable` the archive is behind or cannot be read; `overloaded` after too many tries. The
  * command was not done, and will not be.
  */
-export async function submitWithArchive<C extends Command>(
+export async function submitWithArchive(
   shards: Shards,
   shard: number,
-  command: C,
+  command: Command,
   refused: AskArchive,
 ): Promise<Reached> {
   const name = claimOf(command);

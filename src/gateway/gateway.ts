@@ -34,7 +34,6 @@ import {
   REFUSED,
   REPLAYED,
   REQUEST,
-  type Refused,
   type Replayed,
   SETTLED,
   type TransfersReply,
@@ -45,6 +44,7 @@ import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { pageOf } from "./lists.ts";
 import { firstRecords, recall } from "./recall.ts";
+import { refusalOf, refusedBy } from "./refusals.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
 import { revertOf, settledOf, type TransferRow, transferRow, transferRows } from "./transfers.ts";
@@ -390,21 +390,4 @@ function idOf([epoch, seq]: readonly [number, number]): LogId {
 async function until(atMs: number): Promise<void> {
   const aheadMs = atMs - Date.now();
   if (aheadMs >= 0) await new Promise((resolve) => setTimeout(resolve, aheadMs + 1));
-}
-
-/** @throws OperatingError `overloaded`, `log_unavailable`: it was not done, and will not be. */
-function refusalOf(code: Refused[1]): Refusal {
-  if (code === "overloaded" || code === "log_unavailable" || code === "not_open") throw refusedBy(code);
-  assert(code !== ASK_ARCHIVE, "who is sent to the archive asks it");
-  return code;
-}
-
-function refusedBy(code: Refused[1]): OperatingError {
-  if (code === "overloaded") {
-    return new OperatingError(
-      "overloaded",
-      "there is no room for it now: too many keys or pending transfers, or credits on their way",
-    );
-  }
-  return new OperatingError("log_unavailable", "the shard of another account cannot be reached now");
 }

@@ -10,7 +10,6 @@
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
 import { Ledger } from "../actors/ledger.ts";
-import type { LedgerSettings } from "../actors/ledger-state.ts";
 import type { Random } from "../actors/programmes/programme.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
@@ -54,7 +53,7 @@ export type HostOptions = Readonly<{
   restore?: Restore;
   /** Secure random bytes. */
   random?: Random;
-  settings?: LedgerSettings;
+  settings?: ConstructorParameters<typeof Ledger>[3];
   /** Told of each batch once it is durable. */
   onDurable: (batch: Batch) => void;
   /** Settings of the log that are weaker than they should be, by the operator's choice. */
