@@ -10,6 +10,7 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const shards = z.coerce.number().int().min(1).max(SHARDS_MAX);
 const snapshotRecords = z.coerce.number().int().min(1);
 const snapshotMinutes = z.coerce.number().positive();
+const clockJumpS = z.coerce.number().int().min(60);
 const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/scale, as USD/2");
 const gateways = z.coerce.number().int().min(1).max(GATEWAYS_MAX);
 
@@ -27,6 +28,7 @@ const schema = z.object({
   SNAPSHOT_MINUTES: snapshotMinutes.default(60),
   WALLET_ASSET: asset.default("USD/2"),
   TOPUP_ASSET: asset.default("IRT/0"),
+  CLOCK_JUMP_MAX: clockJumpS.default(24 * 60 * 60),
   ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
   FAILPOINTS: z.string().default(""),
 });
@@ -49,6 +51,8 @@ export type Config = Readonly<{
   snapshotMinutes: number;
   /** What new wallets, and new sellers' credit, are in. */
   assets: Assets;
+  /** After a start of the machine a clock that is further ahead of the log is not followed at once. */
+  clockJumpMsMax: number;
   allowWeakDurability: boolean;
   failpoints: string;
 }>;
@@ -92,6 +96,7 @@ export function readConfig(
     snapshotRecords: values.SNAPSHOT_RECORDS,
     snapshotMinutes: values.SNAPSHOT_MINUTES,
     assets: { wallet: values.WALLET_ASSET, topup: values.TOPUP_ASSET },
+    clockJumpMsMax: values.CLOCK_JUMP_MAX * 1000,
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
     failpoints: values.FAILPOINTS,
   };

@@ -1,5 +1,6 @@
 /**
  * The only wiring: configuration → log → port → locks → archive → shards → gateways; signals, drain, exit codes.
+ * No stream is claimed before all of these have found no reason to refuse.
  *
  * The port is bound first, so that two servers on one machine meet there and not in the log.
  */
@@ -15,17 +16,21 @@ import { bootstrap } from "./gateway/bootstrap.ts";
 import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
 import { type Address, bindShared } from "./http/shared-port.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
-import { GENERATION, inspectLog } from "./server/first-look.ts";
+import { ClockWatch } from "./server/clock-watch.ts";
+import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
 import { GatewaySupervisor } from "./server/gateway-supervisor.ts";
 import { startGatewayThread } from "./server/gateway-worker.ts";
 import { greeting } from "./server/greeting.ts";
 import { HttpGateway } from "./server/http-gateway.ts";
 import { watchUses } from "./server/key-uses.ts";
+import { ServerClock } from "./server/server-clock.ts";
 import { ServerOperations } from "./server/server-operations.ts";
 import { SnapshotKeeper } from "./server/snapshot-keeper.ts";
+import { bootClock, readBootId } from "./shard/boot-clock.ts";
 import { parseFailpoints } from "./shard/failpoint.ts";
 import { lockFolder } from "./wal/folder-lock.ts";
 import { parseLogUrl } from "./wal/open.ts";
+import { RedisClock } from "./wal/redis-clock.ts";
 import { ProcessCarrier } from "./workers/process-carrier.ts";
 import { Supervisor } from "./workers/supervisor.ts";
 import { ThreadCarrier } from "./workers/thread-carrier.ts";
@@ -68,11 +73,13 @@ async function start(config: Config): Promise<void> {
   lockFolders(config);
   const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
     onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
+    onChange: () => operations.publish(),
   });
   parts.archive = archive;
 
   const { shards, mayCreate } = await inspectLog(config, archive, logs.log);
-  const supervisor = createSupervisor(config, { shards, mayCreate, archive, operations, logs });
+  const { clock, watch } = createClock(config, shards, logs.log);
+  const supervisor = createSupervisor(config, { shards, mayCreate, archive, operations, logs, clock });
   parts.supervisor = supervisor;
   gateway.connect(shards, archive, () => operations.overload());
   supervisor.connect({
@@ -82,6 +89,7 @@ async function start(config: Config): Promise<void> {
   supervisor.connect({
     party: { kind: "gateway", number: 0 },
     attach: (shard, end) => gateway.attach(shard, end),
+    silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
   const gateways = new GatewaySupervisor({
@@ -101,13 +109,17 @@ async function start(config: Config): Promise<void> {
     directory: gateway.directory,
     takeLines: logs.takeLines,
     log: logs.log,
+    onChange: () => operations.publish(),
   });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  operations.connect({ supervisor, archive, gateways, snapshots, log: logs.log });
+  operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
+  watch.start({ supervisor, onChange: () => operations.publish() });
 
+  // Nothing is claimed, and so no server that serves from this log ended, while this one may still have to refuse.
+  await Promise.all([supervisor.inspect(), gateways.begin()]);
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
   snapshots?.start();
@@ -133,13 +145,15 @@ type ShardSurroundings = Readonly<{
   archive: ArchiveClient;
   operations: ServerOperations;
   logs: ProcessLog;
+  clock: ServerClock;
 }>;
 
 function createSupervisor(config: Config, surroundings: ShardSurroundings): Supervisor {
-  const { shards, mayCreate, archive, operations, logs } = surroundings;
+  const { shards, mayCreate, archive, operations, logs, clock } = surroundings;
   return new Supervisor({
     carrier: config.isolation === "threads" ? new ThreadCarrier(shards) : new ProcessCarrier(),
     archived: (shard) => archive.witness(shard),
+    judgedClock: () => clock.judged,
     init: {
       shards,
       generation: GENERATION,
@@ -156,6 +170,22 @@ function createSupervisor(config: Config, surroundings: ShardSurroundings): Supe
       operations.publish();
     },
   });
+}
+
+/** One judgement of the machine's clock for all shards. */
+function createClock(config: Config, shards: number, log: Log): { clock: ServerClock; watch: ClockWatch } {
+  const { walUrl, dataDir, clockJumpMsMax } = config;
+  const clocks = { wallMs: Date.now, uptimeMs: bootClock() };
+  const clock = new ServerClock({
+    clocks,
+    bootId: readBootId(),
+    witnessed: witnessedClocks(config, shards),
+    jumpMsMax: clockJumpMsMax,
+  });
+  const location = parseLogUrl(walUrl);
+  const second =
+    location.kind === "redis" && "host" in location.address ? new RedisClock(location.address) : undefined;
+  return { clock, watch: new ClockWatch({ clock, ...clocks, dataDir, second, log }) };
 }
 
 type SnapshotSurroundings = Readonly<{

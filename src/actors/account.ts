@@ -22,10 +22,17 @@ import { exceeds, type Velocity, velocitiesOf } from "./velocity.ts";
 /** Every balance stays within ± this, so that it is exact as a JavaScript number. */
 export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
 
+/**
+ * No decision takes a balance beyond ± this, with all that is pinned and reserved counted. What lies between it and
+ * `BALANCE_MAX` is kept for what is committed already (ADR 15). Older logs may hold balances there; those may only move
+ * back towards zero.
+ */
+export const DECIDED_MAX = 2 ** 52;
+
 /** Keys of one account's metadata, after all merges. */
 const METADATA_KEYS_MAX = 50;
 
-/** What an entry changes. A slice of a system account is nothing more than this. */
+/** What an entry changes. */
 export interface Balance {
   posted: number;
   held: number;
@@ -34,6 +41,32 @@ export interface Balance {
   /** The newest batch of this epoch that touched it: what a read has to wait for. Not part of the state. */
   batch: number;
 }
+
+/**
+ * One vnode's part of a system account in one asset. It has no rule but its range. Transfers of other shards keep room in
+ * it. That room is not part of the state, so a slice may exist for it alone.
+ */
+export interface Slice extends Balance {
+  /** Credits, and debits, that other shards may still send: volatile. What is reserved for debits is in `held`. */
+  pinned: number;
+  pinnedDebits: number;
+  /** Credits that are reserved in the log. */
+  reserved: number;
+  /** Whether a record has touched it. */
+  isUsed: boolean;
+}
+
+/** A slice that nobody has used yet. */
+export const EMPTY_SLICE: Readonly<Slice> = {
+  posted: 0,
+  held: 0,
+  seq: 0,
+  batch: 0,
+  pinned: 0,
+  pinnedDebits: 0,
+  reserved: 0,
+  isUsed: false,
+};
 
 export interface Account extends Balance {
   /** Credits that other shards have announced and not sent yet: room that is taken, and how many. Not part of the state. */
@@ -132,6 +165,7 @@ export function applyEntry(
 ): void {
   assert(seq === balance.seq + 1, "I4: an account's seq is contiguous");
   assert(posted === balance.posted + amount, "I4: balance_after is the previous balance plus the amount");
+  assert(Number.isSafeInteger(posted) && Number.isSafeInteger(held), "I2: balances are safe integers");
   balance.posted = posted;
   balance.held = held;
   balance.seq = seq;
@@ -166,7 +200,7 @@ export function refusalOfDebit(
   const { velocities } = account;
   if (velocities !== null && debits > 0 && exceeds(velocities, "debit", debited, debits, nowMs))
     return "limit_exceeded";
-  return available < -BALANCE_MAX || held > BALANCE_MAX ? "balance_out_of_range" : undefined;
+  return available < -DECIDED_MAX ? "balance_out_of_range" : undefined;
 }
 
 /** The same for being credited; what is announced takes its room before this. */
@@ -187,9 +221,32 @@ export function refusalOfCredit(
     const count = credits + account.pins + account.reservations;
     if (exceeds(velocities, "credit", credited + announced, count, nowMs)) return "limit_exceeded";
   }
-  // What is announced must stay exact, too, though the balance that it comes to may be well below zero.
-  const isOut = posted + announced > BALANCE_MAX || credited + announced > BALANCE_MAX;
+  return isAbove(posted, credited, announced) ? "balance_out_of_range" : undefined;
+}
+
+/** The same for a slice that is debited to `posted`, with `held` held then, by `debited` in all. */
+export function refusalOfSliceDebit(
+  { pinnedDebits }: Readonly<Slice>,
+  posted: number,
+  held: number,
+  debited: number,
+): "balance_out_of_range" | undefined {
+  const isOut = posted - held - pinnedDebits < -DECIDED_MAX || debited + pinnedDebits > BALANCE_MAX;
   return isOut ? "balance_out_of_range" : undefined;
+}
+
+/** And for one that is credited to `posted`, by `credited` in all. */
+export function refusalOfSliceCredit(
+  { pinned, reserved }: Readonly<Slice>,
+  posted: number,
+  credited: number,
+): "balance_out_of_range" | undefined {
+  return isAbove(posted, credited, pinned + reserved) ? "balance_out_of_range" : undefined;
+}
+
+/** What is announced must be exact itself, although the balance that it comes to may be far below zero. */
+function isAbove(posted: number, credited: number, announced: number): boolean {
+  return posted + announced > DECIDED_MAX || credited + announced > BALANCE_MAX;
 }
 
 export function decideCreate(

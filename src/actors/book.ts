@@ -1,5 +1,5 @@
 /** One partner's accounts on one shard. */
-import type { Account, Balance } from "./account.ts";
+import { type Account, EMPTY_SLICE, type Slice } from "./account.ts";
 import { VNODES } from "./routing.ts";
 
 /** Of one asset: what balances come to, how many accounts there are, and what went to other shards and came from them. */
@@ -8,23 +8,30 @@ export type AssetSum = { sum: bigint; accounts: number; sent: bigint; received: 
 export class Book {
   readonly accounts = new Map<string, Account>();
   /** By name, then by asset and vnode. */
-  readonly #slices = new Map<string, Map<number, Balance>>();
+  readonly #slices = new Map<string, Map<number, Slice>>();
   readonly #assets: Assets;
   /** By asset, what went to other shards and came from them. */
   readonly #crossed = new Map<string, { sent: bigint; received: bigint }>();
   #lastName: string | undefined;
-  #lastSlices: Map<number, Balance> | undefined;
+  #lastSlices: Map<number, Slice> | undefined;
 
   constructor(assets: Assets) {
     this.#assets = assets;
   }
 
-  sliceOf(name: string, asset: string, vnode: number): Balance | undefined {
+  sliceOf(name: string, asset: string, vnode: number): Slice | undefined {
     return this.#slicesOf(name)?.get(this.#assets.numberOf(asset) * VNODES + vnode);
   }
 
-  /** The slice, made on its first use. */
-  openSlice(name: string, asset: string, vnode: number): Balance {
+  /** The slice, made on its first use: for a record, which makes it part of the state. */
+  openSlice(name: string, asset: string, vnode: number): Slice {
+    const slice = this.sliceWithRoom(name, asset, vnode);
+    slice.isUsed = true;
+    return slice;
+  }
+
+  /** The same to keep room in it, which leaves the state as it is. */
+  sliceWithRoom(name: string, asset: string, vnode: number): Slice {
     let slices = this.#slicesOf(name);
     if (slices === undefined) {
       slices = new Map();
@@ -33,14 +40,14 @@ export class Book {
     const key = this.#assets.numberOf(asset) * VNODES + vnode;
     let slice = slices.get(key);
     if (slice === undefined) {
-      slice = { posted: 0, held: 0, seq: 0, batch: 0 };
+      slice = { ...EMPTY_SLICE };
       slices.set(key, slice);
     }
     return slice;
   }
 
   /** Mostly those of the system account before. */
-  #slicesOf(name: string): Map<number, Balance> | undefined {
+  #slicesOf(name: string): Map<number, Slice> | undefined {
     if (name === this.#lastName) return this.#lastSlices;
     const slices = this.#slices.get(name);
     if (slices !== undefined) {
@@ -56,13 +63,14 @@ export class Book {
     if (slices === undefined) return undefined;
     const balances = new Map<string, { posted: bigint; held: bigint }>();
     for (const [key, slice] of slices) {
+      if (!slice.isUsed) continue;
       const asset = this.#assets.nameOf(Math.floor(key / VNODES));
       const balance = balances.get(asset) ?? { posted: 0n, held: 0n };
       balance.posted += BigInt(slice.posted);
       balance.held += BigInt(slice.held);
       balances.set(asset, balance);
     }
-    return balances;
+    return balances.size === 0 ? undefined : balances;
   }
 
   /** Counts what a transfer has taken to another shard, or brought from one; a debit there counts as negative. */
@@ -126,11 +134,11 @@ export class Book {
     }
   }
 
-  /** Every slice with its place. */
-  *slices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Balance]> {
+  /** Every slice that a record has touched, with its place. */
+  *slices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Slice]> {
     for (const [name, slices] of this.#slices) {
       for (const [key, slice] of slices) {
-        yield [name, this.#assets.nameOf(Math.floor(key / VNODES)), key % VNODES, slice];
+        if (slice.isUsed) yield [name, this.#assets.nameOf(Math.floor(key / VNODES)), key % VNODES, slice];
       }
     }
   }

@@ -33,6 +33,12 @@ export type TransferView = Readonly<{
   effect?: Plain;
 }>;
 
+/**
+ * What a record of expiry says of its transfer. The rest does not change, and stands in the record that made it: so many
+ * may expire at one moment that their records have to be small.
+ */
+export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "effect">;
+
 /** Whatever a `Transfer` is not: pending, of several postings, or of what there is. */
 export interface CompoundTransfer extends Asked {
   readonly op: "compound_transfer";
@@ -140,7 +146,7 @@ export interface Portion extends Asked {
   /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
   readonly no: number;
-  readonly transfer: TransferView;
+  readonly transfer: TransferView | ExpiredTransfer;
   /** How often the transfer was posted before. */
   readonly part: number;
   readonly purpose: Purpose;
@@ -190,6 +196,9 @@ export type Hold = Readonly<{ account: string; asset: string; vnode: number; amo
 /** So much, in so many debits or credits, of one account. */
 export type Use = Readonly<{ account: string; amount: number; count: number }>;
 
+/** Room for credits that are still to come: of an account, or of one slice of a system account. */
+export type Rise = Use & Readonly<{ slice?: Readonly<{ asset: string; vnode: number }> }>;
+
 /**
  * A transfer after what was asked. In the log `moves` are those of the home's shard, and the others follow in the records
  * of their shards; the answer to the caller has them all.
@@ -212,12 +221,14 @@ export type TransferChanged = Readonly<{
   effect?: Plain;
 }>;
 
-/** `rises`: the room that accounts must keep free. */
+export type TransferExpired = Omit<TransferChanged, "transfer"> & Readonly<{ transfer: ExpiredTransfer }>;
+
+/** `rises`: the room that balances must keep free. Of slices only since ADR 15. */
 export type Reserved = Readonly<{
   ok: true;
   moves: readonly Move[];
   holds: readonly Hold[];
-  rises: readonly Use[];
+  rises: readonly Rise[];
 }>;
 
 export type Moved = Readonly<{ ok: true; moves: readonly Move[] }>;
@@ -228,7 +239,7 @@ export interface CompoundAccepted {
   post_transfer: TransferChanged;
   void_transfer: TransferChanged;
   revert_transfer: TransferChanged;
-  expire_transfer: TransferChanged;
+  expire_transfer: TransferExpired;
   reserve: Reserved;
   release: Moved;
   portion: Moved;

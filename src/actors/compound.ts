@@ -8,6 +8,7 @@ import { type Rejected, reject } from "./command.ts";
 import type {
   AssetLeg,
   CompoundTransfer,
+  ExpiredTransfer,
   ExpireTransfer,
   Hold,
   Leg,
@@ -23,11 +24,12 @@ import type {
   RevertTransfer,
   SentPortion,
   TransferChanged,
+  TransferExpired,
   TransferView,
   VoidTransfer,
 } from "./compound-command.ts";
 import type { CompoundState } from "./compound-state.ts";
-import { examine, type LegReport, legsOf, partOf, releaseOf, totalOf, usesOf } from "./legs.ts";
+import { examine, type LegReport, legsOf, partOf, releaseOf, risesOf, totalOf } from "./legs.ts";
 import type { OpenTransfer } from "./pending.ts";
 import { verdictOf } from "./precedence.ts";
 import type { Effect, Plain } from "./programmes/programme.ts";
@@ -172,9 +174,19 @@ export function movesElsewhere(
 /** Gives back what is left of a pending transfer. */
 export function decideEnd(
   state: CompoundState,
+  command: VoidTransfer,
+  nowMs: number,
+): TransferChanged | Rejected | typeof NOT_OPEN;
+export function decideEnd(
+  state: CompoundState,
+  command: ExpireTransfer,
+  nowMs: number,
+): TransferExpired | Rejected | typeof NOT_OPEN;
+export function decideEnd(
+  state: CompoundState,
   command: VoidTransfer | ExpireTransfer,
   nowMs: number,
-): TransferChanged | Rejected | typeof NOT_OPEN {
+): TransferChanged | TransferExpired | Rejected | typeof NOT_OPEN {
   const open = openFor(state, command);
   if (open === NOT_OPEN || "ok" in open) return open;
   const decided = state.decideAct(command, open.remaining, nowMs);
@@ -185,7 +197,7 @@ export function decideEnd(
   return {
     ok: true,
     id: open.id,
-    transfer: { ...open.view, status: command.op === "void_transfer" ? "voided" : "expired" },
+    transfer: command.op === "void_transfer" ? { ...open.view, status: "voided" } : expiredOf(open.view),
     moves: releaseOf(state.bookOf(open.partner), open.holds),
     sent,
     part: open.part,
@@ -196,15 +208,21 @@ export function decideEnd(
   };
 }
 
+function expiredOf(view: TransferView): ExpiredTransfer {
+  const { memo: _memo, metadata: _metadata, act: _act, effect: _effect, ...rest } = view;
+  return { ...rest, status: "expired" };
+}
+
 /** Keeps what the legs will take, and the room that they will need. */
 export function decideReserve(
   state: CompoundState,
   { partner, legs, purpose }: Reserve,
   nowMs: number,
 ): Reserved {
-  const { moves, holds } = examine(state.bookOf(partner), legs, "hold", nowMs, null);
+  const book = state.bookOf(partner);
+  const { moves, holds } = examine(book, legs, "hold", nowMs, null);
   // What is pending takes no room: it is asked for once it is posted.
-  return { ok: true, moves, holds, rises: purpose === "hold" ? [] : usesOf(legs, "credit") };
+  return { ok: true, moves, holds, rises: purpose === "hold" ? [] : risesOf(book, legs) };
 }
 
 export function decideRelease(state: CompoundState, { partner, id }: Release): Moved {

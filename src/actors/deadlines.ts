@@ -62,6 +62,6 @@ export class Deadlines<T extends Ending> {
   }
 }
 
-function isBefore(a: Ending, b: Ending): boolean {
+export function isBefore(a: Ending, b: Ending): boolean {
   return a.endsAtMs < b.endsAtMs || (a.endsAtMs === b.endsAtMs && a.id < b.id);
 }

@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import type { Hash } from "./scope-hash.ts";
 
-/** `atSecond`, not milliseconds, so that it fits 32 bits until the year 2106. */
+/** `atSecond` is below 2^43: see `putSecond`. */
 export type KeyEntry = Readonly<{
   fingerprint: number;
   atSecond: number;
@@ -26,6 +26,10 @@ const SECOND = 8;
 const EPOCH = 9;
 const INDEX = 10;
 const HIGH = 2 ** 32;
+/** The upper word of a safe integer has 21 bits. Those above them, of SEQ, are the seconds' own upper bits. */
+const LONG_BITS = 21;
+const LONG_MASK = 2 ** LONG_BITS - 1;
+const SECONDS_MAX = 2 ** (64 - LONG_BITS) - 1;
 
 /**
  * Entries in the order in which they came, each with the hash of its scope and with a number, by which the index
@@ -62,7 +66,7 @@ export class KeyRing {
     words[at + 3] = hash.d;
     putLong(words, at + FINGERPRINT, entry.fingerprint);
     putLong(words, at + SEQ, entry.seq);
-    putWord(words, at + SECOND, entry.atSecond);
+    putSecond(words, at, entry.atSecond);
     putWord(words, at + EPOCH, entry.epoch);
     putWord(words, at + INDEX, entry.index);
     return number;
@@ -114,7 +118,7 @@ export class KeyRing {
     const at = offsetOf(number);
     return {
       fingerprint: long(words, at + FINGERPRINT),
-      atSecond: word(words, at + SECOND),
+      atSecond: second(words, at),
       epoch: word(words, at + EPOCH),
       seq: long(words, at + SEQ),
       index: word(words, at + INDEX),
@@ -122,7 +126,7 @@ export class KeyRing {
   }
 
   atSecond(number: number): number {
-    return word(this.#chunk(number), offsetOf(number) + SECOND);
+    return second(this.#chunk(number), offsetOf(number));
   }
 
   /** The first (0) or second (1) word of an entry's hash. */
@@ -175,7 +179,7 @@ function putWord(words: Uint32Array, at: number, value: number): void {
 }
 
 function long(words: Uint32Array, at: number): number {
-  return word(words, at) + word(words, at + 1) * HIGH;
+  return word(words, at) + (word(words, at + 1) & LONG_MASK) * HIGH;
 }
 
 function putLong(words: Uint32Array, at: number, value: number): void {
@@ -183,4 +187,19 @@ function putLong(words: Uint32Array, at: number, value: number): void {
   const low = value >>> 0;
   words[at] = low;
   words[at + 1] = (value - low) / HIGH;
+}
+
+/**
+ * The lower 32 bits, which are enough until 2106, have a word of their own; the others lie in the upper word of SEQ, which
+ * is written before. So an entry keeps its size, and one in a snapshot of an earlier version, where they are 0, its meaning.
+ */
+function putSecond(words: Uint32Array, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0 && value <= SECONDS_MAX, "a key's second is below 2^43");
+  const low = value >>> 0;
+  words[at + SECOND] = low;
+  words[at + SEQ + 1] = word(words, at + SEQ + 1) + ((value - low) / HIGH) * (LONG_MASK + 1);
+}
+
+function second(words: Uint32Array, at: number): number {
+  return word(words, at + SECOND) + (word(words, at + SEQ + 1) >>> LONG_BITS) * HIGH;
 }

@@ -6,14 +6,18 @@ import { assert } from "../assert.ts";
 import {
   type Account,
   applyEntry,
-  BALANCE_MAX,
   type Balance,
+  DECIDED_MAX,
+  EMPTY_SLICE,
   isManaged,
   refusalOfCredit,
   refusalOfDebit,
+  refusalOfSliceCredit,
+  refusalOfSliceDebit,
+  type Slice,
 } from "./account.ts";
 import type { Book } from "./book.ts";
-import type { Hold, Leg, Move, Posting, Purpose, Use } from "./compound-command.ts";
+import type { Hold, Leg, Move, Posting, Purpose, Rise, Use } from "./compound-command.ts";
 import type { Objection, SideReport } from "./precedence.ts";
 import { homeVnodeOf, isSystemAccount, vnodeOfAccount } from "./routing.ts";
 import type { Direction } from "./velocity.ts";
@@ -34,10 +38,13 @@ export type Examined = Readonly<{
 interface Draft {
   readonly name: string;
   readonly account: Account | undefined;
+  readonly slice: Readonly<Slice>;
   readonly asset: string | null;
   readonly vnode: number;
   /** The first posting that concerns it. */
   readonly posting: number;
+  /** Posted before the first of its legs. */
+  readonly before: number;
   posted: number;
   held: number;
   seq: number;
@@ -121,6 +128,20 @@ export function usesOf(legs: readonly Leg[], direction: Direction): readonly Use
   return [...uses.values()];
 }
 
+/** Room that the credits of these legs need until they come, on accounts and on slices of system accounts. */
+export function risesOf(book: Book, legs: readonly Leg[]): readonly Rise[] {
+  const rises = new Map<string, Rise>();
+  for (const { account, counterparty, vnode, amount } of legs) {
+    if (amount <= 0 || !isSystemAccount(account)) continue;
+    const asset = book.accounts.get(counterparty)?.asset;
+    assert(asset !== undefined, "a slice lies where the posting's other account does");
+    const key = `${account}\0${asset}\0${vnode}`;
+    const rise = rises.get(key) ?? { account, amount: 0, count: 0 };
+    rises.set(key, { account, amount: rise.amount + amount, count: rise.count + 1, slice: { asset, vnode } });
+  }
+  return [...usesOf(legs, "credit"), ...rises.values()];
+}
+
 /** Puts a move that a record holds on its balance. */
 export function applyMove(book: Book, move: Move, batch: number): void {
   const { account: name, asset, vnode, amount, posted, held, seq } = move;
@@ -131,6 +152,7 @@ export function applyMove(book: Book, move: Move, batch: number): void {
     return;
   }
   assert(posted === balance.posted && seq === balance.seq, "a hold moves nothing");
+  assert(Number.isSafeInteger(held) && held >= 0, "I3: what is held is a safe integer");
   balance.held = held;
   balance.batch = batch;
 }
@@ -145,8 +167,6 @@ export function releaseOf(book: Book, holds: readonly Hold[]): readonly Move[] {
   });
 }
 
-const EMPTY: Readonly<Balance> = { posted: 0, held: 0, seq: 0, batch: 0 };
-
 function balanceOf(book: Book, name: string, asset: string, vnode: number): Balance | undefined {
   return isSystemAccount(name) ? book.sliceOf(name, asset, vnode) : book.accounts.get(name);
 }
@@ -159,17 +179,19 @@ function draftOf(book: Book, drafts: Map<string, Draft>, leg: Leg, held: readonl
   const key = isSystem ? `${name}\0${asset}\0${vnode}` : name;
   const known = drafts.get(key);
   if (known !== undefined) return known;
-  const slice = isSystem && asset !== null ? book.sliceOf(name, asset, vnode) : undefined;
-  const { posted, held: all, seq } = account ?? slice ?? EMPTY;
+  const slice = (isSystem && asset !== null ? book.sliceOf(name, asset, vnode) : undefined) ?? EMPTY_SLICE;
+  const { posted, held: all, seq } = account ?? slice;
   const given = held.find(
     (each) => each.account === name && (!isSystem || (each.asset === asset && each.vnode === vnode)),
   );
   const draft: Draft = {
     name,
     account,
+    slice,
     asset,
     vnode,
     posting,
+    before: posted,
     posted,
     held: all - (given?.amount ?? 0),
     seq,
@@ -208,14 +230,19 @@ function take(
     draft.credited += amount;
     draft.credits += 1;
   }
-  const { account, asset, posted, held } = draft;
-  // For a transfer of another shard it is reserved before it moves, and what is held must be exact then as well.
+  const { account, slice, asset, posted, held } = draft;
+  // A transfer of another shard holds this before it moves. As much as an account has may always be held: a balance of an
+  // older log that is beyond the range may go back.
   const heldMost = purpose === "post" || purpose === "revert" ? held + draft.dip : held;
+  const holdsTooMuch = heldMost > Math.max(DECIDED_MAX, draft.before);
   if (account === undefined) {
     if (!isSystemAccount(name) || asset === null) return isSystemAccount(name) ? null : "account_not_found";
-    const isInRange =
-      Math.abs(posted) <= BALANCE_MAX && heldMost <= BALANCE_MAX && posted - held >= -BALANCE_MAX;
-    return isInRange ? null : "balance_out_of_range";
+    if (amount < 0) {
+      if (purpose === "capture") return null;
+      const refusal = refusalOfSliceDebit(slice, posted, held, draft.dip);
+      return refusal ?? (holdsTooMuch ? "balance_out_of_range" : null);
+    }
+    return isHold ? null : (refusalOfSliceCredit(slice, posted, draft.credited) ?? null);
   }
   if (isManaged(account, by)) return "managed_account";
   const limited = purpose !== "revert";
@@ -224,7 +251,7 @@ function take(
     if (purpose === "capture") return null;
     const debits = limited ? draft.debits : 0;
     const refusal = refusalOfDebit(account, by, posted, held, draft.debited, debits, nowMs);
-    return refusal ?? (heldMost > BALANCE_MAX ? "balance_out_of_range" : null);
+    return refusal ?? (holdsTooMuch ? "balance_out_of_range" : null);
   }
   // What is pending takes no room: it is asked for once it is posted.
   if (isHold) return account.status === "closed" ? "account_closed" : null;

@@ -15,8 +15,10 @@ function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
       const { batch: _batch, pinned: _pinned, pins: _pins, programme, ...plain } = account;
       yield ["account", partner, programme === null ? plain : { ...plain, programme }];
     }
-    for (const [name, asset, vnode, { batch: _batch, ...slice }] of book.slices())
-      yield ["slice", partner, name, asset, vnode, slice];
+    for (const [name, asset, vnode, { posted, held, seq, reserved }] of book.slices()) {
+      const plain = { posted, held, seq };
+      yield ["slice", partner, name, asset, vnode, reserved === 0 ? plain : { ...plain, reserved }];
+    }
     for (const [asset, { sent, received }] of book.crossed)
       yield ["crossed", partner, asset, `${sent}`, `${received}`];
   }

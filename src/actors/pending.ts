@@ -2,6 +2,7 @@
 import { assert } from "../assert.ts";
 import type { Hold, TransferView, Use } from "./compound-command.ts";
 import { Deadlines, type Ending } from "./deadlines.ts";
+import { DeadlinesBySubject } from "./deadlines-by-subject.ts";
 
 /** At this many, some hundred bytes each, a shard takes no more pending transfers until some are settled. */
 export const PENDING_MAX = 1_000_000;
@@ -26,8 +27,8 @@ export class PendingTransfers {
   readonly #open = new Map<string, OpenTransfer>();
   /** Those that have a time-out. */
   readonly #deadlines = new Deadlines<OpenTransfer>();
-  /** The same by account, so that nobody looks through all that is due to find what concerns one account. */
-  readonly #byAccount = new Map<string, Set<OpenTransfer>>();
+  /** The same by account. */
+  readonly #byAccount = new DeadlinesBySubject<OpenTransfer>();
 
   get size(): number {
     return this.#open.size;
@@ -46,11 +47,7 @@ export class PendingTransfers {
     this.#open.set(transfer.id, transfer);
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.add(transfer);
-    for (const key of accountKeysOf(transfer)) {
-      const there = this.#byAccount.get(key);
-      if (there === undefined) this.#byAccount.set(key, new Set([transfer]));
-      else there.add(transfer);
-    }
+    for (const key of accountKeysOf(transfer)) this.#byAccount.add(key, transfer);
   }
 
   /** It is pending no more. */
@@ -58,11 +55,7 @@ export class PendingTransfers {
     assert(this.#open.delete(transfer.id), "I10: a transfer is resolved once");
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.remove(transfer);
-    for (const key of accountKeysOf(transfer)) {
-      const there = this.#byAccount.get(key);
-      there?.delete(transfer);
-      if (there?.size === 0) this.#byAccount.delete(key);
-    }
+    for (const key of accountKeysOf(transfer)) this.#byAccount.removed(key);
   }
 
   /** When the next one's time is over. */
@@ -76,10 +69,10 @@ export class PendingTransfers {
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 
-  /** Those whose time is over and that hold something on this account. */
-  dueOf(partner: string, account: string, nowMs: number): readonly OpenTransfer[] {
-    const there = this.#byAccount.get(accountKeyOf(partner, account));
-    return there === undefined ? [] : [...there].filter(({ endsAtMs }) => endsAtMs <= nowMs);
+  /** The same among those that hold something on this account. */
+  nextDueOf(partner: string, account: string, nowMs: number): OpenTransfer | undefined {
+    const first = this.#byAccount.firstOf(accountKeyOf(partner, account));
+    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 
   /** In no order. */

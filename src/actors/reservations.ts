@@ -5,7 +5,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Book } from "./book.ts";
-import type { Hold, Leg, Reserve, Reserved, Use } from "./compound-command.ts";
+import type { Hold, Leg, Reserve, Reserved, Rise, Use } from "./compound-command.ts";
 import { usesOf } from "./legs.ts";
 import { isSystemAccount } from "./routing.ts";
 import { countUse, giveBackUse } from "./velocity.ts";
@@ -15,7 +15,7 @@ export type Reservation = Readonly<{
   /** The transfer's home. */
   from: number;
   holds: readonly Hold[];
-  rises: readonly Use[];
+  rises: readonly Rise[];
   /** What was counted against limits, and when. */
   uses: readonly Use[];
   atMs: number;
@@ -57,7 +57,7 @@ export class Reservations {
     assert(!this.#byId.has(id), "an attempt reserves once on each shard");
     const uses = purpose === "revert" ? [] : usesOf(legs, "debit");
     this.#byId.set(id, { partner, from, holds: reserved.holds, rises: reserved.rises, uses, atMs });
-    for (const { account, amount, count } of reserved.rises) rise(book, account, amount, count);
+    for (const rise of reserved.rises) keepRoom(book, rise, 1);
     for (const { account, amount, count } of uses)
       countUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
   }
@@ -65,7 +65,7 @@ export class Reservations {
   /** As an image has it: what it holds and what it was counted for stands with the accounts already. */
   restore(book: Book, id: string, reservation: Reservation): void {
     this.#byId.set(id, reservation);
-    for (const { account, amount, count } of reservation.rises) rise(book, account, amount, count);
+    for (const rise of reservation.rises) keepRoom(book, rise, 1);
   }
 
   /** It is over, if there is one of this name; with `isVoid` what was counted does not count any more. */
@@ -74,16 +74,19 @@ export class Reservations {
     if (reservation === undefined) return;
     const { rises, uses, atMs } = reservation;
     this.#byId.delete(id);
-    for (const { account, amount, count } of rises) rise(book, account, -amount, -count);
+    for (const rise of rises) keepRoom(book, rise, -1);
     if (!isVoid) return;
     for (const { account, amount, count } of uses)
       giveBackUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
   }
 }
 
-function rise(book: Book, name: string, amount: number, count: number): void {
-  const account = book.accounts.get(name);
-  assert(account !== undefined, "room is reserved on accounts that exist");
-  account.reserved += amount;
-  account.reservations += count;
+/** @param sign 1 to keep it, -1 to give it back. */
+function keepRoom(book: Book, { account: name, amount, count, slice }: Rise, sign: 1 | -1): void {
+  const balance =
+    slice === undefined ? book.accounts.get(name) : book.sliceWithRoom(name, slice.asset, slice.vnode);
+  assert(balance !== undefined, "room is reserved on accounts that exist");
+  balance.reserved += sign * amount;
+  assert(Number.isSafeInteger(balance.reserved), "I2: reserved room is a safe integer");
+  if ("reservations" in balance) balance.reservations += sign * count;
 }

@@ -8,10 +8,13 @@ import { assert } from "../assert.ts";
 import {
   type Account,
   applyEntry,
-  BALANCE_MAX,
   type Balance,
+  EMPTY_SLICE,
   refusalOfCredit,
   refusalOfDebit,
+  refusalOfSliceCredit,
+  refusalOfSliceDebit,
+  type Slice,
 } from "./account.ts";
 import type { Book } from "./book.ts";
 import {
@@ -27,8 +30,6 @@ import {
 import { type Objection, verdictOf } from "./precedence.ts";
 import { isSystemAccount } from "./routing.ts";
 import { countUse } from "./velocity.ts";
-
-const EMPTY: Readonly<Balance> = { posted: 0, held: 0, seq: 0, batch: 0 };
 
 /**
  * All rules of both accounts; which one is the answer when several hold stands in `precedence.ts`.
@@ -46,17 +47,19 @@ export function decideTransfer(
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;
-  const from = debitAccount ?? sliceOf(book, debit, asset, vnode);
-  const to = creditAccount ?? sliceOf(book, credit, asset, vnode);
+  const fromSlice = debitAccount === undefined ? sliceOf(book, debit, asset, vnode) : EMPTY_SLICE;
+  const toSlice = creditAccount === undefined ? sliceOf(book, credit, asset, vnode) : EMPTY_SLICE;
+  const from: Readonly<Balance> = debitAccount ?? fromSlice;
+  const to: Readonly<Balance> = creditAccount ?? toSlice;
   const debitPosted = from.posted - amount;
   const creditPosted = to.posted + amount;
   const againstDebit = isSystemAccount(debit)
-    ? refusalOfSlice(debitPosted - from.held)
+    ? refusalOfSliceDebit(fromSlice, debitPosted, from.held, amount)
     : debitAccount === undefined
       ? "account_not_found"
       : refusalOfDebit(debitAccount, by, debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = isSystemAccount(credit)
-    ? refusalOfSlice(creditPosted)
+    ? refusalOfSliceCredit(toSlice, creditPosted, amount)
     : creditAccount === undefined
       ? "account_not_found"
       : refusalOfCredit(creditAccount, by, creditPosted, amount, 1, nowMs);
@@ -132,13 +135,8 @@ function rejectionOf(
   return rejected;
 }
 
-function sliceOf(book: Book, name: string, asset: string | undefined, vnode: number): Readonly<Balance> {
-  return (asset === undefined ? undefined : book.sliceOf(name, asset, vnode)) ?? EMPTY;
-}
-
-/** A system account has no rules but that its slice stays exact. */
-function refusalOfSlice(balance: number): "balance_out_of_range" | undefined {
-  return Math.abs(balance) > BALANCE_MAX ? "balance_out_of_range" : undefined;
+function sliceOf(book: Book, name: string, asset: string | undefined, vnode: number): Readonly<Slice> {
+  return (asset === undefined ? undefined : book.sliceOf(name, asset, vnode)) ?? EMPTY_SLICE;
 }
 
 export function applyTransfer(

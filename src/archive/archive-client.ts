@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { type ChannelEnd, portsOf } from "../channels/open-channel.ts";
+import { ASK_EVERY_MS, describeSilence, Watchdog, type WatchLimits } from "../watchdog.ts";
 import {
   type ArchivedPosition,
   type ArchivedPositions,
@@ -12,10 +13,18 @@ import { ArchiveQueryClient } from "./archive-query-client.ts";
 import type { ServiceOptions } from "./archive-service.ts";
 import type { ArchiveThreadData } from "./archive-thread.ts";
 
+/**
+ * A query has failed when the archive counts as silent. When it counts as hung, its lag has stopped all writes, so that
+ * nothing is lost by ending the server.
+ */
+const WATCH_LIMITS: WatchLimits = { silentMs: 10_000, hungMs: 60_000, startMs: 60_000 };
+
 export type ArchiveClientOptions = ServiceOptions &
   Readonly<{
     /** The archive's thread has died or cannot go on; told once. Not called after `close`. */
     onFailure: (error: Error) => void;
+    /** What `unready` says has changed. */
+    onChange?: () => void;
   }>;
 
 /**
@@ -28,13 +37,27 @@ export class ArchiveClient extends ArchiveQueryClient {
   readonly #ended: Promise<void>;
   #figures: ArchiveFigures;
   #ending = false;
+  /** The thread is not asked: it tells its figures at least as often. */
+  readonly #watchdog = new Watchdog(WATCH_LIMITS, performance.now());
+  readonly #timer: NodeJS.Timeout;
+  readonly #onChange: () => void;
+  #isSilent = false;
 
-  private constructor(worker: Worker, figures: ArchiveFigures, onFailure: (error: Error) => void) {
+  private constructor(
+    worker: Worker,
+    figures: ArchiveFigures,
+    { onFailure, onChange = () => {} }: Pick<ArchiveClientOptions, "onFailure" | "onChange">,
+  ) {
     super(connectTo(worker));
+    this.#onChange = onChange;
+    this.#watchdog.answered();
+    this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS).unref();
     this.#worker = worker;
     this.#figures = figures;
     this.#onFailure = onFailure;
     worker.on("message", (message: FromArchive) => {
+      this.#watchdog.answered();
+      this.#setSilent(false);
       if (message.kind === "failed") this.#fail(untagError(message.error));
       else this.#figures = message.figures;
     });
@@ -55,7 +78,7 @@ export class ArchiveClient extends ArchiveQueryClient {
    * @throws ArchiveError `archive_corrupt`: it cannot be opened; the message says what to do.
    */
   static start(folder: string, options: ArchiveClientOptions): Promise<ArchiveClient> {
-    const { onFailure, ...service } = options;
+    const { onFailure, onChange, ...service } = options;
     const worker = new Worker(new URL("./archive-thread.ts", import.meta.url), {
       workerData: { folder, options: service } satisfies ArchiveThreadData,
       name: "archive",
@@ -68,7 +91,8 @@ export class ArchiveClient extends ArchiveQueryClient {
         // One by one: without its own inner listeners a worker would not hear its thread any more.
         worker.off("error", reject);
         worker.off("exit", ended);
-        if (message.kind === "ready") resolve(new ArchiveClient(worker, message.figures, onFailure));
+        if (message.kind === "ready")
+          resolve(new ArchiveClient(worker, message.figures, { onFailure, ...(onChange && { onChange }) }));
         else if (message.kind === "failed") reject(untagError(message.error));
         else reject(new Error(`the archive began with ${message.kind}`));
       });
@@ -109,15 +133,34 @@ export class ArchiveClient extends ArchiveQueryClient {
     return this.#figures;
   }
 
+  /** Why what needs the archive is not answered; empty while it runs. */
+  unready(): readonly string[] {
+    return this.#isSilent ? [`the archive is hung: ${describeSilence(this.#watchdog.silentMs)}`] : [];
+  }
+
   /** Lets the archive store and index what it has in hand, and ends its thread. Queries are refused from here on. */
   async close(): Promise<void> {
     this.#ending = true;
+    clearInterval(this.#timer);
     this.refuse("the archive is closed");
     tell(this.#worker, { kind: "close" });
     await this.#ended;
   }
 
+  #look(): void {
+    const liveness = this.#watchdog.look(performance.now());
+    if (liveness === "hung") this.#fail(new Error(describeSilence(this.#watchdog.silentMs)));
+    else this.#setSilent(liveness === "silent");
+  }
+
+  #setSilent(isSilent: boolean): void {
+    if (isSilent === this.#isSilent) return;
+    this.#isSilent = isSilent;
+    this.#onChange();
+  }
+
   #fail(error: Error): void {
+    clearInterval(this.#timer);
     this.refuse("the archive has failed", error);
     if (this.#ending) return;
     this.#ending = true;

@@ -20,7 +20,14 @@ import type {
   Statement,
 } from "./query.ts";
 
-type Pending = Readonly<{ resolve: (value: unknown) => void; reject: (error: Error) => void }>;
+/** The archive has a shorter deadline for each query: this one is for a thread that hangs, or a disk that does. */
+const ANSWER_MS_MAX = 10_000;
+
+type Pending = Readonly<{
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+  deadline: NodeJS.Timeout;
+}>;
 
 /**
  * The archive as any thread sees it that was given a port to it (`ArchiveClient.connect`). Once the port is closed, on
@@ -40,6 +47,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
     port.on("message", ({ id, result }: ArchiveReply) => {
       const pending = this.#pending.get(id);
       this.#pending.delete(id);
+      clearTimeout(pending?.deadline);
       if (result.ok) pending?.resolve(result.value);
       else pending?.reject(untagError(result.error));
     });
@@ -119,7 +127,10 @@ export class ArchiveQueryClient implements ArchiveQueries {
     if (this.#refusal !== undefined) return;
     const refusal = () => new OperatingError("log_unavailable", why, { cause });
     this.#refusal = refusal;
-    for (const { reject } of this.#pending.values()) reject(refusal());
+    for (const { reject, deadline } of this.#pending.values()) {
+      clearTimeout(deadline);
+      reject(refusal());
+    }
     this.#pending.clear();
   }
 
@@ -127,7 +138,13 @@ export class ArchiveQueryClient implements ArchiveQueries {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      const deadline = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(
+          new OperatingError("log_unavailable", `the archive did not answer within ${ANSWER_MS_MAX} ms`),
+        );
+      }, ANSWER_MS_MAX);
+      this.#pending.set(id, { resolve, reject, deadline });
       this.#port.postMessage(message(id), []);
     });
   }

@@ -7,6 +7,8 @@ import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
 import { Archive } from "./store.ts";
 
 const FIGURES_EVERY_MS = 250;
+/** Also when there is nothing new, so that its owner sees that it runs. */
+const FIGURES_AT_LEAST_EVERY_MS = 1_000;
 const NICENESS = 10;
 
 export type ArchiveThreadData = Readonly<{ folder: string; options: ServiceOptions }>;
@@ -30,11 +32,15 @@ function fail(error: unknown): void {
 function serve(archive: Archive): void {
   const service = new ArchiveService(archive, fail, options);
   let told = "";
+  let toldMs = 0;
   figuresTimer = setInterval(() => {
     const figures = service.figures();
     const text = JSON.stringify(figures);
-    if (text !== told) send({ kind: "figures", figures });
+    const nowMs = performance.now();
+    if (text === told && nowMs - toldMs < FIGURES_AT_LEAST_EVERY_MS) return;
+    send({ kind: "figures", figures });
     told = text;
+    toldMs = nowMs;
   }, FIGURES_EVERY_MS);
 
   main.on("message", (message: ToArchive) => {

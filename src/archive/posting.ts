@@ -8,7 +8,14 @@ import type {
   TransferPosted,
   TransferSent,
 } from "../actors/command.ts";
-import type { Move, Portion, TransferChanged, TransferView } from "../actors/compound-command.ts";
+import type {
+  ExpiredTransfer,
+  Move,
+  Portion,
+  TransferChanged,
+  TransferExpired,
+  TransferView,
+} from "../actors/compound-command.ts";
 import type { ArchivedRecord, Entry } from "./query.ts";
 import { placeOfSlot } from "./slot.ts";
 
@@ -39,18 +46,23 @@ export function isOfHome({ command, outcome }: LogRecord): boolean {
 
 /**
  * The transfer that an accepted record is one of, as that record left it. `undefined` of all others, and of reservations:
- * their attempt may come to nothing.
+ * their attempt may come to nothing. A record of expiry leaves out what the records before it say.
  */
 export function transferOf({
   timeMs,
   record,
-}: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | undefined {
+}: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | ExpiredTransfer | undefined {
   const { command, outcome } = record;
   if (!outcome.ok) return undefined;
   if (command.op === "transfer") return actedView(command, outcome as TransferPosted | TransferSent, timeMs);
   if (command.op === "credit") return plainView(command, command.id, command.createdAtMs);
   if (command.op === "portion") return command.transfer;
-  return isOfHome(record) ? (outcome as TransferChanged).transfer : undefined;
+  return isOfHome(record) ? (outcome as TransferChanged | TransferExpired).transfer : undefined;
+}
+
+/** Nothing of it stands in another record. */
+export function isWhole(transfer: TransferView | ExpiredTransfer): transfer is TransferView {
+  return "metadata" in transfer;
 }
 
 /** The id of `transferOf`. */
@@ -92,6 +104,7 @@ export function changeAt(record: LogRecord, slot: number): Change | undefined {
 export function entryOf(archived: ArchivedRecord, slot: number): Entry {
   const { at, timeMs, record } = archived;
   const { amount, posted, posting, seq } = changeAt(record, slot) as Change;
+  // Whole, since the end of a hold moves nothing.
   const { id, postings, memo, metadata, occurredAtMs, act } = transferOf(archived) as TransferView;
   const { debit = "", credit = "" } = postings[posting] ?? {};
   return {

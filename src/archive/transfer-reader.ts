@@ -1,12 +1,12 @@
 import { claimOf } from "../actors/claim-names.ts";
-import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
+import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
 import { beginningIn, stepOf } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { newestFirst } from "./history.ts";
 import type { Keys } from "./key-hash.ts";
 import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
-import { isBeginning, isPart, transferIdOf, transferOf } from "./posting.ts";
+import { isBeginning, isPart, isWhole, transferIdOf, transferOf } from "./posting.ts";
 import type { ArchivedRecord, Page, Range } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { AT_HOME, AWAY, CLAIM, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
@@ -40,8 +40,7 @@ export class TransferReader {
   }
 
   transfer({ partner, id }: Readonly<{ partner: string; id: string }>): TransferView | undefined {
-    const newest = this.#newestOfHome(id);
-    return newest?.record.command.partner === partner ? transferOf(newest) : undefined;
+    return this.#newestOfHome(id, partner);
   }
 
   part(query: Readonly<{ id: string; from: number; to: number; no: number }>): ArchivedRecord | undefined {
@@ -86,7 +85,7 @@ export class TransferReader {
   /** The transfer that begins, for this account, with what was found. */
   #begunBy({ archived, place }: Found, account: string): TransferView | undefined {
     const { record } = archived;
-    if (record.command.op === "transfer" || record.command.op === "credit") return transferOf(archived);
+    if (record.command.op === "transfer" || record.command.op === "credit") return this.#now(archived);
     if (stepOf(record) === undefined) return undefined;
     // What the record itself says of the postings will do: they stay what they were.
     const transfer = transferOf(archived) ?? this.#now(archived);
@@ -98,15 +97,24 @@ export class TransferReader {
   /** The transfer of a record as it stands now; `undefined` where an attempt has come to nothing. */
   #now(archived: ArchivedRecord): TransferView | undefined {
     const { command } = archived.record;
-    const then = transferOf(archived);
+    const transfer = transferOf(archived);
+    const then = transfer !== undefined && isWhole(transfer) ? transfer : undefined;
     if (then !== undefined && then.status !== "pending") return then;
-    const id = command.op === "reserve" ? command.id : then?.id;
-    const newest = id === undefined ? undefined : this.#newestOfHome(id);
-    return newest?.record.command.partner === command.partner ? transferOf(newest) : then;
+    const id = command.op === "reserve" ? command.id : transfer?.id;
+    return id === undefined ? then : (this.#newestOfHome(id, command.partner) ?? then);
   }
 
-  #newestOfHome(id: string): ArchivedRecord | undefined {
-    for (const archived of this.#recordsOf(id, AT_HOME)) return archived;
+  /** As its home's newest record has left it; of another partner `undefined`. */
+  #newestOfHome(id: string, partner: string): TransferView | undefined {
+    let newest: ExpiredTransfer | undefined;
+    for (const archived of this.#recordsOf(id, AT_HOME)) {
+      if (archived.record.command.partner !== partner) return undefined;
+      const transfer = transferOf(archived);
+      if (transfer === undefined) return undefined;
+      // A record of expiry leaves out what does not change: the record before it has that.
+      if (isWhole(transfer)) return { ...transfer, ...newest };
+      newest = transfer;
+    }
     return undefined;
   }
 

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { LogError } from "../wal/wal.ts";
+import { clock } from "./clock.ts";
 import { doctor } from "./doctor.ts";
 import { replay } from "./replay.ts";
 import { seed } from "./seed.ts";
@@ -32,7 +33,7 @@ const wal = new Command("wal")
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and what looks at its log. All but `serve`, `snapshot` and `seed` only read, and may run beside a live server.",
+    "A ledger server, and what looks at its log. All but `serve`, `snapshot`, `seed` and `clock` only read, and may run beside a live server.",
   )
   .version(readVersion())
   .enablePositionalOptions()
@@ -41,6 +42,7 @@ const program = new Command("daybook")
   .addCommand(replay())
   .addCommand(snapshot())
   .addCommand(seed())
+  .addCommand(clock())
   .addCommand(doctor());
 
 /** Commands that were made apart from each other share what commander would otherwise hand down. */

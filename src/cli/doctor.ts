@@ -82,7 +82,7 @@ async function examineStream(dataDir: string, source: ShardStream): Promise<read
     if (aheadMs > CLOCK_MS_MAX) {
       findings.push(
         warning(
-          `${stream.name} ends at ${formatTime(frame.timeMs)}, ${Math.round(aheadMs / 1000)} s ahead of this machine's clock: the log's time stands still until then`,
+          `${stream.name} ends at ${formatTime(frame.timeMs)}, ${Math.round(aheadMs / 1000)} s ahead of this machine's clock: log time runs at half speed until then`,
           "set the clock right: run an NTP client",
         ),
       );

@@ -1,7 +1,7 @@
 /** What a record says, in words on one line. Pure. */
 
 import type { Command, LogRecord, Recorded } from "../actors/command.ts";
-import type { Leg, Move, Posting, TransferChanged } from "../actors/compound-command.ts";
+import type { Leg, Move, Posting, TransferChanged, TransferExpired } from "../actors/compound-command.ts";
 import { unreachable } from "../assert.ts";
 import { printable } from "./terminal.ts";
 
@@ -102,7 +102,7 @@ function assetOf({ debit, credit }: Posting, moves: readonly Move[]): string {
   return move === undefined ? "" : ` ${move.asset}`;
 }
 
-function describeTransfer(command: Command, { id, transfer }: TransferChanged): string {
+function describeTransfer(command: Command, { id, transfer }: TransferChanged | TransferExpired): string {
   const posted = transfer.status === "posted" ? ` ${transfer.postedAmount}` : "";
   const asked = "id" in command && command.id === id ? "" : `${id} `;
   return `${asked}${transfer.status}${posted}`;

@@ -187,7 +187,8 @@ export class Gateway {
     // What is logged from here on is later: nothing can come to lie before a moment that was shown.
     await until(atMs);
     const shard = this.#shards.ofAccount(partner, id);
-    const { position } = await this.#shards.ask(shard, partner, ["tick", atMs, id]);
+    const { position, result } = await this.#shards.ask(shard, partner, ["tick", atMs, id]);
+    if (!result) throw new OperatingError("log_unavailable", "log time has not come to this moment yet");
     return this.#shards.archive.accountAt({ partner, account: id, atMs }, known([position]));
   }
 
@@ -216,10 +217,7 @@ export class Gateway {
       }
     }
     if (sums.size === 0) return undefined;
-    const balances: Record<string, { posted: number; held: number }> = {};
-    for (const [asset, { posted, held }] of sums)
-      balances[asset] = { posted: Number(posted), held: Number(held) };
-    return { id: name, balances };
+    return { id: name, balances: Object.fromEntries(sums) };
   }
 
   async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {

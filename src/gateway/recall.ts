@@ -31,7 +31,9 @@ export async function recall<C extends Command>(
   if (!outcome.ok) return { outcome, ...answer };
   if ("to" in outcome) return withCredit(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
   if (!("sent" in outcome)) return { outcome, ...answer } as Recalled<C>;
-  return withPortions(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
+  // Never an expiry, which nobody asks for.
+  const changed = outcome as TransferChanged;
+  return withPortions(shards, command, at.shard, changed, answer) as Promise<Recalled<C>>;
 }
 
 /** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while it cannot be read. */

@@ -15,6 +15,7 @@ import {
   type Request,
   TO_GATEWAY,
   type ToGateway,
+  UNANSWERED,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
 
@@ -67,6 +68,10 @@ export class ShardLink {
   readonly #options: ShardLinkOptions;
   #channel: Channel | undefined;
   /** The shard has said that it serves, and its log answers. */
+  #hasLog = false;
+  /** It has not answered its supervisor for a while. */
+  #isSilent = false;
+  /** It has its log, and answers: both, in one place for the hot path. */
   #serves = false;
   #welcomed = Promise.withResolvers<void>();
   #queue: Request[] = [];
@@ -106,11 +111,23 @@ export class ShardLink {
   attach(end: ChannelEnd): void {
     this.#channel?.close();
     this.#detach();
+    this.#isSilent = false;
     const open = this.#options.open ?? openChannel;
     this.#channel = open(end, {
       receive: (bytes) => this.#receive(bytes),
       closed: () => this.#detach(),
     });
+  }
+
+  /** What would only wait for a shard that hangs is refused at once. */
+  setSilent(isSilent: boolean): void {
+    this.#isSilent = isSilent;
+    this.#serves = this.#hasLog && !isSilent;
+  }
+
+  #setHasLog(hasLog: boolean): void {
+    this.#hasLog = hasLog;
+    this.#serves = hasLog && !this.#isSilent;
   }
 
   /**
@@ -119,7 +136,7 @@ export class ShardLink {
    */
   #detach(): void {
     this.#channel = undefined;
-    this.#serves = false;
+    this.#setHasLog(false);
     const unsent = new Set(this.#queue.map(([no]) => no));
     this.#clearQueue();
     for (const [no, pending] of this.#pending) {
@@ -187,7 +204,7 @@ export class ShardLink {
     switch (message[0]) {
       case TO_GATEWAY.welcome:
         this.#options.onAllFacts(message[1]);
-        this.#serves = true;
+        this.#setHasLog(true);
         this.#welcomed.resolve();
         return;
       case TO_GATEWAY.facts:
@@ -195,9 +212,9 @@ export class ShardLink {
         this.#channel?.post(encode([[message[1], REQUEST.learned]] satisfies Request[]));
         return;
       case TO_GATEWAY.available:
-        this.#serves = message[1];
+        this.#setHasLog(message[1]);
         // It may be about to end: what was taken here must not come after it has heard from us.
-        if (!this.#serves) this.#sendQueue();
+        if (!message[1]) this.#sendQueue();
         return;
       case TO_GATEWAY.replies:
         this.#answer({ epoch: message[1], seq: message[2] }, message[3], message[4]);
@@ -216,7 +233,8 @@ export class ShardLink {
       }
       this.#pending.delete(no);
       this.#credits += pending.credits;
-      pending.resolve({ at, timeMs, result });
+      if (result === UNANSWERED) pending.reject(this.#endsStill());
+      else pending.resolve({ at, timeMs, result });
     }
     this.#flush();
   }
@@ -263,10 +281,19 @@ export class ShardLink {
     this.#nextMessage = { unanswered: 0, sinceMs: 0 };
   }
 
+  #endsStill(): OperatingError {
+    return new OperatingError(
+      "overloaded",
+      "so much was over on the account that it could not all be ended in time; ask again",
+    );
+  }
+
   #unavailable(): OperatingError {
     return new OperatingError(
       "log_unavailable",
-      `shard ${this.shard} cannot reach its log, or is being restarted`,
+      this.#isSilent
+        ? `shard ${this.shard} does not answer`
+        : `shard ${this.shard} cannot reach its log, or is being restarted`,
     );
   }
 }

@@ -67,7 +67,11 @@ const Some = z.object({
   in_transit: z
     .record(z.string(), z.int())
     .optional()
-    .openapi({ description: "By asset: what was on its way between them. Only of a consistent cut." }),
+    .openapi({
+      description:
+        "By asset, what transfers between them had yet to add to these balances. Below zero where a credit has arrived " +
+        "before the debit of the same transfer. Only of a consistent cut.",
+    }),
 });
 
 function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
@@ -80,7 +84,8 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
       summary: "List accounts in order of id, or read some by id",
       description:
         "With `ids` the answer has `missing` in place of `next_cursor`, and the order is that of `ids`. With " +
-        "`consistent=true` the balances are those of one moment, and what is between them is in `in_transit`.",
+        "`consistent=true` each transfer between these accounts is in the balances and `in_transit` as a whole, or not at " +
+        "all; it needs every shard.",
       query: ListQuery,
       answer: {
         status: 200,
@@ -104,7 +109,8 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
         return jsonAnswer(call, 200, someJson(ids, await ledger.accounts(call.partner, ids)));
       }
       const { accounts, inTransit } = await ledger.consistentAccounts(call.partner, ids);
-      const between = `,"in_transit":${JSON.stringify(inTransit)}`;
+      const rows = Object.entries(inTransit).map(([asset, amount]) => `${JSON.stringify(asset)}:${amount}`);
+      const between = `,"in_transit":{${rows.join(",")}}`;
       return jsonAnswer(call, 200, someJson(ids, accounts, between));
     },
   );

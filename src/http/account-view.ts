@@ -16,8 +16,12 @@ export function accountJson(account: AccountView): string {
   );
 }
 
+/** Sums stand digit for digit: as numbers they might be rounded. */
 export function systemAccountJson({ id, balances }: SystemAccount): string {
-  return JSON.stringify({ id, system: true, balances });
+  const rows = Object.entries(balances).map(
+    ([asset, { posted, held }]) => `${JSON.stringify(asset)}:{"posted":${posted},"held":${held}}`,
+  );
+  return `{"id":${JSON.stringify(id)},"system":true,"balances":{${rows.join(",")}}}`;
 }
 
 export const AccountSchema = z

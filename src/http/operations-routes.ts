@@ -12,7 +12,7 @@ const ShardSchema = z
     isolation: z.enum(["threads", "processes"]),
     thread_id: z.int().optional(),
     pid: z.int().optional(),
-    status: z.enum(["starting", "recovering", "ready", "stalled", "restarting", "failed"]),
+    status: z.enum(["starting", "recovering", "ready", "stalled", "hung", "restarting", "failed"]),
     epoch: z.int(),
     position: z.string(),
     durable_position: z.string(),

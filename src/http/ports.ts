@@ -35,12 +35,13 @@ export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>
 /** Accounts at one consistent cut, those that exist in the order asked; `inTransit` between them, by asset. */
 export type Cut = Readonly<{
   accounts: readonly AccountView[];
-  inTransit: Readonly<Record<string, number>>;
+  inTransit: Readonly<Record<string, bigint>>;
 }>;
 
+/** Sums of slices: each slice is a safe integer, their sum need not be. */
 export type SystemAccount = Readonly<{
   id: string;
-  balances: Readonly<Record<string, Readonly<{ posted: number; held: number }>>>;
+  balances: Readonly<Record<string, Readonly<{ posted: bigint; held: bigint }>>>;
 }>;
 
 export type TrialBalance = Readonly<{
@@ -131,7 +132,7 @@ export type ShardStatus = Readonly<{
   /** Of a shard that was heard of: its thread, and the process that this is in. */
   threadId: number | undefined;
   pid: number | undefined;
-  status: "starting" | "recovering" | "ready" | "stalled" | "restarting" | "failed";
+  status: "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
   epoch: number;
   position: string;
   durablePosition: string;

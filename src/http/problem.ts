@@ -89,7 +89,10 @@ export const PROBLEMS = {
   insufficient_funds: kind(422, "The debit account has too little available."),
   ceiling_exceeded: kind(422, "The credit account would rise above its ceiling."),
   limit_exceeded: kind(422, "A limit of the account would be exceeded."),
-  balance_out_of_range: kind(422, "A balance would leave the range of exact integers."),
+  balance_out_of_range: kind(
+    422,
+    "A balance would leave ±2^52, reserved room counted, or a total ±(2^53−1).",
+  ),
   amount_exceeds_pending: kind(422, "The amount is more than what is left of the pending transfer."),
   balance_conflict: kind(422, "The present balance would break this."),
   account_not_empty: kind(422, "The account is not empty."),

@@ -27,7 +27,8 @@ const single = {
     .openapi({
       description:
         '"available" moves what the debit account has available, which must not be a system account; nothing is ' +
-        "`insufficient_funds`.",
+        "`insufficient_funds`. No balance may leave ±2^52, with what other transfers have reserved counted: that is " +
+        "`balance_out_of_range`.",
     }),
   max_amount: Amount.optional().openapi({
     description: 'Only with `amount: "available"`: no more than this.',

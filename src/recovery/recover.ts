@@ -1,9 +1,20 @@
 /** From a claimed log to the state that it holds: the newest good snapshot, then the rest of the log. */
 import type { Ledger } from "../actors/ledger.ts";
-import { formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
+import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { nowAndThen } from "./progress.ts";
 import { replayBatch } from "./replay.ts";
 import type { Restored } from "./restore.ts";
+
+/** How far a recovery is: what the ledger holds, and what it took. */
+export type Reading = {
+  readonly restored: Restored;
+  readonly restoreMs: number;
+  replayMs: number;
+  replayed: number;
+  /** The newest batch that the ledger holds, and its time. */
+  last: LogId | undefined;
+  timeMs: number;
+};
 
 /** What a recovery consisted of. */
 export type Recovery = Readonly<{
@@ -39,7 +50,7 @@ export type Recovered = Readonly<{
 export type Restore = (ledger: Ledger, progress: (message: string) => void) => Promise<Restored>;
 
 type Parts = Readonly<{
-  journal: Pick<Journal, "replay" | "name" | "confirmOwner">;
+  journal: Pick<Journal, "readAhead" | "replay" | "name" | "confirmOwner">;
   ledger: Ledger;
   /** Fills the empty ledger from the newest good snapshot. */
   restore: Restore;
@@ -49,44 +60,83 @@ type Parts = Readonly<{
   warn: (message: string) => void;
 }>;
 
-/** @throws LogError why the log cannot be replayed. */
-export async function recover({ journal, ledger, restore, progress, warn }: Parts): Promise<Recovered> {
-  const startedMs = performance.now();
-  const { snapshot, passedOver } = await restore(ledger, progress);
-  for (const reason of passedOver) warn(`a snapshot is bad, and passed over: ${reason}`);
-  const head = snapshot?.head;
-  const restoredMs = performance.now();
-  const from = head === undefined ? "the first record" : `the snapshot at ${formatLogId(head.id)}`;
-  let last = head?.id;
-  let timeMs = head?.timeMs ?? 0;
-  let replayed = 0;
-  const tell = nowAndThen(progress);
+/** All that can be recovered before the log is claimed. @throws LogError why it cannot be replayed. */
+export async function readAhead(parts: Parts): Promise<Reading> {
+  const reading = await restoreFrom(parts);
+  await readOn(parts, reading, (visit) => parts.journal.readAhead(visit, reading.restored.snapshot?.head));
+  return reading;
+}
+
+/**
+ * @param ahead what was read before the claim; without it all of the log is read now.
+ * @throws LogError why the log cannot be replayed.
+ */
+export async function recover(parts: Parts, ahead?: Reading): Promise<Recovered> {
+  const { journal } = parts;
+  const reading = ahead ?? (await restoreFrom(parts));
+  const head = reading.restored.snapshot?.head;
   try {
-    await journal.replay((batch) => {
-      replayBatch(ledger, journal.name, batch);
-      last = batch.id;
-      timeMs = batch.timeMs;
-      replayed += batch.count;
-      tell(() => `replaying: ${replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
-    }, head);
+    await readOn(parts, reading, (visit) => journal.replay(visit, head));
   } catch (error) {
     await checkOwned(journal);
+    throw error;
+  }
+  await checkOwned(journal);
+  const { last, timeMs, replayed, restoreMs, replayMs } = reading;
+  const figures = {
+    snapshotPosition: head === undefined ? null : formatLogId(head.id),
+    snapshotRecords: head?.records ?? 0,
+    snapshotMs: Math.round(restoreMs),
+    replayed,
+    replayMs: Math.round(replayMs),
+    totalMs: 0,
+  };
+  return { last, timeMs, records: (head?.records ?? 0) + replayed, figures };
+}
+
+async function restoreFrom({ ledger, restore, progress, warn }: Parts): Promise<Reading> {
+  const startedMs = performance.now();
+  const restored = await restore(ledger, progress);
+  for (const reason of restored.passedOver) warn(`a snapshot is bad, and passed over: ${reason}`);
+  const head = restored.snapshot?.head;
+  return {
+    restored,
+    restoreMs: performance.now() - startedMs,
+    replayMs: 0,
+    replayed: 0,
+    last: head?.id,
+    timeMs: head?.timeMs ?? 0,
+  };
+}
+
+/** Replays what `read` hands over. */
+async function readOn(
+  { journal, ledger, progress }: Parts,
+  reading: Reading,
+  read: (visit: (batch: Batch) => void) => Promise<void>,
+): Promise<void> {
+  const { snapshot, passedOver } = reading.restored;
+  const from =
+    snapshot === undefined ? "the first record" : `the snapshot at ${formatLogId(snapshot.head.id)}`;
+  const startedMs = performance.now();
+  const tell = nowAndThen(progress);
+  try {
+    await read((batch) => {
+      replayBatch(ledger, journal.name, batch);
+      reading.last = batch.id;
+      reading.timeMs = batch.timeMs;
+      reading.replayed += batch.count;
+      tell(() => `replaying: ${reading.replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
+    });
+  } catch (error) {
     if (!(error instanceof LogError) || passedOver.length === 0) throw error;
     // Without the snapshots the log alone may not reach back to the beginning.
     throw new LogError(error.code, `${error.message}; bad snapshots: ${passedOver.join("; ")}`, {
       cause: error,
     });
+  } finally {
+    reading.replayMs += performance.now() - startedMs;
   }
-  await checkOwned(journal);
-  const figures = {
-    snapshotPosition: head === undefined ? null : formatLogId(head.id),
-    snapshotRecords: head?.records ?? 0,
-    snapshotMs: Math.round(restoredMs - startedMs),
-    replayed,
-    replayMs: Math.round(performance.now() - restoredMs),
-    totalMs: 0,
-  };
-  return { last, timeMs, records: (head?.records ?? 0) + replayed, figures };
 }
 
 /**

@@ -52,13 +52,17 @@ export type SnapshotReport = Readonly<{
 /**
  * @throws LogError what is wrong with the log, or that it does not answer. SnapshotError: what was written is not what was
  * to be written; it was taken away again.
+ * @param progress called all the time while it gets on.
  */
-export async function takeSnapshot(task: SnapshotTask): Promise<SnapshotReport> {
+export async function takeSnapshot(
+  task: SnapshotTask,
+  progress: () => void = () => {},
+): Promise<SnapshotReport> {
   const store = openSnapshotStore(task.walUrl, task);
   // Settings are the owner's concern: here nothing is appended.
   const stream = openLogStream(task.walUrl, { ...task, allowWeakDurability: true });
   try {
-    return await takeFrom(stream, store, task);
+    return await takeFrom(stream, store, task, progress);
   } finally {
     await Promise.all([stream.close(), store.close()]);
   }
@@ -71,10 +75,12 @@ export async function takeFrom(
   stream: LogStream,
   store: SnapshotStore,
   task: Source,
+  progress: () => void = () => {},
 ): Promise<SnapshotReport> {
   const startedMs = performance.now();
-  const { snapshot, proof, replayed, passedOver } = await write(stream, store, task);
-  if (proof !== undefined) await verify(store, snapshot, proof, task);
+  await store.settle?.();
+  const { snapshot, proof, replayed, passedOver } = await write(stream, store, task, progress);
+  if (proof !== undefined) await verify(store, snapshot, proof, task, progress);
   const older = await keepTwo(store);
   const ms = Math.round(performance.now() - startedMs);
   return { shard: task.shard, snapshot, older: older?.id, replayed, ms, passedOver };
@@ -100,7 +106,12 @@ type Written = Readonly<{
   passedOver: readonly string[];
 }>;
 
-async function write(stream: LogStream, store: SnapshotStore, task: Source): Promise<Written> {
+async function write(
+  stream: LogStream,
+  store: SnapshotStore,
+  task: Source,
+  progress: () => void,
+): Promise<Written> {
   const { generation, shard, shards, until, settings } = task;
   const ledger = new Ledger(shard, shards, randomBytes, settings);
   const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
@@ -108,7 +119,7 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
     snapshot: before,
     passedOver,
     badSlots,
-  } = await restoreNewest(store, ledger, { shard, shards, fits });
+  } = await restoreNewest(store, ledger, { shard, shards, fits, progress });
   // They look complete, but nothing may be dropped from the log on their account.
   for (const slot of badSlots) await store.clear(slot);
   let tail = before?.head;
@@ -116,6 +127,7 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
   await followLog(stream, before?.head, { id: until }, (batch) => {
     replayBatch(ledger, stream.name, batch);
     replayed += batch.count;
+    progress();
     const records = (before?.head.records ?? 0) + replayed;
     tail = { id: batch.id, hash: batch.hash, timeMs: batch.timeMs, records, generation, shard, shards };
   });
@@ -125,7 +137,10 @@ async function write(stream: LogStream, store: SnapshotStore, task: Source): Pro
   if (tail === undefined) throw new SnapshotError(`${stream.name} holds nothing up to ${formatLogId(until)}`);
   const slot = freeSlot(await inspectSlots(store));
   const hash = createHash("sha256");
-  const pause = () => new Promise<void>((resolve) => setTimeout(resolve, task.pauseMs));
+  const pause = () => {
+    progress();
+    return new Promise<void>((resolve) => setTimeout(resolve, task.pauseMs));
+  };
   const blocks = imageOf(ledger.state);
   try {
     const snapshot = await writeSnapshot(store, slot, tail, tapped(blocks, hash), pause);
@@ -147,12 +162,16 @@ async function verify(
   snapshot: StoredSnapshot,
   proof: Proof,
   { shard, shards, settings }: Source,
+  progress: () => void,
 ): Promise<void> {
   const ledger = new Ledger(shard, shards, randomBytes, settings);
   const hash = createHash("sha256");
   try {
-    await restore(store, snapshot, ledger);
-    for (const block of imageOf(ledger.state)) hash.update(block);
+    await restore(store, snapshot, ledger, progress);
+    for (const block of imageOf(ledger.state)) {
+      hash.update(block);
+      progress();
+    }
     const isSame = censusOf(ledger.state) === proof.census && hash.digest("hex") === proof.digest;
     if (!isSame) throw new SnapshotError("what was loaded is not what was stored");
   } catch (error) {

@@ -10,11 +10,13 @@ import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import { inspectSlots } from "../wal/snapshot.ts";
 import { inspectTail, mayCreateStreams } from "../wal/tail.ts";
 import { compareLogIds, formatLogId, LogError, type LogId, type LogStream } from "../wal/wal.ts";
-import { readWitness } from "../wal/witness.ts";
+import { readWitness, type WitnessedClock } from "../wal/witness.ts";
 
 /** Raised by re-sharding. */
 export const GENERATION = 1;
 const RETRY_MS = 500;
+/** This version is not older. To be raised with each release. */
+const BUILT_MS = Date.UTC(2026, 10, 1);
 
 /** By shard, the newest batch that it holds. */
 type Positions = ReadonlyMap<number, Readonly<{ id: LogId }>>;
@@ -55,7 +57,25 @@ async function inspect(config: Config, archive: Archive): Promise<Findings> {
   );
   if (positions.size > 0 || remembered || (await hasSnapshot(config, shards)))
     return { shards, mayCreate: false };
-  return { shards, mayCreate: await look(streams(), mayCreateStreams) };
+  const mayCreate = await look(streams(), mayCreateStreams);
+  if (mayCreate) checkBuildTime(Date.now());
+  return { shards, mayCreate };
+}
+
+/** The clocks of all witnesses. @throws LogError one is damaged */
+export function witnessedClocks({ dataDir }: Config, shards: number): readonly WitnessedClock[] {
+  return Array.from({ length: shards }, (_, shard) => readWitness(dataDir, { generation: GENERATION, shard }))
+    .map((witness) => witness?.clock)
+    .filter((clock) => clock !== undefined);
+}
+
+/** A log's first time is a bound for all others, so there is no way back from one that is wrong. */
+function checkBuildTime(nowMs: number): void {
+  if (nowMs >= BUILT_MS) return;
+  throw new LogError(
+    "log_misconfigured",
+    `the clock shows ${new Date(nowMs).toISOString()}, which is before this version was made: set it before the first start`,
+  );
 }
 
 /** What was trimmed is in the archive alone: one that lacks some of it would leave it out of every statement. */

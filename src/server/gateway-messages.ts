@@ -34,6 +34,8 @@ export type MainQuestion = "shards" | "metrics" | "snapshots" | Readonly<{ resta
 export type ToGatewayThread =
   /** A new way to this shard. */
   | Readonly<{ kind: "attach"; shard: number; end: ChannelEnd }>
+  /** This shard has stopped answering, or answers again. */
+  | Readonly<{ kind: "silent"; shard: number; isSilent: boolean }>
   | Readonly<{ kind: "standing"; standing: Standing }>
   /** Keys were used at other gateways. */
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>

@@ -1,5 +1,6 @@
 /**
- * The gateways beside the main thread's, each on a thread of its own, started anew when it dies while the others serve.
+ * The gateways beside the main thread's, each on a thread of its own, started anew when it dies or hangs while the others
+ * serve.
  *
  * To the shards a gateway that starts anew is another party, under a number that nobody had before: an answer to what
  * the dead one asked can never reach the new one, whose requests count from 0 again.
@@ -8,6 +9,7 @@ import type { KeyUse } from "../gateway/directory.ts";
 import type { Operations } from "../http/ports.ts";
 import type { Log } from "../http/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../http/request-metrics.ts";
+import { ASK_EVERY_MS, describeSilence, WATCH_LIMITS, Watchdog, type WatchLimits } from "../watchdog.ts";
 import type { Correspondent, Supervisor } from "../workers/supervisor.ts";
 import type { FromGatewayThread, GatewayInit, MainQuestion, Standing } from "./gateway-messages.ts";
 import type { RunningGateway, StartGateway } from "./gateway-worker.ts";
@@ -16,6 +18,8 @@ import { answerQuestion } from "./remote-operations.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;
+/** So many ends in a row, of gateways that ran and never took connections, keep a server from starting. */
+const ATTEMPTS_MAX = 5;
 /** Whoever has served so long begins with the shortest pause again. */
 const HEALTHY_MS = 30_000;
 const COUNT_MS_MAX = 500;
@@ -37,15 +41,26 @@ export type GatewaySupervisorOptions = Readonly<{
   }>;
   takeLines: (lines: Uint8Array) => void;
   log: Log;
+  /** What `unready` says has changed. */
+  onChange?: () => void;
+  watch?: WatchLimits;
 }>;
 
-export type GatewayStatus = Readonly<{ gateway: number; serves: boolean; restarts: number }>;
+export type GatewayStatus = Readonly<{
+  gateway: number;
+  serves: boolean;
+  /** It has not answered for a while. */
+  isSilent: boolean;
+  restarts: number;
+}>;
 
 interface Supervised {
   readonly gateway: number;
   running: RunningGateway | undefined;
   party: Correspondent["party"];
   serves: boolean;
+  watchdog: Watchdog;
+  isSilent: boolean;
   servingAtMs: number;
   restarts: number;
   /** Ends in a row. */
@@ -56,6 +71,8 @@ interface Supervised {
   counted: RequestCounts;
   countedBefore: RequestCounts;
   readonly counts: Inquiries<"count">;
+  /** Its thread runs. */
+  readonly started: PromiseWithResolvers<void>;
   readonly ready: PromiseWithResolvers<void>;
   readonly drained: PromiseWithResolvers<void>;
 }
@@ -66,6 +83,7 @@ export class GatewaySupervisor {
   /** Gateway 0 is the main thread's. */
   #nextParty = 1;
   #stopping = false;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: GatewaySupervisorOptions) {
     this.#options = options;
@@ -75,6 +93,8 @@ export class GatewaySupervisor {
         running: undefined,
         party: { kind: "gateway", number: 0 },
         serves: false,
+        watchdog: this.#newWatchdog(),
+        isSilent: false,
         servingAtMs: 0,
         restarts: 0,
         attempts: 0,
@@ -82,6 +102,7 @@ export class GatewaySupervisor {
         counted: [],
         countedBefore: [],
         counts: new Inquiries((no) => supervised.running?.post({ kind: "count", no }), COUNT_MS_MAX),
+        started: Promise.withResolvers(),
         ready: Promise.withResolvers(),
         drained: Promise.withResolvers(),
       };
@@ -89,14 +110,38 @@ export class GatewaySupervisor {
     });
   }
 
+  /** Resolves when all threads run. @throws Error the first reason why one cannot begin. */
+  async begin(): Promise<void> {
+    this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS).unref();
+    for (const supervised of this.#gateways) {
+      // Whoever waits first hears of a failure; the other promise must not count as unhandled.
+      supervised.started.promise.catch(() => {});
+      supervised.ready.promise.catch(() => {});
+      this.#launch(supervised);
+    }
+    await Promise.all(this.#gateways.map(({ started }) => started.promise));
+  }
+
   /** Resolves when all take connections. @throws Error the first reason why one cannot begin. */
   async start(): Promise<void> {
-    for (const supervised of this.#gateways) this.#launch(supervised);
+    if (this.#timer === undefined) await this.begin();
     await Promise.all(this.#gateways.map(({ ready }) => ready.promise));
   }
 
   get statuses(): readonly GatewayStatus[] {
-    return this.#gateways.map(({ gateway, serves, restarts }) => ({ gateway, serves, restarts }));
+    return this.#gateways.map(({ gateway, serves, isSilent, restarts }) => ({
+      gateway,
+      serves,
+      isSilent,
+      restarts,
+    }));
+  }
+
+  /** A line for each gateway that hangs: connections that the system gives to it are not answered. */
+  unready(): readonly string[] {
+    return this.#gateways
+      .filter(({ isSilent }) => isSilent)
+      .map(({ gateway, watchdog }) => `gateway ${gateway} is hung: ${describeSilence(watchdog.silentMs)}`);
   }
 
   tell(standing: Standing): void {
@@ -110,21 +155,54 @@ export class GatewaySupervisor {
   /** What all of them have counted, those that died included as far as they were asked. */
   async requestCounts(): Promise<RequestCounts> {
     const counts = this.#gateways.map(async (supervised) => {
-      const { running } = supervised;
-      if (running !== undefined) {
-        const counted = await supervised.counts.ask("count").catch(() => undefined);
-        // Another thread may be there by now.
-        if (counted !== undefined && supervised.running === running)
-          supervised.counted = counted as RequestCounts;
-      }
+      if (!supervised.isSilent) await this.#count(supervised);
       return [supervised.countedBefore, supervised.counted];
     });
     return sumRequestCounts((await Promise.all(counts)).flat());
   }
 
+  async #count(supervised: Supervised): Promise<void> {
+    const { running } = supervised;
+    if (running === undefined) return;
+    const counted = await supervised.counts.ask("count").catch(() => undefined);
+    // Another thread may be there by now.
+    if (counted !== undefined && supervised.running === running)
+      supervised.counted = counted as RequestCounts;
+  }
+
+  #newWatchdog(): Watchdog {
+    return new Watchdog(this.#options.watch ?? WATCH_LIMITS, performance.now());
+  }
+
+  /** Asks every gateway whether it still runs, and ends those that hang. */
+  #look(): void {
+    const nowMs = performance.now();
+    for (const supervised of this.#gateways) {
+      const { running, watchdog } = supervised;
+      if (running === undefined) continue;
+      const liveness = watchdog.look(nowMs);
+      if (liveness !== "answers" && !supervised.isSilent) this.#setSilent(supervised, true);
+      if (liveness === "hung") {
+        supervised.failure ??= `${describeSilence(watchdog.silentMs)}, and was ended`;
+        running.end();
+      } else void this.#count(supervised);
+    }
+  }
+
+  #setSilent(supervised: Supervised, isSilent: boolean): void {
+    const { onChange, log } = this.#options;
+    const { gateway, watchdog } = supervised;
+    supervised.isSilent = isSilent;
+    if (isSilent) log.warn({ gateway, reason: describeSilence(watchdog.silentMs) }, "gateway hangs");
+    else log.info({ gateway }, "gateway answers again");
+    onChange?.();
+  }
+
   /** No gateway takes connections any more; resolves when all requests are answered, or cut off after this time. */
   async drain(msMax: number): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#timer);
+    for (const supervised of this.#gateways) if (supervised.isSilent) supervised.running?.end();
     const running = this.#gateways.filter((supervised) => supervised.running !== undefined);
     for (const supervised of running) supervised.running?.post({ kind: "drain", msMax });
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -141,17 +219,22 @@ export class GatewaySupervisor {
     supervised.running = running;
     supervised.party = { kind: "gateway", number: this.#nextParty++ };
     supervised.failure = undefined;
+    supervised.watchdog = this.#newWatchdog();
     void running.exited.then((reason) => this.#ended(supervised, reason));
   }
 
   #receive(supervised: Supervised, running: RunningGateway, message: FromGatewayThread): void {
     const { shards, directory, takeLines } = this.#options;
+    supervised.watchdog.answered();
+    if (supervised.isSilent) this.#setSilent(supervised, false);
     switch (message.kind) {
       case "started":
+        supervised.started.resolve();
         running.post({ kind: "uses", uses: directory.usesSince(0) });
         shards.connect({
           party: supervised.party,
           attach: (shard, end) => running.post({ kind: "attach", shard, end }),
+          silent: (shard, isSilent) => running.post({ kind: "silent", shard, isSilent }),
         });
         return;
       case "serving":
@@ -203,9 +286,17 @@ export class GatewaySupervisor {
     supervised.countedBefore = sumRequestCounts([supervised.countedBefore, supervised.counted]);
     supervised.counted = [];
     supervised.drained.resolve();
+    if (supervised.isSilent) {
+      supervised.isSilent = false;
+      this.#options.onChange?.();
+    }
     if (this.#stopping) return;
     log.warn({ gateway, reason }, "gateway ended");
-    supervised.ready.reject(new Error(`gateway ${gateway} cannot begin: ${reason}`));
+    const error = new Error(`gateway ${gateway} cannot begin: ${reason}`);
+    supervised.started.reject(error);
+    // The shards may have claimed their logs since it began: then it is rather started anew than the server ended.
+    if (supervised.failure !== undefined || supervised.attempts >= ATTEMPTS_MAX)
+      supervised.ready.reject(error);
     if (serves && performance.now() - supervised.servingAtMs > HEALTHY_MS) supervised.attempts = 0;
     const backoffMs = Math.min(BACKOFF_MS * 2 ** supervised.attempts, BACKOFF_MS_MAX);
     supervised.attempts += 1;

@@ -40,6 +40,9 @@ function run(main: MessagePort, init: GatewayInit): void {
       case "attach":
         gateway.attach(message.shard, message.end);
         return;
+      case "silent":
+        gateway.setSilent(message.shard, message.isSilent);
+        return;
       case "standing":
         operations.learn(message.standing);
         return;

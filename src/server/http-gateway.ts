@@ -88,6 +88,11 @@ export class HttpGateway {
     this.#links?.[shard]?.attach(end);
   }
 
+  /** A shard has stopped answering, or answers again. */
+  setSilent(shard: number, isSilent: boolean): void {
+    this.#links?.[shard]?.setSilent(isSilent);
+  }
+
   /** Resolves when all shards have begun to serve here, and have told what they know. */
   async welcomed(): Promise<void> {
     await Promise.all((this.#links ?? []).map((link) => link.welcomed));

@@ -6,6 +6,7 @@ import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../ht
 import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
+import type { ClockWatch } from "./clock-watch.ts";
 import type { Standing } from "./gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
 import { watchRoom } from "./room-watch.ts";
@@ -13,10 +14,11 @@ import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
   supervisor: Supervisor;
-  archive: Readonly<{ figures: ArchiveFigures }>;
+  archive: Readonly<{ figures: ArchiveFigures; unready(): readonly string[] }>;
   gateways: GatewaySupervisor;
   /** Absent where the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
+  clock: Pick<ClockWatch, "warnings" | "metrics">;
   log: Log;
 }>;
 
@@ -56,11 +58,13 @@ export class ServerOperations implements Operations {
   }
 
   unready(): readonly string[] {
-    return this.#parts?.supervisor.unready() ?? ["the server is starting"];
+    if (this.#parts === undefined) return ["the server is starting"];
+    const { supervisor, gateways, archive } = this.#parts;
+    return [...supervisor.unready(), ...gateways.unready(), ...archive.unready()];
   }
 
   warnings(): readonly string[] {
-    return this.#parts?.supervisor.warnings() ?? [];
+    return [...(this.#parts?.supervisor.warnings() ?? []), ...(this.#parts?.clock.warnings() ?? [])];
   }
 
   restart(shard: number): boolean {
@@ -74,10 +78,10 @@ export class ServerOperations implements Operations {
 
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequestCounts(this.#ownCounts());
-    const { supervisor, archive, gateways, snapshots } = this.#parts;
+    const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
-    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${requests}`;
+    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}`;
   }
 
   async shards(): Promise<readonly ShardStatus[]> {
@@ -113,6 +117,10 @@ function renderGateways(gateways: readonly GatewayStatus[]): string {
   lines.push("# TYPE daybook_gateway_serving gauge");
   for (const { gateway, serves } of gateways)
     lines.push(`daybook_gateway_serving{gateway="${gateway}"} ${serves ? 1 : 0}`);
+  lines.push("# HELP daybook_gateway_hung Whether a gateway has stopped answering");
+  lines.push("# TYPE daybook_gateway_hung gauge");
+  for (const { gateway, isSilent } of gateways)
+    lines.push(`daybook_gateway_hung{gateway="${gateway}"} ${isSilent ? 1 : 0}`);
   lines.push("# HELP daybook_gateway_restarts_total Times that a gateway was started anew");
   lines.push("# TYPE daybook_gateway_restarts_total counter");
   for (const { gateway, restarts } of gateways)

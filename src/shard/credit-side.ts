@@ -22,7 +22,7 @@ export type CreditSideOptions = Readonly<{
   /** Applies a message and puts it into the open batch; says how its accounts stand then: posted, held, seq of each. */
   take: (message: Message, source: Uint8Array, start: number, end: number) => readonly number[];
   /** Whether a credit that was committed before this shard started, and is still to come, may need the account's room. */
-  mustWait: (account: Account) => boolean;
+  mustWait: (account: Account, amount: number) => boolean;
   /** The batch that a word about this account has to wait for. */
   gateOf: (account: Account) => number;
 }>;
@@ -102,7 +102,7 @@ export class CreditSide {
     if (account === undefined) return { answer: [pin, "account_not_found", ""], gate: 0 };
     const { asset } = account;
     const gate = gateOf(account);
-    if (mustWait(account)) return { answer: [pin, NOT_NOW, asset], gate };
+    if (mustWait(account, amount)) return { answer: [pin, NOT_NOW, asset], gate };
     const refusal = refusalOfCredit(
       account,
       programme,

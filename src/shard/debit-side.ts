@@ -8,6 +8,7 @@ import type { Exchange, Message } from "../actors/exchange.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
 import type { Crossing } from "./crossing.ts";
+import { OVERLOADED, StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
@@ -26,8 +27,13 @@ export type DebitSideOptions = Readonly<{
   session: Session;
   commit: GroupCommit;
   failpoints: Failpoints;
-  /** Decides a parked transfer with what was said of its credit account, and puts it into the open batch. */
-  decide: (crossing: Crossing, remote: RemoteCredit) => TransferSent | Rejected;
+  /**
+   * Decides a parked transfer with what was said of its credit account, and puts it into the open batch; or returns what it
+   * has to wait for.
+   */
+  decide: (crossing: Crossing, remote: RemoteCredit) => TransferSent | Rejected | StillDue;
+  /** Waits until nothing is due there any more. */
+  waitFor: (still: StillDue, waiter: Waiter) => void;
   /** Gives a parked transfer back undone. */
   giveBack: (crossing: Crossing, refused: Refused) => void;
 }>;
@@ -70,11 +76,6 @@ export class DebitSide {
     return this.#acknowledged;
   }
 
-  /** Messages up to this one need not be kept, which the log does not know yet; 0 when there is nothing new. */
-  get forgettable(): number {
-    return this.#acknowledged > this.#exchange.forgotten ? this.#acknowledged : 0;
-  }
-
   /** Parks a transfer until the other shard has said whether its credit account takes it. */
   ask(crossing: Crossing): void {
     this.#options.failpoints.pass("before_ask");
@@ -96,24 +97,42 @@ export class DebitSide {
     this.#sendWithBatch(no);
   }
 
-  answered([pin, verdict, asset]: PinAnswer): void {
-    const { session, failpoints, giveBack, decide } = this.#options;
+  answered(answer: PinAnswer): void {
+    const { failpoints, waitFor } = this.#options;
+    if (this.#asked.has(answer[0])) failpoints.pass("after_ask");
+    const still = this.#decide(answer);
+    if (still === undefined) return;
+    waitFor(still, {
+      resume: () => this.#decide(answer),
+      giveUp: () => this.#giveBack(answer, OVERLOADED),
+    });
+  }
+
+  /** @returns what the transfer has to wait for. */
+  #decide(answer: PinAnswer): StillDue | undefined {
+    const [pin, verdict, asset] = answer;
     const crossing = this.#asked.get(pin);
-    if (crossing === undefined) {
-      // It was given back meanwhile.
-      if (verdict === PINNED) session.push([PART.unpin, pin]);
-      return;
-    }
-    failpoints.pass("after_ask");
-    this.#asked.delete(pin);
-    if (verdict === NOT_NOW) {
-      giveBack(crossing, UNREACHABLE);
-      return;
+    if (crossing === undefined || verdict === NOT_NOW) {
+      this.#giveBack(answer, UNREACHABLE);
+      return undefined;
     }
     const refusal = verdict === PINNED ? null : verdict;
-    const outcome = decide(crossing, refusal === "account_not_found" ? null : { asset, refusal });
+    const remote = refusal === "account_not_found" ? null : { asset, refusal };
+    const outcome = this.#options.decide(crossing, remote);
+    // Meanwhile it may be given back like all that are asked for.
+    if (outcome instanceof StillDue) return outcome;
+    this.#asked.delete(pin);
     if (outcome.ok) this.commit(outcome.no, crossing, pin);
-    else if (verdict === PINNED) session.push([PART.unpin, pin]);
+    else if (verdict === PINNED) this.#options.session.push([PART.unpin, pin]);
+    return undefined;
+  }
+
+  /** It will not be done, if it was not given back before. */
+  #giveBack([pin, verdict]: PinAnswer, refused: Refused): void {
+    const crossing = this.#asked.get(pin);
+    this.#asked.delete(pin);
+    if (verdict === PINNED) this.#options.session.push([PART.unpin, pin]);
+    if (crossing !== undefined) this.#options.giveBack(crossing, refused);
   }
 
   /** Whether message `no` is not known to be durable at the other shard. */

@@ -11,14 +11,17 @@ import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
 import { askArchive } from "./ask-archive.ts";
+import { DueWait, DueWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
-import { type PackedCommand, type Parked, packedAlone } from "./parked.ts";
+import { type PackedCommand, Parked, packedAlone } from "./parked.ts";
 import type { Peers } from "./peers.ts";
 
-/** Pending transfers, and whatever else has its time, that end in one go. */
+/** Pending transfers, and whatever else has its time, that end in one go although nobody waits for it. */
 const EXPIRED_AT_ONCE_MAX = 256;
+/** What a command or a read ends itself on each of its subjects; for more it waits, see `DueWaits`. */
+const ENDED_BY_ONE_MAX = 64;
 
 /** It has to wait for credits that are on their way. */
 export const LATER = Symbol("later");
@@ -37,12 +40,14 @@ export class Executor {
   #peers: Peers | undefined;
   /** Of our epoch, once it is claimed. */
   #transferIds: TransferIds | undefined;
+  readonly waits: DueWaits;
   readonly counts = { commands: 0, rejections: 0, replays: 0 };
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#ledger = options.ledger;
     this.#commit = options.commit;
+    this.waits = new DueWaits(options.commit, (on, max) => this.#endDueOf(on.partner, on.subject, max));
   }
 
   /** The other shards, who need what is recorded here, as it needs them. */
@@ -65,7 +70,10 @@ export class Executor {
     }
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
-    if (this.#ledger.nextEndMs <= timeMs) this.#expireFor(command);
+    if (this.#ledger.nextEndMs <= timeMs) {
+      const still = this.expireFor(command);
+      if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, false);
+    }
     if (command.op !== "transfer" && !isPlain(command))
       return peers.runs.execute(command, { source, start, end }, false);
     // No name is claimed without an act.
@@ -82,7 +90,7 @@ export class Executor {
     } else if (command.op !== "transfer") {
       if (this.#mustWait(command, peers)) return LATER;
       peers.noteChange(this.#commit.openSeq);
-    } else if (!peers.settled && this.#creditMustWait(command, peers)) return [REFUSED, "log_unavailable"];
+    } else if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
     this.#record(command, source, start, end, outcome, timeMs);
     return outcome;
   }
@@ -94,23 +102,75 @@ export class Executor {
   /** What a transfer would come to; nothing of it is logged. */
   dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked {
     assert(!isPlain(command) && this.#peers !== undefined, "what is tried is a compound transfer");
-    this.meet(command.partner, accountsOf(command));
+    const still = this.expireFor(command);
+    if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, true);
     return this.#peers.runs.execute(command, { source, start, end }, true);
   }
 
-  /** Ends what is due: some of all, and all that concerns these accounts, or other subjects of programmes. */
-  readonly meet = (partner: string, subjects: readonly string[]): void => {
-    if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
-    this.expireSome();
+  /** Executes a command of a request that is larger than the open batch once there is room for it. */
+  defer(command: Command, source: Uint8Array, start: number, end: number): DueWait {
+    return this.#executeLater(NO_ROOM, command, { source, start, end }, false);
+  }
+
+  /**
+   * Ends what is due on these accounts, or other subjects of programmes.
+   *
+   * @returns the first on which there is more than may be ended now: whoever asks has to wait, see `waits`.
+   */
+  readonly meet = (partner: string, subjects: readonly string[]): StillDue | undefined => {
+    if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
+    for (const subject of subjects)
+      if (!this.#endDueOf(partner, subject, ENDED_BY_ONE_MAX)) return new StillDue(partner, subject);
+    return undefined;
+  };
+
+  /** The same for all that a command's decision depends on here. */
+  readonly expireFor = (command: Command): StillDue | undefined => {
+    if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
+    if (command.op === "post_transfer" || command.op === "void_transfer") this.meetTransfer(command.id);
+    return this.meet(command.partner, accountsOf(command));
+  };
+
+  /** @returns whether nothing is left. */
+  #endDueOf(partner: string, subject: string, max: number): boolean {
     const { compound, programmes } = this.#ledger.state;
     const timeMs = this.#commit.openTime();
-    // Whatever is due beyond that is ended where it matters now.
-    for (const subject of subjects) {
-      for (const open of compound.pending.dueOf(partner, subject, timeMs)) this.#peers?.runs.expire(open);
-      const next = () => programmes.due.nextDueOf(partner, subject, timeMs);
-      for (let due = next(); due !== undefined; due = next()) this.#end(due);
+    for (let ended = 0; ; ended++) {
+      const open = compound.pending.nextDueOf(partner, subject, timeMs);
+      const due = open === undefined ? programmes.due.nextDueOf(partner, subject, timeMs) : undefined;
+      if (open === undefined && due === undefined) return true;
+      if (ended >= max || this.#commit.full) return false;
+      if (open !== undefined) this.#peers?.runs.expire(open);
+      else if (due !== undefined) this.#end(due);
     }
-  };
+  }
+
+  #executeLater(still: StillDue, command: Command, packed: PackedCommand, isDry: boolean): DueWait {
+    const wait = new DueWait(command, packed);
+    const resume = () => {
+      const next = this.#tryAgain(wait, isDry);
+      return next === LATER ? still : next;
+    };
+    this.waits.add(still, { resume, giveUp: () => wait.giveBack(OVERLOADED) });
+    return wait;
+  }
+
+  /** As if it had come now. */
+  #tryAgain(wait: DueWait, isDry: boolean): StillDue | typeof LATER | undefined {
+    const { command, packed } = wait;
+    const { source, start, end } = packed;
+    if (this.#ledger.nextEndMs <= this.#commit.openTime()) {
+      const still = this.expireFor(command);
+      if (still !== undefined) return still;
+    }
+    const result = isDry
+      ? this.dryRun(command, source, start, end)
+      : this.execute(command, source, start, end);
+    if (result === LATER) return LATER;
+    if (result instanceof Parked) result.join((crossed, gate) => wait.pass(crossed, gate));
+    else wait.pass(result, this.gateOf(result));
+    return undefined;
+  }
 
   /** The same for one transfer. */
   meetTransfer(id: string): void {
@@ -118,11 +178,14 @@ export class Executor {
     if (open !== undefined && open.endsAtMs <= this.#commit.openTime()) this.#peers?.runs.expire(open);
   }
 
-  /** A portion of what is due, so that a million that end at one moment hold up nothing. */
+  /**
+   * A portion of what is due, so that a million that end at one moment hold up nothing. Also whenever a batch is new, before
+   * requests fill it: a shard that is always busy would end nothing else.
+   */
   expireSome(): void {
     if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
     const { compound, programmes } = this.#ledger.state;
-    for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.full; expired++) {
+    for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.crowded; expired++) {
       const timeMs = this.#commit.openTime();
       const open = compound.pending.nextDue(timeMs);
       const due = open === undefined ? programmes.due.nextDue(timeMs) : undefined;
@@ -143,18 +206,24 @@ export class Executor {
     assert(due.place < 0, "what has ended is due no more");
   }
 
-  /** Makes sure that whatever is logged from here on is later than `atMs`, which has passed. */
-  tick(atMs: number): void {
-    if (this.#commit.recordedMs > atMs) return;
-    // The clock on the wall may have been set back meanwhile.
+  /**
+   * Makes sure that what is due on the account at `atMs` is logged before, and whatever is logged from here on after it.
+   * Returns what `meet` returns.
+   */
+  tick(partner: string, account: string, atMs: number): StillDue | undefined {
     this.#commit.reaches(atMs + 1);
-    const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
-    this.record(command, packedAlone(command), { ok: true });
+    const still = this.meet(partner, [account]);
+    if (still === undefined) this.tickAfter(atMs);
+    return still;
   }
 
-  #expireFor(command: Command): void {
-    this.meet(command.partner, accountsOf(command));
-    if (command.op === "post_transfer" || command.op === "void_transfer") this.meetTransfer(command.id);
+  /** Makes sure that whatever is logged from here on is later than `atMs`. */
+  tickAfter(atMs: number): void {
+    // The clock on the wall may have been set back meanwhile.
+    this.#commit.reaches(atMs + 1);
+    if (this.#commit.recordedMs > atMs) return;
+    const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
+    this.record(command, packedAlone(command), { ok: true });
   }
 
   /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
@@ -169,6 +238,15 @@ export class Executor {
     return this.#transferIds.next(vnode);
   };
 
+  /** What decisions with other shards need. */
+  readonly forPeers = {
+    newTransferId: this.newTransferId,
+    record: this.record,
+    meet: this.meet,
+    expireFor: this.expireFor,
+    waitFor: (still: StillDue, waiter: Waiter): void => this.waits.add(still, waiter),
+  } as const;
+
   #record(
     command: Command,
     source: Uint8Array,
@@ -181,6 +259,7 @@ export class Executor {
     const place = { epoch: this.#options.journal.epoch, seq, index, timeMs };
     this.#ledger.apply(command, outcome, place, seq);
     this.#commit.add(source, start, end, command, outcome);
+    this.#peers?.noteRecord(command, outcome, seq);
     this.counts.commands += 1;
     if (!outcome.ok) this.counts.rejections += 1;
     return place;
@@ -194,11 +273,6 @@ export class Executor {
     const account = this.#ledger.account(command.partner, command.id);
     if (account === undefined) return false;
     return account.pinned + account.reserved > 0 || !peers.settled;
-  }
-
-  #creditMustWait({ partner, credit }: Transfer, peers: Peers): boolean {
-    const account = this.#ledger.account(partner, credit);
-    return account !== undefined && peers.mustWait(account);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Places where a test may make a shard fail, as a crash there would. Nothing is armed unless `FAILPOINTS` says
- * so: `shard:point@n`, the n-th time that this shard passes the point after the server's start.
+ * so: `shard:point@n`, the n-th time that this shard passes the point after the server's start. With `!` behind it the
+ * shard does not fail there, but hangs in an endless loop.
  */
 export const POINTS = [
   "before_decide",
@@ -33,19 +34,29 @@ export const POINTS = [
   "before_expire",
 ] as const;
 
-export type Failpoint = Readonly<{ shard: number; point: (typeof POINTS)[number]; at: number }>;
+/** `hangs`: it does not fail there, but loops for ever. */
+export type Failpoint = Readonly<{
+  shard: number;
+  point: (typeof POINTS)[number];
+  at: number;
+  hangs?: boolean;
+}>;
 
 export class Failpoints {
-  readonly #armed: { point: string; left: number }[];
+  readonly #armed: { readonly point: string; readonly hangs: boolean; left: number }[];
 
   constructor(armed: readonly Failpoint[]) {
-    this.#armed = armed.map(({ point, at }) => ({ point, left: at }));
+    this.#armed = armed.map(({ point, at, hangs = false }) => ({ point, hangs, left: at }));
   }
 
   /** @throws Error when it is time to fail here. */
   pass(point: Failpoint["point"]): void {
     for (const armed of this.#armed) {
-      if (armed.point === point && --armed.left === 0) throw new Error(`failpoint ${point}`);
+      if (armed.point !== point || --armed.left !== 0) continue;
+      while (armed.hangs) {
+        // For ever.
+      }
+      throw new Error(`failpoint ${point}`);
     }
   }
 }
@@ -56,9 +67,9 @@ export function parseFailpoints(text: string): readonly Failpoint[] {
     .split(",")
     .filter((part) => part !== "")
     .map((part) => {
-      const match = /^(\d+):([a-z_]+)@(\d+)$/.exec(part);
+      const match = /^(\d+):([a-z_]+)@(\d+)(!?)$/.exec(part);
       const point = POINTS.find((known) => known === match?.[2]);
       if (match === null || point === undefined) throw new TypeError(`no such failpoint: ${part}`);
-      return { shard: Number(match[1]), point, at: Number(match[3]) };
+      return { shard: Number(match[1]), point, at: Number(match[3]), hangs: match[4] === "!" };
     });
 }

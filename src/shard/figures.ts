@@ -21,6 +21,8 @@ export type ShardFigures = Readonly<{
   reads: number;
   batches: number;
   bytes: number;
+  /** How far log time is ahead of the wall clock; negative while it is behind. */
+  clockAheadMs: number;
   heapBytes: number;
   threadId: number;
   pid: number;

@@ -1,6 +1,9 @@
 /**
  * The shard's end of the ways to the gateways. What every gateway must know before anybody may act on it, as a revoked
  * key, is told to all of them first, and answered to the caller when all have said that they know.
+ *
+ * A gateway whose channel has broken may live on, with connections and with ways to the other shards. So it is waited
+ * for until it has a new channel and has confirmed everything over that, or until the supervisor says that it is gone.
  */
 import type { Fact } from "../actors/command.ts";
 import { encode } from "../actors/pack.ts";
@@ -10,7 +13,8 @@ import { TO_GATEWAY, type ToGateway } from "./messages.ts";
 type Telling = Readonly<{ missing: Set<number>; onKnown: () => void }>;
 
 export class Gateways {
-  readonly #channels = new Map<number, Channel>();
+  /** `undefined` while the channel to a gateway is broken. */
+  readonly #channels = new Map<number, Channel | undefined>();
   readonly #telling = new Map<number, Telling>();
   #newestFacts = 0;
   /** Replies that wait for the welcome to be known; absent once it is. */
@@ -21,11 +25,16 @@ export class Gateways {
     this.#channels.set(gateway, channel);
   }
 
-  /** Nobody waits for a gateway that is gone: it will be told everything when it comes back. */
+  /** Its channel has broken. */
   detach(gateway: number, channel: Channel): void {
-    if (this.#channels.get(gateway) !== channel) return;
+    if (this.#channels.get(gateway) === channel) this.#channels.set(gateway, undefined);
+  }
+
+  /** It has ended: nobody can use a key there any more. */
+  gone(gateway: number): void {
+    this.#channels.get(gateway)?.close();
     this.#channels.delete(gateway);
-    for (const no of this.#telling.keys()) this.learned(gateway, no);
+    this.#learnedBefore(gateway, Number.POSITIVE_INFINITY);
   }
 
   send(gateway: number, message: ToGateway): void {
@@ -35,6 +44,14 @@ export class Gateways {
 
   sendAll(message: ToGateway): void {
     for (const gateway of this.#channels.keys()) this.send(gateway, message);
+  }
+
+  /** Tells a gateway that has a new channel everything: what it was told over an earlier one may not have arrived. */
+  welcomeAgain(gateway: number, facts: readonly Fact[]): void {
+    this.send(gateway, [TO_GATEWAY.welcome, facts]);
+    const no = ++this.#newestFacts;
+    this.#telling.set(no, { missing: new Set([gateway]), onKnown: () => this.#learnedBefore(gateway, no) });
+    this.send(gateway, [TO_GATEWAY.facts, no, []]);
   }
 
   /**
@@ -65,9 +82,13 @@ export class Gateways {
   }
 
   close(): void {
-    for (const channel of this.#channels.values()) channel.close();
+    for (const channel of this.#channels.values()) channel?.close();
     this.#channels.clear();
     this.#telling.clear();
+  }
+
+  #learnedBefore(gateway: number, end: number): void {
+    for (const no of this.#telling.keys()) if (no < end) this.learned(gateway, no);
   }
 
   #finish(no: number): void {

@@ -8,11 +8,24 @@ import { assert } from "../assert.ts";
 import type { Batch, Journal, LogId } from "../wal/wal.ts";
 import type { Failpoints } from "./failpoint.ts";
 import { APPEND_BUCKETS_S } from "./figures.ts";
+import type { LogClock } from "./log-clock.ts";
 import type { Reply } from "./messages.ts";
 
-/** A batch closes at this many records, or bytes; it takes whole requests, so the last one may exceed it. */
+/** A batch takes no new request at this many records, or bytes; one that it has begun may exceed it. */
 const BATCH_RECORDS_MAX = 8192;
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+/** By this many at most, which a largest request has. */
+const REQUEST_RECORDS_MAX = 10_000;
+const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
+/** And by what is decided in one go: one record (of a request of 1 MiB), or the messages of one part. */
+const LAST_BYTES_MAX = 8 * 1024 * 1024;
+/** With the records of messages that other shards have: one for each of them. */
+const PEERS_MAX = 1024;
+
+/** No entry of the log is larger. It follows from the bounds above, and is checked when a batch closes. */
+export const ENTRY_RECORDS_MAX = BATCH_RECORDS_MAX + REQUEST_RECORDS_MAX + PEERS_MAX;
+/** Of its body. */
+export const ENTRY_BYTES_MAX = BATCH_BYTES_MAX + REQUEST_BYTES_MAX + LAST_BYTES_MAX;
 /** A log that takes longer for a batch is so slow that smaller ones make nothing slower, and let answers out sooner. */
 const SLOW_APPEND_S = 1;
 const SLOW_BATCH_RECORDS_MIN = 512;
@@ -29,11 +42,15 @@ interface Waiting {
   readonly actions: ((at: Durable) => void)[];
 }
 
+/** At how many records, or bytes, a batch takes no new request. */
+export type BatchBounds = Readonly<{ records: number; bytes: number }>;
+
 export type GroupCommitOptions = Readonly<{
+  /** Smaller ones than usual, for tests. */
+  bounds?: BatchBounds;
   journal: Journal;
   failpoints: Failpoints;
-  /** Wall clock, ms. */
-  now: () => number;
+  clock: LogClock;
   send: (gateway: number, at: Durable, replies: readonly Reply[]) => void;
   /** Called before the append of a batch begins: what goes along with any batch is added now. */
   onFlush: () => void;
@@ -54,11 +71,14 @@ export class GroupCommit {
   #ready: Reply[][] = [];
   #flushing = false;
   #closed = false;
+  /** The open batch has a time: from the first decision or record on. */
+  #isTimed = false;
   /** The newest durable batch; one of an older epoch until the first of ours. */
   #durable: LogId = { epoch: 0, seq: 0 };
   #timeMs = 0;
   #recordedMs = 0;
-  #recordsMax = BATCH_RECORDS_MAX;
+  readonly #bounds: BatchBounds;
+  #recordsMax: number;
 
   batches = 0;
   bytes = 0;
@@ -67,6 +87,8 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+    this.#bounds = options.bounds ?? { records: BATCH_RECORDS_MAX, bytes: BATCH_BYTES_MAX };
+    this.#recordsMax = this.#bounds.records;
   }
 
   /** Where the log ends, and its last time, as replay found them. */
@@ -90,7 +112,18 @@ export class GroupCommit {
   }
 
   get full(): boolean {
-    return this.#body.count >= this.#recordsMax || this.#body.bytes >= BATCH_BYTES_MAX;
+    return this.#body.count >= this.#recordsMax || this.#body.bytes >= this.#bounds.bytes;
+  }
+
+  /** What nobody has asked for in this batch has had its share of it: the rest is for requests. */
+  get crowded(): boolean {
+    return this.#body.count >= this.#recordsMax >> 2 || this.#body.bytes >= this.#bounds.bytes / 4;
+  }
+
+  /** It takes no more of a request that it has begun, either. */
+  get overfull(): boolean {
+    const { count, bytes } = this.#body;
+    return count >= this.#recordsMax + REQUEST_RECORDS_MAX || bytes >= this.#bounds.bytes + REQUEST_BYTES_MAX;
   }
 
   /** The newest batch that is not durable yet; 0 when all are. */
@@ -108,20 +141,42 @@ export class GroupCommit {
     return this.#recordedMs;
   }
 
-  /** The time of the open batch: set by its first record, and never before an earlier one. */
+  /**
+   * The time of the open batch, never before that of an earlier one. The clock is read once: what is decided at this time is
+   * also logged at it, whatever the clock says by then.
+   */
   openTime(): number {
-    if (this.#body.count === 0)
-      this.#open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.now());
+    if (!this.#isTimed) {
+      this.#isTimed = true;
+      this.#open.timeMs = this.#timeMs = Math.max(this.#timeMs, this.#options.clock.now());
+    }
     return this.#open.timeMs;
   }
 
   /**
    * Whether what was logged elsewhere at `timeMs` may go into the open batch: its own time must not be earlier, and once
-   * it has a record its time is fixed. The next batch is not earlier in any case.
+   * it has a record its time is fixed. The next batch is not earlier in any case. To be called between two commands, since
+   * it may move the time on. A time that is too far ahead is not followed: what bears it is taken at a time of our own, since
+   * nothing that is committed may be refused.
    */
   reaches(timeMs: number): boolean {
-    this.#timeMs = Math.max(this.#timeMs, timeMs);
-    return this.openTime() >= timeMs;
+    const reachedMs = this.#options.clock.raise(timeMs);
+    this.#timeMs = Math.max(this.#timeMs, reachedMs);
+    const openMs = this.openTime();
+    if (this.#body.count > 0) return openMs >= reachedMs;
+    this.#open.timeMs = Math.max(openMs, reachedMs);
+    return true;
+  }
+
+  /** Whether log time may be raised to `timeMs`. One that is too far ahead is not followed, whoever names it. */
+  mayReach(timeMs: number): boolean {
+    return this.#options.clock.raise(timeMs) >= timeMs;
+  }
+
+  /** A turn of the shard is over: nothing is half decided. While the open batch is empty, the next turn reads the clock. */
+  endTurn(): void {
+    if (this.#body.count === 0) this.#isTimed = false;
+    this.#flushSoon();
   }
 
   /** @param source holds the packed command from `start` to `end`. */
@@ -159,7 +214,7 @@ export class GroupCommit {
   }
 
   /** Starts an append at the end of this turn: what else has come in by then joins the batch. */
-  flushSoon(): void {
+  #flushSoon(): void {
     if (this.#flushing || this.#inFlight !== undefined || this.#body.count === 0) return;
     this.#flushing = true;
     setImmediate(() => {
@@ -187,8 +242,10 @@ export class GroupCommit {
     const waiting = this.#open;
     const { count } = this.#body;
     const body = this.#body.take();
+    assert(count <= ENTRY_RECORDS_MAX && body.length <= ENTRY_BYTES_MAX, "an entry of the log is bounded");
     this.#inFlight = waiting;
     this.#open = emptyBatch(waiting.seq + 1);
+    this.#isTimed = false;
     failpoints.pass("before_append");
     const startedMs = performance.now();
     const batch = await journal.append(waiting.timeMs, count, body);
@@ -206,9 +263,10 @@ export class GroupCommit {
   }
 
   #adapt(seconds: number, count: number): void {
-    if (seconds > SLOW_APPEND_S) this.#recordsMax = Math.max(SLOW_BATCH_RECORDS_MIN, count >> 1);
+    if (seconds > SLOW_APPEND_S)
+      this.#recordsMax = Math.min(this.#bounds.records, Math.max(SLOW_BATCH_RECORDS_MIN, count >> 1));
     else if (seconds < SLOW_APPEND_S / 4)
-      this.#recordsMax = Math.min(BATCH_RECORDS_MAX, 2 * this.#recordsMax);
+      this.#recordsMax = Math.min(this.#bounds.records, 2 * this.#recordsMax);
   }
 
   #release(): void {

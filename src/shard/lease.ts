@@ -9,13 +9,16 @@ export const LEASE_MS = 1000;
 const SILENT_MS = 5 * LEASE_MS;
 
 export class Lease {
-  readonly #journal: Journal;
+  readonly #journal: Pick<Journal, "exchangeAgeMs" | "available" | "confirmOwner">;
   readonly #onError: (error: unknown) => void;
   #waiting: (() => void)[] = [];
   #confirming = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(journal: Journal, onError: (error: unknown) => void) {
+  constructor(
+    journal: Pick<Journal, "exchangeAgeMs" | "available" | "confirmOwner">,
+    onError: (error: unknown) => void,
+  ) {
     this.#journal = journal;
     this.#onError = onError;
   }
@@ -48,7 +51,7 @@ export class Lease {
   }
 
   #age(): number {
-    return performance.now() - this.#journal.lastExchangeMs;
+    return this.#journal.exchangeAgeMs;
   }
 
   #confirm(): void {

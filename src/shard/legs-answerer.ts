@@ -3,19 +3,21 @@
  * give it back when they come to nothing.
  */
 
-import type { Account } from "../actors/account.ts";
+import type { Account, Balance } from "../actors/account.ts";
 import type { Command, Recorded } from "../actors/command.ts";
 import { decideRelease, decideReserve } from "../actors/compound.ts";
-import type { Leg, Release, Reserve } from "../actors/compound-command.ts";
+import type { Leg, Purpose, Release, Reserve } from "../actors/compound-command.ts";
 import type { Ledger } from "../actors/ledger.ts";
-import { type Examined, examine, usesOf } from "../actors/legs.ts";
+import { type Examined, examine, risesOf } from "../actors/legs.ts";
 import { areTaking } from "../actors/reservations.ts";
+import { isSystemAccount } from "../actors/routing.ts";
 import { assert } from "../assert.ts";
+import type { StillDue, Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type PackedCommand, packedAlone } from "./parked.ts";
 import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
-import type { Pins } from "./pins.ts";
+import type { Pin, Pins } from "./pins.ts";
 
 export type LegsAnswererOptions = Readonly<{
   peer: number;
@@ -25,9 +27,11 @@ export type LegsAnswererOptions = Readonly<{
   failpoints: Failpoints;
   pins: Pins;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => void;
-  /** Settles first what is due on these accounts. */
-  meet: (partner: string, accounts: readonly string[]) => void;
-  mustWaitFor: (partner: string, legs: readonly Leg[]) => boolean;
+  /** Settles first what is due on these accounts; returns on which there is too much for that. */
+  meet: (partner: string, accounts: readonly string[]) => StillDue | undefined;
+  /** Waits until nothing is due there any more. */
+  waitFor: (still: StillDue, waiter: Waiter) => void;
+  mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   gateOf: (account: Account) => number;
 }>;
 
@@ -38,16 +42,34 @@ export class LegsAnswerer {
     this.#options = options;
   }
 
-  /** Answers what may be moved, each answer once the batch is durable that it depends on. */
-  examine(asked: readonly LegsAsk[]): void {
-    const { commit, session } = this.#options;
+  /** Answers what may be moved, once the batch is durable that the answer depends on. */
+  readonly examine = (ask: LegsAsk): void => {
+    const { session, waitFor } = this.#options;
     const { number } = session;
-    for (const ask of asked) {
-      const { answer, gate } = this.#answerOf(ask);
-      commit.whenDurable(gate, () => {
-        if (session.number === number) session.push([PART.answer_legs, [answer]]);
-      });
-    }
+    const still = this.#examineNow(ask);
+    if (still === undefined) return;
+    waitFor(still, {
+      // Of a session that is over nobody waits for an answer, and nothing may be kept.
+      resume: () => (session.number === number ? this.#examineNow(ask) : undefined),
+      giveUp: () => {
+        if (session.number === number) session.push([PART.answer_legs, [[ask.pin, ask.id, null, false]]]);
+      },
+    });
+  };
+
+  #examineNow(ask: LegsAsk): StillDue | undefined {
+    const { commit, session, meet } = this.#options;
+    const still = meet(
+      ask.partner,
+      ask.legs.map(({ account }) => account),
+    );
+    if (still !== undefined) return still;
+    const { number } = session;
+    const { answer, gate } = this.#answerOf(ask);
+    commit.whenDurable(gate, () => {
+      if (session.number === number) session.push([PART.answer_legs, [answer]]);
+    });
+    return undefined;
   }
 
   unpin(pin: number): void {
@@ -72,18 +94,11 @@ export class LegsAnswerer {
   }
 
   #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
-    const { ledger, commit, failpoints, pins, meet, mustWaitFor, gateOf } = this.#options;
+    const { ledger, commit, failpoints, pins, mustWaitFor } = this.#options;
     const { pin, partner, id, purpose, isDry, programme, legs } = ask;
-    meet(
-      partner,
-      legs.map(({ account }) => account),
-    );
     const nowMs = commit.openTime();
-    const accounts = legs
-      .map(({ account }) => ledger.account(partner, account))
-      .filter((each) => each !== undefined);
-    const gate = Math.max(0, ...accounts.map(gateOf));
-    if (purpose !== "hold" && mustWaitFor(partner, legs)) return { answer: [pin, id, null, false], gate };
+    const gate = Math.max(0, ...legs.map((leg) => this.#gateOf(partner, leg)));
+    if (mustWaitFor(partner, legs, purpose)) return { answer: [pin, id, null, false], gate };
     const holds = purpose === "capture" ? ledger.compound.reservations.holdsOf(id) : [];
     const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, programme, holds);
     const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
@@ -96,17 +111,41 @@ export class LegsAnswerer {
       failpoints.pass("after_reserve");
       return { answer: answer(true), gate: commit.openSeq };
     }
-    if (purpose !== "hold") {
-      pins.add(
-        pin,
-        usesOf(legs, "credit").map(({ account: name, amount, count }) => {
-          const account = ledger.account(partner, name);
-          assert(account !== undefined, "what was examined exists");
-          return { account, amount, count };
-        }),
-      );
-    }
+    if (purpose !== "hold") pins.add(pin, this.#pinsOf(ask, examined));
     return { answer: answer(false), gate };
+  }
+
+  /** Room for all credits, and for debits of slices; what a capture takes has been held all the time. */
+  #pinsOf({ partner, purpose, legs }: LegsAsk, { holds }: Examined): readonly Pin[] {
+    const book = this.#options.ledger.compound.bookOf(partner);
+    const pins = risesOf(book, legs).map(({ account: name, amount, count, slice }): Pin => {
+      if (slice !== undefined) {
+        const { asset, vnode } = slice;
+        return { slice: book.sliceWithRoom(name, asset, vnode), credited: amount, debited: 0 };
+      }
+      const account = book.accounts.get(name);
+      assert(account !== undefined, "what was examined exists");
+      return { account, amount, count };
+    });
+    if (purpose === "capture") return pins;
+    for (const { account: name, asset, vnode, amount } of holds) {
+      assert(isSystemAccount(name), "what an account will pay is reserved");
+      pins.push({ slice: book.sliceWithRoom(name, asset, vnode), credited: 0, debited: amount });
+    }
+    return pins;
+  }
+
+  /** The batch that a word about this leg's balance has to wait for. */
+  #gateOf(partner: string, { account: name, counterparty, vnode }: Leg): number {
+    const { ledger, gateOf } = this.#options;
+    if (!isSystemAccount(name)) {
+      const account = ledger.account(partner, name);
+      return account === undefined ? 0 : gateOf(account);
+    }
+    const asset = ledger.account(partner, counterparty)?.asset;
+    const slice: Balance | undefined =
+      asset === undefined ? undefined : ledger.compound.bookOf(partner).sliceOf(name, asset, vnode);
+    return slice?.batch ?? 0;
   }
 
   #reserve({ partner, id, purpose, legs }: LegsAsk, nowMs: number): void {

@@ -5,6 +5,7 @@ import type { Ledger } from "../actors/ledger.ts";
 import { decode } from "../actors/pack.ts";
 import { factsOf } from "../actors/partner.ts";
 import type { Cuts } from "./cuts.ts";
+import type { StillDue } from "./due-waits.ts";
 import { type Executor, LATER } from "./executor.ts";
 import type { Gateways } from "./gateways.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -20,6 +21,7 @@ import {
   type Request,
   SETTLED,
   TO_GATEWAY,
+  UNANSWERED,
 } from "./messages.ts";
 import { OpenTransfers } from "./open-transfers.ts";
 import { type Crossed, Parked } from "./parked.ts";
@@ -64,7 +66,7 @@ export class Mailbox {
 
   /** Whether there are requests that are to be tried again. */
   get hasLater(): boolean {
-    return this.#later.length > 0;
+    return this.#later.length > 0 || this.#options.executor.waits.size > 0;
   }
 
   /** Packed requests of a gateway. */
@@ -72,8 +74,9 @@ export class Mailbox {
     this.#mails.push({ gateway, requests: decode(bytes) as Request[] });
   }
 
-  /** Handles what there is, as far as the open batch has room. */
+  /** Handles what there is, as far as the open batch has room: first what has waited. */
   work(): void {
+    this.#options.executor.waits.work();
     for (let mail = this.#mails[0]; mail !== undefined; mail = this.#mails[0]) {
       while (this.#handled < mail.requests.length) {
         // Once its append has begun, the next batch is decided meanwhile.
@@ -86,8 +89,9 @@ export class Mailbox {
     }
   }
 
-  /** Puts what had to wait for credits on their way into the box again, while there is time. */
+  /** Puts what had to wait for credits on their way into the box again, while there is time; refuses what waited too long. */
   tryAgain(): void {
+    this.#options.executor.waits.expire();
     const later = this.#later;
     this.#later = [];
     const nowMs = performance.now();
@@ -158,7 +162,22 @@ export class Mailbox {
     );
   }
 
+  /** A read that meets more that is due than may be ended now waits until none of it is left. */
   #handleQuery(gateway: number, no: number, partner: string, query: Query): void {
+    const { executor } = this.#options;
+    // Some of all that is due, for those reads that concern no subject.
+    executor.expireSome();
+    const still = this.#answerQuery(gateway, no, partner, query);
+    if (still === undefined) return;
+    this.#commit.reply(gateway, [no, AWAITED], 0);
+    executor.waits.add(still, {
+      resume: () => this.#answerQuery(gateway, no, partner, query),
+      giveUp: () => this.#commit.reply(gateway, [no, UNANSWERED], 0),
+    });
+  }
+
+  /** @returns what it has to wait for. */
+  #answerQuery(gateway: number, no: number, partner: string, query: Query): StillDue | undefined {
     const { ledger, executor, lease, cuts, onResume } = this.#options;
     const answer = (result: unknown, batch?: number) => {
       const gate = batch ?? this.#commit.newestSeq;
@@ -171,30 +190,37 @@ export class Mailbox {
       case "transfer":
         executor.meetTransfer(query[1]);
         answer(null);
-        return;
-      case "tick":
-        executor.meet(partner, [query[2]]);
-        executor.tick(query[1]);
-        answer(null);
-        return;
+        return undefined;
+      case "tick": {
+        if (!this.#commit.mayReach(query[1] + 1)) {
+          answer(false);
+          return undefined;
+        }
+        const still = executor.tick(partner, query[2], query[1]);
+        if (still === undefined) answer(true);
+        return still;
+      }
       case "halt": {
-        const halted = cuts.halt(query[1], answer);
+        const halted = cuts.halt(query[1], query[2], answer);
         if (halted === "refused") answer(null);
         // What ends its waiting may come after it.
         if (halted === "waits") this.#commit.reply(gateway, [no, AWAITED], 0);
-        return;
+        return undefined;
       }
       case "capture": {
-        executor.meet(partner, query[2]);
+        const still = executor.meet(partner, query[2]);
+        if (still !== undefined) return still;
         const { result, isOver } = cuts.capture(partner, query[1], query[2], query[3]);
         answer(result);
         if (isOver) onResume();
-        return;
+        return undefined;
       }
       default: {
-        executor.meet(partner, accountsOf(query));
+        const still = executor.meet(partner, accountsOf(query));
+        if (still !== undefined) return still;
         const { result, batch } = answerQuery(ledger, partner, query, this.#commit.openTime());
         answer(result, batch);
+        return undefined;
       }
     }
   }
@@ -213,12 +239,15 @@ export class Mailbox {
   }
 
   #handleTransfers(gateway: number, no: number, packed: Uint8Array): void {
+    const { executor } = this.#options;
     const items = this.#items;
     /** Made for the first transfer that crosses to another shard. */
     let open: OpenTransfers | undefined;
     items.begin();
     readCommands(packed, (command, start, end) => {
-      const decided = this.#options.executor.execute(command, packed, start, end);
+      const decided = this.#commit.overfull
+        ? executor.defer(command, packed, start, end)
+        : executor.execute(command, packed, start, end);
       if (decided instanceof Parked) {
         open ??= new OpenTransfers((reply, gate) => this.#commit.reply(gateway, [no, reply], gate));
         decided.join(open.expect(items.leaveOpen()));

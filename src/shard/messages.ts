@@ -11,6 +11,7 @@ import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { LogErrorCode, LogId } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
+import type { JudgedClock } from "./log-clock.ts";
 
 /** What a request carries; the reply's shape follows it. */
 export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
@@ -39,12 +40,15 @@ export type Query =
   | readonly ["transfer", id: string]
   /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */
   | readonly ["reverts", ids: readonly string[]]
-  /** From here on whatever is logged is later than `atMs`, which has passed; what is due on the account is logged before. */
+  /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
   | readonly ["programme", name: string, subject: string | null, ask: readonly Plain[]]
-  /** For a consistent cut: takes no messages of other shards from here on, and says which it has. */
-  | readonly ["halt", cut: string]
+  /**
+   * Begins a consistent cut. A shard with accounts of the cut takes no messages of other shards from here on, and says which
+   * it has. Every shard keeps the messages that it has sent until it is captured.
+   */
+  | readonly ["halt", cut: string, hasAccounts: boolean]
   /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */
   | readonly [
       "capture",
@@ -63,7 +67,8 @@ export interface QueryResults {
   transfer: null;
   /** `forgotten`: of what was taken back up to there only the archive knows; `null` while nothing was forgotten. */
   reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
-  tick: null;
+  /** False where log time is not there yet. */
+  tick: boolean;
   programme: Plain;
   /** Of each other shard the number of the newest message that was received from it. `null`: there are too many cuts. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
@@ -127,6 +132,9 @@ export const SETTLED = -3;
  */
 export const AWAITED = -4;
 
+/** In place of what a read finds: too much was due on its subject to be ended in time. */
+export const UNANSWERED = -5;
+
 /** In a batch of transfers: an id, the number of a rejection, or a word about its key. */
 export type WireItem = string | number | Replayed | Refused;
 
@@ -174,18 +182,26 @@ export type Party =
 
 /** From the supervisor. */
 export type ToShard =
+  /** No shard has found a reason to refuse: claim the stream. */
+  | Readonly<{ type: "claim" }>
   /** A new way to this party; an older one is void. */
   | Readonly<{ type: "channel"; party: Party; end: ChannelEnd }>
+  /** This gateway has ended, and will not come back under this number. */
+  | Readonly<{ type: "gateway_gone"; gateway: number }>
   /** All streams are claimed, and the channels to all shards that run are here: replay, then serve. */
   | Readonly<{ type: "proceed" }>
   /** Answer what is in hand, then end. */
   | Readonly<{ type: "stop" }>
   /** Nobody needs what the log holds below this any more. */
   | Readonly<{ type: "trim"; below: LogId }>
+  /** How the wall clock is to be taken from now on. */
+  | Readonly<{ type: "clock"; judged: JudgedClock }>
   | Readonly<{ type: "figures" }>;
 
 /** To the supervisor. */
 export type FromShard =
+  /** It has checked and read its log, and waits for `claim`. */
+  | Readonly<{ type: "inspected" }>
   | Readonly<{ type: "claimed"; epoch: number }>
   /** How far its recovery is, in one line. */
   | Readonly<{ type: "progress"; message: string }>

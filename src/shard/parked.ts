@@ -57,6 +57,11 @@ export abstract class Parked<C extends Command = Command> {
     for (const caller of this.#callers) caller(refused, 0);
   }
 
+  /** What was found out of it otherwise. */
+  protected answer(result: Decided | Crossed, gate: number): void {
+    for (const caller of this.#callers) caller(result, gate);
+  }
+
   /** Its record says it all. Who sent it again meanwhile is told so like any later repeat. */
   decided(outcome: Outcome, { epoch, seq, index }: RecordPlace): void {
     for (const [i, caller] of this.#callers.entries())

@@ -59,6 +59,8 @@ export class PeerLink implements Session {
   /** What is to leave at the end of this turn. */
   #outbox: Part[] = [];
   #inbox: Part[] = [];
+  /** Of the first part in the inbox so many questions or answers are handled. */
+  #handled = 0;
   /** What the other side has said, before its greeting, that it keeps for transfers of this one. */
   #reserved: string[] = [];
   #pins = 0;
@@ -199,6 +201,7 @@ export class PeerLink implements Session {
     this.#isGreeted = false;
     this.#outbox = [];
     this.#inbox = [];
+    this.#handled = 0;
     this.#reserved = [];
     this.debit.interrupt();
     this.legs.interrupt();
@@ -215,8 +218,7 @@ export class PeerLink implements Session {
         this.credit.pin(part[1]);
         return true;
       case PART.answer:
-        for (const answer of part[1]) this.debit.answered(answer);
-        return true;
+        return this.#takeEach(part[1], (answer) => this.debit.answered(answer));
       case PART.unpin:
         this.#legsHere.unpin(part[1]);
         return true;
@@ -231,12 +233,9 @@ export class PeerLink implements Session {
         return true;
       }
       case PART.ask_legs:
-        if (!this.#hasRoom()) return false;
-        this.#legsHere.examine(part[1]);
-        return true;
+        return this.#takeEach(part[1], this.#legsHere.examine);
       case PART.answer_legs:
-        for (const answer of part[1]) this.legs.answered(answer);
-        return true;
+        return this.#takeEach(part[1], (answer) => this.legs.answered(answer));
       case PART.reserved:
         this.#reserved.push(...part[1]);
         return true;
@@ -248,6 +247,16 @@ export class PeerLink implements Session {
         this.legs.released(part[1]);
         return true;
     }
+  }
+
+  /** Each may add a record, and all of one turn come in one part: those for which there is no room wait. */
+  #takeEach<T>(items: readonly T[], take: (item: T) => void): boolean {
+    while (this.#handled < items.length) {
+      if (!this.#hasRoom()) return false;
+      take(items[this.#handled++] as T);
+    }
+    this.#handled = 0;
+    return true;
   }
 
   #hasRoom(): boolean {

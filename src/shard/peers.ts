@@ -1,6 +1,6 @@
 /** All that a shard has to do with the others: transfers that cross to them, and what came from them. */
 
-import { type Account, BALANCE_MAX } from "../actors/account.ts";
+import { type Account, type Balance, DECIDED_MAX } from "../actors/account.ts";
 import type {
   ActAlone,
   ActDone,
@@ -12,7 +12,7 @@ import type {
   Transfer,
 } from "../actors/command.ts";
 import { decidePortion } from "../actors/compound.ts";
-import type { Leg } from "../actors/compound-command.ts";
+import type { Leg, Purpose } from "../actors/compound-command.ts";
 import type { Message } from "../actors/exchange.ts";
 import { haveSameKey, scopeOf } from "../actors/home.ts";
 import type { KeyEntry } from "../actors/key-table.ts";
@@ -23,6 +23,7 @@ import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { Announcement } from "./announcement.ts";
 import { Crossing } from "./crossing.ts";
 import { UNREACHABLE } from "./debit-side.ts";
+import type { StillDue, Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { REFUSED, type Refused } from "./messages.ts";
@@ -30,8 +31,11 @@ import { type PackedCommand, type Parked, packedAlone, Rejoined } from "./parked
 import { PeerLink } from "./peer-link.ts";
 import { Runs } from "./runs.ts";
 
-/** A balance beyond this might come near the end of the range by what is on its way. */
-const NEAR_RANGE = BALANCE_MAX / 2;
+/**
+ * A debit larger than this in a batch that is not durable yet makes answers about room wait for that batch. Smaller ones
+ * may be lost after an account was pinned on the strength of them: two batches of them come to less than 2^46.
+ */
+const LARGE = 2 ** 30;
 
 export type PeersOptions = Readonly<{
   self: number;
@@ -43,10 +47,16 @@ export type PeersOptions = Readonly<{
   newTransferId: (vnode: number) => string;
   /** Puts what was decided at the open batch's time into the ledger and into that batch. */
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
-  /** Settles first what is due on these accounts. */
-  meet: (partner: string, accounts: readonly string[]) => void;
+  /** Settles first what is due on these accounts; returns on which there is too much for that. */
+  meet: (partner: string, accounts: readonly string[]) => StillDue | undefined;
+  /** The same for all that a command's decision depends on here. */
+  expireFor: (command: Command) => StillDue | undefined;
+  /** Waits until nothing is due there any more. */
+  waitFor: (still: StillDue, waiter: Waiter) => void;
   /** No messages of other shards are taken for now. */
   isHalted: () => boolean;
+  /** Of messages to this shard, those up to this number are not needed by any cut. */
+  forgettable: (peer: number) => number;
   onError: (error: unknown) => void;
   /** Something has come, or a channel has gone. */
   onChange: () => void;
@@ -62,14 +72,17 @@ export class Peers {
   /** The newest batch in which an account was opened or changed. */
   #newestChange = 0;
   #settled = false;
+  /** Until all is settled, nothing may take a balance further than this from zero (ADR 15). */
+  readonly #unsettledMax: number;
 
   constructor(options: PeersOptions) {
     this.#options = options;
     const { self, shards } = options;
+    this.#unsettledMax = DECIDED_MAX / 2 / shards;
     this.runs = new Runs({
       ...options,
       linkTo: (peer) => this.#linkTo(peer),
-      mustWaitFor: (partner, legs) => this.#mustWaitFor(partner, legs),
+      mustWaitFor: (partner, legs, purpose) => this.#mustWaitFor(partner, legs, purpose),
       park: (parked) => this.#park(parked),
       unpark: (parked) => this.#unpark(parked),
     });
@@ -85,8 +98,8 @@ export class Peers {
         },
         onAnswer: this.runs.answered,
         take: (message, source, start, end) => this.#take(message, { source, start, end }),
-        mustWait: (account) => this.mustWait(account),
-        mustWaitFor: (partner, legs) => this.#mustWaitFor(partner, legs),
+        mustWait: (account, amount) => this.#mustWait(account, amount),
+        mustWaitFor: (partner, legs, purpose) => this.#mustWaitFor(partner, legs, purpose),
         gateOf: (account) =>
           isLimited(account) ? account.batch : Math.min(account.batch, this.#newestChange),
       });
@@ -121,14 +134,34 @@ export class Peers {
     return this.#settled;
   }
 
-  /** Whether a credit that is still to come, and was committed before this shard started, may need the account's room. */
-  mustWait(account: Account): boolean {
-    return isLimited(account) && !this.settled;
+  /**
+   * Whether what is still to come, and was committed before this shard started, may need the room that a transfer of one
+   * posting needs here.
+   */
+  mustWaitForTransfer({ partner, debit, credit, amount, vnode }: Transfer): boolean {
+    if (this.settled) return false;
+    const { accounts } = this.#options.ledger.compound.bookOf(partner);
+    const account = accounts.get(credit);
+    const asset = (account ?? accounts.get(debit))?.asset;
+    const [slice] = [debit, credit].filter(isSystemAccount);
+    if (account !== undefined && this.#mustWait(account, amount)) return true;
+    return slice !== undefined && this.#sliceMustWait(partner, slice, asset, vnode, amount);
   }
 
   /** An account was opened or changed in batch `seq`: what is said of its rules depends on that. */
   noteChange(seq: number): void {
     this.#newestChange = seq;
+  }
+
+  /** What batch `seq` holds of a record: see `LARGE`. */
+  noteRecord(command: Command, outcome: Recorded, seq: number): void {
+    if (command.op === "transfer" || command.op === "credit") {
+      if (command.amount > LARGE) this.#newestChange = seq;
+    } else if ("moves" in outcome) {
+      let moved = 0;
+      for (const { amount } of outcome.moves) moved += Math.abs(amount);
+      if (moved > LARGE) this.#newestChange = seq;
+    }
   }
 
   /** The shard on which a transfer's credit account is, when it was looked for here in vain; `undefined` otherwise. */
@@ -186,14 +219,14 @@ export class Peers {
   }
 
   /**
-   * Puts into the open batch what of sent messages need not be kept any longer. Not while a cut is made: another shard that
-   * is done with its part may have them by now, and did not when it was looked at.
+   * Puts into the open batch what of sent messages need not be kept any longer. Not what has arrived since a cut began:
+   * another shard may have been captured without it.
    */
   forget(): void {
-    if (this.#options.isHalted()) return;
+    const { forgettable, ledger } = this.#options;
     for (const [peer, link] of this.#links) {
-      const upTo = link.debit.forgettable;
-      if (upTo === 0) continue;
+      const upTo = Math.min(link.debit.delivered, forgettable(peer));
+      if (upTo <= ledger.exchange(peer).forgotten) continue;
       this.#options.failpoints.pass("before_forget");
       const delivered: Delivered = {
         op: "delivered",
@@ -205,6 +238,11 @@ export class Peers {
       };
       this.#options.record(delivered, packedAlone(delivered), { ok: true });
     }
+  }
+
+  /** The newest message to this shard that is durable there, as it has said. */
+  deliveredTo(peer: number): number {
+    return this.#linkTo(peer).debit.delivered;
   }
 
   /** Handles what had to wait for room. */
@@ -221,12 +259,12 @@ export class Peers {
     for (const link of this.#links.values()) link.close();
   }
 
-  #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> {
-    const { ledger, commit, record, newTransferId, meet } = this.#options;
+  #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> | StillDue {
+    const { ledger, commit, record, newTransferId, expireFor } = this.#options;
+    // While the other shard was asked, the time of something may have come.
+    const still = expireFor(crossing.command);
+    if (still !== undefined) return still;
     this.#unpark(crossing);
-    const { act, partner } = crossing.command;
-    // While the other shard was asked, its time may have come.
-    if (act !== undefined) meet(partner, [act.subject]);
     const timeMs = commit.openTime();
     const outcome = ledger.decideSend(crossing.command, remote, to, timeMs, newTransferId);
     const place = record(crossing.command, crossing.packed, outcome);
@@ -255,11 +293,37 @@ export class Peers {
       .flatMap(({ posted, held, seq }) => [posted, held, seq]);
   }
 
-  #mustWaitFor(partner: string, legs: readonly Leg[]): boolean {
-    return legs.some(({ account: name, amount }) => {
-      const account = amount > 0 ? this.#options.ledger.account(partner, name) : undefined;
-      return account !== undefined && this.mustWait(account);
+  #mustWaitFor(partner: string, legs: readonly Leg[], purpose: Purpose): boolean {
+    if (this.settled) return false;
+    const { ledger } = this.#options;
+    const all = legs.reduce((sum, { amount }) => sum + Math.abs(amount), 0);
+    return legs.some(({ account: name, counterparty, vnode, amount }) => {
+      // A hold keeps no room for its credits, and keeps what it will take.
+      if (amount > 0 ? purpose === "hold" : purpose === "capture") return false;
+      if (isSystemAccount(name)) {
+        const asset = ledger.account(partner, counterparty)?.asset;
+        return this.#sliceMustWait(partner, name, asset, vnode, all);
+      }
+      // Debits of an account are reserved in its log before they are committed.
+      const account = amount > 0 ? ledger.account(partner, name) : undefined;
+      return account !== undefined && this.#mustWait(account, all);
     });
+  }
+
+  #mustWait(account: Account, amount: number): boolean {
+    if (this.settled) return false;
+    return isLimited(account) || this.#isNearRange(account, account.pinned + account.reserved + amount);
+  }
+
+  #sliceMustWait(partner: string, name: string, asset: string | undefined, vnode: number, amount: number) {
+    if (asset === undefined) return false;
+    const slice = this.#options.ledger.compound.bookOf(partner).sliceOf(name, asset, vnode);
+    const { held = 0, pinned = 0, pinnedDebits = 0, reserved = 0 } = slice ?? {};
+    return this.#isNearRange(slice, held + pinned + pinnedDebits + reserved + amount);
+  }
+
+  #isNearRange(balance: Balance | undefined, announced: number): boolean {
+    return Math.abs(balance?.posted ?? 0) + announced > this.#unsettledMax;
   }
 
   #linkTo(peer: number): PeerLink {
@@ -289,7 +353,6 @@ const MOVING: ReadonlySet<Command["op"]> = new Set([
 ]);
 
 /** Whether how much the account holds decides whether it may be credited. */
-function isLimited(account: Account): boolean {
-  const { ceiling, velocities, posted, pinned } = account;
-  return ceiling !== null || velocities !== null || posted + pinned > NEAR_RANGE;
+function isLimited({ ceiling, velocities }: Account): boolean {
+  return ceiling !== null || velocities !== null;
 }

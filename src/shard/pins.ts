@@ -1,11 +1,14 @@
 /**
  * Credits that another shard has announced: their accounts stay open, and the room for them is kept. A pin ends with its
  * credit, by the other shard's word, or when that shard has started anew and resent all that it had committed. It is not
- * in the log, and no time-out ends it.
+ * in the log, and no time-out ends it. On slices of system accounts debits are pinned too.
  */
-import type { Account } from "../actors/account.ts";
+import type { Account, Slice } from "../actors/account.ts";
+import { assert } from "../assert.ts";
 
-type Pin = Readonly<{ account: Account; amount: number; count: number }>;
+export type Pin =
+  | Readonly<{ account: Account; amount: number; count: number }>
+  | Readonly<{ slice: Slice; credited: number; debited: number }>;
 
 export class Pins {
   /** By the number that the other shard has given the question; one of several legs may pin several accounts. */
@@ -14,10 +17,7 @@ export class Pins {
   #old: Pin[] = [];
 
   add(no: number, pins: readonly Pin[]): void {
-    for (const { account, amount, count } of pins) {
-      account.pinned += amount;
-      account.pins += count;
-    }
+    for (const pin of pins) keepRoom(pin, 1);
     this.#pins.set(no, pins);
   }
 
@@ -25,7 +25,7 @@ export class Pins {
     const pins = this.#pins.get(no);
     if (pins === undefined) return;
     this.#pins.delete(no);
-    pins.forEach(unpin);
+    for (const pin of pins) keepRoom(pin, -1);
   }
 
   /** The channel is gone: what was pinned over it may still be credited, so it stays until `releaseOld`. */
@@ -35,12 +35,23 @@ export class Pins {
   }
 
   releaseOld(): void {
-    this.#old.forEach(unpin);
+    for (const pin of this.#old) keepRoom(pin, -1);
     this.#old = [];
   }
 }
 
-function unpin({ account, amount, count }: Pin): void {
-  account.pinned -= amount;
-  account.pins -= count;
+/** @param sign 1 to pin, -1 to unpin. */
+function keepRoom(pin: Pin, sign: 1 | -1): void {
+  if ("account" in pin) {
+    const { account, amount, count } = pin;
+    account.pinned += sign * amount;
+    account.pins += sign * count;
+    assert(Number.isSafeInteger(account.pinned), "I2: pinned room is a safe integer");
+    return;
+  }
+  const { slice, credited, debited } = pin;
+  slice.pinned += sign * credited;
+  slice.pinnedDebits += sign * debited;
+  const areSafe = Number.isSafeInteger(slice.pinned) && Number.isSafeInteger(slice.pinnedDebits);
+  assert(areSafe, "I2: pinned room is a safe integer");
 }

@@ -2,11 +2,20 @@
  * Reverts that are being asked of other shards. A second one of the same transfer waits for the first: both would
  * reserve the money that goes back, of which only one is needed, and who else wants it would be refused for nothing.
  */
+import type { Command } from "../actors/command.ts";
 import type { Run } from "./run.ts";
+
+/** Of one transfer: when the first is done, all others are refused in one turn. */
+const WAITING_MAX = 64;
 
 export class RevertsUnderWay {
   /** Those that wait, in order, by what is taken back. */
   readonly #waiting = new Map<string, Run[]>();
+
+  isFullFor(command: Command): boolean {
+    if (command.op !== "revert_transfer") return false;
+    return (this.#waiting.get(command.id)?.length ?? 0) >= WAITING_MAX;
+  }
 
   /** @returns false when it has to wait. Whatever is no revert never does. */
   begin(run: Run): boolean {

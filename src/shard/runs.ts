@@ -17,6 +17,7 @@ import type {
   CompoundCommand,
   ExpireTransfer,
   Leg,
+  Purpose,
   TransferChanged,
   VoidTransfer,
 } from "../actors/compound-command.ts";
@@ -26,6 +27,7 @@ import type { OpenTransfer } from "../actors/pending.ts";
 import { assert } from "../assert.ts";
 import { askArchive } from "./ask-archive.ts";
 import { UNREACHABLE } from "./debit-side.ts";
+import { OVERLOADED, type StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "./messages.ts";
@@ -47,12 +49,14 @@ export type RunsOptions = Readonly<{
   commit: GroupCommit;
   failpoints: Failpoints;
   newTransferId: (vnode: number) => string;
-  /** Settles first what is due on these subjects. */
-  meet: (partner: string, subjects: readonly string[]) => void;
+  /** Settles first what is due where the command is decided; returns on which subject there is too much for that. */
+  expireFor: (command: Command) => StillDue | undefined;
+  /** Waits until nothing is due there any more. */
+  waitFor: (still: StillDue, waiter: Waiter) => void;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
-  /** Whether credits committed before this shard started may still need the room that these legs need here. */
-  mustWaitFor: (partner: string, legs: readonly Leg[]) => boolean;
+  /** Whether what was committed before this shard started may still need the room that these legs need here. */
+  mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   park: (parked: Parked) => void;
   unpark: (parked: Parked) => void;
 }>;
@@ -68,7 +72,7 @@ export class Runs {
   /** @param isDry what would it come to? Nothing is logged. */
   execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
     const { ledger } = this.#options;
-    if (ledger.compound.isFullFor(command)) return [REFUSED, "overloaded"];
+    if (ledger.compound.isFullFor(command)) return OVERLOADED;
     const uncertain = askArchive(ledger.compound, command);
     if (uncertain !== undefined) return uncertain;
     switch (command.op) {
@@ -93,13 +97,6 @@ export class Runs {
     this.#record(command, packedAlone(command), outcome, undefined);
   }
 
-  /** While others were asked, its time may have come. */
-  #expireIfDue(id: string): void {
-    const { ledger, commit } = this.#options;
-    const open = ledger.compound.pending.get(id);
-    if (open !== undefined && open.endsAtMs <= commit.openTime()) this.expire(open);
-  }
-
   /** Another shard has spoken of its legs; without reports it could not. */
   readonly answered = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
     const { run } = part;
@@ -112,7 +109,7 @@ export class Runs {
       return;
     }
     part.reports = reports;
-    if (run.parts.every((each) => each.reports !== undefined)) this.#decide(run);
+    if (run.parts.every((each) => each.reports !== undefined)) this.#decideWhenEnded(run);
   };
 
   #end(command: VoidTransfer, packed: PackedCommand): Decided | Parked {
@@ -139,7 +136,8 @@ export class Runs {
       return planned;
     }
     const here = planned.legs.get(self) ?? [];
-    if (planned.purpose !== "hold" && mustWaitFor(command.partner, here)) return UNREACHABLE;
+    if (mustWaitFor(command.partner, here, planned.purpose)) return UNREACHABLE;
+    if (this.#reverts.isFullFor(command)) return OVERLOADED;
     const run = new Run(command, packed, isDry);
     if (!this.#needsOthers(planned)) {
       const timeMs = commit.openTime();
@@ -184,11 +182,22 @@ export class Runs {
     return true;
   }
 
+  #decideWhenEnded(run: Run): void {
+    const { expireFor, waitFor } = this.#options;
+    const decide = (): StillDue | undefined => {
+      if (run.isOver) return undefined;
+      // While others were asked, the time of something may have come.
+      const still = expireFor(run.command);
+      if (still === undefined) this.#decide(run);
+      return still;
+    };
+    const still = decide();
+    if (still !== undefined) waitFor(still, { resume: decide, giveUp: () => this.#abandon(run, OVERLOADED) });
+  }
+
   #decide(run: Run): void {
-    const { ledger, commit, unpark } = this.#options;
+    const { self, ledger, commit, mustWaitFor, unpark } = this.#options;
     const command = run.command as LegsCommand;
-    if (command.op === "post_transfer") this.#expireIfDue(command.id);
-    if (command.act !== undefined) this.#options.meet(command.partner, [command.act.subject]);
     // While the others were asked, what the archive had said may have become too old.
     const uncertain = askArchive(ledger.compound, command);
     if (uncertain !== undefined) {
@@ -198,6 +207,11 @@ export class Runs {
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) {
       this.#abandon(run, IS_NOT_OPEN);
+      return;
+    }
+    // Balances here may have moved since the others were asked.
+    if (planned.ok && mustWaitFor(command.partner, planned.legs.get(self) ?? [], planned.purpose)) {
+      this.#abandon(run, UNREACHABLE);
       return;
     }
     if (planned.ok && !hasRoomFor(planned, run)) {
@@ -248,7 +262,7 @@ export class Runs {
   #askAgain(run: Run, planned: Plan): void {
     const { ledger, unpark } = this.#options;
     if (run.rounds >= ROUNDS_MAX) {
-      this.#abandon(run, [REFUSED, "overloaded"]);
+      this.#abandon(run, OVERLOADED);
       return;
     }
     this.#undo(run.parts, () => {});

@@ -10,10 +10,9 @@
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
 import { Ledger } from "../actors/ledger.ts";
-import type { Random } from "../actors/programmes/programme.ts";
 import type { Channel } from "../channels/channel.ts";
-import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
-import { NO_RECOVERY, type Restore, recover } from "../recovery/recover.ts";
+import type { ChannelEnd } from "../channels/open-channel.ts";
+import { NO_RECOVERY, type Reading, readAhead, recover } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
 import { NOTHING_RESTORED } from "../recovery/restore.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
@@ -21,13 +20,16 @@ import { ArchiveFeed } from "./archive-feed.ts";
 import { ChannelWatch } from "./channel-watch.ts";
 import { Cuts } from "./cuts.ts";
 import { Executor } from "./executor.ts";
-import { type Failpoint, Failpoints } from "./failpoint.ts";
+import { Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
 import { Gateways } from "./gateways.ts";
 import { GroupCommit } from "./group-commit.ts";
+import type { HostOptions } from "./host-options.ts";
+import { IdleTick } from "./idle-tick.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
+import { LogClock } from "./log-clock.ts";
 import { Mailbox } from "./mailbox.ts";
-import { type FromShard, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
+import { type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { Peers } from "./peers.ts";
 import { Trimmer } from "./trimmer.ts";
 
@@ -38,33 +40,12 @@ const GREETING_MS_MAX = 1_000;
 /** A shard that is told to stop waits so long for transfers on their way. */
 const STOP_MS_MAX = 3_000;
 
-export type HostOptions = Readonly<{
-  shard: number;
-  shards: number;
-  journal: Journal;
-  post: (message: FromShard) => void;
-  /** Opens the ends of channels that the supervisor sends. */
-  open?: typeof openChannel;
-  /** Wall clock, ms; logged times follow it but never go back. */
-  now: () => number;
-  threadId: number;
-  failpoints: readonly Failpoint[];
-  /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
-  restore?: Restore;
-  /** Secure random bytes. */
-  random?: Random;
-  settings?: ConstructorParameters<typeof Ledger>[3];
-  /** Told of each batch once it is durable. */
-  onDurable: (batch: Batch) => void;
-  /** Settings of the log that are weaker than they should be, by the operator's choice. */
-  warnings: () => readonly string[];
-}>;
-
 export class ShardHost {
   readonly #options: HostOptions;
   readonly #journal: Journal;
   readonly #ledger: Ledger;
   readonly #failpoints: Failpoints;
+  readonly #clock: LogClock;
   readonly #commit: GroupCommit;
   readonly #lease: Lease;
   readonly #trimmer: Trimmer;
@@ -73,8 +54,10 @@ export class ShardHost {
   readonly #gateways = new Gateways();
   readonly #peers: Peers;
   readonly #executor: Executor;
+  readonly #idleTick: IdleTick;
   readonly #cuts: Cuts;
   readonly #exited = Promise.withResolvers<ShardExit>();
+  readonly #mayClaim = Promise.withResolvers<void>();
   readonly #proceed = Promise.withResolvers<void>();
   readonly #greeted = Promise.withResolvers<void>();
   readonly #mailbox: Mailbox;
@@ -90,12 +73,13 @@ export class ShardHost {
   #records = 0;
 
   constructor(options: HostOptions) {
-    const { journal, now, shard, shards } = options;
+    const { journal, clocks, judgedClock, shard, shards } = options;
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
     this.#ledger = new Ledger(shard, shards, options.random, options.settings);
-    this.#cuts = new Cuts(this.#ledger, shard, shards);
+    const deliveredTo = (peer: number) => this.#peers.deliveredTo(peer);
+    this.#cuts = new Cuts({ ledger: this.#ledger, self: shard, shards, deliveredTo });
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
     this.#trimmer = new Trimmer(journal, onError);
@@ -104,15 +88,17 @@ export class ShardHost {
       onMissed: (party) => options.post({ type: "channel_missed", party }),
     });
     this.#feed = new ArchiveFeed(journal, onError, this.#watch.open);
+    this.#clock = new LogClock(clocks, judgedClock);
     this.#commit = new GroupCommit({
       journal,
       failpoints: this.#failpoints,
-      now,
+      clock: this.#clock,
+      ...(options.bounds && { bounds: options.bounds }),
       send: (gateway, { id, timeMs }, replies) =>
         this.#gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, replies]),
       onFlush: () => this.#peers.forget(),
       onDurable: (batch) => this.#onDurable(batch),
-      onRoom: () => this.#work(),
+      onRoom: () => this.#work(true),
       onError,
     });
     this.#executor = new Executor({
@@ -121,6 +107,7 @@ export class ShardHost {
       commit: this.#commit,
       failpoints: this.#failpoints,
     });
+    this.#idleTick = new IdleTick(this.#clock, this.#commit, this.#executor);
     this.#peers = new Peers({
       self: shard,
       shards,
@@ -128,10 +115,9 @@ export class ShardHost {
       commit: this.#commit,
       failpoints: this.#failpoints,
       open: this.#watch.open,
-      newTransferId: this.#executor.newTransferId,
-      record: this.#executor.record,
-      meet: this.#executor.meet,
+      ...this.#executor.forPeers,
       isHalted: () => this.#cuts.isHalted,
+      forgettable: (peer) => this.#cuts.forgettable(peer),
       onError,
       onChange: () => this.#onPeers(),
     });
@@ -147,7 +133,7 @@ export class ShardHost {
     });
   }
 
-  /** Claims, replays, serves; resolves when the shard has ended, whatever the reason. */
+  /** Reads its log, claims it, serves; resolves when the shard has ended, whatever the reason. */
   run(): Promise<ShardExit> {
     this.#recover().catch((error: unknown) => this.#fail(error));
     return this.#exited.promise;
@@ -166,6 +152,12 @@ export class ShardHost {
       case "channel":
         this.#attach(message.party, message.end);
         return;
+      case "gateway_gone":
+        this.#gateways.gone(message.gateway);
+        return;
+      case "claim":
+        this.#mayClaim.resolve();
+        return;
       case "proceed":
         this.#proceed.resolve();
         return;
@@ -175,6 +167,9 @@ export class ShardHost {
       case "trim":
         // Before that the log may not be ours yet, and is still to be replayed; the next snapshot asks again.
         if (this.#serving) this.#trimmer.trim(message.below);
+        return;
+      case "clock":
+        this.#clock.judge(message.judged);
         return;
       case "figures":
         this.#options.post({ type: "figures", figures: this.figures() });
@@ -202,6 +197,7 @@ export class ShardHost {
       bytes,
       appendSeconds,
       appendBuckets: [...appendBuckets],
+      clockAheadMs: this.#clock.aheadMs,
       heapBytes: process.memoryUsage().heapUsed,
       threadId: this.#options.threadId,
       pid: process.pid,
@@ -247,17 +243,20 @@ export class ShardHost {
   /** What it is told may be in batches on their way. */
   #welcome(gateway: number): void {
     const facts = this.#ledger.facts();
-    this.#commit.whenDurable(this.#commit.newestSeq, () =>
-      this.#gateways.send(gateway, [TO_GATEWAY.welcome, facts]),
-    );
+    this.#commit.whenDurable(this.#commit.newestSeq, () => this.#gateways.welcomeAgain(gateway, facts));
   }
 
   async #recover(): Promise<void> {
+    await this.#journal.inspect();
+    const ahead = await readAhead(this.#recoveryParts());
+    this.#options.post({ type: "inspected" });
+    await this.#mayClaim.promise;
+    if (this.#ended) return;
     const before = await this.#journal.claim();
     const claimedMs = performance.now();
     this.#options.post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
-    await this.#replay();
+    await this.#replay(ahead);
     if (before !== undefined && before.claimant.instance !== this.#journal.instance) {
       // The other owner may answer reads until its lease is over.
       await wait(LEASE_MS - (performance.now() - claimedMs));
@@ -272,6 +271,7 @@ export class ShardHost {
 
   #serve(): void {
     this.#serving = true;
+    this.#idleTick.begin();
     this.#lease.start((available) => {
       this.#options.post({ type: "log", available, warnings: this.#options.warnings() });
       this.#gateways.sendAll([TO_GATEWAY.available, available]);
@@ -284,26 +284,32 @@ export class ShardHost {
     });
   }
 
-  async #replay(): Promise<void> {
-    const { last, timeMs, records, figures } = await recover({
+  #recoveryParts() {
+    return {
       journal: this.#journal,
       ledger: this.#ledger,
       restore: this.#options.restore ?? (async () => NOTHING_RESTORED),
-      progress: (message) => this.#options.post({ type: "progress", message }),
-      warn: (message) => this.#options.post({ type: "warning", message }),
-    });
+      progress: (message: string) => this.#options.post({ type: "progress", message }),
+      warn: (message: string) => this.#options.post({ type: "warning", message }),
+    };
+  }
+
+  async #replay(ahead: Reading): Promise<void> {
+    const { last, timeMs, records, figures } = await recover(this.#recoveryParts(), ahead);
     this.#recovery = figures;
     this.#records = records;
+    this.#clock.begin(timeMs);
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
   }
 
-  #work(): void {
+  #work(isBatchNew = false): void {
     if (this.#ended || !this.#serving) return;
+    if (isBatchNew) this.#executor.expireSome();
     this.#peers.resume();
     this.#mailbox.work();
     this.#executor.expireSome();
-    this.#commit.flushSoon();
+    this.#commit.endTurn();
     this.#commit.sendReady();
     this.#endIfIdle();
   }
@@ -323,11 +329,11 @@ export class ShardHost {
     }
     this.#peers.resume();
     if (!this.#peers.awaitsGreeting) this.#greeted.resolve();
-    this.#commit.flushSoon();
+    this.#commit.endTurn();
   }
 
   #onDurable(batch: Batch): void {
-    this.#options.onDurable(batch);
+    this.#options.onDurable(batch, this.#clock);
     this.#records += batch.count;
     this.#feed.offer(batch);
     this.#ledger.keys.sweep(batch.timeMs, KEYS_SWEPT_PER_BATCH);
@@ -341,6 +347,7 @@ export class ShardHost {
       this.#cuts.expire();
       this.#resume();
       this.#mailbox.tryAgain();
+      if (this.#serving) this.#idleTick.check();
       this.#work();
     } catch (error) {
       this.#fail(error);

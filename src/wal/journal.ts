@@ -49,6 +49,10 @@ export class StreamJournal implements Journal {
   readonly #timer: JournalTimer;
   readonly #patience: Patience;
   #claimId: LogId | undefined;
+  /** The newest entry that `inspect` has found. */
+  #inspected: LogId | undefined;
+  /** The newest batch that `readAhead` has handed over. */
+  #ahead: Witness | undefined;
   /** The newest batch of the chain; known after replay. */
   #tail: Witness | undefined;
   /** The last entry that the log has acknowledged to us. */
@@ -77,8 +81,8 @@ export class StreamJournal implements Journal {
     return this.#claimId?.epoch ?? 0;
   }
 
-  get lastExchangeMs(): number {
-    return this.#lastExchangeMs;
+  get exchangeAgeMs(): number {
+    return this.#timer.monotonicMs() - this.#lastExchangeMs;
   }
 
   get available(): boolean {
@@ -90,11 +94,35 @@ export class StreamJournal implements Journal {
     return this.#patience.problem;
   }
 
+  async inspect(): Promise<void> {
+    assert(this.#claimId === undefined, "an owner has nothing to inspect");
+    this.#inspected = (await this.#look())?.lastId;
+  }
+
+  async readAhead(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
+    assert(this.#claimId === undefined, "an owner replays");
+    const end = this.#inspected;
+    if (end === undefined) return;
+    if (from !== undefined) await this.#checkWitness(from, false);
+    const chain = new Chain(this.name, from ?? "beginning");
+    // Not further than this: an owner that writes all the time would be followed for ever.
+    for (let after = from?.id; after === undefined || compareLogIds(after, end) < 0; ) {
+      const at = after;
+      const entries = await this.#patience.untilAnswered(() => this.#stream.read(at, REPLAY_BYTES));
+      if (entries.length === 0) throw this.#lost(`it ends before ${formatLogId(end)}`);
+      for (const entry of entries) {
+        const link = chain.accept(entry);
+        if (link.kind === "batch") visit(link.batch);
+      }
+      after = entries.at(-1)?.id;
+    }
+    this.#checkReaches(chain.tail.id);
+    this.#ahead = chain.tail;
+  }
+
   async claim(): Promise<Claim | undefined> {
     assert(this.#claimId === undefined, "a journal claims once");
-    const before = await this.#patience.untilAnswered(() => inspectTail(this.#stream));
-    if (before === undefined) this.#checkMayCreate();
-    else await this.#checkBefore(before);
+    const before = await this.#look();
     let last = before?.lastId;
     for (;;) {
       const epoch = (last?.epoch ?? this.#options.epochFloor ?? 0) + 1;
@@ -111,9 +139,10 @@ export class StreamJournal implements Journal {
   async replay(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     const claimId = this.#claimId;
     assert(claimId !== undefined, "the claim comes before replay");
-    if (from !== undefined) await this.#checkWitness(from, false);
-    const chain = new Chain(this.name, from ?? "beginning");
-    let after = from?.id;
+    const start =
+      this.#ahead === undefined ? await this.#checkedStart(from) : await this.#startAhead(this.#ahead);
+    const chain = new Chain(this.name, start ?? "beginning");
+    let after = start?.id;
     for (let done = false; !done; ) {
       const entries = await this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
       if (entries.length === 0) throw this.#lost(`its claim ${formatLogId(claimId)} is gone`);
@@ -127,8 +156,7 @@ export class StreamJournal implements Journal {
       }
       after = entries.at(-1)?.id;
     }
-    for (const { id } of this.#options.witnesses)
-      if (compareLogIds(id, chain.tail.id) > 0) throw this.#lost(`it held ${formatLogId(id)} before`);
+    this.#checkReaches(chain.tail.id);
     this.#tail = chain.tail;
   }
 
@@ -190,6 +218,36 @@ export class StreamJournal implements Journal {
   async close(): Promise<void> {
     this.#patience.close();
     await this.#stream.close();
+  }
+
+  /** The end of the log as it is now, `undefined` where there is none. @throws LogError why it may not be claimed. */
+  async #look(): Promise<Tail | undefined> {
+    await this.#patience.untilAnswered(async () => this.#stream.settle?.());
+    const found = await this.#patience.untilAnswered(() => inspectTail(this.#stream));
+    if (found === undefined) this.#checkMayCreate();
+    else await this.#checkBefore(found);
+    return found;
+  }
+
+  async #checkedStart(from: Witness | undefined): Promise<Witness | undefined> {
+    if (from !== undefined) await this.#checkWitness(from, false);
+    return from;
+  }
+
+  /** Nobody was ever told of what was read ahead, so an entry that is gone since then is no loss. */
+  async #startAhead(ahead: Witness): Promise<Witness | undefined> {
+    if (ahead.id.epoch === 0) return undefined;
+    const bytes = await this.#patience.untilAnswered(() => this.#stream.find(ahead.id));
+    if (bytes !== undefined && Buffer.compare(hashFrame(bytes), ahead.hash) === 0) return ahead;
+    throw new LogError(
+      "append_lost",
+      `${this.name}: ${formatLogId(ahead.id)} was read before the claim and is gone: the log must be read again`,
+    );
+  }
+
+  #checkReaches(end: LogId): void {
+    for (const { id } of this.#options.witnesses)
+      if (compareLogIds(id, end) > 0) throw this.#lost(`it held ${formatLogId(id)} before`);
   }
 
   #checkMayCreate(): void {

@@ -6,7 +6,7 @@ const PAUSE_MS_MAX = 500;
 
 /** The clocks that a journal needs; handed in so that a simulation can own them. */
 export type JournalTimer = Readonly<{
-  /** The monotonic clock. */
+  /** A clock that never goes back. In a server it counts the time in which the machine was suspended, too. */
   monotonicMs: () => number;
   /** The clock on the wall, for the time in a claim. */
   timeMs: () => number;

@@ -20,6 +20,8 @@ export interface SnapshotStore {
   append(slot: number, chunk: Uint8Array): Promise<void>;
   /** Empties a slot. */
   clear(slot: number): Promise<void>;
+  /** As that of a `LogStream`: before anything is dropped from the log on account of an earlier snapshot. */
+  settle?(): Promise<void>;
   close(): Promise<void>;
 }
 

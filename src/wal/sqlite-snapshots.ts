@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SnapshotStore } from "./snapshot-store.ts";
+import { moveOutOfWal } from "./sqlite.ts";
 import { askOnce } from "./sqlite-read-only.ts";
 import { LogError } from "./wal.ts";
 
@@ -26,6 +27,11 @@ export class SqliteSnapshotStore implements SnapshotStore {
     this.#file = file;
     this.#readOnly = options.readOnly ?? false;
     this.name = file;
+  }
+
+  async settle(): Promise<void> {
+    const isSettled = this.#run(({ database }) => moveOutOfWal(database), true);
+    if (!isSettled) throw new LogError("log_unavailable", `${this.name} is being read by somebody else`);
   }
 
   async read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]> {

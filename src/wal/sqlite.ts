@@ -52,6 +52,13 @@ export class SqliteStream implements LogStream {
     this.name = file;
   }
 
+  /** See docs/adr/0016-servers-that-may-not-start-and-parts-that-hang.md. */
+  async settle(): Promise<void> {
+    const open = this.#existing();
+    if (open !== undefined && !this.#run(() => moveOutOfWal(open.database)))
+      throw new LogError("log_unavailable", `${this.name} is being read by somebody else`);
+  }
+
   async last(): Promise<StoredEntry | undefined> {
     const row = this.#query((open) => open.last.get());
     return row && toEntry(row);
@@ -163,6 +170,16 @@ function translate(name: string, error: unknown): unknown {
     `${name}: SQLite says "${error.message}"`,
     { cause: error },
   );
+}
+
+/**
+ * Copies what stands in the WAL into the database, syncs it there, and empties the WAL. After a failed sync the WAL may
+ * hold entries in the page cache alone; another sync of it would say yes and write nothing. The copies are new writes.
+ *
+ * @returns false while another connection keeps the WAL from being emptied.
+ */
+export function moveOutOfWal(database: DatabaseSync): boolean {
+  return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }
 
 function openFile(file: string, inode: number, busyTimeoutMs: number): Open {

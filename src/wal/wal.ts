@@ -45,6 +45,11 @@ export interface LogStream {
   readonly restarts: number;
   /** A failed commit of this store leaves nothing behind that `find` could trust (sqlite). */
   readonly resolvable: boolean;
+  /**
+   * Makes everything that can be read here durable, also what an earlier process failed to sync. Called by a writer
+   * before it trusts what it reads. Absent where a store cannot show what is not on its disk.
+   */
+  settle?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -81,10 +86,24 @@ export interface Journal {
   readonly instance: string;
   /** The epoch that this journal has claimed; 0 before. */
   readonly epoch: number;
-  /** When the log last answered us as its owner, on the monotonic clock (`performance.now()`). */
-  readonly lastExchangeMs: number;
+  /** How long ago it was that we sent what the log last answered us as its owner, time asleep included. */
+  readonly exchangeAgeMs: number;
   /** False while an append has been waiting for a log that does not answer. */
   readonly available: boolean;
+  /**
+   * Makes every check of `claim` and changes nothing: whoever may not claim learns it before it has fenced anybody.
+   *
+   * @throws LogError as `claim` does.
+   */
+  inspect(): Promise<void>;
+  /**
+   * After `inspect` and before `claim`: hands every batch that the log holds by now to `visit`, in order. `replay`
+   * continues where this ended, so whatever cannot be replayed is found before the claim.
+   *
+   * @param from where a snapshot stands: only what comes after it, which must continue it.
+   * @throws LogError as `replay` does.
+   */
+  readAhead(visit: (batch: Batch) => void, from?: Witness): Promise<void>;
   /**
    * Claims the stream under the next epoch, after checking that it still holds every witness.
    *
@@ -95,11 +114,13 @@ export interface Journal {
    */
   claim(): Promise<Claim | undefined>;
   /**
-   * Hands every batch up to our claim to `visit`, in order.
+   * Hands every batch up to our claim to `visit`, in order, without those that `readAhead` has handed over.
    *
-   * @param from where a snapshot stands: only what comes after it, which must continue it.
+   * @param from where a snapshot stands: only what comes after it, which must continue it. Not used after `readAhead`.
    * @throws LogError `log_corrupt`: at the first bad entry.
    * @throws LogError `log_lost_data`: the log does not hold what the snapshot holds.
+   * @throws LogError `append_lost`: what was read ahead is gone, as an entry may be that a store had not synced when
+   *   it was killed. The shard starts anew.
    */
   replay(visit: (batch: Batch) => void, from?: Witness): Promise<void>;
   /**
@@ -124,7 +145,7 @@ export interface Journal {
    * @throws LogError `fenced`: another owner has claimed the stream: what may be dropped is for it to say.
    */
   trim(below: LogId): Promise<boolean>;
-  /** Checks with the log that nobody has claimed it after us; renews `lastExchangeMs`. @throws LogError `fenced`: */
+  /** Checks with the log that nobody has claimed it after us; then `exchangeAgeMs` begins anew. @throws LogError `fenced`: */
   confirmOwner(): Promise<void>;
   close(): Promise<void>;
 }

@@ -9,6 +9,20 @@ import { HASH_BYTES } from "./frame.ts";
 import type { StreamName } from "./open.ts";
 import { compareLogIds, formatLogId, LogError, type LogId, parseLogId, type Witness } from "./wal.ts";
 
+/** What the clock of a log was when its witness was written; a start of the server compares its own clock with it. */
+export type WitnessedClock = Readonly<{
+  /** Log time. */
+  timeMs: number;
+  /** The time since boot at that moment, and wall time minus time since boot as it was judged to be. */
+  uptimeMs: number;
+  baselineMs: number;
+  /** Of that start of the machine, where it has a name. */
+  bootId: string | undefined;
+}>;
+
+/** Versions before this one have written no clock. */
+export type StoredWitness = Witness & Readonly<{ clock?: WitnessedClock }>;
+
 const WRITE_EVERY_MS = 1_000;
 
 export function witnessPath(dir: string, { generation, shard }: StreamName): string {
@@ -20,7 +34,7 @@ export function witnessPath(dir: string, { generation, shard }: StreamName): str
  *
  * @throws LogError `log_corrupt`: the file is damaged. It is not skipped: it may be all that shows a loss.
  */
-export function readWitness(dir: string, stream: StreamName): Witness | undefined {
+export function readWitness(dir: string, stream: StreamName): StoredWitness | undefined {
   const file = witnessPath(dir, stream);
   let text: string;
   try {
@@ -37,7 +51,7 @@ export function readWitness(dir: string, stream: StreamName): Witness | undefine
   );
 }
 
-function parseWitness(text: string): Witness | undefined {
+function parseWitness(text: string): StoredWitness | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -48,7 +62,21 @@ function parseWitness(text: string): Witness | undefined {
   if (typeof value.id !== "string" || typeof value.hash !== "string") return undefined;
   if (!/^\d+-\d+$/.test(value.id) || !/^[0-9a-f]+$/.test(value.hash)) return undefined;
   const hash = Buffer.from(value.hash, "hex");
-  return hash.byteLength === HASH_BYTES ? { id: parseLogId(value.id), hash } : undefined;
+  if (hash.byteLength !== HASH_BYTES) return undefined;
+  const witness = { id: parseLogId(value.id), hash };
+  if (!("clock" in value)) return witness;
+  const clock = parseClock(value.clock);
+  return clock && { ...witness, clock };
+}
+
+function parseClock(value: unknown): WitnessedClock | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { timeMs, uptimeMs, baselineMs, bootId } = value as Record<string, unknown>;
+  if (typeof timeMs !== "number" || typeof uptimeMs !== "number" || typeof baselineMs !== "number")
+    return undefined;
+  return typeof bootId === "string" || bootId === undefined
+    ? { timeMs, uptimeMs, baselineMs, bootId }
+    : undefined;
 }
 
 /** Keeps a stream's witness file near the end of its log. */
@@ -56,7 +84,7 @@ export class WitnessKeeper {
   readonly #dir: string;
   readonly #file: string;
   readonly #everyMs: number;
-  #newest: Witness | undefined;
+  #newest: StoredWitness | undefined;
   #written: LogId | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -75,7 +103,7 @@ export class WitnessKeeper {
   }
 
   /** Remembers a durable batch; the file follows within the interval. */
-  note(witness: Witness): void {
+  note(witness: StoredWitness): void {
     this.#newest = witness;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -105,10 +133,11 @@ export class WitnessKeeper {
   }
 
   /** Synced before the rename, so that a power cut leaves the old file or the new one, never an empty one. */
-  async #write(witness: Witness): Promise<void> {
+  async #write(witness: StoredWitness): Promise<void> {
     const text = JSON.stringify({
       id: formatLogId(witness.id),
       hash: Buffer.from(witness.hash).toString("hex"),
+      clock: witness.clock,
     });
     await mkdir(this.#dir, { recursive: true });
     const fresh = `${this.#file}.new`;

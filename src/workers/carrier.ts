@@ -4,6 +4,7 @@
  */
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Failpoint } from "../shard/failpoint.ts";
+import type { JudgedClock } from "../shard/log-clock.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import type { Witness } from "../wal/wal.ts";
 
@@ -24,10 +25,14 @@ export type ShardInit = Readonly<{
   claimedEpoch?: number;
   allowWeakDurability: boolean;
   failpoints: readonly Failpoint[];
+  /** How the wall clock is to be taken; absent: as it is. */
+  judgedClock?: JudgedClock;
 }>;
 
 export interface RunningShard {
   post(message: ToShard): void;
+  /** Ends it at once, also one that hangs; it has crashed with this message. What it has in hand is lost. */
+  end(message: string): void;
   /** Resolves when the shard has ended, also when it could not begin. Never rejects. */
   readonly exited: Promise<ShardExit>;
 }

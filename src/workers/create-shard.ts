@@ -1,10 +1,12 @@
 /** Puts a shard together, wherever it is carried: its log, its witness, its host. */
 import { randomBytes } from "../random.ts";
 import { restoreNewest } from "../recovery/restore.ts";
+import { bootClock } from "../shard/boot-clock.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import { ShardHost } from "../shard/shard-host.ts";
 import { StreamJournal } from "../wal/journal.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
+import { systemTimer } from "../wal/patience.ts";
 import { readWitness, WitnessKeeper } from "../wal/witness.ts";
 import type { ShardInit } from "./carrier.ts";
 
@@ -31,24 +33,27 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     onFull: (reason) => post({ type: "full", reason: reason ?? null }),
   });
   const snapshots = openSnapshotStore(walUrl, name);
+  const uptimeMs = bootClock();
   const journal = new StreamJournal({
     stream,
     claimant: { instance, ...name, shards },
     witnesses,
     mayCreate,
     claimedEpoch: init.claimedEpoch ?? 0,
+    timer: { ...systemTimer, monotonicMs: uptimeMs },
   });
   const host = new ShardHost({
     shard,
     shards,
     journal,
     post,
-    now: Date.now,
+    clocks: { wallMs: Date.now, uptimeMs },
+    ...(init.judgedClock && { judgedClock: init.judgedClock }),
     threadId,
     failpoints: init.failpoints,
     restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
     random: randomBytes,
-    onDurable: (batch) => witness.note(batch),
+    onDurable: ({ id, hash }, clock) => witness.note({ id, hash, clock: clock.witnessed() }),
     warnings: () => warnings,
   });
   return {

@@ -3,7 +3,13 @@ import { Counter, Gauge, Registry } from "prom-client";
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import { APPEND_BUCKETS_S, type ShardFigures } from "../shard/figures.ts";
 
-type Measured = Readonly<{ shard: number; restarts: number; figures: ShardFigures | undefined }>;
+type Measured = Readonly<{
+  shard: number;
+  status: string;
+  restarts: number;
+  hangs: number;
+  figures: ShardFigures | undefined;
+}>;
 
 /** One number per shard: name, help, and where it is found. */
 const GAUGES = [
@@ -12,6 +18,11 @@ const GAUGES = [
   ["daybook_pending_transfers", "Pending transfers that are open", (figures) => figures.pending],
   ["daybook_reservations", "Kept for transfers of other shards", (figures) => figures.reservations],
   ["daybook_mailbox_depth", "Requests that wait for room in a batch", (figures) => figures.mailboxDepth],
+  [
+    "daybook_log_ahead_seconds",
+    "How far log time is ahead of the wall clock",
+    (figures) => figures.clockAheadMs / 1000,
+  ],
   ["daybook_heap_bytes", "Heap of the shard's thread or process", (figures) => figures.heapBytes],
   ["daybook_records", "Records that were ever logged", (figures) => figures.records],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
@@ -46,6 +57,20 @@ export async function renderMetrics(shards: readonly Measured[], archive: Archiv
     registers: [registry],
   });
   for (const { shard, restarts: count } of shards) restarts.inc({ shard }, count);
+  const hung = new Gauge({
+    name: "daybook_shard_hung",
+    help: "Whether a shard has stopped answering",
+    labelNames,
+    registers: [registry],
+  });
+  for (const { shard, status } of shards) hung.set({ shard }, status === "hung" ? 1 : 0);
+  const hangs = new Counter({
+    name: "daybook_shard_hangs_total",
+    help: "Times that a shard has stopped answering",
+    labelNames,
+    registers: [registry],
+  });
+  for (const { shard, hangs: count } of shards) hangs.inc({ shard }, count);
   addArchive(registry, archive);
   return (await registry.metrics()) + renderAppendSeconds(shards);
 }

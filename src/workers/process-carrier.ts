@@ -51,7 +51,11 @@ export class ProcessCarrier implements Carrier {
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
     child.send({ type: "begin", init, sockets: this.#sockets.path });
-    return { post: (message) => child.send(message), exited: child.exited };
+    return {
+      post: (message) => child.send(message),
+      end: (message) => child.end(message),
+      exited: child.exited,
+    };
   }
 
   channel(): readonly [SocketEnd, SocketEnd] {
@@ -103,6 +107,12 @@ class ShardChild {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
+  /** SIGKILL ends a process that is halted, too. */
+  end(message: string): void {
+    this.#exit ??= { reason: "crashed", message };
+    this.kill();
+  }
+
   kill(): void {
     this.#child.kill("SIGKILL");
   }
@@ -131,10 +141,7 @@ class ShardChild {
 
   #killAfter(msMax: number, message: string): void {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
-      this.#exit ??= { reason: "crashed", message };
-      this.kill();
-    }, msMax);
+    this.#deadline = setTimeout(() => this.end(message), msMax);
   }
 
   #gone(): Promise<ShardExit> {

@@ -1,12 +1,17 @@
 /**
- * Starts the shards, and starts again those that end while the others serve. All streams are claimed before any
- * is replayed or served, so that two servers can never own one half each.
+ * Starts the shards, and starts again those that end or hang while the others serve.
+ *
+ * No stream is claimed before every shard has checked and read its own: a server that must refuse to start fences
+ * nobody. The stream of shard 0 is claimed first, so that of two servers that start together one gets all. No shard
+ * serves before all streams are claimed.
  */
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { describeRecovery, NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
+import type { JudgedClock } from "../shard/log-clock.ts";
 import type { FromShard, Party, ShardExit } from "../shard/messages.ts";
 import type { LogId, Witness } from "../wal/wal.ts";
+import { ASK_EVERY_MS, describeSilence, WATCH_LIMITS, Watchdog, type WatchLimits } from "../watchdog.ts";
 import type { Carrier, Isolation, RunningShard, ShardInit } from "./carrier.ts";
 
 const BACKOFF_MS = 100;
@@ -27,13 +32,15 @@ const WITH_THE_LOG: ReadonlySet<ShardExit["reason"]> = new Set([
 const FIGURES_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 8_000;
 
-export type ShardState = "starting" | "recovering" | "ready" | "stalled" | "restarting" | "failed";
+export type ShardState = "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
 
 /** Somebody outside the shards who talks to each of them, over a channel of its own. */
 export type Correspondent = Readonly<{
   party: Exclude<Party, { kind: "shard" }>;
   /** Whenever a shard starts there is a new channel to it. */
   attach: (shard: number, end: ChannelEnd) => void;
+  /** The shard has stopped answering, or answers again: what is sent to it would only wait. */
+  silent?: (shard: number, isSilent: boolean) => void;
 }>;
 
 export type SupervisorOptions = Readonly<{
@@ -41,18 +48,31 @@ export type SupervisorOptions = Readonly<{
   /** The newest batch of a shard that the archive holds: its log must hold it, too. */
   archived: (shard: number) => Promise<Witness | undefined>;
   /** What a shard begins with; `archived` and its failpoints are filled in here. */
-  init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch">;
+  init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch" | "judgedClock">;
+  /** How the wall clock is to be taken by a shard that starts now. */
+  judgedClock?: () => JudgedClock;
   /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
   onFatal: (message: string) => void;
   report: (
     event: Readonly<{ shard: number; status: ShardState; message: string; isWarning: boolean }>,
   ) => void;
+  watch?: WatchLimits;
 }>;
 
 interface Supervised {
   readonly shard: number;
   running: RunningShard | undefined;
-  status: ShardState;
+  watchdog: Watchdog;
+  /** It has not answered for a while. */
+  isSilent: boolean;
+  /** How often that was so. */
+  hangs: number;
+  /** An operator has told it to start anew. */
+  isAsked: boolean;
+  /** It was ended, and is not gone yet. */
+  isEnding: boolean;
+  /** Apart from being silent. */
+  status: Exclude<ShardState, "hung">;
   /** Why it is not ready. */
   reason: string;
   restarts: number;
@@ -69,6 +89,8 @@ interface Supervised {
   figuresWaiting: ((figures: ShardFigures | undefined) => void)[];
   /** Under which it has claimed its log last; 0 before. */
   epoch: number;
+  /** Its present run waits for the word to claim. */
+  isInspected: boolean;
   claimed: PromiseWithResolvers<void>;
   ready: PromiseWithResolvers<void>;
 }
@@ -77,6 +99,9 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #shards: readonly Supervised[];
   readonly #correspondents: Correspondent[] = [];
+  readonly #inspected = Promise.withResolvers<void>();
+  #allInspected = false;
+  #timer: NodeJS.Timeout | undefined;
   /** Once all streams are claimed, a shard that starts anew need not wait for the others. */
   #allClaimed = false;
   /** Once all shards have served, a failure of one is no longer a failure to start. */
@@ -88,6 +113,11 @@ export class Supervisor {
     this.#shards = Array.from({ length: options.init.shards }, (_, shard) => ({
       shard,
       running: undefined,
+      watchdog: new Watchdog(options.watch ?? WATCH_LIMITS, performance.now()),
+      isSilent: false,
+      hangs: 0,
+      isAsked: false,
+      isEnding: false,
       status: "starting",
       reason: "it has not started yet",
       restarts: 0,
@@ -100,6 +130,7 @@ export class Supervisor {
       figures: undefined,
       figuresWaiting: [],
       epoch: 0,
+      isInspected: false,
       claimed: Promise.withResolvers(),
       ready: Promise.withResolvers(),
     }));
@@ -111,27 +142,47 @@ export class Supervisor {
 
   /** Gives somebody channels to all shards that run, and to each that starts from now on. */
   connect(correspondent: Correspondent): void {
-    this.disconnect(correspondent.party);
+    this.#forget(correspondent.party);
     this.#correspondents.push(correspondent);
     for (const { shard, running } of this.#shards) {
       if (running !== undefined) this.#introduce(correspondent, shard, running);
     }
   }
 
-  /** Shards that start from now on are not told of it. */
+  /** It is gone: shards that start from now on are not told of it, and no shard waits for it any more. */
   disconnect(party: Correspondent["party"]): void {
+    this.#forget(party);
+    if (party.kind !== "gateway") return;
+    for (const { running } of this.#shards) running?.post({ type: "gateway_gone", gateway: party.number });
+  }
+
+  #forget(party: Correspondent["party"]): void {
     const at = this.#correspondents.findIndex((known) => isSameParty(known.party, party));
     if (at >= 0) this.#correspondents.splice(at, 1);
   }
 
-  /** Resolves when all shards serve. @throws Error the first reason why one cannot begin, in one line. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when all shards have checked and read their logs, and nothing keeps them from being claimed.
+   *
+   * @throws Error the first reason why one cannot begin, in one line. Nothing was claimed.
+   */
+  async inspect(): Promise<void> {
+    this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS);
+    this.#inspected.promise.catch(() => {});
     for (const supervised of this.#shards) {
       // Whoever waits first hears of a failure; the other promise must not count as unhandled.
       supervised.claimed.promise.catch(() => {});
       supervised.ready.promise.catch(() => {});
       await this.#launch(supervised);
     }
+    await this.#inspected.promise;
+  }
+
+  /** Resolves when all shards serve. @throws Error the first reason why one cannot begin, in one line. */
+  async start(): Promise<void> {
+    if (this.#timer === undefined) await this.inspect();
+    this.#allInspected = true;
+    for (const supervised of this.#shards) this.#letClaim(supervised);
     await Promise.all(this.#shards.map(({ claimed }) => claimed.promise));
     this.#allClaimed = true;
     for (const { running } of this.#shards) running?.post({ type: "proceed" });
@@ -148,7 +199,11 @@ export class Supervisor {
       // Whoever asks again meanwhile must not start another one: two would fight for one log.
       this.#setStatus(supervised, "restarting", "asked to");
       void this.#launch(supervised);
-    } else supervised.running?.post({ type: "stop" });
+      return true;
+    }
+    supervised.isAsked = true;
+    if (supervised.isSilent) this.#end(supervised);
+    else supervised.running?.post({ type: "stop" });
     return true;
   }
 
@@ -157,9 +212,20 @@ export class Supervisor {
     this.#shards[shard]?.running?.post({ type: "trim", below });
   }
 
+  /** How all shards take the wall clock from now on. */
+  judgeClock(judged: JudgedClock): void {
+    for (const { running } of this.#shards) running?.post({ type: "clock", judged });
+  }
+
+  /** By how much the log time of some shard is ahead of the wall clock, as it said last; at least 0. */
+  get clockAheadMs(): number {
+    return Math.max(0, ...this.#shards.map(({ figures }) => figures?.clockAheadMs ?? 0));
+  }
+
   /** Lets every shard answer and log what it has in hand. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    for (const supervised of this.#shards) if (supervised.isSilent) this.#end(supervised);
     const running = this.#shards
       .map((supervised) => supervised.running)
       .filter((shard) => shard !== undefined);
@@ -167,14 +233,15 @@ export class Supervisor {
     const deadline = timeout(STOP_TIMEOUT_MS);
     await Promise.race([Promise.all(running.map(({ exited }) => exited)), deadline.promise]);
     deadline.cancel();
+    clearInterval(this.#timer);
     await this.#options.carrier.close();
   }
 
   /** Empty when all shards serve and their logs answer. */
   unready(): readonly string[] {
     return this.#shards
-      .filter(({ status }) => status !== "ready")
-      .map(({ shard, status, reason }) => `shard ${shard} is ${status}: ${reason}`);
+      .filter((supervised) => stateOf(supervised) !== "ready")
+      .map((supervised) => `shard ${supervised.shard} is ${stateOf(supervised)}: ${reasonOf(supervised)}`);
   }
 
   warnings(): readonly string[] {
@@ -192,6 +259,7 @@ export class Supervisor {
       shard: number;
       status: ShardState;
       restarts: number;
+      hangs: number;
       recovery: Recovery;
       figures: ShardFigures | undefined;
     }>[]
@@ -199,26 +267,45 @@ export class Supervisor {
     return Promise.all(
       this.#shards.map(async (supervised) => {
         const figures = await this.#askFigures(supervised);
-        const { shard, status, restarts, recovery } = supervised;
-        return { shard, status, restarts, recovery, figures };
+        const { shard, restarts, hangs, recovery } = supervised;
+        return { shard, status: stateOf(supervised), restarts, hangs, recovery, figures };
       }),
     );
   }
 
   async #launch(supervised: Supervised): Promise<void> {
-    const { carrier, archived, init } = this.#options;
+    const { carrier, archived, init, judgedClock } = this.#options;
     const { shard } = supervised;
     const failpoints =
       supervised.restarts === 0 ? init.failpoints.filter((point) => point.shard === shard) : [];
-    const witness = await archived(shard);
+    let witness: Witness | undefined;
+    try {
+      witness = await archived(shard);
+    } catch (error) {
+      // An archive that is slow may answer later; one that has failed ends the server.
+      const message = `the archive does not say what it holds: ${error instanceof Error ? error.message : String(error)}`;
+      if (!this.#stopping) this.#restartLater(supervised, { reason: "log_unavailable", message });
+      return;
+    }
     if (this.#stopping) return;
+    supervised.full = null;
+    supervised.readyAtMs = Number.POSITIVE_INFINITY;
+    supervised.watchdog = new Watchdog(this.#options.watch ?? WATCH_LIMITS, performance.now());
+    supervised.isInspected = false;
+    supervised.isAsked = false;
+    supervised.isEnding = false;
     const running = carrier.start(
-      { ...init, shard, archived: witness, failpoints, claimedEpoch: supervised.epoch },
+      {
+        ...init,
+        shard,
+        archived: witness,
+        failpoints,
+        claimedEpoch: supervised.epoch,
+        ...(judgedClock && { judgedClock: judgedClock() }),
+      },
       (message) => this.#receive(supervised, message),
     );
     supervised.running = running;
-    supervised.full = null;
-    supervised.readyAtMs = Number.POSITIVE_INFINITY;
     void running.exited.then((exit) => this.#ended(supervised, exit));
     for (const correspondent of this.#correspondents) this.#introduce(correspondent, shard, running);
     for (const other of this.#shards) if (other !== supervised) this.#join(supervised, other);
@@ -251,11 +338,19 @@ export class Supervisor {
   }
 
   #receive(supervised: Supervised, message: FromShard): void {
+    supervised.watchdog.answered();
+    if (supervised.isSilent && !supervised.isEnding) this.#setSilent(supervised, false);
     switch (message.type) {
+      case "inspected":
+        supervised.isInspected = true;
+        if (this.#shards.every(({ isInspected }) => isInspected)) this.#inspected.resolve();
+        this.#letClaim(supervised);
+        return;
       case "claimed":
         this.#setStatus(supervised, "recovering", `replaying under epoch ${message.epoch}`);
         supervised.epoch = message.epoch;
         supervised.claimed.resolve();
+        if (supervised.shard === 0) for (const other of this.#shards.slice(1)) this.#letClaim(other);
         if (this.#allClaimed) supervised.running?.post({ type: "proceed" });
         return;
       case "progress":
@@ -292,9 +387,47 @@ export class Supervisor {
     }
   }
 
-  #ended(supervised: Supervised, exit: ShardExit): void {
+  /** Shard 0 goes first: whoever fails to claim its stream has not claimed any other. */
+  #letClaim(supervised: Supervised): void {
+    const isNext = supervised.shard === 0 || (this.#shards[0] as Supervised).epoch > 0;
+    if (!this.#allInspected || !isNext || !supervised.isInspected) return;
+    supervised.isInspected = false;
+    supervised.running?.post({ type: "claim" });
+  }
+
+  /** Asks every shard whether it still runs, and ends those that hang. */
+  #look(): void {
+    const nowMs = performance.now();
+    for (const supervised of this.#shards) {
+      const { running, watchdog } = supervised;
+      if (running === undefined) continue;
+      const liveness = watchdog.look(nowMs);
+      if (liveness !== "answers" && !supervised.isSilent) this.#setSilent(supervised, true);
+      if (liveness === "hung" || (liveness === "silent" && (supervised.isAsked || this.#stopping)))
+        this.#end(supervised);
+      if (!supervised.isEnding) running.post({ type: "figures" });
+    }
+  }
+
+  #setSilent(supervised: Supervised, isSilent: boolean): void {
+    supervised.isSilent = isSilent;
+    supervised.hangs += isSilent ? 1 : 0;
+    for (const { silent } of this.#correspondents) silent?.(supervised.shard, isSilent);
+    this.#report(supervised, isSilent ? reasonOf(supervised) : "it answers again", isSilent);
+  }
+
+  #end(supervised: Supervised): void {
+    if (supervised.isEnding) return;
+    supervised.isEnding = true;
+    supervised.running?.end(`${describeSilence(supervised.watchdog.silentMs)}, and was ended`);
+  }
+
+  #ended(supervised: Supervised, end: ShardExit): void {
+    const { isEnding, isAsked } = supervised;
     supervised.running = undefined;
+    supervised.isSilent = false;
     if (this.#stopping) return;
+    const exit: ShardExit = isEnding && isAsked && this.#started ? { ...end, reason: "stopped" } : end;
     const { reason, message } = exit;
     if (reason === "fenced") {
       this.#options.onFatal(
@@ -315,7 +448,7 @@ export class Supervisor {
 
   #restartLater(supervised: Supervised, { reason, message }: ShardExit): void {
     const asked = reason === "stopped";
-    const servedMs = performance.now() - supervised.readyAtMs;
+    const servedMs = performance.now() - supervised.watchdog.silentMs - supervised.readyAtMs;
     if (servedMs > STEADY_MS) supervised.attempts = 0;
     if (servedMs > HEALTHY_MS) supervised.crashes = 0;
     // A log that is only away, or set up wrongly, may come right by itself; nothing else will.
@@ -336,30 +469,40 @@ export class Supervisor {
   #giveUp(supervised: Supervised, message: string): void {
     this.#setStatus(supervised, "failed", message);
     const error = new Error(message);
+    this.#inspected.reject(error);
     supervised.claimed.reject(error);
     supervised.ready.reject(error);
   }
 
-  #setStatus(supervised: Supervised, status: ShardState, reason: string): void {
+  #setStatus(supervised: Supervised, status: Supervised["status"], reason: string): void {
     supervised.status = status;
     supervised.reason = reason;
     const well = status === "recovering" || status === "ready";
     this.#report(supervised, reason, !well);
   }
 
-  #report({ shard, status }: Supervised, message: string, isWarning: boolean): void {
-    this.#options.report({ shard, status, message, isWarning });
+  #report(supervised: Supervised, message: string, isWarning: boolean): void {
+    const { shard } = supervised;
+    this.#options.report({ shard, status: stateOf(supervised), message, isWarning });
   }
 
   #askFigures(supervised: Supervised): Promise<ShardFigures | undefined> {
     const { running } = supervised;
-    if (running === undefined) return Promise.resolve(supervised.figures);
+    if (running === undefined || supervised.isSilent) return Promise.resolve(supervised.figures);
     running.post({ type: "figures" });
     const { promise, resolve } = Promise.withResolvers<ShardFigures | undefined>();
     supervised.figuresWaiting.push(resolve);
     const deadline = setTimeout(() => resolve(supervised.figures), FIGURES_TIMEOUT_MS);
     return promise.finally(() => clearTimeout(deadline));
   }
+}
+
+function stateOf({ isSilent, status }: Supervised): ShardState {
+  return isSilent ? "hung" : status;
+}
+
+function reasonOf({ isSilent, watchdog, reason }: Supervised): string {
+  return isSilent ? describeSilence(watchdog.silentMs) : reason;
 }
 
 function isSameParty(a: Party, b: Party): boolean {

@@ -8,6 +8,8 @@ import { portsOf } from "../channels/open-channel.ts";
 import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
 
+type Task = Readonly<{ init: ShardInit; control: MessagePort; closed: Promise<void>; signal: AbortSignal }>;
+
 export class ThreadCarrier implements Carrier {
   readonly isolation = "threads";
   readonly #pool: Piscina;
@@ -26,8 +28,18 @@ export class ThreadCarrier implements Carrier {
   start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
     const { port1: ours, port2: theirs } = new MessageChannel();
     ours.on("message", onMessage);
-    const exited = this.#run(init, theirs).finally(() => ours.close());
+    // The port of a thread closes once the thread has ended.
+    const closed = new Promise<void>((resolve) => ours.once("close", resolve));
+    const ending = new AbortController();
+    const exited = this.#run({ init, control: theirs, closed, signal: ending.signal }).finally(() =>
+      ours.close(),
+    );
     return {
+      end: (message) => {
+        ending.abort(message);
+        // Of a task that waits for a thread the port is still here.
+        theirs.close();
+      },
       post: (message) =>
         ours.postMessage(message, message.type === "channel" ? [...portsOf(message.end)] : []),
       exited,
@@ -39,12 +51,17 @@ export class ThreadCarrier implements Carrier {
     return [port1, port2];
   }
 
-  async #run(init: ShardInit, control: MessagePort): Promise<ShardExit> {
+  async #run({ init, control, closed, signal }: Task): Promise<ShardExit> {
     try {
       // The pool takes its type from an overload of Node's types that has no list; a list is what it wants.
       const transferList = [control] as never;
-      return await this.#pool.run({ init, control }, { name: "runShardThread", transferList });
+      return await this.#pool.run({ init, control }, { name: "runShardThread", transferList, signal });
     } catch (error) {
+      if (signal.aborted) {
+        // The pool does not wait for the thread, which may still be within a call of the system.
+        await closed;
+        return { reason: "crashed", message: String(signal.reason) };
+      }
       return { reason: "crashed", message: String(error) };
     }
   }

@@ -18,7 +18,7 @@ export type Mode = "plain" | "post" | "hold" | "capture" | "revert";
 /** What postings have done to balances so far, and how far at most they have taken something from them. */
 type Course = Readonly<{ nets: Map<Balance, bigint>; dips: Map<Balance, bigint> }>;
 
-const MAX = 2n ** 53n - 1n;
+const MAX = 2n ** 52n;
 
 export class AccountsModel {
   readonly #rows = new Map<string, Row>();
@@ -138,10 +138,10 @@ export class AccountsModel {
     const value = BigInt(amount);
     const net = (nets.get(paying) ?? 0n) - value;
     nets.set(paying, net).set(taking, (nets.get(taking) ?? 0n) + value);
-    const before = dips.get(paying) ?? 0n;
-    const dip = -net > before ? -net : before;
+    const dipBefore = dips.get(paying) ?? 0n;
+    const dip = -net > dipBefore ? -net : dipBefore;
     dips.set(paying, dip);
-    if (mode === "hold") paying.held += dip - before;
+    if (mode === "hold") paying.held += dip - dipBefore;
     else {
       enter(paying, -value);
       enter(taking, value);
@@ -165,7 +165,9 @@ export class AccountsModel {
     if (isLimited && mode !== "hold" && isOver(to, "credit")) return "limit_exceeded";
     // Some of it may have to be held before it moves.
     const heldMost = paying.held + (mode === "post" || mode === "revert" ? dip : 0n);
-    if (available < -MAX || heldMost > MAX || (mode !== "hold" && taking.posted > MAX))
+    const before = mode === "hold" ? paying.posted : paying.posted - net;
+    const holdMax = before > MAX ? before : MAX;
+    if (available < -MAX || heldMost > holdMax || (mode !== "hold" && taking.posted > MAX))
       return "balance_out_of_range";
     return undefined;
   }

@@ -10,7 +10,11 @@ test("what is announced to an account far below zero stays a number that can be 
     ceiling: null,
     metadata: null,
   } as const;
-  const account = openAccount({ ...view, posted: -5, held: 0, seq: 1, createdAtMs: 0 }, "PTS/0", 0);
+  const account = openAccount(
+    { ...view, posted: -(2 ** 52) - 2, held: 0, seq: 1, createdAtMs: 0 },
+    "PTS/0",
+    0,
+  );
   expect(refusalOfCredit(account, null, account.posted + BALANCE_MAX, BALANCE_MAX, 1, 0)).toBeUndefined();
   account.pinned = 2;
   account.pins = 1;

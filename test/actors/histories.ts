@@ -39,7 +39,7 @@ const parties = fc
 const small = fc.integer({ min: 1, max: 9 });
 const amount = fc.oneof(
   { weight: 30, arbitrary: small },
-  { weight: 1, arbitrary: fc.constant(Number.MAX_SAFE_INTEGER) },
+  { weight: 1, arbitrary: fc.constantFrom(2 ** 52, 2 ** 52 - 5, Number.MAX_SAFE_INTEGER) },
 );
 const onePosting = fc.tuple(parties, amount).map(([sides, of]) => [{ ...sides, amount: of }]);
 const severalPostings = fc.array(

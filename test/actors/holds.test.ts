@@ -3,7 +3,7 @@ import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
 import type { Step } from "./histories.ts";
 import { LedgerRun } from "./ledger-run.ts";
 
-const MAX = Number.MAX_SAFE_INTEGER;
+const MAX = 2 ** 52;
 const asked = { partner: "p", key: null, fingerprint: 0 } as const;
 
 function pending(debit: string, credit: string, amount: number): Step {
@@ -22,7 +22,7 @@ function pending(debit: string, credit: string, amount: number): Step {
 test.each([
   ["an account", "a", "@x"],
   ["a system account", "@x", "a"],
-])("%s never holds more than is exact, although it has something and may fall as low", (_, from, to) => {
+])("%s never holds more than 2^52, although it has something and may fall as low", (_, from, to) => {
   const run = new LedgerRun(() => {});
   const account = { ...asked, op: "create_account", id: "a", asset: "PTS/0", metadata: null } as const;
   run.take({ afterMs: 0, which: 0, command: { ...account, floor: null, ceiling: null } });

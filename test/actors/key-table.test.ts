@@ -117,7 +117,7 @@ test("an entry comes back as it was, up to the largest, and a larger one is a bu
   const table = new KeyTable();
   const largest = {
     fingerprint: Number.MAX_SAFE_INTEGER,
-    atSecond: 2 ** 32 - 1,
+    atSecond: 2 ** 43 - 1,
     epoch: 2 ** 32 - 1,
     seq: Number.MAX_SAFE_INTEGER,
     index: 2 ** 31 - 1,
@@ -130,6 +130,25 @@ test("an entry comes back as it was, up to the largest, and a larger one is a bu
     }
   }
 });
+
+test.each([2 ** 32 - 1, 2 ** 32, 253_402_300_799])(
+  "a key of second %i is known for its window and no longer",
+  (atSecond) => {
+    const table = new KeyTable();
+    const entry = { fingerprint: 1, atSecond, epoch: 1, seq: Number.MAX_SAFE_INTEGER, index: 0 };
+    table.remember("k", entry);
+    const restored = new KeyTable();
+    for (const block of table.blocks()) restored.restore(block);
+    const endMs = atSecond * 1000 + KEY_WINDOW_MS;
+    for (const each of [table, restored]) {
+      expect([each.find("k", endMs), each.find("k", endMs + 1)]).toEqual([entry, undefined]);
+      each.sweep(endMs, 1);
+      expect(each.size).toBe(1);
+      each.sweep(endMs + 1, 1);
+      expect(each.size).toBe(0);
+    }
+  },
+);
 
 test("tables of one seed and history have the same lines, and under another seed other ones", () => {
   const [one, two, other] = [

@@ -1,6 +1,6 @@
 /** What must hold of records and of the state that they make, whatever was asked: looked at from outside. */
 import type { Credited, LogRecord, TransferPosted, TransferSent } from "../../src/actors/command.ts";
-import type { Move, Moved, TransferChanged } from "../../src/actors/compound-command.ts";
+import type { Move, Moved, TransferChanged, TransferExpired } from "../../src/actors/compound-command.ts";
 
 /** A balance after a record; with amount 0 only what is held has changed. */
 type Entry = Readonly<{ balance: string; amount: number; posted: number; held: number; seq: number }>;
@@ -46,7 +46,7 @@ export class LedgerAudit {
       this.problems.push(`I2: ${balance} has ${posted}, and its ceiling is ${ceiling}`);
   }
 
-  #followTransfer({ command }: LogRecord, { id, transfer, part }: TransferChanged): void {
+  #followTransfer({ command }: LogRecord, { id, transfer, part }: TransferChanged | TransferExpired): void {
     const total = transfer.postings.reduce((sum, { amount }) => sum + amount, 0);
     if (command.op === "compound_transfer" || command.op === "revert_transfer") {
       if (transfer.status === "pending") this.#left.set(id, total);

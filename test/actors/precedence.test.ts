@@ -12,7 +12,7 @@ type Side = Partial<AccountView> | null;
 type Scene = Readonly<{ debit: Side; credit: Side; isSame?: boolean }>;
 
 const NOW_MS = 1_700_000_000_000;
-const MAX = Number.MAX_SAFE_INTEGER;
+const MAX = 2 ** 52;
 const asked = { partner: "p", key: null, fingerprint: 0 } as const;
 const noLimit = { windowS: 60, maxAmount: null, maxCount: 0 } as const;
 

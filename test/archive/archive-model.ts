@@ -6,7 +6,12 @@ import type {
   TransferPosted,
   TransferSent,
 } from "../../src/actors/command.ts";
-import type { Move, TransferStatus, TransferView } from "../../src/actors/compound-command.ts";
+import type {
+  ExpiredTransfer,
+  Move,
+  TransferStatus,
+  TransferView,
+} from "../../src/actors/compound-command.ts";
 import { isSystemAccount } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, EntriesSum, Entry, Range } from "../../src/archive/query.ts";
 import type { WrittenBatch } from "./ledger-writer.ts";
@@ -30,12 +35,13 @@ export class ArchiveModel {
     return this.#records;
   }
 
-  /** As the newest record of its home has it. */
+  /** As the newest record of its home has it, and what that leaves out as those before it have it. */
   transfer(id: string): TransferView | undefined {
-    const home = this.#accepted().find(
-      (archived) => isOfHome(archived.record) && viewIn(archived)?.id === id,
-    );
-    return home === undefined ? undefined : viewIn(home);
+    const views = this.#accepted()
+      .filter(({ record }) => isOfHome(record))
+      .map(viewIn)
+      .filter((view) => view?.id === id);
+    return views.length === 0 ? undefined : (Object.assign({}, ...views.toReversed()) as TransferView);
   }
 
   /** The messages of other shards that were received, by transfer. */
@@ -143,7 +149,10 @@ function idIn(archived: ArchivedRecord): string | undefined {
   return command.op === "reserve" ? command.id : viewIn(archived)?.id;
 }
 
-function viewIn({ timeMs, record: { command, outcome } }: ArchivedRecord): TransferView | undefined {
+function viewIn({
+  timeMs,
+  record: { command, outcome },
+}: ArchivedRecord): TransferView | ExpiredTransfer | undefined {
   if (command.op === "portion") return command.transfer;
   if (command.op !== "transfer" && command.op !== "credit")
     return "transfer" in outcome ? outcome.transfer : undefined;

@@ -44,6 +44,16 @@ describe("a pending transfer on one shard", () => {
     expect(world.listed("alice-0")).toEqual(["expired 3", "voided 3"]);
   });
 
+  it("keeps its memo when it expires, whose record leaves it out", () => {
+    world.transfer([["alice-0", "bob-0", 10]], { pending: true });
+    const { id } = world.opened.view;
+    const record = world.compound.end(world.opened, "expire_transfer");
+    expect(JSON.stringify(record)).not.toContain("memo");
+    world.write(0, record);
+    expect(world.archive.answers.transfer({ ...ACME, id })).toMatchObject({ status: "expired", memo: "m" });
+    expect(world.archive.answers.transfers(ALL).data).toMatchObject([{ id, status: "expired", memo: "m" }]);
+  });
+
   it("counts in no sum and is no entry while nothing is posted", () => {
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
     const sum = (seq: number) => world.archive.answers.sum({ ...ACME, account: "alice-0", seq });

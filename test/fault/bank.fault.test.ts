@@ -24,16 +24,17 @@ const CUTS_MIN = 200;
 const TRANSFERS_MIN = 400;
 const SEED = 11;
 
-async function begun(isolation: Isolation, failpoints = "") {
+async function begun(isolation: Isolation, hasOtherHome = false, failpoints = "", gateways = 1) {
   const redis = await testRedis();
   const server = await testServer({
     DATA_DIR: testFolder(),
     WAL_URL: redis.url,
     SHARDS: String(SHARDS),
     ISOLATION: isolation,
+    GATEWAYS: String(gateways),
     FAILPOINTS: failpoints,
   });
-  return { server, admin: operator(server), bank: await Bank.open(server.url, SHARDS, SEED) };
+  return { server, admin: operator(server), bank: await Bank.open(server.url, SHARDS, SEED, hasOtherHome) };
 }
 
 /** Until so much has happened, and the time is over; `meanwhile` is done again and again. */
@@ -61,6 +62,7 @@ async function isAllRight(bank: Bank): Promise<void> {
     "hold 2: 201",
     "post",
     "void",
+    "revert: 201",
     "read",
     "asked again",
   ])
@@ -104,11 +106,23 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   );
 
   test(
+    "it adds up too when the home of every transfer, hold and revert is a shard without any of the accounts",
+    async () => {
+      const { bank } = await begun(isolation, true, "", 2);
+      await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
+      expectNobodyStarved(bank);
+      await isAllRight(bank);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "every view of all accounts at once adds up while shards die and come back, and what was told is so",
     async () => {
       // A thread cannot be killed: it fails, once, with its append answered by nobody.
       const { server, admin, bank } = await begun(
         isolation,
+        false,
         isolation === "threads" ? "2:after_append@25" : "",
       );
       let round = 0;

@@ -120,7 +120,7 @@ describe("a consistent cut", () => {
     const app = createTestApp();
     const a = await open(app, { id: "a" });
     const b = await open(app, { id: "b" });
-    app.ledger.inTransit = { "USD/2": 7, "PTS/0": 1 };
+    app.ledger.inTransit = { "USD/2": 7n, "PTS/0": 1n };
     const response = await app.request("GET", "/v1/accounts?ids=b,nobody,a,b&consistent=true");
     expect(await response.json()).toEqual({
       data: [b, a],

@@ -46,7 +46,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
   /** Dry runs that were asked for, in order. */
   readonly dryRuns: CompoundTransfer[] = [];
   /** What consistent cuts find between the accounts. */
-  inTransit: Record<string, number> = {};
+  inTransit: Record<string, bigint> = {};
   /** The moment that an account was last asked for. */
   askedAtMs: number | undefined;
   readonly #book = new FakeBook();
@@ -228,7 +228,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
   async systemAccount(partner: string, name: string): ReturnType<Ledger["systemAccount"]> {
     const account = this.#book.account(partner, name);
     if (account === undefined) return undefined;
-    return { id: name, balances: { [account.asset]: { posted: account.posted, held: 0 } } };
+    return { id: name, balances: { [account.asset]: { posted: BigInt(account.posted), held: 0n } } };
   }
 
   async entries(partner: string, account: string): ReturnType<Ledger["entries"]> {

@@ -98,9 +98,8 @@ class Sequence {
     for (const [key, sum] of sums) {
       const [partner = "", name = "", asset = ""] = key.split(" ");
       const found = await faulty.again(() => faulty.gateway.systemAccount(partner, name));
-      const { posted = 0, held = 0 } = found?.balances[asset] ?? {};
-      // As they are told, which is not exact when they are large.
-      if (posted !== Number(sum.posted) || held !== Number(sum.held))
+      const { posted = 0n, held = 0n } = found?.balances[asset] ?? {};
+      if (posted !== sum.posted || held !== sum.held)
         problems.push(`${key} has ${posted} and holds ${held}, not ${sum.posted} and ${sum.held}`);
     }
   }

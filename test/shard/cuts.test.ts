@@ -37,8 +37,8 @@ function hasForgotten(store: MemoryStore): boolean {
 
 test("what was sent before a shard is looked at stays on its way, although it arrives where the look is over", async () => {
   const { stores, gateway, ask } = await begun();
-  expect(await ask(0, ["halt", "1"])).toEqual([[1, 0]]);
-  expect(await ask(1, ["halt", "1"])).toEqual([[0, 0]]);
+  expect(await ask(0, ["halt", "1", true])).toEqual([[1, 0]]);
+  expect(await ask(1, ["halt", "1", true])).toEqual([[0, 0]]);
   const moved = gateway.submit(transfer(A, B, 30));
   expect(await isPending(moved)).toBe(true);
   const there = await ask(1, ["capture", "1", [A, B], [[0, 0]]]);
@@ -55,9 +55,9 @@ test("what was sent before a shard is looked at stays on its way, although it ar
 
 test("a cut that waits for another one does not keep the end of that one from coming", async () => {
   const { ask } = await begun();
-  await ask(0, ["halt", "1"]);
+  await ask(0, ["halt", "1", true]);
   passes(100);
-  const second = ask(0, ["halt", "2"]);
+  const second = ask(0, ["halt", "2", true]);
   expect(await isPending(second)).toBe(true);
   expect(await ask(0, ["capture", "1", [A], []])).toMatchObject({ accounts: [{ id: A }] });
   expect(await second).toEqual([[1, 0]]);
@@ -66,15 +66,75 @@ test("a cut that waits for another one does not keep the end of that one from co
 
 test("a cut does not wait for a later one, which may wait for it on another shard", async () => {
   const { ask } = await begun();
-  await ask(0, ["halt", "1"]);
-  await ask(1, ["halt", "2"]);
+  await ask(0, ["halt", "1", true]);
+  await ask(1, ["halt", "2", true]);
   passes(100);
-  const second = ask(0, ["halt", "2"]);
+  const second = ask(0, ["halt", "2", true]);
   expect(await isPending(second)).toBe(true);
-  expect(await ask(1, ["halt", "1"])).toEqual([[0, 0]]);
+  expect(await ask(1, ["halt", "1", true])).toEqual([[0, 0]]);
   for (const shard of [0, 1])
     expect(await ask(shard, ["capture", "1", [A, B], []])).toMatchObject({ accounts: [{}] });
   await second;
   for (const shard of [0, 1])
     expect(await ask(shard, ["capture", "2", [A, B], []])).toMatchObject({ accounts: [{}] });
+});
+
+test("a shard without accounts of the cut takes messages meanwhile, and keeps what it has sent until it is captured", async () => {
+  const { stores, gateway, ask } = await begun();
+  expect(await ask(0, ["halt", "1", false])).toEqual([[1, 0]]);
+  expect(await ask(1, ["halt", "1", true])).toEqual([[0, 0]]);
+  const brought = gateway.submit(transfer("@issuance", B, 9)).then(() => gateway.submit(transfer(B, A, 9)));
+  expect(await brought).toMatchObject({ outcome: { ok: true, creditPosted: 109 } });
+  await ask(1, ["capture", "1", [B], [[1, 0]]]);
+  await mustPost(gateway, transfer(A, B, 30));
+  await mustPost(gateway, transfer("@issuance", A2, 1));
+  expect(hasForgotten(stores[0])).toBe(false);
+  expect(await ask(0, ["capture", "1", [B], [[1, 0]]])).toMatchObject({ accounts: [], inTransit: [] });
+  await mustPost(gateway, transfer("@issuance", A2, 1));
+  expect(hasForgotten(stores[0])).toBe(true);
+});
+
+test("cuts that follow each other without a pause do not keep a shard from forgetting what has arrived", async () => {
+  const { stores, gateway, ask } = await begun();
+  await ask(0, ["halt", "1", false]);
+  await mustPost(gateway, transfer(A, B, 1));
+  await ask(0, ["halt", "2", false]);
+  await ask(0, ["capture", "1", [B], [[1, 0]]]);
+  await mustPost(gateway, transfer("@issuance", A2, 1));
+  expect(hasForgotten(stores[0])).toBe(true);
+});
+
+test("of a transfer whose home is a third shard, what has not arrived is on its way: a debit counts below zero", async () => {
+  const [C = "", C2 = ""] = idsOn(2, 3, 2);
+  const [from = ""] = idsOn(0, 3, 1);
+  const [to = ""] = idsOn(1, 3, 1);
+  const stores = [new MemoryStore("s0"), new MemoryStore("s1"), new MemoryStore("s2")] as const;
+  const { gateway, links } = await MemoryCluster.start(stores);
+  for (const id of [C, C2, from, to]) await mustPost(gateway, account(id, null));
+  const ask = async <Q extends Query>(shard: number, query: Q) =>
+    (await links[shard]?.ask("acme", query))?.result as QueryResults[Q[0]];
+  const { op: _, debit: _debit, credit: _credit, amount: _amount, ...asked } = transfer(C, C2, 1);
+  const postings = [
+    { debit: C, credit: C2, amount: 1 },
+    { debit: from, credit: to, amount: 7 },
+  ];
+  const kind = { available: false, pending: false, timeoutMs: null } as const;
+  // The debit's shard takes nothing from here on, the credit's shard goes on for now.
+  await ask(0, ["halt", "1", true]);
+  const moved = gateway.submit({ ...asked, ...kind, op: "compound_transfer", postings });
+  await expect.poll(async () => (await gateway.account("acme", to))?.posted).toBe(7);
+  await ask(1, ["halt", "1", true]);
+  await ask(2, ["halt", "1", false]);
+  const heard = [
+    [0, 0],
+    [1, 1],
+  ] as const;
+  const found = await Promise.all([0, 1, 2].map((shard) => ask(shard, ["capture", "1", [from, to], heard])));
+  expect(found.flatMap((part) => part?.accounts ?? [])).toMatchObject([{ posted: 0 }, { posted: 7 }]);
+  expect(found.map((part) => part?.inTransit)).toEqual([[], [], [["PTS/0", "-7"]]]);
+  expect(await moved).toMatchObject({ outcome: { ok: true } });
+  expect(await gateway.consistentAccounts("acme", [from, to])).toMatchObject({
+    accounts: [{ posted: -7 }, { posted: 7 }],
+    inTransit: {},
+  });
 });

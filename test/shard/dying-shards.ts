@@ -135,7 +135,9 @@ export class DyingShards {
     const forgotten = new Map<string, number>();
     for (const [shard, store] of this.stores.entries()) {
       for (const { record } of recordsOf(store, shard)) {
-        for (const { to, no } of messagesOf(record.outcome)) sent.set(`${shard}-${to}`, no);
+        const { outcome } = record;
+        const messages = outcome.ok && "to" in outcome ? [outcome] : messagesOf(outcome);
+        for (const { to, no } of messages) sent.set(`${shard}-${to}`, no);
         if (record.command.op === "delivered")
           forgotten.set(`${shard}-${record.command.to}`, record.command.upTo);
       }

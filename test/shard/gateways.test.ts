@@ -50,11 +50,41 @@ test("a gateway that is gone is not waited for, and what it had asked reaches no
     known = true;
   });
   confirm(gateways, 0, one);
-  gateways.detach(1, two.channel);
+  gateways.gone(1);
   expect(known).toBe(true);
   const next = attach(gateways, 2);
   gateways.send(1, REPLIES);
   expect([...two.messages, ...next.messages]).not.toContainEqual(REPLIES);
+});
+
+test("a gateway whose channel has broken is waited for until it has confirmed everything over a new one", () => {
+  const { gateways, one, two } = started();
+  const known: string[] = [];
+  gateways.tell(REVOKED, () => known.push("told before"));
+  confirm(gateways, 0, one);
+  gateways.detach(1, two.channel);
+  gateways.tell(REVOKED, () => known.push("told meanwhile"));
+  confirm(gateways, 0, one);
+  expect(known, "it may live on, and take the key that is revoked").toEqual([]);
+  const again = attach(gateways, 1);
+  gateways.welcomeAgain(1, REVOKED);
+  expect(again.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
+  expect(known).toEqual([]);
+  confirm(gateways, 1, again);
+  expect(known).toEqual(["told before", "told meanwhile"]);
+});
+
+test("what a channel has lost that was replaced is told again over the new one", () => {
+  const { gateways, one } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  const again = attach(gateways, 1);
+  gateways.welcomeAgain(1, REVOKED);
+  confirm(gateways, 1, again);
+  expect(known).toBe(true);
 });
 
 test("a shard that begins answers nobody before all gateways know what it knows", () => {

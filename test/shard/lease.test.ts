@@ -1,11 +1,21 @@
 import { expect, test } from "vitest";
+import { bootClock } from "../../src/shard/boot-clock.ts";
 import { LEASE_MS, Lease } from "../../src/shard/lease.ts";
+import { StreamJournal } from "../../src/wal/journal.ts";
+import { MemoryStore } from "../../src/wal/memory.ts";
+import { systemTimer } from "../../src/wal/patience.ts";
 import { type Journal, LogError } from "../../src/wal/wal.ts";
 
 /** A log that answers when told to; `sentMs` is when the question left. */
 function start() {
   const questions: { sentMs: number; settle: (error?: Error) => void }[] = [];
-  const log = { lastExchangeMs: Number.NEGATIVE_INFINITY, available: true };
+  const log = {
+    lastExchangeMs: Number.NEGATIVE_INFINITY,
+    available: true,
+    get exchangeAgeMs() {
+      return performance.now() - this.lastExchangeMs;
+    },
+  };
   const confirmOwner = () =>
     new Promise<void>((resolve, reject) => {
       const sentMs = performance.now();
@@ -65,4 +75,36 @@ test("a log that is away is no error, one that another server owns is", async ()
   expect(errors).toEqual([]);
   questions[1]?.settle(new LogError("fenced", "gone"));
   await expect.poll(() => errors.length).toBe(1);
+});
+
+test("a machine that was asleep asks its log before it shows anything", async () => {
+  let sleptMs = 0;
+  // The monotonic clock knows nothing of the sleep.
+  const monotonicMs = bootClock({
+    uptimeMs: () => 10_000 + sleptMs,
+    monotonicMs: () => 10_000,
+    wallMs: () => 1e12 + sleptMs,
+    uncertaintyMs: 50,
+  });
+  const store = new MemoryStore("log");
+  const open = (instance: string) =>
+    new StreamJournal({
+      stream: store.open(),
+      claimant: { instance, generation: 1, shard: 0, shards: 1 },
+      witnesses: [],
+      mayCreate: true,
+      timer: { ...systemTimer, monotonicMs },
+    });
+  const journal = open("one");
+  await journal.claim();
+  const errors: unknown[] = [];
+  const lease = new Lease(journal, (error) => errors.push(error));
+  let reads = 0;
+  lease.whenOwned(() => reads++);
+  expect(reads).toBe(1);
+  await open("two").claim();
+  sleptMs = 60_000;
+  lease.whenOwned(() => reads++);
+  await expect.poll(() => errors).toMatchObject([{ code: "fenced" }]);
+  expect(reads).toBe(1);
 });

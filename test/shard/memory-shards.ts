@@ -3,7 +3,7 @@
 import { claimOf } from "../../src/actors/claim-names.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
-import type { TransferView } from "../../src/actors/compound-command.ts";
+import type { ExpiredTransfer, TransferView } from "../../src/actors/compound-command.ts";
 import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
 import type { Random } from "../../src/actors/programmes/programme.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
@@ -12,11 +12,14 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import type { Restore } from "../../src/recovery/recover.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
+import type { BatchBounds } from "../../src/shard/group-commit.ts";
+import { type JudgedClock, unjudgedClock } from "../../src/shard/log-clock.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { decodeFrame } from "../../src/wal/frame.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
+import { systemTimer } from "../../src/wal/patience.ts";
 import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
 import { TrimmedStore } from "./trimmed-store.ts";
 
@@ -31,6 +34,12 @@ export type MemoryShard = Readonly<{
 export type ClusterOptions = Readonly<{
   instance?: string;
   now?: () => number;
+  /** Time since boot; else `now`, so that a clock that was set ahead has run there. */
+  uptime?: () => number;
+  /** As a server's main thread has it; else the clock is taken as it was at first. */
+  judgedClock?: () => JudgedClock;
+  /** Smaller batches than usual. */
+  bounds?: BatchBounds;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
   settings?: LedgerSettings;
@@ -46,11 +55,14 @@ export class MemoryCluster {
   readonly #stores: readonly MemoryStore[];
   readonly #options: ClusterOptions;
   readonly #running: (MemoryShard | undefined)[];
+  readonly #judgedClock: JudgedClock;
 
   constructor(stores: readonly MemoryStore[], options: ClusterOptions = {}) {
     this.#stores = stores;
     this.#options = options;
     this.#running = stores.map(() => undefined);
+    const { now = Date.now, uptime = now } = options;
+    this.#judgedClock = unjudgedClock({ wallMs: now, uptimeMs: uptime });
     this.links = stores.map(
       (_, shard) =>
         new ShardLink({ shard, onFacts: () => {}, onAllFacts: () => {}, open: openMemoryChannel }),
@@ -85,7 +97,15 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, restore, settings, random } = this.#options;
+    const {
+      instance = "one",
+      now = Date.now,
+      uptime = now,
+      restore,
+      bounds,
+      settings,
+      random,
+    } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -93,6 +113,7 @@ export class MemoryCluster {
       witnesses: [],
       mayCreate: true,
       deadlineMs: APPEND_DEADLINE_MS,
+      timer: { ...systemTimer, monotonicMs: uptime },
     });
     const ready = Promise.withResolvers<void>();
     const host: ShardHost = new ShardHost({
@@ -100,15 +121,18 @@ export class MemoryCluster {
       shards: this.#stores.length,
       journal,
       open: openMemoryChannel,
-      now,
+      clocks: { wallMs: now, uptimeMs: uptime },
+      judgedClock: this.#options.judgedClock?.() ?? this.#judgedClock,
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
       ...(settings && { settings }),
       ...(random && { random }),
+      ...(bounds && { bounds }),
       onDurable: () => {},
       warnings: () => [],
       post: (message) => {
+        if (message.type === "inspected") host.control({ type: "claim" });
         if (message.type === "claimed") host.control({ type: "proceed" });
         else if (message.type === "ready") ready.resolve();
       },
@@ -156,10 +180,11 @@ export class MemoryCluster {
       });
     const transfer = async ({ partner, id }: Parameters<ArchiveQueries["transfer"]>[0]) => {
       const own = all().filter(({ record }) => record.command.partner === partner);
-      const last = own.findLast(
-        ({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id,
-      );
-      return last && viewOf(last);
+      const views = own
+        .filter(({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id)
+        .map(viewOf);
+      // A record of expiry leaves out what does not change.
+      return views.length === 0 ? undefined : (Object.assign({}, ...views) as TransferView);
     };
     const claims = async ({ shard, names }: Parameters<ArchiveQueries["claims"]>[0]) => {
       const there = recordsOf(this.#stores[shard] as MemoryStore, shard);
@@ -186,7 +211,10 @@ export function takenBy(records: readonly ArchivedRecord[], name: string): strin
 }
 
 /** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
-export function viewOf({ record: { command, outcome }, timeMs }: ArchivedRecord): TransferView | undefined {
+export function viewOf({
+  record: { command, outcome },
+  timeMs,
+}: ArchivedRecord): TransferView | ExpiredTransfer | undefined {
   if (!outcome.ok) return undefined;
   if ("transfer" in outcome) return outcome.transfer;
   if (command.op !== "transfer" || !("id" in outcome)) return undefined;

@@ -97,7 +97,10 @@ export class SimArchive {
       const name = outcome.ok ? claimOf(command) : undefined;
       if (name !== undefined) this.#claims.set(name, "id" in outcome ? outcome.id : "");
       const view = viewOf(record);
-      if (view !== undefined) this.#transfers.set(view.id, { partner: command.partner, view });
+      if (view === undefined) return;
+      // A record of expiry leaves out what does not change.
+      const whole = { ...this.#transfers.get(view.id)?.view, ...view } as TransferView;
+      this.#transfers.set(view.id, { partner: command.partner, view: whole });
     });
   }
 

@@ -106,6 +106,7 @@ export class SimCarrier implements Carrier {
     });
     return {
       exited: exited.promise,
+      end: (message) => end({ reason: "crashed", message }),
       post: (message) => {
         if (message.type === "channel") network.handTo(message.end, owner);
         toShard.send(() => carried.host?.control(message));
@@ -141,7 +142,8 @@ export class SimCarrier implements Carrier {
       journal,
       post,
       open: network.open,
-      now: () => timeOf(shard),
+      clocks: { wallMs: () => timeOf(shard), uptimeMs: () => clock.nowMs },
+      ...(init.judgedClock && { judgedClock: init.judgedClock }),
       threadId: 0,
       failpoints: newFailpoints(shard),
       settings: SIM_SETTINGS,

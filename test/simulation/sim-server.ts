@@ -85,9 +85,12 @@ export class SimServer {
         archive.newest(shard) === undefined &&
         memory.entries.every(({ id }) => id.seq === 0),
     );
+    // As the main thread would find it: shards whose clocks jump later do not follow them.
+    const judgedClock = { baselineMs: world.clock.wallOffsetMs, bootId: undefined };
     this.supervisor = new Supervisor({
       carrier: this.carrier,
       archived: async (shard) => archive.newest(shard),
+      judgedClock: () => judgedClock,
       init: {
         shards: stores.length,
         generation: 1,

@@ -151,10 +151,13 @@ export class Testimony {
   hearCut(cut: Awaited<ReturnType<Gateway["consistentAccounts"]>>, known: Known): void {
     const ids = this.#workload.idsOf(BANK);
     this.hearViews(BANK, ids, cut.accounts, known, "a cut");
-    const sum = cut.accounts.reduce((total, { posted }) => total + posted, cut.inTransit["PTS/0"] ?? 0);
+    const sum = cut.accounts.reduce(
+      (total, { posted }) => total + posted,
+      Number(cut.inTransit["PTS/0"] ?? 0n),
+    );
     if (sum === BANK_FUNDS * ids.length) return;
     const shown = cut.accounts.map(({ id, posted, seq }) => `${id}: ${posted} (${seq})`).join(", ");
-    const moving = JSON.stringify(cut.inTransit);
+    const moving = cut.inTransit["PTS/0"] ?? 0n;
     this.#fail(
       "cuts add up",
       `the bank has ${sum}, not ${BANK_FUNDS * ids.length}: ${shown}; on the way ${moving}`,

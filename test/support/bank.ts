@@ -15,6 +15,8 @@ const WRITERS = 8;
 const READERS_OF_CUTS = 2;
 /** Of pending transfers, those that are left to end by themselves. */
 const FORGOTTEN = 0.15;
+/** Of transfers that were done, those that are taken back. */
+const TAKEN_BACK = 0.2;
 /** Requests whose answer is known and that are sent once more all the same. */
 const SENT_AGAIN = 0.1;
 const PAUSE_MS = 20;
@@ -52,6 +54,8 @@ export class Bank {
   readonly #books: PartnerBooks;
   readonly #random: Random;
   readonly accounts: readonly string[];
+  /** Postings before and after those between the accounts; they give a transfer, and its revert, another home. */
+  readonly #around: readonly Posting[];
   /** By account, what it must have by what was told. */
   readonly #posted: Map<string, number>;
   readonly #faults: string[] = [];
@@ -68,22 +72,32 @@ export class Bank {
     accounts: readonly string[],
     posted: Map<string, number>,
     seed: number,
+    around: readonly Posting[],
   ) {
     this.#books = books;
+    this.#around = around;
     this.accounts = accounts;
     this.#posted = posted;
     this.#random = new Random(seed);
   }
 
-  static async open(url: string, shards: number, seed: number): Promise<Bank> {
+  /** @param hasOtherHome whether the home of every transfer is a shard that has none of the accounts. */
+  static async open(url: string, shards: number, seed: number, hasOtherHome: boolean): Promise<Bank> {
     const books = await PartnerBooks.open(url, shards, "bank");
     const posted = new Map<string, number>();
     for (let no = 0; no < ACCOUNTS; no++) {
       // Not evenly: some begin with almost nothing.
       const amount = no === 0 ? TOTAL - (ACCOUNTS - 1) * 10 : 10;
-      posted.set(await books.funded(no % shards, amount), amount);
+      posted.set(await books.funded(no % (hasOtherHome ? shards - 1 : shards), amount), amount);
     }
-    return new Bank(books, [...posted.keys()], posted, seed);
+    const around: Posting[] = [];
+    if (hasOtherHome) {
+      const one = await books.account(shards - 1, { floor: null });
+      const other = await books.account(shards - 1, { floor: null });
+      around.push({ debit_account: one, credit_account: other, amount: 1 });
+      around.push({ debit_account: other, credit_account: one, amount: 1 });
+    }
+    return new Bank(books, [...posted.keys()], posted, seed, around);
   }
 
   get client(): Client {
@@ -188,17 +202,35 @@ export class Bank {
   }
 
   async #move(postings: readonly Posting[]): Promise<void> {
-    const said = await this.#ask("/v1/transfers", { postings });
+    const said = await this.#ask("/v1/transfers", { postings: this.#atHome(postings) });
     this.#note(`move ${postings.length}: ${verdictOf(said)}`);
     if (isRefused(said, "insufficient_funds")) return;
     this.#apply(postings);
     this.events.push("transfer");
+    if (this.#random.chance(TAKEN_BACK)) await this.#takeBack(said.transfer.id, postings);
+  }
+
+  async #takeBack(id: string, postings: readonly Posting[]): Promise<void> {
+    const said = await this.#ask(`/v1/transfers/${id}/revert`);
+    this.#note(`revert: ${verdictOf(said)}`);
+    if (isRefused(said, "insufficient_funds")) return;
+    this.#apply(
+      postings.map(({ debit_account, credit_account, amount }) => {
+        return { debit_account: credit_account, credit_account: debit_account, amount };
+      }),
+    );
+    this.events.push("transfer");
+  }
+
+  #atHome(postings: readonly Posting[]): readonly Posting[] {
+    return [...this.#around.slice(0, 1), ...postings, ...this.#around.slice(1)];
   }
 
   async #hold(postings: readonly Posting[]): Promise<void> {
     const isForgotten = this.#random.chance(FORGOTTEN);
     const ending = isForgotten ? { timeout_s: 1 } : {};
-    const said = await this.#ask("/v1/transfers", { postings, pending: true, ...ending });
+    const all = this.#atHome(postings);
+    const said = await this.#ask("/v1/transfers", { postings: all, pending: true, ...ending });
     this.#note(`hold ${postings.length}: ${verdictOf(said)}`);
     if (isRefused(said, "insufficient_funds") || isForgotten) return;
     const path = `/v1/transfers/${said.transfer.id}`;
@@ -208,7 +240,7 @@ export class Bank {
       return;
     }
     const [first] = postings;
-    if (postings.length === 1 && first !== undefined && first.amount > 1 && this.#random.chance(0.5)) {
+    if (all.length === 1 && first !== undefined && first.amount > 1 && this.#random.chance(0.5)) {
       const amount = 1 + this.#random.below(first.amount - 1);
       const isFinal = this.#random.chance(0.5);
       await this.#post(path, { amount, final: isFinal }, [{ ...first, amount }]);

@@ -1,6 +1,7 @@
 /**
- * Preloaded into a server (`node --import`), and so into each of its threads: the thread of gateway n throws when there is
- * a file `kill-gateway-n` in the folder `MORTAL_GATEWAYS`.
+ * Preloaded into a server (`node --import`), and so into each of its threads. In the folder `MORTAL_GATEWAYS` a file
+ * `kill-gateway-n` makes the thread of gateway n throw; `hang-gateway-n`, or `hang-archive`, makes the thread loop for
+ * ever.
  */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +9,19 @@ import { isMainThread, threadName } from "node:worker_threads";
 
 const LOOK_EVERY_MS = 10;
 const folder = process.env["MORTAL_GATEWAYS"];
-const gateway = /^gateway (\d+)$/.exec(threadName ?? "")?.[1];
+const name = /^(?:gateway \d+|archive)$/.exec(threadName ?? "")?.[0].replace(" ", "-");
 
-if (!isMainThread && folder !== undefined && gateway !== undefined) {
-  const sign = join(folder, `kill-gateway-${gateway}`);
-  setInterval(() => {
-    if (!existsSync(sign)) return;
+if (!isMainThread && folder !== undefined && name !== undefined) {
+  const isTold = (what: string): boolean => {
+    const sign = join(folder, `${what}-${name}`);
+    if (!existsSync(sign)) return false;
     rmSync(sign);
-    throw new Error("killed by the test");
-  }, LOOK_EVERY_MS).unref();
+    return true;
+  };
+  const look = (): void => {
+    if (isTold("kill")) throw new Error("killed by the test");
+    if (isTold("hang")) for (;;);
+  };
+  look();
+  setInterval(look, LOOK_EVERY_MS).unref();
 }

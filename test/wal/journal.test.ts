@@ -263,5 +263,5 @@ test("the lease counts from when the question was sent, not from when it was ans
   nowMs = 900;
   gate.resolve();
   await append;
-  expect(journal.lastExchangeMs).toBe(200);
+  expect(journal.exchangeAgeMs).toBe(700);
 });

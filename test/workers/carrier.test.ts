@@ -43,6 +43,7 @@ class Carried {
     this.link = new ShardLink({ shard: init.shard, onFacts: () => {}, onAllFacts: () => {} });
     this.running = carrier.start(init, (message) => {
       this.said.push(message);
+      if (message.type === "inspected") this.running.post({ type: "claim" });
       if (message.type === "claimed") this.running.post({ type: "proceed" });
     });
     const [here, there] = carrier.channel();
@@ -61,6 +62,13 @@ class Carried {
     await until("it tells its figures", () => this.said.some(({ type }) => type === "figures"));
     const told = this.said.findLast((message) => message.type === "figures");
     return told?.figures;
+  }
+
+  /** Opens an account. */
+  ask() {
+    const commands = new CommandWriter();
+    commands.add(account("alice/points"));
+    return this.link.execute(REQUEST.command, commands.take(), 1);
   }
 
   get exited() {
@@ -88,10 +96,23 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     expect(figures?.heapBytes).toBeGreaterThan(1_000_000);
     carried.running.post({ type: "stop" });
     expect(await carried.exited).toEqual({ reason: "stopped", message: "stopped" });
-    expect(carried.said.map(({ type }) => type)).toEqual(["claimed", "ready", "figures"]);
+    expect(carried.said.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "figures"]);
     await until("the other end of its channel notices", () => !carried.link.serves);
     // Nobody is there any more to hear it.
     carried.running.post({ type: "stop" });
+  });
+
+  test("a shard in an endless loop is ended, is gone by the time that this is said, and the next one goes on", async () => {
+    const carrier = newCarrier();
+    const init = initOf(testFolder());
+    const looping = new Carried(carrier, { ...init, failpoints: parseFailpoints("0:before_decide@1!") });
+    await looping.serves();
+    const asked = looping.ask();
+    looping.running.end("it hangs");
+    await expect(asked).rejects.toMatchObject({ code: "outcome_unknown" });
+    expect(await looping.exited).toEqual({ reason: "crashed", message: "it hangs" });
+    const next = await new Carried(carrier, init).serves();
+    expect(await next.ask()).toMatchObject({ at: { epoch: 2, seq: 1 } });
   });
 
   test("a shard says why it ended, and the next one goes on in its place", async () => {
@@ -108,10 +129,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
 
     const failing = new Carried(carrier, { ...init, failpoints: parseFailpoints("0:before_decide@1") });
     await failing.serves();
-    const commands = new CommandWriter();
-    commands.add(account("alice/points"));
-    const asked = failing.link.execute(REQUEST.command, commands.take(), 1);
-    await expect(asked).rejects.toMatchObject({ code: "outcome_unknown" });
+    await expect(failing.ask()).rejects.toMatchObject({ code: "outcome_unknown" });
     expect(await failing.exited).toMatchObject({
       reason: "crashed",
       message: expect.stringContaining("failpoint before_decide"),
@@ -194,6 +212,20 @@ describe("a shard's process", () => {
       message: `its process (pid ${pid}) was ended by SIGKILL`,
     });
     await until("the gateway has noticed", () => !carried.link.serves);
+  });
+
+  test("that was halted and replaced is fenced by its log when it goes on", async () => {
+    const carrier = ending(new ProcessCarrier());
+    const init = initOf(testFolder());
+    const halted = await new Carried(carrier, init).serves();
+    const pid = (await halted.figures())?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const next = await new Carried(carrier, { ...init, claimedEpoch: 1 }).serves();
+    const asked = halted.ask();
+    process.kill(pid, "SIGCONT");
+    await expect(asked).rejects.toMatchObject({ code: "outcome_unknown" });
+    expect(await halted.exited).toMatchObject({ reason: "fenced" });
+    expect(await next.ask()).toMatchObject({ at: { epoch: 2, seq: 1 } });
   });
 
   test("that ends without a word has crashed", async () => {

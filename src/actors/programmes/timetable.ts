@@ -1,12 +1,12 @@
 /** What ends by itself on one shard, whatever programme it belongs to. */
 import { assert } from "../../assert.ts";
 import { Deadlines } from "../deadlines.ts";
+import { DeadlinesBySubject } from "../deadlines-by-subject.ts";
 import type { Due } from "./programme.ts";
 
 export class Timetable {
   readonly #deadlines = new Deadlines<Due>();
-  /** By subject, so that nobody looks through all that is due to find what concerns one of them. */
-  readonly #bySubject = new Map<string, Set<Due>>();
+  readonly #bySubject = new DeadlinesBySubject<Due>();
 
   get nextEndMs(): number {
     return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
@@ -14,21 +14,13 @@ export class Timetable {
 
   add(item: Due): void {
     this.#deadlines.add(item);
-    for (const key of keysOf(item)) {
-      const there = this.#bySubject.get(key);
-      if (there === undefined) this.#bySubject.set(key, new Set([item]));
-      else there.add(item);
-    }
+    for (const key of keysOf(item)) this.#bySubject.add(key, item);
   }
 
   remove(item: Due): void {
     assert(item.place >= 0, "what is taken off the timetable is on it");
     this.#deadlines.remove(item);
-    for (const key of keysOf(item)) {
-      const there = this.#bySubject.get(key);
-      there?.delete(item);
-      if (there?.size === 0) this.#bySubject.delete(key);
-    }
+    for (const key of keysOf(item)) this.#bySubject.removed(key);
   }
 
   /** The one whose time was over first at `nowMs`. */
@@ -39,10 +31,8 @@ export class Timetable {
 
   /** The same among those of one subject. */
   nextDueOf(partner: string, subject: string, nowMs: number): Due | undefined {
-    let next: Due | undefined;
-    for (const item of this.#bySubject.get(`${partner}\0${subject}`) ?? [])
-      if (item.endsAtMs <= nowMs && (next === undefined || item.endsAtMs < next.endsAtMs)) next = item;
-    return next;
+    const first = this.#bySubject.firstOf(`${partner}\0${subject}`);
+    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 }
 

@@ -1,0 +1,34 @@
+/** `daybook clock accept`: tells a running server that this machine's clock is right, although it has jumped. */
+import { Command, Option } from "commander";
+import { acceptClock, isAcceptancePending, withdrawAcceptance } from "../wal/clock-acceptance.ts";
+import { OperatorError, readLogSettings } from "./settings.ts";
+import { printLines } from "./terminal.ts";
+
+const POLL_MS = 100;
+/** A server looks once a second. */
+const WAIT_MS_MAX = 10_000;
+
+export function clock(): Command {
+  return new Command("clock").description("the clock that a server's log follows").addCommand(
+    new Command("accept")
+      .description("tell the running server that this machine's clock is right, although it has jumped")
+      .addOption(new Option("--data-dir <folder>", "the server's folder (DATA_DIR)"))
+      .action(async (options: Readonly<{ dataDir?: string }>) => {
+        await accept(readLogSettings({ ...options, walUrl: "sqlite:unused" }).dataDir);
+      }),
+  );
+}
+
+async function accept(dataDir: string): Promise<void> {
+  const nowMs = Date.now();
+  acceptClock(dataDir, nowMs);
+  const endMs = performance.now() + WAIT_MS_MAX;
+  while (isAcceptancePending(dataDir)) {
+    if (performance.now() >= endMs) {
+      withdrawAcceptance(dataDir);
+      throw new OperatorError(`no server has looked into ${dataDir}: is it running, with this DATA_DIR?`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  await printLines([`the server follows the clock: ${new Date(nowMs).toISOString()}`]);
+}
