@@ -28,7 +28,7 @@ export function censusOf(state: LedgerState): string {
     .filter(([, { sent, received }]) => sent + received > 0)
     .map(([shard, { sent, forgotten, received, kept }]) => [shard, sent, forgotten, received, kept.length]);
   const partners = [...state.partners].map(([id, { keys }]) => [id, keys.size]);
-  const { pending, reservations, reverted } = state.compound;
+  const { pending, reservations } = state.compound;
   const programmes = new Map<string, number>();
   for (const [programme] of state.programmes.items())
     programmes.set(programme, (programmes.get(programme) ?? 0) + 1);
@@ -40,7 +40,7 @@ export function censusOf(state: LedgerState): string {
     keys: state.keys.size,
     pending: pending.size,
     reservations: reservations.size,
-    reverted: reverted.size,
+    claims: state.claims.size,
     hasOperatorKey: state.operatorKeyHash !== undefined,
   });
 }

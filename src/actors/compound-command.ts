@@ -6,6 +6,7 @@
  * once the home's record, which is the commit, is durable.
  */
 import type { Asked } from "./asked.ts";
+import type { Seen } from "./claims.ts";
 import type { Act, Plain } from "./programmes/programme.ts";
 
 /** An amount that moves from one account to another of the same asset. */
@@ -93,6 +94,8 @@ export interface RevertTransfer extends Asked {
   readonly vnode: number;
   /** What its programme has to take back with it. */
   readonly act?: Act;
+  /** Handed in by the gateway when the home has asked for it: who has reverted the transfer, as the archive says. */
+  readonly seen?: Seen;
 }
 
 /** A pending transfer's time is over. Made by its home. */

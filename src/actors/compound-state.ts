@@ -1,7 +1,9 @@
 /** What a shard knows of transfers of any shape while they are under way, and how records change it. */
 import { unreachable } from "../assert.ts";
 import type { Book } from "./book.ts";
-import type { Rejected } from "./command.ts";
+import { claimOf, seenOf } from "./claim-names.ts";
+import type { Claims, LogPlace } from "./claims.ts";
+import type { Command, Rejected } from "./command.ts";
 import type {
   CompoundCommand,
   CompoundTransfer,
@@ -18,13 +20,10 @@ import type { Exchange, RecordPlace } from "./exchange.ts";
 import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
 import type { Act, Done, Effect, Plain } from "./programmes/programme.ts";
-import type { Programmes } from "./programmes/programmes.ts";
+import { claimOfAct, type Programmes } from "./programmes/programmes.ts";
 import { Reservations } from "./reservations.ts";
 import { shardOfVnode } from "./routing.ts";
 import { countUse, type Direction, giveBackUse } from "./velocity.ts";
-
-/** At this many, some hundred bytes each, a shard takes no more reverts. */
-const REVERTED_MAX = 4_000_000;
 
 /** What nobody has asked a programme for. */
 const NO_ACT: Effect = { ok: true, effect: null };
@@ -36,6 +35,7 @@ export type CompoundStateOptions = Readonly<{
   bookOf: (partner: string) => Book;
   exchangeWith: (shard: number) => Exchange;
   programmes: Programmes;
+  claims: Claims;
 }>;
 
 type Place = RecordPlace & Readonly<{ timeMs: number }>;
@@ -47,14 +47,14 @@ export class CompoundState {
   readonly shard: number;
   readonly pending = new PendingTransfers();
   readonly reservations = new Reservations();
-  /** Transfers whose home of the way back this is, by which they were taken back. */
-  readonly reverted = new Map<string, string>();
+  readonly claims: Claims;
   readonly bookOf: CompoundStateOptions["bookOf"];
   readonly exchangeWith: CompoundStateOptions["exchangeWith"];
   readonly #shards: number;
   readonly #programmes: Programmes;
 
-  constructor({ shard, shards, bookOf, exchangeWith, programmes }: CompoundStateOptions) {
+  constructor({ shard, shards, bookOf, exchangeWith, programmes, claims }: CompoundStateOptions) {
+    this.claims = claims;
     this.#programmes = programmes;
     this.shard = shard;
     this.#shards = shards;
@@ -69,8 +69,17 @@ export class CompoundState {
 
   /** There is no room for it. */
   isFullFor(command: CompoundCommand): boolean {
-    if (command.op === "compound_transfer") return command.pending && this.pending.full;
-    return command.op === "revert_transfer" && this.reverted.size >= REVERTED_MAX;
+    return command.op === "compound_transfer" && command.pending && this.pending.full;
+  }
+
+  /**
+   * Where the command takes a name for ever, and only the archive can tell whether it is free: up to where the archive
+   * must hold this shard's log. `undefined` where the command can be decided.
+   */
+  uncertainUpTo(command: Command): LogPlace | undefined {
+    const name = claimOf(command);
+    if (name === undefined || !this.claims.isUncertain(name, seenOf(command))) return undefined;
+    return this.claims.forgotten;
   }
 
   /** The legs of each shard, in the order of their postings. */
@@ -80,7 +89,10 @@ export class CompoundState {
 
   /** What its programme says of a command that may come with an act. */
   decideAct({ partner, act }: Acting, amount: number, nowMs: number): Effect | Rejected {
-    return act === undefined ? NO_ACT : this.#programmes.decide(act, { partner, nowMs, amount });
+    if (act === undefined) return NO_ACT;
+    const name = claimOfAct(partner, act);
+    const isTaken = name !== undefined && this.claims.takenBy(name, act.seen) !== undefined;
+    return this.#programmes.decide(act, { partner, nowMs, amount, isTaken });
   }
 
   /** Tells its programme that the act is done, if the command has come with one. */
@@ -157,7 +169,6 @@ export class CompoundState {
         this.#applyPost(book, command, changed, timeMs);
         return;
       case "revert_transfer":
-        this.reverted.set(command.id, changed.id);
         return;
       default: {
         const open = this.#openOf(changed.id);

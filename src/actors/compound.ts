@@ -3,6 +3,7 @@
  * before; here all of it is at hand, and one decision sees every rule.
  */
 import { assert } from "../assert.ts";
+import { revertClaim } from "./claim-names.ts";
 import { type Rejected, reject } from "./command.ts";
 import type {
   AssetLeg,
@@ -86,7 +87,8 @@ export function plan(
       const { id, original } = command;
       if (original === null) return reject("transfer_not_found", id);
       if (original.postings.length === 0) return reject("transfer_not_posted", id);
-      if (state.reverted.has(id)) return reject("already_reverted", id);
+      if (state.claims.takenBy(revertClaim(id), command.seen) !== undefined)
+        return reject("already_reverted", id);
       const back = original.postings.toReversed();
       const postings = back.map(({ debit, credit, amount }) => ({ debit: credit, credit: debit, amount }));
       return planOf(state, command, postings, "revert", {});

@@ -71,6 +71,12 @@ export function vnodeOfCommand(command: Command): number {
   }
 }
 
+/** Whether the two were asked for by one partner, with one key of one scope. A hash of these may be shared by chance. */
+export function haveSameKey(a: Command, b: Command): boolean {
+  if (a.op !== b.op || a.partner !== b.partner || a.key !== b.key) return false;
+  return homeOwnerOf(a) === homeOwnerOf(b);
+}
+
 /** The scope of a command's key: with it, the key names one record. */
 export function scopeOf(command: Command, key: string): string {
   return keyScope(command.partner, homeOwnerOf(command), key);

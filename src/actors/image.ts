@@ -8,6 +8,8 @@
  * image again, which is how a snapshot is verified.
  */
 import { type Account, restoreAccount } from "./account.ts";
+import { revertClaim } from "./claim-names.ts";
+import type { LogPlace } from "./claims.ts";
 import type { AccountStatus, Partner, PartnerKey } from "./command.ts";
 import type { Message } from "./exchange.ts";
 import type { LedgerState } from "./ledger-state.ts";
@@ -36,9 +38,14 @@ const KIND = {
   message: 10,
   pending: 11,
   reservation: 12,
+  /** `[id, by]`, of older versions: a claim without its place. */
   reverted: 13,
   /** `[programme, item]`: what the item says is the programme's business. */
   programme: 14,
+  /** `[epoch, seq]`: of the newest name that is forgotten. Before all names. */
+  claims_forgotten: 15,
+  /** `[name, by, epoch, seq]`, in the order of the log. */
+  claim: 16,
 } as const;
 
 /** A block is closed once it has so many bytes. */
@@ -85,7 +92,9 @@ function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
     yield rare("pending", id, partner, view, remaining, part, holds, uses, reservedAt);
   for (const [id, reservation] of state.compound.reservations.entries())
     yield rare("reservation", id, reservation);
-  for (const [id, by] of state.compound.reverted) yield rare("reverted", id, by);
+  const { forgotten } = state.claims;
+  yield rare("claims_forgotten", forgotten.epoch, forgotten.seq);
+  for (const [name, { by, epoch, seq }] of state.claims.all()) yield rare("claim", name, by, epoch, seq);
   for (const [programme, item] of state.programmes.items()) yield rare("programme", programme, item);
 }
 
@@ -133,8 +142,10 @@ export class ImageReader {
   readonly #reader = new PackReader();
   #partner = "";
 
-  constructor(state: LedgerState) {
+  /** @param at the place in the log of the state that the image is of. */
+  constructor(state: LedgerState, at: LogPlace) {
     this.#state = state;
+    state.claims.beginRestore(at);
   }
 
   /** @throws PackError, TypeError the bytes are no block, or one of a newer version. */
@@ -228,7 +239,8 @@ export class ImageReader {
   }
 
   #restoreTransfer(kind: unknown, values: readonly unknown[]): void {
-    const { pending, reservations, reverted } = this.#state.compound;
+    const { claims, compound } = this.#state;
+    const { pending, reservations } = compound;
     switch (kind) {
       case KIND.pending:
         pending.add(openTransferOf(values));
@@ -240,7 +252,17 @@ export class ImageReader {
       }
       case KIND.reverted: {
         const [id, by] = values as [string, string];
-        reverted.set(id, by);
+        claims.restore(revertClaim(id), by);
+        return;
+      }
+      case KIND.claims_forgotten: {
+        const [epoch, seq] = values as [number, number];
+        claims.restoreForgotten({ epoch, seq });
+        return;
+      }
+      case KIND.claim: {
+        const [name, by, epoch, seq] = values as [string, string, number, number];
+        claims.restore(name, by, { epoch, seq });
         return;
       }
       case KIND.programme: {

@@ -2,13 +2,17 @@
 import { AssertionError, assert } from "../assert.ts";
 import type { Account } from "./account.ts";
 import { Assets, Book } from "./book.ts";
+import { Claims } from "./claims.ts";
 import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
 import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
 import type { Random } from "./programmes/programme.ts";
 import { Programmes } from "./programmes/programmes.ts";
-import type { HashSeed } from "./scope-hash.ts";
+import type { HashSeed, ScopeHash } from "./scope-hash.ts";
+
+/** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
+export type LedgerSettings = Readonly<{ claimsMax?: number; keyHash?: ScopeHash }>;
 
 export class LedgerState {
   readonly books = new Map<string, Book>();
@@ -18,6 +22,7 @@ export class LedgerState {
   readonly keys: KeyTable;
   readonly programmes: Programmes;
   readonly compound: CompoundState;
+  readonly claims: Claims;
   operatorKeyHash: string | undefined;
   /** Accounts in all books, system accounts not counted. */
   accounts = 0;
@@ -25,14 +30,21 @@ export class LedgerState {
   #lastPartner: string | undefined;
   #lastBook = new Book(this.#assets);
 
-  constructor(shard: number, shards: number, random: Random | undefined) {
-    this.keys = new KeyTable(random && seedOf(random));
+  constructor(
+    shard: number,
+    shards: number,
+    random: Random | undefined,
+    { claimsMax, keyHash }: LedgerSettings = {},
+  ) {
+    this.claims = new Claims(claimsMax);
+    this.keys = new KeyTable(random && seedOf(random), keyHash && { hash: keyHash });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
-    this.programmes = new Programmes({ shard, shards, account, random: random ?? none });
+    this.programmes = new Programmes({ shard, shards, account, random: random ?? none, claims: this.claims });
     this.compound = new CompoundState({
       shard,
       shards,
       programmes: this.programmes,
+      claims: this.claims,
       bookOf: (partner) => this.book(partner),
       exchangeWith: (other) => this.exchange(other),
     });

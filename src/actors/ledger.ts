@@ -12,6 +12,7 @@ import {
   openAccount,
 } from "./account.ts";
 import type { AssetSum } from "./book.ts";
+import { claimOf } from "./claim-names.ts";
 import type {
   AccountChanged,
   AccountView,
@@ -34,7 +35,7 @@ import type { CompoundState } from "./compound-state.ts";
 import type { Exchange } from "./exchange.ts";
 import { type PlainCommand, scopeOf } from "./home.ts";
 import { KEY_WINDOW_MS, type KeyEntry, type KeyTable, keyMadeAtMs } from "./key-table.ts";
-import { LedgerState } from "./ledger-state.ts";
+import { type LedgerSettings, LedgerState } from "./ledger-state.ts";
 import { linesOf } from "./lines.ts";
 import {
   decideCreateKey,
@@ -72,9 +73,9 @@ export class Ledger {
   /**
    * @param random secure random bytes, needed wherever others choose the keys, or programmes decide.
    */
-  constructor(shard: number, shards = 1, random?: Random) {
+  constructor(shard: number, shards = 1, random?: Random, settings?: LedgerSettings) {
     this.#shard = shard;
-    this.state = new LedgerState(shard, shards, random);
+    this.state = new LedgerState(shard, shards, random, settings);
   }
 
   get keys(): KeyTable {
@@ -123,6 +124,7 @@ export class Ledger {
     nowMs: number,
     newTransferId: (vnode: number) => string,
   ): TransferSent | Rejected {
+    assert(claimOf(command) === undefined, "what takes a name is decided without waiting for another shard");
     const decided = this.compound.decideAct(command, command.amount, nowMs);
     if (!decided.ok) return decided;
     const message = { to, no: this.exchange(to).sent + 1 };
@@ -205,6 +207,7 @@ export class Ledger {
         const book = this.state.book(command.partner);
         // Asked here too: a replay makes nothing for the many that come without one.
         if (command.act !== undefined) {
+          this.#claim(command, outcome, place);
           const { id, effect } = outcome as TransferPosted | TransferSent;
           const { timeMs } = place;
           this.compound.applyAct(command, effect, { timeMs, transfer: id, amount: command.amount });
@@ -220,6 +223,7 @@ export class Ledger {
         this.exchange(command.from).receive(command.no);
         return;
       case "act":
+        this.#claim(command, outcome, place);
         applyAct(this.state, command, outcome as ActDone, place, batch);
         return;
       case "notice":
@@ -259,6 +263,7 @@ export class Ledger {
         this.state.operatorKeyHash = command.keyHash;
         return;
       default:
+        this.#claim(command, outcome, place);
         this.compound.apply(command, outcome as Parameters<CompoundState["apply"]>[1], place, batch);
     }
   }
@@ -296,6 +301,12 @@ export class Ledger {
   /** The whole state as plain lines: see `linesOf`. */
   lines(nowMs: number): Iterable<string> {
     return linesOf(this.state, nowMs);
+  }
+
+  /** A name that the command takes is taken from here on. */
+  #claim(command: Command, outcome: Recorded, place: Place): void {
+    const name = claimOf(command);
+    if (name !== undefined) this.state.claims.take(name, "id" in outcome ? outcome.id : "", place);
   }
 
   #addAccount(partner: string, view: AccountView, batch: number): void {

@@ -27,7 +27,8 @@ function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
   for (const { partner, keys } of state.partners.values()) yield ["partner", partner, [...keys.values()]];
   for (const { place: _place, ...transfer } of state.compound.pending.all()) yield ["pending", transfer];
   for (const entry of state.compound.reservations.entries()) yield ["reservation", ...entry];
-  for (const entry of state.compound.reverted) yield ["reverted", ...entry];
+  yield ["claims_forgotten", state.claims.forgotten];
+  for (const entry of state.claims.all()) yield ["claim", ...entry];
   for (const entry of state.programmes.items()) yield ["programme", ...entry];
   yield ["operator_key", state.operatorKeyHash ?? null];
 }

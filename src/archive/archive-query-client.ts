@@ -11,6 +11,7 @@ import {
 import type {
   ArchivedRecord,
   ArchiveQueries,
+  ClaimsFound,
   EntriesSum,
   FoundRecord,
   Location,
@@ -70,6 +71,13 @@ export class ArchiveQueryClient implements ArchiveQueries {
     after: readonly Position[],
   ): Promise<ArchivedRecord | undefined> {
     return this.#query("part", query, after);
+  }
+
+  claims(
+    query: Readonly<{ shard: number; names: readonly string[] }>,
+    after: readonly Position[],
+  ): Promise<ClaimsFound> {
+    return this.#query("claims", query, after);
   }
 
   transfers(

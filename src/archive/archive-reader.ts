@@ -1,3 +1,4 @@
+import type { LogId } from "../wal/wal.ts";
 import { AccountReader } from "./account-reader.ts";
 import type { AccountTable } from "./account-table.ts";
 import type { BatchTable } from "./batch-table.ts";
@@ -23,6 +24,7 @@ export function archiveAnswers(
   accountTable: AccountTable,
   keys: Keys,
   indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>,
+  indexedPosition: (shard: number) => LogId | undefined,
 ): ArchiveAnswers {
   const records = new RecordReader(batches);
   const gaps = new Gaps(damages, batches);
@@ -32,6 +34,10 @@ export function archiveAnswers(
     records: (at: readonly Location[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
     transfer: (query) => transfers.transfer(query),
     part: (query) => transfers.part(query),
+    claims: ({ shard, names }) => {
+      const { epoch, seq } = indexedPosition(shard) ?? { epoch: 0, seq: 0 };
+      return { by: names.map((name) => transfers.takenBy(name, shard) ?? null), epoch, seq };
+    },
     transfers: (query) => transfers.transfers(query),
     accountAt: (query) => accounts.accountAt(query),
     acts: (query) => accounts.acts(query),

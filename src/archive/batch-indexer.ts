@@ -1,12 +1,17 @@
+import { claimOf } from "../actors/claim-names.ts";
 import { readRecord } from "../actors/codec.ts";
+import type { Command } from "../actors/command.ts";
 import { OPS, TRANSFER_SENT_OP } from "../actors/ops.ts";
 import { PackReader } from "../actors/pack-reader.ts";
 import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";
 import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
 import { changesOf, isBeginning, isOfHome, transferIdOf, versionOf } from "./posting.ts";
-import { AT_HOME, AWAY, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
+import { AT_HOME, AWAY, CLAIM, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
 import type { Tail } from "./tail.ts";
+
+/** What a transfer without an act has of its own: see codec.ts. */
+const PLAIN_FIELDS = 7;
 
 /** The first byte of every system account. */
 const AT_SIGN = 64;
@@ -60,7 +65,7 @@ export class BatchIndexer {
       const fields = reader.array();
       const op = reader.number();
       if (op === OPS.transfer || op === TRANSFER_SENT_OP) {
-        if (this.#indexTransfer(batch, shard, i, fields, op === OPS.transfer)) transfers += 1;
+        if (this.#indexTransfer(batch, shard, i, start, fields, op === OPS.transfer)) transfers += 1;
       } else if (op === OPS.credit) this.#indexCredit(batch, shard, i, fields);
       else if (op === OPS.create_account) this.#indexAccount(batch, shard, i, fields, true);
       else if (op === OPS.update_account || op === OPS.set_account_status)
@@ -74,7 +79,14 @@ export class BatchIndexer {
   }
 
   /** @param whole has both sides; else the credit is on another shard. */
-  #indexTransfer(batch: number, shard: number, index: number, fields: number, whole: boolean): boolean {
+  #indexTransfer(
+    batch: number,
+    shard: number,
+    index: number,
+    start: number,
+    fields: number,
+    whole: boolean,
+  ): boolean {
     const reader = this.#reader;
     const bytes = reader.bytes;
     reader.text();
@@ -116,7 +128,18 @@ export class BatchIndexer {
     }
     this.#keys.runText(bytes, idStart, idEnd);
     transfers.push(hash.high, hash.low, batch, slotOf(index, AT_HOME), 0, 0);
+    // Without an act it claims no name.
+    if (askedFields > PLAIN_FIELDS)
+      this.#indexClaim(batch, index, readRecord(bytes.subarray(start, reader.at)).command);
     return true;
+  }
+
+  /** The name that an accepted command takes for ever, if it takes one. */
+  #indexClaim(batch: number, index: number, command: Command): void {
+    const name = claimOf(command);
+    if (name === undefined) return;
+    const { high, low } = this.#keys.text(name);
+    this.#tails.transfers.push(high, low, batch, slotOf(index, CLAIM), 0, 0);
   }
 
   /** The credit of a transfer whose home is another shard: an entry of its account, and the transfer's second half. */
@@ -183,6 +206,7 @@ export class BatchIndexer {
       const { high, low } = this.#keys.text(id);
       transfers.push(high, low, batch, slotOf(index, isOfHome(record) ? AT_HOME : AWAY), 0, 0);
     }
+    this.#indexClaim(batch, index, record.command);
     const begins = isBeginning(record);
     if (begins && !this.#partnerIsNoted) this.#notePartner(batch, shard);
     return begins;
@@ -203,6 +227,7 @@ export class BatchIndexer {
       this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
     };
     note(record.command.act.programme, "acts");
+    this.#indexClaim(batch, index, record.command);
     const account = versionOf(record);
     if (account === undefined) return;
     this.#accounts.add(record.command.partner, account.id);

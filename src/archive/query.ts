@@ -48,6 +48,12 @@ export type Page<T> = Readonly<{ data: readonly T[]; nextCursor: string | null }
 /** `openingBalance` is the balance before `fromMs`, `closingBalance` the one just before `toMs`. */
 export type Statement = Page<Entry> & Readonly<{ openingBalance: number; closingBalance: number }>;
 
+/**
+ * `by`: for each name the transfer that has taken it (empty where an act without one has), or `null`. Nobody else had taken
+ * any of them up to `epoch-seq` of the shard's log; that is 0-0 where the archive holds nothing of it.
+ */
+export type ClaimsFound = Readonly<{ by: readonly (string | null)[]; epoch: number; seq: number }>;
+
 export type EntriesSum = Readonly<{ sum: number; count: number }>;
 
 /**
@@ -71,6 +77,11 @@ export interface ArchiveQueries {
     query: Readonly<{ id: string; from: number; to: number; no: number }>,
     after: readonly Position[],
   ): Promise<ArchivedRecord | undefined>;
+  /** Who has taken these names (`claimOf`), as far as the archive holds the log of their home shard. */
+  claims(
+    query: Readonly<{ shard: number; names: readonly string[] }>,
+    after: readonly Position[],
+  ): Promise<ClaimsFound>;
   /**
    * Transfers of a partner (of one account of it) as they stand now, newest first, each once. Range and order go by the
    * record that began it: its home's, or, in the list of an account on another shard, the first that touched the account.

@@ -17,6 +17,8 @@ export const CREDIT = 1;
  */
 export const AT_HOME = 0;
 export const AWAY = 1;
+/** In the same index, under the name that a record takes for ever (`claimOf`). */
+export const CLAIM = 2;
 
 export function slotOf(record: number, place: number): number {
   return record * PLACES + place;

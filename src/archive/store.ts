@@ -114,7 +114,14 @@ export class Archive {
     for (const index of this.#all) index.tail.clear(this.#written + 1);
     this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
-    this.answers = archiveAnswers(this.#batches, this.#damages, this.#accounts, keys, this.#indexes);
+    this.answers = archiveAnswers(
+      this.#batches,
+      this.#damages,
+      this.#accounts,
+      keys,
+      this.#indexes,
+      (shard) => this.indexedPosition(shard),
+    );
     this.#reader = new DatabaseSync(this.#path, { readOnly: true });
     this.#reader.exec(`PRAGMA cache_size = ${READER_CACHE_PAGES}`);
     this.verifier = new Verifier(this.#database, this.#reader, this.#batches, this.#damages);

@@ -1,3 +1,4 @@
+import { claimOf } from "../actors/claim-names.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
@@ -10,7 +11,7 @@ import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
 import { isBeginning, isPart, isWhole, transferIdOf, transferOf } from "./posting.ts";
 import type { ArchivedRecord, Page, Range } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
-import { AT_HOME, AWAY, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
+import { AT_HOME, AWAY, CLAIM, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 
 type TransfersQuery = Range &
@@ -51,8 +52,25 @@ export class TransferReader {
     const { id, from, to, no } = query;
     for (const archived of this.#recordsOf(id, AWAY))
       if (archived.at.shard === to && isPart(archived.record, from, no)) return archived;
-    const gap = this.#gaps.all.find(({ place }) => place.shard === to);
-    if (gap !== undefined) throw gap.error;
+    this.#refuseGapOf(to);
+    return undefined;
+  }
+
+  /**
+   * The transfer that has taken the name (empty: an act without one); `undefined` while nobody has.
+   *
+   * @param shard the home of the name.
+   * @throws ArchiveError `archive_damaged`: who has taken it may stand in a batch that the index lacks.
+   */
+  takenBy(name: string, shard: number): string | undefined {
+    const history = this.#byTransfer.history(this.#keys.text(name), this.#records.places);
+    for (let i = 0; i < history.length; i++) {
+      if (placeOfSlot(history.slot(i)) !== CLAIM) continue;
+      const { command, outcome } = this.#records.of(history, i).record;
+      // The index holds hashes: another name may have the same one.
+      if (outcome.ok && claimOf(command) === name) return "id" in outcome ? outcome.id : "";
+    }
+    this.#refuseGapOf(shard);
     return undefined;
   }
 
@@ -113,6 +131,11 @@ export class TransferReader {
     const epoch = parseTransferId(id)?.epoch;
     this.#refuseGap((place) => place.epoch === epoch);
     return undefined;
+  }
+
+  /** A damaged batch of this shard may hold the record; one whose place is not known may be of any shard. */
+  #refuseGapOf(shard: number): void {
+    this.#refuseGap((place) => place.shard === shard || place.epoch === 0);
   }
 
   /** A damaged batch behind this record may hold a newer one. */

@@ -10,7 +10,7 @@ import type {
   RevertTransfer,
   VoidTransfer,
 } from "../actors/compound-command.ts";
-import { vnodeOfCommand } from "../actors/home.ts";
+import { haveSameKey, vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
@@ -28,21 +28,23 @@ import type {
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
+  ASK_ARCHIVE,
   type CommandReply,
   type Credits,
   REFUSED,
   REPLAYED,
   REQUEST,
-  type Refused,
   type Replayed,
   SETTLED,
   type TransfersReply,
   type WireItem,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
+import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { pageOf } from "./lists.ts";
 import { firstRecords, recall } from "./recall.ts";
+import { refusalOf, refusedBy } from "./refusals.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
 import { revertOf, settledOf, type TransferRow, transferRow, transferRows } from "./transfers.ts";
@@ -110,7 +112,7 @@ export class Gateway {
           const { packed, places } = portion;
           const reached = await this.#shards.link(shard).execute(REQUEST.transfers, packed, places.length);
           const { answers, credits } = answersOf(reached.result as TransfersReply);
-          await this.#fillIn(shard, portion, answers, items);
+          await this.#fillIn(shard, portion, answers, transfers, items);
           positions.push(positionText(shard, reached.at));
           for (const [there, epoch, seq] of credits) positions.push(positionText(there, { epoch, seq }));
           return undefined;
@@ -285,6 +287,7 @@ export class Gateway {
     shard: number,
     { places }: Portion,
     answers: readonly WireItem[],
+    transfers: readonly (Transfer | CompoundTransfer)[],
     items: ItemAnswer[],
   ): Promise<void> {
     const replayed: { place: number; at: Location }[] = [];
@@ -303,9 +306,15 @@ export class Gateway {
       replayed.map(({ at }) => at),
     ).catch(() => []);
     for (const [i, found] of records.entries()) {
-      const refusal = { ok: false, code: "archive_damaged" } as const;
-      const outcome = "damaged" in found ? refusal : (found.record.outcome as Outcome<Transfer>);
-      items[replayed[i]?.place as number] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
+      const place = replayed[i]?.place as number;
+      if ("damaged" in found) {
+        items[place] = { code: "archive_damaged" };
+        continue;
+      }
+      const { command, outcome } = found.record as Readonly<{ command: Command; outcome: Outcome<Transfer> }>;
+      if (!haveSameKey(command, transfers[place] as Transfer | CompoundTransfer))
+        items[place] = { code: "idempotency_key_reused" };
+      else items[place] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
     }
   }
 
@@ -318,9 +327,15 @@ export class Gateway {
     switch (reply[0]) {
       case REFUSED:
         if (reply[1] === "not_open") return this.#settle(command);
+        if (reply[1] === ASK_ARCHIVE)
+          return submitWithArchive(this.#shards, shard, command, reply).then((again) =>
+            this.#answer(command, shard, again),
+          );
         return { refused: refusalOf(reply[1]) };
       case REPLAYED:
         return recall(this.#shards, command, locationOf(shard, reply)).then((recalled) => {
+          // Not done, and to be done with another key: as when only the fingerprints differ.
+          if (recalled === undefined) return { refused: "idempotency_key_reused" };
           return { ...recalled, replayed: reply[4] === undefined };
         });
       case SETTLED: {
@@ -379,20 +394,4 @@ function idOf([epoch, seq]: readonly [number, number]): LogId {
 async function until(atMs: number): Promise<void> {
   const aheadMs = atMs - Date.now();
   if (aheadMs >= 0) await new Promise((resolve) => setTimeout(resolve, aheadMs + 1));
-}
-
-/** @throws OperatingError `overloaded`, `log_unavailable`: it was not done, and will not be. */
-function refusalOf(code: Refused[1]): Refusal {
-  if (code === "overloaded" || code === "log_unavailable" || code === "not_open") throw refusedBy(code);
-  return code;
-}
-
-function refusedBy(code: Refused[1]): OperatingError {
-  if (code === "overloaded") {
-    return new OperatingError(
-      "overloaded",
-      "there is no room for it now: too many keys or pending transfers, or credits on their way",
-    );
-  }
-  return new OperatingError("log_unavailable", "the shard of another account cannot be reached now");
 }

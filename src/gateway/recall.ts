@@ -1,6 +1,7 @@
 /** Answers that were given before, or could not be given when they were due: read from the records in the archive. */
 import type { Command, Credited, Outcome, Transfer, TransferSent } from "../actors/command.ts";
 import type { Move, Moved, TransferChanged } from "../actors/compound-command.ts";
+import { haveSameKey } from "../actors/home.ts";
 import type { ArchivedRecord, FoundRecord, Location } from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
@@ -12,15 +13,20 @@ export type Recalled<C extends Command> = Readonly<{
   position: string;
 }>;
 
-/** The answer to a command whose own record stands `at`: with its parts on other shards, all of which are durable. */
+/**
+ * The answer to a command whose own record stands `at`: with its parts on other shards, all of which are durable.
+ *
+ * `undefined`: the record is of another command, whose key only has the same hash.
+ */
 export async function recall<C extends Command>(
   shards: Shards,
   command: C,
   at: Location,
-): Promise<Recalled<C>> {
+): Promise<Recalled<C> | undefined> {
   const [first] = await firstRecords(shards, [at]);
   assert(first !== undefined, "the archive answers place for place");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
+  if (!haveSameKey(first.record.command, command)) return undefined;
   const { outcome } = first.record;
   const answer = { timeMs: first.timeMs, position: positionText(at.shard, at) };
   if (!outcome.ok) return { outcome, ...answer };

@@ -1,4 +1,5 @@
 /** What is asked about transfers that were made before: shown, listed, posted, voided, taken back. */
+import { revertClaim } from "../actors/claim-names.ts";
 import type { RevertTransfer, Settled, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { partOf } from "../actors/legs.ts";
 import { takeBackOf } from "../actors/programmes/programmes.ts";
@@ -86,7 +87,12 @@ async function rowsOf(
     [...byShard].map(async ([shard, there]) => {
       const ids = there.map(({ id }) => id);
       const { result } = await shards.ask(shard, partner, ["reverts", ids]);
-      for (const [i, id] of ids.entries()) reverts.set(id, result[i] ?? null);
+      for (const [i, id] of ids.entries()) reverts.set(id, result.by[i] ?? null);
+      if (result.forgotten === null) return;
+      const unknown = ids.filter((id) => reverts.get(id) === null);
+      const names = unknown.map(revertClaim);
+      const { by } = await shards.archive.claims({ shard, names }, [{ shard, ...result.forgotten }]);
+      for (const [i, id] of unknown.entries()) reverts.set(id, by[i] ?? null);
     }),
   );
   return views.map((view) => ({ ...view, revertedBy: reverts.get(view.id) ?? null }));

@@ -74,7 +74,7 @@ export async function restore(
   ledger: Ledger,
   progress: (message: string) => void = () => {},
 ): Promise<void> {
-  const reader = new ImageReader(ledger.state);
+  const reader = new ImageReader(ledger.state, snapshot.head.id);
   let bytes = 0;
   const tell = nowAndThen(progress);
   for await (const block of readSnapshot(store, snapshot)) {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { censusOf } from "../actors/census.ts";
 import { imageOf } from "../actors/image.ts";
 import { Ledger } from "../actors/ledger.ts";
+import type { LedgerSettings } from "../actors/ledger-state.ts";
 import { randomBytes } from "../random.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import {
@@ -34,6 +35,8 @@ export type SnapshotTask = Readonly<{
   until: LogId;
   /** Between two chunks, so that the appends of the shard come through; ms. */
   pauseMs: number;
+  /** Those of the shard. */
+  settings?: LedgerSettings;
 }>;
 
 export type SnapshotReport = Readonly<{
@@ -67,7 +70,10 @@ export async function takeSnapshot(
   }
 }
 
-type Source = Pick<SnapshotTask, "generation" | "shard" | "shards" | "epoch" | "until" | "pauseMs">;
+type Source = Pick<
+  SnapshotTask,
+  "generation" | "shard" | "shards" | "epoch" | "until" | "pauseMs" | "settings"
+>;
 
 /** The same with a log and a store that are open. */
 export async function takeFrom(
@@ -116,8 +122,8 @@ async function write(
   task: Source,
   progress: () => void,
 ): Promise<Written> {
-  const { generation, shard, shards, until } = task;
-  const ledger = new Ledger(shard, shards, randomBytes);
+  const { generation, shard, shards, until, settings } = task;
+  const ledger = new Ledger(shard, shards, randomBytes, settings);
   const fits = ({ id }: SnapshotHead) => compareLogIds(id, until) <= 0;
   const {
     snapshot: before,
@@ -165,10 +171,10 @@ async function verify(
   store: SnapshotStore,
   snapshot: StoredSnapshot,
   proof: Proof,
-  { shard, shards }: Source,
+  { shard, shards, settings }: Source,
   progress: () => void,
 ): Promise<void> {
-  const ledger = new Ledger(shard, shards, randomBytes);
+  const ledger = new Ledger(shard, shards, randomBytes, settings);
   const hash = createHash("sha256");
   try {
     await restore(store, snapshot, ledger, progress);

@@ -10,6 +10,7 @@ import type { Due } from "../actors/programmes/programme.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
+import { askArchive } from "./ask-archive.ts";
 import { DueWait, DueWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -75,6 +76,11 @@ export class Executor {
     }
     if (command.op !== "transfer" && !isPlain(command))
       return peers.runs.execute(command, { source, start, end }, false);
+    // No name is claimed without an act.
+    if ("act" in command && command.act !== undefined) {
+      const uncertain = askArchive(this.#ledger.compound, command);
+      if (uncertain !== undefined) return uncertain;
+    }
     const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
     if (!outcome.ok) {
       const home = peers.homeOfCredit(command, outcome);

@@ -1,4 +1,5 @@
 /** All that a shard needs from whoever carries it. */
+import type { LedgerSettings } from "../actors/ledger-state.ts";
 import type { Random } from "../actors/programmes/programme.ts";
 import type { openChannel } from "../channels/open-channel.ts";
 import type { Restore } from "../recovery/recover.ts";
@@ -25,6 +26,7 @@ export type HostOptions = Readonly<{
   restore?: Restore;
   /** Secure random bytes. */
   random?: Random;
+  settings?: LedgerSettings;
   /** Told of each batch once it is durable, and of the clock that the log is written by. */
   onDurable: (batch: Batch, clock: LogClock) => void;
   /** Settings of the log that are weaker than they should be, by the operator's choice. */

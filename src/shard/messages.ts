@@ -3,6 +3,7 @@
  * travels packed, many requests or replies in one message, so that a thousand of them cost one hand-over; control
  * messages are rare and plain.
  */
+import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
 import type { Refusal } from "../actors/rejection.ts";
@@ -37,7 +38,7 @@ export type Query =
   | readonly ["position"]
   /** The same, once this transfer is expired if its time is over. */
   | readonly ["transfer", id: string]
-  /** By which transfers these were taken back, whose way back has its home here. */
+  /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */
   | readonly ["reverts", ids: readonly string[]]
   /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
@@ -64,7 +65,8 @@ export interface QueryResults {
   sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
   transfer: null;
-  reverts: readonly (string | null)[];
+  /** `forgotten`: of what was taken back up to there only the archive knows; `null` while nothing was forgotten. */
+  reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
   /** False where log time is not there yet. */
   tick: boolean;
   programme: Plain;
@@ -93,12 +95,14 @@ export const FIRST = 1;
 
 /**
  * Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now; or the
- * transfer is not open, and what became of it must be handed in.
+ * transfer is not open, and what became of it must be handed in; or the archive, once it holds this shard's log up to
+ * `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
  */
-export type Refused = readonly [
-  typeof REFUSED,
-  code: Refusal | "overloaded" | "log_unavailable" | "not_open",
-];
+export type Refused =
+  | readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable" | "not_open"]
+  | AskArchive;
+export type AskArchive = readonly [typeof REFUSED, code: typeof ASK_ARCHIVE, epoch: number, seq: number];
+export const ASK_ARCHIVE = "ask_archive";
 export const REFUSED = -2;
 
 /** What a command came to: an outcome, or a word about its key. */

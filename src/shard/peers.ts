@@ -14,7 +14,7 @@ import type {
 import { decidePortion } from "../actors/compound.ts";
 import type { Leg, Purpose } from "../actors/compound-command.ts";
 import type { Message } from "../actors/exchange.ts";
-import { scopeOf } from "../actors/home.ts";
+import { haveSameKey, scopeOf } from "../actors/home.ts";
 import type { KeyEntry } from "../actors/key-table.ts";
 import { type Ledger, type Place } from "../actors/ledger.ts";
 import { isSystemAccount, shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
@@ -210,6 +210,8 @@ export class Peers {
       return no > 0 && debit.isUnderWay(no) ? [{ debit, no }] : [];
     });
     const known = sent.map(({ debit, no }) => debit.waitingFor(no)).find((parked) => parked !== undefined);
+    // Another scope may share the hash: the gateway notices when it reads the record.
+    if (known !== undefined && !haveSameKey(known.command, command)) return undefined;
     if (known !== undefined || sent.length === 0) return known;
     const again = new Rejoined(command, first, sent.length);
     for (const { debit, no } of sent) debit.join(no, again);

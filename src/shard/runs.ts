@@ -25,6 +25,7 @@ import type { Ledger } from "../actors/ledger.ts";
 import { type LegReport, totalOf } from "../actors/legs.ts";
 import type { OpenTransfer } from "../actors/pending.ts";
 import { assert } from "../assert.ts";
+import { askArchive } from "./ask-archive.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import { OVERLOADED, type StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
@@ -72,6 +73,8 @@ export class Runs {
   execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
     const { ledger } = this.#options;
     if (ledger.compound.isFullFor(command)) return OVERLOADED;
+    const uncertain = askArchive(ledger.compound, command);
+    if (uncertain !== undefined) return uncertain;
     switch (command.op) {
       case "void_transfer":
         return this.#end(command, packed);
@@ -195,6 +198,12 @@ export class Runs {
   #decide(run: Run): void {
     const { self, ledger, commit, mustWaitFor, unpark } = this.#options;
     const command = run.command as LegsCommand;
+    // While the others were asked, what the archive had said may have become too old.
+    const uncertain = askArchive(ledger.compound, command);
+    if (uncertain !== undefined) {
+      this.#abandon(run, uncertain);
+      return;
+    }
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) {
       this.#abandon(run, IS_NOT_OPEN);
@@ -235,6 +244,12 @@ export class Runs {
     const { ledger, unpark } = this.#options;
     for (const waiting of this.#reverts.end(run)) {
       const command = waiting.command as LegsCommand;
+      const uncertain = askArchive(ledger.compound, command);
+      if (uncertain !== undefined) {
+        unpark(waiting);
+        waiting.giveBack(uncertain);
+        continue;
+      }
       const planned = plan(ledger.compound, command);
       unpark(waiting);
       if (planned === NOT_OPEN || (planned.ok && !this.#ask(waiting, planned))) waiting.giveBack(UNREACHABLE);

@@ -77,7 +77,7 @@ export class ShardHost {
     const onError = (error: unknown) => this.#fail(error);
     this.#options = options;
     this.#journal = journal;
-    this.#ledger = new Ledger(shard, shards, options.random);
+    this.#ledger = new Ledger(shard, shards, options.random, options.settings);
     this.#cuts = new Cuts(this.#ledger, shard, shards, (peer) => this.#peers.deliveredTo(peer));
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);

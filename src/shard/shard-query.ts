@@ -1,5 +1,6 @@
 /** Reads, answered from a shard's memory. They wait at the gate like everything else that leaves. */
 import { type Account, viewOf } from "../actors/account.ts";
+import { revertClaim } from "../actors/claim-names.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import type { Query, QueryResults } from "./messages.ts";
 
@@ -46,8 +47,12 @@ export function answerQuery(
       const [, name, , ask] = query;
       return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
     }
-    case "reverts":
-      return { result: query[1].map((id) => ledger.compound.reverted.get(id) ?? null), batch: undefined };
+    case "reverts": {
+      const { claims } = ledger.compound;
+      const by = query[1].map((id) => claims.takenBy(revertClaim(id)) ?? null);
+      const forgotten = claims.forgotten.epoch === 0 ? null : claims.forgotten;
+      return { result: { by, forgotten }, batch: undefined };
+    }
     case "position":
       return { result: null, batch: undefined };
   }

@@ -7,7 +7,7 @@ import { LedgerRun } from "./ledger-run.ts";
 
 function restored(image: readonly Uint8Array[]): Ledger {
   const ledger = new Ledger(0);
-  const reader = new ImageReader(ledger.state);
+  const reader = new ImageReader(ledger.state, { epoch: 0, seq: 0 });
   for (const block of image) reader.accept(block);
   return ledger;
 }

@@ -109,7 +109,7 @@ test("room that is reserved in a slice counts, also from an image, until the res
   const command: Reserve = { ...asked, op: "reserve", id: "tr", from: 1, purpose: "post", legs };
   ledger.apply(command, decideReserve(ledger.compound, command, NOW_MS), place, 0);
   const copy = new Ledger(0);
-  const reader = new ImageReader(copy.state);
+  const reader = new ImageReader(copy.state, { epoch: 0, seq: 0 });
   for (const block of imageOf(ledger.state)) reader.accept(block);
   for (const each of [ledger, copy]) {
     expect(each.systemAccount("p", "@x")).toBeUndefined();

@@ -6,7 +6,7 @@ import { OperatingError } from "../../src/operating-error.ts";
 import type { Failpoint } from "../../src/shard/failpoint.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import type { Random } from "../support/random.ts";
-import { MemoryCluster, recordsOf } from "./memory-shards.ts";
+import { type ClusterOptions, MemoryCluster, recordsOf } from "./memory-shards.ts";
 
 const SHARDS = 3;
 /** One that dies without being told to is a bug. */
@@ -32,13 +32,13 @@ export class DyingShards {
   #nowMs = Date.UTC(2026, 0, 1);
   #isOver = false;
 
-  private constructor(random: Random) {
+  private constructor(random: Random, options: ClusterOptions) {
     this.#random = random;
-    this.#cluster = new MemoryCluster(this.stores, { now: () => this.#nowMs++ });
+    this.#cluster = new MemoryCluster(this.stores, { now: () => this.#nowMs++, ...options });
   }
 
-  static async start(random: Random): Promise<DyingShards> {
-    const shards = new DyingShards(random);
+  static async start(random: Random, options: ClusterOptions = {}): Promise<DyingShards> {
+    const shards = new DyingShards(random, options);
     await Promise.all(shards.stores.map((_, shard) => shards.#cluster.launch(shard)));
     return shards;
   }

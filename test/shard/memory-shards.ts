@@ -1,8 +1,11 @@
 /** Shards on logs in memory, with their gateway, in this thread: everything but carrier, supervisor and archive. */
 
+import { claimOf } from "../../src/actors/claim-names.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../src/actors/command.ts";
 import type { ExpiredTransfer, TransferView } from "../../src/actors/compound-command.ts";
+import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
+import type { Random } from "../../src/actors/programmes/programme.ts";
 import { homeVnodeOf } from "../../src/actors/routing.ts";
 import type { ArchivedRecord, ArchiveQueries, Location } from "../../src/archive/query.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
@@ -39,6 +42,11 @@ export type ClusterOptions = Readonly<{
   bounds?: BatchBounds;
   /** What a shard begins with, by its number; else with the first record of its log. */
   restore?: (shard: number) => Restore;
+  settings?: LedgerSettings;
+  /** Where programmes draw ids. */
+  random?: Random;
+  /** Who asks the archive about names waits for this, and is told what was known before. */
+  archiveDelay?: () => Promise<void>;
 }>;
 
 export class MemoryCluster {
@@ -89,7 +97,15 @@ export class MemoryCluster {
 
   /** Starts a shard that does not run, and resolves when it serves. */
   async launch(shard: number, failpoints: readonly Failpoint[] = []): Promise<MemoryShard> {
-    const { instance = "one", now = Date.now, uptime = now, restore, bounds } = this.#options;
+    const {
+      instance = "one",
+      now = Date.now,
+      uptime = now,
+      restore,
+      bounds,
+      settings,
+      random,
+    } = this.#options;
     const store = this.#stores[shard] as MemoryStore;
     const journal = new StreamJournal({
       stream: store.open(),
@@ -110,6 +126,8 @@ export class MemoryCluster {
       threadId: 0,
       failpoints,
       ...(restore && { restore: restore(shard) }),
+      ...(settings && { settings }),
+      ...(random && { random }),
       ...(bounds && { bounds }),
       onDurable: () => {},
       warnings: () => [],
@@ -168,9 +186,28 @@ export class MemoryCluster {
       // A record of expiry leaves out what does not change.
       return views.length === 0 ? undefined : (Object.assign({}, ...views) as TransferView);
     };
-    const answers: Partial<ArchiveQueries> = { records, part, transfer };
+    const claims = async ({ shard, names }: Parameters<ArchiveQueries["claims"]>[0]) => {
+      const there = recordsOf(this.#stores[shard] as MemoryStore, shard);
+      const { epoch = 0, seq = 0 } = there.at(-1)?.at ?? {};
+      await this.#options.archiveDelay?.();
+      return { by: names.map((name) => takenBy(there, name) ?? null), epoch, seq };
+    };
+    const answers: Partial<ArchiveQueries> = {
+      records,
+      part,
+      transfer,
+      claims,
+    };
     return answers as ArchiveQueries;
   }
+}
+
+/** The transfer that has taken the name for ever, if one has. */
+export function takenBy(records: readonly ArchivedRecord[], name: string): string | undefined {
+  for (const { record } of records)
+    if (record.outcome.ok && claimOf(record.command) === name)
+      return "id" in record.outcome ? record.outcome.id : "";
+  return undefined;
 }
 
 /** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */

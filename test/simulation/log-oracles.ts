@@ -14,7 +14,7 @@ import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
 import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
 import { checkDue } from "./members.ts";
-import type { SimArchive } from "./sim-archive.ts";
+import { SIM_SETTINGS, type SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Oracle } from "./surroundings.ts";
 import { itemOf, nameOf, type Testimony } from "./testimony.ts";
@@ -42,7 +42,7 @@ export function replayLog(
   archive: SimArchive,
   fail: Fail,
 ): Replayed {
-  const ledger = new Ledger(shard, shards);
+  const ledger = new Ledger(shard, shards, undefined, SIM_SETTINGS);
   const records: Logged[] = [];
   const views = new Set<string>();
   const posted: Posted = new Map();
@@ -280,7 +280,7 @@ export async function checkSnapshots(
   snapshots: readonly MemorySnapshotStore[],
   fail: Fail,
 ): Promise<void> {
-  const restored = new Ledger(shard, stores.length);
+  const restored = new Ledger(shard, stores.length, undefined, SIM_SETTINGS);
   const memory = stores[shard]?.memory;
   const store = snapshots[shard];
   if (memory === undefined || store === undefined) return;

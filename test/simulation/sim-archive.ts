@@ -2,8 +2,10 @@
  * What the archive would answer: it pulls durable batches over a channel from each shard, as the real one does, and keeps
  * them when the server ends. It is also a witness: whatever it was given must stay in the log.
  */
+import { claimOf } from "../../src/actors/claim-names.ts";
 import { readRecords } from "../../src/actors/codec.ts";
 import type { TransferView } from "../../src/actors/compound-command.ts";
+import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
 import { packAsk, unpackAnswer } from "../../src/archive/feed.ts";
 import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../src/archive/query.ts";
 import type { ChannelEnd } from "../../src/channels/open-channel.ts";
@@ -12,6 +14,9 @@ import { type Batch, compareLogIds, type LogId, type Witness } from "../../src/w
 import { viewOf } from "../shard/memory-shards.ts";
 import type { Network } from "./sim-channel.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
+
+/** So small that shards forget names that are taken all the time, and have to ask the archive. */
+export const SIM_SETTINGS: LedgerSettings = { claimsMax: 1 };
 
 const ASK_BYTES = 1 << 20;
 const ANSWER_MS = 0.2;
@@ -28,6 +33,8 @@ export class SimArchive {
   /** Credits and portions by the message that they took in. */
   readonly #parts = new Map<string, ArchivedRecord>();
   readonly #transfers = new Map<string, Readonly<{ partner: string; view: TransferView }>>();
+  /** By name, who has taken it for ever. */
+  readonly #claims = new Map<string, string>();
   #questions: Question[] = [];
 
   constructor(shards: number, clock: VirtualClock, network: Network) {
@@ -67,7 +74,12 @@ export class SimArchive {
         const found = this.#transfers.get(id);
         return found?.partner === partner ? found.view : undefined;
       });
-    return { records, part, transfer } as Partial<ArchiveQueries> as ArchiveQueries;
+    const claims = ({ shard, names }: Parameters<ArchiveQueries["claims"]>[0], after: readonly Position[]) =>
+      this.#ask(after, () => {
+        const { epoch, seq } = this.newest(shard)?.id ?? { epoch: 0, seq: 0 };
+        return { by: names.map((name) => this.#claims.get(name) ?? null), epoch, seq };
+      });
+    return { records, part, transfer, claims } as Partial<ArchiveQueries> as ArchiveQueries;
   }
 
   #take(shard: number, { id, timeMs, body, hash }: Batch): void {
@@ -82,6 +94,8 @@ export class SimArchive {
       this.#records.set(keyOf(at), record);
       if (command.op === "credit" || command.op === "portion")
         this.#parts.set(`${command.from}-${shard} ${command.no}`, record);
+      const name = outcome.ok ? claimOf(command) : undefined;
+      if (name !== undefined) this.#claims.set(name, "id" in outcome ? outcome.id : "");
       const view = viewOf(record);
       if (view === undefined) return;
       // A record of expiry leaves out what does not change.

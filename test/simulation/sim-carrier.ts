@@ -10,6 +10,7 @@ import { StreamJournal } from "../../src/wal/journal.ts";
 import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
+import { SIM_SETTINGS } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
@@ -145,6 +146,7 @@ export class SimCarrier implements Carrier {
       ...(init.judgedClock && { judgedClock: init.judgedClock }),
       threadId: 0,
       failpoints: newFailpoints(shard),
+      settings: SIM_SETTINGS,
       restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
       onDurable: note,
       warnings: () => [],

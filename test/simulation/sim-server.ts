@@ -14,6 +14,7 @@ import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
 import type { ShardState } from "../../src/workers/supervised.ts";
 import { Supervisor } from "../../src/workers/supervisor.ts";
+import { SIM_SETTINGS } from "./sim-archive.ts";
 import { Pipe, SimCarrier } from "./sim-carrier.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -227,7 +228,8 @@ export class SimServer {
   #take(shard: number, until: LogId, epoch: number): Promise<SnapshotReport> {
     const { clock, stores, snapshots, count } = this.#world;
     const { promise, resolve, reject } = Promise.withResolvers<SnapshotReport>();
-    const task = { generation: 1, shard, shards: stores.length, until, epoch, pauseMs: 1 };
+    const source = { generation: 1, shard, shards: stores.length, until, epoch };
+    const task = { ...source, pauseMs: 1, settings: SIM_SETTINGS };
     clock.after(this.#snapshots, 0, () => {
       const stream = (stores[shard] as SimStore).open();
       takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(

@@ -7,8 +7,9 @@ import type { Effect, Opening } from "./programme.ts";
 
 type Place = RecordPlace & Readonly<{ timeMs: number }>;
 
-export function decideAct(state: LedgerState, { partner, act }: ActAlone, nowMs: number): ActDone | Rejected {
-  const decided = state.programmes.decide(act, { partner, nowMs, amount: 0 });
+export function decideAct(state: LedgerState, command: ActAlone, nowMs: number): ActDone | Rejected {
+  const { partner, act } = command;
+  const decided = state.compound.decideAct(command, 0, nowMs);
   if (!decided.ok) return decided;
   const { effect, notice } = decided;
   const changed = accountAfter(state, partner, act.programme, decided, nowMs);

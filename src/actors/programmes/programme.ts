@@ -7,6 +7,7 @@
  * randomness are handed in. docs/adding-a-programme.md goes through it step by step.
  */
 import type { Account } from "../account.ts";
+import type { Seen } from "../claims.ts";
 import type { Command, Rejected } from "../command.ts";
 import type { Ending } from "../deadlines.ts";
 
@@ -21,6 +22,8 @@ export type Act = Readonly<{
   subject: string;
   /** Where it is decided, when something else than the subject says so. */
   vnode?: number;
+  /** Handed in by the gateway when the shard has asked for it: what the archive says of the act's claim. */
+  seen?: Seen;
 }>;
 
 /** An account that an act opens, or opens again. Only its programme moves it. */
@@ -47,6 +50,8 @@ export type Context = Readonly<{
   nowMs: number;
   /** Of the transfer that the act comes with; 0 where there is none. */
   amount: number;
+  /** The name that the act would take for ever (`claimOfAct`) is taken: it must be rejected. */
+  isTaken?: boolean;
 }>;
 
 /** What was done, when it is applied. */

@@ -1,26 +1,40 @@
 /** All programmes of one shard, by name: the only place that knows which there are. */
+import type { Claims } from "../claims.ts";
 import type { Rejected } from "../command.ts";
 import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
 import { Segments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
-import { Topup, takeBackTopup } from "./topup/topup.ts";
+import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { Vouchers } from "./vouchers/vouchers.ts";
-import { Wallet } from "./wallet/wallet.ts";
+import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Kind = Readonly<{
   create: (surroundings: Surroundings) => Programme;
   /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
   takeBack?: (act: Act, effect: Plain, transfer: string) => Act | undefined;
+  /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
+  claim?: (act: Act, partner: string) => string | undefined;
+  /** The names in an item of an image of an older version, which kept them with its programme. */
+  claimsIn?: (item: readonly Plain[]) => readonly string[] | undefined;
 }>;
 
 /** A programme more is a line more. */
 const KINDS: Readonly<Record<string, Kind>> = {
   loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
   vouchers: { create: (surroundings) => new Vouchers(surroundings) },
-  topup: { create: (surroundings) => new Topup(surroundings), takeBack: takeBackTopup },
+  topup: {
+    create: (surroundings) => new Topup(surroundings),
+    takeBack: takeBackTopup,
+    claim: claimOfTopup,
+    claimsIn: claimsInTopup,
+  },
   segments: { create: (surroundings) => new Segments(surroundings) },
-  wallet: { create: (surroundings) => new Wallet(surroundings) },
+  wallet: {
+    create: (surroundings) => new Wallet(surroundings),
+    claim: claimOfWallet,
+    claimsIn: claimsInWallet,
+  },
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
@@ -28,11 +42,18 @@ export function takeBackOf(act: Act, effect: Plain, transfer: string): Act | und
   return KINDS[act.programme]?.takeBack?.(act, effect, transfer);
 }
 
+/** The name that an act takes for ever once it is accepted. */
+export function claimOfAct(partner: string, act: Act): string | undefined {
+  return KINDS[act.programme]?.claim?.(act, partner);
+}
+
 export class Programmes {
   readonly due = new Timetable();
+  readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
-  constructor(place: Omit<Surroundings, "due">) {
+  constructor({ claims, ...place }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims }>) {
+    this.#claims = claims;
     const surroundings = { ...place, due: this.due };
     this.#byName = new Map(
       Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
@@ -60,7 +81,9 @@ export class Programmes {
   }
 
   restore(programme: string, item: readonly Plain[]): void {
-    this.#of(programme).restore(item);
+    const names = KINDS[programme]?.claimsIn?.(item);
+    if (names === undefined) this.#of(programme).restore(item);
+    else for (const name of names) this.#claims.restore(name, "");
   }
 
   #of(name: string): Programme {

@@ -1,8 +1,10 @@
 /** The wallet programme without a server: against a plain model, replayed from its effects, and restored from its items. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Claims } from "../../../src/actors/claims.ts";
 import type { ActAlone } from "../../../src/actors/command.ts";
 import type { Effect, Plain } from "../../../src/actors/programmes/programme.ts";
+import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
 import { Timetable } from "../../../src/actors/programmes/timetable.ts";
 import {
   bankSubject,
@@ -95,6 +97,8 @@ class History {
   readonly replayed = new Shard();
   readonly model = new Model();
   nowMs = 1_000_000;
+  /** As the ledger keeps them for its programmes. */
+  readonly #claims = new Claims();
   #made = 0;
 
   take(step: Step): void {
@@ -108,9 +112,12 @@ class History {
     this.model.end(this.nowMs);
     this.#made += 1;
     const [act, expected, onDone] = this.#asked(step);
-    const decided = this.live.wallet.decide(act, { partner: HOUSE, nowMs: this.nowMs, amount: 1 });
+    const name = claimOfAct(HOUSE, act);
+    const isTaken = name !== undefined && this.#claims.takenBy(name) !== undefined;
+    const decided = this.live.wallet.decide(act, { partner: HOUSE, nowMs: this.nowMs, amount: 1, isTaken });
     expect(decided.ok ? "ok" : decided.code, JSON.stringify(act)).toBe(expected);
     if (!decided.ok) return;
+    if (name !== undefined) this.#claims.take(name, `tr_${this.#made}`, { epoch: 1, seq: this.#made });
     this.#apply(act, decided);
     onDone(decided.effect);
   }

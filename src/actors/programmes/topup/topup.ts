@@ -59,7 +59,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       case "reject":
         return decideRequest(trade, seller, act);
       case "sale":
-        return decideSale(trade, seller, act, context.amount);
+        return decideSale(trade, seller, act, context);
       case "take_back":
         return act.phone === undefined && act.wasDecrease ? decideRise(seller, context.amount) : DONE;
       default:
@@ -105,7 +105,6 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       case "sale":
         seller.sold += amount;
         trade.phones.count(act.phone, amount, 1);
-        if (act.reference !== null) seller.references.add(act.reference);
         return;
       case "take_back":
         takeBack(trade, seller, act, amount);
@@ -194,6 +193,19 @@ export function takeBackTopup(act: Act): TakeBack | undefined {
   return original.act === "approve" ? { ...names, wasDecrease: original.amount < 0 } : undefined;
 }
 
+/** A seller's reference names one sale. */
+export function claimOfTopup(act: Act, partner: string): string | undefined {
+  if (act.act !== "sale") return undefined;
+  const { subject, reference } = act as Sale;
+  return reference === null ? undefined : referenceClaim(partner, subject, reference);
+}
+
+export function claimsInTopup([kind, ...values]: readonly Plain[]): readonly string[] | undefined {
+  if (kind !== "references") return undefined;
+  const [partner, seller, references] = values as [string, string, readonly string[]];
+  return references.map((reference) => referenceClaim(partner, creditAccount(seller), reference));
+}
+
 function decideRequest(trade: Trade, seller: Seller, act: Approve | Reject): Effect<null> | Rejected {
   const request = trade.requests.get(act.request);
   if (request === undefined) return reject("credit_request_not_found", act.request);
@@ -207,10 +219,14 @@ function decideRise({ id, credited }: Seller, amount: number): Effect<null> | Re
   return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : DONE;
 }
 
-function decideSale(trade: Trade, seller: Seller, act: Sale, amount: number): Effect<null> | Rejected {
+function decideSale(
+  trade: Trade,
+  seller: Seller,
+  act: Sale,
+  { amount, isTaken }: Context,
+): Effect<null> | Rejected {
   if (seller.isSuspended) return reject("seller_suspended", seller.id);
-  if (act.reference !== null && seller.references.has(act.reference))
-    return reject("duplicate_reference", act.reference);
+  if (isTaken) return reject("duplicate_reference", act.reference);
   const { total = 0 } = trade.phones.find(act.phone) ?? {};
   return total + amount > BALANCE_MAX ? reject("balance_out_of_range", act.phone) : DONE;
 }
@@ -227,4 +243,8 @@ function takeBack(trade: Trade, seller: Seller, { phone, wasDecrease }: TakeBack
     seller.sold -= amount;
     trade.phones.count(phone, -amount, -1);
   }
+}
+
+function referenceClaim(partner: string, subject: string, reference: string): string {
+  return `topup\0${partner}\0${subject}\0${reference}`;
 }

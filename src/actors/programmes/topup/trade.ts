@@ -2,7 +2,6 @@
 import { Register } from "../register.ts";
 import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
 import { PhoneBook } from "./phone-book.ts";
-import { References } from "./references.ts";
 
 export interface Seller {
   readonly id: string;
@@ -14,7 +13,8 @@ export interface Seller {
   /** Without what was taken back. */
   sold: number;
   pending: number;
-  readonly references: References;
+  /** Of the requests, how many are decided. */
+  decided: number;
   readonly requests: Register<CreditRequest>;
 }
 
@@ -57,14 +57,19 @@ export type Item =
       createdAtMs: number,
       decision: StoredDecision | null,
     ]
-  | readonly ["references", partner: string, seller: string, references: readonly string[]]
   | readonly [
       "phones",
       partner: string,
       phones: readonly (readonly [phone: string, total: number, topups: number])[],
     ];
 
-/** So many references, or phones, are one item: each alone would be mostly names. */
+/**
+ * A seller's requests that are decided, some 400 bytes each: for one more, the oldest of them leaves. What it moved, and
+ * its acts, stay in the archive.
+ */
+export const DECIDED_MAX = 10_000;
+
+/** So many phones are one item: each alone would be mostly names. */
 const PER_ITEM = 256;
 
 export class Trade {
@@ -86,9 +91,9 @@ export class Trade {
   }
 
   addSeller(id: string, name: string, createdAtMs: number): Seller {
-    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0 };
+    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
     const requests = new Register<CreditRequest>(this.#shard);
-    const seller: Seller = { id, name, createdAtMs, ...figures, references: new References(), requests };
+    const seller: Seller = { id, name, createdAtMs, ...figures, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
     return seller;
@@ -98,7 +103,10 @@ export class Trade {
     this.requests.set(request.id, request);
     this.requestList.add(request, request.createdAtMs);
     request.seller.requests.add(request, request.createdAtMs);
-    if (request.decision !== undefined) return;
+    if (request.decision !== undefined) {
+      this.#countDecided(request.seller);
+      return;
+    }
     this.pendingList.add(request, request.createdAtMs);
     request.seller.pending += 1;
   }
@@ -107,13 +115,27 @@ export class Trade {
     request.decision = decision;
     request.seller.pending -= 1;
     this.pendingList.remove(request);
+    this.#countDecided(request.seller);
+  }
+
+  /** One more is decided: beyond the bound the one that was made first leaves. */
+  #countDecided(seller: Seller): void {
+    seller.decided += 1;
+    if (seller.decided <= DECIDED_MAX) return;
+    for (const old of seller.requests.all()) {
+      if (old.decision === undefined) continue;
+      this.requests.delete(old.id);
+      this.requestList.remove(old);
+      seller.requests.remove(old);
+      seller.decided -= 1;
+      return;
+    }
   }
 
   *items(partner: string): Generator<Item> {
     for (const seller of this.sellerList.all()) {
-      const { id, name, createdAtMs, isSuspended, credited, sold, references } = seller;
+      const { id, name, createdAtMs, isSuspended, credited, sold } = seller;
       yield ["seller", partner, id, name, createdAtMs, isSuspended, credited, sold];
-      for (const some of inPortions(references.all())) yield ["references", partner, id, some];
     }
     for (const { id, seller, amount, note, createdAtMs, decision } of this.requestList.all()) {
       const stored: StoredDecision | null =
@@ -129,11 +151,6 @@ export class Trade {
       case "seller": {
         const [, , id, name, createdAtMs, isSuspended, credited, sold] = item;
         Object.assign(this.addSeller(id, name, createdAtMs), { isSuspended, credited, sold });
-        return;
-      }
-      case "references": {
-        const { references } = this.sellers.get(creditAccount(item[2])) as Seller;
-        for (const reference of item[3]) references.add(reference);
         return;
       }
       case "request": {

@@ -18,6 +18,8 @@ import {
 export const PORTION_MAX = 128;
 /** Of one partner at a time: the recipients of each are in memory. */
 const UNFINISHED_MAX = 100;
+/** Of one partner, some 300 bytes each: for one more, the oldest of them leaves. Its vouchers stay. */
+export const FINISHED_MAX = 10_000;
 
 export interface Batch extends Ending {
   readonly partner: string;
@@ -32,6 +34,16 @@ export interface Batch extends Ending {
 }
 
 type OfPartner = { readonly byId: Map<string, Batch>; unfinished: number };
+
+/** One more is done: beyond the bound the one that came first leaves. */
+function forgetFinished({ byId, unfinished }: OfPartner): void {
+  if (byId.size - unfinished <= FINISHED_MAX) return;
+  for (const { id, isDone } of byId.values()) {
+    if (!isDone) continue;
+    byId.delete(id);
+    return;
+  }
+}
 
 export class Batches {
   readonly #due: Surroundings["due"];
@@ -63,7 +75,10 @@ export class Batches {
     let own = this.#partners.get(batch.partner);
     if (own === undefined) this.#partners.set(batch.partner, (own = { byId: new Map(), unfinished: 0 }));
     own.byId.set(batch.id, added);
-    if (batch.isDone) return;
+    if (batch.isDone) {
+      forgetFinished(own);
+      return;
+    }
     own.unfinished += 1;
     this.#waiting.add(added);
     this.#schedule();
@@ -79,6 +94,7 @@ export class Batches {
       const own = this.#partners.get(batch.partner);
       assert(own !== undefined, "a batch is one of its partner's");
       own.unfinished -= 1;
+      forgetFinished(own);
     } else {
       // The others first; and whatever came meanwhile, since a batch of the log has one time.
       batch.endsAtMs = timeMs + 1;

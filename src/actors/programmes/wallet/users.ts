@@ -5,7 +5,7 @@
 import { assert, unreachable } from "../../../assert.ts";
 import { type Command, type Rejected, reject } from "../../command.ts";
 import { vnodeOfAccount } from "../../routing.ts";
-import type { Done, Due, Effect, Surroundings } from "../programme.ts";
+import type { Context, Done, Due, Effect, Surroundings } from "../programme.ts";
 import {
   type CredentialView,
   type EndSession,
@@ -27,8 +27,6 @@ const IDLE_MS = 24 * HOUR_MS;
 const AGE_MS_MAX = 30 * 24 * HOUR_MS;
 /** The oldest ends for one more. */
 const SESSIONS_MAX = 50;
-/** A bank's references are known for ever, some hundred bytes each: at this many a shard takes no more. */
-const REFERENCES_MAX = 4_000_000;
 
 interface User extends UserView {
   readonly asset: string;
@@ -49,26 +47,21 @@ interface Session {
 }
 
 type StoredSession = readonly [id: string, openedAtMs: number, touchedAtMs: number];
-export type UserItem =
-  | readonly [
-      "user",
-      view: UserView,
-      asset: string,
-      createdAtMs: number,
-      password: string,
-      credential: number,
-      sessions: readonly StoredSession[],
-    ]
-  | readonly ["reference", bank: string, reference: string];
+export type UserItem = readonly [
+  "user",
+  view: UserView,
+  asset: string,
+  createdAtMs: number,
+  password: string,
+  credential: number,
+  sessions: readonly StoredSession[],
+];
 
 export class Users {
   readonly #surroundings: Surroundings;
   readonly #byEmail = new Map<string, User>();
   readonly #byWallet = new Map<string, User>();
   readonly #sessions = new Map<string, Session>();
-  /** By bank, those of deposits that were made. */
-  readonly #references = new Map<string, Set<string>>();
-  #referenceCount = 0;
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
@@ -78,7 +71,7 @@ export class Users {
     return this.#byWallet.has(wallet);
   }
 
-  decide(act: UserAct): Effect<WalletEffect> | Rejected {
+  decide(act: UserAct, { isTaken }: Context): Effect<WalletEffect> | Rejected {
     switch (act.act) {
       case "sign_up":
         return this.#decideSignUp(act);
@@ -100,10 +93,7 @@ export class Users {
         return { ok: true, effect: viewOf(user) };
       }
       case "deposit":
-        if (act.ref === null) return { ok: true, effect: null };
-        if (this.#references.get(act.bank)?.has(act.ref)) return reject("duplicate_reference", act.ref);
-        if (this.#referenceCount >= REFERENCES_MAX) return reject("too_many_references");
-        return { ok: true, effect: null };
+        return isTaken ? reject("duplicate_reference", act.ref) : { ok: true, effect: null };
       case "send":
         return { ok: true, effect: null };
       default:
@@ -153,8 +143,6 @@ export class Users {
         return;
       }
       case "deposit":
-        if (act.ref !== null) this.#remember(act.bank, act.ref);
-        return;
       case "send":
         return;
       default:
@@ -182,15 +170,9 @@ export class Users {
       const { asset, createdAtMs, password, credential } = user;
       yield ["user", viewOf(user), asset, createdAtMs, password, credential, sessions];
     }
-    for (const [bank, references] of this.#references)
-      for (const reference of references) yield ["reference", bank, reference];
   }
 
   restore(item: UserItem): void {
-    if (item[0] === "reference") {
-      this.#remember(item[1], item[2]);
-      return;
-    }
     const [, view, asset, createdAtMs, password, credential, sessions] = item;
     const user: User = { ...view, asset, createdAtMs, password, credential, sessions: [] };
     this.#add(user);
@@ -235,13 +217,11 @@ export class Users {
     assert(session !== undefined, "an act concerns a session that there is");
     return session;
   }
+}
 
-  #remember(bank: string, reference: string): void {
-    const known = this.#references.get(bank);
-    if (known === undefined) this.#references.set(bank, new Set([reference]));
-    else known.add(reference);
-    this.#referenceCount += 1;
-  }
+/** A bank's reference names one deposit. */
+export function referenceClaim(bank: string, reference: string): string {
+  return `deposit\0${bank}\0${reference}`;
 }
 
 function viewOf({ userId, walletId, name, email }: User): UserView {

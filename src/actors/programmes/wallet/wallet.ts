@@ -3,11 +3,19 @@
  * withdrawals. Money comes from and goes to `@bank:<name>`; what is held waits on `@holds` and `@withdrawals`.
  */
 import type { Rejected } from "../../command.ts";
-import type { Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
 import type { ListAsk } from "../register.ts";
-import type { PaperAct, PaperList, UserAct, WalletAct, WalletEffect, WithdrawalView } from "./acts.ts";
+import type {
+  Deposit,
+  PaperAct,
+  PaperList,
+  UserAct,
+  WalletAct,
+  WalletEffect,
+  WithdrawalView,
+} from "./acts.ts";
 import { type PaperItem, Papers } from "./papers.ts";
-import { type UserItem, Users } from "./users.ts";
+import { referenceClaim, type UserItem, Users } from "./users.ts";
 
 type Item = UserItem | PaperItem;
 
@@ -21,7 +29,7 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
   }
 
   decide(act: WalletAct, context: Context): Effect<WalletEffect> | Rejected {
-    return isOfUser(act) ? this.#users.decide(act) : this.#papers.decide(act, context);
+    return isOfUser(act) ? this.#users.decide(act, context) : this.#papers.decide(act, context);
   }
 
   apply(act: WalletAct, effect: WalletEffect, done: Done): void {
@@ -64,6 +72,18 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
     if (item[0] === "paper") this.#papers.restore(item);
     else this.#users.restore(item);
   }
+}
+
+export function claimOfWallet(act: Act): string | undefined {
+  if (act.act !== "deposit") return undefined;
+  const { bank, ref } = act as Deposit;
+  return ref === null ? undefined : referenceClaim(bank, ref);
+}
+
+export function claimsInWallet([kind, ...values]: readonly Plain[]): readonly string[] | undefined {
+  if (kind !== "reference") return undefined;
+  const [bank, reference] = values as [string, string];
+  return [referenceClaim(bank, reference)];
 }
 
 const OF_USERS = {

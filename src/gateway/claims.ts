@@ -1,0 +1,56 @@
+/** Commands that a shard cannot decide before the archive has said whether their name is taken: see actors/claims.ts. */
+import { claimOf, withSeen } from "../actors/claim-names.ts";
+import type { Seen } from "../actors/claims.ts";
+import { packCommand } from "../actors/codec.ts";
+import type { Command } from "../actors/command.ts";
+import type { Position } from "../archive/query.ts";
+import { assert } from "../assert.ts";
+import { OperatingError } from "../operating-error.ts";
+import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED, REQUEST } from "../shard/messages.ts";
+import type { Reached } from "./shard-link.ts";
+import type { Shards } from "./shards.ts";
+
+/** Each time the shard has forgotten more names meanwhile, which takes it half a million new ones. */
+const TRIES_MAX = 5;
+
+/**
+ * Asks the archive, and the shard again with what the archive has said, until the shard can decide.
+ *
+ * @throws OperatingError `log_unavailable` the archive is behind or cannot be read; `overloaded` after too many tries. The
+ * command was not done, and will not be.
+ */
+export async function submitWithArchive(
+  shards: Shards,
+  shard: number,
+  command: Command,
+  refused: AskArchive,
+): Promise<Reached> {
+  const name = claimOf(command);
+  assert(name !== undefined, "the archive is asked about a name");
+  let [, , epoch, seq] = refused;
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const seen = await lookUp(shards, name, { shard, epoch, seq });
+    const packed = packCommand(withSeen(command, seen));
+    const reached = await shards.link(shard).execute(REQUEST.command, packed, 1);
+    const again = askArchiveIn(reached.result as CommandReply);
+    if (again === undefined) return reached;
+    [, , epoch, seq] = again;
+  }
+  throw new OperatingError("overloaded", "the archive cannot keep up with the names that are taken");
+}
+
+/** What the archive says of the name once it holds the log up to there. */
+async function lookUp(shards: Shards, name: string, upTo: Position): Promise<Seen> {
+  try {
+    const { by, epoch, seq } = await shards.archive.claims({ shard: upTo.shard, names: [name] }, [upTo]);
+    return { epoch, seq, by: by[0] ?? null };
+  } catch (error) {
+    if (error instanceof OperatingError) throw error;
+    // It cannot be known, so it is not done: a damaged archive must never make a name free again.
+    throw new OperatingError("log_unavailable", "the archive cannot be read", { cause: error });
+  }
+}
+
+function askArchiveIn(reply: CommandReply): AskArchive | undefined {
+  return reply[0] === REFUSED && reply[1] === ASK_ARCHIVE ? reply : undefined;
+}
