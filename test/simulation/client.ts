@@ -1,6 +1,7 @@
 /** A client: asks one thing after the other, and again with the same key until it knows. */
 import type { Command, Transfer } from "../../src/actors/command.ts";
 import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
+import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
 import { memberCommand } from "./members.ts";
@@ -17,6 +18,8 @@ type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 /** After this at most it asks again, although its first request may still be answered. */
 const PATIENCE_MS_MAX = 4_000;
 const RETRY_MS_MAX = 600;
+/** So many calls reach every gateway, as good as always. */
+const TRIES_OF_KEY = 6;
 /** Some of these are asked for in the very moment in which a pending transfer is over. */
 const AT_THE_END: ReadonlySet<Operation> = new Set<Operation>(["post", "void", "read_transfer"]);
 
@@ -141,14 +144,42 @@ export class Client {
         this.insist(testimony.ask(command as Command & { key: string }), done);
         return;
       }
+      case "make_key":
+        this.insist(
+          testimony.ask(testimony.apiKeys.make(workload.newKey("a")) as Command & { key: string }),
+          done,
+        );
+        return;
+      case "revoke_key": {
+        const command = testimony.apiKeys.revoke(workload.newKey("a"));
+        if (command === undefined) done();
+        else
+          this.insist(testimony.ask(command as Command & { key: string }), () =>
+            this.#tryRevoked(command, done),
+          );
+        return;
+      }
+      case "use_key":
+        this.#once(testimony.apiKeys.use(), done);
+        return;
       case "foreign":
         this.#once(this.#questions.snooping(), done);
         return;
       default: {
         const command = workload.command(operation, partner, workload.newKey());
-        this.insist(testimony.ask(command as Command & { key: string }), done);
+        this.insist(testimony.ask(command as Command & { key: string }), () =>
+          this.#once(this.#random.chance(0.2) ? this.#questions.afterwards(command) : undefined, done),
+        );
       }
     }
+  }
+
+  /** Whoever has revoked a key may try at once, everywhere, whether it is refused. */
+  #tryRevoked(command: Command, done: () => void): void {
+    const { apiKeys } = this.#world.testimony;
+    if (command.op === "revoke_key")
+      for (let tries = 0; tries < TRIES_OF_KEY; tries++) this.#once(apiKeys.use(command.keyId), () => {});
+    done();
   }
 
   /** One attempt; `heard` is told whether it has an answer, or has waited long enough. */
@@ -197,8 +228,10 @@ export class Client {
       const again = () => {
         if (isHeard) return;
         isHeard = true;
-        if (left.length === 0) done();
-        else this.#world.clock.after(NATURE, RETRY_MS_MAX * this.#random.fraction(), attempt);
+        if (left.length === 0) {
+          const { command } = this.#random.oneOf(items);
+          this.#once(this.#random.chance(0.5) ? this.#questions.afterwards(command) : undefined, done);
+        } else this.#world.clock.after(NATURE, RETRY_MS_MAX * this.#random.fraction(), attempt);
       };
       const asked = left;
       for (const item of asked) item.unknown += 1;
@@ -262,7 +295,7 @@ export class Client {
   #call<T>(
     what: string,
     isWriting: boolean,
-    ask: (gateway: Gateway) => Promise<T>,
+    ask: (gateway: Gateway, directory: Directory) => Promise<T>,
     hear: (heard: Heard<T>) => void,
   ): void {
     const { trace, clock, server } = this.#world;

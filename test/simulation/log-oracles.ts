@@ -13,6 +13,8 @@ import { Chain } from "../../src/wal/chain.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
 import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
+import { entriesOf } from "./entries.ts";
+import { LimitsModel } from "./limits-oracle.ts";
 import { checkDue } from "./members.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
@@ -49,6 +51,7 @@ export function replayLog(
   const hashes = new Map<string, Uint8Array>();
   const chain = new Chain(memory.name, "beginning");
   const audit = new LedgerAudit();
+  const limits = new LimitsModel();
   let lastMs = 0;
   try {
     for (const entry of [...trimmed, ...memory.entries]) {
@@ -67,6 +70,8 @@ export function replayLog(
         checkOpen(ledger, record, fail);
         ledger.apply(command, outcome, { ...id, index, timeMs }, 0);
         audit.follow(record);
+        limits.follow(record);
+        checkRange(record, fail);
         records.push(record);
         index += 1;
         for (const name of accountsOf(record)) {
@@ -90,6 +95,7 @@ export function replayLog(
   } catch (error) {
     fail("I7 the chain holds", error instanceof Error ? error.message : String(error));
   }
+  for (const problem of limits.problems) fail("limits hold", `${memory.name}: ${problem}`);
   for (const problem of audit.problems) fail(oracleOf(problem), `${memory.name}: ${problem}`);
   for (const { id, hash } of archive.batches[shard] ?? []) {
     const stored = hashes.get(formatLogId(id));
@@ -297,6 +303,16 @@ export async function checkSnapshots(
       fail(
         "I9 replay is the live state",
         `from its snapshot shard ${shard} is ${line}, and not ${expected[i]}`,
+      );
+}
+
+/** Every balance is exact as a number, and with what is held. */
+function checkRange(record: Logged, fail: Fail): void {
+  for (const { account, posted, held } of entriesOf(record))
+    if (![posted, held, posted - held].every((each) => Math.abs(each) <= Number.MAX_SAFE_INTEGER))
+      fail(
+        "balances stay in range",
+        `${nameOf(record.command)} leaves ${account} at ${posted}, ${held} held`,
       );
 }
 

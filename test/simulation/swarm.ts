@@ -3,6 +3,7 @@
  * Runs in which everything happens a little find less than runs in which some things happen often ("swarm testing").
  */
 import type { Random } from "../support/random.ts";
+import { MOMENTS, type Moment } from "./moments.ts";
 import type { Delays } from "./sim-channel.ts";
 import { type AppendFaults, NO_FAULTS } from "./sim-log.ts";
 
@@ -23,8 +24,29 @@ export const CALAMITIES = [
   "unreachable_store",
   "jump_clock",
   "damage_snapshot",
+  "hang_shard",
+  "stall_channels",
+  "usurp",
 ] as const;
 export type Calamity = (typeof CALAMITIES)[number];
+
+/** What a nemesis may do to the shard that has reached a certain moment. */
+export const STRIKES = [
+  "kill",
+  "kill_other",
+  "kill_both",
+  "hang",
+  "hang_other",
+  "stall_peers",
+  "stall_gateways",
+  "break_peers",
+  "fail_append",
+  "usurp",
+] as const;
+export type Strike = (typeof STRIKES)[number];
+
+/** Strikes at a moment, each time with this probability. */
+export type Ambush = Readonly<{ moment: Moment; strike: Strike; probability: number }>;
 
 /** Damage to what a log has acknowledged, which must be noticed. */
 export const DAMAGES = ["lost_tail", "flipped_bit", "removed_entry", "exchanged_entries"] as const;
@@ -57,6 +79,9 @@ export const OPERATIONS = [
   "cut",
   "trial",
   "foreign",
+  "make_key",
+  "revoke_key",
+  "use_key",
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -78,7 +103,10 @@ export type Swarm = Readonly<{
   /** How many failpoints a shard that starts is given, at most, and how soon they strike. */
   failpoints: number;
   failpointPasses: number;
+  ambushes: readonly Ambush[];
   damage: Damage | undefined;
+  /** While two servers are there, so often a client writes to the newer one and reads from the older one. */
+  split: number;
   /** A snapshot is due after so many records; 0: there are none. */
   snapshotRecords: number;
   /** Clocks of shards differ by up to so much. */
@@ -122,9 +150,19 @@ export function drawSwarm(random: Random): Swarm {
     calamityMs: isCalm ? 0 : random.oneOf([0, 500, 1_500, 4_000]),
     failpoints: isCalm ? 0 : random.below(4),
     failpointPasses: random.oneOf([2, 10, 40]),
+    ambushes: isCalm ? [] : Array.from({ length: random.below(5) }, () => drawAmbush(random)),
     damage,
+    split: random.oneOf([0.5, 0.9, 0.99]),
     // What a snapshot holds of the log is not read again, so nobody notices what becomes of it.
     snapshotRecords: damage === undefined ? random.oneOf([0, 5, 20, 60]) : 0,
     skewMs: random.chance(0.5) ? 0 : random.oneOf([5, 500, 60_000]),
+  };
+}
+
+function drawAmbush(random: Random): Ambush {
+  return {
+    moment: random.oneOf(MOMENTS),
+    strike: random.oneOf(STRIKES),
+    probability: random.oneOf([0.01, 0.1, 0.5]),
   };
 }

@@ -13,6 +13,8 @@ export class Owner {
   isDead = false;
   /** Its events are kept until it goes on. */
   isPaused = false;
+  /** No answer of a store reaches it before this moment: the way back from there is slow. */
+  deafUntilMs = 0;
   readonly backlog: Event[] = [];
 
   constructor(name: string) {
