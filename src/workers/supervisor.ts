@@ -91,6 +91,8 @@ interface Supervised {
   epoch: number;
   /** Its present run waits for the word to claim. */
   isInspected: boolean;
+  /** At some time since this server started. */
+  hasServed: boolean;
   claimed: PromiseWithResolvers<void>;
   ready: PromiseWithResolvers<void>;
 }
@@ -131,6 +133,7 @@ export class Supervisor {
       figuresWaiting: [],
       epoch: 0,
       isInspected: false,
+      hasServed: false,
       claimed: Promise.withResolvers(),
       ready: Promise.withResolvers(),
     }));
@@ -302,6 +305,7 @@ export class Supervisor {
         failpoints,
         claimedEpoch: supervised.epoch,
         ...(judgedClock && { judgedClock: judgedClock() }),
+        takesOver: !supervised.hasServed,
       },
       (message) => this.#receive(supervised, message),
     );
@@ -361,6 +365,7 @@ export class Supervisor {
         return;
       case "ready":
         supervised.readyAtMs = performance.now();
+        supervised.hasServed = true;
         supervised.recovery = message.recovery;
         this.#setStatus(supervised, "ready", describeRecovery(message.recovery));
         supervised.ready.resolve();

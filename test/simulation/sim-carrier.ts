@@ -115,7 +115,16 @@ export class SimCarrier implements Carrier {
 
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
     const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
-    const { shard, shards, generation, instance, archived, mayCreate, claimedEpoch = 0 } = init;
+    const {
+      shard,
+      shards,
+      generation,
+      instance,
+      archived,
+      mayCreate,
+      claimedEpoch = 0,
+      takesOver = false,
+    } = init;
     const remembered = witnesses[shard];
     const journal = new StreamJournal({
       stream: (stores[shard] as SimStore).open(),
@@ -145,6 +154,7 @@ export class SimCarrier implements Carrier {
       ...(init.judgedClock && { judgedClock: init.judgedClock }),
       threadId: 0,
       failpoints: newFailpoints(shard),
+      takesOver,
       restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
       onDurable: note,
       warnings: () => [],
