@@ -13,6 +13,7 @@ import { type Asked, nameOf, type Testimony } from "./testimony.ts";
 import { NATURE } from "./virtual-clock.ts";
 import { askedOf, fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 
+type Batchable = Transfer | CompoundTransfer;
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 
 /** After this at most it asks again, although its first request may still be answered. */
@@ -216,13 +217,20 @@ export class Client {
   }
 
   #batch(partner: string, done: () => void): void {
-    const { workload, testimony } = this.#world;
+    const { workload } = this.#world;
     const kinds = ["transfer", "cross", "cross", "compound", "pending", "system"] as const;
     const items = Array.from({ length: 2 + this.#random.below(5) }, () => {
       const command = workload.command(this.#random.oneOf(kinds), partner, workload.newKey("b"));
-      return testimony.ask(command as Command & { key: string });
+      return command as Batchable;
     });
-    let left = items;
+    this.insistOnAll(items, done);
+  }
+
+  /** Asks for all in one batch until each has its answer. */
+  insistOnAll(commands: readonly Batchable[], done: () => void): void {
+    const { testimony } = this.#world;
+    const items = commands.map((command) => testimony.ask(command as Command & { key: string }));
+    let left: readonly Asked[] = items;
     const attempt = () => {
       let isHeard = false;
       const again = () => {
@@ -235,11 +243,11 @@ export class Client {
       };
       const asked = left;
       for (const item of asked) item.unknown += 1;
-      const commands = asked.map(({ command }) => command as Transfer | CompoundTransfer);
+      const transfers = asked.map(({ command }) => command as Batchable);
       this.#call(
         `a batch of ${asked.length}`,
         true,
-        (gateway) => gateway.submitTransfers(commands),
+        (gateway) => gateway.submitTransfers(transfers),
         (answer) => {
           if (isCertain(answer)) for (const item of asked) item.unknown -= 1;
           if (answer.kind === "answer") {

@@ -36,6 +36,10 @@ export type Replayed = Readonly<{
 
 type Fail = (oracle: Oracle, message: string) => void;
 
+/** A batch closes at so many records or bytes, takes the rest of one request, and a record for each other shard. */
+const ENTRY_RECORDS_MAX = 8_192 + 10_000 + 1_024;
+const ENTRY_BYTES_MAX = 40 * 1024 * 1024;
+
 /** Reads and applies one log; fails where it is not a log, or its books do not balance after a batch. */
 export function replayLog(
   { memory, trimmed }: SimStore,
@@ -57,7 +61,12 @@ export function replayLog(
     for (const entry of [...trimmed, ...memory.entries]) {
       const link = chain.accept(entry);
       if (link.kind === "claim") continue;
-      const { id, timeMs, body, hash } = link.batch;
+      const { id, timeMs, body, hash, count } = link.batch;
+      if (count > ENTRY_RECORDS_MAX || body.length > ENTRY_BYTES_MAX)
+        fail(
+          "entries are bounded",
+          `${memory.name} ${formatLogId(id)} has ${count} records, ${body.length} bytes`,
+        );
       if (timeMs < lastMs)
         fail("time does not go back", `${memory.name} ${formatLogId(id)} is of ${timeMs}, after ${lastMs}`);
       lastMs = timeMs;

@@ -19,7 +19,7 @@ const HANGS_MS = [20, 200, 1_500, 5_000];
 /** The answers of the log to a server that is being replaced may be late by so much. */
 const DEAF_MS_MAX = 6_000;
 /** More in one run, and it does little else. */
-const STRIKES_MAX = 15;
+const STRIKES_MAX = 25;
 const APPEND_FAULTS = Object.keys(NO_FAULTS) as readonly AppendFault[];
 /** Keys are kept for a day of log time, and no run may reach that. */
 const JUMPS_MS_MAX = 20 * 60 * 60 * 1000;

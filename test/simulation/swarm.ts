@@ -85,6 +85,20 @@ export const OPERATIONS = [
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
+/** What makes rules of accounts bite. */
+export type Habits = Readonly<{
+  /** Every account has a ceiling that is soon reached. */
+  isTight: boolean;
+  /** Every account has limits of velocity. */
+  isLimited: boolean;
+  /** Pending transfers end soon. */
+  endsSoon: boolean;
+  /** Amounts come near the end of the range of balances. */
+  isHuge: boolean;
+  /** So many pending transfers of one account end at one moment; 0: none. */
+  crowd: number;
+}>;
+
 export type Swarm = Readonly<{
   shards: number;
   gateways: number;
@@ -105,10 +119,13 @@ export type Swarm = Readonly<{
   failpointPasses: number;
   ambushes: readonly Ambush[];
   damage: Damage | undefined;
+  habits: Habits;
   /** While two servers are there, so often a client writes to the newer one and reads from the older one. */
   split: number;
   /** A snapshot is due after so many records; 0: there are none. */
   snapshotRecords: number;
+  /** What a look at a clock takes. */
+  readingMs: number;
   /** Clocks of shards differ by up to so much. */
   skewMs: number;
 }>;
@@ -131,8 +148,9 @@ export function drawSwarm(random: Random): Swarm {
     spikes: random.chance(0.4) ? 0.03 * random.fraction() : 0,
     spikeMs: random.chance(0.2) ? 3_000 : 100,
   });
-  const damage = random.chance(0.12) ? random.oneOf(DAMAGES) : undefined;
-  return {
+  const theme = isCalm || random.chance(0.5) ? undefined : random.oneOf(THEMES);
+  const damage = theme === undefined && random.chance(0.12) ? random.oneOf(DAMAGES) : undefined;
+  const drawn: Swarm = {
     shards: 1 + random.below(5),
     gateways: 1 + random.below(2),
     clients: 2 + random.below(9),
@@ -152,11 +170,20 @@ export function drawSwarm(random: Random): Swarm {
     failpointPasses: random.oneOf([2, 10, 40]),
     ambushes: isCalm ? [] : Array.from({ length: random.below(5) }, () => drawAmbush(random)),
     damage,
+    habits: {
+      isTight: random.chance(0.1),
+      isLimited: random.chance(0.1),
+      endsSoon: random.chance(0.1),
+      isHuge: random.chance(0.1),
+      crowd: random.chance(0.03) ? random.oneOf([300, 1_000, 4_000]) : 0,
+    },
     split: random.oneOf([0.5, 0.9, 0.99]),
     // What a snapshot holds of the log is not read again, so nobody notices what becomes of it.
     snapshotRecords: damage === undefined ? random.oneOf([0, 5, 20, 60]) : 0,
+    readingMs: random.oneOf([0, 0, 0.02, 0.3]),
     skewMs: random.chance(0.5) ? 0 : random.oneOf([5, 500, 60_000]),
   };
+  return theme === undefined ? drawn : { ...drawn, ...theme(drawn) };
 }
 
 function drawAmbush(random: Random): Ambush {
@@ -165,4 +192,110 @@ function drawAmbush(random: Random): Ambush {
     strike: random.oneOf(STRIKES),
     probability: random.oneOf([0.01, 0.1, 0.5]),
   };
+}
+
+/** Situations that need several things at once, which chance alone seldom brings together. */
+const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
+  // Credits on their way while sessions end, and others who want the same room.
+  ({ weights, habits, shards }) => ({
+    shards: Math.min(3, Math.max(2, shards)),
+    weights: { ...weights, ...NO_READS, cross: 2, system: 2, update: 0.3 },
+    habits: { ...habits, isTight: true },
+    ambushes: [
+      { moment: "before_send", strike: "kill_both", probability: 0.05 },
+      { moment: "after_send", strike: "break_peers", probability: 0.05 },
+      { moment: "claim", strike: "hang", probability: 0.3 },
+    ],
+    calamityMs: 0,
+    failpoints: 0,
+  }),
+  // Two servers, of which the older one does not know yet that it is replaced.
+  ({ weights, calamities }) => ({
+    weights: {
+      ...weights,
+      cross: 0.5,
+      transfer: 1,
+      read: 2,
+      reads: 0.5,
+      use_key: 0.3,
+      revoke_key: 0.2,
+      make_key: 0.2,
+    },
+    calamities: { ...noneOf(calamities), usurp: 1 },
+    calamityMs: 1_500,
+    failpoints: 0,
+    ambushes: [],
+    split: 0.99,
+  }),
+  // Cuts, with shards of which some are asked late.
+  ({ weights, shards }) => ({
+    shards: Math.max(3, shards),
+    weights: { ...noneOf(weights), bank: 2, cut: 1, cross: 0.1 },
+    ambushes: [
+      { moment: "cut_halt", strike: "stall_gateways", probability: 0.1 },
+      { moment: "cut_capture", strike: "hang_other", probability: 0.02 },
+    ],
+    thinkMs: 2,
+    calamityMs: 0,
+    failpoints: 0,
+  }),
+  // Limits, and transfers that need several shards.
+  ({ weights, habits, shards }) => ({
+    shards: Math.max(2, shards),
+    weights: {
+      ...weights,
+      ...NO_READS,
+      compound: 1,
+      pending: 0.5,
+      post: 0.3,
+      void: 0.3,
+      cross: 0.3,
+      system: 0.5,
+    },
+    habits: { ...habits, isLimited: true },
+  }),
+  // Callers who ask again while their transfers are on the way, and look at once what became of them.
+  ({ weights, shards }) => ({
+    shards: Math.max(2, shards),
+    weights: { ...weights, batch: 2, cross: 1, repeat: 0.5 },
+    ambushes: [
+      { moment: "before_send", strike: "stall_peers", probability: 0.1 },
+      { moment: "before_acknowledge", strike: "stall_peers", probability: 0.05 },
+    ],
+    failpoints: 0,
+  }),
+  // Keys that are revoked, and gateways that hear of it late.
+  ({ weights }) => ({
+    gateways: 2,
+    weights: { ...weights, make_key: 1, revoke_key: 1, use_key: 0.5 },
+    ambushes: [
+      { moment: "welcome", strike: "stall_gateways", probability: 0.5 },
+      { moment: "after_append", strike: "kill", probability: 0.03 },
+      { moment: "before_append", strike: "stall_gateways", probability: 0.03 },
+    ],
+    failpoints: 0,
+  }),
+  // Transfers that end while somebody posts them.
+  ({ weights, habits, shards }) => ({
+    shards: Math.max(2, shards),
+    weights: { ...weights, pending: 2, post: 2, void: 0.2, system: 0.3 },
+    habits: { ...habits, endsSoon: true },
+    channelDelays: { usualMs: 3, spikes: 0, spikeMs: 0 },
+  }),
+];
+
+const NO_READS = {
+  read: 0,
+  reads: 0,
+  read_transfer: 0,
+  read_system: 0,
+  cut: 0,
+  trial: 0,
+  foreign: 0,
+  dry_run: 0,
+};
+
+/** None of these. */
+function noneOf<K extends string>(rates: Readonly<Record<K, number>>): Record<K, number> {
+  return Object.fromEntries(Object.keys(rates).map((name) => [name, 0])) as Record<K, number>;
 }

@@ -53,6 +53,8 @@ export class VirtualClock {
   nowMs = 0;
   /** What the clocks on the walls show beyond it. */
   wallOffsetMs = BEGINNING_MS;
+  /** A look at the clock on the wall takes so long: two of one turn may differ. */
+  readingMs = 0;
   /** Whose code is running. */
   current: Owner = NATURE;
   events = 0;
@@ -69,6 +71,7 @@ export class VirtualClock {
   }
 
   get timeMs(): number {
+    this.nowMs += this.readingMs;
     return Math.floor(this.wallOffsetMs + this.nowMs);
   }
 

@@ -105,7 +105,7 @@ export class World {
       onMoment: (moment, owner) => this.#nemesis.atMoment(moment, owner ?? this.#clock.current),
       fail: (oracle, message) => this.#fail(oracle, message),
     };
-    this.#workload = new Workload(random, shards);
+    this.#workload = new Workload(random, shards, this.#swarm.habits);
     this.#testimony = new Testimony(this.#surroundings, this.#workload);
     this.#operator = new Operator(this.#surroundings, this.#swarm);
     const isHealing = () => this.#isHealing;
@@ -190,6 +190,7 @@ export class World {
   #arm(): void {
     const { appendFaults, channelDelays, storeDelays } = this.#swarm;
     this.#isArmed = true;
+    this.#clock.readingMs = this.#swarm.readingMs;
     this.#operator.tend();
     this.#network.delays = channelDelays;
     for (const store of this.#stores) {
@@ -211,6 +212,8 @@ export class World {
       (_, i) => new Client(`c${i}`, this.#clientWorld),
     );
     for (const client of clients) client.begin();
+    const crowd = this.#workload.crowd();
+    if (crowd.length > 0) clients[0]?.insistOnAll(crowd, () => {});
     const endMs = this.#clock.nowMs + LIFE_MS_MAX;
     await this.#run(
       () =>
