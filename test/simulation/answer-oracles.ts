@@ -46,9 +46,8 @@ export function checkCuts(logs: readonly Replayed[], { cuts }: Testimony, fail: 
     const shown = inTransitOf(cut, entries);
     const assets = new Set([...shown.keys(), ...Object.keys(cut.inTransit)]);
     for (const asset of assets) {
-      const there = shown.get(asset)?.sum ?? 0;
-      // Sums beyond the range are not exact.
-      if (there === (cut.inTransit[asset] ?? 0) || Math.abs(there) > Number.MAX_SAFE_INTEGER) continue;
+      const there = shown.get(asset)?.sum ?? 0n;
+      if (there === BigInt(cut.inTransit[asset] ?? 0)) continue;
       const accounts = cut.accounts.map(({ id, posted, seq }) => `${id}: ${posted} (${seq})`).join(", ");
       const open = shown.get(asset)?.open.join(", ") ?? "nothing";
       fail(
@@ -59,7 +58,7 @@ export function checkCuts(logs: readonly Replayed[], { cuts }: Testimony, fail: 
   }
 }
 
-type InTransit = { sum: number; readonly open: string[] };
+type InTransit = { sum: bigint; readonly open: string[] };
 
 function inTransitOf({ partner, accounts }: SaidCut, entries: Entries): ReadonlyMap<string, InTransit> {
   /** By transfer, part and posting, the sides that belong to accounts of the cut. */
@@ -76,9 +75,9 @@ function inTransitOf({ partner, accounts }: SaidCut, entries: Entries): Readonly
   for (const [posting, [one, other]] of sides) {
     // The other side of the posting is not in the cut; or both are shown, or neither is.
     if (one === undefined || other === undefined || one.there === other.there) continue;
-    const inTransit = found.get(one.asset) ?? { sum: 0, open: [] };
+    const inTransit = found.get(one.asset) ?? { sum: 0n, open: [] };
     found.set(one.asset, inTransit);
-    inTransit.sum -= one.there ? one.amount : other.amount;
+    inTransit.sum -= BigInt(one.there ? one.amount : other.amount);
     inTransit.open.push(posting);
   }
   return found;

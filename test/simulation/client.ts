@@ -212,7 +212,7 @@ export class Client {
   /** Some callers never come back to find out. */
   #givesUp(asked: Asked): boolean {
     if (asked.item !== undefined) return false;
-    asked.isGivenUp ||= !this.#world.isHealing() && this.#random.chance(0.02);
+    asked.isGivenUp ||= !this.#world.isHealing() && this.#random.chance(this.#world.swarm.givesUp);
     return asked.isGivenUp;
   }
 

@@ -21,6 +21,8 @@ const DEAF_MS_MAX = 6_000;
 /** More in one run, and it does little else. */
 const STRIKES_MAX = 25;
 const APPEND_FAULTS = Object.keys(NO_FAULTS) as readonly AppendFault[];
+/** Longer than others wait for a shard that starts. */
+const SLOW_START_MS_MAX = 4_000;
 /** Keys are kept for a day of log time, and no run may reach that. */
 const JUMPS_MS_MAX = 20 * 60 * 60 * 1000;
 
@@ -240,6 +242,8 @@ export class Nemesis {
         soon(() => {
           carried.kill("at a moment");
           other.kill("at a moment");
+          const [shard = 0] = shards.find(([, each]) => each === carried) ?? [];
+          if (random.chance(0.5)) server.carrier.slowStarts.set(shard, SLOW_START_MS_MAX * random.fraction());
         });
         return;
       case "hang":
@@ -277,8 +281,11 @@ export class Nemesis {
     const { servers, startServer, clock, isHealing } = this.#world;
     if (server === undefined || server.isPaused || servers().length > 1) return;
     const random = this.#random;
-    if (random.chance(0.6)) server.deafen(DEAF_MS_MAX * random.fraction());
-    clock.after(NATURE, random.oneOf([0, 300, 1_200]) * random.fraction(), () => {
+    // Where the other one comes late, the old one has asked whether it is the owner, and will hear of it later still.
+    const isLate = random.chance(0.4);
+    if (isLate || random.chance(0.5))
+      server.deafen(DEAF_MS_MAX * (isLate ? 1 - random.fraction() / 2 : random.fraction()));
+    clock.after(NATURE, isLate ? 800 + 500 * random.fraction() : 300 * random.fraction(), () => {
       if (isHealing() || servers().length > 1) return;
       if (random.chance(0.2)) this.#pause(server, REPLACED_MS_MAX);
       startServer();

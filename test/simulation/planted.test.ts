@@ -31,6 +31,19 @@ const PLANTED = [
   ["13-revert-mark-lost-in-replay", 1, ["I9 replay is the live state", "I10 resolved once"]],
   ["14-unsettled-batch-answered", 1, ["no false alarm", "I5 acknowledged is logged once"]],
   ["15-due-seen-before-its-end", 1, ["what is over is ended"]],
+  ["16-pins-end-with-session", 1, ["I2 floors and ceilings"]],
+  ["17-owed-credits-ignored", 1, ["I2 floors and ceilings"]],
+  ["18-no-lease-wait", 1, ["reads are not stale"]],
+  ["19-lease-word-never-too-old", 1, ["reads are not stale"]],
+  ["20-forgotten-during-cut", 1, ["cuts add up"]],
+  ["21-reservation-not-counted", 1, ["limits hold"]],
+  ["22-repeat-does-not-wait", 1, ["reads are not stale"]],
+  ["23-welcome-holds-no-replies", 1, ["revoked keys are refused"]],
+  ["24-post-after-end", 1, ["what is over is ended"]],
+  ["25-reservation-of-lost-attempt-kept", 1, ["I3 holds add up", "nothing gets stuck"]],
+  ["26-ceiling-lowered-despite-pins", 1, ["I2 floors and ceilings"]],
+  ["27-revocation-not-confirmed", 1, ["revoked keys are refused"]],
+  ["28-acknowledged-before-durable", 1, ["no false alarm", "I8 messages arrive once"]],
 ] as const;
 
 describe("planted bugs", () => {

@@ -231,7 +231,7 @@ export class SimServer {
       party: { kind: "archive" },
       attach: (shard, end) => {
         network.handTo(end, this.#archive);
-        toArchive.send(() => archive.follow(shard, end));
+        toArchive.send(0, () => archive.follow(shard, end));
       },
     });
     for (let number = 0; number < gateways; number++)
@@ -297,7 +297,7 @@ export class SimServer {
       party: { kind: "gateway", number },
       attach: (shard, end) => {
         network.handTo(end, owner);
-        pipe.send(() => links[shard]?.attach(end));
+        pipe.send(0, () => links[shard]?.attach(end));
       },
     });
   }

@@ -105,6 +105,8 @@ export type Swarm = Readonly<{
   clients: number;
   /** Between two operations of one client, at most. */
   thinkMs: number;
+  /** How probable it is, each time that it would ask again, that a client never comes back to find out. */
+  givesUp: number;
   /** By operation, how often it is chosen; the ones that are left out are 0. */
   weights: Readonly<Record<Operation, number>>;
   appendFaults: AppendFaults;
@@ -155,6 +157,7 @@ export function drawSwarm(random: Random): Swarm {
     gateways: 1 + random.below(2),
     clients: 2 + random.below(9),
     thinkMs: random.oneOf([0, 2, 10, 40]),
+    givesUp: random.oneOf([0.02, 0.02, 0.3]),
     weights,
     appendFaults:
       faultRate === 0
@@ -206,6 +209,10 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
       { moment: "after_send", strike: "break_peers", probability: 0.05 },
       { moment: "claim", strike: "hang", probability: 0.3 },
     ],
+    clients: 8,
+    thinkMs: 40,
+    // So that not all wait for the shard that is down.
+    givesUp: 0.5,
     calamityMs: 0,
     failpoints: 0,
   }),
@@ -222,7 +229,10 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
       make_key: 0.2,
     },
     calamities: { ...noneOf(calamities), usurp: 1 },
-    calamityMs: 1_500,
+    calamityMs: 800,
+    clients: 8,
+    // So slow that both servers live for longer than a lease.
+    thinkMs: 300,
     failpoints: 0,
     ambushes: [],
     split: 0.99,
@@ -235,7 +245,7 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
       { moment: "cut_halt", strike: "stall_gateways", probability: 0.1 },
       { moment: "cut_capture", strike: "hang_other", probability: 0.02 },
     ],
-    thinkMs: 2,
+    thinkMs: 10,
     calamityMs: 0,
     failpoints: 0,
   }),

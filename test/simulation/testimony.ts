@@ -36,7 +36,7 @@ export type SaidView = Readonly<{ partner: string; view: AccountView; begunAfter
 export type SaidCut = Readonly<{
   partner: string;
   accounts: readonly AccountView[];
-  inTransit: Readonly<Record<string, number>>;
+  inTransit: Readonly<Record<string, number | bigint>>;
 }>;
 
 /** What was known to somebody when a read began: it must show as much. */
@@ -177,13 +177,13 @@ export class Testimony {
     this.hearViews(partner, ids, cut.accounts, known, "a cut");
     this.cuts.push({ partner, ...cut });
     if (partner !== BANK || ids.length < this.#workload.idsOf(BANK).length) return;
-    const sum = cut.accounts.reduce((total, { posted }) => total + posted, cut.inTransit["PTS/0"] ?? 0);
+    const moved = Number(cut.inTransit["PTS/0"] ?? 0);
+    const sum = cut.accounts.reduce((total, { posted }) => total + posted, moved);
     if (sum === BANK_FUNDS * ids.length) return;
     const shown = cut.accounts.map(({ id, posted, seq }) => `${id}: ${posted} (${seq})`).join(", ");
-    const moving = JSON.stringify(cut.inTransit);
     this.#fail(
       "cuts add up",
-      `the bank has ${sum}, not ${BANK_FUNDS * ids.length}: ${shown}; on the way ${moving}`,
+      `the bank has ${sum}, not ${BANK_FUNDS * ids.length}: ${shown}; on the way ${moved}`,
     );
   }
 
