@@ -19,7 +19,7 @@ async function serve(store: MemoryStore, instance: string, proceedAfterMs = 0): 
     shard: 0,
     shards: 1,
     journal: journalOf(store, instance),
-    now: Date.now,
+    clocks: { wallMs: Date.now, uptimeMs: () => performance.now() },
     threadId: 0,
     failpoints: [],
     takesOver: true,
@@ -27,6 +27,7 @@ async function serve(store: MemoryStore, instance: string, proceedAfterMs = 0): 
     warnings: () => [],
     post: ({ type }) => {
       if (type === "ready") ready.resolve();
+      if (type === "inspected") host.control({ type: "claim" });
       if (type !== "claimed") return;
       setTimeout(() => {
         proceedMs = performance.now();
