@@ -21,6 +21,8 @@ export type HostOptions = Readonly<{
   judgedClock?: JudgedClock;
   threadId: number;
   failpoints: readonly Failpoint[];
+  /** This server has not served this log yet, although an earlier try of its own may have claimed it. */
+  takesOver?: boolean;
   bounds?: BatchBounds;
   /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
   restore?: Restore;

@@ -253,19 +253,21 @@ export class ShardHost {
     await this.#mayClaim.promise;
     if (this.#ended) return;
     const before = await this.#journal.claim();
-    const claimedMs = performance.now();
     post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
+    // All logs are claimed. Whoever owned one of them may answer reads of it until its lease is over, which must not show
+    // what one of ours has changed meanwhile, as a key that it has revoked.
+    const claimedMs = performance.now();
     const { last, timeMs, records, figures } = await recoverRest();
     this.#recovery = figures;
     this.#records = records;
     this.#clock.begin(timeMs);
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
-    if (before !== undefined && before.claimant.instance !== this.#journal.instance) {
-      // The other owner may answer reads until its lease is over.
-      await wait(LEASE_MS - (performance.now() - claimedMs));
-    }
+    const isOther = before !== undefined && before.claimant.instance !== this.#journal.instance;
+    // A claim of our own may have come after that of the other owner, and its shard have ended before it had waited.
+    const isOurs = before !== undefined && this.#options.takesOver === true;
+    if (isOther || isOurs) await wait(LEASE_MS - (performance.now() - claimedMs));
     if (this.#ended) return;
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
     this.#peers.begin();

@@ -23,6 +23,8 @@ export type ShardInit = Readonly<{
   mayCreate: boolean;
   /** The newest epoch under which this server has claimed its log; absent before it has. */
   claimedEpoch?: number;
+  /** This server has not served this log yet: whoever owned it before may not know that it has been replaced. */
+  takesOver?: boolean;
   allowWeakDurability: boolean;
   failpoints: readonly Failpoint[];
   /** How the wall clock is to be taken; absent: as it is. */

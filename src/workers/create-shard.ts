@@ -51,6 +51,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     ...(init.judgedClock && { judgedClock: init.judgedClock }),
     threadId,
     failpoints: init.failpoints,
+    takesOver: init.takesOver ?? false,
     restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
     random: randomBytes,
     onDurable: ({ id, hash }, clock) => witness.note({ id, hash, clock: clock.witnessed() }),

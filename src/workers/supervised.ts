@@ -38,6 +38,8 @@ export interface Supervised {
   epoch: number;
   /** Its present run waits for the word to claim. */
   isInspected: boolean;
+  /** At some time since this server started. */
+  hasServed: boolean;
   claimed: PromiseWithResolvers<void>;
   ready: PromiseWithResolvers<void>;
 }
@@ -64,6 +66,7 @@ export function newShard(shard: number, watchdog: Watchdog): Supervised {
     figuresWaiting: [],
     epoch: 0,
     isInspected: false,
+    hasServed: false,
     claimed: Promise.withResolvers(),
     ready: Promise.withResolvers(),
   };

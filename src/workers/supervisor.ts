@@ -230,6 +230,7 @@ export class Supervisor {
         failpoints,
         claimedEpoch: supervised.epoch,
         ...(judgedClock && { judgedClock: judgedClock() }),
+        takesOver: !supervised.hasServed,
       },
       (message) => this.#receive(supervised, message),
     );
@@ -262,6 +263,7 @@ export class Supervisor {
         return;
       case "ready":
         supervised.readyAtMs = performance.now();
+        supervised.hasServed = true;
         supervised.recovery = message.recovery;
         this.#setStatus(supervised, "ready", describeRecovery(message.recovery));
         supervised.ready.resolve();

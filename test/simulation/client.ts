@@ -1,6 +1,7 @@
 /** A client: asks one thing after the other, and again with the same key until it knows. */
 import type { Command, Transfer } from "../../src/actors/command.ts";
 import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
+import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
 import { memberCommand } from "./members.ts";
@@ -12,11 +13,14 @@ import { type Asked, nameOf, type Testimony } from "./testimony.ts";
 import { NATURE } from "./virtual-clock.ts";
 import { askedOf, fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 
+type Batchable = Transfer | CompoundTransfer;
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 
 /** After this at most it asks again, although its first request may still be answered. */
 const PATIENCE_MS_MAX = 4_000;
 const RETRY_MS_MAX = 600;
+/** So many calls reach every gateway, as good as always. */
+const TRIES_OF_KEY = 6;
 /** Some of these are asked for in the very moment in which a pending transfer is over. */
 const AT_THE_END: ReadonlySet<Operation> = new Set<Operation>(["post", "void", "read_transfer"]);
 
@@ -141,14 +145,42 @@ export class Client {
         this.insist(testimony.ask(command as Command & { key: string }), done);
         return;
       }
+      case "make_key":
+        this.insist(
+          testimony.ask(testimony.apiKeys.make(workload.newKey("a")) as Command & { key: string }),
+          done,
+        );
+        return;
+      case "revoke_key": {
+        const command = testimony.apiKeys.revoke(workload.newKey("a"));
+        if (command === undefined) done();
+        else
+          this.insist(testimony.ask(command as Command & { key: string }), () =>
+            this.#tryRevoked(command, done),
+          );
+        return;
+      }
+      case "use_key":
+        this.#once(testimony.apiKeys.use(), done);
+        return;
       case "foreign":
         this.#once(this.#questions.snooping(), done);
         return;
       default: {
         const command = workload.command(operation, partner, workload.newKey());
-        this.insist(testimony.ask(command as Command & { key: string }), done);
+        this.insist(testimony.ask(command as Command & { key: string }), () =>
+          this.#once(this.#random.chance(0.2) ? this.#questions.afterwards(command) : undefined, done),
+        );
       }
     }
+  }
+
+  /** Whoever has revoked a key may try at once, everywhere, whether it is refused. */
+  #tryRevoked(command: Command, done: () => void): void {
+    const { apiKeys } = this.#world.testimony;
+    if (command.op === "revoke_key")
+      for (let tries = 0; tries < TRIES_OF_KEY; tries++) this.#once(apiKeys.use(command.keyId), () => {});
+    done();
   }
 
   /** One attempt; `heard` is told whether it has an answer, or has waited long enough. */
@@ -180,33 +212,42 @@ export class Client {
   /** Some callers never come back to find out. */
   #givesUp(asked: Asked): boolean {
     if (asked.item !== undefined) return false;
-    asked.isGivenUp ||= !this.#world.isHealing() && this.#random.chance(0.02);
+    asked.isGivenUp ||= !this.#world.isHealing() && this.#random.chance(this.#world.swarm.givesUp);
     return asked.isGivenUp;
   }
 
   #batch(partner: string, done: () => void): void {
-    const { workload, testimony } = this.#world;
+    const { workload } = this.#world;
     const kinds = ["transfer", "cross", "cross", "compound", "pending", "system"] as const;
     const items = Array.from({ length: 2 + this.#random.below(5) }, () => {
       const command = workload.command(this.#random.oneOf(kinds), partner, workload.newKey("b"));
-      return testimony.ask(command as Command & { key: string });
+      return command as Batchable;
     });
-    let left = items;
+    this.insistOnAll(items, done);
+  }
+
+  /** Asks for all in one batch until each has its answer. */
+  insistOnAll(commands: readonly Batchable[], done: () => void): void {
+    const { testimony } = this.#world;
+    const items = commands.map((command) => testimony.ask(command as Command & { key: string }));
+    let left: readonly Asked[] = items;
     const attempt = () => {
       let isHeard = false;
       const again = () => {
         if (isHeard) return;
         isHeard = true;
-        if (left.length === 0) done();
-        else this.#world.clock.after(NATURE, RETRY_MS_MAX * this.#random.fraction(), attempt);
+        if (left.length === 0) {
+          const { command } = this.#random.oneOf(items);
+          this.#once(this.#random.chance(0.5) ? this.#questions.afterwards(command) : undefined, done);
+        } else this.#world.clock.after(NATURE, RETRY_MS_MAX * this.#random.fraction(), attempt);
       };
       const asked = left;
       for (const item of asked) item.unknown += 1;
-      const commands = asked.map(({ command }) => command as Transfer | CompoundTransfer);
+      const transfers = asked.map(({ command }) => command as Batchable);
       this.#call(
         `a batch of ${asked.length}`,
         true,
-        (gateway) => gateway.submitTransfers(commands),
+        (gateway) => gateway.submitTransfers(transfers),
         (answer) => {
           if (isCertain(answer)) for (const item of asked) item.unknown -= 1;
           if (answer.kind === "answer") {
@@ -262,7 +303,7 @@ export class Client {
   #call<T>(
     what: string,
     isWriting: boolean,
-    ask: (gateway: Gateway) => Promise<T>,
+    ask: (gateway: Gateway, directory: Directory) => Promise<T>,
     hear: (heard: Heard<T>) => void,
   ): void {
     const { trace, clock, server } = this.#world;

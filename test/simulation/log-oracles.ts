@@ -13,6 +13,8 @@ import { Chain } from "../../src/wal/chain.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
 import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
+import { entriesOf } from "./entries.ts";
+import { LimitsModel } from "./limits-oracle.ts";
 import { checkDue } from "./members.ts";
 import { SIM_SETTINGS, type SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
@@ -34,6 +36,10 @@ export type Replayed = Readonly<{
 
 type Fail = (oracle: Oracle, message: string) => void;
 
+/** A batch closes at so many records or bytes, takes the rest of one request, and a record for each other shard. */
+const ENTRY_RECORDS_MAX = 8_192 + 10_000 + 1_024;
+const ENTRY_BYTES_MAX = 40 * 1024 * 1024;
+
 /** Reads and applies one log; fails where it is not a log, or its books do not balance after a batch. */
 export function replayLog(
   { memory, trimmed }: SimStore,
@@ -49,12 +55,18 @@ export function replayLog(
   const hashes = new Map<string, Uint8Array>();
   const chain = new Chain(memory.name, "beginning");
   const audit = new LedgerAudit();
+  const limits = new LimitsModel();
   let lastMs = 0;
   try {
     for (const entry of [...trimmed, ...memory.entries]) {
       const link = chain.accept(entry);
       if (link.kind === "claim") continue;
-      const { id, timeMs, body, hash } = link.batch;
+      const { id, timeMs, body, hash, count } = link.batch;
+      if (count > ENTRY_RECORDS_MAX || body.length > ENTRY_BYTES_MAX)
+        fail(
+          "entries are bounded",
+          `${memory.name} ${formatLogId(id)} has ${count} records, ${body.length} bytes`,
+        );
       if (timeMs < lastMs)
         fail("time does not go back", `${memory.name} ${formatLogId(id)} is of ${timeMs}, after ${lastMs}`);
       lastMs = timeMs;
@@ -67,6 +79,8 @@ export function replayLog(
         checkOpen(ledger, record, fail);
         ledger.apply(command, outcome, { ...id, index, timeMs }, 0);
         audit.follow(record);
+        limits.follow(record);
+        checkRange(record, fail);
         records.push(record);
         index += 1;
         for (const name of accountsOf(record)) {
@@ -90,6 +104,7 @@ export function replayLog(
   } catch (error) {
     fail("I7 the chain holds", error instanceof Error ? error.message : String(error));
   }
+  for (const problem of limits.problems) fail("limits hold", `${memory.name}: ${problem}`);
   for (const problem of audit.problems) fail(oracleOf(problem), `${memory.name}: ${problem}`);
   for (const { id, hash } of archive.batches[shard] ?? []) {
     const stored = hashes.get(formatLogId(id));
@@ -297,6 +312,16 @@ export async function checkSnapshots(
       fail(
         "I9 replay is the live state",
         `from its snapshot shard ${shard} is ${line}, and not ${expected[i]}`,
+      );
+}
+
+/** Every balance is exact as a number, and with what is held. */
+function checkRange(record: Logged, fail: Fail): void {
+  for (const { account, posted, held } of entriesOf(record))
+    if (![posted, held, posted - held].every((each) => Math.abs(each) <= Number.MAX_SAFE_INTEGER))
+      fail(
+        "balances stay in range",
+        `${nameOf(record.command)} leaves ${account} at ${posted}, ${held} held`,
       );
 }
 

@@ -2,15 +2,27 @@
 import { checkSnapshot, inspectSlots } from "../../src/wal/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
+import type { Moment } from "./moments.ts";
+import type { CarriedShard } from "./sim-carrier.ts";
+import { type AppendFault, NO_FAULTS } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { CALAMITIES, type Calamity, type Damage, type Swarm } from "./swarm.ts";
-import { NATURE } from "./virtual-clock.ts";
+import { CALAMITIES, type Calamity, type Damage, type Strike, type Swarm } from "./swarm.ts";
+import { NATURE, type Owner } from "./virtual-clock.ts";
 
 const TROUBLE_MS_MAX = 2_500;
 /** Long enough for another server to begin, and to serve. */
 const REPLACED_MS_MAX = 6_000;
 const JUMP_MS_MAX = 2 * 60 * 60 * 1000;
+/** Most hang for a moment, some for so long that whoever waits for them gives up. */
+const HANGS_MS = [20, 200, 1_500, 5_000];
+/** The answers of the log to a server that is being replaced may be late by so much. */
+const DEAF_MS_MAX = 6_000;
+/** More in one run, and it does little else. */
+const STRIKES_MAX = 25;
+const APPEND_FAULTS = Object.keys(NO_FAULTS) as readonly AppendFault[];
+/** Longer than others wait for a shard that starts. */
+const SLOW_START_MS_MAX = 4_000;
 /** Keys are kept for a day of log time, and no run may reach that. */
 const JUMPS_MS_MAX = 20 * 60 * 60 * 1000;
 
@@ -29,6 +41,7 @@ export class Nemesis {
   readonly #world: NemesisWorld;
   readonly #random: Random;
   #jumpedMs = 0;
+  #strikes = 0;
 
   constructor(world: NemesisWorld) {
     this.#world = world;
@@ -45,6 +58,22 @@ export class Nemesis {
       this.#strike(this.#draw());
       this.begin();
     });
+  }
+
+  /** Whoever runs in `owner` has reached this moment: perhaps it is one that was waited for. */
+  atMoment(moment: Moment, owner: Owner): void {
+    const { swarm, isHealing, count, trace } = this.#world;
+    for (const { moment: awaited, strike, probability } of swarm.ambushes) {
+      if (awaited !== moment || isHealing() || this.#strikes >= STRIKES_MAX) continue;
+      if (!this.#random.chance(probability)) continue;
+      const there = this.#shardOf(owner);
+      if (there === undefined) return;
+      this.#strikes += 1;
+      count(`strike ${strike}`);
+      count(`ambush ${moment}`);
+      trace(`at ${moment} of ${owner.name}: ${strike}`);
+      this.#ambush(strike, there.server, there.carried);
+    }
   }
 
   /** Changes what a log has acknowledged. @returns whether there was anything to change */
@@ -149,6 +178,17 @@ export class Nemesis {
       case "jump_clock":
         this.#jump(clock);
         return;
+      case "hang_shard":
+        this.#hang(server, this.#oneShard(server));
+        return;
+      case "stall_channels": {
+        const one = this.#oneShard(server);
+        if (one !== undefined) network.stall(one.owner, () => random.chance(0.5), this.#hangMs());
+        return;
+      }
+      case "usurp":
+        this.#usurp(server);
+        return;
       case "damage_snapshot":
         void this.#damageSnapshot(random.oneOf(snapshots));
         return;
@@ -180,6 +220,96 @@ export class Nemesis {
       damaged[byte] = (damaged[byte] ?? 0) ^ (1 << this.#random.below(8));
       chunks[at] = damaged;
     }
+  }
+
+  /** What is under way in this turn still leaves; what the shard would do after it does not happen. */
+  #ambush(strike: Strike, server: SimServer, carried: CarriedShard): void {
+    const { network, clock, stores } = this.#world;
+    const random = this.#random;
+    const shards = [...server.carrier.running];
+    const others = shards.filter(([, each]) => each !== carried).map(([, each]) => each);
+    const other = others.length === 0 ? carried : random.oneOf(others);
+    const isPeer = (owner: Owner) => others.some((each) => each.owner === owner);
+    const soon = (act: () => void) => void clock.after(NATURE, 0, act);
+    switch (strike) {
+      case "kill":
+        soon(() => carried.kill("at a moment"));
+        return;
+      case "kill_other":
+        soon(() => other.kill("at a moment"));
+        return;
+      case "kill_both":
+        soon(() => {
+          carried.kill("at a moment");
+          other.kill("at a moment");
+          const [shard = 0] = shards.find(([, each]) => each === carried) ?? [];
+          if (random.chance(0.5)) server.carrier.slowStarts.set(shard, SLOW_START_MS_MAX * random.fraction());
+        });
+        return;
+      case "hang":
+        soon(() => this.#hang(server, carried));
+        return;
+      case "hang_other":
+        soon(() => this.#hang(server, other));
+        return;
+      case "stall_peers":
+        network.stall(carried.owner, isPeer, this.#hangMs());
+        return;
+      case "stall_gateways": {
+        const chosen = random.chance(0.5);
+        const isChosen = (owner: Owner) => server.isGateway(owner) && (chosen || random.chance(0.5));
+        network.stall(carried.owner, isChosen, this.#hangMs());
+        return;
+      }
+      case "break_peers":
+        soon(() => network.breakWith(carried.owner, isPeer));
+        return;
+      case "fail_append": {
+        const [shard = 0] = shards.find(([, each]) => each === carried) ?? [];
+        const store = stores[shard];
+        if (store !== undefined) store.nextFault = random.oneOf(APPEND_FAULTS);
+        return;
+      }
+      case "usurp":
+        soon(() => this.#usurp(server));
+        return;
+    }
+  }
+
+  /** Another server takes the logs of one that lives on, and may hear of it late. */
+  #usurp(server: SimServer | undefined): void {
+    const { servers, startServer, clock, isHealing } = this.#world;
+    if (server === undefined || server.isPaused || servers().length > 1) return;
+    const random = this.#random;
+    // Where the other one comes late, the old one has asked whether it is the owner, and will hear of it later still.
+    const isLate = random.chance(0.4);
+    if (isLate || random.chance(0.5))
+      server.deafen(DEAF_MS_MAX * (isLate ? 1 - random.fraction() / 2 : random.fraction()));
+    clock.after(NATURE, isLate ? 800 + 500 * random.fraction() : 300 * random.fraction(), () => {
+      if (isHealing() || servers().length > 1) return;
+      if (random.chance(0.2)) this.#pause(server, REPLACED_MS_MAX);
+      startServer();
+    });
+  }
+
+  #hang(server: SimServer | undefined, carried: CarriedShard | undefined): void {
+    if (carried !== undefined) server?.hang(carried, this.#hangMs());
+  }
+
+  #oneShard(server: SimServer | undefined): CarriedShard | undefined {
+    const running = [...(server?.carrier.running.values() ?? [])];
+    return running.length === 0 ? undefined : this.#random.oneOf(running);
+  }
+
+  #hangMs(): number {
+    return this.#random.oneOf(HANGS_MS) * this.#random.fraction();
+  }
+
+  #shardOf(owner: Owner): Readonly<{ server: SimServer; carried: CarriedShard }> | undefined {
+    for (const server of this.#world.servers())
+      for (const carried of server.carrier.running.values())
+        if (carried.owner === owner) return { server, carried };
+    return undefined;
   }
 
   #killShards(server: SimServer | undefined, count: number): void {

@@ -31,14 +31,34 @@ const PLANTED = [
   ["13-revert-mark-lost-in-replay", 1, ["I9 replay is the live state", "I10 resolved once"]],
   ["14-unsettled-batch-answered", 1, ["no false alarm", "I5 acknowledged is logged once"]],
   ["15-due-seen-before-its-end", 1, ["what is over is ended"]],
+  ["17-owed-credits-ignored", 160, ["I2 floors and ceilings"]],
+  ["18-no-lease-wait", 37, ["reads are not stale", "revoked keys are refused"]],
+  ["21-reservation-not-counted", 6, ["limits hold"]],
+  ["22-repeat-does-not-wait", 66, ["reads are not stale"]],
+  ["25-reservation-of-lost-attempt-kept", 9, ["I3 holds add up", "nothing gets stuck"]],
+  ["27-revocation-not-confirmed", 76, ["revoked keys are refused"]],
+  ["28-acknowledged-before-durable", 2, ["no false alarm", "I8 messages arrive once"]],
 ] as const;
+
+/** Planted, and not found within the seeds that were run since the source or the simulator changed. */
+const NOT_FOUND_YET: readonly string[] = [
+  "16-pins-end-with-session",
+  "19-lease-word-never-too-old",
+  "20-forgotten-during-cut",
+  "23-welcome-holds-no-replies",
+  "24-post-after-end",
+  "26-ceiling-lowered-despite-pins",
+];
 
 describe("planted bugs", () => {
   test("each patch is listed here and in the README", () => {
     const names = readdirSync(PATCHES).filter((name) => name.endsWith(".patch"));
-    expect(names.map((name) => basename(name, ".patch")).toSorted()).toEqual(PLANTED.map(([name]) => name));
+    expect(names.map((name) => basename(name, ".patch")).toSorted()).toEqual(
+      [...PLANTED.map(([name]) => name), ...NOT_FOUND_YET].toSorted(),
+    );
     const readme = readFileSync(join(PATCHES, "README.md"), "utf8");
-    for (const [name] of PLANTED) expect(readme).toContain(`\`${name}\``);
+    for (const name of [...PLANTED.map(([each]) => each), ...NOT_FOUND_YET])
+      expect(readme).toContain(`\`${name}\``);
   });
 
   test.concurrent.each(PLANTED)(

@@ -1,24 +1,33 @@
 /** What clients ask once, and hear or not: reads, dry runs, and what is none of their business. */
-import type { AccountView } from "../../src/actors/command.ts";
+import type { AccountView, Command } from "../../src/actors/command.ts";
 import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
+import { isSystemAccount } from "../../src/actors/routing.ts";
+import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
 import type { Operation } from "./swarm.ts";
-import type { Testimony } from "./testimony.ts";
+import type { Known, Testimony } from "./testimony.ts";
 import { BANK, MAIN, OTHER, transferOf, type Workload } from "./workload.ts";
 
 /** An answer, and what to do with it once it has come to the client. */
 export type Told = Readonly<{ value: unknown; hear: () => void }>;
-export type Question = Readonly<{ what: string; ask: (gateway: Gateway) => Promise<Told> }>;
+export type Question = Readonly<{
+  what: string;
+  ask: (gateway: Gateway, directory: Directory) => Promise<Told>;
+}>;
 
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 
 export function question<T>(
   what: string,
-  ask: (gateway: Gateway) => Promise<T>,
+  ask: (gateway: Gateway, directory: Directory) => Promise<T>,
   hear: (value: T) => void,
 ): Question {
-  return { what, ask: (gateway) => ask(gateway).then((value) => ({ value, hear: () => hear(value) })) };
+  return {
+    what,
+    ask: (gateway, directory) =>
+      ask(gateway, directory).then((value) => ({ value, hear: () => hear(value) })),
+  };
 }
 
 export class Questions {
@@ -43,23 +52,25 @@ export class Questions {
     );
   }
 
+  /** A read of an account of a transfer that was just answered; `undefined` where it names none. */
+  afterwards(command: Command): Question | undefined {
+    const ids = accountsOf(command).filter((id) => !isSystemAccount(id));
+    if (ids.length === 0) return undefined;
+    return this.#readOne(command.partner, this.#random.oneOf(ids), this.#testimony.known());
+  }
+
   /** A read of this kind; `undefined` where there is nothing to read. */
   reading(operation: Operation, partner: string): Question | undefined {
     const random = this.#random;
     const testimony = this.#testimony;
     const known = testimony.known();
-    const reader = random.chance(0.3) ? BANK : partner;
+    const reader = random.chance(operation === "cut" ? 0.7 : 0.3) ? BANK : partner;
     const ids = this.#workload.idsOf(reader);
     const hear = (asked: readonly string[]) => (views: readonly AccountView[]) =>
       testimony.hearViews(reader, asked, views, known, "a read");
     switch (operation) {
       case "read": {
-        const id = random.oneOf(ids);
-        const ask = async (gateway: Gateway) => {
-          const view = await gateway.account(reader, id);
-          return view === undefined ? [] : [view];
-        };
-        return question(`read ${reader} ${id}`, ask, hear([id]));
+        return this.#readOne(reader, random.oneOf(ids), known);
       }
       case "reads":
         return question(`read all of ${reader}`, (gateway) => gateway.accounts(reader, ids), hear(ids));
@@ -82,11 +93,13 @@ export class Questions {
           () => {},
         );
       case "cut": {
-        const all = this.#workload.idsOf(BANK);
+        const all = this.#workload.idsOf(reader);
+        const chosen = random.chance(0.6) ? all.filter(() => random.chance(0.5)) : all;
+        if (chosen.length < 2) return undefined;
         return question(
-          "a cut",
-          (gateway) => gateway.consistentAccounts(BANK, all),
-          (cut) => testimony.hearCut(cut, known),
+          `a cut of ${reader} ${chosen.join(" ")}`,
+          (gateway) => gateway.consistentAccounts(reader, chosen),
+          (cut) => testimony.hearCut(reader, chosen, cut, known),
         );
       }
       default: {
@@ -98,6 +111,16 @@ export class Questions {
         );
       }
     }
+  }
+
+  #readOne(reader: string, id: string, known: Known): Question {
+    const ask = async (gateway: Gateway) => {
+      const view = await gateway.account(reader, id);
+      return view === undefined ? [] : [view];
+    };
+    return question(`read ${reader} ${id}`, ask, (views) =>
+      this.#testimony.hearViews(reader, [id], views, known, "a read"),
+    );
   }
 
   /** Somebody asks for what belongs to another partner. */
@@ -136,4 +159,11 @@ export class Questions {
       }
     }
   }
+}
+
+function accountsOf(command: Command): readonly string[] {
+  if (command.op === "transfer") return [command.debit, command.credit];
+  if (command.op === "compound_transfer")
+    return command.postings.flatMap(({ debit, credit }) => [debit, credit]);
+  return [];
 }

@@ -32,9 +32,10 @@ export class Pipe {
     this.#to = to;
   }
 
-  send(act: () => void): void {
+  /** @param lateMs beyond what messages usually take. */
+  send(lateMs: number, act: () => void): void {
     const { nowMs } = this.#clock;
-    this.#newestMs = Math.max(this.#newestMs, nowMs + CONTROL_MS);
+    this.#newestMs = Math.max(this.#newestMs, nowMs + CONTROL_MS + lateMs);
     this.#clock.after(this.#to, this.#newestMs - nowMs, act);
   }
 }
@@ -53,6 +54,8 @@ export class SimCarrier implements Carrier {
   readonly isolation = "threads";
   /** By shard; absent while it does not run. */
   readonly running = new Map<number, CarriedShard>();
+  /** By shard, how long its next start takes beyond what it does. */
+  readonly slowStarts = new Map<number, number>();
   readonly #world: Surroundings;
   readonly #main: Owner;
   readonly #onExit: (shard: number, exit: ShardExit) => void;
@@ -83,7 +86,7 @@ export class SimCarrier implements Carrier {
       network.bury((each) => each === owner);
       trace(`${owner.name} ends: ${exit.reason}: ${exit.message.split("\n", 1)[0]}`);
       this.#onExit(shard, exit);
-      toMain.send(() => exited.resolve(exit));
+      toMain.send(0, () => exited.resolve(exit));
     };
     const carried: CarriedShard = {
       owner,
@@ -93,11 +96,13 @@ export class SimCarrier implements Carrier {
       kill: (why) => end({ reason: "crashed", message: `killed: ${why}` }),
     };
     this.running.set(shard, carried);
-    toShard.send(() => {
+    const lateMs = this.slowStarts.get(shard) ?? 0;
+    this.slowStarts.delete(shard);
+    toShard.send(lateMs, () => {
       carried.host = this.#newHost(init, owner, (message) => {
         if (message.type === "claimed") trace(`${owner.name} has claimed epoch ${message.epoch}`);
         if (message.type === "ready") trace(`${owner.name} serves`);
-        toMain.send(() => onMessage(message));
+        toMain.send(0, () => onMessage(message));
       });
       void carried.host.run().then((exit) => {
         // What it has posted in this turn still leaves.
@@ -109,14 +114,23 @@ export class SimCarrier implements Carrier {
       end: (message) => end({ reason: "crashed", message }),
       post: (message) => {
         if (message.type === "channel") network.handTo(message.end, owner);
-        toShard.send(() => carried.host?.control(message));
+        toShard.send(0, () => carried.host?.control(message));
       },
     };
   }
 
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
     const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
-    const { shard, shards, generation, instance, archived, mayCreate, claimedEpoch = 0 } = init;
+    const {
+      shard,
+      shards,
+      generation,
+      instance,
+      archived,
+      mayCreate,
+      claimedEpoch = 0,
+      takesOver = false,
+    } = init;
     const remembered = witnesses[shard];
     const journal = new StreamJournal({
       stream: (stores[shard] as SimStore).open(),
@@ -147,6 +161,7 @@ export class SimCarrier implements Carrier {
       threadId: 0,
       failpoints: newFailpoints(shard),
       settings: SIM_SETTINGS,
+      takesOver,
       restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
       onDurable: note,
       warnings: () => [],

@@ -94,8 +94,29 @@ export class Network {
   /** Breaks one channel between two who live. */
   breakOne(): void {
     const open = this.#pairs.filter(([a, b]) => isLive(a) && isLive(b));
-    if (open.length === 0) return;
-    const [a, b] = this.#random.oneOf(open);
+    if (open.length > 0) this.#break(this.#random.oneOf(open));
+  }
+
+  /** Breaks the channels between `owner` and those others. */
+  breakWith(owner: Owner, isOther: (other: Owner) => boolean): void {
+    for (const pair of this.#between(owner, isOther)) this.#break(pair);
+  }
+
+  /** What is sent between `owner` and those others arrives after `ms` at the earliest, in order as ever. */
+  stall(owner: Owner, isOther: (other: Owner) => boolean, ms: number): void {
+    const untilMs = this.#clock.nowMs + ms;
+    for (const end of this.#between(owner, isOther).flat()) end.newestMs = Math.max(end.newestMs, untilMs);
+  }
+
+  #between(owner: Owner, isOther: (other: Owner) => boolean): readonly (readonly [SimEnd, SimEnd])[] {
+    return this.#pairs.filter(([a, b]) => {
+      if (!isLive(a) || !isLive(b)) return false;
+      const other = a.owner === owner ? b.owner : b.owner === owner ? a.owner : undefined;
+      return other !== undefined && isOther(other);
+    });
+  }
+
+  #break([a, b]: readonly [SimEnd, SimEnd]): void {
     this.broken += 1;
     for (const end of [a, b]) {
       this.#loseSome(end);

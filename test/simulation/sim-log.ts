@@ -47,6 +47,8 @@ export type LogEvents = Readonly<{
 export class SimStore {
   readonly memory: MemoryStore;
   faults: AppendFaults = NO_FAULTS;
+  /** Happens to the next append, whatever the rates say. */
+  nextFault: AppendFault | undefined;
   delays: Delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
   /** It says no to every append. */
   isFull = false;
@@ -157,7 +159,8 @@ class SimStream implements LogStream {
     const { random, clock, count, trace } = this.#events;
     const store = this.#store;
     const copy = new Uint8Array(bytes);
-    const fault = faultOf(random, store.faults);
+    const fault = store.nextFault ?? faultOf(random, store.faults);
+    store.nextFault = undefined;
     const what = `${this.name} ${id.epoch}-${id.seq}`;
     if (fault !== undefined) {
       count(fault);
@@ -209,7 +212,8 @@ class SimStream implements LogStream {
     const nowMs = clock.nowMs;
     this.#newestMs = Math.max(this.#newestMs, nowMs + delayOf(random, store.delays));
     const backMs = delayOf(random, store.delays);
-    const reply = (tell: () => void) => clock.after(owner, backMs, tell);
+    const reply = (tell: () => void) =>
+      clock.after(owner, Math.max(backMs, owner.deafUntilMs - clock.nowMs), tell);
     clock.after(NATURE, this.#newestMs - nowMs, () => {
       if (!store.isReachable || store.life !== life) {
         reply(() => reject(this.#unavailable("the log does not answer")));

@@ -15,7 +15,7 @@ import type { LogId } from "../../src/wal/wal.ts";
 import type { ShardState } from "../../src/workers/supervised.ts";
 import { Supervisor } from "../../src/workers/supervisor.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
-import { Pipe, SimCarrier } from "./sim-carrier.ts";
+import { type CarriedShard, Pipe, SimCarrier } from "./sim-carrier.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { NATURE, Owner } from "./virtual-clock.ts";
@@ -37,6 +37,7 @@ type SimGateway = {
   readonly number: number;
   readonly owner: Owner;
   readonly gateway: Gateway;
+  readonly directory: Directory;
   readonly links: readonly ShardLink[];
 };
 
@@ -67,6 +68,7 @@ export class SimServer {
   readonly #gateways: SimGateway[] = [];
   readonly #calls = new Set<Call>();
   readonly #snapshots: Owner;
+  readonly #hung = new Set<Owner>();
   readonly #snapshotRecords: number;
   #nextGateway = 0;
 
@@ -116,7 +118,10 @@ export class SimServer {
   }
 
   /** Calls one of its gateways; `hear` is called once, if the client still lives to hear it. */
-  call<T>(ask: (gateway: Gateway) => Promise<T>, hear: (heard: Heard<T>) => void): void {
+  call<T>(
+    ask: (gateway: Gateway, directory: Directory) => Promise<T>,
+    hear: (heard: Heard<T>) => void,
+  ): void {
     const { clock, random, fail } = this.#world;
     const delay = () => NETWORK_MS * random.fraction();
     const gateway = this.isOver || this.#gateways.length === 0 ? undefined : random.oneOf(this.#gateways);
@@ -131,7 +136,7 @@ export class SimServer {
       if (this.#calls.delete(call)) clock.after(NATURE, delay(), () => hear(heard));
     };
     clock.after(gateway.owner, delay(), () => {
-      ask(gateway.gateway).then(
+      ask(gateway.gateway, gateway.directory).then(
         (value) => answer({ kind: "answer", value }),
         (error: unknown) => {
           if (error instanceof OperatingError) answer({ kind: "error", code: error.code });
@@ -160,7 +165,37 @@ export class SimServer {
 
   resume(): void {
     this.isPaused = false;
+    this.#hung.clear();
     for (const owner of this.#owners()) this.#world.clock.resume(owner);
+  }
+
+  /** One shard's thread takes no turn for so long, unless it is killed meanwhile. */
+  hang({ owner }: CarriedShard, ms: number): void {
+    if (this.isPaused || owner.isPaused || owner.isDead) return;
+    owner.isPaused = true;
+    this.#hung.add(owner);
+    this.#world.clock.after(NATURE, ms, () => this.#release(owner));
+  }
+
+  /** No answer of a store reaches any of its threads for so long. */
+  deafen(ms: number): void {
+    for (const owner of this.#owners()) owner.deafUntilMs = this.#world.clock.nowMs + ms;
+  }
+
+  /** Whatever slows its threads down is over. */
+  mend(): void {
+    if (this.isPaused) this.resume();
+    for (const owner of [...this.#hung]) this.#release(owner);
+    for (const owner of this.#owners()) owner.deafUntilMs = 0;
+  }
+
+  isGateway(owner: Owner): boolean {
+    return this.#gateways.some((gateway) => gateway.owner === owner);
+  }
+
+  #release(owner: Owner): void {
+    if (!this.#hung.delete(owner) || this.isPaused || owner.isDead) return;
+    this.#world.clock.resume(owner);
   }
 
   /** One gateway's thread dies, and another one begins. The first is on the main thread. */
@@ -198,7 +233,7 @@ export class SimServer {
       party: { kind: "archive" },
       attach: (shard, end) => {
         network.handTo(end, this.#archive);
-        toArchive.send(() => archive.follow(shard, end));
+        toArchive.send(0, () => archive.follow(shard, end));
       },
     });
     for (let number = 0; number < gateways; number++)
@@ -230,6 +265,7 @@ export class SimServer {
     const { promise, resolve, reject } = Promise.withResolvers<SnapshotReport>();
     const source = { generation: 1, shard, shards: stores.length, until, epoch };
     const task = { ...source, pauseMs: 1, settings: SIM_SETTINGS };
+    this.#world.onMoment("snapshot", this.carrier.running.get(shard)?.owner);
     clock.after(this.#snapshots, 0, () => {
       const stream = (stores[shard] as SimStore).open();
       takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(
@@ -258,13 +294,13 @@ export class SimServer {
     const gateway = new Gateway();
     gateway.connect(links, archive.queries(), () => undefined);
     const number = this.#nextGateway++;
-    this.#gateways.push({ number, owner, gateway, links });
+    this.#gateways.push({ number, owner, gateway, directory, links });
     const pipe = new Pipe(clock, owner);
     this.supervisor.connect({
       party: { kind: "gateway", number },
       attach: (shard, end) => {
         network.handTo(end, owner);
-        pipe.send(() => links[shard]?.attach(end));
+        pipe.send(0, () => links[shard]?.attach(end));
       },
     });
   }

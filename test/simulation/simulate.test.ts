@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { POINTS } from "../../src/shard/failpoint.ts";
 import { runSimulation } from "./run-simulation.ts";
 import { NO_FAULTS } from "./sim-log.ts";
-import { CALAMITIES, DAMAGES, OPERATIONS } from "./swarm.ts";
+import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 
 /** All that may go wrong and all that may be asked happens within so many seeds. */
 const KNOWN = { seed: 1, seeds: 80 };
@@ -41,6 +41,7 @@ describe("the simulation", () => {
       ...POINTS.map((point) => `crash ${point}`),
       ...CALAMITIES,
       ...Object.keys(NO_FAULTS),
+      ...STRIKES.map((strike) => `strike ${strike}`),
       ...DAMAGES.map((damage) => `damage ${damage}`),
       ...OPERATIONS.map((operation) => `op ${operation}`),
       "snapshot",

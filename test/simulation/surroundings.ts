@@ -3,10 +3,11 @@ import type { Failpoint } from "../../src/shard/failpoint.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Witness } from "../../src/wal/wal.ts";
 import type { Random } from "../support/random.ts";
+import type { Moment } from "./moments.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { Network } from "./sim-channel.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
+import type { Owner, VirtualClock } from "./virtual-clock.ts";
 
 /** What must hold, by the names of DESIGN section 10 where they have one. */
 export type Oracle =
@@ -23,6 +24,10 @@ export type Oracle =
   | "I10 resolved once"
   | "I11 one key, one outcome"
   | "I12 partners see nothing of each other"
+  | "limits hold"
+  | "balances stay in range"
+  | "entries are bounded"
+  | "revoked keys are refused"
   | "reads are not stale"
   | "cuts add up"
   | "time does not go back"
@@ -54,6 +59,8 @@ export type Surroundings = Readonly<{
   /** A shard's clock on the wall. */
   timeOf: (shard: number) => number;
   newFailpoints: (shard: number) => readonly Failpoint[];
+  /** Some part of a server has reached this moment: the code that runs, or that of `owner`. */
+  onMoment: (moment: Moment, owner?: Owner) => void;
   count: (what: string) => void;
   trace: (what: string) => void;
   fail: (oracle: Oracle, message: string) => void;

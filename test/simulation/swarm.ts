@@ -3,6 +3,7 @@
  * Runs in which everything happens a little find less than runs in which some things happen often ("swarm testing").
  */
 import type { Random } from "../support/random.ts";
+import { MOMENTS, type Moment } from "./moments.ts";
 import type { Delays } from "./sim-channel.ts";
 import { type AppendFaults, NO_FAULTS } from "./sim-log.ts";
 
@@ -23,8 +24,29 @@ export const CALAMITIES = [
   "unreachable_store",
   "jump_clock",
   "damage_snapshot",
+  "hang_shard",
+  "stall_channels",
+  "usurp",
 ] as const;
 export type Calamity = (typeof CALAMITIES)[number];
+
+/** What a nemesis may do to the shard that has reached a certain moment. */
+export const STRIKES = [
+  "kill",
+  "kill_other",
+  "kill_both",
+  "hang",
+  "hang_other",
+  "stall_peers",
+  "stall_gateways",
+  "break_peers",
+  "fail_append",
+  "usurp",
+] as const;
+export type Strike = (typeof STRIKES)[number];
+
+/** Strikes at a moment, each time with this probability. */
+export type Ambush = Readonly<{ moment: Moment; strike: Strike; probability: number }>;
 
 /** Damage to what a log has acknowledged, which must be noticed. */
 export const DAMAGES = ["lost_tail", "flipped_bit", "removed_entry", "exchanged_entries"] as const;
@@ -57,8 +79,25 @@ export const OPERATIONS = [
   "cut",
   "trial",
   "foreign",
+  "make_key",
+  "revoke_key",
+  "use_key",
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
+
+/** What makes rules of accounts bite. */
+export type Habits = Readonly<{
+  /** Every account has a ceiling that is soon reached. */
+  isTight: boolean;
+  /** Every account has limits of velocity. */
+  isLimited: boolean;
+  /** Pending transfers end soon. */
+  endsSoon: boolean;
+  /** Amounts come near the end of the range of balances. */
+  isHuge: boolean;
+  /** So many pending transfers of one account end at one moment; 0: none. */
+  crowd: number;
+}>;
 
 export type Swarm = Readonly<{
   shards: number;
@@ -66,6 +105,8 @@ export type Swarm = Readonly<{
   clients: number;
   /** Between two operations of one client, at most. */
   thinkMs: number;
+  /** How probable it is, each time that it would ask again, that a client never comes back to find out. */
+  givesUp: number;
   /** By operation, how often it is chosen; the ones that are left out are 0. */
   weights: Readonly<Record<Operation, number>>;
   appendFaults: AppendFaults;
@@ -78,9 +119,15 @@ export type Swarm = Readonly<{
   /** How many failpoints a shard that starts is given, at most, and how soon they strike. */
   failpoints: number;
   failpointPasses: number;
+  ambushes: readonly Ambush[];
   damage: Damage | undefined;
+  habits: Habits;
+  /** While two servers are there, so often a client writes to the newer one and reads from the older one. */
+  split: number;
   /** A snapshot is due after so many records; 0: there are none. */
   snapshotRecords: number;
+  /** What a look at a clock takes. */
+  readingMs: number;
   /** Clocks of shards differ by up to so much. */
   skewMs: number;
 }>;
@@ -103,12 +150,14 @@ export function drawSwarm(random: Random): Swarm {
     spikes: random.chance(0.4) ? 0.03 * random.fraction() : 0,
     spikeMs: random.chance(0.2) ? 3_000 : 100,
   });
-  const damage = random.chance(0.12) ? random.oneOf(DAMAGES) : undefined;
-  return {
+  const theme = isCalm || random.chance(0.5) ? undefined : random.oneOf(THEMES);
+  const damage = theme === undefined && random.chance(0.12) ? random.oneOf(DAMAGES) : undefined;
+  const drawn: Swarm = {
     shards: 1 + random.below(5),
     gateways: 1 + random.below(2),
     clients: 2 + random.below(9),
     thinkMs: random.oneOf([0, 2, 10, 40]),
+    givesUp: random.oneOf([0.02, 0.02, 0.3]),
     weights,
     appendFaults:
       faultRate === 0
@@ -122,9 +171,141 @@ export function drawSwarm(random: Random): Swarm {
     calamityMs: isCalm ? 0 : random.oneOf([0, 500, 1_500, 4_000]),
     failpoints: isCalm ? 0 : random.below(4),
     failpointPasses: random.oneOf([2, 10, 40]),
+    ambushes: isCalm ? [] : Array.from({ length: random.below(5) }, () => drawAmbush(random)),
     damage,
+    habits: {
+      isTight: random.chance(0.1),
+      isLimited: random.chance(0.1),
+      endsSoon: random.chance(0.1),
+      isHuge: random.chance(0.1),
+      crowd: random.chance(0.03) ? random.oneOf([300, 1_000, 4_000]) : 0,
+    },
+    split: random.oneOf([0.5, 0.9, 0.99]),
     // What a snapshot holds of the log is not read again, so nobody notices what becomes of it.
     snapshotRecords: damage === undefined ? random.oneOf([0, 5, 20, 60]) : 0,
+    readingMs: random.oneOf([0, 0, 0.02, 0.3]),
     skewMs: random.chance(0.5) ? 0 : random.oneOf([5, 500, 60_000]),
   };
+  return theme === undefined ? drawn : { ...drawn, ...theme(drawn) };
+}
+
+function drawAmbush(random: Random): Ambush {
+  return {
+    moment: random.oneOf(MOMENTS),
+    strike: random.oneOf(STRIKES),
+    probability: random.oneOf([0.01, 0.1, 0.5]),
+  };
+}
+
+/** Situations that need several things at once, which chance alone seldom brings together. */
+const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
+  // Credits on their way while sessions end, and others who want the same room.
+  ({ weights, habits, shards }) => ({
+    shards: Math.min(3, Math.max(2, shards)),
+    weights: { ...weights, ...NO_READS, cross: 2, system: 2, update: 0.3 },
+    habits: { ...habits, isTight: true },
+    ambushes: [
+      { moment: "before_send", strike: "kill_both", probability: 0.05 },
+      { moment: "after_send", strike: "break_peers", probability: 0.05 },
+      { moment: "claim", strike: "hang", probability: 0.3 },
+    ],
+    clients: 8,
+    thinkMs: 40,
+    // So that not all wait for the shard that is down.
+    givesUp: 0.5,
+    calamityMs: 0,
+    failpoints: 0,
+  }),
+  // Two servers, of which the older one does not know yet that it is replaced.
+  ({ weights, calamities }) => ({
+    weights: {
+      ...weights,
+      cross: 0.5,
+      transfer: 1,
+      read: 2,
+      reads: 0.5,
+      use_key: 0.3,
+      revoke_key: 0.2,
+      make_key: 0.2,
+    },
+    calamities: { ...noneOf(calamities), usurp: 1 },
+    calamityMs: 800,
+    clients: 8,
+    // So slow that both servers live for longer than a lease.
+    thinkMs: 300,
+    failpoints: 0,
+    ambushes: [],
+    split: 0.99,
+  }),
+  // Cuts, with shards of which some are asked late.
+  ({ weights, shards }) => ({
+    shards: Math.max(3, shards),
+    weights: { ...noneOf(weights), bank: 2, cut: 1, cross: 0.1 },
+    ambushes: [
+      { moment: "cut_halt", strike: "stall_gateways", probability: 0.1 },
+      { moment: "cut_capture", strike: "hang_other", probability: 0.02 },
+    ],
+    thinkMs: 10,
+    calamityMs: 0,
+    failpoints: 0,
+  }),
+  // Limits, and transfers that need several shards.
+  ({ weights, habits, shards }) => ({
+    shards: Math.max(2, shards),
+    weights: {
+      ...weights,
+      ...NO_READS,
+      compound: 1,
+      pending: 0.5,
+      post: 0.3,
+      void: 0.3,
+      cross: 0.3,
+      system: 0.5,
+    },
+    habits: { ...habits, isLimited: true },
+  }),
+  // Callers who ask again while their transfers are on the way, and look at once what became of them.
+  ({ weights, shards }) => ({
+    shards: Math.max(2, shards),
+    weights: { ...weights, batch: 2, cross: 1, repeat: 0.5 },
+    ambushes: [
+      { moment: "before_send", strike: "stall_peers", probability: 0.1 },
+      { moment: "before_acknowledge", strike: "stall_peers", probability: 0.05 },
+    ],
+    failpoints: 0,
+  }),
+  // Keys that are revoked, and gateways that hear of it late.
+  ({ weights }) => ({
+    gateways: 2,
+    weights: { ...weights, make_key: 1, revoke_key: 1, use_key: 0.5 },
+    ambushes: [
+      { moment: "welcome", strike: "stall_gateways", probability: 0.5 },
+      { moment: "after_append", strike: "kill", probability: 0.03 },
+      { moment: "before_append", strike: "stall_gateways", probability: 0.03 },
+    ],
+    failpoints: 0,
+  }),
+  // Transfers that end while somebody posts them.
+  ({ weights, habits, shards }) => ({
+    shards: Math.max(2, shards),
+    weights: { ...weights, pending: 2, post: 2, void: 0.2, system: 0.3 },
+    habits: { ...habits, endsSoon: true },
+    channelDelays: { usualMs: 3, spikes: 0, spikeMs: 0 },
+  }),
+];
+
+const NO_READS = {
+  read: 0,
+  reads: 0,
+  read_transfer: 0,
+  read_system: 0,
+  cut: 0,
+  trial: 0,
+  foreign: 0,
+  dry_run: 0,
+};
+
+/** None of these. */
+function noneOf<K extends string>(rates: Readonly<Record<K, number>>): Record<K, number> {
+  return Object.fromEntries(Object.keys(rates).map((name) => [name, 0])) as Record<K, number>;
 }

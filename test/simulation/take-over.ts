@@ -2,6 +2,7 @@
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { Ledger } from "../../src/actors/ledger.ts";
+import { type Moment, watchMoments } from "./moments.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** The secret of a key table that is given none. */
@@ -10,11 +11,13 @@ const SEED_BYTES = new Uint8Array(Uint32Array.of(0x243f6a88, 0x85a308d3, 0x13198
 type Handlers = Readonly<{
   /** A shard begins to serve with this ledger, which it keeps to itself. */
   onLedger: (ledger: Ledger) => void;
+  /** The code that runs has reached a named moment. */
+  onMoment: (moment: Moment) => void;
   onUnhandled: (error: unknown) => void;
 }>;
 
 /** @returns what undoes it */
-export function takeOver(clock: VirtualClock, { onLedger, onUnhandled }: Handlers): () => void {
+export function takeOver(clock: VirtualClock, { onLedger, onMoment, onUnhandled }: Handlers): () => void {
   const facts = Reflect.get(Ledger.prototype, "facts");
   const { randomUUID } = crypto;
   let uuids = 0;
@@ -35,6 +38,7 @@ export function takeOver(clock: VirtualClock, { onLedger, onUnhandled }: Handler
     if (array?.byteLength === SEED_BYTES.length) (array as unknown as Uint8Array).set(SEED_BYTES);
     return array;
   };
+  const unwatch = watchMoments(onMoment);
   clock.install();
   process.on("unhandledRejection", onUnhandled);
   return () => {
@@ -44,5 +48,6 @@ export function takeOver(clock: VirtualClock, { onLedger, onUnhandled }: Handler
     globalThis.crypto.getRandomValues = getRandomValues;
     syncBuiltinESMExports();
     Ledger.prototype.facts = facts;
+    unwatch();
   };
 }

@@ -8,6 +8,7 @@ import { isSystemAccount, shardOfVnode } from "../../src/actors/routing.ts";
 import { parseTransferId } from "../../src/actors/transfer-id.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { OperatingErrorCode } from "../../src/operating-error.ts";
+import { ApiKeys } from "./keys.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { BANK, BANK_FUNDS, type Workload } from "./workload.ts";
 
@@ -30,10 +31,21 @@ type Decided = Extract<Answer, { outcome: unknown }>;
 
 /** An account was said to have so much after its entry `seq`. */
 export type SaidBalance = Readonly<{ partner: string; account: string; seq: number; posted: number }>;
-export type SaidView = Readonly<{ partner: string; view: AccountView }>;
+/** `begunAfter`: of a read, how many answers had been heard when it began. */
+export type SaidView = Readonly<{ partner: string; view: AccountView; begunAfter?: number }>;
+export type SaidCut = Readonly<{
+  partner: string;
+  accounts: readonly AccountView[];
+  inTransit: Readonly<Record<string, number | bigint>>;
+}>;
 
 /** What was known to somebody when a read began: it must show as much. */
-export type Known = Readonly<{ seqs: ReadonlyMap<string, number>; loggedMs: readonly number[] }>;
+export type Known = Readonly<{
+  seqs: ReadonlyMap<string, number>;
+  loggedMs: readonly number[];
+  /** So many answers had been heard. */
+  answers: number;
+}>;
 
 export class Testimony {
   readonly asked = new Map<string, Asked>();
@@ -41,6 +53,10 @@ export class Testimony {
   readonly unkeyed: string[] = [];
   readonly balances: SaidBalance[] = [];
   readonly views: SaidView[] = [];
+  readonly cuts: SaidCut[] = [];
+  /** By transfer and part, the answer that was the first to say that it is done. */
+  readonly told = new Map<string, number>();
+  readonly apiKeys: ApiKeys;
   answers = 0;
   readonly #world: Surroundings;
   readonly #workload: Workload;
@@ -51,6 +67,7 @@ export class Testimony {
   constructor(world: Surroundings, workload: Workload) {
     this.#world = world;
     this.#workload = workload;
+    this.apiKeys = new ApiKeys(world.random, world.fail);
     this.#loggedMs = world.stores.map(() => 0);
   }
 
@@ -104,7 +121,10 @@ export class Testimony {
     }
     this.answers += 1;
     this.#compare(asked, text);
-    if ("id" in answer) this.#make(asked.command, text);
+    if ("id" in answer) {
+      this.#make(asked.command, text);
+      this.#tell(asked.command, `${text}/0`);
+    }
     return true;
   }
 
@@ -120,7 +140,7 @@ export class Testimony {
 
   /** Logged time, not that of a clock: while an append takes long, the batch behind it stays at its own time. */
   known(): Known {
-    return { seqs: new Map(this.#seqs), loggedMs: [...this.#loggedMs] };
+    return { seqs: new Map(this.#seqs), loggedMs: [...this.#loggedMs], answers: this.answers };
   }
 
   /** What a read has shown of the accounts that it was asked for. */
@@ -143,24 +163,27 @@ export class Testimony {
       );
     }
     for (const view of views) {
-      this.views.push({ partner, view });
+      this.views.push({ partner, view, begunAfter: known.answers });
       this.#see(partner, view.id, view.seq);
     }
   }
 
-  hearCut(cut: Awaited<ReturnType<Gateway["consistentAccounts"]>>, known: Known): void {
-    const ids = this.#workload.idsOf(BANK);
-    this.hearViews(BANK, ids, cut.accounts, known, "a cut");
-    const sum = cut.accounts.reduce(
-      (total, { posted }) => total + posted,
-      Number(cut.inTransit["PTS/0"] ?? 0n),
-    );
+  hearCut(
+    partner: string,
+    ids: readonly string[],
+    cut: Awaited<ReturnType<Gateway["consistentAccounts"]>>,
+    known: Known,
+  ): void {
+    this.hearViews(partner, ids, cut.accounts, known, "a cut");
+    this.cuts.push({ partner, ...cut });
+    if (partner !== BANK || ids.length < this.#workload.idsOf(BANK).length) return;
+    const moved = Number(cut.inTransit["PTS/0"] ?? 0);
+    const sum = cut.accounts.reduce((total, { posted }) => total + posted, moved);
     if (sum === BANK_FUNDS * ids.length) return;
     const shown = cut.accounts.map(({ id, posted, seq }) => `${id}: ${posted} (${seq})`).join(", ");
-    const moving = cut.inTransit["PTS/0"] ?? 0n;
     this.#fail(
       "cuts add up",
-      `the bank has ${sum}, not ${BANK_FUNDS * ids.length}: ${shown}; on the way ${moving}`,
+      `the bank has ${sum}, not ${BANK_FUNDS * ids.length}: ${shown}; on the way ${moved}`,
     );
   }
 
@@ -203,6 +226,7 @@ export class Testimony {
     this.#loggedMs[shard] = Math.max(this.#loggedMs[shard] ?? 0, timeMs);
     if (!outcome.ok) return;
     const { partner } = command;
+    if (command.op === "revoke_key") this.apiKeys.revoked(command.keyId);
     if ("account" in outcome) {
       this.views.push({ partner, view: outcome.account });
       this.#see(partner, outcome.account.id, outcome.account.seq);
@@ -214,6 +238,7 @@ export class Testimony {
     }
     if (!("id" in outcome)) return;
     const view = "transfer" in outcome ? outcome.transfer : undefined;
+    this.#tell(command, `${outcome.id}/${"part" in outcome ? outcome.part : 0}`);
     this.#make(command, outcome.id, view?.status === "pending");
     if (view?.status === "pending" && view.expiresAtMs !== null)
       this.#workload.madeBy(partner).endsAtMs.set(view.id, view.expiresAtMs);
@@ -230,6 +255,12 @@ export class Testimony {
     if (made.all.includes(id)) return;
     made.all.push(id);
     if (isPending) made.pending.push(id);
+  }
+
+  /** What is only pending has no entries yet; its posts are parts of the same transfer, from 0 on. */
+  #tell(command: Command, part: string): void {
+    if (command.op === "compound_transfer" && command.pending) return;
+    if (!this.told.has(part)) this.told.set(part, this.answers);
   }
 
   #say(partner: string, account: string, seq: number, posted: number): void {

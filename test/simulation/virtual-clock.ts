@@ -13,6 +13,8 @@ export class Owner {
   isDead = false;
   /** Its events are kept until it goes on. */
   isPaused = false;
+  /** No answer of a store reaches it before this moment: the way back from there is slow. */
+  deafUntilMs = 0;
   readonly backlog: Event[] = [];
 
   constructor(name: string) {
@@ -51,6 +53,8 @@ export class VirtualClock {
   nowMs = 0;
   /** What the clocks on the walls show beyond it. */
   wallOffsetMs = BEGINNING_MS;
+  /** A look at the clock on the wall takes so long: two of one turn may differ. */
+  readingMs = 0;
   /** Whose code is running. */
   current: Owner = NATURE;
   events = 0;
@@ -67,6 +71,7 @@ export class VirtualClock {
   }
 
   get timeMs(): number {
+    this.nowMs += this.readingMs;
     return Math.floor(this.wallOffsetMs + this.nowMs);
   }
 

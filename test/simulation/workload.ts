@@ -4,7 +4,7 @@ import type { CompoundTransfer, Posting } from "../../src/actors/compound-comman
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
 import { parseTransferId } from "../../src/actors/transfer-id.ts";
 import type { Random } from "../support/random.ts";
-import type { Operation } from "./swarm.ts";
+import type { Habits, Operation } from "./swarm.ts";
 
 /** Everything happens to this one. */
 export const MAIN = "p";
@@ -19,6 +19,11 @@ const SYSTEM = ["@x", "@y"];
 const WAIT_MS_MAX = 500;
 const MANY = 5;
 const HOT = 3;
+/** Many pending transfers hold something of it. */
+const CROWDED = "crowd";
+const CROWD_WAIT_MS = 400;
+/** Balances stay within 2^53 - 1, and what is decided within 2^52. */
+const HUGE = [2 ** 50, 2 ** 51, 2 ** 52 - 1, 2 ** 52, 2 ** 52 + 1, 2 ** 53 - 2];
 /** Nobody has made it. */
 const NO_TRANSFER = "tr_0019001";
 
@@ -33,14 +38,17 @@ export type Made = {
 export class Workload {
   readonly #random: Random;
   readonly #shards: number;
+  readonly #habits: Habits;
   readonly accounts: ReadonlyMap<string, readonly string[]>;
   readonly made = new Map<string, Made>();
   #keys = 0;
 
-  constructor(random: Random, shards: number) {
+  constructor(random: Random, shards: number, habits: Habits) {
     this.#random = random;
+    this.#habits = habits;
     this.#shards = shards;
     const main = [...idsOn(MAIN, shards, 2), "owner/a", "owner/b"];
+    if (habits.crowd > 0) main.push(CROWDED);
     this.accounts = new Map([
       [MAIN, main],
       [OTHER, main.slice(0, 2)],
@@ -69,7 +77,9 @@ export class Workload {
     const id = pending.at(-1) ?? NO_TRANSFER;
     const home = shardOfVnode(parseTransferId(id)?.vnode ?? 0, this.#shards);
     const ms = (endsAtMs.get(id) ?? 0) - timeOf(home);
-    return ms > 0 && ms < WAIT_MS_MAX ? ms : 0;
+    // What takes a while to be decided may have begun before the end.
+    const early = this.#random.oneOf([0, 0, 1, 3, 10]);
+    return ms > early && ms < WAIT_MS_MAX ? ms - early : 0;
   }
 
   /** Accounts, and what they have at first. */
@@ -78,7 +88,8 @@ export class Workload {
     for (const [partner, ids] of this.accounts) {
       for (const [i, id] of ids.entries()) {
         const isBank = partner === BANK;
-        const rules = isBank ? { floor: 0, ceiling: null, limits: [] } : this.#rules();
+        const isFree = id === CROWDED || this.#habits.isHuge;
+        const rules = isBank ? { floor: 0, ceiling: null, limits: [] } : isFree ? NO_RULES : this.#rules();
         const asset = !isBank && i > 3 && random.chance(0.1) ? "USD/2" : ASSET;
         yield this.#create(partner, id, asset, rules);
         const funds = isBank ? BANK_FUNDS : random.below(20);
@@ -86,6 +97,14 @@ export class Workload {
         if (funds > 0) yield transferOf(partner, { debit: "@x", credit: id, amount: funds }, key);
       }
     }
+  }
+
+  /** Pending transfers that all end at one moment. */
+  crowd(): readonly CompoundTransfer[] {
+    const postings = [{ debit: CROWDED, credit: "@x", amount: 1 }];
+    return Array.from({ length: this.#habits.crowd }, () =>
+      compoundOf(MAIN, postings, this.newKey("b"), { pending: true, timeoutMs: CROWD_WAIT_MS }),
+    );
   }
 
   /** A command of this kind; `key` null where the caller takes its chances. */
@@ -104,7 +123,7 @@ export class Workload {
       case "pending":
         return compoundOf(partner, this.#postings(partner), key, {
           pending: true,
-          timeoutMs: random.oneOf([null, 20, 300, 2_000, 60_000]),
+          timeoutMs: random.oneOf(this.#habits.endsSoon ? [20, 100, 300] : [null, 20, 300, 2_000, 60_000]),
         });
       case "available":
         return compoundOf(partner, [this.#crossing(partner, 40)], key, { available: true });
@@ -160,19 +179,21 @@ export class Workload {
 
   #rules(): Pick<CreateAccount, "floor" | "ceiling"> & Readonly<{ limits: readonly Limit[] }> {
     const random = this.#random;
+    const { isTight, isLimited } = this.#habits;
     return {
       floor: random.chance(0.2) ? null : -random.below(6),
-      ceiling: random.chance(0.4) ? null : 8 + random.below(30),
-      limits: random.chance(0.2)
-        ? [
-            {
-              windowS: random.oneOf([1, 60]),
-              direction: random.oneOf(["debit", "credit"] as const),
-              maxAmount: random.chance(0.5) ? null : 40,
-              maxCount: random.chance(0.5) ? null : 6,
-            },
-          ]
-        : [],
+      ceiling: isTight ? 8 + random.below(8) : random.chance(0.4) ? null : 8 + random.below(30),
+      limits:
+        isLimited || random.chance(0.2)
+          ? [
+              {
+                windowS: random.oneOf([1, 60]),
+                direction: random.oneOf(["debit", "credit"] as const),
+                maxAmount: random.chance(0.5) ? null : 40,
+                maxCount: random.chance(0.5) ? null : 6,
+              },
+            ]
+          : [],
     };
   }
 
@@ -198,14 +219,15 @@ export class Workload {
     return partner !== BANK && random.chance(0.01) ? "none" : random.oneOf(ids);
   }
 
-  #amount(most = 9): number {
+  #amount(partner: string, most = 9): number {
+    if (partner !== BANK && this.#habits.isHuge && this.#random.chance(0.4)) return this.#random.oneOf(HUGE);
     return this.#random.chance(0.01) ? Number.MAX_SAFE_INTEGER : 1 + this.#random.below(most);
   }
 
   #posting(partner: string): Posting {
     if (partner !== BANK && this.#random.chance(0.15)) return this.#withSystem(partner);
     const [debit, credit] = [this.#person(partner), this.#person(partner)];
-    return { debit, credit, amount: this.#amount() };
+    return { debit, credit, amount: this.#amount(partner) };
   }
 
   /** Mostly between two shards. */
@@ -218,13 +240,13 @@ export class Workload {
       tries++
     )
       credit = this.#person(partner);
-    return { debit, credit, amount: this.#amount(most) };
+    return { debit, credit, amount: this.#amount(partner, most) };
   }
 
   #withSystem(partner: string): Posting {
     const random = this.#random;
     const [person, system] = [this.#person(partner), random.oneOf(SYSTEM)];
-    const amount = this.#amount();
+    const amount = this.#amount(partner);
     return random.chance(0.6)
       ? { debit: system, credit: person, amount }
       : { debit: person, credit: system, amount };
@@ -275,6 +297,7 @@ function compoundOf(
   return { ...askedOf(partner, key), ...NOTED, ...whole, op: "compound_transfer", postings, vnode };
 }
 
+const NO_RULES = { floor: null, ceiling: null, limits: [] } as const;
 const NOTED = { memo: null, metadata: null, occurredAtMs: null } as const;
 
 export function askedOf(partner: string, key: string | null) {

@@ -8,6 +8,7 @@ import { type Failpoint, POINTS } from "../../src/shard/failpoint.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { Random } from "../support/random.ts";
+import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
 import { Client, type ClientWorld } from "./client.ts";
 import {
   checkAnswers,
@@ -101,9 +102,10 @@ export class World {
       witnesses: this.#stores.map(() => undefined),
       timeOf: (shard) => this.#clock.timeMs + (this.#nemesis.skewsMs[shard] ?? 0),
       newFailpoints: (shard) => this.#newFailpoints(shard),
+      onMoment: (moment, owner) => this.#nemesis.atMoment(moment, owner ?? this.#clock.current),
       fail: (oracle, message) => this.#fail(oracle, message),
     };
-    this.#workload = new Workload(random, shards);
+    this.#workload = new Workload(random, shards, this.#swarm.habits);
     this.#testimony = new Testimony(this.#surroundings, this.#workload);
     this.#operator = new Operator(this.#surroundings, this.#swarm);
     const isHealing = () => this.#isHealing;
@@ -128,6 +130,7 @@ export class World {
   async run(): Promise<RunResult> {
     const restore = takeOver(this.#clock, {
       onLedger: (ledger) => this.#see(ledger),
+      onMoment: (moment) => this.#nemesis.atMoment(moment, this.#clock.current),
       onUnhandled: (error) => void this.#note("nothing throws", `nobody has caught ${stackOf(error)}`),
     });
     try {
@@ -169,7 +172,8 @@ export class World {
 
   /** Accounts and their first money, while all is well. */
   async #prepare(): Promise<void> {
-    const commands = [...this.#workload.beginning()];
+    const { apiKeys } = this.#testimony;
+    const commands = [...this.#workload.beginning(), ...apiKeys.beginning(() => this.#workload.newKey("p"))];
     const client = new Client("setup", this.#clientWorld);
     let isOver = false;
     const next = (): void => {
@@ -186,6 +190,7 @@ export class World {
   #arm(): void {
     const { appendFaults, channelDelays, storeDelays } = this.#swarm;
     this.#isArmed = true;
+    this.#clock.readingMs = this.#swarm.readingMs;
     this.#operator.tend();
     this.#network.delays = channelDelays;
     for (const store of this.#stores) {
@@ -207,6 +212,8 @@ export class World {
       (_, i) => new Client(`c${i}`, this.#clientWorld),
     );
     for (const client of clients) client.begin();
+    const crowd = this.#workload.crowd();
+    if (crowd.length > 0) clients[0]?.insistOnAll(crowd, () => {});
     const endMs = this.#clock.nowMs + LIFE_MS_MAX;
     await this.#run(
       () =>
@@ -255,11 +262,12 @@ export class World {
     for (const store of this.#stores) {
       store.faults = NO_FAULTS;
       store.delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
+      store.nextFault = undefined;
       store.isFull = false;
       store.isReachable = true;
     }
     this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
-    for (const server of this.#operator.servers) if (server.isPaused) server.resume();
+    for (const server of this.#operator.servers) server.mend();
   }
 
   async #judge(): Promise<void> {
@@ -269,6 +277,8 @@ export class World {
     const partners = [...this.#workload.accounts.keys()];
     checkAnswers(logs, this.#testimony, fail);
     checkReads(logs, this.#testimony, fail);
+    checkAnswersSeen(logs, this.#testimony, fail);
+    checkCuts(logs, this.#testimony, fail);
     checkMessages(logs, fail);
     checkHolds(logs, partners, fail);
     checkMembers(logs, partners, fail);
@@ -313,7 +323,8 @@ export class World {
   #serverFor(isWriting: boolean): SimServer | undefined {
     const { servers } = this.#operator;
     if (servers.length === 0) return undefined;
-    return isWriting && this.#random.chance(0.8) ? servers.at(-1) : this.#random.oneOf(servers);
+    if (this.#random.chance(this.#swarm.split)) return isWriting ? servers.at(-1) : servers[0];
+    return this.#random.oneOf(servers);
   }
 
   #takeStep(): boolean {

@@ -1,0 +1,41 @@
+/**
+ * Named moments of the protocol, at which a nemesis may strike: every failpoint, and steps that have none. The code under
+ * test does not know that it is watched.
+ */
+import { CreditSide } from "../../src/shard/credit-side.ts";
+import { Cuts } from "../../src/shard/cuts.ts";
+import { Failpoints, POINTS } from "../../src/shard/failpoint.ts";
+import { Gateways } from "../../src/shard/gateways.ts";
+import { StreamJournal } from "../../src/wal/journal.ts";
+
+/** Steps without a failpoint. */
+const STEPS = ["claim", "greeting", "welcome", "cut_halt", "cut_capture", "trim", "snapshot"] as const;
+
+export const MOMENTS = [...POINTS, ...STEPS] as const;
+export type Moment = (typeof MOMENTS)[number];
+
+/** Calls `onMoment` whenever the code that runs reaches one. @returns what undoes it */
+export function watchMoments(onMoment: (moment: Moment) => void): () => void {
+  const undo = [
+    before(Failpoints.prototype, "pass", (point) => onMoment(point as Moment)),
+    before(StreamJournal.prototype, "claim", () => onMoment("claim")),
+    before(StreamJournal.prototype, "trim", () => onMoment("trim")),
+    before(CreditSide.prototype, "greeted", () => onMoment("greeting")),
+    before(Gateways.prototype, "welcome", () => onMoment("welcome")),
+    before(Cuts.prototype, "halt", () => onMoment("cut_halt")),
+    before(Cuts.prototype, "capture", () => onMoment("cut_capture")),
+  ];
+  return () => {
+    for (const restore of undo) restore();
+  };
+}
+
+/** Calls `act` with the first argument before each call of a method. @returns what undoes it */
+function before(prototype: object, method: string, act: (argument: unknown) => void): () => void {
+  const original = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
+  Reflect.set(prototype, method, function (this: unknown, ...args: unknown[]) {
+    act(args[0]);
+    return original.apply(this, args);
+  });
+  return () => void Reflect.set(prototype, method, original);
+}

@@ -1,0 +1,47 @@
+/** Which starts of a shard take its log over from another server. */
+import { expect, test } from "vitest";
+import type { ChannelEnd } from "../../src/channels/open-channel.ts";
+import { NO_RECOVERY } from "../../src/recovery/recover.ts";
+import type { ShardExit } from "../../src/shard/messages.ts";
+import type { Carrier, ShardInit } from "../../src/workers/carrier.ts";
+import { Supervisor } from "../../src/workers/supervisor.ts";
+
+const CRASHED: ShardExit = { reason: "crashed", message: "a bug" };
+const NO_END = {} as ChannelEnd;
+const INIT = {
+  shards: 1,
+  generation: 1,
+  instance: "one",
+  walUrl: "memory:",
+  dataDir: "",
+  mayCreate: true,
+  allowWeakDurability: false,
+  failpoints: [],
+};
+
+test("a shard takes its log over until it has served, also when its server has claimed it before", async () => {
+  const inits: ShardInit[] = [];
+  const carrier: Carrier = {
+    isolation: "threads",
+    start(init, onMessage) {
+      inits.push(init);
+      const run = inits.length;
+      const exited = Promise.withResolvers<ShardExit>();
+      queueMicrotask(() => onMessage({ type: "inspected" }));
+      const post: ReturnType<Carrier["start"]>["post"] = ({ type }) => {
+        if (type === "claim") onMessage({ type: "claimed", epoch: run });
+        if (type !== "proceed") return;
+        if (run === 2) onMessage({ type: "ready", recovery: NO_RECOVERY });
+        if (run < 3) exited.resolve(CRASHED);
+      };
+      return { exited: exited.promise, post, end: () => exited.resolve(CRASHED) };
+    },
+    channel: () => [NO_END, NO_END],
+    close: async () => {},
+  };
+  const onFatal = () => {};
+  const options = { carrier, archived: async () => undefined, init: INIT, onFatal, report: () => {} };
+  await new Supervisor(options).start();
+  await expect.poll(() => inits.length).toBe(3);
+  expect(inits.map(({ takesOver }) => takesOver)).toEqual([true, true, false]);
+});
