@@ -1,7 +1,7 @@
 /** Snapshots in Redis: a list per slot, with one key each, so that a slot is emptied by one UNLINK. */
 import type { Redis } from "ioredis";
 import { Patience, systemTimer } from "./patience.ts";
-import { isReplyError, type RedisAddress, RedisConnection } from "./redis-connection.ts";
+import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import { LogError } from "./wal.ts";
 
@@ -15,9 +15,9 @@ export class RedisSnapshotStore implements SnapshotStore {
   readonly #patience: Patience;
 
   /** @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:0` to `:2`. */
-  constructor(address: RedisAddress, name: string) {
+  constructor(address: RedisAddress, name: string, newClient?: NewRedisClient) {
     this.name = name;
-    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
+    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS, newClient });
     this.#patience = new Patience(name, 2 * TIMEOUT_MS, systemTimer);
   }
 

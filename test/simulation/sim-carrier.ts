@@ -7,7 +7,7 @@ import { restoreNewest } from "../../src/recovery/restore.ts";
 import type { FromShard, ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
-import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
 import type { SimStore } from "./sim-log.ts";
@@ -131,8 +131,9 @@ export class SimCarrier implements Carrier {
       takesOver = false,
     } = init;
     const remembered = witnesses[shard];
+    const store = stores[shard] as SimStore;
     const journal = new StreamJournal({
-      stream: (stores[shard] as SimStore).open(),
+      stream: store.open(),
       claimant: { instance, generation, shard, shards },
       witnesses: [remembered, archived].filter((witness) => witness !== undefined),
       mayCreate,
@@ -160,7 +161,8 @@ export class SimCarrier implements Carrier {
       threadId: 0,
       failpoints: newFailpoints(shard),
       takesOver,
-      restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
+      restore: (ledger) =>
+        restoreNewest(store.openSnapshots(snapshots[shard] as MemorySnapshotStore), ledger, { shard, shards }),
       onDurable: note,
       warnings: () => [],
     });

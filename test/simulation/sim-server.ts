@@ -264,8 +264,12 @@ export class SimServer {
     const task = { generation: 1, shard, shards: stores.length, until, pauseMs: 1 };
     this.#world.onMoment("snapshot", this.carrier.running.get(shard)?.owner);
     clock.after(this.#snapshots, 0, () => {
-      const stream = (stores[shard] as SimStore).open();
-      takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(
+      const store = stores[shard] as SimStore;
+      // As in `takeSnapshot`: settings are the owner's concern.
+      const stream = store.open({ allowWeakDurability: true });
+      const slots = store.openSnapshots(snapshots[shard] as MemorySnapshotStore);
+      const taken = takeFrom(stream, slots, task).finally(() => Promise.all([stream.close(), slots.close()]));
+      taken.then(
         (report) => {
           count("snapshot");
           clock.after(this.#main, 0, () => resolve(report));

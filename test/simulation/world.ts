@@ -9,6 +9,7 @@ import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
+import { type Breadth, drawBreadth, healRedis, newStore, troubleRedis } from "./breadth.ts";
 import { Client, type ClientWorld } from "./client.ts";
 import {
   checkAnswers,
@@ -25,7 +26,7 @@ import { Operator } from "./operator.ts";
 import { isAtRest } from "./rest.ts";
 import { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
-import { NO_FAULTS, SimStore } from "./sim-log.ts";
+import { NO_FAULTS, type SimStore } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
 import { type Oracle, type Surroundings, Violation } from "./surroundings.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
@@ -60,6 +61,7 @@ export class World {
   readonly #options: RunOptions;
   readonly #random: Random;
   readonly #swarm: Swarm;
+  readonly #breadth: Breadth;
   readonly #clock: VirtualClock;
   readonly #network: Network;
   readonly #stores: readonly SimStore[];
@@ -84,13 +86,17 @@ export class World {
     this.#random = new Random(options.seed);
     const random = this.#random;
     this.#swarm = drawSwarm(random);
+    this.#breadth = drawBreadth(options.seed);
     this.#clock = new VirtualClock(random);
     this.#network = new Network(this.#clock, random);
     const count = (what: string) => void this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
     const trace = (what: string) => void this.#trace.push(`${this.#clock.nowMs.toFixed(3)} ${what}`);
     const events = { clock: this.#clock, random, count, trace };
     const { shards } = this.#swarm;
-    this.#stores = Array.from({ length: shards }, (_, shard) => new SimStore(`s${shard}`, events));
+    const fail = (oracle: Oracle, message: string) => void this.#note(oracle, message);
+    this.#stores = Array.from({ length: shards }, (_, shard) =>
+      newStore(this.#breadth, `s${shard}`, { ...events, fail }),
+    );
     this.#snapshots = this.#stores.map(({ memory }) => new MemorySnapshotStore(memory.name));
     this.#archive = new SimArchive(shards, this.#clock, this.#network);
     this.#surroundings = {
@@ -198,6 +204,7 @@ export class World {
       store.delays = storeDelays;
     }
     this.#nemesis.begin();
+    troubleRedis(this.#breadth, this.#stores, this.#surroundings, () => this.#isHealing);
     // Shards that run were started without failpoints.
     if (this.#swarm.failpoints === 0) return;
     for (const [i] of this.#stores.entries())
@@ -266,6 +273,7 @@ export class World {
       store.isFull = false;
       store.isReachable = true;
     }
+    healRedis(this.#stores);
     this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
     for (const server of this.#operator.servers) server.mend();
   }
