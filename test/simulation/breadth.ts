@@ -3,6 +3,11 @@
  * that what the swarm of a seed does stays as it is.
  */
 import { Random } from "../support/random.ts";
+import type { Replayed } from "./log-oracles.ts";
+import { SimArchive } from "./sim-archive.ts";
+import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
+import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
+import type { Oracle } from "./surroundings.ts";
 import { REDIS_TROUBLES, type RedisEvents, type RedisTrouble, SimRedis } from "./sim-redis.ts";
 import { SimStore } from "./sim-log.ts";
 import { NATURE, type VirtualClock } from "./virtual-clock.ts";
@@ -15,6 +20,10 @@ export type Breadth = Readonly<{
   redisTroubles: Readonly<Record<RedisTrouble, number>>;
   /** Between two troubles of a Redis, at most; 0: none. */
   redisTroubleMs: number;
+  /** The real archive over files. */
+  isArchived: boolean;
+  /** Of the archive, after all else was judged. */
+  isArchiveDamaged: boolean;
 }>;
 
 export function drawBreadth(seed: number): Breadth {
@@ -24,15 +33,40 @@ export function drawBreadth(seed: number): Breadth {
     Object.fromEntries(
       names.map((name) => [name, random.chance(0.5) ? random.fraction() ** 2 : 0]),
     ) as Record<K, number>;
+  const redisTroubles = some(REDIS_TROUBLES);
+  // What takes long to be noticed is hidden by what breaks connections.
+  const only = random.chance(0.3) ? random.oneOf(REDIS_TROUBLES) : undefined;
+  if (only !== undefined) for (const name of REDIS_TROUBLES) redisTroubles[name] = name === only ? 1 : 0;
   return {
     isRedis,
-    redisTroubles: some(REDIS_TROUBLES),
+    redisTroubles,
     redisTroubleMs: random.oneOf([0, 800, 2_500, 8_000]),
+    isArchived: random.chance(0.25),
+    isArchiveDamaged: random.chance(0.2),
   };
 }
 
 export function newStore({ isRedis }: Breadth, name: string, events: RedisEvents): SimStore {
   return isRedis ? new SimRedis(name, events) : new SimStore(name, events);
+}
+
+export function newArchive({ isArchived }: Breadth, world: RealArchiveWorld): SimArchive {
+  const { shards, clock, network } = world;
+  return isArchived ? new SimRealArchive(world) : new SimArchive(shards, clock, network);
+}
+
+/** Judges a real archive, and then what a damaged one shows. */
+export function checkArchive(
+  archive: SimArchive,
+  { isArchiveDamaged }: Breadth,
+  logs: readonly Replayed[],
+  partners: readonly string[],
+  random: Random,
+  fail: (oracle: Oracle, message: string) => void,
+): void {
+  if (!(archive instanceof SimRealArchive)) return;
+  checkStatements(logs, archive.answers, partners, random, fail);
+  if (isArchiveDamaged) checkDamagedArchive(archive, logs, partners, random, fail);
 }
 
 /** What goes wrong with a Redis by itself, until `isHealing`. */

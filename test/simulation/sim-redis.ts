@@ -41,9 +41,9 @@ const WRONG_SETTINGS_MS_MAX = 20_000;
 const TROUBLE_MS_MAX = 2_500;
 const STALL_MS_MAX = 8_000;
 /** The stream reads the settings every two seconds, and a command may take a while to get here. */
-const NOTICED_MS = 6_000;
+const NOTICED_MS = 3_000;
 /** Appends that one connection may bring after that: the first one carries the question that stops the second. */
-const UNNOTICED_APPENDS_MAX = 2;
+const UNNOTICED_APPENDS_MAX = 3;
 /** As `stream-node-max-entries` and `stream-node-max-bytes`: XTRIM with `~` drops whole nodes only. */
 const NODE_ENTRIES_MAX = 100;
 const NODE_BYTES_MAX = 4096;

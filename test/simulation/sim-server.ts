@@ -249,7 +249,7 @@ export class SimServer {
     const say = (what: object, why: string) => trace(`${this.instance}: ${why} ${JSON.stringify(what)}`);
     new SnapshotKeeper({
       shards: () => this.supervisor.shards(),
-      archived: async (shard) => archive.newest(shard)?.id,
+      archived: async (shard) => archive.synced(shard)?.id,
       take: (shard, until) => this.#take(shard, until),
       trim: (shard, below) => this.supervisor.trim(shard, below),
       everyRecords: this.#snapshotRecords,

@@ -7,9 +7,10 @@ import type { Ledger } from "../../src/actors/ledger.ts";
 import { type Failpoint, POINTS } from "../../src/shard/failpoint.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { LogId } from "../../src/wal/wal.ts";
 import { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
-import { type Breadth, drawBreadth, healRedis, newStore, troubleRedis } from "./breadth.ts";
+import { type Breadth, checkArchive, drawBreadth, healRedis, newArchive, newStore, troubleRedis } from "./breadth.ts";
 import { Client, type ClientWorld } from "./client.ts";
 import {
   checkAnswers,
@@ -24,7 +25,7 @@ import { checkMembers } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
 import { isAtRest } from "./rest.ts";
-import { SimArchive } from "./sim-archive.ts";
+import type { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
 import { NO_FAULTS, type SimStore } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
@@ -98,7 +99,7 @@ export class World {
       newStore(this.#breadth, `s${shard}`, { ...events, fail }),
     );
     this.#snapshots = this.#stores.map(({ memory }) => new MemorySnapshotStore(memory.name));
-    this.#archive = new SimArchive(shards, this.#clock, this.#network);
+    this.#archive = newArchive(this.#breadth, { ...events, network: this.#network, shards, fail });
     this.#surroundings = {
       ...events,
       network: this.#network,
@@ -156,6 +157,7 @@ export class World {
       if (!(error instanceof Violation)) this.#note("nothing throws", stackOf(error));
     } finally {
       restore();
+      this.#archive.close();
     }
     return this.#result();
   }
@@ -256,7 +258,9 @@ export class World {
     await this.#until("every repeat is answered", () => open === 0);
     await this.#until(
       "nothing is under way",
-      () => isAtRest(this.#operator.servers[0], this.#network),
+      () =>
+        isAtRest(this.#operator.servers[0], this.#network) &&
+        this.#archive.isCurrent(this.#stores.map(({ memory }) => newestBatch(memory))),
       // What does not come to rest may say why.
       () => this.#judge(),
     );
@@ -296,6 +300,7 @@ export class World {
       else checkMemory(log, live, partners, fail);
       await checkSnapshots(log, this.#stores, this.#snapshots, fail);
     }
+    checkArchive(this.#archive, this.#breadth, logs, partners, this.#random, fail);
   }
 
   /** Something acknowledged is changed, and the shard starts anew: it must refuse, and say where. */
@@ -388,6 +393,10 @@ export class World {
 
 function endsInBatch({ entries }: MemoryStore): boolean {
   return (entries.at(-1)?.id.seq ?? 0) > 0;
+}
+
+function newestBatch({ entries }: MemoryStore): LogId | undefined {
+  return entries.findLast(({ id }) => id.seq > 0)?.id;
 }
 
 function stackOf(error: unknown): string {
