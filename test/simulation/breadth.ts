@@ -4,6 +4,7 @@
  */
 import { Random } from "../support/random.ts";
 import type { Replayed } from "./log-oracles.ts";
+import { PROGRAMMES } from "./programmes/programme-workload.ts";
 import { SimArchive } from "./sim-archive.ts";
 import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
 import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
@@ -24,6 +25,10 @@ export type Breadth = Readonly<{
   isArchived: boolean;
   /** Of the archive, after all else was judged. */
   isArchiveDamaged: boolean;
+  /** How often each programme is asked for something. */
+  programmes: Readonly<Record<(typeof PROGRAMMES)[number], number>>;
+  /** Of all that clients ask, what is asked of programmes in any case. */
+  programmeShare: number;
 }>;
 
 export function drawBreadth(seed: number): Breadth {
@@ -43,6 +48,8 @@ export function drawBreadth(seed: number): Breadth {
     redisTroubleMs: random.oneOf([0, 800, 2_500, 8_000]),
     isArchived: random.chance(0.25),
     isArchiveDamaged: random.chance(0.2),
+    programmes: { ...some(PROGRAMMES), [random.oneOf(PROGRAMMES)]: 1 },
+    programmeShare: random.chance(0.35) ? 0.4 + 0.5 * random.fraction() : 0,
   };
 }
 

@@ -118,6 +118,17 @@ export class SimCarrier implements Carrier {
     };
   }
 
+  /** What programmes draw must be the same in every run; and the first question is for the secret of the key table. */
+  #randomOf(): (bytes: number) => Uint8Array {
+    const { random } = this.#world;
+    let isSeeded = false;
+    return (bytes) => {
+      if (isSeeded) return Uint8Array.from({ length: bytes }, () => random.below(256));
+      isSeeded = true;
+      return crypto.getRandomValues(new Uint8Array(bytes));
+    };
+  }
+
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
     const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
     const {
@@ -163,6 +174,7 @@ export class SimCarrier implements Carrier {
       takesOver,
       restore: (ledger) =>
         restoreNewest(store.openSnapshots(snapshots[shard] as MemorySnapshotStore), ledger, { shard, shards }),
+      random: this.#randomOf(),
       onDurable: note,
       warnings: () => [],
     });

@@ -24,6 +24,8 @@ import {
 import { checkMembers } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
+import { checkProgrammes } from "./programmes/programme-oracles.ts";
+import { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import { isAtRest } from "./rest.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
@@ -128,6 +130,12 @@ export class World {
       swarm: this.#swarm,
       workload: this.#workload,
       testimony: this.#testimony,
+      programmes: new ProgrammeWorkload(
+        random,
+        shards,
+        this.#breadth.programmes,
+        this.#breadth.programmeShare,
+      ),
       server: (isWriting) => this.#serverFor(isWriting),
       takeStep: () => this.#takeStep(),
       isHealing,
@@ -294,6 +302,7 @@ export class World {
     checkMessages(logs, fail);
     checkHolds(logs, partners, fail);
     checkMembers(logs, partners, fail);
+    checkProgrammes(logs, fail, this.#surroundings.count);
     for (const log of logs) {
       const live = this.#operator.servers[0]?.carrier.running.get(log.shard)?.ledger;
       if (live === undefined) this.#fail("nothing gets stuck", `shard ${log.shard} does not run`);
