@@ -173,7 +173,10 @@ export class SimCarrier implements Carrier {
       failpoints: newFailpoints(shard),
       takesOver,
       restore: (ledger) =>
-        restoreNewest(store.openSnapshots(snapshots[shard] as MemorySnapshotStore), ledger, { shard, shards }),
+        restoreNewest(store.openSnapshots(snapshots[shard] as MemorySnapshotStore), ledger, {
+          shard,
+          shards,
+        }),
       random: this.#randomOf(),
       onDurable: note,
       warnings: () => [],

@@ -4,6 +4,7 @@
  * again, without what it had not synced. Damage to what was acknowledged is a nemesis of its own.
  */
 import { MemoryStore } from "../../src/wal/memory.ts";
+import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import {
   compareLogIds,
   formatLogId,
@@ -12,7 +13,6 @@ import {
   type LogStream,
   type StoredEntry,
 } from "../../src/wal/wal.ts";
-import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
 import { type Delays, delayOf } from "./sim-channel.ts";
 import { NATURE, type VirtualClock } from "./virtual-clock.ts";

@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { untagError, type TaggedResult, type ArchiveMethod } from "../../src/archive/archive-protocol.ts";
+import { type ArchiveMethod, type TaggedResult, untagError } from "../../src/archive/archive-protocol.ts";
 import { ArchiveService } from "../../src/archive/archive-service.ts";
 import type { ArchiveQueries, Position } from "../../src/archive/query.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
@@ -156,7 +156,8 @@ export class SimRealArchive extends SimArchive {
     }
     const service = new ArchiveService(
       this.#archive,
-      (error) => fail("nothing throws", `the archive: ${error instanceof Error ? error.stack : String(error)}`),
+      (error) =>
+        fail("nothing throws", `the archive: ${error instanceof Error ? error.stack : String(error)}`),
       { open: network.open },
     );
     this.#services.set(owner, service);

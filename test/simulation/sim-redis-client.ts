@@ -4,8 +4,8 @@
  */
 import { EventEmitter } from "node:events";
 import type { NewRedisClient } from "../../src/wal/redis-connection.ts";
-import type { LogEvents } from "./sim-log.ts";
 import { delayOf } from "./sim-channel.ts";
+import type { LogEvents } from "./sim-log.ts";
 import { Died, type SimRedis } from "./sim-redis.ts";
 import { NATURE, type Owner } from "./virtual-clock.ts";
 
@@ -69,8 +69,7 @@ export class SimRedisClient extends EventEmitter {
         this.#life = store.life;
         connected(this);
         resolve();
-      } else
-        clock.after(this.#owner, this.#options.connectTimeout ?? 0, () => fail("connect ETIMEDOUT"));
+      } else clock.after(this.#owner, this.#options.connectTimeout ?? 0, () => fail("connect ETIMEDOUT"));
     });
     return promise;
   }

@@ -253,7 +253,10 @@ export class SimRedis extends SimStore {
     if (clock.nowMs - this.#wrongSinceMs > NOTICED_MS) {
       client.appendsUnderWrongSettings += 1;
       if (client.appendsUnderWrongSettings > UNNOTICED_APPENDS_MAX)
-        fail("weak settings are noticed", `${this.memory.name} ${idText} is appended although Redis may lose it`);
+        fail(
+          "weak settings are noticed",
+          `${this.memory.name} ${idText} is appended although Redis may lose it`,
+        );
     } else client.appendsUnderWrongSettings = 0;
     this.store(id, bytes, true);
     this.#noteNode(id, bytes.length);

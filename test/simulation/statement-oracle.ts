@@ -82,15 +82,24 @@ function checkAccount(
   const name = `${partner} ${id}`;
   const sum = entries.reduce((total, { amount }) => total + amount, 0);
   if (sum !== posted || entries.length !== seq)
-    fail("statements add up", `${entries.length} entries of ${name} come to ${sum}; it has ${posted} after ${seq}`);
+    fail(
+      "statements add up",
+      `${entries.length} entries of ${name} come to ${sum}; it has ${posted} after ${seq}`,
+    );
   const { closingBalance, openingBalance } = answers.entries({ partner, account: id, limit: 1 });
   if (closingBalance !== posted || openingBalance !== 0)
-    fail("statements add up", `${name} has ${posted}, its statement goes from ${openingBalance} to ${closingBalance}`);
+    fail(
+      "statements add up",
+      `${name} has ${posted}, its statement goes from ${openingBalance} to ${closingBalance}`,
+    );
   for (const [i, entry] of entries.entries()) {
     const stood = history.get(name)?.get(entry.seq);
     const before = entries[i + 1]?.balanceAfter ?? 0;
     if (entry.seq !== seq - i || entry.balanceAfter !== stood || before + entry.amount !== entry.balanceAfter)
-      fail("statements add up", `${name} had ${stood} after ${entry.seq}; archived is ${JSON.stringify(entry)}`);
+      fail(
+        "statements add up",
+        `${name} had ${stood} after ${entry.seq}; archived is ${JSON.stringify(entry)}`,
+      );
   }
   const upTo = random.below(seq + 1);
   const told = answers.sum({ partner, account: id, seq: upTo });

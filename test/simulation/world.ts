@@ -10,7 +10,15 @@ import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
 import { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
-import { type Breadth, checkArchive, drawBreadth, healRedis, newArchive, newStore, troubleRedis } from "./breadth.ts";
+import {
+  type Breadth,
+  checkArchive,
+  drawBreadth,
+  healRedis,
+  newArchive,
+  newStore,
+  troubleRedis,
+} from "./breadth.ts";
 import { Client, type ClientWorld } from "./client.ts";
 import {
   checkAnswers,

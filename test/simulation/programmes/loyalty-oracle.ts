@@ -9,7 +9,10 @@ type Member = { points: number; readonly lots: Map<string, Lot>; isOver: boolean
 export function checkLoyalty(logs: readonly Replayed[], fail: Fail): void {
   const members = new Map<string, Member>();
   for (const log of logs)
-    for (const { act, partner, timeMs, transfer, amount, effect, refused } of actsOf<LoyaltyAct>(log, "loyalty")) {
+    for (const { act, partner, timeMs, transfer, amount, effect, refused } of actsOf<LoyaltyAct>(
+      log,
+      "loyalty",
+    )) {
       if (refused !== undefined) continue;
       const name = `${partner} ${act.subject}`;
       const member = members.get(name);

@@ -61,15 +61,18 @@ export function* actsOf<A>({ records }: Replayed, programme: string): Generator<
 
 function effectOf(outcome: Outcome): unknown {
   if (!outcome.ok) return undefined;
-  if ("transfer" in outcome) return outcome.transfer.effect ?? ("effect" in outcome ? outcome.effect : undefined);
+  if ("transfer" in outcome)
+    return outcome.transfer.effect ?? ("effect" in outcome ? outcome.effect : undefined);
   return "effect" in outcome ? outcome.effect : undefined;
 }
 
-/** What a compound transfer moves, or holds. */
+/** What a compound transfer has moved by now, or holds. */
 function amountOf(outcome: Outcome): number {
   if (!outcome.ok || !("transfer" in outcome)) return 0;
   const { status, postedAmount, postings } = outcome.transfer;
-  return status === "pending" ? postings.reduce((sum, { amount }) => sum + amount, 0) : postedAmount;
+  return status === "pending" && postedAmount === 0
+    ? postings.reduce((sum, { amount }) => sum + amount, 0)
+    : postedAmount;
 }
 
 /** By shard and partner, what an account of theirs has; `undefined` where there is none. */

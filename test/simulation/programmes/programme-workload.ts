@@ -31,8 +31,8 @@ import {
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
-import { drawOf, drawOfNobody } from "../../../src/http/segments/percentage.ts";
 import type { Ledger } from "../../../src/http/ports.ts";
+import { drawOf, drawOfNobody } from "../../../src/http/segments/percentage.ts";
 import type { Random } from "../../support/random.ts";
 import { memberCommand } from "../members.ts";
 import { type Question, question } from "../questions.ts";
@@ -205,16 +205,25 @@ export class ProgrammeWorkload {
       case 3:
       case 4: {
         const wanted = random.chance(0.2) ? -amount : 3 * amount;
-        return this.#alone(tools, { ...of, act: "request_credit", amount: wanted, note: null } as Act, (effect) => {
-          this.#requests.push({ id: (effect as { request: string }).request, seller, amount: wanted });
-        });
+        return this.#alone(
+          tools,
+          { ...of, act: "request_credit", amount: wanted, note: null } as Act,
+          (effect) => {
+            this.#requests.push({ id: (effect as { request: string }).request, seller, amount: wanted });
+          },
+        );
       }
       case 5:
       case 6:
       case 7: {
         const request = this.#newest(this.#requests);
         if (request === undefined) return tools.done();
-        const decided = { programme: "topup", subject: request.seller, request: request.id, by: "key" } as const;
+        const decided = {
+          programme: "topup",
+          subject: request.seller,
+          request: request.id,
+          by: "key",
+        } as const;
         if (random.chance(0.2)) return this.#alone(tools, { ...decided, act: "reject", reason: null } as Act);
         const isRise = request.amount > 0;
         const [debit, credit] = isRise ? [CREDIT_SOURCE, request.seller] : [request.seller, CREDIT_SOURCE];
@@ -260,7 +269,14 @@ export class ProgrammeWorkload {
       case 1:
       case 2: {
         const ref = random.chance(0.6) ? `ref${random.below(10)}` : null;
-        const act = { programme: "wallet", act: "deposit", subject: bankSubject(bank), wallet, bank, ref } as Act;
+        const act = {
+          programme: "wallet",
+          act: "deposit",
+          subject: bankSubject(bank),
+          wallet,
+          bank,
+          ref,
+        } as Act;
         const move = [bankAccount(bank), subject, 5 * amount] as const;
         // As the route does: with a reference it is decided where the bank's references are.
         if (ref === null) return this.#moving(tools, act, ...move, () => {}, vnodeOfWallet(wallet));
@@ -284,7 +300,11 @@ export class ProgrammeWorkload {
         const asked = askedOf(HOUSE, tools.newKey());
         const over = { ...asked, id: hold.id, settled: null } as const;
         if (random.chance(0.3))
-          return this.#submit(tools, { ...over, op: "void_transfer", act: { ...names, act: "void_hold" } as Act });
+          return this.#submit(tools, {
+            ...over,
+            op: "void_transfer",
+            act: { ...names, act: "void_hold" } as Act,
+          });
         const final = random.chance(0.6);
         const part = random.chance(0.5) ? null : amount;
         const act = { ...names, act: "capture", final } as Act;
@@ -348,7 +368,12 @@ export class ProgrammeWorkload {
     const slug = `seg${random.below(SEGMENTS)}`;
     const user = () => `u${random.below(USERS)}`;
     const until = (): Until =>
-      random.oneOf([null, null, ["after", random.oneOf([20, 300, 2_000])], ["at", nowMs + random.below(900)]]);
+      random.oneOf([
+        null,
+        null,
+        ["after", random.oneOf([20, 300, 2_000])],
+        ["at", nowMs + random.below(900)],
+      ]);
     const name = `${partner} ${slug}`;
     switch (random.below(14)) {
       case 0:

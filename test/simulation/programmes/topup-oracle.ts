@@ -22,7 +22,11 @@ export function checkTopup(logs: readonly Replayed[], fail: Fail): void {
       if (refused !== undefined) {
         if (refused === "already_decided" && request?.isDecided !== true)
           fail(`${JSON.stringify(act)} is refused, and nobody has decided it`);
-        if (refused === "duplicate_reference" && act.act === "sale" && !seller?.references.has(`${act.reference}`))
+        if (
+          refused === "duplicate_reference" &&
+          act.act === "sale" &&
+          !seller?.references.has(`${act.reference}`)
+        )
           fail(`${JSON.stringify(act)} is refused, and nobody has used its reference`);
         continue;
       }

@@ -1,5 +1,10 @@
 /** Wallets: what banks have brought and not taken is there; references are used once; whatever is pending ends once. */
-import { bankAccount, HOUSE, type WalletAct, walletAccount } from "../../../src/actors/programmes/wallet/acts.ts";
+import {
+  bankAccount,
+  HOUSE,
+  type WalletAct,
+  walletAccount,
+} from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
 import { actsOf, type Fail, systemPostedOf } from "./programme-oracles.ts";
 
@@ -66,7 +71,8 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
             const moved = amount - (captured.get(act.hold) ?? 0);
             captured.set(act.hold, amount);
             hold.left -= moved;
-            if (moved <= 0 || hold.left < 0) fail(`${moved} are captured of ${act.hold}, of which ${hold.left} are left`);
+            if (moved <= 0 || hold.left < 0)
+              fail(`${moved} are captured of ${act.hold}, of which ${hold.left} are left`);
           }
           hold.isOver = act.act === "void_hold" || act.final || hold.left === 0;
           break;
@@ -78,7 +84,8 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
           break;
         }
         case "accept_request":
-          if (request?.amount !== amount) fail(`${act.request} is about ${request?.amount}, paid are ${amount}`);
+          if (request?.amount !== amount)
+            fail(`${act.request} is about ${request?.amount}, paid are ${amount}`);
           end("accepted");
           break;
         case "decline_request":
@@ -120,7 +127,9 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
       if (account === undefined) continue;
       there += account.posted;
       if (account.posted < 0) fail(`${wallet} has ${account.posted}`);
-      const pending = [...withdrawals.values()].filter((each) => each.wallet === wallet && each.status === "pending");
+      const pending = [...withdrawals.values()].filter(
+        (each) => each.wallet === wallet && each.status === "pending",
+      );
       let held = pending.reduce((total, { amount }) => total + amount, 0);
       let overdue = 0;
       for (const hold of holds.values()) {
