@@ -34,7 +34,7 @@ export function checkStatements(
       }
     for (const [id, posted] of systemBalances(logs, partner)) {
       const entries = allEntries(answers, partner, id, random);
-      const sum = entries.reduce((total, { amount }) => total + amount, 0);
+      const sum = sumOf(entries);
       if (sum !== posted)
         fail("statements add up", `entries of ${partner} ${id} come to ${sum}, its slices to ${posted}`);
     }
@@ -80,8 +80,8 @@ function checkAccount(
 ): void {
   const entries = allEntries(answers, partner, id, random);
   const name = `${partner} ${id}`;
-  const sum = entries.reduce((total, { amount }) => total + amount, 0);
-  if (sum !== posted || entries.length !== seq)
+  const sum = sumOf(entries);
+  if (sum !== BigInt(posted) || entries.length !== seq)
     fail(
       "statements add up",
       `${entries.length} entries of ${name} come to ${sum}; it has ${posted} after ${seq}`,
@@ -151,10 +151,15 @@ function allEntries(
   }
 }
 
-function systemBalances(logs: readonly Replayed[], partner: string): ReadonlyMap<string, number> {
-  const sums = new Map<string, number>();
+/** Amounts may be so large that a sum on the way is no safe integer. */
+function sumOf(entries: readonly Entry[]): bigint {
+  return entries.reduce((total, { amount }) => total + BigInt(amount), 0n);
+}
+
+function systemBalances(logs: readonly Replayed[], partner: string): ReadonlyMap<string, bigint> {
+  const sums = new Map<string, bigint>();
   for (const { ledger } of logs)
     for (const [id, , , { posted }] of ledger.compound.bookOf(partner).slices())
-      sums.set(id, (sums.get(id) ?? 0) + posted);
+      sums.set(id, (sums.get(id) ?? 0n) + BigInt(posted));
   return sums;
 }
