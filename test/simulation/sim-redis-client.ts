@@ -5,8 +5,7 @@
 import { EventEmitter } from "node:events";
 import type { NewRedisClient } from "../../src/wal/redis-connection.ts";
 import { delayOf } from "./sim-channel.ts";
-import type { LogEvents } from "./sim-log.ts";
-import { Died, type SimRedis } from "./sim-redis.ts";
+import type { AppendFault, LogEvents, SimStore } from "./sim-log.ts";
 import { NATURE, type Owner } from "./virtual-clock.ts";
 
 /** Commands that were sent before the connection ended still arrive within this time. */
@@ -18,9 +17,22 @@ export class ReplyError extends Error {
   override readonly name = "ReplyError";
 }
 
+/** The server has ended in the middle of a command. */
+export class Died extends Error {}
+
+/** The server, as a connection knows it. */
+export type RedisServer = Pick<SimStore, "memory" | "delays" | "life" | "isReachable" | "restart"> &
+  Readonly<{
+    isDown: boolean;
+    drawFault: () => AppendFault | undefined;
+    take: (execute: () => void) => void;
+    execute: (client: SimRedisClient, name: string, args: readonly unknown[]) => unknown;
+    executeUnsynced: (client: SimRedisClient, args: readonly unknown[]) => void;
+  }>;
+
 export type RedisLink = LogEvents &
   Readonly<{
-    store: SimRedis;
+    store: RedisServer;
     connected: (client: SimRedisClient) => void;
     closed: (client: SimRedisClient) => void;
   }>;
@@ -207,7 +219,7 @@ export class SimRedisClient extends EventEmitter {
     if (this.status === "end" && this.#waiting.size === 0 && !wasOpen) return;
     this.#link.closed(this);
     this.status = "end";
-    for (const { reject } of [...this.#waiting]) reject(new Error("Connection is closed."));
+    for (const { reject } of this.#waiting) reject(new Error("Connection is closed."));
     this.#waiting.clear();
     this.emit("close");
   }

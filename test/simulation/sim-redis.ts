@@ -9,7 +9,7 @@ import { RedisStream } from "../../src/wal/redis-stream.ts";
 import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
 import { faultOf, type LogEvents, type OpenOptions, SimStore } from "./sim-log.ts";
-import { type RedisLink, ReplyError, SimRedisClient } from "./sim-redis-client.ts";
+import { Died, type RedisLink, ReplyError, SimRedisClient } from "./sim-redis-client.ts";
 import type { Oracle } from "./surroundings.ts";
 import { NATURE } from "./virtual-clock.ts";
 
@@ -108,7 +108,7 @@ export class SimRedis extends SimStore {
     // What had come in but not been executed is gone with the process.
     this.#stalled = [];
     this.isStalled = false;
-    for (const client of [...this.#connections]) client.breakOff(random.chance(0.8));
+    for (const client of this.#connections) client.breakOff(random.chance(0.8));
     this.#rebuildNodes();
   }
 
@@ -173,7 +173,7 @@ export class SimRedis extends SimStore {
         this.#failsNextWrite = true;
         return;
       case "cut_connections":
-        for (const client of [...this.#connections]) client.breakOff(true);
+        for (const client of this.#connections) client.breakOff(true);
         return;
       case "stall":
         this.isStalled = true;
@@ -382,9 +382,6 @@ export class SimRedis extends SimStore {
     return faultOf(this.#redis.random, this.faults);
   }
 }
-
-/** The server has ended in the middle of a command. */
-export class Died extends Error {}
 
 function replyOf({ id, bytes }: Readonly<{ id: LogId; bytes: Uint8Array }>): unknown {
   return [Buffer.from(formatLogId(id)), [Buffer.from("b"), Buffer.from(bytes)]];

@@ -1,7 +1,7 @@
 /** Loyalty: points are those earned and not spent or lost, and a lot ends once, with what is left of it. */
-import type { LoyaltyAct, LoyaltyEffect } from "../../../src/actors/programmes/loyalty/acts.ts";
+import type { LoyaltyEffect } from "../../../src/actors/programmes/loyalty/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
-import { actsOf, type Fail, postedOf } from "./programme-oracles.ts";
+import { actsOf, type Fail, postedOf } from "./programme-records.ts";
 
 type Lot = { points: number; readonly expiresAtMs: number };
 type Member = { points: number; readonly lots: Map<string, Lot>; isOver: boolean };
@@ -9,10 +9,7 @@ type Member = { points: number; readonly lots: Map<string, Lot>; isOver: boolean
 export function checkLoyalty(logs: readonly Replayed[], fail: Fail): void {
   const members = new Map<string, Member>();
   for (const log of logs)
-    for (const { act, partner, timeMs, transfer, amount, effect, refused } of actsOf<LoyaltyAct>(
-      log,
-      "loyalty",
-    )) {
+    for (const { act, partner, timeMs, transfer, amount, effect, refused } of actsOf(log, "loyalty")) {
       if (refused !== undefined) continue;
       const name = `${partner} ${act.subject}`;
       const member = members.get(name);

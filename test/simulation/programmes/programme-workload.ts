@@ -130,7 +130,7 @@ export class ProgrammeWorkload {
     const ofVoucher = (act: "redeem" | "rollback" | "cancel") => {
       const voucher = this.#newest(known) ?? { email, code: "22ABCDEFGHJKLM" };
       const names = { programme: "vouchers", subject: customerSubject(voucher.email) } as const;
-      this.#alone(tools, { ...names, act, ...voucher } as Act);
+      this.#alone(tools, { ...names, act, ...voucher });
     };
     switch (random.below(12)) {
       case 0:
@@ -200,7 +200,7 @@ export class ProgrammeWorkload {
         return this.#alone(tools, { ...of, act: "create_seller", name: seller, asset: "USD/2" } as Act);
       case 2: {
         const act = random.chance(0.3) ? "suspend_seller" : "resume_seller";
-        return this.#alone(tools, { ...of, act } as Act);
+        return this.#alone(tools, { ...of, act });
       }
       case 3:
       case 4: {
@@ -283,7 +283,7 @@ export class ProgrammeWorkload {
         return this.#compound(tools, act, ...move, {});
       }
       case 3:
-        return this.#moving(tools, { ...of, act: "send" } as Act, subject, walletAccount(other), amount);
+        return this.#moving(tools, { ...of, act: "send" }, subject, walletAccount(other), amount);
       case 4:
       case 5: {
         const act = { ...of, act: "hold", amount, memo: null, timeoutMs } as Act;
@@ -303,7 +303,7 @@ export class ProgrammeWorkload {
           return this.#submit(tools, {
             ...over,
             op: "void_transfer",
-            act: { ...names, act: "void_hold" } as Act,
+            act: { ...names, act: "void_hold" },
           });
         const final = random.chance(0.6);
         const part = random.chance(0.5) ? null : amount;
@@ -327,7 +327,7 @@ export class ProgrammeWorkload {
           return this.#submit(tools, {
             ...over,
             op: "void_transfer",
-            act: { ...names, act: "fail_withdrawal" } as Act,
+            act: { ...names, act: "fail_withdrawal" },
           });
         const act = { ...names, act: "confirm_withdrawal" } as Act;
         const all = { amount: null, final: true, credit: bankAccount(bank) } as const;
@@ -337,7 +337,7 @@ export class ProgrammeWorkload {
       case 11: {
         const vnode = vnodeOfWallet(other);
         const made = { act: "request_payment", vnode, payer: other, amount, memo: null, timeoutMs } as const;
-        return this.#alone(tools, { ...of, ...made } as Act, (effect) => {
+        return this.#alone(tools, { ...of, ...made }, (effect) => {
           const { id } = effect as { id: string };
           this.#payments.push({ id, payer: other, requester: wallet, amount });
         });

@@ -11,7 +11,7 @@ import {
   roundOf,
 } from "../../../src/actors/programmes/segments/draw.ts";
 import type { Replayed } from "../log-oracles.ts";
-import type { Fail } from "./programme-oracles.ts";
+import type { Fail } from "./programme-records.ts";
 
 /** By user, what was done by hand: `null` an end that never comes, a number when it ends. */
 type Given = Map<string, { endsAtMs: number; isRemoved: boolean }>;

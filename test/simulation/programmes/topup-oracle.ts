@@ -1,7 +1,7 @@
 /** Top-up: a request is decided once, a reference is used once, and a seller's credit is what was granted and not sold. */
-import { phoneAccount, type TopupAct } from "../../../src/actors/programmes/topup/acts.ts";
+import { phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
-import { actsOf, type Fail, postedOf, systemPostedOf } from "./programme-oracles.ts";
+import { actsOf, type Fail, postedOf, systemPostedOf } from "./programme-records.ts";
 
 type Seller = { granted: number; sold: number; isSuspended: boolean; readonly references: Set<string> };
 
@@ -10,7 +10,7 @@ export function checkTopup(logs: readonly Replayed[], fail: Fail): void {
   const requests = new Map<string, { readonly amount: number; isDecided: boolean }>();
   const phones = new Map<string, number>();
   for (const log of logs)
-    for (const { act, partner, effect, refused, amount } of actsOf<TopupAct>(log, "topup")) {
+    for (const { act, partner, effect, refused, amount } of actsOf(log, "topup")) {
       const name = `${partner} ${act.subject}`;
       const seller = sellers.get(name);
       const request = "request" in act ? requests.get(`${partner} ${act.request}`) : undefined;

@@ -1,7 +1,6 @@
 /** Vouchers: a code is given out once, redeemed at most once between two rollbacks, and ends when its time is over. */
-import type { VoucherAct } from "../../../src/actors/programmes/vouchers/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
-import { actsOf, type Fail } from "./programme-oracles.ts";
+import { actsOf, type Fail } from "./programme-records.ts";
 
 type Status = "valid" | "redeemed" | "expired" | "cancelled";
 type Known = { readonly email: string; readonly expiresAtMs: number; status: Status };
@@ -12,7 +11,7 @@ export function checkVouchers(logs: readonly Replayed[], fail: Fail): void {
   const requested = new Map<string, number>();
   const issued = new Map<string, Set<string>>();
   for (const log of logs) {
-    for (const { act, partner, timeMs, effect, refused } of actsOf<VoucherAct>(log, "vouchers")) {
+    for (const { act, partner, timeMs, effect, refused } of actsOf(log, "vouchers")) {
       const add = (email: string, code: string, expiresAtMs: number) => {
         const name = `${partner} ${code}`;
         if (codes.has(name)) fail(`the code ${name} was given out twice`);

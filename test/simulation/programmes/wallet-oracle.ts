@@ -1,12 +1,7 @@
 /** Wallets: what banks have brought and not taken is there; references are used once; whatever is pending ends once. */
-import {
-  bankAccount,
-  HOUSE,
-  type WalletAct,
-  walletAccount,
-} from "../../../src/actors/programmes/wallet/acts.ts";
+import { bankAccount, HOUSE, walletAccount } from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
-import { actsOf, type Fail, systemPostedOf } from "./programme-oracles.ts";
+import { actsOf, type Fail, systemPostedOf } from "./programme-records.ts";
 
 type Hold = { left: number; isOver: boolean; readonly wallet: string; readonly endsAtMs: number };
 type Request = { status: string; readonly amount: number; readonly expiresAtMs: number };
@@ -23,7 +18,7 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
   const count = (bank: string, amount: number) => void banks.set(bank, (banks.get(bank) ?? 0) + amount);
   for (const log of logs) {
     const captured = new Map<string, number>();
-    for (const { act, timeMs, transfer, amount, effect, refused } of actsOf<WalletAct>(log, "wallet")) {
+    for (const { act, timeMs, transfer, amount, effect, refused } of actsOf(log, "wallet")) {
       const request = "request" in act ? requests.get(act.request) : undefined;
       if (refused !== undefined) {
         if (refused === "already_decided" && request?.status === "pending")
