@@ -3,9 +3,8 @@ import { describe, expect, test } from "vitest";
 import { POINTS } from "../../src/shard/failpoint.ts";
 import { runSimulation } from "./run-simulation.ts";
 import { NO_FAULTS } from "./sim-log.ts";
-import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 import { REDIS_TROUBLES } from "./sim-redis.ts";
-import { CALAMITIES, DAMAGES, OPERATIONS } from "./swarm.ts";
+import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 
 /** All that may go wrong and all that may be asked happens within so many seeds. */
 const KNOWN = { seed: 1, seeds: 80 };

@@ -49,8 +49,7 @@ export function* actsOf<P extends keyof ActsOf>(
 
 function effectOf(outcome: Outcome): unknown {
   if (!outcome.ok) return undefined;
-  if ("transfer" in outcome)
-    return outcome.transfer.effect ?? ("effect" in outcome ? outcome.effect : undefined);
+  if ("transfer" in outcome && "effect" in outcome.transfer) return outcome.transfer.effect;
   return "effect" in outcome ? outcome.effect : undefined;
 }
 
