@@ -268,9 +268,9 @@ export class SimServer {
       // As in `takeSnapshot`: settings are the owner's concern.
       const stream = store.open({ allowWeakDurability: true });
       const slots = store.openSnapshots(snapshots[shard] as MemorySnapshotStore);
-      const taken = takeFrom(stream, slots, task).finally(async () => {
-        await Promise.all([stream.close(), slots.close()]);
-      });
+      const close = () => Promise.all([stream.close(), slots.close()]);
+      const taken = takeFrom(stream, slots, task);
+      taken.then(close, close);
       taken.then(
         (report) => {
           count("snapshot");
