@@ -19,6 +19,8 @@ import type { Location, Position } from "./query.ts";
 import type { Archive } from "./store.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
+/** `open`: the simulator hands in its own; ways between threads and processes are opened otherwise. */
+type ChannelOptions = Readonly<{ open?: typeof openChannel }>;
 
 /** How long a query waits for what it must show. */
 const DEADLINE_MS = 5_000;
@@ -75,6 +77,7 @@ export class ArchiveService {
   readonly #onFailure: (error: unknown) => void;
   readonly #deadlineMs: number;
   readonly #recordsWaitingMax: number;
+  readonly #open: typeof openChannel;
   readonly #feeds = new Map<number, Feed>();
   /** Over which queries come. */
   readonly #ports = new Set<MessagePort>();
@@ -87,11 +90,16 @@ export class ArchiveService {
   #closed = false;
 
   /** `onFailure` is called once; the archive is not used after it. */
-  constructor(archive: Archive, onFailure: (error: unknown) => void, options: ServiceOptions = {}) {
+  constructor(
+    archive: Archive,
+    onFailure: (error: unknown) => void,
+    options: ServiceOptions & ChannelOptions = {},
+  ) {
     this.#archive = archive;
     this.#onFailure = onFailure;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#recordsWaitingMax = options.recordsWaitingMax ?? RECORDS_WAITING_MAX;
+    this.#open = options.open ?? openChannel;
     this.#scheduleTurn();
     this.#scheduleScrub();
   }
@@ -100,7 +108,7 @@ export class ArchiveService {
   attach(shard: number, end: ChannelEnd): void {
     const before = this.#feeds.get(shard);
     if (before !== undefined) this.#drop(before);
-    const channel = openChannel(end, {
+    const channel = this.#open(end, {
       receive: (bytes) => {
         this.#guarded(() => {
           this.#take(feed, bytes);

@@ -3,12 +3,14 @@
  * here: an append must not travel twice without our knowing, and nothing may be sent on a new connection
  * before it was checked who answers there.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import { LogError } from "./wal.ts";
 
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 1_000;
+
+/** Makes a client that is not connected yet. The simulator hands in its own; everybody else uses ioredis. */
+export type NewRedisClient = (options: Omit<RedisOptions, "replyMapping">) => Redis;
 
 /** Where Redis is. Made by `parseLogUrl`. */
 export type RedisAddress = Readonly<
@@ -22,6 +24,7 @@ export type RedisConnectionOptions = Readonly<{
   timeoutMs: number;
   /** Runs on every new connection before anybody else may use it; what it throws ends the connection. */
   greet?: (client: Redis) => Promise<void>;
+  newClient?: NewRedisClient | undefined;
 }>;
 
 export class RedisConnection {
@@ -78,10 +81,11 @@ export class RedisConnection {
     const { signal } = this.#closing;
     if (this.#failures > 0 && !signal.aborted) {
       const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** (this.#failures - 1), BACKOFF_MS_MAX);
-      await delay(backoffMs, undefined, { signal }).catch(() => undefined);
+      await pause(backoffMs, signal);
     }
     if (signal.aborted) throw this.#unavailable(new Error("the stream is closed"));
-    const client = new Redis(this.#redisOptions());
+    const { newClient = (options) => new Redis(options) } = this.#options;
+    const client = newClient(this.#redisOptions());
     // ioredis reports the cause of a failed connection here, and only "Connection is closed." to `connect`.
     let cause: Error | undefined;
     client.on("error", (error: Error) => {
@@ -155,6 +159,19 @@ export class RedisConnection {
       },
     );
   }
+}
+
+/** The timers are the global ones, which the simulator replaces. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 }
 
 /** An error that Redis itself has answered with. */

@@ -1,7 +1,7 @@
 /** Snapshots in Redis: a list per slot, with one key each, so that a slot is emptied by one UNLINK. */
 import type { Redis } from "ioredis";
 import { Patience, systemTimer } from "./patience.ts";
-import { isReplyError, type RedisAddress, RedisConnection } from "./redis-connection.ts";
+import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
 import { epochOf, type SnapshotStore, slotsOf } from "./snapshot-store.ts";
 import { LogError } from "./wal.ts";
 
@@ -21,9 +21,9 @@ export class RedisSnapshotStore implements SnapshotStore {
    * @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:21` for slot 21, and the list
    * `daybook:{g1s0}:snapshot:epochs` of the epochs that have written slots, since the server may not search for keys.
    */
-  constructor(address: RedisAddress, name: string) {
+  constructor(address: RedisAddress, name: string, newClient?: NewRedisClient) {
     this.name = name;
-    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
+    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS, newClient });
     this.#patience = new Patience(name, 2 * TIMEOUT_MS, systemTimer);
   }
 

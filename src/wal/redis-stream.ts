@@ -17,7 +17,7 @@ import {
   parseInfo,
   type RedisValues,
 } from "./redis-configuration.ts";
-import { isReplyError, type RedisAddress, RedisConnection } from "./redis-connection.ts";
+import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
 import {
   compareLogIds,
   formatLogId,
@@ -47,6 +47,7 @@ export type RedisStreamOptions = Readonly<{
   onProblems?: (problems: readonly string[]) => void;
   /** Called with a reason when the store is nearly full, and with none when it is no longer. */
   onFull?: (reason: string | undefined) => void;
+  newClient?: NewRedisClient;
 }>;
 
 export class RedisStream implements LogStream {
@@ -77,6 +78,7 @@ export class RedisStream implements LogStream {
       address: options.address,
       name: options.key,
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+      newClient: options.newClient,
     };
     this.#writer = new RedisConnection({ ...shared, greet: (client) => this.#greet(client) });
     this.#reader = new RedisConnection(shared);

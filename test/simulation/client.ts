@@ -4,14 +4,14 @@ import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
-import { memberCommand } from "./members.ts";
+import type { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import { type Question, Questions, question } from "./questions.ts";
 import type { Heard, SimServer } from "./sim-server.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { OPERATIONS, type Operation, type Swarm } from "./swarm.ts";
 import { type Asked, nameOf, type Testimony } from "./testimony.ts";
 import { NATURE } from "./virtual-clock.ts";
-import { askedOf, fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
+import { fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 
 type Batchable = Transfer | CompoundTransfer;
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
@@ -29,6 +29,7 @@ export type ClientWorld = Surroundings &
     swarm: Swarm;
     workload: Workload;
     testimony: Testimony;
+    programmes: ProgrammeWorkload;
     /** One that is there, even if it is not well; absent while none is. Mostly, who writes knows the newest. */
     server: (isWriting: boolean) => SimServer | undefined;
     /** Takes one of the steps of this run; false when there are none left. */
@@ -62,7 +63,7 @@ export class Client {
         this.isDone = true;
         return;
       }
-      const operation = this.#draw();
+      const operation = this.#world.programmes.isNext ? "member" : this.#draw();
       this.#world.count(`op ${operation}`);
       const partner = this.#random.chance(0.9) ? MAIN : OTHER;
       const isAboutEnds = AT_THE_END.has(operation) && this.#random.chance(0.5);
@@ -139,12 +140,19 @@ export class Client {
       case "trial":
         this.#once(this.#questions.reading(operation, partner), done);
         return;
-      case "member": {
-        const asked = askedOf(partner, workload.newKey());
-        const command = memberCommand(this.#random, asked, this.#world.timeOf(0));
-        this.insist(testimony.ask(command as Command & { key: string }), done);
+      case "member":
+        this.#world.programmes.act({
+          partner,
+          nowMs: this.#world.timeOf(0),
+          newKey: () => workload.newKey(),
+          insist: (command, then) => {
+            const asked = testimony.ask(command);
+            this.insist(asked, () => then(asked));
+          },
+          ask: (asked, then) => this.#once(asked, then),
+          done,
+        });
         return;
-      }
       case "make_key":
         this.insist(
           testimony.ask(testimony.apiKeys.make(workload.newKey("a")) as Command & { key: string }),

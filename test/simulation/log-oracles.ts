@@ -7,6 +7,7 @@ import { readRecords } from "../../src/actors/codec.ts";
 import type { LogRecord } from "../../src/actors/command.ts";
 import type { Message } from "../../src/actors/exchange.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
+import type { Location } from "../../src/archive/query.ts";
 import { replayBatch } from "../../src/recovery/replay.ts";
 import { restoreNewest } from "../../src/recovery/restore.ts";
 import { Chain } from "../../src/wal/chain.ts";
@@ -21,7 +22,7 @@ import type { SimStore } from "./sim-log.ts";
 import type { Oracle } from "./surroundings.ts";
 import { itemOf, nameOf, type Testimony } from "./testimony.ts";
 
-export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number }>;
+export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number; at: Location }>;
 
 /** A log as its replay has found it. */
 export type Replayed = Readonly<{
@@ -73,7 +74,7 @@ export function replayLog(
       hashes.set(formatLogId(id), hash);
       let index = 0;
       readRecords(body, (command, outcome) => {
-        const record: Logged = { command, outcome, shard, timeMs };
+        const record: Logged = { command, outcome, shard, timeMs, at: { shard, ...id, index } };
         checkExpiry(ledger, record, fail);
         checkDue({ ledger }, record, fail);
         checkOpen(ledger, record, fail);

@@ -27,8 +27,8 @@ type Question = Readonly<{ after: readonly Position[]; answer: () => void }>;
 export class SimArchive {
   /** By shard, all batches so far, oldest first. */
   readonly batches: Witness[][];
-  readonly #clock: VirtualClock;
-  readonly #network: Network;
+  protected readonly clock: VirtualClock;
+  protected readonly network: Network;
   readonly #records = new Map<string, ArchivedRecord>();
   /** Credits and portions by the message that they took in. */
   readonly #parts = new Map<string, ArchivedRecord>();
@@ -39,20 +39,32 @@ export class SimArchive {
 
   constructor(shards: number, clock: VirtualClock, network: Network) {
     this.batches = Array.from({ length: shards }, () => []);
-    this.#clock = clock;
-    this.#network = network;
+    this.clock = clock;
+    this.network = network;
   }
 
   newest(shard: number): Witness | undefined {
     return this.batches[shard]?.at(-1);
   }
 
+  /** The newest batch that a power cut leaves: below it a log may be trimmed. */
+  synced(shard: number): Witness | undefined {
+    return this.newest(shard);
+  }
+
+  /** All durable batches are here, so that it can be judged. */
+  isCurrent(newest: readonly (LogId | undefined)[]): boolean {
+    return newest.every((id, shard) => id === undefined || this.#has({ shard, ...id }));
+  }
+
+  close(): void {}
+
   /** Pulls from a shard that has just started, as whoever it is that runs. */
   follow(shard: number, end: ChannelEnd): void {
     const ask = () => channel.post(packAsk({ after: this.newest(shard)?.id ?? null, bytesMax: ASK_BYTES }));
-    const channel = this.#network.open(end, {
+    const channel = this.network.open(end, {
       receive: (bytes) => {
-        for (const batch of unpackAnswer(bytes)) this.#take(shard, batch);
+        for (const batch of unpackAnswer(bytes)) this.take(shard, batch);
         ask();
         this.#answerSome();
       },
@@ -82,7 +94,7 @@ export class SimArchive {
     return { records, part, transfer, claims } as Partial<ArchiveQueries> as ArchiveQueries;
   }
 
-  #take(shard: number, { id, timeMs, body, hash }: Batch): void {
+  protected take(shard: number, { id, timeMs, body, hash }: Batch): void {
     const newest = this.newest(shard);
     // Two servers may be there for a while; what the new one has given need not come from the old one again.
     if (newest !== undefined && compareLogIds(id, newest.id) <= 0) return;
@@ -106,13 +118,13 @@ export class SimArchive {
 
   /** Answers once all of `after` is here, in the turn of whoever asks. */
   #ask<T>(after: readonly Position[], answer: () => T): Promise<T> {
-    const owner = this.#clock.current;
+    const owner = this.clock.current;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#questions.push({
       after,
-      answer: () => this.#clock.after(owner, ANSWER_MS, () => resolve(answer())),
+      answer: () => this.clock.after(owner, ANSWER_MS, () => resolve(answer())),
     });
-    this.#clock.after(owner, PATIENCE_MS, () =>
+    this.clock.after(owner, PATIENCE_MS, () =>
       reject(new OperatingError("log_unavailable", "the archive is behind")),
     );
     this.#answerSome();

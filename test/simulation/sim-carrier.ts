@@ -7,7 +7,7 @@ import { restoreNewest } from "../../src/recovery/restore.ts";
 import type { FromShard, ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
-import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
@@ -119,6 +119,17 @@ export class SimCarrier implements Carrier {
     };
   }
 
+  /** What programmes draw must be the same in every run; and the first question is for the secret of the key table. */
+  #randomOf(): (bytes: number) => Uint8Array {
+    const { random } = this.#world;
+    let isSeeded = false;
+    return (bytes) => {
+      if (isSeeded) return Uint8Array.from({ length: bytes }, () => random.below(256));
+      isSeeded = true;
+      return crypto.getRandomValues(new Uint8Array(bytes));
+    };
+  }
+
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
     const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
     const {
@@ -132,8 +143,9 @@ export class SimCarrier implements Carrier {
       takesOver = false,
     } = init;
     const remembered = witnesses[shard];
+    const store = stores[shard] as SimStore;
     const journal = new StreamJournal({
-      stream: (stores[shard] as SimStore).open(),
+      stream: store.open(),
       claimant: { instance, generation, shard, shards },
       witnesses: [remembered, archived].filter((witness) => witness !== undefined),
       mayCreate,
@@ -162,7 +174,12 @@ export class SimCarrier implements Carrier {
       failpoints: newFailpoints(shard),
       settings: SIM_SETTINGS,
       takesOver,
-      restore: (ledger) => restoreNewest(snapshots[shard] as SnapshotStore, ledger, { shard, shards }),
+      restore: (ledger) =>
+        restoreNewest(store.openSnapshots(snapshots[shard] as MemorySnapshotStore), ledger, {
+          shard,
+          shards,
+        }),
+      random: this.#randomOf(),
       onDurable: note,
       warnings: () => [],
     });

@@ -4,6 +4,7 @@
  * again, without what it had not synced. Damage to what was acknowledged is a nemesis of its own.
  */
 import { MemoryStore } from "../../src/wal/memory.ts";
+import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import {
   compareLogIds,
   formatLogId,
@@ -44,6 +45,9 @@ export type LogEvents = Readonly<{
   trace: (what: string) => void;
 }>;
 
+/** For a store that knows settings. */
+export type OpenOptions = Readonly<{ allowWeakDurability?: boolean }>;
+
 export class SimStore {
   readonly memory: MemoryStore;
   faults: AppendFaults = NO_FAULTS;
@@ -68,8 +72,13 @@ export class SimStore {
     this.#events = events;
   }
 
-  open(): LogStream {
+  open(_options: OpenOptions = {}): LogStream {
     return new SimStream(this, this.#events);
+  }
+
+  /** The way to the snapshots that are kept beside the log. */
+  openSnapshots(memory: MemorySnapshotStore): SnapshotStore {
+    return memory;
   }
 
   /** The store ends and starts again; with `losesPower` what was not synced may be gone, all of it or its end. */
@@ -256,7 +265,7 @@ function textOf(id: LogId | undefined): string {
 }
 
 /** At most one of them happens. */
-function faultOf(random: Random, faults: AppendFaults): AppendFault | undefined {
+export function faultOf(random: Random, faults: AppendFaults): AppendFault | undefined {
   if (faults === NO_FAULTS) return undefined;
   let dice = random.fraction();
   for (const [fault, probability] of Object.entries(faults) as [AppendFault, number][]) {

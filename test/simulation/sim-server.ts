@@ -251,7 +251,7 @@ export class SimServer {
     const say = (what: object, why: string) => trace(`${this.instance}: ${why} ${JSON.stringify(what)}`);
     new SnapshotKeeper({
       shards: () => this.supervisor.shards(),
-      archived: async (shard) => archive.newest(shard)?.id,
+      archived: async (shard) => archive.synced(shard)?.id,
       take: (shard, until, epoch) => this.#take(shard, until, epoch),
       trim: (shard, below) => this.supervisor.trim(shard, below),
       everyRecords: this.#snapshotRecords,
@@ -267,8 +267,14 @@ export class SimServer {
     const task = { ...source, pauseMs: 1, settings: SIM_SETTINGS };
     this.#world.onMoment("snapshot", this.carrier.running.get(shard)?.owner);
     clock.after(this.#snapshots, 0, () => {
-      const stream = (stores[shard] as SimStore).open();
-      takeFrom(stream, snapshots[shard] as MemorySnapshotStore, task).then(
+      const store = stores[shard] as SimStore;
+      // As in `takeSnapshot`: settings are the owner's concern.
+      const stream = store.open({ allowWeakDurability: true });
+      const slots = store.openSnapshots(snapshots[shard] as MemorySnapshotStore);
+      const close = () => Promise.all([stream.close(), slots.close()]);
+      const taken = takeFrom(stream, slots, task);
+      taken.then(close, close);
+      taken.then(
         (report) => {
           count("snapshot");
           clock.after(this.#main, 0, () => resolve(report));

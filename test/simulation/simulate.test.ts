@@ -3,11 +3,31 @@ import { describe, expect, test } from "vitest";
 import { POINTS } from "../../src/shard/failpoint.ts";
 import { runSimulation } from "./run-simulation.ts";
 import { NO_FAULTS } from "./sim-log.ts";
+import { REDIS_TROUBLES } from "./sim-redis.ts";
 import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 
 /** All that may go wrong and all that may be asked happens within so many seeds. */
 const KNOWN = { seed: 1, seeds: 80 };
 const NEW_SEEDS = 120;
+/** Of every programme, what decides over money or happens once. */
+const PROGRAMME_ACTS = [
+  "loyalty expiry",
+  "loyalty redemption",
+  "segments fill",
+  "segments raise_percent",
+  "topup approve",
+  "topup sale",
+  "topup take_back",
+  "vouchers expire",
+  "vouchers issue_portion",
+  "vouchers redeem",
+  "vouchers rollback",
+  "wallet accept_request",
+  "wallet capture",
+  "wallet confirm_withdrawal",
+  "wallet deposit",
+  "wallet expire_request",
+];
 const TIMEOUT_MS = 300_000;
 
 function seeds(seed: number, count: number): string[] {
@@ -44,6 +64,11 @@ describe("the simulation", () => {
       ...STRIKES.map((strike) => `strike ${strike}`),
       ...DAMAGES.map((damage) => `damage ${damage}`),
       ...OPERATIONS.map((operation) => `op ${operation}`),
+      ...REDIS_TROUBLES.map((trouble) => `redis ${trouble}`),
+      ...PROGRAMME_ACTS,
+      "archive crash",
+      "archive loses power",
+      "damage archive",
       "snapshot",
       "trim",
     ];

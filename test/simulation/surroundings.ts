@@ -33,6 +33,8 @@ export type Oracle =
   | "time does not go back"
   | "what is over is ended"
   | "damage is noticed"
+  | "weak settings are noticed"
+  | "statements add up"
   | "no false alarm"
   | "nothing throws"
   | "nothing gets stuck";

@@ -1,6 +1,7 @@
 /** What clients ask for: small amounts among few accounts, so that rules bite, in every shape that there is. */
 import type { Command, CreateAccount, Limit, Transfer } from "../../src/actors/command.ts";
 import type { CompoundTransfer, Posting } from "../../src/actors/compound-command.ts";
+import { HOUSE } from "../../src/actors/programmes/wallet/acts.ts";
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
 import { parseTransferId } from "../../src/actors/transfer-id.ts";
 import type { Random } from "../support/random.ts";
@@ -53,6 +54,8 @@ export class Workload {
       [MAIN, main],
       [OTHER, main.slice(0, 2)],
       [BANK, idsOn(BANK, shards, shards > 2 ? 1 : 2)],
+      // Wallets are of this partner.
+      [HOUSE, []],
     ]);
     for (const partner of this.accounts.keys())
       this.made.set(partner, { all: [], pending: [], endsAtMs: new Map() });

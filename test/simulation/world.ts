@@ -7,8 +7,18 @@ import type { Ledger } from "../../src/actors/ledger.ts";
 import { type Failpoint, POINTS } from "../../src/shard/failpoint.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { LogId } from "../../src/wal/wal.ts";
 import { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
+import {
+  type Breadth,
+  checkArchive,
+  drawBreadth,
+  healRedis,
+  newArchive,
+  newStore,
+  troubleRedis,
+} from "./breadth.ts";
 import { Client, type ClientWorld } from "./client.ts";
 import {
   checkAnswers,
@@ -22,10 +32,12 @@ import {
 import { checkMembers } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
+import { checkProgrammes } from "./programmes/programme-oracles.ts";
+import { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import { isAtRest } from "./rest.ts";
-import { SimArchive } from "./sim-archive.ts";
+import type { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
-import { NO_FAULTS, SimStore } from "./sim-log.ts";
+import { NO_FAULTS, type SimStore } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
 import { type Oracle, type Surroundings, Violation } from "./surroundings.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
@@ -60,6 +72,7 @@ export class World {
   readonly #options: RunOptions;
   readonly #random: Random;
   readonly #swarm: Swarm;
+  readonly #breadth: Breadth;
   readonly #clock: VirtualClock;
   readonly #network: Network;
   readonly #stores: readonly SimStore[];
@@ -84,15 +97,19 @@ export class World {
     this.#random = new Random(options.seed);
     const random = this.#random;
     this.#swarm = drawSwarm(random);
+    this.#breadth = drawBreadth(options.seed);
     this.#clock = new VirtualClock(random);
     this.#network = new Network(this.#clock, random);
     const count = (what: string) => void this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
     const trace = (what: string) => void this.#trace.push(`${this.#clock.nowMs.toFixed(3)} ${what}`);
     const events = { clock: this.#clock, random, count, trace };
     const { shards } = this.#swarm;
-    this.#stores = Array.from({ length: shards }, (_, shard) => new SimStore(`s${shard}`, events));
+    const fail = (oracle: Oracle, message: string) => void this.#note(oracle, message);
+    this.#stores = Array.from({ length: shards }, (_, shard) =>
+      newStore(this.#breadth, `s${shard}`, { ...events, fail }),
+    );
     this.#snapshots = this.#stores.map(({ memory }) => new MemorySnapshotStore(memory.name));
-    this.#archive = new SimArchive(shards, this.#clock, this.#network);
+    this.#archive = newArchive(this.#breadth, { ...events, network: this.#network, shards, fail });
     this.#surroundings = {
       ...events,
       network: this.#network,
@@ -121,6 +138,12 @@ export class World {
       swarm: this.#swarm,
       workload: this.#workload,
       testimony: this.#testimony,
+      programmes: new ProgrammeWorkload(
+        random,
+        shards,
+        this.#breadth.programmes,
+        this.#breadth.programmeShare,
+      ),
       server: (isWriting) => this.#serverFor(isWriting),
       takeStep: () => this.#takeStep(),
       isHealing,
@@ -150,6 +173,7 @@ export class World {
       if (!(error instanceof Violation)) this.#note("nothing throws", stackOf(error));
     } finally {
       restore();
+      this.#archive.close();
     }
     return this.#result();
   }
@@ -198,6 +222,7 @@ export class World {
       store.delays = storeDelays;
     }
     this.#nemesis.begin();
+    troubleRedis(this.#breadth, this.#stores, this.#surroundings, () => this.#isHealing);
     // Shards that run were started without failpoints.
     if (this.#swarm.failpoints === 0) return;
     for (const [i] of this.#stores.entries())
@@ -249,7 +274,9 @@ export class World {
     await this.#until("every repeat is answered", () => open === 0);
     await this.#until(
       "nothing is under way",
-      () => isAtRest(this.#operator.servers[0], this.#network),
+      () =>
+        isAtRest(this.#operator.servers[0], this.#network) &&
+        this.#archive.isCurrent(this.#stores.map(({ memory }) => newestBatch(memory))),
       // What does not come to rest may say why.
       () => this.#judge(),
     );
@@ -266,6 +293,7 @@ export class World {
       store.isFull = false;
       store.isReachable = true;
     }
+    healRedis(this.#stores);
     this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
     for (const server of this.#operator.servers) server.mend();
   }
@@ -282,12 +310,14 @@ export class World {
     checkMessages(logs, fail);
     checkHolds(logs, partners, fail);
     checkMembers(logs, partners, fail);
+    checkProgrammes(logs, fail, this.#surroundings.count);
     for (const log of logs) {
       const live = this.#operator.servers[0]?.carrier.running.get(log.shard)?.ledger;
       if (live === undefined) this.#fail("nothing gets stuck", `shard ${log.shard} does not run`);
       else checkMemory(log, live, partners, fail);
       await checkSnapshots(log, this.#stores, this.#snapshots, fail);
     }
+    checkArchive(this.#archive, this.#breadth, logs, partners, this.#random, fail);
   }
 
   /** Something acknowledged is changed, and the shard starts anew: it must refuse, and say where. */
@@ -380,6 +410,10 @@ export class World {
 
 function endsInBatch({ entries }: MemoryStore): boolean {
   return (entries.at(-1)?.id.seq ?? 0) > 0;
+}
+
+function newestBatch({ entries }: MemoryStore): LogId | undefined {
+  return entries.findLast(({ id }) => id.seq > 0)?.id;
 }
 
 function stackOf(error: unknown): string {

@@ -1,0 +1,102 @@
+/**
+ * Which real parts take the place of models in a run, and what goes wrong with them. Drawn from a generator of its own, so
+ * that what the swarm of a seed does stays as it is.
+ */
+import { Random } from "../support/random.ts";
+import type { Replayed } from "./log-oracles.ts";
+import { PROGRAMMES } from "./programmes/programme-workload.ts";
+import { SimArchive } from "./sim-archive.ts";
+import { SimStore } from "./sim-log.ts";
+import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
+import { REDIS_TROUBLES, type RedisEvents, type RedisTrouble, SimRedis } from "./sim-redis.ts";
+import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
+import type { Oracle } from "./surroundings.ts";
+import { NATURE, type VirtualClock } from "./virtual-clock.ts";
+
+const SALT = 0x5eed_b4ea;
+
+export type Breadth = Readonly<{
+  /** The real `RedisStream` over a simulated Redis. */
+  isRedis: boolean;
+  redisTroubles: Readonly<Record<RedisTrouble, number>>;
+  /** Between two troubles of a Redis, at most; 0: none. */
+  redisTroubleMs: number;
+  /** The real archive over files. */
+  isArchived: boolean;
+  /** Of the archive, after all else was judged. */
+  isArchiveDamaged: boolean;
+  /** How often each programme is asked for something. */
+  programmes: Readonly<Record<(typeof PROGRAMMES)[number], number>>;
+  /** Of all that clients ask, what is asked of programmes in any case. */
+  programmeShare: number;
+}>;
+
+export function drawBreadth(seed: number): Breadth {
+  const random = new Random(seed ^ SALT);
+  const isRedis = random.chance(0.35);
+  const some = <K extends string>(names: readonly K[]) =>
+    Object.fromEntries(
+      names.map((name) => [name, random.chance(0.5) ? random.fraction() ** 2 : 0]),
+    ) as Record<K, number>;
+  const redisTroubles = some(REDIS_TROUBLES);
+  // What takes long to be noticed is hidden by what breaks connections.
+  const only = random.chance(0.3) ? random.oneOf(REDIS_TROUBLES) : undefined;
+  if (only !== undefined) for (const name of REDIS_TROUBLES) redisTroubles[name] = name === only ? 1 : 0;
+  return {
+    isRedis,
+    redisTroubles,
+    redisTroubleMs: random.oneOf([0, 800, 2_500, 8_000]),
+    isArchived: random.chance(0.25),
+    isArchiveDamaged: random.chance(0.2),
+    programmes: { ...some(PROGRAMMES), [random.oneOf(PROGRAMMES)]: 1 },
+    programmeShare: random.chance(0.35) ? 0.4 + 0.5 * random.fraction() : 0,
+  };
+}
+
+export function newStore({ isRedis }: Breadth, name: string, events: RedisEvents): SimStore {
+  return isRedis ? new SimRedis(name, events) : new SimStore(name, events);
+}
+
+export function newArchive({ isArchived }: Breadth, world: RealArchiveWorld): SimArchive {
+  const { shards, clock, network } = world;
+  return isArchived ? new SimRealArchive(world) : new SimArchive(shards, clock, network);
+}
+
+/** Judges a real archive, and then what a damaged one shows. */
+export function checkArchive(
+  archive: SimArchive,
+  { isArchiveDamaged }: Breadth,
+  logs: readonly Replayed[],
+  partners: readonly string[],
+  random: Random,
+  fail: (oracle: Oracle, message: string) => void,
+): void {
+  if (!(archive instanceof SimRealArchive)) return;
+  checkStatements(logs, archive.answers, partners, random, fail);
+  if (isArchiveDamaged) checkDamagedArchive(archive, logs, partners, random, fail);
+}
+
+/** What goes wrong with a Redis by itself, until `isHealing`. */
+export function troubleRedis(
+  breadth: Breadth,
+  stores: readonly SimStore[],
+  { random, clock }: Readonly<{ random: Random; clock: VirtualClock }>,
+  isHealing: () => boolean,
+): void {
+  const { redisTroubles, redisTroubleMs } = breadth;
+  const redis = stores.filter((store) => store instanceof SimRedis);
+  const names = REDIS_TROUBLES.filter((name) => redisTroubles[name] > 0);
+  if (redis.length === 0 || redisTroubleMs === 0 || names.length === 0) return;
+  clock.after(NATURE, redisTroubleMs * 2 * random.fraction(), () => {
+    if (isHealing()) return;
+    const sum = names.reduce((total, name) => total + redisTroubles[name], 0);
+    let dice = random.fraction() * sum;
+    const trouble = names.find((name) => (dice -= redisTroubles[name]) < 0) ?? "cut_connections";
+    random.oneOf(redis).strike(trouble);
+    troubleRedis(breadth, stores, { random, clock }, isHealing);
+  });
+}
+
+export function healRedis(stores: readonly SimStore[]): void {
+  for (const store of stores) if (store instanceof SimRedis) store.heal();
+}

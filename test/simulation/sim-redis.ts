@@ -1,0 +1,388 @@
+/**
+ * A simulated Redis under the real `RedisStream` and `RedisSnapshotStore`: the commands that they send, connections that
+ * break, and a server that restarts, loads, refuses, stalls or is reconfigured. With appendfsync=always it loses nothing
+ * that it has acknowledged; with a power cut it may lose the rest.
+ */
+import type { NewRedisClient } from "../../src/wal/redis-connection.ts";
+import { RedisSnapshotStore } from "../../src/wal/redis-snapshots.ts";
+import { RedisStream } from "../../src/wal/redis-stream.ts";
+import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { compareLogIds, formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
+import { faultOf, type LogEvents, type OpenOptions, SimStore } from "./sim-log.ts";
+import { Died, type RedisLink, ReplyError, SimRedisClient } from "./sim-redis-client.ts";
+import type { Oracle } from "./surroundings.ts";
+import { NATURE } from "./virtual-clock.ts";
+
+/** What may happen to a Redis beyond single commands. */
+export const REDIS_TROUBLES = [
+  "wrong_settings",
+  "config_denied",
+  "replica",
+  "stop_writes",
+  "loading",
+  "aof_rewrite",
+  "aof_write_fails",
+  "cut_connections",
+  "stall",
+] as const;
+export type RedisTrouble = (typeof REDIS_TROUBLES)[number];
+
+const WRONG_SETTINGS = [
+  ["appendfsync", "everysec"],
+  ["no-appendfsync-on-rewrite", "yes"],
+  ["maxmemory-policy", "allkeys-lru"],
+] as const;
+const RIGHT_SETTINGS: Settings = new Map([
+  ["appendfsync", "always"],
+  ["no-appendfsync-on-rewrite", "no"],
+  ["maxmemory-policy", "noeviction"],
+]);
+const WRONG_SETTINGS_MS_MAX = 20_000;
+const TROUBLE_MS_MAX = 2_500;
+const STALL_MS_MAX = 8_000;
+/** The stream reads the settings every two seconds, and a command may take a while to get here. */
+const NOTICED_MS = 3_000;
+/** Appends that one connection may bring after that: the first one carries the question that stops the second. */
+const UNNOTICED_APPENDS_MAX = 3;
+/** As `stream-node-max-entries` and `stream-node-max-bytes`: XTRIM with `~` drops whole nodes only. */
+const NODE_ENTRIES_MAX = 100;
+const NODE_BYTES_MAX = 4096;
+const CHUNKS_KEPT_MAX = 1 << 20;
+
+type Settings = ReadonlyMap<string, string>;
+type Node = { count: number; bytes: number; last: LogId };
+
+export type RedisEvents = LogEvents & Readonly<{ fail: (oracle: Oracle, message: string) => void }>;
+
+export class SimRedis extends SimStore {
+  /** No question comes through while it stalls; all are answered after it. */
+  isStalled = false;
+  isDown = false;
+  isLoading = false;
+  readonly #redis: RedisEvents;
+  readonly #connections = new Set<SimRedisClient>();
+  readonly #newClient: NewRedisClient;
+  #snapshots: MemorySnapshotStore | undefined;
+  #settings: Settings = RIGHT_SETTINGS;
+  #wrongSinceMs = Number.POSITIVE_INFINITY;
+  #isConfigDenied = false;
+  #isReplica = false;
+  #stopsWrites = false;
+  #isRewriting = false;
+  #failsNextWrite = false;
+  #runId = 1;
+  #stalled: (() => void)[] = [];
+  #nodes: Node[] = [];
+
+  constructor(name: string, events: RedisEvents) {
+    super(name, events);
+    this.#redis = events;
+    const link: RedisLink = {
+      ...events,
+      store: this,
+      connected: (client) => void this.#connections.add(client),
+      closed: (client) => void this.#connections.delete(client),
+    };
+    this.#newClient = (options) => new SimRedisClient(link, options) as unknown as ReturnType<NewRedisClient>;
+  }
+
+  override open(options: OpenOptions = {}): LogStream {
+    return new RedisStream({
+      ...options,
+      address: { host: "simulated", port: 6379, tls: false },
+      key: this.memory.name,
+      newClient: this.#newClient,
+    });
+  }
+
+  override openSnapshots(memory: MemorySnapshotStore): SnapshotStore {
+    this.#snapshots = memory;
+    const name = `${this.memory.name}:snapshot`;
+    return new RedisSnapshotStore({ host: "simulated", port: 6379, tls: false }, name, this.#newClient);
+  }
+
+  override restart(losesPower: boolean): void {
+    super.restart(losesPower);
+    this.#runId += 1;
+    const { random } = this.#redis;
+    // What had come in but not been executed is gone with the process.
+    this.#stalled = [];
+    this.isStalled = false;
+    for (const client of this.#connections) client.breakOff(random.chance(0.8));
+    this.#rebuildNodes();
+  }
+
+  /** All is well from here on. */
+  heal(): void {
+    this.#settings = RIGHT_SETTINGS;
+    this.#wrongSinceMs = Number.POSITIVE_INFINITY;
+    this.#isConfigDenied = false;
+    this.#isReplica = false;
+    this.#stopsWrites = false;
+    this.#isRewriting = false;
+    this.#failsNextWrite = false;
+    this.isLoading = false;
+    this.isDown = false;
+    this.#resume();
+  }
+
+  strike(trouble: RedisTrouble): void {
+    const { random, trace, count } = this.#redis;
+    count(`redis ${trouble}`);
+    trace(`${this.memory.name}: ${trouble}`);
+    switch (trouble) {
+      case "wrong_settings": {
+        const [parameter, value] = random.oneOf(WRONG_SETTINGS);
+        this.#settings = new Map(RIGHT_SETTINGS).set(parameter, value);
+        this.#wrongSinceMs = Math.min(this.#wrongSinceMs, this.#redis.clock.nowMs);
+        this.#later(WRONG_SETTINGS_MS_MAX, () => {
+          this.#settings = RIGHT_SETTINGS;
+          this.#wrongSinceMs = Number.POSITIVE_INFINITY;
+        });
+        return;
+      }
+      case "config_denied":
+        this.#isConfigDenied = true;
+        this.#later(TROUBLE_MS_MAX, () => {
+          this.#isConfigDenied = false;
+        });
+        return;
+      case "replica":
+        this.#isReplica = true;
+        this.#later(TROUBLE_MS_MAX, () => {
+          this.#isReplica = false;
+        });
+        return;
+      case "stop_writes":
+        this.#stopsWrites = true;
+        this.#later(TROUBLE_MS_MAX, () => {
+          this.#stopsWrites = false;
+        });
+        return;
+      case "loading":
+        this.restart(random.chance(0.5));
+        this.#load();
+        return;
+      case "aof_rewrite":
+        this.#isRewriting = true;
+        this.#later(TROUBLE_MS_MAX, () => {
+          this.#isRewriting = false;
+        });
+        return;
+      case "aof_write_fails":
+        this.#failsNextWrite = true;
+        return;
+      case "cut_connections":
+        for (const client of this.#connections) client.breakOff(true);
+        return;
+      case "stall":
+        this.isStalled = true;
+        this.#later(STALL_MS_MAX, () => this.#resume());
+        return;
+    }
+  }
+
+  /** A command has come in: executed now, or once a stall is over. */
+  take(execute: () => void): void {
+    if (this.isStalled) this.#stalled.push(execute);
+    else execute();
+  }
+
+  /**
+   * Executes a command, syncs, and returns the reply.
+   *
+   * @throws ReplyError an error reply. @throws Died the server has ended before it could reply.
+   */
+  execute(client: SimRedisClient, name: string, args: readonly unknown[]): unknown {
+    this.sync();
+    if (this.isLoading && name !== "info" && name !== "config")
+      throw new ReplyError("LOADING Redis is loading the dataset in memory");
+    const reply = this.#reply(client, name, args);
+    this.sync();
+    return reply;
+  }
+
+  /** The same for an append whose reply never comes, and which is not synced yet. */
+  executeUnsynced(client: SimRedisClient, args: readonly unknown[]): void {
+    this.sync();
+    if (!this.isLoading) this.#append(client, args);
+  }
+
+  #reply(client: SimRedisClient, name: string, args: readonly unknown[]): unknown {
+    const { memory } = this;
+    switch (name) {
+      case "info":
+        return this.#info();
+      case "config": {
+        if (this.#isConfigDenied)
+          throw new ReplyError("NOPERM this user has no permissions to run the 'config|get' command");
+        const parameter = String(args[1]);
+        return [parameter, this.#settings.get(parameter)];
+      }
+      case "xadd":
+        return this.#append(client, args);
+      case "xrevrangeBuffer":
+        return memory.entries.slice(-1).map(replyOf);
+      case "xrangeBuffer":
+        return this.#range(String(args[1]), String(args[2]), Number(args[4] ?? Number.POSITIVE_INFINITY));
+      case "xinfo": {
+        const last = memory.entries.at(-1)?.id;
+        if (last === undefined) throw new ReplyError("ERR no such key");
+        return ["length", memory.entries.length, "last-generated-id", formatLogId(last)];
+      }
+      case "xtrim":
+        this.#checkWritable();
+        return this.#trimNodes(parseLogId(String(args[3])), Number(args[5]));
+      default:
+        return this.#snapshot(name, args);
+    }
+  }
+
+  #append(client: SimRedisClient, args: readonly unknown[]): string | null {
+    this.#checkWritable();
+    const { random, clock, fail } = this.#redis;
+    const isCreating = args[1] !== "NOMKSTREAM";
+    const [idText, , bytes] = args.slice(isCreating ? 1 : 2) as [string, string, Uint8Array];
+    const id = parseLogId(idText);
+    const last = this.memory.entries.at(-1)?.id;
+    if (last === undefined && !isCreating) return null;
+    if (last !== undefined && compareLogIds(id, last) <= 0)
+      throw new ReplyError(
+        "ERR The ID specified in XADD is equal or smaller than the target stream top item",
+      );
+    if (clock.nowMs - this.#wrongSinceMs > NOTICED_MS) {
+      client.appendsUnderWrongSettings += 1;
+      if (client.appendsUnderWrongSettings > UNNOTICED_APPENDS_MAX)
+        fail(
+          "weak settings are noticed",
+          `${this.memory.name} ${idText} is appended although Redis may lose it`,
+        );
+    } else client.appendsUnderWrongSettings = 0;
+    this.store(id, bytes, true);
+    this.#noteNode(id, bytes.length);
+    if (!this.#failsNextWrite) return idText;
+    // With appendfsync=always Redis ends itself when its AOF cannot be written.
+    this.#failsNextWrite = false;
+    this.restart(true);
+    this.isDown = true;
+    clock.after(NATURE, TROUBLE_MS_MAX * random.fraction(), () => {
+      this.isDown = false;
+      this.#load();
+    });
+    throw new Died();
+  }
+
+  #checkWritable(): void {
+    if (this.#isReplica) throw new ReplyError("READONLY You can't write against a read only replica.");
+    if (this.#stopsWrites)
+      throw new ReplyError("MISCONF Redis is configured to save RDB snapshots, but it is unable to persist");
+    if (this.isFull) throw new ReplyError("OOM command not allowed when used memory > 'maxmemory'.");
+  }
+
+  #range(start: string, end: string, count: number): unknown {
+    const { memory } = this;
+    if (start === end) {
+      const found = memory.entries.filter(({ id }) => formatLogId(id) === start);
+      return found.map(replyOf);
+    }
+    const after = start === "-" ? undefined : parseLogId(start.slice(1));
+    return memory.after(after, Number.POSITIVE_INFINITY).slice(0, count).map(replyOf);
+  }
+
+  #trimNodes(below: LogId, entriesMax: number): number {
+    let dropped = 0;
+    let end: LogId | undefined;
+    for (const { count, last } of this.#nodes) {
+      if (compareLogIds(last, below) >= 0 || dropped + count > entriesMax) break;
+      dropped += count;
+      end = last;
+      this.#nodes = this.#nodes.slice(1);
+    }
+    if (end === undefined) return 0;
+    this.trim({ epoch: end.epoch, seq: end.seq + 1 }, dropped);
+    return dropped;
+  }
+
+  #noteNode(id: LogId, bytes: number): void {
+    const node = this.#nodes.at(-1);
+    if (node === undefined || node.count >= NODE_ENTRIES_MAX || node.bytes + bytes > NODE_BYTES_MAX)
+      this.#nodes.push({ count: 1, bytes, last: id });
+    else {
+      node.count += 1;
+      node.bytes += bytes;
+      node.last = id;
+    }
+  }
+
+  #rebuildNodes(): void {
+    this.#nodes = [];
+    for (const { id, bytes } of this.memory.entries) this.#noteNode(id, bytes.length);
+  }
+
+  #snapshot(name: string, [key, ...args]: readonly unknown[]): unknown {
+    const slot = Number(String(key).at(-1));
+    const slots = this.#snapshots?.slots ?? [];
+    const chunks = slots[slot] ?? [];
+    switch (name) {
+      case "lrangeBuffer":
+        return chunks.slice(Number(args[0]), Number(args[1]) + 1).map((chunk) => Buffer.from(chunk));
+      case "lindexBuffer": {
+        const last = chunks.at(-1);
+        return last === undefined ? null : Buffer.from(last);
+      }
+      case "rpush":
+        this.#checkWritable();
+        if (chunks.length >= CHUNKS_KEPT_MAX) throw new ReplyError("OOM command not allowed");
+        slots[slot] = [...chunks, new Uint8Array(args[0] as Uint8Array)];
+        return chunks.length + 1;
+      case "unlink":
+        slots[slot] = [];
+        return 1;
+      default:
+        throw new Error(`the simulated Redis does not know ${name}`);
+    }
+  }
+
+  #info(): string {
+    const fields = {
+      role: this.#isReplica ? "slave" : "master",
+      aof_enabled: 1,
+      aof_last_write_status: "ok",
+      aof_rewrite_in_progress: this.#isRewriting ? 1 : 0,
+      aof_rewrite_scheduled: 0,
+      loading: this.isLoading ? 1 : 0,
+      run_id: `${this.memory.name}-${this.#runId}`,
+      used_memory: 1_000_000,
+      maxmemory: 0,
+    };
+    return Object.entries(fields)
+      .map(([name, value]) => `${name}:${value}\r\n`)
+      .join("");
+  }
+
+  #load(): void {
+    this.isLoading = true;
+    this.#later(TROUBLE_MS_MAX, () => {
+      this.isLoading = false;
+    });
+  }
+
+  #resume(): void {
+    this.isStalled = false;
+    for (const execute of this.#stalled.splice(0)) execute();
+  }
+
+  #later(msMax: number, act: () => void): void {
+    const { clock, random } = this.#redis;
+    clock.after(NATURE, msMax * random.fraction(), act);
+  }
+
+  /** What happens to an append on its way. */
+  drawFault(): ReturnType<typeof faultOf> {
+    return faultOf(this.#redis.random, this.faults);
+  }
+}
+
+function replyOf({ id, bytes }: Readonly<{ id: LogId; bytes: Uint8Array }>): unknown {
+  return [Buffer.from(formatLogId(id)), [Buffer.from("b"), Buffer.from(bytes)]];
+}

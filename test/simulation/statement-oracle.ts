@@ -1,0 +1,165 @@
+/** What the archive says at rest, held against the logs: statements, sums, transfers, and accounts as they stand. */
+import { viewOf } from "../../src/actors/account.ts";
+import { ArchiveError } from "../../src/archive/archive-error.ts";
+import type { ArchiveAnswers } from "../../src/archive/archive-reader.ts";
+import type { Entry } from "../../src/archive/query.ts";
+import type { Random } from "../support/random.ts";
+import type { Replayed } from "./log-oracles.ts";
+import type { SimRealArchive } from "./sim-real-archive.ts";
+import type { Oracle } from "./surroundings.ts";
+
+type Fail = (oracle: Oracle, message: string) => void;
+type Kept = Readonly<{ partner: string; id: string; posted: number; seq: number }>;
+
+const MAKING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
+
+/** Statements add up to balances, entry by entry, and every transfer is listed once. */
+export function checkStatements(
+  logs: readonly Replayed[],
+  answers: ArchiveAnswers,
+  partners: readonly string[],
+  random: Random,
+  fail: Fail,
+): void {
+  const atMs = Math.max(...logs.map(({ timeMs }) => timeMs));
+  for (const partner of partners) {
+    for (const { ledger, posted: history } of logs)
+      for (const account of ledger.compound.bookOf(partner).accounts.values()) {
+        const { id, posted, seq } = account;
+        checkAccount({ partner, id, posted, seq }, answers, random, history, fail);
+        const shown = JSON.stringify(answers.accountAt({ partner, account: id, atMs }));
+        const expected = JSON.stringify(viewOf(account));
+        if (shown !== expected)
+          fail("statements add up", `${partner} ${id} is archived as ${shown}, and stands as ${expected}`);
+      }
+    for (const [id, posted] of systemBalances(logs, partner)) {
+      const entries = allEntries(answers, partner, id, random);
+      const sum = sumOf(entries);
+      if (sum !== posted)
+        fail("statements add up", `entries of ${partner} ${id} come to ${sum}, its slices to ${posted}`);
+    }
+    checkTransfers(logs, answers, partner, random, fail);
+  }
+}
+
+/** A flipped bit is found by whoever comes upon it, and nothing is shown that is not so. */
+export function checkDamagedArchive(
+  archive: SimRealArchive,
+  logs: readonly Replayed[],
+  partners: readonly string[],
+  random: Random,
+  fail: Fail,
+): void {
+  let isNoticed = false;
+  const attempt = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      isNoticed = true;
+    }
+  };
+  attempt(() => {
+    if (!archive.damage()) isNoticed = true;
+  });
+  attempt(() => archive.indexAll());
+  // What is not in the index yet is not shown: questions wait for it.
+  if (isNoticed) return;
+  attempt(() => checkStatements(logs, archive.answers, partners, random, fail));
+  for (const { records } of logs)
+    for (const { at } of records) attempt(() => void archive.answers.records([at]));
+  if (!isNoticed) fail("damage is noticed", "a batch of the archive was damaged, and nobody says so");
+}
+
+function checkAccount(
+  { partner, id, posted, seq }: Kept,
+  answers: ArchiveAnswers,
+  random: Random,
+  history: Replayed["posted"],
+  fail: Fail,
+): void {
+  const entries = allEntries(answers, partner, id, random);
+  const name = `${partner} ${id}`;
+  const sum = sumOf(entries);
+  if (sum !== BigInt(posted) || entries.length !== seq)
+    fail(
+      "statements add up",
+      `${entries.length} entries of ${name} come to ${sum}; it has ${posted} after ${seq}`,
+    );
+  const { closingBalance, openingBalance } = answers.entries({ partner, account: id, limit: 1 });
+  if (closingBalance !== posted || openingBalance !== 0)
+    fail(
+      "statements add up",
+      `${name} has ${posted}, its statement goes from ${openingBalance} to ${closingBalance}`,
+    );
+  for (const [i, entry] of entries.entries()) {
+    const stood = history.get(name)?.get(entry.seq);
+    const before = entries[i + 1]?.balanceAfter ?? 0;
+    if (entry.seq !== seq - i || entry.balanceAfter !== stood || before + entry.amount !== entry.balanceAfter)
+      fail(
+        "statements add up",
+        `${name} had ${stood} after ${entry.seq}; archived is ${JSON.stringify(entry)}`,
+      );
+  }
+  const upTo = random.below(seq + 1);
+  const told = answers.sum({ partner, account: id, seq: upTo });
+  const expected = upTo === 0 ? 0 : history.get(name)?.get(upTo);
+  if (told.count !== upTo || told.sum !== expected)
+    fail("statements add up", `${name} had ${expected} after ${upTo}; the sum is ${JSON.stringify(told)}`);
+}
+
+function checkTransfers(
+  logs: readonly Replayed[],
+  answers: ArchiveAnswers,
+  partner: string,
+  random: Random,
+  fail: Fail,
+): void {
+  const made = new Set<string>();
+  for (const { records } of logs)
+    for (const { command, outcome } of records)
+      if (command.partner === partner && outcome.ok && "id" in outcome && MAKING.has(command.op))
+        made.add(outcome.id);
+  const listed = new Set<string>();
+  for (let cursor: string | undefined, isOver = false; !isOver; ) {
+    const page = answers.transfers({ partner, limit: 1 + random.below(60), cursor });
+    for (const { id } of page.data) {
+      if (listed.has(id)) fail("statements add up", `${id} of ${partner} is listed twice`);
+      if (!made.has(id)) fail("statements add up", `${id} of ${partner} is listed, and was never made`);
+      listed.add(id);
+    }
+    isOver = page.nextCursor === null;
+    cursor = page.nextCursor ?? undefined;
+  }
+  for (const id of made)
+    if (!listed.has(id)) fail("statements add up", `${id} of ${partner} was made, and is not listed`);
+}
+
+/** Newest first, over pages of any size. */
+function allEntries(
+  answers: ArchiveAnswers,
+  partner: string,
+  account: string,
+  random: Random,
+): readonly Entry[] {
+  const entries: Entry[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = answers.entries({ partner, account, limit: 1 + random.below(60), cursor });
+    entries.push(...page.data);
+    if (page.nextCursor === null) return entries;
+    cursor = page.nextCursor;
+  }
+}
+
+/** Amounts may be so large that a sum on the way is no safe integer. */
+function sumOf(entries: readonly Entry[]): bigint {
+  return entries.reduce((total, { amount }) => total + BigInt(amount), 0n);
+}
+
+function systemBalances(logs: readonly Replayed[], partner: string): ReadonlyMap<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { ledger } of logs)
+    for (const [id, , , { posted }] of ledger.compound.bookOf(partner).slices())
+      sums.set(id, (sums.get(id) ?? 0n) + BigInt(posted));
+  return sums;
+}
