@@ -108,9 +108,11 @@ export class SimRedisClient extends EventEmitter {
   xtrim = (...args: unknown[]) => this.#send("xtrim", args);
   info = (...args: unknown[]) => this.#send("info", args);
   config = (...args: unknown[]) => this.#send("config", args);
+  lrange = (...args: unknown[]) => this.#send("lrange", args);
   lrangeBuffer = (...args: unknown[]) => this.#send("lrangeBuffer", args);
   lindexBuffer = (...args: unknown[]) => this.#send("lindexBuffer", args);
-  rpush = (key: unknown, bytes: Uint8Array) => this.#send("rpush", [key, Uint8Array.from(bytes)]);
+  rpush = (key: unknown, value: Uint8Array | string) =>
+    this.#send("rpush", [key, typeof value === "string" ? value : Uint8Array.from(value)]);
   unlink = (...args: unknown[]) => this.#send("unlink", args);
 
   #append(args: readonly unknown[]): Promise<unknown> {

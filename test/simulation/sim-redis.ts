@@ -72,6 +72,8 @@ export class SimRedis extends SimStore {
   #failsNextWrite = false;
   #runId = 1;
   #stalled: (() => void)[] = [];
+  /** Epochs that have written snapshots. */
+  readonly #epochs: string[] = [];
   #nodes: Node[] = [];
 
   constructor(name: string, events: RedisEvents) {
@@ -320,7 +322,9 @@ export class SimRedis extends SimStore {
   }
 
   #snapshot(name: string, [key, ...args]: readonly unknown[]): unknown {
-    const slot = Number(String(key).at(-1));
+    const part = String(key).slice(String(key).lastIndexOf(":") + 1);
+    if (part === "epochs") return this.#listEpochs(name, args);
+    const slot = Number(part);
     const slots = this.#snapshots?.slots ?? [];
     const chunks = slots[slot] ?? [];
     switch (name) {
@@ -341,6 +345,13 @@ export class SimRedis extends SimStore {
       default:
         throw new Error(`the simulated Redis does not know ${name}`);
     }
+  }
+
+  #listEpochs(name: string, args: readonly unknown[]): unknown {
+    if (name === "lrange") return [...this.#epochs];
+    if (name !== "rpush") throw new Error(`the simulated Redis does not know ${name} of epochs`);
+    this.#checkWritable();
+    return this.#epochs.push(String(args[0]));
   }
 
   #info(): string {
