@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { OperatingError } from "../operating-error.ts";
-import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
+import { type Batch, compareLogIds } from "../wal/wal.ts";
 import { ArchiveError } from "./archive-error.ts";
 import {
   type ArchivedPositions,
@@ -15,7 +15,7 @@ import {
 } from "./archive-protocol.ts";
 import { type Damage, placeText } from "./damage-table.ts";
 import { packAsk, unpackAnswer } from "./feed.ts";
-import type { Location, Position } from "./query.ts";
+import { type Location, lastBatches, type Position } from "./query.ts";
 import type { Archive } from "./store.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
@@ -389,14 +389,4 @@ function isIndexDamaged(error: unknown): boolean {
 
 function behind(deadlineMs: number): OperatingError {
   return new OperatingError("log_unavailable", `the archive did not catch up within ${deadlineMs} ms`);
-}
-
-/** The newest batch of each shard that is named. */
-function lastBatches(at: readonly Location[]): readonly Position[] {
-  const newest = new Map<number, LogId>();
-  for (const { shard, epoch, seq } of at) {
-    const known = newest.get(shard);
-    if (known === undefined || compareLogIds(known, { epoch, seq }) < 0) newest.set(shard, { epoch, seq });
-  }
-  return [...newest].map(([shard, { epoch, seq }]) => ({ shard, epoch, seq }));
 }

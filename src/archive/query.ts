@@ -2,6 +2,7 @@
 import type { AccountView, LogRecord } from "../actors/command.ts";
 import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
+import { compareLogIds, type LogId } from "../wal/wal.ts";
 
 /** Where a record stands: its batch, and its place within the batch. */
 export type Location = Readonly<{ shard: number; epoch: number; seq: number; index: number }>;
@@ -121,4 +122,14 @@ export interface ArchiveQueries {
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
     after: readonly Position[],
   ): Promise<readonly string[]>;
+}
+
+/** The newest batch of each shard that is named. */
+export function lastBatches(at: readonly Location[]): readonly Position[] {
+  const newest = new Map<number, LogId>();
+  for (const { shard, epoch, seq } of at) {
+    const known = newest.get(shard);
+    if (known === undefined || compareLogIds(known, { epoch, seq }) < 0) newest.set(shard, { epoch, seq });
+  }
+  return [...newest].map(([shard, { epoch, seq }]) => ({ shard, epoch, seq }));
 }

@@ -243,11 +243,8 @@ export class Archive {
   /** Writes the index out, so that the next start has nothing to index again. */
   flush(): void {
     if (this.#written === this.#indexed) return;
-    const made: RunMeta[] = [];
-    for (const index of this.#all) {
-      const meta = index.writeTail(++this.#runId);
-      if (meta !== undefined) made.push(meta);
-    }
+    const written = this.#all.map((index) => index.writeTail(++this.#runId));
+    const made = written.filter((meta) => meta !== undefined);
     inTransaction(this.#database, () => {
       for (const meta of made) recordRun(this.#database, meta);
       this.#accounts.writeAll();

@@ -356,9 +356,8 @@ export class Supervisor {
     if (servedMs > STEADY_MS) supervised.attempts = 0;
     if (servedMs > HEALTHY_MS) supervised.crashes = 0;
     // A log that is only away, or set up wrongly, may come right by itself; nothing else will.
-    const mayComeRight = WITH_THE_LOG.has(reason);
+    if (!asked && !WITH_THE_LOG.has(reason)) supervised.crashes += 1;
     supervised.attempts = asked ? 0 : supervised.attempts + 1;
-    supervised.crashes += asked || mayComeRight ? 0 : 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
       this.#giveUp(supervised, message);
       return;
@@ -381,8 +380,7 @@ export class Supervisor {
   #setStatus(supervised: Supervised, status: Supervised["status"], reason: string): void {
     supervised.status = status;
     supervised.reason = reason;
-    const well = status === "recovering" || status === "ready";
-    this.#report(supervised, reason, !well);
+    this.#report(supervised, reason, status !== "recovering" && status !== "ready");
   }
 
   #report(supervised: Supervised, message: string, isWarning: boolean): void {

@@ -39,8 +39,8 @@ test("a shard takes its log over until it has served, also when its server has c
     channel: () => [NO_END, NO_END],
     close: async () => {},
   };
-  const onFatal = () => {};
-  const options = { carrier, archived: async () => undefined, init: INIT, onFatal, report: () => {} };
+  const ignored = { onFatal: () => {}, report: () => {} };
+  const options = { carrier, archived: async () => undefined, init: INIT, ...ignored };
   await new Supervisor(options).start();
   await expect.poll(() => inits.length).toBe(3);
   expect(inits.map(({ takesOver }) => takesOver)).toEqual([true, true, false]);
