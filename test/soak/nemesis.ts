@@ -1,6 +1,7 @@
 /** What happens to the server and its log while they work: at random moments, one thing after the other. */
 import type { Random } from "../support/random.ts";
 import type { LogStore } from "./log-store.ts";
+import type { Options } from "./options.ts";
 import type { ShardView, SoakedServer } from "./soaked-server.ts";
 import { isAtOrAfter, type Watch } from "./watch.ts";
 
@@ -10,12 +11,15 @@ const HARMS = [
   "kill_redis",
   "halt_redis",
   "halt_server",
+  "halt_shard",
   "terminate_server",
   "snapshots",
 ] as const;
 export type Harm = (typeof HARMS)[number];
 
 const HALT_MS = { min: 1_000, max: 4_000 } as const;
+/** Some are over before the server takes the shard for hung, after 3 s; of the others it must start a new one. */
+const SHARD_HALT_MS = { min: 1_000, max: 9_000 } as const;
 const AWAY_MS_MAX = 1_500;
 /** A harm that is to meet a snapshot comes so soon after one has been asked for. */
 const AMID_MS_MAX = 400;
@@ -33,9 +37,12 @@ export type NemesisOptions = Readonly<{
   say: (text: string) => void;
 }>;
 
-/** All that can happen to a log of this kind. */
-export function harmsOf(log: "redis" | "sqlite"): readonly Harm[] {
-  return HARMS.filter((harm) => log === "redis" || !harm.endsWith("redis"));
+/** All that can happen to a log of this kind, and to shards that run so. */
+export function harmsOf({ log, isolation }: Pick<Options, "log" | "isolation">): readonly Harm[] {
+  return HARMS.filter((harm) => {
+    if (harm === "halt_shard") return isolation === "processes";
+    return log === "redis" || !harm.endsWith("redis");
+  });
 }
 
 export class Nemesis {
@@ -117,6 +124,8 @@ export class Nemesis {
         return this.#halt(store.pid);
       case "halt_server":
         return this.#halt(server.pid);
+      case "halt_shard":
+        return this.#halt(random.oneOf(await server.shards()).pid, SHARD_HALT_MS);
       case "snapshots":
         await server.operator.tryOnce("POST", "/v1/admin/snapshots");
     }
@@ -146,11 +155,18 @@ export class Nemesis {
     }
   }
 
-  async #halt(pid: number | undefined): Promise<void> {
+  async #halt(
+    pid: number | undefined,
+    { min, max }: typeof HALT_MS | typeof SHARD_HALT_MS = HALT_MS,
+  ): Promise<void> {
     if (pid === undefined) return;
     process.kill(pid, "SIGSTOP");
-    await sleep(HALT_MS.min + this.#options.random.below(HALT_MS.max - HALT_MS.min));
-    process.kill(pid, "SIGCONT");
+    await sleep(min + this.#options.random.below(max - min));
+    try {
+      process.kill(pid, "SIGCONT");
+    } catch {
+      // The server has ended it meanwhile.
+    }
   }
 
   /** Whoever starts takes the newest snapshot that anybody has seen, or a newer one. */

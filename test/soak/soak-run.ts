@@ -115,7 +115,7 @@ class SoakRun {
   }
 
   #nemesisOf(parts: Pick<Setting, "server" | "store" | "watch">): Nemesis {
-    const { seed, log, harms = harmsOf(log), pauseMs = PAUSE_MS } = this.#options;
+    const { seed, harms = harmsOf(this.#options), pauseMs = PAUSE_MS } = this.#options;
     const say = (text: string) => this.#say(text);
     return new Nemesis({ ...parts, random: new Random(seed), harms, pauseMs, say });
   }
