@@ -1,5 +1,6 @@
 /** What happens to the server and its log while they work: at random moments, one thing after the other. */
 import type { Random } from "../support/random.ts";
+import { ArchiveDamage } from "./archive-damage.ts";
 import type { LogStore } from "./log-store.ts";
 import type { Options } from "./options.ts";
 import type { ShardView, SoakedServer } from "./soaked-server.ts";
@@ -14,6 +15,8 @@ const HARMS = [
   "halt_shard",
   "terminate_server",
   "snapshots",
+  "jump_clock",
+  "damage_archive",
 ] as const;
 export type Harm = (typeof HARMS)[number];
 
@@ -23,6 +26,11 @@ const SHARD_HALT_MS = { min: 1_000, max: 9_000 } as const;
 const AWAY_MS_MAX = 1_500;
 /** A harm that is to meet a snapshot comes so soon after one has been asked for. */
 const AMID_MS_MAX = 400;
+/** By so much the wall clock jumps, ahead or back, and so long it stays there. */
+const JUMP_MS = { min: 2 * 60_000, max: 30 * 24 * 60 * 60_000 } as const;
+const JUMPED_MS_MAX = 4_000;
+/** How long a server serves with a damaged archive. */
+const DAMAGED_MS_MAX = 5_000;
 const LOOK_MS = 20;
 const RESTART_MS_MAX = 60_000;
 
@@ -126,6 +134,10 @@ export class Nemesis {
         return this.#halt(server.pid);
       case "halt_shard":
         return this.#halt(random.oneOf(await server.shards()).pid, SHARD_HALT_MS);
+      case "jump_clock":
+        return this.#jumpClock();
+      case "damage_archive":
+        return this.#damageArchive(known);
       case "snapshots":
         await server.operator.tryOnce("POST", "/v1/admin/snapshots");
     }
@@ -167,6 +179,29 @@ export class Nemesis {
     } catch {
       // The server has ended it meanwhile.
     }
+  }
+
+  /** Mostly it is set right again; else it stays wrong until it jumps once more. */
+  async #jumpClock(): Promise<void> {
+    const { server, random } = this.#options;
+    const byMs = JUMP_MS.min + Math.floor((JUMP_MS.max - JUMP_MS.min) * random.fraction() ** 3);
+    server.shiftClock(random.chance(0.5) ? byMs : -byMs);
+    await sleep(random.below(JUMPED_MS_MAX));
+    if (random.chance(0.7)) server.shiftClock(0);
+  }
+
+  async #damageArchive(known: ReadonlyMap<number, string>): Promise<void> {
+    const { server, store, random } = this.#options;
+    await server.kill();
+    const archive = new ArchiveDamage({ dataDir: server.dataDir, walUrl: store.url });
+    const position = archive.damage(random);
+    await this.#startServer(known);
+    if (position === undefined) return;
+    await sleep(random.below(DAMAGED_MS_MAX));
+    await server.kill();
+    const damaged = await archive.repair();
+    if (damaged.length > 0) this.faults.push(`The archive stays damaged at ${damaged.join(", ")}.`);
+    await this.#startServer(known);
   }
 
   /** Whoever starts takes the newest snapshot that anybody has seen, or a newer one. */

@@ -1,6 +1,6 @@
 /** The server under soak: `src/main.ts` as a process that dies and is started again, always at the same address. */
 import { once } from "node:events";
-import { openSync, readFileSync } from "node:fs";
+import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import type { Address } from "../stress/connection.ts";
 import type { Isolation } from "../stress/subject.ts";
 import { Api } from "./api.ts";
 
+const SHIFTED_CLOCK = new URL("../support/shifted-clock.ts", import.meta.url).href;
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const OPERATOR_KEY = "soak-operator-key-0123456789abcdefgh";
 const HOST = "127.0.0.1";
@@ -40,6 +41,7 @@ export class SoakedServer {
   readonly #options: ServerOptions;
   readonly #port: number;
   readonly #logFile: string;
+  readonly #clockFile: string;
   readonly operator: Api;
   #running: Spawned | undefined;
   /** Nobody has asked it to end, and it has. */
@@ -51,6 +53,8 @@ export class SoakedServer {
     this.#options = options;
     this.#port = port;
     this.#logFile = join(options.folder, "server.log");
+    this.#clockFile = join(options.folder, "clock-shift");
+    this.shiftClock(0);
     this.operator = new Api(this.address(OPERATOR_KEY));
   }
 
@@ -85,6 +89,8 @@ export class SoakedServer {
         ISOLATION: isolation,
         SHARDS: String(shards),
         SNAPSHOT_RECORDS: String(snapshotRecords),
+        NODE_OPTIONS: `--import ${SHIFTED_CLOCK}`,
+        SHIFTED_CLOCK: this.#clockFile,
       },
     });
     this.#running = running;
@@ -92,6 +98,11 @@ export class SoakedServer {
       if (this.#running === running) this.fault = `The server has ended by itself, with ${signal ?? code}.`;
     });
     await this.becomesReady();
+  }
+
+  /** The wall clock of the server's machine is so far from the real one from now on. */
+  shiftClock(shiftMs: number): void {
+    writeFileSync(this.#clockFile, String(shiftMs));
   }
 
   get dataDir(): string {
