@@ -16,6 +16,8 @@ import type { Surroundings } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;
+/** A shard that hangs no more has answered by then. */
+const HEARD_MS = 5 * CONTROL_MS;
 /** How long an append may take before its answer counts as lost. */
 const APPEND_DEADLINE_MS = 2_000;
 /** The witness is written so late, at most. */
@@ -111,7 +113,11 @@ export class SimCarrier implements Carrier {
     });
     return {
       exited: exited.promise,
-      end: (message) => end({ reason: "crashed", message }),
+      // Only a shard that hangs may be ended so, or one whose first word since then is still on its way.
+      end: (message) => {
+        const isHung = owner.isPaused || clock.nowMs - owner.resumedMs < HEARD_MS;
+        end({ reason: "crashed", message: isHung ? `killed: ${message}` : message });
+      },
       post: (message) => {
         if (message.type === "channel") network.handTo(message.end, owner);
         toShard.send(0, () => carried.host?.control(message));

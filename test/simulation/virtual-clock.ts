@@ -13,6 +13,8 @@ export class Owner {
   isDead = false;
   /** Its events are kept until it goes on. */
   isPaused = false;
+  /** When it went on last. */
+  resumedMs = Number.NEGATIVE_INFINITY;
   /** No answer of a store reaches it before this moment: the way back from there is slow. */
   deafUntilMs = 0;
   readonly backlog: Event[] = [];
@@ -107,6 +109,7 @@ export class VirtualClock {
   /** What was due meanwhile is due now. */
   resume(owner: Owner): void {
     owner.isPaused = false;
+    owner.resumedMs = this.nowMs;
     for (const event of owner.backlog.splice(0)) {
       event.dueMs = this.nowMs;
       this.#push(event);
