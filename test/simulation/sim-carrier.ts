@@ -38,13 +38,12 @@ export class Pipe {
   send(lateMs: number, act: () => void): void {
     const { nowMs } = this.#clock;
     this.#newestMs = Math.max(this.#newestMs, nowMs + CONTROL_MS + lateMs);
-    this.#clock.after(this.#to, this.#newestMs - nowMs, act);
+    this.#clock.at(this.#to, this.#newestMs, act);
   }
 }
 
 export type CarriedShard = {
   readonly owner: Owner;
-  readonly epochs: number[];
   host: ShardHost | undefined;
   /** What it keeps to itself; absent before it serves. */
   ledger: Ledger | undefined;
@@ -56,6 +55,8 @@ export class SimCarrier implements Carrier {
   readonly isolation = "threads";
   /** By shard; absent while it does not run. */
   readonly running = new Map<number, CarriedShard>();
+  /** By shard, the newest epoch of this server. */
+  readonly claimed = new Map<number, number>();
   /** By shard, how long its next start takes beyond what it does. */
   readonly slowStarts = new Map<number, number>();
   readonly #world: Surroundings;
@@ -92,7 +93,6 @@ export class SimCarrier implements Carrier {
     };
     const carried: CarriedShard = {
       owner,
-      epochs: [],
       host: undefined,
       ledger: undefined,
       kill: (why) => end({ reason: "crashed", message: `killed: ${why}` }),
@@ -102,7 +102,10 @@ export class SimCarrier implements Carrier {
     this.slowStarts.delete(shard);
     toShard.send(lateMs, () => {
       carried.host = this.#newHost(init, owner, (message) => {
-        if (message.type === "claimed") trace(`${owner.name} has claimed epoch ${message.epoch}`);
+        if (message.type === "claimed") {
+          this.claimed.set(shard, message.epoch);
+          trace(`${owner.name} has claimed epoch ${message.epoch}`);
+        }
         if (message.type === "ready") trace(`${owner.name} serves`);
         toMain.send(0, () => onMessage(message));
       });

@@ -79,7 +79,12 @@ export class VirtualClock {
 
   /** Calls `act` as `owner` after `ms`. @returns what cancels it */
   after(owner: Owner, ms: number, act: () => void): () => void {
-    const event = this.#put(owner, this.nowMs + Math.max(0, ms), act);
+    return this.at(owner, this.nowMs + Math.max(0, ms), act);
+  }
+
+  /** Calls `act` as `owner` at that moment. What is to happen at one moment happens in the order of the calls. */
+  at(owner: Owner, atMs: number, act: () => void): () => void {
+    const event = this.#put(owner, Math.max(this.nowMs, atMs), act);
     return () => {
       event.isCancelled = true;
     };
