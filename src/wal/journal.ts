@@ -52,7 +52,7 @@ export class StreamJournal implements Journal {
   readonly #patience: Patience;
   #claimId: LogId | undefined;
   /** The newest entry that `inspect` has found. */
-  #inspected: LogId | undefined;
+  #inspected: Readonly<{ end: LogId; restarts: number }> | undefined;
   /** The newest batch that `readAhead` has handed over. */
   #ahead: Witness | undefined;
   /** The newest batch of the chain; known after replay. */
@@ -98,17 +98,21 @@ export class StreamJournal implements Journal {
 
   async inspect(): Promise<void> {
     assert(this.#claimId === undefined, "an owner has nothing to inspect");
-    this.#inspected = (await this.#look())?.lastId;
+    const { restarts } = this.#stream;
+    const end = (await this.#look())?.lastId;
+    this.#inspected = end && { end, restarts };
   }
 
   async readAhead(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     assert(this.#claimId === undefined, "an owner replays");
-    const end = this.#inspected;
-    if (end === undefined) return;
+    if (this.#inspected === undefined) return;
+    const { end, restarts } = this.#inspected;
     if (from !== undefined) await this.#checkWitness(from, false);
     const ask = (after: LogId | undefined) =>
       this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
     const tail = await readUpTo({ name: this.name, ask, from, end, visit });
+    // What a store has shown after a restart it may lose with the next one: nobody was told of it.
+    if (tail === undefined && this.#stream.restarts !== restarts) throw goneSinceRead(this.name, end);
     if (tail === undefined) throw this.#lost(`it ends before ${formatLogId(end)}`);
     this.#checkReaches(tail.id);
     this.#ahead = tail;

@@ -2,6 +2,7 @@
  * Named moments of the protocol, at which a nemesis may strike: every failpoint, and steps that have none. The code under
  * test does not know that it is watched.
  */
+import type { Fact } from "../../src/actors/command.ts";
 import { CreditSide } from "../../src/shard/credit-side.ts";
 import { Cuts } from "../../src/shard/cuts.ts";
 import { Failpoints, POINTS } from "../../src/shard/failpoint.ts";
@@ -9,7 +10,16 @@ import { Gateways } from "../../src/shard/gateways.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 
 /** Steps without a failpoint. */
-const STEPS = ["claim", "greeting", "welcome", "cut_halt", "cut_capture", "trim", "snapshot"] as const;
+const STEPS = [
+  "claim",
+  "greeting",
+  "welcome",
+  "tell_facts",
+  "cut_halt",
+  "cut_capture",
+  "trim",
+  "snapshot",
+] as const;
 
 export const MOMENTS = [...POINTS, ...STEPS] as const;
 export type Moment = (typeof MOMENTS)[number];
@@ -22,6 +32,9 @@ export function watchMoments(onMoment: (moment: Moment) => void): () => void {
     before(StreamJournal.prototype, "trim", () => onMoment("trim")),
     before(CreditSide.prototype, "greeted", () => onMoment("greeting")),
     before(Gateways.prototype, "welcome", () => onMoment("welcome")),
+    before(Gateways.prototype, "tell", (facts) => {
+      if ((facts as readonly Fact[]).length > 0) onMoment("tell_facts");
+    }),
     before(Cuts.prototype, "halt", () => onMoment("cut_halt")),
     before(Cuts.prototype, "capture", () => onMoment("cut_capture")),
   ];

@@ -235,15 +235,20 @@ export class Nemesis {
       case "kill":
         soon(() => carried.kill("at a moment"));
         return;
+      case "kill_slowly":
+        soon(() => {
+          this.#startSlowly(server, carried);
+          carried.kill("at a moment");
+        });
+        return;
       case "kill_other":
         soon(() => other.kill("at a moment"));
         return;
       case "kill_both":
         soon(() => {
+          if (random.chance(0.5)) this.#startSlowly(server, carried);
           carried.kill("at a moment");
           other.kill("at a moment");
-          const [shard = 0] = shards.find(([, each]) => each === carried) ?? [];
-          if (random.chance(0.5)) server.carrier.slowStarts.set(shard, SLOW_START_MS_MAX * random.fraction());
         });
         return;
       case "hang":
@@ -261,6 +266,14 @@ export class Nemesis {
         network.stall(carried.owner, isChosen, this.#hangMs());
         return;
       }
+      case "stall_one_gateway": {
+        const one = server.gatewayOwners.length > 0 ? random.oneOf(server.gatewayOwners) : undefined;
+        network.stall(carried.owner, (owner) => owner === one, this.#hangMs());
+        return;
+      }
+      case "stall_questions":
+        network.stallTowards(carried.owner, (owner) => server.isGateway(owner), this.#hangMs());
+        return;
       case "break_peers":
         soon(() => network.breakWith(carried.owner, isPeer));
         return;
@@ -274,6 +287,11 @@ export class Nemesis {
         soon(() => this.#usurp(server));
         return;
     }
+  }
+
+  #startSlowly({ carrier }: SimServer, carried: CarriedShard): void {
+    for (const [shard, each] of carrier.running)
+      if (each === carried) carrier.slowStarts.set(shard, SLOW_START_MS_MAX * this.#random.fraction());
   }
 
   /** Another server takes the logs of one that lives on, and may hear of it late. */

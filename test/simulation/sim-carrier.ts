@@ -16,6 +16,8 @@ import type { Surroundings } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;
+/** A shard that hangs no more has answered by then. */
+const HEARD_MS = 5 * CONTROL_MS;
 /** How long an append may take before its answer counts as lost. */
 const APPEND_DEADLINE_MS = 2_000;
 /** The witness is written so late, at most. */
@@ -36,13 +38,12 @@ export class Pipe {
   send(lateMs: number, act: () => void): void {
     const { nowMs } = this.#clock;
     this.#newestMs = Math.max(this.#newestMs, nowMs + CONTROL_MS + lateMs);
-    this.#clock.after(this.#to, this.#newestMs - nowMs, act);
+    this.#clock.at(this.#to, this.#newestMs, act);
   }
 }
 
 export type CarriedShard = {
   readonly owner: Owner;
-  readonly epochs: number[];
   host: ShardHost | undefined;
   /** What it keeps to itself; absent before it serves. */
   ledger: Ledger | undefined;
@@ -54,6 +55,8 @@ export class SimCarrier implements Carrier {
   readonly isolation = "threads";
   /** By shard; absent while it does not run. */
   readonly running = new Map<number, CarriedShard>();
+  /** By shard, the newest epoch of this server. */
+  readonly claimed = new Map<number, number>();
   /** By shard, how long its next start takes beyond what it does. */
   readonly slowStarts = new Map<number, number>();
   readonly #world: Surroundings;
@@ -90,7 +93,6 @@ export class SimCarrier implements Carrier {
     };
     const carried: CarriedShard = {
       owner,
-      epochs: [],
       host: undefined,
       ledger: undefined,
       kill: (why) => end({ reason: "crashed", message: `killed: ${why}` }),
@@ -100,7 +102,10 @@ export class SimCarrier implements Carrier {
     this.slowStarts.delete(shard);
     toShard.send(lateMs, () => {
       carried.host = this.#newHost(init, owner, (message) => {
-        if (message.type === "claimed") trace(`${owner.name} has claimed epoch ${message.epoch}`);
+        if (message.type === "claimed") {
+          this.claimed.set(shard, message.epoch);
+          trace(`${owner.name} has claimed epoch ${message.epoch}`);
+        }
         if (message.type === "ready") trace(`${owner.name} serves`);
         toMain.send(0, () => onMessage(message));
       });
@@ -111,7 +116,11 @@ export class SimCarrier implements Carrier {
     });
     return {
       exited: exited.promise,
-      end: (message) => end({ reason: "crashed", message }),
+      // Only a shard that hangs may be ended so, or one whose first word since then is still on its way.
+      end: (message) => {
+        const isHung = owner.isPaused || clock.nowMs - owner.resumedMs < HEARD_MS;
+        end({ reason: "crashed", message: isHung ? `killed: ${message}` : message });
+      },
       post: (message) => {
         if (message.type === "channel") network.handTo(message.end, owner);
         toShard.send(0, () => carried.host?.control(message));

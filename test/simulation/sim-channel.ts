@@ -108,6 +108,13 @@ export class Network {
     for (const end of this.#between(owner, isOther).flat()) end.newestMs = Math.max(end.newestMs, untilMs);
   }
 
+  /** The same for what those others send to `owner` alone. */
+  stallTowards(owner: Owner, isOther: (other: Owner) => boolean, ms: number): void {
+    const untilMs = this.#clock.nowMs + ms;
+    for (const end of this.#between(owner, isOther).flat())
+      if (end.owner === owner) end.newestMs = Math.max(end.newestMs, untilMs);
+  }
+
   #between(owner: Owner, isOther: (other: Owner) => boolean): readonly (readonly [SimEnd, SimEnd])[] {
     return this.#pairs.filter(([a, b]) => {
       if (!isLive(a) || !isLive(b)) return false;
@@ -149,7 +156,7 @@ export class Network {
     end.newestMs = Math.max(end.newestMs, this.#clock.nowMs + delayOf(this.#random, this.delays));
     // Who has not opened its end yet finds there what came before.
     if (end.owner === undefined || end.handlers === undefined) end.early.push(arrival);
-    else this.#clock.after(end.owner, end.newestMs - this.#clock.nowMs, () => this.#arrive(end, arrival));
+    else this.#clock.at(end.owner, end.newestMs, () => this.#arrive(end, arrival));
   }
 
   #arrive(end: SimEnd, arrival: Arrival): void {

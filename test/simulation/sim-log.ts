@@ -223,7 +223,7 @@ class SimStream implements LogStream {
     const backMs = delayOf(random, store.delays);
     const reply = (tell: () => void) =>
       clock.after(owner, Math.max(backMs, owner.deafUntilMs - clock.nowMs), tell);
-    clock.after(NATURE, this.#newestMs - nowMs, () => {
+    clock.at(NATURE, this.#newestMs, () => {
       if (!store.isReachable || store.life !== life) {
         reply(() => reject(this.#unavailable("the log does not answer")));
         return;

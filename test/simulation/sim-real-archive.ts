@@ -20,8 +20,10 @@ import type { Oracle } from "./surroundings.ts";
 import type { Owner, VirtualClock } from "./virtual-clock.ts";
 
 const ANSWER_MS = 0.2;
+const SCRUB_BYTES = 1 << 20;
 const METHODS = [
   "records",
+  "claims",
   "transfer",
   "part",
   "transfers",
@@ -142,6 +144,14 @@ export class SimRealArchive extends SimArchive {
   /** Puts all into the index that is stored. */
   indexAll(): void {
     while (!this.#archive.isIndexed) this.#archive.indexSome(1_000);
+  }
+
+  /** Reads everything once more, as the archive does all the time. @returns whether a batch is damaged */
+  scrub(): boolean {
+    const { verifier } = this.#archive;
+    const { passes } = verifier.figures;
+    while (verifier.figures.passes === passes && this.#lastBatch() > 0) verifier.scrubSome(SCRUB_BYTES);
+    return this.#archive.damages.length > 0;
   }
 
   #serviceOf(owner: Owner): ArchiveService {

@@ -189,8 +189,12 @@ export class SimServer {
     for (const owner of this.#owners()) owner.deafUntilMs = 0;
   }
 
+  get gatewayOwners(): readonly Owner[] {
+    return this.#gateways.map(({ owner }) => owner);
+  }
+
   isGateway(owner: Owner): boolean {
-    return this.#gateways.some((gateway) => gateway.owner === owner);
+    return this.gatewayOwners.includes(owner);
   }
 
   #release(owner: Owner): void {
@@ -247,17 +251,23 @@ export class SimServer {
   /** As the real server does: when a snapshot is due it is taken on a thread of its own, and then the log is trimmed. */
   #keepSnapshots(): void {
     if (this.#snapshotRecords === 0) return;
-    const { archive, trace } = this.#world;
+    const { trace } = this.#world;
     const say = (what: object, why: string) => trace(`${this.instance}: ${why} ${JSON.stringify(what)}`);
     new SnapshotKeeper({
       shards: () => this.supervisor.shards(),
-      archived: async (shard) => archive.synced(shard)?.id,
+      archived: async (shard) => this.#archivedOf(shard),
       take: (shard, until, epoch) => this.#take(shard, until, epoch),
       trim: (shard, below) => this.supervisor.trim(shard, below),
       everyRecords: this.#snapshotRecords,
       everyMs: SNAPSHOT_MS,
       log: { info: say, warn: say, error: say },
     }).start();
+  }
+
+  /** The archive of a server that was replaced holds nothing of the next one, which is elsewhere. */
+  #archivedOf(shard: number): LogId | undefined {
+    const id = this.#world.archive.synced(shard)?.id;
+    return id !== undefined && id.epoch <= (this.carrier.claimed.get(shard) ?? 0) ? id : undefined;
   }
 
   #take(shard: number, until: LogId, epoch: number): Promise<SnapshotReport> {

@@ -33,12 +33,15 @@ export type Calamity = (typeof CALAMITIES)[number];
 /** What a nemesis may do to the shard that has reached a certain moment. */
 export const STRIKES = [
   "kill",
+  "kill_slowly",
   "kill_other",
   "kill_both",
   "hang",
   "hang_other",
   "stall_peers",
   "stall_gateways",
+  "stall_one_gateway",
+  "stall_questions",
   "break_peers",
   "fail_append",
   "usurp",
@@ -207,6 +210,7 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
     ambushes: [
       { moment: "before_send", strike: "kill_both", probability: 0.05 },
       { moment: "after_send", strike: "break_peers", probability: 0.05 },
+      { moment: "before_send", strike: "kill_slowly", probability: 0.05 },
       { moment: "claim", strike: "hang", probability: 0.3 },
     ],
     clients: 8,
@@ -242,7 +246,8 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
     shards: Math.max(3, shards),
     weights: { ...noneOf(weights), bank: 2, cut: 1, cross: 0.1 },
     ambushes: [
-      { moment: "cut_halt", strike: "stall_gateways", probability: 0.1 },
+      // The others are captured, and go on, before this one is.
+      { moment: "cut_halt", strike: "stall_questions", probability: 0.1 },
       { moment: "cut_capture", strike: "hang_other", probability: 0.02 },
     ],
     thinkMs: 10,
@@ -279,10 +284,23 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
     gateways: 2,
     weights: { ...weights, make_key: 1, revoke_key: 1, use_key: 0.5 },
     ambushes: [
-      { moment: "welcome", strike: "stall_gateways", probability: 0.5 },
-      { moment: "after_append", strike: "kill", probability: 0.03 },
+      // Durable, and only one gateway knows; the shard after it tells the other one late.
+      { moment: "tell_facts", strike: "kill", probability: 0.3 },
+      { moment: "welcome", strike: "stall_one_gateway", probability: 0.7 },
       { moment: "before_append", strike: "stall_gateways", probability: 0.03 },
     ],
+    failpoints: 0,
+  }),
+  // Ceilings that are lowered while a shard does not know yet what is owed to it.
+  ({ weights, habits, shards }) => ({
+    shards: Math.min(3, Math.max(2, shards)),
+    weights: { ...weights, ...NO_READS, cross: 2, update: 2 },
+    habits: { ...habits, isTight: true, isHuge: false },
+    ambushes: [{ moment: "before_send", strike: "kill_both", probability: 0.1 }],
+    clients: 8,
+    thinkMs: 40,
+    givesUp: 0.5,
+    calamityMs: 0,
     failpoints: 0,
   }),
   // Transfers that end while somebody posts them.

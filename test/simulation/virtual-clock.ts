@@ -13,6 +13,8 @@ export class Owner {
   isDead = false;
   /** Its events are kept until it goes on. */
   isPaused = false;
+  /** When it went on last. */
+  resumedMs = Number.NEGATIVE_INFINITY;
   /** No answer of a store reaches it before this moment: the way back from there is slow. */
   deafUntilMs = 0;
   readonly backlog: Event[] = [];
@@ -77,7 +79,12 @@ export class VirtualClock {
 
   /** Calls `act` as `owner` after `ms`. @returns what cancels it */
   after(owner: Owner, ms: number, act: () => void): () => void {
-    const event = this.#put(owner, this.nowMs + Math.max(0, ms), act);
+    return this.at(owner, this.nowMs + Math.max(0, ms), act);
+  }
+
+  /** Calls `act` as `owner` at that moment. What is to happen at one moment happens in the order of the calls. */
+  at(owner: Owner, atMs: number, act: () => void): () => void {
+    const event = this.#put(owner, Math.max(this.nowMs, atMs), act);
     return () => {
       event.isCancelled = true;
     };
@@ -107,6 +114,7 @@ export class VirtualClock {
   /** What was due meanwhile is due now. */
   resume(owner: Owner): void {
     owner.isPaused = false;
+    owner.resumedMs = this.nowMs;
     for (const event of owner.backlog.splice(0)) {
       event.dueMs = this.nowMs;
       this.#push(event);

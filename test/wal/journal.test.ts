@@ -265,3 +265,17 @@ test("the lease counts from when the question was sent, not from when it was ans
   await append;
   expect(journal.exchangeAgeMs).toBe(700);
 });
+
+test.each([
+  ["with a restart of the store is no loss: the log is read again", true, "append_lost"],
+  ["without one is a loss", false, "log_lost_data"],
+])("an entry that is gone between a look at the log and the reading %s", async (_, restarts, code) => {
+  const { store } = await start();
+  const next = makeJournal(store.open(), {
+    claimant: { instance: "later", generation: 1, shard: 0, shards: 2 },
+  });
+  await next.inspect();
+  store.loseTail(1);
+  if (restarts) store.restart();
+  await expect(next.readAhead(() => {})).rejects.toMatchObject({ code });
+});
