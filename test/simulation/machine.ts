@@ -98,7 +98,8 @@ export class Machine {
     this.#bootedMs = this.honestMs;
     this.setRight();
     const days = this.#random.oneOf([0, 0, 0, -2, -1, 2]);
-    if (days === 0) return;
+    // Without a witness the first clock that is seen is followed, whatever it shows.
+    if (days === 0 || this.witnessed.length === 0) return;
     this.#clock.wallOffsetMs += Math.floor(days * DAY_MS * (1 + this.#random.fraction()));
   }
 
