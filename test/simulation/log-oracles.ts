@@ -10,6 +10,7 @@ import { Ledger } from "../../src/actors/ledger.ts";
 import type { Location } from "../../src/archive/query.ts";
 import { replayBatch } from "../../src/recovery/replay.ts";
 import { restoreNewest } from "../../src/recovery/restore.ts";
+import { ENTRY_BYTES_MAX, ENTRY_RECORDS_MAX } from "../../src/shard/group-commit.ts";
 import { Chain } from "../../src/wal/chain.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
@@ -37,9 +38,8 @@ export type Replayed = Readonly<{
 
 type Fail = (oracle: Oracle, message: string) => void;
 
-/** A batch closes at so many records or bytes, takes the rest of one request, and a record for each other shard. */
-const ENTRY_RECORDS_MAX = 8_192 + 10_000 + 1_024;
-const ENTRY_BYTES_MAX = 40 * 1024 * 1024;
+/** Decisions keep balances within this, so that what others have committed finds room (ADR 15). */
+const DECIDED_MAX = 2 ** 52;
 
 /** Reads and applies one log; fails where it is not a log, or its books do not balance after a batch. */
 export function replayLog(
@@ -316,14 +316,22 @@ export async function checkSnapshots(
       );
 }
 
-/** Every balance is exact as a number, and with what is held. */
+/** Every balance is exact as a number, and with what is held; what this shard was free to refuse stays within 2^52. */
 function checkRange(record: Logged, fail: Fail): void {
-  for (const { account, posted, held } of entriesOf(record))
+  const isOwed = record.command.op === "credit" || record.command.op === "portion";
+  for (const { account, posted, held, amount } of entriesOf(record)) {
+    const isWithin = amount > 0 ? posted <= DECIDED_MAX : posted - held >= -DECIDED_MAX;
+    if (!isOwed && !isWithin)
+      fail(
+        "balances stay in range",
+        `${nameOf(record.command)} is decided and leaves ${account} at ${posted}, ${held} held`,
+      );
     if (![posted, held, posted - held].every((each) => Math.abs(each) <= Number.MAX_SAFE_INTEGER))
       fail(
         "balances stay in range",
         `${nameOf(record.command)} leaves ${account} at ${posted}, ${held} held`,
       );
+  }
 }
 
 /** What has reached its end by log time can be ended and nothing else. */

@@ -13,7 +13,6 @@ import { NATURE, type Owner } from "./virtual-clock.ts";
 const TROUBLE_MS_MAX = 2_500;
 /** Long enough for another server to begin, and to serve. */
 const REPLACED_MS_MAX = 6_000;
-const JUMP_MS_MAX = 2 * 60 * 60 * 1000;
 /** Most hang for a moment, some for so long that whoever waits for them gives up. */
 const HANGS_MS = [20, 200, 1_500, 5_000];
 /** The answers of the log to a server that is being replaced may be late by so much. */
@@ -23,8 +22,6 @@ const STRIKES_MAX = 25;
 const APPEND_FAULTS = Object.keys(NO_FAULTS) as readonly AppendFault[];
 /** Longer than others wait for a shard that starts. */
 const SLOW_START_MS_MAX = 4_000;
-/** Keys are kept for a day of log time, and no run may reach that. */
-const JUMPS_MS_MAX = 20 * 60 * 60 * 1000;
 
 export type NemesisWorld = Surroundings &
   Readonly<{
@@ -40,7 +37,6 @@ export class Nemesis {
   readonly skewsMs: number[];
   readonly #world: NemesisWorld;
   readonly #random: Random;
-  #jumpedMs = 0;
   #strikes = 0;
 
   constructor(world: NemesisWorld) {
@@ -116,7 +112,7 @@ export class Nemesis {
   }
 
   #strike(calamity: Calamity): void {
-    const { random, stores, snapshots, count, network, servers, startServer, clock, trace } = this.#world;
+    const { random, stores, snapshots, count, network, servers, startServer, machine, trace } = this.#world;
     const server = this.#victim();
     count(calamity);
     trace(`calamity: ${calamity}`);
@@ -136,6 +132,7 @@ export class Nemesis {
       case "kill_machine":
         for (const each of servers()) each.kill();
         for (const store of stores) store.restart(true);
+        machine.reboot();
         return;
       case "stop_shard": {
         const shard = random.below(stores.length);
@@ -176,7 +173,10 @@ export class Nemesis {
         return;
       }
       case "jump_clock":
-        this.#jump(clock);
+        this.#jump();
+        return;
+      case "sleep":
+        trace(`the machine sleeps for ${machine.sleep()} ms`);
         return;
       case "hang_shard":
         this.#hang(server, this.#oneShard(server));
@@ -345,17 +345,17 @@ export class Nemesis {
     }, msMax);
   }
 
-  #jump(clock: Surroundings["clock"]): void {
-    const random = this.#random;
-    const ms = Math.floor((random.fraction() - 0.5) * 2 * JUMP_MS_MAX * random.fraction() ** 3);
-    if (Math.max(0, ms) + this.#jumpedMs > JUMPS_MS_MAX) return;
-    this.#jumpedMs += Math.max(0, ms);
-    if (random.chance(0.5)) clock.wallOffsetMs += ms;
-    else {
-      const shard = random.below(this.skewsMs.length);
-      this.skewsMs[shard] = (this.skewsMs[shard] ?? 0) + ms;
+  /** Of the machine, or as one shard alone sees it. */
+  #jump(): void {
+    const { machine, trace } = this.#world;
+    if (this.#random.chance(0.5)) {
+      trace(`the clock jumps by ${machine.jump()} ms`);
+      return;
     }
-    this.#world.trace(`a clock jumps by ${ms} ms`);
+    const shard = this.#random.below(this.skewsMs.length);
+    const ms = machine.drawJumpMs() ?? 0;
+    this.skewsMs[shard] = (this.skewsMs[shard] ?? 0) + ms;
+    trace(`the clock of shard ${shard} jumps by ${ms} ms`);
   }
 
   #later(act: () => void, msMax = TROUBLE_MS_MAX): void {

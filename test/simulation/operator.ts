@@ -89,7 +89,9 @@ export class Operator {
         fail("damage is noticed", `it does not say where: ${message}`);
       return;
     }
-    const isKilled = point !== undefined || message.startsWith("killed");
+    // A snapshot may decay between its check and its reading: the next start passes it over.
+    const isDecayed = message.startsWith("SnapshotError: ");
+    const isKilled = point !== undefined || message.startsWith("killed") || isDecayed;
     if (reason === "crashed" && !isKilled) fail("nothing throws", `shard ${shard}: ${message}`);
     // A server that was replaced between its claims and its replay may hold less of one log than the next owner has put
     // into another, or find that its own claim was trimmed away: it says that data is lost, which is not so.

@@ -4,12 +4,14 @@
  */
 import type { Ledger } from "../../src/actors/ledger.ts";
 import { restoreNewest } from "../../src/recovery/restore.ts";
+import type { LogClock } from "../../src/shard/log-clock.ts";
 import type { FromShard, ShardExit } from "../../src/shard/messages.ts";
 import { ShardHost } from "../../src/shard/shard-host.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
+import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -140,7 +142,8 @@ export class SimCarrier implements Carrier {
   }
 
   #newHost(init: ShardInit, owner: Owner, post: (message: FromShard) => void): ShardHost {
-    const { clock, network, stores, snapshots, witnesses, timeOf, newFailpoints } = this.#world;
+    const { clock, network, stores, snapshots, witnesses, machine, timeOf, newFailpoints, fail } =
+      this.#world;
     const {
       shard,
       shards,
@@ -162,12 +165,19 @@ export class SimCarrier implements Carrier {
       deadlineMs: APPEND_DEADLINE_MS,
     });
     let newest: Batch | undefined;
-    const note = (batch: Batch) => {
+    let first: FirstTime | undefined;
+    const note = (batch: Batch, logClock: LogClock) => {
+      first ??= { timeMs: batch.timeMs, honestMs: machine.honestMs };
+      const problem = machine.judge(batch.timeMs, first);
+      if (problem !== undefined) fail("log time is honest", `${owner.name}: ${problem}`);
       const isNoted = newest !== undefined;
       newest = batch;
       if (isNoted) return;
       clock.after(owner, WITNESS_MS, () => {
-        if (newest !== undefined) witnesses[shard] = { id: newest.id, hash: newest.hash };
+        if (newest !== undefined) {
+          witnesses[shard] = { id: newest.id, hash: newest.hash };
+          machine.witnessed[shard] = logClock.witnessed();
+        }
         newest = undefined;
       });
     };
@@ -177,7 +187,7 @@ export class SimCarrier implements Carrier {
       journal,
       post,
       open: network.open,
-      clocks: { wallMs: () => timeOf(shard), uptimeMs: () => clock.nowMs },
+      clocks: { wallMs: () => timeOf(shard), uptimeMs: machine.uptimeMs },
       ...(init.judgedClock && { judgedClock: init.judgedClock }),
       threadId: 0,
       failpoints: newFailpoints(shard),

@@ -8,6 +8,7 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
 import { type SnapshotReport, takeFrom } from "../../src/recovery/take-snapshot.ts";
+import { ServerClock } from "../../src/server/server-clock.ts";
 import { SnapshotKeeper } from "../../src/server/snapshot-keeper.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
@@ -24,6 +25,8 @@ const NETWORK_MS = 0.5;
 const SNAPSHOT_MS = 20_000;
 /** A gateway's thread that has died is started anew after this. */
 const GATEWAY_MS = 100;
+/** So often it looks at the wall clock. */
+const CLOCK_MS = 1_000;
 
 /** What a client hears: an answer, an error that the server tells, or that the connection has ended. */
 export type Heard<T> =
@@ -58,6 +61,7 @@ export type ServerOptions = Readonly<{
 export class SimServer {
   readonly instance: string;
   readonly supervisor: Supervisor;
+  readonly clock: ServerClock;
   readonly carrier: SimCarrier;
   readonly statuses: ShardState[];
   isOver = false;
@@ -88,12 +92,11 @@ export class SimServer {
         archive.newest(shard) === undefined &&
         memory.entries.every(({ id }) => id.seq === 0),
     );
-    // As the main thread would find it: shards whose clocks jump later do not follow them.
-    const judgedClock = { baselineMs: world.clock.wallOffsetMs, bootId: undefined };
+    this.clock = world.machine.newServerClock();
     this.supervisor = new Supervisor({
       carrier: this.carrier,
       archived: async (shard) => archive.newest(shard),
-      judgedClock: () => judgedClock,
+      judgedClock: () => this.clock.judged,
       init: {
         shards: stores.length,
         generation: 1,
@@ -242,10 +245,23 @@ export class SimServer {
     });
     for (let number = 0; number < gateways; number++)
       this.#addGateway(number === 0 ? this.#main : new Owner(`${this.instance} gateway`));
+    this.#watchClock();
     this.supervisor.start().then(
       () => this.#keepSnapshots(),
       (error: unknown) => onFatal(`it cannot start: ${String(error)}`),
     );
+  }
+
+  /** As `ClockWatch` does. Somebody accepts a clock that is right and was not followed. */
+  #watchClock(): void {
+    const { clock, machine } = this.#world;
+    const before = this.clock.judged;
+    this.clock.check();
+    if (machine.isRight && this.clock.state.kind !== "followed") this.clock.accept();
+    const { judged } = this.clock;
+    if (judged.baselineMs !== before.baselineMs || judged.bootId !== before.bootId)
+      this.supervisor.judgeClock(judged);
+    clock.after(this.#main, CLOCK_MS, () => this.#watchClock());
   }
 
   /** As the real server does: when a snapshot is due it is taken on a thread of its own, and then the log is trimmed. */

@@ -3,6 +3,7 @@ import type { Failpoint } from "../../src/shard/failpoint.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { Witness } from "../../src/wal/wal.ts";
 import type { Random } from "../support/random.ts";
+import type { Machine } from "./machine.ts";
 import type { Moment } from "./moments.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { Network } from "./sim-channel.ts";
@@ -31,6 +32,7 @@ export type Oracle =
   | "reads are not stale"
   | "cuts add up"
   | "time does not go back"
+  | "log time is honest"
   | "what is over is ended"
   | "damage is noticed"
   | "weak settings are noticed"
@@ -58,6 +60,7 @@ export type Surroundings = Readonly<{
   archive: SimArchive;
   /** What DATA_DIR remembers, by shard. */
   witnesses: (Witness | undefined)[];
+  machine: Machine;
   /** A shard's clock on the wall. */
   timeOf: (shard: number) => number;
   newFailpoints: (shard: number) => readonly Failpoint[];

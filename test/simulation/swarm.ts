@@ -23,6 +23,7 @@ export const CALAMITIES = [
   "fill_store",
   "unreachable_store",
   "jump_clock",
+  "sleep",
   "damage_snapshot",
   "hang_shard",
   "stall_channels",

@@ -38,7 +38,7 @@ type Event = {
 type Interval = { isCancelled: boolean; readonly unref: () => Interval };
 
 /** Never in the past for `Date`, and far from where a day's jump would leave the range that keys allow. */
-const BEGINNING_MS = Date.UTC(2026, 0, 1);
+export const BEGINNING_MS = Date.UTC(2026, 0, 1);
 /** A timer is late by up to so much, as real ones are; that also gives a seeded order to what is due at one moment. */
 const LATE_MS = 0.5;
 /** The end of a turn: what else has come in by then. */

@@ -29,6 +29,7 @@ import {
   checkSnapshots,
   replayLog,
 } from "./log-oracles.ts";
+import { Machine } from "./machine.ts";
 import { checkMembers } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
@@ -117,6 +118,7 @@ export class World {
       snapshots: this.#snapshots,
       archive: this.#archive,
       witnesses: this.#stores.map(() => undefined),
+      machine: new Machine(this.#clock, random),
       timeOf: (shard) => this.#clock.timeMs + (this.#nemesis.skewsMs[shard] ?? 0),
       newFailpoints: (shard) => this.#newFailpoints(shard),
       onMoment: (moment, owner) => this.#nemesis.atMoment(moment, owner ?? this.#clock.current),
@@ -294,6 +296,7 @@ export class World {
       store.isReachable = true;
     }
     healRedis(this.#stores);
+    this.#surroundings.machine.setRight();
     this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
     for (const server of this.#operator.servers) server.mend();
   }

@@ -1,0 +1,131 @@
+/**
+ * The machine that the servers of a run are on. Its wall clock jumps, it sleeps, it starts anew; and log time must stay near
+ * the honest time all the while, within the bounds of docs/adr/0014-the-log-clock.md.
+ */
+import { ServerClock } from "../../src/server/server-clock.ts";
+import { JUMP_MS } from "../../src/shard/log-clock.ts";
+import type { WitnessedClock } from "../../src/wal/witness.ts";
+import type { Random } from "../support/random.ts";
+import { BEGINNING_MS, type VirtualClock } from "./virtual-clock.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** The default of CLOCK_JUMP_MAX. */
+const CLOCK_JUMP_MS_MAX = DAY_MS;
+const SLEEP_MS_MAX = 30 * 60 * 1000;
+/** Keys are kept for a day of log time, and no run may reach that. */
+const SLEPT_MS_MAX = 20 * 60 * 60 * 1000;
+/** The baseline is slewed by so much of the time that passes, at most. */
+const SLEW = 0.1;
+/** From the opening of a batch until it is durable, at most: shards hang, logs are slow. */
+const LATE_MS = 20_000;
+const ACCURACY_MS = 1_000;
+
+/** What the shard's log said first in this life of the shard. */
+export type FirstTime = Readonly<{ timeMs: number; honestMs: number }>;
+
+export class Machine {
+  readonly #clock: VirtualClock;
+  readonly #random: Random;
+  /** By shard, what DATA_DIR remembers of its clock. */
+  readonly witnessed: (WitnessedClock | undefined)[] = [];
+  readonly #sleeps: { readonly atMs: number; readonly ms: number }[] = [];
+  #boots = 1;
+  #bootedMs = BEGINNING_MS;
+
+  constructor(clock: VirtualClock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** The time since boot, sleep included. */
+  readonly uptimeMs = (): number => this.honestMs - this.#bootedMs;
+  readonly wallMs = (): number => this.#clock.timeMs;
+
+  get bootId(): string {
+    return `boot-${this.#boots}`;
+  }
+
+  /** What a right clock shows. */
+  get honestMs(): number {
+    return this.#honestAt(this.#clock.nowMs);
+  }
+
+  /** Whether the wall clock is right. */
+  get isRight(): boolean {
+    return Math.abs(this.#offByMs) < ACCURACY_MS;
+  }
+
+  newServerClock(): ServerClock {
+    return new ServerClock({
+      clocks: { wallMs: this.wallMs, uptimeMs: this.uptimeMs },
+      bootId: this.bootId,
+      witnessed: this.witnessed.filter((each) => each !== undefined),
+      jumpMsMax: CLOCK_JUMP_MS_MAX,
+    });
+  }
+
+  /** Seconds to days, forward and back; `undefined`: DATA_DIR does not know this start yet, and would follow any jump. */
+  drawJumpMs(): number | undefined {
+    if (!this.witnessed.some((each) => each?.bootId === this.bootId)) return undefined;
+    const ms = Math.floor(1_000 * 10 ** (5.5 * this.#random.fraction()));
+    return this.#random.chance(0.5) ? ms : -ms;
+  }
+
+  /** @returns by how much */
+  jump(): number {
+    const ms = this.#random.chance(0.3) ? undefined : this.drawJumpMs();
+    if (ms === undefined) this.setRight();
+    else this.#clock.wallOffsetMs += ms;
+    return ms ?? 0;
+  }
+
+  setRight(): void {
+    this.#clock.wallOffsetMs -= this.#offByMs;
+  }
+
+  /** All clocks go on, but for the monotonic one. @returns for how long */
+  sleep(): number {
+    const ms = Math.floor(SLEEP_MS_MAX * this.#random.fraction() ** 3);
+    if (this.#sleptMs(this.#clock.nowMs) + ms > SLEPT_MS_MAX) return 0;
+    this.#sleeps.push({ atMs: this.#clock.nowMs, ms });
+    this.#clock.wallOffsetMs += ms;
+    return ms;
+  }
+
+  /** Its battery may be flat, so that the clock is days behind, or its clock may be days ahead. */
+  reboot(): void {
+    this.#boots += 1;
+    this.#bootedMs = this.honestMs;
+    this.setRight();
+    const days = this.#random.oneOf([0, 0, 0, -2, -1, 2]);
+    // Without a witness the first clock that is seen is followed, whatever it shows.
+    if (days === 0 || this.witnessed.length === 0) return;
+    this.#clock.wallOffsetMs += Math.floor(days * DAY_MS * (1 + this.#random.fraction()));
+  }
+
+  /**
+   * Judges the time of a batch that has just become durable.
+   *
+   * @returns what is wrong with it.
+   */
+  judge(timeMs: number, first: FirstTime): string | undefined {
+    const honestMs = this.honestMs;
+    const aheadMs = JUMP_MS + SLEW * (honestMs - BEGINNING_MS) + ACCURACY_MS;
+    if (timeMs > honestMs + aheadMs) return `log time is ${timeMs - honestMs} ms ahead of the honest time`;
+    const leastMs = first.timeMs + (this.#honestAt(this.#clock.nowMs - LATE_MS) - first.honestMs) / 2;
+    if (timeMs < leastMs) return `log time has gone slower than half of real time, by ${leastMs - timeMs} ms`;
+    return undefined;
+  }
+
+  get #offByMs(): number {
+    return this.#clock.wallOffsetMs - (this.honestMs - this.#clock.nowMs);
+  }
+
+  #honestAt(nowMs: number): number {
+    return BEGINNING_MS + nowMs + this.#sleptMs(nowMs);
+  }
+
+  #sleptMs(nowMs: number): number {
+    return this.#sleeps.reduce((sum, { atMs, ms }) => (atMs <= nowMs ? sum + ms : sum), 0);
+  }
+}
