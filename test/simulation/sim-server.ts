@@ -8,7 +8,7 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
 import { type SnapshotReport, takeFrom } from "../../src/recovery/take-snapshot.ts";
-import { ServerClock } from "../../src/server/server-clock.ts";
+import type { ServerClock } from "../../src/server/server-clock.ts";
 import { SnapshotKeeper } from "../../src/server/snapshot-keeper.ts";
 import type { ShardExit } from "../../src/shard/messages.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
@@ -188,7 +188,7 @@ export class SimServer {
   /** Whatever slows its threads down is over. */
   mend(): void {
     if (this.isPaused) this.resume();
-    for (const owner of [...this.#hung]) this.#release(owner);
+    for (const owner of this.#hung) this.#release(owner);
     for (const owner of this.#owners()) owner.deafUntilMs = 0;
   }
 

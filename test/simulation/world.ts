@@ -9,31 +9,12 @@ import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
 import { Random } from "../support/random.ts";
-import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
-import {
-  type Breadth,
-  checkArchive,
-  drawBreadth,
-  healRedis,
-  newArchive,
-  newStore,
-  troubleRedis,
-} from "./breadth.ts";
+import { type Breadth, drawBreadth, healRedis, newArchive, newStore, troubleRedis } from "./breadth.ts";
 import { Client, type ClientWorld } from "./client.ts";
-import {
-  checkAnswers,
-  checkHolds,
-  checkMemory,
-  checkMessages,
-  checkReads,
-  checkSnapshots,
-  replayLog,
-} from "./log-oracles.ts";
+import { judgeRun } from "./judgement.ts";
 import { Machine } from "./machine.ts";
-import { checkMembers } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
-import { checkProgrammes } from "./programmes/programme-oracles.ts";
 import { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import { isAtRest } from "./rest.ts";
 import type { SimArchive } from "./sim-archive.ts";
@@ -301,26 +282,21 @@ export class World {
     for (const server of this.#operator.servers) server.mend();
   }
 
-  async #judge(): Promise<void> {
-    const fail = (oracle: Oracle, message: string) => this.#fail(oracle, message);
-    const shards = this.#stores.length;
-    const logs = this.#stores.map((store, shard) => replayLog(store, shard, shards, this.#archive, fail));
-    const partners = [...this.#workload.accounts.keys()];
-    checkAnswers(logs, this.#testimony, fail);
-    checkReads(logs, this.#testimony, fail);
-    checkAnswersSeen(logs, this.#testimony, fail);
-    checkCuts(logs, this.#testimony, fail);
-    checkMessages(logs, fail);
-    checkHolds(logs, partners, fail);
-    checkMembers(logs, partners, fail);
-    checkProgrammes(logs, fail, this.#surroundings.count);
-    for (const log of logs) {
-      const live = this.#operator.servers[0]?.carrier.running.get(log.shard)?.ledger;
-      if (live === undefined) this.#fail("nothing gets stuck", `shard ${log.shard} does not run`);
-      else checkMemory(log, live, partners, fail);
-      await checkSnapshots(log, this.#stores, this.#snapshots, fail);
-    }
-    checkArchive(this.#archive, this.#breadth, logs, partners, this.#random, fail);
+  #judge(): Promise<void> {
+    return judgeRun(
+      {
+        stores: this.#stores,
+        snapshots: this.#snapshots,
+        archive: this.#archive,
+        breadth: this.#breadth,
+        random: this.#random,
+        testimony: this.#testimony,
+        partners: [...this.#workload.accounts.keys()],
+        ledgerOf: (shard) => this.#operator.servers[0]?.carrier.running.get(shard)?.ledger,
+        count: this.#surroundings.count,
+      },
+      (oracle, message) => this.#fail(oracle, message),
+    );
   }
 
   /** Something acknowledged is changed, and the shard starts anew: it must refuse, and say where. */

@@ -1,0 +1,58 @@
+/** All that is judged when a run has come to rest: the logs, what was told of them, and the memory of the shards. */
+import type { Ledger } from "../../src/actors/ledger.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { Random } from "../support/random.ts";
+import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
+import { type Breadth, checkArchive } from "./breadth.ts";
+import {
+  checkAnswers,
+  checkHolds,
+  checkMemory,
+  checkMessages,
+  checkReads,
+  checkSnapshots,
+  replayLog,
+} from "./log-oracles.ts";
+import { checkMembers } from "./members.ts";
+import { checkProgrammes } from "./programmes/programme-oracles.ts";
+import type { SimArchive } from "./sim-archive.ts";
+import type { SimStore } from "./sim-log.ts";
+import type { Oracle } from "./surroundings.ts";
+import type { Testimony } from "./testimony.ts";
+
+/** A run at rest. */
+export type FinishedRun = Readonly<{
+  stores: readonly SimStore[];
+  snapshots: readonly MemorySnapshotStore[];
+  archive: SimArchive;
+  breadth: Breadth;
+  random: Random;
+  testimony: Testimony;
+  partners: readonly string[];
+  /** What a shard has in memory; `undefined`: it does not run. */
+  ledgerOf: (shard: number) => Ledger | undefined;
+  count: (what: string) => void;
+}>;
+
+export async function judgeRun(
+  run: FinishedRun,
+  fail: (oracle: Oracle, message: string) => never,
+): Promise<void> {
+  const { stores, snapshots, archive, testimony, partners } = run;
+  const logs = stores.map((store, shard) => replayLog(store, shard, stores.length, archive, fail));
+  checkAnswers(logs, testimony, fail);
+  checkReads(logs, testimony, fail);
+  checkAnswersSeen(logs, testimony, fail);
+  checkCuts(logs, testimony, fail);
+  checkMessages(logs, fail);
+  checkHolds(logs, partners, fail);
+  checkMembers(logs, partners, fail);
+  checkProgrammes(logs, fail, run.count);
+  for (const log of logs) {
+    const live = run.ledgerOf(log.shard);
+    if (live === undefined) fail("nothing gets stuck", `shard ${log.shard} does not run`);
+    checkMemory(log, live, partners, fail);
+    await checkSnapshots(log, stores, snapshots, fail);
+  }
+  checkArchive(archive, run.breadth, logs, partners, run.random, fail);
+}
