@@ -1,17 +1,5 @@
 /** What clients ask of vouchers, top-up, wallets and segments; `members.ts` has loyalty. */
-import type { Command, Outcome } from "../../../src/actors/command.ts";
-import type { CompoundTransfer } from "../../../src/actors/compound-command.ts";
 import type { Act } from "../../../src/actors/programmes/programme.ts";
-import {
-  addUsers,
-  changeUser,
-  createSegment,
-  createUser,
-  deleteSegment,
-  raisePercent,
-  type Until,
-} from "../../../src/actors/programmes/segments/acts.ts";
-import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
 import { CREDIT_SOURCE, creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
 import {
   customerSubject,
@@ -29,15 +17,12 @@ import {
   WITHDRAWALS,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
-import type { Gateway } from "../../../src/gateway/gateway.ts";
-import type { Ledger } from "../../../src/http/ports.ts";
-import { drawOf, drawOfNobody } from "../../../src/http/segments/percentage.ts";
 import type { Random } from "../../support/random.ts";
 import { memberCommand } from "../members.ts";
-import { type Question, question } from "../questions.ts";
-import type { Asked } from "../testimony.ts";
+import { question } from "../questions.ts";
 import { askedOf } from "../workload.ts";
+import { askAlone, askCompound, askMoving, type Keyed, submit, type Tools } from "./asked-act.ts";
+import { SegmentWorkload } from "./segment-workload.ts";
 
 export const PROGRAMMES = ["loyalty", "vouchers", "topup", "wallet", "segments"] as const;
 type Name = (typeof PROGRAMMES)[number];
@@ -46,28 +31,13 @@ const PEOPLE = 4;
 const OFFERS = 2;
 const SELLERS = 2;
 const PHONES = 3;
-const SEGMENTS = 2;
-const USERS = 24;
 const BANKS = 2;
 const NEWEST = 6;
-
-/** What a client lends for one act. */
-export type Tools = Readonly<{
-  partner: string;
-  /** About the time of the shards. */
-  nowMs: number;
-  newKey: () => string;
-  /** Asks until it is answered, or given up: then the outcome is not known. */
-  insist: (command: Command & Readonly<{ key: string }>, then: (asked: Asked) => void) => void;
-  ask: (question: Question, then: () => void) => void;
-  done: () => void;
-}>;
 
 type Voucher = Readonly<{ email: string; code: string }>;
 type Request = Readonly<{ id: string; seller: string; amount: number }>;
 type Payment = Readonly<{ id: string; payer: string; requester: string; amount: number }>;
 type Held = Readonly<{ id: string; wallet: string }>;
-type Drawn = { generation: number; percent: number; isBusy: boolean };
 
 export class ProgrammeWorkload {
   readonly #random: Random;
@@ -81,13 +51,14 @@ export class ProgrammeWorkload {
   readonly #holds: Held[] = [];
   readonly #withdrawals: string[] = [];
   readonly #payments: Payment[] = [];
-  readonly #segments = new Map<string, Drawn>();
+  readonly #segments: SegmentWorkload;
 
   /** @param share of all that clients ask, so much is asked of programmes whatever else they would ask. */
   constructor(random: Random, shards: number, weights: Readonly<Record<Name, number>>, share: number) {
     this.#random = random;
     this.#shards = shards;
     this.#share = share;
+    this.#segments = new SegmentWorkload(random, shards);
     this.#weights = new Map(PROGRAMMES.map((name) => [name, weights[name]]));
   }
 
@@ -113,7 +84,7 @@ export class ProgrammeWorkload {
         this.#ofWallets({ ...tools, partner: HOUSE });
         return;
       case "segments":
-        this.#ofSegments(tools);
+        this.#segments.act(tools);
         return;
     }
   }
@@ -130,12 +101,12 @@ export class ProgrammeWorkload {
     const ofVoucher = (act: "redeem" | "rollback" | "cancel") => {
       const voucher = this.#newest(known) ?? { email, code: "22ABCDEFGHJKLM" };
       const names = { programme: "vouchers", subject: customerSubject(voucher.email) } as const;
-      this.#alone(tools, { ...names, act, ...voucher });
+      askAlone(tools, { ...names, act, ...voucher });
     };
     switch (random.below(12)) {
       case 0:
       case 1:
-        return this.#alone(tools, {
+        return askAlone(tools, {
           programme: "vouchers",
           act: "create_customer",
           subject,
@@ -146,7 +117,7 @@ export class ProgrammeWorkload {
         const pricing = random.oneOf(["live", "snapshot"] as const);
         const discount = 1 + random.below(9_999);
         const names = { programme: "vouchers", act: "put_offer", subject: offerSubject(offer) } as const;
-        return this.#alone(tools, { ...names, name: offer, discount, pricing } as Act);
+        return askAlone(tools, { ...names, name: offer, discount, pricing } as Act);
       }
       case 3: {
         const recipients = Array.from({ length: this.#shards }, () => random.below(3));
@@ -166,7 +137,7 @@ export class ProgrammeWorkload {
         let isCounted = false;
         return tools.ask(counted, () => {
           const act = { ...names, offer, expiresAtMs, runAtMs, recipients, unknown: null } as Act;
-          if (isCounted) this.#alone(tools, act);
+          if (isCounted) askAlone(tools, act);
           else tools.done();
         });
       }
@@ -175,7 +146,7 @@ export class ProgrammeWorkload {
       case 6: {
         const discount = random.chance(0.5) ? null : 1 + random.below(9_999);
         const names = { programme: "vouchers", act: "issue", subject, email } as const;
-        return this.#alone(tools, { ...names, offer, discount, expiresAtMs } as Act, (effect) => {
+        return askAlone(tools, { ...names, offer, discount, expiresAtMs } as Act, (effect) => {
           known.push({ email, code: (effect as { code: string }).code });
         });
       }
@@ -197,15 +168,15 @@ export class ProgrammeWorkload {
     switch (random.below(12)) {
       case 0:
       case 1:
-        return this.#alone(tools, { ...of, act: "create_seller", name: seller, asset: "USD/2" } as Act);
+        return askAlone(tools, { ...of, act: "create_seller", name: seller, asset: "USD/2" } as Act);
       case 2: {
         const act = random.chance(0.3) ? "suspend_seller" : "resume_seller";
-        return this.#alone(tools, { ...of, act });
+        return askAlone(tools, { ...of, act });
       }
       case 3:
       case 4: {
         const wanted = random.chance(0.2) ? -amount : 3 * amount;
-        return this.#alone(
+        return askAlone(
           tools,
           { ...of, act: "request_credit", amount: wanted, note: null } as Act,
           (effect) => {
@@ -224,11 +195,11 @@ export class ProgrammeWorkload {
           request: request.id,
           by: "key",
         } as const;
-        if (random.chance(0.2)) return this.#alone(tools, { ...decided, act: "reject", reason: null } as Act);
+        if (random.chance(0.2)) return askAlone(tools, { ...decided, act: "reject", reason: null } as Act);
         const isRise = request.amount > 0;
         const [debit, credit] = isRise ? [CREDIT_SOURCE, request.seller] : [request.seller, CREDIT_SOURCE];
         const act = { ...decided, act: "approve", amount: request.amount } as Act;
-        return this.#moving(tools, act, debit, credit, Math.abs(request.amount));
+        return askMoving(tools, act, debit, credit, Math.abs(request.amount));
       }
       case 8: {
         const id = this.#newest(this.#sales);
@@ -242,7 +213,7 @@ export class ProgrammeWorkload {
         const phone = `+49${random.below(PHONES)}`;
         const reference = random.chance(0.5) ? `r${random.below(8)}` : null;
         const act = { ...of, act: "sale", phone, reference } as Act;
-        return this.#moving(tools, act, seller, phoneAccount(phone), amount, (id) => this.#sales.push(id));
+        return askMoving(tools, act, seller, phoneAccount(phone), amount, (id) => this.#sales.push(id));
       }
     }
   }
@@ -257,7 +228,7 @@ export class ProgrammeWorkload {
       const email = `w${random.below(PEOPLE)}@example.com`;
       const person = { email, name: "somebody", password: "hash", session: tools.newKey(), asset: "EUR/2" };
       const act = { programme: "wallet", act: "sign_up", subject: emailSubject(email), ...person } as Act;
-      return this.#alone(tools, act, (effect) => {
+      return askAlone(tools, act, (effect) => {
         this.#wallets.push((effect as { walletId: string }).walletId);
       });
     }
@@ -279,15 +250,15 @@ export class ProgrammeWorkload {
         } as Act;
         const move = [bankAccount(bank), subject, 5 * amount] as const;
         // As the route does: with a reference it is decided where the bank's references are.
-        if (ref === null) return this.#moving(tools, act, ...move, () => {}, vnodeOfWallet(wallet));
-        return this.#compound(tools, act, ...move, {});
+        if (ref === null) return askMoving(tools, act, ...move, () => {}, vnodeOfWallet(wallet));
+        return askCompound(tools, act, ...move, {});
       }
       case 3:
-        return this.#moving(tools, { ...of, act: "send" }, subject, walletAccount(other), amount);
+        return askMoving(tools, { ...of, act: "send" }, subject, walletAccount(other), amount);
       case 4:
       case 5: {
         const act = { ...of, act: "hold", amount, memo: null, timeoutMs } as Act;
-        return this.#compound(tools, act, subject, HOLDS, amount, { pending: true, timeoutMs }, (id) =>
+        return askCompound(tools, act, subject, HOLDS, amount, { pending: true, timeoutMs }, (id) =>
           this.#holds.push({ id, wallet }),
         );
       }
@@ -300,7 +271,7 @@ export class ProgrammeWorkload {
         const asked = askedOf(HOUSE, tools.newKey());
         const over = { ...asked, id: hold.id, settled: null } as const;
         if (random.chance(0.3))
-          return this.#submit(tools, {
+          return submit(tools, {
             ...over,
             op: "void_transfer",
             act: { ...names, act: "void_hold" },
@@ -309,12 +280,12 @@ export class ProgrammeWorkload {
         const part = random.chance(0.5) ? null : amount;
         const act = { ...names, act: "capture", final } as Act;
         const credit = walletAccount(other);
-        return this.#submit(tools, { ...over, op: "post_transfer", amount: part, final, credit, act });
+        return submit(tools, { ...over, op: "post_transfer", amount: part, final, credit, act });
       }
       case 8: {
         const act = { ...of, act: "withdraw", amount, details: "somewhere" } as Act;
         const pending = { pending: true, timeoutMs: null };
-        return this.#compound(tools, act, subject, WITHDRAWALS, amount, pending, (id) =>
+        return askCompound(tools, act, subject, WITHDRAWALS, amount, pending, (id) =>
           this.#withdrawals.push(id),
         );
       }
@@ -324,20 +295,20 @@ export class ProgrammeWorkload {
         const names = { programme: "wallet", subject: `withdrawal:${id}`, withdrawal: id, bank } as const;
         const over = { ...askedOf(HOUSE, tools.newKey()), id, settled: null } as const;
         if (random.chance(0.4))
-          return this.#submit(tools, {
+          return submit(tools, {
             ...over,
             op: "void_transfer",
             act: { ...names, act: "fail_withdrawal" },
           });
         const act = { ...names, act: "confirm_withdrawal" } as Act;
         const all = { amount: null, final: true, credit: bankAccount(bank) } as const;
-        return this.#submit(tools, { ...over, ...all, op: "post_transfer", act });
+        return submit(tools, { ...over, ...all, op: "post_transfer", act });
       }
       case 10:
       case 11: {
         const vnode = vnodeOfWallet(other);
         const made = { act: "request_payment", vnode, payer: other, amount, memo: null, timeoutMs } as const;
-        return this.#alone(tools, { ...of, ...made }, (effect) => {
+        return askAlone(tools, { ...of, ...made }, (effect) => {
           const { id } = effect as { id: string };
           this.#payments.push({ id, payer: other, requester: wallet, amount });
         });
@@ -355,155 +326,15 @@ export class ProgrammeWorkload {
           wallet: who,
           request: payment.id,
         } as Act;
-        if (verb !== "accept") return this.#alone(tools, act);
+        if (verb !== "accept") return askAlone(tools, act);
         const [debit, credit] = [walletAccount(payment.payer), walletAccount(payment.requester)];
-        return this.#moving(tools, act, debit, credit, payment.amount);
+        return askMoving(tools, act, debit, credit, payment.amount);
       }
     }
-  }
-
-  #ofSegments(tools: Tools): void {
-    const random = this.#random;
-    const { partner, nowMs } = tools;
-    const slug = `seg${random.below(SEGMENTS)}`;
-    const user = () => `u${random.below(USERS)}`;
-    const until = (): Until =>
-      random.oneOf([
-        null,
-        null,
-        ["after", random.oneOf([20, 300, 2_000])],
-        ["at", nowMs + random.below(900)],
-      ]);
-    const name = `${partner} ${slug}`;
-    switch (random.below(14)) {
-      case 0:
-      case 1: {
-        const draw = random.chance(0.3) ? drawOfNobody(random.below(100)) : null;
-        // A draw of nobody chooses by the range alone: it is a percentage of those who come later.
-        return this.#alone(tools, createSegment(slug, draw), (effect) => {
-          const { generation } = effect as { generation: number };
-          this.#segments.set(name, { generation, percent: draw?.percent ?? 0, isBusy: false });
-        });
-      }
-      case 2:
-        if (random.chance(0.7)) return tools.done();
-        this.#segments.delete(name);
-        return this.#alone(tools, deleteSegment(slug));
-      case 3:
-      case 4:
-      case 5:
-        return this.#raise(tools, name, slug);
-      case 6:
-      case 7:
-        return this.#alone(tools, createUser(user()));
-      case 8: {
-        const shard = random.below(this.#shards);
-        const users = Array.from({ length: 1 + random.below(6) }, user).filter(
-          (id) => this.#shardOf(partner, `user:${id}`) === shard,
-        );
-        const [first] = users;
-        if (first === undefined) return tools.done();
-        const vnode = vnodeOfAccount(partner, `user:${first}`);
-        return this.#alone(tools, addUsers(slug, users, until(), vnode));
-      }
-      default: {
-        const add = random.chance(0.6) ? [[slug, until()] as const] : [];
-        const remove = add.length === 0 || random.chance(0.2) ? [`seg${random.below(SEGMENTS)}`] : [];
-        return this.#alone(tools, changeUser(user(), { add, remove }));
-      }
-    }
-  }
-
-  /** One at a time for each segment: a draw counts on nobody being chosen between its survey and its record. */
-  #raise(tools: Tools, name: string, slug: string): void {
-    const drawn = this.#segments.get(name);
-    if (drawn === undefined || drawn.isBusy || drawn.percent >= 100) return tools.done();
-    const { partner } = tools;
-    const percent = Math.min(100, drawn.percent + 1 + this.#random.below(60));
-    let draw: Draw | undefined;
-    drawn.isBusy = true;
-    const survey = question(
-      `a draw of ${percent} % of ${slug}`,
-      (gateway: Gateway) => drawOf(gateway as unknown as Ledger, partner, slug, percent),
-      (told) => {
-        draw = told;
-      },
-    );
-    tools.ask(survey, () => {
-      const isCurrent = this.#segments.get(name) === drawn;
-      if (draw === undefined || !isCurrent) {
-        drawn.isBusy = false;
-        tools.done();
-        return;
-      }
-      const act = raisePercent(slug, drawn.generation, draw);
-      const command = { ...askedOf(partner, tools.newKey()), op: "act", act } as Keyed;
-      tools.insist(command, ({ outcome }) => {
-        // Of one that was given up nobody knows: it stays busy for ever.
-        if (outcome !== undefined) drawn.isBusy = false;
-        if (outcome?.ok === true) drawn.percent = percent;
-        tools.done();
-      });
-    });
-  }
-
-  #alone(tools: Tools, act: Act, learn: (effect: unknown) => void = () => {}): void {
-    const command = { ...askedOf(tools.partner, tools.newKey()), op: "act", act } as Keyed;
-    this.#submit(tools, command, (outcome) => {
-      if (outcome.ok && "effect" in outcome) learn(outcome.effect);
-    });
-  }
-
-  #moving(
-    tools: Tools,
-    act: Act,
-    debit: string,
-    credit: string,
-    amount: number,
-    learn: (id: string) => void = () => {},
-    vnode = act.vnode ?? vnodeOfAccount(tools.partner, act.subject),
-  ): void {
-    const noted = { memo: null, metadata: null, occurredAtMs: null };
-    const asked = askedOf(tools.partner, tools.newKey());
-    const command = { ...asked, ...noted, op: "transfer", debit, credit, amount, vnode, act } as Keyed;
-    this.#submit(tools, command, (outcome) => {
-      if (outcome.ok && "id" in outcome) learn(outcome.id);
-    });
-  }
-
-  #compound(
-    tools: Tools,
-    act: Act,
-    debit: string,
-    credit: string,
-    amount: number,
-    shape: Partial<Pick<CompoundTransfer, "pending" | "timeoutMs">>,
-    learn: (id: string) => void = () => {},
-  ): void {
-    const whole = { available: false, pending: false, timeoutMs: null, ...shape };
-    const noted = { memo: null, metadata: null, occurredAtMs: null };
-    const vnode = vnodeOfAccount(tools.partner, act.subject);
-    const asked = askedOf(tools.partner, tools.newKey());
-    const postings = [{ debit, credit, amount }];
-    const command = { ...asked, ...noted, ...whole, op: "compound_transfer", postings, vnode, act } as Keyed;
-    this.#submit(tools, command, (outcome) => {
-      if (outcome.ok && "id" in outcome) learn(outcome.id);
-    });
-  }
-
-  #submit(tools: Tools, command: Command, learn: (outcome: Outcome) => void = () => {}): void {
-    tools.insist(command as Keyed, ({ outcome }) => {
-      if (outcome !== undefined) learn(outcome);
-      tools.done();
-    });
   }
 
   #newest<T>(all: readonly T[], among = NEWEST): T | undefined {
     return all.at(-1 - this.#random.below(Math.min(among, Math.max(1, all.length))));
-  }
-
-  #shardOf(partner: string, subject: string): number {
-    return shardOfVnode(vnodeOfAccount(partner, subject), this.#shards);
   }
 
   #draw(): Name {
@@ -513,5 +344,3 @@ export class ProgrammeWorkload {
     return "loyalty";
   }
 }
-
-type Keyed = Command & Readonly<{ key: string }>;

@@ -1,0 +1,124 @@
+/** What clients ask of segments: users come and go, and draws raise the percentage. */
+import {
+  addUsers,
+  changeUser,
+  createSegment,
+  createUser,
+  deleteSegment,
+  raisePercent,
+  type Until,
+} from "../../../src/actors/programmes/segments/acts.ts";
+import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
+import type { Gateway } from "../../../src/gateway/gateway.ts";
+import type { Ledger } from "../../../src/http/ports.ts";
+import { drawOf, drawOfNobody } from "../../../src/http/segments/percentage.ts";
+import type { Random } from "../../support/random.ts";
+import { question } from "../questions.ts";
+import { askedOf } from "../workload.ts";
+import { askAlone, type Keyed, type Tools } from "./asked-act.ts";
+
+const SEGMENTS = 2;
+const USERS = 24;
+
+type Drawn = { generation: number; percent: number; isBusy: boolean };
+
+export class SegmentWorkload {
+  readonly #random: Random;
+  readonly #shards: number;
+  readonly #segments = new Map<string, Drawn>();
+
+  constructor(random: Random, shards: number) {
+    this.#random = random;
+    this.#shards = shards;
+  }
+
+  act(tools: Tools): void {
+    const random = this.#random;
+    const { partner, nowMs } = tools;
+    const slug = `seg${random.below(SEGMENTS)}`;
+    const user = () => `u${random.below(USERS)}`;
+    const until = (): Until =>
+      random.oneOf([
+        null,
+        null,
+        ["after", random.oneOf([20, 300, 2_000])],
+        ["at", nowMs + random.below(900)],
+      ]);
+    const name = `${partner} ${slug}`;
+    switch (random.below(14)) {
+      case 0:
+      case 1: {
+        const draw = random.chance(0.3) ? drawOfNobody(random.below(100)) : null;
+        // A draw of nobody chooses by the range alone: it is a percentage of those who come later.
+        return askAlone(tools, createSegment(slug, draw), (effect) => {
+          const { generation } = effect as { generation: number };
+          this.#segments.set(name, { generation, percent: draw?.percent ?? 0, isBusy: false });
+        });
+      }
+      case 2:
+        if (random.chance(0.7)) return tools.done();
+        this.#segments.delete(name);
+        return askAlone(tools, deleteSegment(slug));
+      case 3:
+      case 4:
+      case 5:
+        return this.#raise(tools, name, slug);
+      case 6:
+      case 7:
+        return askAlone(tools, createUser(user()));
+      case 8: {
+        const shard = random.below(this.#shards);
+        const users = Array.from({ length: 1 + random.below(6) }, user).filter(
+          (id) => this.#shardOf(partner, `user:${id}`) === shard,
+        );
+        const [first] = users;
+        if (first === undefined) return tools.done();
+        const vnode = vnodeOfAccount(partner, `user:${first}`);
+        return askAlone(tools, addUsers(slug, users, until(), vnode));
+      }
+      default: {
+        const add = random.chance(0.6) ? [[slug, until()] as const] : [];
+        const remove = add.length === 0 || random.chance(0.2) ? [`seg${random.below(SEGMENTS)}`] : [];
+        return askAlone(tools, changeUser(user(), { add, remove }));
+      }
+    }
+  }
+
+  /** One at a time for each segment: a draw counts on nobody being chosen between its survey and its record. */
+  #raise(tools: Tools, name: string, slug: string): void {
+    const drawn = this.#segments.get(name);
+    if (drawn === undefined || drawn.isBusy || drawn.percent >= 100) return tools.done();
+    const { partner } = tools;
+    const percent = Math.min(100, drawn.percent + 1 + this.#random.below(60));
+    let draw: Draw | undefined;
+    drawn.isBusy = true;
+    const survey = question(
+      `a draw of ${percent} % of ${slug}`,
+      (gateway: Gateway) => drawOf(gateway as unknown as Ledger, partner, slug, percent),
+      (told) => {
+        draw = told;
+      },
+    );
+    tools.ask(survey, () => {
+      const isCurrent = this.#segments.get(name) === drawn;
+      if (draw === undefined || !isCurrent) {
+        drawn.isBusy = false;
+        tools.done();
+        return;
+      }
+      const act = raisePercent(slug, drawn.generation, draw);
+      const command = { ...askedOf(partner, tools.newKey()), op: "act", act } as Keyed;
+      tools.insist(command, ({ outcome }) => {
+        // Of one that was given up nobody knows: it stays busy for ever.
+        if (outcome !== undefined) drawn.isBusy = false;
+        if (outcome?.ok === true) drawn.percent = percent;
+        tools.done();
+      });
+    });
+  }
+
+  #shardOf(partner: string, subject: string): number {
+    return shardOfVnode(vnodeOfAccount(partner, subject), this.#shards);
+  }
+}
