@@ -52,8 +52,8 @@ export class ServerClock {
     );
     const last = newestOf(witnessed, (each) => each.timeMs);
     if (sameBoot !== undefined) {
-      // A start of the server is no reason to follow a clock that was not followed before.
-      if (Math.abs(this.#baselineMs - sameBoot.baselineMs) > JUMP_MS) this.#baselineMs = sameBoot.baselineMs;
+      // A start of the server is no reason to follow a jump, however small: a minute at each of many starts adds up.
+      this.#baselineMs = sameBoot.baselineMs;
     } else if (last !== undefined && clocks.wallMs() - last.timeMs > jumpMsMax) {
       this.#baselineMs = last.timeMs - uptimeMs;
       this.#heldBackToMs = uptimeMs + HELD_BACK_MS;

@@ -97,6 +97,19 @@ test("a start of the server is no reason to follow a clock that has jumped befor
   expect(later.state).toEqual({ kind: "jumped", byMs: HOUR });
 });
 
+test("small jumps before many starts of the server do not add up", () => {
+  const machine = new Machine();
+  let clock = machine.serverClock();
+  const { baselineMs } = clock.judged;
+  for (let starts = 0; starts < 20; starts++) {
+    const witnessed = [witnessedOf(clock, machine)];
+    machine.offsetMs += 50 * SECOND;
+    clock = machine.serverClock(witnessed);
+  }
+  expect(clock.judged.baselineMs).toBe(baselineMs);
+  expect(clock.state).toMatchObject({ kind: "jumped" });
+});
+
 test.each(["second", undefined])(
   "after a start of the machine (%s) a day ahead of the log is followed",
   (bootId) => {
