@@ -29,7 +29,7 @@ const PLANTED = [
   ["11-logged-time-goes-back", 17, ["time does not go back", "what is over is ended"]],
   ["12-read-before-expiry", 10, ["what is over is ended"]],
   ["13-revert-mark-lost-in-replay", 2, ["I9 replay is the live state", "I10 resolved once"]],
-  ["14-unsettled-batch-answered", 1, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["14-unsettled-batch-answered", 23, ["no false alarm", "I5 acknowledged is logged once"]],
   ["15-due-seen-before-its-end", 4, ["what is over is ended"]],
   ["16-pins-end-with-session", 108, ["I2 floors and ceilings"]],
   ["17-owed-credits-ignored", 3, ["I2 floors and ceilings"]],
