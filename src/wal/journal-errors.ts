@@ -15,6 +15,11 @@ export function goneSinceRead(name: string, id: LogId): LogError {
   return new LogError("append_lost", gone);
 }
 
+export function lostData(name: string, reason: string, cause: LogError | undefined): LogError {
+  const restore = "Restore it from a copy; starting without it would lose acknowledged money";
+  return new LogError("log_lost_data", `${name} has lost data: ${reason}. ${restore}`, cause && { cause });
+}
+
 export function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }

@@ -5,7 +5,7 @@
 import { assert } from "../assert.ts";
 import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
-import { appendLost, fenced, goneSinceRead, toError } from "./journal-errors.ts";
+import { appendLost, fenced, goneSinceRead, lostData, toError } from "./journal-errors.ts";
 import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
 import { readUpTo } from "./read-up-to.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
@@ -395,10 +395,6 @@ export class StreamJournal implements Journal {
   }
 
   #lost(reason: string, cause?: LogError): LogError {
-    return new LogError(
-      "log_lost_data",
-      `${this.name} has lost data: ${reason}. Restore it from a copy; starting without it would lose acknowledged money`,
-      cause && { cause },
-    );
+    return lostData(this.name, reason, cause);
   }
 }
