@@ -16,8 +16,11 @@ export function goneSinceRead(name: string, id: LogId): LogError {
 }
 
 export function lostData(name: string, reason: string, cause: LogError | undefined): LogError {
-  const restore = "Restore it from a copy; starting without it would lose acknowledged money";
-  return new LogError("log_lost_data", `${name} has lost data: ${reason}. ${restore}`, cause && { cause });
+  return new LogError(
+    "log_lost_data",
+    `${name} has lost data: ${reason}. Restore it from a copy; starting without it would lose acknowledged money`,
+    cause && { cause },
+  );
 }
 
 export function toError(error: unknown): Error {
