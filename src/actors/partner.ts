@@ -69,6 +69,19 @@ function ownedKey(key: NewKey, partner: string, createdAtMs: number): PartnerKey
   return { ...key, partner, createdAtMs };
 }
 
+const FACT_OPS: ReadonlySet<Command["op"]> = new Set([
+  "create_partner",
+  "update_partner",
+  "create_key",
+  "revoke_key",
+  "set_operator_key",
+] as const);
+
+/** Whether records of such a command hold what gateways must learn. */
+export function concernsGateways({ op }: Command): boolean {
+  return FACT_OPS.has(op);
+}
+
 /** What the gateways must learn from a record. */
 export function factsOf(command: Command, outcome: Outcome): readonly Fact[] {
   if (!outcome.ok) return [];

@@ -3,7 +3,7 @@ import { packOutcome, readCommands } from "../actors/codec.ts";
 import type { Command } from "../actors/command.ts";
 import type { Ledger } from "../actors/ledger.ts";
 import { decode } from "../actors/pack.ts";
-import { factsOf } from "../actors/partner.ts";
+import { concernsGateways, factsOf } from "../actors/partner.ts";
 import type { Cuts } from "./cuts.ts";
 import type { StillDue } from "./due-waits.ts";
 import { type Executor, LATER } from "./executor.ts";
@@ -147,15 +147,21 @@ export class Mailbox {
     });
   }
 
-  /** Every gateway must know the facts of a command before anybody hears that it is done. */
+  /**
+   * Every gateway must know the facts of a command before anybody hears that it is done. The same goes for its repeats, and
+   * for a refusal: the key that "does not exist" may have been revoked a moment ago, and still be taken at another gateway.
+   */
   #reply(gateway: number, no: number, command: Command, decided: Decided): void {
     const reply = [no, toReply(command, decided)] as const;
-    const facts = "ok" in decided ? factsOf(command, decided) : [];
-    if (facts.length === 0) {
-      this.#commit.reply(gateway, reply, this.#options.executor.gateOf(decided));
+    const gate = this.#options.executor.gateOf(decided);
+    if (!concernsGateways(command)) {
+      this.#commit.reply(gateway, reply, gate);
       return;
     }
-    this.#commit.whenDurable(this.#commit.openSeq, ({ id, timeMs }) =>
+    // Gateways may be slow to confirm: what comes after it must not wait for them.
+    this.#commit.reply(gateway, [no, AWAITED], 0);
+    const facts = "ok" in decided ? factsOf(command, decided) : [];
+    this.#commit.whenDurable(gate, ({ id, timeMs }) =>
       this.#options.gateways.tell(facts, () =>
         this.#options.gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, [reply]]),
       ),
