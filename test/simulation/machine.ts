@@ -29,6 +29,8 @@ export class Machine {
   /** By shard, what DATA_DIR remembers of its clock. */
   readonly witnessed: (WitnessedClock | undefined)[] = [];
   readonly #sleeps: { readonly atMs: number; readonly ms: number }[] = [];
+  /** It was started with a clock that is days ahead: a server follows that after ten minutes, which a sleep would end. */
+  #isHeldBack = false;
   #boots = 1;
   #bootedMs = BEGINNING_MS;
 
@@ -80,13 +82,14 @@ export class Machine {
   }
 
   setRight(): void {
+    this.#isHeldBack = false;
     this.#clock.wallOffsetMs -= this.#offByMs;
   }
 
   /** All clocks go on, but for the monotonic one. @returns for how long */
   sleep(): number {
     const ms = Math.floor(SLEEP_MS_MAX * this.#random.fraction() ** 3);
-    if (this.#sleptMs(this.#clock.nowMs) + ms > SLEPT_MS_MAX) return 0;
+    if (this.#isHeldBack || this.#sleptMs(this.#clock.nowMs) + ms > SLEPT_MS_MAX) return 0;
     this.#sleeps.push({ atMs: this.#clock.nowMs, ms });
     this.#clock.wallOffsetMs += ms;
     return ms;
@@ -100,6 +103,7 @@ export class Machine {
     const days = this.#random.oneOf([0, 0, 0, -2, -1, 2]);
     // Without a witness the first clock that is seen is followed, whatever it shows.
     if (days === 0 || this.witnessed.length === 0) return;
+    this.#isHeldBack = days > 0;
     this.#clock.wallOffsetMs += Math.floor(days * DAY_MS * (1 + this.#random.fraction()));
   }
 

@@ -7,7 +7,7 @@ import { REDIS_TROUBLES } from "./sim-redis.ts";
 import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 
 /** All that may go wrong and all that may be asked happens within so many seeds. */
-const KNOWN = { seed: 1, seeds: 80 };
+const KNOWN = { seed: 1, seeds: 130 };
 const NEW_SEEDS = 120;
 /** Of every programme, what decides over money or happens once. */
 const PROGRAMME_ACTS = [
