@@ -139,8 +139,10 @@ export class SimRedisClient extends EventEmitter {
         );
       case "duplicate":
         return this.#send("xadd", copy, (reply) => {
+          const { life } = store;
           reply(() => store.execute(this, "xadd", copy));
-          execute();
+          // The first may have ended the server, and with it the connection that the second came by.
+          if (store.life === life) execute();
         });
       case "late": {
         const { life } = store;
