@@ -10,10 +10,12 @@ import type { Logged } from "./log-oracles.ts";
 
 type Direction = Limit["direction"];
 
-type Use = Readonly<{ transfer: string; direction: Direction; amount: number; timeMs: number }>;
+/** `no` counts the uses of a log: of two in one millisecond it says which came first. */
+type Use = Readonly<{ no: number; transfer: string; direction: Direction; amount: number; timeMs: number }>;
 
 type LimitedAccount = {
-  limits: readonly (Limit & Readonly<{ sinceMs: number }>)[];
+  /** Each counts from when it was set: from use number `since` on. */
+  limits: readonly (Limit & Readonly<{ since: number }>)[];
   uses: Use[];
   /** Limits that come later do not stop what was committed before. */
   isChanged: boolean;
@@ -23,12 +25,13 @@ type LimitedAccount = {
 export class LimitsModel {
   readonly problems: string[] = [];
   readonly #accounts = new Map<string, LimitedAccount>();
+  #newest = 0;
 
   follow(record: Logged): void {
-    const { command, outcome, timeMs } = record;
+    const { command, outcome } = record;
     if (!outcome.ok) return;
     if ("account" in outcome && outcome.account !== undefined)
-      this.#limit(`${command.partner} ${outcome.account.id}`, outcome.account.limits ?? [], timeMs);
+      this.#limit(`${command.partner} ${outcome.account.id}`, outcome.account.limits ?? []);
     switch (command.op) {
       case "reserve":
         if (command.purpose !== "revert") this.#debit(record, command.id, command.legs);
@@ -62,13 +65,13 @@ export class LimitsModel {
     }
   }
 
-  #limit(account: string, limits: readonly Limit[], timeMs: number): void {
+  #limit(account: string, limits: readonly Limit[]): void {
     const before = this.#accounts.get(account);
     const known = before?.limits ?? [];
     const sinceOf = ({ windowS, direction }: Limit) =>
-      known.find((each) => each.windowS === windowS && each.direction === direction)?.sinceMs;
+      known.find((each) => each.windowS === windowS && each.direction === direction)?.since;
     this.#accounts.set(account, {
-      limits: limits.map((limit) => ({ ...limit, sinceMs: sinceOf(limit) ?? timeMs })),
+      limits: limits.map((limit) => ({ ...limit, since: sinceOf(limit) ?? this.#newest + 1 })),
       uses: before?.uses ?? [],
       isChanged: before !== undefined,
     });
@@ -79,14 +82,13 @@ export class LimitsModel {
     for (const { account, amount } of entriesOf(record)) {
       const direction = amount < 0 ? "debit" : "credit";
       if (only === undefined || only === direction)
-        this.#use(record, account, { transfer, direction, amount: Math.abs(amount), timeMs: record.timeMs });
+        this.#use(record, account, { transfer, direction, amount: Math.abs(amount) });
     }
   }
 
   #debit(record: Logged, transfer: string, legs: readonly Pick<Leg, "account" | "amount">[]): void {
     for (const { account, amount } of legs)
-      if (amount < 0)
-        this.#use(record, account, { transfer, direction: "debit", amount: -amount, timeMs: record.timeMs });
+      if (amount < 0) this.#use(record, account, { transfer, direction: "debit", amount: -amount });
   }
 
   /** Only accounts of this log are known here: those of other shards count in theirs. */
@@ -95,9 +97,11 @@ export class LimitsModel {
     this.#debit(record, transfer, legs);
   }
 
-  #use({ command }: Logged, name: string, use: Use): void {
+  #use({ command, timeMs }: Logged, name: string, counted: Omit<Use, "no" | "timeMs">): void {
     const account = this.#accounts.get(`${command.partner} ${name}`);
     if (account === undefined || isSystemAccount(name)) return;
+    this.#newest += 1;
+    const use = { ...counted, no: this.#newest, timeMs };
     account.uses.push(use);
     const isCommitted = command.op === "credit" || command.op === "portion";
     if (isCommitted && account.isChanged) return;
@@ -106,9 +110,11 @@ export class LimitsModel {
   }
 
   #judge({ uses }: LimitedAccount, name: string, limit: LimitedAccount["limits"][number], use: Use): void {
-    const { windowS, direction, maxAmount, maxCount, sinceMs } = limit;
-    const fromMs = Math.max(use.timeMs - windowS * 1000 + 1, sinceMs);
-    const counted = uses.filter((each) => each.direction === direction && each.timeMs >= fromMs);
+    const { windowS, direction, maxAmount, maxCount, since } = limit;
+    const fromMs = use.timeMs - windowS * 1000 + 1;
+    const counted = uses.filter(
+      (each) => each.direction === direction && each.no >= since && each.timeMs >= fromMs,
+    );
     const amount = counted.reduce((sum, each) => sum + each.amount, 0);
     if ((maxAmount !== null && amount > maxAmount) || (maxCount !== null && counted.length > maxCount))
       this.problems.push(
