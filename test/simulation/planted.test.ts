@@ -23,7 +23,7 @@ const PLANTED = [
   [
     "09-fencing-swallowed",
     17,
-    ["I5 acknowledged is logged once", "I11 one key, one outcome", "no false alarm"],
+    ["I5 acknowledged is logged once", "I11 one key, one outcome", "no false alarm", "nothing throws"],
   ],
   ["10-lost-append-taken-as-done", 2, ["no false alarm", "I7 the chain holds"]],
   ["11-logged-time-goes-back", 17, ["time does not go back", "what is over is ended"]],
@@ -31,17 +31,16 @@ const PLANTED = [
   ["13-revert-mark-lost-in-replay", 2, ["I9 replay is the live state", "I10 resolved once"]],
   ["14-unsettled-batch-answered", 23, ["no false alarm", "I5 acknowledged is logged once"]],
   ["15-due-seen-before-its-end", 4, ["what is over is ended"]],
-  ["16-pins-end-with-session", 108, ["I2 floors and ceilings"]],
-  ["17-owed-credits-ignored", 3, ["I2 floors and ceilings"]],
+  ["16-pins-end-with-session", 232, ["I2 floors and ceilings"]],
+  ["17-owed-credits-ignored", 137, ["I2 floors and ceilings"]],
   ["18-no-lease-wait", 26, ["reads are not stale", "revoked keys are refused"]],
-  ["19-lease-word-never-too-old", 656, ["reads are not stale", "revoked keys are refused"]],
+  ["19-lease-word-never-too-old", 915, ["reads are not stale", "revoked keys are refused"]],
   ["20-forgotten-during-cut", 152, ["cuts add up"]],
   ["21-reservation-not-counted", 10, ["limits hold"]],
-  ["22-repeat-does-not-wait", 169, ["reads are not stale"]],
-  ["23-welcome-holds-no-replies", 132, ["revoked keys are refused"]],
+  ["22-repeat-does-not-wait", 3, ["reads are not stale"]],
   ["24-post-after-end", 128, ["what is over is ended"]],
   ["25-reservation-of-lost-attempt-kept", 12, ["I3 holds add up", "nothing gets stuck"]],
-  ["26-ceiling-lowered-despite-pins", 263, ["I2 floors and ceilings"]],
+  ["26-ceiling-lowered-despite-pins", 408, ["I2 floors and ceilings"]],
   ["27-revocation-not-confirmed", 55, ["revoked keys are refused"]],
   ["28-acknowledged-before-durable", 2, ["no false alarm", "I8 messages arrive once"]],
   [
@@ -57,7 +56,11 @@ const PLANTED = [
 ] as const;
 
 /** Planted, and not found within the seeds that were run since the source or the simulator changed. */
-const NOT_FOUND_YET: readonly string[] = ["43-index-ahead-of-its-runs"];
+const NOT_FOUND_YET: readonly string[] = [
+  // Repeats of a revocation wait for all gateways by themselves now.
+  "23-welcome-holds-no-replies",
+  "43-index-ahead-of-its-runs",
+];
 
 describe("planted bugs", () => {
   test("each patch is listed here and in the README", () => {
