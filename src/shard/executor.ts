@@ -211,16 +211,21 @@ export class Executor {
    * Returns what `meet` returns.
    */
   tick(partner: string, account: string, atMs: number): StillDue | undefined {
+    // The clock on the wall may have been set back meanwhile.
     this.#commit.reaches(atMs + 1);
     const still = this.meet(partner, [account]);
-    if (still === undefined) this.tickAfter(atMs);
+    if (still === undefined) this.#logTick(atMs);
     return still;
   }
 
   /** Makes sure that whatever is logged from here on is later than `atMs`. */
   tickAfter(atMs: number): void {
-    // The clock on the wall may have been set back meanwhile.
     this.#commit.reaches(atMs + 1);
+    this.#logTick(atMs);
+  }
+
+  /** The open batch has reached a time after `atMs`: unless something was logged by then already, a tick is. */
+  #logTick(atMs: number): void {
     if (this.#commit.recordedMs > atMs) return;
     const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
     this.record(command, packedAlone(command), { ok: true });

@@ -1,6 +1,7 @@
 /**
  * `npm run soak`: the real server on a real log for as long as it takes, while its processes and its Redis are killed,
- * halted and ended again and again, its clock jumps and its archive is damaged; a checker outside proves that all that was ever acknowledged is there, once.
+ * halted and ended again and again, its clock jumps and its archive is damaged; a checker outside proves that all that was
+ * ever acknowledged is there, once.
  * Ends with 1 on any violation, and then keeps its folder.
  *
  *     npm run soak -- --minutes 20 --isolation processes
