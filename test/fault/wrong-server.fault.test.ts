@@ -19,6 +19,7 @@ import {
   testFolder,
   testRedis,
   testServer,
+  until,
 } from "../support/server.ts";
 
 const SHARDS = "3";
@@ -253,7 +254,9 @@ test("of servers that claim one log at the same moment one serves", async () => 
   const first = await testServer(settings());
   const started = await Promise.all([1, 2].map(() => testServer(settings()).catch(() => undefined)));
   expect((await first.exited).code).toBe(1);
-  const [survivor, ...others] = started.filter((each) => each?.running === true);
-  expect(others).toEqual([]);
+  const running = () => started.filter((each) => each?.running === true);
+  // Whoever has lost a log learns of it when it renews its lease, and may say that it serves before.
+  await until("one of them ends", () => running().length < 2);
+  const [survivor] = running();
   expect((await readiness(operator(survivor as ServerProcess))).status).toBe(200);
 });

@@ -96,11 +96,11 @@ test("a gateway that dies is another party when it comes back; what it had count
   const again = await next();
   expect(logged).toContainEqual({ gateway: 1, reason: "a bug" });
   expect(connected).toEqual([{ kind: "gateway", number: 2 }]);
-  expect(supervisor.statuses[0]).toEqual({ gateway: 1, serves: false, restarts: 1 });
+  expect(supervisor.statuses[0]).toEqual({ gateway: 1, serves: false, isSilent: false, restarts: 1 });
   expect(again.gateway).toBe(1);
   again.serve();
   expect(connected).toContainEqual({ kind: "gateway", number: 3 });
-  expect(supervisor.statuses[0]).toEqual({ gateway: 1, serves: true, restarts: 1 });
+  expect(supervisor.statuses[0]).toEqual({ gateway: 1, serves: true, isSilent: false, restarts: 1 });
   expect(await supervisor.requestCounts()).toMatchObject([{ counts: [6, 3], sumMs: 15 }]);
 });
 
