@@ -16,6 +16,7 @@ FROM base AS server
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev && npm cache clean --force
+COPY bin ./bin
 COPY src ./src
 RUN mkdir /data && chown node:node /data
 USER node
@@ -25,4 +26,4 @@ EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Not through npm, which would be process 1 and keep the signals to itself.
-CMD ["node_modules/.bin/node", "src/main.ts"]
+CMD ["node", "bin/run.mjs", "src/main.ts"]

@@ -68,7 +68,8 @@ async function start(config: Config): Promise<void> {
   const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets: config.assets });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop());
+  // Each may come twice: from a terminal, and from the program that started this one.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
 
   lockFolders(config);
   const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {

@@ -52,7 +52,7 @@ async function* tail(
   for (const item of lines > 0 ? inOrder.slice(-lines) : []) yield format(item);
   if (!follow) return;
   const stop = new AbortController();
-  process.once("SIGINT", () => stop.abort());
+  process.on("SIGINT", () => stop.abort());
   for await (const item of followAll(readers, stop.signal)) yield format(item);
 }
 
