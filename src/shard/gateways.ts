@@ -10,69 +10,69 @@ import { encode } from "../actors/pack.ts";
 import type { Channel } from "../channels/channel.ts";
 import { TO_GATEWAY, type ToGateway } from "./messages.ts";
 
+/** A gateway that has a channel is told nothing over it before its welcome. */
+type Way = { readonly channel: Channel; isWelcome: boolean };
 type Telling = Readonly<{ missing: Set<number>; onKnown: () => void }>;
 
 export class Gateways {
   /** `undefined` while the channel to a gateway is broken. */
-  readonly #channels = new Map<number, Channel | undefined>();
+  readonly #ways = new Map<number, Way | undefined>();
   readonly #telling = new Map<number, Telling>();
   #newestFacts = 0;
-  /** Replies that wait for the welcome to be known; absent once it is. */
-  #held: [gateway: number, replies: ToGateway][] | undefined = [];
+  #isAvailable = true;
+
+  get numbers(): readonly number[] {
+    return [...this.#ways.keys()];
+  }
 
   attach(gateway: number, channel: Channel): void {
-    this.#channels.get(gateway)?.close();
-    this.#channels.set(gateway, channel);
+    this.#ways.get(gateway)?.channel.close();
+    this.#ways.set(gateway, { channel, isWelcome: false });
   }
 
   /** Its channel has broken. */
   detach(gateway: number, channel: Channel): void {
-    if (this.#channels.get(gateway) === channel) this.#channels.set(gateway, undefined);
+    if (this.#ways.get(gateway)?.channel === channel) this.#ways.set(gateway, undefined);
   }
 
   /** It has ended: nobody can use a key there any more. */
   gone(gateway: number): void {
-    this.#channels.get(gateway)?.close();
-    this.#channels.delete(gateway);
+    this.#ways.get(gateway)?.channel.close();
+    this.#ways.delete(gateway);
     this.#learnedBefore(gateway, Number.POSITIVE_INFINITY);
   }
 
   send(gateway: number, message: ToGateway): void {
-    if (this.#held !== undefined && message[0] === TO_GATEWAY.replies) this.#held.push([gateway, message]);
-    else this.#channels.get(gateway)?.post(encode(message));
+    const way = this.#ways.get(gateway);
+    if (way?.isWelcome) way.channel.post(encode(message));
   }
 
-  sendAll(message: ToGateway): void {
-    for (const gateway of this.#channels.keys()) this.send(gateway, message);
+  /** Tells all whether the log answers; those to come are told with their welcome. */
+  setAvailable(isAvailable: boolean): void {
+    this.#isAvailable = isAvailable;
+    this.#sendAll([TO_GATEWAY.available, isAvailable]);
   }
 
-  /** Tells a gateway that has a new channel everything: what it was told over an earlier one may not have arrived. */
-  welcomeAgain(gateway: number, facts: readonly Fact[]): void {
+  /**
+   * Tells a gateway all that the shard knows, and from then on what is new. What was told before, over an earlier channel
+   * or by the shard before this one, may not have arrived: it counts as known when the welcome does.
+   */
+  welcome(gateway: number, facts: readonly Fact[]): void {
+    const way = this.#ways.get(gateway);
+    if (way === undefined) return;
+    way.isWelcome = true;
     this.send(gateway, [TO_GATEWAY.welcome, facts]);
+    if (!this.#isAvailable) this.send(gateway, [TO_GATEWAY.available, false]);
     const no = ++this.#newestFacts;
     this.#telling.set(no, { missing: new Set([gateway]), onKnown: () => this.#learnedBefore(gateway, no) });
     this.send(gateway, [TO_GATEWAY.facts, no, []]);
   }
 
-  /**
-   * Tells all gateways what the shard knows as it begins to serve, and answers nobody before they have taken it in: what
-   * the shard before it had made durable and not told yet, as a revoked key, is answered at once when it is asked for
-   * again.
-   */
-  welcome(facts: readonly Fact[]): void {
-    this.sendAll([TO_GATEWAY.welcome, facts]);
-    this.tell([], () => {
-      const held = this.#held ?? [];
-      this.#held = undefined;
-      for (const [gateway, replies] of held) this.send(gateway, replies);
-    });
-  }
-
-  /** Tells all gateways, and calls `onKnown` when all of them know. */
+  /** Tells all gateways, and calls `onKnown` when all of them know this and everything before it. */
   tell(facts: readonly Fact[], onKnown: () => void): void {
     const no = ++this.#newestFacts;
-    this.#telling.set(no, { missing: new Set(this.#channels.keys()), onKnown });
-    this.sendAll([TO_GATEWAY.facts, no, facts]);
+    this.#telling.set(no, { missing: new Set(this.#ways.keys()), onKnown });
+    this.#sendAll([TO_GATEWAY.facts, no, facts]);
     this.#finish(no);
   }
 
@@ -82,9 +82,13 @@ export class Gateways {
   }
 
   close(): void {
-    for (const channel of this.#channels.values()) channel?.close();
-    this.#channels.clear();
+    for (const way of this.#ways.values()) way?.channel.close();
+    this.#ways.clear();
     this.#telling.clear();
+  }
+
+  #sendAll(message: ToGateway): void {
+    for (const gateway of this.#ways.keys()) this.send(gateway, message);
   }
 
   #learnedBefore(gateway: number, end: number): void {

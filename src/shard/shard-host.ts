@@ -240,7 +240,7 @@ export class ShardHost {
   /** What it is told may be in batches on their way. */
   #welcome(gateway: number): void {
     const facts = this.#ledger.facts();
-    this.#commit.whenDurable(this.#commit.newestSeq, () => this.#gateways.welcomeAgain(gateway, facts));
+    this.#commit.whenDurable(this.#commit.newestSeq, () => this.#gateways.welcome(gateway, facts));
   }
 
   async #recover(): Promise<void> {
@@ -281,11 +281,10 @@ export class ShardHost {
     this.#idleTick.begin();
     this.#lease.start((available) => {
       this.#options.post({ type: "log", available, warnings: this.#options.warnings() });
-      this.#gateways.sendAll([TO_GATEWAY.available, available]);
+      this.#gateways.setAvailable(available);
     });
-    const facts = this.#ledger.facts();
+    for (const gateway of this.#gateways.numbers) this.#welcome(gateway);
     this.#commit.whenDurable(this.#commit.newestSeq, () => {
-      this.#gateways.welcome(facts);
       this.#recovery = { ...this.#recovery, totalMs: Math.round(performance.now() - this.#startedMs) };
       this.#options.post({ type: "ready", recovery: this.#recovery });
     });
@@ -345,7 +344,7 @@ export class ShardHost {
   /** Gateways answer in order: once they know, nothing of theirs is on its way any more. */
   #stop(): void {
     this.#stopAtMs = performance.now();
-    this.#gateways.sendAll([TO_GATEWAY.available, false]);
+    this.#gateways.setAvailable(false);
     this.#gateways.tell([], () => {
       this.#isLeft = true;
     });

@@ -25,7 +25,7 @@ function confirm(gateways: Gateways, gateway: number, { messages }: Told): void 
 function started() {
   const gateways = new Gateways();
   const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
-  gateways.welcome([]);
+  for (const gateway of gateways.numbers) gateways.welcome(gateway, []);
   confirm(gateways, 0, one);
   confirm(gateways, 1, two);
   return { gateways, one, two };
@@ -67,7 +67,7 @@ test("a gateway whose channel has broken is waited for until it has confirmed ev
   confirm(gateways, 0, one);
   expect(known, "it may live on, and take the key that is revoked").toEqual([]);
   const again = attach(gateways, 1);
-  gateways.welcomeAgain(1, REVOKED);
+  gateways.welcome(1, REVOKED);
   expect(again.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
   expect(known).toEqual([]);
   confirm(gateways, 1, again);
@@ -82,19 +82,51 @@ test("what a channel has lost that was replaced is told again over the new one",
   });
   confirm(gateways, 0, one);
   const again = attach(gateways, 1);
-  gateways.welcomeAgain(1, REVOKED);
+  gateways.welcome(1, REVOKED);
   confirm(gateways, 1, again);
   expect(known).toBe(true);
 });
 
-test("a shard that begins answers nobody before all gateways know what it knows", () => {
+test("a shard that begins tells of nothing before all gateways know what it knows", () => {
   const gateways = new Gateways();
   const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
-  gateways.welcome(REVOKED);
+  gateways.welcome(0, REVOKED);
   confirm(gateways, 0, one);
-  gateways.send(0, REPLIES);
+  gateways.tell([], () => gateways.send(0, REPLIES));
+  confirm(gateways, 0, one);
+  gateways.welcome(1, REVOKED);
+  expect(two.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
   expect(one.messages).not.toContainEqual(REPLIES);
   confirm(gateways, 1, two);
   expect(one.messages).toContainEqual(REPLIES);
-  expect(two.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
+});
+
+test("what a gateway confirms over a new channel before its welcome is not what it has missed", () => {
+  const { gateways, one, two } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {});
+  confirm(gateways, 0, one);
+  gateways.detach(1, two.channel);
+  const again = attach(gateways, 1);
+  // As for a repeat of the revocation, while the welcome waits for a batch to be durable.
+  gateways.tell([], () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  confirm(gateways, 1, again);
+  expect(known).toBe(false);
+  gateways.welcome(1, REVOKED);
+  confirm(gateways, 1, again);
+  expect(known).toBe(true);
+});
+
+test("a gateway that comes while the log does not answer is told so", () => {
+  const { gateways } = started();
+  gateways.setAvailable(false);
+  const again = attach(gateways, 1);
+  gateways.welcome(1, []);
+  expect(again.messages.slice(0, 2)).toEqual([
+    [TO_GATEWAY.welcome, []],
+    [TO_GATEWAY.available, false],
+  ]);
 });
