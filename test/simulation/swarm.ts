@@ -190,7 +190,7 @@ export function drawSwarm(random: Random): Swarm {
     readingMs: random.oneOf([0, 0, 0.02, 0.3]),
     skewMs: random.chance(0.5) ? 0 : random.oneOf([5, 500, 60_000]),
   };
-  return theme === undefined ? drawn : { ...drawn, ...theme(drawn) };
+  return theme === undefined ? drawn : { ...drawn, ...theme(drawn, random) };
 }
 
 function drawAmbush(random: Random): Ambush {
@@ -202,7 +202,7 @@ function drawAmbush(random: Random): Ambush {
 }
 
 /** Situations that need several things at once, which chance alone seldom brings together. */
-const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
+const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
   // Credits on their way while sessions end, and others who want the same room.
   ({ weights, habits, shards }) => ({
     shards: Math.min(3, Math.max(2, shards)),
@@ -222,7 +222,7 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
     failpoints: 0,
   }),
   // Two servers, of which the older one does not know yet that it is replaced.
-  ({ weights, calamities }) => ({
+  ({ weights, calamities, storeDelays }, random) => ({
     weights: {
       ...weights,
       cross: 0.5,
@@ -238,6 +238,8 @@ const THEMES: readonly ((drawn: Swarm) => Partial<Swarm>)[] = [
     clients: 8,
     // So slow that both servers live for longer than a lease.
     thinkMs: 300,
+    // What the store has said arrives when it is no longer so.
+    storeDelays: random.chance(0.5) ? storeDelays : { usualMs: 1, spikes: 0.05, spikeMs: 3_000 },
     failpoints: 0,
     ambushes: [],
     split: 0.99,
