@@ -68,7 +68,10 @@ test("without the runtime one line says what is missing", async () => {
   const folder = diskFolder();
   cpSync(join(ROOT, "bin"), join(folder, "bin"), { recursive: true });
   cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
-  for (const args of [["run.mjs", "src/main.ts"], ["daybook.mjs", "--help"]]) {
+  for (const args of [
+    ["run.mjs", "src/main.ts"],
+    ["daybook.mjs", "--help"],
+  ]) {
     const [program, ...rest] = args;
     const ended = run({ folder, env: process.env }, process.execPath, `bin/${program}`, ...rest);
     await expect(ended).rejects.toMatchObject({
