@@ -39,7 +39,7 @@ const PLANTED = [
   ["21-reservation-not-counted", 10, ["limits hold"]],
   ["22-repeat-does-not-wait", 3, ["reads are not stale"]],
   ["23-known-fact-answered-at-once", 14, ["revoked keys are refused"]],
-  ["24-post-after-end", 128, ["what is over is ended"]],
+  ["24-post-after-end", 41, ["what is over is ended"]],
   ["25-reservation-of-lost-attempt-kept", 12, ["I3 holds add up", "nothing gets stuck"]],
   ["26-ceiling-lowered-despite-pins", 408, ["I2 floors and ceilings"]],
   ["27-revocation-not-confirmed", 14, ["revoked keys are refused"]],
