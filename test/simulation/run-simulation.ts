@@ -2,6 +2,9 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
+/** It is killed after this time: nothing may outlive the test that gave up on it. */
+const RUN_MS_MAX = 230_000;
+
 export type Run = Readonly<{ code: number | null; output: string }>;
 
 /** @param root the folder whose `src` is simulated. */
@@ -9,6 +12,8 @@ export async function runSimulation(args: readonly string[], root = process.cwd(
   const child = spawn(process.execPath, ["test/simulation/simulate.ts", ...args], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: RUN_MS_MAX,
+    killSignal: "SIGKILL",
   });
   const exited = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
