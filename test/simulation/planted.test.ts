@@ -37,7 +37,7 @@ const PLANTED = [
   ["19-lease-word-never-too-old", 26, ["reads are not stale", "revoked keys are refused"]],
   ["20-forgotten-during-cut", 152, ["cuts add up"]],
   ["21-reservation-not-counted", 10, ["limits hold"]],
-  ["22-repeat-does-not-wait", 3, ["reads are not stale"]],
+  ["22-repeat-does-not-wait", 216, ["reads are not stale"]],
   ["23-known-fact-answered-at-once", 14, ["revoked keys are refused"]],
   ["24-post-after-end", 41, ["what is over is ended"]],
   ["25-reservation-of-lost-attempt-kept", 12, ["I3 holds add up", "nothing gets stuck"]],
