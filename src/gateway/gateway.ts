@@ -19,6 +19,7 @@ import { isSystemAccount } from "../actors/routing.ts";
 import type {
   ArchivedRecord,
   ArchiveQueries,
+  EntriesRange,
   Location,
   Page,
   Position,
@@ -220,7 +221,7 @@ export class Gateway {
     return { id: name, balances: Object.fromEntries(sums) };
   }
 
-  async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {
+  async entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined> {
     const found = await this.#positionsOfAccount(partner, account);
     return found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after);
   }

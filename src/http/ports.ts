@@ -17,7 +17,7 @@ import type {
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Refusal } from "../actors/rejection.ts";
-import type { ArchivedRecord, Page, Range, Statement } from "../archive/query.ts";
+import type { ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
 
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
@@ -80,7 +80,7 @@ export interface Ledger {
   ): Promise<Page<AccountView>>;
   systemAccount(partner: string, name: string): Promise<SystemAccount | undefined>;
   /** `undefined` when there is no such account. */
-  entries(partner: string, account: string, range: Range): Promise<Statement | undefined>;
+  entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined>;
   reconciliation(partner: string, account: string): Promise<Reconciliation | undefined>;
   transfer(partner: string, id: string): Promise<TransferRow | undefined>;
   transfers(

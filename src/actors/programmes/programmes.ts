@@ -1,8 +1,9 @@
 /** All programmes of one shard, by name: the only place that knows which there are. */
 import type { Claims } from "../claims.ts";
 import type { Rejected } from "../command.ts";
-import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
-import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import { Loyalty } from "./loyalty/loyalty.ts";
+import { takeBackLoyalty } from "./loyalty/member.ts";
+import type { Act, Acted, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
 import { Segments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
@@ -12,7 +13,7 @@ import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 type Kind = Readonly<{
   create: (surroundings: Surroundings) => Programme;
   /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
-  takeBack?: (act: Act, effect: Plain, transfer: string) => Act | undefined;
+  takeBack?: (act: Act, transfer: Acted) => Act | undefined;
   /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
   claim?: (act: Act, partner: string) => string | undefined;
   /** The names in an item of an image of an older version, which kept them with its programme. */
@@ -21,7 +22,10 @@ type Kind = Readonly<{
 
 /** A programme more is a line more. */
 const KINDS: Readonly<Record<string, Kind>> = {
-  loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
+  loyalty: {
+    create: (surroundings) => new Loyalty(surroundings),
+    takeBack: takeBackLoyalty,
+  },
   vouchers: { create: (surroundings) => new Vouchers(surroundings) },
   topup: {
     create: (surroundings) => new Topup(surroundings),
@@ -38,8 +42,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
-export function takeBackOf(act: Act, effect: Plain, transfer: string): Act | undefined {
-  return KINDS[act.programme]?.takeBack?.(act, effect, transfer);
+export function takeBackOf(act: Act, transfer: Acted): Act | undefined {
+  return KINDS[act.programme]?.takeBack?.(act, transfer);
 }
 
 /** The name that an act takes for ever once it is accepted. */
@@ -66,6 +70,10 @@ export class Programmes {
 
   apply(act: Act, effect: Plain, done: Done): void {
     this.#of(act.programme).apply(act, effect, done);
+  }
+
+  takeable(act: Act, partner: string, amount: number): number {
+    return this.#of(act.programme).takeable?.(act, partner, amount) ?? amount;
   }
 
   hear(programme: string, notice: Plain, partner: string, timeMs: number): void {

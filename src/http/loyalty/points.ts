@@ -1,7 +1,7 @@
 /** Points given and taken, and what became of them. */
 import { z } from "@hono/zod-openapi";
 import type { TransferPosted } from "../../actors/command.ts";
-import { type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
+import { askMember, type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../actors/programmes/programme.ts";
 import type { Entry } from "../../archive/query.ts";
 import { readChange, transferWith } from "../change.ts";
@@ -182,7 +182,10 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
     async (c, call) => {
       const member = idOf(c);
       const range = rangeOf(checkQuery(RangeQuery, c));
-      const statement = await ledger.entries(call.partner, pointsAccount(member), range);
+      const view = await ledger.ask(call.partner, askMember(member));
+      if (view === null) throw memberNotFound(member);
+      const own = { ...range, afterSeq: view.since };
+      const statement = await ledger.entries(call.partner, pointsAccount(member), own);
       if (statement === undefined) throw memberNotFound(member);
       return statementAnswer(call, statement, range, entryJson);
     },
