@@ -10,7 +10,7 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
-import { futureMsOf, RangeQuery, rangeOf } from "../time-range.ts";
+import { RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
@@ -97,8 +97,8 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       const { value, asked } = await readChange(c, call, clock, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
       const account = pointsAccount(member);
-      const lot =
-        expires_at === undefined ? {} : { expiresAtMs: futureMsOf("expires_at", expires_at, clock.nowMs()) };
+      const expiresAtMs = timeMsOrNull(expires_at);
+      const lot = expiresAtMs === null ? {} : { expiresAtMs };
       const act = { programme: "loyalty", act: "accrual", subject: account, ...lot } as const;
       const occurredAtMs = timeMsOrNull(occurred_at);
       const move = { debit: "@issuance", credit: account, amount: points, memo: description, occurredAtMs };

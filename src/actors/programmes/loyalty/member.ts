@@ -66,6 +66,13 @@ export function noteExpired({ expiredOf }: Member, lot: string, points: number):
   expiredOf.set(lot, (expiredOf.get(lot) ?? 0) + points);
 }
 
+/** Points that expire do so later. */
+export function timesAheadOfLoyalty(act: Act): readonly (readonly [string, number])[] {
+  const asked = act as LoyaltyAct;
+  if (asked.act !== "accrual" || asked.expiresAtMs === undefined) return [];
+  return [["expires_at", asked.expiresAtMs]];
+}
+
 /** What a revert has to be together with: the same lots back, or the points out of them. */
 export function takeBackLoyalty(act: Act, { id, effect, seqs }: Acted): TakeBack | undefined {
   const original = act as LoyaltyAct;
