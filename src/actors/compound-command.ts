@@ -31,6 +31,8 @@ export type TransferView = Readonly<{
   /** What a programme had to do with its beginning, and what that came to. */
   act?: Act;
   effect?: Plain;
+  /** Seqs of its two entries: of a plain one with an act, where it is read from the archive. */
+  seqs?: readonly [debit: number, credit: number];
 }>;
 
 /**

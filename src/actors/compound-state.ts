@@ -95,6 +95,11 @@ export class CompoundState {
     return this.#programmes.decide(act, { partner, nowMs, amount, isTaken });
   }
 
+  /** How much of this amount a revert may move back. */
+  takeable({ partner, act }: Acting, amount: number): number {
+    return act === undefined ? amount : this.#programmes.takeable(act, partner, amount);
+  }
+
   /** Tells its programme that the act is done, if the command has come with one. */
   applyAct({ partner, act }: Acting, effect: Plain | undefined, done: Omit<Done, "partner">): void {
     if (act !== undefined) this.#programmes.apply(act, effect ?? null, { partner, ...done });

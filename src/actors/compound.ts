@@ -89,9 +89,10 @@ export function plan(
       if (original.postings.length === 0) return reject("transfer_not_posted", id);
       if (state.claims.takenBy(revertClaim(id), command.seen) !== undefined)
         return reject("already_reverted", id);
-      const back = original.postings.toReversed();
+      const there = state.takeable(command, totalOf(original.postings));
+      const back = partOf(original.postings, Math.max(1, there)).toReversed();
       const postings = back.map(({ debit, credit, amount }) => ({ debit: credit, credit: debit, amount }));
-      return planOf(state, command, postings, "revert", {});
+      return planOf(state, command, postings, "revert", { isEmpty: there <= 0 });
     }
   }
 }

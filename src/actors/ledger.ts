@@ -64,7 +64,7 @@ export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs
 export type KeyState =
   | undefined
   | Readonly<{ first: KeyEntry }>
-  | Readonly<{ refused: Refusal | "overloaded" }>;
+  | Readonly<{ refused: Exclude<Refusal, "validation_failed"> | "overloaded" }>;
 
 export class Ledger {
   readonly state: LedgerState;

@@ -1,20 +1,25 @@
 import type { AccountView } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { isDamage } from "./archive-error.ts";
+import { listedBy } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gap, type Gaps, upToGap } from "./gaps.ts";
 import { type History, newestFirst, type Stretch } from "./history.ts";
 import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
 import { cursorOf, endBefore, type Found, type Line, page, within } from "./listing.ts";
 import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
-import type { ArchivedRecord, EntriesSum, Entry, Page, Range, Statement } from "./query.ts";
+import type { ArchivedRecord, EntriesRange, EntriesSum, Entry, Page, Range, Statement } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
+import { BEGINNING, placeOfSlot } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 import { Tally } from "./tally.ts";
 
 export type AccountId = Readonly<{ partner: string; account: string }>;
 /** `seq` of the account's newest entry, where it is known. */
-type AccountQuery = Range & AccountId & Readonly<{ seq?: number | undefined }>;
+type AccountQuery = EntriesRange & AccountId & Readonly<{ seq?: number | undefined }>;
+
+/** In which of the account's histories it was found. */
+type FoundAs = Found & Readonly<{ kind: HistoryKind }>;
 
 /** What the log says of single accounts. Every record is compared with what was asked for: the index holds hashes. */
 export class AccountReader {
@@ -57,7 +62,7 @@ export class AccountReader {
     const until = { toMs: atMs + 1 };
     const version = first(this.#newestFirst(query, ["versions"], until, undefined));
     const view = version && versionOf(version.archived.record);
-    const touch = first(this.touches(query, until, undefined));
+    const touch = first(this.#newestFirst(query, ["entries", "holds"], until, undefined));
     if (view === undefined || touch === undefined) return view;
     // Right if the version is the newer one, too: nothing but a touch changes a balance.
     const { posted, held, seq } = changeAt(touch.archived.record, touch.place.slot) as Change;
@@ -74,18 +79,31 @@ export class AccountReader {
     return page(linesOf(found), range.limit);
   }
 
-  /** All that was done to the account's balances within the range and before the cursor, newest first. */
-  touches(
+  /** Its transfers where they began, within the range and before the cursor, newest first. */
+  *beginnings(
     account: AccountId,
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
-  ): Iterable<Found> {
-    return this.#newestFirst(account, ["entries", "holds"], range, cursor);
+  ): Generator<Line<ArchivedRecord>> {
+    for (const { archived, place, kind } of this.#newestFirst(
+      account,
+      ["entries", "transfers"],
+      range,
+      cursor,
+    )) {
+      // Of a transfer of another shape, or of another shard, the entry comes later.
+      const begins = kind === "transfers" || archived.record.command.op === "transfer";
+      yield { place, shown: begins ? archived : undefined };
+    }
   }
 
   *#entryLines(query: AccountQuery): Generator<{ place: Place; shown: Entry }> {
-    for (const { archived, place } of this.#newestFirst(query, ["entries"], query, cursorOf(query)))
-      yield { place, shown: entryOf(archived, place.slot) };
+    const { afterSeq = 0 } = query;
+    for (const { archived, place } of this.#newestFirst(query, ["entries"], query, cursorOf(query))) {
+      const entry = entryOf(archived, place.slot);
+      if (entry.seq <= afterSeq) return;
+      yield { place, shown: entry };
+    }
   }
 
   #newestFirst(
@@ -93,7 +111,7 @@ export class AccountReader {
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
-  ): Iterable<Found> {
+  ): Iterable<FoundAs> {
     const gaps = this.#gaps.all;
     const found = this.#found(account, kinds, range, cursor, gaps);
     // Of an account's own entries their seqs show whether one is missing.
@@ -106,7 +124,7 @@ export class AccountReader {
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
     gaps: readonly Gap[],
-  ): Generator<Found> {
+  ): Generator<FoundAs> {
     const checkSeqs = gaps.length > 0 && isCounted(account, kinds);
     const kindOf = new Map<History, HistoryKind>();
     const stretches: Stretch[] = [];
@@ -121,7 +139,8 @@ export class AccountReader {
       if (checkSeqs) refuseGap(history, at + 1, account.seq, gaps);
       if (!history.isOf(place)) continue;
       const archived = this.#records.of(history, at);
-      if (concerns(archived, account, kindOf.get(history), place.slot)) yield { archived, place };
+      const kind = kindOf.get(history) as HistoryKind;
+      if (concerns(archived, account, kind, place.slot)) yield { archived, place, kind };
     }
     if (checkSeqs) for (const { history, from } of stretches) refuseGap(history, from, account.seq, gaps);
   }
@@ -169,12 +188,13 @@ export class AccountReader {
   }
 
   /** `balance_after` of the last entry before a time; of a system account the sum of all before it. */
-  #balanceBefore(query: AccountId, timeMs: number): number {
+  #balanceBefore(query: AccountId & Pick<EntriesRange, "afterSeq">, timeMs: number): number {
     const [gap] = this.#gaps.all;
     if (gap !== undefined && isSystemAccount(query.account) && gap.place.timeMs < timeMs) throw gap.error;
     if (!isSystemAccount(query.account)) {
       const newest = first(this.#newestFirst(query, ["entries"], { toMs: timeMs }, undefined));
-      return newest === undefined ? 0 : entryOf(newest.archived, newest.place.slot).balanceAfter;
+      const entry = newest && entryOf(newest.archived, newest.place.slot);
+      return entry === undefined || entry.seq <= (query.afterSeq ?? 0) ? 0 : entry.balanceAfter;
     }
     const total = new Tally();
     for (const history of this.#historiesOf(query, "entries"))
@@ -212,11 +232,12 @@ function refuseGap(history: History, at: number, newest: number | undefined, gap
 function concerns(
   { record }: ArchivedRecord,
   { partner, account }: AccountId,
-  kind: HistoryKind | undefined,
+  kind: HistoryKind,
   slot: number,
 ): boolean {
   if (record.command.partner !== partner) return false;
   if (kind === "versions") return versionOf(record)?.id === account;
+  if (kind === "transfers") return listedBy(record)[placeOfSlot(slot) - BEGINNING] === account;
   if (kind === "acts") return record.command.op === "act" && record.command.act.programme === account;
   const change = changeAt(record, slot);
   return change?.account === account && (change.amount === 0) === (kind === "holds");

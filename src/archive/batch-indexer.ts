@@ -5,9 +5,10 @@ import { OPS, TRANSFER_SENT_OP } from "../actors/ops.ts";
 import { PackReader } from "../actors/pack-reader.ts";
 import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";
+import { listedBy } from "./beginning.ts";
 import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
 import { changesOf, isBeginning, isOfHome, transferIdOf, versionOf } from "./posting.ts";
-import { AT_HOME, AWAY, CLAIM, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
+import { AT_HOME, AWAY, BEGINNING, CLAIM, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
 import type { Tail } from "./tail.ts";
 
 /** What a transfer without an act has of its own: see codec.ts. */
@@ -125,6 +126,10 @@ export class BatchIndexer {
     if (whole) {
       this.#runAccount(bytes, creditStart, creditEnd, shard);
       accounts.push(hash.high, hash.low, batch, slotOf(index, CREDIT), creditSeq, amount);
+    } else {
+      // As `listedBy` says.
+      this.#keys.runAccount(bytes, creditStart, creditEnd, this.#partner, HISTORY_SEEDS.transfers, shard + 1);
+      accounts.push(hash.high, hash.low, batch, slotOf(index, BEGINNING), 0, 0);
     }
     this.#keys.runText(bytes, idStart, idEnd);
     transfers.push(hash.high, hash.low, batch, slotOf(index, AT_HOME), 0, 0);
@@ -200,6 +205,10 @@ export class BatchIndexer {
       const kind = amount === 0 ? "holds" : "entries";
       const { high, low } = this.#keys.account(this.#partner, account, kind, shard);
       accounts.push(high, low, batch, slotOf(index, place), amount === 0 ? 0 : seq, amount);
+    }
+    for (const [place, account] of listedBy(record).entries()) {
+      const { high, low } = this.#keys.account(this.#partner, account, "transfers", shard);
+      accounts.push(high, low, batch, slotOf(index, BEGINNING + place), 0, 0);
     }
     const id = transferIdOf(record);
     if (id !== undefined) {

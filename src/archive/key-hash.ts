@@ -60,12 +60,13 @@ const encoder = new TextEncoder();
 
 /**
  * What the index keeps of an account, each under a key of its own: records with entries of it, records that changed
- * nothing but what is held, and records of the account itself. The acts of a programme stand under its name like those of
- * an account. The numbers go into the seed of the key's hash.
+ * nothing but what is held, records with which a transfer of it begins (`listedBy`), and records of the account itself. The
+ * acts of a programme stand under its name like those of an account. The numbers go into the seed of the key's hash.
  */
 export const HISTORY_SEEDS = {
   entries: 0,
   holds: 0x5bd1e995,
+  transfers: 0x7feb352d,
   versions: 0x2545f491,
   acts: 0x61c88647,
 } as const;
@@ -74,7 +75,7 @@ export type HistoryKind = keyof typeof HISTORY_SEEDS;
 /**
  * The keys of the index. An account's key is the hash of its id, seeded with the hash of its partner, so that
  * the partner's part is computed once for many accounts. A system account lives on every shard: it has one
- * key per shard, so that each key's entries stand in the order of one log. Of holds and versions every account has one
+ * key per shard, so that each key's entries stand in the order of one log. Of all but entries every account has one
  * per shard: nothing but their places would show that records of another one, with the same hash, stand among them.
  */
 export class Keys {

@@ -117,7 +117,8 @@ export function entryOf(archived: ArchivedRecord, slot: number): Entry {
     counterparty: amount < 0 ? credit : debit,
     memo,
     metadata,
-    ...(act !== undefined && { act, occurredAtMs }),
+    occurredAtMs,
+    ...(act !== undefined && { act }),
   };
 }
 
@@ -130,15 +131,13 @@ function isMessage(command: LogRecord["command"]): command is Credit | Portion {
   return command.op === "credit" || command.op === "portion";
 }
 
-function actedView(
-  command: Transfer,
-  { id, effect }: TransferPosted | TransferSent,
-  timeMs: number,
-): TransferView {
+function actedView(command: Transfer, outcome: TransferPosted | TransferSent, timeMs: number): TransferView {
+  const { id, effect, debitSeq } = outcome;
   const view = plainView(command, id, timeMs);
   const { act } = command;
   if (act === undefined) return view;
-  return { ...view, act, ...(effect !== undefined && { effect }) };
+  const seqs = "creditSeq" in outcome ? { seqs: [debitSeq, outcome.creditSeq] as const } : {};
+  return { ...view, act, ...(effect !== undefined && { effect }), ...seqs };
 }
 
 function plainView(

@@ -31,9 +31,10 @@ export type Entry = Readonly<{
   counterparty: string;
   memo: string | null;
   metadata: string | null;
-  /** Of the programme that moved it, and when that says it happened. */
+  /** When it happened, where the caller has said so. */
+  occurredAtMs: number | null;
+  /** Of the programme that moved it. */
   act?: Act;
-  occurredAtMs?: number | null;
 }>;
 
 /** From `fromMs` (inclusive) to `toMs` (exclusive), newest first; `cursor` is opaque and came from the page before. */
@@ -43,6 +44,9 @@ export type Range = Readonly<{
   limit: number;
   cursor?: string | undefined;
 }>;
+
+/** `afterSeq`: what came no later than this entry of the account is as if it had never been. */
+export type EntriesRange = Range & Readonly<{ afterSeq?: number | undefined }>;
 
 export type Page<T> = Readonly<{ data: readonly T[]; nextCursor: string | null }>;
 
@@ -85,8 +89,8 @@ export interface ArchiveQueries {
   ): Promise<ClaimsFound>;
   /**
    * Transfers of a partner (of one account of it) as they stand now, newest first, each once. Range and order go by the
-   * record that began it: its home's, or, in the list of an account on another shard, the first that touched the account.
-   * With a `status` that few have, a page may be short, or empty, and have a next one all the same.
+   * record of its home that began it, whose time is `createdAtMs`. A page may be short, or empty, and have a next one all
+   * the same.
    */
   transfers(
     query: Range &
@@ -109,7 +113,7 @@ export interface ArchiveQueries {
    * @param query.seq of the account's newest entry: shows whether the archive lacks some.
    */
   entries(
-    query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
+    query: EntriesRange & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
     after: readonly Position[],
   ): Promise<Statement>;
   /** Sum and number of an account's entries whose seq is at most `seq`. */

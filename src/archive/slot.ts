@@ -20,6 +20,12 @@ export const AWAY = 1;
 /** In the same index, under the name that a record takes for ever (`claimOf`). */
 export const CLAIM = 2;
 
+/**
+ * In those of accounts, behind what the record did to balances: from here on count the accounts in whose lists a transfer
+ * begins with it (`listedBy`). 64 postings have at most 128 of them.
+ */
+export const BEGINNING = PLACES / 2;
+
 export function slotOf(record: number, place: number): number {
   return record * PLACES + place;
 }

@@ -2,7 +2,6 @@ import { claimOf } from "../actors/claim-names.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
-import { beginningIn, stepOf } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gaps, upToGap } from "./gaps.ts";
 import { newestFirst } from "./history.ts";
@@ -88,32 +87,18 @@ export class TransferReader {
     for (const { archived, place } of this.#beginningsOf(query)) yield { place, shown: this.#now(archived) };
   }
 
-  /** What was done to the account within the range and before the cursor, newest first. */
+  /** The account's transfers where they began, within the range and before the cursor, newest first. */
   *#linesOfAccount(query: Range, account: AccountId): Generator<Line<TransferView>> {
-    for (const found of this.#accounts.touches(account, query, cursorOf(query)))
-      yield { place: found.place, shown: this.#begunBy(found, account.account) };
+    for (const { place, shown } of this.#accounts.beginnings(account, query, cursorOf(query)))
+      yield { place, shown: shown && this.#now(shown) };
   }
 
-  /** The transfer that begins, for this account, with what was found. */
-  #begunBy({ archived, place }: Found, account: string): TransferView | undefined {
-    const { record } = archived;
-    if (record.command.op === "transfer" || record.command.op === "credit") return this.#now(archived);
-    if (stepOf(record) === undefined) return undefined;
-    // What the record itself says of the postings will do: they stay what they were.
-    const transfer = transferOf(archived) ?? this.#now(archived);
-    if (transfer === undefined) return undefined;
-    const begins = beginningIn(record, transfer.postings, account) === placeOfSlot(place.slot);
-    return begins ? this.#now(archived) : undefined;
-  }
-
-  /** The transfer of a record as it stands now; `undefined` where an attempt has come to nothing. */
+  /** The transfer that begins with a record, as it stands now. */
   #now(archived: ArchivedRecord): TransferView | undefined {
-    const { command } = archived.record;
     const transfer = transferOf(archived);
-    const then = transfer !== undefined && isWhole(transfer) ? transfer : undefined;
-    if (then !== undefined && then.status !== "pending") return then;
-    const id = command.op === "reserve" ? command.id : transfer?.id;
-    return id === undefined ? then : (this.#newestOfHome(id, command.partner) ?? then);
+    if (transfer === undefined) return undefined;
+    if (isWhole(transfer) && transfer.status !== "pending") return transfer;
+    return this.#newestOfHome(transfer.id, archived.record.command.partner);
   }
 
   /** As its home's newest record has left it; of another partner `undefined`. */

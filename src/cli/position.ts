@@ -1,5 +1,6 @@
 /** Places in a log as people write them: `0:3-17`, `3-17`, or a time. */
 import { InvalidArgumentError } from "commander";
+import { timeMsOf } from "../time-text.ts";
 import { formatLogId, type LogId, parseLogId } from "../wal/wal.ts";
 import { UsageError } from "./settings.ts";
 
@@ -10,7 +11,9 @@ export type Bound =
 /** Both ends belong to it. */
 export type Range = Readonly<{ shard: number | undefined; from: Bound | undefined; to: Bound | undefined }>;
 
-const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+/** A day, or a time of it; without a zone it is UTC, as all times that are printed. */
+const TIME =
+  /^(?<day>\d{4}-\d{2}-\d{2})(?:T(?<minute>\d{2}:\d{2})(?<second>:\d{2}(?:\.\d{1,9})?)?(?<zone>Z|[+-]\d{2}:?\d{2})?)?$/;
 
 /** @throws InvalidArgumentError */
 export function parseBound(text: string): Bound {
@@ -19,10 +22,9 @@ export function parseBound(text: string): Bound {
     const shard = position[1] === undefined ? undefined : Number(position[1]);
     return { kind: "position", shard, id: parseLogId(position[2]) };
   }
-  const found = TIME.exec(text);
-  // Without a zone it is UTC, as all times that are printed.
-  const timeMs = found === null ? Number.NaN : Date.parse(found[1] && !found[4] ? `${text}Z` : text);
-  if (Number.isNaN(timeMs)) {
+  const { day, minute = "00:00", second = ":00", zone = "Z" } = TIME.exec(text)?.groups ?? {};
+  const timeMs = timeMsOf(`${day}T${minute}${second}${zone.replace(/(?<=^.\d\d)(?=\d)/, ":")}`);
+  if (timeMs === undefined) {
     throw new InvalidArgumentError(
       "Give a position (0:3-17, or 3-17 with --shard) or a time (2026-11-21T12:00:00Z).",
     );

@@ -14,11 +14,12 @@ import { haveSameKey, vnodeOfCommand } from "../actors/home.ts";
 import { decode } from "../actors/pack.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
-import { type Refusal, rejectionOf } from "../actors/rejection.ts";
+import { type Refusal, rejectionOf, type TimeFault } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type {
   ArchivedRecord,
   ArchiveQueries,
+  EntriesRange,
   Location,
   Page,
   Position,
@@ -43,6 +44,7 @@ import type { LogId } from "../wal/wal.ts";
 import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { pageOf } from "./lists.ts";
+import { accountAt } from "./past.ts";
 import { firstRecords, recall } from "./recall.ts";
 import { refusalOf, refusedBy } from "./refusals.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
@@ -51,7 +53,7 @@ import { revertOf, settledOf, type TransferRow, transferRow, transferRows } from
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
-  | Readonly<{ refused: Refusal }>;
+  | Readonly<{ refused: Refusal; fault?: TimeFault }>;
 
 type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
@@ -183,13 +185,8 @@ export class Gateway {
     return ids.map((id) => views.get(id)).filter((view) => view !== undefined);
   }
 
-  async accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
-    // What is logged from here on is later: nothing can come to lie before a moment that was shown.
-    await until(atMs);
-    const shard = this.#shards.ofAccount(partner, id);
-    const { position, result } = await this.#shards.ask(shard, partner, ["tick", atMs, id]);
-    if (!result) throw new OperatingError("log_unavailable", "log time has not come to this moment yet");
-    return this.#shards.archive.accountAt({ partner, account: id, atMs }, known([position]));
+  accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
+    return accountAt(this.#shards, partner, id, atMs);
   }
 
   async listAccounts(
@@ -220,7 +217,7 @@ export class Gateway {
     return { id: name, balances: Object.fromEntries(sums) };
   }
 
-  async entries(partner: string, account: string, range: Range): Promise<Statement | undefined> {
+  async entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined> {
     const found = await this.#positionsOfAccount(partner, account);
     return found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after);
   }
@@ -264,6 +261,11 @@ export class Gateway {
     }
     const positions = known(found.map(({ position }) => position));
     return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
+  }
+
+  /** Log time of the shard of an account, or of another subject. */
+  async timeMs(partner: string, subject: string): Promise<number> {
+    return (await this.#shards.ask(this.#shards.ofAccount(partner, subject), partner, ["time"])).result;
   }
 
   /** Splits a batch by the shards that decide. */
@@ -331,7 +333,7 @@ export class Gateway {
           return submitWithArchive(this.#shards, shard, command, reply).then((again) =>
             this.#answer(command, shard, again),
           );
-        return { refused: refusalOf(reply[1]) };
+        return refusalOf(reply);
       case REPLAYED:
         return recall(this.#shards, command, locationOf(shard, reply)).then((recalled) => {
           // Not done, and to be done with another key: as when only the fingerprints differ.
@@ -388,10 +390,4 @@ function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
 
 function idOf([epoch, seq]: readonly [number, number]): LogId {
   return { epoch, seq };
-}
-
-/** A moment that is a little ahead of this clock is waited for. */
-async function until(atMs: number): Promise<void> {
-  const aheadMs = atMs - Date.now();
-  if (aheadMs >= 0) await new Promise((resolve) => setTimeout(resolve, aheadMs + 1));
 }

@@ -51,7 +51,7 @@ export async function revertOf(
   }
   const isOver = view.status !== "pending";
   const postings = isOver && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
-  const act = view.act && takeBackOf(view.act, view.effect ?? null, id);
+  const act = view.act && takeBackOf(view.act, view);
   const revert = {
     ...asked,
     op: "revert_transfer",

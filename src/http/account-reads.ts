@@ -5,8 +5,7 @@ import { isSystemAccount } from "../actors/routing.ts";
 import { accountNotFound } from "./account-address.ts";
 import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
 import { jsonAnswer } from "./call.ts";
-import type { Clock } from "./clock.ts";
-import { Cursor, Flag, isId, LIST_LIMIT_DEFAULT, Limit, Time, timeMsOf } from "./fields.ts";
+import { Cursor, Flag, isId, LIST_LIMIT_DEFAULT, Limit, QueryTime, timeMsOrNull } from "./fields.ts";
 import { pageAnswer, pageSchema } from "./pagination.ts";
 import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
@@ -15,11 +14,9 @@ import type { Routes } from "./routes.ts";
 import { checkQuery } from "./validation.ts";
 
 const IDS_MAX = 100;
-/** How far the clocks of client and server may differ. */
-const AHEAD_MS_MAX = 1000;
 
 const ReadQuery = z.strictObject({
-  at: Time.optional().openapi({ description: "As it was then. Not with a system account." }),
+  at: QueryTime.optional().openapi({ description: "As it was then. Not with a system account." }),
 });
 const ListQuery = z.strictObject({
   prefix: z
@@ -37,7 +34,7 @@ const ListQuery = z.strictObject({
   cursor: Cursor,
 });
 
-export type AccountReadsDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
+export type AccountReadsDeps = Readonly<{ ledger: Ledger }>;
 
 export function addAccountReads(routes: Routes, deps: AccountReadsDeps): void {
   addList(routes, deps);
@@ -116,14 +113,7 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
   );
 }
 
-/** @throws Problem 400 for a time that has not come */
-function pastMsOf(at: string, nowMs: number): number {
-  const atMs = timeMsOf(at);
-  if (atMs === undefined || atMs > nowMs + AHEAD_MS_MAX) throw invalid("at", "must not be in the future");
-  return atMs;
-}
-
-function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
+function addRead(routes: Routes, { ledger }: AccountReadsDeps): void {
   routes.add(
     {
       method: "get",
@@ -150,10 +140,11 @@ function addRead(routes: Routes, { ledger, clock }: AccountReadsDeps): void {
         if (account === undefined) throw accountNotFound(id);
         return jsonAnswer(call, 200, systemAccountJson(account));
       }
+      const atMs = timeMsOrNull(at);
       const account =
-        at === undefined
+        atMs === null
           ? await ledger.account(call.partner, id)
-          : await ledger.accountAt(call.partner, id, pastMsOf(at, clock.nowMs()));
+          : await ledger.accountAt(call.partner, id, atMs);
       if (account === undefined) throw accountNotFound(id);
       return jsonAnswer(call, 200, accountJson(account));
     },

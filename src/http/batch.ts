@@ -4,9 +4,10 @@ import type { Context } from "hono";
 import type { Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { OperatingError } from "../operating-error.ts";
-import { BATCH_BYTES_MAX, mediaType, parseJson, readBody, utf8Text } from "./body.ts";
+import { BATCH_BYTES_MAX, mediaType, parseExactly, parseJson, readBody, utf8Text } from "./body.ts";
 import { answer } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { elementsOf, isExact, isPlain } from "./exact-json.ts";
 import type { Asker } from "./fingerprint.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { decodeItems, encodeResults } from "./message-pack.ts";
@@ -58,24 +59,43 @@ function encodingOf(c: Context): Encoding {
 /** Stands for an item that could not even be read. */
 const UNREADABLE = Symbol("unreadable");
 
+function readable(text: string): unknown {
+  try {
+    return parseExactly(Buffer.from(text));
+  } catch {
+    return UNREADABLE;
+  }
+}
+
 /** One item a line; blank lines are no items and have no result. A line that is not JSON spoils itself alone. */
-function linesOf(text: string): unknown[] {
-  const items: unknown[] = [];
+function linesOf(body: Buffer): unknown[] {
+  const text = utf8Text(body);
+  const lines: string[] = [];
   let start = 0;
-  while (start < text.length) {
+  while (start < text.length && lines.length <= BATCH_ITEMS_MAX) {
     let end = text.indexOf("\n", start);
     if (end < 0) end = text.length;
     const line = text.slice(start, end);
     start = end + 1;
-    if (line.trim() === "") continue;
-    try {
-      items.push(JSON.parse(line));
-    } catch {
-      items.push(UNREADABLE);
-    }
-    if (items.length > BATCH_ITEMS_MAX) break;
+    if (line.trim() !== "") lines.push(line);
   }
-  return items;
+  if (lines.length > BATCH_ITEMS_MAX) return lines;
+  try {
+    const items: unknown[] = lines.map((line) => JSON.parse(line));
+    if (items.every((item, i) => isPlain(item, lines[i] as string)) || isExact(items, body)) return items;
+  } catch {
+    // Some line is no JSON.
+  }
+  return lines.map(readable);
+}
+
+/** Where not all is exact, each item is read by itself, as a line is. */
+function listed(body: Buffer): unknown[] {
+  const text = utf8Text(body);
+  const value = parseJson(text);
+  const items = transfersOf(value);
+  const isAsRead = items.length > BATCH_ITEMS_MAX || isPlain(value, text) || isExact(value, body);
+  return isAsRead ? items : elementsOf(text).map(readable);
 }
 
 function transfersOf(value: unknown): unknown[] {
@@ -95,8 +115,8 @@ function itemsOf(body: Buffer, encoding: Encoding): unknown[] {
     encoding === "application/msgpack"
       ? decodeItems(body, BATCH_ITEMS_MAX)
       : encoding === "application/x-ndjson"
-        ? linesOf(utf8Text(body))
-        : transfersOf(parseJson(utf8Text(body)));
+        ? linesOf(body)
+        : listed(body);
   if (items.length > BATCH_ITEMS_MAX) {
     throw new Problem("batch_too_large", `A batch may have at most ${BATCH_ITEMS_MAX} items.`);
   }
@@ -166,7 +186,7 @@ export function addBatch(
       description:
         "One bad item never fails the others; results stand index for index. An item's own `idempotency_key` goes " +
         "before the header's, which gives item i `<key>#i`. In NDJSON blank lines are no items. MessagePack (an array " +
-        "of maps) is answered in MessagePack.",
+        "of maps) is answered in MessagePack; in it an amount is an integer, or a float that 32 bits could not hold.",
       body: {
         schema: BatchRequest,
         types: {

@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
+import { exactly } from "./exact-json.ts";
 import { invalid, Problem } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 
@@ -89,12 +90,28 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** The same with every number as it is written, or NaN. @param decimals that a number may have. @throws Problem 400 */
+export function parseExactly(body: Buffer, decimals = 0): unknown {
+  const text = utf8Text(body);
+  return exactly(parseJson(text), text, body, decimals);
+}
+
+/** How much a JSON body may have, and how exact its numbers may be. */
+export type JsonBounds = Readonly<{
+  bytesMax?: number;
+  /** Digits that a fraction may have. */
+  decimals?: number;
+}>;
+
 /** The JSON body of a request. @throws Problem 400, 413, 415 */
-export async function readJson(c: Context, bytesMax = BODY_BYTES_MAX): Promise<unknown> {
+export async function readJson(
+  c: Context,
+  { bytesMax = BODY_BYTES_MAX, decimals = 0 }: JsonBounds = {},
+): Promise<unknown> {
   if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
-  return parseJson(utf8Text(await readBody(c, bytesMax)));
+  return parseExactly(await readBody(c, bytesMax), decimals);
 }
 
 /** A JSON body that may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
@@ -104,7 +121,7 @@ export async function readOptionalJson(c: Context): Promise<unknown> {
   if (mediaType(headerOf(c, "content-type")) !== "application/json") {
     throw new Problem("unsupported_media_type", "Send application/json.");
   }
-  return parseJson(utf8Text(body));
+  return parseExactly(body);
 }
 
 /** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */

@@ -6,7 +6,7 @@ import type { ActAlone, Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
-import { readJson, readNothing, readOptionalJson } from "./body.ts";
+import { type JsonBounds, readJson, readNothing, readOptionalJson } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { asCompound } from "./compound-request.ts";
@@ -24,12 +24,11 @@ type Move = Readonly<{
   occurredAtMs?: number | null;
 }>;
 
-type ChangeOptions<T> = Readonly<{
-  /** Of the body. */
-  bytesMax?: number;
-  /** What of the body makes the fingerprint, which stands in the log: no secrets. */
-  shown?: (value: T) => unknown;
-}>;
+type ChangeOptions<T> = JsonBounds &
+  Readonly<{
+    /** What of the body makes the fingerprint, which stands in the log: no secrets. */
+    shown?: (value: T) => unknown;
+  }>;
 
 /** @throws Problem 400, 413, 415 */
 export async function readChange<T>(
@@ -37,10 +36,10 @@ export async function readChange<T>(
   call: Call,
   clock: Clock,
   schema: z.ZodType<T>,
-  { bytesMax, shown = (value) => value }: ChangeOptions<T> = {},
+  { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
-  const value = check(schema, await readJson(c, bytesMax));
+  const value = check(schema, await readJson(c, bounds));
   return { value, asked: askedBy(c, call, key, () => canonicalJson(shown(value))) };
 }
 

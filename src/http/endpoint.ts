@@ -4,11 +4,12 @@
  */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { InvalidTime } from "../invalid-time.ts";
 import { OperatingError } from "../operating-error.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { Problem, type ProblemCode } from "./problem.ts";
+import { invalid, Problem, type ProblemCode } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
@@ -55,6 +56,7 @@ function failureAnswer(call: Call, failure: unknown, log: Log): Response {
     const errors = [{ path: "cursor", message: "must come from the page before" }];
     return problemAnswer(call, "validation_failed", "cursor: must come from the page before", {}, { errors });
   }
+  if (failure instanceof InvalidTime) return failureAnswer(call, invalid(failure.path, failure.message), log);
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
   if (failure instanceof HTTPException && failure.status < 500) {
     const code: ProblemCode = failure.status === 413 ? "body_too_large" : "validation_failed";

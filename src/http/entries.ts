@@ -24,6 +24,7 @@ const EntrySchema = z
     counterparty: z.string(),
     memo: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
+    occurred_at: z.iso.datetime().optional(),
     at: z.iso.datetime(),
   })
   .openapi("Entry", {
@@ -68,11 +69,14 @@ const ReconciliationSchema = z
   });
 
 function entryJson(entry: Entry, isSystem: boolean): string {
+  const { memo, occurredAtMs } = entry;
   return (
     `{"seq":${entry.seq},"transfer_id":"${entry.transferId}","amount":${entry.amount},` +
     (isSystem ? "" : `"balance_after":${entry.balanceAfter},`) +
-    `"counterparty":"${entry.counterparty}","memo":${entry.memo === null ? "null" : JSON.stringify(entry.memo)},` +
-    `"metadata":${entry.metadata ?? "{}"},"at":"${timeTextOf(entry.timeMs)}"}`
+    `"counterparty":"${entry.counterparty}","memo":${memo === null ? "null" : JSON.stringify(memo)},` +
+    `"metadata":${entry.metadata ?? "{}"},` +
+    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
+    `"at":"${timeTextOf(entry.timeMs)}"}`
   );
 }
 

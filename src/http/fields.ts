@@ -1,6 +1,8 @@
 /** The kinds of fields that requests are made of, and their schemas. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../actors/routing.ts";
+import { assert } from "../assert.ts";
+import { timeMsOf } from "../time-text.ts";
 
 export const ID_LENGTH_MAX = 128;
 const ID = /^[A-Za-z0-9_.:@+-]+(?:\/[A-Za-z0-9_.:@+-]+)?$/;
@@ -43,22 +45,16 @@ export function isMetadata(value: unknown, nulls = false): value is Record<strin
   return true;
 }
 
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
-
-/** Milliseconds since 1970 of an RFC 3339 time with its offset; `undefined` for anything else, as the 30th of February. */
-export function timeMsOf(text: string): number | undefined {
-  const parts = RFC_3339.exec(text);
-  if (parts === null) return undefined;
-  const timeMs = Date.parse(text.toUpperCase());
-  if (Number.isNaN(timeMs)) return undefined;
-  const day = Number(parts[3]);
-  const lastDay = new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate();
-  return day <= lastDay ? timeMs : undefined;
+/** Milliseconds of a time that its schema has seen. */
+export function knownTimeMsOf(text: string): number {
+  const timeMs = timeMsOf(text);
+  assert(timeMs !== undefined, "the schema has seen it");
+  return timeMs;
 }
 
-/** The same of a time that may be left out, and that its schema has seen. */
+/** The same of one that may be left out. */
 export function timeMsOrNull(text: string | undefined): number | null {
-  return text === undefined ? null : (timeMsOf(text) ?? null);
+  return text === undefined ? null : knownTimeMsOf(text);
 }
 
 let timeTextMs = Number.NaN;
@@ -138,8 +134,13 @@ export const MetadataPatch = z
 export const Time = z
   .custom<string>(
     (value) => typeof value === "string" && timeMsOf(value) !== undefined,
-    "must be an RFC 3339 time with its offset, as 2026-11-20T10:00:00.000Z",
+    "must be an RFC 3339 time with its offset, as 2026-11-20T10:00:00.000Z, in the years 0001 to 9999 of UTC",
   )
+  .openapi({ type: "string", format: "date-time", example: "2026-11-20T10:00:00.000Z" });
+
+/** The same in a query, where a `+` that nobody has escaped comes as a space. */
+export const QueryTime = z
+  .preprocess((value) => (typeof value === "string" ? value.replace(/ (?=\d\d:\d\d$)/, "+") : value), Time)
   .openapi({ type: "string", format: "date-time", example: "2026-11-20T10:00:00.000Z" });
 
 /** Text of one character or more. */

@@ -9,8 +9,8 @@ import type { ItemAnswer } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 
 /**
- * Stands for a value that is well formed but not plain data: binary, an extension, text that is not UTF-8, a
- * map with odd member names.
+ * Stands for a value that is well formed but not plain data: binary, an extension, text that is not UTF-8, a float that an
+ * integer should have been, a map with odd member names or one of them twice.
  */
 export const FOREIGN = Symbol("foreign");
 
@@ -82,10 +82,15 @@ function map(reader: Reader, count: number, depth: number): unknown {
       name = nameOf(reader, head & 31);
     } else name = value(reader, depth + 1);
     const member = value(reader, depth + 1);
-    if (typeof name === "string" && name !== "__proto__") members[name] = member;
-    else isPlain = false;
+    if (typeof name !== "string" || name === "__proto__" || isTaken(members, name)) isPlain = false;
+    else members[name] = member;
   }
   return isPlain ? members : FOREIGN;
+}
+
+function isTaken(members: Readonly<Record<string, unknown>>, name: string): boolean {
+  // What is not there at all is not even inherited: mostly that is enough.
+  return members[name] !== undefined && Object.hasOwn(members, name);
 }
 
 function skip(reader: Reader, size: number): typeof FOREIGN {
@@ -114,9 +119,9 @@ function longValue(reader: Reader, head: number, depth: number): unknown {
     case 0xc3:
       return true;
     case 0xca:
-      return view.getFloat32(take(reader, 4));
+      return skip(reader, 4);
     case 0xcb:
-      return view.getFloat64(take(reader, 8));
+      return float(view.getFloat64(take(reader, 8)));
     case 0xcc:
       return view.getUint8(take(reader, 1));
     case 0xcd:
@@ -136,6 +141,14 @@ function longValue(reader: Reader, head: number, depth: number): unknown {
     default:
       return sizedValue(reader, head, depth);
   }
+}
+
+/**
+ * Ten as a float may be somebody's decimal money. But encoders for JavaScript, which knows nothing but floats, write integers
+ * beyond 32 bits so.
+ */
+function float(number: number): number | typeof FOREIGN {
+  return Number.isSafeInteger(number) && (number > 0xffffffff || number < -0x80000000) ? number : FOREIGN;
 }
 
 function sizedValue(reader: Reader, head: number, depth: number): unknown {

@@ -16,13 +16,13 @@ import type {
 } from "../actors/compound-command.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
-import type { Refusal } from "../actors/rejection.ts";
-import type { ArchivedRecord, Page, Range, Statement } from "../archive/query.ts";
+import type { Refusal, TimeFault } from "../actors/rejection.ts";
+import type { ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
 
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
-  | Readonly<{ refused: Refusal }>;
+  | Readonly<{ refused: Refusal; fault?: TimeFault }>;
 
 /** One item of a batch: a transfer's id, or why there is none. */
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
@@ -70,7 +70,11 @@ export interface Ledger {
   account(partner: string, id: string): Promise<AccountView | undefined>;
   /** Those that exist, in the order of `ids`. */
   accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;
-  /** The account as it was when everything logged at `atMs` or before had been done. `atMs` is not in the future. */
+  /**
+   * The account as it was when everything logged at `atMs` or before had been done.
+   *
+   * @throws InvalidTime `atMs` is in the future.
+   */
   accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined>;
   /** One consistent cut through all shards concerned. */
   consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut>;
@@ -80,7 +84,7 @@ export interface Ledger {
   ): Promise<Page<AccountView>>;
   systemAccount(partner: string, name: string): Promise<SystemAccount | undefined>;
   /** `undefined` when there is no such account. */
-  entries(partner: string, account: string, range: Range): Promise<Statement | undefined>;
+  entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined>;
   reconciliation(partner: string, account: string): Promise<Reconciliation | undefined>;
   transfer(partner: string, id: string): Promise<TransferRow | undefined>;
   transfers(
@@ -99,6 +103,8 @@ export interface Ledger {
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
   ): Promise<Page<R>>;
+  /** Log time of the shard where this account, or other subject, is. */
+  timeMs(partner: string, subject: string): Promise<number>;
   /** Of one partner; of all of them when none is named. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
 }

@@ -98,7 +98,9 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       group: "transfers",
       summary: "List transfers, newest first",
       description:
-        "As they stand now. With a `status` that few have a page may be short, or empty, and have a next one all the same.",
+        "As they stand now, in the order of `created_at`, by which `from` (inclusive) and `to` (exclusive) go too. With " +
+        "`account` those that it is a side of, pending and ended ones included. A page may be short, or empty, and have " +
+        "a next one all the same.",
       query: ListQuery,
       answer: pageOf(TransferSchema),
     },

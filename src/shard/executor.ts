@@ -7,6 +7,8 @@ import type { Tick } from "../actors/compound-command.ts";
 import { isPlain, type PlainCommand } from "../actors/home.ts";
 import type { Ledger, Place } from "../actors/ledger.ts";
 import type { Due } from "../actors/programmes/programme.ts";
+import { timeFaultOf } from "../actors/programmes/programmes.ts";
+import type { TimeFault } from "../actors/rejection.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
@@ -14,7 +16,7 @@ import { askArchive } from "./ask-archive.ts";
 import { DueWait, DueWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./due-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { type Decided, REFUSED, REPLAYED } from "./messages.ts";
+import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
 import { type PackedCommand, Parked, packedAlone } from "./parked.ts";
 import type { Peers } from "./peers.ts";
 
@@ -76,8 +78,10 @@ export class Executor {
     }
     if (command.op !== "transfer" && !isPlain(command))
       return peers.runs.execute(command, { source, start, end }, false);
-    // No name is claimed without an act.
+    // No name is claimed without an act, and no time named that has to come.
     if ("act" in command && command.act !== undefined) {
+      const fault = timeFaultOf(command.act, timeMs);
+      if (fault !== undefined) return invalid(fault);
       const uncertain = askArchive(this.#ledger.compound, command);
       if (uncertain !== undefined) return uncertain;
     }
@@ -279,6 +283,10 @@ export class Executor {
     if (account === undefined) return false;
     return account.pinned + account.reserved > 0 || !peers.settled;
   }
+}
+
+function invalid({ path, message }: TimeFault): Refused {
+  return [REFUSED, "validation_failed", path, message];
 }
 
 /** Accounts that a command may take something from, and the subject that decides an act. */

@@ -6,7 +6,7 @@
 import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
-import type { Refusal } from "../actors/rejection.ts";
+import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { LogErrorCode, LogId } from "../wal/wal.ts";
@@ -40,6 +40,8 @@ export type Query =
   | readonly ["transfer", id: string]
   /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */
   | readonly ["reverts", ids: readonly string[]]
+  /** Log time. */
+  | readonly ["time"]
   /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
@@ -67,6 +69,8 @@ export interface QueryResults {
   transfer: null;
   /** `forgotten`: of what was taken back up to there only the archive knows; `null` while nothing was forgotten. */
   reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
+  /** Milliseconds since 1970. */
+  time: number;
   /** False where log time is not there yet. */
   tick: boolean;
   programme: Plain;
@@ -95,12 +99,23 @@ export const FIRST = 1;
 
 /**
  * Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now; or the
- * transfer is not open, and what became of it must be handed in; or the archive, once it holds this shard's log up to
- * `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
+ * transfer is not open, and what became of it must be handed in; or log time forbids it (`TimeFault`); or the archive, once
+ * it holds this shard's log up to `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
  */
 export type Refused =
-  | readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable" | "not_open"]
+  | readonly [
+      typeof REFUSED,
+      code: Exclude<Refusal, "validation_failed"> | "overloaded" | "log_unavailable" | "not_open",
+    ]
+  | Invalid
   | AskArchive;
+/** See `TimeFault`. */
+export type Invalid = readonly [
+  typeof REFUSED,
+  code: "validation_failed",
+  path: TimeFault["path"],
+  message: TimeFault["message"],
+];
 export type AskArchive = readonly [typeof REFUSED, code: typeof ASK_ARCHIVE, epoch: number, seq: number];
 export const ASK_ARCHIVE = "ask_archive";
 export const REFUSED = -2;

@@ -53,6 +53,8 @@ export function answerQuery(
       const forgotten = claims.forgotten.epoch === 0 ? null : claims.forgotten;
       return { result: { by, forgotten }, batch: undefined };
     }
+    case "time":
+      return { result: nowMs, batch: undefined };
     case "position":
       return { result: null, batch: undefined };
   }

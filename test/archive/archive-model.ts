@@ -54,7 +54,7 @@ export class ArchiveModel {
     });
   }
 
-  /** Each transfer once, by the record that began it: of the partner, or for the account. */
+  /** Each transfer once, by the record of its home that began it: of the partner, or of both its sides. */
   transfers({
     partner,
     account,
@@ -66,11 +66,12 @@ export class ArchiveModel {
     status?: TransferStatus | undefined;
   }): readonly TransferView[] {
     const all = this.#accepted().filter(({ record }) => record.command.partner === partner);
-    const began = account === undefined ? all.filter(begins) : firstTouches(all, account);
-    return began
+    return all
+      .filter(begins)
       .filter(({ timeMs }) => isIn(range, timeMs))
+      .filter((archived) => account === undefined || isSide(archived, account))
       .flatMap((archived) => {
-        const id = idIn(archived);
+        const id = viewIn(archived)?.id;
         const view = id === undefined ? undefined : this.transfer(id);
         return view === undefined || (status !== undefined && view.status !== status) ? [] : [view];
       });
@@ -143,10 +144,10 @@ function isOfHome({ command, outcome }: LogRecord): boolean {
   return command.op === "transfer" || "transfer" in outcome;
 }
 
-/** The transfer that a record is part of, were it only an attempt. */
-function idIn(archived: ArchivedRecord): string | undefined {
-  const { command } = archived.record;
-  return command.op === "reserve" ? command.id : viewIn(archived)?.id;
+function isSide(archived: ArchivedRecord, account: string): boolean {
+  return (
+    viewIn(archived)?.postings.some(({ debit, credit }) => account === debit || account === credit) ?? false
+  );
 }
 
 function viewIn({
@@ -170,34 +171,6 @@ function viewIn({
     expiresAtMs: null,
     reverts: null,
   };
-}
-
-/**
- * Of all records that touched the account, the first of each transfer, in the order given. A system account may be
- * touched on several shards at once: the touch of the lowest posting counts then, of what was held or else of what moved.
- * What was only reserved to be moved at once does not count: that is not a part of the transfer yet.
- */
-function firstTouches(newestFirst: readonly ArchivedRecord[], account: string): readonly ArchivedRecord[] {
-  const byTransfer = new Map<string, ArchivedRecord[]>();
-  for (const archived of newestFirst.toReversed()) {
-    const { command } = archived.record;
-    const id = idIn(archived);
-    const isTouch = changesIn(archived.record).some((change) => change.account === account);
-    if (id === undefined || !isTouch || (command.op === "reserve" && command.purpose !== "hold")) continue;
-    byTransfer.set(id, [...(byTransfer.get(id) ?? []), archived]);
-  }
-  const firsts = new Set(
-    [...byTransfer.values()].map((touches) => {
-      if (!isSystemAccount(account)) return touches[0];
-      const held = touches.filter(({ record: { command } }) =>
-        command.op === "compound_transfer" ? command.pending : command.op === "reserve",
-      );
-      const lowest = ({ record }: ArchivedRecord) =>
-        Math.min(...changesIn(record).flatMap((each) => (each.account === account ? [each.posting] : [])));
-      return (held.length > 0 ? held : touches).toSorted((a, b) => lowest(a) - lowest(b))[0];
-    }),
-  );
-  return newestFirst.filter((archived) => firsts.has(archived));
 }
 
 /** In the order in which the record did them. */
@@ -232,10 +205,11 @@ function entriesIn(archived: ArchivedRecord, account: string): readonly Entry[] 
   return changesIn(record)
     .filter((change) => change.account === account && change.amount !== 0)
     .map(({ posting, amount, posted: balanceAfter, seq }) => {
-      const { id: transferId, postings, memo, metadata } = viewIn(archived) as TransferView;
+      const { id: transferId, postings, memo, metadata, occurredAtMs } = viewIn(archived) as TransferView;
       const { debit, credit } = postings[posting] as TransferView["postings"][number];
       const counterparty = amount < 0 ? credit : debit;
-      return { at, timeMs, seq, transferId, amount, balanceAfter, counterparty, memo, metadata };
+      const told = { counterparty, memo, metadata, occurredAtMs };
+      return { at, timeMs, seq, transferId, amount, balanceAfter, ...told };
     })
     .toReversed();
 }

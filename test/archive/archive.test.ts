@@ -150,7 +150,7 @@ describe("a transfer across shards", () => {
       expect(answers.part({ id, from: 0, to: 1, no: 1 })).toEqual(there);
       const list = (account?: string) => answers.transfers({ ...ACME, account, limit: 9 }).data;
       expect([list(), list("alice"), list("bob")]).toEqual([[view], [view], [view]]);
-      const common = { transferId: id, memo: null, metadata: null, seq: 1 };
+      const common = { transferId: id, memo: null, metadata: null, occurredAtMs: null, seq: 1 };
       const entries = (account: string) => answers.entries({ ...ACME, account, limit: 9 });
       expect(entries("alice").data).toEqual([
         { ...common, at: atHome.at, timeMs: 1_000, amount: -7, balanceAfter: -7, counterparty: "bob" },

@@ -9,9 +9,9 @@ beforeEach(() => {
 afterEach(() => world.remove());
 
 describe("a pending transfer on one shard", () => {
-  it("is in the list of its debit account from the first, of its credit account once it is posted", () => {
+  it("is in the lists of both its accounts from the first", () => {
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
-    expect([world.listed("alice-0"), world.listed("bob-0")]).toEqual([["pending 0"], []]);
+    expect([world.listed("alice-0"), world.listed("bob-0")]).toEqual([["pending 0"], ["pending 0"]]);
     world.write(0, world.compound.post(world.opened, 4, false));
     expect([world.listed("alice-0"), world.listed("bob-0")]).toEqual([["pending 4"], ["pending 4"]]);
     world.write(0, world.compound.post(world.opened, 1, false), world.compound.post(world.opened, 2, true));
@@ -66,7 +66,7 @@ describe("a pending transfer on one shard", () => {
     ]);
   });
 
-  it("is in the list of a debit account of which nothing was held once that has moved", () => {
+  it("is in the lists of accounts of which nothing is held", () => {
     world.transfer(
       [
         ["alice-0", "bob-0", 10],
@@ -76,8 +76,8 @@ describe("a pending transfer on one shard", () => {
     );
     expect([world.listed("alice-0"), world.listed("bob-0"), world.listed("carol-0")]).toEqual([
       ["pending 0"],
-      [],
-      [],
+      ["pending 0"],
+      ["pending 0"],
     ]);
     world.write(0, world.compound.post(world.opened, null, true));
     expect([world.listed("alice-0"), world.listed("bob-0"), world.listed("carol-0")]).toEqual([
@@ -165,7 +165,7 @@ describe("a transfer with parts on other shards", () => {
     ["bob-1", "carol-2", 20],
   ] as const;
 
-  it("is in the list of whose money another shard holds as soon as it is a transfer", () => {
+  it("is in the lists of all its accounts as soon as it is a transfer", () => {
     world.transfer(ACROSS, { pending: true });
     world.arrive(1);
     expect([world.listed("alice-0"), world.listed("bob-1"), world.listed("carol-2")]).toEqual([[], [], []]);
@@ -173,13 +173,13 @@ describe("a transfer with parts on other shards", () => {
     expect([world.listed("alice-0"), world.listed("bob-1"), world.listed("carol-2")]).toEqual([
       ["pending 0"],
       ["pending 0"],
-      [],
+      ["pending 0"],
     ]);
     world.write(0, world.compound.post(world.opened, null, true));
     expect([world.listed("alice-0"), world.listed("bob-1"), world.listed("carol-2")]).toEqual([
       ["posted 30"],
       ["posted 30"],
-      [],
+      ["posted 30"],
     ]);
     world.settle();
     expect(["alice-0", "bob-1", "carol-2"].map((each) => world.listed(each))).toEqual([
@@ -202,11 +202,11 @@ describe("a transfer with parts on other shards", () => {
     expect([world.archive.answers.transfers(ALL).data, world.entries("bob-1")]).toEqual([[], []]);
   });
 
-  it("shows what was reserved to move at once when it has moved", () => {
+  it("shows what is to move elsewhere from the moment that this is decided", () => {
     world.transfer(ACROSS);
     world.arrive(1);
     world.arrive(0);
-    expect([world.listed("alice-0"), world.listed("bob-1")]).toEqual([["posted 30"], []]);
+    expect([world.listed("alice-0"), world.listed("bob-1")]).toEqual([["posted 30"], ["posted 30"]]);
     world.settle();
     expect([world.listed("bob-1"), world.listed("carol-2")]).toEqual([["posted 30"], ["posted 30"]]);
   });

@@ -259,7 +259,7 @@ export class FakeBook {
 
   #move(
     partner: string,
-    { id: transfer, memo, metadata }: TransferView,
+    { id: transfer, memo, metadata, occurredAtMs }: TransferView,
     posting: number,
     id: string,
     counterparty: string,
@@ -281,6 +281,7 @@ export class FakeBook {
       counterparty,
       memo,
       metadata,
+      occurredAtMs,
     };
     this.#entries.push({ partner, account: id, entry });
     return moveOf(partner, posting, account, amount);

@@ -11,10 +11,14 @@ import type { CompoundTransfer, RevertTransfer } from "../../src/actors/compound
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
 import type { Answer, Directory, Ledger, Operations, Principal, TransferRow } from "../../src/http/ports.ts";
+import { InvalidTime } from "../../src/invalid-time.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
 import { FakeBook, NOW_MS } from "./fake-book.ts";
 
 export const OPERATOR = "dk_operator_test";
+
+/** As the gateway has it. */
+const AHEAD_MS_MAX = 1000;
 
 type KeyOfPartner = PartnerKey & { lastUsedAtMs: number | null };
 type Keyed = { fingerprint: number; answer: Answer };
@@ -204,9 +208,14 @@ export class FakeLedger implements Ledger, Directory, Operations {
   }
 
   async accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
+    if (atMs > NOW_MS + AHEAD_MS_MAX) throw new InvalidTime("at", "must not be in the future");
     this.askedAtMs = atMs;
     const account = this.#book.account(partner, id);
     return account === undefined || account.createdAtMs > atMs ? undefined : account;
+  }
+
+  async timeMs(): Promise<number> {
+    return NOW_MS;
   }
 
   async consistentAccounts(

@@ -90,6 +90,11 @@ export class Testimony {
   hear(asked: Asked | undefined, command: Command, answer: Answer): boolean {
     this.answers += 1;
     if ("refused" in answer) {
+      // Of what was not done so far a time may have come meanwhile.
+      if (answer.refused === "validation_failed" && asked !== undefined && asked.whole === undefined) {
+        asked.isGivenUp = true;
+        return true;
+      }
       this.#fail(
         "I11 one key, one outcome",
         `${nameOf(command)} is ${answer.refused}, and was never used for anything else`,

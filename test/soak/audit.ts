@@ -5,7 +5,7 @@
 import { isDecision, outcomeText } from "../stress/operation.ts";
 import { BANK, SALES } from "./accounts.ts";
 import type { Api } from "./api.ts";
-import { type Books, dipsOf, type Expected } from "./books.ts";
+import type { Books, Expected } from "./books.ts";
 import type { Caller } from "./caller.ts";
 import { type AccountView, accountFaults, shortened, statementFaults } from "./comparison.ts";
 import type { Body, Diary, DiaryReader, Entry } from "./diary.ts";
@@ -124,13 +124,13 @@ export class Audit {
       this.#faults.push(`Key ${ask.key} is said to have been done as ${answer.id}, and was in no list.`);
   }
 
-  /** Each account that it touches lists it, or none does. What is pending touches those of which it holds something. */
+  /** Both sides of each posting list it, or none does. */
   async #lookFor(key: string, body: Body | null, atMs: number): Promise<readonly string[]> {
     const from = new Date(atMs - GAVE_UP_MS_MAX).toISOString();
-    const { postings = [], pending = false } = body ?? {};
-    const accounts = pending
-      ? new Set([...dipsOf(postings)].filter(([, dip]) => dip > 0).map(([account]) => account))
-      : new Set(postings.flatMap(({ debit_account, credit_account }) => [debit_account, credit_account]));
+    const { postings = [] } = body ?? {};
+    const accounts = new Set(
+      postings.flatMap(({ debit_account, credit_account }) => [debit_account, credit_account]),
+    );
     const ids = new Set<string>();
     const listedBy: string[] = [];
     for (const account of accounts) {

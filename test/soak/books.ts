@@ -271,7 +271,7 @@ export class Books {
  * What a pending transfer holds: on each account the deepest dip of any prefix of its legs. Only one of a single posting
  * is posted in parts.
  */
-export function dipsOf(postings: readonly Posting[]): ReadonlyMap<string, number> {
+function dipsOf(postings: readonly Posting[]): ReadonlyMap<string, number> {
   const nets = new Map<string, number>();
   const dips = new Map<string, number>();
   for (const { debit_account, credit_account, amount } of postings) {

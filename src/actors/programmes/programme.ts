@@ -99,10 +99,21 @@ export type Question<R> = Readonly<{
 /** One that is put to one shard. */
 export type QuestionTo<R> = Question<R> & Readonly<{ subject: string }>;
 
+/** A transfer that came with an act, as a revert finds it. */
+export type Acted = Readonly<{
+  id: string;
+  /** What the act has come to. */
+  effect?: Plain;
+  /** Of its entries, where it is one record. */
+  seqs?: readonly [debit: number, credit: number];
+}>;
+
 export interface Programme<A extends Act = Act, E = Plain> {
   /** All rules of the programme; those of the accounts come after. The state stays as it is. */
   decide(act: A, context: Context): Effect<E> | Rejected;
   apply(act: A, effect: E, done: Done): void;
+  /** How much may be moved back of the amount of a transfer, by its revert with this act; where it is not said, all. */
+  takeable?(act: A, partner: string, amount: number): number;
   /** What an act on another shard has told all. */
   hear(notice: Plain, partner: string, timeMs: number): void;
   /** A read. The state stays as it is. */

@@ -68,7 +68,8 @@ export function addMembers(routes: Routes, deps: LoyaltyDeps): void {
   addChanges(routes, deps);
 }
 
-function memberJson({ id, name, balance, held, earned, spent, expired, createdAtMs }: MemberView): string {
+function memberJson(view: Omit<MemberView, "since">): string {
+  const { id, name, balance, held, earned, spent, expired, createdAtMs } = view;
   const created_at = timeTextOf(createdAtMs);
   return JSON.stringify({ id, name, balance, held, earned, spent, expired, created_at });
 }

@@ -1,7 +1,7 @@
 /** Points given and taken, and what became of them. */
 import { z } from "@hono/zod-openapi";
 import type { TransferPosted } from "../../actors/command.ts";
-import { type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
+import { askMember, type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../actors/programmes/programme.ts";
 import type { Entry } from "../../archive/query.ts";
 import { readChange, transferWith } from "../change.ts";
@@ -10,7 +10,7 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
-import { futureMsOf, RangeQuery, rangeOf } from "../time-range.ts";
+import { RangeQuery, rangeOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
@@ -97,8 +97,8 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
       const { value, asked } = await readChange(c, call, clock, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
       const account = pointsAccount(member);
-      const lot =
-        expires_at === undefined ? {} : { expiresAtMs: futureMsOf("expires_at", expires_at, clock.nowMs()) };
+      const expiresAtMs = timeMsOrNull(expires_at);
+      const lot = expiresAtMs === null ? {} : { expiresAtMs };
       const act = { programme: "loyalty", act: "accrual", subject: account, ...lot } as const;
       const occurredAtMs = timeMsOrNull(occurred_at);
       const move = { debit: "@issuance", credit: account, amount: points, memo: description, occurredAtMs };
@@ -182,7 +182,10 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
     async (c, call) => {
       const member = idOf(c);
       const range = rangeOf(checkQuery(RangeQuery, c));
-      const statement = await ledger.entries(call.partner, pointsAccount(member), range);
+      const view = await ledger.ask(call.partner, askMember(member));
+      if (view === null) throw memberNotFound(member);
+      const own = { ...range, afterSeq: view.since };
+      const statement = await ledger.entries(call.partner, pointsAccount(member), own);
       if (statement === undefined) throw memberNotFound(member);
       return statementAnswer(call, statement, range, entryJson);
     },

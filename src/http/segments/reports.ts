@@ -5,7 +5,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { askReportSecret, requestReport } from "../../actors/programmes/segments/acts.ts";
+import { askReportSecret, REPORTS_SUBJECT, requestReport } from "../../actors/programmes/segments/acts.ts";
 import type { ArchivedRecord, Page } from "../../archive/query.ts";
 import { assert } from "../../assert.ts";
 import { answer } from "../call.ts";
@@ -99,7 +99,7 @@ function addRequest(routes: Routes, { ledger, clock, random }: ReportsDeps): voi
   );
 }
 
-function addDownload(routes: Routes, { ledger, directory, clock }: ReportsDeps): void {
+function addDownload(routes: Routes, { ledger, directory }: ReportsDeps): void {
   routes.add(
     {
       method: "get",
@@ -115,7 +115,8 @@ function addDownload(routes: Routes, { ledger, directory, clock }: ReportsDeps):
     async (c, call) => {
       const plan = await openedPlan(c.req.param("report") ?? "", ledger, directory);
       if (plan === undefined) throw new Problem("report_not_found");
-      if (plan.expiresAtMs <= clock.nowMs()) throw new Problem("report_expired");
+      const nowMs = await ledger.timeMs(plan.partner, REPORTS_SUBJECT);
+      if (plan.expiresAtMs <= nowMs) throw new Problem("report_expired");
       const { year, month } = plan;
       const name = `segments-${year}-${String(month).padStart(2, "0")}.csv`;
       // What cannot be read at all is an answer of its own; later there is nothing left but to break off.

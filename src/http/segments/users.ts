@@ -16,14 +16,13 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { NewId, Time, timeTextOf } from "../fields.ts";
+import { knownTimeMsOf, NewId, Time, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
@@ -203,7 +202,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {
         const { slug, ...end } = typeof item === "string" ? { slug: item } : item;
-        return [slug, untilOf(end, ttl_s, `add.${i}`, clock.nowMs())] as const;
+        return [slug, untilOf(end, ttl_s, `add.${i}`)] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
       const held = isDone(answer) ? await ledger.ask(call.partner, askMemberships(user)) : [];
@@ -219,11 +218,11 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
 type End = Readonly<{ ttl_s?: number | undefined; expires_at?: string | undefined }>;
 
 /** @param ttl for what has no end of its own. @throws Problem 400 */
-function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: string, nowMs: number): Until {
+function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: string): Until {
   if (expires_at === undefined) {
     const seconds = ttl_s ?? ttl;
     return seconds === undefined ? null : ["after", seconds * 1000];
   }
   if (ttl_s !== undefined) throw invalid(path, "takes ttl_s or expires_at, not both");
-  return ["at", futureMsOf(`${path}.expires_at`, expires_at, nowMs)];
+  return ["at", knownTimeMsOf(expires_at)];
 }

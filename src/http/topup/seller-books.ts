@@ -2,8 +2,9 @@
 import { z } from "@hono/zod-openapi";
 import { creditAccount, type TopupAct } from "../../actors/programmes/topup/acts.ts";
 import type { Entry, Statement } from "../../archive/query.ts";
+import { timeMsOf } from "../../time-text.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { Balance, timeMsOf, timeTextOf } from "../fields.ts";
+import { Balance, timeTextOf } from "../fields.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
@@ -197,7 +198,7 @@ function count(sums: Movements, entry: Entry): void {
   else sums.credited += entry.amount;
 }
 
-function addSettlement(routes: Routes, { ledger, clock }: TopupDeps): void {
+function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
     {
       method: "get",
@@ -214,7 +215,8 @@ function addSettlement(routes: Routes, { ledger, clock }: TopupDeps): void {
       const seller = idOf(c);
       const { date } = checkQuery(SettlementQuery, c);
       const fromMs = dayOf(date) ?? Number.NaN;
-      if (fromMs > clock.nowMs()) throw invalid("date", "must not be in the future");
+      if (fromMs > (await ledger.timeMs(call.partner, creditAccount(seller))))
+        throw invalid("date", "must not be in the future");
       const range = { fromMs, toMs: fromMs + DAY_MS, limit: SETTLED_AT_ONCE };
       const first = await statementOf(ledger, call, seller, range);
       const sums: Movements = { credited: 0, sold: 0, reverted: 0 };

@@ -11,12 +11,11 @@ import {
 import { BATCH_BYTES_MAX } from "../body.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { Time, timeMsOrNull } from "../fields.ts";
+import { knownTimeMsOf, Time, timeMsOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { futureMsOf } from "../time-range.ts";
 import { decidedAnswer } from "../writes.ts";
 import { Email, OfferName, type VoucherDeps } from "./fields.ts";
 
@@ -72,7 +71,7 @@ function addCreate(routes: Routes, { ledger, clock }: VoucherDeps): void {
     async (c, call) => {
       const { value, asked } = await readChange(c, call, clock, NewBatch, { bytesMax: BATCH_BYTES_MAX });
       const { offer_name: offer, emails, run_at } = value;
-      const expiresAtMs = futureMsOf("expires_at", value.expires_at, clock.nowMs());
+      const expiresAtMs = knownTimeMsOf(value.expires_at);
       const runAtMs = timeMsOrNull(run_at);
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
       const found =
@@ -87,7 +86,7 @@ function addCreate(routes: Routes, { ledger, clock }: VoucherDeps): void {
   );
 }
 
-function addRead(routes: Routes, { ledger, clock }: VoucherDeps): void {
+function addRead(routes: Routes, { ledger }: VoucherDeps): void {
   routes.add(
     {
       method: "get",
@@ -106,7 +105,7 @@ function addRead(routes: Routes, { ledger, clock }: VoucherDeps): void {
       if (first === undefined) throw new Problem("voucher_batch_not_found", `There is no batch ${id}.`);
       const sumOf = (figure: "requested" | "issued") => parts.reduce((sum, part) => sum + part[figure], 0);
       const isDone = parts.every((part) => part.isDone);
-      const begun = first.runAtMs > clock.nowMs() && sumOf("issued") === 0 ? "scheduled" : "running";
+      const begun = first.isScheduled && sumOf("issued") === 0 ? "scheduled" : "running";
       return jsonAnswer(
         call,
         200,

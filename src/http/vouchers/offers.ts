@@ -49,7 +49,7 @@ function addPut(routes: Routes, { ledger, clock }: VoucherDeps): void {
     },
     async (c, call) => {
       const name = offerNameOf(c.req.param("name"));
-      const { value, asked } = await readChange(c, call, clock, OfferTerms);
+      const { value, asked } = await readChange(c, call, clock, OfferTerms, { decimals: 2 });
       const { pricing } = value;
       const discount = hundredthsOf(value.discount);
       assert(discount !== undefined, "the schema has seen it");

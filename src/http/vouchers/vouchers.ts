@@ -8,11 +8,10 @@ import {
   type VoucherView,
 } from "../../actors/programmes/vouchers/acts.ts";
 import { actOf, readChange } from "../change.ts";
-import { Time, timeTextOf, timeTextOrNull } from "../fields.ts";
+import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
-import { futureMsOf } from "../time-range.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { customerNotFound } from "./customers.ts";
@@ -94,9 +93,9 @@ function addIssue(routes: Routes, { ledger, clock }: VoucherDeps): void {
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewVoucher);
+      const { value, asked } = await readChange(c, call, clock, NewVoucher, { decimals: 2 });
       const { email, offer_name: offer } = value;
-      const expiresAtMs = futureMsOf("expires_at", value.expires_at, clock.nowMs());
+      const expiresAtMs = knownTimeMsOf(value.expires_at);
       const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);
       const subject = customerSubject(email);
       const named = { programme: "vouchers", act: "issue", subject, email } as const;

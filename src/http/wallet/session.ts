@@ -115,13 +115,13 @@ export const ofSession = { access: "open", session: true, group: "wallet" } as c
 
 /** Lets in whoever has a session. */
 export function withSession(deps: WalletDeps, handler: SessionHandler): Handler {
-  const { ledger, directory, clock } = deps;
+  const { ledger, directory } = deps;
   return async (c, call) => {
     const token = tokenFrom(c, deps);
     enterHouse(call, directory);
     const session = await ledger.ask(HOUSE, askSession(token.id, token.vnode));
     if (session === null) throw notLoggedIn();
-    if (clock.nowMs() - session.touchedAtMs >= TOUCH_MS) await touch(ledger, token);
+    if (session.unusedMs >= TOUCH_MS) await touch(ledger, token);
     return handler(c, call, session);
   };
 }

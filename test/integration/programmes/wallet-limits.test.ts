@@ -144,7 +144,7 @@ test.each([
 ])("a session that was last used %i ms ago is noted %i times", async (agoMs, times) => {
   const token = newToken(5, randomBytes);
   const commands: Command[] = [];
-  const session = { walletId: "wal_x", touchedAtMs: 1_000_000 } as SessionView;
+  const session = { walletId: "wal_x", unusedMs: agoMs } as SessionView;
   const ledger = {
     ask: () => Promise.resolve(session),
     submit: (command: Command) => {
@@ -152,9 +152,8 @@ test.each([
       return Promise.resolve({ refused: "idempotency_key_reused" });
     },
   };
-  const clock = { nowMs: () => session.touchedAtMs + agoMs, elapsedMs: () => 0 };
   const directory = { partner: () => undefined, principalOf: () => undefined };
-  const deps = { ledger, clock, directory } as unknown as WalletDeps;
+  const deps = { ledger, directory } as unknown as WalletDeps;
   const handle = withSession(deps, (c, call, { walletId }) => c.text(`${walletId} of ${call.partner}`));
   const app = new Hono().get("/", (c) => handle(c, {} as Call));
   const answer = await app.request("/", { headers: { Authorization: `Bearer ${token.text}` } });

@@ -13,9 +13,9 @@ export function checkLoyalty(logs: readonly Replayed[], fail: Fail): void {
       if (refused !== undefined) continue;
       const name = `${partner} ${act.subject}`;
       const member = members.get(name);
-      const taken = (effect as LoyaltyEffect | undefined)?.lots ?? [];
+      const parts = (effect as LoyaltyEffect | undefined)?.lots ?? [];
       const take = () => {
-        for (const [id, points] of taken) {
+        for (const [id, points] of parts) {
           const lot = member?.lots.get(id);
           if (lot === undefined || lot.points < points)
             fail(`${act.act} takes ${points} of ${id} of ${name}, which has ${lot?.points}`);
@@ -53,7 +53,7 @@ export function checkLoyalty(logs: readonly Replayed[], fail: Fail): void {
           if (act.of === "accrual") take();
           else if (member !== undefined) {
             member.points += amount;
-            for (const [id, points, expiresAtMs] of act.lots) {
+            for (const [id, points, expiresAtMs] of parts) {
               const lot = member.lots.get(id);
               if (lot === undefined) member.lots.set(id, { points, expiresAtMs });
               else lot.points += points;

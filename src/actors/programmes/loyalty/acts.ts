@@ -30,9 +30,12 @@ export type Accrual = Of<"accrual"> & Readonly<{ expiresAtMs?: number }>;
 export type Redemption = Of<"redemption">;
 /** With a transfer to `@expired`, made by the member's shard. */
 export type Expiry = Of<"expiry"> & Readonly<{ lot: string }>;
-/** With a revert. `lots`: what the redemption took of them; or the accrual's own, by the id of its transfer. */
+/**
+ * With a revert. `seq` is that of the member's entry that is taken back; `lots`: what the redemption took of them; `lot`:
+ * the accrual's own, if it has an end, by the id of its transfer. (Older versions wrote it in any case, and no `seq`.)
+ */
 export type TakeBack = Of<"take_back"> &
-  Readonly<{ of: "accrual" | "redemption"; lots: readonly LotPart[]; lot?: string }>;
+  Readonly<{ of: "accrual" | "redemption"; seq?: number; lots: readonly LotPart[]; lot?: string }>;
 export type ChangeSettings = Of<"change_settings"> & Readonly<{ settings: LoyaltySettings }>;
 
 export type LoyaltyAct =
@@ -48,12 +51,20 @@ export type LoyaltyAct =
 /** Balances above which somebody is told. */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
 
-/** `crossed`: what the balance has just done. */
+/**
+ * `crossed`: what the balance has just done. `since`: seq that the account of a new member has from former ones; `ended`: the
+ * lot that has expired; `undone`: the lot whose accrual was taken back in part out of other points. (Older versions wrote
+ * none of these three.)
+ */
 export type LoyaltyEffect = Readonly<{
   lots?: readonly LotPart[];
   crossed?: "above_threshold" | "depleted";
+  since?: number;
+  ended?: string;
+  undone?: string;
 }> | null;
 
+/** Entries of the account up to `since` are those of former members of this id. */
 export type MemberView = Readonly<{
   id: string;
   name: string | null;
@@ -63,6 +74,7 @@ export type MemberView = Readonly<{
   spent: number;
   expired: number;
   createdAtMs: number;
+  since: number;
 }>;
 
 export type LotView = Readonly<{ id: string; points: number; expiresAtMs: number }>;

@@ -4,16 +4,21 @@
  */
 import { assert, unreachable } from "../../../assert.ts";
 import { BALANCE_MAX } from "../../account.ts";
-import { type Command, type Rejected, reject } from "../../command.ts";
-import { vnodeOfAccount } from "../../routing.ts";
-import type { Act, Context, Done, Due, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import { type Rejected, reject } from "../../command.ts";
+import {
+  type Act,
+  type Context,
+  type Done,
+  type Effect,
+  type Plain,
+  type Programme,
+  type Surroundings,
+} from "../programme.ts";
 import { type ListAsk, Register } from "../register.ts";
 import { Total } from "../total.ts";
 import {
   type ChangeSettings,
   type CreateMember,
-  type Expiry,
-  type LotView,
   type LoyaltyAct,
   type LoyaltyEffect,
   type LoyaltySettings,
@@ -24,20 +29,10 @@ import {
   pointsAccount,
   type TakeBack,
 } from "./acts.ts";
-import { type Lot, type LotPart, lotOf, partsFor, placeFor } from "./lots.ts";
+import { type LotPart, lotOf, partsFor, placeFor } from "./lots.ts";
+import { expiryOf, itemOf, lotView, type Member, type MemberItem, memberIn, noteExpired } from "./member.ts";
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
-
-interface Member {
-  readonly id: string;
-  name: string | null;
-  readonly createdAtMs: number;
-  earned: number;
-  spent: number;
-  expired: number;
-  /** Those that expire soonest first. */
-  readonly lots: (Lot & { readonly due: Due })[];
-}
 
 /** One partner's programme on this shard. The sums are over all members that there ever were. */
 interface Club {
@@ -59,15 +54,7 @@ type Item =
       spent: string,
       expired: string,
     ]
-  | readonly [
-      "member",
-      partner: string,
-      id: string,
-      name: string | null,
-      createdAtMs: number,
-      figures: readonly [earned: number, spent: number, expired: number],
-      lots: readonly LotPart[],
-    ];
+  | MemberItem;
 
 export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   readonly #surroundings: Surroundings;
@@ -80,7 +67,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   decide(act: LoyaltyAct, context: Context): Effect<LoyaltyEffect> | Rejected {
     if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
     const member = this.#clubs.get(context.partner)?.members.get(act.subject);
-    if (act.act === "create_member") return decideCreate(member, act);
+    if (act.act === "create_member") return this.#decideCreate(member, act, context);
     if (member === undefined) return reject("member_not_found", memberOf(act.subject));
     switch (act.act) {
       case "update_member":
@@ -94,7 +81,9 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       case "redemption":
         return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount));
       case "expiry":
-        return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount, act.lot));
+        return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount, act.lot), {
+          ended: act.lot,
+        });
       case "take_back":
         return this.#decideTakeBack(member, act, context);
       default:
@@ -110,14 +99,8 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       return;
     }
     if (act.act === "create_member") {
-      const figures = { earned: 0, spent: 0, expired: 0 };
-      addMember(club, {
-        id: memberOf(act.subject),
-        name: act.name,
-        createdAtMs: timeMs,
-        ...figures,
-        lots: [],
-      });
+      const id = memberOf(act.subject);
+      addMember(club, memberIn(["member", partner, id, act.name, timeMs, [0, 0, 0], [], effect?.since ?? 0]));
       return;
     }
     const member = club.members.get(act.subject);
@@ -143,11 +126,14 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       case "expiry":
         count(club, member, "expired", amount);
         this.#take(member, lots);
+        if (effect?.ended !== undefined) noteExpired(member, effect.ended, amount);
         return;
       case "take_back":
         if (act.of === "accrual") {
           count(club, member, "earned", -amount);
           this.#take(member, lots);
+          if (act.lot !== undefined) member.expiredOf.delete(act.lot);
+          if (effect?.undone !== undefined) member.undone.add(effect.undone);
         } else {
           count(club, member, "spent", -amount);
           for (const part of lots) this.#give(partner, member, part);
@@ -156,6 +142,13 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       default:
         unreachable(act);
     }
+  }
+
+  /** What has expired of an accrual is gone already. */
+  takeable(act: LoyaltyAct, partner: string, amount: number): number {
+    if (act.act !== "take_back" || act.of !== "accrual" || act.lot === undefined) return amount;
+    const member = this.#clubs.get(partner)?.members.get(act.subject);
+    return amount - (member?.expiredOf.get(act.lot) ?? 0);
   }
 
   hear(notice: Plain, partner: string): void {
@@ -188,10 +181,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   *items(): Generator<Item> {
     for (const [partner, { settings, earned, spent, expired, register }] of this.#clubs) {
       yield ["club", partner, settings, `${earned.value}`, `${spent.value}`, `${expired.value}`];
-      for (const { id, name, createdAtMs, earned: e, spent: s, expired: x, lots } of register.all()) {
-        const parts = lots.map((lot): LotPart => [lot.id, lot.points, lot.expiresAtMs]);
-        yield ["member", partner, id, name, createdAtMs, [e, s, x], parts];
-      }
+      for (const member of register.all()) yield itemOf(partner, member);
     }
   }
 
@@ -204,8 +194,8 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       Object.assign(club, { settings, earned: e, spent: s, expired: x });
       return;
     }
-    const [, partner, id, name, createdAtMs, [earned, spent, expired], lots] = item;
-    const member: Member = { id, name, createdAtMs, earned, spent, expired, lots: [] };
+    const [, partner, , , , , lots] = item;
+    const member = memberIn(item);
     addMember(club, member);
     for (const lot of lots) this.#give(partner, member, lot);
   }
@@ -226,24 +216,51 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     { partner }: Context,
     amount: number,
     lots: readonly LotPart[],
+    more: LoyaltyEffect = null,
   ): Effect<LoyaltyEffect> {
     const before = this.#surroundings.account(partner, subject)?.posted ?? 0;
     const after = before + amount;
     const { memberThreshold } = this.#clubs.get(partner)?.settings ?? DEFAULTS;
     const isAbove = before <= memberThreshold && after > memberThreshold;
     const isDepleted = amount < 0 && after === 0;
-    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: null };
+    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: more };
     const effect: LoyaltyEffect = {
       ...(lots.length > 0 && { lots }),
       ...(isAbove && { crossed: "above_threshold" }),
       ...(isDepleted && { crossed: "depleted" }),
+      ...more,
     };
     return { ok: true, effect };
   }
 
-  #decideTakeBack(member: Member, act: TakeBack, context: Context): Effect<LoyaltyEffect> {
-    if (act.of === "redemption") return this.#moved(act, context, context.amount, act.lots);
-    return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount, act.lot));
+  #decideCreate(
+    member: Member | undefined,
+    { subject }: CreateMember,
+    { partner }: Context,
+  ): Effect<LoyaltyEffect> | Rejected {
+    if (member !== undefined) return reject("member_exists", memberOf(subject));
+    const since = this.#surroundings.account(partner, subject)?.seq ?? 0;
+    return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
+  }
+
+  #decideTakeBack(member: Member, act: TakeBack, context: Context): Effect<LoyaltyEffect> | Rejected {
+    const { partner, amount } = context;
+    if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
+    if (act.of === "redemption") {
+      // What was paid for such a lot with other points is theirs.
+      const back = act.lots.filter(([lot]) => !member.undone.has(lot));
+      return this.#moved(act, context, amount, back);
+    }
+    const { lot } = act;
+    if (lot !== undefined) {
+      const parts = partsFor(member.lots, amount, lot);
+      const [, own = 0] = parts.find(([id]) => id === lot) ?? [];
+      return this.#moved(act, context, -amount, parts, own < amount ? { undone: lot } : null);
+    }
+    // Points without an end are spent last: so what is there of them is taken before any that have one.
+    const posted = this.#surroundings.account(partner, act.subject)?.posted ?? 0;
+    const endless = posted - member.lots.reduce((sum, { points }) => sum + points, 0);
+    return this.#moved(act, context, -amount, partsFor(member.lots, Math.max(0, amount - endless)));
   }
 
   #take({ lots }: Member, parts: readonly LotPart[]): void {
@@ -280,48 +297,14 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     this.#surroundings.due.add(lot.due);
   }
 
-  #viewOf(partner: string, { id, name, createdAtMs, earned, spent, expired }: Member): MemberView {
+  #viewOf(partner: string, { id, name, createdAtMs, earned, spent, expired, since }: Member): MemberView {
     const { posted = 0, held = 0 } = this.#surroundings.account(partner, pointsAccount(id)) ?? {};
-    return { id, name, balance: posted, held, earned, spent, expired, createdAtMs };
+    return { id, name, balance: posted, held, earned, spent, expired, createdAtMs, since };
   }
-}
-
-/** What a revert has to be together with: the same lots back, or the points out of them. */
-export function takeBackLoyalty(act: Act, effect: Plain, transfer: string): TakeBack | undefined {
-  const original = act as LoyaltyAct;
-  if (original.act !== "accrual" && original.act !== "redemption") return undefined;
-  const { subject, act: of } = original;
-  const lots = (effect as LoyaltyEffect)?.lots ?? [];
-  const names = { programme: "loyalty", act: "take_back", subject, of, lots } as const;
-  return of === "accrual" ? { ...names, lot: transfer } : names;
-}
-
-function decideCreate(member: Member | undefined, act: CreateMember): Effect<null> | Rejected {
-  if (member !== undefined) return reject("member_exists", memberOf(act.subject));
-  return { ok: true, effect: null, opens: { id: act.subject, asset: POINTS } };
 }
 
 function settingsNotice({ settings }: ChangeSettings): Plain {
   return settings;
-}
-
-function expiryOf(partner: string, member: string, { id, points }: Lot): Command {
-  const subject = pointsAccount(member);
-  const act: Expiry = { programme: "loyalty", act: "expiry", subject, lot: id };
-  return {
-    op: "transfer",
-    partner,
-    key: null,
-    fingerprint: 0,
-    debit: subject,
-    credit: "@expired",
-    amount: points,
-    memo: null,
-    metadata: null,
-    occurredAtMs: null,
-    vnode: vnodeOfAccount(partner, subject),
-    act,
-  };
 }
 
 function addMember(club: Club, member: Member): void {
@@ -332,10 +315,6 @@ function addMember(club: Club, member: Member): void {
 function count(club: Club, member: Member, figure: "earned" | "spent" | "expired", points: number): void {
   member[figure] += points;
   club[figure].add(points);
-}
-
-function lotView({ id, points, expiresAtMs }: Lot): LotView {
-  return { id, points, expiresAtMs };
 }
 
 function noTotals(): Pick<Club, "earned" | "spent" | "expired"> {

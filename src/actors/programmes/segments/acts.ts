@@ -16,7 +16,7 @@ const USERS_SUBJECT = "users";
 /** Here ends what ends by itself: of each shard its own. */
 export const ENDINGS_SUBJECT = "segment-endings";
 /** Here is the secret with which reports are signed. */
-const REPORTS_SUBJECT = "segment-reports";
+export const REPORTS_SUBJECT = "segment-reports";
 
 /** When a membership ends that is given now. */
 export type Until = null | readonly ["after", ms: number] | readonly ["at", ms: number];

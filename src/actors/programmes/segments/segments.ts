@@ -5,7 +5,7 @@
 import { assert, unreachable } from "../../../assert.ts";
 import { type Rejected, reject } from "../../command.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../routing.ts";
-import type { Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
 import {
   type CreateSegment,
   type DeleteSegment,
@@ -202,6 +202,14 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
       .map((byte) => byte.toString(16).padStart(2, "0"))
       .join("");
   }
+}
+
+/** A membership that is given ends later. */
+export function* timesAheadOfSegments(act: Act): Generator<readonly [string, number]> {
+  const asked = act as SegmentsAct;
+  if (asked.act !== "change_user") return;
+  for (const [i, [, until]] of asked.add.entries())
+    if (until?.[0] === "at") yield [`add.${i}.expires_at`, until[1]];
 }
 
 function accepted<E extends SegmentsEffect>(effect: E | Rejected): Effect<E> | Rejected {

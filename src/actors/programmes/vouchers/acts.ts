@@ -115,7 +115,13 @@ export type VoucherView = Readonly<{
   usedAtMs: number | null;
 }>;
 /** One shard's part of a batch. */
-export type BatchPart = BatchOrder & Readonly<{ requested: number; issued: number; isDone: boolean }>;
+export type BatchPart = Readonly<{
+  requested: number;
+  issued: number;
+  isDone: boolean;
+  /** Its time has not come. */
+  isScheduled: boolean;
+}>;
 
 export function askCustomer(email: string): QuestionTo<CustomerView | null> {
   return { programme: "vouchers", subject: customerSubject(email), ask: ["customer", email] };

@@ -126,8 +126,8 @@ export function sizeOf(recipients: Recipients): number {
   return typeof recipients === "number" ? recipients : recipients.length;
 }
 
-export function partOf({ order, recipients, issued, isDone }: Batch): BatchPart {
-  return { ...order, requested: sizeOf(recipients), issued, isDone };
+export function partOf({ order, recipients, issued, isDone }: Batch, nowMs: number): BatchPart {
+  return { requested: sizeOf(recipients), issued, isDone, isScheduled: order.runAtMs > nowMs };
 }
 
 function portionOf(partner: string, batch: string): Command {

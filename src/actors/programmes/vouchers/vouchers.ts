@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from "../../../assert.ts";
 import { type Rejected, reject } from "../../command.ts";
-import type { Context, Done, Effect, Plain, Programme, Random, Surroundings } from "../programme.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Random, Surroundings } from "../programme.ts";
 import type { ListAsk } from "../register.ts";
 import type {
   BatchMade,
@@ -166,7 +166,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
       case "places":
         return (values[0] as readonly string[]).map((email) => pool.placeOf(email));
       case "batch":
-        return this.#part(partner, name);
+        return this.#part(partner, name, nowMs);
       default:
         throw new TypeError(`the voucher programme knows no question ${JSON.stringify(question)}`);
     }
@@ -277,10 +277,16 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     this.#batches.issued(batch, issued.length, timeMs);
   }
 
-  #part(partner: string, id: string): BatchPart | null {
+  #part(partner: string, id: string, nowMs: number): BatchPart | null {
     const batch = this.#batches.get(partner, id);
-    return batch === undefined ? null : partOf(batch);
+    return batch === undefined ? null : partOf(batch, nowMs);
   }
+}
+
+/** A voucher that is issued can be used for a while. */
+export function timesAheadOfVouchers(act: Act): readonly (readonly [string, number])[] {
+  const asked = act as VoucherAct;
+  return asked.act === "issue" || asked.act === "create_batch" ? [["expires_at", asked.expiresAtMs]] : [];
 }
 
 function customerView(pool: Pool, email: string): CustomerView | null {

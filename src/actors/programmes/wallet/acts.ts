@@ -115,7 +115,8 @@ export type WalletEffect = UserView | RequestMade | null;
 
 /** What a password is compared with. */
 export type CredentialView = Readonly<{ password: string; credential: number }>;
-export type SessionView = UserView & Readonly<{ session: string; touchedAtMs: number; asset: string }>;
+/** `unusedMs`: since it was touched. */
+export type SessionView = UserView & Readonly<{ session: string; unusedMs: number; asset: string }>;
 
 export type HoldView = Readonly<{
   kind: "hold";

@@ -155,11 +155,11 @@ export class Users {
     return user === undefined ? null : { password: user.password, credential: user.credential };
   }
 
-  session(id: string): SessionView | null {
+  session(id: string, nowMs: number): SessionView | null {
     const session = this.#sessions.get(id);
     if (session === undefined) return null;
     const { user, touchedAtMs } = session;
-    return { ...viewOf(user), session: id, touchedAtMs, asset: user.asset };
+    return { ...viewOf(user), session: id, unusedMs: nowMs - touchedAtMs, asset: user.asset };
   }
 
   *items(): Generator<UserItem> {

@@ -46,7 +46,7 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
       case "credential":
         return this.#users.credentialOf(values[0] as string);
       case "session":
-        return this.#users.session(values[0] as string);
+        return this.#users.session(values[0] as string, nowMs);
       case "paper":
         return this.#papers.paper(values[0] as string, nowMs);
       case "papers": {

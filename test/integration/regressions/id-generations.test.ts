@@ -1,0 +1,114 @@
+/** What is deleted and made again under its old name begins anew: nothing of the old one comes into it. */
+import { beforeAll, expect, test } from "vitest";
+import { until } from "../../support/server.ts";
+import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+
+const house = openHouse({});
+let acme: Caller;
+
+beforeAll(async () => {
+  acme = await house.partner("acme");
+});
+
+const MEMBERS = "/v1/loyalty/members";
+
+async function move(member: string, kind: "accruals" | "redemptions", points: number): Promise<string> {
+  const path = `${MEMBERS}/${member}/${kind}`;
+  return String((await acme.post(path, 201, { points, description: kind }))["id"]);
+}
+
+/** A member who has earned and spent, and is deleted. @returns his transfers */
+async function past(id: string): Promise<readonly string[]> {
+  await acme.post(MEMBERS, 201, { id });
+  const moves = [await move(id, "accruals", 10), await move(id, "redemptions", 10)];
+  await acme.ask("DELETE", `${MEMBERS}/${id}`, 204);
+  return moves;
+}
+
+async function notReverted(transfers: readonly string[]): Promise<void> {
+  for (const id of transfers)
+    await acme.refused("POST", `/v1/transfers/${id}/revert`, 404, "member_not_found");
+}
+
+const EMPTY = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
+
+test("a new member of an old id begins empty, and nothing old is reverted into it", async () => {
+  const old = await past("again");
+  const from = new Date(Date.now() - 60_000).toISOString();
+  expect(await acme.post(MEMBERS, 201, { id: "again" })).toMatchObject(EMPTY);
+  await notReverted(old);
+  expect(await acme.get(`${MEMBERS}/again`)).toMatchObject(EMPTY);
+  expect(await acme.get(`${MEMBERS}/again/entries`)).toMatchObject({ data: [], next_cursor: null });
+  const accrual = await move("again", "accruals", 7);
+  const statement = await acme.get(`${MEMBERS}/again/entries?from=${from}`);
+  expect(statement).toMatchObject({ opening_balance: 0, closing_balance: 7 });
+  expect((statement["data"] as Json[]).map(({ transfer_id }) => transfer_id)).toEqual([accrual]);
+  await acme.post(`/v1/transfers/${accrual}/revert`, 201);
+  expect(await acme.get(`${MEMBERS}/again`)).toMatchObject(EMPTY);
+});
+
+test("the balance before a new member's time is nobody's", async () => {
+  await acme.post(MEMBERS, 201, { id: "rich" });
+  await move("rich", "accruals", 10);
+  const { created_at } = await acme.post(`${MEMBERS}/rich/accruals`, 201, { points: 5, description: "x" });
+  await move("rich", "redemptions", 15);
+  await acme.ask("DELETE", `${MEMBERS}/rich`, 204);
+  await acme.post(MEMBERS, 201, { id: "rich" });
+  const path = `${MEMBERS}/rich/entries?to=${new Date(Date.parse(String(created_at)) + 1).toISOString()}`;
+  expect(await acme.get(path)).toMatchObject({ data: [], opening_balance: 0, closing_balance: 0 });
+});
+
+test("each generation keeps to itself, also after a start of the server", async () => {
+  const first = await past("cat");
+  const second = await past("cat");
+  await acme.post(MEMBERS, 201, { id: "cat" });
+  const own = await move("cat", "accruals", 3);
+  await notReverted([...first, ...second]);
+  const key = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
+  await house.restart();
+  acme = house.caller(String(key["api_key"]));
+  await notReverted([...first, ...second]);
+  expect(await acme.all(`${MEMBERS}/cat/entries`)).toHaveLength(1);
+  await acme.post(`/v1/transfers/${own}/revert`, 201);
+  expect(await acme.get(`${MEMBERS}/cat`)).toMatchObject(EMPTY);
+});
+
+test("of a deleted member nothing is shown, and the books stay", async () => {
+  const old = await past("gone");
+  await notReverted(old);
+  await acme.refused("GET", `${MEMBERS}/gone/entries`, 404, "member_not_found");
+  await acme.refused("GET", `${MEMBERS}/gone/lots`, 404, "member_not_found");
+  expect(await acme.all("/v1/accounts/points:gone/entries")).toHaveLength(2);
+});
+
+const heldBy = async (user: string) =>
+  ((await acme.get(`/v1/users/${user}/segments`))["segments"] as Json[]).map(({ slug }) => slug);
+
+test("a segment that is made again has no members, whoever held it, and for however long", async () => {
+  await acme.post("/v1/segments", 201, { slug: "AGAIN" });
+  await acme.post("/v1/segments", 201, { slug: "OTHER" });
+  const add = { add: ["AGAIN", "OTHER"], ttl_s: 1 };
+  await acme.ask("PATCH", "/v1/users/u1/segments", 200, add);
+  await acme.ask("PATCH", "/v1/users/u2/segments", 200, { add: ["AGAIN"] });
+  await acme.ask("DELETE", "/v1/segments/AGAIN", 204);
+  expect(await acme.post("/v1/segments", 201, { slug: "AGAIN" })).toMatchObject({ members: 0 });
+  expect(await acme.all("/v1/segments/AGAIN/users")).toEqual([]);
+  expect(await heldBy("u2")).toEqual([]);
+  expect(await acme.ask("PATCH", "/v1/users/u1/segments", 200, { add: ["AGAIN"] })).toMatchObject({
+    added: 1,
+  });
+  // What ended with the old one does not end the new one.
+  await until("the time of the old one is over", async () => !(await heldBy("u1")).includes("OTHER"));
+  expect(await heldBy("u1")).toEqual(["AGAIN"]);
+  expect(await acme.get("/v1/segments/AGAIN")).toMatchObject({ members: 1 });
+});
+
+test("who was removed by hand from a segment is chosen for the next one of its slug", async () => {
+  for (const user of ["p1", "p2"]) await acme.post("/v1/users", 201, { id: user });
+  const all = { slug: "EVERYBODY", user_percent: 100 };
+  const { members } = await acme.post("/v1/segments", 201, all);
+  await acme.ask("PATCH", "/v1/users/p1/segments", 200, { remove: ["EVERYBODY"] });
+  await acme.ask("DELETE", "/v1/segments/EVERYBODY", 204);
+  expect(await acme.post("/v1/segments", 201, all)).toMatchObject({ members, user_percent: 100 });
+  expect(await heldBy("p1")).toContain("EVERYBODY");
+});

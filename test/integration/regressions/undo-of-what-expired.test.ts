@@ -1,0 +1,167 @@
+/** What is undone takes back what there is of it, and gives back what it took: never what has ended meanwhile. */
+import { beforeAll, expect, test } from "vitest";
+import { until } from "../../support/server.ts";
+import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+
+const house = openHouse({});
+const LATE = "2999-01-01T00:00:00.000Z";
+let acme: Caller;
+let made = 0;
+
+beforeAll(async () => {
+  acme = await house.partner("acme");
+});
+
+/** Time enough for a few requests. */
+function soon(): string {
+  return new Date(Date.now() + 1_000).toISOString();
+}
+
+class Member {
+  readonly path: string;
+
+  private constructor(id: string) {
+    this.path = `/v1/loyalty/members/${id}`;
+  }
+
+  static async make(): Promise<Member> {
+    made += 1;
+    await acme.post("/v1/loyalty/members", 201, { id: `m${made}` });
+    return new Member(`m${made}`);
+  }
+
+  async accrue(points: number, expires_at?: string): Promise<string> {
+    const body = { points, description: "x", ...(expires_at !== undefined && { expires_at }) };
+    return String((await acme.post(`${this.path}/accruals`, 201, body))["id"]);
+  }
+
+  async redeem(points: number): Promise<string> {
+    return String((await acme.post(`${this.path}/redemptions`, 201, { points, description: "x" }))["id"]);
+  }
+
+  async shows(figures: Json, lots: readonly (readonly [string, number])[] = []): Promise<void> {
+    expect(await acme.get(this.path)).toMatchObject(figures);
+    const rows = await acme.all(`${this.path}/lots`);
+    expect(rows.map(({ expires_at, points }) => [expires_at, points])).toEqual(lots);
+    const account = this.path.replace("/v1/loyalty/members/", "/v1/accounts/points:");
+    expect(await acme.get(`${account}/reconciliation`)).toMatchObject({ reconciled: true });
+  }
+
+  hasExpired(points: number): Promise<void> {
+    return until(`${points} have expired`, async () => (await acme.get(this.path))["expired"] === points);
+  }
+}
+
+function revert(transfer: string, status = 201): Promise<Json> {
+  return acme.post(`/v1/transfers/${transfer}/revert`, status);
+}
+
+test("of an accrual that has expired nothing is left to take back: other points stay", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(40, soon());
+  await member.accrue(100);
+  await member.hasExpired(40);
+  expect(await revert(accrual, 422)).toMatchObject({ code: "insufficient_funds" });
+  await member.shows({ balance: 100, earned: 140, expired: 40, spent: 0 });
+});
+
+test("of an accrual that was spent in part before it expired the spent part is taken back", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(40, soon());
+  await member.redeem(15);
+  await member.accrue(100);
+  await member.hasExpired(25);
+  expect(await revert(accrual)).toMatchObject({ reverts: accrual, posted_amount: 15 });
+  await member.shows({ balance: 85, earned: 125, expired: 25, spent: 15 });
+  expect(await revert(accrual, 409)).toMatchObject({ code: "already_reverted" });
+});
+
+test("before it expires an accrual is taken back whole: what is left of it first", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(40, LATE);
+  await member.redeem(15);
+  await member.accrue(100);
+  expect(await revert(accrual)).toMatchObject({ posted_amount: 40 });
+  await member.shows({ balance: 85, earned: 100, expired: 0, spent: 15 });
+});
+
+test("an accrual without an end takes back points without an end, while there are some", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(100);
+  await member.accrue(50, LATE);
+  await revert(accrual);
+  await member.shows({ balance: 50, earned: 50 }, [[LATE, 50]]);
+});
+
+test("what a redemption gives back to a lot that has expired since expires with it, and stays gone", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(40, soon());
+  await member.accrue(10);
+  const redemption = await member.redeem(30);
+  await member.hasExpired(10);
+  await revert(redemption);
+  await member.shows({ balance: 10, earned: 50, expired: 40, spent: 0 });
+  expect(await revert(accrual, 422)).toMatchObject({ code: "insufficient_funds" });
+  await member.shows({ balance: 10, earned: 50, expired: 40, spent: 0 });
+});
+
+test("what a redemption gives back of an accrual that was taken back is not its lot again", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(40, LATE);
+  await member.accrue(100);
+  const redemption = await member.redeem(40);
+  await revert(accrual);
+  await member.shows({ balance: 60, earned: 100, spent: 40 });
+  await revert(redemption);
+  await member.shows({ balance: 100, earned: 100, spent: 0 });
+});
+
+test("all of it is remembered by a server that starts anew", async () => {
+  const member = await Member.make();
+  const accrual = await member.accrue(40, soon());
+  await member.redeem(15);
+  await member.accrue(100);
+  await member.hasExpired(25);
+  const key = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
+  await house.restart();
+  acme = house.caller(String(key["api_key"]));
+  expect(await revert(accrual)).toMatchObject({ posted_amount: 15 });
+  await member.shows({ balance: 85, earned: 125, expired: 25, spent: 15 });
+});
+
+test("neither an expiry nor a revert of points can be reverted", async () => {
+  const member = await Member.make();
+  const back = await revert(await member.accrue(5));
+  await member.accrue(40, soon());
+  await member.hasExpired(40);
+  const [expiry] = await acme.all(`${member.path}/entries?limit=1`);
+  for (const id of [back["id"], expiry?.["transfer_id"]])
+    expect(await revert(String(id), 422)).toMatchObject({ code: "managed_account" });
+});
+
+test("of a transfer that has expired what was posted before is taken back", async () => {
+  for (const id of ["payer", "payee"]) await acme.post("/v1/accounts", 201, { id, asset: "PTS/0" });
+  await acme.post("/v1/transfers", 201, { debit_account: "@x", credit_account: "payer", amount: 100 });
+  const sides = { debit_account: "payer", credit_account: "payee" };
+  const { id } = await acme.post("/v1/transfers", 201, { ...sides, amount: 80, pending: true, timeout_s: 1 });
+  const path = `/v1/transfers/${String(id)}`;
+  await acme.post(`${path}/post`, 200, { amount: 30 });
+  await until("it has expired", async () => (await acme.get(path))["status"] === "expired");
+  expect(await acme.post(`${path}/revert`, 201)).toMatchObject({ posted_amount: 30 });
+  expect(await acme.get("/v1/accounts/payer")).toMatchObject({ posted: 100, held: 0 });
+});
+
+test("a voucher whose time is over is not valid again when its redemption is rolled back", async () => {
+  const email = "ann@example.com";
+  await acme.post("/v1/customers", 201, { email });
+  const issue = { email, offer_name: "Sale", discount: 10, expires_at: soon() };
+  const { code } = await acme.post("/v1/vouchers", 201, issue);
+  await acme.post("/v1/vouchers", 201, issue);
+  await acme.post(`/v1/vouchers/${String(code)}/redeem`, 200, { email });
+  const valid = `/v1/vouchers?email=${email}`;
+  await until("the other one has expired", async () => (await acme.all(valid)).length === 0);
+  expect(await acme.post(`/v1/vouchers/${String(code)}/rollback`, 200, { email })).toMatchObject({
+    status: "expired",
+  });
+  expect(await acme.all(valid)).toEqual([]);
+});
