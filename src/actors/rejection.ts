@@ -77,6 +77,9 @@ export function rejectionOf(number: number): Rejection {
 
 /**
  * Refused without a trace in the log, because nothing of it could change the state: the key was used for
- * something else, or its window has passed.
+ * something else, its window has passed, or the request is invalid by log time (`TimeFault`).
  */
-export type Refusal = "idempotency_key_reused" | "idempotency_key_expired";
+export type Refusal = "idempotency_key_reused" | "idempotency_key_expired" | "validation_failed";
+
+/** A field that is invalid by log time: its path in the request, and the rule. */
+export type TimeFault = Readonly<{ path: string; message: string }>;

@@ -1,6 +1,7 @@
 /** The kinds of fields that requests are made of, and their schemas. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../actors/routing.ts";
+import { assert } from "../assert.ts";
 
 export const ID_LENGTH_MAX = 128;
 const ID = /^[A-Za-z0-9_.:@+-]+(?:\/[A-Za-z0-9_.:@+-]+)?$/;
@@ -54,6 +55,13 @@ export function timeMsOf(text: string): number | undefined {
   const day = Number(parts[3]);
   const lastDay = new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate();
   return day <= lastDay ? timeMs : undefined;
+}
+
+/** The same of a text that its schema has checked. */
+export function knownTimeMsOf(text: string): number {
+  const timeMs = timeMsOf(text);
+  assert(timeMs !== undefined, "the schema has seen it");
+  return timeMs;
 }
 
 /** The same of a time that may be left out, and that its schema has seen. */

@@ -1,4 +1,4 @@
-/** What the times in a request are held to: the range of a list, and what is still to come. */
+/** The range of a list, as times in a query. */
 import { z } from "@hono/zod-openapi";
 import type { Range } from "../archive/query.ts";
 import { Time, timeMsOf } from "./fields.ts";
@@ -20,11 +20,4 @@ export function rangeOf({ from, to, limit, cursor }: z.infer<typeof RangeQuery>)
     limit,
     cursor,
   };
-}
-
-/** @throws Problem 400 for a time that has come */
-export function futureMsOf(path: string, time: string, nowMs: number): number {
-  const timeMs = timeMsOf(time);
-  if (timeMs === undefined || timeMs <= nowMs) throw invalid(path, "must be in the future");
-  return timeMs;
 }

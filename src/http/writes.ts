@@ -1,9 +1,8 @@
 /** What a decision means to the one who asked. */
 import type { Accepted, Command, Rejected } from "../actors/command.ts";
-import type { Refusal } from "../actors/rejection.ts";
 import { type Call, problemAnswer, writeAnswer } from "./call.ts";
 import type { Answer } from "./ports.ts";
-import { PROBLEMS } from "./problem.ts";
+import { invalid, PROBLEMS, Problem } from "./problem.ts";
 
 function rejectionDetail({ code, subject }: Rejected): string {
   return subject === null ? PROBLEMS[code].title : `${PROBLEMS[code].title.replace(/\.$/, "")}: ${subject}.`;
@@ -26,12 +25,14 @@ export function isDone<C extends Command>(
   return "outcome" in answer && answer.outcome.ok;
 }
 
-/** The answer when the ledger said no, `undefined` when it said yes. */
-function refusalAnswer(call: Call, answer: Answer): Response | undefined {
-  if ("refused" in answer) {
-    const code: Refusal = answer.refused;
-    return problemAnswer(call, code, PROBLEMS[code].title);
-  }
+/** A command that was refused without a trace, as a problem. */
+export function refusalOf({ refused, fault }: Extract<Answer, { refused: unknown }>): Problem {
+  return fault === undefined ? new Problem(refused) : invalid(fault.path, fault.message);
+}
+
+/** The answer when the ledger said no, `undefined` when it said yes. @throws Problem 400, 422 */
+function rejectedAnswer(call: Call, answer: Answer): Response | undefined {
+  if ("refused" in answer) throw refusalOf(answer);
   const { outcome } = answer;
   if (outcome.ok) return undefined;
   const headers: Record<string, string> = { "Daybook-Position": answer.position };
@@ -46,7 +47,7 @@ export function decidedAnswer<C extends Command>(
   status: number,
   body: (accepted: Accepted[C["op"]], done: Done) => string | null,
 ): Response {
-  const refusal = refusalAnswer(call, answer);
-  if (refusal !== undefined || "refused" in answer) return refusal as Response;
+  const rejected = rejectedAnswer(call, answer);
+  if (rejected !== undefined || "refused" in answer) return rejected as Response;
   return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
 }

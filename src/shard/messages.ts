@@ -5,8 +5,9 @@
  */
 import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
+import type { Move, Origin } from "../actors/compound-command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
-import type { Refusal } from "../actors/rejection.ts";
+import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { LogErrorCode, LogId } from "../wal/wal.ts";
@@ -38,8 +39,16 @@ export type Query =
   | readonly ["position"]
   /** The same, once this transfer is expired if its time is over. */
   | readonly ["transfer", id: string]
+  /** The facts that never change of a transfer that is open here. */
+  | readonly ["origin", id: string]
+  /** The first record of a key of this owner. */
+  | readonly ["first", owner: string, key: string]
   /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */
   | readonly ["reverts", ids: readonly string[]]
+  /** Copies of accounts and slices, packed as in an image: for dry runs of batches. */
+  | readonly ["account_copies", of: CopiesOf]
+  /** The moves that would release the reservation of another shard's pending transfer. */
+  | readonly ["release_moves", id: string]
   /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
@@ -57,6 +66,12 @@ export type Query =
       heard: readonly (readonly [shard: number, upTo: number])[],
     ];
 
+/** Accounts by id, and slices by system account and the account on whose vnode they are. */
+export type CopiesOf = readonly [
+  accounts: readonly string[],
+  slices: readonly (readonly [name: string, counterparty: string])[],
+];
+
 /** What a query finds. Sums are decimal text, since they may leave the safe range. */
 export interface QueryResults {
   account: AccountView | null;
@@ -65,8 +80,12 @@ export interface QueryResults {
   sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
   transfer: null;
+  origin: Origin | null;
+  first: readonly [epoch: number, seq: number, index: number, fingerprint: number] | null;
   /** `forgotten`: of what was taken back up to there only the archive knows; `null` while nothing was forgotten. */
   reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
+  account_copies: Uint8Array;
+  release_moves: readonly Move[];
   /** False where log time is not there yet. */
   tick: boolean;
   programme: Plain;
@@ -99,8 +118,19 @@ export const FIRST = 1;
  * `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
  */
 export type Refused =
-  | readonly [typeof REFUSED, code: Refusal | "overloaded" | "log_unavailable" | "not_open"]
+  | readonly [
+      typeof REFUSED,
+      code: Exclude<Refusal, "validation_failed"> | "overloaded" | "log_unavailable" | "not_open",
+    ]
+  | Invalid
   | AskArchive;
+/** See `TimeFault`. */
+export type Invalid = readonly [
+  typeof REFUSED,
+  code: "validation_failed",
+  path: TimeFault["path"],
+  message: TimeFault["message"],
+];
 export type AskArchive = readonly [typeof REFUSED, code: typeof ASK_ARCHIVE, epoch: number, seq: number];
 export const ASK_ARCHIVE = "ask_archive";
 export const REFUSED = -2;

@@ -1,12 +1,13 @@
 /** All programmes of one shard, by name: the only place that knows which there are. */
 import type { Claims } from "../claims.ts";
 import type { Rejected } from "../command.ts";
-import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
+import type { TimeFault } from "../rejection.ts";
+import { Loyalty, takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
-import { Segments } from "./segments/segments.ts";
+import { Segments, timesAheadOfSegments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
-import { Vouchers } from "./vouchers/vouchers.ts";
+import { timesAheadOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Kind = Readonly<{
@@ -15,21 +16,27 @@ type Kind = Readonly<{
   takeBack?: (act: Act, effect: Plain, transfer: string) => Act | undefined;
   /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
   claim?: (act: Act, partner: string) => string | undefined;
+  /** The times of an act that must be ahead of log time, each with its path in the request. */
+  timesAhead?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
   /** The names in an item of an image of an older version, which kept them with its programme. */
   claimsIn?: (item: readonly Plain[]) => readonly string[] | undefined;
 }>;
 
 /** A programme more is a line more. */
 const KINDS: Readonly<Record<string, Kind>> = {
-  loyalty: { create: (surroundings) => new Loyalty(surroundings), takeBack: takeBackLoyalty },
-  vouchers: { create: (surroundings) => new Vouchers(surroundings) },
+  loyalty: {
+    create: (surroundings) => new Loyalty(surroundings),
+    takeBack: takeBackLoyalty,
+    timesAhead: timesAheadOfLoyalty,
+  },
+  vouchers: { create: (surroundings) => new Vouchers(surroundings), timesAhead: timesAheadOfVouchers },
   topup: {
     create: (surroundings) => new Topup(surroundings),
     takeBack: takeBackTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   },
-  segments: { create: (surroundings) => new Segments(surroundings) },
+  segments: { create: (surroundings) => new Segments(surroundings), timesAhead: timesAheadOfSegments },
   wallet: {
     create: (surroundings) => new Wallet(surroundings),
     claim: claimOfWallet,
@@ -45,6 +52,13 @@ export function takeBackOf(act: Act, effect: Plain, transfer: string): Act | und
 /** The name that an act takes for ever once it is accepted. */
 export function claimOfAct(partner: string, act: Act): string | undefined {
   return KINDS[act.programme]?.claim?.(act, partner);
+}
+
+/** The first time of a new act that is not ahead of log time: the act is refused and not logged. */
+export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
+  for (const [path, atMs] of KINDS[act.programme]?.timesAhead?.(act) ?? [])
+    if (atMs <= nowMs) return { path, message: "must be in the future" };
+  return undefined;
 }
 
 export class Programmes {

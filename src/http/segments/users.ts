@@ -16,15 +16,13 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { NewId, Time, timeTextOf } from "../fields.ts";
+import { knownTimeMsOf, NewId, Time, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { futureMsOf } from "../time-range.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
 
@@ -82,7 +80,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, deps.clock, NewUser);
+      const { value, asked } = await readChange(c, call, NewUser);
       const { id } = value;
       const created =
         id === undefined
@@ -129,8 +127,8 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       query: PageQuery,
       answer: pageOf(UserSchema),
     },
-    async (c, call) => {
-      const page = await ledger.list(call.partner, askUsers, checkQuery(PageQuery, c));
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askUsers, query);
       return pageAnswer(call, page, userJson);
     },
   );
@@ -177,7 +175,7 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
   );
 }
 
-function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
   routes.add(
     {
       method: "patch",
@@ -198,20 +196,21 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
     },
     async (c, call) => {
       const user = idOf(c);
-      const { value, asked } = await readChange(c, call, clock, SegmentsPatch);
+      const { value, asked } = await readChange(c, call, SegmentsPatch);
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {
         const { slug, ...end } = typeof item === "string" ? { slug: item } : item;
-        return [slug, untilOf(end, ttl_s, `add.${i}`, clock.nowMs())] as const;
+        return [slug, untilOf(end, ttl_s, `add.${i}`)] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
-      const held = isDone(answer) ? await ledger.ask(call.partner, askMemberships(user)) : [];
-      return decidedAnswer(call, answer, 200, ({ effect }) => {
-        const change = effect as UserChange;
-        const counts = { added: change.added.length, removed: change.removed.length };
-        return JSON.stringify({ ...counts, segments: membershipsJson(held) });
-      });
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const change = answer.outcome.effect as UserChange;
+      // Older records do not hold it.
+      const held = change.held ?? (await ledger.ask(call.partner, askMemberships(user)));
+      const counts = { added: change.added.length, removed: change.removed.length };
+      const body = JSON.stringify({ ...counts, segments: membershipsJson(held) });
+      return decidedAnswer(call, answer, 200, () => body);
     },
   );
 }
@@ -219,11 +218,11 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
 type End = Readonly<{ ttl_s?: number | undefined; expires_at?: string | undefined }>;
 
 /** @param ttl for what has no end of its own. @throws Problem 400 */
-function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: string, nowMs: number): Until {
+function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: string): Until {
   if (expires_at === undefined) {
     const seconds = ttl_s ?? ttl;
     return seconds === undefined ? null : ["after", seconds * 1000];
   }
   if (ttl_s !== undefined) throw invalid(path, "takes ttl_s or expires_at, not both");
-  return ["at", futureMsOf(`${path}.expires_at`, expires_at, nowMs)];
+  return ["at", knownTimeMsOf(expires_at)];
 }

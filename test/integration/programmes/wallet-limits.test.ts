@@ -156,7 +156,7 @@ test.each([
   const directory = { partner: () => undefined, principalOf: () => undefined };
   const deps = { ledger, clock, directory } as unknown as WalletDeps;
   const handle = withSession(deps, (c, call, { walletId }) => c.text(`${walletId} of ${call.partner}`));
-  const app = new Hono().get("/", (c) => handle(c, {} as Call));
+  const app = new Hono().get("/", (c) => handle(c, {} as Call, {}));
   const answer = await app.request("/", { headers: { Authorization: `Bearer ${token.text}` } });
   expect(await answer.text()).toBe("wal_x of house");
   expect(commands).toHaveLength(times);

@@ -48,10 +48,11 @@ export type LoyaltyAct =
 /** Balances above which somebody is told. */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
 
-/** `crossed`: what the balance has just done. */
+/** `crossed`: what the balance has just done. `member`: what one who was renamed is then; not in the oldest records. */
 export type LoyaltyEffect = Readonly<{
   lots?: readonly LotPart[];
   crossed?: "above_threshold" | "depleted";
+  member?: MemberView;
 }> | null;
 
 export type MemberView = Readonly<{

@@ -84,7 +84,10 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     if (member === undefined) return reject("member_not_found", memberOf(act.subject));
     switch (act.act) {
       case "update_member":
-        return { ok: true, effect: null };
+        return {
+          ok: true,
+          effect: { member: this.#viewOf(context.partner, { ...member, name: act.name }) },
+        };
       case "delete_member":
         return { ok: true, effect: null, closes: act.subject };
       case "accrual":
@@ -294,6 +297,13 @@ export function takeBackLoyalty(act: Act, effect: Plain, transfer: string): Take
   const lots = (effect as LoyaltyEffect)?.lots ?? [];
   const names = { programme: "loyalty", act: "take_back", subject, of, lots } as const;
   return of === "accrual" ? { ...names, lot: transfer } : names;
+}
+
+/** Points that expire do so later. */
+export function timesAheadOfLoyalty(act: Act): readonly (readonly [string, number])[] {
+  const asked = act as LoyaltyAct;
+  if (asked.act !== "accrual" || asked.expiresAtMs === undefined) return [];
+  return [["expires_at", asked.expiresAtMs]];
 }
 
 function decideCreate(member: Member | undefined, act: CreateMember): Effect<null> | Rejected {

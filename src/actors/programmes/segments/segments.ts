@@ -5,7 +5,7 @@
 import { assert, unreachable } from "../../../assert.ts";
 import { type Rejected, reject } from "../../command.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../routing.ts";
-import type { Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
 import {
   type CreateSegment,
   type DeleteSegment,
@@ -74,6 +74,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         return accepted(decideSweep(this.#chores.first));
       case "request_report":
         return accepted(roster.secret === null ? { secret: this.#newSecret() } : null);
+      case "record_answer":
+        return accepted(null);
       default:
         return unreachable(act);
     }
@@ -113,6 +115,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         return;
       case "request_report":
         if (effect !== null) roster.secret = (effect as { secret: string }).secret;
+        return;
+      case "record_answer":
         return;
       default:
         unreachable(act);
@@ -202,6 +206,14 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
       .map((byte) => byte.toString(16).padStart(2, "0"))
       .join("");
   }
+}
+
+/** A membership that is given ends later. */
+export function* timesAheadOfSegments(act: Act): Generator<readonly [string, number]> {
+  const asked = act as SegmentsAct;
+  if (asked.act !== "change_user") return;
+  for (const [i, [, until]] of asked.add.entries())
+    if (until?.[0] === "at") yield [`add.${i}.expires_at`, until[1]];
 }
 
 function accepted<E extends SegmentsEffect>(effect: E | Rejected): Effect<E> | Rejected {

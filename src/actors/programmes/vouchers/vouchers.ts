@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from "../../../assert.ts";
 import { type Rejected, reject } from "../../command.ts";
-import type { Context, Done, Effect, Plain, Programme, Random, Surroundings } from "../programme.ts";
+import type { Act, Context, Done, Effect, Plain, Programme, Random, Surroundings } from "../programme.ts";
 import type { ListAsk } from "../register.ts";
 import type {
   BatchMade,
@@ -281,6 +281,12 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     const batch = this.#batches.get(partner, id);
     return batch === undefined ? null : partOf(batch);
   }
+}
+
+/** A voucher that is issued can be used for a while. */
+export function timesAheadOfVouchers(act: Act): readonly (readonly [string, number])[] {
+  const asked = act as VoucherAct;
+  return asked.act === "issue" || asked.act === "create_batch" ? [["expires_at", asked.expiresAtMs]] : [];
 }
 
 function customerView(pool: Pool, email: string): CustomerView | null {
