@@ -41,6 +41,9 @@ export type TransferView = Readonly<{
  */
 export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "effect">;
 
+/** The facts of a transfer that never change: the owner of keys of its posts and voids, and the act that it began with. */
+export type Origin = Readonly<{ owner: string; act: Act | null }>;
+
 /** Whatever a `Transfer` is not: pending, of several postings, or of what there is. */
 export interface CompoundTransfer extends Asked {
   readonly op: "compound_transfer";
@@ -65,6 +68,8 @@ export type Settled = Exclude<TransferStatus, "pending"> | "none";
 export interface PostTransfer extends Asked {
   readonly op: "post_transfer";
   readonly id: string;
+  /** Owner key of the idempotency key: that of the debit account. Absent without a key, and in older records. */
+  readonly owner?: string;
   /** `null`: all that is left. */
   readonly amount: number | null;
   /** Releases what is left after it. */
@@ -79,6 +84,8 @@ export interface PostTransfer extends Asked {
 export interface VoidTransfer extends Asked {
   readonly op: "void_transfer";
   readonly id: string;
+  /** As in a post. */
+  readonly owner?: string;
   readonly settled: Settled | null;
   readonly act?: Act;
 }
@@ -90,6 +97,8 @@ export interface RevertTransfer extends Asked {
   readonly op: "revert_transfer";
   /** Of the transfer that is to be taken back. */
   readonly id: string;
+  /** Owner key of the idempotency key: that of the account whose money goes back first. Absent as in a post. */
+  readonly owner?: string;
   /** As the archive has it; `null`: there is no such transfer. */
   readonly original: Original | null;
   /** The home of the way back, which is not always that of the original. */
@@ -158,9 +167,15 @@ export interface Portion extends Asked {
   readonly sentAtMs: number;
 }
 
-/** Nothing but a place in time: what is logged after it is later than what was asked for. */
+/**
+ * A record without effect: what is logged after it is later than what was asked for. With a key it records that key for
+ * `owner`, on whose shard it is, while another shard decides the command.
+ */
 export interface Tick extends Asked {
   readonly op: "tick";
+  readonly owner?: string;
+  /** Where it is logged, if the owner key does not say. */
+  readonly vnode?: number;
 }
 
 export type CompoundCommand =

@@ -98,6 +98,32 @@ function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
   for (const [programme, item] of state.programmes.items()) yield rare("programme", programme, item);
 }
 
+/** Copies of accounts and slices, packed as in an image. */
+export function copiesOf(
+  accounts: readonly Account[],
+  slices: readonly SliceCopy[],
+): Uint8Array<ArrayBuffer> {
+  const writer = new PackWriter();
+  for (const account of accounts) writeAccount(writer, account);
+  for (const { name, asset, vnode, posted, held, seq } of slices)
+    writeSlice(writer, name, asset, vnode, posted, held, seq);
+  return writer.take();
+}
+
+export type SliceCopy = Readonly<{
+  name: string;
+  asset: string;
+  vnode: number;
+  posted: number;
+  held: number;
+  seq: number;
+}>;
+
+/** Adds the copies to the partner's book. */
+export function restoreCopies(state: LedgerState, partner: string, copies: Uint8Array): void {
+  new ImageReader(state, { epoch: 0, seq: 0 }, partner).accept(copies);
+}
+
 function writeAccount(writer: PackWriter, account: Account): void {
   writer.array(ACCOUNT_FIELDS);
   writer.number(KIND.account);
@@ -140,11 +166,15 @@ function writeNumberOrNil(writer: PackWriter, value: number | null): void {
 export class ImageReader {
   readonly #state: LedgerState;
   readonly #reader = new PackReader();
-  #partner = "";
+  #partner: string;
 
-  /** @param at the place in the log of the state that the image is of. */
-  constructor(state: LedgerState, at: LogPlace) {
+  /**
+   * @param at the place in the log of the state that the image is of.
+   * @param partner whose accounts come before any book.
+   */
+  constructor(state: LedgerState, at: LogPlace, partner = "") {
     this.#state = state;
+    this.#partner = partner;
     state.claims.beginRestore(at);
   }
 

@@ -8,6 +8,9 @@ export type { KeyEntry } from "./key-ring.ts";
 /** A key is known for this long after its record, in log time. */
 export const KEY_WINDOW_MS = 24 * 60 * 60 * 1000;
 
+/** A UUIDv7 may be so far ahead of log time. */
+export const KEY_AHEAD_MS_MAX = 5 * 60 * 1000;
+
 /**
  * At this many keys, about 800 MB, a shard takes no more keyed commands until some are past their window: a key is
  * never dropped early.

@@ -33,8 +33,8 @@ import type {
 } from "./command.ts";
 import type { CompoundState } from "./compound-state.ts";
 import type { Exchange } from "./exchange.ts";
-import { type PlainCommand, scopeOf } from "./home.ts";
-import { KEY_WINDOW_MS, type KeyEntry, type KeyTable, keyMadeAtMs } from "./key-table.ts";
+import { aliasScopeOf, legacyScopeOf, type PlainCommand, scopeOf } from "./home.ts";
+import { KEY_AHEAD_MS_MAX, KEY_WINDOW_MS, type KeyEntry, type KeyTable, keyMadeAtMs } from "./key-table.ts";
 import { type LedgerSettings, LedgerState } from "./ledger-state.ts";
 import { linesOf } from "./lines.ts";
 import {
@@ -46,7 +46,7 @@ import {
 } from "./partner.ts";
 import { applyAct, decideAct } from "./programmes/act.ts";
 import type { Effect, Random } from "./programmes/programme.ts";
-import type { Refusal } from "./rejection.ts";
+import type { Refusal, TimeFault } from "./rejection.ts";
 import {
   applyCredit,
   applySend,
@@ -64,7 +64,10 @@ export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs
 export type KeyState =
   | undefined
   | Readonly<{ first: KeyEntry }>
-  | Readonly<{ refused: Exclude<Refusal, "validation_failed"> | "overloaded" }>;
+  | Readonly<{ refused: Exclude<Refusal, "validation_failed"> | "overloaded" }>
+  | Readonly<{ fault: TimeFault }>;
+
+const KEY_AHEAD: TimeFault = { path: "Idempotency-Key", message: "is a UUIDv7 more than 5 minutes ahead" };
 
 export class Ledger {
   readonly state: LedgerState;
@@ -100,13 +103,14 @@ export class Ledger {
   lookUpKey(command: Command, nowMs: number): KeyState {
     const { key } = command;
     if (key === null) return undefined;
-    const first = this.keys.find(scopeOf(command, key), nowMs);
+    const first = this.#firstOf(command, key, nowMs);
     if (first !== undefined) {
       return first.fingerprint === command.fingerprint ? { first } : { refused: "idempotency_key_reused" };
     }
     const madeAtMs = keyMadeAtMs(key);
-    if (madeAtMs !== undefined && madeAtMs + KEY_WINDOW_MS < nowMs) {
-      return { refused: "idempotency_key_expired" };
+    if (madeAtMs !== undefined) {
+      if (madeAtMs + KEY_WINDOW_MS < nowMs) return { refused: "idempotency_key_expired" };
+      if (madeAtMs > nowMs + KEY_AHEAD_MS_MAX) return { fault: KEY_AHEAD };
     }
     return this.keys.full ? { refused: "overloaded" } : undefined;
   }
@@ -190,13 +194,16 @@ export class Ledger {
   apply(command: Command, outcome: Recorded, place: Place, batch: number): void {
     const { key } = command;
     if (key !== null) {
-      this.keys.remember(scopeOf(command, key), {
+      const entry = {
         fingerprint: command.fingerprint,
         atSecond: Math.floor(place.timeMs / 1000),
         epoch: place.epoch,
         seq: place.seq,
         index: place.index,
-      });
+      };
+      this.keys.remember(scopeOf(command, key), entry);
+      const other = aliasScopeOf(command, key);
+      if (other !== undefined) this.keys.remember(other, entry);
     }
     if (outcome.ok) this.#applyAccepted(command, outcome, place, batch);
   }
@@ -301,6 +308,13 @@ export class Ledger {
   /** The whole state as plain lines: see `linesOf`. */
   lines(nowMs: number): Iterable<string> {
     return linesOf(this.state, nowMs);
+  }
+
+  #firstOf(command: Command, key: string, nowMs: number): KeyEntry | undefined {
+    const first = this.keys.find(scopeOf(command, key), nowMs);
+    if (first !== undefined) return first;
+    const former = legacyScopeOf(command, key);
+    return former === undefined ? undefined : this.keys.find(former, nowMs);
   }
 
   /** A name that the command takes is taken from here on. */

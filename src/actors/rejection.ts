@@ -77,9 +77,9 @@ export function rejectionOf(number: number): Rejection {
 
 /**
  * Refused without a trace in the log, because nothing of it could change the state: the key was used for
- * something else, its window has passed, or log time makes the request one that nobody may send (`TimeFault`).
+ * something else, its window has passed, or the request is invalid by log time (`TimeFault`).
  */
 export type Refusal = "idempotency_key_reused" | "idempotency_key_expired" | "validation_failed";
 
-/** A field whose value log time forbids, by its path in the request, and the rule. */
+/** A field that is invalid by log time: its path in the request, and the rule. */
 export type TimeFault = Readonly<{ path: string; message: string }>;

@@ -65,8 +65,9 @@ function describe(command: Command, outcome: Recorded): string {
       return `${command.act.programme} ${command.act.act} ${command.act.subject}`;
     case "notice":
       return `${command.programme} from shard ${command.from} as message ${command.no}`;
-    case "set_operator_key":
     case "tick":
+      return command.owner ?? "";
+    case "set_operator_key":
       return "";
     case "reserve":
       return `${command.id} for shard ${command.from} (${command.purpose}): ${describeLegs(command.legs)}`;

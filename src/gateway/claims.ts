@@ -6,7 +6,7 @@ import type { Command } from "../actors/command.ts";
 import type { Position } from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
-import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED, REQUEST } from "../shard/messages.ts";
+import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED } from "../shard/messages.ts";
 import type { Reached } from "./shard-link.ts";
 import type { Shards } from "./shards.ts";
 
@@ -24,14 +24,14 @@ export async function submitWithArchive(
   shard: number,
   command: Command,
   refused: AskArchive,
+  send: (packed: Uint8Array) => Promise<Reached>,
 ): Promise<Reached> {
   const name = claimOf(command);
   assert(name !== undefined, "the archive is asked about a name");
   let [, , epoch, seq] = refused;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const seen = await lookUp(shards, name, { shard, epoch, seq });
-    const packed = packCommand(withSeen(command, seen));
-    const reached = await shards.link(shard).execute(REQUEST.command, packed, 1);
+    const reached = await send(packCommand(withSeen(command, seen)));
     const again = askArchiveIn(reached.result as CommandReply);
     if (again === undefined) return reached;
     [, , epoch, seq] = again;

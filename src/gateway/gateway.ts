@@ -2,10 +2,12 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import { packCommand, unpackOutcome } from "../actors/codec.ts";
+import type { Asked } from "../actors/asked.ts";
+import { unpackOutcome } from "../actors/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
 import type {
   CompoundTransfer,
+  Origin,
   PostTransfer,
   RevertTransfer,
   VoidTransfer,
@@ -43,13 +45,23 @@ import {
 import type { LogId } from "../wal/wal.ts";
 import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
+import { dryRun } from "./dry-run.ts";
+import { dryRunBatch } from "./dry-run-batch.ts";
 import { pageOf } from "./lists.ts";
 import { accountAt } from "./past.ts";
-import { firstRecords, recall } from "./recall.ts";
-import { refusalOf, refusedBy } from "./refusals.ts";
+import { firstCommand, firstRecords, type KeyScope, recall } from "./recall.ts";
+import { refusalOf } from "./refusals.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
-import { revertOf, settledOf, type TransferRow, transferRow, transferRows } from "./transfers.ts";
+import { systemAccount, trialBalance } from "./sums.ts";
+import {
+  originOfTransfer,
+  revertOf,
+  settledOf,
+  type TransferRow,
+  transferRow,
+  transferRows,
+} from "./transfers.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
@@ -90,13 +102,27 @@ export class Gateway {
     return this.submit(await revertOf(this.#shards, asked));
   }
 
-  async dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>> {
-    const shard = this.#shards.ofVnode(vnodeOfCommand(command));
-    const reached = await this.#shards.link(shard).tryOut(packCommand(command));
-    const reply = reached.result as CommandReply;
-    if (reply instanceof Uint8Array) return unpackOutcome(command, reply);
-    assert(reply[0] === REFUSED, "what is not logged has no place in the log");
-    throw refusedBy(reply[1]);
+  dryRun<C extends Command>(command: C): Promise<Outcome<C>> {
+    return dryRun(this.#shards, command);
+  }
+
+  async dryRunRevert(asked: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>> {
+    return this.dryRun(await revertOf(this.#shards, { ...asked, key: null, fingerprint: 0 }));
+  }
+
+  dryRunTransfers(
+    partner: string,
+    transfers: readonly (Transfer | CompoundTransfer)[],
+  ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
+    return dryRunBatch(this.#shards, partner, transfers);
+  }
+
+  origin(partner: string, id: string): Promise<Origin | undefined> {
+    return originOfTransfer(this.#shards, partner, id);
+  }
+
+  first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined> {
+    return firstCommand(this.#shards, asked, scope);
   }
 
   /** Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails. */
@@ -204,17 +230,8 @@ export class Gateway {
     return { data: await this.accounts(partner, shown), nextCursor };
   }
 
-  async systemAccount(partner: string, name: string) {
-    const found = await this.#shards.askAll(partner, ["system_account", name]);
-    const sums = new Map<string, { posted: bigint; held: bigint }>();
-    for (const { result } of found) {
-      for (const [asset, posted, held] of result ?? []) {
-        const sum = sums.get(asset) ?? { posted: 0n, held: 0n };
-        sums.set(asset, { posted: sum.posted + BigInt(posted), held: sum.held + BigInt(held) });
-      }
-    }
-    if (sums.size === 0) return undefined;
-    return { id: name, balances: Object.fromEntries(sums) };
+  systemAccount(partner: string, name: string) {
+    return systemAccount(this.#shards, partner, name);
   }
 
   async entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined> {
@@ -248,19 +265,9 @@ export class Gateway {
     return consistentAccounts(this.#shards, partner, ids);
   }
 
-  async trialBalance(partner: string | undefined) {
-    const found = await this.#shards.askAll(partner ?? "", ["sums", partner === undefined]);
-    const assets: Record<string, { sum: bigint; inTransit: bigint; accounts: number }> = {};
-    for (const { result } of found) {
-      for (const [asset, sum, accounts, sent, received] of result) {
-        const total = (assets[asset] ??= { sum: 0n, inTransit: 0n, accounts: 0 });
-        total.sum += BigInt(sum);
-        total.inTransit += BigInt(sent) - BigInt(received);
-        total.accounts += accounts;
-      }
-    }
-    const positions = known(found.map(({ position }) => position));
-    return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
+  /** Of one partner; of all of them when none is named. */
+  trialBalance(partner: string | undefined) {
+    return trialBalance(this.#shards, partner);
   }
 
   /** Log time of the shard of an account, or of another subject. */
@@ -330,9 +337,9 @@ export class Gateway {
       case REFUSED:
         if (reply[1] === "not_open") return this.#settle(command);
         if (reply[1] === ASK_ARCHIVE)
-          return submitWithArchive(this.#shards, shard, command, reply).then((again) =>
-            this.#answer(command, shard, again),
-          );
+          return submitWithArchive(this.#shards, shard, command, reply, (packed) =>
+            this.#shards.link(shard).execute(REQUEST.command, packed, 1),
+          ).then((again) => this.#answer(command, shard, again));
         return refusalOf(reply);
       case REPLAYED:
         return recall(this.#shards, command, locationOf(shard, reply)).then((recalled) => {

@@ -1,7 +1,9 @@
 /** Answers that were given before, or could not be given when they were due: read from the records in the archive. */
+import type { Asked } from "../actors/asked.ts";
 import type { Command, Credited, Outcome, Transfer, TransferSent } from "../actors/command.ts";
 import type { Move, Moved, TransferChanged } from "../actors/compound-command.ts";
-import { haveSameKey } from "../actors/home.ts";
+import { haveSameKey, isKeyOf } from "../actors/home.ts";
+import { vnodeOf } from "../actors/routing.ts";
 import type { ArchivedRecord, FoundRecord, Location } from "../archive/query.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";
@@ -37,6 +39,29 @@ export async function recall<C extends Command>(
   return withPortions(shards, command, at.shard, changed, answer) as Promise<Recalled<C>>;
 }
 
+/** The owner of a key; `vnode` names its shard where the owner key does not. */
+export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
+
+/** The command that a key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
+export async function firstCommand(
+  shards: Shards,
+  { partner, key, fingerprint }: Asked,
+  { owner, vnode = vnodeOf(partner, owner) }: KeyScope,
+): Promise<Command | "reused" | undefined> {
+  if (key === null) return undefined;
+  const shard = shards.ofVnode(vnode);
+  const { result } = await shards.ask(shard, partner, ["first", owner, key]);
+  if (result === null) return undefined;
+  const [epoch, seq, index, firstFingerprint] = result;
+  if (firstFingerprint !== fingerprint) return "reused";
+  const [first] = await firstRecords(shards, [{ shard, epoch, seq, index }]);
+  assert(first !== undefined, "the archive answers place for place");
+  if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
+  const { command } = first.record;
+  const isSame = command.partner === partner && command.key === key && isKeyOf(command, owner);
+  return isSame ? command : "reused";
+}
+
 /** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while it cannot be read. */
 export async function firstRecords(
   { archive }: Shards,
@@ -58,13 +83,19 @@ async function withCredit(
   sent: TransferSent,
   answer: Answer,
 ): Promise<Recalled<Transfer>> {
-  const { id, debitPosted, debitHeld, debitSeq, to, no } = sent;
+  const { id, debitPosted, debitHeld, debitSeq, to, no, effect } = sent;
   const credit = await partOf(shards, partner, { id, from, to, no });
   const { posted, held, seq } = credit.record.outcome as Credited;
   const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
   return {
     timeMs: answer.timeMs,
-    outcome: { ...debit, creditPosted: posted, creditHeld: held, creditSeq: seq },
+    outcome: {
+      ...debit,
+      creditPosted: posted,
+      creditHeld: held,
+      creditSeq: seq,
+      ...(effect !== undefined && { effect }),
+    },
     position: `${answer.position},${positionText(credit.at.shard, credit.at)}`,
   };
 }

@@ -48,6 +48,16 @@ export class Shards {
     return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
   }
 
+  /** The same with the log time of its answer. */
+  async askAt<Q extends Query>(
+    shard: number,
+    partner: string,
+    query: Q,
+  ): Promise<Readonly<{ result: QueryResults[Q[0]]; timeMs: number }>> {
+    const { result, timeMs } = await this.link(shard).ask(partner, query);
+    return { result: result as QueryResults[Q[0]], timeMs };
+  }
+
   askAll<Q extends Query>(partner: string, query: Q): Promise<readonly Found<Q[0]>[]> {
     return Promise.all(this.links.map((_, shard) => this.ask(shard, partner, query)));
   }

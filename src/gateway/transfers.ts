@@ -1,9 +1,16 @@
 /** What is asked about transfers that were made before: shown, listed, posted, voided, taken back. */
 import { revertClaim } from "../actors/claim-names.ts";
-import type { RevertTransfer, Settled, TransferStatus, TransferView } from "../actors/compound-command.ts";
+import type {
+  Origin,
+  RevertTransfer,
+  Settled,
+  TransferStatus,
+  TransferView,
+} from "../actors/compound-command.ts";
+import { originOf, wayBackOwnerOf } from "../actors/home.ts";
 import { partOf } from "../actors/legs.ts";
 import { takeBackOf } from "../actors/programmes/programmes.ts";
-import { homeVnodeOf } from "../actors/routing.ts";
+import { vnodeOf } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { Page, Range } from "../archive/query.ts";
 import { known, type Shards } from "./shards.ts";
@@ -39,6 +46,20 @@ export async function settledOf(shards: Shards, partner: string, id: string): Pr
   return view === undefined || view.status === "pending" ? "none" : view.status;
 }
 
+/** The facts of a transfer that never change: from its home while it is open, else from the archive. */
+export async function originOfTransfer(
+  shards: Shards,
+  partner: string,
+  id: string,
+): Promise<Origin | undefined> {
+  const parsed = parseTransferId(id);
+  if (parsed === undefined) return undefined;
+  const { position, result } = await shards.ask(shards.ofVnode(parsed.vnode), partner, ["origin", id]);
+  if (result !== null) return result;
+  const view = await shards.archive.transfer({ partner, id }, known([position]));
+  return view && originOf(view);
+}
+
 /** The command that takes a transfer back, with what its home has to know of it. */
 export async function revertOf(
   shards: Shards,
@@ -47,7 +68,9 @@ export async function revertOf(
   const { partner, id } = asked;
   const view = await viewOf(shards, partner, id);
   if (view === undefined) {
-    return { ...asked, op: "revert_transfer", original: null, vnode: parseTransferId(id)?.vnode ?? 0 };
+    // An unknown transfer has no owner, so its key has no scope and is not stored.
+    const vnode = parseTransferId(id)?.vnode ?? 0;
+    return { op: "revert_transfer", partner, key: null, fingerprint: 0, id, original: null, vnode };
   }
   const isOver = view.status !== "pending";
   const postings = isOver && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
@@ -57,6 +80,7 @@ export async function revertOf(
     op: "revert_transfer",
     original: { postings },
     vnode: wayBackOf(partner, view),
+    ...(asked.key !== null && { owner: wayBackOwnerOf(view) }),
   } as const;
   return act === undefined ? revert : { ...revert, act };
 }
@@ -70,9 +94,8 @@ async function viewOf(shards: Shards, partner: string, id: string): Promise<Tran
 }
 
 /** The home of the way back: that of the account whose money would go back first. */
-function wayBackOf(partner: string, { postings }: TransferView): number {
-  const last = postings.at(-1);
-  return last === undefined ? 0 : homeVnodeOf(partner, last.credit, last.debit, null);
+function wayBackOf(partner: string, view: TransferView): number {
+  return vnodeOf(partner, wayBackOwnerOf(view));
 }
 
 /** Whether a transfer was taken back is known where that is decided. */

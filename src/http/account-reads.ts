@@ -11,7 +11,6 @@ import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { invalid } from "./problem.ts";
 import type { Routes } from "./routes.ts";
-import { checkQuery } from "./validation.ts";
 
 const IDS_MAX = 100;
 
@@ -90,8 +89,7 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
         content: { "application/json": z.union([pageSchema(AccountSchema), Some]) },
       },
     },
-    async (c, call) => {
-      const query = checkQuery(ListQuery, c);
+    async (_, call, query) => {
       if (query.ids === undefined) {
         if (query.consistent !== undefined) throw invalid("consistent", "needs ids");
         const { prefix = "", limit = LIST_LIMIT_DEFAULT, cursor } = query;
@@ -131,9 +129,8 @@ function addRead(routes: Routes, { ledger }: AccountReadsDeps): void {
       },
       problems: ["account_not_found"],
     },
-    async (c, call) => {
+    async (c, call, { at }) => {
       const id = idOf(c);
-      const { at } = checkQuery(ReadQuery, c);
       if (isSystemAccount(id)) {
         if (at !== undefined) throw invalid("at", "does not go with system accounts");
         const account = await ledger.systemAccount(call.partner, id);

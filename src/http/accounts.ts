@@ -1,11 +1,11 @@
 /** Accounts are opened, and their rules changed. */
 import { z } from "@hono/zod-openapi";
-import type { CreateAccount, UpdateAccount } from "../actors/command.ts";
+import type { AccountView, CreateAccount, UpdateAccount } from "../actors/command.ts";
 import { ownAccountIdOf } from "./account-address.ts";
 import { Limits, limitsOf } from "./account-limits.ts";
 import { AccountSchema, accountJson } from "./account-view.ts";
 import { readBareChange, readChange } from "./change.ts";
-import type { Clock } from "./clock.ts";
+import { DryRunQuery, dryRunAnswer } from "./dry-run.ts";
 import { Asset, Metadata, MetadataPatch, NewAccountId } from "./fields.ts";
 import { canonicalJson } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "./idempotency.ts";
@@ -44,7 +44,7 @@ const AccountPatch = z
   })
   .openapi("AccountPatch", { example: { floor: -10_000, metadata: { tier: "gold" } } });
 
-export type AccountsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
+export type AccountsDeps = Readonly<{ ledger: Ledger; random: Random }>;
 
 export function addAccounts(routes: Routes, deps: AccountsDeps): void {
   addCreate(routes, deps);
@@ -57,9 +57,10 @@ function withoutMinusZero(value: number | null): number | null {
   return value === 0 ? 0 : value;
 }
 
+const NamelessAccount = AccountSchema.omit({ id: true }).openapi("NamelessAccount");
 const accountAnswer = { description: "The account.", content: { "application/json": AccountSchema } };
 
-function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): void {
+function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
   const path = "/v1/accounts";
   routes.add(
     {
@@ -68,12 +69,17 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
       access: "partner",
       group: "accounts",
       summary: "Open an account",
+      query: DryRunQuery,
       body: { schema: NewAccount },
-      answer: { status: 201, ...accountAnswer },
+      answer: {
+        status: 201,
+        description: "The account; a dry run shows no id that is not given.",
+        content: { "application/json": z.union([AccountSchema, NamelessAccount]) },
+      },
       problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewAccount);
+    async (c, call, { dry_run }) => {
+      const { value, asked } = await readChange(c, call, NewAccount);
       const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
@@ -85,12 +91,22 @@ function addCreate(routes: Routes, { ledger, clock, random }: AccountsDeps): voi
         metadata: metadata === undefined ? null : canonicalJson(metadata),
         ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
       };
+      if (dry_run === "true") {
+        const json = value.id === undefined ? namelessJson : accountJson;
+        return dryRunAnswer(call, await ledger.dryRun(command), 201, ({ account }) => json(account));
+      }
       return decidedAnswer(call, await ledger.submit(command), 201, ({ account }) => accountJson(account));
     },
   );
 }
 
-function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
+/** Without the id, which the account will get only when it is made. */
+function namelessJson(account: AccountView): string {
+  const { id: _, ...nameless } = JSON.parse(accountJson(account)) as Readonly<{ id: string }>;
+  return JSON.stringify(nameless);
+}
+
+function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
   routes.add(
     {
       method: "patch",
@@ -105,7 +121,7 @@ function addUpdate(routes: Routes, { ledger, clock }: AccountsDeps): void {
     },
     async (c, call) => {
       const id = ownAccountIdOf(c);
-      const { value, asked } = await readChange(c, call, clock, AccountPatch);
+      const { value, asked } = await readChange(c, call, AccountPatch);
       const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",
@@ -127,7 +143,7 @@ const ACTIONS = {
   close: "Close an empty account",
 } as const;
 
-function addStatusActions(routes: Routes, { ledger, clock }: AccountsDeps): void {
+function addStatusActions(routes: Routes, { ledger }: AccountsDeps): void {
   for (const action of ["freeze", "unfreeze", "close"] as const) {
     routes.add(
       {
@@ -137,13 +153,17 @@ function addStatusActions(routes: Routes, { ledger, clock }: AccountsDeps): void
         group: "accounts",
         summary: ACTIONS[action],
         params: IdParams,
+        query: DryRunQuery,
         answer: { status: 200, ...accountAnswer },
         problems: ["account_not_found", "managed_account", "account_closed", "account_not_empty"],
       },
-      async (c, call) => {
+      async (c, call, { dry_run }) => {
         const id = ownAccountIdOf(c);
-        const asked = await readBareChange(c, call, clock);
-        const answer = await ledger.submit({ op: "set_account_status", ...asked, id, action });
+        const asked = await readBareChange(c, call);
+        const command = { op: "set_account_status", ...asked, id, action } as const;
+        if (dry_run === "true")
+          return dryRunAnswer(call, await ledger.dryRun(command), 200, ({ account }) => accountJson(account));
+        const answer = await ledger.submit(command);
         return decidedAnswer(call, answer, 200, ({ account }) => accountJson(account));
       },
     );

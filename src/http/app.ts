@@ -101,8 +101,9 @@ export function createApp(deps: AppDeps): App {
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes);
-  const unknownOpen = endpoints.wrap("open", "unknown", unknown);
-  const unknownClosed = endpoints.wrap("books", "unknown", unknown);
+  const ofUnknown = { group: "unknown", readQuery: () => undefined } as const;
+  const unknownOpen = endpoints.wrap({ ...ofUnknown, access: "open" }, unknown);
+  const unknownClosed = endpoints.wrap({ ...ofUnknown, access: "books" }, unknown);
   // Without a key nobody learns which addresses exist.
   hono.notFound((c) => (c.req.path.startsWith("/v1") ? unknownClosed(c) : unknownOpen(c)));
   return {

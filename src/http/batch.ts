@@ -5,11 +5,10 @@ import type { Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { OperatingError } from "../operating-error.ts";
 import { BATCH_BYTES_MAX, mediaType, parseExactly, parseJson, readBody, utf8Text } from "./body.ts";
-import { answer } from "./call.ts";
-import type { Clock } from "./clock.ts";
+import { answer, type Call } from "./call.ts";
+import { DryRunQuery } from "./dry-run.ts";
 import { elementsOf, isExact, isPlain } from "./exact-json.ts";
 import type { Asker } from "./fingerprint.ts";
-import { idempotencyKey } from "./idempotency.ts";
 import { decodeItems, encodeResults } from "./message-pack.ts";
 import type { ItemAnswer, Ledger } from "./ports.ts";
 import { invalid, PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
@@ -27,7 +26,10 @@ const BatchAnswer = z
   .object({
     results: z.array(
       z.union([
-        z.object({ status: z.literal(201), id: z.string() }),
+        z.object({
+          status: z.literal(201),
+          id: z.string().optional().openapi({ description: "Not of a dry run." }),
+        }),
         z.object({ status: z.int(), code: z.string() }),
       ]),
     ),
@@ -166,15 +168,27 @@ function resultsJson(answers: readonly ItemAnswer[]): string {
   for (let i = 0; i < answers.length; i++) {
     const item = answers[i] as ItemAnswer;
     if (i > 0) text += ",";
-    text += "id" in item ? `{"status":201,"id":"${item.id}"}` : refusedJson(item.code);
+    if (!("id" in item)) text += refusedJson(item.code);
+    else text += item.id === "" ? '{"status":201}' : `{"status":201,"id":"${item.id}"}`;
   }
   return `${text}]}`;
 }
 
-export function addBatch(
-  routes: Routes,
-  { ledger, clock }: Readonly<{ ledger: Ledger; clock: Clock }>,
-): void {
+type Answered = Awaited<ReturnType<Ledger["submitTransfers"]>>;
+type Transfers = readonly (Transfer | CompoundTransfer)[];
+
+async function done(ledger: Ledger, transfers: Transfers): Promise<Answered> {
+  return transfers.length === 0 ? { items: [], positions: [] } : await ledger.submitTransfers(transfers);
+}
+
+async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<Answered> {
+  const outcomes = await ledger.dryRunTransfers(partner, transfers);
+  // A transfer that is not made has no id.
+  const items = outcomes.map((outcome) => (outcome.ok ? { id: "" } : { code: outcome.code }));
+  return { items, positions: [] };
+}
+
+export function addBatch(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }>): void {
   routes.add(
     {
       method: "post",
@@ -187,6 +201,7 @@ export function addBatch(
         "One bad item never fails the others; results stand index for index. An item's own `idempotency_key` goes " +
         "before the header's, which gives item i `<key>#i`. In NDJSON blank lines are no items. MessagePack (an array " +
         "of maps) is answered in MessagePack; in it an amount is an integer, or a float that 32 bits could not hold.",
+      query: DryRunQuery,
       body: {
         schema: BatchRequest,
         types: {
@@ -202,18 +217,17 @@ export function addBatch(
       },
       problems: ["batch_too_large"],
     },
-    async (c, call) => {
+    async (c, call, { dry_run }) => {
       if (c.req.param("id") !== "batch") {
         throw new Problem("method_not_allowed", "A transfer takes GET, HEAD.", {
           headers: { Allow: "GET, HEAD" },
         });
       }
-      const nowMs = clock.nowMs();
-      const headerKey = idempotencyKey(c, nowMs);
+      const { key: headerKey } = call;
       const encoding = encodingOf(c);
       const body = await readBody(c, BATCH_BYTES_MAX);
       const values = itemsOf(body, encoding);
-      const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch", nowMs };
+      const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch" };
       const items: Item[] = [];
       const transfers: (Transfer | CompoundTransfer)[] = [];
       for (let i = 0; i < values.length; i++) {
@@ -222,7 +236,7 @@ export function addBatch(
         if (typeof item !== "string") transfers.push(item);
       }
       const { items: answers, positions } =
-        transfers.length === 0 ? { items: [], positions: [] } : await ledger.submitTransfers(transfers);
+        dry_run === "true" ? await tried(ledger, call, transfers) : await done(ledger, transfers);
       const merged = merge(items, answers, transfers.length);
       const headers: Record<string, string> =
         positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };

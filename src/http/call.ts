@@ -9,6 +9,8 @@ export type Call = {
   readonly group: string;
   /** On the monotonic clock. */
   readonly startedMs: number;
+  /** The `Idempotency-Key` of a request that changes something; `null` without one. */
+  key: string | null;
   /** The bearer token; kept because a retried secret is derived from it. Never logged. */
   token: string;
   principal: Principal | undefined;

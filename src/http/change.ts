@@ -2,17 +2,18 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Asked } from "../actors/asked.ts";
-import type { ActAlone, Transfer } from "../actors/command.ts";
+import type { ActAlone, Command, Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
 import { type JsonBounds, readJson, readNothing, readOptionalJson } from "./body.ts";
 import type { Call } from "./call.ts";
-import type { Clock } from "./clock.ts";
 import { asCompound } from "./compound-request.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { idempotencyKey } from "./idempotency.ts";
+import type { KeyScope, Ledger } from "./ports.ts";
+import { Problem } from "./problem.ts";
 import { check } from "./validation.ts";
+import { refusalOf } from "./writes.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
 
@@ -34,20 +35,17 @@ type ChangeOptions<T> = JsonBounds &
 export async function readChange<T>(
   c: Context,
   call: Call,
-  clock: Clock,
   schema: z.ZodType<T>,
   { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
-  const key = idempotencyKey(c, clock.nowMs());
   const value = check(schema, await readJson(c, bounds));
-  return { value, asked: askedBy(c, call, key, () => canonicalJson(shown(value))) };
+  return { value, asked: askedBy(c, call, () => canonicalJson(shown(value))) };
 }
 
 /** The same of a request without a body. @throws Problem 400, 415 */
-export async function readBareChange(c: Context, call: Call, clock: Clock): Promise<Asked> {
-  const key = idempotencyKey(c, clock.nowMs());
+export async function readBareChange(c: Context, call: Call): Promise<Asked> {
   await readNothing(c);
-  return askedBy(c, call, key, () => "");
+  return askedBy(c, call, () => "");
 }
 
 export function actOf(asked: Asked, act: Act): ActAlone {
@@ -58,12 +56,48 @@ export function actOf(asked: Asked, act: Act): ActAlone {
 export async function readOptionalChange<T>(
   c: Context,
   call: Call,
-  clock: Clock,
   schema: z.ZodType<T>,
 ): Promise<Change<T>> {
-  const key = idempotencyKey(c, clock.nowMs());
   const value = check(schema, await readOptionalJson(c));
-  return { value, asked: askedBy(c, call, key, () => canonicalJson(value)) };
+  return { value, asked: askedBy(c, call, () => canonicalJson(value)) };
+}
+
+/**
+ * The command to submit, for a route that must read state to build one. A known key's first command is submitted again as it
+ * was, because that state may have changed or be forgotten since.
+ *
+ * @throws Problem 422 `idempotency_key_reused`, and whatever `make` throws
+ */
+export async function firstOrNew<C extends Command>(
+  ledger: Ledger,
+  asked: Asked,
+  scope: KeyScope,
+  make: () => C | Promise<C>,
+): Promise<C> {
+  const first = await firstOf(ledger, asked, scope);
+  // The fingerprint includes the route, so the types agree.
+  return first === undefined ? await make() : (first as C);
+}
+
+/** The command that the key was first used for; `undefined` while the key is unknown. @throws Problem 422 `idempotency_key_reused` */
+export async function firstOf(ledger: Ledger, asked: Asked, scope: KeyScope): Promise<Command | undefined> {
+  if (asked.key === null) return undefined;
+  const first = await ledger.first(asked, scope);
+  if (first === "reused") throw new Problem("idempotency_key_reused");
+  return first;
+}
+
+/**
+ * Records a key on its owner's shard, for a command that another shard decides: only the owner's shard knows all keys of the
+ * owner. Returns the partner, key and fingerprint for that command. @throws Problem 400, 422
+ */
+export async function takeKey(ledger: Ledger, asked: Asked, { owner, vnode }: KeyScope): Promise<Asked> {
+  if (asked.key === null) return asked;
+  const at = vnode === undefined ? {} : { vnode };
+  const taken = await ledger.submit({ op: "tick", ...asked, owner, ...at });
+  if ("refused" in taken) throw refusalOf(taken);
+  // Callers' keys contain no blanks, so this one is unique.
+  return { ...asked, key: `${owner} ${asked.key}` };
 }
 
 /** A transfer that an act comes with: decided where the act's subject lives. */
@@ -85,7 +119,7 @@ export function pendingWith(
   return { ...asCompound(transferWith(asked, act, move)), pending: true, timeoutMs };
 }
 
-function askedBy(c: Context, { partner, method }: Call, key: string | null, canonical: () => string): Asked {
+function askedBy(c: Context, { partner, method, key }: Call, canonical: () => string): Asked {
   const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(c.req.path), canonical());
   return { partner, key, fingerprint };
 }

@@ -9,12 +9,14 @@ import { OperatingError } from "../operating-error.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { idempotencyKey } from "./idempotency.ts";
 import { invalid, Problem, type ProblemCode } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 
-export type Handler = (c: Context, call: Call) => Promise<Response> | Response;
+/** `query` is the request's query as the route's schema reads it; unknown parameters were refused before. */
+export type Handler<Q = unknown> = (c: Context, call: Call, query: Q) => Promise<Response> | Response;
 /** What a router takes: never rejects. */
 export type Endpoint = (c: Context) => Promise<Response>;
 
@@ -34,8 +36,16 @@ export type EndpointDeps = Readonly<{
 
 type Running = { readonly call: Call; settle: (response: Response) => void };
 
+/** What the wrapper needs of a route. `readQuery` throws Problem 400 for an unknown parameter. */
+export type Route<Q> = Readonly<{
+  access: Access;
+  group: string;
+  readQuery: (c: Context) => Q;
+  servesUnready?: boolean | undefined;
+}>;
+
 export type Endpoints = Readonly<{
-  wrap(access: Access, group: string, handler: Handler, servesUnready?: boolean): Endpoint;
+  wrap<Q>(route: Route<Q>, handler: Handler<Q>): Endpoint;
   /** Answers `outcome_unknown` to what has run for longer than a request may; call it a few times a second. */
   sweep(): void;
   inFlight(): number;
@@ -64,6 +74,10 @@ function failureAnswer(call: Call, failure: unknown, log: Log): Response {
   }
   log.error({ err: failure, request_id: call.requestId }, "request failed");
   return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
+}
+
+function isChange(method: string): boolean {
+  return method !== "GET" && method !== "HEAD";
 }
 
 /** @throws Problem 401, 403 */
@@ -104,6 +118,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
       path: c.req.path,
       group,
       startedMs: clock.elapsedMs(),
+      key: null,
       token: "",
       principal: undefined,
       partner: "",
@@ -120,11 +135,13 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     run.settle(response);
   }
 
-  function wrap(access: Access, group: string, handler: Handler, servesUnready = false): Endpoint {
+  function wrap<Q>({ access, group, readQuery, servesUnready }: Route<Q>, handler: Handler<Q>): Endpoint {
     const run = async (c: Context, call: Call): Promise<Response> => {
-      if (!servesUnready) refuseUnready();
+      if (servesUnready !== true) refuseUnready();
       if (access !== "open") identify(c, call, access, authenticate);
-      return handler(c, call);
+      const query = readQuery(c);
+      if (isChange(call.method)) call.key = idempotencyKey(c);
+      return handler(c, call, query);
     };
     return (c) =>
       new Promise((resolve) => {

@@ -13,7 +13,6 @@ import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
 import { statementAnswer } from "./statement.ts";
 import { RangeQuery, rangeOf } from "./time-range.ts";
-import { checkQuery } from "./validation.ts";
 
 const EntrySchema = z
   .object({
@@ -129,9 +128,9 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       },
       problems: ["account_not_found"],
     },
-    async (c, call) => {
+    async (c, call, query) => {
       const id = idOf(c);
-      const range = rangeOf(checkQuery(RangeQuery, c));
+      const range = rangeOf(query);
       const statement = await ledger.entries(call.partner, id, range);
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);

@@ -35,4 +35,4 @@ export function fingerprintOf(method: string, path: string, asked: string): numb
 }
 
 /** Whose request it is; method and path go into the fingerprint. */
-export type Asker = Readonly<{ partner: string; method: string; path: string; nowMs: number }>;
+export type Asker = Readonly<{ partner: string; method: string; path: string }>;

@@ -206,6 +206,8 @@ export function decodeItems(body: Buffer, itemsMax: number): unknown[] {
 }
 
 const STATUS = Buffer.from([0x82, 0xa6, ...Buffer.from("status"), 0xcd]);
+/** Of a dry run: 201 without an id. */
+const TRIED = Buffer.from([0x81, 0xa6, ...Buffer.from("status"), 0xcd, 0, 201]);
 const ID = Buffer.from([0xa2, ...Buffer.from("id")]);
 const CODE = Buffer.from([0xa4, ...Buffer.from("code")]);
 const RESULTS = Buffer.from([0x81, 0xa7, ...Buffer.from("results"), 0xdc]);
@@ -224,6 +226,10 @@ export function encodeResults(
   bytes.writeUInt16BE(answers.length, RESULTS.length);
   let at = HEAD_BYTES;
   for (const item of answers) {
+    if ("id" in item && item.id === "") {
+      at += TRIED.copy(bytes, at);
+      continue;
+    }
     const isDone = "id" in item;
     const name = isDone ? ID : CODE;
     const text = isDone ? item.id : item.code;

@@ -5,18 +5,16 @@ import { askSeller } from "../actors/programmes/topup/acts.ts";
 import { memberPartner } from "./auth.ts";
 import { readNothing } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
-import { readChange } from "./change.ts";
-import type { Clock } from "./clock.ts";
+import { firstOrNew, readChange } from "./change.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { IDEMPOTENCY_PROBLEMS, idempotencyKey, type Random } from "./idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS, type Random } from "./idempotency.ts";
 import { ApiKey, makeKey } from "./new-key.ts";
 import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts";
 import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
-import { checkQuery } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
 const NewPartner = z
@@ -67,7 +65,7 @@ const KeySchema = z
   })
   .openapi("Key");
 
-export type PartnersDeps = Readonly<{ ledger: Ledger; directory: Directory; clock: Clock; random: Random }>;
+export type PartnersDeps = Readonly<{ ledger: Ledger; directory: Directory; random: Random }>;
 
 export function addPartners(routes: Routes, deps: PartnersDeps): void {
   addCreate(routes, deps);
@@ -85,7 +83,7 @@ function partnerJson(partner: Partner): string {
   return JSON.stringify(partnerView(partner));
 }
 
-function addCreate(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
+function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
   const path = "/v1/partners";
   routes.add(
     {
@@ -103,19 +101,19 @@ function addCreate(routes: Routes, { ledger, directory, clock, random }: Partner
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewPartner);
+      const { value, asked } = await readChange(c, call, NewPartner);
       const { id, name } = value;
       const first = { role: "partner", name: "first" } as const;
       const { newKey, secret } = makeKey(call, id, first, asked.key, `POST ${path}`, random);
-      const command: CreatePartner = { op: "create_partner", ...asked, partner: id, name, firstKey: newKey };
-      return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, { replayed }) => {
-        // The first answer's key may have been derived from another secret of the caller, or be revoked by now.
-        const isShown = !replayed || directory.keys(id).some((stored) => stored.hash === newKey.hash);
-        return JSON.stringify({
-          ...partnerView(partner),
-          key_id: newKey.id,
-          api_key: isShown ? secret : null,
-        });
+      const ofPartner = { ...asked, partner: id };
+      const command = await firstOrNew(ledger, ofPartner, { owner: "" }, (): CreatePartner => {
+        return { op: "create_partner", ...ofPartner, name, firstKey: newKey };
+      });
+      const { firstKey } = command;
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }) => {
+        // The first answer's key may have been derived from another secret of the caller.
+        const api_key = firstKey?.hash === newKey.hash ? secret : null;
+        return JSON.stringify({ ...partnerView(partner), key_id: newKey.id, api_key });
       });
     },
   );
@@ -132,8 +130,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       query: PageQuery,
       answer: pageOf(PartnerSchema),
     },
-    async (c, call) => {
-      const query = checkQuery(PageQuery, c);
+    async (_, call, query) => {
       await ledger.confirm();
       return pageAnswer(call, pageInOrderOfId(directory.partners(), query), partnerJson);
     },
@@ -157,7 +154,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
   );
 }
 
-function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): void {
+function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
   routes.add(
     {
       method: "patch",
@@ -172,7 +169,7 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
     },
     async (c, call) => {
       const id = memberPartner(call, directory, c.req.param("id") ?? "");
-      const { value, asked } = await readChange(c, call, clock, PartnerPatch);
+      const { value, asked } = await readChange(c, call, PartnerPatch);
       const { name, status } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
       const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
@@ -181,7 +178,7 @@ function addUpdate(routes: Routes, { ledger, directory, clock }: PartnersDeps): 
   );
 }
 
-function addCreateKey(routes: Routes, { ledger, directory, clock, random }: PartnersDeps): void {
+function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDeps): void {
   routes.add(
     {
       method: "post",
@@ -200,16 +197,23 @@ function addCreateKey(routes: Routes, { ledger, directory, clock, random }: Part
     },
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const { value, asked } = await readChange(c, call, clock, NewKeyBody);
+      const { value, asked } = await readChange(c, call, NewKeyBody);
       const { role, name = "", seller } = value;
       if ((role === "seller") !== (seller !== undefined))
         throw invalid("seller", "goes with a key of role seller, which needs one");
-      if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
-        throw new Problem("seller_not_found", `There is no seller ${seller}.`);
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
       const { newKey, secret } = makeKey(call, partner, kind, asked.key, route, random);
-      const command: CreateKey = { op: "create_key", ...asked, partner, newKey };
+      const command = await firstOrNew(
+        ledger,
+        { ...asked, partner },
+        { owner: "" },
+        async (): Promise<CreateKey> => {
+          if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
+            throw new Problem("seller_not_found", `There is no seller ${seller}.`);
+          return { op: "create_key", ...asked, partner, newKey };
+        },
+      );
       return decidedAnswer(call, await ledger.submit(command), 201, ({ key: made }) => {
         const { id, hash } = made;
         return JSON.stringify({ id, ...kind, api_key: hash === newKey.hash ? secret : null });
@@ -231,7 +235,7 @@ function keyJson(key: ReturnType<Directory["keys"]>[number]): string {
   });
 }
 
-function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): void {
+function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
   routes.add(
     {
       method: "get",
@@ -244,10 +248,10 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
       answer: pageOf(KeySchema),
       problems: ["partner_not_found"],
     },
-    async (c, call) => {
+    async (c, call, query) => {
       await ledger.confirm();
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const page = pageInOrderOfId(directory.keys(partner), checkQuery(PageQuery, c));
+      const page = pageInOrderOfId(directory.keys(partner), query);
       return pageAnswer(call, page, keyJson);
     },
   );
@@ -265,7 +269,7 @@ function addKeys(routes: Routes, { ledger, directory, clock }: PartnersDeps): vo
     async (c, call) => {
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const keyId = c.req.param("key_id") ?? "";
-      const key = idempotencyKey(c, clock.nowMs());
+      const { key } = call;
       await readNothing(c);
       // A key is named by any text, also by what cannot be decoded.
       const path = `/v1/partners/${partner}/keys/${keyId}`;

@@ -1,18 +1,24 @@
 /** What the HTTP side needs from the rest of the house. `main.ts` hands it in; tests hand in their own. */
+import type { Asked } from "../actors/asked.ts";
 import type {
   AccountView,
   Command,
+  CreateAccount,
   Outcome,
   Partner,
   PartnerKey,
   PartnerRole,
+  SetAccountStatus,
   Transfer,
 } from "../actors/command.ts";
 import type {
   CompoundTransfer,
+  Origin,
+  PostTransfer,
   RevertTransfer,
   TransferStatus,
   TransferView,
+  VoidTransfer,
 } from "../actors/compound-command.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
@@ -24,7 +30,13 @@ export type Answer<C extends Command = Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
   | Readonly<{ refused: Refusal; fault?: TimeFault }>;
 
-/** One item of a batch: a transfer's id, or why there is none. */
+/** Commands that have a dry run. */
+export type DryRunCommand = CreateAccount | SetAccountStatus | CompoundTransfer | PostTransfer | VoidTransfer;
+
+/** The owner of a key; `vnode` names its shard where the owner key does not. */
+export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
+
+/** One item of a batch: a transfer's id (empty in a dry run), or the code of its refusal. */
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
 export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number; entriesCount: number }>;
@@ -63,8 +75,18 @@ export interface Ledger {
   revert(
     asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
   ): Promise<Answer<RevertTransfer>>;
-  /** What a transfer would come to; nothing is logged, and its key means nothing. Its id is empty. */
-  dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>>;
+  /** The facts of a transfer that never change; `undefined` if the partner has no such transfer. */
+  origin(partner: string, id: string): Promise<Origin | undefined>;
+  /** The command that the key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
+  first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined>;
+  /** The outcome that the command would have. Logs nothing, ignores the key; the id of a new transfer is empty. */
+  dryRun<C extends DryRunCommand>(command: C): Promise<Outcome<C>>;
+  dryRunRevert(asked: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>>;
+  /** The same of a batch, index for index: each transfer sees the effect of those before it. */
+  dryRunTransfers(
+    partner: string,
+    transfers: readonly (Transfer | CompoundTransfer)[],
+  ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]>;
   /** Resolves once it is certain that no other server has replaced this one: then the `Directory` is current. */
   confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;

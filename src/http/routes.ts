@@ -3,6 +3,7 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Access } from "./auth.ts";
 import type { Endpoints, Handler } from "./endpoint.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
+import { queryReader } from "./validation.ts";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 
@@ -12,7 +13,7 @@ export type Body = Readonly<{
   required?: boolean;
 }>;
 
-export type RouteDescription = Readonly<{
+export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   method: Method;
   /** As OpenAPI writes it: `/v1/accounts/{id}`. */
   path: string;
@@ -22,7 +23,8 @@ export type RouteDescription = Readonly<{
   summary: string;
   description?: string;
   params?: z.ZodObject;
-  query?: z.ZodObject;
+  /** The query parameters that it knows; any other is refused. */
+  query?: Q;
   body?: Body;
   /** The good answer; `content` by media type. */
   answer: Readonly<{ status: number; description: string; content?: Readonly<Record<string, z.ZodType>> }>;
@@ -39,7 +41,10 @@ export type RouteDescription = Readonly<{
 }>;
 
 export type Routes = Readonly<{
-  add(description: RouteDescription, handler: Handler): void;
+  add<Q extends z.ZodObject = z.ZodObject>(
+    description: RouteDescription<Q>,
+    handler: Handler<z.infer<Q>>,
+  ): void;
   /** Methods in capitals that the path takes; empty when there is no such path. */
   methodsOf(path: string): readonly string[];
 }>;
@@ -76,10 +81,9 @@ function problemCodes(route: RouteDescription): Set<ProblemCode> {
   const codes = new Set<ProblemCode>(route.problems);
   if (route.access !== "open" || route.session === true) codes.add("unauthenticated").add("forbidden");
   if (route.servesUnready !== true) codes.add("log_unavailable").add("overloaded").add("outcome_unknown");
-  if (route.params !== undefined || route.query !== undefined) codes.add("validation_failed");
-  if (route.method === "post" || route.method === "put" || route.method === "patch") {
-    codes.add("validation_failed").add("body_too_large").add("unsupported_media_type");
-  }
+  codes.add("validation_failed");
+  if (route.method === "post" || route.method === "put" || route.method === "patch")
+    codes.add("body_too_large").add("unsupported_media_type");
   return codes;
 }
 
@@ -145,6 +149,7 @@ export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
   return {
     add(route, handler) {
       const { path, method, access, group } = route;
+      const readQuery = queryReader(route.query);
       const pattern = new RegExp(`^${path.replace(/\{[a-z_]+\}/g, "[^/]+").replaceAll(".", "\\.")}$`);
       methods.push({ pattern, method: method.toUpperCase() });
       app.openAPIRegistry.registerPath({
@@ -162,7 +167,7 @@ export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
       app.on(
         route.method.toUpperCase(),
         routerPath,
-        endpoints.wrap(access, group, handler, route.servesUnready),
+        endpoints.wrap({ access, group, readQuery, servesUnready: route.servesUnready }, handler),
       );
     },
     methodsOf(path) {

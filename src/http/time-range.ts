@@ -1,4 +1,4 @@
-/** The range of a list. */
+/** The range of a list, as times in a query. */
 import { z } from "@hono/zod-openapi";
 import type { Range } from "../archive/query.ts";
 import { knownTimeMsOf, QueryTime } from "./fields.ts";

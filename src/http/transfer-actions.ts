@@ -5,10 +5,10 @@ import type { Asked } from "../actors/asked.ts";
 import type { Rejection } from "../actors/rejection.ts";
 import { readNothing, readOptionalJson } from "./body.ts";
 import type { Call } from "./call.ts";
-import type { Clock } from "./clock.ts";
+import { DryRunQuery, dryRunAnswer } from "./dry-run.ts";
 import { Amount } from "./fields.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "./idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS } from "./idempotency.ts";
 import type { Ledger } from "./ports.ts";
 import type { RouteDescription, Routes } from "./routes.ts";
 import { TransferParams, transferIdOf } from "./transfer-address.ts";
@@ -18,7 +18,7 @@ import {
   REVERT_REJECTIONS,
   VOID_REJECTIONS,
 } from "./transfer-rejections.ts";
-import { changedJson, TransferWithBalances } from "./transfer-view.ts";
+import { changedJson, DryRun, TransferWithBalances } from "./transfer-view.ts";
 import { check } from "./validation.ts";
 import { decidedAnswer } from "./writes.ts";
 
@@ -31,7 +31,7 @@ const PostBody = z
   })
   .openapi("PostTransfer", { example: { amount: 1000, final: true } });
 
-export type TransferActionsDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
+export type TransferActionsDeps = Readonly<{ ledger: Ledger }>;
 
 export function addTransferActions(routes: Routes, deps: TransferActionsDeps): void {
   addPost(routes, deps);
@@ -46,7 +46,7 @@ function description(
   summary: string,
   more: string,
   rejections: readonly Rejection[],
-): RouteDescription {
+): RouteDescription<typeof DryRunQuery> {
   return {
     method: "post",
     path: `/v1/transfers/{id}/${action}`,
@@ -55,29 +55,41 @@ function description(
     summary,
     description: `${more} ${inOrderOfPrecedence(rejections)}`,
     params: TransferParams,
+    query: DryRunQuery,
     answer: {
       status: action === "revert" ? 201 : 200,
       description: `${action === "revert" ? "The new transfer" : "The transfer"}, and the balances after it.`,
-      content: { "application/json": TransferWithBalances },
+      content: {
+        "application/json":
+          action === "revert" ? z.union([TransferWithBalances, DryRun]) : TransferWithBalances,
+      },
     },
     problems: [...rejections, ...IDEMPOTENCY_PROBLEMS],
   };
 }
 
+type OfTransfer = Asked & Readonly<{ id: string }>;
+
 /** `canonical` is what was asked beside the id. @throws Problem 404 for an id that no transfer can have */
-function asked(
-  c: Context,
-  call: Call,
-  action: Action,
-  key: string | null,
-  canonical: string,
-): Asked & Readonly<{ id: string }> {
+function asked(c: Context, { partner, key }: Call, action: Action, canonical: string): OfTransfer {
   const id = transferIdOf(c);
   const fingerprint = key === null ? 0 : fingerprintOf("POST", `/v1/transfers/${id}/${action}`, canonical);
-  return { partner: call.partner, key, fingerprint, id };
+  return { partner, key, fingerprint, id };
 }
 
-function addPost(routes: Routes, { ledger, clock }: TransferActionsDeps): void {
+/** Adds the owner of the key. An unknown transfer has none: it is refused, and the key is not stored. */
+async function ofOwner(
+  ledger: Ledger,
+  request: OfTransfer,
+): Promise<OfTransfer & Readonly<{ owner?: string }>> {
+  const { partner, key, id } = request;
+  if (key === null) return request;
+  const origin = await ledger.origin(partner, id);
+  if (origin === undefined) return { partner, key: null, fingerprint: 0, id };
+  return { ...request, owner: origin.owner };
+}
+
+function addPost(routes: Routes, { ledger }: TransferActionsDeps): void {
   routes.add(
     {
       ...description(
@@ -88,22 +100,19 @@ function addPost(routes: Routes, { ledger, clock }: TransferActionsDeps): void {
       ),
       body: { schema: PostBody, required: false },
     },
-    async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
+    async (c, call, { dry_run }) => {
       const { amount = null, final = false } = check(PostBody, await readOptionalJson(c));
-      const answer = await ledger.submit({
-        op: "post_transfer",
-        ...asked(c, call, "post", key, JSON.stringify([amount, final])),
-        amount,
-        final,
-        settled: null,
-      });
+      const request = asked(c, call, "post", JSON.stringify([amount, final]));
+      const post = { op: "post_transfer", amount, final, settled: null } as const;
+      if (dry_run === "true")
+        return dryRunAnswer(call, await ledger.dryRun({ ...request, ...post }), 200, changedJson);
+      const answer = await ledger.submit({ ...(await ofOwner(ledger, request)), ...post });
       return decidedAnswer(call, answer, 200, changedJson);
     },
   );
 }
 
-function addVoid(routes: Routes, { ledger, clock }: TransferActionsDeps): void {
+function addVoid(routes: Routes, { ledger }: TransferActionsDeps): void {
   routes.add(
     description(
       "void",
@@ -111,20 +120,19 @@ function addVoid(routes: Routes, { ledger, clock }: TransferActionsDeps): void {
       "Also after partial posts, which stay.",
       VOID_REJECTIONS,
     ),
-    async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
+    async (c, call, { dry_run }) => {
       await readNothing(c);
-      const answer = await ledger.submit({
-        op: "void_transfer",
-        ...asked(c, call, "void", key, ""),
-        settled: null,
-      });
+      const request = asked(c, call, "void", "");
+      const end = { op: "void_transfer", settled: null } as const;
+      if (dry_run === "true")
+        return dryRunAnswer(call, await ledger.dryRun({ ...request, ...end }), 200, changedJson);
+      const answer = await ledger.submit({ ...(await ofOwner(ledger, request)), ...end });
       return decidedAnswer(call, answer, 200, changedJson);
     },
   );
 }
 
-function addRevert(routes: Routes, { ledger, clock }: TransferActionsDeps): void {
+function addRevert(routes: Routes, { ledger }: TransferActionsDeps): void {
   routes.add(
     description(
       "revert",
@@ -132,10 +140,11 @@ function addRevert(routes: Routes, { ledger, clock }: TransferActionsDeps): void
       "A new transfer: the postings swapped, in reverse order. Limits do not count it.",
       REVERT_REJECTIONS,
     ),
-    async (c, call) => {
-      const key = idempotencyKey(c, clock.nowMs());
+    async (c, call, { dry_run }) => {
       await readNothing(c);
-      const answer = await ledger.revert(asked(c, call, "revert", key, ""));
+      const request = asked(c, call, "revert", "");
+      if (dry_run === "true") return dryRunAnswer(call, await ledger.dryRunRevert(request), 201, changedJson);
+      const answer = await ledger.revert(request);
       return decidedAnswer(call, answer, 201, changedJson);
     },
   );

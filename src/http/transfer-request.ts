@@ -9,7 +9,7 @@ import { homeVnodeOf } from "../actors/routing.ts";
 import { compoundTransfer, transferAsked } from "./compound-request.ts";
 import { isAmount, isId, isMetadata, isText, MEMO_LENGTH_MAX } from "./fields.ts";
 import { type Asker, canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import { keyFault } from "./idempotency.ts";
+import { isKey, KEY_RULE } from "./idempotency.ts";
 import { invalid } from "./problem.ts";
 import {
   SeveralItem,
@@ -82,7 +82,7 @@ export function plainTransfer(
       if (!isMetadata(member)) return undefined;
       metadata = canonicalJson(member);
     } else if (name === "idempotency_key" && isItem) {
-      if (typeof member !== "string" || keyFault(member, asker.nowMs) !== undefined) return undefined;
+      if (!isKey(member)) return undefined;
       key = member;
     } else return undefined;
   }
@@ -117,8 +117,7 @@ export function transferBySchema(
   }
   const fields = hasPostings(value) ? check(SeveralItem, value) : check(SingleItem, value);
   const own = fields.idempotency_key;
-  const fault = own === undefined ? undefined : keyFault(own, asker.nowMs);
-  if (fault !== undefined) throw invalid("idempotency_key", fault);
+  if (own !== undefined && !isKey(own)) throw invalid("idempotency_key", KEY_RULE);
   return fromFields(asker, fields, own ?? headerKey);
 }
 

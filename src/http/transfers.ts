@@ -1,12 +1,11 @@
 /** `/v1/transfers` and one of them. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { readJson } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
-import type { Clock } from "./clock.ts";
 import { asCompound } from "./compound-request.ts";
-import { Flag, Id } from "./fields.ts";
-import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "./idempotency.ts";
+import { DryRunQuery, dryRunAnswer } from "./dry-run.ts";
+import { Id } from "./fields.ts";
+import { IDEMPOTENCY_PROBLEMS } from "./idempotency.ts";
 import { pageAnswer, pageOf } from "./pagination.ts";
 import type { Ledger } from "./ports.ts";
 import type { Routes } from "./routes.ts";
@@ -23,28 +22,22 @@ import {
   TransferWithBalances,
   transferJson,
 } from "./transfer-view.ts";
-import { checkQuery } from "./validation.ts";
-import { decidedAnswer, rejectionAnswer } from "./writes.ts";
+import { decidedAnswer } from "./writes.ts";
 
-const CreateQuery = z.strictObject({
-  dry_run: Flag.openapi({
-    description: "Only tells what would happen: nothing is logged, and a key is not used.",
-  }),
-});
 const ListQuery = z.strictObject({
   account: Id.optional(),
   status: z.enum(["posted", "pending", "voided", "expired"]).optional(),
   ...rangeQuery,
 });
 
-export type TransfersDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
+export type TransfersDeps = Readonly<{ ledger: Ledger }>;
 
 export function addTransfers(routes: Routes, deps: TransfersDeps): void {
   addCreate(routes, deps);
   addReads(routes, deps);
 }
 
-function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
+function addCreate(routes: Routes, { ledger }: TransfersDeps): void {
   routes.add(
     {
       method: "post",
@@ -55,7 +48,7 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       description:
         `${inOrderOfPrecedence(TRANSFER_REJECTIONS)} Of several postings the first that fails is answered. A dry run ` +
         "has the same status and body, but no `id` and no Daybook-Position.",
-      query: CreateQuery,
+      query: DryRunQuery,
       body: { schema: TransferRequest },
       answer: {
         status: 201,
@@ -64,16 +57,12 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       },
       problems: [...TRANSFER_REJECTIONS, ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const nowMs = clock.nowMs();
-      const key = idempotencyKey(c, nowMs);
-      const isDryRun = hasQuery(c) && checkQuery(CreateQuery, c).dry_run === "true";
+    async (c, call, { dry_run }) => {
       const value = await readJson(c);
-      const asker = { partner: call.partner, method: "POST", path: "/v1/transfers", nowMs };
-      const command = transferOf(asker, value, key, false);
-      if (isDryRun) {
-        const outcome = await ledger.dryRun(asCompound(command));
-        return outcome.ok ? jsonAnswer(call, 201, changedJson(outcome)) : rejectionAnswer(call, outcome);
+      const asker = { partner: call.partner, method: "POST", path: "/v1/transfers" };
+      const command = transferOf(asker, value, call.key, false);
+      if (dry_run === "true") {
+        return dryRunAnswer(call, await ledger.dryRun(asCompound(command)), 201, changedJson);
       }
       if (command.op === "compound_transfer") {
         return decidedAnswer(call, await ledger.submit(command), 201, changedJson);
@@ -82,11 +71,6 @@ function addCreate(routes: Routes, { ledger, clock }: TransfersDeps): void {
       return decidedAnswer(call, answer, 201, (posted, { timeMs }) => postedJson(command, posted, timeMs));
     },
   );
-}
-
-/** Most requests have no query; parsing the address again would cost a microsecond. */
-function hasQuery(c: Context): boolean {
-  return c.req.raw.url.includes("?");
 }
 
 function addReads(routes: Routes, { ledger }: TransfersDeps): void {
@@ -104,8 +88,7 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       query: ListQuery,
       answer: pageOf(TransferSchema),
     },
-    async (c, call) => {
-      const query = checkQuery(ListQuery, c);
+    async (_, call, query) => {
       const { account, status } = query;
       const page = await ledger.transfers(call.partner, { ...rangeOf(query), account, status });
       return pageAnswer(call, page, transferJson);

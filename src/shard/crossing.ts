@@ -24,10 +24,11 @@ export class Crossing extends Parked<Transfer> {
       this.recall(place, true);
       return;
     }
-    const { id, debitPosted, debitHeld, debitSeq } = sent;
+    const { id, debitPosted, debitHeld, debitSeq, effect } = sent;
     const { shard, epoch, seq, accounts } = credit;
     const [creditPosted = 0, creditHeld = 0, creditSeq = 0] = accounts;
     const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
-    this.crossed(place, [[shard, epoch, seq]], { ...debit, creditPosted, creditHeld, creditSeq });
+    const there = { creditPosted, creditHeld, creditSeq, ...(effect !== undefined && { effect }) };
+    this.crossed(place, [[shard, epoch, seq]], { ...debit, ...there });
   }
 }

@@ -25,6 +25,8 @@ const EXPIRED_AT_ONCE_MAX = 256;
 /** What a command or a read ends itself on each of its subjects; for more it waits, see `DueWaits`. */
 const ENDED_BY_ONE_MAX = 64;
 
+const OF_ACCOUNTS: ReadonlySet<Command["op"]> = new Set(["create_account", "set_account_status"] as const);
+
 /** It has to wait for credits that are on their way. */
 export const LATER = Symbol("later");
 
@@ -66,6 +68,7 @@ export class Executor {
     const known = this.#ledger.lookUpKey(command, timeMs);
     if (known !== undefined) {
       if ("refused" in known) return [REFUSED, known.refused];
+      if ("fault" in known) return invalid(known.fault);
       this.counts.replays += 1;
       const { epoch, seq, index } = known.first;
       return peers.underWay(command, known.first) ?? [REPLAYED, epoch, seq, index];
@@ -78,7 +81,7 @@ export class Executor {
     }
     if (command.op !== "transfer" && !isPlain(command))
       return peers.runs.execute(command, { source, start, end }, false);
-    // No name is claimed without an act, and no time named that has to come.
+    // Only acts claim names, or name times that must be ahead.
     if ("act" in command && command.act !== undefined) {
       const fault = timeFaultOf(command.act, timeMs);
       if (fault !== undefined) return invalid(fault);
@@ -103,12 +106,16 @@ export class Executor {
   readonly record = (command: Command, { source, start, end }: PackedCommand, outcome: Recorded): Place =>
     this.#record(command, source, start, end, outcome, this.#commit.openTime());
 
-  /** What a transfer would come to; nothing of it is logged. */
+  /** Decides a command without a key and logs nothing. */
   dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked {
-    assert(!isPlain(command) && this.#peers !== undefined, "what is tried is a compound transfer");
+    const peers = this.#peers;
+    assert(peers !== undefined && command.key === null, "a dry run looks up no key");
     const still = this.expireFor(command);
     if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, true);
-    return this.#peers.runs.execute(command, { source, start, end }, true);
+    if (!isPlain(command)) return peers.runs.execute(command, { source, start, end }, true);
+    assert(OF_ACCOUNTS.has(command.op), "of plain commands only those of accounts have a dry run");
+    if (this.#mustWait(command, peers)) return OVERLOADED;
+    return this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
   }
 
   /** Executes a command of a request that is larger than the open batch once there is room for it. */

@@ -284,6 +284,8 @@ function accountsOf(query: Query): readonly string[] {
       return [query[1]];
     case "accounts":
       return query[1];
+    case "account_copies":
+      return query[1][0];
     case "programme":
       return query[2] === null ? [] : [query[2]];
     default:

@@ -5,6 +5,7 @@
  */
 import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
+import type { Move, Origin } from "../actors/compound-command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
@@ -38,10 +39,18 @@ export type Query =
   | readonly ["position"]
   /** The same, once this transfer is expired if its time is over. */
   | readonly ["transfer", id: string]
+  /** The facts that never change of a transfer that is open here. */
+  | readonly ["origin", id: string]
+  /** The first record of a key of this owner. */
+  | readonly ["first", owner: string, key: string]
   /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */
   | readonly ["reverts", ids: readonly string[]]
   /** Log time. */
   | readonly ["time"]
+  /** Copies of accounts and slices, packed as in an image: for dry runs of batches. */
+  | readonly ["account_copies", of: CopiesOf]
+  /** The moves that would release the reservation of another shard's pending transfer. */
+  | readonly ["release_moves", id: string]
   /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
@@ -59,6 +68,12 @@ export type Query =
       heard: readonly (readonly [shard: number, upTo: number])[],
     ];
 
+/** Accounts by id, and slices by system account and the account on whose vnode they are. */
+export type CopiesOf = readonly [
+  accounts: readonly string[],
+  slices: readonly (readonly [name: string, counterparty: string])[],
+];
+
 /** What a query finds. Sums are decimal text, since they may leave the safe range. */
 export interface QueryResults {
   account: AccountView | null;
@@ -67,10 +82,14 @@ export interface QueryResults {
   sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
   transfer: null;
+  origin: Origin | null;
+  first: readonly [epoch: number, seq: number, index: number, fingerprint: number] | null;
   /** `forgotten`: of what was taken back up to there only the archive knows; `null` while nothing was forgotten. */
   reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
   /** Milliseconds since 1970. */
   time: number;
+  account_copies: Uint8Array;
+  release_moves: readonly Move[];
   /** False where log time is not there yet. */
   tick: boolean;
   programme: Plain;

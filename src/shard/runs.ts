@@ -76,8 +76,12 @@ export class Runs {
     const uncertain = askArchive(ledger.compound, command);
     if (uncertain !== undefined) return uncertain;
     switch (command.op) {
+      case "tick":
+        assert(!isDry, "a tick has no dry run");
+        this.#record(command, packed, { ok: true }, undefined);
+        return { ok: true };
       case "void_transfer":
-        return this.#end(command, packed);
+        return this.#end(command, packed, isDry);
       case "compound_transfer":
       case "post_transfer":
       case "revert_transfer":
@@ -112,10 +116,11 @@ export class Runs {
     if (run.parts.every((each) => each.reports !== undefined)) this.#decideWhenEnded(run);
   };
 
-  #end(command: VoidTransfer, packed: PackedCommand): Decided | Parked {
+  #end(command: VoidTransfer, packed: PackedCommand, isDry: boolean): Decided | Parked {
     const { ledger, commit, linkTo } = this.#options;
     const outcome = decideEnd(ledger.compound, command, commit.openTime());
     if (outcome === NOT_OPEN) return IS_NOT_OPEN;
+    if (isDry) return outcome;
     if (!outcome.ok || outcome.sent.length === 0) {
       this.#record(command, packed, outcome, undefined);
       return outcome;
@@ -146,7 +151,7 @@ export class Runs {
         command,
         planned,
         new Map(),
-        isDry ? "" : this.#idFor(command),
+        this.#idFor(command, isDry),
         timeMs,
       );
       if (!isDry) this.#record(command, packed, outcome, undefined);
@@ -159,9 +164,10 @@ export class Runs {
     return [...legs.keys()].some((shard) => shard !== this.#options.self);
   }
 
-  /** A new transfer's id, or that of the one that is posted. */
-  #idFor(command: LegsCommand): string {
-    return command.op === "post_transfer" ? command.id : this.#options.newTransferId(command.vnode);
+  /** The id of the transfer that is posted, or a new one; empty in a dry run. */
+  #idFor(command: LegsCommand, isDry: boolean): string {
+    if (command.op === "post_transfer") return command.id;
+    return isDry ? "" : this.#options.newTransferId(command.vnode);
   }
 
   /** @returns false when a shard cannot be reached now; nobody has been asked then. */
@@ -173,7 +179,7 @@ export class Runs {
     if (!run.isDry) park(run);
     if (!this.#reverts.begin(run)) return true;
     run.plan = planned;
-    run.id = run.isDry ? "" : this.#idFor(command);
+    run.id = this.#idFor(command, run.isDry);
     run.rounds += 1;
     run.parts = others.map(([peer, legs]) => {
       return { run, peer, id: run.id, legs, pin: 0, reports: undefined, isReserved: false };
@@ -304,7 +310,7 @@ export class Runs {
     failpoints.pass("before_commit");
     const place = record(command, packed, outcome);
     const changed = outcome as TransferChanged;
-    const sent = outcome.ok ? changed.sent : [];
+    const sent = "sent" in outcome ? outcome.sent : [];
     if (run !== undefined && outcome.ok) {
       for (const part of run.parts) linkTo(part.peer).legs.keep(part);
       if (sent.length === 0) run.decided(wholeOf(changed), place);

@@ -1,8 +1,13 @@
 /** Reads, answered from a shard's memory. They wait at the gate like everything else that leaves. */
 import { type Account, viewOf } from "../actors/account.ts";
 import { revertClaim } from "../actors/claim-names.ts";
+import { decideRelease } from "../actors/compound.ts";
+import { originOf } from "../actors/home.ts";
+import { copiesOf, type SliceCopy } from "../actors/image.ts";
+import { keyScope } from "../actors/key-table.ts";
 import type { Ledger } from "../actors/ledger.ts";
-import type { Query, QueryResults } from "./messages.ts";
+import { vnodeOfAccount } from "../actors/routing.ts";
+import type { CopiesOf, Query, QueryResults } from "./messages.ts";
 
 /** Queries that read and do nothing else. */
 export type PlainQuery = Exclude<Query, readonly ["transfer" | "tick" | "halt" | "capture", ...unknown[]]>;
@@ -47,6 +52,23 @@ export function answerQuery(
       const [, name, , ask] = query;
       return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
     }
+    case "origin": {
+      const open = ledger.compound.pending.get(query[1]);
+      return { result: open?.partner === partner ? originOf(open.view) : null, batch: undefined };
+    }
+    case "first": {
+      const first = ledger.keys.find(keyScope(partner, query[1], query[2]), nowMs);
+      const result = first && ([first.epoch, first.seq, first.index, first.fingerprint] as const);
+      return { result: result ?? null, batch: undefined };
+    }
+    case "account_copies": {
+      const [accounts, slices] = query[1];
+      return { result: copiesFor(ledger, partner, accounts, slices), batch: undefined };
+    }
+    case "release_moves": {
+      const command = { op: "release", partner, key: null, fingerprint: 0, id: query[1] } as const;
+      return { result: decideRelease(ledger.compound, command).moves, batch: undefined };
+    }
     case "reverts": {
       const { claims } = ledger.compound;
       const by = query[1].map((id) => claims.takenBy(revertClaim(id)) ?? null);
@@ -58,4 +80,22 @@ export function answerQuery(
     case "position":
       return { result: null, batch: undefined };
   }
+}
+
+function copiesFor(
+  ledger: Ledger,
+  partner: string,
+  accounts: CopiesOf[0],
+  slices: CopiesOf[1],
+): Uint8Array<ArrayBuffer> {
+  const book = ledger.state.books.get(partner);
+  if (book === undefined) return copiesOf([], []);
+  const known = accounts.map((id) => book.accounts.get(id)).filter((account) => account !== undefined);
+  const copies = slices.flatMap(([name, counterparty]): readonly SliceCopy[] => {
+    const asset = book.accounts.get(counterparty)?.asset;
+    const vnode = vnodeOfAccount(partner, counterparty);
+    const slice = asset === undefined ? undefined : book.sliceOf(name, asset, vnode);
+    return slice === undefined || asset === undefined ? [] : [{ name, asset, vnode, ...slice }];
+  });
+  return copiesOf(known, copies);
 }

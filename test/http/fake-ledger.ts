@@ -1,4 +1,5 @@
 /** The ports in memory, just enough of a ledger to answer like one: no rules but those that a test asks for. */
+import type { Asked } from "../../src/actors/asked.ts";
 import type {
   AccountView,
   Command,
@@ -7,10 +8,18 @@ import type {
   PartnerKey,
   Transfer,
 } from "../../src/actors/command.ts";
-import type { CompoundTransfer, RevertTransfer } from "../../src/actors/compound-command.ts";
+import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/compound-command.ts";
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
-import type { Answer, Directory, Ledger, Operations, Principal, TransferRow } from "../../src/http/ports.ts";
+import type {
+  Answer,
+  Directory,
+  DryRunCommand,
+  Ledger,
+  Operations,
+  Principal,
+  TransferRow,
+} from "../../src/http/ports.ts";
 import { InvalidTime } from "../../src/invalid-time.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
 import { FakeBook, NOW_MS } from "./fake-book.ts";
@@ -21,7 +30,7 @@ export const OPERATOR = "dk_operator_test";
 const AHEAD_MS_MAX = 1000;
 
 type KeyOfPartner = PartnerKey & { lastUsedAtMs: number | null };
-type Keyed = { fingerprint: number; answer: Answer };
+type Keyed = { command: Command; answer: Answer };
 
 /** What a test turns to see how the HTTP side takes it. */
 export type Faults = {
@@ -48,7 +57,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
   /** What was asked, in order. */
   readonly commands: Command[] = [];
   /** Dry runs that were asked for, in order. */
-  readonly dryRuns: CompoundTransfer[] = [];
+  readonly dryRuns: DryRunCommand[] = [];
   /** What consistent cuts find between the accounts. */
   inTransit: Record<string, bigint> = {};
   /** The moment that an account was last asked for. */
@@ -94,7 +103,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     if (this.faults.refusal !== undefined) return { refused: this.faults.refusal };
     const known = command.key === null ? undefined : this.#keyed.get(`${command.partner}\0${command.key}`);
     if (known !== undefined) {
-      if (known.fingerprint !== command.fingerprint) return { refused: "idempotency_key_reused" };
+      if (known.command.fingerprint !== command.fingerprint) return { refused: "idempotency_key_reused" };
       return { ...known.answer, replayed: true } as Answer<C>;
     }
     const outcome: Outcome =
@@ -104,7 +113,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     this.#seq += 1;
     const answer: Answer = { outcome, timeMs: NOW_MS, position: `0:1-${this.#seq}`, replayed: false };
     if (command.key !== null) {
-      this.#keyed.set(`${command.partner}\0${command.key}`, { fingerprint: command.fingerprint, answer });
+      this.#keyed.set(`${command.partner}\0${command.key}`, { command, answer });
     }
     return answer as Answer<C>;
   }
@@ -187,11 +196,33 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return this.submit({ op: "revert_transfer", ...asked, original: null, vnode: 0 });
   }
 
-  async dryRun(command: CompoundTransfer): Promise<Outcome<CompoundTransfer>> {
+  async dryRun<C extends DryRunCommand>(command: C): Promise<Outcome<C>> {
     await this.#gate();
     this.dryRuns.push(command);
     const { rejection, subject } = this.faults;
-    return rejection === undefined ? this.#book.dryRun(command) : { ok: false, code: rejection, subject };
+    if (rejection !== undefined) return { ok: false, code: rejection, subject };
+    if (command.op !== "compound_transfer") throw new Error("only transfers are tried here");
+    return this.#book.dryRun(command) as Outcome<C>;
+  }
+
+  async dryRunRevert(): Promise<Outcome<RevertTransfer>> {
+    throw new Error("no revert is tried here");
+  }
+
+  async dryRunTransfers(): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
+    throw new Error("no batch is tried here");
+  }
+
+  /** Whatever transfer it is, it is somebody's. */
+  async origin(): Promise<Origin> {
+    await this.#gate();
+    return { owner: "somebody", act: null };
+  }
+
+  async first({ partner, key, fingerprint }: Asked): Promise<Command | "reused" | undefined> {
+    await this.#gate();
+    const { command } = this.#keyed.get(`${partner}\0${key}`) ?? {};
+    return command === undefined || command.fingerprint === fingerprint ? command : "reused";
   }
 
   async confirm(): Promise<void> {

@@ -3,11 +3,10 @@ import { Packr } from "msgpackr";
 import { expect, test } from "vitest";
 import type { Transfer } from "../../src/actors/command.ts";
 import { plainTransfer, transferBySchema, transferOf } from "../../src/http/transfer-request.ts";
-import { NOW_MS } from "./fake-book.ts";
 import { createTestApp } from "./test-app.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
-const asker = { partner: "acme", method: "POST", path: "/v1/transfers/batch", nowMs: NOW_MS };
+const asker = { partner: "acme", method: "POST", path: "/v1/transfers/batch" };
 
 const id = fc.stringMatching(/^[A-Za-z0-9_.:@+-]{1,12}(\/[A-Za-z0-9_.:@+-]{1,12})?$/);
 const text = fc.string({ unit: "binary", maxLength: 40 }).filter((value) => value.isWellFormed());

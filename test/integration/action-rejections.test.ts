@@ -140,7 +140,7 @@ describe.each(PLACES)("a transfer $where", (place) => {
       const theirs = await made(place, { pending: action !== "revert" }, isTwofold, other);
       const { id, path } = theirs;
       const before = await other.must("GET", path);
-      await acme.refuses("POST", `${path}/${action}`, undefined, named("transfer_not_found", 404, id));
+      await acme.refusesUnkept("POST", `${path}/${action}`, undefined, named("transfer_not_found", 404, id));
       expect(await other.must("GET", path)).toEqual(before);
       await other.must("POST", `${path}/${action}`);
     });
@@ -180,7 +180,7 @@ test("transfer_not_found: an id that no transfer has, and one that none can have
   for (const vnode of [0, 500, 1000]) {
     const id = transferId(vnode, 1, 999_999);
     for (const action of ACTIONS)
-      await acme.refuses(
+      await acme.refusesUnkept(
         "POST",
         `/v1/transfers/${id}/${action}`,
         undefined,

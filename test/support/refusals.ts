@@ -56,6 +56,16 @@ export class Refusals {
     await this.#isToldAgain({ ...request, key, answer });
   }
 
+  /** Must be refused so, each time anew: nobody is known whose key it could be. */
+  async refusesUnkept(method: string, path: string, body: unknown, refusal: Refusal): Promise<void> {
+    const key = `key-${this.#keys++}`;
+    for (let times = 0; times < 2; times++) {
+      const answer = await this.#client.send(method, path, body, { "Idempotency-Key": key });
+      expectProblem(answer, refusal);
+      expect(isRepeat(answer)).toBe(false);
+    }
+  }
+
   /** Must be refused so, and is not logged. */
   async refusesUnlogged(
     { method, path, body }: Request,

@@ -22,6 +22,8 @@ export type Act = Readonly<{
   subject: string;
   /** Where it is decided, when something else than the subject says so. */
   vnode?: number;
+  /** A second owner key for the act's key, for repeats that can no longer find the subject. */
+  aliasOwner?: string;
   /** Handed in by the gateway when the shard has asked for it: what the archive says of the act's claim. */
   seen?: Seen;
 }>;

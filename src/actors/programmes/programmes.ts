@@ -17,7 +17,7 @@ type Kind = Readonly<{
   takeBack?: (act: Act, transfer: Acted) => Act | undefined;
   /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
   claim?: (act: Act, partner: string) => string | undefined;
-  /** Times of an act that must be ahead of log time, each with its path in the request. */
+  /** The times of an act that must be ahead of log time, each with its path in the request. */
   timesAhead?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
   /** The names in an item of an image of an older version, which kept them with its programme. */
   claimsIn?: (item: readonly Plain[]) => readonly string[] | undefined;
@@ -55,7 +55,7 @@ export function claimOfAct(partner: string, act: Act): string | undefined {
   return KINDS[act.programme]?.claim?.(act, partner);
 }
 
-/** What log time has against an act that nobody has asked for before; it is not logged then. */
+/** The first time of a new act that is not ahead of log time: the act is refused and not logged. */
 export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
   for (const [path, atMs] of KINDS[act.programme]?.timesAhead?.(act) ?? [])
     if (atMs <= nowMs) return { path, message: "must be in the future" };

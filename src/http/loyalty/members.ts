@@ -5,12 +5,12 @@ import {
   askMember,
   askMembers,
   type LotView,
+  type LoyaltyEffect,
   type MemberView,
   pointsAccount,
 } from "../../actors/programmes/loyalty/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
-import type { Clock } from "../clock.ts";
 import { Balance, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
@@ -18,10 +18,9 @@ import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 
-export type LoyaltyDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
+export type LoyaltyDeps = Readonly<{ ledger: Ledger; random: Random }>;
 
 const NewMember = z
   .strictObject({ id: NewId.optional(), name: ProgrammeName.optional() })
@@ -78,7 +77,7 @@ function lotJson({ id, points, expiresAtMs }: LotView): string {
   return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
 }
 
-function addCreate(routes: Routes, { ledger, clock, random }: LoyaltyDeps): void {
+function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
   const path = "/v1/loyalty/members";
   routes.add(
     {
@@ -92,7 +91,7 @@ function addCreate(routes: Routes, { ledger, clock, random }: LoyaltyDeps): void
       problems: ["member_exists", "account_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewMember);
+      const { value, asked } = await readChange(c, call, NewMember);
       const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, asked.key, random);
       const name = value.name ?? null;
       const subject = pointsAccount(member);
@@ -116,8 +115,8 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       query: PageQuery,
       answer: pageOf(MemberSchema),
     },
-    async (c, call) => {
-      const page = await ledger.list(call.partner, askMembers, checkQuery(PageQuery, c));
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askMembers, query);
       return pageAnswer(call, page, memberJson);
     },
   );
@@ -159,7 +158,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
   );
 }
 
-function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
   routes.add(
     {
       method: "patch",
@@ -174,11 +173,13 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
     },
     async (c, call) => {
       const member = idOf(c);
-      const { value, asked } = await readChange(c, call, clock, MemberPatch);
+      const { value, asked } = await readChange(c, call, MemberPatch);
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const view = isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null;
+      const then = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
+      // Older records do not hold it.
+      const view = then ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
       return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
     },
   );
@@ -195,7 +196,7 @@ function addChanges(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
     },
     async (c, call) => {
       const member = idOf(c);
-      const asked = await readBareChange(c, call, clock);
+      const asked = await readBareChange(c, call);
       const act = {
         programme: "loyalty",
         act: "delete_member",

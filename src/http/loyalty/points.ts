@@ -11,7 +11,6 @@ import { IdParams, idOf } from "../path-id.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
 
@@ -79,7 +78,7 @@ const movement = {
   content: { "application/json": MovementSchema },
 } as const;
 
-function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
   routes.add(
     {
       method: "post",
@@ -94,7 +93,7 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
     },
     async (c, call) => {
       const member = idOf(c);
-      const { value, asked } = await readChange(c, call, clock, NewAccrual);
+      const { value, asked } = await readChange(c, call, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
       const account = pointsAccount(member);
       const expiresAtMs = timeMsOrNull(expires_at);
@@ -113,7 +112,7 @@ function addAccruals(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
   );
 }
 
-function addRedemptions(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
   routes.add(
     {
       method: "post",
@@ -129,7 +128,7 @@ function addRedemptions(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
     },
     async (c, call) => {
       const member = idOf(c);
-      const { value, asked } = await readChange(c, call, clock, NewRedemption);
+      const { value, asked } = await readChange(c, call, NewRedemption);
       const { points, description, occurred_at } = value;
       const account = pointsAccount(member);
       const act = { programme: "loyalty", act: "redemption", subject: account } as const;
@@ -179,9 +178,9 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: { status: 200, description: "A page.", content: { "application/json": PointsEntriesPage } },
       problems: ["member_not_found"],
     },
-    async (c, call) => {
+    async (c, call, query) => {
       const member = idOf(c);
-      const range = rangeOf(checkQuery(RangeQuery, c));
+      const range = rangeOf(query);
       const view = await ledger.ask(call.partner, askMember(member));
       if (view === null) throw memberNotFound(member);
       const own = { ...range, afterSeq: view.since };

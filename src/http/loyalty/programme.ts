@@ -26,7 +26,7 @@ const Settings = z
   .strictObject({ member_threshold: Amount, total_threshold: Amount })
   .openapi("LoyaltySettings", { example: { member_threshold: 1000, total_threshold: 100_000 } });
 
-export function addProgramme(routes: Routes, { ledger, clock }: LoyaltyDeps): void {
+export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
   routes.add(
     {
       method: "get",
@@ -78,7 +78,7 @@ export function addProgramme(routes: Routes, { ledger, clock }: LoyaltyDeps): vo
       problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, Settings);
+      const { value, asked } = await readChange(c, call, Settings);
       const settings = { memberThreshold: value.member_threshold, totalThreshold: value.total_threshold };
       const act = {
         programme: "loyalty",

@@ -1,15 +1,26 @@
 /** What the routes of segments have in common: who is named in the address, and what is said of a segment. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { askSegment, type SegmentPart } from "../../actors/programmes/segments/acts.ts";
+import type { Asked } from "../../actors/asked.ts";
+import type { ActAlone } from "../../actors/command.ts";
+import {
+  askSegment,
+  type RecordAnswer,
+  recordAnswer,
+  type SegmentPart,
+  type SegmentShown,
+  segmentSubject,
+} from "../../actors/programmes/segments/acts.ts";
 import { OperatingError } from "../../operating-error.ts";
 import type { Call } from "../call.ts";
+import { actOf, firstOf } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { REQUEST_MS_MAX } from "../endpoint.ts";
 import { timeTextOf } from "../fields.ts";
 import type { Random } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
+import type { Done } from "../writes.ts";
 
 export type SegmentsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
 
@@ -41,15 +52,9 @@ export function endText(endsAtMs: number | null): Readonly<{ expires_at?: string
   return endsAtMs === null ? {} : { expires_at: timeTextOf(endsAtMs) };
 }
 
-export type SegmentView = Readonly<{
-  slug: string;
-  generation: number;
-  percent: number | null;
-  createdAtMs: number;
-  members: number;
-}>;
+export type SegmentView = SegmentShown & Readonly<{ generation: number }>;
 
-export function segmentJson(view: Omit<SegmentView, "generation">): string {
+export function segmentJson(view: SegmentShown): string {
   const { slug, percent, members, createdAtMs } = view;
   return JSON.stringify({ slug, user_percent: percent, members, created_at: timeTextOf(createdAtMs) });
 }
@@ -87,6 +92,29 @@ export async function segmentView(
     const isGone = parts.every((part) => part === null);
     return isGone || parts.every(isReady) ? { view: summedUp(slug, parts) } : undefined;
   });
+  return view;
+}
+
+/**
+ * The answer to a request that fills a segment. The number of members is known only once the segment is filled, after the
+ * request's own record; so the answer to a keyed request is recorded too, and repeats are answered from that.
+ *
+ * @param look waits until the segment is filled.
+ */
+export async function recordedAnswer(
+  ledger: Ledger,
+  asked: Asked,
+  { replayed }: Done,
+  slug: string,
+  look: () => Promise<SegmentShown>,
+): Promise<SegmentShown> {
+  if (asked.key === null) return look();
+  // Callers' keys contain no blanks, so this one is unique.
+  const answered = { ...asked, key: `${asked.key} answer` };
+  const first = replayed ? await firstOf(ledger, answered, { owner: segmentSubject(slug) }) : undefined;
+  if (first !== undefined) return ((first as ActAlone).act as RecordAnswer).view;
+  const view = await look();
+  await ledger.submit(actOf(answered, recordAnswer(view)));
   return view;
 }
 

@@ -8,19 +8,19 @@ import {
   askSegment,
   type HolderView,
   type Intake,
+  segmentSubject,
   type Until,
   userSubject,
 } from "../../actors/programmes/segments/acts.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../actors/routing.ts";
 import { BATCH_BYTES_MAX } from "../body.ts";
 import { writeAnswer } from "../call.ts";
-import { actOf, readChange } from "../change.ts";
+import { actOf, readChange, takeKey } from "../change.ts";
 import { Id, NewId } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import {
   endText,
@@ -73,15 +73,15 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
       answer: pageOf(HolderSchema),
       problems: ["segment_not_found"],
     },
-    async (c, call) => {
+    async (c, call, query) => {
       const slug = slugOf(c);
-      const { limit, ...query } = checkQuery(PageQuery, c);
+      const { limit, ...page } = query;
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
       const rows: HolderView[] = [];
-      let cursor = query.cursor;
+      let { cursor } = page;
       for (let looks = 0; looks < LOOKS_MAX; looks++) {
-        const page = { limit: limit - rows.length, cursor };
-        const { data, nextCursor } = await ledger.list(call.partner, askHolders(slug), page);
+        const part = { limit: limit - rows.length, cursor };
+        const { data, nextCursor } = await ledger.list(call.partner, askHolders(slug), part);
         rows.push(...data);
         cursor = nextCursor ?? undefined;
         if (cursor === undefined || rows.length === limit) break;
@@ -91,7 +91,7 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
   );
 }
 
-function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
   routes.add(
     {
       method: "post",
@@ -111,9 +111,10 @@ function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
     },
     async (c, call) => {
       const slug = slugOf(c);
-      const { value, asked } = await readChange(c, call, clock, NewHolders, { bytesMax: BATCH_BYTES_MAX });
+      const { value, asked } = await readChange(c, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
       const until: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
-      const answers = await addAll(ledger, asked, slug, value.ids, until);
+      const there = await takeKey(ledger, asked, { owner: segmentSubject(slug) });
+      const answers = await addAll(ledger, there, slug, value.ids, until);
       let added = 0;
       for (const answer of answers) {
         if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);

@@ -81,6 +81,7 @@ function* changesOf(act: SegmentsAct, effect: SegmentsEffect, timeMs: number): G
     case "delete_segment":
     case "count_user":
     case "request_report":
+    case "record_answer":
       return;
     default:
       unreachable(act);

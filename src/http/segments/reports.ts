@@ -65,7 +65,7 @@ export function addReports(routes: Routes, deps: ReportsDeps): void {
   addDownload(routes, deps);
 }
 
-function addRequest(routes: Routes, { ledger, clock, random }: ReportsDeps): void {
+function addRequest(routes: Routes, { ledger, random }: ReportsDeps): void {
   const path = "/v1/segment-reports";
   routes.add(
     {
@@ -84,7 +84,7 @@ function addRequest(routes: Routes, { ledger, clock, random }: ReportsDeps): voi
       problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewReport);
+      const { value, asked } = await readChange(c, call, NewReport);
       const { partner } = call;
       const made = await ledger.submit(actOf(asked, requestReport()));
       const secret = await ledger.ask(partner, askReportSecret());

@@ -6,17 +6,18 @@ import {
   createSegment,
   deleteSegment,
   raisePercent,
+  segmentSubject,
 } from "../../actors/programmes/segments/acts.ts";
 import { jsonAnswer } from "../call.ts";
-import { actOf, readBareChange, readChange } from "../change.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import {
   isCurrent,
   isFilled,
+  recordedAnswer,
   SegmentParams,
   type SegmentsDeps,
   Slug,
@@ -64,7 +65,7 @@ export function addSegments(routes: Routes, deps: SegmentsDeps): void {
 }
 
 function addCreate(routes: Routes, deps: SegmentsDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -79,15 +80,19 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       problems: ["segment_exists", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewSegment);
+      const { value, asked } = await readChange(c, call, NewSegment);
       const { slug, user_percent: percent } = value;
-      const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
-      const answer = await ledger.submit(actOf(asked, createSegment(slug, draw)));
-      const view = isDone(answer) ? await segmentView(deps, call, slug, isFilled) : undefined;
-      const members = view?.members ?? 0;
-      return decidedAnswer(call, answer, 201, (_, { timeMs }) =>
-        segmentJson({ slug, percent: percent ?? null, members, createdAtMs: timeMs }),
-      );
+      const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
+        const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
+        return actOf(asked, createSegment(slug, draw));
+      });
+      const answer = await ledger.submit(command);
+      if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
+      const view = await recordedAnswer(ledger, asked, answer, slug, async () => {
+        const { members = 0 } = (await segmentView(deps, call, slug, isFilled)) ?? {};
+        return { slug, percent: percent ?? null, members, createdAtMs: answer.timeMs };
+      });
+      return decidedAnswer(call, answer, 201, () => segmentJson(view));
     },
   );
 }
@@ -103,8 +108,8 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       query: PageQuery,
       answer: pageOf(SegmentSchema),
     },
-    async (c, call) => {
-      const { data, nextCursor } = await ledger.list(call.partner, askSegments, checkQuery(PageQuery, c));
+    async (_, call, query) => {
+      const { data, nextCursor } = await ledger.list(call.partner, askSegments, query);
       const slugs = data.map(({ slug }) => slug);
       const views = await waitUntil(clock, call, async () => {
         const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
@@ -144,7 +149,7 @@ function addRead(routes: Routes, deps: SegmentsDeps): void {
 }
 
 function addRaise(routes: Routes, deps: SegmentsDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "patch",
@@ -160,23 +165,28 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
     },
     async (c, call) => {
       const slug = slugOf(c);
-      const { value, asked } = await readChange(c, call, clock, SegmentPatch);
+      const { value, asked } = await readChange(c, call, SegmentPatch);
       const { user_percent: percent } = value;
-      const before = await segmentView(deps, call, slug, isCurrent);
-      // Of one that is not there its home says so, or what it said the first time.
-      const draw =
-        before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
-      const act = raisePercent(slug, before?.generation ?? 0, draw);
-      const answer = await ledger.submit(actOf(asked, act));
-      const after = isDone(answer) ? await segmentView(deps, call, slug, isFilled) : undefined;
-      return decidedAnswer(call, answer, 200, (_, { timeMs }) =>
-        segmentJson(after ?? { slug, members: 0, createdAtMs: timeMs, ...before, percent }),
-      );
+      const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
+        const before = await segmentView(deps, call, slug, isCurrent);
+        // Of one that is not there its home says so.
+        const draw =
+          before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
+        return actOf(asked, raisePercent(slug, before?.generation ?? 0, draw));
+      });
+      const answer = await ledger.submit(command);
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const view = await recordedAnswer(ledger, asked, answer, slug, async () => {
+        const after = await segmentView(deps, call, slug, isFilled);
+        const { members = 0, createdAtMs = answer.timeMs } = after ?? {};
+        return { slug, percent, members, createdAtMs };
+      });
+      return decidedAnswer(call, answer, 200, () => segmentJson(view));
     },
   );
 }
 
-function addDelete(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {
   routes.add(
     {
       method: "delete",
@@ -191,7 +201,7 @@ function addDelete(routes: Routes, { ledger, clock }: SegmentsDeps): void {
     },
     async (c, call) => {
       const slug = slugOf(c);
-      const asked = await readBareChange(c, call, clock);
+      const asked = await readBareChange(c, call);
       return decidedAnswer(call, await ledger.submit(actOf(asked, deleteSegment(slug))), 204, () => null);
     },
   );

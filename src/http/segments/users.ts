@@ -23,7 +23,6 @@ import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
 
@@ -81,7 +80,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, deps.clock, NewUser);
+      const { value, asked } = await readChange(c, call, NewUser);
       const { id } = value;
       const created =
         id === undefined
@@ -128,8 +127,8 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       query: PageQuery,
       answer: pageOf(UserSchema),
     },
-    async (c, call) => {
-      const page = await ledger.list(call.partner, askUsers, checkQuery(PageQuery, c));
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askUsers, query);
       return pageAnswer(call, page, userJson);
     },
   );
@@ -176,7 +175,7 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
   );
 }
 
-function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
   routes.add(
     {
       method: "patch",
@@ -197,7 +196,7 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
     },
     async (c, call) => {
       const user = idOf(c);
-      const { value, asked } = await readChange(c, call, clock, SegmentsPatch);
+      const { value, asked } = await readChange(c, call, SegmentsPatch);
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {
@@ -205,12 +204,13 @@ function addChange(routes: Routes, { ledger, clock }: SegmentsDeps): void {
         return [slug, untilOf(end, ttl_s, `add.${i}`)] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
-      const held = isDone(answer) ? await ledger.ask(call.partner, askMemberships(user)) : [];
-      return decidedAnswer(call, answer, 200, ({ effect }) => {
-        const change = effect as UserChange;
-        const counts = { added: change.added.length, removed: change.removed.length };
-        return JSON.stringify({ ...counts, segments: membershipsJson(held) });
-      });
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const change = answer.outcome.effect as UserChange;
+      // Older records do not hold it.
+      const held = change.held ?? (await ledger.ask(call.partner, askMemberships(user)));
+      const counts = { added: change.added.length, removed: change.removed.length };
+      const body = JSON.stringify({ ...counts, segments: membershipsJson(held) });
+      return decidedAnswer(call, answer, 200, () => body);
     },
   );
 }

@@ -1,24 +1,37 @@
 /** `/v1/credit-requests`: a seller asks for credit, and the partner decides, once. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { Asked } from "../../actors/asked.ts";
+import type { ActAlone, Transfer } from "../../actors/command.ts";
 import {
+  type Approve,
   askRequest,
   askRequests,
   CREDIT_SOURCE,
   creditAccount,
   REQUEST_STATUSES,
+  type Reject,
   type RequestView,
+  requestOwner,
+  type TopupEffect,
+  vnodeOfRequest,
 } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
+import {
+  actOf,
+  firstOrNew,
+  readBareChange,
+  readChange,
+  readOptionalChange,
+  transferWith,
+} from "../change.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
-import type { Ledger } from "../ports.ts";
+import type { Answer, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { actingSeller, keyIdOf, maySee, sellerOfKey } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -100,15 +113,25 @@ function requestJson(request: RequestView): string {
 
 /** The request that a path names. @throws Problem 404 */
 async function requestOf(c: Context, call: Call, ledger: Ledger): Promise<RequestView> {
-  const id = c.req.param("id") ?? "";
-  const question = askRequest(id);
-  const found = question === undefined ? null : await ledger.ask(call.partner, question);
-  if (found === null || !maySee(call, found.seller))
-    throw new Problem("credit_request_not_found", `There is no credit request ${id}.`);
+  const { id, vnode } = requestAddress(c);
+  const found = await ledger.ask(call.partner, askRequest(id, vnode));
+  if (found === null || !maySee(call, found.seller)) throw requestNotFound(id);
   return found;
 }
 
-function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
+/** @throws Problem 404 for an id that no request can have */
+function requestAddress(c: Context): Readonly<{ id: string; vnode: number }> {
+  const id = c.req.param("id") ?? "";
+  const vnode = vnodeOfRequest(id);
+  if (vnode === undefined) throw requestNotFound(id);
+  return { id, vnode };
+}
+
+function requestNotFound(id: string): Problem {
+  return new Problem("credit_request_not_found", `There is no credit request ${id}.`);
+}
+
+function addCreate(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
     {
       method: "post",
@@ -121,7 +144,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
       problems: ["seller_not_found", "too_many_pending_requests", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewCreditRequest);
+      const { value, asked } = await readChange(c, call, NewCreditRequest);
       const seller = actingSeller(call, value.seller);
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
@@ -148,12 +171,12 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       query: ListQuery,
       answer: pageOf(RequestSchema),
     },
-    async (c, call) => {
-      const { status = null, seller: named, ...query } = checkQuery(ListQuery, c);
+    async (_, call, query) => {
+      const { status = null, seller: named, ...page } = query;
       const seller = named ?? sellerOfKey(call) ?? null;
       if (seller !== null && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, requestJson);
-      const page = await ledger.list(call.partner, askRequests({ seller, status }), query);
-      return pageAnswer(call, page, requestJson);
+      const found = await ledger.list(call.partner, askRequests({ seller, status }), page);
+      return pageAnswer(call, found, requestJson);
     },
   );
   routes.add(
@@ -171,13 +194,45 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
   );
 }
 
-/** A decision is final: what the request looks like afterwards is what it looked like right after it, too. */
-async function decidedRequest(c: Context, call: Call, ledger: Ledger): Promise<() => string> {
-  const json = requestJson(await requestOf(c, call, ledger));
-  return () => json;
+/**
+ * Decides a request, once. A decided request may be forgotten before its key, so a repeat is found by the request's id.
+ *
+ * @param make builds the command from the request as it is now.
+ */
+async function decide(
+  c: Context,
+  call: Call,
+  ledger: Ledger,
+  asked: Asked,
+  make: (request: RequestView, names: Names) => Transfer | ActAlone,
+): Promise<Response> {
+  const { id, vnode } = requestAddress(c);
+  const aliasOwner = requestOwner(id);
+  const command = await firstOrNew(ledger, asked, { owner: aliasOwner, vnode }, async () => {
+    const request = await requestOf(c, call, ledger);
+    const subject = creditAccount(request.seller);
+    return make(request, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
+  });
+  const answer: Answer<Transfer | ActAlone> = await ledger.submit(command);
+  // Older records have no effect; but a decision is final.
+  const view = decidedIn(answer) ?? (isDone(answer) ? await requestOf(c, call, ledger) : undefined);
+  return decidedAnswer(call, answer, 200, () => (view === undefined ? null : requestJson(view)));
 }
 
-function addApprove(routes: Routes, { ledger, clock }: TopupDeps): void {
+type Names = Readonly<{
+  programme: "topup";
+  subject: string;
+  request: string;
+  by: string;
+  aliasOwner: string;
+}>;
+
+function decidedIn(answer: Answer<Transfer | ActAlone>): RequestView | undefined {
+  const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect | undefined) : undefined;
+  return effect && "decided" in effect ? effect.decided : undefined;
+}
+
+function addApprove(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
     {
       method: "post",
@@ -197,26 +252,19 @@ function addApprove(routes: Routes, { ledger, clock }: TopupDeps): void {
       ],
     },
     async (c, call) => {
-      const asked = await readBareChange(c, call, clock);
-      const { id: request, seller, amount } = await requestOf(c, call, ledger);
-      const account = creditAccount(seller);
-      const act = {
-        programme: "topup",
-        act: "approve",
-        subject: account,
-        request,
-        by: keyIdOf(call),
-        amount,
-      } as const;
-      const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, account] : [account, CREDIT_SOURCE];
-      const move = { debit, credit, amount: Math.abs(amount), memo: request };
-      const answer = await ledger.submit(transferWith(asked, act, move));
-      return decidedAnswer(call, answer, 200, await decidedRequest(c, call, ledger));
+      const asked = await readBareChange(c, call);
+      return decide(c, call, ledger, asked, ({ id, amount }, names) => {
+        const { subject } = names;
+        const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, subject] : [subject, CREDIT_SOURCE];
+        const move = { debit, credit, amount: Math.abs(amount), memo: id };
+        const act: Approve = { ...names, act: "approve", amount };
+        return transferWith(asked, act, move);
+      });
     },
   );
 }
 
-function addReject(routes: Routes, { ledger, clock }: TopupDeps): void {
+function addReject(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
     {
       method: "post",
@@ -230,14 +278,12 @@ function addReject(routes: Routes, { ledger, clock }: TopupDeps): void {
       problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readOptionalChange(c, call, clock, RejectBody);
-      const { id: request, seller } = await requestOf(c, call, ledger);
+      const { value, asked } = await readOptionalChange(c, call, RejectBody);
       const { reason = null } = value;
-      const subject = creditAccount(seller);
-      const by = keyIdOf(call);
-      const act = { programme: "topup", act: "reject", subject, request, by, reason } as const;
-      const answer = await ledger.submit(actOf(asked, act));
-      return decidedAnswer(call, answer, 200, await decidedRequest(c, call, ledger));
+      return decide(c, call, ledger, asked, (_, names) => {
+        const act: Reject = { ...names, act: "reject", reason };
+        return actOf(asked, act);
+      });
     },
   );
 }

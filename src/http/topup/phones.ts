@@ -5,7 +5,6 @@ import { jsonAnswer } from "../call.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { PHONE_RULE, phoneOf } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -61,8 +60,7 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       query: PageQuery,
       answer: pageOf(PhoneSchema),
     },
-    async (c, call) => {
-      const { limit, cursor } = checkQuery(PageQuery, c);
+    async (_, call, { limit, cursor }) => {
       const parts = await ledger.askAll(call.partner, askPhones(limit + 1, afterOf(cursor)));
       // Each shard has told of its first ones, so the first of all of them are complete.
       const all = [...summed(parts.flat())].toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -12,7 +12,6 @@ import { reconciliationFields, reconciliationView } from "../reconciliation.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
-import { checkQuery } from "../validation.ts";
 import { maySee, sellerNotFound } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -147,9 +146,9 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
       problems: ["seller_not_found"],
     },
-    async (c, call) => {
+    async (c, call, query) => {
       const seller = idOf(c);
-      const range = rangeOf(checkQuery(RangeQuery, c));
+      const range = rangeOf(query);
       const statement = await statementOf(ledger, call, seller, range);
       return statementAnswer(call, statement, range, entryJson);
     },
@@ -211,9 +210,8 @@ function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, description: "The sums.", content: { "application/json": SettlementSchema } },
       problems: ["seller_not_found"],
     },
-    async (c, call) => {
+    async (c, call, { date }) => {
       const seller = idOf(c);
-      const { date } = checkQuery(SettlementQuery, c);
       const fromMs = dayOf(date) ?? Number.NaN;
       if (fromMs > (await ledger.timeMs(call.partner, creditAccount(seller))))
         throw invalid("date", "must not be in the future");

@@ -2,9 +2,16 @@
 import { z } from "@hono/zod-openapi";
 import type { CreateKey } from "../../actors/command.ts";
 import { KEYS_PER_PARTNER_MAX } from "../../actors/partner.ts";
-import { askSeller, askSellers, creditAccount, type SellerView } from "../../actors/programmes/topup/acts.ts";
+import {
+  askSeller,
+  askSellers,
+  creditAccount,
+  type SellerView,
+  type TopupEffect,
+} from "../../actors/programmes/topup/acts.ts";
+import { ownerKeyOf } from "../../actors/routing.ts";
 import { jsonAnswer } from "../call.ts";
-import { actOf, readBareChange, readChange } from "../change.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
@@ -14,7 +21,6 @@ import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
 
@@ -76,7 +82,7 @@ function sellerJson(seller: SellerView): string {
   return JSON.stringify(sellerMembers(seller));
 }
 
-function addCreate(routes: Routes, { ledger, directory, clock, random, assets }: TopupDeps): void {
+function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupDeps): void {
   const path = "/v1/sellers";
   routes.add(
     {
@@ -97,20 +103,22 @@ function addCreate(routes: Routes, { ledger, directory, clock, random, assets }:
       problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewSeller);
+      const { value, asked } = await readChange(c, call, NewSeller);
       const { partner, key, fingerprint } = asked;
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
       const made = makeKey(call, partner, { role: "seller", name, seller }, key, route, random);
       const { newKey, secret } = made;
-      const keys = directory.keys(partner);
-      if (keys.length >= KEYS_PER_PARTNER_MAX && !keys.some(({ id }) => id === newKey.id))
-        throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
       const asset = assets.topup;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
-      const created = await ledger.submit(actOf(asked, act));
+      const command = await firstOrNew(ledger, asked, { owner: ownerKeyOf(subject) }, () => {
+        if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
+          throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
+        return actOf(asked, act);
+      });
+      const created = await ledger.submit(command);
       if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
       // No caller's key has a blank in it, so this one meets no other request of the partner.
       const ownKey = key === null ? null : `seller ${seller} ${key}`;
@@ -153,8 +161,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       query: PageQuery,
       answer: pageOf(SellerSchema),
     },
-    async (c, call) => {
-      const query = checkQuery(PageQuery, c);
+    async (_, call, query) => {
       const own = sellerOfKey(call);
       if (own === undefined)
         return pageAnswer(call, await ledger.list(call.partner, askSellers, query), sellerJson);
@@ -184,7 +191,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
 
 const STATUS_ACTS = { suspend: "suspend_seller", resume: "resume_seller" } as const;
 
-function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof typeof STATUS_ACTS): void {
+function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof STATUS_ACTS): void {
   routes.add(
     {
       method: "post",
@@ -198,11 +205,14 @@ function addStatus(routes: Routes, { ledger, clock }: TopupDeps, action: keyof t
     },
     async (c, call) => {
       const seller = idOf(c);
-      const asked = await readBareChange(c, call, clock);
+      const asked = await readBareChange(c, call);
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const view = isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null;
+      const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
+      const then = effect !== null && "seller" in effect ? effect.seller : undefined;
+      // Older records do not hold it.
+      const view = then ?? (isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null);
       return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
     },
   );

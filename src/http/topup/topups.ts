@@ -16,7 +16,6 @@ import type { TransferRow } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { rangeOf, rangeQuery } from "../time-range.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { actingSeller, maySee, sellerOfKey } from "./own.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
@@ -107,7 +106,7 @@ function topupJson(
   );
 }
 
-function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
+function addCreate(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
     {
       method: "post",
@@ -131,7 +130,7 @@ function addCreate(routes: Routes, { ledger, clock }: TopupDeps): void {
       ],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewTopup);
+      const { value, asked } = await readChange(c, call, NewTopup);
       const seller = actingSeller(call, value.seller);
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
@@ -166,8 +165,7 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       query: ListQuery,
       answer: pageOf(TopupSchema),
     },
-    async (c, call) => {
-      const query = checkQuery(ListQuery, c);
+    async (_, call, query) => {
       const phone = query.phone === undefined ? undefined : phoneOfQuery(query.phone);
       if (phone === undefined && query.phone !== undefined) throw invalid("phone", PHONE_RULE);
       const seller = query.seller ?? sellerOfKey(call);

@@ -10,7 +10,7 @@ import {
 } from "../../actors/programmes/vouchers/acts.ts";
 import { BATCH_BYTES_MAX } from "../body.ts";
 import { jsonAnswer } from "../call.ts";
-import { actOf, readChange } from "../change.ts";
+import { actOf, firstOrNew, readChange } from "../change.ts";
 import { knownTimeMsOf, Time, timeMsOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
@@ -56,7 +56,7 @@ export function addVoucherBatches(routes: Routes, deps: VoucherDeps): void {
   addRead(routes, deps);
 }
 
-function addCreate(routes: Routes, { ledger, clock }: VoucherDeps): void {
+function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
   routes.add(
     {
       method: "post",
@@ -69,16 +69,18 @@ function addCreate(routes: Routes, { ledger, clock }: VoucherDeps): void {
       problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewBatch, { bytesMax: BATCH_BYTES_MAX });
+      const { value, asked } = await readChange(c, call, NewBatch, { bytesMax: BATCH_BYTES_MAX });
       const { offer_name: offer, emails, run_at } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const runAtMs = timeMsOrNull(run_at);
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
-      const found =
-        emails === "all" ? await everybody(ledger, call.partner) : await those(ledger, call.partner, emails);
-      const named = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
-      const act = { ...named, offer, expiresAtMs, runAtMs, ...found };
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 202, ({ effect }, { timeMs }) => {
+      const command = await firstOrNew(ledger, asked, { owner: VOUCHERS_SUBJECT }, async () => {
+        const found = await recipientsOf(ledger, call.partner, emails);
+        const named = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
+        const act = { ...named, offer, expiresAtMs, runAtMs, ...found };
+        return actOf(asked, act);
+      });
+      return decidedAnswer(call, await ledger.submit(command), 202, ({ effect }, { timeMs }) => {
         const { id, requested, order } = effect as BatchMade;
         return batchJson(id, order.runAtMs > timeMs ? "scheduled" : "running", requested, 0);
       });
@@ -117,13 +119,13 @@ function addRead(routes: Routes, { ledger }: VoucherDeps): void {
 
 type Found = Readonly<{ recipients: readonly Recipients[]; unknown: string | null }>;
 
-/** All who exist now. */
-async function everybody(ledger: Ledger, partner: string): Promise<Found> {
-  return { recipients: await ledger.askAll(partner, askCount()), unknown: null };
-}
-
-/** Customers stay, so what is found stays true until the batch is made. */
-async function those(ledger: Ledger, partner: string, emails: readonly string[]): Promise<Found> {
+/** Customers stay, so what is found stays true until the batch is made. "all": all who exist now. */
+async function recipientsOf(
+  ledger: Ledger,
+  partner: string,
+  emails: readonly string[] | "all",
+): Promise<Found> {
+  if (emails === "all") return { recipients: await ledger.askAll(partner, askCount()), unknown: null };
   const all = [...new Set(emails)];
   const recipients: number[][] = [];
   for (let from = 0; from < all.length; from += LOOKED_UP_AT_ONCE_MAX) {

@@ -13,7 +13,7 @@ import {
 import { codeOf } from "../../actors/programmes/vouchers/codes.ts";
 import { readJson } from "../body.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { actOf, readBareChange, readChange } from "../change.ts";
+import { actOf, firstOf, readBareChange, readChange } from "../change.ts";
 import { timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
@@ -103,8 +103,16 @@ class Guesses {
 
   /** The code that a request names, in its one form. @throws Problem 404, 429 */
   codeOf(c: Context, call: Call): string {
-    this.#limit.check(keyOf(call));
     return codeOf(c.req.param("code") ?? "") ?? this.unknown(call);
+  }
+
+  /** Refuses a key that has guessed too often, unless the request is a repeat. @throws Problem 429 */
+  async admit(call: Call, isRepeat: () => boolean | Promise<boolean>): Promise<void> {
+    try {
+      this.#limit.check(keyOf(call));
+    } catch (refusal) {
+      if (!(await isRepeat())) throw refusal;
+    }
   }
 
   /** @throws Problem 404, 429 */
@@ -115,9 +123,8 @@ class Guesses {
 
   /** @throws Problem 429 */
   count(call: Call, answer: Answer<ActAlone>): void {
-    const isUnknown =
-      "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "voucher_not_found";
-    if (isUnknown) this.#limit.take(keyOf(call));
+    if ("refused" in answer || answer.replayed || answer.outcome.ok) return;
+    if (answer.outcome.code === "voucher_not_found") this.#limit.take(keyOf(call));
   }
 }
 
@@ -150,6 +157,7 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
     async (c, call) => {
       const { email } = check(Holder, await readJson(c));
       const code = guesses.codeOf(c, call);
+      await guesses.admit(call, () => false);
       const voucher = await ledger.ask(call.partner, askVoucher(email, code));
       if (voucher === null) return guesses.unknown(call);
       const { status, discount, offer, expiresAtMs } = voucher;
@@ -171,13 +179,15 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
 async function submitByHolder(
   c: Context,
   call: Call,
-  { ledger, clock, guesses }: CodeDeps,
+  { ledger, guesses }: CodeDeps,
   name: "redeem" | "rollback",
 ) {
-  const { value, asked } = await readChange(c, call, clock, Holder);
+  const { value, asked } = await readChange(c, call, Holder);
   const code = guesses.codeOf(c, call);
   const { email } = value;
-  const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
+  const subject = customerSubject(email);
+  await guesses.admit(call, async () => (await firstOf(ledger, asked, { owner: subject })) !== undefined);
+  const act = { programme: "vouchers", act: name, subject, email, code } as const;
   const answer = await ledger.submit(actOf(asked, act));
   guesses.count(call, answer);
   return { code, email, answer };
@@ -235,7 +245,7 @@ function addRollback(routes: Routes, deps: CodeDeps): void {
   );
 }
 
-function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
+function addCancel(routes: Routes, { ledger, guesses }: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
@@ -245,11 +255,13 @@ function addCancel(routes: Routes, { ledger, clock, guesses }: CodeDeps): void {
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const asked = await readBareChange(c, call, clock);
+      const asked = await readBareChange(c, call);
       const code = guesses.codeOf(c, call);
+      // Whose it is never changes.
       const email = await ledger.ask(call.partner, askOwner(code));
       if (email === null) return guesses.unknown(call);
       const subject = customerSubject(email);
+      await guesses.admit(call, async () => (await firstOf(ledger, asked, { owner: subject })) !== undefined);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>
         endedJson(code, email, effect as Told, "cancelled"),

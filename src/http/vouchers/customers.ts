@@ -24,7 +24,7 @@ export function customerNotFound(email: string): Problem {
   return new Problem("customer_not_found", `There is no customer ${email}.`);
 }
 
-export function addCustomers(routes: Routes, { ledger, clock }: VoucherDeps): void {
+export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
   routes.add(
     {
       method: "post",
@@ -37,7 +37,7 @@ export function addCustomers(routes: Routes, { ledger, clock }: VoucherDeps): vo
       problems: ["customer_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewCustomer);
+      const { value, asked } = await readChange(c, call, NewCustomer);
       const { email, name = null } = value;
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "create_customer", subject, email, name } as const;

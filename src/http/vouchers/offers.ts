@@ -8,7 +8,6 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
 
@@ -34,7 +33,7 @@ export function addOffers(routes: Routes, deps: VoucherDeps): void {
   addReads(routes, deps);
 }
 
-function addPut(routes: Routes, { ledger, clock }: VoucherDeps): void {
+function addPut(routes: Routes, { ledger }: VoucherDeps): void {
   routes.add(
     {
       method: "put",
@@ -49,7 +48,7 @@ function addPut(routes: Routes, { ledger, clock }: VoucherDeps): void {
     },
     async (c, call) => {
       const name = offerNameOf(c.req.param("name"));
-      const { value, asked } = await readChange(c, call, clock, OfferTerms, { decimals: 2 });
+      const { value, asked } = await readChange(c, call, OfferTerms, { decimals: 2 });
       const { pricing } = value;
       const discount = hundredthsOf(value.discount);
       assert(discount !== undefined, "the schema has seen it");
@@ -73,8 +72,8 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
       query: PageQuery,
       answer: pageOf(OfferSchema),
     },
-    async (c, call) => {
-      const page = await ledger.list(call.partner, askOffers, checkQuery(PageQuery, c));
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askOffers, query);
       return pageAnswer(call, page, offerJson);
     },
   );

@@ -12,7 +12,6 @@ import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { customerNotFound } from "./customers.ts";
 import { Discount, Email, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
@@ -76,7 +75,7 @@ export function addVouchers(routes: Routes, deps: VoucherDeps): void {
   addList(routes, deps);
 }
 
-function addIssue(routes: Routes, { ledger, clock }: VoucherDeps): void {
+function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
   routes.add(
     {
       method: "post",
@@ -93,7 +92,7 @@ function addIssue(routes: Routes, { ledger, clock }: VoucherDeps): void {
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readChange(c, call, clock, NewVoucher, { decimals: 2 });
+      const { value, asked } = await readChange(c, call, NewVoucher, { decimals: 2 });
       const { email, offer_name: offer } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);
@@ -127,8 +126,7 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
       answer: pageOf(VoucherRow),
       problems: ["customer_not_found"],
     },
-    async (c, call) => {
-      const { email, status, ...asked } = checkQuery(ListQuery, c);
+    async (_, call, { email, status, ...asked }) => {
       const question = askVouchers(email, status === "all" ? null : status);
       const page = await ledger.list(call.partner, question, asked);
       // Nobody has vouchers who is no customer.

@@ -3,19 +3,19 @@ import { z } from "@hono/zod-openapi";
 import type { TransferChanged } from "../../actors/compound-command.ts";
 import {
   bankAccount,
+  bankOwner,
   bankSubject,
   type Deposit,
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { readChange, transferWith } from "../change.ts";
+import { readChange, takeKey, transferWith } from "../change.ts";
 import { asCompound } from "../compound-request.ts";
 import { Amount, Description, textField, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { bankOf } from "./bank.ts";
 import { WalletId } from "./fields.ts";
@@ -50,7 +50,7 @@ export function addDeposits(routes: Routes, deps: WalletDeps): void {
   addList(routes, deps);
 }
 
-function addCreate(routes: Routes, { ledger, clock }: WalletDeps): void {
+function addCreate(routes: Routes, { ledger }: WalletDeps): void {
   routes.add(
     {
       method: "post",
@@ -76,27 +76,22 @@ function addCreate(routes: Routes, { ledger, clock }: WalletDeps): void {
     },
     async (c, call) => {
       const bank = bankOf(call);
-      const { value, asked } = await readChange(c, call, clock, NewDeposit);
+      const { value, asked } = await readChange(c, call, NewDeposit);
       const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
-      const act: Deposit = {
-        programme: "wallet",
-        act: "deposit",
-        subject: bankSubject(bank),
-        wallet,
-        bank,
-        ref,
-      };
+      const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
+      const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
       const move = { debit: bankAccount(bank), credit: walletAccount(wallet), amount, memo: details };
-      const transfer = transferWith(asked, act, move);
       if (ref === null) {
-        // Decided where the wallet is. The bank is the subject all the same: idempotency keys are each bank's own.
-        const there = { ...transfer, vnode: vnodeOfWallet(wallet) };
+        // Decided where the wallet is.
+        const there = { ...transferWith(asked, act, move), vnode: scope.vnode };
         const made = inWordsOfWallets(await ledger.submit(there));
         return decidedAnswer(call, made, 201, ({ id, creditPosted }) =>
           movedJson(id, wallet, amount, creditPosted),
         );
       }
-      // Decided where the bank's references are, in the record that moves the money on the wallet's shard.
+      // Its key is where the wallet is; it is decided where the bank's references are, in the record that moves the money.
+      const there = await takeKey(ledger, asked, scope);
+      const transfer = transferWith(there, { ...act, subject: bankSubject(bank) }, move);
       const made = inWordsOfWallets(await ledger.submit(asCompound(transfer)));
       return decidedAnswer(call, made, 201, (changed) =>
         movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),
@@ -121,10 +116,10 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
       query: PageQuery,
       answer: pageOf(DepositSchema),
     },
-    async (c, call) => {
+    async (_, call, query) => {
       const account = bankAccount(bankOf(call));
-      const query = { account, ...checkQuery(PageQuery, c) };
-      const { data, nextCursor } = await ledger.transfers(call.partner, query);
+      const page = { account, ...query };
+      const { data, nextCursor } = await ledger.transfers(call.partner, page);
       const deposits = data.filter(({ act }) => act?.act === "deposit");
       return pageAnswer(call, { data: deposits, nextCursor }, depositJson);
     },

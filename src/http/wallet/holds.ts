@@ -10,6 +10,7 @@ import {
   type Hold,
   type HoldView,
   type VoidHold,
+  type WalletAct,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import { pendingWith, readBareChange, readChange } from "../change.ts";
@@ -19,10 +20,9 @@ import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { DEFAULT_SECONDS, Seconds, WalletId, WalletMemo } from "./fields.ts";
-import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
+import { PaperParams, paperIdOf } from "./papers.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import { ofSession, type WalletDeps, withSession } from "./session.ts";
 
@@ -76,16 +76,16 @@ function addList(routes: Routes, deps: WalletDeps): void {
       query: PageQuery,
       answer: pageOf(HoldSchema),
     },
-    withSession(deps, async (c, call, { walletId }) => {
+    withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, checkQuery(PageQuery, c));
+      const page = await deps.ledger.list(HOUSE, question, query);
       return pageAnswer(call, page, (paper) => holdJson(paper as HoldView));
     }),
   );
 }
 
 function addCreate(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -97,7 +97,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, clock, NewHold);
+      const { value, asked } = await readChange(c, call, NewHold);
       const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
       const timeoutMs = timeout_s * 1000;
       const subject = walletAccount(wallet);
@@ -111,7 +111,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
 }
 
 function addCapture(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -133,16 +133,16 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
       ],
     },
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, clock, CaptureBody);
-      const id = await ownHold(ledger, paperIdOf(c), wallet);
+      const { value, asked } = await readChange(c, call, CaptureBody);
+      const hold = await ownHold(ledger, paperIdOf(c), wallet);
       const { to_wallet_id, amount = null, final = true } = value;
       const names = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
-      const act: Capture = { ...names, wallet, hold: id, final };
+      const act: Capture = { ...names, wallet, hold: hold.id, final };
       const credit = walletAccount(to_wallet_id);
       const command = {
         op: "post_transfer",
         ...asked,
-        id,
+        ...hold,
         amount,
         final,
         settled: null,
@@ -155,7 +155,7 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
 }
 
 function addVoid(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -167,22 +167,27 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
       problems: ["hold_not_found", ...OVER, ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call, clock);
-      const id = await ownHold(ledger, paperIdOf(c), wallet);
+      const asked = await readBareChange(c, call);
+      const hold = await ownHold(ledger, paperIdOf(c), wallet);
       const names = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
-      const act: VoidHold = { ...names, wallet, hold: id };
-      const command = { op: "void_transfer", ...asked, id, settled: null, act } as const;
+      const act: VoidHold = { ...names, wallet, hold: hold.id };
+      const command = { op: "void_transfer", ...asked, ...hold, settled: null, act } as const;
       return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 200, changedJson);
     }),
   );
 }
 
-/** The ledger would tell anybody what became of it. Whose it is never changes. @throws Problem 404 */
-async function ownHold(ledger: Ledger, id: string, wallet: string): Promise<string> {
-  const hold = await paperOf(ledger, id);
-  if (hold?.kind !== "hold" || hold.wallet !== wallet)
+/** A hold of this wallet, with the owner of its keys: facts that never change. @throws Problem 404 */
+async function ownHold(
+  ledger: Ledger,
+  id: string,
+  wallet: string,
+): Promise<Readonly<{ id: string; owner: string }>> {
+  const origin = await ledger.origin(HOUSE, id);
+  const act = origin?.act as WalletAct | null | undefined;
+  if (origin === undefined || act?.act !== "hold" || act.wallet !== wallet)
     throw new Problem("hold_not_found", `There is no hold ${id}.`);
-  return id;
+  return { id, owner: origin.owner };
 }
 
 function changedJson({ transfer }: TransferChanged): string {

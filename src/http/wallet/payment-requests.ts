@@ -1,5 +1,7 @@
 /** `/v1/wallet/payment-requests`: one wallet asks another for money, which says yes or no, once. */
 import { z } from "@hono/zod-openapi";
+import type { Transfer } from "../../actors/command.ts";
+import type { Plain } from "../../actors/programmes/programme.ts";
 import type { ListAsk } from "../../actors/programmes/register.ts";
 import {
   type AcceptRequest,
@@ -10,18 +12,18 @@ import {
   type RequestMade,
   type RequestPayment,
   type RequestView,
+  vnodeOfPaper,
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
-import { actOf, readBareChange, readChange, transferWith } from "../change.ts";
+import { actOf, firstOf, firstOrNew, readBareChange, readChange, takeKey, transferWith } from "../change.ts";
 import { Amount, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { DEFAULT_SECONDS, Seconds, WalletId, WalletMemo } from "./fields.ts";
 import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
 import { inWordsOfWallets } from "./rejections.ts";
@@ -74,17 +76,17 @@ function addList(routes: Routes, deps: WalletDeps): void {
       query: ListQuery,
       answer: pageOf(RequestSchema),
     },
-    withSession(deps, async (c, call, { walletId }) => {
-      const { role = "payer", ...query } = checkQuery(ListQuery, c);
+    withSession(deps, async (_, call, { walletId }, query) => {
+      const { role = "payer", ...page } = query;
       const question = (asked: ListAsk) => askPapers(role, walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, query);
-      return pageAnswer(call, page, (paper) => requestJson(paper as RequestView));
+      const found = await deps.ledger.list(HOUSE, question, page);
+      return pageAnswer(call, found, (paper) => requestJson(paper as RequestView));
     }),
   );
 }
 
 function addCreate(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -96,14 +98,15 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       problems: ["same_account", "wallet_not_found", "too_many_pending", ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, clock, NewRequest);
+      const { value, asked } = await readChange(c, call, NewRequest);
       const { payer_wallet_id: payer, amount, memo = null, expires_in_s = DEFAULT_SECONDS } = value;
-      // Its keys are the requester's, wherever it is decided.
+      // Its key is the requester's; it is decided where the payer is.
       const names = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
       const vnode = vnodeOfWallet(payer);
       const timeoutMs = expires_in_s * 1000;
       const act: RequestPayment = { ...names, vnode, wallet, payer, amount, memo, timeoutMs };
-      const answer = await ledger.submit(actOf(asked, act));
+      const there = await takeKey(ledger, asked, { owner: walletAccount(wallet) });
+      const answer = await ledger.submit(actOf(there, act));
       return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
         const made = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
         const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
@@ -132,22 +135,28 @@ function decision(verb: "accept" | "decline" | "cancel", summary: string): Route
 }
 
 function addAccept(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       ...decision("accept", "Pay what was asked for"),
       description: "Where there is too little money it stays pending.",
     },
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call, clock);
-      const request = await requestFor(ledger, paperIdOf(c), "wallet", wallet);
-      const { id, requester, amount, memo } = request;
+      const asked = await readBareChange(c, call);
+      const id = paperIdOf(c);
       const subject = walletAccount(wallet);
-      const names = { programme: "wallet", act: "accept_request", subject } as const;
-      const act: AcceptRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: id };
-      const move = { debit: subject, credit: walletAccount(requester), amount, memo };
-      const answer = inWordsOfWallets(await ledger.submit(transferWith(asked, act, move)));
-      return decidedAnswer(call, answer, 200, ({ id: transfer }) =>
+      const look = () => requestFor(ledger, id, "wallet", wallet);
+      const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
+        const { requester, amount, memo } = await look();
+        const names = { programme: "wallet", act: "accept_request", subject } as const;
+        const act: AcceptRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: id };
+        const move = { debit: subject, credit: walletAccount(requester), amount, memo };
+        return transferWith(asked, act, move);
+      });
+      const answer = inWordsOfWallets(await ledger.submit(command));
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const request = await asDecided(answer.outcome.effect, look);
+      return decidedAnswer<Transfer>(call, answer, 200, ({ id: transfer }) =>
         requestJson({ ...request, status: "accepted", transfer }),
       );
     }),
@@ -155,38 +164,56 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
 }
 
 function addDecline(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     decision("decline", "Say no to it"),
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call, clock);
-      const request = await requestFor(ledger, paperIdOf(c), "wallet", wallet);
-      const names = { programme: "wallet", act: "decline_request", subject: walletAccount(wallet) } as const;
-      const act: DeclineRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: request.id };
-      const answer = await ledger.submit(actOf(asked, act));
+      const asked = await readBareChange(c, call);
+      const id = paperIdOf(c);
+      const subject = walletAccount(wallet);
+      const look = () => requestFor(ledger, id, "wallet", wallet);
+      const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
+        await look();
+        const names = { programme: "wallet", act: "decline_request", subject } as const;
+        const act: DeclineRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: id };
+        return actOf(asked, act);
+      });
+      const answer = await ledger.submit(command);
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const request = await asDecided(answer.outcome.effect, look);
       return decidedAnswer(call, answer, 200, () => requestJson({ ...request, status: "declined" }));
     }),
   );
 }
 
 function addCancel(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     decision("cancel", "Take the own request back"),
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call, clock);
-      const request = await requestFor(ledger, paperIdOf(c), "requester", wallet);
-      const names = { programme: "wallet", act: "cancel_request", subject: walletAccount(wallet) } as const;
-      const act: CancelRequest = {
-        ...names,
-        vnode: vnodeOfWallet(request.wallet),
-        wallet,
-        request: request.id,
-      };
-      const answer = await ledger.submit(actOf(asked, act));
+      const asked = await readBareChange(c, call);
+      const id = paperIdOf(c);
+      const subject = walletAccount(wallet);
+      const look = () => requestFor(ledger, id, "requester", wallet);
+      if ((await firstOf(ledger, asked, { owner: subject })) === undefined) await look();
+      // Its key is the requester's; it is decided where the payer is, as its id says.
+      const there = await takeKey(ledger, asked, { owner: subject });
+      const names = { programme: "wallet", act: "cancel_request", subject } as const;
+      const act: CancelRequest = { ...names, vnode: vnodeOfPaper(id) ?? 0, wallet, request: id };
+      const answer = await ledger.submit(actOf(there, act));
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const request = await asDecided(answer.outcome.effect, look);
       return decidedAnswer(call, answer, 200, () => requestJson({ ...request, status: "cancelled" }));
     }),
   );
+}
+
+/**
+ * The request as the decision's record has it. Older records do not hold it; then `look` reads it, since all but its status
+ * never changes.
+ */
+async function asDecided(effect: Plain | undefined, look: () => Promise<RequestView>): Promise<RequestView> {
+  return (effect as RequestView | null | undefined) ?? (await look());
 }
 
 /** What was asked for, for the one who may decide it. All but its status never changes. @throws Problem 404 */

@@ -31,7 +31,7 @@ export function addSessions(routes: Routes, deps: WalletDeps): void {
  * The old token is asked for by the act itself, not before it: so a retry of what has ended a session meets its answer.
  */
 
-function addRefresh(routes: Routes, { ledger, directory, clock, random }: WalletDeps): void {
+function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): void {
   routes.add(
     {
       method: "post",
@@ -45,7 +45,7 @@ function addRefresh(routes: Routes, { ledger, directory, clock, random }: Wallet
     async (c, call) => {
       const token = tokenFrom(c, { directory });
       enterHouse(call, directory);
-      const asked = await readBareChange(c, call, clock);
+      const asked = await readBareChange(c, call);
       const { id: session, vnode } = token;
       const next = nextToken(token, asked.key, random);
       const subject = sessionSubject(session);
@@ -60,7 +60,7 @@ function addRefresh(routes: Routes, { ledger, directory, clock, random }: Wallet
   );
 }
 
-function addLogout(routes: Routes, { ledger, directory, clock }: WalletDeps): void {
+function addLogout(routes: Routes, { ledger, directory }: WalletDeps): void {
   routes.add(
     {
       method: "post",
@@ -73,7 +73,7 @@ function addLogout(routes: Routes, { ledger, directory, clock }: WalletDeps): vo
     async (c, call) => {
       const { id: session, vnode } = tokenFrom(c, { directory });
       enterHouse(call, directory);
-      const asked = await readBareChange(c, call, clock);
+      const asked = await readBareChange(c, call);
       const subject = sessionSubject(session);
       const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
       const answer = stillLoggedIn(await ledger.submit(actOf(asked, act)));

@@ -46,7 +46,12 @@ export type Token = Readonly<{ text: string; id: string; vnode: number }>;
 /** Of commands that no idempotency key goes with. */
 export const KEYLESS: Asked = { partner: HOUSE, key: null, fingerprint: 0 };
 
-export type SessionHandler = (c: Context, call: Call, session: SessionView) => Promise<Response> | Response;
+export type SessionHandler<Q = unknown> = (
+  c: Context,
+  call: Call,
+  session: SessionView,
+  query: Q,
+) => Promise<Response> | Response;
 
 /** Of 192 random bits. */
 export function newToken(vnode: number, random: Random): Token {
@@ -114,15 +119,15 @@ export function notLoggedIn(): Problem {
 export const ofSession = { access: "open", session: true, group: "wallet" } as const;
 
 /** Lets in whoever has a session. */
-export function withSession(deps: WalletDeps, handler: SessionHandler): Handler {
+export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Handler<Q> {
   const { ledger, directory } = deps;
-  return async (c, call) => {
+  return async (c, call, query) => {
     const token = tokenFrom(c, deps);
     enterHouse(call, directory);
     const session = await ledger.ask(HOUSE, askSession(token.id, token.vnode));
     if (session === null) throw notLoggedIn();
     if (session.unusedMs >= TOUCH_MS) await touch(ledger, token);
-    return handler(c, call, session);
+    return handler(c, call, session, query);
   };
 }
 

@@ -17,7 +17,7 @@ import { readJson } from "../body.ts";
 import type { Call } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { isText, Name } from "../fields.ts";
-import { IDEMPOTENCY_PROBLEMS, idempotencyKey } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
@@ -84,7 +84,7 @@ export function addUsers(routes: Routes, deps: WalletDeps): void {
 }
 
 function addSignUp(routes: Routes, desk: Desk): void {
-  const { ledger, directory, clock, random, assets, passwords } = desk;
+  const { ledger, directory, random, assets, passwords } = desk;
   routes.add(
     {
       method: "post",
@@ -101,7 +101,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
     },
     async (c, call) => {
       enterHouse(call, directory);
-      const { value, asked } = await readChange(c, call, clock, NewUser, {
+      const { value, asked } = await readChange(c, call, NewUser, {
         shown: ({ name, email }) => [name, email],
       });
       const { name, email, password } = value;
@@ -140,7 +140,6 @@ function addLogin(routes: Routes, desk: Desk): void {
     },
     async (c, call) => {
       enterHouse(call, desk.directory);
-      idempotencyKey(c, desk.clock.nowMs());
       const { email, password } = check(Login, await readJson(c));
       const opened = await openSession(desk, c, email, password);
       if (opened === "wrong") throw new Problem("bad_credentials");
@@ -211,7 +210,6 @@ function addPassword(routes: Routes, desk: Desk): void {
       problems: ["bad_credentials", "rate_limited"],
     },
     withSession(desk, async (c: Context, call: Call, { walletId, email }) => {
-      idempotencyKey(c, desk.clock.nowMs());
       const value = check(PasswordChange, await readJson(c));
       const credential = await credentialFor(desk, c, email, value.password);
       if (credential === undefined) throw new Problem("bad_credentials");

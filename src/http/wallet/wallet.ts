@@ -9,7 +9,6 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Routes } from "../routes.ts";
 import { statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { WalletId, WalletMemo } from "./fields.ts";
 import { inWordsOfWallets, walletOf } from "./rejections.ts";
@@ -93,8 +92,8 @@ function addReads(routes: Routes, deps: WalletDeps): void {
       query: RangeQuery,
       answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
     },
-    withSession(deps, async (c, call, { walletId }) => {
-      const range = rangeOf(checkQuery(RangeQuery, c));
+    withSession(deps, async (_, call, { walletId }, query) => {
+      const range = rangeOf(query);
       const statement = await ledger.entries(call.partner, walletAccount(walletId), range);
       if (statement === undefined) throw notLoggedIn();
       return statementAnswer(call, statement, range, (entry) => JSON.stringify(entryView(entry)));
@@ -103,7 +102,7 @@ function addReads(routes: Routes, deps: WalletDeps): void {
 }
 
 function addSend(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -126,7 +125,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
       ],
     },
     withSession(deps, async (c, call, { walletId }) => {
-      const { value, asked } = await readChange(c, call, clock, NewWalletTransfer);
+      const { value, asked } = await readChange(c, call, NewWalletTransfer);
       const { to_wallet_id, amount, memo = null } = value;
       const subject = walletAccount(walletId);
       const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };

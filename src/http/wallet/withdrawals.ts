@@ -6,9 +6,11 @@ import {
   askPapers,
   askWithdrawals,
   bankAccount,
+  bankOwner,
   type ConfirmWithdrawal,
   type FailWithdrawal,
   HOUSE,
+  type WalletAct,
   WITHDRAWALS,
   type Withdraw,
   type WithdrawalView,
@@ -22,11 +24,10 @@ import { PageQuery, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
-import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
 import { bankOf } from "./bank.ts";
-import { PaperParams, paperIdOf, paperOf } from "./papers.ts";
-import { inWordsOfWallets } from "./rejections.ts";
+import { PaperParams, paperIdOf } from "./papers.ts";
+import { inWordsOfWallets, walletOf } from "./rejections.ts";
 import { ofSession, type WalletDeps, withSession } from "./session.ts";
 
 const NewWithdrawal = z
@@ -67,16 +68,16 @@ function addOwn(routes: Routes, deps: WalletDeps): void {
       query: PageQuery,
       answer: aPage,
     },
-    withSession(deps, async (c, call, { walletId }) => {
+    withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, checkQuery(PageQuery, c));
+      const page = await deps.ledger.list(HOUSE, question, query);
       return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     }),
   );
 }
 
 function addCreate(routes: Routes, deps: WalletDeps): void {
-  const { ledger, clock } = deps;
+  const { ledger } = deps;
   routes.add(
     {
       method: "post",
@@ -89,7 +90,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, clock, NewWithdrawal);
+      const { value, asked } = await readChange(c, call, NewWithdrawal);
       const { amount, details } = value;
       const subject = walletAccount(wallet);
       const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
@@ -117,12 +118,12 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
       query: AllQuery,
       answer: aPage,
     },
-    async (c, call) => {
+    async (_, call, query) => {
       bankOf(call);
-      const { status = null, ...query } = checkQuery(AllQuery, c);
+      const { status = null, ...page } = query;
       const question = (asked: ListAsk) => askWithdrawals(status, asked);
-      const page = await ledger.list(HOUSE, question, query);
-      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
+      const found = await ledger.list(HOUSE, question, page);
+      return pageAnswer(call, found, (paper) => withdrawalJson(paper as WithdrawalView));
     },
   );
 }
@@ -146,43 +147,54 @@ const WORDS: Readonly<Partial<Record<Rejection, Rejection>>> = {
   transfer_not_found: "withdrawal_not_found",
 };
 
-function addConfirm(routes: Routes, { ledger, clock }: WalletDeps): void {
+function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
   routes.add(result("confirm", "It was paid out: the money goes to the bank's account"), async (c, call) => {
     const bank = bankOf(call);
-    const asked = await readBareChange(c, call, clock);
-    const withdrawal = await withdrawalOf(ledger, paperIdOf(c));
-    const { id } = withdrawal;
+    const asked = await readBareChange(c, call);
+    const { id, owner } = await withdrawalOf(ledger, paperIdOf(c), bank);
     const names = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
     const act: ConfirmWithdrawal = { ...names, withdrawal: id, bank };
     const credit = bankAccount(bank);
     const all = { amount: null, final: true, settled: null } as const;
-    const answer = await ledger.submit({ op: "post_transfer", ...asked, id, ...all, credit, act });
-    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, () =>
-      withdrawalJson({ ...withdrawal, status: "confirmed", bank }),
+    const answer = await ledger.submit({ op: "post_transfer", ...asked, id, owner, ...all, credit, act });
+    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
+      endedJson(changed, "confirmed", bank),
     );
   });
 }
 
-function addFail(routes: Routes, { ledger, clock }: WalletDeps): void {
+function addFail(routes: Routes, { ledger }: WalletDeps): void {
   routes.add(result("fail", "It was not paid out: the money is the wallet's again"), async (c, call) => {
     const bank = bankOf(call);
-    const asked = await readBareChange(c, call, clock);
-    const withdrawal = await withdrawalOf(ledger, paperIdOf(c));
-    const { id } = withdrawal;
+    const asked = await readBareChange(c, call);
+    const { id, owner } = await withdrawalOf(ledger, paperIdOf(c), bank);
     const names = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
     const act: FailWithdrawal = { ...names, withdrawal: id, bank };
-    const answer = await ledger.submit({ op: "void_transfer", ...asked, id, settled: null, act });
-    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, () =>
-      withdrawalJson({ ...withdrawal, status: "failed", bank }),
+    const answer = await ledger.submit({ op: "void_transfer", ...asked, id, owner, settled: null, act });
+    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
+      endedJson(changed, "failed", bank),
     );
   });
 }
 
-/** @throws Problem 404 */
-async function withdrawalOf(ledger: Ledger, id: string): Promise<WithdrawalView> {
-  const withdrawal = await paperOf(ledger, id);
-  if (withdrawal?.kind === "withdrawal") return withdrawal;
+/** A withdrawal, with the owner of this bank's keys: facts that never change. @throws Problem 404 */
+async function withdrawalOf(
+  ledger: Ledger,
+  id: string,
+  bank: string,
+): Promise<Readonly<{ id: string; owner: string }>> {
+  const origin = await ledger.origin(HOUSE, id);
+  const act = origin?.act as WalletAct | null | undefined;
+  if (act?.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
   throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
+}
+
+function endedJson({ transfer }: TransferChanged, status: "confirmed" | "failed", bank: string): string {
+  const { id, postings, memo, createdAtMs } = transfer;
+  const [posting] = postings;
+  const { debit = "", amount = 0 } = posting ?? {};
+  const made = { kind: "withdrawal", id, wallet: walletOf(debit), amount, details: memo ?? "" } as const;
+  return withdrawalJson({ ...made, status, bank, createdAtMs });
 }
 
 function withdrawalJson(withdrawal: WithdrawalView): string {

@@ -155,7 +155,7 @@ test.each([
   const directory = { partner: () => undefined, principalOf: () => undefined };
   const deps = { ledger, directory } as unknown as WalletDeps;
   const handle = withSession(deps, (c, call, { walletId }) => c.text(`${walletId} of ${call.partner}`));
-  const app = new Hono().get("/", (c) => handle(c, {} as Call));
+  const app = new Hono().get("/", (c) => handle(c, {} as Call, {}));
   const answer = await app.request("/", { headers: { Authorization: `Bearer ${token.text}` } });
   expect(await answer.text()).toBe("wal_x of house");
   expect(commands).toHaveLength(times);

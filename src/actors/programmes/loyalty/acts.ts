@@ -54,7 +54,7 @@ export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold
 /**
  * `crossed`: what the balance has just done. `since`: seq that the account of a new member has from former ones; `ended`: the
  * lot that has expired; `undone`: the lot whose accrual was taken back in part out of other points. (Older versions wrote
- * none of these three.)
+ * none of these three.) `member`: what one who was renamed is then; not in the oldest records.
  */
 export type LoyaltyEffect = Readonly<{
   lots?: readonly LotPart[];
@@ -62,6 +62,7 @@ export type LoyaltyEffect = Readonly<{
   since?: number;
   ended?: string;
   undone?: string;
+  member?: MemberView;
 }> | null;
 
 /** Entries of the account up to `since` are those of former members of this id. */

@@ -71,7 +71,10 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     if (member === undefined) return reject("member_not_found", memberOf(act.subject));
     switch (act.act) {
       case "update_member":
-        return { ok: true, effect: null };
+        return {
+          ok: true,
+          effect: { member: this.#viewOf(context.partner, { ...member, name: act.name }) },
+        };
       case "delete_member":
         return { ok: true, effect: null, closes: act.subject };
       case "accrual":

@@ -43,6 +43,8 @@ export type Expire = Of<"expire">;
 export type Fill = Of<"fill"> & Readonly<{ slug: string; generation: number }>;
 export type Sweep = Of<"sweep"> & Readonly<{ slug: string; generation: number; deletedAtMs: number }>;
 export type RequestReport = Of<"request_report">;
+/** Changes nothing. Records the answer to a request that fills a segment, for its repeats. */
+export type RecordAnswer = Of<"record_answer"> & Readonly<{ view: SegmentShown }>;
 
 export type SegmentsAct =
   | CreateSegment
@@ -55,7 +57,16 @@ export type SegmentsAct =
   | Expire
   | Fill
   | Sweep
-  | RequestReport;
+  | RequestReport
+  | RecordAnswer;
+
+/** A segment as it is answered: `members` of all shards. */
+export type SegmentShown = Readonly<{
+  slug: string;
+  percent: number | null;
+  members: number;
+  createdAtMs: number;
+}>;
 
 /** What has happened to a segment: the home's effect, and the notice to all others. */
 export type SegmentNews =
@@ -73,13 +84,17 @@ export type Ends = readonly (readonly [name: string, endsAtMs: number | null])[]
 
 /** `auto`: the segments that a user gets by being created. */
 export type NewUser = Readonly<{ auto: readonly string[] }>;
-/** By slug. `over`: had ended, and stood there still; `prolonged`: were held, and end later now. */
+/**
+ * By slug. `over`: had ended, and stood there still; `prolonged`: were held, and end later now. `held`: all that the user is
+ * in then; not in the oldest records.
+ */
 export type UserChange = Readonly<{
   created: NewUser | null;
   over: Ends;
   added: Ends;
   prolonged: Ends;
   removed: readonly string[];
+  held?: readonly MembershipView[];
 }>;
 /** By user, all of one segment. */
 export type Intake = Readonly<{
@@ -176,6 +191,10 @@ export function addUsers(slug: string, users: readonly string[], until: Until, v
 
 export function requestReport(): RequestReport {
   return { programme: "segments", act: "request_report", subject: REPORTS_SUBJECT };
+}
+
+export function recordAnswer(view: SegmentShown): RecordAnswer {
+  return { programme: "segments", act: "record_answer", subject: segmentSubject(view.slug), view };
 }
 
 export function askSegment(slug: string): Question<SegmentPart | null> {

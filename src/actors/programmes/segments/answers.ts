@@ -1,9 +1,9 @@
 /** What a shard answers about its users and segments. */
 import type { Plain } from "../programme.ts";
 import type { ListAsk } from "../register.ts";
-import type { HolderView, MembershipView, SegmentPart, SegmentRow, UserView } from "./acts.ts";
+import type { HolderView, SegmentPart, SegmentRow, UserView } from "./acts.ts";
 import type { Chores } from "./chores.ts";
-import { type Held, isMembership, type Roster, type Segment, type User } from "./roster.ts";
+import { isMembership, membershipView, type Roster, type Segment, type User } from "./roster.ts";
 import { placesIn, surveyOf } from "./survey.ts";
 
 type Place = Readonly<{
@@ -70,17 +70,9 @@ function userView({ id, createdAtMs }: User): UserView {
   return { id, createdAtMs };
 }
 
-function membershipView({ segment: { slug }, kind, endsAtMs }: Held): MembershipView {
-  return { slug, endsAtMs: endOf(endsAtMs), source: kind === "auto" ? "auto" : "manual" };
-}
-
 function holderView(user: User, segment: Segment | undefined, nowMs: number): HolderView | undefined {
   const held = segment && user.held.find((each) => each.segment === segment);
   if (held === undefined || !isMembership(held, nowMs)) return undefined;
   const { endsAtMs, source } = membershipView(held);
   return { id: user.id, endsAtMs, source };
-}
-
-function endOf(endsAtMs: number): number | null {
-  return endsAtMs === Number.POSITIVE_INFINITY ? null : endsAtMs;
 }

@@ -1,7 +1,7 @@
 /** What it comes to when users are added to segments, and taken from them. */
 import { type Rejected, reject } from "../../command.ts";
 import type { AddUsers, ChangeUser, Intake, Until, UserChange } from "./acts.ts";
-import { type Held, heldOf, isMembership, type Roster, type Segment } from "./roster.ts";
+import { type Held, heldOf, isMembership, membershipView, type Roster, type Segment } from "./roster.ts";
 
 type End = readonly [name: string, endsAtMs: number | null];
 
@@ -40,7 +40,7 @@ export function decideChange(roster: Roster, act: ChangeUser, nowMs: number): Us
   const created = user === undefined ? { auto: roster.drawnFor(act.user) } : null;
   const autoHeld = (created?.auto ?? []).map((slug) => roster.segmentOf(slug).lasting.auto);
   // What is there after each step.
-  const holds = new Map<Segment, Pick<Held, "segment" | "kind" | "endsAtMs">>();
+  const holds = new Map<Segment, Held>();
   for (const held of user?.held ?? autoHeld) holds.set(held.segment, held);
   const additions = new Additions(nowMs);
   for (const [slug, until] of act.add) {
@@ -58,7 +58,8 @@ export function decideChange(roster: Roster, act: ChangeUser, nowMs: number): Us
     holds.set(segment, segment.lasting.removed);
   }
   const { over, added, prolonged } = additions;
-  return { created, over, added, prolonged, removed };
+  const held = [...holds.values()].filter((each) => isMembership(each, nowMs)).map(membershipView);
+  return { created, over, added, prolonged, removed, held };
 }
 
 export function applyChange(roster: Roster, act: ChangeUser, change: UserChange, timeMs: number): void {

@@ -1,6 +1,7 @@
 /** One partner's users and segments as one shard has them, and who holds what. */
 import { assert } from "../../../assert.ts";
 import { Register } from "../register.ts";
+import type { MembershipView } from "./acts.ts";
 import { isChosen, type Lanes, lanesOf, placeOf, type Round } from "./draw.ts";
 import type { Endings } from "./endings.ts";
 
@@ -212,4 +213,12 @@ export function heldOf(user: User, segment: Segment): Held | undefined {
 /** Whether it is read at this time. */
 export function isMembership({ segment, kind, endsAtMs }: Held, nowMs: number): boolean {
   return kind !== "removed" && segment.deletedAtMs === null && endsAtMs > nowMs;
+}
+
+export function membershipView({ segment: { slug }, kind, endsAtMs }: Held): MembershipView {
+  return {
+    slug,
+    endsAtMs: endsAtMs === Number.POSITIVE_INFINITY ? null : endsAtMs,
+    source: kind === "auto" ? "auto" : "manual",
+  };
 }

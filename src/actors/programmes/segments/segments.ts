@@ -74,6 +74,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         return accepted(decideSweep(this.#chores.first));
       case "request_report":
         return accepted(roster.secret === null ? { secret: this.#newSecret() } : null);
+      case "record_answer":
+        return accepted(null);
       default:
         return unreachable(act);
     }
@@ -113,6 +115,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         return;
       case "request_report":
         if (effect !== null) roster.secret = (effect as { secret: string }).secret;
+        return;
+      case "record_answer":
         return;
       default:
         unreachable(act);

@@ -23,7 +23,7 @@ export function phoneAccount(phone: string): string {
 export const CREDIT_SOURCE = "@credit";
 
 type Of<A extends string> = Readonly<{ programme: "topup"; act: A; subject: string }>;
-type Decision<A extends string> = Of<A> & Readonly<{ request: string; by: string }>;
+type Decision<A extends string> = Of<A> & Readonly<{ request: string; by: string; aliasOwner?: string }>;
 
 export type CreateSeller = Of<"create_seller"> & Readonly<{ name: string; asset: string }>;
 export type SuspendSeller = Of<"suspend_seller">;
@@ -48,8 +48,15 @@ export type TopupAct =
   | Sale
   | TakeBack;
 
-/** `request`: the id of a new one. */
-export type TopupEffect = Readonly<{ request: string }> | null;
+/**
+ * `request`: the id of a new one. `seller`, `decided`: what one who was suspended, resumed, or decided is then; not in the
+ * oldest records.
+ */
+export type TopupEffect =
+  | Readonly<{ request: string }>
+  | Readonly<{ seller: SellerView }>
+  | Readonly<{ decided: RequestView }>
+  | null;
 
 export type SellerStatus = "active" | "suspended";
 
@@ -92,10 +99,13 @@ export function askSellers(page: ListAsk): Question<ListPart<SellerView>> {
   return { programme: "topup", subject: null, ask: ["sellers", ...page] };
 }
 
-/** `undefined` for an id that no request can have. */
-export function askRequest(id: string): QuestionTo<RequestView | null> | undefined {
-  const vnode = vnodeOfRequest(id);
-  return vnode === undefined ? undefined : { programme: "topup", subject: id, vnode, ask: ["request", id] };
+export function askRequest(id: string, vnode: number): QuestionTo<RequestView | null> {
+  return { programme: "topup", subject: id, vnode, ask: ["request", id] };
+}
+
+/** Alias owner of a decision's key: a repeat finds it by the request's id after the request is forgotten. */
+export function requestOwner(id: string): string {
+  return `#${id}`;
 }
 
 export function askRequests({ seller, status }: RequestsQuery) {
@@ -126,7 +136,8 @@ export function requestId(partner: string, subject: string, random: Uint8Array):
 /** Random bytes of a request's id. */
 export const REQUEST_ID_BYTES = 12;
 
-function vnodeOfRequest(id: string): number | undefined {
+/** `undefined` for an id that no request can have. */
+export function vnodeOfRequest(id: string): number | undefined {
   const vnode = Number.parseInt(REQUEST_ID.exec(id)?.[1] ?? "", RADIX);
   return vnode < VNODES ? vnode : undefined;
 }

@@ -48,8 +48,10 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     if (trade === undefined || seller === undefined) return reject("seller_not_found", sellerOf(act.subject));
     switch (act.act) {
       case "suspend_seller":
-      case "resume_seller":
-        return DONE;
+      case "resume_seller": {
+        const isSuspended = act.act === "suspend_seller";
+        return { ok: true, effect: { seller: this.#viewOf(context.partner, { ...seller, isSuspended }) } };
+      }
       case "request_credit": {
         if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
         const random = this.#surroundings.random(REQUEST_ID_BYTES);
@@ -57,7 +59,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       }
       case "approve":
       case "reject":
-        return decideRequest(trade, seller, act);
+        return decideRequest(trade, seller, act, context.nowMs);
       case "sale":
         return decideSale(trade, seller, act, context);
       case "take_back":
@@ -81,7 +83,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
         seller.isSuspended = act.act === "suspend_seller";
         return;
       case "request_credit": {
-        assert(effect !== null, "a new request has its id");
+        assert(effect !== null && "request" in effect, "a new request has its id");
         const { amount: asked, note } = act;
         trade.addRequest({
           id: effect.request,
@@ -206,13 +208,26 @@ export function claimsInTopup([kind, ...values]: readonly Plain[]): readonly str
   return references.map((reference) => referenceClaim(partner, creditAccount(seller), reference));
 }
 
-function decideRequest(trade: Trade, seller: Seller, act: Approve | Reject): Effect<null> | Rejected {
+function decideRequest(
+  trade: Trade,
+  seller: Seller,
+  act: Approve | Reject,
+  nowMs: number,
+): Effect<TopupEffect> | Rejected {
   const request = trade.requests.get(act.request);
   if (request === undefined) return reject("credit_request_not_found", act.request);
   if (request.decision !== undefined) return reject("already_decided", act.request);
-  if (act.act === "reject") return DONE;
+  const isApproved = act.act === "approve";
+  const reason = isApproved ? null : act.reason;
+  const decision = { isApproved, by: act.by, atMs: nowMs, reason };
+  const decided: Effect<TopupEffect> = {
+    ok: true,
+    effect: { decided: requestView({ ...request, decision }) },
+  };
+  if (!isApproved) return decided;
   assert(request.amount === act.amount, "a request is approved as it is");
-  return act.amount > 0 ? decideRise(seller, act.amount) : DONE;
+  const rise = act.amount > 0 ? decideRise(seller, act.amount) : DONE;
+  return rise.ok ? decided : rise;
 }
 
 function decideRise({ id, credited }: Seller, amount: number): Effect<null> | Rejected {

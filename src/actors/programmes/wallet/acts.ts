@@ -35,6 +35,11 @@ export function bankSubject(bank: string): string {
   return `bank:${bank}`;
 }
 
+/** Owner of the keys of one bank's requests about one wallet, apart from the user's own keys and other banks'. */
+export function bankOwner(bank: string, wallet: string): string {
+  return `bank:${bank}:${wallet}`;
+}
+
 export function sessionSubject(session: string): string {
   return `session:${session}`;
 }
@@ -111,7 +116,8 @@ export type WalletAct = UserAct | PaperAct;
 export type UserView = Readonly<{ userId: string; walletId: string; name: string; email: string }>;
 /** Of a payment request: what it is called, and when it ends. */
 export type RequestMade = Readonly<{ id: string; expiresAtMs: number }>;
-export type WalletEffect = UserView | RequestMade | null;
+/** A payment request that was decided is told as it is then; not in the oldest records. */
+export type WalletEffect = UserView | RequestMade | RequestView | null;
 
 /** What a password is compared with. */
 export type CredentialView = Readonly<{ password: string; credential: number }>;

@@ -66,12 +66,13 @@ export class Papers {
         const isPayer = request?.kind === "request" && request.wallet === act.wallet;
         if (!isPayer) return reject("payment_request_not_found", act.request);
         assert(act.act === "decline_request" || context.amount === request.amount, "all of it is paid");
-        return verdictOf(request);
+        return decideRequest(request, act.act === "accept_request" ? "accepted" : "declined");
       }
       case "cancel_request": {
         const request = this.#byId.get(act.request);
         const isRequester = request?.kind === "request" && request.requester === act.wallet;
-        return isRequester ? verdictOf(request) : reject("payment_request_not_found", act.request);
+        if (!isRequester) return reject("payment_request_not_found", act.request);
+        return decideRequest(request, "cancelled");
       }
       case "expire_request":
         return ACCEPTED;
@@ -79,7 +80,7 @@ export class Papers {
       case "fail_withdrawal": {
         const withdrawal = this.#byId.get(act.withdrawal);
         if (withdrawal?.kind !== "withdrawal") return reject("withdrawal_not_found", act.withdrawal);
-        return verdictOf(withdrawal);
+        return withdrawal.status === "pending" ? ACCEPTED : reject("already_decided", act.withdrawal);
       }
       default:
         return unreachable(act);
@@ -242,8 +243,10 @@ export class Papers {
 
 const ACCEPTED: Effect<null> = { ok: true, effect: null };
 
-function verdictOf({ id, status }: KeptPaper): Effect<null> | Rejected {
-  return status === "pending" ? ACCEPTED : reject("already_decided", id);
+/** The effect is the request after the decision, without the transfer, whose id is not known yet. */
+function decideRequest(request: RequestView, status: RequestView["status"]): Effect<RequestView> | Rejected {
+  if (request.status !== "pending") return reject("already_decided", request.id);
+  return { ok: true, effect: { ...request, status } };
 }
 
 /** A copy as of now. The ledger ends a hold by itself when its time is over: nobody is told of it. */

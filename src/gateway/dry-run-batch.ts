@@ -1,0 +1,74 @@
+/**
+ * The dry run of a batch: its transfers are decided in order on copies of the accounts that they name, so that each sees the
+ * effect of those before it and no shard has anything to undo.
+ */
+import type { Outcome, Transfer } from "../actors/command.ts";
+import { decideLegs, NOT_OPEN, plan } from "../actors/compound.ts";
+import type { CompoundTransfer } from "../actors/compound-command.ts";
+import { restoreCopies } from "../actors/image.ts";
+import { Ledger } from "../actors/ledger.ts";
+import { legsOf } from "../actors/legs.ts";
+import { isSystemAccount } from "../actors/routing.ts";
+import { TransferIds } from "../actors/transfer-id.ts";
+import { assert } from "../assert.ts";
+import type { CopiesOf } from "../shard/messages.ts";
+import type { Shards } from "./shards.ts";
+
+type Item = Transfer | CompoundTransfer;
+type BatchOutcome = Outcome<Transfer | CompoundTransfer>;
+
+/** Outcomes in the order of the items, with meaningless ids. @throws OperatingError `overloaded`, `log_unavailable` */
+export async function dryRunBatch(
+  shards: Shards,
+  partner: string,
+  items: readonly Item[],
+): Promise<readonly BatchOutcome[]> {
+  // One shard that owns every account: no leg is remote.
+  const ledger = new Ledger(0);
+  const copies = await Promise.all(
+    [...namedBy(shards, partner, items)].map(([shard, named]) =>
+      shards.askAt(shard, partner, ["account_copies", named]),
+    ),
+  );
+  for (const { result } of copies) restoreCopies(ledger.state, partner, result);
+  const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
+  const ids = new TransferIds(1);
+  return items.map((item, index) => {
+    const command = { ...item, key: null, fingerprint: 0 };
+    const outcome = decide(ledger, command, ids, timeMs);
+    ledger.apply(command, outcome, { epoch: 1, seq: 1, index, timeMs }, 0);
+    return outcome;
+  });
+}
+
+function decide(ledger: Ledger, command: Item, ids: TransferIds, timeMs: number): BatchOutcome {
+  const newId = (vnode: number) => ids.next(vnode);
+  if (command.op === "transfer") return ledger.decide(command, timeMs, newId) as Outcome<Transfer>;
+  const planned = plan(ledger.compound, command);
+  assert(planned !== NOT_OPEN, "only posts and voids need an open transfer");
+  if (!planned.ok) return planned;
+  return decideLegs(ledger.compound, command, planned, new Map(), newId(command.vnode), timeMs);
+}
+
+/** The accounts and slices that the items touch, by shard. */
+function namedBy(shards: Shards, partner: string, items: readonly Item[]): ReadonlyMap<number, CopiesOf> {
+  const byShard = new Map<
+    number,
+    { accounts: Set<string>; slices: Map<string, readonly [string, string]> }
+  >();
+  for (const item of items) {
+    const postings = item.op === "transfer" ? [item] : item.postings;
+    for (const { account, counterparty, vnode } of legsOf(partner, postings)) {
+      const shard = shards.ofVnode(vnode);
+      const named = byShard.get(shard) ?? { accounts: new Set<string>(), slices: new Map() };
+      byShard.set(shard, named);
+      if (isSystemAccount(account)) named.slices.set(`${account}\0${counterparty}`, [account, counterparty]);
+      else named.accounts.add(account);
+    }
+  }
+  return new Map(
+    [...byShard].map(
+      ([shard, { accounts, slices }]) => [shard, [[...accounts], [...slices.values()]]] as const,
+    ),
+  );
+}

@@ -1,0 +1,19 @@
+/** Every route that takes an idempotency key, each with a request of its own to try, and what could spoil its repeat. */
+import { LEDGER_ROUTES } from "./ledger-routes.ts";
+import { PROGRAMME_ROUTES } from "./programme-routes.ts";
+import { WALLET_ROUTES } from "./wallet-routes.ts";
+import type { Routes } from "./world.ts";
+
+export const KEYED: Routes = { ...LEDGER_ROUTES, ...PROGRAMME_ROUTES, ...WALLET_ROUTES };
+
+/** Routes that change something and take no key: a login has none, and the others change nothing that a repeat could. */
+export const WITHOUT_KEY: readonly string[] = [
+  "POST /v1/vouchers/{code}/validate",
+  "POST /v1/wallet/signup",
+  "POST /v1/wallet/login",
+  "POST /v1/wallet/logout",
+  "POST /v1/wallet/refresh",
+  "POST /v1/wallet/password",
+  "POST /v1/admin/shards/{n}/restart",
+  "POST /v1/admin/snapshots",
+];

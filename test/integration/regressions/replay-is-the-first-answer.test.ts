@@ -1,0 +1,45 @@
+/** A repeat is told what the first request was told, whatever has become of the thing since. */
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Answer } from "../../support/server.ts";
+import { openHouse } from "../programmes/house.ts";
+import type { OpenApi } from "../programmes/route-walk.ts";
+import { KEYED, WITHOUT_KEY } from "./keyed-routes.ts";
+import { WITH_SECRET } from "./ledger-routes.ts";
+import { fresh, type World, worldOf } from "./world.ts";
+
+const house = openHouse({ ISOLATION: "threads" });
+let world: World;
+
+beforeAll(async () => {
+  world = await worldOf(house);
+});
+
+test("every route that changes something is tried here, or takes no key", async () => {
+  const document = (await world.acme.get("/openapi.json")) as unknown as OpenApi;
+  const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const changing = routes.filter((route) => !route.startsWith("GET ") && !route.endsWith("/batch"));
+  const known = [...Object.keys(KEYED), ...Object.keys(WITH_SECRET), ...WITHOUT_KEY];
+  expect(changing.toSorted()).toEqual(known.toSorted());
+});
+
+/** Where the record stands that the answer is made of. */
+function placeOf({ headers }: Answer): string | undefined {
+  return String(headers["daybook-position"]).split(",")[0];
+}
+
+describe.each(Object.entries(KEYED))("%s", (_, make) => {
+  test("is told again as it was told first", async () => {
+    const { caller, method, path, body, spoil } = await make(world);
+    const headers = { "Idempotency-Key": fresh("key-") };
+    const first = await caller.client.send(method, path, body, headers);
+    expect(first.status, first.text).toBeLessThan(300);
+    expect(first.headers["idempotency-replayed"]).toBeUndefined();
+    await spoil?.();
+    const again = await caller.client.send(method, path, body, headers);
+    expect([again.status, again.text]).toEqual([first.status, first.text]);
+    expect(again.headers["idempotency-replayed"]).toBe("true");
+    expect(placeOf(again)).toBe(placeOf(first));
+  });
+});

@@ -1,0 +1,34 @@
+/** One key, two different things of one owner: the second is refused, whichever routes they came by. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { codeOf } from "../../support/server.ts";
+import { openHouse } from "../programmes/house.ts";
+import { KEYED } from "./keyed-routes.ts";
+import { WITH_SECRET } from "./ledger-routes.ts";
+import { fresh, type Keyed, type Sent, type World, worldOf } from "./world.ts";
+
+const house = openHouse({ ISOLATION: "threads" });
+let world: World;
+
+beforeAll(async () => {
+  world = await worldOf(house);
+});
+
+function send({ caller }: Pick<Keyed, "caller">, { method, path, body }: Sent, key: string) {
+  return caller.client.send(method, path, body, { "Idempotency-Key": key });
+}
+
+describe.each(Object.entries({ ...KEYED, ...WITH_SECRET }))("%s", (_, make) => {
+  test("keeps its key to itself", async () => {
+    const keyed = await make(world);
+    const key = fresh("key-");
+    const first = await send(keyed, keyed, key);
+    expect(first.status, first.text).toBeLessThan(300);
+    const second = await send({ ...keyed, ...keyed.other }, keyed.other, key);
+    expect([second.status, codeOf(second)], second.text).toEqual([422, "idempotency_key_reused"]);
+    // Refused, and not done: with a key of its own it is still to do.
+    const done = await send({ ...keyed, ...keyed.other }, keyed.other, fresh("key-"));
+    expect(done.headers["idempotency-replayed"]).toBeUndefined();
+    expect(done.text).not.toContain("idempotency_key_reused");
+    expect((await send(keyed, keyed, key)).headers["idempotency-replayed"]).toBe("true");
+  });
+});

@@ -1,0 +1,74 @@
+/** The keyed routes of wallets and their banks. */
+import type { Person } from "../programmes/wallets.ts";
+import { fresh, idOf, type Keyed, post, type Routes, type World } from "./world.ts";
+
+async function person(world: World): Promise<Person> {
+  return world.wallets.person(1000);
+}
+
+async function ofHold(world: World, action: "capture" | "void"): Promise<Keyed> {
+  const [payer, payee] = [await person(world), await person(world)];
+  const hold = async () => idOf(await payer.caller.post("/v1/wallet/holds", 201, { amount: 10 }));
+  const path = (id: string) => `/v1/wallet/holds/${id}/${action}`;
+  const body = action === "capture" ? { to_wallet_id: payee.wallet } : undefined;
+  return { caller: payer.caller, ...post(path(await hold()), body), other: post(path(await hold()), body) };
+}
+
+const REQUESTS = "/v1/wallet/payment-requests";
+
+async function ofRequest(world: World, action: "accept" | "decline" | "cancel"): Promise<Keyed> {
+  const [payer, requester] = [await person(world), await person(world)];
+  const body = { payer_wallet_id: payer.wallet, amount: 10 };
+  const request = async () => idOf(await requester.caller.post(REQUESTS, 201, body));
+  const path = (id: string) => `${REQUESTS}/${id}/${action}`;
+  const { caller } = action === "cancel" ? requester : payer;
+  return { caller, ...post(path(await request())), other: post(path(await request())) };
+}
+
+async function ofWithdrawal(world: World, action: "confirm" | "fail"): Promise<Keyed> {
+  const { caller } = await person(world);
+  const withdraw = async () =>
+    idOf(await caller.post("/v1/wallet/withdrawals", 201, { amount: 10, details: "x" }));
+  const path = (id: string) => `/v1/withdrawals/${id}/${action}`;
+  const bank = await world.wallets.bank("north");
+  return { caller: bank, ...post(path(await withdraw())), other: post(path(await withdraw())) };
+}
+
+export const WALLET_ROUTES: Routes = {
+  "POST /v1/deposits": async (world) => {
+    const { wallet } = await person(world);
+    const bring = (amount: number, more: object = {}) => {
+      return post("/v1/deposits", { wallet_id: wallet, amount, details: "x", ...more });
+    };
+    const caller = await world.wallets.bank("north");
+    return { caller, ...bring(5, { bank_ref: fresh("ref") }), other: bring(6) };
+  },
+  "POST /v1/wallet/transfers": async (world) => {
+    const [from, to] = [await person(world), await person(world)];
+    const send = (amount: number) => post("/v1/wallet/transfers", { to_wallet_id: to.wallet, amount });
+    const spoil = () => from.caller.post("/v1/wallet/transfers", 201, { to_wallet_id: to.wallet, amount: 7 });
+    return { caller: from.caller, ...send(5), spoil, other: send(6) };
+  },
+  "POST /v1/wallet/holds": async (world) => {
+    const { caller } = await person(world);
+    const path = "/v1/wallet/holds";
+    return { caller, ...post(path, { amount: 5 }), other: post(path, { amount: 6 }) };
+  },
+  "POST /v1/wallet/holds/{id}/capture": (world) => ofHold(world, "capture"),
+  "POST /v1/wallet/holds/{id}/void": (world) => ofHold(world, "void"),
+  [`POST ${REQUESTS}`]: async (world) => {
+    const requester = await person(world);
+    const ask = async () => post(REQUESTS, { payer_wallet_id: (await person(world)).wallet, amount: 5 });
+    return { caller: requester.caller, ...(await ask()), other: await ask() };
+  },
+  [`POST ${REQUESTS}/{id}/accept`]: (world) => ofRequest(world, "accept"),
+  [`POST ${REQUESTS}/{id}/decline`]: (world) => ofRequest(world, "decline"),
+  [`POST ${REQUESTS}/{id}/cancel`]: (world) => ofRequest(world, "cancel"),
+  "POST /v1/wallet/withdrawals": async (world) => {
+    const { caller } = await person(world);
+    const [path, details] = ["/v1/wallet/withdrawals", "x"];
+    return { caller, ...post(path, { amount: 5, details }), other: post(path, { amount: 6, details }) };
+  },
+  "POST /v1/withdrawals/{id}/confirm": (world) => ofWithdrawal(world, "confirm"),
+  "POST /v1/withdrawals/{id}/fail": (world) => ofWithdrawal(world, "fail"),
+};
