@@ -6,12 +6,14 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { OperatingError } from "../operating-error.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
-import { type Call, problemAnswer } from "./call.ts";
+import { type Call, problemAnswer, problemParts } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
+import type { Refuse } from "./unreadable.ts";
 
 export type Handler = (c: Context, call: Call) => Promise<Response> | Response;
 /** What a router takes: never rejects. */
@@ -21,6 +23,8 @@ export const REQUEST_MS_MAX = 10_000;
 
 export type EndpointDeps = Readonly<{
   authenticate: Authenticate;
+  /** Whether who has no API key is a wallet user who is logged in. */
+  isWalletUser: (c: Context) => Promise<boolean>;
   /** Sentences why the ledger cannot serve yet; asked until it is empty for the first time. */
   unready: () => readonly string[];
   clock: Clock;
@@ -29,12 +33,21 @@ export type EndpointDeps = Readonly<{
   metrics: RequestMetrics;
   /** Begins every request id of this process. */
   idPrefix: string;
+  /** Whose pages may call. */
+  origins: Origins;
 }>;
 
-type Running = { readonly call: Call; settle: (response: Response) => void };
+type Running = {
+  readonly call: Call;
+  /** Of the page that calls, if it may. */
+  readonly origin: string | undefined;
+  settle: (response: Response) => void;
+};
 
 export type Endpoints = Readonly<{
   wrap(access: Access, group: string, handler: Handler, servesUnready?: boolean): Endpoint;
+  /** Answers what has not become a request, and notes that in the log. */
+  refuse: Refuse;
   /** Answers `outcome_unknown` to what has run for longer than a request may; call it a few times a second. */
   sweep(): void;
   inFlight(): number;
@@ -64,17 +77,22 @@ function failureAnswer(call: Call, failure: unknown, log: Log): Response {
   return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
 }
 
-/** @throws Problem 401, 403 */
-function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): void {
+/** Whether it is somebody with an API key. @throws Problem 403 */
+function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): boolean {
   call.token = bearerToken(headerOf(c, "authorization"));
   call.principal = authenticate(call.token, incomingOf(c)?.socket);
-  if (call.principal === undefined) {
-    throw new Problem(
-      "unauthenticated",
-      call.token === "" ? "Send Authorization: Bearer <key>." : "Unknown key.",
-    );
-  }
+  if (call.principal === undefined) return false;
   call.partner = admit(call.principal, access, call.method);
+  return true;
+}
+
+/** Who has no key is unknown, or a wallet user. @throws Problem 401, 403 */
+function refuseKeyless({ token }: Call, access: Access, isWalletUser: boolean): void {
+  if (!isWalletUser) {
+    const detail = token === "" ? "Send Authorization: Bearer <key>." : "Unknown key.";
+    throw new Problem("unauthenticated", detail);
+  }
+  if (access !== "anybody") throw new Problem("forbidden", "A wallet user may not do that.");
 }
 
 /** A check that passes for ever once it has passed: a shard that restarts later answers for itself. */
@@ -89,17 +107,17 @@ function createReadyGate(unready: () => readonly string[]): () => void {
 }
 
 export function createEndpoints(deps: EndpointDeps): Endpoints {
-  const { authenticate, clock, log, lines, metrics } = deps;
+  const { authenticate, isWalletUser, clock, log, lines, metrics, origins } = deps;
   const refuseUnready = createReadyGate(deps.unready);
   const running = new Set<Running>();
   let requests = 0;
 
-  function beginCall(c: Context, group: string): Call {
+  function beginCall(method: string, path: string, group: string): Call {
     requests += 1;
     return {
       requestId: `${deps.idPrefix}-${requests.toString(36)}`,
-      method: c.req.method,
-      path: c.req.path,
+      method,
+      path,
       group,
       startedMs: clock.elapsedMs(),
       token: "",
@@ -110,24 +128,28 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function finish(run: Running, response: Response): void {
     if (!running.delete(run)) return; // the deadline has answered
-    const { call } = run;
-    const status = response.status;
+    note(run.call, response.status);
+    if (origins.size > 0) addCorsHeaders(response.headers, run.origin);
+    run.settle(response);
+  }
+
+  function note(call: Call, status: number): void {
     const durationMs = clock.elapsedMs() - call.startedMs;
     metrics.observe(call.group, status, durationMs);
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
-    run.settle(response);
   }
 
   function wrap(access: Access, group: string, handler: Handler, servesUnready = false): Endpoint {
     const run = async (c: Context, call: Call): Promise<Response> => {
       if (!servesUnready) refuseUnready();
-      if (access !== "open") identify(c, call, access, authenticate);
+      if (access !== "open" && !identify(c, call, access, authenticate))
+        refuseKeyless(call, access, await isWalletUser(c));
       return handler(c, call);
     };
     return (c) =>
       new Promise((resolve) => {
-        const call = beginCall(c, group);
-        const entry: Running = { call, settle: resolve };
+        const call = beginCall(c.req.method, c.req.path, group);
+        const entry: Running = { call, origin: allowedOrigin(c, origins), settle: resolve };
         running.add(entry);
         run(c, call).then(
           (response) => finish(entry, response),
@@ -145,5 +167,12 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     }
   }
 
-  return { wrap, sweep, inFlight: () => running.size };
+  const refuse: Refuse = (code, detail, headers) => {
+    const call = beginCall("-", "-", "unreadable");
+    const parts = problemParts(call, code, detail, headers);
+    note(call, parts.status);
+    return parts;
+  };
+
+  return { wrap, refuse, sweep, inFlight: () => running.size };
 }

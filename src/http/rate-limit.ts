@@ -36,17 +36,6 @@ export class RateLimit {
     };
   }
 
-  /**
-   * For tries that are counted once they have failed, where many that will not fail may be under way at once.
-   *
-   * @throws Problem 429
-   */
-  check(key: string): void {
-    const window = this.#windows.get(key);
-    const isOpen = window !== undefined && window.endsMs > this.#options.elapsedMs();
-    if (isOpen && window.used >= this.#options.limit) throw this.#refusal(window);
-  }
-
   #windowOf(key: string): Window {
     const nowMs = this.#options.elapsedMs();
     const known = this.#windows.get(key);

@@ -46,15 +46,3 @@ test("what did not fail does not count, once it is known", () => {
   first();
   expect(() => rate.take("a")).not.toThrow();
 });
-
-test("who counts a try once it has failed may ask before whether there were too many", () => {
-  const { rate, elapse } = limitOf(2);
-  rate.check("a");
-  rate.take("a");
-  rate.check("a");
-  rate.take("a");
-  expect(() => rate.check("a")).toThrow(Problem);
-  expect(() => rate.check("b")).not.toThrow();
-  elapse(60_000);
-  expect(() => rate.check("a")).not.toThrow();
-});
