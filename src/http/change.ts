@@ -6,13 +6,13 @@ import type { ActAlone, Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
-import { readJson, readNothing, readOptionalJson } from "./body.ts";
+import { readJson, readNothing } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { asCompound } from "./compound-request.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import { idempotencyKey } from "./idempotency.ts";
-import { check } from "./validation.ts";
+import { check, mayBeEmpty } from "./validation.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
 
@@ -31,7 +31,7 @@ type ChangeOptions<T> = Readonly<{
   shown?: (value: T) => unknown;
 }>;
 
-/** @throws Problem 400, 413, 415 */
+/** A body whose members are all optional may be left out. @throws Problem 400, 413, 415 */
 export async function readChange<T>(
   c: Context,
   call: Call,
@@ -40,7 +40,7 @@ export async function readChange<T>(
   { bytesMax, shown = (value) => value }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
   const key = idempotencyKey(c, clock.nowMs());
-  const value = check(schema, await readJson(c, bytesMax));
+  const value = check(schema, await readJson(c, bytesMax, () => mayBeEmpty(schema)));
   return { value, asked: askedBy(c, call, key, () => canonicalJson(shown(value))) };
 }
 
@@ -53,18 +53,6 @@ export async function readBareChange(c: Context, call: Call, clock: Clock): Prom
 
 export function actOf(asked: Asked, act: Act): ActAlone {
   return { op: "act", ...asked, act };
-}
-
-/** As `readChange`, where the body may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
-export async function readOptionalChange<T>(
-  c: Context,
-  call: Call,
-  clock: Clock,
-  schema: z.ZodType<T>,
-): Promise<Change<T>> {
-  const key = idempotencyKey(c, clock.nowMs());
-  const value = check(schema, await readOptionalJson(c));
-  return { value, asked: askedBy(c, call, key, () => canonicalJson(value)) };
 }
 
 /** A transfer that an act comes with: decided where the act's subject lives. */

@@ -86,7 +86,7 @@ function addPost(routes: Routes, { ledger, clock }: TransferActionsDeps): void {
         "Allowed on a frozen debit account. The credit account's rules may refuse it: then it stays pending.",
         POST_REJECTIONS,
       ),
-      body: { schema: PostBody, required: false },
+      body: { schema: PostBody },
     },
     async (c, call) => {
       const key = idempotencyKey(c, clock.nowMs());

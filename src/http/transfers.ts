@@ -1,6 +1,7 @@
 /** `/v1/transfers` and one of them. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { findAccount } from "./account-address.ts";
 import { readJson } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
@@ -97,15 +98,17 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       access: "partner",
       group: "transfers",
       summary: "List transfers, newest first",
-      description:
-        "As they stand now. With a `status` that few have a page may be short, or empty, and have a next one all the same.",
+      description: "As they stand now.",
       query: ListQuery,
       answer: pageOf(TransferSchema),
+      problems: ["account_not_found"],
     },
     async (c, call) => {
       const query = checkQuery(ListQuery, c);
       const { account, status } = query;
       const page = await ledger.transfers(call.partner, { ...rangeOf(query), account, status });
+      // An account that has a transfer exists.
+      if (account !== undefined && page.data.length === 0) await findAccount(ledger, call.partner, account);
       return pageAnswer(call, page, transferJson);
     },
   );

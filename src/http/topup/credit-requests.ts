@@ -9,17 +9,18 @@ import {
   REQUEST_STATUSES,
   type RequestView,
 } from "../../actors/programmes/topup/acts.ts";
+import { keyIdOf } from "../auth.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { actOf, readBareChange, readChange, readOptionalChange, transferWith } from "../change.ts";
+import { actOf, readBareChange, readChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
+import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { checkQuery } from "../validation.ts";
 import { decidedAnswer } from "../writes.ts";
-import { actingSeller, keyIdOf, maySee, sellerOfKey } from "./own.ts";
+import { actingSeller, maySee, namedSeller } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
@@ -143,15 +144,14 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "List credit requests, newest first",
-      description:
-        "A seller's key sees the seller's own. A page may be short and have a next one all the same.",
+      description: "A seller's key sees the seller's own.",
       query: ListQuery,
       answer: pageOf(RequestSchema),
+      problems: ["seller_not_found"],
     },
     async (c, call) => {
       const { status = null, seller: named, ...query } = checkQuery(ListQuery, c);
-      const seller = named ?? sellerOfKey(call) ?? null;
-      if (seller !== null && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, requestJson);
+      const seller = (await namedSeller(call, ledger, named)) ?? null;
       const page = await ledger.list(call.partner, askRequests({ seller, status }), query);
       return pageAnswer(call, page, requestJson);
     },
@@ -225,12 +225,12 @@ function addReject(routes: Routes, { ledger, clock }: TopupDeps): void {
       group: "sellers",
       summary: "Refuse what was asked for, once",
       params: RequestParams,
-      body: { schema: RejectBody, required: false },
+      body: { schema: RejectBody },
       answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readOptionalChange(c, call, clock, RejectBody);
+      const { value, asked } = await readChange(c, call, clock, RejectBody);
       const { id: request, seller } = await requestOf(c, call, ledger);
       const { reason = null } = value;
       const subject = creditAccount(seller);
