@@ -1,13 +1,14 @@
-import type { AccountView } from "../actors/command.ts";
+import type { AccountView, ActDone, LogRecord } from "../actors/command.ts";
+import { historiesOf, historyName } from "../actors/programmes/programmes.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { isDamage } from "./archive-error.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gap, type Gaps, upToGap } from "./gaps.ts";
-import { type History, newestFirst, type Stretch } from "./history.ts";
+import { type History, inOrder, type Stretch } from "./history.ts";
 import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
 import { cursorOf, endBefore, type Found, type Line, page, within } from "./listing.ts";
 import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
-import type { ArchivedRecord, EntriesSum, Entry, Page, Range, Statement } from "./query.ts";
+import type { ActsRange, ArchivedRecord, EntriesSum, Entry, Order, Page, Range, Statement } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 import { Tally } from "./tally.ts";
@@ -55,7 +56,7 @@ export class AccountReader {
   accountAt({ partner, account, atMs }: AccountId & Readonly<{ atMs: number }>): AccountView | undefined {
     const query = { partner, account };
     const until = { toMs: atMs + 1 };
-    const version = first(this.#newestFirst(query, ["versions"], until, undefined));
+    const version = first(this.#inOrder(query, ["versions"], until, undefined));
     const view = version && versionOf(version.archived.record);
     const touch = first(this.touches(query, until, undefined));
     if (view === undefined || touch === undefined) return view;
@@ -64,13 +65,16 @@ export class AccountReader {
     return { ...view, posted, held, seq };
   }
 
-  /** What a programme was asked for, and did, without a transfer: newest first. */
+  /** What a programme was asked for, and did, without a transfer. */
   acts({
     partner,
     programme,
+    subject,
+    first: order,
     ...range
-  }: Range & Readonly<{ partner: string; programme: string }>): Page<ArchivedRecord> {
-    const found = this.#newestFirst({ partner, account: programme }, ["acts"], range, cursorOf(range));
+  }: ActsRange & Readonly<{ partner: string; programme: string }>): Page<ArchivedRecord> {
+    const history = { partner, account: historyName(programme, subject) };
+    const found = this.#inOrder(history, ["acts"], range, cursorOf(range), order);
     return page(linesOf(found), range.limit);
   }
 
@@ -80,24 +84,26 @@ export class AccountReader {
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
   ): Iterable<Found> {
-    return this.#newestFirst(account, ["entries", "holds"], range, cursor);
+    return this.#inOrder(account, ["entries", "holds"], range, cursor);
   }
 
   *#entryLines(query: AccountQuery): Generator<{ place: Place; shown: Entry }> {
-    for (const { archived, place } of this.#newestFirst(query, ["entries"], query, cursorOf(query)))
+    for (const { archived, place } of this.#inOrder(query, ["entries"], query, cursorOf(query)))
       yield { place, shown: entryOf(archived, place.slot) };
   }
 
-  #newestFirst(
+  #inOrder(
     account: AccountId & Readonly<{ seq?: number | undefined }>,
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
+    order: Order = "newest",
   ): Iterable<Found> {
     const gaps = this.#gaps.all;
-    const found = this.#found(account, kinds, range, cursor, gaps);
+    const found = this.#found(account, kinds, range, cursor, order, gaps);
     // Of an account's own entries their seqs show whether one is missing.
-    return gaps.length === 0 || isCounted(account, kinds) ? found : upToGap(found, gaps, range, cursor);
+    const isComplete = gaps.length === 0 || isCounted(account, kinds);
+    return isComplete ? found : upToGap(found, gaps, range, cursor, order);
   }
 
   *#found(
@@ -105,6 +111,7 @@ export class AccountReader {
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
+    order: Order,
     gaps: readonly Gap[],
   ): Generator<Found> {
     const checkSeqs = gaps.length > 0 && isCounted(account, kinds);
@@ -113,11 +120,11 @@ export class AccountReader {
     for (const kind of kinds) {
       for (const history of this.#historiesOf(account, kind)) {
         kindOf.set(history, kind);
-        stretches.push(within(history, range, cursor));
+        stretches.push(within(history, range, cursor, order));
       }
     }
     if (checkSeqs) for (const { history, to } of stretches) refuseGap(history, to, account.seq, gaps);
-    for (const { history, at, place } of newestFirst(stretches)) {
+    for (const { history, at, place } of inOrder(stretches, order)) {
       if (checkSeqs) refuseGap(history, at + 1, account.seq, gaps);
       if (!history.isOf(place)) continue;
       const archived = this.#records.of(history, at);
@@ -173,7 +180,7 @@ export class AccountReader {
     const [gap] = this.#gaps.all;
     if (gap !== undefined && isSystemAccount(query.account) && gap.place.timeMs < timeMs) throw gap.error;
     if (!isSystemAccount(query.account)) {
-      const newest = first(this.#newestFirst(query, ["entries"], { toMs: timeMs }, undefined));
+      const newest = first(this.#inOrder(query, ["entries"], { toMs: timeMs }, undefined));
       return newest === undefined ? 0 : entryOf(newest.archived, newest.place.slot).balanceAfter;
     }
     const total = new Tally();
@@ -217,9 +224,16 @@ function concerns(
 ): boolean {
   if (record.command.partner !== partner) return false;
   if (kind === "versions") return versionOf(record)?.id === account;
-  if (kind === "acts") return record.command.op === "act" && record.command.act.programme === account;
+  if (kind === "acts") return isActOf(record, account);
   const change = changeAt(record, slot);
   return change?.account === account && (change.amount === 0) === (kind === "holds");
+}
+
+/** Whether an act is a part of this history: a programme's, or that of somebody it concerns. */
+function isActOf({ command, outcome }: LogRecord, history: string): boolean {
+  if (command.op !== "act" || !outcome.ok) return false;
+  const { act } = command;
+  return act.programme === history || historiesOf(act, (outcome as ActDone).effect).includes(history);
 }
 
 function* linesOf(found: Iterable<Found>): Generator<Line<ArchivedRecord>> {

@@ -7,7 +7,7 @@ import { inTransaction, putSetting, setting } from "./database.ts";
 import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
 
 /** Raised when what stands in the index means something else than before: it is built anew then. */
-const INDEX_FORMAT = 3;
+const INDEX_FORMAT = 4;
 /** Of an index from before its format was written down. */
 const FIRST_INDEX_FORMAT = 1;
 

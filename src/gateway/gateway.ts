@@ -17,6 +17,7 @@ import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { type Refusal, rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type {
+  ActsRange,
   ArchivedRecord,
   ArchiveQueries,
   Location,
@@ -158,8 +159,8 @@ export class Gateway {
     return pageOf(parts, question, page);
   }
 
-  /** What a programme was asked for, and did, without a transfer: newest first, from the archive. */
-  async acts(partner: string, programme: string, range: Range): Promise<Page<ArchivedRecord>> {
+  /** What a programme was asked for, and did, without a transfer: from the archive. */
+  async acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
     const after = await this.#shards.positions(partner);
     return this.#shards.archive.acts({ ...range, partner, programme }, after);
   }

@@ -3,6 +3,7 @@ import type { Claims } from "../claims.ts";
 import type { Rejected } from "../command.ts";
 import { Loyalty, takeBackLoyalty } from "./loyalty/loyalty.ts";
 import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import { usersOfSegments } from "./segments/changes.ts";
 import { Segments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
@@ -15,6 +16,8 @@ type Kind = Readonly<{
   takeBack?: (act: Act, effect: Plain, transfer: string) => Act | undefined;
   /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
   claim?: (act: Act, partner: string) => string | undefined;
+  /** Of whose history an act is a part, beside its programme's: they can be read alone. */
+  concerned?: (act: Act, effect: Plain) => readonly string[];
   /** The names in an item of an image of an older version, which kept them with its programme. */
   claimsIn?: (item: readonly Plain[]) => readonly string[] | undefined;
 }>;
@@ -29,7 +32,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   },
-  segments: { create: (surroundings) => new Segments(surroundings) },
+  segments: { create: (surroundings) => new Segments(surroundings), concerned: usersOfSegments },
   wallet: {
     create: (surroundings) => new Wallet(surroundings),
     claim: claimOfWallet,
@@ -45,6 +48,18 @@ export function takeBackOf(act: Act, effect: Plain, transfer: string): Act | und
 /** The name that an act takes for ever once it is accepted. */
 export function claimOfAct(partner: string, act: Act): string | undefined {
   return KINDS[act.programme]?.claim?.(act, partner);
+}
+
+/** The names of the histories that an accepted act without a transfer is a part of. */
+export function historiesOf(act: Act, effect: Plain): readonly string[] {
+  const { programme } = act;
+  const concerned = KINDS[programme]?.concerned?.(act, effect) ?? [];
+  return [historyName(programme), ...concerned.map((subject) => historyName(programme, subject))];
+}
+
+/** @param subject whom it concerns; all of the programme when absent. */
+export function historyName(programme: string, subject?: string): string {
+  return subject === undefined ? programme : `${programme}\0${subject}`;
 }
 
 export class Programmes {
