@@ -46,3 +46,30 @@ test("what did not fail does not count, once it is known", () => {
   first();
   expect(() => rate.take("a")).not.toThrow();
 });
+
+test("tries at once are all made as long as none fails, and are refused once too many have", async () => {
+  const { rate } = limitOf(2);
+  const succeed = () =>
+    rate.attempt(
+      "a",
+      async () => "good",
+      (result) => result === "bad",
+    );
+  const fail = () =>
+    rate.attempt(
+      "a",
+      async () => "bad",
+      (result) => result === "bad",
+    );
+  expect(await Promise.all(Array.from({ length: 9 }, succeed))).toHaveLength(9);
+  await expect(
+    rate.attempt(
+      "a",
+      () => Promise.reject(new TypeError("broken")),
+      () => true,
+    ),
+  ).rejects.toThrow("broken");
+  const tries = await Promise.allSettled(Array.from({ length: 9 }, fail));
+  expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
+  await expect(succeed()).rejects.toThrow(Problem);
+});

@@ -166,15 +166,11 @@ async function credentialFor(
   password: string,
 ): Promise<number | undefined> {
   const address = incomingOf(c)?.socket.remoteAddress ?? "";
-  const giveBack = failures.take(`${email}\0${address}`);
-  let isFailure = false;
-  try {
+  const compare = async () => {
     const known = await ledger.ask(HOUSE, askCredential(email));
-    isFailure = !(await passwords.isRight(password, known?.password));
-    return isFailure ? undefined : known?.credential;
-  } finally {
-    if (!isFailure) giveBack();
-  }
+    return (await passwords.isRight(password, known?.password)) ? known?.credential : undefined;
+  };
+  return failures.attempt(`${email}\0${address}`, compare, (credential) => credential === undefined);
 }
 
 function addPassword(routes: Routes, desk: Desk): void {

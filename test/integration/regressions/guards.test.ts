@@ -91,3 +91,11 @@ test("a cookie pays where no other site is involved, and nowhere else", async ()
   });
   expect(out.status).toBe(200);
 });
+
+test("logins that succeed keep none of their kind waiting for long, however many come at once", async () => {
+  const { email, password } = await wallets.person();
+  const logins = await acme.race(14, (client) =>
+    client.send("POST", "/v1/wallet/login", { email, password }),
+  );
+  expect(logins).toEqual(new Map([[200, 14]]));
+});
