@@ -189,7 +189,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     const bank = await wallets.bank("north");
     await bank.refused("GET", "/v1/wallet", 403, "forbidden");
     await stranger.refused("GET", "/v1/wallet", 401, "unauthenticated");
-    await caller.refused("GET", "/v1/accounts", 401, "unauthenticated");
+    await caller.refused("GET", "/v1/accounts", 403, "forbidden");
     const admin = operator(house.server);
     await admin.send("PATCH", "/v1/partners/house", { status: "suspended" });
     await caller.refused("GET", "/v1/wallet", 403, "forbidden");
