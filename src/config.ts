@@ -1,6 +1,7 @@
 /** Settings, from the environment and from flags of the same name (`--wal-url` = `WAL_URL`); flags win. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { textOf } from "./fault-text.ts";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
 const SHARDS_MAX = 64;
@@ -12,6 +13,15 @@ const snapshotRecords = z.coerce.number().int().min(1);
 const snapshotMinutes = z.coerce.number().positive();
 const clockJumpS = z.coerce.number().int().min(60);
 const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/scale, as USD/2");
+const publicUrl = z
+  .string()
+  .refine(isBaseUrl, "must be an http or https address without query, as https://books.example.com");
+const corsOrigins = z
+  .string()
+  .refine(
+    (text) => listOf(text).every(isOrigin),
+    "must be origins, separated by commas, as https://shop.example.com,http://localhost:5173",
+  );
 const gateways = z.coerce.number().int().min(1).max(GATEWAYS_MAX);
 
 const schema = z.object({
@@ -28,6 +38,8 @@ const schema = z.object({
   SNAPSHOT_MINUTES: snapshotMinutes.default(60),
   WALLET_ASSET: asset.default("USD/2"),
   TOPUP_ASSET: asset.default("IRT/0"),
+  PUBLIC_URL: publicUrl.optional(),
+  CORS_ORIGINS: corsOrigins.default(""),
   CLOCK_JUMP_MAX: clockJumpS.default(24 * 60 * 60),
   ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
   FAILPOINTS: z.string().default(""),
@@ -51,6 +63,7 @@ export type Config = Readonly<{
   snapshotMinutes: number;
   /** What new wallets, and new sellers' credit, are in. */
   assets: Assets;
+  web: Web;
   /** After a start of the machine a clock that is further ahead of the log is not followed at once. */
   clockJumpMsMax: number;
   allowWeakDurability: boolean;
@@ -58,6 +71,13 @@ export type Config = Readonly<{
 }>;
 
 export type Assets = Readonly<{ wallet: string; topup: string }>;
+
+export type Web = Readonly<{
+  /** Where clients reach the server, without a `/` at the end; absent: at the address that is bound. */
+  publicUrl: string | undefined;
+  /** Origins of the pages that may call. */
+  corsOrigins: readonly string[];
+}>;
 
 /**
  * @param environment values by name; an empty one counts as absent.
@@ -71,7 +91,7 @@ export function readConfig(
   const given = Object.fromEntries(
     Object.keys(schema.shape).map((name) => [name, environment[name] || undefined]),
   );
-  const parsed = schema.safeParse({ ...given, ...readFlags(args) });
+  const parsed = schema.safeParse({ ...given, ...readFlags(args) }, { error: textOf });
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
     throw new TypeError(`bad configuration: ${problems.join("; ")}`);
@@ -96,10 +116,32 @@ export function readConfig(
     snapshotRecords: values.SNAPSHOT_RECORDS,
     snapshotMinutes: values.SNAPSHOT_MINUTES,
     assets: { wallet: values.WALLET_ASSET, topup: values.TOPUP_ASSET },
+    web: {
+      publicUrl: values.PUBLIC_URL?.replace(/\/+$/, ""),
+      corsOrigins: listOf(values.CORS_ORIGINS),
+    },
     clockJumpMsMax: values.CLOCK_JUMP_MAX * 1000,
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
     failpoints: values.FAILPOINTS,
   };
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function isBaseUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return false;
+  return url.search === "" && url.hash === "" && url.username === "" && url.password === "";
+}
+
+/** As browsers write it. */
+function isOrigin(text: string): boolean {
+  return isBaseUrl(text) && URL.parse(text)?.origin === text;
 }
 
 function readFlags(args: readonly string[]): Record<string, string> {

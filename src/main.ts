@@ -65,7 +65,8 @@ async function start(config: Config): Promise<void> {
   const operatorKeyHash =
     config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts());
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets: config.assets });
+  const { assets, web, logLevel } = config;
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // Each may come twice: from a terminal, and from the program that started this one.
@@ -100,8 +101,9 @@ async function start(config: Config): Promise<void> {
       address,
       shards,
       operatorKeyHash,
-      assets: config.assets,
-      logLevel: config.logLevel,
+      assets,
+      web,
+      logLevel,
       standing: operations.standing(),
       archive: archive.connect(),
     }),

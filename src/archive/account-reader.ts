@@ -1,14 +1,25 @@
-import type { AccountView } from "../actors/command.ts";
+import type { AccountView, ActDone, LogRecord } from "../actors/command.ts";
+import { historiesOf, historyName } from "../actors/programmes/programmes.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { isDamage } from "./archive-error.ts";
 import { listedBy } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gap, type Gaps, upToGap } from "./gaps.ts";
-import { type History, newestFirst, type Stretch } from "./history.ts";
+import { type History, inOrder, type Stretch } from "./history.ts";
 import { type HistoryKind, isOneKey, type Keys } from "./key-hash.ts";
 import { cursorOf, endBefore, type Found, type Line, page, within } from "./listing.ts";
 import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
-import type { ArchivedRecord, EntriesRange, EntriesSum, Entry, Page, Range, Statement } from "./query.ts";
+import type {
+  ActsRange,
+  ArchivedRecord,
+  EntriesRange,
+  EntriesSum,
+  Entry,
+  Order,
+  Page,
+  Range,
+  Statement,
+} from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { BEGINNING, placeOfSlot } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
@@ -60,22 +71,25 @@ export class AccountReader {
   accountAt({ partner, account, atMs }: AccountId & Readonly<{ atMs: number }>): AccountView | undefined {
     const query = { partner, account };
     const until = { toMs: atMs + 1 };
-    const version = first(this.#newestFirst(query, ["versions"], until, undefined));
+    const version = first(this.#inOrder(query, ["versions"], until, undefined));
     const view = version && versionOf(version.archived.record);
-    const touch = first(this.#newestFirst(query, ["entries", "holds"], until, undefined));
+    const touch = first(this.#inOrder(query, ["entries", "holds"], until, undefined));
     if (view === undefined || touch === undefined) return view;
     // Right if the version is the newer one, too: nothing but a touch changes a balance.
     const { posted, held, seq } = changeAt(touch.archived.record, touch.place.slot) as Change;
     return { ...view, posted, held, seq };
   }
 
-  /** What a programme was asked for, and did, without a transfer: newest first. */
+  /** What a programme was asked for, and did, without a transfer. */
   acts({
     partner,
     programme,
+    subject,
+    first: order,
     ...range
-  }: Range & Readonly<{ partner: string; programme: string }>): Page<ArchivedRecord> {
-    const found = this.#newestFirst({ partner, account: programme }, ["acts"], range, cursorOf(range));
+  }: ActsRange & Readonly<{ partner: string; programme: string }>): Page<ArchivedRecord> {
+    const history = { partner, account: historyName(programme, subject) };
+    const found = this.#inOrder(history, ["acts"], range, cursorOf(range), order);
     return page(linesOf(found), range.limit);
   }
 
@@ -85,12 +99,7 @@ export class AccountReader {
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
   ): Generator<Line<ArchivedRecord>> {
-    for (const { archived, place, kind } of this.#newestFirst(
-      account,
-      ["entries", "transfers"],
-      range,
-      cursor,
-    )) {
+    for (const { archived, place, kind } of this.#inOrder(account, ["entries", "transfers"], range, cursor)) {
       // Of a transfer of another shape, or of another shard, the entry comes later.
       const begins = kind === "transfers" || archived.record.command.op === "transfer";
       yield { place, shown: begins ? archived : undefined };
@@ -99,23 +108,25 @@ export class AccountReader {
 
   *#entryLines(query: AccountQuery): Generator<{ place: Place; shown: Entry }> {
     const { afterSeq = 0 } = query;
-    for (const { archived, place } of this.#newestFirst(query, ["entries"], query, cursorOf(query))) {
+    for (const { archived, place } of this.#inOrder(query, ["entries"], query, cursorOf(query))) {
       const entry = entryOf(archived, place.slot);
       if (entry.seq <= afterSeq) return;
       yield { place, shown: entry };
     }
   }
 
-  #newestFirst(
+  #inOrder(
     account: AccountId & Readonly<{ seq?: number | undefined }>,
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
+    order: Order = "newest",
   ): Iterable<FoundAs> {
     const gaps = this.#gaps.all;
-    const found = this.#found(account, kinds, range, cursor, gaps);
+    const found = this.#found(account, kinds, range, cursor, order, gaps);
     // Of an account's own entries their seqs show whether one is missing.
-    return gaps.length === 0 || isCounted(account, kinds) ? found : upToGap(found, gaps, range, cursor);
+    const isComplete = gaps.length === 0 || isCounted(account, kinds);
+    return isComplete ? found : upToGap(found, gaps, range, cursor, order);
   }
 
   *#found(
@@ -123,6 +134,7 @@ export class AccountReader {
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
     cursor: Place | undefined,
+    order: Order,
     gaps: readonly Gap[],
   ): Generator<FoundAs> {
     const checkSeqs = gaps.length > 0 && isCounted(account, kinds);
@@ -131,11 +143,11 @@ export class AccountReader {
     for (const kind of kinds) {
       for (const history of this.#historiesOf(account, kind)) {
         kindOf.set(history, kind);
-        stretches.push(within(history, range, cursor));
+        stretches.push(within(history, range, cursor, order));
       }
     }
     if (checkSeqs) for (const { history, to } of stretches) refuseGap(history, to, account.seq, gaps);
-    for (const { history, at, place } of newestFirst(stretches)) {
+    for (const { history, at, place } of inOrder(stretches, order)) {
       if (checkSeqs) refuseGap(history, at + 1, account.seq, gaps);
       if (!history.isOf(place)) continue;
       const archived = this.#records.of(history, at);
@@ -192,7 +204,7 @@ export class AccountReader {
     const [gap] = this.#gaps.all;
     if (gap !== undefined && isSystemAccount(query.account) && gap.place.timeMs < timeMs) throw gap.error;
     if (!isSystemAccount(query.account)) {
-      const newest = first(this.#newestFirst(query, ["entries"], { toMs: timeMs }, undefined));
+      const newest = first(this.#inOrder(query, ["entries"], { toMs: timeMs }, undefined));
       const entry = newest && entryOf(newest.archived, newest.place.slot);
       return entry === undefined || entry.seq <= (query.afterSeq ?? 0) ? 0 : entry.balanceAfter;
     }
@@ -238,9 +250,16 @@ function concerns(
   if (record.command.partner !== partner) return false;
   if (kind === "versions") return versionOf(record)?.id === account;
   if (kind === "transfers") return listedBy(record)[placeOfSlot(slot) - BEGINNING] === account;
-  if (kind === "acts") return record.command.op === "act" && record.command.act.programme === account;
+  if (kind === "acts") return isActOf(record, account);
   const change = changeAt(record, slot);
   return change?.account === account && (change.amount === 0) === (kind === "holds");
+}
+
+/** Whether an act is a part of this history: a programme's, or that of somebody it concerns. */
+function isActOf({ command, outcome }: LogRecord, history: string): boolean {
+  if (command.op !== "act" || !outcome.ok) return false;
+  const { act } = command;
+  return act.programme === history || historiesOf(act, (outcome as ActDone).effect).includes(history);
 }
 
 function* linesOf(found: Iterable<Found>): Generator<Line<ArchivedRecord>> {

@@ -9,12 +9,14 @@ import {
   untagError,
 } from "./archive-protocol.ts";
 import type {
+  ActsRange,
   ArchivedRecord,
   ArchiveQueries,
   ClaimsFound,
   EntriesSum,
   FoundRecord,
   Location,
+  MarkedPage,
   Page,
   Position,
   Range,
@@ -84,7 +86,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-  ): Promise<Page<TransferView>> {
+  ): Promise<MarkedPage<TransferView>> {
     return this.#query("transfers", query, after);
   }
 
@@ -96,7 +98,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
   }
 
   acts(
-    query: Range & Readonly<{ partner: string; programme: string }>,
+    query: ActsRange & Readonly<{ partner: string; programme: string }>,
     after: readonly Position[],
   ): Promise<Page<ArchivedRecord>> {
     return this.#query("acts", query, after);

@@ -1,8 +1,9 @@
 import { claimOf } from "../actors/claim-names.ts";
 import { readRecord } from "../actors/codec.ts";
-import type { Command } from "../actors/command.ts";
+import type { ActDone, Command } from "../actors/command.ts";
 import { OPS, TRANSFER_SENT_OP } from "../actors/ops.ts";
 import { PackReader } from "../actors/pack-reader.ts";
+import { historiesOf } from "../actors/programmes/programmes.ts";
 import { assert } from "../assert.ts";
 import type { AccountTable } from "./account-table.ts";
 import { listedBy } from "./beginning.ts";
@@ -221,7 +222,7 @@ export class BatchIndexer {
     return begins;
   }
 
-  /** An act alone, by its programme; and a version of the account that it has opened or closed. */
+  /** An act alone, by its programme and whom it concerns; and a version of the account that it has opened or closed. */
   #indexAct(batch: number, shard: number, index: number, start: number, fields: number): void {
     const reader = this.#reader;
     reader.text();
@@ -235,7 +236,8 @@ export class BatchIndexer {
       const { high, low } = this.#keys.account(this.#partner, name, kind, shard);
       this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
     };
-    note(record.command.act.programme, "acts");
+    const { effect } = record.outcome as ActDone;
+    for (const name of historiesOf(record.command.act, effect)) note(name, "acts");
     this.#indexClaim(batch, index, record.command);
     const account = versionOf(record);
     if (account === undefined) return;

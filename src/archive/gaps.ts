@@ -3,7 +3,7 @@ import type { ArchiveError } from "./archive-error.ts";
 import type { BatchTable } from "./batch-table.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Damage, type DamageTable, damaged } from "./damage-table.ts";
-import type { Range } from "./query.ts";
+import type { Order, Range } from "./query.ts";
 
 /** It was logged between these times; `place` is at the earlier one. */
 export type Gap = Readonly<{ place: Place; toMs: number; error: ArchiveError }>;
@@ -40,8 +40,9 @@ export class Gaps {
 }
 
 /**
- * Passes a list on, newest first, up to the first gap.
+ * Passes a list on up to the first gap.
  *
+ * @param gaps newest first.
  * @throws ArchiveError `archive_damaged`: what comes next may be in a batch that the index lacks.
  */
 export function* upToGap<T extends Readonly<{ place: Place }>>(
@@ -49,14 +50,17 @@ export function* upToGap<T extends Readonly<{ place: Place }>>(
   gaps: readonly Gap[],
   { fromMs = 0, toMs = Number.POSITIVE_INFINITY }: Pick<Range, "fromMs" | "toMs">,
   cursor: Place | undefined,
+  order: Order = "newest",
 ): Generator<T> {
+  const isAfter = (a: Place, b: Place) =>
+    order === "newest" ? comparePlaces(a, b) < 0 : comparePlaces(a, b) > 0;
   const within = gaps.filter(
     ({ place, toMs: endMs }) =>
-      place.timeMs < toMs && endMs >= fromMs && (cursor === undefined || comparePlaces(place, cursor) < 0),
+      place.timeMs < toMs && endMs >= fromMs && (cursor === undefined || isAfter(place, cursor)),
   );
-  const [next] = within;
+  const next = order === "newest" ? within[0] : within.at(-1);
   for (const each of found) {
-    if (next !== undefined && comparePlaces(next.place, each.place) > 0) throw next.error;
+    if (next !== undefined && isAfter(each.place, next.place)) throw next.error;
     yield each;
   }
   if (next !== undefined) throw next.error;

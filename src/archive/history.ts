@@ -1,4 +1,5 @@
 import { comparePlaces, type Place } from "./cursor.ts";
+import type { Order } from "./query.ts";
 import type { Tally } from "./tally.ts";
 
 /** The entries of one key in one run or in the tail, oldest first. */
@@ -160,24 +161,28 @@ export type Stretch = Readonly<{ history: History; from: number; to: number }>;
 /** One step of a merge: entry `at` of `history`. */
 export type Step = Readonly<{ history: History; at: number; place: Place }>;
 
-/** Merges stretches of several histories, newest first. */
-export function* newestFirst(stretches: readonly Stretch[]): Generator<Step> {
+/** Merges stretches of several histories. */
+export function* inOrder(stretches: readonly Stretch[], order: Order): Generator<Step> {
+  const back = order === "newest";
   const heads: Step[] = [];
-  const floors = new Map<History, number>();
+  /** The first entry behind each stretch, in the direction of the merge. */
+  const ends = new Map<History, number>();
   for (const { history, from, to } of stretches) {
     if (to <= from) continue;
-    floors.set(history, from);
-    heads.push({ history, at: to - 1, place: history.place(to - 1) });
+    ends.set(history, back ? from - 1 : to);
+    const at = back ? to - 1 : from;
+    heads.push({ history, at, place: history.place(at) });
   }
   while (heads.length > 0) {
-    let newest = 0;
+    let next = 0;
     for (let i = 1; i < heads.length; i++) {
-      if (comparePlaces((heads[i] as Step).place, (heads[newest] as Step).place) > 0) newest = i;
+      const later = comparePlaces((heads[i] as Step).place, (heads[next] as Step).place);
+      if (back ? later > 0 : later < 0) next = i;
     }
-    const step = heads[newest] as Step;
+    const step = heads[next] as Step;
     yield step;
-    const at = step.at - 1;
-    if (at < (floors.get(step.history) as number)) heads.splice(newest, 1);
-    else heads[newest] = { history: step.history, at, place: step.history.place(at) };
+    const at = back ? step.at - 1 : step.at + 1;
+    if (at === ends.get(step.history)) heads.splice(next, 1);
+    else heads[next] = { history: step.history, at, place: step.history.place(at) };
   }
 }

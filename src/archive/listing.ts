@@ -1,7 +1,7 @@
 /** How lists are cut into pages: by time, by cursor, by length. */
 import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
 import type { History, Stretch } from "./history.ts";
-import type { ArchivedRecord, Page, Range } from "./query.ts";
+import type { ArchivedRecord, MarkedPage, Order, Page, Range } from "./query.ts";
 
 /** A record that the index has led to, and under which place. */
 export type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;
@@ -17,16 +17,19 @@ export function cursorOf(range: Range): Place | undefined {
   return range.cursor === undefined ? undefined : placeOfCursor(range.cursor);
 }
 
-/** The part of a history that is within the range and before the cursor. */
+/** The part of a history that is within the range and comes after the cursor in this order. */
 export function within(
   history: History,
   { fromMs, toMs }: Pick<Range, "fromMs" | "toMs">,
   cursor: Place | undefined,
+  order: Order = "newest",
 ): Stretch {
   const from = fromMs === undefined ? 0 : history.firstAt(fromMs);
-  const end = endBefore(history, toMs ?? Number.POSITIVE_INFINITY);
-  const to = cursor === undefined ? end : Math.min(end, history.firstFrom(cursor));
-  return { history, from, to };
+  const to = endBefore(history, toMs ?? Number.POSITIVE_INFINITY);
+  if (cursor === undefined) return { history, from, to };
+  if (order === "newest") return { history, from, to: Math.min(to, history.firstFrom(cursor)) };
+  const behind = history.firstFrom({ ...cursor, slot: cursor.slot + 1 });
+  return { history, from: Math.max(from, behind), to };
 }
 
 export function endBefore(history: History, timeMs: number): number {
@@ -38,16 +41,38 @@ export function endBefore(history: History, timeMs: number): number {
  * looked at, the page ends short, and the next one goes on from there.
  */
 export function page<T>(lines: Iterable<Line<T>>, limit: number): Page<T> {
+  const { data, end } = taken(lines, limit);
+  return { data, nextCursor: end === undefined ? null : formatCursor(end) };
+}
+
+/** The same, with the cursor of each row. */
+export function markedPage<T>(lines: Iterable<Line<T>>, limit: number): MarkedPage<T> {
+  const { data, places, end } = taken(lines, limit);
+  return {
+    data,
+    cursors: places.map(formatCursor),
+    nextCursor: end === undefined ? null : formatCursor(end),
+  };
+}
+
+/** `end`: the last line that was looked at, where others follow. */
+type Taken<T> = Readonly<{ data: readonly T[]; places: readonly Place[]; end: Place | undefined }>;
+
+function taken<T>(lines: Iterable<Line<T>>, limit: number): Taken<T> {
   const data: T[] = [];
+  const places: Place[] = [];
   let last: Place | undefined;
   const linesMax = Math.max(limit, LINES_PER_PAGE_MAX);
   let looked = 0;
   for (const { place, shown } of lines) {
     const isFull = looked === linesMax || (shown !== undefined && data.length === limit);
-    if (isFull) return { data, nextCursor: last === undefined ? null : formatCursor(last) };
-    if (shown !== undefined) data.push(shown);
+    if (isFull) return { data, places, end: last };
+    if (shown !== undefined) {
+      data.push(shown);
+      places.push(place);
+    }
     last = place;
     looked += 1;
   }
-  return { data, nextCursor: null };
+  return { data, places, end: undefined };
 }

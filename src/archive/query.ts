@@ -47,8 +47,15 @@ export type Range = Readonly<{
 
 /** `afterSeq`: what came no later than this entry of the account is as if it had never been. */
 export type EntriesRange = Range & Readonly<{ afterSeq?: number | undefined }>;
+/** What is first in a list. */
+export type Order = "newest" | "oldest";
+
+export type ActsRange = Range & Readonly<{ subject?: string | undefined; first?: Order }>;
 
 export type Page<T> = Readonly<{ data: readonly T[]; nextCursor: string | null }>;
+
+/** `cursors`: for each row the one that leads on behind it, for those who show only some of the rows. */
+export type MarkedPage<T> = Page<T> & Readonly<{ cursors: readonly string[] }>;
 
 /** `openingBalance` is the balance before `fromMs`, `closingBalance` the one just before `toMs`. */
 export type Statement = Page<Entry> & Readonly<{ openingBalance: number; closingBalance: number }>;
@@ -96,15 +103,18 @@ export interface ArchiveQueries {
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-  ): Promise<Page<TransferView>>;
+  ): Promise<MarkedPage<TransferView>>;
   /** An account as it stood after everything that was logged at `atMs` or before; `undefined` before it existed. */
   accountAt(
     query: Readonly<{ partner: string; account: string; atMs: number }>,
     after: readonly Position[],
   ): Promise<AccountView | undefined>;
-  /** Records of a programme's acts that came without a transfer and were accepted, newest first. */
+  /**
+   * Records of a programme's acts that came without a transfer and were accepted, newest first unless it is said otherwise.
+   * With a `subject` those that concern it: no others are read.
+   */
   acts(
-    query: Range & Readonly<{ partner: string; programme: string }>,
+    query: ActsRange & Readonly<{ partner: string; programme: string }>,
     after: readonly Position[],
   ): Promise<Page<ArchivedRecord>>;
   /**

@@ -4,11 +4,11 @@ import { parseTransferId } from "../actors/transfer-id.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gaps, upToGap } from "./gaps.ts";
-import { newestFirst } from "./history.ts";
+import { inOrder } from "./history.ts";
 import type { Keys } from "./key-hash.ts";
-import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
+import { cursorOf, type Found, type Line, markedPage, within } from "./listing.ts";
 import { isBeginning, isPart, isWhole, transferIdOf, transferOf } from "./posting.ts";
-import type { ArchivedRecord, Page, Range } from "./query.ts";
+import type { ArchivedRecord, MarkedPage, Range } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { AT_HOME, AWAY, CLAIM, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
@@ -73,13 +73,13 @@ export class TransferReader {
     return undefined;
   }
 
-  transfers(query: TransfersQuery): Page<TransferView> {
+  transfers(query: TransfersQuery): MarkedPage<TransferView> {
     const { account, status, limit } = query;
     const lines =
       account === undefined
         ? this.#linesOfPartner(query)
         : this.#linesOfAccount(query, { ...query, account });
-    return page(filtered(lines, status), limit);
+    return markedPage(filtered(lines, status), limit);
   }
 
   /** The partner's transfers where they began, within the range and before the cursor, newest first. */
@@ -160,7 +160,7 @@ export class TransferReader {
         cursor === undefined ? undefined : { ...cursor, slot: BEHIND_ALL },
       ),
     );
-    for (const { history, at, place } of newestFirst(stretches)) {
+    for (const { history, at, place } of inOrder(stretches, "newest")) {
       if (!history.isOf(place)) continue;
       const batch = this.#records.batchOf(history, at);
       const isCut = cursor !== undefined && comparePlaces({ ...place, slot: cursor.slot }, cursor) === 0;

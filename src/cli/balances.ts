@@ -1,5 +1,6 @@
 /** All balances of some shards as CSV (RFC 4180). */
 import type { LedgerState } from "../actors/ledger-state.ts";
+import { csvCell } from "../csv.ts";
 
 type Row = readonly [
   partner: string,
@@ -12,7 +13,7 @@ type Row = readonly [
 export function* balanceLines(states: readonly LedgerState[]): Generator<string> {
   yield "partner,account,asset,status,posted,held,available,seq";
   const rows = [...states.flatMap((state) => [...accountRows(state)]), ...systemRows(states)];
-  for (const row of rows.toSorted(compareRows)) yield row.map(cell).join(",");
+  for (const row of rows.toSorted(compareRows)) yield row.map(csvCell).join(",");
 }
 
 function* accountRows(state: LedgerState): Generator<Row> {
@@ -40,9 +41,4 @@ function systemRows(states: readonly LedgerState[]): Row[] {
 function compareRows(a: Row, b: Row): number {
   for (const column of [0, 1, 2] as const) if (a[column] !== b[column]) return a[column] < b[column] ? -1 : 1;
   return 0;
-}
-
-function cell(value: string | number | bigint): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -19,13 +19,13 @@ import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { type Refusal, rejectionOf, type TimeFault } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type {
+  ActsRange,
   ArchivedRecord,
   ArchiveQueries,
   EntriesRange,
   Location,
   Page,
   Position,
-  Range,
   Statement,
 } from "../archive/query.ts";
 import { assert } from "../assert.ts";
@@ -186,8 +186,8 @@ export class Gateway {
     return pageOf(parts, question, page);
   }
 
-  /** What a programme was asked for, and did, without a transfer: newest first, from the archive. */
-  async acts(partner: string, programme: string, range: Range): Promise<Page<ArchivedRecord>> {
+  /** What a programme was asked for, and did, without a transfer: from the archive. */
+  async acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
     const after = await this.#shards.positions(partner);
     return this.#shards.archive.acts({ ...range, partner, programme }, after);
   }

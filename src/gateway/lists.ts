@@ -2,6 +2,7 @@
 import type { Plain, Question } from "../actors/programmes/programme.ts";
 import { comparePlaces, type ListAsk, type ListPart, type ListPlace } from "../actors/programmes/register.ts";
 import type { Page } from "../archive/query.ts";
+import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
 
 /** How the parts of all shards are asked for. */
 type Ask<R extends Plain> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
@@ -11,27 +12,39 @@ class BadCursor extends Error {
   readonly code = "bad_cursor";
 }
 
-/** @throws BadCursor */
+/**
+ * Asks until the page is full and it is known whether there are more: a shard may have looked at much and shown little. The
+ * cursor is the place of the last row.
+ *
+ * @throws BadCursor, OperatingError `overloaded`: too many rows would have to be looked at.
+ */
 export async function pageOf<R extends Plain>(
   ask: Ask<R>,
   question: (page: ListAsk) => Question<ListPart<R>>,
-  { limit, cursor }: Readonly<{ limit: number; cursor?: string | undefined }>,
+  { limit, cursor }: PageAsk,
 ): Promise<Page<R>> {
-  const before = cursor === undefined ? null : parsePlace(cursor);
-  const parts = await ask(question([limit, before]));
-  // Beyond the point up to which each shard has looked nothing can be said yet.
-  let bound: ListPlace | null = null;
-  for (const { upTo } of parts)
-    if (upTo !== null && (bound === null || comparePlaces(upTo, bound) > 0)) bound = upTo;
-  const rows = parts
-    .flatMap((part) => part.rows)
-    .filter(([place]) => bound === null || comparePlaces(place, bound) >= 0)
-    .toSorted(([a], [b]) => comparePlaces(b, a));
-  const shown = rows.slice(0, limit);
-  const last = rows.length > limit ? shown.at(-1)?.[0] : bound;
+  const found: (readonly [place: ListPlace, row: R])[] = [];
+  let before = cursor === undefined ? null : parsePlace(cursor);
+  for (let asks = 0; found.length <= limit; asks++) {
+    if (asks === FETCHES_MAX) throw tooMany();
+    const parts = await ask(question([limit + 1 - found.length, before]));
+    // Beyond the point up to which each shard has looked nothing can be said yet.
+    let bound: ListPlace | null = null;
+    for (const { upTo } of parts)
+      if (upTo !== null && (bound === null || comparePlaces(upTo, bound) > 0)) bound = upTo;
+    const rows = parts
+      .flatMap((part) => part.rows)
+      .filter(([place]) => bound === null || comparePlaces(place, bound) >= 0)
+      .toSorted(([a], [b]) => comparePlaces(b, a));
+    found.push(...rows);
+    if (bound === null) break;
+    before = bound;
+  }
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1)?.[0] : undefined;
   return {
     data: shown.map(([, row]) => row),
-    nextCursor: last === undefined || last === null ? null : last.map((part) => part.toString(36)).join("_"),
+    nextCursor: last === undefined ? null : last.map((part) => part.toString(36)).join("_"),
   };
 }
 

@@ -13,12 +13,19 @@ import { takeBackOf } from "../actors/programmes/programmes.ts";
 import { vnodeOf } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { Page, Range } from "../archive/query.ts";
+import { fullPage } from "./full-page.ts";
 import { known, type Shards } from "./shards.ts";
 
 /** `revertedBy`: the transfer that has taken it back. */
 export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
 
-type ListQuery = Range & Readonly<{ account?: string | undefined; status?: TransferStatus | undefined }>;
+type ListQuery = Range &
+  Readonly<{
+    account?: string | undefined;
+    status?: TransferStatus | undefined;
+    /** Which of them the list shows; all of them when absent. */
+    shows?: (transfer: TransferView) => boolean;
+  }>;
 
 export async function transferRow(
   shards: Shards,
@@ -32,10 +39,14 @@ export async function transferRow(
 export async function transferRows(
   shards: Shards,
   partner: string,
-  query: ListQuery,
+  { shows = () => true, ...query }: ListQuery,
 ): Promise<Page<TransferRow>> {
   const after = await shards.positions(partner);
-  const { data, nextCursor } = await shards.archive.transfers({ ...query, partner }, after);
+  const { data, nextCursor } = await fullPage(
+    query,
+    (asked) => shards.archive.transfers({ ...query, ...asked, partner }, after),
+    shows,
+  );
   return { data: await rowsOf(shards, partner, data), nextCursor };
 }
 

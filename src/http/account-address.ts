@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { isSystemAccount } from "../actors/routing.ts";
 import { idOf } from "./path-id.ts";
+import type { Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 
 /** Not that of a system account. @throws Problem 400 */
@@ -9,6 +10,12 @@ export function ownAccountIdOf(c: Context): string {
   const id = idOf(c);
   if (isSystemAccount(id)) throw invalid("id", "must not begin with @: system accounts have no rules");
   return id;
+}
+
+/** @throws Problem 404 where there is no such account */
+export async function findAccount(ledger: Ledger, partner: string, id: string): Promise<void> {
+  const found = await (isSystemAccount(id) ? ledger.systemAccount(partner, id) : ledger.account(partner, id));
+  if (found === undefined) throw accountNotFound(id);
 }
 
 export function accountNotFound(id: string): Problem {

@@ -4,7 +4,9 @@ import { addAccountReads } from "./account-reads.ts";
 import { addAccounts } from "./accounts.ts";
 import { createAuthenticate } from "./auth.ts";
 import { addBatch } from "./batch.ts";
+import { answer } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { type Origins, preflightHeaders } from "./cors.ts";
 import { addDocs } from "./docs.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
 import { addEntries } from "./entries.ts";
@@ -22,9 +24,10 @@ import { addTopup } from "./topup/routes.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
 import { addTrialBalance } from "./trial-balance.ts";
+import type { Refuse } from "./unreadable.ts";
 import { addVoucherPool } from "./vouchers/routes.ts";
 import { addWallets } from "./wallet/routes.ts";
-import { SESSION_COOKIE } from "./wallet/session.ts";
+import { isLoggedIn, SESSION_COOKIE } from "./wallet/session.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
@@ -42,6 +45,10 @@ export type AppDeps = Readonly<{
   assets: Readonly<{ wallet: string; topup: string }>;
   /** SHA-256 (hex) of the operator's key, when the configuration names one: it wins over a stored one. */
   operatorKeyHash?: string | undefined;
+  /** Where clients reach this server, without a `/` at the end: what addresses in answers begin with. */
+  publicUrl?: () => string;
+  /** Origins of pages that may call. */
+  corsOrigins?: readonly string[];
 }>;
 
 export type App = Readonly<{
@@ -49,6 +56,8 @@ export type App = Readonly<{
   fetch: (request: Request, env?: object) => Response | Promise<Response>;
   /** For tests: a path and what `fetch` takes. */
   request: (path: string, init?: RequestInit) => Response | Promise<Response>;
+  /** What answers those whose request could not be read; it has a line in the log like any other. */
+  refuse: Refuse;
   /** Answers 503 `outcome_unknown` to requests that have run for 10 s; the server calls it a few times a second. */
   sweep(): void;
   inFlight(): number;
@@ -56,7 +65,10 @@ export type App = Readonly<{
 
 export function createApp(deps: AppDeps): App {
   const hono = new OpenAPIHono();
+  const origins = new Set(deps.corsOrigins);
   const endpoints = createEndpoints({
+    origins,
+    isWalletUser: (c) => isLoggedIn(c, deps),
     authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
     unready: () => deps.operations.unready(),
     clock: deps.clock,
@@ -100,23 +112,28 @@ export function createApp(deps: AppDeps): App {
   addOperations(routes, deps.operations);
   addDocs(routes, hono);
 
-  const unknown = unknownRoute(routes);
+  const unknown = unknownRoute(routes, origins);
   const ofUnknown = { group: "unknown", readQuery: () => undefined } as const;
   const unknownOpen = endpoints.wrap({ ...ofUnknown, access: "open" }, unknown);
-  const unknownClosed = endpoints.wrap({ ...ofUnknown, access: "books" }, unknown);
-  // Without a key nobody learns which addresses exist.
-  hono.notFound((c) => (c.req.path.startsWith("/v1") ? unknownClosed(c) : unknownOpen(c)));
+  const unknownClosed = endpoints.wrap({ ...ofUnknown, access: "anybody" }, unknown);
+  // Without a key nobody learns which addresses exist; but a browser asks with OPTIONS before it sends one.
+  hono.notFound((c) =>
+    c.req.path.startsWith("/v1") && c.req.method !== "OPTIONS" ? unknownClosed(c) : unknownOpen(c),
+  );
   return {
     fetch: (request, env) => hono.fetch(request, env),
     request: (path, init) => hono.request(path, init),
+    refuse: endpoints.refuse,
     sweep: endpoints.sweep,
     inFlight: endpoints.inFlight,
   };
 }
 
-function unknownRoute(routes: Routes): Handler {
-  return (c) => {
+function unknownRoute(routes: Routes, origins: Origins): Handler {
+  return (c, call) => {
     const methods = routes.methodsOf(c.req.path);
+    const preflight = preflightHeaders(c, methods, origins);
+    if (preflight !== undefined) return answer(call, 204, null, preflight);
     if (methods.length === 0) throw new Problem("not_found");
     const allow = methods.join(", ");
     throw new Problem("method_not_allowed", `This address takes ${allow}.`, { headers: { Allow: allow } });

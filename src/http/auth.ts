@@ -1,6 +1,6 @@
 /** Who is calling, and what they may do. */
 import { hash, timingSafeEqual } from "node:crypto";
-import type { PartnerRole } from "../actors/command.ts";
+import { PARTNER_ROLES, type PartnerRole } from "../actors/command.ts";
 import type { Call } from "./call.ts";
 import type { Directory, Principal } from "./ports.ts";
 import { Problem } from "./problem.ts";
@@ -13,8 +13,9 @@ import { Problem } from "./problem.ts";
  * - `books`: the operator, or a partner's key.
  * - `seller`: as `partner`; or a seller's key, for what is the seller's own.
  * - `bank`: a bank's key alone.
+ * - `anybody`: whoever has a key, or a wallet user's session.
  */
-export type Access = "open" | "operator" | "partner" | "member" | "books" | "seller" | "bank";
+export type Access = "open" | "operator" | "partner" | "member" | "books" | "seller" | "bank" | "anybody";
 
 /** SHA-256 in hex. A key is looked up by it, so the time that takes says nothing about the key itself. */
 export function hashOfKey(key: string): string {
@@ -75,12 +76,15 @@ const ROLES = {
   books: ["partner"],
   seller: ["partner", "seller"],
   bank: ["bank"],
+  anybody: PARTNER_ROLES,
 } as const satisfies Record<Access, readonly PartnerRole[]>;
+
+const OF_OPERATOR: ReadonlySet<Access> = new Set(["operator", "member", "books", "anybody"]);
 
 /** Whose data the call may see: the partner's id, empty for the operator. @throws Problem 403 */
 export function admit(principal: Principal, access: Access, method: string): string {
   if (principal.role === "operator") {
-    if (access === "operator" || access === "member" || access === "books") return "";
+    if (OF_OPERATOR.has(access)) return "";
     throw new Problem("forbidden", "The operator has no accounts; use a partner's key.");
   }
   const { role, partner, suspended } = principal;
@@ -100,4 +104,9 @@ export function memberPartner(call: Call, directory: Directory, named: string): 
     throw new Problem("partner_not_found", `There is no partner ${named}.`);
   }
   return known.id;
+}
+
+/** The id of the key that was used; every call that is about a partner's data has one. */
+export function keyIdOf({ principal }: Call): string {
+  return principal === undefined || principal.role === "operator" ? "" : principal.keyId;
 }

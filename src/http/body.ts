@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import { exactly } from "./exact-json.ts";
 import { invalid, Problem } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
+import { brokenBody } from "./unreadable.ts";
 
 export const BODY_BYTES_MAX = 1024 * 1024;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -26,10 +27,15 @@ function tooLarge(bytesMax: number): Problem {
   return new Problem("body_too_large", `The body may have at most ${bytesMax} bytes.`);
 }
 
-/** @throws Problem 413 as soon as it is known, with what follows unread */
+/** @throws Problem 415 for a body that is compressed; 413 as soon as it is known, with what follows unread */
 export function readBody(c: Context, bytesMax: number): Promise<Buffer> {
   const announced = headerOf(c, "content-length");
   if (announced !== undefined && Number(announced) > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  const coding = headerOf(c, "content-encoding");
+  if (coding !== undefined && coding.trim().toLowerCase() !== "identity") {
+    const detail = "Send the body without a Content-Encoding.";
+    return Promise.reject(new Problem("unsupported_media_type", detail));
+  }
   const incoming = incomingOf(c);
   return incoming === undefined ? readWebBody(c.req.raw, bytesMax) : readNodeBody(incoming, bytesMax);
 }
@@ -37,6 +43,11 @@ export function readBody(c: Context, bytesMax: number): Promise<Buffer> {
 /** Straight from the socket's parser: the adapter's own reader has no bound, and a web stream costs microseconds. */
 function readNodeBody(incoming: IncomingMessage, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const broken = brokenBody(incoming);
+    if (broken !== undefined) {
+      reject(broken);
+      return;
+    }
     let chunks: Buffer[] | undefined;
     let first: Buffer | undefined;
     let size = 0;
@@ -54,7 +65,9 @@ function readNodeBody(incoming: IncomingMessage, bytesMax: number): Promise<Buff
     incoming.on("end", () =>
       resolve(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks)),
     );
-    incoming.on("error", () => reject(invalid("", "The body ended early.")));
+    incoming.on("error", (error) =>
+      reject(error instanceof Problem ? error : invalid("", "The body ended early.")),
+    );
   });
 }
 
@@ -75,10 +88,15 @@ async function readWebBody(request: Request, bytesMax: number): Promise<Buffer> 
   }
 }
 
-/** @throws Problem 400 for bytes that are not UTF-8: they would be replaced silently and stand in the books so */
+/**
+ * Without the byte order mark that some programs begin with.
+ *
+ * @throws Problem 400 for bytes that are not UTF-8: they would be replaced silently and stand in the books so
+ */
 export function utf8Text(body: Buffer): string {
   if (!isUtf8(body)) throw invalid("", "The body is not UTF-8.");
-  return body.toString("utf8");
+  const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+  return body.toString("utf8", hasMark ? 3 : 0);
 }
 
 /** @throws Problem 400 */
@@ -101,27 +119,25 @@ export type JsonBounds = Readonly<{
   bytesMax?: number;
   /** Digits that a fraction may have. */
   decimals?: number;
+  /** Asked where there is no body, which is then like an empty object. */
+  mayBeEmpty?: () => boolean;
 }>;
 
 /** The JSON body of a request. @throws Problem 400, 413, 415 */
 export async function readJson(
   c: Context,
-  { bytesMax = BODY_BYTES_MAX, decimals = 0 }: JsonBounds = {},
+  { bytesMax = BODY_BYTES_MAX, decimals = 0, mayBeEmpty = () => false }: JsonBounds = {},
 ): Promise<unknown> {
-  if (mediaType(headerOf(c, "content-type")) !== "application/json") {
+  const body = await readBody(c, bytesMax);
+  if (body.length === 0 && mayBeEmpty()) return {};
+  if (mediaType(headerOf(c, "content-type")) !== "application/json")
     throw new Problem("unsupported_media_type", "Send application/json.");
-  }
-  return parseExactly(await readBody(c, bytesMax), decimals);
+  return parseExactly(body, decimals);
 }
 
 /** A JSON body that may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
-export async function readOptionalJson(c: Context): Promise<unknown> {
-  const body = await readBody(c, BODY_BYTES_MAX);
-  if (body.length === 0) return {};
-  if (mediaType(headerOf(c, "content-type")) !== "application/json") {
-    throw new Problem("unsupported_media_type", "Send application/json.");
-  }
-  return parseExactly(body);
+export function readOptionalJson(c: Context): Promise<unknown> {
+  return readJson(c, { mayBeEmpty: () => true });
 }
 
 /** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */

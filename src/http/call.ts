@@ -18,6 +18,11 @@ export type Call = {
   partner: string;
 };
 
+/** An answer for whoever writes it without a `Response`. */
+export type Parts = Readonly<{ status: number; headers: Record<string, string>; body: string }>;
+
+const NONE: Readonly<Record<string, string>> = {};
+
 /**
  * `headers` is a plain object on purpose: the adapter writes it as it is, where a `Headers` object would have to
  * be built, sorted and taken apart again (some microseconds).
@@ -28,12 +33,26 @@ export function answer(
   body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
   headers: Record<string, string>,
 ): Response {
-  headers["Request-Id"] = call.requestId;
-  return new Response(body, { status, headers });
+  return new Response(body, { status, headers: complete(call, headers) });
 }
 
-export function jsonAnswer(call: Call, status: number, body: string): Response {
-  return answer(call, status, body, { "Content-Type": "application/json" });
+/** Adds what every answer has. Nobody on the way keeps one that does not say so itself. */
+function complete(call: Call, headers: Record<string, string>): Record<string, string> {
+  headers["Request-Id"] = call.requestId;
+  headers["X-Content-Type-Options"] = "nosniff";
+  headers["Cache-Control"] ??= "no-store";
+  return headers;
+}
+
+/** @param more headers. */
+export function jsonAnswer(
+  call: Call,
+  status: number,
+  body: string,
+  more: Readonly<Record<string, string>> = NONE,
+): Response {
+  const headers = { "Content-Type": "application/json" };
+  return answer(call, status, body, more === NONE ? headers : { ...headers, ...more });
 }
 
 /** The answer to a write: where it stands in the log, and whether it was done before. */
@@ -59,9 +78,21 @@ export function problemAnswer(
   headers: Readonly<Record<string, string>> = {},
   more?: Readonly<Record<string, unknown>>,
 ): Response {
-  return answer(call, PROBLEMS[code].status, problemBody(code, detail, more), {
-    "Content-Type": "application/problem+json",
-    ...problemHeaders(code),
-    ...headers,
-  });
+  const { status, headers: all, body } = problemParts(call, code, detail, headers, more);
+  return new Response(body, { status, headers: all });
+}
+
+export function problemParts(
+  call: Call,
+  code: ProblemCode,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+  more?: Readonly<Record<string, unknown>>,
+): Parts {
+  const own = { "Content-Type": "application/problem+json", ...problemHeaders(code), ...headers };
+  return {
+    status: PROBLEMS[code].status,
+    headers: complete(call, own),
+    body: problemBody(code, detail, more),
+  };
 }

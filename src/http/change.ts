@@ -6,13 +6,13 @@ import type { ActAlone, Command, Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
-import { type JsonBounds, readJson, readNothing, readOptionalJson } from "./body.ts";
+import { type JsonBounds, readJson, readNothing } from "./body.ts";
 import type { Call } from "./call.ts";
 import { asCompound } from "./compound-request.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import type { KeyScope, Ledger } from "./ports.ts";
 import { Problem } from "./problem.ts";
-import { check } from "./validation.ts";
+import { check, mayBeEmpty } from "./validation.ts";
 import { refusalOf } from "./writes.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;
@@ -25,20 +25,21 @@ type Move = Readonly<{
   occurredAtMs?: number | null;
 }>;
 
-type ChangeOptions<T> = JsonBounds &
+type ChangeOptions<T> = Omit<JsonBounds, "mayBeEmpty"> &
   Readonly<{
     /** What of the body makes the fingerprint, which stands in the log: no secrets. */
     shown?: (value: T) => unknown;
   }>;
 
-/** @throws Problem 400, 413, 415 */
+/** A body whose members are all optional may be left out. @throws Problem 400, 413, 415 */
 export async function readChange<T>(
   c: Context,
   call: Call,
   schema: z.ZodType<T>,
   { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
-  const value = check(schema, await readJson(c, bounds));
+  const body = await readJson(c, { ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
+  const value = check(schema, body);
   return { value, asked: askedBy(c, call, () => canonicalJson(shown(value))) };
 }
 
@@ -50,16 +51,6 @@ export async function readBareChange(c: Context, call: Call): Promise<Asked> {
 
 export function actOf(asked: Asked, act: Act): ActAlone {
   return { op: "act", ...asked, act };
-}
-
-/** As `readChange`, where the body may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
-export async function readOptionalChange<T>(
-  c: Context,
-  call: Call,
-  schema: z.ZodType<T>,
-): Promise<Change<T>> {
-  const value = check(schema, await readOptionalJson(c));
-  return { value, asked: askedBy(c, call, () => canonicalJson(value)) };
 }
 
 /**

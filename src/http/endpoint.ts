@@ -7,13 +7,15 @@ import { HTTPException } from "hono/http-exception";
 import { InvalidTime } from "../invalid-time.ts";
 import { OperatingError } from "../operating-error.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
-import { type Call, problemAnswer } from "./call.ts";
+import { type Call, problemAnswer, problemParts } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { invalid, Problem, type ProblemCode } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
+import type { Refuse } from "./unreadable.ts";
 
 /** `query` is the request's query as the route's schema reads it; unknown parameters were refused before. */
 export type Handler<Q = unknown> = (c: Context, call: Call, query: Q) => Promise<Response> | Response;
@@ -21,9 +23,12 @@ export type Handler<Q = unknown> = (c: Context, call: Call, query: Q) => Promise
 export type Endpoint = (c: Context) => Promise<Response>;
 
 export const REQUEST_MS_MAX = 10_000;
+const TOO_LATE = `No answer within ${REQUEST_MS_MAX / 1000} s.`;
 
 export type EndpointDeps = Readonly<{
   authenticate: Authenticate;
+  /** Whether who has no API key is a wallet user who is logged in. */
+  isWalletUser: (c: Context) => Promise<boolean>;
   /** Sentences why the ledger cannot serve yet; asked until it is empty for the first time. */
   unready: () => readonly string[];
   clock: Clock;
@@ -32,9 +37,16 @@ export type EndpointDeps = Readonly<{
   metrics: RequestMetrics;
   /** Begins every request id of this process. */
   idPrefix: string;
+  /** Whose pages may call. */
+  origins: Origins;
 }>;
 
-type Running = { readonly call: Call; settle: (response: Response) => void };
+type Running = {
+  readonly call: Call;
+  /** Of the page that calls, if it may. */
+  readonly origin: string | undefined;
+  settle: (response: Response) => void;
+};
 
 /** What the wrapper needs of a route. `readQuery` throws Problem 400 for an unknown parameter. */
 export type Route<Q> = Readonly<{
@@ -46,6 +58,8 @@ export type Route<Q> = Readonly<{
 
 export type Endpoints = Readonly<{
   wrap<Q>(route: Route<Q>, handler: Handler<Q>): Endpoint;
+  /** Answers what has not become a request, and notes that in the log. */
+  refuse: Refuse;
   /** Answers `outcome_unknown` to what has run for longer than a request may; call it a few times a second. */
   sweep(): void;
   inFlight(): number;
@@ -80,17 +94,22 @@ function isChange(method: string): boolean {
   return method !== "GET" && method !== "HEAD";
 }
 
-/** @throws Problem 401, 403 */
-function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): void {
+/** Whether it is somebody with an API key. @throws Problem 403 */
+function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): boolean {
   call.token = bearerToken(headerOf(c, "authorization"));
   call.principal = authenticate(call.token, incomingOf(c)?.socket);
-  if (call.principal === undefined) {
-    throw new Problem(
-      "unauthenticated",
-      call.token === "" ? "Send Authorization: Bearer <key>." : "Unknown key.",
-    );
-  }
+  if (call.principal === undefined) return false;
   call.partner = admit(call.principal, access, call.method);
+  return true;
+}
+
+/** Who has no key is unknown, or a wallet user. @throws Problem 401, 403 */
+function refuseKeyless({ token }: Call, access: Access, isWalletUser: boolean): void {
+  if (!isWalletUser) {
+    const detail = token === "" ? "Send Authorization: Bearer <key>." : "Unknown key.";
+    throw new Problem("unauthenticated", detail);
+  }
+  if (access !== "anybody") throw new Problem("forbidden", "A wallet user may not do that.");
 }
 
 /** A check that passes for ever once it has passed: a shard that restarts later answers for itself. */
@@ -105,19 +124,21 @@ function createReadyGate(unready: () => readonly string[]): () => void {
 }
 
 export function createEndpoints(deps: EndpointDeps): Endpoints {
-  const { authenticate, clock, log, lines, metrics } = deps;
+  const { authenticate, isWalletUser, clock, log, lines, metrics, origins } = deps;
   const refuseUnready = createReadyGate(deps.unready);
   const running = new Set<Running>();
   let requests = 0;
 
-  function beginCall(c: Context, group: string): Call {
+  function beginCall(method: string, path: string, group: string): Call {
     requests += 1;
+    const requestId = `${deps.idPrefix}-${requests.toString(36)}`;
+    const startedMs = clock.elapsedMs();
     return {
-      requestId: `${deps.idPrefix}-${requests.toString(36)}`,
-      method: c.req.method,
-      path: c.req.path,
+      requestId,
+      method,
+      path,
       group,
-      startedMs: clock.elapsedMs(),
+      startedMs,
       key: null,
       token: "",
       principal: undefined,
@@ -127,26 +148,29 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function finish(run: Running, response: Response): void {
     if (!running.delete(run)) return; // the deadline has answered
-    const { call } = run;
-    const status = response.status;
+    note(run.call, response.status);
+    if (origins.size > 0) addCorsHeaders(response.headers, run.origin);
+    run.settle(response);
+  }
+
+  function note(call: Call, status: number): void {
     const durationMs = clock.elapsedMs() - call.startedMs;
     metrics.observe(call.group, status, durationMs);
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
-    run.settle(response);
   }
 
   function wrap<Q>({ access, group, readQuery, servesUnready }: Route<Q>, handler: Handler<Q>): Endpoint {
     const run = async (c: Context, call: Call): Promise<Response> => {
       if (servesUnready !== true) refuseUnready();
-      if (access !== "open") identify(c, call, access, authenticate);
-      const query = readQuery(c);
-      if (isChange(call.method)) call.key = idempotencyKey(c);
-      return handler(c, call, query);
+      if (access !== "open" && !identify(c, call, access, authenticate))
+        refuseKeyless(call, access, await isWalletUser(c));
+      call.key = isChange(call.method) ? idempotencyKey(c) : null;
+      return handler(c, call, readQuery(c));
     };
     return (c) =>
       new Promise((resolve) => {
-        const call = beginCall(c, group);
-        const entry: Running = { call, settle: resolve };
+        const call = beginCall(c.req.method, c.req.path, group);
+        const entry: Running = { call, origin: allowedOrigin(c, origins), settle: resolve };
         running.add(entry);
         run(c, call).then(
           (response) => finish(entry, response),
@@ -159,10 +183,16 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     const nowMs = clock.elapsedMs();
     for (const entry of running) {
       if (nowMs - entry.call.startedMs < REQUEST_MS_MAX) break; // in order of arrival
-      const seconds = REQUEST_MS_MAX / 1000;
-      finish(entry, problemAnswer(entry.call, "outcome_unknown", `No answer within ${seconds} s.`));
+      finish(entry, problemAnswer(entry.call, "outcome_unknown", TOO_LATE));
     }
   }
 
-  return { wrap, sweep, inFlight: () => running.size };
+  const refuse: Refuse = (code, detail, headers) => {
+    const call = beginCall("-", "-", "unreadable");
+    const parts = problemParts(call, code, detail, headers);
+    note(call, parts.status);
+    return parts;
+  };
+
+  return { wrap, refuse, sweep, inFlight: () => running.size };
 }

@@ -1,17 +1,16 @@
 /** An account's entries, as JSON or CSV, and the proof that they make up its balance. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../actors/routing.ts";
-import type { Entry, Statement } from "../archive/query.ts";
+import type { Entry } from "../archive/query.ts";
+import { csvCell, csvText } from "../csv.ts";
 import { accountNotFound } from "./account-address.ts";
-import { answer, jsonAnswer } from "./call.ts";
+import { jsonAnswer } from "./call.ts";
 import { Balance, timeTextOf } from "./fields.ts";
-import { pageAnswer } from "./pagination.ts";
 import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { reconciliationFields, reconciliationView } from "./reconciliation.ts";
-import { headerOf } from "./request-header.ts";
 import type { Routes } from "./routes.ts";
-import { statementAnswer } from "./statement.ts";
+import { type EntryFormat, entriesPageOf, statementAnswer, statementSchema } from "./statement.ts";
 import { RangeQuery, rangeOf } from "./time-range.ts";
 
 const EntrySchema = z
@@ -39,16 +38,7 @@ const EntrySchema = z
     },
   });
 
-const EntriesPage = z
-  .object({
-    data: z.array(EntrySchema),
-    next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional().openapi({ description: "Before `from`; only with `from` or `to`." }),
-    closing_balance: Balance.optional().openapi({
-      description: "Just before `to`; only with `from` or `to`.",
-    }),
-  })
-  .openapi("EntriesPage");
+const EntriesPage = statementSchema(EntrySchema).openapi("EntriesPage");
 
 const ReconciliationSchema = z
   .object({
@@ -79,34 +69,24 @@ function entryJson(entry: Entry, isSystem: boolean): string {
   );
 }
 
-/** A spreadsheet runs a cell that begins with one of these as a formula; an apostrophe before it says "text". */
-const FORMULA = /^[=+\-@\t\r\n]/;
+const COLUMNS = ["seq", "transfer_id", "amount", "balance_after", "counterparty", "memo", "metadata", "at"];
 
-/** A cell of text by RFC 4180. */
-export function csvText(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-const CSV_HEAD = "seq,transfer_id,amount,balance_after,counterparty,memo,metadata,at\r\n";
-
-function csvOf(statement: Statement, isSystem: boolean): string {
-  let text = CSV_HEAD;
-  for (const entry of statement.data) {
-    const { seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs } = entry;
-    text +=
-      `${seq},${transferId},${amount},${isSystem ? "" : balanceAfter},${csvText(counterparty)},` +
-      `${csvText(memo ?? "")},${csvText(metadata ?? "{}")},${timeTextOf(timeMs)}\r\n`;
-  }
-  return text;
-}
-
-/** CSV only for a client that names it before JSON, or without JSON. */
-function wantsCsv(accept: string | undefined): boolean {
-  if (accept === undefined) return false;
-  const csv = accept.indexOf("text/csv");
-  const json = accept.indexOf("application/json");
-  return csv >= 0 && (json < 0 || csv < json);
+/** A system account's balances are those of its slices, which nobody sees. */
+function entryFormat(isSystem: boolean): EntryFormat {
+  return {
+    json: (entry) => entryJson(entry, isSystem),
+    columns: COLUMNS,
+    cells: ({ seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs }) => [
+      csvCell(seq),
+      csvCell(transferId),
+      csvCell(amount),
+      isSystem ? "" : csvCell(balanceAfter),
+      csvCell(counterparty),
+      csvText(memo ?? ""),
+      csvText(metadata ?? "{}"),
+      timeTextOf(timeMs),
+    ],
+  };
 }
 
 export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }>): void {
@@ -121,11 +101,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
         "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
       params: IdParams,
       query: RangeQuery,
-      answer: {
-        status: 200,
-        description: "A page.",
-        content: { "application/json": EntriesPage, "text/csv": z.string() },
-      },
+      answer: entriesPageOf(EntriesPage),
       problems: ["account_not_found"],
     },
     async (c, call, query) => {
@@ -134,25 +110,10 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       const statement = await ledger.entries(call.partner, id, range);
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);
-      if (wantsCsv(headerOf(c, "accept"))) {
-        const headers: Record<string, string> = { "Content-Type": "text/csv; charset=utf-8; header=present" };
-        if (statement.nextCursor !== null) headers["Link"] = nextLink(c.req.url, statement.nextCursor);
-        return answer(call, 200, csvOf(statement, isSystem), headers);
-      }
-      const rowJson = (entry: Entry) => entryJson(entry, isSystem);
-      // A system account's balances are those of its slices, which nobody sees.
-      return isSystem
-        ? pageAnswer(call, statement, rowJson)
-        : statementAnswer(call, statement, range, rowJson);
+      return statementAnswer(c, call, statement, range, entryFormat(isSystem), !isSystem);
     },
   );
   addReconciliation(routes, ledger);
-}
-
-function nextLink(address: string, cursor: string): string {
-  const url = new URL(address);
-  url.searchParams.set("cursor", cursor);
-  return `<${url.pathname}${url.search}>; rel="next"`;
 }
 
 function addReconciliation(routes: Routes, ledger: Ledger): void {

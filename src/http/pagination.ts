@@ -9,7 +9,6 @@ import type { RouteDescription } from "./routes.ts";
 /** For queries that say more than which page. */
 export const pageQuery = { limit: Limit.default(LIST_LIMIT_DEFAULT), cursor: Cursor };
 export const PageQuery = z.strictObject(pageQuery);
-export const NO_PAGE: Page<never> = { data: [], nextCursor: null };
 
 export function pageSchema(row: z.ZodType): z.ZodType {
   return z.object({ data: z.array(row), next_cursor: z.string().nullable() });
@@ -20,15 +19,21 @@ export function pageOf(row: z.ZodType): RouteDescription["answer"] {
   return { status: 200, description: "A page.", content: { "application/json": pageSchema(row) } };
 }
 
-/** `more`: further members, as text that begins with a comma. */
+type PageOptions = Readonly<{
+  /** Further members, as text that begins with a comma. */
+  more?: string;
+  headers?: Readonly<Record<string, string>>;
+}>;
+
 export function pageAnswer<T>(
   call: Call,
   { data, nextCursor }: Page<T>,
   rowJson: (row: T) => string,
-  more = "",
+  { more = "", headers }: PageOptions = {},
 ): Response {
   const rows = data.map((row) => rowJson(row)).join(",");
-  return jsonAnswer(call, 200, `{"data":[${rows}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`);
+  const body = `{"data":[${rows}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
+  return jsonAnswer(call, 200, body, headers);
 }
 
 /** A page of a list that is in memory whole. The cursor is the last id of the page before, as base64url. @throws Problem 400 */

@@ -15,6 +15,7 @@ import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
+import { BANK_NAME_RULE, isBankName } from "./wallet/bank.ts";
 import { decidedAnswer } from "./writes.ts";
 
 const NewPartner = z
@@ -26,7 +27,7 @@ const PartnerPatch = z
 const NewKeyBody = z
   .strictObject({
     role: z.enum(PARTNER_ROLES),
-    name: Name.optional(),
+    name: Name.optional().openapi({ description: "Of a key of role `bank`, which needs one: the bank's." }),
     seller: Id.optional().openapi({ description: "Whose it is: of a key of role `seller`, and only there." }),
   })
   .openapi("NewKey", { example: { role: "read", name: "reports" } });
@@ -199,6 +200,7 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
       const partner = memberPartner(call, directory, c.req.param("id") ?? "");
       const { value, asked } = await readChange(c, call, NewKeyBody);
       const { role, name = "", seller } = value;
+      if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
       if ((role === "seller") !== (seller !== undefined))
         throw invalid("seller", "goes with a key of role seller, which needs one");
       const route = "POST /v1/partners/{id}/keys";

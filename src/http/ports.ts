@@ -23,7 +23,7 @@ import type {
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
-import type { ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
+import type { ActsRange, ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
 
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
@@ -111,14 +111,20 @@ export interface Ledger {
   transfer(partner: string, id: string): Promise<TransferRow | undefined>;
   transfers(
     partner: string,
-    query: Range & Readonly<{ account?: string | undefined; status?: TransferStatus | undefined }>,
+    query: Range &
+      Readonly<{
+        account?: string | undefined;
+        status?: TransferStatus | undefined;
+        /** Which of them the list shows; all of them when absent. */
+        shows?: (transfer: TransferView) => boolean;
+      }>,
   ): Promise<Page<TransferRow>>;
   /** Asks a programme: of one subject its shard. */
   ask<R extends Plain>(partner: string, question: QuestionTo<R>): Promise<R>;
   /** The same of all shards. */
   askAll<R extends Plain>(partner: string, question: Question<R>): Promise<readonly R[]>;
-  /** Records of a programme's acts that came without a transfer, newest first. */
-  acts(partner: string, programme: string, range: Range): Promise<Page<ArchivedRecord>>;
+  /** Records of a programme's acts that came without a transfer: all, or those that concern one subject. */
+  acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>>;
   /** A programme's list, newest first: of one subject, or over all shards. */
   list<R extends Plain>(
     partner: string,

@@ -18,6 +18,9 @@ export type DoorCode =
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
+  | "request_timeout"
+  | "expectation_failed"
+  | "headers_too_large"
   | "unsupported_media_type"
   | "rate_limited"
   | "internal_error";
@@ -59,6 +62,7 @@ export const PROBLEMS = {
   voucher_not_found: kind(404, "There is no such voucher of this customer."),
   voucher_batch_not_found: kind(404, "There is no such batch of vouchers."),
   method_not_allowed: kind(405, "This address does not take this method."),
+  request_timeout: kind(408, "The request did not arrive in time.", true),
   account_exists: kind(409, "An account with this id exists."),
   partner_exists: kind(409, "A partner with this id exists."),
   member_exists: kind(409, "A member with this id exists."),
@@ -81,6 +85,7 @@ export const PROBLEMS = {
   body_too_large: kind(413, "The body is too large."),
   batch_too_large: kind(413, "The batch has too many items."),
   unsupported_media_type: kind(415, "The body has a type that is not understood here."),
+  expectation_failed: kind(417, "This expectation cannot be met."),
   same_account: kind(422, "Debit and credit account are the same."),
   managed_account: kind(422, "This account is moved by its programme only."),
   asset_mismatch: kind(422, "The accounts hold different assets."),
@@ -109,6 +114,7 @@ export const PROBLEMS = {
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
   rate_limited: kind(429, "Too many failures.", true),
+  headers_too_large: kind(431, "The headers are too large."),
   internal_error: kind(500, "Something here is broken."),
   not_implemented: kind(501, "This version cannot do that."),
   overloaded: kind(503, "Too much is waiting; certainly not done.", true),

@@ -11,7 +11,12 @@ export type RateLimitOptions = Readonly<{
   elapsedMs: () => number;
 }>;
 
-type Window = { readonly endsMs: number; used: number };
+type Window = {
+  readonly endsMs: number;
+  used: number;
+  /** Attempts that may still turn out well. */
+  readonly underWay: Set<Promise<void>>;
+};
 
 export class RateLimit {
   readonly #options: RateLimitOptions;
@@ -37,14 +42,30 @@ export class RateLimit {
   }
 
   /**
-   * For tries that are counted once they have failed, where many that will not fail may be under way at once.
+   * Makes a try that counts if it fails. While as many are under way as may fail, it waits for one of them: nobody is
+   * refused for tries that succeed.
    *
    * @throws Problem 429
    */
-  check(key: string): void {
-    const window = this.#windows.get(key);
-    const isOpen = window !== undefined && window.endsMs > this.#options.elapsedMs();
-    if (isOpen && window.used >= this.#options.limit) throw this.#refusal(window);
+  async attempt<T>(key: string, make: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
+    let window = this.#windowOf(key);
+    while (window.used >= this.#options.limit) {
+      const [first] = window.underWay;
+      if (first === undefined) throw this.#refusal(window);
+      await first;
+      window = this.#windowOf(key);
+    }
+    const giveBack = this.take(key);
+    const { underWay } = window;
+    const result = make();
+    const settled = result
+      .then(hasFailed, () => false)
+      .then((failed) => {
+        underWay.delete(settled);
+        if (!failed) giveBack();
+      });
+    underWay.add(settled);
+    return result;
   }
 
   #windowOf(key: string): Window {
@@ -54,7 +75,7 @@ export class RateLimit {
     this.#windows.delete(key);
     const [oldest] = this.#windows.keys();
     if (this.#windows.size >= KEYS_MAX && oldest !== undefined) this.#windows.delete(oldest);
-    const window = { endsMs: nowMs + this.#options.windowMs, used: 0 };
+    const window = { endsMs: nowMs + this.#options.windowMs, used: 0, underWay: new Set<Promise<void>>() };
     this.#windows.set(key, window);
     return window;
   }

@@ -3,14 +3,13 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Access } from "./auth.ts";
 import type { Endpoints, Handler } from "./endpoint.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
-import { queryReader } from "./validation.ts";
+import { mayBeEmpty, queryReader } from "./validation.ts";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 
 export type Body = Readonly<{
   schema: z.ZodType;
   types?: Readonly<Record<string, z.ZodType>>;
-  required?: boolean;
 }>;
 
 export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
@@ -122,7 +121,7 @@ function requestOf(route: RouteDescription): object {
   if (route.body !== undefined) {
     const types = route.body.types ?? { "application/json": route.body.schema };
     request["body"] = {
-      required: route.body.required ?? true,
+      required: !mayBeEmpty(route.body.schema),
       content: Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }])),
     };
   }

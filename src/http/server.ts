@@ -1,10 +1,10 @@
 /** The socket. It is bound before the ledger is ready; the app refuses until then. */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import type { AddressInfo } from "node:net";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import type { App } from "./app.ts";
-import { problemBody } from "./problem.ts";
 import type { Log } from "./request-log.ts";
+import { answerUnreadable, writeParts } from "./unreadable.ts";
 
 export type ServerOptions = Readonly<{
   host: string;
@@ -34,31 +34,18 @@ const SWEEP_MS = 250;
 const IDLE_CHECK_MS = 20;
 const HEADER_BYTES_MAX = 16 * 1024;
 
-/** What the parser could not read has no route and no request id, but it gets a problem all the same. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  const body = problemBody("validation_failed", "The request is not HTTP.");
-  const head = [
-    `HTTP/1.1 ${status}`,
-    "Content-Type: application/problem+json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-}
-
 function createHttpServer(app: App, log: Log): Server {
   const listener = getRequestListener(app.fetch, {
-    errorHandler: () =>
-      new Response(problemBody("validation_failed", "The address or the Host header is not valid."), {
-        status: 400,
-        headers: { "Content-Type": "application/problem+json" },
-      }),
+    // HTTP/1.0 does not ask for a Host header, and the checks of load balancers send none.
+    hostname: "localhost",
+    errorHandler(error) {
+      if (!(error instanceof RequestError)) log.error({ err: error }, "a request could not be answered");
+      const { status, headers, body } =
+        error instanceof RequestError
+          ? app.refuse("validation_failed", "The address or the Host header is not valid.")
+          : app.refuse("internal_error", "The request could not be answered.");
+      return new Response(body, { status, headers });
+    },
   });
   const server = createServer(
     {
@@ -67,18 +54,25 @@ function createHttpServer(app: App, log: Log): Server {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
+      // Node's own answer would not be a problem.
+      requireHostHeader: false,
       noDelay: true,
     },
     (incoming, outgoing) => {
+      note({ incoming, outgoing });
       // Once the server drains, a kept connection would only be cut under the next request.
       if (!server.listening) outgoing.shouldKeepAlive = false;
+      if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
+        writeParts(outgoing, app.refuse("validation_failed", "The Host header is missing."));
+        return;
+      }
       listener(incoming, outgoing).catch((failure: unknown) => {
         log.error({ err: failure }, "an answer could not be written");
         outgoing.destroy();
       });
     },
   );
-  server.on("clientError", answerUnreadable);
+  const note = answerUnreadable(server, app.refuse);
   return server;
 }
 

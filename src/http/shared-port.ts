@@ -11,6 +11,10 @@ import { createServer, type ListenOptions, type Server } from "node:net";
 
 export type Address = Readonly<{ host: string; port: number }>;
 
+export function urlOf({ host, port }: Address): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /**
  * Runs `bind`, which must bind the address with `reusePort`, where nobody has it.
  *

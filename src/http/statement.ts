@@ -1,27 +1,96 @@
-/** An account's entries as a page, with the balances around them where a time was named. */
+/** An account's entries as a page, with the balances around them where a time was named; or as CSV. */
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Entry, Range, Statement } from "../archive/query.ts";
-import type { Call } from "./call.ts";
+import { csvCell, csvText } from "../csv.ts";
+import { answer, type Call } from "./call.ts";
 import { Balance } from "./fields.ts";
+import { prefersCsv } from "./negotiation.ts";
 import { pageAnswer } from "./pagination.ts";
+import { headerOf } from "./request-header.ts";
+import type { RouteDescription } from "./routes.ts";
+
+/** One kind of entries, as both forms show them. */
+export type EntryFormat = Readonly<{
+  json: (entry: Entry) => string;
+  /** The names of the cells. */
+  columns: readonly string[];
+  cells: (entry: Entry) => readonly string[];
+}>;
+
+/** Every answer of a route that has a CSV form says that it depends on `Accept`. */
+const VARY = { Vary: "Accept" } as const;
 
 export function statementSchema(entry: z.ZodType): z.ZodObject {
   return z.object({
     data: z.array(entry),
     next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional(),
-    closing_balance: Balance.optional(),
+    opening_balance: Balance.optional().openapi({ description: "Before `from`; only with `from` or `to`." }),
+    closing_balance: Balance.optional().openapi({
+      description: "Just before `to`; only with `from` or `to`.",
+    }),
   });
 }
 
+/** The good answer of a list of entries, as its description has it. */
+export function entriesPageOf(page: z.ZodType): RouteDescription["answer"] {
+  const content = { "application/json": page, "text/csv": z.string() };
+  return { status: 200, description: "A page; as CSV the next one is in `Link`.", content };
+}
+
+/**
+ * The format of entries whose two forms have the same fields.
+ *
+ * @param columns the fields in their order, and whether somebody has written what is in them.
+ */
+export function formatOf(
+  view: (entry: Entry) => Readonly<Record<string, string | number | object | null>>,
+  columns: Readonly<Record<string, "ours" | "text">>,
+): EntryFormat {
+  const fields = Object.entries(columns);
+  return {
+    json: (entry) => JSON.stringify(view(entry)),
+    columns: fields.map(([name]) => name),
+    cells: (entry) => {
+      const shown = view(entry);
+      return fields.map(([name, kind]) => {
+        const value = shown[name] ?? "";
+        const text = typeof value === "object" ? JSON.stringify(value) : `${value}`;
+        return kind === "text" ? csvText(text) : csvCell(text);
+      });
+    },
+  };
+}
+
+/** @param hasBalances false where the balances around the entries are nobody's to see. */
 export function statementAnswer(
+  c: Context,
   call: Call,
   statement: Statement,
   { fromMs, toMs }: Range,
-  entryJson: (entry: Entry) => string,
+  format: EntryFormat,
+  hasBalances = true,
 ): Response {
+  if (prefersCsv(headerOf(c, "accept"))) return csvAnswer(c, call, statement, format);
   const { openingBalance: opening, closingBalance: closing } = statement;
-  const hasBalances = fromMs !== undefined || toMs !== undefined;
-  const balances = hasBalances ? `,"opening_balance":${opening},"closing_balance":${closing}` : "";
-  return pageAnswer(call, statement, entryJson, balances);
+  const isShown = hasBalances && (fromMs !== undefined || toMs !== undefined);
+  const balances = isShown ? `,"opening_balance":${opening},"closing_balance":${closing}` : "";
+  return pageAnswer(call, statement, format.json, { more: balances, headers: VARY });
+}
+
+function csvAnswer(c: Context, call: Call, { data, nextCursor }: Statement, format: EntryFormat): Response {
+  const rows = [format.columns, ...data.map(format.cells)].map((cells) => `${cells.join(",")}\r\n`);
+  const headers: Record<string, string> = {
+    "Content-Type": "text/csv; charset=utf-8; header=present",
+    ...VARY,
+  };
+  if (nextCursor !== null) headers["Link"] = nextLink(c.req.url, nextCursor);
+  return answer(call, 200, rows.join(""), headers);
+}
+
+/** Relative to the address that was asked for. */
+function nextLink(address: string, cursor: string): string {
+  const url = new URL(address);
+  url.searchParams.set("cursor", cursor);
+  return `<${url.pathname}${url.search}>; rel="next"`;
 }

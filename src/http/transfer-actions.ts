@@ -98,7 +98,7 @@ function addPost(routes: Routes, { ledger }: TransferActionsDeps): void {
         "Allowed on a frozen debit account. The credit account's rules may refuse it: then it stays pending.",
         POST_REJECTIONS,
       ),
-      body: { schema: PostBody, required: false },
+      body: { schema: PostBody },
     },
     async (c, call, { dry_run }) => {
       const { amount = null, final = false } = check(PostBody, await readOptionalJson(c));

@@ -1,5 +1,6 @@
 /** `/v1/transfers` and one of them. */
 import { z } from "@hono/zod-openapi";
+import { findAccount } from "./account-address.ts";
 import { readJson } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
 import { asCompound } from "./compound-request.ts";
@@ -83,14 +84,16 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       summary: "List transfers, newest first",
       description:
         "As they stand now, in the order of `created_at`, by which `from` (inclusive) and `to` (exclusive) go too. With " +
-        "`account` those that it is a side of, pending and ended ones included. A page may be short, or empty, and have " +
-        "a next one all the same.",
+        "`account` those that it is a side of, pending and ended ones included.",
       query: ListQuery,
       answer: pageOf(TransferSchema),
+      problems: ["account_not_found"],
     },
     async (_, call, query) => {
       const { account, status } = query;
       const page = await ledger.transfers(call.partner, { ...rangeOf(query), account, status });
+      // An account that has a transfer exists.
+      if (account !== undefined && page.data.length === 0) await findAccount(ledger, call.partner, account);
       return pageAnswer(call, page, transferJson);
     },
   );

@@ -1,21 +1,18 @@
 /** Turns what a schema says into a problem. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { faultsOf, textOf } from "../fault-text.ts";
 import { type FieldError, invalid, Problem } from "./problem.ts";
 
 const ERRORS_MAX = 20;
 
-function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const issue of issues.slice(0, ERRORS_MAX)) {
-    const path = issue.path.map(String);
-    if (issue.code === "unrecognized_keys") {
-      for (const name of issue.keys.slice(0, ERRORS_MAX)) {
-        errors.push({ path: [...path, name.slice(0, 64)].join("."), message: "is not a known field" });
-      }
-    } else errors.push({ path: path.join("."), message: issue.message });
-  }
-  return errors;
+/** What is wrong, field by field. @param value what was checked. */
+function fieldErrors(issues: readonly z.core.$ZodIssue[], value: unknown): FieldError[] {
+  return issues
+    .slice(0, ERRORS_MAX)
+    .flatMap((issue) => faultsOf(issue, value))
+    .slice(0, ERRORS_MAX)
+    .map(({ path, message }) => ({ path: path.map(String).join("."), message }));
 }
 
 const SCHEMA_DEPTH_MAX = 3;
@@ -35,13 +32,18 @@ function prototypePath(value: unknown, depth = 0): string | undefined {
   return undefined;
 }
 
+/** Whether all members of a body are optional: then it may be left out. */
+export function mayBeEmpty(schema: z.ZodType): boolean {
+  return schema.safeParse({}).success;
+}
+
 /** What the schema makes of it. @throws Problem 400 with every fault found */
 export function check<T>(schema: z.ZodType<T>, value: unknown): T {
   const odd = prototypePath(value);
   if (odd !== undefined) throw invalid(odd, "is not a known field");
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: textOf });
   if (result.success) return result.data;
-  const errors = fieldErrors(result.error.issues);
+  const errors = fieldErrors(result.error.issues, value);
   const first = errors[0];
   const detail =
     first === undefined ? undefined : `${first.path === "" ? "body" : first.path}: ${first.message}`;

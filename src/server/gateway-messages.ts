@@ -2,7 +2,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
-import type { Assets } from "../config.ts";
+import type { Assets, Web } from "../config.ts";
 import type { KeyUse } from "../gateway/directory.ts";
 import type { RequestCounts } from "../http/request-metrics.ts";
 import type { Address } from "../http/shared-port.ts";
@@ -22,6 +22,7 @@ export type GatewayInit = Readonly<{
   shards: number;
   operatorKeyHash: string | undefined;
   assets: Assets;
+  web: Web;
   logLevel: string;
   standing: Standing;
   /** To the archive, for its queries. */

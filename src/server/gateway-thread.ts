@@ -27,6 +27,7 @@ function run(main: MessagePort, init: GatewayInit): void {
     logs,
     operatorKeyHash: init.operatorKeyHash,
     assets: init.assets,
+    web: init.web,
   });
   gateway.connect(init.shards, archive, () => operations.overload());
 

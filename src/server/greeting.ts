@@ -1,6 +1,6 @@
 /** What a server that has started tells whoever started it. */
 import type { Config } from "../config.ts";
-import type { Address } from "../http/shared-port.ts";
+import { type Address, urlOf } from "../http/shared-port.ts";
 import { parseLogUrl } from "../wal/open.ts";
 
 export type Started = Readonly<{
@@ -12,8 +12,8 @@ export type Started = Readonly<{
 }>;
 
 /** Lines for people. */
-export function greeting({ config, address: { host, port }, shards, operatorKey }: Started): string {
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+export function greeting({ config, address, shards, operatorKey }: Started): string {
+  const url = urlOf(address);
   const { gateways } = config;
   const lines = [
     `Daybook serves on ${url}, docs at ${url}/docs`,

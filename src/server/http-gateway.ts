@@ -6,7 +6,7 @@
 import type { Command } from "../actors/command.ts";
 import type { ArchiveQueries } from "../archive/query.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
-import type { Assets } from "../config.ts";
+import type { Assets, Web } from "../config.ts";
 import { Directory } from "../gateway/directory.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { ShardLink } from "../gateway/shard-link.ts";
@@ -15,7 +15,7 @@ import type { Answer, Operations } from "../http/ports.ts";
 import type { BufferedLog } from "../http/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
 import { type RunningServer, startServer } from "../http/server.ts";
-import type { Address } from "../http/shared-port.ts";
+import { type Address, urlOf } from "../http/shared-port.ts";
 import { randomBytes } from "../random.ts";
 
 export type HttpGatewayOptions = Readonly<{
@@ -24,6 +24,7 @@ export type HttpGatewayOptions = Readonly<{
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
   assets: Assets;
+  web: Web;
 }>;
 
 export class HttpGateway {
@@ -35,8 +36,10 @@ export class HttpGateway {
   #links: readonly ShardLink[] | undefined;
   #server: RunningServer | undefined;
   #closing = false;
+  /** Where it listens. */
+  #address: Address | undefined;
 
-  constructor({ operations, logs, operatorKeyHash, assets }: HttpGatewayOptions) {
+  constructor({ operations, logs, operatorKeyHash, assets, web }: HttpGatewayOptions) {
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
@@ -57,6 +60,9 @@ export class HttpGateway {
       random: randomBytes,
       operatorKeyHash,
       assets,
+      // No request comes before there is an address.
+      publicUrl: () => web.publicUrl ?? (this.#address === undefined ? "" : urlOf(this.#address)),
+      corsOrigins: web.corsOrigins,
     });
   }
 
@@ -65,7 +71,8 @@ export class HttpGateway {
     const server = await startServer(this.#app, { ...options, log: this.#logs.log });
     this.#server = server;
     if (this.#closing) await server.close(0);
-    return { host: server.host, port: server.port };
+    this.#address = { host: server.host, port: server.port };
+    return this.#address;
   }
 
   /** Before this nothing can be answered; the port may be bound earlier than the shards are known. */

@@ -235,7 +235,7 @@ describe("the archive in its thread", () => {
     expect((await queries.part(part, [{ shard: 1, ...first }]))?.record.command).toEqual(credit);
     expect(await queries.part({ ...part, no: no + 1 }, [])).toBeUndefined();
     const list = await queries.transfers({ ...ALICE, status: "pending", limit: 9 }, []);
-    expect(list).toEqual({ data: [], nextCursor: null });
+    expect(list).toEqual({ data: [], cursors: [], nextCursor: null });
   });
 
   it("shows an account as it was, over a port, once what it was told of is there", async () => {

@@ -26,7 +26,7 @@ describe("a transfer that is not valid is 400 and never reaches the ledger", () 
     ["only spaces", "  ", ""],
     ["null", "null", ""],
     ["an array", "[]", ""],
-    ["a byte order mark", '\ufeff{"amount":1}', ""],
+    ["two byte order marks", '\ufeff\ufeff{"amount":1}', ""],
     ["a float", withAmount("1.5"), "amount"],
     ["a string", withAmount('"5"'), "amount"],
     ["a negative", withAmount("-5"), "amount"],

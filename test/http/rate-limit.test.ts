@@ -47,14 +47,29 @@ test("what did not fail does not count, once it is known", () => {
   expect(() => rate.take("a")).not.toThrow();
 });
 
-test("who counts a try once it has failed may ask before whether there were too many", () => {
-  const { rate, elapse } = limitOf(2);
-  rate.check("a");
-  rate.take("a");
-  rate.check("a");
-  rate.take("a");
-  expect(() => rate.check("a")).toThrow(Problem);
-  expect(() => rate.check("b")).not.toThrow();
-  elapse(60_000);
-  expect(() => rate.check("a")).not.toThrow();
+test("tries at once are all made as long as none fails, and are refused once too many have", async () => {
+  const { rate } = limitOf(2);
+  const succeed = () =>
+    rate.attempt(
+      "a",
+      async () => "good",
+      (result) => result === "bad",
+    );
+  const fail = () =>
+    rate.attempt(
+      "a",
+      async () => "bad",
+      (result) => result === "bad",
+    );
+  expect(await Promise.all(Array.from({ length: 9 }, succeed))).toHaveLength(9);
+  await expect(
+    rate.attempt(
+      "a",
+      () => Promise.reject(new TypeError("broken")),
+      () => true,
+    ),
+  ).rejects.toThrow("broken");
+  const tries = await Promise.allSettled(Array.from({ length: 9 }, fail));
+  expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
+  await expect(succeed()).rejects.toThrow(Problem);
 });

@@ -242,8 +242,8 @@ describe("entries", () => {
     expect(response.headers.get("link")).toBe('</v1/accounts/alice/entries?limit=2&cursor=more>; rel="next"');
     const text = await response.text();
     expect(text.split("\r\n")[0]).toBe("seq,transfer_id,amount,balance_after,counterparty,memo,metadata,at");
-    expect(text).toContain(`,7,12,'@issuance,"two\nlines, and a comma",{},${AT}\r\n`);
-    expect(text).toContain(`,5,5,'@issuance,"'=HYPERLINK(""x"")",{},${AT}\r\n`);
+    expect(text).toContain(`,7,12,@issuance,"two\nlines, and a comma",{},${AT}\r\n`);
+    expect(text).toContain(`,5,5,@issuance,"'=HYPERLINK(""x"")",{},${AT}\r\n`);
   });
 
   test("reconciliation and system accounts", async () => {

@@ -191,6 +191,7 @@ test("another partner's data is as if it did not exist", async () => {
     "/v1/accounts/secret",
     "/v1/accounts/secret/entries",
     "/v1/accounts/secret/reconciliation",
+    "/v1/transfers?account=secret",
     `/v1/transfers/${data[0]?.id}`,
     "/v1/partners/other",
     "/v1/partners/other/keys",
@@ -204,6 +205,5 @@ test("another partner's data is as if it did not exist", async () => {
     expect(theirs.text.replaceAll(/secret|other/g, "absent"), path).toBe(nobodys.text);
   }
   expect(await acme.get("/v1/accounts?ids=secret,alice/a")).toMatchObject({ missing: ["secret"] });
-  expect(await acme.get("/v1/transfers?account=secret")).toMatchObject({ data: [] });
   expect(await footprint()).toEqual(before);
 });

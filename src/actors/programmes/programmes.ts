@@ -5,6 +5,7 @@ import type { TimeFault } from "../rejection.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/member.ts";
 import type { Act, Acted, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import { usersOfSegments } from "./segments/changes.ts";
 import { Segments, timesAheadOfSegments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
@@ -19,6 +20,8 @@ type Kind = Readonly<{
   claim?: (act: Act, partner: string) => string | undefined;
   /** The times of an act that must be ahead of log time, each with its path in the request. */
   timesAhead?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
+  /** Of whose history an act is a part, beside its programme's: they can be read alone. */
+  concerned?: (act: Act, effect: Plain) => readonly string[];
   /** The names in an item of an image of an older version, which kept them with its programme. */
   claimsIn?: (item: readonly Plain[]) => readonly string[] | undefined;
 }>;
@@ -37,7 +40,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   },
-  segments: { create: (surroundings) => new Segments(surroundings), timesAhead: timesAheadOfSegments },
+  segments: {
+    create: (surroundings) => new Segments(surroundings),
+    timesAhead: timesAheadOfSegments,
+    concerned: usersOfSegments,
+  },
   wallet: {
     create: (surroundings) => new Wallet(surroundings),
     claim: claimOfWallet,
@@ -60,6 +67,18 @@ export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
   for (const [path, atMs] of KINDS[act.programme]?.timesAhead?.(act) ?? [])
     if (atMs <= nowMs) return { path, message: "must be in the future" };
   return undefined;
+}
+
+/** The names of the histories that an accepted act without a transfer is a part of. */
+export function historiesOf(act: Act, effect: Plain): readonly string[] {
+  const { programme } = act;
+  const concerned = KINDS[programme]?.concerned?.(act, effect) ?? [];
+  return [historyName(programme), ...concerned.map((subject) => historyName(programme, subject))];
+}
+
+/** @param subject whom it concerns; all of the programme when absent. */
+export function historyName(programme: string, subject?: string): string {
+  return subject === undefined ? programme : `${programme}\0${subject}`;
 }
 
 export class Programmes {

@@ -9,7 +9,7 @@ import { Amount, Balance, Description, Time, timeMsOrNull, timeTextOf } from "..
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Routes } from "../routes.ts";
-import { statementAnswer, statementSchema } from "../statement.ts";
+import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
 import { decidedAnswer } from "../writes.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
@@ -175,7 +175,7 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       summary: "What a member earned, spent and lost, newest first",
       params: IdParams,
       query: RangeQuery,
-      answer: { status: 200, description: "A page.", content: { "application/json": PointsEntriesPage } },
+      answer: entriesPageOf(PointsEntriesPage),
       problems: ["member_not_found"],
     },
     async (c, call, query) => {
@@ -186,15 +186,15 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       const own = { ...range, afterSeq: view.since };
       const statement = await ledger.entries(call.partner, pointsAccount(member), own);
       if (statement === undefined) throw memberNotFound(member);
-      return statementAnswer(call, statement, range, entryJson);
+      return statementAnswer(c, call, statement, range, ENTRIES);
     },
   );
 }
 
-function entryJson(entry: Entry): string {
+function entryView(entry: Entry) {
   const { seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs, act, occurredAtMs } =
     entry;
-  return JSON.stringify({
+  return {
     seq,
     transfer_id: transferId,
     type: typeOf(act),
@@ -206,8 +206,21 @@ function entryJson(entry: Entry): string {
     metadata: metadata === null ? {} : JSON.parse(metadata),
     occurred_at: timeTextOf(occurredAtMs ?? timeMs),
     at: timeTextOf(timeMs),
-  });
+  };
 }
+
+const ENTRIES = formatOf(entryView, {
+  seq: "ours",
+  transfer_id: "ours",
+  type: "ours",
+  amount: "ours",
+  balance_after: "ours",
+  counterparty: "ours",
+  description: "text",
+  metadata: "text",
+  occurred_at: "ours",
+  at: "ours",
+});
 
 function typeOf(act: Act | undefined): (typeof TYPES)[number] {
   const { act: name } = act as LoyaltyAct;

@@ -48,6 +48,10 @@ export function segmentNotFound(slug: string): Problem {
   return new Problem("segment_not_found", `There is no segment ${slug}.`);
 }
 
+export function userNotFound(id: string): Problem {
+  return new Problem("user_not_found", `There is no user ${id}.`);
+}
+
 export function endText(endsAtMs: number | null): Readonly<{ expires_at?: string }> {
   return endsAtMs === null ? {} : { expires_at: timeTextOf(endsAtMs) };
 }

@@ -36,8 +36,6 @@ import {
 const USERS_MAX = 10_000;
 /** So many users are added by one act. */
 const PORTION_MAX = 250;
-/** A page of a segment with few holders looks at so many stretches of users, and may be short then. */
-const LOOKS_MAX = 10;
 
 const NewHolders = z
   .strictObject({ ids: z.array(NewId).min(1).max(USERS_MAX), ttl_s: Ttl.optional() })
@@ -67,7 +65,6 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
       access: "partner",
       group: "segments",
       summary: "Who is in a segment, newest users first",
-      description: "Where few users hold it a page may be short, or empty, and have a next one all the same.",
       params: SegmentParams,
       query: PageQuery,
       answer: pageOf(HolderSchema),
@@ -75,18 +72,8 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
     },
     async (c, call, query) => {
       const slug = slugOf(c);
-      const { limit, ...page } = query;
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
-      const rows: HolderView[] = [];
-      let { cursor } = page;
-      for (let looks = 0; looks < LOOKS_MAX; looks++) {
-        const part = { limit: limit - rows.length, cursor };
-        const { data, nextCursor } = await ledger.list(call.partner, askHolders(slug), part);
-        rows.push(...data);
-        cursor = nextCursor ?? undefined;
-        if (cursor === undefined || rows.length === limit) break;
-      }
-      return pageAnswer(call, { data: rows, nextCursor: cursor ?? null }, holderJson);
+      return pageAnswer(call, await ledger.list(call.partner, askHolders(slug), query), holderJson);
     },
   );
 }

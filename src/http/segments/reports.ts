@@ -4,8 +4,12 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
-import { askReportSecret, REPORTS_SUBJECT, requestReport } from "../../actors/programmes/segments/acts.ts";
+import {
+  askReportSecret,
+  askUser,
+  REPORTS_SUBJECT,
+  requestReport,
+} from "../../actors/programmes/segments/acts.ts";
 import type { ArchivedRecord, Page } from "../../archive/query.ts";
 import { assert } from "../../assert.ts";
 import { answer } from "../call.ts";
@@ -14,10 +18,9 @@ import { Id } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId } from "../idempotency.ts";
 import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
-import { headerOf } from "../request-header.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import type { SegmentsDeps } from "./access.ts";
+import { type SegmentsDeps, userNotFound } from "./access.ts";
 import { csvLine, LATE_MS_MAX, rowsOf } from "./report-rows.ts";
 
 const VALID_MS = 24 * 3600 * 1000;
@@ -58,14 +61,14 @@ type Plan = Readonly<{
   expiresAtMs: number;
 }>;
 
-export type ReportsDeps = SegmentsDeps & Readonly<{ directory: Directory }>;
+export type ReportsDeps = SegmentsDeps & Readonly<{ directory: Directory; publicUrl?: () => string }>;
 
 export function addReports(routes: Routes, deps: ReportsDeps): void {
   addRequest(routes, deps);
   addDownload(routes, deps);
 }
 
-function addRequest(routes: Routes, { ledger, random }: ReportsDeps): void {
+function addRequest(routes: Routes, { ledger, random, publicUrl = () => "" }: ReportsDeps): void {
   const path = "/v1/segment-reports";
   routes.add(
     {
@@ -81,19 +84,21 @@ function addRequest(routes: Routes, { ledger, random }: ReportsDeps): void {
         description: "Where the report is.",
         content: { "application/json": ReportSchema },
       },
-      problems: IDEMPOTENCY_PROBLEMS,
+      problems: ["user_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
       const { value, asked } = await readChange(c, call, NewReport);
       const { partner } = call;
+      const { year, month, user_id: user = null, separator = "," } = value;
+      // Users stay: a repeat finds whom the first request found.
+      if (user !== null && (await ledger.ask(partner, askUser(user))) === null) throw userNotFound(user);
       const made = await ledger.submit(actOf(asked, requestReport()));
       const secret = await ledger.ask(partner, askReportSecret());
       const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
       return decidedAnswer(call, made, 201, (_, { timeMs }) => {
         assert(secret !== null, "the first report makes the secret");
-        const { year, month, user_id: user = null, separator = "," } = value;
         const plan = { id, partner, year, month, user, separator, expiresAtMs: timeMs + VALID_MS };
-        return JSON.stringify({ id, url: `${originOf(c)}/segment-reports/${signed(plan, secret)}` });
+        return JSON.stringify({ id, url: `${publicUrl()}/segment-reports/${signed(plan, secret)}` });
       });
     },
   );
@@ -107,7 +112,7 @@ function addDownload(routes: Routes, { ledger, directory }: ReportsDeps): void {
       access: "open",
       group: "segments",
       summary: "A report, by its signed address",
-      description: "Newest first, by when it was logged.",
+      description: "Oldest first, by when it was logged.",
       params: ReportParams,
       answer: { status: 200, description: "The rows.", content: { "text/csv": z.string() } },
       problems: ["report_not_found", "report_expired"],
@@ -124,7 +129,6 @@ function addDownload(routes: Routes, { ledger, directory }: ReportsDeps): void {
       const headers = {
         "Content-Type": "text/csv; charset=utf-8; header=present",
         "Content-Disposition": `attachment; filename="${name}"`,
-        "Cache-Control": "private, no-store",
       };
       const text = ReadableStream.from(textOf(ledger, plan, first)).pipeThrough(new TextEncoderStream());
       return answer(call, 200, text, headers);
@@ -152,19 +156,18 @@ async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>):
 
 function pageOf(ledger: Ledger, plan: Plan, cursor: string | undefined): Promise<Page<ArchivedRecord>> {
   const { fromMs, toMs } = monthOf(plan);
-  const range = { fromMs, toMs: toMs + LATE_MS_MAX, limit: RECORDS_PER_PAGE, cursor };
-  return ledger.acts(plan.partner, "segments", range);
+  const range = {
+    fromMs,
+    toMs: toMs + LATE_MS_MAX,
+    limit: RECORDS_PER_PAGE,
+    cursor,
+    first: "oldest",
+  } as const;
+  return ledger.acts(plan.partner, "segments", { ...range, subject: plan.user ?? undefined });
 }
 
 function monthOf({ year, month }: Plan): Readonly<{ fromMs: number; toMs: number }> {
   return { fromMs: Date.UTC(year, month - 1, 1), toMs: Date.UTC(year, month, 1) };
-}
-
-/** The address that the caller has used; behind a proxy with TLS that says so, the proxy's. */
-function originOf(c: Context): string {
-  const url = new URL(c.req.url);
-  const isSecure = url.protocol === "https:" || headerOf(c, "x-forwarded-proto") === "https";
-  return `${isSecure ? "https" : "http"}://${url.host}`;
 }
 
 function signed({ id, partner, year, month, user, separator, expiresAtMs }: Plan, secret: string): string {

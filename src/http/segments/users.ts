@@ -21,10 +21,10 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer } from "../ports.ts";
-import { invalid, Problem } from "../problem.ts";
+import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
-import { endText, type SegmentsDeps, Slug, Ttl, waitUntil } from "./access.ts";
+import { endText, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
 
@@ -146,7 +146,7 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
     async (c, call) => {
       const id = idOf(c);
       const user = await ledger.ask(call.partner, askUser(id));
-      if (user === null) throw new Problem("user_not_found", `There is no user ${id}.`);
+      if (user === null) throw userNotFound(id);
       return jsonAnswer(call, 200, userJson(user));
     },
   );

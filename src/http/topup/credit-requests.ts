@@ -16,23 +16,17 @@ import {
   type TopupEffect,
   vnodeOfRequest,
 } from "../../actors/programmes/topup/acts.ts";
+import { keyIdOf } from "../auth.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import {
-  actOf,
-  firstOrNew,
-  readBareChange,
-  readChange,
-  readOptionalChange,
-  transferWith,
-} from "../change.ts";
+import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { NO_PAGE, pageAnswer, pageOf, pageQuery } from "../pagination.ts";
+import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
-import { actingSeller, keyIdOf, maySee, sellerOfKey } from "./own.ts";
+import { actingSeller, maySee, namedSeller } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
@@ -166,15 +160,14 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "List credit requests, newest first",
-      description:
-        "A seller's key sees the seller's own. A page may be short and have a next one all the same.",
+      description: "A seller's key sees the seller's own.",
       query: ListQuery,
       answer: pageOf(RequestSchema),
+      problems: ["seller_not_found"],
     },
     async (_, call, query) => {
       const { status = null, seller: named, ...page } = query;
-      const seller = named ?? sellerOfKey(call) ?? null;
-      if (seller !== null && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, requestJson);
+      const seller = (await namedSeller(call, ledger, named)) ?? null;
       const found = await ledger.list(call.partner, askRequests({ seller, status }), page);
       return pageAnswer(call, found, requestJson);
     },
@@ -273,12 +266,12 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "Refuse what was asked for, once",
       params: RequestParams,
-      body: { schema: RejectBody, required: false },
+      body: { schema: RejectBody },
       answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
-      const { value, asked } = await readOptionalChange(c, call, RejectBody);
+      const { value, asked } = await readChange(c, call, RejectBody);
       const { reason = null } = value;
       return decide(c, call, ledger, asked, (_, names) => {
         const act: Reject = { ...names, act: "reject", reason };

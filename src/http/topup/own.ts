@@ -1,5 +1,7 @@
 /** A seller's key opens what is the seller's own; everything else of the programme is as if it did not exist. */
+import { askSeller } from "../../actors/programmes/topup/acts.ts";
 import type { Call } from "../call.ts";
+import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 
 /** The seller whose key it is; `undefined` for a key of the partner. @throws Problem 403 */
@@ -23,11 +25,18 @@ export function actingSeller(call: Call, named: string | undefined): string {
   return seller;
 }
 
-export function sellerNotFound(id: string): Problem {
-  return new Problem("seller_not_found", `There is no seller ${id}.`);
+/** The seller whose things a list is of, when it is one seller's. @throws Problem 403, 404 */
+export async function namedSeller(
+  call: Call,
+  ledger: Ledger,
+  named: string | undefined,
+): Promise<string | undefined> {
+  if (named === undefined) return sellerOfKey(call);
+  const isKnown = maySee(call, named) && (await ledger.ask(call.partner, askSeller(named))) !== null;
+  if (!isKnown) throw sellerNotFound(named);
+  return named;
 }
 
-/** The id of the key that was used; every call that is about a partner's data has one. */
-export function keyIdOf({ principal }: Call): string {
-  return principal === undefined || principal.role === "operator" ? "" : principal.keyId;
+export function sellerNotFound(id: string): Problem {
+  return new Problem("seller_not_found", `There is no seller ${id}.`);
 }

@@ -10,7 +10,7 @@ import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
 import { reconciliationFields, reconciliationView } from "../reconciliation.ts";
 import type { Routes } from "../routes.ts";
-import { statementAnswer, statementSchema } from "../statement.ts";
+import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
 import { maySee, sellerNotFound } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
@@ -116,10 +116,10 @@ function typeOf({ act }: TopupAct): EntryType {
   return act === "sale" ? "sale" : "revert";
 }
 
-function entryJson(entry: Entry): string {
+function entryView(entry: Entry) {
   const { seq, transferId, amount, balanceAfter, timeMs } = entry;
   const act = actOfEntry(entry);
-  return JSON.stringify({
+  return {
     seq,
     transfer_id: transferId,
     type: typeOf(act),
@@ -130,8 +130,21 @@ function entryJson(entry: Entry): string {
     reference: act.act === "sale" ? act.reference : null,
     request: act.act === "approve" ? act.request : null,
     at: timeTextOf(timeMs),
-  });
+  };
 }
+
+const ENTRIES = formatOf(entryView, {
+  seq: "ours",
+  transfer_id: "ours",
+  type: "ours",
+  amount: "ours",
+  balance_before: "ours",
+  balance_after: "ours",
+  phone: "ours",
+  reference: "text",
+  request: "ours",
+  at: "ours",
+});
 
 function addEntries(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
@@ -143,14 +156,14 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       summary: "Every change of a seller's credit, newest first",
       params: IdParams,
       query: RangeQuery,
-      answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
+      answer: entriesPageOf(EntriesPage),
       problems: ["seller_not_found"],
     },
     async (c, call, query) => {
       const seller = idOf(c);
       const range = rangeOf(query);
       const statement = await statementOf(ledger, call, seller, range);
-      return statementAnswer(call, statement, range, entryJson);
+      return statementAnswer(c, call, statement, range, ENTRIES);
     },
   );
 }

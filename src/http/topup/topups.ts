@@ -1,23 +1,18 @@
 /** `/v1/topups`: a seller charges a phone, out of the seller's credit. */
 import { z } from "@hono/zod-openapi";
-import {
-  creditAccount,
-  phoneAccount,
-  type Sale,
-  sellerOf,
-  type TopupAct,
-} from "../../actors/programmes/topup/acts.ts";
+import type { Act } from "../../actors/programmes/programme.ts";
+import { creditAccount, phoneAccount, type Sale, sellerOf } from "../../actors/programmes/topup/acts.ts";
 import { type Call, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Id, textField, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import { NO_PAGE, pageAnswer, pageOf } from "../pagination.ts";
+import { pageAnswer, pageOf } from "../pagination.ts";
 import type { TransferRow } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { rangeOf, rangeQuery } from "../time-range.ts";
 import { decidedAnswer } from "../writes.ts";
-import { actingSeller, maySee, sellerOfKey } from "./own.ts";
+import { actingSeller, maySee, namedSeller } from "./own.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -79,10 +74,14 @@ type Topup = Readonly<{
   createdAtMs: number;
 }>;
 
+function isSale(act: Act | undefined): act is Sale {
+  return act?.programme === "topup" && act.act === "sale";
+}
+
 /** Of a transfer that is a sale; `undefined` for any other. */
 function topupOf({ id, act, postedAmount, revertedBy, createdAtMs }: TransferRow): Topup | undefined {
-  if (act?.programme !== "topup" || act.act !== "sale") return undefined;
-  const { subject, phone, reference } = act as TopupAct as Sale;
+  if (!isSale(act)) return undefined;
+  const { subject, phone, reference } = act;
   return {
     id,
     seller: sellerOf(subject),
@@ -159,26 +158,22 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "topups",
       summary: "List top-ups, newest first",
-      description:
-        "From `from` (inclusive) to `to` (exclusive). A seller's key sees the seller's own. A page may be short and " +
-        "have a next one all the same.",
+      description: "From `from` (inclusive) to `to` (exclusive). A seller's key sees the seller's own.",
       query: ListQuery,
       answer: pageOf(TopupSchema),
+      problems: ["seller_not_found"],
     },
     async (_, call, query) => {
       const phone = query.phone === undefined ? undefined : phoneOfQuery(query.phone);
       if (phone === undefined && query.phone !== undefined) throw invalid("phone", PHONE_RULE);
-      const seller = query.seller ?? sellerOfKey(call);
-      if (seller !== undefined && !maySee(call, seller)) return pageAnswer(call, NO_PAGE, topupJson);
+      const seller = await namedSeller(call, ledger, query.seller);
       const { data, nextCursor } = await ledger.transfers(call.partner, {
         ...rangeOf(query),
         account: accountOf(phone, seller),
+        shows: ({ act }) => isSale(act) && (seller === undefined || sellerOf(act.subject) === seller),
       });
-      const rows = data
-        .map(topupOf)
-        .filter((topup) => topup !== undefined)
-        .filter((topup) => seller === undefined || topup.seller === seller);
-      return pageAnswer(call, { data: rows, nextCursor }, topupJson);
+      const topups = data.map(topupOf).filter((topup) => topup !== undefined);
+      return pageAnswer(call, { data: topups, nextCursor }, topupJson);
     },
   );
 }

@@ -11,13 +11,14 @@ import {
 import { BATCH_BYTES_MAX } from "../body.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, firstOrNew, readChange } from "../change.ts";
+import { Email } from "../email.ts";
 import { knownTimeMsOf, Time, timeMsOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import { Email, OfferName, type VoucherDeps } from "./fields.ts";
+import { OfferName, type VoucherDeps } from "./fields.ts";
 
 const EMAILS_MAX = 10_000;
 /** Looked up on each shard in one go. */

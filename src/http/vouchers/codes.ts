@@ -11,20 +11,23 @@ import {
   type VoucherStatus,
 } from "../../actors/programmes/vouchers/acts.ts";
 import { codeOf } from "../../actors/programmes/vouchers/codes.ts";
+import { keyIdOf } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { type Call, jsonAnswer } from "../call.ts";
-import { actOf, firstOf, readBareChange, readChange } from "../change.ts";
+import { actOf, readBareChange, readChange } from "../change.ts";
+import { Email } from "../email.ts";
 import { timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
+import { withoutTypography } from "../typed-text.ts";
 import { check } from "../validation.ts";
 import { type Done, decidedAnswer } from "../writes.ts";
-import { Email, percentOf, type VoucherDeps } from "./fields.ts";
+import { percentOf, type VoucherDeps } from "./fields.ts";
 
-/** Unknown codes of one API key, by minute. */
+/** Unknown codes of one API key and one customer, by minute. */
 const UNKNOWN_MAX = 50;
 const UNKNOWN_WINDOW_MS = 60_000;
 
@@ -91,8 +94,8 @@ export function addCodes(routes: Routes, deps: VoucherDeps): void {
 }
 
 /**
- * Unknown codes are counted once they are known to be unknown: a hundred who race for one good voucher guess nothing.
- * Whoever has guessed too often is let in no more, and of those under way no more are told that there is no such code.
+ * How often who asks has named a code that is not there, by API key and customer. A code that is there is never refused, so
+ * nobody's guesses keep anybody from a voucher; who has guessed too often is just not told any more that there is none.
  */
 class Guesses {
   readonly #limit: RateLimit;
@@ -101,36 +104,22 @@ class Guesses {
     this.#limit = new RateLimit({ limit: UNKNOWN_MAX, windowMs: UNKNOWN_WINDOW_MS, elapsedMs });
   }
 
-  /** The code that a request names, in its one form. @throws Problem 404, 429 */
-  codeOf(c: Context, call: Call): string {
-    return codeOf(c.req.param("code") ?? "") ?? this.unknown(call);
-  }
-
-  /** Refuses a key that has guessed too often, unless the request is a repeat. @throws Problem 429 */
-  async admit(call: Call, isRepeat: () => boolean | Promise<boolean>): Promise<void> {
-    try {
-      this.#limit.check(keyOf(call));
-    } catch (refusal) {
-      if (!(await isRepeat())) throw refusal;
-    }
+  /** The code that a request names, in its one form. @param email the customer's, where one is named. @throws Problem 404, 429 */
+  codeOf(c: Context, call: Call, email = ""): string {
+    return codeOf(withoutTypography(c.req.param("code") ?? "")) ?? this.unknown(call, email);
   }
 
   /** @throws Problem 404, 429 */
-  unknown(call: Call): never {
-    this.#limit.take(keyOf(call));
+  unknown(call: Call, email = ""): never {
+    this.#limit.take(`${keyIdOf(call)}\0${email}`);
     throw new Problem("voucher_not_found");
   }
 
-  /** @throws Problem 429 */
-  count(call: Call, answer: Answer<ActAlone>): void {
-    if ("refused" in answer || answer.replayed || answer.outcome.ok) return;
-    if (answer.outcome.code === "voucher_not_found") this.#limit.take(keyOf(call));
+  /** A repeat tells nothing new. @throws Problem 429 */
+  count(call: Call, answer: Answer<ActAlone>, email: string): void {
+    if (!("outcome" in answer) || answer.outcome.ok || answer.replayed) return;
+    if (answer.outcome.code === "voucher_not_found") this.#limit.take(`${keyIdOf(call)}\0${email}`);
   }
-}
-
-function keyOf({ principal, partner }: Call): string {
-  const key = principal !== undefined && "keyId" in principal ? principal.keyId : "";
-  return `${partner}\0${key}`;
 }
 
 const COMMON = {
@@ -156,10 +145,9 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
     },
     async (c, call) => {
       const { email } = check(Holder, await readJson(c));
-      const code = guesses.codeOf(c, call);
-      await guesses.admit(call, () => false);
+      const code = guesses.codeOf(c, call, email);
       const voucher = await ledger.ask(call.partner, askVoucher(email, code));
-      if (voucher === null) return guesses.unknown(call);
+      if (voucher === null) return guesses.unknown(call, email);
       const { status, discount, offer, expiresAtMs } = voucher;
       const verdict =
         status === "valid"
@@ -183,13 +171,11 @@ async function submitByHolder(
   name: "redeem" | "rollback",
 ) {
   const { value, asked } = await readChange(c, call, Holder);
-  const code = guesses.codeOf(c, call);
   const { email } = value;
-  const subject = customerSubject(email);
-  await guesses.admit(call, async () => (await firstOf(ledger, asked, { owner: subject })) !== undefined);
-  const act = { programme: "vouchers", act: name, subject, email, code } as const;
+  const code = guesses.codeOf(c, call, email);
+  const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
   const answer = await ledger.submit(actOf(asked, act));
-  guesses.count(call, answer);
+  guesses.count(call, answer, email);
   return { code, email, answer };
 }
 
@@ -261,7 +247,6 @@ function addCancel(routes: Routes, { ledger, guesses }: CodeDeps): void {
       const email = await ledger.ask(call.partner, askOwner(code));
       if (email === null) return guesses.unknown(call);
       const subject = customerSubject(email);
-      await guesses.admit(call, async () => (await firstOf(ledger, asked, { owner: subject })) !== undefined);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>
         endedJson(code, email, effect as Told, "cancelled"),

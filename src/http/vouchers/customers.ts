@@ -3,12 +3,13 @@ import { z } from "@hono/zod-openapi";
 import { askCustomer, type CustomerView, customerSubject } from "../../actors/programmes/vouchers/acts.ts";
 import { jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
+import { Email, emailOfPath } from "../email.ts";
 import { ProgrammeName, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import { Email, emailOf, type VoucherDeps } from "./fields.ts";
+import type { VoucherDeps } from "./fields.ts";
 
 const NewCustomer = z
   .strictObject({ email: Email, name: ProgrammeName.optional() })
@@ -58,7 +59,7 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       problems: ["customer_not_found"],
     },
     async (c, call) => {
-      const email = emailOf(c.req.param("email"));
+      const email = emailOfPath(c.req.param("email"));
       const customer = await ledger.ask(call.partner, askCustomer(email));
       if (customer === null) throw customerNotFound(email);
       return jsonAnswer(call, 200, customerJson(customer));

@@ -7,25 +7,8 @@ import { invalid } from "../problem.ts";
 
 export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
 
-const EMAIL_LENGTH_MAX = 254;
-/** One `@` between things without spaces; what comes behind it is a host's name. */
-const EMAIL = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}.]+(?:\.[^\s@\p{C}.]+)*$/u;
 const OFFER_NAME_LENGTH_MAX = 100;
 const CONTROL = /\p{C}/u;
-
-/** Trimmed, and in small letters: so it is kept and shown. */
-export const Email = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .refine((email) => email.length <= EMAIL_LENGTH_MAX && EMAIL.test(email), "must be an e-mail address")
-  .openapi({
-    type: "string",
-    format: "email",
-    maxLength: EMAIL_LENGTH_MAX,
-    description: "Upper and lower case are the same.",
-    example: "alice@example.com",
-  });
 
 export const OfferName = z
   .custom<string>(isOfferName, `must be text of 1 to ${OFFER_NAME_LENGTH_MAX} characters`)
@@ -38,13 +21,6 @@ export const Discount = z
     "must be a percentage above 0 and up to 100, with at most two decimals",
   )
   .openapi({ type: "number", exclusiveMinimum: 0, maximum: 100, multipleOf: 0.01, example: 38.5 });
-
-/** An e-mail in a path or query. @throws Problem 400 */
-export function emailOf(text: string | undefined): string {
-  const parsed = Email.safeParse(text);
-  if (!parsed.success) throw invalid("email", "must be an e-mail address");
-  return parsed.data;
-}
 
 /** @throws Problem 400 */
 export function offerNameOf(text: string | undefined): string {

@@ -8,13 +8,14 @@ import {
   type VoucherView,
 } from "../../actors/programmes/vouchers/acts.ts";
 import { actOf, readChange } from "../change.ts";
+import { Email } from "../email.ts";
 import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
 import { customerNotFound } from "./customers.ts";
-import { Discount, Email, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
+import { Discount, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
 
 const STATUSES = ["valid", "redeemed", "expired", "cancelled"] as const;
 

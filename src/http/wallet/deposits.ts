@@ -1,6 +1,6 @@
 /** `/v1/deposits`: money that a bank brings into a wallet. */
 import { z } from "@hono/zod-openapi";
-import type { TransferChanged } from "../../actors/compound-command.ts";
+import type { TransferChanged, TransferView } from "../../actors/compound-command.ts";
 import {
   bankAccount,
   bankOwner,
@@ -112,18 +112,19 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
       access: "bank",
       group: "deposits",
       summary: "The deposits of this bank, newest first",
-      description: "A page may be short, or empty, and have a next one all the same.",
       query: PageQuery,
       answer: pageOf(DepositSchema),
     },
     async (_, call, query) => {
       const account = bankAccount(bankOf(call));
-      const page = { account, ...query };
-      const { data, nextCursor } = await ledger.transfers(call.partner, page);
-      const deposits = data.filter(({ act }) => act?.act === "deposit");
-      return pageAnswer(call, { data: deposits, nextCursor }, depositJson);
+      const deposits = { account, ...query, shows: isDeposit };
+      return pageAnswer(call, await ledger.transfers(call.partner, deposits), depositJson);
     },
   );
+}
+
+function isDeposit({ act }: TransferView): boolean {
+  return act?.act === "deposit";
 }
 
 function depositJson({ id, postings, memo, createdAtMs, act }: TransferRow): string {

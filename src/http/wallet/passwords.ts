@@ -1,6 +1,8 @@
 /** Passwords are kept as argon2id, slow by design: made and compared beside the event loop. */
 import { argon2, timingSafeEqual } from "node:crypto";
+import { z } from "@hono/zod-openapi";
 import { OperatingError } from "../../operating-error.ts";
+import { isText } from "../fields.ts";
 import type { Random } from "../idempotency.ts";
 
 /** What OWASP asks for at least: 19 MiB, twice, in one lane. */
@@ -13,6 +15,35 @@ const HASH_BYTES = 32;
 const WAITING_MAX = 32;
 
 const STORED = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/;
+
+const LENGTH_MIN = 8;
+const LENGTH_MAX = 200;
+
+/** Keyboards type one letter in several ways: NFC makes them one. */
+function asKept(text: string): string {
+  return text.normalize("NFC");
+}
+
+export const NewPassword = z
+  .string()
+  .transform(asKept)
+  .refine(
+    (text) => isText(text, LENGTH_MAX) && text.length >= LENGTH_MIN,
+    `must be text of ${LENGTH_MIN} to ${LENGTH_MAX} characters`,
+  )
+  .openapi({
+    type: "string",
+    minLength: LENGTH_MIN,
+    maxLength: LENGTH_MAX,
+    example: "correct horse battery",
+  });
+
+/** Whatever was typed in: what is too short is wrong, and no more is said. */
+export const TypedPassword = z
+  .string()
+  .transform(asKept)
+  .refine((text) => text.length <= LENGTH_MAX, `must be text of at most ${LENGTH_MAX} characters`)
+  .openapi({ type: "string", maxLength: LENGTH_MAX, example: "correct horse battery" });
 
 export class Passwords {
   readonly #random: Random;

@@ -104,11 +104,27 @@ export function enterHouse(call: Call, directory: Directory): void {
 export function tokenFrom(c: Context, { directory }: Pick<WalletDeps, "directory">): Token {
   const authorization = headerOf(c, "authorization");
   const text = authorization === undefined ? cookieFrom(c) : bearerToken(authorization);
-  const vnode = TOKEN.test(text) ? vnodeOfId("ws", text) : undefined;
+  const vnode = vnodeOfToken(text);
   if (vnode !== undefined) return { text, id: hashOfKey(text), vnode };
   if (text !== "" && directory.principalOf(hashOfKey(text)) !== undefined)
     throw new Problem("forbidden", "An API key opens no wallet; log in as a user.");
   throw notLoggedIn();
+}
+
+/** Whether a request comes with the session of a wallet user. */
+export async function isLoggedIn(
+  c: Context,
+  { ledger }: Readonly<{ ledger: Pick<Ledger, "ask"> }>,
+): Promise<boolean> {
+  const authorization = headerOf(c, "authorization");
+  const text = authorization === undefined ? sentCookie(c) : bearerToken(authorization);
+  const vnode = vnodeOfToken(text);
+  return vnode !== undefined && (await ledger.ask(HOUSE, askSession(hashOfKey(text), vnode))) !== null;
+}
+
+/** `undefined` for what is no token. */
+function vnodeOfToken(text: string): number | undefined {
+  return TOKEN.test(text) ? vnodeOfId("ws", text) : undefined;
 }
 
 export function notLoggedIn(): Problem {
@@ -138,18 +154,25 @@ async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   await ledger.submit(actOf(KEYLESS, act));
 }
 
+function sentCookie(c: Context): string {
+  return getCookie(c, SESSION_COOKIE) ?? "";
+}
+
 /** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */
 function cookieFrom(c: Context): string {
-  const token = getCookie(c, SESSION_COOKIE) ?? "";
-  if (token === "" || c.req.method === "GET" || c.req.method === "HEAD") return token;
-  const site = headerOf(c, "sec-fetch-site");
-  const origin = headerOf(c, "origin");
-  const isOurs = site === undefined ? isOwnOrigin(origin, headerOf(c, "host")) : site === "same-origin";
-  if (!isOurs) throw new Problem("forbidden", "A cookie alone changes nothing from another site.");
+  const token = sentCookie(c);
+  const isRead = c.req.method === "GET" || c.req.method === "HEAD";
+  if (token !== "" && !isRead && isFromAnotherSite(c))
+    throw new Problem("forbidden", "A cookie alone changes nothing from another site.");
   return token;
 }
 
-function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
-  if (origin === undefined || !URL.canParse(origin)) return false;
-  return new URL(origin).host === host;
+/** Browsers say where a request comes from: in one of these headers at least. Who says nothing is no browser. */
+function isFromAnotherSite(c: Context): boolean {
+  const site = headerOf(c, "sec-fetch-site");
+  // `none`: by the user's own hand.
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  const origin = headerOf(c, "origin");
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== headerOf(c, "host");
 }

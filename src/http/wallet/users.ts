@@ -16,7 +16,8 @@ import { vnodeOfAccount } from "../../actors/routing.ts";
 import { readJson } from "../body.ts";
 import type { Call } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
-import { isText, Name } from "../fields.ts";
+import { Email } from "../email.ts";
+import { Name } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
@@ -25,7 +26,7 @@ import { incomingOf } from "../request-header.ts";
 import type { Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
-import { Passwords } from "./passwords.ts";
+import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
 import {
   enterHouse,
   KEYLESS,
@@ -40,34 +41,13 @@ import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 const FAILURES_MAX = 10;
 const FAILURES_MS = 60_000;
-const EMAIL_LENGTH_MAX = 254;
-const PASSWORD_LENGTH_MIN = 8;
-const PASSWORD_LENGTH_MAX = 200;
-const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
-const Email = z
-  .string()
-  .transform((email) => email.trim().toLowerCase())
-  .refine(
-    (email) => isText(email, EMAIL_LENGTH_MAX) && EMAIL.test(email),
-    `must be an e-mail address of at most ${EMAIL_LENGTH_MAX} characters`,
-  )
-  .openapi({ type: "string", format: "email", maxLength: EMAIL_LENGTH_MAX, example: "ann@example.com" });
-const Password = z
-  .custom<string>(
-    (value) => isText(value, PASSWORD_LENGTH_MAX) && value.length >= PASSWORD_LENGTH_MIN,
-    `must be text of ${PASSWORD_LENGTH_MIN} to ${PASSWORD_LENGTH_MAX} characters`,
-  )
-  .openapi({ type: "string", minLength: PASSWORD_LENGTH_MIN, maxLength: PASSWORD_LENGTH_MAX });
-/** Whatever was typed in: what is too short is wrong, and no more is said. */
-const TypedPassword = z.string().max(PASSWORD_LENGTH_MAX).openapi({ example: "correct horse battery" });
-
-const NewUser = z.strictObject({ name: Name, email: Email, password: Password }).openapi("NewWalletUser", {
+const NewUser = z.strictObject({ name: Name, email: Email, password: NewPassword }).openapi("NewWalletUser", {
   example: { name: "Ann", email: "ann@example.com", password: "correct horse battery" },
 });
 const Login = z.strictObject({ email: Email, password: TypedPassword }).openapi("WalletLogin");
 const PasswordChange = z
-  .strictObject({ password: TypedPassword, new_password: Password })
+  .strictObject({ password: TypedPassword, new_password: NewPassword })
   .openapi("WalletPasswordChange");
 
 /** What sign-up, login and the change of a password share: one count of failures, and one queue for slow hashes. */
@@ -185,15 +165,11 @@ async function credentialFor(
   password: string,
 ): Promise<number | undefined> {
   const address = incomingOf(c)?.socket.remoteAddress ?? "";
-  const giveBack = failures.take(`${email}\0${address}`);
-  let isFailure = false;
-  try {
+  const compare = async () => {
     const known = await ledger.ask(HOUSE, askCredential(email));
-    isFailure = !(await passwords.isRight(password, known?.password));
-    return isFailure ? undefined : known?.credential;
-  } finally {
-    if (!isFailure) giveBack();
-  }
+    return (await passwords.isRight(password, known?.password)) ? known?.credential : undefined;
+  };
+  return failures.attempt(`${email}\0${address}`, compare, (credential) => credential === undefined);
 }
 
 function addPassword(routes: Routes, desk: Desk): void {

@@ -7,7 +7,7 @@ import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Routes } from "../routes.ts";
-import { statementAnswer, statementSchema } from "../statement.ts";
+import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../statement.ts";
 import { RangeQuery, rangeOf } from "../time-range.ts";
 import { decidedAnswer } from "../writes.ts";
 import { WalletId, WalletMemo } from "./fields.ts";
@@ -90,13 +90,13 @@ function addReads(routes: Routes, deps: WalletDeps): void {
       ...ofSession,
       summary: "What came and went, newest first",
       query: RangeQuery,
-      answer: { status: 200, description: "A page.", content: { "application/json": EntriesPage } },
+      answer: entriesPageOf(EntriesPage),
     },
-    withSession(deps, async (_, call, { walletId }, query) => {
+    withSession(deps, async (c, call, { walletId }, query) => {
       const range = rangeOf(query);
       const statement = await ledger.entries(call.partner, walletAccount(walletId), range);
       if (statement === undefined) throw notLoggedIn();
-      return statementAnswer(call, statement, range, (entry) => JSON.stringify(entryView(entry)));
+      return statementAnswer(c, call, statement, range, ENTRIES);
     }),
   );
 }
@@ -138,7 +138,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
   );
 }
 
-function entryView(entry: Entry): object {
+function entryView(entry: Entry) {
   const { seq, transferId, amount, balanceAfter, counterparty, memo, timeMs } = entry;
   return {
     seq,
@@ -151,6 +151,17 @@ function entryView(entry: Entry): object {
     at: timeTextOf(timeMs),
   };
 }
+
+const ENTRIES = formatOf(entryView, {
+  seq: "ours",
+  transfer_id: "ours",
+  type: "ours",
+  amount: "ours",
+  balance_after: "ours",
+  counterparty: "ours",
+  memo: "text",
+  at: "ours",
+});
 
 function typeOf({ counterparty, amount }: Entry): "deposit" | "withdrawal" | "transfer" {
   if (!counterparty.startsWith("@")) return "transfer";

@@ -112,9 +112,7 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
       access: "bank",
       group: "withdrawals",
       summary: "Withdrawals of all wallets, newest first",
-      description:
-        "What every wallet's own list shows. With a `status` a page may be short, or empty, and have a next one all " +
-        "the same.",
+      description: "What every wallet's own list shows.",
       query: AllQuery,
       answer: aPage,
     },

@@ -184,7 +184,7 @@ beforeAll(async () => {
   await other.post("/v1/sellers", 201, { id: "stall", name: "Stall" });
   const keys: [string, Json][] = [
     ["another partner's read key", { role: "read" }],
-    ["another partner's bank key", { role: "bank" }],
+    ["another partner's bank key", { role: "bank", name: "north" }],
     ["another partner's seller key", { role: "seller", seller: "stall" }],
   ];
   for (const [name, body] of keys) {
@@ -193,7 +193,10 @@ beforeAll(async () => {
   }
   const { api_key: neighbour } = await owner.post("/v1/sellers", 201, { id: "stall", name: "Stall" });
   strangers.set("the key of another seller of the partner", house.caller(String(neighbour)));
-  const { api_key: bank } = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "bank" });
+  const { api_key: bank } = await owner.post(`/v1/partners/${MARK}/keys`, 201, {
+    role: "bank",
+    name: "north",
+  });
   strangers.set("the bank key of the partner", house.caller(String(bank)));
   document = (await owner.get("/openapi.json")) as unknown as OpenApi;
   fills = fillsFor(things);

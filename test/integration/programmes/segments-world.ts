@@ -15,13 +15,14 @@ import {
   type SegmentPart,
   type SegmentsAct,
 } from "../../../src/actors/programmes/segments/acts.ts";
+import type { MembershipChange } from "../../../src/actors/programmes/segments/changes.ts";
 import { Segments } from "../../../src/actors/programmes/segments/segments.ts";
 import { Timetable } from "../../../src/actors/programmes/timetable.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
 import type { ArchivedRecord } from "../../../src/archive/query.ts";
 import type { Ledger } from "../../../src/http/ports.ts";
 import { drawOf } from "../../../src/http/segments/percentage.ts";
-import { type ReportRow, rowsOf } from "../../../src/http/segments/report-rows.ts";
+import { rowsOf } from "../../../src/http/segments/report-rows.ts";
 
 export const PARTNER = "acme";
 const SHARDS = 2;
@@ -124,10 +125,10 @@ export class World {
   }
 
   /** All rows that a report would have, the oldest first. */
-  rows(): readonly ReportRow[] {
+  rows(): readonly MembershipChange[] {
     return this.#shards
       .flatMap(({ log }) => log)
-      .flatMap((entry) => ("act" in entry ? rowsOf(recordOf(entry)).toReversed() : []))
+      .flatMap((entry) => ("act" in entry ? rowsOf(recordOf(entry)) : []))
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 

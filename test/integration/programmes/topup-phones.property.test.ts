@@ -40,7 +40,15 @@ test("every spelling of a phone is the same phone, and what is stored is a spell
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 999_999_999 }), (digits) => {
       const national = `9${String(digits).padStart(9, "0")}`;
-      const spellings = [national, `0${national}`, `+98${national}`, `0098${national}`];
+      const plain = [national, `0${national}`, `+98${national}`, `0098${national}`];
+      const grouped = plain.map((text) => ` ${text.slice(0, 4)} ${text.slice(4, 7)}-${text.slice(7)}`);
+      const persian = grouped.map((text) =>
+        text.replaceAll(/\d/g, (d) => String.fromCharCode(0x06f0 + Number(d))),
+      );
+      const arabic = plain.map((text) =>
+        text.replaceAll(/\d/g, (d) => String.fromCharCode(0x0660 + Number(d))),
+      );
+      const spellings = [...plain, ...grouped, ...persian, ...arabic];
       for (const spelling of spellings) expect(phoneOf(spelling)).toBe(`+98${national}`);
       expect(phoneOfQuery(` 98${national}`)).toBe(`+98${national}`);
     }),
@@ -51,7 +59,7 @@ test("every spelling of a phone is the same phone, and what is stored is a spell
     "989121234567",
     "+98912123456",
     "+9809121234567",
-    "0912 123 4567",
+    "0912.123.4567",
     "+1234567890123456",
   ])
     expect(phoneOf(wrong)).toBeUndefined();

@@ -1,0 +1,85 @@
+/** Answers to what never becomes a request of the app: the parser cannot read it, or Node has a way of its own for it. */
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Parts } from "./call.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
+
+/** Makes a problem that is answered beside the routes. */
+export type Refuse = (code: ProblemCode, detail: string, headers?: Readonly<Record<string, string>>) => Parts;
+
+type Exchange = Readonly<{ incoming: IncomingMessage; outgoing: ServerResponse }>;
+
+const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
+
+/** @returns to be told of every request that Node has read. */
+export function answerUnreadable(server: Server, refuse: Refuse): (exchange: Exchange) => void {
+  const newest = new WeakMap<Duplex, Exchange>();
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const { code, detail } = faultOf(error);
+    const end = () => writeLast(socket, refuse(code, detail));
+    const before = newest.get(socket);
+    if (before === undefined) end();
+    else if (before.incoming.complete) afterAnswer(before.outgoing, end);
+    else if (before.outgoing.writableEnded) socket.destroy();
+    else breakBody(before, new Problem(code, detail));
+  });
+  server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
+    writeParts(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
+  });
+  server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
+    writeLast(socket, refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }));
+  });
+  return (exchange) => newest.set(exchange.incoming.socket, exchange);
+}
+
+export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {
+  outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
+  outgoing.end(body);
+}
+
+type Fault = Readonly<{ code: ProblemCode; detail: string }>;
+
+function faultOf({ code }: NodeJS.ErrnoException): Fault {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return { code: "headers_too_large", detail: "Address and headers are too long together." };
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return { code: "body_too_large", detail: "The chunk extensions are too long." };
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { code: "request_timeout", detail: "The request did not arrive in time." };
+    default:
+      return { code: "validation_failed", detail: "The request is not HTTP." };
+  }
+}
+
+const brokenBodies = new WeakMap<IncomingMessage, Problem>();
+
+/** Why no more of a request's body can be read. Whoever is reading it gets the same as an error event. */
+export function brokenBody(incoming: IncomingMessage): Problem | undefined {
+  return brokenBodies.get(incoming);
+}
+
+/** The app has the request already: it answers, in the order of the requests, and that is the last of the connection. */
+function breakBody({ incoming, outgoing }: Exchange, problem: Problem): void {
+  outgoing.shouldKeepAlive = false;
+  brokenBodies.set(incoming, problem);
+  if (incoming.listenerCount("error") > 0) incoming.emit("error", problem);
+}
+
+/** A client takes the next answer for that of the request it sent first. */
+function afterAnswer(outgoing: ServerResponse, end: () => void): void {
+  if (outgoing.writableFinished) end();
+  else outgoing.once("finish", end);
+}
+
+/** Without Node's help: there is no request that it could answer. */
+function writeLast(socket: Duplex, { status, headers, body }: Parts): void {
+  if (!socket.writable) return;
+  const all = { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
+}

@@ -1,0 +1,38 @@
+/** The demo's keys are random: two servers with one operator's key have none in common, nor has one server twice. */
+import { describe, expect, test } from "vitest";
+import { daybookJson } from "../../cli/cli.ts";
+import { Client, OPERATOR_KEY } from "../../support/server.ts";
+import { type House, openHouse } from "../programmes/house.ts";
+
+type Demo = Readonly<{
+  partnerKey: string;
+  sellerKeys: Readonly<Record<string, string>>;
+  bankKey: string;
+  people: readonly { token: string }[];
+}>;
+
+function seed(house: House): Promise<Demo> {
+  return daybookJson<Demo>(["seed", "--url", house.server.url], { OPERATOR_KEY });
+}
+
+function secretsOf({ partnerKey, sellerKeys, bankKey, people }: Demo): readonly string[] {
+  return [partnerKey, bankKey, ...Object.values(sellerKeys), ...people.map(({ token }) => token)];
+}
+
+describe("two servers", () => {
+  const [first, second] = [openHouse({}), openHouse({})];
+
+  test("no key of one is a key of the other, and a second run makes new ones beside the first", async () => {
+    const demos = [await seed(first), await seed(second), await seed(first)];
+    const all = demos.flatMap(secretsOf);
+    expect(new Set(all).size).toBe(all.length);
+    for (const { partnerKey } of [demos[0], demos[2]] as Demo[]) {
+      const client = new Client(first.server.url, partnerKey);
+      expect((await client.get<{ data: unknown[] }>("/v1/sellers")).data).toHaveLength(2);
+      client.close();
+      const stranger = new Client(second.server.url, partnerKey);
+      expect((await stranger.send("GET", "/v1/sellers")).status).toBe(401);
+      stranger.close();
+    }
+  });
+});
