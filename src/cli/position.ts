@@ -1,7 +1,7 @@
 /** Places in a log as people write them: `0:3-17`, `3-17`, or a time. */
 import { InvalidArgumentError } from "commander";
 import { formatLogId, type LogId, parseLogId } from "../wal/wal.ts";
-import { UsageError } from "./settings.ts";
+import { UsageError } from "./errors.ts";
 
 export type Bound =
   | Readonly<{ kind: "position"; shard: number | undefined; id: LogId }>

@@ -47,7 +47,7 @@ test("the demo is there, its keys work, what is proposed can be tried, and a sec
   expect(await counts()).toEqual(first);
   for (const key of [demo.partnerKey, demo.bankKey, ...Object.values(demo.sellerKeys)])
     expect(stdout).toContain(key);
-  const proposed = [...stdout.matchAll(/curl -s (\S+) -H "Authorization: (Bearer \S+)"/g)];
+  const proposed = [...stdout.matchAll(/curl -s '(\S+)' -H 'Authorization: (Bearer \S+)'/g)];
   expect(proposed.length).toBeGreaterThan(5);
   for (const [, url = "", Authorization = ""] of proposed) {
     const response = await fetch(url, { headers: { Authorization } });
