@@ -8,6 +8,7 @@ import type { Clock } from "./clock.ts";
 import { addDocs } from "./docs.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
 import { addEntries } from "./entries.ts";
+import { addHome } from "./home.ts";
 import type { Random } from "./idempotency.ts";
 import { addLoyalty } from "./loyalty/routes.ts";
 import { addOperations } from "./operations-routes.ts";
@@ -98,6 +99,7 @@ export function createApp(deps: AppDeps): App {
   addUserSegments(routes, deps);
   addWallets(routes, deps);
   addOperations(routes, deps.operations);
+  addHome(routes);
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes);

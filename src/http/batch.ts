@@ -158,6 +158,7 @@ export function addBatch(
   routes.add(
     {
       method: "post",
+      operationId: "createTransferBatch",
       path: "/v1/transfers/batch",
       routerPath: "/v1/transfers/:id",
       access: "partner",

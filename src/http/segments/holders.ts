@@ -95,6 +95,7 @@ function addMany(routes: Routes, { ledger, clock }: SegmentsDeps): void {
   routes.add(
     {
       method: "post",
+      operationId: "addSegmentUsers",
       path: HOLDERS,
       access: "partner",
       group: "segments",

@@ -103,6 +103,7 @@ function addDownload(routes: Routes, { ledger, directory, clock }: ReportsDeps):
   routes.add(
     {
       method: "get",
+      operationId: "downloadSegmentReport",
       path: "/segment-reports/{report}",
       access: "open",
       group: "segments",
