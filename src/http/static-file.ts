@@ -53,8 +53,8 @@ async function load({ read }: StaticFileOptions): Promise<Contents> {
 
 /** By RFC 9110, section 13.1.2. */
 function isKnown(header: string | undefined, tag: string): boolean {
-  const strong = (text: string) => text.trim().replace(/^W\//, "");
-  return (header ?? "").split(",").some((each) => each.trim() === "*" || strong(each) === strong(tag));
+  const known = (header ?? "").split(",").map((each) => each.trim());
+  return known.some((each) => each === "*" || each === tag || `W/${each}` === tag);
 }
 
 /** By RFC 9110, section 12.5.3: a coding that is named wins over `*`, and one with quality 0 is refused. */

@@ -350,8 +350,7 @@ export class Supervisor {
     this.#restartLater(supervised, exit);
   }
 
-  #restartLater(supervised: Supervised, exit: ShardExit): void {
-    const { reason, message } = exit;
+  #restartLater(supervised: Supervised, { reason, message }: ShardExit): void {
     const asked = reason === "stopped";
     const servedMs = performance.now() - supervised.watchdog.silentMs - supervised.readyAtMs;
     if (servedMs > STEADY_MS) supervised.attempts = 0;
@@ -360,7 +359,7 @@ export class Supervisor {
     if (!asked && !WITH_THE_LOG.has(reason)) supervised.crashes += 1;
     supervised.attempts = asked ? 0 : supervised.attempts + 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
-      this.#giveUp(supervised, exit);
+      this.#giveUp(supervised, { reason, message });
       return;
     }
     this.#setStatus(supervised, "restarting", asked ? "asked to" : message);
