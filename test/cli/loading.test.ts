@@ -14,18 +14,12 @@ const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(HOOK)}`
 const LIGHT =
   /\/(src\/cli\/(daybook|errors)\.ts|src\/version\.ts|src\/wal\/wal\.ts|node_modules\/commander\/.*)$/;
 
-test.each([
-  ["--help"],
-  ["--version"],
-  ["help"],
-  ["wal", "--help"],
-  ["help", "wal"],
-  ["archive"],
-  ["nonsense"],
-  ["wal", "nonsense"],
-])("daybook %s %s", async (...args) => {
-  const { stderr } = await daybook(args, { NODE_OPTIONS });
-  const loaded = [...stderr.matchAll(/^loaded (.*)$/gm)].map(([, url]) => url as string);
-  expect(loaded.length).toBeGreaterThan(3);
-  expect(loaded.filter((url) => !LIGHT.test(url))).toEqual([]);
-});
+test.each(["--help", "--version", "help", "wal --help", "help wal", "archive", "nonsense", "wal nonsense"])(
+  "daybook %s",
+  async (line) => {
+    const { stderr } = await daybook(line.split(" "), { NODE_OPTIONS });
+    const loaded = [...stderr.matchAll(/^loaded (.*)$/gm)].map(([, url]) => url as string);
+    expect(loaded.length).toBeGreaterThan(3);
+    expect(loaded.filter((url) => !LIGHT.test(url))).toEqual([]);
+  },
+);
