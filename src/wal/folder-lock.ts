@@ -42,7 +42,7 @@ export function lockFolder(dir: string): FolderLock {
     }
     throw new LogError(
       "log_misconfigured",
-      `the folder ${resolve(dir)} cannot be written to: ${error.message}. Give its owner's rights to this user, or name another folder`,
+      `the folder ${resolve(dir)} cannot be written to: ${error.message}. Let this user write there, or name another folder`,
       { cause: error },
     );
   }
