@@ -37,7 +37,10 @@ function findRuntime() {
   const folder = join(ROOT, "node_modules", name);
   const program = join(folder, "bin", process.platform === "win32" ? "node.exe" : "node");
   if (!existsSync(program))
-    throw new Error(`${name} is not installed: run \`npm ci\` in ${ROOT}, without --omit=optional`);
+    throw new Error(
+      `${name} is not installed: run \`npm ci\` in ${ROOT} again, without --omit=optional; ` +
+        "npm does not say when it could not download it",
+    );
   return { program, version: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version };
 }
 

@@ -1,17 +1,30 @@
 /** Settings, from the environment and from flags of the same name (`--wal-url` = `WAL_URL`); flags win. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { textOf } from "./fault-text.ts";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
 const SHARDS_MAX = 64;
 const GATEWAYS_MAX = 16;
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
-const port = z.coerce.number().int().min(0).max(65_535);
-const shards = z.coerce.number().int().min(1).max(SHARDS_MAX);
-const snapshotRecords = z.coerce.number().int().min(1);
-const snapshotMinutes = z.coerce.number().positive();
-const clockJumpS = z.coerce.number().int().min(60);
+function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
+  const form =
+    max === Number.MAX_SAFE_INTEGER
+      ? `a whole number, at least ${min}`
+      : `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, `must be ${form}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be ${form}`);
+}
+
+const filled = z.string().min(1, "must not be empty");
+const minutes = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, "must be a number above 0")
+  .transform(Number)
+  .refine((value) => value > 0, "must be a number above 0");
 const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/scale, as USD/2");
 const publicUrl = z
   .string()
@@ -19,31 +32,118 @@ const publicUrl = z
 const corsOrigins = z
   .string()
   .refine(
-    (text) => listOf(text).every(isOrigin),
+    (origins) => listOf(origins).every(isOrigin),
     "must be origins, separated by commas, as https://shop.example.com,http://localhost:5173",
   );
-const gateways = z.coerce.number().int().min(1).max(GATEWAYS_MAX);
 
-const schema = z.object({
-  PORT: port.default(3000),
-  HOST: z.string().min(1).default("127.0.0.1"),
-  WAL_URL: z.string().optional(),
-  DATA_DIR: z.string().min(1).default("./data"),
-  SHARDS: shards.optional(),
-  GATEWAYS: gateways.default(1),
-  ISOLATION: z.enum(["threads", "processes"]).default("threads"),
-  OPERATOR_KEY: z.string().min(OPERATOR_KEY_LENGTH_MIN).optional(),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
-  SNAPSHOT_RECORDS: snapshotRecords.default(1_000_000),
-  SNAPSHOT_MINUTES: snapshotMinutes.default(60),
-  WALLET_ASSET: asset.default("USD/2"),
-  TOPUP_ASSET: asset.default("IRT/0"),
-  PUBLIC_URL: publicUrl.optional(),
-  CORS_ORIGINS: corsOrigins.default(""),
-  CLOCK_JUMP_MAX: clockJumpS.default(24 * 60 * 60),
-  ALLOW_WEAK_DURABILITY: z.enum(["true", "false"]).default("false"),
-  FAILPOINTS: z.string().default(""),
-});
+function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, `must be one of ${values.join(", ")}`);
+}
+
+type Setting = Readonly<{
+  schema: z.ZodType<unknown, string | undefined>;
+  /** The value where none is given, as it would be written. */
+  initial?: string;
+  /** What happens where none is given, when that is no fixed value. */
+  otherwise?: string;
+  /** For the help and the README. */
+  meaning: string;
+  /** Is never repeated in a message. */
+  secret?: true;
+  /** For tests only: the help does not show it. */
+  hidden?: true;
+}>;
+
+/** All settings there are, in the order in which they are shown. */
+export const SETTINGS = {
+  PORT: { schema: wholeNumber(0, 65_535), initial: "3000", meaning: "0 takes any free port" },
+  HOST: {
+    schema: filled,
+    initial: "127.0.0.1",
+    meaning: "the address to listen on; 0.0.0.0 is every address of this machine",
+  },
+  WAL_URL: {
+    schema: z.string().optional(),
+    otherwise: "sqlite:$DATA_DIR/wal",
+    meaning:
+      "the log: redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock, sqlite:<folder>, memory:",
+    secret: true,
+  },
+  DATA_DIR: {
+    schema: filled,
+    initial: "./data",
+    meaning: "archive, witnesses, the embedded log; one server at a time",
+  },
+  SHARDS: {
+    schema: wholeNumber(1, SHARDS_MAX).optional(),
+    otherwise: "cores − gateways, at least 1",
+    meaning: "recorded at the first start; another number is refused afterwards",
+  },
+  ISOLATION: {
+    schema: oneOf(["threads", "processes"]),
+    initial: "threads",
+    meaning: "processes: each shard in a process of its own",
+  },
+  GATEWAYS: {
+    schema: wholeNumber(1, GATEWAYS_MAX),
+    initial: "1",
+    meaning:
+      "up to 16 threads take connections on the one port (Linux); worth it where one core is full of HTTP and others are idle",
+  },
+  OPERATOR_KEY: {
+    schema: z
+      .string()
+      .min(OPERATOR_KEY_LENGTH_MIN, `must have at least ${OPERATOR_KEY_LENGTH_MIN} characters`)
+      .optional(),
+    otherwise: "made and shown at the first start",
+    meaning: "at least 32 characters; wins over the stored one",
+    secret: true,
+  },
+  SNAPSHOT_RECORDS: {
+    schema: wholeNumber(1),
+    initial: "1000000",
+    meaning: "a shard's snapshot is due after so many records",
+  },
+  SNAPSHOT_MINUTES: {
+    schema: minutes,
+    initial: "60",
+    meaning: "and after so long, if there is anything new",
+  },
+  WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "what new wallets are in" },
+  TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "what the credit of new sellers is in" },
+  PUBLIC_URL: {
+    schema: publicUrl.optional(),
+    otherwise: "http:// with the address that is listened on",
+    meaning: "begins the links that answers contain, as those of reports",
+  },
+  CORS_ORIGINS: {
+    schema: corsOrigins,
+    initial: "",
+    meaning: "origins whose pages may call from a browser, separated by commas; none when empty",
+  },
+  CLOCK_JUMP_MAX: {
+    schema: wholeNumber(60),
+    initial: "86400",
+    meaning:
+      "seconds: after a start of the machine a clock that is further ahead of the log is followed only after ten minutes, or once it is accepted",
+  },
+  ALLOW_WEAK_DURABILITY: {
+    schema: oneOf(["true", "false"]),
+    initial: "false",
+    meaning: "true serves on a Redis that may lose data; /readyz then says so",
+  },
+  LOG_LEVEL: {
+    schema: oneOf(LOG_LEVELS),
+    initial: "info",
+    meaning: "warn leaves out the request lines",
+  },
+  FAILPOINTS: { schema: z.string(), initial: "", meaning: "faults to inject", hidden: true },
+} as const satisfies Record<string, Setting>;
+
+type Name = keyof typeof SETTINGS;
+type Values = { readonly [N in Name]: z.output<(typeof SETTINGS)[N]["schema"]> };
+
+const NAMES = Object.keys(SETTINGS) as readonly Name[];
 
 export type Config = Readonly<{
   port: number;
@@ -88,15 +188,7 @@ export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
   args: readonly string[],
 ): Config {
-  const given = Object.fromEntries(
-    Object.keys(schema.shape).map((name) => [name, environment[name] || undefined]),
-  );
-  const parsed = schema.safeParse({ ...given, ...readFlags(args) }, { error: textOf });
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-    throw new TypeError(`bad configuration: ${problems.join("; ")}`);
-  }
-  const values = parsed.data;
+  const values = parse(environment, readFlags(args));
   const walUrl = values.WAL_URL ?? `sqlite:${values.DATA_DIR}/wal`;
   if (values.ISOLATION === "processes" && walUrl.startsWith("memory:")) {
     throw new TypeError(
@@ -144,18 +236,49 @@ function isOrigin(text: string): boolean {
   return isBaseUrl(text) && URL.parse(text)?.origin === text;
 }
 
-function readFlags(args: readonly string[]): Record<string, string> {
-  const names = Object.keys(schema.shape);
-  const options = Object.fromEntries(names.map((name) => [flagOf(name), { type: "string" as const }]));
-  const { values } = parseArgs({ args: [...args], options, strict: true });
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = values[flagOf(name)];
-      return typeof value === "string" ? [[name, value]] : [];
-    }),
-  );
+/** Whether the command line asks what the settings are. */
+export function asksForHelp(args: readonly string[]): boolean {
+  return args.includes("--help") || args.includes("-h");
 }
 
-function flagOf(name: string): string {
-  return name.toLowerCase().replaceAll("_", "-");
+/** As it would be written: `--wal-url` for `WAL_URL`. */
+export function flagOf(name: string): string {
+  return `--${name.toLowerCase().replaceAll("_", "-")}`;
+}
+
+function parse(
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string>>,
+): Values {
+  const problems: string[] = [];
+  const values = NAMES.map((name) => {
+    const setting: Setting = SETTINGS[name];
+    const given = flags[name] ?? (environment[name] || undefined);
+    const parsed = setting.schema.safeParse(given ?? setting.initial);
+    if (parsed.success) return [name, parsed.data];
+    const shown = setting.secret === true ? "" : `, not ${JSON.stringify(given)}`;
+    problems.push(`${name}: ${parsed.error.issues[0]?.message}${shown}`);
+    return [name, undefined];
+  });
+  if (problems.length > 0) throw new TypeError(`bad configuration: ${problems.join("; ")}`);
+  return Object.fromEntries(values) as Values;
+}
+
+function readFlags(args: readonly string[]): Readonly<Record<string, string>> {
+  const options = Object.fromEntries(
+    NAMES.map((name) => [flagOf(name).slice(2), { type: "string" as const }]),
+  );
+  try {
+    const { values } = parseArgs({ args: [...args], options, strict: true });
+    return Object.fromEntries(
+      NAMES.flatMap((name) => {
+        const value = values[flagOf(name).slice(2)];
+        return typeof value === "string" ? [[name, value]] : [];
+      }),
+    );
+  } catch (error) {
+    // Node's own advice, in the sentences after the first, is about its parser.
+    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
+    throw new TypeError(`bad configuration: ${reason}; \`--help\` lists every setting`, { cause: error });
+  }
 }

@@ -11,10 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { ArchiveClient } from "./archive/archive-client.ts";
-import { type Config, readConfig } from "./config.ts";
+import { asksForHelp, type Config, readConfig } from "./config.ts";
 import { bootstrap } from "./gateway/bootstrap.ts";
 import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
-import { type Address, bindShared } from "./http/shared-port.ts";
+import { type Address, bindShared, explainBindError } from "./http/shared-port.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { ClockWatch } from "./server/clock-watch.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
@@ -26,11 +26,13 @@ import { watchUses } from "./server/key-uses.ts";
 import { ServerClock } from "./server/server-clock.ts";
 import { ServerOperations } from "./server/server-operations.ts";
 import { SnapshotKeeper } from "./server/snapshot-keeper.ts";
+import { settingsHelp } from "./settings-help.ts";
 import { bootClock, readBootId } from "./shard/boot-clock.ts";
 import { parseFailpoints } from "./shard/failpoint.ts";
 import { lockFolder } from "./wal/folder-lock.ts";
 import { parseLogUrl } from "./wal/open.ts";
 import { RedisClock } from "./wal/redis-clock.ts";
+import { LogError } from "./wal/wal.ts";
 import { ProcessCarrier } from "./workers/process-carrier.ts";
 import { Supervisor } from "./workers/supervisor.ts";
 import { ThreadCarrier } from "./workers/thread-carrier.ts";
@@ -60,7 +62,7 @@ const parts: {
 let leaving = false;
 
 async function start(config: Config): Promise<void> {
-  const logs = openLog({ level: config.logLevel, destination: 1 });
+  const logs = openLog({ level: config.logLevel, destination: 1, readable: process.stdout.isTTY });
   parts.logs = logs;
   const operatorKeyHash =
     config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
@@ -133,7 +135,11 @@ async function start(config: Config): Promise<void> {
 /** Gateway 0 has the port alone, or as the first of those that share it. */
 async function bind(gateway: HttpGateway, { host, port, gateways }: Config): Promise<Address> {
   const listen = (reusePort: boolean) => gateway.listen({ host, port, reusePort });
-  return gateways === 1 ? listen(false) : bindShared({ host, port }, () => listen(true));
+  try {
+    return await (gateways === 1 ? listen(false) : bindShared({ host, port }, () => listen(true)));
+  } catch (error) {
+    throw explainBindError(error, { host, port });
+  }
 }
 
 function lockFolders({ dataDir, walUrl }: Config): void {
@@ -251,8 +257,28 @@ function fatal(message: string): void {
   process.exit(1);
 }
 
-try {
-  await start(withDataDir(readConfig(process.env, process.argv.slice(2))));
-} catch (error) {
-  fatal(error instanceof Error ? error.message : String(error));
+/** What keeps the server from starting; of a Redis that answers, the doctor knows what to do. */
+function describeRefusal(error: unknown, { walUrl }: Config): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const isSetting = error instanceof LogError && error.code === "log_misconfigured";
+  return isSetting && parseLogUrl(walUrl).kind === "redis"
+    ? `${message}. \`npx daybook doctor\` says what to change`
+    : message;
 }
+
+async function main(args: readonly string[]): Promise<void> {
+  if (asksForHelp(args)) {
+    process.stdout.write(`Usage: npm start -- [flags]\n\n${settingsHelp()}\n`);
+    return;
+  }
+  let config: Config;
+  try {
+    config = withDataDir(readConfig(process.env, args));
+  } catch (error) {
+    fatal(error instanceof Error ? error.message : String(error));
+    return;
+  }
+  await start(config).catch((error: unknown) => fatal(describeRefusal(error, config)));
+}
+
+await main(process.argv.slice(2));

@@ -1,5 +1,16 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { readConfig } from "../src/config.ts";
+import { readConfig, SETTINGS } from "../src/config.ts";
+
+const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+const HANDBOOK = readFileSync(new URL("../docs/OPERATIONS.md", import.meta.url), "utf8");
+
+/** The rows of the first table behind a text, each cell without its backticks. */
+function tableAfter(document: string, text: string): readonly (readonly string[])[] {
+  const [table = ""] = document.slice(document.indexOf(text)).match(/(?:^\|.*\n)+/m) ?? [];
+  const rows = table.trimEnd().split("\n").slice(2);
+  return rows.map((row) => row.split(" | ").map((cell) => cell.replaceAll(/[|`]/g, "").trim()));
+}
 
 test("without anything set, the embedded log on one machine is served on loopback", () => {
   expect(readConfig({}, [])).toMatchObject({
@@ -40,4 +51,35 @@ test("a log in memory needs shards that are threads: a process that is killed wo
 
 test("an unknown flag is refused", () => {
   expect(() => readConfig({}, ["--prot", "1"])).toThrow("--prot");
+});
+
+test("the README's table is that of the settings", () => {
+  const shown = Object.entries(SETTINGS).filter(([, setting]) => !("hidden" in setting));
+  expect(tableAfter(README, "## Configuration")).toEqual(
+    shown.map(([name, setting]) => [
+      name,
+      "initial" in setting ? setting.initial : setting.otherwise,
+      setting.meaning,
+    ]),
+  );
+});
+
+test("what the handbook calls settings of the server are some", () => {
+  const rows = tableAfter(HANDBOOK, "| variable | for example |");
+  const ofServer = rows
+    .slice(
+      0,
+      rows.findIndex(([name]) => name === ""),
+    )
+    .flatMap(([name = ""]) => name.split(", "));
+  expect(ofServer.length).toBeGreaterThan(4);
+  expect(ofServer.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
+  const set = [...HANDBOOK.matchAll(/`([A-Z][A-Z_]+)=/g)].map(([, name]) => name as string);
+  expect(set.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual(["NODE_OPTIONS"]);
+});
+
+test("what was given is shown, but no secret", () => {
+  expect(() => readConfig({ PORT: "abc", OPERATOR_KEY: "too short" }, [])).toThrow(
+    'bad configuration: PORT: must be a whole number from 0 to 65535, not "abc"; OPERATOR_KEY: must have at least 32 characters',
+  );
 });

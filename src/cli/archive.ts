@@ -2,40 +2,40 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { ArchiveError } from "../archive/archive-error.ts";
 import type { Flaw } from "../archive/batch-chain.ts";
 import { isMalformed } from "../archive/batch-row.ts";
 import { type Damage, placeText } from "../archive/damage-table.ts";
 import { ArchiveRepair, copyIn, type Source, salvage, walkAll } from "../archive/repair.ts";
+import { plural } from "../plural.ts";
 import { lockFolder } from "../wal/folder-lock.ts";
 import { hashFrame } from "../wal/frame.ts";
 import { openForReading } from "../wal/sqlite-read-only.ts";
-import { jsonOption, type LogOptions, logCommand, OperatorError, readLogSettings } from "./settings.ts";
+import { OperatorError } from "./errors.ts";
+import { jsonOption, type LogOptions, logOptions, readLogSettings } from "./settings.ts";
 import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
 import { formatCount, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
 
 type VerifyOptions = LogOptions & Readonly<{ archive?: string }>;
 type RepairOptions = LogOptions & Readonly<{ from?: string }>;
 
-export function archive(): Command {
-  return new Command("archive").description("look at the archive").addCommand(verify()).addCommand(repair());
-}
-
-function verify(): Command {
-  return logCommand("verify", "read every archived batch, and name those that are damaged")
+export function archiveVerify(command: Command): Command {
+  return logOptions(command)
     .option("--archive <folder>", "this archive, as in a backup, instead of the server's")
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
-      "\nEach is checked by its checksum and by the log's hash chain. Writes nothing, and may run beside a live server.\nExit code 1 if one is damaged.",
+      `
+Each is checked by its checksum and by the log's hash chain. Writes nothing, and
+may run beside a live server. Exit code 1 if one is damaged.`,
     )
     .action(async (options: VerifyOptions) => {
       const folder = options.archive ?? join(readLogSettings(options).dataDir, "archive");
       const { batches, flaws } = verifyFolder(folder);
       if (options.json) await printJson({ ok: flaws.length === 0, batches, damaged: flaws.map(viewOf) });
       else {
-        const count = `${folder}: ${formatCount(batches)} batches`;
+        const count = `${folder}: ${formatCount(batches)} ${plural(batches, "batch", "batches")}`;
         const isWhole = flaws.length === 0;
         await printLines([
           isWhole
@@ -48,13 +48,17 @@ function verify(): Command {
     });
 }
 
-function repair(): Command {
-  return logCommand("repair", "restore damaged batches, where no server runs")
+export function archiveRepair(command: Command): Command {
+  return logOptions(command)
     .option("--from <folder>", "the folder `archive` of a backup")
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
-      "\nA copy is taken from the backup, or from the log, where that still has it, and only if the log's hash chain\nproves that it is the same batch. A malformed archive is salvaged into a new file first, which needs as much room again.\nExit code 1 if something stays damaged.",
+      `
+A copy is taken from the backup, or from the log, where that still has it, and
+only if the log's hash chain proves that it is the same batch. A malformed
+archive is salvaged into a new file first, which needs as much room again.
+Exit code 1 if something stays damaged.`,
     )
     .action(async (options: RepairOptions) => {
       const settings = readLogSettings(options);
@@ -68,8 +72,12 @@ function repair(): Command {
         await printJson({ ok: damaged.length === 0, salvaged, added, mended, damaged: damaged.map(viewOf) });
       else {
         await printLines([
-          ...(salvaged === null ? [] : [`salvaged ${formatCount(salvaged)} batches into a new file`]),
-          ...(added === 0 ? [] : [`added ${formatCount(added)} batches from the copy`]),
+          ...(salvaged === null
+            ? []
+            : [`salvaged ${formatCount(salvaged)} ${plural(salvaged, "batch", "batches")} into a new file`]),
+          ...(added === 0
+            ? []
+            : [`added ${formatCount(added)} ${plural(added, "batch", "batches")} from the copy`]),
           ...mended.map((place) => `${paint("green", "ok")}   ${place} restored`),
           ...damaged.map(
             (each) => `${paint("red", "BAD")}  ${placeText(each)}: no whole copy was found: ${each.reason}`,

@@ -1,22 +1,20 @@
 /** `daybook clock accept`: tells a running server that this machine's clock is right, although it has jumped. */
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import { acceptClock, isAcceptancePending, withdrawAcceptance } from "../wal/clock-acceptance.ts";
-import { OperatorError, readLogSettings } from "./settings.ts";
+import { OperatorError } from "./errors.ts";
+import { readLogSettings } from "./settings.ts";
 import { printLines } from "./terminal.ts";
 
 const POLL_MS = 100;
 /** A server looks once a second. */
 const WAIT_MS_MAX = 10_000;
 
-export function clock(): Command {
-  return new Command("clock").description("the clock that a server's log follows").addCommand(
-    new Command("accept")
-      .description("tell the running server that this machine's clock is right, although it has jumped")
-      .addOption(new Option("--data-dir <folder>", "the server's folder (DATA_DIR)"))
-      .action(async (options: Readonly<{ dataDir?: string }>) => {
-        await accept(readLogSettings({ ...options, walUrl: "sqlite:unused" }).dataDir);
-      }),
-  );
+export function clockAccept(command: Command): Command {
+  return command
+    .addOption(new Option("--data-dir <folder>", "the server's folder (DATA_DIR)"))
+    .action(async (options: Readonly<{ dataDir?: string }>) => {
+      await accept(readLogSettings({ ...options, walUrl: "sqlite:unused" }).dataDir);
+    });
 }
 
 async function accept(dataDir: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { hashFrame } from "../wal/frame.ts";
 import { compareLogIds, LogError } from "../wal/wal.ts";
 import { readWitness } from "../wal/witness.ts";
+import { OperatorError } from "./errors.ts";
 import { type Finding, formatFinding, ok, problem, warning } from "./finding.ts";
 import { examineFolder } from "./folder-findings.ts";
 import { formatPosition } from "./position.ts";
@@ -13,8 +14,7 @@ import {
   jsonOption,
   type LogOptions,
   type LogSettings,
-  logCommand,
-  OperatorError,
+  logOptions,
   readLogSettings,
 } from "./settings.ts";
 import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
@@ -23,12 +23,12 @@ import { formatTime, printJson, printLines } from "./terminal.ts";
 const CLOCK_MS_MAX = 2_000;
 const FIRST_BYTES = 1;
 
-export function doctor(): Command {
-  return logCommand("doctor", "check the log's store and its settings, and say what to change")
+export function doctor(command: Command): Command {
+  return logOptions(command)
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
-      "\nWrites nothing. Exit code 1 if there is a ✗: do not serve money before it is gone.",
+      "\nWrites nothing. Exit code 1 if there is a ✗: do not serve money before it is\ngone.",
     )
     .action(async (options: LogOptions) => {
       const findings = await examine(readLogSettings(options));

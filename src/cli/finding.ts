@@ -1,5 +1,6 @@
 /** What the doctor finds: one line each, with what to do about it. */
-import { paint, printable } from "./terminal.ts";
+import { printable } from "../printable.ts";
+import { paint } from "./terminal.ts";
 
 export type Finding = Readonly<{
   /** `problem`: do not serve money like this. `warning`: it works, and may not for ever. */

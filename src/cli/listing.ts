@@ -1,11 +1,13 @@
 /** Entries as lines: one for each record, for people or as JSON. */
 import type { LogRecord } from "../actors/command.ts";
+import { plural } from "../plural.ts";
+import { printable } from "../printable.ts";
 import type { Claim } from "../wal/wal.ts";
 import type { LogEntry } from "./entries.ts";
 import { formatPosition } from "./position.ts";
 import { isAll, matches, type RecordFilter, recordsOf } from "./record.ts";
 import { describeCommand, describeOutcome } from "./record-text.ts";
-import { formatTime, paint, printable } from "./terminal.ts";
+import { formatTime, paint } from "./terminal.ts";
 
 const POSITION_WIDTH = 14;
 const OP_WIDTH = 18;
@@ -45,7 +47,7 @@ export function formatItem(item: Item): string {
       return `${place("")}  ${paint("red", `✗ ${printable(item.problem)}`)}`;
     case "claim": {
       const { instance, shards } = item.claim.claimant;
-      return `${place("")}  ${paint("magenta", "claim".padEnd(OP_WIDTH))}  by ${printable(instance)}, ${shards} shards`;
+      return `${place("")}  ${paint("magenta", "claim".padEnd(OP_WIDTH))}  by ${printable(instance)}, ${shards} ${plural(shards, "shard")}`;
     }
     case "record": {
       const { command, outcome } = item.record;

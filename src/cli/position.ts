@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { timeMsOf } from "../time-text.ts";
 import { formatLogId, type LogId, parseLogId } from "../wal/wal.ts";
-import { UsageError } from "./settings.ts";
+import { UsageError } from "./errors.ts";
 
 export type Bound =
   | Readonly<{ kind: "position"; shard: number | undefined; id: LogId }>

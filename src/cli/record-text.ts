@@ -3,7 +3,7 @@
 import type { Command, LogRecord, Recorded } from "../actors/command.ts";
 import type { Leg, Move, Posting, TransferChanged, TransferExpired } from "../actors/compound-command.ts";
 import { unreachable } from "../assert.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "../printable.ts";
 
 /** The others are counted. */
 const POSTINGS_SHOWN = 3;

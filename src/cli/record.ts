@@ -1,6 +1,7 @@
 /** Records of the log as the command line handles them: who is concerned, and what to keep. Pure. */
 import { readRecords } from "../actors/codec.ts";
 import type { LogRecord } from "../actors/command.ts";
+import { plural } from "../plural.ts";
 import type { Frame } from "../wal/frame.ts";
 
 export type RecordFilter = Readonly<{ account?: string; partner?: string; key?: string }>;
@@ -16,7 +17,9 @@ export function recordsOf(frame: Frame): readonly LogRecord[] {
   const records: LogRecord[] = [];
   readRecords(frame.body, (command, outcome) => records.push({ command, outcome }));
   if (records.length !== frame.count) {
-    throw new RangeError(`it holds ${records.length} records, its header says ${frame.count}`);
+    throw new RangeError(
+      `it holds ${records.length} ${plural(records.length, "record")}, its header says ${frame.count}`,
+    );
   }
   return records;
 }

@@ -1,4 +1,6 @@
 /** What is to be said of a Redis, by what it says of itself. Pure: values in, findings out. */
+
+import { plural } from "../plural.ts";
 import { findConfigurationProblems, type RedisValues } from "../wal/redis-configuration.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 import { formatBytes } from "./terminal.ts";
@@ -79,7 +81,7 @@ export function examineCare({ config, info }: RedisValues): readonly Finding[] {
   if (replicas > 0) {
     findings.push(
       warning(
-        `it has ${replicas} replicas: never let one take over by itself, it may lack the newest entries`,
+        `it has ${replicas} ${plural(replicas, "replica")}: never let one take over by itself, it may lack the newest entries`,
       ),
     );
   }
@@ -169,7 +171,8 @@ function examineMemory(info: ReadonlyMap<string, string>): Finding {
   if (max === 0) {
     const advice = [
       "redis-cli CONFIG SET maxmemory 4gb",
-      "redis.conf: maxmemory 4gb   (what your machine can spare)",
+      "redis.conf: maxmemory 4gb",
+      "instead of 4gb: what your machine can spare",
     ];
     return warning(
       `maxmemory is not set, ${formatBytes(used)} used: the system may kill it when memory is short`,
@@ -178,7 +181,7 @@ function examineMemory(info: ReadonlyMap<string, string>): Finding {
   }
   const share = used / max;
   const text = `${formatBytes(used)} of maxmemory ${formatBytes(max)} used (${Math.round(share * 100)} %)`;
-  const advice = ["redis-cli CONFIG SET maxmemory …   (more, and in redis.conf)"];
+  const advice = ["give it more memory: maxmemory, now with CONFIG SET and for good in redis.conf"];
   if (share >= USED_SHARE_PROBLEM) return problem(`${text}: soon nothing can be appended`, ...advice);
   return share >= USED_SHARE_WARNING ? warning(text, ...advice) : ok(text);
 }

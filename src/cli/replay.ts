@@ -4,21 +4,16 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Ledger } from "../actors/ledger.ts";
 import { BatchTable } from "../archive/batch-table.ts";
+import { plural } from "../plural.ts";
 import type { Until } from "../recovery/follow.ts";
 import { type Rebuilt, rebuild } from "../recovery/rebuild.ts";
 import { openSnapshotStore } from "../wal/open.ts";
 import { openForReading } from "../wal/sqlite-read-only.ts";
 import type { Batch } from "../wal/wal.ts";
 import { balanceLines } from "./balances.ts";
+import { UsageError } from "./errors.ts";
 import { type Bound, formatPosition, parseBound } from "./position.ts";
-import {
-  jsonOption,
-  type LogOptions,
-  type LogSettings,
-  logCommand,
-  readLogSettings,
-  UsageError,
-} from "./settings.ts";
+import { jsonOption, type LogOptions, type LogSettings, logOptions, readLogSettings } from "./settings.ts";
 import { type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
 import { checkReplaceable, writeWhole } from "./whole-file.ts";
@@ -28,17 +23,20 @@ type Options = LogOptions & Readonly<{ until?: readonly Bound[]; balances?: stri
 type Replayed = Readonly<{ shard: number }> & Rebuilt;
 
 const TEXT = `
-The state is rebuilt from the newest snapshot before that point and the log since then; below what the log still
-holds, from the archive in DATA_DIR. Nothing is changed, and the server may be running.
+The state is rebuilt from the newest snapshot before that point and the log
+since then; below what the log still holds, from the archive in DATA_DIR.
+Nothing is changed, and the server may be running.
 
-A time means everything that was logged up to it, as ?at= does. Positions name a batch for each shard that is
-wanted, as the Daybook-Position of an answer does: 0:3-17,1:2-9.
+A time means everything that was logged up to it, as ?at= does. Positions name
+a batch for each shard that is wanted, as the Daybook-Position of an answer
+does: 0:3-17,1:2-9.
 
-FILE is CSV: partner,account,asset,status,posted,held,available,seq. A system account's row is the sum of its
-slices on the shards that were replayed, without status and seq.`;
+FILE is CSV: partner,account,asset,status,posted,held,available,seq. A system
+account's row is the sum of its slices on the shards that were replayed, without
+status and seq.`;
 
-export function replay(): Command {
-  return logCommand("replay", "rebuild the balances as they were")
+export function replay(command: Command): Command {
+  return logOptions(command)
     .option("--until <point>", "a time, or positions; else everything", parseUntil)
     .option("--balances <file>", "write every balance there as CSV; - is stdout")
     .option("--force", "replace FILE if it exists")
@@ -88,7 +86,7 @@ async function replayShard(
     const onBatch = ({ id, count }: Batch) => {
       records += count;
       const done = id.epoch === end?.epoch ? id.seq : 0;
-      bar.draw(`shard ${shard}: ${formatCount(records)} records`, done, end?.seq ?? 0);
+      bar.draw(`shard ${shard}: ${formatCount(records)} ${plural(records, "record")}`, done, end?.seq ?? 0);
     };
     const archived = () => archivedBatches(settings.dataDir, shard);
     return { shard, ...(await rebuild({ shard, shards, stream, snapshots, archived }, until, onBatch)) };
@@ -151,7 +149,7 @@ function* report(replayed: readonly Replayed[]): Generator<string> {
     const at =
       last === undefined ? "nothing yet" : `${formatPosition(shard, last.id)}, ${formatTime(last.timeMs)}`;
     yield `${paint("bold", `shard ${shard}`)}  at ${at}`;
-    yield `  ${formatCount(ledger.accounts)} accounts; ${formatCount(records)} records since ${from}`;
+    yield `  ${formatCount(ledger.accounts)} ${plural(ledger.accounts, "account")}; ${formatCount(records)} ${plural(records, "record")} since ${from}`;
   }
   for (const [asset, { sum, in_transit }] of Object.entries(totalsOf(replayed.map(({ ledger }) => ledger))))
     yield `${asset}: all balances come to ${sum}, in transit ${in_transit}`;

@@ -1,5 +1,5 @@
 /** `daybook seed`: fills a running server with a demo, and says how to look at it. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { type Demo, makeDemo } from "./demo.ts";
 import { defaultUrl, readOperatorKey } from "./server-client.ts";
 import { jsonOption } from "./settings.ts";
@@ -7,14 +7,15 @@ import { note, paint, printJson, printLines } from "./terminal.ts";
 
 type Options = Readonly<{ url: string; json?: boolean }>;
 
-export function seed(): Command {
-  return new Command("seed")
-    .description("fill a running server with a demo: members, vouchers, segments, sellers, wallets")
+export function seed(command: Command): Command {
+  return command
     .option("--url <url>", "the server", defaultUrl())
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
-      "\nThe server is asked with the operator's key in OPERATOR_KEY. Nothing is made twice within a day.",
+      `
+The server is asked with the operator's key in OPERATOR_KEY. Nothing is made
+twice within a day.`,
     )
     .action(async ({ url, json }: Options) => {
       const demo = await makeDemo(url, readOperatorKey(), Date.now(), (part) => note(`making ${part}`));
@@ -29,7 +30,7 @@ function title(text: string): readonly string[] {
 
 function linesOf(url: string, demo: Demo): readonly string[] {
   const { partner, partnerKey, sellerKeys, bankKey, people } = demo;
-  const call = (path: string, key: string) => `  curl -s ${url}${path} -H "Authorization: Bearer ${key}"`;
+  const call = (path: string, key: string) => `  curl -s '${url}${path}' -H 'Authorization: Bearer ${key}'`;
   const [person] = people;
   return [
     ...title("Keys"),

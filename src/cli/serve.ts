@@ -1,14 +1,15 @@
 /** `daybook serve`: the server, in this process. */
-import { Command } from "commander";
+import type { Command } from "commander";
+import { settingsHelp } from "../settings-help.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url);
 
-export function serve(): Command {
-  return new Command("serve")
-    .description("run the server; takes the server's flags")
-    .argument("[flags...]", "settings of the README by flag, as --port 3000 --wal-url redis://…")
+export function serve(command: Command): Command {
+  return command
+    .argument("[flags...]", "settings, as --port 3000 --wal-url redis://…")
     .allowUnknownOption()
     .passThroughOptions()
+    .addHelpText("after", `\n${settingsHelp()}`)
     .action(async (flags: readonly string[]) => {
       // The server reads its own command line, and ends the process itself.
       process.argv = [process.execPath, MAIN.pathname, ...flags];

@@ -1,5 +1,5 @@
 /** A running server, as a command asks it. */
-import { OperatorError, UsageError } from "./settings.ts";
+import { OperatorError, UsageError } from "./errors.ts";
 
 const REQUEST_MS_MAX = 10_000;
 

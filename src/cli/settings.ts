@@ -1,17 +1,8 @@
 /** What every command about a log takes: where the log is, and how to print. The same settings as the server's. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.ts";
 import { type LogLocation, parseLogUrl } from "../wal/open.ts";
-
-/** The operator asked for something that cannot be: exit code 2, one line. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** The operator asked for something that is not there, or cannot be done now: exit code 1, one line. */
-export class OperatorError extends Error {
-  override readonly name = "OperatorError";
-}
+import { UsageError } from "./errors.ts";
 
 export type LogOptions = Readonly<{ walUrl?: string; dataDir?: string; json?: boolean }>;
 
@@ -21,10 +12,9 @@ export type LogSettings = Readonly<{
   dataDir: string;
 }>;
 
-/** A command that looks at a log. */
-export function logCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
+/** What every command takes that looks at a log. */
+export function logOptions(command: Command): Command {
+  return command
     .addOption(new Option("--wal-url <url>", "the log (WAL_URL)"))
     .addOption(new Option("--data-dir <folder>", "the server's folder (DATA_DIR)"));
 }

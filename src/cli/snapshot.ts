@@ -1,18 +1,13 @@
 /** `daybook snapshot`: asks a server for a snapshot of every shard; or takes them itself, where no server runs. */
 import type { Command } from "commander";
+import { plural } from "../plural.ts";
 import { type SnapshotReport, takeSnapshot } from "../recovery/take-snapshot.ts";
 import { lockFolder } from "../wal/folder-lock.ts";
 import { SnapshotError } from "../wal/snapshot.ts";
+import { OperatorError, UsageError } from "./errors.ts";
 import { formatPosition } from "./position.ts";
 import { defaultUrl, readOperatorKey, ServerClient } from "./server-client.ts";
-import {
-  jsonOption,
-  type LogOptions,
-  logCommand,
-  OperatorError,
-  readLogSettings,
-  UsageError,
-} from "./settings.ts";
+import { jsonOption, type LogOptions, logOptions, readLogSettings } from "./settings.ts";
 import { withStreams } from "./streams.ts";
 import { formatBytes, formatCount, ProgressBar, printJson, printLines } from "./terminal.ts";
 
@@ -25,8 +20,8 @@ type Taken = Readonly<{ position: string; records: number; bytes: number; durati
 
 type ShardView = Readonly<{ shard: number; durable_position: string; snapshot: Taken | null }>;
 
-export function snapshot(): Command {
-  return logCommand("snapshot", "take a snapshot of every shard")
+export function snapshot(command: Command): Command {
+  return logOptions(command)
     .option("--url <url>", "the server", defaultUrl())
     .option("--wait <seconds>", "how long to wait until they are taken", "600")
     .option("--offline", "take them here, from the log at WAL_URL: where no server runs")
@@ -57,7 +52,7 @@ async function askServer({ url, wait }: Options): Promise<readonly Taken[]> {
       if (done.length === now.length) return done.flatMap(({ snapshot: taken }) => taken ?? []);
       if (performance.now() >= endMs)
         throw new OperatorError(
-          `only ${done.length} of ${now.length} shards have one after ${wait} s; the server's log says why`,
+          `only ${done.length} of ${now.length} ${plural(now.length, "shard")} have one after ${wait} s; the server's log says why`,
         );
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -112,5 +107,5 @@ function viewOf({ shard, snapshot: { head, bytes }, ms }: SnapshotReport): Taken
 }
 
 function describe({ position, records, bytes, duration_ms }: Taken): string {
-  return `${position}  ${formatCount(records)} records, ${formatBytes(bytes)}, taken in ${duration_ms} ms`;
+  return `${position}  ${formatCount(records)} ${plural(records, "record")}, ${formatBytes(bytes)}, taken in ${duration_ms} ms`;
 }

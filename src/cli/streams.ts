@@ -4,7 +4,8 @@ import { GENERATION } from "../server/first-look.ts";
 import { decodeFrame, type Frame, FrameError } from "../wal/frame.ts";
 import { openLogStream } from "../wal/open.ts";
 import { LogError, type LogStream, type StoredEntry } from "../wal/wal.ts";
-import { describeLocation, type LogSettings, OperatorError, UsageError } from "./settings.ts";
+import { OperatorError, UsageError } from "./errors.ts";
+import { describeLocation, type LogSettings } from "./settings.ts";
 
 const SHARDS_MAX = 64;
 const FIRST_BYTES = 1 << 16;

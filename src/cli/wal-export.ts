@@ -1,10 +1,12 @@
 /** `daybook wal export`: the log as JSON lines, for other programs. */
 import type { Command } from "commander";
+import { plural } from "../plural.ts";
 import { formatLogId } from "../wal/wal.ts";
 import { type LogEntry, readBetween } from "./entries.ts";
+import { OperatorError } from "./errors.ts";
 import { type Bound, formatPosition, parseBound, type Range, toRange } from "./position.ts";
 import { recordsOf } from "./record.ts";
-import { type LogOptions, logCommand, OperatorError, readLogSettings, shardOption } from "./settings.ts";
+import { type LogOptions, logOptions, readLogSettings, shardOption } from "./settings.ts";
 import { measureStream } from "./stream-size.ts";
 import { type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, note, ProgressBar, printLines } from "./terminal.ts";
@@ -13,21 +15,27 @@ import { checkReplaceable, writeWhole } from "./whole-file.ts";
 type Options = LogOptions & Readonly<{ shard?: number; from?: Bound; to?: Bound; force?: boolean }>;
 
 const FORMAT = `
-One JSON object a line, one line for each entry, shard after shard, each in the order of its log:
+One JSON object a line, one line for each entry, shard after shard, each in the
+order of its log:
 
   {"shard":0,"id":"3-17","time":"2026-11-21T12:00:00.123Z","kind":"batch",
-   "records":[{"command":{"op":"transfer",…},"outcome":{"ok":true,…}}],"frame":"RFlCSw…"}
+   "records":[{"command":{"op":"transfer",…},"outcome":{"ok":true,…}}],
+   "frame":"RFlCSw…"}
 
   id       epoch-seq, unique in its shard
-  kind     batch, or claim: who owns the epoch (instance, generation, shards; no records)
-  records  what was asked and what was decided; outcome.ok is false for a refusal, with its code
-  frame    the entry's bytes in base64, as docs/WAL_FORMAT.md describes them: all else is read from them
+  kind     batch, or claim: who owns the epoch (instance, generation, shards; no
+           records)
+  records  what was asked and what was decided; outcome.ok is false for a
+           refusal, with its code
+  frame    the entry's bytes in base64, as docs/WAL_FORMAT.md describes them:
+           all else is read from them
 
-An amount is an integer in minor units, a time in a record milliseconds since 1970.
-FILE appears whole or not at all; - is stdout. An entry that cannot be read ends the export.`;
+An amount is an integer in minor units, a time in a record milliseconds since
+1970. FILE appears whole or not at all; - is stdout. An entry that cannot be
+read ends the export.`;
 
-export function walExport(): Command {
-  return logCommand("export", "write the log as JSON lines")
+export function walExport(command: Command): Command {
+  return logOptions(command)
     .argument("<file>", "where to; - is stdout")
     .addOption(shardOption())
     .option("--from <place>", "from this position (0:3-17, or 3-17 with --shard) or time on", parseBound)
@@ -52,7 +60,7 @@ export function walExport(): Command {
           exportLines(streams, range, () => bar.draw(file, ++done, total)),
         );
         bar.clear();
-        note(`${formatCount(done)} entries written to ${file}`);
+        note(`${formatCount(done)} ${plural(done, "entry", "entries")} written to ${file}`);
       });
     });
 }

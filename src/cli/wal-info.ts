@@ -1,5 +1,7 @@
 /** `daybook wal info`: what streams there are, how long, how large, and whose. */
 import type { Command } from "commander";
+import { plural } from "../plural.ts";
+import { printable } from "../printable.ts";
 import { inspectTail } from "../wal/tail.ts";
 import type { StoredEntry } from "../wal/wal.ts";
 import { formatPosition } from "./position.ts";
@@ -8,12 +10,12 @@ import {
   jsonOption,
   type LogOptions,
   type LogSettings,
-  logCommand,
+  logOptions,
   readLogSettings,
 } from "./settings.ts";
 import { measureStream } from "./stream-size.ts";
 import { isCorrupt, type ShardStream, tryDecode, withStreams } from "./streams.ts";
-import { formatBytes, formatCount, formatTime, paint, printable, printJson, printLines } from "./terminal.ts";
+import { formatBytes, formatCount, formatTime, paint, printJson, printLines } from "./terminal.ts";
 import { isFromBeginning } from "./verification.ts";
 
 const FIRST_BYTES = 1;
@@ -55,8 +57,8 @@ const UNKNOWN = {
   problem: null,
 } as const;
 
-export function walInfo(): Command {
-  return logCommand("info", "show the streams of the log: length, size, owner")
+export function walInfo(command: Command): Command {
+  return logOptions(command)
     .addOption(jsonOption("document"))
     .action(async (options: LogOptions) => {
       const settings = readLogSettings(options);
@@ -109,9 +111,10 @@ function placeOf(shard: number, entry: StoredEntry): Place {
 function describe(info: StreamInfo): readonly string[] {
   const { shard, shards, kind, generation, first, last, claim, epoch } = info;
   const of = shards === null ? "" : ` of ${shards}`;
-  const batches = info.batches === null ? "" : ` (${formatCount(info.batches)} batches)`;
-  const owner =
-    claim === null ? "whose claim was trimmed away" : `claimed ${claim.time} by ${printable(claim.instance)}`;
+  const batches =
+    info.batches === null
+      ? ""
+      : ` (${formatCount(info.batches)} ${plural(info.batches, "batch", "batches")})`;
   return [
     "",
     `${paint("bold", info.name)}  ${kind}, shard ${shard}${of}, generation ${generation}`,
@@ -119,10 +122,15 @@ function describe(info: StreamInfo): readonly string[] {
     row("last", at(last)),
     row("entries", `${formatCount(info.entries)}${batches}`),
     row("size", `${info.bytesAreExact ? "" : "about "}${formatBytes(info.bytes)}`),
-    ...(epoch === null ? [] : [row("epoch", `${epoch}, ${owner}`)]),
+    ...(epoch === null ? [] : [row("epoch", formatEpoch(epoch, claim))]),
+    ...(claim === null ? [] : [row("owner", printable(claim.instance))]),
     row("trimmed", info.trimmed ? "yes: what was before the first entry is not in this log" : "no"),
     ...(info.problem === null ? [] : [row("problem", paint("red", info.problem))]),
   ];
+}
+
+function formatEpoch(epoch: number, claim: StreamInfo["claim"]): string {
+  return claim === null ? `${epoch}, whose claim was trimmed away` : `${epoch}, claimed ${claim.time}`;
 }
 
 function row(name: string, value: string): string {

@@ -1,5 +1,6 @@
 /** `daybook wal ls`: the records of the log, in the order of their times. */
 import type { Command } from "commander";
+import { plural } from "../plural.ts";
 import { mergeByTime, readBetween } from "./entries.ts";
 import { formatItem, itemsOf, itemToJson } from "./listing.ts";
 import { type Bound, parseBound, type Range, toRange } from "./position.ts";
@@ -7,7 +8,7 @@ import type { RecordFilter } from "./record.ts";
 import {
   jsonOption,
   type LogOptions,
-  logCommand,
+  logOptions,
   parseCount,
   readLogSettings,
   shardOption,
@@ -19,8 +20,8 @@ type Options = LogOptions &
   RecordFilter &
   Readonly<{ shard?: number; from?: Bound; to?: Bound; limit?: number }>;
 
-export function walLs(): Command {
-  return logCommand("ls", "list what the log holds, a line for each record")
+export function walLs(command: Command): Command {
+  return logOptions(command)
     .option("--from <place>", "from this position (0:3-17, or 3-17 with --shard) or time on", parseBound)
     .option("--to <place>", "up to this position or time", parseBound)
     .option("--account <id>", "only records that name this account")
@@ -40,7 +41,9 @@ export function walLs(): Command {
         printLines(list(streams, range, options, bad)),
       );
       if (bad.count === 0) return;
-      note(`${bad.count} entries cannot be read; \`daybook wal verify\` says more`);
+      note(
+        `${bad.count} ${plural(bad.count, "entry", "entries")} cannot be read; \`daybook wal verify\` says more`,
+      );
       process.exitCode = 1;
     });
 }

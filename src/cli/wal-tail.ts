@@ -9,7 +9,7 @@ import { formatPosition } from "./position.ts";
 import {
   jsonOption,
   type LogOptions,
-  logCommand,
+  logOptions,
   parseCount,
   readLogSettings,
   shardOption,
@@ -25,8 +25,8 @@ type Options = LogOptions & Readonly<{ shard?: number; lines: number; follow?: b
 /** How far a stream has been read. */
 type Reader = { readonly source: ShardStream; after: LogId | undefined };
 
-export function walTail(): Command {
-  return logCommand("tail", "show the newest records")
+export function walTail(command: Command): Command {
+  return logOptions(command)
     .option("-n, --lines <n>", "so many of them", parseCount, LINES)
     .option("-f, --follow", "go on with what is appended, until Ctrl-C")
     .addOption(shardOption())

@@ -1,5 +1,6 @@
 /** `daybook wal verify`: every byte of the log, and whether it holds what it once acknowledged. */
 import type { Command } from "commander";
+import { plural } from "../plural.ts";
 import { openSnapshotStore } from "../wal/open.ts";
 import { inspectSlots, snapshotsIn } from "../wal/snapshot.ts";
 import { readWitness } from "../wal/witness.ts";
@@ -8,7 +9,7 @@ import {
   jsonOption,
   type LogOptions,
   type LogSettings,
-  logCommand,
+  logOptions,
   readLogSettings,
   shardOption,
 } from "./settings.ts";
@@ -29,17 +30,18 @@ const NOTHING_READ = {
   confirmed: [],
 } as const;
 
-export function walVerify(): Command {
-  return logCommand("verify", "read the whole log, and check all that can be checked of it")
+export function walVerify(command: Command): Command {
+  return logOptions(command)
     .addOption(shardOption())
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
       `
-Of every entry: its checksum, its id, that it follows the one before it (number and hash), that its records
-can be read. Of every stream: that it holds what DATA_DIR and the snapshots remember as durable, and that a
-snapshot holds what was trimmed. A stream is read up to its first bad entry; the others are read all the same.
-Exit code 1 if anything is wrong.`,
+Of every entry: its checksum, its id, that it follows the one before it (number
+and hash), that its records can be read. Of every stream: that it holds what
+DATA_DIR and the snapshots remember as durable, and that a snapshot holds what
+was trimmed. A stream is read up to its first bad entry; the others are read all
+the same. Exit code 1 if anything is wrong.`,
     )
     .action(verify);
 }
@@ -117,7 +119,7 @@ function describe(shard: number, name: string, result: Verification): string {
   const { fault, entries, records, first, last, trimmed, confirmed } = result;
   const from = first === undefined ? "" : `, from ${describePlace(shard, first)}`;
   const to = last === undefined ? "" : ` to ${describePlace(shard, last)}`;
-  const read = `${formatCount(entries)} entries, ${formatCount(records)} records${from}${to}`;
+  const read = `${formatCount(entries)} ${plural(entries, "entry", "entries")}, ${formatCount(records)} ${plural(records, "record")}${from}${to}`;
   if (fault === undefined) {
     return [
       `${paint("green", "ok")}   ${name}: ${read}`,

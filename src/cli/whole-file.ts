@@ -2,7 +2,7 @@
 import { createWriteStream, existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { OperatorError } from "./settings.ts";
+import { OperatorError } from "./errors.ts";
 import { printLines } from "./terminal.ts";
 
 /** @throws OperatorError: it exists, and nobody said that it may go. */

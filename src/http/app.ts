@@ -10,6 +10,7 @@ import { type Origins, preflightHeaders } from "./cors.ts";
 import { addDocs } from "./docs.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
 import { addEntries } from "./entries.ts";
+import { addHome } from "./home.ts";
 import type { Random } from "./idempotency.ts";
 import { addLoyalty } from "./loyalty/routes.ts";
 import { addOperations } from "./operations-routes.ts";
@@ -110,6 +111,7 @@ export function createApp(deps: AppDeps): App {
   addUserSegments(routes, deps);
   addWallets(routes, deps);
   addOperations(routes, deps.operations);
+  addHome(routes);
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes, origins);

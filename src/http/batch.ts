@@ -192,6 +192,7 @@ export function addBatch(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }
   routes.add(
     {
       method: "post",
+      operationId: "createTransferBatch",
       path: "/v1/transfers/batch",
       routerPath: "/v1/transfers/:id",
       access: "partner",

@@ -1,9 +1,10 @@
 /** The contract as a document and as pages. Everything is served from here: the pages ask no other host for anything. */
 import { readFileSync } from "node:fs";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
-import { answer, jsonAnswer } from "./call.ts";
+import { answer } from "./call.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
 import type { Routes } from "./routes.ts";
+import { StaticFile } from "./static-file.ts";
 
 const DOCUMENT_HEAD = {
   openapi: "3.1.0",
@@ -14,26 +15,49 @@ const DOCUMENT_HEAD = {
       "A ledger server. Amounts are integers in minor units, times RFC 3339 in UTC with milliseconds. Every POST that " +
       "changes something takes an `Idempotency-Key`. Errors are problem details (RFC 9457).",
   },
+  servers: [{ url: "/", description: "This server." }],
+  tags: Object.entries({
+    accounts: "Accounts, their rules, balances and past.",
+    transfers: "Money from account to account: at once, or held first; and back again.",
+    batch: "Up to 10,000 independent transfers in one request.",
+    "trial balance": "Whether the books balance.",
+    partners: "Who keeps books here, and their keys.",
+    loyalty: "Members, points that expire, statements.",
+    vouchers: "Customers, offers, codes that are redeemed once.",
+    segments: "Segments: by hand, for a time, or a lasting percentage of all users.",
+    users: "The users of segments.",
+    sellers: "Sellers of top-up, their credit and its reconciliation.",
+    topups: "Sales to phones.",
+    wallet: "What a wallet user does: sign up, pay, hold, ask for payment, withdraw.",
+    deposits: "What banks bring into wallets.",
+    withdrawals: "What banks pay out of wallets.",
+    operations: "How the server is doing.",
+    docs: "This document, as a file and as pages.",
+  }).map(([name, description]) => ({ name, description })),
 };
 
 const JAVASCRIPT = "text/javascript; charset=utf-8";
-
-/** Where they are is looked up when they are asked for: most servers never show the page. */
-const ASSETS = {
-  "swagger-ui.css": {
-    type: "text/css; charset=utf-8",
-    address: () => import.meta.resolve("swagger-ui-dist/swagger-ui.css"),
-  },
-  "swagger-ui-bundle.js": {
-    type: JAVASCRIPT,
-    address: () => import.meta.resolve("swagger-ui-dist/swagger-ui-bundle.js"),
-  },
-} as const;
+const DAY_S = 24 * 60 * 60;
 
 const SETUP = `window.addEventListener("load", () => {
   SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });
 });
 `;
+
+/** Where those of the package are is looked up when they are asked for: most servers never show the page. */
+const FILES = {
+  "swagger-ui.css": new StaticFile({
+    type: "text/css; charset=utf-8",
+    maxAgeS: DAY_S,
+    read: () => readFileSync(new URL(import.meta.resolve("swagger-ui-dist/swagger-ui.css"))),
+  }),
+  "swagger-ui-bundle.js": new StaticFile({
+    type: JAVASCRIPT,
+    maxAgeS: DAY_S,
+    read: () => readFileSync(new URL(import.meta.resolve("swagger-ui-dist/swagger-ui-bundle.js"))),
+  }),
+  "setup.js": new StaticFile({ type: JAVASCRIPT, maxAgeS: 0, read: () => SETUP }),
+} as const;
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -72,26 +96,29 @@ function problemPage(code: ProblemCode): string {
 `;
 }
 
-const open = { method: "get", access: "open", group: "docs" } as const;
+const open = { method: "get", access: "open", group: "docs", servesUnready: true } as const;
 const html = { "text/html": z.string() };
 
 export function addDocs(routes: Routes, app: OpenAPIHono): void {
-  let document: string | undefined;
+  const document = new StaticFile({
+    type: "application/json",
+    maxAgeS: 0,
+    read: () => JSON.stringify(app.getOpenAPI31Document(DOCUMENT_HEAD)),
+  });
   routes.add(
     {
       ...open,
+      operationId: "getOpenApiDocument",
       path: "/openapi.json",
       summary: "This document",
       answer: { status: 200, description: "OpenAPI 3.1.", content: { "application/json": z.object({}) } },
     },
-    (_c, call) => {
-      document ??= JSON.stringify(app.getOpenAPI31Document(DOCUMENT_HEAD));
-      return jsonAnswer(call, 200, document);
-    },
+    (c, call) => document.answer(c, call),
   );
   routes.add(
     {
       ...open,
+      operationId: "getDocs",
       path: "/docs",
       summary: "This document as a page",
       answer: { status: 200, description: "A page.", content: html },
@@ -102,11 +129,11 @@ export function addDocs(routes: Routes, app: OpenAPIHono): void {
 }
 
 function addFiles(routes: Routes): void {
-  const assets = new Map<string, Uint8Array<ArrayBuffer>>();
-  const FileParams = z.object({ file: z.enum(["swagger-ui.css", "swagger-ui-bundle.js", "setup.js"]) });
+  const FileParams = z.object({ file: z.enum(Object.keys(FILES) as [keyof typeof FILES]) });
   routes.add(
     {
       ...open,
+      operationId: "getDocsFile",
       path: "/docs/{file}",
       summary: "What the page is made of",
       params: FileParams,
@@ -119,23 +146,14 @@ function addFiles(routes: Routes): void {
     },
     (c, call) => {
       const file = c.req.param("file") ?? "";
-      if (file === "setup.js") return answer(call, 200, SETUP, { "Content-Type": JAVASCRIPT });
-      if (!Object.hasOwn(ASSETS, file)) throw new Problem("not_found");
-      const name = file as keyof typeof ASSETS;
-      let bytes = assets.get(name);
-      if (bytes === undefined) {
-        bytes = new Uint8Array(readFileSync(new URL(ASSETS[name].address())));
-        assets.set(name, bytes);
-      }
-      return answer(call, 200, bytes, {
-        "Content-Type": ASSETS[name].type,
-        "Cache-Control": "max-age=86400",
-      });
+      if (!Object.hasOwn(FILES, file)) throw new Problem("not_found");
+      return FILES[file as keyof typeof FILES].answer(c, call);
     },
   );
   routes.add(
     {
       ...open,
+      operationId: "getProblem",
       path: "/problems/{code}",
       summary: "What a problem means",
       params: z.object({ code: z.string().openapi({ example: "insufficient_funds" }) }),

@@ -123,6 +123,9 @@ function createReadyGate(unready: () => readonly string[]): () => void {
   };
 }
 
+/** Until it is known who calls. */
+const NOBODY = { key: null, token: "", principal: undefined, partner: "" } as const;
+
 export function createEndpoints(deps: EndpointDeps): Endpoints {
   const { authenticate, isWalletUser, clock, log, lines, metrics, origins } = deps;
   const refuseUnready = createReadyGate(deps.unready);
@@ -132,18 +135,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   function beginCall(method: string, path: string, group: string): Call {
     requests += 1;
     const requestId = `${deps.idPrefix}-${requests.toString(36)}`;
-    const startedMs = clock.elapsedMs();
-    return {
-      requestId,
-      method,
-      path,
-      group,
-      startedMs,
-      key: null,
-      token: "",
-      principal: undefined,
-      partner: "",
-    };
+    return { ...NOBODY, requestId, method, path, group, startedMs: clock.elapsedMs() };
   }
 
   function finish(run: Running, response: Response): void {

@@ -81,6 +81,7 @@ function addProbes(routes: Routes, operations: Operations): void {
   routes.add(
     {
       ...open,
+      operationId: "getHealth",
       path: "/healthz",
       summary: "The process is alive",
       answer: { status: 200, description: "Alive.", content: { "application/json": alive } },
@@ -91,6 +92,7 @@ function addProbes(routes: Routes, operations: Operations): void {
   routes.add(
     {
       ...open,
+      operationId: "getReadiness",
       path: "/readyz",
       summary: "All shards are recovered and the log is durable",
       description:
@@ -162,6 +164,7 @@ function addAdmin(routes: Routes, operations: Operations): void {
     {
       ...admin,
       method: "post",
+      operationId: "takeSnapshots",
       path: "/v1/admin/snapshots",
       summary: "Take a snapshot of every shard",
       description: "They are taken one after the other; `/v1/admin/shards` shows the newest of each.",

@@ -6,6 +6,7 @@ import { openSync } from "node:fs";
 import pino from "pino";
 import type { Call } from "./call.ts";
 import { LineBuffer } from "./line-buffer.ts";
+import { readableLine } from "./readable-line.ts";
 
 /** The part of a pino logger that is used here. */
 export interface Log {
@@ -65,11 +66,23 @@ export function createLog(level: string, sink: Sink): BufferedLog {
 export type ProcessLog = BufferedLog & Readonly<{ takeLines(lines: Uint8Array): void }>;
 
 /**
- * `destination` is a file descriptor, or a path to append to.
+ * `destination` is a file descriptor, or a path to append to. `readable`: lines for people instead of JSON.
  * @throws when the file cannot be opened
  */
-export function openLog(options: { level: string; destination: number | string }): ProcessLog {
-  const { destination } = options;
-  const sink = new LineBuffer(typeof destination === "number" ? destination : openSync(destination, "a"));
-  return { ...createLog(options.level, sink), takeLines: (lines) => sink.writeBytes(lines) };
+export function openLog(options: {
+  level: string;
+  destination: number | string;
+  readable?: boolean;
+}): ProcessLog {
+  const { level, destination, readable = false } = options;
+  const file = new LineBuffer(typeof destination === "number" ? destination : openSync(destination, "a"));
+  if (!readable) return { ...createLog(level, file), takeLines: (lines) => file.writeBytes(lines) };
+  const write = (line: string) => file.write(readableLine(line));
+  const sink = { write, flush: () => file.flush(), close: () => file.close() };
+  return {
+    ...createLog(level, sink),
+    takeLines: (lines) => {
+      for (const line of Buffer.from(lines).toString().split("\n")) if (line !== "") write(line);
+    },
+  };
 }

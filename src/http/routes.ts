@@ -2,7 +2,8 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Access } from "./auth.ts";
 import type { Endpoints, Handler } from "./endpoint.ts";
-import { PROBLEMS, type ProblemCode } from "./problem.ts";
+import { operationId } from "./operation-id.ts";
+import { PROBLEMS, type ProblemCode, problemBody } from "./problem.ts";
 import { mayBeEmpty, queryReader } from "./validation.ts";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -19,6 +20,8 @@ export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   access: Access;
   /** The noun, for the document's tags and the metrics. */
   group: string;
+  /** Its name in a generated client, where the address does not say it well. */
+  operationId?: string;
   summary: string;
   description?: string;
   params?: z.ZodObject;
@@ -72,7 +75,6 @@ export const ProblemSchema = z
 const IdempotencyHeader = z.object({
   "Idempotency-Key": z.string().min(1).max(255).optional().openapi({
     description: "1 to 255 visible ASCII characters. A repeat gets the first answer.",
-    example: "order-1017",
   }),
 });
 
@@ -107,7 +109,14 @@ function responsesOf(route: RouteDescription): Record<string, object> {
   for (const [problemStatus, codes = []] of Object.entries(byStatus)) {
     responses[problemStatus] = {
       description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(" "),
-      content: { "application/problem+json": { schema: ProblemSchema } },
+      content: {
+        "application/problem+json": {
+          schema: ProblemSchema,
+          examples: Object.fromEntries(
+            codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
+          ),
+        },
+      },
     };
   }
   return responses;
@@ -133,17 +142,18 @@ function securityOf({ access, session }: RouteDescription): Record<string, strin
   return access === "open" ? [] : [{ bearer: [] }];
 }
 
-const OPERATION_WORDS = /[^A-Za-z0-9]+/;
-
-function operationId(route: RouteDescription): string {
-  const words = route.path
-    .replace("/v1", "")
-    .split(OPERATION_WORDS)
-    .filter((word) => word !== "");
-  return [route.method, ...words].join("_");
+/** One example of each problem, which the answers refer to. */
+function registerExamples(app: OpenAPIHono): void {
+  const errors = [{ path: "amount", message: "must be an integer from 1 to 9007199254740991" }];
+  for (const [code, { title }] of Object.entries(PROBLEMS)) {
+    const more = code === "validation_failed" ? { errors } : {};
+    const value: unknown = JSON.parse(problemBody(code as ProblemCode, title, more));
+    app.openAPIRegistry.registerComponent("examples", code, { summary: title, value });
+  }
 }
 
 export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
+  registerExamples(app);
   const methods: { pattern: RegExp; method: string }[] = [];
   return {
     add(route, handler) {
@@ -154,7 +164,7 @@ export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
       app.openAPIRegistry.registerPath({
         method,
         path,
-        operationId: operationId(route),
+        operationId: route.operationId ?? operationId(method, path),
         tags: [group],
         summary: route.summary,
         ...(route.description === undefined ? {} : { description: route.description }),

@@ -27,14 +27,38 @@ export async function bindShared<T>(address: Address, bind: () => Promise<T>): P
   // The system chooses one that nobody has, shared or not.
   if (port === 0) return bind();
   const turn = await listen({ path: `\0daybook-port-${port}` }).catch((cause: unknown) => {
-    const inUse = `listen EADDRINUSE: address already in use ${host}:${port}`;
-    throw new Error(`${inUse} (another server is starting there)`, { cause });
+    // Another server is starting there.
+    throw Object.assign(new Error(`listen EADDRINUSE: ${host}:${port}`, { cause }), { code: "EADDRINUSE" });
   });
   try {
     await close(await listen({ host, port }));
     return await bind();
   } finally {
     await close(turn);
+  }
+}
+
+/** In words of the settings, why the port cannot be had. */
+export function explainBindError(error: unknown, { host, port }: Address): unknown {
+  if (!(error instanceof Error && "code" in error)) return error;
+  const { code } = error;
+  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  switch (code) {
+    case "EADDRINUSE":
+      return new Error(
+        `PORT: ${place} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
+        { cause: error },
+      );
+    case "EACCES":
+      return new Error(`PORT: this user may not listen on ${place} (EACCES): take a port from 1024 on`, {
+        cause: error,
+      });
+    case "EADDRNOTAVAIL":
+    case "EAI_AGAIN":
+    case "ENOTFOUND":
+      return new Error(`HOST: ${host} is no address of this machine (${code})`, { cause: error });
+    default:
+      return error;
   }
 }
 

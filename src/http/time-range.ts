@@ -5,7 +5,11 @@ import { knownTimeMsOf, QueryTime } from "./fields.ts";
 import { pageQuery } from "./pagination.ts";
 import { invalid } from "./problem.ts";
 
-export const rangeQuery = { from: QueryTime.optional(), to: QueryTime.optional(), ...pageQuery };
+export const rangeQuery = {
+  from: QueryTime.optional().openapi({ example: "2026-11-01T00:00:00.000Z" }),
+  to: QueryTime.optional().openapi({ example: "2026-12-01T00:00:00.000Z" }),
+  ...pageQuery,
+};
 export const RangeQuery = z.strictObject(rangeQuery);
 
 /** From `from` (inclusive) to `to` (exclusive), both already known to be times. @throws Problem 400 when they cross */

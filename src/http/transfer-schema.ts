@@ -5,9 +5,16 @@ import { Amount, Id, Memo, Metadata, Time } from "./fields.ts";
 const POSTINGS_MAX = 64;
 const TIMEOUT_S_MAX = 366 * 24 * 60 * 60;
 
-export const Posting = z
-  .strictObject({ debit_account: Id, credit_account: Id, amount: Amount })
-  .openapi("Posting");
+/** Their examples differ: an account pays nothing to itself. */
+const sides = { debit_account: Id.openapi({ example: "@issuance" }), credit_account: Id };
+const EXAMPLE = {
+  debit_account: "@issuance",
+  credit_account: "alice/points",
+  amount: 2500,
+  memo: "order 1017",
+} as const;
+
+export const Posting = z.strictObject({ ...sides, amount: Amount }).openapi("Posting");
 
 const anyTransfer = {
   memo: Memo.optional(),
@@ -20,8 +27,7 @@ const anyTransfer = {
 };
 
 const single = {
-  debit_account: Id,
-  credit_account: Id,
+  ...sides,
   amount: z
     .union([Amount, z.literal("available")], 'must be an integer from 1 to 9007199254740991, or "available"')
     .openapi({
@@ -55,8 +61,8 @@ export const SingleItem = z.strictObject({ ...single, ...itemKey });
 export const SeveralItem = z.strictObject({ ...several, ...itemKey });
 
 export const TransferRequest = z.union([SingleTransfer, SeveralPostings]).openapi("TransferRequest", {
-  example: { debit_account: "@issuance", credit_account: "alice/points", amount: 2500, memo: "order 1017" },
+  example: EXAMPLE,
 });
-export const TransferItem = z.union([SingleItem, SeveralItem]).openapi("TransferItem");
+export const TransferItem = z.union([SingleItem, SeveralItem]).openapi("TransferItem", { example: EXAMPLE });
 
 export type TransferFields = z.infer<typeof SingleTransfer> | z.infer<typeof SeveralPostings>;

@@ -1,5 +1,6 @@
 /** From a claimed log to the state that it holds: the newest good snapshot, then the rest of the log. */
 import type { Ledger } from "../actors/ledger.ts";
+import { plural } from "../plural.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../wal/wal.ts";
 import { nowAndThen } from "./progress.ts";
 import { replayBatch } from "./replay.ts";
@@ -131,7 +132,10 @@ async function readOn(
       reading.last = batch.id;
       reading.timeMs = batch.timeMs;
       reading.replayed += batch.count;
-      tell(() => `replaying: ${reading.replayed} records since ${from}, now at ${formatLogId(batch.id)}`);
+      tell(
+        () =>
+          `replaying: ${reading.replayed} ${plural(reading.replayed, "record")} since ${from}, now at ${formatLogId(batch.id)}`,
+      );
     });
   } catch (error) {
     if (!(error instanceof LogError) || passedOver.length === 0) throw error;
@@ -168,5 +172,5 @@ export function describeRecovery({
   totalMs,
 }: Recovery): string {
   const snapshot = snapshotPosition === null ? "no snapshot" : `the snapshot at ${snapshotPosition}`;
-  return `recovered in ${totalMs} ms: ${snapshot} in ${snapshotMs} ms, ${replayed} records after it in ${replayMs} ms`;
+  return `recovered in ${totalMs} ms: ${snapshot} in ${snapshotMs} ms, ${replayed} ${plural(replayed, "record")} after it in ${replayMs} ms`;
 }

@@ -8,13 +8,14 @@ import { trimmedUpTo } from "../recovery/follow.ts";
 import { FrameError } from "../wal/frame.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import { inspectSlots } from "../wal/snapshot.ts";
-import { inspectTail, mayCreateStreams } from "../wal/tail.ts";
+import { checkRecorded, inspectTail, mayCreateStreams } from "../wal/tail.ts";
 import { compareLogIds, formatLogId, LogError, type LogId, type LogStream } from "../wal/wal.ts";
 import { readWitness, type WitnessedClock } from "../wal/witness.ts";
 
 /** Raised by re-sharding. */
 export const GENERATION = 1;
 const RETRY_MS = 500;
+const SAY_AGAIN_MS = 60_000;
 /** This version is not older. To be raised with each release. */
 const BUILT_MS = Date.UTC(2026, 10, 1);
 
@@ -25,14 +26,19 @@ type Archive = Readonly<{ positions(): Promise<Positions> }>;
 /** How many shards there are, and whether their streams may be made: only where nothing of this server exists. */
 type Findings = Readonly<{ shards: number; mayCreate: boolean }>;
 
-/** A log that is away, or still loading, is waited for; `/readyz` says so meanwhile. */
+/** A log that is away, or still loading, is waited for; `/readyz` says so meanwhile, and the log once a minute. */
 export async function inspectLog(config: Config, archive: Archive, log: Log): Promise<Findings> {
+  let saidMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       return await inspect(config, archive);
     } catch (error) {
       if (!(error instanceof LogError && error.code === "log_unavailable")) throw error;
-      log.warn({ reason: error.message }, "waiting for the log");
+      const nowMs = performance.now();
+      if (nowMs - saidMs >= SAY_AGAIN_MS) {
+        log.warn({ reason: error.message }, "waiting for the log");
+        saidMs = nowMs;
+      }
     }
     await setTimeout(RETRY_MS);
   }
@@ -46,9 +52,11 @@ async function inspect(config: Config, archive: Archive): Promise<Findings> {
       allowWeakDurability: config.allowWeakDurability,
     });
   const tail = await look([open(0)], ([first]) => inspectTail(first as LogStream));
-  const recorded = tail?.claim.claimant.shards;
+  const recorded = tail?.claim.claimant;
   // A core is left to each gateway: docs/adr/0005.
-  const shards = config.shards ?? recorded ?? Math.max(1, availableParallelism() - config.gateways);
+  const shards = config.shards ?? recorded?.shards ?? Math.max(1, availableParallelism() - config.gateways);
+  // Before streams are missed that never were.
+  if (recorded !== undefined) checkRecorded(open(0).name, recorded, { ...recorded, shard: 0, shards });
   const positions = await archive.positions();
   const streams = () => Array.from({ length: shards }, (_, shard) => open(shard));
   await look(streams(), (opened) => checkReach(opened, positions, config));

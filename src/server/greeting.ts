@@ -1,6 +1,7 @@
 /** What a server that has started tells whoever started it. */
 import type { Config } from "../config.ts";
 import { type Address, urlOf } from "../http/shared-port.ts";
+import { plural } from "../plural.ts";
 import { parseLogUrl } from "../wal/open.ts";
 
 export type Started = Readonly<{
@@ -17,14 +18,14 @@ export function greeting({ config, address, shards, operatorKey }: Started): str
   const { gateways } = config;
   const lines = [
     `Daybook serves on ${url}, docs at ${url}/docs`,
-    `log: ${describeLog(config)}, ${shards} ${shards === 1 ? "shard" : "shards"}` +
-      (gateways === 1 ? "" : `, ${gateways} gateways`),
+    `log: ${describeLog(config)}, ${shards} ${plural(shards, "shard")}` +
+      (gateways === 1 ? "" : `, ${gateways} ${plural(gateways, "gateway")}`),
   ];
-  if (operatorKey === undefined) lines.push(`try: curl ${url}/readyz`);
+  if (operatorKey === undefined) lines.push(`try: curl '${url}/readyz'`);
   else {
     lines.push(
       `operator key, shown this once: ${operatorKey}`,
-      `try: curl ${url}/v1/partners -H 'Authorization: Bearer ${operatorKey}' -H 'Content-Type: application/json' -d '{"id":"acme","name":"Acme"}'`,
+      `try: curl '${url}/v1/partners' -H 'Authorization: Bearer ${operatorKey}' -H 'Content-Type: application/json' -d '{"id":"acme","name":"Acme"}'`,
     );
   }
   return `${lines.join("\n")}\n`;

@@ -3,7 +3,7 @@
  * SQLite transaction: it ends with the process however that ends, so nothing stale can be left behind.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LogError } from "./wal.ts";
 
@@ -16,31 +16,51 @@ const held = new Set<DatabaseSync>();
 /**
  * Takes the folder for this process, making it where it does not exist.
  *
- * @throws LogError `log_in_use`: a live process has it.
+ * @throws LogError `log_in_use`: a live process has it. `log_misconfigured`: it cannot be written to.
  */
 export function lockFolder(dir: string): FolderLock {
-  mkdirSync(dir, { recursive: true });
-  const database = new DatabaseSync(join(dir, "lock.sqlite"), { timeout: 0 });
   const ownerFile = join(dir, "owner.pid");
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    mkdirSync(dir, { recursive: true });
+    const database = lock(join(dir, "lock.sqlite"));
+    // For the message only: whether the owner lives is the lock's business, not this number's.
+    writeFileSync(ownerFile, `${process.pid}\n`);
+    held.add(database);
+    return {
+      release: () => {
+        if (held.delete(database)) database.close();
+      },
+    };
   } catch (error) {
-    database.close();
-    if (!(error instanceof Error && "errcode" in error && error.errcode === BUSY)) throw error;
+    if (!(error instanceof Error)) throw error;
+    if (isBusy(error)) {
+      throw new LogError(
+        "log_in_use",
+        `${dir} is in use by another Daybook server (pid ${readPid(ownerFile)}): stop it first, or give this one another folder`,
+        { cause: error },
+      );
+    }
     throw new LogError(
-      "log_in_use",
-      `${dir} is in use by another Daybook server (pid ${readPid(ownerFile)}): stop it first, or give this one another folder`,
+      "log_misconfigured",
+      `the folder ${resolve(dir)} cannot be written to: ${error.message}. Let this user write there, or name another folder`,
       { cause: error },
     );
   }
-  held.add(database);
-  // For the message only: whether the owner lives is the lock's business, not this number's.
-  writeFileSync(ownerFile, `${process.pid}\n`);
-  return {
-    release: () => {
-      if (held.delete(database)) database.close();
-    },
-  };
+}
+
+function lock(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { timeout: 0 });
+  try {
+    database.exec("BEGIN EXCLUSIVE");
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function isBusy(error: Error): boolean {
+  return "errcode" in error && error.errcode === BUSY;
 }
 
 function readPid(file: string): string {

@@ -41,7 +41,7 @@ export function checkRecorded(name: string, recorded: Claimant, claimant: Claima
   if (recorded.shards !== claimant.shards) {
     throw new LogError(
       "shard_count",
-      `${name} was written with SHARDS=${recorded.shards}, this server was started with ${claimant.shards}: start it with ${recorded.shards}, or change the number with \`reshard\``,
+      `${name} was written with SHARDS=${recorded.shards}, this server was started with SHARDS=${claimant.shards}: the number of shards of a log cannot be changed. Nothing is lost: start it with SHARDS=${recorded.shards}, or without SHARDS`,
     );
   }
 }

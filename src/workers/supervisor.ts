@@ -9,7 +9,7 @@ import { describeRecovery, type Recovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
 import type { JudgedClock } from "../shard/log-clock.ts";
 import type { FromShard, ShardExit } from "../shard/messages.ts";
-import type { LogId, Witness } from "../wal/wal.ts";
+import { LogError, type LogId, type Witness } from "../wal/wal.ts";
 import { ASK_EVERY_MS, describeSilence, WATCH_LIMITS, Watchdog, type WatchLimits } from "../watchdog.ts";
 import type { Carrier, Isolation, ShardInit } from "./carrier.ts";
 import { type Correspondent, Correspondents } from "./correspondents.ts";
@@ -344,7 +344,7 @@ export class Supervisor {
       return;
     }
     if (!this.#started && reason !== "crashed" && reason !== "append_lost") {
-      this.#giveUp(supervised, message);
+      this.#giveUp(supervised, exit);
       return;
     }
     this.#restartLater(supervised, exit);
@@ -359,7 +359,7 @@ export class Supervisor {
     if (!asked && !WITH_THE_LOG.has(reason)) supervised.crashes += 1;
     supervised.attempts = asked ? 0 : supervised.attempts + 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
-      this.#giveUp(supervised, message);
+      this.#giveUp(supervised, { reason, message });
       return;
     }
     this.#setStatus(supervised, "restarting", asked ? "asked to" : message);
@@ -369,9 +369,9 @@ export class Supervisor {
   }
 
   /** It stays down until an operator restarts it; a server that is starting does not start. */
-  #giveUp(supervised: Supervised, message: string): void {
+  #giveUp(supervised: Supervised, { reason, message }: ShardExit): void {
     this.#setStatus(supervised, "failed", message);
-    const error = new Error(message);
+    const error = reason === "log_misconfigured" ? new LogError(reason, message) : new Error(message);
     this.#inspected.reject(error);
     supervised.claimed.reject(error);
     supervised.ready.reject(error);

@@ -214,7 +214,7 @@ describe("wal ls", () => {
 test("what the README shows works as it stands", async () => {
   const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
   const section = readme.slice(readme.indexOf("## Command line"), readme.indexOf("## For engineers"));
-  const commands = [...section.matchAll(/^npx daybook ([^#\n]*)/gm)].map(
+  const commands = [...section.matchAll(/^\| `npx daybook ([^`]*)` \|/gm)].map(
     ([, args]) => args?.trim().split(" ") ?? [],
   );
   expect(commands.length).toBeGreaterThan(5);

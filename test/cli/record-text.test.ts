@@ -4,7 +4,8 @@ import type { Command, LogRecord, Recorded } from "../../src/actors/command.ts";
 import { OPS } from "../../src/actors/ops.ts";
 import { accountsOf, matches } from "../../src/cli/record.ts";
 import { describeCommand, describeOutcome } from "../../src/cli/record-text.ts";
-import { formatBar, formatBytes, printable } from "../../src/cli/terminal.ts";
+import { formatBar, formatBytes } from "../../src/cli/terminal.ts";
+import { printable } from "../../src/printable.ts";
 
 const asked = { partner: "acme", key: null, fingerprint: 0 };
 const free = { memo: null, metadata: null, occurredAtMs: null };

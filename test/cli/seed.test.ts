@@ -48,7 +48,7 @@ test("the demo is there, its keys work, what is proposed can be tried, and a sec
   // No server shows a key again: these are others, and the first ones go on working.
   for (const key of [demo.partnerKey, demo.bankKey, ...Object.values(demo.sellerKeys)])
     expect(stdout).not.toContain(key);
-  const proposed = [...stdout.matchAll(/curl -s (\S+) -H "Authorization: (Bearer \S+)"/g)];
+  const proposed = [...stdout.matchAll(/curl -s '(\S+)' -H 'Authorization: (Bearer \S+)'/g)];
   expect(proposed.length).toBeGreaterThan(5);
   for (const [, url = "", Authorization = ""] of proposed) {
     const response = await fetch(url, { headers: { Authorization } });

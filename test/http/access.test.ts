@@ -28,6 +28,7 @@ async function routes(): Promise<{ method: string; path: string; isOpen: boolean
 }
 
 const OPEN = [
+  "/",
   "/healthz",
   "/readyz",
   "/metrics",
@@ -42,7 +43,7 @@ const OPEN = [
 ];
 const all = await routes();
 
-test("only the probes, the documents, signed reports, and the door to wallets are open", () => {
+test("only the probes, the first page, the documents, signed reports, and the door to wallets are open", () => {
   expect(
     all
       .filter(({ isOpen }) => isOpen)

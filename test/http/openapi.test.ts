@@ -168,3 +168,87 @@ test("the pages ask no other host for anything", async () => {
   expect(styles).not.toMatch(/url\(["']?https?:/);
   expect((await request("GET", "/docs/package.json", { key: "" })).status).toBe(404);
 });
+
+test("operations have names that are good in a generated client", () => {
+  const names = new Map(operations().map(({ name, operation }) => [name, at(operation, "operationId")]));
+  for (const [name, id] of names) expect(id, name).toMatch(/^[a-z]+([A-Z][a-z]+)*$/);
+  const expected = {
+    "get /": "getHome",
+    "get /metrics": "getMetrics",
+    "post /v1/accounts": "createAccount",
+    "get /v1/accounts": "listAccounts",
+    "get /v1/accounts/{id}": "getAccount",
+    "patch /v1/accounts/{id}": "updateAccount",
+    "post /v1/accounts/{id}/freeze": "freezeAccount",
+    "get /v1/accounts/{id}/entries": "listAccountEntries",
+    "get /v1/accounts/{id}/reconciliation": "getAccountReconciliation",
+    "post /v1/transfers": "createTransfer",
+    "post /v1/transfers/batch": "createTransferBatch",
+    "post /v1/transfers/{id}/revert": "revertTransfer",
+    "delete /v1/partners/{id}/keys/{key_id}": "deletePartnerKey",
+    "get /v1/trial-balance": "getTrialBalance",
+    "patch /v1/users/{id}/segments": "updateUserSegments",
+    "post /v1/segments/{slug}/users": "addSegmentUsers",
+    "post /v1/voucher-batches": "createVoucherBatch",
+    "post /v1/wallet/payment-requests/{id}/accept": "acceptWalletPaymentRequest",
+    "post /v1/admin/shards/{n}/restart": "restartShard",
+  };
+  expect(Object.fromEntries([...names].filter(([name]) => name in expected))).toEqual(expected);
+});
+
+test("every error that an operation documents has an example of its own", () => {
+  const examples = at(document, "components", "examples");
+  for (const { name, operation } of operations()) {
+    for (const [status, response] of members(at(operation, "responses"))) {
+      if (Number(status) < 400) continue;
+      const described = [...(at(response, "description") as string).matchAll(/`(\w+)`: /g)].map(
+        ([, code]) => code,
+      );
+      const shown = members(at(response, "content", "application/problem+json", "examples"));
+      expect(
+        shown.map(([code]) => code),
+        `${name} ${status}`,
+      ).toEqual(described);
+      for (const [code] of shown)
+        expect(at(examples, code, "value"), code).toMatchObject({ code, status: Number(status) });
+    }
+  }
+});
+
+test("what is filled in for who tries it can be sent: no key that is taken, no range that is empty", () => {
+  for (const { name, operation } of operations()) {
+    const parameters = at(operation, "parameters");
+    const shown = new Map(
+      (Array.isArray(parameters) ? parameters : []).map((each) => [
+        at(each, "name"),
+        at(each, "example") ?? at(each, "schema", "example"),
+      ]),
+    );
+    expect(shown.get("Idempotency-Key"), name).toBeUndefined();
+    if (shown.has("from") && shown.has("to"))
+      expect((shown.get("from") as string) < (shown.get("to") as string), name).toBe(true);
+  }
+});
+
+test("no example of a transfer pays an account from itself", () => {
+  const schemas = members(at(document, "components", "schemas"));
+  const pairs = schemas.flatMap(([name, schema]) => {
+    const { debit_account: debit, credit_account: credit } = Object.fromEntries(
+      members(at(schema, "example") ?? at(schema, "properties")),
+    );
+    return debit === undefined || credit === undefined ? [] : [{ name, debit, credit }];
+  });
+  expect(pairs.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(["Posting", "TransferRequest", "TransferItem"]),
+  );
+  for (const { name, debit, credit } of pairs) expect(debit, name).not.toEqual(credit);
+});
+
+test("it says which server it is of, and what each group of operations is for", () => {
+  expect(at(document, "servers")).toMatchObject([{ url: "/" }]);
+  const tags = at(document, "tags");
+  const described = (Array.isArray(tags) ? tags : []).map((tag) => at(tag, "name"));
+  const used = operations().flatMap(({ operation }) => at(operation, "tags") as string[]);
+  expect(new Set(described)).toEqual(new Set(used));
+  for (const tag of Array.isArray(tags) ? tags : []) expect(at(tag, "description")).toMatch(/./);
+});

@@ -167,10 +167,10 @@ test("what takes longer than 10 s is answered outcome_unknown, and its late answ
   expect(lines).toHaveLength(1);
 });
 
-test("until the ledger is ready everything but the probes is 503, and afterwards nothing is", async () => {
+test("until the ledger is ready everything but the probes and the pages is 503, and afterwards nothing is", async () => {
   const { request, ledger } = createTestApp();
   ledger.faults.unready = ["Shard 1 is recovering.", "The log is loading."];
-  for (const path of ["/v1/accounts/x", "/v1/trial-balance", "/openapi.json", "/docs", "/v1/nothing"]) {
+  for (const path of ["/v1/accounts/x", "/v1/trial-balance", "/v1/nothing"]) {
     const response = await request("GET", path);
     expect(await problemOf(response)).toMatchObject({
       code: "log_unavailable",
@@ -180,8 +180,8 @@ test("until the ledger is ready everything but the probes is 503, and afterwards
   }
   const unready = await request("GET", "/readyz", { key: "" });
   expect(await problemOf(unready)).toMatchObject({ status: 503, reasons: ledger.faults.unready });
-  expect((await request("GET", "/healthz", { key: "" })).status).toBe(200);
-  expect((await request("GET", "/metrics", { key: "" })).status).toBe(200);
+  for (const path of ["/healthz", "/metrics", "/", "/docs", "/openapi.json", "/problems/forbidden"])
+    expect((await request("GET", path, { key: "" })).status, path).toBe(200);
   ledger.faults.unready = [];
   expect((await request("GET", "/v1/trial-balance")).status).toBe(200);
   ledger.faults.unready = ["Shard 1 restarts."];

@@ -156,7 +156,7 @@ test("a second server on the port is refused in one line, whether it would share
   const refused = await Promise.all(
     ["1", "2"].map((gateways) => refusedStart(settings({ PORT: port, GATEWAYS: gateways }))),
   );
-  const line = `daybook: listen EADDRINUSE: address already in use 127.0.0.1:${port}`;
+  const line = `daybook: PORT: 127.0.0.1:${port} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`;
   expect(refused.map(({ code, lines }) => ({ code, lines }))).toEqual(
     refused.map(() => ({ code: 1, lines: [line] })),
   );
@@ -182,8 +182,7 @@ test("of servers that start on one port at the same time one serves", async () =
   const refusals = came.filter((what) => what !== "serves");
   // All may meet before any has the port; then nobody serves, but never two.
   expect(refusals.length).toBeGreaterThanOrEqual(rivals.length - 1);
-  for (const refusal of refusals)
-    expect(refusal).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);
+  for (const refusal of refusals) expect(refusal).toContain(`127.0.0.1:${port} is in use (EADDRINUSE)`);
 });
 
 test("SIGTERM under load drains all gateways: what was done was answered", async () => {

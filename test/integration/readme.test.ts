@@ -1,82 +1,103 @@
-/** The README's tour, as a reader would paste it, against a server of its own. */
-import { execFile } from "node:child_process";
+/** The README's tour, and what the program itself proposes, as a reader would paste them, against a real server. */
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { expect, test } from "vitest";
-import { OPERATOR_KEY, type ServerProcess, testFolder, testServer } from "../support/server.ts";
+import { describe, expect, test } from "vitest";
+import { daybook } from "../cli/cli.ts";
+import { blocksOf } from "../docs/handbook.ts";
+import { type Printed, paste, SHELLS } from "../support/paste.ts";
+import { OPERATOR_KEY, testFolder, testServer } from "../support/server.ts";
 
-const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-const TOUR = README.slice(
-  README.indexOf("## Five minutes with curl"),
-  README.indexOf("## What is guaranteed"),
-);
+const ROOT = new URL("../../", import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, ROOT), "utf8");
 
-/** Runs a block of the tour line by line; each command's answer, with its status in front. */
-async function run(
-  block: string,
-  server: ServerProcess,
-  partnerKey: string,
-  transfer = "",
-): Promise<string[]> {
-  const commands = block
-    .replaceAll("\\\n", " ")
-    .split("\n")
-    .filter((line) => line.startsWith("curl "));
-  const env = {
-    ...process.env,
-    URL: `${server.url}/v1`,
-    OPERATOR_KEY,
-    PARTNER_KEY: partnerKey,
-    TRANSFER: transfer,
-  };
-  const answers: string[] = [];
-  for (const command of commands) {
-    const shown = command.replace(/^curl /, "curl -s -w '%{stderr}%{http_code}' ");
-    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", shown], { env });
-    answers.push(`${stderr} ${stdout}`);
-  }
-  return answers;
+/** The blocks of the tour, in order. */
+const TOUR = blocksOf(read("README.md")).filter(({ section }) => section === "Five minutes with curl");
+
+/** The command that a start proposes. */
+function proposed(stdout: string): string {
+  return /^try: (.*)$/m.exec(stdout)?.[1] ?? "";
 }
 
-test("the tour answers what it says", async () => {
-  const server = await testServer({ DATA_DIR: testFolder() });
-  const blocks = [...TOUR.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block as string);
-  const [partner, opening, spending, holding, taking, books] = blocks as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const [made = ""] = await run(partner, server, "");
-  expect(made).toMatch(/^201 /);
-  const { api_key: key } = JSON.parse(made.slice(4)) as { api_key: string };
-  const opened = await run(opening, server, key);
-  expect(opened.map((answer) => answer.slice(0, 3))).toEqual(["201", "201", "201"]);
-  const again = await run(opening.slice(opening.indexOf("curl $URL/transfers")), server, key);
-  expect(again[0]).toBe(opened[2]);
-  const spent = await run(spending, server, key);
-  expect(spent[0]).toMatch(/^201 .*"available":380/);
-  expect(spent[1]).toMatch(/^422 .*"insufficient_funds"/);
-  const [held = ""] = await run(holding, server, key);
-  expect(held).toMatch(/^201 .*"status":"pending".*"available":180/);
-  const { id } = JSON.parse(held.slice(4)) as { id: string };
-  const [taken, reverted] = await run(taking, server, key, id);
-  expect(taken).toMatch(/^200 .*"status":"posted".*"available":230/);
-  expect(reverted).toMatch(/^201 .*"available":380/);
-  const [entries, reconciliation, trial] = await run(books, server, key);
-  expect(entries).toMatch(/^200 .*"amount":-120,"balance_after":380/);
-  expect(reconciliation).toMatch(/^200 .*"reconciled":true/);
-  expect(trial).toMatch(/^200 .*"balanced":true/);
+function member(printed: Printed | undefined, name: string): string {
+  return (JSON.parse(printed?.text ?? "{}") as Record<string, string>)[name] ?? "";
+}
+
+describe.each(SHELLS)("in %s", (_, shell) => {
+  test("the tour answers what it says", async () => {
+    const server = await testServer({ DATA_DIR: testFolder() });
+    const answers: Printed[] = [];
+    let exported = "";
+    for (const { text } of TOUR) {
+      if (!text.startsWith("export ")) {
+        answers.push(...(await paste(shell, exported + text)));
+        continue;
+      }
+      const values = new Map([
+        ["OPERATOR_KEY", OPERATOR_KEY],
+        ["PARTNER_KEY", member(answers.at(-1), "api_key")],
+        ["TRANSFER", member(answers.at(-1), "id")],
+      ]);
+      exported += text
+        .replace("http://127.0.0.1:3000", server.url)
+        .replaceAll(/(\w+)=…/g, (__, name: string) => `${name}=${values.get(name)}`);
+    }
+    expect(answers.map(({ status }) => status)).toEqual([
+      201, 201, 201, 201, 201, 422, 201, 200, 201, 200, 200, 200,
+    ]);
+    const texts = answers.map(({ text }) => text);
+    expect(texts[4]).toContain('"available":380');
+    expect(texts[5]).toContain('"insufficient_funds"');
+    expect(texts[6]).toMatch(/"status":"pending".*"available":180/);
+    expect(texts[7]).toMatch(/"status":"posted".*"available":230/);
+    expect(texts[8]).toContain('"available":380');
+    expect(texts[9]).toContain('"amount":-120,"balance_after":380');
+    expect(texts[10]).toContain('"reconciled":true');
+    expect(texts[11]).toContain('"balanced":true');
+
+    const opening = TOUR.find(({ text }) => text.includes("Idempotency-Key"))?.text ?? "";
+    const [again] = await paste(shell, exported + opening.slice(opening.indexOf("curl -i")));
+    expect(again?.headers.toLowerCase()).toContain("idempotency-replayed: true");
+    expect(again?.text).toBe(answers[3]?.text);
+  });
+
+  test("the lines that a start prints work", async () => {
+    const settings = { DATA_DIR: testFolder(), OPERATOR_KEY: "" };
+    const first = await testServer(settings);
+    const [made] = await paste(shell, `${proposed(first.stdout)}\n`);
+    expect({ status: made?.status, id: member(made, "id") }).toEqual({ status: 201, id: "acme" });
+    await first.kill();
+    const second = await testServer(settings);
+    expect(await paste(shell, `${proposed(second.stdout)}\n`)).toMatchObject([{ status: 200 }]);
+  });
+
+  test("the lines that the demo proposes work", async () => {
+    const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "1" });
+    const { stdout } = await daybook(["seed", "--url", server.url], { OPERATOR_KEY });
+    const lines = stdout.split("\n").filter((line) => line.includes("curl "));
+    expect(lines.some((line) => line.includes("?"))).toBe(true);
+    const answers = await paste(shell, `${lines.join("\n")}\n`);
+    expect(answers.map(({ status }) => status)).toEqual(lines.map(() => 200));
+  });
 });
 
-test("the line that the first start prints works when it is pasted", async () => {
-  const server = await testServer({ DATA_DIR: testFolder(), OPERATOR_KEY: "" });
-  const line = server.stdout.split("\n").find((each) => each.startsWith("try: "));
-  const { stdout } = await promisify(execFile)("bash", [
-    "-c",
-    (line as string).replace("try: curl", "curl -s"),
+/** Of a block of commands, what an interactive zsh would not take as it is meant. */
+function traps(text: string): readonly string[] {
+  const bare = text.replaceAll(/'[^']*'|"(?:[^"\\]|\\.)*"/g, (quoted) => quoted.replaceAll(/[^\n]/g, "x"));
+  const lines = text.split("\n");
+  return bare.split("\n").flatMap((line, index) => (/(^|\s)#|\S\?\S/.test(line) ? [lines[index] ?? ""] : []));
+}
+
+test.each(["README.md", "docs/OPERATIONS.md", "docs/BENCHMARKS.md"])(
+  "no command line of %s has a comment, or a ? that is not quoted",
+  (file) => {
+    const typed = blocksOf(read(file)).filter(({ kind }) => kind === "sh");
+    expect(typed.flatMap(({ text }) => traps(text))).toEqual([]);
+  },
+);
+
+test("such a comment and such a ? are found", () => {
+  expect(traps("ls   # here\ncurl a/b?c\ncurl 'a?b' \"#\"\n# alone\n")).toEqual([
+    "ls   # here",
+    "curl a/b?c",
+    "# alone",
   ]);
-  expect(JSON.parse(stdout)).toMatchObject({ id: "acme", api_key: expect.any(String) });
 });

@@ -78,7 +78,8 @@ function install(wanted: string, packages: Packages, find: () => string | undefi
   return found;
 }
 
-function findProgram(name: string): string | undefined {
+/** The path of a program on the PATH. */
+export function findProgram(name: string): string | undefined {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder, name);
     try {

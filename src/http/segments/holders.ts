@@ -82,6 +82,7 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
   routes.add(
     {
       method: "post",
+      operationId: "addSegmentUsers",
       path: HOLDERS,
       access: "partner",
       group: "segments",

@@ -108,6 +108,7 @@ function addDownload(routes: Routes, { ledger, directory }: ReportsDeps): void {
   routes.add(
     {
       method: "get",
+      operationId: "downloadSegmentReport",
       path: "/segment-reports/{report}",
       access: "open",
       group: "segments",

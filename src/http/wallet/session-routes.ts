@@ -35,6 +35,7 @@ function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): 
   routes.add(
     {
       method: "post",
+      operationId: "refreshSession",
       path: "/v1/wallet/refresh",
       ...ofSession,
       summary: "Swap the token of a session for another",
@@ -64,6 +65,7 @@ function addLogout(routes: Routes, { ledger, directory }: WalletDeps): void {
   routes.add(
     {
       method: "post",
+      operationId: "logOut",
       path: "/v1/wallet/logout",
       ...ofSession,
       summary: "End the session",

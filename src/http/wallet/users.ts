@@ -68,6 +68,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
   routes.add(
     {
       method: "post",
+      operationId: "signUp",
       path: "/v1/wallet/signup",
       access: "open",
       group: "wallet",
@@ -107,6 +108,7 @@ function addLogin(routes: Routes, desk: Desk): void {
   routes.add(
     {
       method: "post",
+      operationId: "logIn",
       path: "/v1/wallet/login",
       access: "open",
       group: "wallet",
@@ -177,6 +179,7 @@ function addPassword(routes: Routes, desk: Desk): void {
   routes.add(
     {
       method: "post",
+      operationId: "changePassword",
       path: "/v1/wallet/password",
       ...ofSession,
       summary: "Change the password, which ends all sessions",

@@ -1,0 +1,60 @@
+/** A terminal has 80 columns: help and tables keep to them, and count in words that fit the number. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPERATOR_KEY } from "../support/server.ts";
+import { daybook } from "./cli.ts";
+import { type ServedLog, serveLog, writeSomething } from "./served-log.ts";
+
+const COLUMNS = 80;
+const HELP = [
+  [],
+  ["serve"],
+  ["wal"],
+  ["wal", "info"],
+  ["wal", "ls"],
+  ["wal", "tail"],
+  ["wal", "verify"],
+  ["wal", "export"],
+  ["archive"],
+  ["archive", "verify"],
+  ["archive", "repair"],
+  ["replay"],
+  ["snapshot"],
+  ["seed"],
+  ["clock"],
+  ["clock", "accept"],
+  ["doctor"],
+];
+let log: ServedLog;
+
+beforeAll(async () => {
+  log = await serveLog("redis");
+  await writeSomething(log.client);
+});
+afterAll(() => log.destroy());
+
+function wide(text: string): readonly string[] {
+  return text.split("\n").filter((line) => line.length > COLUMNS);
+}
+
+test.each(HELP.map((command) => [["daybook", ...command].join(" "), command]))(
+  "%s --help",
+  async (_, command) => {
+    expect(wide((await daybook([...command, "--help"])).stdout)).toEqual([]);
+  },
+);
+
+test("tables", async () => {
+  const { url } = log.server;
+  for (const args of [["wal", "info"], ["replay"], ["snapshot", "--url", url]]) {
+    const { code, stdout, stderr } = await daybook(args, { ...log.env, OPERATOR_KEY });
+    expect(code, stderr).toBe(0);
+    expect(wide(stdout), args.join(" ")).toEqual([]);
+  }
+});
+
+test("one of a thing is not many", async () => {
+  for (const args of [["wal", "info"], ["wal", "verify"], ["wal", "ls"], ["replay"]]) {
+    const { stdout } = await daybook(args, log.env);
+    expect(stdout).not.toMatch(/(?<![\d.,:-])1 (?:shards|entries|records|batches|accounts)\b/);
+  }
+});

@@ -1,0 +1,25 @@
+/** Help, a version and a mistake need nothing of the ledger: only the command that is asked for is loaded. */
+import { expect, test } from "vitest";
+import { daybook } from "./cli.ts";
+
+/** Names every file that is loaded on stderr. */
+const HOOK = `import { registerHooks } from "node:module";
+registerHooks({
+  load(url, context, next) {
+    if (url.startsWith("file:")) process.stderr.write("loaded " + url + "\\n");
+    return next(url, context);
+  },
+});`;
+const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(HOOK)}`;
+const LIGHT =
+  /\/(src\/cli\/(daybook|errors)\.ts|src\/version\.ts|src\/wal\/wal\.ts|node_modules\/commander\/.*)$/;
+
+test.each(["--help", "--version", "help", "wal --help", "help wal", "archive", "nonsense", "wal nonsense"])(
+  "daybook %s",
+  async (line) => {
+    const { stderr } = await daybook(line.split(" "), { NODE_OPTIONS });
+    const loaded = [...stderr.matchAll(/^loaded (.*)$/gm)].map(([, url]) => url as string);
+    expect(loaded.length).toBeGreaterThan(3);
+    expect(loaded.filter((url) => !LIGHT.test(url))).toEqual([]);
+  },
+);

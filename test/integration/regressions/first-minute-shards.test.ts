@@ -1,0 +1,34 @@
+/** Another number of shards than the log has: nothing is lost, and the line says so. */
+import { describe, expect, test } from "vitest";
+import { refusedStart, testFolder, testRedis, testServer } from "../../support/server.ts";
+
+async function settingsOn(store: string): Promise<Readonly<Record<string, string>>> {
+  const DATA_DIR = testFolder();
+  return store === "redis" ? { DATA_DIR, WAL_URL: (await testRedis()).url } : { DATA_DIR };
+}
+
+describe.each(["sqlite", "redis"])("on %s", (store) => {
+  test.each(["1", "3", "64"])(
+    "SHARDS=%s on a log of 2 is refused, whatever DATA_DIR remembers",
+    async (SHARDS) => {
+      const settings = await settingsOn(store);
+      const first = await testServer({ ...settings, SHARDS: "2" });
+      first.signal("SIGTERM");
+      await first.exited;
+      const elsewhere = { ...settings, WAL_URL: settings["WAL_URL"] ?? `sqlite:${settings["DATA_DIR"]}/wal` };
+      for (const each of [settings, { ...elsewhere, DATA_DIR: testFolder() }]) {
+        const { code, lines } = await refusedStart({ ...each, SHARDS });
+        expect({ code, count: lines.length }).toEqual({ code: 1, count: 1 });
+        expect(lines[0]).toMatch(
+          new RegExp(`was written with SHARDS=2, this server was started with SHARDS=${SHARDS}: `),
+        );
+        expect(lines[0]).toContain(
+          "cannot be changed. Nothing is lost: start it with SHARDS=2, or without SHARDS",
+        );
+        expect(lines[0]).not.toMatch(/reshard|restore|lost data/);
+      }
+      const again = await testServer(settings);
+      expect(again.stdout).toContain("2 shards");
+    },
+  );
+});
