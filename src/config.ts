@@ -113,7 +113,7 @@ export const SETTINGS = {
   TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "what the credit of new sellers is in" },
   PUBLIC_URL: {
     schema: publicUrl.optional(),
-    otherwise: "http:// with the address that is listened on",
+    otherwise: "the bound address",
     meaning: "begins the links that answers contain, as those of reports",
   },
   CORS_ORIGINS: {

@@ -200,7 +200,7 @@ test("the image runs the locked runtime, not as root, and says when it is ready"
     /^USER node$/m,
     /^HEALTHCHECK /m,
     /\/readyz/,
-    /^CMD \["node_modules\/.bin\/node", "src\/main.ts"\]$/m,
+    /^CMD \["node", "bin\/run.mjs", "src\/main.ts"\]$/m,
   ]) {
     expect(dockerfile).toMatch(line);
   }

@@ -317,7 +317,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
 
     test("refuses another number of shards, naming the recorded one, also when the claim is trimmed", async () => {
       await write(open(), "a", "b");
-      const refused = /SHARDS=2.*started with 3.*reshard/;
+      const refused = /SHARDS=2.*started with SHARDS=3.*Nothing is lost/;
       await expect(open(as("two", 3)).claim()).rejects.toThrow(refused);
       await store.rewrite((entries) => entries.slice(1));
       const error = open(as("two", 3)).claim();

@@ -159,9 +159,9 @@ test("on a terminal the log is lines for people, else JSON", async () => {
   onTestFinished(() => shown.killGroup());
   await shown.serving();
   const { status } = await fetch(`${shown.url}/readyz?secret=1`);
-  expect(status).toBe(200);
+  expect(status).toBe(400);
   await until("its request is logged", () =>
-    /\d\d:\d\d:\d\d\.\d{3} info {2}GET \/readyz 200 [\d.]+ ms/.test(shown.stdout),
+    /\d\d:\d\d:\d\d\.\d{3} info {2}GET \/readyz 400 [\d.]+ ms/.test(shown.stdout),
   );
   expect(shown.stdout).not.toContain('"level"');
   expect(shown.stdout).not.toContain("secret");
