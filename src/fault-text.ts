@@ -32,6 +32,8 @@ const MUST_BE = /^must be /;
 export function textOf(issue: RawIssue): string {
   switch (issue.code) {
     case "invalid_type":
+      // Where a body is read, a number becomes NaN that is not written as it may be.
+      if (Number.isNaN(issue.input)) return "has an exponent, or more decimals than are taken here";
       return issue.input === undefined ? "is required" : `must be ${typeText(issue.expected)}`;
     case "invalid_value":
       return issue.values.length === 1

@@ -24,7 +24,11 @@ test.each<[path: string, body: Json | string, errors: Readonly<Record<string, st
   ["/v1/accounts", { id: "a" }, { asset: "is required" }],
   ["/v1/accounts", { id: 7, asset: 7 }, { id: ID, asset: "must be a string" }],
   ["/v1/accounts", { asset: "USD/2", floor: 5 }, { floor: "must be at most 0" }],
-  ["/v1/accounts", { asset: "USD/2", floor: 1.5 }, { floor: "must be an integer" }],
+  [
+    "/v1/accounts",
+    { asset: "USD/2", floor: 1.5 },
+    { floor: "has an exponent, or more decimals than are taken here" },
+  ],
   ["/v1/accounts", { asset: "USD/2", ceiling: "x" }, { ceiling: "must be a number" }],
   ["/v1/accounts", { asset: "USD/2", more: 1 }, { more: "is not a known field" }],
   ["/v1/accounts", "[]", { "": "must be an object" }],
@@ -99,6 +103,6 @@ test("a query says what it lacks, and settings of the server do, too", async () 
   ]);
   const { lines } = await refusedStart({ WAL_URL: "memory:", SHARDS: "many", ISOLATION: "fibers" });
   expect(lines).toEqual([
-    "daybook: bad configuration: SHARDS: must be a number; ISOLATION: must be one of threads, processes",
+    'daybook: bad configuration: SHARDS: must be a whole number from 1 to 64, not "many"; ISOLATION: must be one of threads, processes, not "fibers"',
   ]);
 });
