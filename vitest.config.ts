@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -6,5 +7,7 @@ export default defineConfig({
     globalSetup: ["test/support/redis-setup.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Tests of faults wait for leases and restarts most of the time.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
   },
 });
