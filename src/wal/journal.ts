@@ -111,9 +111,13 @@ export class StreamJournal implements Journal {
     const ask = (after: LogId | undefined) =>
       this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
     const tail = await readUpTo({ name: this.name, ask, from, end, visit });
-    // What a store has shown after a restart it may lose with the next one: nobody was told of it.
-    if (tail === undefined && this.#stream.restarts !== restarts) throw goneSinceRead(this.name, end);
-    if (tail === undefined) throw this.#lost(`it ends before ${formatLogId(end)}`);
+    if (tail === undefined) {
+      // A store may have started again, and the connection that counts its restarts not know yet. What it has shown after
+      // a restart it may lose with the next one: nobody was told of it.
+      await this.#patience.untilAnswered(() => this.#stream.last());
+      if (this.#stream.restarts !== restarts) throw goneSinceRead(this.name, end);
+      throw this.#lost(`it ends before ${formatLogId(end)}`);
+    }
     this.#checkReaches(tail.id);
     this.#ahead = tail;
   }

@@ -279,3 +279,22 @@ test.each([
   if (restarts) store.restart();
   await expect(next.readAhead(() => {})).rejects.toMatchObject({ code });
 });
+
+test("a restart that the connection for reads meets first is no loss either", async () => {
+  const { store } = await start();
+  const stream = store.open();
+  let restarts = 0;
+  Object.defineProperty(stream, "restarts", { get: () => restarts });
+  const next = makeJournal(stream, {
+    claimant: { instance: "later", generation: 1, shard: 0, shards: 2 },
+  });
+  await next.inspect();
+  store.loseTail(1);
+  store.restart();
+  const last = stream.last.bind(stream);
+  stream.last = () => {
+    restarts = store.restarts;
+    return last();
+  };
+  await expect(next.readAhead(() => {})).rejects.toMatchObject({ code: "append_lost" });
+});
