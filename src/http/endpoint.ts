@@ -123,8 +123,20 @@ function createReadyGate(unready: () => readonly string[]): () => void {
   };
 }
 
-/** Until it is known who calls. */
-const NOBODY = { key: null, token: "", principal: undefined, partner: "" } as const;
+/** One of which it is not known yet who calls. */
+function newCall(requestId: string, method: string, path: string, group: string, startedMs: number): Call {
+  return {
+    requestId,
+    method,
+    path,
+    group,
+    startedMs,
+    key: null,
+    token: "",
+    principal: undefined,
+    partner: "",
+  };
+}
 
 export function createEndpoints(deps: EndpointDeps): Endpoints {
   const { authenticate, isWalletUser, clock, log, lines, metrics, origins } = deps;
@@ -135,7 +147,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   function beginCall(method: string, path: string, group: string): Call {
     requests += 1;
     const requestId = `${deps.idPrefix}-${requests.toString(36)}`;
-    return { ...NOBODY, requestId, method, path, group, startedMs: clock.elapsedMs() };
+    return newCall(requestId, method, path, group, clock.elapsedMs());
   }
 
   function finish(run: Running, response: Response): void {

@@ -59,7 +59,7 @@ function createHttpServer(app: App, log: Log): Server {
       noDelay: true,
     },
     (incoming, outgoing) => {
-      note({ incoming, outgoing });
+      note(outgoing);
       // Once the server drains, a kept connection would only be cut under the next request.
       if (!server.listening) outgoing.shouldKeepAlive = false;
       if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {

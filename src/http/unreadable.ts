@@ -7,13 +7,11 @@ import { Problem, type ProblemCode } from "./problem.ts";
 /** Makes a problem that is answered beside the routes. */
 export type Refuse = (code: ProblemCode, detail: string, headers?: Readonly<Record<string, string>>) => Parts;
 
-type Exchange = Readonly<{ incoming: IncomingMessage; outgoing: ServerResponse }>;
-
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
-/** @returns to be told of every request that Node has read. */
-export function answerUnreadable(server: Server, refuse: Refuse): (exchange: Exchange) => void {
-  const newest = new WeakMap<Duplex, Exchange>();
+/** @returns to be told of the response to every request that Node has read. */
+export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: ServerResponse) => void {
+  const newest = new WeakMap<Duplex, ServerResponse>();
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
@@ -23,8 +21,8 @@ export function answerUnreadable(server: Server, refuse: Refuse): (exchange: Exc
     const end = () => writeLast(socket, refuse(code, detail));
     const before = newest.get(socket);
     if (before === undefined) end();
-    else if (before.incoming.complete) afterAnswer(before.outgoing, end);
-    else if (before.outgoing.writableEnded) socket.destroy();
+    else if (before.req.complete) afterAnswer(before, end);
+    else if (before.writableEnded) socket.destroy();
     else breakBody(before, new Problem(code, detail));
   });
   server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -33,7 +31,7 @@ export function answerUnreadable(server: Server, refuse: Refuse): (exchange: Exc
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
     writeLast(socket, refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }));
   });
-  return (exchange) => newest.set(exchange.incoming.socket, exchange);
+  return (outgoing) => newest.set(outgoing.req.socket, outgoing);
 }
 
 export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {
@@ -64,7 +62,8 @@ export function brokenBody(incoming: IncomingMessage): Problem | undefined {
 }
 
 /** The app has the request already: it answers, in the order of the requests, and that is the last of the connection. */
-function breakBody({ incoming, outgoing }: Exchange, problem: Problem): void {
+function breakBody(outgoing: ServerResponse, problem: Problem): void {
+  const incoming = outgoing.req;
   outgoing.shouldKeepAlive = false;
   brokenBodies.set(incoming, problem);
   if (incoming.listenerCount("error") > 0) incoming.emit("error", problem);

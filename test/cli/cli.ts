@@ -5,6 +5,27 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { COMPILED_BEFORE, within } from "../support/server.ts";
 
+/** Every command and group of commands; the first is `daybook` itself. */
+export const COMMANDS: readonly (readonly string[])[] = [
+  [],
+  ["serve"],
+  ["wal"],
+  ["wal", "info"],
+  ["wal", "ls"],
+  ["wal", "tail"],
+  ["wal", "verify"],
+  ["wal", "export"],
+  ["archive"],
+  ["archive", "verify"],
+  ["archive", "repair"],
+  ["replay"],
+  ["snapshot"],
+  ["seed"],
+  ["clock"],
+  ["clock", "accept"],
+  ["doctor"],
+];
+
 const CLI = join(import.meta.dirname, "../../src/cli/daybook.ts");
 const RUN_MS_MAX = 30_000;
 

@@ -1,29 +1,10 @@
 /** A terminal has 80 columns: help and tables keep to them, and count in words that fit the number. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPERATOR_KEY } from "../support/server.ts";
-import { daybook } from "./cli.ts";
+import { COMMANDS, daybook } from "./cli.ts";
 import { type ServedLog, serveLog, writeSomething } from "./served-log.ts";
 
 const COLUMNS = 80;
-const HELP = [
-  [],
-  ["serve"],
-  ["wal"],
-  ["wal", "info"],
-  ["wal", "ls"],
-  ["wal", "tail"],
-  ["wal", "verify"],
-  ["wal", "export"],
-  ["archive"],
-  ["archive", "verify"],
-  ["archive", "repair"],
-  ["replay"],
-  ["snapshot"],
-  ["seed"],
-  ["clock"],
-  ["clock", "accept"],
-  ["doctor"],
-];
 let log: ServedLog;
 
 beforeAll(async () => {
@@ -36,7 +17,7 @@ function wide(text: string): readonly string[] {
   return text.split("\n").filter((line) => line.length > COLUMNS);
 }
 
-test.each(HELP.map((command) => [["daybook", ...command].join(" "), command]))(
+test.each(COMMANDS.map((command) => [["daybook", ...command].join(" "), command]))(
   "%s --help",
   async (_, command) => {
     expect(wide((await daybook([...command, "--help"])).stdout)).toEqual([]);

@@ -3,20 +3,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OPERATOR_KEY, testFolder, until } from "../support/server.ts";
-import { CliProcess, daybook } from "./cli.ts";
-
-const COMMANDS: readonly (readonly string[])[] = [
-  [],
-  ["serve"],
-  ["wal"],
-  ["wal", "info"],
-  ["wal", "ls"],
-  ["wal", "tail"],
-  ["wal", "verify"],
-  ["wal", "export"],
-  ["doctor"],
-  ["clock"],
-];
+import { CliProcess, COMMANDS, daybook } from "./cli.ts";
 
 /** The commands that a help text lists. */
 function named(text: string): (string | undefined)[] {
