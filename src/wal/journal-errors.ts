@@ -15,6 +15,10 @@ export function goneSinceRead(name: string, id: LogId): LogError {
   return new LogError("append_lost", gone);
 }
 
+export function goneWithRestart(name: string, id: LogId): LogError {
+  return appendLost(name, id, new LogError("append_lost", "the log was restarted again without it"));
+}
+
 export function lostData(name: string, reason: string, cause: LogError | undefined): LogError {
   return new LogError(
     "log_lost_data",

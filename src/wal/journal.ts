@@ -5,7 +5,7 @@
 import { assert } from "../assert.ts";
 import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
-import { appendLost, fenced, goneSinceRead, lostData, toError } from "./journal-errors.ts";
+import { appendLost, fenced, goneSinceRead, goneWithRestart, lostData, toError } from "./journal-errors.ts";
 import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
 import { readUpTo } from "./read-up-to.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
@@ -376,11 +376,7 @@ export class StreamJournal implements Journal {
     const tail = this.#tail;
     if (last !== undefined && tail !== undefined && compareLogIds(last.id, tail.id) < 0) {
       // A batch that was never settled may go with a second crash. Nothing may be put behind its gap.
-      throw appendLost(
-        this.name,
-        tail.id,
-        new LogError("append_lost", "the log was restarted again without it"),
-      );
+      throw goneWithRestart(this.name, tail.id);
     }
     this.#restartsSeen = restarts;
   }
