@@ -9,9 +9,12 @@ export type Refuse = (code: ProblemCode, detail: string, headers?: Readonly<Reco
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
+/** Of a connection: the response to the newest of its requests. A weak map would cost every request a share of a collection. */
+const NEWEST = Symbol("newest response");
+type Connection = Duplex & { [NEWEST]?: ServerResponse };
+
 /** @returns to be told of the response to every request that Node has read. */
 export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: ServerResponse) => void {
-  const newest = new WeakMap<Duplex, ServerResponse>();
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
@@ -19,7 +22,7 @@ export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: Ser
     }
     const { code, detail } = faultOf(error);
     const end = () => writeLast(socket, refuse(code, detail));
-    const before = newest.get(socket);
+    const before = (socket as Connection)[NEWEST];
     if (before === undefined) end();
     else if (before.req.complete) afterAnswer(before, end);
     else if (before.writableEnded) socket.destroy();
@@ -31,7 +34,9 @@ export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: Ser
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
     writeLast(socket, refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }));
   });
-  return (outgoing) => newest.set(outgoing.req.socket, outgoing);
+  return (outgoing) => {
+    (outgoing.req.socket as Connection)[NEWEST] = outgoing;
+  };
 }
 
 export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {

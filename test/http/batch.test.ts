@@ -125,6 +125,27 @@ test("the ledger hears of the valid items only", async () => {
   expect(test.ledger.commands).toHaveLength(2);
 });
 
+const usual = (amount: string) =>
+  `{"debit_account": "@issuance", "credit_account": "alice", "amount": ${amount}}`;
+
+describe("among items as most programs write them, one is refused whose text says something else than it seems to", () => {
+  test.each([
+    ["a fraction of zero", usual("10.0")],
+    ["an exponent", usual("1e1")],
+    ["a fraction that would be rounded away", usual("4503599627370497.5")],
+    ["two amounts", usual('10, "amount": 5')],
+    ["two debit accounts", usual('5, "debit_account": "@issuance"')],
+    ["two names that an escape makes one", usual('10, "\\u0061mount": 5')],
+  ])("%s", async (_, odd) => {
+    const app = createTestApp();
+    await openAlice(app);
+    const body = `{"transfers": [${[usual("5"), odd, usual("5")].join(", ")}]}`;
+    const headers = { "content-type": "application/json" };
+    const { results } = await resultsOf(await app.request("POST", PATH, { body, headers }));
+    expect(results.map(({ status }) => status)).toEqual([201, 400, 201]);
+  });
+});
+
 test.each(Object.keys(encodings))("10,000 items are taken as %s, 10,001 are 413", async (encoding) => {
   const test = createTestApp();
   await openAlice(test);
