@@ -1,5 +1,5 @@
-/** Idempotency keys, and the ids and secrets that are derived from them so that a retry meets itself. */
-import { createHmac, hash } from "node:crypto";
+/** Idempotency keys, the ids that are derived from them so that a retry meets itself, and secrets, which never are. */
+import { hash } from "node:crypto";
 import type { Context } from "hono";
 import type { Refusal } from "../actors/rejection.ts";
 import { invalid } from "./problem.ts";
@@ -30,6 +30,7 @@ export function idempotencyKey(c: Context): string | null {
 export type Random = (bytes: number) => Uint8Array;
 
 const ID_HEX_DIGITS = 24;
+const SECRET_BYTES = 24;
 
 /** `<prefix>_` and 96 bits: of a hash when there is a key, so that a retry names the same thing; else random. */
 export function madeId(
@@ -46,22 +47,9 @@ export function madeId(
   return `${prefix}_${hex}`;
 }
 
-/**
- * An API key, `dk_<role>_` and 192 bits. With an idempotency key it is derived from the caller's own secret, so that
- * a retry shows it again though nobody stored it.
- */
-export function madeSecret(
-  role: string,
-  token: string,
-  route: string,
-  key: string | null,
-  random: Random,
-): string {
-  const bytes =
-    key === null
-      ? Buffer.from(random(24))
-      : createHmac("sha256", token).update(`${route}\0${role}\0${key}`).digest().subarray(0, 24);
-  return `dk_${role}_${bytes.toString("base64url")}`;
+/** An API key: `dk_<role>_` and 192 random bits. */
+export function newSecret(role: string, random: Random): string {
+  return `dk_${role}_${Buffer.from(random(SECRET_BYTES)).toString("base64url")}`;
 }
 
 /** What a list of keys shows of one: enough to tell it from others, too little to use it. */

@@ -9,7 +9,7 @@ import { firstOrNew, readChange } from "./change.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, type Random } from "./idempotency.ts";
-import { ApiKey, makeKey } from "./new-key.ts";
+import { apiKeyFields, apiKeyMembers, makeKey } from "./new-key.ts";
 import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts";
 import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
@@ -42,7 +42,7 @@ const partnerFields = {
 const partnerExample = { id: "acme", name: "Acme", status: "active", created_at: "2026-11-20T10:00:00.000Z" };
 const PartnerSchema = z.object(partnerFields).openapi("Partner", { example: partnerExample });
 const CreatedPartner = z
-  .object({ ...partnerFields, key_id: z.string(), api_key: ApiKey })
+  .object({ ...partnerFields, key_id: z.string(), ...apiKeyFields })
   .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });
 const OfSeller = z.string().optional().openapi({ description: "Of a key of role `seller`: whose it is." });
 const CreatedKey = z
@@ -51,7 +51,7 @@ const CreatedKey = z
     role: z.enum(PARTNER_ROLES),
     name: z.string(),
     seller: OfSeller,
-    api_key: ApiKey,
+    ...apiKeyFields,
   })
   .openapi("CreatedKey", { example: { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" } });
 const KeySchema = z
@@ -105,17 +105,14 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       const { value, asked } = await readChange(c, call, NewPartner);
       const { id, name } = value;
       const first = { role: "partner", name: "first" } as const;
-      const { newKey, secret } = makeKey(call, id, first, asked.key, `POST ${path}`, random);
+      const made = makeKey(id, first, asked.key, `POST ${path}`, random);
       const ofPartner = { ...asked, partner: id };
       const command = await firstOrNew(ledger, ofPartner, { owner: "" }, (): CreatePartner => {
-        return { op: "create_partner", ...ofPartner, name, firstKey: newKey };
+        return { op: "create_partner", ...ofPartner, name, firstKey: made.newKey };
       });
-      const { firstKey } = command;
-      return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }) => {
-        // The first answer's key may have been derived from another secret of the caller.
-        const api_key = firstKey?.hash === newKey.hash ? secret : null;
-        return JSON.stringify({ ...partnerView(partner), key_id: newKey.id, api_key });
-      });
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, done) =>
+        JSON.stringify({ ...partnerView(partner), key_id: made.newKey.id, ...apiKeyMembers(made, done) }),
+      );
     },
   );
 }
@@ -205,7 +202,7 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
         throw invalid("seller", "goes with a key of role seller, which needs one");
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
-      const { newKey, secret } = makeKey(call, partner, kind, asked.key, route, random);
+      const made = makeKey(partner, kind, asked.key, route, random);
       const command = await firstOrNew(
         ledger,
         { ...asked, partner },
@@ -213,13 +210,12 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
         async (): Promise<CreateKey> => {
           if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
             throw new Problem("seller_not_found", `There is no seller ${seller}.`);
-          return { op: "create_key", ...asked, partner, newKey };
+          return { op: "create_key", ...asked, partner, newKey: made.newKey };
         },
       );
-      return decidedAnswer(call, await ledger.submit(command), 201, ({ key: made }) => {
-        const { id, hash } = made;
-        return JSON.stringify({ id, ...kind, api_key: hash === newKey.hash ? secret : null });
-      });
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ key: { id } }, done) =>
+        JSON.stringify({ id, ...kind, ...apiKeyMembers(made, done) }),
+      );
     },
   );
 }

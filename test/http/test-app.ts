@@ -47,7 +47,7 @@ export type TestApp = Readonly<{
 }>;
 
 /** Two partners, `acme` (keys `acme-key`, `acme-read`, `acme-bank`) and `other` (`other-key`). */
-export function createTestApp(options: { operatorKeyHash?: string } = {}): TestApp {
+export function createTestApp(options: { operatorKeyHash?: string; salt?: number } = {}): TestApp {
   const ledger = new FakeLedger();
   ledger.addPartner("acme", { "acme-key": "partner", "acme-read": "read", "acme-bank": "bank" });
   ledger.addPartner("other", { "other-key": "partner" });
@@ -58,7 +58,7 @@ export function createTestApp(options: { operatorKeyHash?: string } = {}): TestA
   };
   const metrics = createRequestMetrics();
   let elapsedMs = 0;
-  let randomByte = 0;
+  let randomByte = options.salt ?? 0;
   const app = createApp({
     ledger,
     directory: ledger,

@@ -36,9 +36,11 @@ const NewReport = z
     separator: z.enum([",", ";"]).optional(),
   })
   .openapi("NewSegmentReport", { example: { year: 2026, month: 11, separator: ";" } });
-const ReportSchema = z.object({ id: z.string(), url: z.url() }).openapi("SegmentReport", {
-  example: { id: "rep_0a1b2c", url: "https://daybook.example/segment-reports/WyJhY21lIl0.c2lnbmF0dXJl" },
-});
+const ReportSchema = z
+  .object({ id: z.string(), url: z.url().nullable(), secret_shown: z.literal(true).optional() })
+  .openapi("SegmentReport", {
+    example: { id: "rep_0a1b2c", url: "https://daybook.example/segment-reports/WyJhY21lIl0.c2lnbmF0dXJl" },
+  });
 const ReportParams = z.object({ report: z.string() });
 const ReportPlan = z.tuple([
   z.string(),
@@ -95,7 +97,8 @@ function addRequest(routes: Routes, { ledger, random, publicUrl = () => "" }: Re
       const made = await ledger.submit(actOf(asked, requestReport()));
       const secret = await ledger.ask(partner, askReportSecret());
       const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
-      return decidedAnswer(call, made, 201, (_, { timeMs }) => {
+      return decidedAnswer(call, made, 201, (_, { timeMs, replayed }) => {
+        if (replayed) return JSON.stringify({ id, url: null, secret_shown: true });
         assert(secret !== null, "the first report makes the secret");
         const plan = { id, partner, year, month, user, separator, expiresAtMs: timeMs + VALID_MS };
         return JSON.stringify({ id, url: `${publicUrl()}/segment-reports/${signed(plan, secret)}` });

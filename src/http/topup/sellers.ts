@@ -15,7 +15,7 @@ import { actOf, firstOrNew, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
-import { ApiKey, makeKey } from "../new-key.ts";
+import { apiKeyFields, apiKeyMembers, makeKey } from "../new-key.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
@@ -60,7 +60,7 @@ const CreatedSeller = z
   .object({
     ...sellerFields,
     key_id: z.string(),
-    api_key: ApiKey,
+    ...apiKeyFields,
   })
   .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
 
@@ -108,8 +108,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
-      const made = makeKey(call, partner, { role: "seller", name, seller }, key, route, random);
-      const { newKey, secret } = made;
+      const made = makeKey(partner, { role: "seller", name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
@@ -127,13 +126,12 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
         partner,
         key: ownKey,
         fingerprint,
-        newKey,
+        newKey: made.newKey,
       });
-      return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }) => {
+      return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }, done) => {
         const figures = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
         const members = sellerMembers({ id: seller, name, status: "active", ...figures });
-        const api_key = stored.hash === newKey.hash ? secret : null;
-        return JSON.stringify({ ...members, key_id: stored.id, api_key });
+        return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(made, done) });
       });
     },
   );

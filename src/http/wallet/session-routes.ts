@@ -5,14 +5,15 @@ import {
   sessionSubject,
   type UserView,
 } from "../../actors/programmes/wallet/acts.ts";
-import { actOf, readBareChange } from "../change.ts";
-import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
+import { readNothing } from "../body.ts";
+import { actOf } from "../change.ts";
 import type { Answer } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
 import {
   enterHouse,
-  nextToken,
+  KEYLESS,
+  newToken,
   notLoggedIn,
   ofSession,
   tokenFrom,
@@ -27,9 +28,8 @@ export function addSessions(routes: Routes, deps: WalletDeps): void {
   addLogout(routes, deps);
 }
 
-/*
- * The old token is asked for by the act itself, not before it: so a retry of what has ended a session meets its answer.
- */
+/** So long the old token lives on, for a client that has missed the new one and asks again. */
+const GRACE_S = 60;
 
 function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): void {
   routes.add(
@@ -39,20 +39,21 @@ function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): 
       path: "/v1/wallet/refresh",
       ...ofSession,
       summary: "Swap the token of a session for another",
-      description: "The old one ends at once. The session still ends 30 days after the login.",
+      description:
+        `The old one lives for another ${GRACE_S} s. The session still ends 30 days after the login. An idempotency key ` +
+        "means nothing here: a repeat gets another token.",
       answer: { status: 200, ...loggedIn },
-      problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
       const token = tokenFrom(c, { directory });
       enterHouse(call, directory);
-      const asked = await readBareChange(c, call);
+      await readNothing(c);
       const { id: session, vnode } = token;
-      const next = nextToken(token, asked.key, random);
+      const next = newToken(vnode, random);
       const subject = sessionSubject(session);
       const names = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
-      const act: RefreshSession = { ...names, session, next: next.id };
-      const answer = stillLoggedIn(await ledger.submit(actOf(asked, act)));
+      const act: RefreshSession = { ...names, session, next: next.id, graceMs: GRACE_S * 1000 };
+      const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) =>
         userJson(effect as UserView, next.text),
       );
@@ -69,16 +70,16 @@ function addLogout(routes: Routes, { ledger, directory }: WalletDeps): void {
       path: "/v1/wallet/logout",
       ...ofSession,
       summary: "End the session",
+      description: "An idempotency key means nothing here: a repeat has no session any more.",
       answer: theUser,
-      problems: IDEMPOTENCY_PROBLEMS,
     },
     async (c, call) => {
       const { id: session, vnode } = tokenFrom(c, { directory });
       enterHouse(call, directory);
-      const asked = await readBareChange(c, call);
+      await readNothing(c);
       const subject = sessionSubject(session);
       const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
-      const answer = stillLoggedIn(await ledger.submit(actOf(asked, act)));
+      const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView));
       return withoutCookie(c, response);
     },

@@ -2,7 +2,6 @@
  * Who uses a wallet: a token, as `Authorization: Bearer` or as a cookie. Its SHA-256 is known where its user is at home,
  * which the token says, so that one question to one shard lets somebody in.
  */
-import { createHmac } from "node:crypto";
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 import type { Asked } from "../../actors/asked.ts";
@@ -55,18 +54,7 @@ export type SessionHandler<Q = unknown> = (
 
 /** Of 192 random bits. */
 export function newToken(vnode: number, random: Random): Token {
-  return tokenOf(vnode, Buffer.from(random(TOKEN_BYTES)));
-}
-
-/** The one that follows another: with an idempotency key a retry makes the same one of the old one, which is secret. */
-export function nextToken({ text, vnode }: Token, key: string | null, random: Random): Token {
-  if (key === null) return newToken(vnode, random);
-  const bytes = createHmac("sha256", text).update(`refresh\0${key}`).digest().subarray(0, TOKEN_BYTES);
-  return tokenOf(vnode, bytes);
-}
-
-function tokenOf(vnode: number, bytes: Buffer): Token {
-  const text = `ws_${vnodeText(vnode)}${bytes.toString("base64url")}`;
+  const text = `ws_${vnodeText(vnode)}${Buffer.from(random(TOKEN_BYTES)).toString("base64url")}`;
   return { text, id: hashOfKey(text), vnode };
 }
 

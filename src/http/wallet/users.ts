@@ -37,7 +37,7 @@ import {
   withoutCookie,
   withSession,
 } from "./session.ts";
-import { loggedIn, theUser, userJson } from "./user-view.ts";
+import { loggedIn, signedUp, theUser, userJson } from "./user-view.ts";
 
 const FAILURES_MAX = 10;
 const FAILURES_MS = 60_000;
@@ -74,10 +74,9 @@ function addSignUp(routes: Routes, desk: Desk): void {
       group: "wallet",
       summary: "Open a wallet, and log in",
       description:
-        "A repeat with the same idempotency key logs in anew: no token is stored that could be shown again. " +
-        "With another password it is another request.",
+        "A replay begins no session and shows no token: log in. With another password it is another request.",
       body: { schema: NewUser },
-      answer: { status: 201, ...loggedIn },
+      answer: { status: 201, ...signedUp },
       problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (c, call) => {
@@ -93,13 +92,14 @@ function addSignUp(routes: Routes, desk: Desk): void {
       const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...person };
       const answer = await ledger.submit(actOf(asked, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
-      const again = answer.replayed ? await openSession(desk, c, email, password) : undefined;
-      if (again === "wrong") throw new Problem("idempotency_key_reused");
-      const shown = again?.token ?? token.text;
+      const isReplay = answer.replayed;
+      // The stored fingerprint says nothing of the password, so that nobody can guess it from the log.
+      if (isReplay && (await credentialFor(desk, c, email, password)) === undefined)
+        throw new Problem("idempotency_key_reused");
       const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
-        userJson(effect as UserView, shown),
+        userJson(effect as UserView, isReplay ? null : token.text),
       );
-      return withCookie(c, response, shown);
+      return isReplay ? response : withCookie(c, response, token.text);
     },
   );
 }

@@ -128,6 +128,26 @@ test("a session ends 24 hours after it was last used, and 30 days after the logi
   expect(due.nextEndMs).toBe(1 + 30 * 24 * hour);
 });
 
+test("a session that was replaced ends a minute later, however it is used, and before others when there are too many", () => {
+  const { due, submit, pass } = wallets();
+  submit(signUp("a@example.com"));
+  const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, session }) as const;
+  const minute = 60_000;
+  const replace = (session: string, next: string) =>
+    submit({ ...of(session), act: "refresh_session", next, graceMs: minute });
+  replace("s a@example.com", "s1");
+  expect(due.nextEndMs).toBe(2 + minute);
+  pass(minute / 2);
+  submit({ ...of("s a@example.com"), act: "touch_session" });
+  replace("s a@example.com", "s2");
+  expect(due.nextEndMs).toBe(2 + minute);
+  // Each of these replaces the one before, whose minute has not passed.
+  for (let i = 2; i < 100; i++) replace(`s${i}`, `s${i + 1}`);
+  for (const session of ["s1", "s100"])
+    expect(submit({ ...of(session), act: "touch_session" })).toMatchObject({ email: "a@example.com" });
+  expect(submit({ ...of("s2"), act: "touch_session" })).toBe("bad_credentials");
+});
+
 test("a wallet's id is drawn until it is at home where the e-mail is", () => {
   const { submit } = wallets();
   const ids = Array.from(

@@ -61,7 +61,8 @@ export type SignUp = Of<"sign_up"> &
 export type OpenSession = Of<"open_session"> &
   Readonly<{ email: string; credential: number; session: string }>;
 export type TouchSession = OfSession<"touch_session">;
-export type RefreshSession = OfSession<"refresh_session"> & Readonly<{ next: string }>;
+/** The session lives on for `graceMs`, so that a client that missed the answer can ask again; older records have none. */
+export type RefreshSession = OfSession<"refresh_session"> & Readonly<{ next: string; graceMs?: number }>;
 export type EndSession = OfSession<"end_session">;
 export type ChangePassword = OfWallet<"change_password"> & Readonly<{ credential: number; password: string }>;
 /** With a transfer from the bank's account. */

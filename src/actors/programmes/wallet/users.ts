@@ -25,7 +25,7 @@ const HOUR_MS = 60 * 60 * 1000;
 /** A session ends when it was not used for so long, and so long after it began. */
 const IDLE_MS = 24 * HOUR_MS;
 const AGE_MS_MAX = 30 * 24 * HOUR_MS;
-/** The oldest ends for one more. */
+/** For one more the oldest ends, of those that were replaced if there are any. */
 const SESSIONS_MAX = 50;
 
 interface User extends UserView {
@@ -43,10 +43,18 @@ interface Session {
   readonly user: User;
   readonly openedAtMs: number;
   touchedAtMs: number;
+  /** Another token has taken its place, and it ends then at the latest. */
+  replacedUntilMs: number | null;
   due: Due;
 }
 
-type StoredSession = readonly [id: string, openedAtMs: number, touchedAtMs: number];
+/** Behind these three: until when it lives, where another one has taken its place. */
+type StoredSession = readonly [
+  id: string,
+  openedAtMs: number,
+  touchedAtMs: number,
+  ...replacedUntilMs: number[],
+];
 export type UserItem = readonly [
   "user",
   view: UserView,
@@ -120,14 +128,17 @@ export class Users {
       case "touch_session": {
         const session = this.#sessionOf(act.session);
         session.touchedAtMs = timeMs;
-        this.#surroundings.due.remove(session.due);
-        session.due = dueOf(session);
-        this.#surroundings.due.add(session.due);
+        this.#reschedule(session);
         return;
       }
       case "refresh_session": {
-        const { user, openedAtMs } = this.#sessionOf(act.session);
-        this.#end(act.session);
+        const session = this.#sessionOf(act.session);
+        const { user, openedAtMs } = session;
+        if (act.graceMs === undefined) this.#end(session.id);
+        else {
+          session.replacedUntilMs ??= timeMs + act.graceMs;
+          this.#reschedule(session);
+        }
         this.#open(user, act.next, openedAtMs, timeMs);
         return;
       }
@@ -164,9 +175,7 @@ export class Users {
 
   *items(): Generator<UserItem> {
     for (const user of this.#byEmail.values()) {
-      const sessions = user.sessions.map(
-        ({ id, openedAtMs, touchedAtMs }): StoredSession => [id, openedAtMs, touchedAtMs],
-      );
+      const sessions = user.sessions.map(storedSession);
       const { asset, createdAtMs, password, credential } = user;
       yield ["user", viewOf(user), asset, createdAtMs, password, credential, sessions];
     }
@@ -176,7 +185,8 @@ export class Users {
     const [, view, asset, createdAtMs, password, credential, sessions] = item;
     const user: User = { ...view, asset, createdAtMs, password, credential, sessions: [] };
     this.#add(user);
-    for (const [id, openedAtMs, touchedAtMs] of sessions) this.#open(user, id, openedAtMs, touchedAtMs);
+    for (const [id, openedAtMs, touchedAtMs, replacedUntilMs = null] of sessions)
+      this.#open(user, id, openedAtMs, touchedAtMs, replacedUntilMs);
   }
 
   /** Here alone it is known whether the e-mail is taken, so here the wallet is at home, too. */
@@ -195,13 +205,27 @@ export class Users {
     this.#byWallet.set(user.walletId, user);
   }
 
-  #open(user: User, id: string, openedAtMs: number, touchedAtMs: number): void {
-    const [oldest] = user.sessions;
-    if (oldest !== undefined && user.sessions.length >= SESSIONS_MAX) this.#end(oldest.id);
-    const begun = { id, user, openedAtMs, touchedAtMs };
+  #open(
+    user: User,
+    id: string,
+    openedAtMs: number,
+    touchedAtMs: number,
+    replacedUntilMs: number | null = null,
+  ): void {
+    if (user.sessions.length >= SESSIONS_MAX) {
+      const replaced = user.sessions.find((session) => session.replacedUntilMs !== null);
+      this.#end((replaced ?? (user.sessions[0] as Session)).id);
+    }
+    const begun = { id, user, openedAtMs, touchedAtMs, replacedUntilMs };
     const session: Session = { ...begun, due: dueOf(begun) };
     user.sessions.push(session);
     this.#sessions.set(id, session);
+    this.#surroundings.due.add(session.due);
+  }
+
+  #reschedule(session: Session): void {
+    this.#surroundings.due.remove(session.due);
+    session.due = dueOf(session);
     this.#surroundings.due.add(session.due);
   }
 
@@ -228,11 +252,18 @@ function viewOf({ userId, walletId, name, email }: User): UserView {
   return { userId, walletId, name, email };
 }
 
-function dueOf({ id, user, openedAtMs, touchedAtMs }: Omit<Session, "due">): Due {
+function storedSession({ id, openedAtMs, touchedAtMs, replacedUntilMs }: Session): StoredSession {
+  return replacedUntilMs === null
+    ? [id, openedAtMs, touchedAtMs]
+    : [id, openedAtMs, touchedAtMs, replacedUntilMs];
+}
+
+function dueOf(session: Omit<Session, "due">): Due {
+  const { id, user, openedAtMs, touchedAtMs, replacedUntilMs } = session;
   const subject = sessionSubject(id);
   return {
     partner: HOUSE,
-    endsAtMs: Math.min(touchedAtMs + IDLE_MS, openedAtMs + AGE_MS_MAX),
+    endsAtMs: Math.min(touchedAtMs + IDLE_MS, openedAtMs + AGE_MS_MAX, replacedUntilMs ?? Infinity),
     id: subject,
     place: -1,
     subjects: [subject],
