@@ -25,6 +25,8 @@ const FORMATS: Readonly<Record<string, string>> = {
   url: "an absolute URL",
   uuid: "a UUID",
 };
+/** Unknown fields that are named. */
+const NAMES_MAX = 20;
 const OTHERWISE = "must have another form";
 const MUST_BE = /^must be /;
 
@@ -52,7 +54,7 @@ export function textOf(issue: RawIssue): string {
     case "invalid_format":
       return formatText(issue.format);
     case "unrecognized_keys":
-      return `has unknown fields: ${issue.keys.join(", ")}`;
+      return `has unknown fields: ${issue.keys.slice(0, NAMES_MAX).join(", ")}`;
     default:
       return OTHERWISE;
   }
@@ -68,10 +70,9 @@ export function faultsOf(issue: Issue, value: unknown): readonly Fault[] {
   const { path } = issue;
   if (valueAt(value, path) === undefined) return [{ path, message: "is required" }];
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((name) => ({
-      path: [...path, name.slice(0, 64)],
-      message: "is not a known field",
-    }));
+    return issue.keys
+      .slice(0, NAMES_MAX)
+      .map((name) => ({ path: [...path, name], message: "is not a known field" }));
   if (issue.code !== "invalid_union" || issue.message !== OTHERWISE)
     return [{ path, message: issue.message }];
   // One whose value is of another kind altogether is not what was meant.

@@ -2,13 +2,20 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
-import { exactly } from "./exact-json.ts";
+import { BodiesUnderWay, BodyUnderWay, tooLarge } from "./bodies-under-way.ts";
+import { checkWork, DEPTH_MAX, exactly, type Survey, surveyOf } from "./exact-json.ts";
 import { invalid, Problem } from "./problem.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 import { brokenBody } from "./unreadable.ts";
 
 export const BODY_BYTES_MAX = 1024 * 1024;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** Of what anybody may send without a key. */
+export const LOGIN_BYTES_MAX = 16 * 1024;
+/** Of all bodies together that a gateway has begun to read. */
+const UNDER_WAY_BYTES_MAX = 128 * 1024 * 1024;
+/** Elements and members of a body, lists and objects included. */
+const VALUES_MAX = 100_000;
 
 /** The media type in small letters without its parameters. @throws Problem 415 for a charset other than UTF-8 */
 export function mediaType(contentType: string | undefined): string {
@@ -23,10 +30,6 @@ export function mediaType(contentType: string | undefined): string {
   return type.trim().toLowerCase();
 }
 
-function tooLarge(bytesMax: number): Problem {
-  return new Problem("body_too_large", `The body may have at most ${bytesMax} bytes.`);
-}
-
 /** @throws Problem 415 for a body that is compressed; 413 as soon as it is known, with what follows unread */
 export function readBody(c: Context, bytesMax: number): Promise<Buffer> {
   const announced = headerOf(c, "content-length");
@@ -37,36 +40,52 @@ export function readBody(c: Context, bytesMax: number): Promise<Buffer> {
     return Promise.reject(new Problem("unsupported_media_type", detail));
   }
   const incoming = incomingOf(c);
-  return incoming === undefined ? readWebBody(c.req.raw, bytesMax) : readNodeBody(incoming, bytesMax);
+  if (incoming === undefined) return readWebBody(c.req.raw, bytesMax);
+  return readNodeBody(incoming, bytesMax, announced === undefined ? undefined : Number(announced));
 }
 
+const underWay = new BodiesUnderWay(UNDER_WAY_BYTES_MAX);
+
 /** Straight from the socket's parser: the adapter's own reader has no bound, and a web stream costs microseconds. */
-function readNodeBody(incoming: IncomingMessage, bytesMax: number): Promise<Buffer> {
+function readNodeBody(
+  incoming: IncomingMessage,
+  bytesMax: number,
+  announced: number | undefined,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const broken = brokenBody(incoming);
     if (broken !== undefined) {
       reject(broken);
       return;
     }
-    let chunks: Buffer[] | undefined;
-    let first: Buffer | undefined;
-    let size = 0;
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > bytesMax) {
-        incoming.off("data", onData);
-        incoming.pause();
-        reject(tooLarge(bytesMax));
-      } else if (first === undefined) first = chunk;
-      else if (chunks === undefined) chunks = [first, chunk];
-      else chunks.push(chunk);
+    let whole: Buffer | undefined;
+    let body: BodyUnderWay | undefined;
+    const refuse = (problem: unknown): void => {
+      if (body !== undefined) underWay.remove(body);
+      incoming.off("data", onData);
+      incoming.pause();
+      reject(problem);
+    };
+    const onData = (piece: Buffer): void => {
+      // Most bodies are one piece.
+      if (piece.length === announced) {
+        whole = piece;
+        return;
+      }
+      body ??= new BodyUnderWay(bytesMax, refuse);
+      try {
+        underWay.add(body, piece);
+      } catch (problem) {
+        refuse(problem);
+      }
     };
     incoming.on("data", onData);
-    incoming.on("end", () =>
-      resolve(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks)),
-    );
+    incoming.on("end", () => {
+      if (body !== undefined) underWay.remove(body);
+      resolve(whole ?? body?.whole() ?? Buffer.alloc(0));
+    });
     incoming.on("error", (error) =>
-      reject(error instanceof Problem ? error : invalid("", "The body ended early.")),
+      refuse(error instanceof Problem ? error : invalid("", "The body ended early.")),
     );
   });
 }
@@ -108,10 +127,22 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The same with every number as it is written, or NaN. @param decimals that a number may have. @throws Problem 400 */
+/** The same with every number as it is written, or NaN. @param decimals that a number may have. @throws Problem 400, 413 */
 export function parseExactly(body: Buffer, decimals = 0): unknown {
-  const text = utf8Text(body);
-  return exactly(parseJson(text), text, body, decimals);
+  const survey = surveyOf(body);
+  checkSurvey(survey);
+  return parseSurveyed(utf8Text(body), survey, decimals);
+}
+
+/** @throws Problem 400, 413: it is deeper, or has more values, than what is taken anywhere */
+export function checkSurvey(survey: Survey): void {
+  if (survey.depth > DEPTH_MAX) throw invalid("", "The body has too many levels.");
+  checkWork(survey, VALUES_MAX);
+}
+
+/** @param survey is of the text. @throws Problem 400 */
+export function parseSurveyed(text: string, survey: Survey, decimals = 0): unknown {
+  return exactly(parseJson(text), text, survey, decimals);
 }
 
 /** How much a JSON body may have, and how exact its numbers may be. */

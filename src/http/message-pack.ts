@@ -16,7 +16,13 @@ export const FOREIGN = Symbol("foreign");
 
 const DEPTH_MAX = 8;
 
-type Reader = { readonly bytes: Buffer; readonly view: DataView; at: number };
+type Reader = {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  at: number;
+  /** How many more values may come. */
+  left: number;
+};
 
 function malformed(): Problem {
   return invalid("", "The body is not MessagePack.");
@@ -63,8 +69,14 @@ function nameOf(reader: Reader, size: number): string | typeof FOREIGN {
   return utf8(reader, size);
 }
 
+function spend(reader: Reader, values: number): void {
+  reader.left -= values;
+  if (reader.left < 0) throw new Problem("body_too_large", "The body has too many values.");
+}
+
 function array(reader: Reader, count: number, depth: number): unknown[] {
   if (depth >= DEPTH_MAX || count > reader.bytes.length - reader.at) throw malformed(); // a value has a byte at least
+  spend(reader, count);
   const values: unknown[] = [];
   for (let i = 0; i < count; i++) values.push(value(reader, depth + 1));
   return values;
@@ -72,6 +84,7 @@ function array(reader: Reader, count: number, depth: number): unknown[] {
 
 function map(reader: Reader, count: number, depth: number): unknown {
   if (depth >= DEPTH_MAX || count * 2 > reader.bytes.length - reader.at) throw malformed();
+  spend(reader, count);
   const members: Record<string, unknown> = {};
   let isPlain = true;
   for (let i = 0; i < count; i++) {
@@ -186,12 +199,18 @@ function sizedValue(reader: Reader, head: number, depth: number): unknown {
   }
 }
 
-/** The items of an array that is the whole body. @throws Problem 400, or 413 before more than `itemsMax` are read */
-export function decodeItems(body: Buffer, itemsMax: number): unknown[] {
+/**
+ * The items of an array that is the whole body.
+ *
+ * @param valuesMax elements and members of all items together.
+ * @throws Problem 400; 413 before more than `itemsMax` items or `valuesMax` values are read
+ */
+export function decodeItems(body: Buffer, itemsMax: number, valuesMax: number): unknown[] {
   const reader: Reader = {
     bytes: body,
     view: new DataView(body.buffer, body.byteOffset, body.byteLength),
     at: 0,
+    left: valuesMax,
   };
   const head = reader.bytes[take(reader, 1)] as number;
   let count: number;

@@ -146,9 +146,17 @@ export class Problem extends Error {
 
 /** A 400 about one field; `path` is dotted, empty for the whole body. */
 export function invalid(path: string, message: string): Problem {
-  return new Problem("validation_failed", path === "" ? message : `${path}: ${message}`, {
-    errors: [{ path, message }],
+  const shown = shownPath(path);
+  return new Problem("validation_failed", shown === "" ? message : `${shown}: ${message}`, {
+    errors: [{ path: shown, message }],
   });
+}
+
+const PATH_LENGTH_MAX = 200;
+
+/** A name may be as long as a body: an answer does not repeat it whole. */
+export function shownPath(path: string): string {
+  return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
 }
 
 /** The text of a problem body. `more` are further members, as `reasons`. */

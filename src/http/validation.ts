@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { faultsOf, textOf } from "../fault-text.ts";
-import { type FieldError, invalid, Problem } from "./problem.ts";
+import { type FieldError, invalid, Problem, shownPath } from "./problem.ts";
 
 const ERRORS_MAX = 20;
 
@@ -12,7 +12,7 @@ function fieldErrors(issues: readonly z.core.$ZodIssue[], value: unknown): Field
     .slice(0, ERRORS_MAX)
     .flatMap((issue) => faultsOf(issue, value))
     .slice(0, ERRORS_MAX)
-    .map(({ path, message }) => ({ path: path.map(String).join("."), message }));
+    .map(({ path, message }) => ({ path: shownPath(path.map(String).join(".")), message }));
 }
 
 const SCHEMA_DEPTH_MAX = 3;

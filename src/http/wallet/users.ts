@@ -13,7 +13,7 @@ import {
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import { vnodeOfAccount } from "../../actors/routing.ts";
-import { readJson } from "../body.ts";
+import { LOGIN_BYTES_MAX, readJson } from "../body.ts";
 import type { Call } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Email } from "../email.ts";
@@ -39,6 +39,7 @@ import {
 } from "./session.ts";
 import { loggedIn, signedUp, theUser, userJson } from "./user-view.ts";
 
+const LOGIN = { bytesMax: LOGIN_BYTES_MAX };
 const FAILURES_MAX = 10;
 const FAILURES_MS = 60_000;
 
@@ -83,6 +84,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
       enterHouse(call, directory);
       const { value, asked } = await readChange(c, call, NewUser, {
         shown: ({ name, email }) => [name, email],
+        ...LOGIN,
       });
       const { name, email, password } = value;
       const subject = emailSubject(email);
@@ -122,7 +124,7 @@ function addLogin(routes: Routes, desk: Desk): void {
     },
     async (c, call) => {
       enterHouse(call, desk.directory);
-      const { email, password } = check(Login, await readJson(c));
+      const { email, password } = check(Login, await readJson(c, LOGIN));
       const opened = await openSession(desk, c, email, password);
       if (opened === "wrong") throw new Problem("bad_credentials");
       const { answer: opening, token } = opened;
@@ -189,7 +191,7 @@ function addPassword(routes: Routes, desk: Desk): void {
       problems: ["bad_credentials", "rate_limited"],
     },
     withSession(desk, async (c: Context, call: Call, { walletId, email }) => {
-      const value = check(PasswordChange, await readJson(c));
+      const value = check(PasswordChange, await readJson(c, LOGIN));
       const credential = await credentialFor(desk, c, email, value.password);
       if (credential === undefined) throw new Problem("bad_credentials");
       const password = await passwords.hash(value.new_password);

@@ -1,0 +1,133 @@
+/** Bodies that are small to send and much work to read. Each is refused with one clear problem, and nobody else waits for it. */
+import { connect, type Socket } from "node:net";
+import { beforeAll, describe, expect, test } from "vitest";
+import { openHouse } from "../integration/programmes/house.ts";
+import { type Client, until, within } from "../support/server.ts";
+import { bystands, mostMemoryMib } from "./bystander.ts";
+
+const MIB = 1024 * 1024;
+/** What a server of one gateway and three shards may have grown to when all of this is over. */
+const MOST_MIB = 900;
+const BATCH = "/v1/transfers/batch";
+const LOGIN = "/v1/wallet/login";
+
+const house = openHouse({ ISOLATION: "threads" });
+let key: string;
+let attacker: Client;
+let bystander: Client;
+
+beforeAll(async () => {
+  key = await house.newPartner("attacker");
+  attacker = house.caller(key).client;
+  bystander = (await house.partner("bystander")).client;
+});
+
+function repeated(text: string, bytes: number): Buffer {
+  return Buffer.alloc(bytes, text);
+}
+
+/** 8 MiB of MessagePack: one item that is a list of empty maps. */
+function emptyMaps(): Buffer {
+  const head = Buffer.from([0x91, 0xdd, 0, 0, 0, 0]);
+  const maps = Buffer.alloc(8 * MIB - head.length, 0x80);
+  head.writeUInt32BE(maps.length, 2);
+  return Buffer.concat([head, maps]);
+}
+
+const JSON_TYPE = "application/json";
+const LINES = "application/x-ndjson";
+const PACKED = "application/msgpack";
+
+const BODIES: readonly (readonly [string, string, string, () => Buffer, number])[] = [
+  ["a megabyte of brackets to a login", LOGIN, JSON_TYPE, () => repeated("[", MIB), 413],
+  ["a long e-mail to a login", LOGIN, JSON_TYPE, () => repeated("x", 17_000), 413],
+  ["16 KiB of brackets to a login", LOGIN, JSON_TYPE, () => repeated("[", 16_000), 400],
+  ["brackets to a transfer", "/v1/transfers", JSON_TYPE, () => repeated("[", MIB), 400],
+  ["members in each other to a transfer", "/v1/transfers", JSON_TYPE, () => repeated('{"a":', MIB), 400],
+  ["empty lists to a transfer", "/v1/transfers", JSON_TYPE, () => repeated("[],", MIB), 413],
+  ["brackets to a batch", BATCH, JSON_TYPE, () => repeated("[", 8 * MIB), 400],
+  ["empty lists to a batch", BATCH, JSON_TYPE, () => repeated("[],", 8 * MIB), 413],
+  ["members to a batch", BATCH, JSON_TYPE, () => repeated('{"":0},', 8 * MIB), 413],
+  ["a line of empty lists", BATCH, LINES, () => repeated("[],", 8 * MIB), 413],
+  ["lines of empty lists", BATCH, LINES, () => repeated(`[${"[],".repeat(300)}[]]\n`, 8 * MIB), 413],
+  ["empty maps of MessagePack", BATCH, PACKED, emptyMaps, 413],
+  ["arrays of MessagePack in each other", BATCH, PACKED, () => repeated("\x91", 8 * MIB), 400],
+  [
+    "a name as long as the body",
+    BATCH,
+    JSON_TYPE,
+    () => Buffer.from(`{"${"x".repeat(8 * MIB - 10)}":1}`),
+    400,
+  ],
+];
+
+describe.each(BODIES)("%s", (_, path, type, makeBody, status) => {
+  test("is refused in a few words, four times at once, while another partner works", async () => {
+    const body = makeBody();
+    await bystands(bystander, async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 4 }, () => attacker.send("POST", path, body, { "Content-Type": type })),
+      );
+      for (const answer of answers) {
+        expect(answer.status, answer.text.slice(0, 1000)).toBe(status);
+        expect(answer.text.length).toBeLessThan(1000);
+      }
+    });
+    expect(mostMemoryMib(house.server.pid)).toBeLessThan(MOST_MIB);
+  });
+});
+
+function headOf(path: string, ...headers: readonly string[]): string {
+  const all = ["Host: x", `Authorization: Bearer ${key}`, "Content-Type: application/json", ...headers];
+  return `POST ${path} HTTP/1.1\r\n${all.join("\r\n")}\r\n\r\n`;
+}
+
+function dial(): Socket {
+  const { hostname, port } = new URL(house.server.url);
+  return connect(Number(port), hostname).on("error", () => {});
+}
+
+/** All that the server says until it ends the connection. */
+async function heard(socket: Socket): Promise<string> {
+  let text = "";
+  socket.setEncoding("latin1").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  const closed = new Promise((resolve) => socket.on("close", resolve));
+  await within(30_000, "the server ends the connection", closed);
+  return text;
+}
+
+test("a body of pieces of one byte is refused", async () => {
+  await bystands(bystander, async () => {
+    const socket = dial();
+    const answer = heard(socket);
+    socket.write(headOf(BATCH, "Transfer-Encoding: chunked", "Connection: close"));
+    socket.write("1\r\n \r\n".repeat(MIB));
+    expect(await answer).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
+  });
+});
+
+test("bodies that never end hold a bounded part of the memory, and are let go", async () => {
+  const announced = 8 * MIB;
+  const sockets = Array.from({ length: 300 }, dial);
+  await bystands(bystander, async () => {
+    const part = repeated(" ", MIB);
+    let refused = 0;
+    for (const socket of sockets) {
+      socket.on("data", (data) => {
+        if (String(data).startsWith("HTTP/1.1 503")) refused += 1;
+      });
+      socket.write(headOf(BATCH, `Content-Length: ${announced}`));
+      socket.write(part);
+    }
+    await until("the largest are refused", () => refused >= 100, 60_000);
+  });
+  for (const socket of sockets) socket.destroy();
+  expect(mostMemoryMib(house.server.pid)).toBeLessThan(MOST_MIB);
+  // What was held is free again: another large body is taken.
+  await attacker.send("POST", "/v1/accounts", { id: "own", asset: "PTS/0" });
+  const good = { debit_account: "@issuance", credit_account: "own", amount: 1, memo: "x" };
+  const many = JSON.stringify({ transfers: Array.from({ length: 10_000 }, () => good) }).padEnd(7 * MIB);
+  await until("it is taken", async () => (await attacker.send("POST", BATCH, many)).status === 200);
+});
