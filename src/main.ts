@@ -6,11 +6,11 @@
  */
 import { hash, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { enableCompileCache, getCompileCacheDir } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { ArchiveClient } from "./archive/archive-client.ts";
+import { useCompileCache } from "./compile-cache.ts";
 import { asksForHelp, type Config, readConfig } from "./config.ts";
 import { bootstrap } from "./gateway/bootstrap.ts";
 import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
@@ -43,10 +43,7 @@ const CHUNK_PAUSE_MS = 4;
 /** After a signal the process is gone by then, whatever hangs. */
 const EXIT_MS_MAX = 9_500;
 
-enableCompileCache();
-const compiled = getCompileCacheDir();
-// Threads and processes that begin here take it from the environment.
-if (compiled !== undefined) process.env["NODE_COMPILE_CACHE"] = compiled;
+useCompileCache();
 
 /** The parts that exist so far; a server that is told to stop may not have all of them yet. */
 const parts: {

@@ -6,6 +6,7 @@ import { known, type Shards } from "./shards.ts";
 
 /** How far the clock of a client may be ahead of log time. */
 const AHEAD_MS_MAX = 1000;
+const SLOT_MS = 100;
 
 /** @throws InvalidTime `atMs` is in the future. @throws OperatingError */
 export async function accountAt(
@@ -22,13 +23,17 @@ export async function accountAt(
   return shards.archive.accountAt({ partner, account: id, atMs }, known([position]));
 }
 
-/** Waits for a moment that log time will reach soon. */
+/**
+ * Waits for log time to pass this moment, and on to the end of its slot: so that all who ask about one slot are served by one
+ * record, and reads make ten records a second at most.
+ */
 async function reach(shards: Shards, partner: string, shard: number, atMs: number): Promise<void> {
+  const endMs = (Math.floor(atMs / SLOT_MS) + 1) * SLOT_MS;
   for (;;) {
     const { result: nowMs } = await shards.ask(shard, partner, ["time"]);
-    const aheadMs = atMs - nowMs;
-    if (aheadMs < 0) return;
-    if (aheadMs > AHEAD_MS_MAX) throw new InvalidTime("at", "must not be in the future");
-    await new Promise((resolve) => setTimeout(resolve, aheadMs + 1));
+    if (atMs - nowMs > AHEAD_MS_MAX) throw new InvalidTime("at", "must not be in the future");
+    const aheadMs = endMs - nowMs;
+    if (aheadMs <= 0) return;
+    await new Promise((resolve) => setTimeout(resolve, aheadMs));
   }
 }

@@ -12,7 +12,7 @@ import type { Clock } from "./clock.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { invalid, Problem, type ProblemCode } from "./problem.ts";
-import { headerOf, incomingOf } from "./request-header.ts";
+import { headerOf, incomingOf, refuseRepeated } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import type { Refuse } from "./unreadable.ts";
@@ -165,6 +165,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function wrap<Q>({ access, group, readQuery, servesUnready }: Route<Q>, handler: Handler<Q>): Endpoint {
     const run = async (c: Context, call: Call): Promise<Response> => {
+      refuseRepeated(c);
       if (servesUnready !== true) refuseUnready();
       if (access !== "open" && !identify(c, call, access, authenticate))
         refuseKeyless(call, access, await isWalletUser(c));

@@ -101,8 +101,8 @@ function addProbes(routes: Routes, operations: Operations): void {
       problems: ["log_unavailable"],
     },
     (_c, call) => {
-      const reasons = operations.unready();
-      const warnings = operations.warnings();
+      const reasons = operations.unready().map(publicReason);
+      const warnings = operations.warnings().map(publicReason);
       if (reasons.length === 0) return jsonAnswer(call, 200, JSON.stringify({ status: "ready", warnings }));
       return problemAnswer(call, "log_unavailable", reasons.join(" "), {}, { reasons, warnings });
     },
@@ -119,6 +119,14 @@ function addProbes(routes: Routes, operations: Operations): void {
         "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
       }),
   );
+}
+
+const ABSOLUTE_PATH = /(?:\/[\w.@+-]+){2,}\/?|[A-Z]:\\\S+/g;
+
+/** Anybody may ask: a stack, and where files are, is for the log alone. */
+function publicReason(reason: string): string {
+  const [first = ""] = reason.split("\n", 1);
+  return first.replace(ABSOLUTE_PATH, "…");
 }
 
 function addAdmin(routes: Routes, operations: Operations): void {

@@ -4,6 +4,7 @@
  */
 
 import type { Command } from "../actors/command.ts";
+import { HOUSE } from "../actors/programmes/wallet/acts.ts";
 import type { ArchiveQueries } from "../archive/query.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Assets, Web } from "../config.ts";
@@ -26,6 +27,8 @@ export type HttpGatewayOptions = Readonly<{
   assets: Assets;
   web: Web;
 }>;
+
+const STARTING = "the server is starting";
 
 export class HttpGateway {
   readonly directory: Directory;
@@ -122,8 +125,14 @@ export class HttpGateway {
   #unready(operations: Operations): readonly string[] {
     const reasons = operations.unready();
     if (reasons.length > 0) return reasons;
-    if (this.#links === undefined) return ["the server is starting"];
+    if (this.#links === undefined) return [STARTING];
     // A shard that ends is gone from here before its supervisor knows why.
-    return this.#links.filter(({ serves }) => !serves).map(({ shard }) => `shard ${shard} is not reached`);
+    const away = this.#links
+      .filter(({ serves }) => !serves)
+      .map(({ shard }) => `shard ${shard} is not reached`);
+    if (away.length > 0) return away;
+    // The first records of a new log: nobody can log in before them.
+    const { directory } = this;
+    return directory.hasOperatorKey && directory.partner(HOUSE) !== undefined ? [] : [STARTING];
   }
 }

@@ -1,0 +1,52 @@
+/** Requests that say one thing to a proxy and another to the server. */
+import { connect } from "node:net";
+import { beforeAll, expect, test } from "vitest";
+import { openHouse } from "../integration/programmes/house.ts";
+import { within } from "../support/server.ts";
+
+const house = openHouse({ SHARDS: "1" });
+let key: string;
+
+beforeAll(async () => {
+  key = await house.newPartner("acme");
+});
+
+/** All that the server answers to this, until it ends the connection. */
+async function answerTo(text: string): Promise<string> {
+  const { hostname, port } = new URL(house.server.url);
+  const socket = connect(Number(port), hostname);
+  let heard = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    heard += chunk;
+  });
+  const closed = new Promise((resolve) => socket.on("error", () => {}).on("close", resolve));
+  socket.write(text);
+  await within(15_000, "the server ends the connection", closed);
+  return heard;
+}
+
+const BODY = '{"id":"twice","asset":"PTS/0"}';
+const OTHER = "Bearer dk_partner_00000000000000000000000000000000";
+
+test.each([
+  ["two keys", () => [`Authorization: ${OTHER}`]],
+  ["two hosts", () => ["Host: other.example"]],
+  ["two types", () => ["Content-Type: application/msgpack"]],
+  ["the same type twice, in other letters", () => ["CONTENT-TYPE: application/json"]],
+  ["two lengths", () => ["Content-Length: 3"]],
+  ["a length and pieces", () => ["Transfer-Encoding: chunked"]],
+])("a request with %s is refused, and nothing is done", async (_, more) => {
+  const headers = [
+    "Host: x",
+    `Authorization: Bearer ${key}`,
+    "Content-Type: application/json",
+    `Content-Length: ${BODY.length}`,
+    "Connection: close",
+    ...more(),
+  ];
+  const answer = await answerTo(`POST /v1/accounts HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\n${BODY}`);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toContain('"code":"validation_failed"');
+  const acme = house.caller(key);
+  await acme.refused("GET", "/v1/accounts/twice", 404, "account_not_found");
+});
