@@ -11,7 +11,7 @@ import { type Call, problemAnswer, problemParts } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { idempotencyKey } from "./idempotency.ts";
-import { invalid, Problem, type ProblemCode } from "./problem.ts";
+import { invalid, Problem, type ProblemCode, publicReason } from "./problem.ts";
 import { headerOf, incomingOf, refuseRepeated } from "./request-header.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
@@ -118,7 +118,7 @@ function createReadyGate(unready: () => readonly string[]): () => void {
   return () => {
     if (wasReady) return;
     const [reason] = unready();
-    if (reason !== undefined) throw new Problem("log_unavailable", reason);
+    if (reason !== undefined) throw new Problem("log_unavailable", publicReason(reason));
     wasReady = true;
   };
 }

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { readNothing } from "./body.ts";
 import { answer, jsonAnswer, problemAnswer } from "./call.ts";
 import type { Operations, ShardStatus } from "./ports.ts";
-import { Problem } from "./problem.ts";
+import { Problem, publicReason } from "./problem.ts";
 import type { Routes } from "./routes.ts";
 
 const ShardSchema = z
@@ -119,14 +119,6 @@ function addProbes(routes: Routes, operations: Operations): void {
         "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
       }),
   );
-}
-
-const ABSOLUTE_PATH = /(?:\/[\w.@+-]+){2,}\/?|[A-Z]:\\\S+/g;
-
-/** Anybody may ask: a stack, and where files are, is for the log alone. */
-function publicReason(reason: string): string {
-  const [first = ""] = reason.split("\n", 1);
-  return first.replace(ABSOLUTE_PATH, "…");
 }
 
 function addAdmin(routes: Routes, operations: Operations): void {

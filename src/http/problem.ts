@@ -180,3 +180,11 @@ export function problemHeaders(code: ProblemCode): Readonly<Record<string, strin
   if (code === "unauthenticated") return { "WWW-Authenticate": 'Bearer realm="daybook"' };
   return {};
 }
+
+const ABSOLUTE_PATH = /(?:\/[\w.@+-]+){2,}\/?|[A-Z]:\\\S+/g;
+
+/** Anybody may ask: a stack, and where files are, is for the log alone. */
+export function publicReason(reason: string): string {
+  const [first = ""] = reason.split("\n", 1);
+  return first.replace(ABSOLUTE_PATH, "…");
+}

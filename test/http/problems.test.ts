@@ -189,6 +189,16 @@ test("until the ledger is ready everything but the probes and the pages is 503, 
   expect((await request("GET", "/readyz")).status).toBe(503);
 });
 
+test("nobody is shown a stack, or where files are", async () => {
+  const { request, ledger } = createTestApp();
+  ledger.faults.unready = [
+    "shard 0 is failed: no room in /var/lib/daybook/log.sqlite (ENOSPC)\n    at open (/srv/x.ts:1:2)",
+  ];
+  const shown = "shard 0 is failed: no room in … (ENOSPC)";
+  expect(await problemOf(await request("GET", "/readyz", { key: "" }))).toMatchObject({ reasons: [shown] });
+  expect(await problemOf(await request("GET", "/v1/accounts/x"))).toMatchObject({ detail: shown });
+});
+
 test.each(Object.keys(PROBLEMS))("/problems/%s is a page", async (code) => {
   const { request } = createTestApp();
   const response = await request("GET", `/problems/${code}`, { key: "" });

@@ -1,0 +1,49 @@
+/** The folder of compiled code is the user's own, or there is none. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { testFolder } from "./support/server.ts";
+
+const MODULE = new URL("../src/compile-cache.ts", import.meta.url).href;
+const PROGRAM = `
+  import { getCompileCacheDir } from "node:module";
+  const { useCompileCache } = await import(${JSON.stringify(MODULE)});
+  useCompileCache();
+  process.stdout.write(getCompileCacheDir() ?? "none");
+`;
+
+function cacheIn(tmp: string): string {
+  const env = { PATH: process.env["PATH"], TMPDIR: tmp };
+  return execFileSync(process.execPath, ["--input-type=module", "-e", PROGRAM], { env, encoding: "utf8" });
+}
+
+const nameOf = (): string => `daybook-compiled-${process.getuid?.()}`;
+
+test("it is made for the user alone", () => {
+  const tmp = testFolder();
+  expect(cacheIn(tmp)).toContain(join(tmp, nameOf()));
+  // The second start finds it.
+  expect(cacheIn(tmp)).toContain(join(tmp, nameOf()));
+});
+
+test.each([
+  [
+    "others may write to",
+    (folder: string) => {
+      mkdirSync(folder);
+      chmodSync(folder, 0o777);
+    },
+  ],
+  [
+    "is a link to somewhere else",
+    (folder: string) => {
+      mkdirSync(`${folder}-elsewhere`, { mode: 0o700 });
+      symlinkSync(`${folder}-elsewhere`, folder);
+    },
+  ],
+])("a folder that %s is not used", (_, make) => {
+  const tmp = testFolder();
+  make(join(tmp, nameOf()));
+  expect(cacheIn(tmp)).toBe("none");
+});
