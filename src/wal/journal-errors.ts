@@ -27,6 +27,15 @@ export function lostData(name: string, reason: string, cause: LogError | undefin
   );
 }
 
+/** @param held the newest batch of the archive. @param folder where it is. */
+export function archiveBehind(name: string, upTo: LogId, held: LogId | undefined, folder: string): LogError {
+  const end = held === undefined ? "holds nothing of it" : `ends at ${formatLogId(held)}`;
+  return new LogError(
+    "archive_behind",
+    `${name} was trimmed up to ${formatLogId(upTo)}, but the archive in ${folder} ${end}: restore that folder from a copy; what is between them is nowhere else`,
+  );
+}
+
 export function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
