@@ -10,8 +10,9 @@ export function appendLost(name: string, id: LogId, cause: LogError): LogError {
   });
 }
 
-export function goneSinceRead(name: string, id: LogId): LogError {
-  const gone = `${name}: ${formatLogId(id)} was read before the claim and is gone: the log must be read again`;
+export function goneSinceRead(name: string, what: LogId | "its beginning"): LogError {
+  const read = typeof what === "string" ? what : formatLogId(what);
+  const gone = `${name}: ${read} was read before the claim and is gone: the log must be read again`;
   return new LogError("append_lost", gone);
 }
 

@@ -10,7 +10,7 @@ import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patie
 import { readBatches } from "./read-batches.ts";
 import { readUpTo } from "./read-up-to.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
-import { explainGap, TrimmedError, trimmedUpTo } from "./trimmed.ts";
+import { trimmedUpTo, wasOvertaken } from "./trimmed.ts";
 import {
   type Appended,
   type Batch,
@@ -126,8 +126,9 @@ export class StreamJournal implements Journal {
       this.#ahead = tail;
     } catch (error) {
       // Its owner goes on, and may have trimmed what was to be read: a newer snapshot holds that.
-      const explained = await this.#patience.untilAnswered(() => explainGap(this.#stream, upTo, error));
-      throw explained instanceof TrimmedError ? goneSinceRead(this.name, explained.upTo) : explained;
+      const isOvertaken = () => wasOvertaken(this.#stream, upTo, error);
+      const isGone = await this.#patience.untilAnswered(isOvertaken);
+      throw isGone ? goneSinceRead(this.name, "its beginning") : error;
     }
   }
 

@@ -1,6 +1,14 @@
 /** Where a log begins, and whether a reader that does not own it was overtaken by its owner, who trims. */
 import { decodeFrame, FrameError } from "./frame.ts";
-import { compareLogIds, formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
+import {
+  compareLogIds,
+  formatLogId,
+  LogError,
+  type LogErrorCode,
+  type LogId,
+  type LogStream,
+  type StoredEntry,
+} from "./wal.ts";
 
 /** A log seldom begins with many claims. */
 const READ_BYTES = 1 << 16;
@@ -21,8 +29,7 @@ export async function trimmedUpTo(stream: LogStream): Promise<LogId | undefined>
       if (at === undefined) return undefined;
     }
   } catch (error) {
-    const isBad = error instanceof FrameError || (error instanceof LogError && error.code === "log_corrupt");
-    if (isBad) return undefined;
+    if (error instanceof FrameError || isOf(error, ["log_corrupt"])) return undefined;
     throw error;
   }
 }
@@ -61,10 +68,22 @@ export async function explainGap(
   after: LogId | undefined,
   error: unknown,
 ): Promise<unknown> {
-  if (!(error instanceof LogError && (error.code === "log_corrupt" || error.code === "log_lost_data")))
-    return error;
+  if (!isOf(error, ["log_corrupt"])) return error;
   const upTo = await trimmedUpTo(stream);
   return isBehind(after, upTo) ? new TrimmedError(stream.name, upTo, after) : error;
+}
+
+/**
+ * The same for one that lacks a place in the log, or has met damage.
+ *
+ * @param before the batch up to which the log was trimmed when the reader looked at it first.
+ */
+export async function wasOvertaken(
+  stream: LogStream,
+  before: LogId | undefined,
+  error: unknown,
+): Promise<boolean> {
+  return isOf(error, ["log_corrupt", "log_lost_data"]) && (await isTrimmedPast(stream, before));
 }
 
 /** Whether anything behind `after` was trimmed, `undefined`: anything at all. @throws LogError `log_unavailable` */
@@ -74,4 +93,8 @@ export async function isTrimmedPast(stream: LogStream, after: LogId | undefined)
 
 function isBehind(after: LogId | undefined, upTo: LogId | undefined): upTo is LogId {
   return upTo !== undefined && (after === undefined || compareLogIds(upTo, after) > 0);
+}
+
+function isOf(error: unknown, codes: readonly LogErrorCode[]): boolean {
+  return error instanceof LogError && codes.includes(error.code);
 }
