@@ -2,6 +2,7 @@
 import { assert } from "../assert.ts";
 import { Chain } from "../wal/chain.ts";
 import { type BatchFrame, NO_BATCH } from "../wal/frame.ts";
+import { isTrimmedPast, trimmedUpTo } from "../wal/trimmed.ts";
 import {
   type Batch,
   type Claimant,
@@ -38,10 +39,10 @@ export type Verification = Readonly<{
 export type Memory = Witness & Readonly<{ of: string }>;
 
 export type VerificationOptions = Readonly<{
-  /** Those of before the walk: what a live log adds meanwhile may be too late for it. */
+  /** That of before the walk: what a live log adds meanwhile may be too late for it. */
   witness: Memory | undefined;
-  /** The log may begin behind one of them. */
-  snapshots: readonly Memory[];
+  /** The log may begin behind one of them. Asked for before the walk, too. */
+  findSnapshots: () => Promise<readonly Memory[]>;
   onProgress: (entries: number) => void;
 }>;
 
@@ -58,8 +59,21 @@ class Refusal extends Error {
 /** Reads up to the last entry of this moment. @throws LogError `log_unavailable`, as the stream does. */
 export async function verifyStream(source: ShardStream, options: VerificationOptions): Promise<Verification> {
   const { stream } = source;
+  for (;;) {
+    const upTo = await trimmedUpTo(stream);
+    const found = await walkThrough(source, options);
+    if (found.fault === undefined) return found;
+    // A server that runs trims what newer snapshots hold. If that was to be read next, it is no fault.
+    const isOvertaken = (await isTrimmedPast(stream, upTo)) && (await isTrimmedPast(stream, found.last?.id));
+    if (!isOvertaken) return found;
+  }
+}
+
+async function walkThrough(source: ShardStream, options: VerificationOptions): Promise<Verification> {
+  const { stream } = source;
+  const snapshots = await options.findSnapshots();
   const last = await stream.last();
-  const walk = new Walk(source, options);
+  const walk = new Walk(source, options.witness, snapshots);
   if (last === undefined) return walk.end("the stream does not exist");
   for (let after: LogId | undefined; ; ) {
     const entries = await stream.read(after, PAGE_BYTES);
@@ -82,14 +96,14 @@ class Walk {
   #trimmed: string | undefined;
   readonly #confirmed = new Set<Memory>();
   readonly #source: ShardStream;
-  readonly #options: VerificationOptions;
+  readonly #snapshots: readonly Memory[];
   readonly #memories: readonly Memory[];
   readonly #chain: Chain;
 
-  constructor(source: ShardStream, options: VerificationOptions) {
+  constructor(source: ShardStream, witness: Memory | undefined, snapshots: readonly Memory[]) {
     this.#source = source;
-    this.#options = options;
-    this.#memories = [...(options.witness === undefined ? [] : [options.witness]), ...options.snapshots];
+    this.#snapshots = snapshots;
+    this.#memories = [...(witness === undefined ? [] : [witness]), ...snapshots];
     this.#chain = new Chain(source.stream.name, "anywhere");
   }
 
@@ -148,7 +162,7 @@ class Walk {
    */
   #checkBeginning(previousId: LogId): void {
     if (this.#first !== undefined && compareLogIds(previousId, NO_BATCH.id) === 0) return;
-    const covering = this.#options.snapshots.find(({ id }) => compareLogIds(id, previousId) >= 0);
+    const covering = this.#snapshots.find(({ id }) => compareLogIds(id, previousId) >= 0);
     if (covering === undefined) {
       throw new Refusal("missing", "the log begins here; what came before is gone, and in no snapshot");
     }

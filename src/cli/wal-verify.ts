@@ -83,11 +83,11 @@ async function verifyOne(
   } catch (error) {
     unreadable = toFault(error);
   }
-  const snapshots = await readSnapshotHeads(settings, source);
   try {
     const { entries: total } = await measureStream(settings, source);
     const onProgress = (entries: number) => bar.draw(source.stream.name, entries, total);
-    const result = await verifyStream(source, { witness, snapshots, onProgress });
+    const findSnapshots = () => readSnapshotHeads(settings, source);
+    const result = await verifyStream(source, { witness, findSnapshots, onProgress });
     return { ...result, fault: result.fault ?? unreadable };
   } catch (error) {
     // The store itself cannot read it any more; what it holds nobody can say.

@@ -1,6 +1,6 @@
 /** Reading a log without owning it. */
 import { Chain } from "../wal/chain.ts";
-import { decodeFrame } from "../wal/frame.ts";
+import { explainGap } from "../wal/trimmed.ts";
 import {
   type Batch,
   compareLogIds,
@@ -21,7 +21,8 @@ export type Until = Readonly<{ id?: LogId; timeMs?: number }>;
  * Hands the batches after `from` (from the beginning when undefined) to `visit`, in order, each checked against the one
  * before.
  *
- * @throws LogError `log_corrupt`: at the first bad entry. `log_lost_data`: the log ends before `until.id`.
+ * @throws LogError `log_corrupt`: at the first bad entry. `log_lost_data`: the log ends before `until.id`. TrimmedError:
+ *   what comes next was trimmed, perhaps while this was reading.
  */
 export async function followLog(
   stream: LogStream,
@@ -31,39 +32,24 @@ export async function followLog(
 ): Promise<void> {
   const chain = new Chain(stream.name, from ?? "beginning");
   let at = from?.id;
-  for (;;) {
-    const entries = await stream.read(at, READ_BYTES);
-    for (const entry of entries) {
-      if (until.id !== undefined && compareLogIds(entry.id, until.id) > 0) return;
-      const link = chain.accept(entry);
-      at = entry.id;
-      if (link.kind === "claim") continue;
-      if (until.timeMs !== undefined && link.batch.timeMs > until.timeMs) return;
-      visit(link.batch);
+  try {
+    for (;;) {
+      const entries = await stream.read(at, READ_BYTES);
+      for (const entry of entries) {
+        if (until.id !== undefined && compareLogIds(entry.id, until.id) > 0) return;
+        const link = chain.accept(entry);
+        at = entry.id;
+        if (link.kind === "claim") continue;
+        if (until.timeMs !== undefined && link.batch.timeMs > until.timeMs) return;
+        visit(link.batch);
+      }
+      if (until.id !== undefined && at !== undefined && compareLogIds(at, until.id) >= 0) return;
+      if (entries.length === 0) break;
     }
-    if (until.id !== undefined && at !== undefined && compareLogIds(at, until.id) >= 0) return;
-    if (entries.length === 0) break;
+  } catch (error) {
+    throw await explainGap(stream, at, error);
   }
   if (until.id === undefined) return;
   const end = at === undefined ? "is empty" : `ends at ${formatLogId(at)}`;
   throw new LogError("log_lost_data", `${stream.name} ${end}, before ${formatLogId(until.id)}`);
-}
-
-/**
- * The batch that the first batch of a log follows: the log was trimmed up to there. `undefined`: it holds its first batch,
- * or none.
- *
- * @throws FrameError the log begins with something that is no part of it.
- */
-export async function trimmedUpTo(stream: LogStream): Promise<LogId | undefined> {
-  for (let at: LogId | undefined; ; ) {
-    const entries = await stream.read(at, READ_BYTES);
-    if (entries.length === 0) return undefined;
-    for (const { id, bytes } of entries) {
-      at = id;
-      if (id.seq === 0) continue;
-      const frame = decodeFrame(bytes, id);
-      return frame.kind === "batch" && frame.previousId.epoch > 0 ? frame.previousId : undefined;
-    }
-  }
 }

@@ -2,6 +2,7 @@
 import { Ledger } from "../actors/ledger.ts";
 import type { SnapshotHead } from "../wal/snapshot.ts";
 import type { SnapshotStore } from "../wal/snapshot-store.ts";
+import { trimmedUpTo } from "../wal/trimmed.ts";
 import {
   type Batch,
   compareLogIds,
@@ -10,7 +11,7 @@ import {
   type LogStream,
   type Witness,
 } from "../wal/wal.ts";
-import { followLog, trimmedUpTo, type Until } from "./follow.ts";
+import { followLog, type Until } from "./follow.ts";
 import { replayBatch } from "./replay.ts";
 import { restoreNewest } from "./restore.ts";
 

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Log } from "../http/request-log.ts";
-import { trimmedUpTo } from "../recovery/follow.ts";
-import { FrameError } from "../wal/frame.ts";
+import { archiveBehind } from "../wal/journal-errors.ts";
 import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import { inspectSlots } from "../wal/snapshot.ts";
 import { checkRecorded, inspectTail, mayCreateStreams } from "../wal/tail.ts";
-import { compareLogIds, formatLogId, LogError, type LogId, type LogStream } from "../wal/wal.ts";
+import { trimmedUpTo } from "../wal/trimmed.ts";
+import { compareLogIds, LogError, type LogId, type LogStream } from "../wal/wal.ts";
 import { readWitness, type WitnessedClock } from "../wal/witness.ts";
 
 /** Raised by re-sharding. */
@@ -93,26 +93,10 @@ async function checkReach(
   { dataDir }: Config,
 ): Promise<void> {
   for (const [shard, stream] of streams.entries()) {
-    const trimmed = await beginningOf(stream);
+    const trimmed = await trimmedUpTo(stream);
     const held = archived.get(shard)?.id;
     if (trimmed === undefined || (held !== undefined && compareLogIds(held, trimmed) >= 0)) continue;
-    const end = held === undefined ? "holds nothing of it" : `ends at ${formatLogId(held)}`;
-    const folder = join(dataDir, "archive");
-    throw new LogError(
-      "log_lost_data",
-      `${stream.name} was trimmed up to ${formatLogId(trimmed)}, but the archive in ${folder} ${end}: restore that folder from a copy; what is between them is nowhere else`,
-    );
-  }
-}
-
-/** The batch up to which a log was trimmed. What is wrong with the log itself is for its own shard to find. */
-async function beginningOf(stream: LogStream): Promise<LogId | undefined> {
-  try {
-    return await trimmedUpTo(stream);
-  } catch (error) {
-    const isBad = error instanceof FrameError || (error instanceof LogError && error.code === "log_corrupt");
-    if (isBad) return undefined;
-    throw error;
+    throw archiveBehind(stream.name, trimmed, held, join(dataDir, "archive"));
   }
 }
 

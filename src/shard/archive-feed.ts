@@ -8,6 +8,8 @@ import { PackError } from "../actors/pack-reader.ts";
 import type { FeedAsk, FeedHead } from "../archive/feed.ts";
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { archiveBehind } from "../wal/journal-errors.ts";
+import { TrimmedError } from "../wal/trimmed.ts";
 import { type Batch, compareLogIds, type Journal, LogError, type LogId } from "../wal/wal.ts";
 
 /** The archive usually takes a batch within milliseconds; this much may wait for it in memory. */
@@ -127,10 +129,14 @@ export class ArchiveFeed {
 
   /** A log that does not answer is no reason to end: the shard itself waits for it, and so does the archive. */
   #readFailed(ask: FeedAsk, error: unknown): void {
-    const isTrimmed = error instanceof LogError && error.code === "log_corrupt" && ask.again === true;
-    if (isTrimmed && this.#ask === ask) {
+    const isTrimmed = error instanceof TrimmedError;
+    if (isTrimmed || (isCorrupt(error) && ask.again === true)) {
+      if (this.#ask !== ask) return;
       this.#reading = undefined;
-      this.#answer([]);
+      if (ask.again === true) this.#answer([]);
+      // Another server has owned the log since this one has looked at it first, and has trimmed it.
+      else if (isTrimmed)
+        this.#onError(archiveBehind(error.stream, error.upTo, ask.after ?? undefined, "DATA_DIR/archive"));
       return;
     }
     if (!(error instanceof LogError) || error.code !== "log_unavailable") {
@@ -148,6 +154,10 @@ export class ArchiveFeed {
     this.#ask = undefined;
     this.#channel?.post(packAnswer(batches));
   }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof LogError && error.code === "log_corrupt";
 }
 
 /** @throws PackError it is no question of an archive. */

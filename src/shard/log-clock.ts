@@ -51,8 +51,9 @@ export class LogClock {
     this.#uptimeMs = clocks.uptimeMs();
   }
 
-  /** Log time is not before this: the last time in the log. */
+  /** Log time is not before this: the last time in the log, however long it took to read it. */
   begin(timeMs: number): void {
+    this.now();
     this.#timeMs = Math.max(this.#timeMs, timeMs);
   }
 

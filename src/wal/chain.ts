@@ -12,7 +12,7 @@ import {
   type Witness,
 } from "./wal.ts";
 
-/** Where a chain is taken up: at the beginning, behind an entry, or (a follower) at whatever comes first. */
+/** Where a chain is taken up: at the beginning, behind an entry (a follower: behind its id), or at whatever comes first. */
 export type ChainStart = "beginning" | "anywhere" | Readonly<{ id: LogId; hash?: Uint8Array }>;
 
 export type Link = Readonly<{ kind: "batch"; batch: Batch }> | Readonly<{ kind: "claim"; claim: Claim }>;
@@ -24,6 +24,8 @@ export class Chain {
   /** The newest batch, as far as it is known; the hash is not where only its id was handed in. */
   #batch: Readonly<{ id: LogId; hash?: Uint8Array }> | undefined;
   #entry: LogId | undefined;
+  /** The log may begin behind a bare id: then claims were trimmed, and the next batch shows that nothing else was. */
+  #mayLackClaims = false;
 
   constructor(name: string, start: ChainStart) {
     this.#name = name;
@@ -33,6 +35,7 @@ export class Chain {
       this.#entry = start.id;
       // Behind a claim nobody can say which batch came before it.
       if (start.id.seq > 0) this.#batch = start;
+      this.#mayLackClaims = start.id.seq > 0 && start.hash === undefined;
     }
   }
 
@@ -48,6 +51,7 @@ export class Chain {
     const reason = frame.kind === "claim" ? this.#refuseClaim(frame.id) : this.#refuseBatch(frame);
     if (reason !== undefined) throw corrupt(this.#name, entry.id, reason);
     this.#entry = entry.id;
+    this.#mayLackClaims = false;
     if (frame.kind === "claim") {
       return { kind: "claim", claim: { id: frame.id, claimant: frame.claimant, timeMs: frame.timeMs } };
     }
@@ -68,6 +72,7 @@ export class Chain {
 
   #refuseClaim(id: LogId): string | undefined {
     if (this.#entry === undefined || id.epoch === this.#entry.epoch + 1) return undefined;
+    if (this.#mayLackClaims && id.epoch > this.#entry.epoch) return undefined;
     return `the claim of epoch ${id.epoch} follows ${formatLogId(this.#entry)}: entries are missing`;
   }
 
@@ -77,7 +82,8 @@ export class Chain {
       if (!this.#anywhere)
         return `the log begins with a batch: ${formatLogId(previousId)}, which it follows, is missing`;
     } else if (id.epoch !== this.#entry.epoch) {
-      return `epoch ${id.epoch} has no claim: it follows ${formatLogId(this.#entry)}`;
+      if (!this.#mayLackClaims)
+        return `epoch ${id.epoch} has no claim: it follows ${formatLogId(this.#entry)}`;
     } else if (id.seq !== this.#entry.seq + 1) {
       return `it follows ${formatLogId(this.#entry)}: entries are missing`;
     }

@@ -10,8 +10,9 @@ export function appendLost(name: string, id: LogId, cause: LogError): LogError {
   });
 }
 
-export function goneSinceRead(name: string, id: LogId): LogError {
-  const gone = `${name}: ${formatLogId(id)} was read before the claim and is gone: the log must be read again`;
+export function goneSinceRead(name: string, what: LogId | "its beginning"): LogError {
+  const read = typeof what === "string" ? what : formatLogId(what);
+  const gone = `${name}: ${read} was read before the claim and is gone: the log must be read again`;
   return new LogError("append_lost", gone);
 }
 
@@ -24,6 +25,15 @@ export function lostData(name: string, reason: string, cause: LogError | undefin
     "log_lost_data",
     `${name} has lost data: ${reason}. Restore it from a copy; starting without it would lose acknowledged money`,
     cause && { cause },
+  );
+}
+
+/** @param held the newest batch of the archive. @param folder where it is. */
+export function archiveBehind(name: string, upTo: LogId, held: LogId | undefined, folder: string): LogError {
+  const end = held === undefined ? "holds nothing of it" : `ends at ${formatLogId(held)}`;
+  return new LogError(
+    "archive_behind",
+    `${name} was trimmed up to ${formatLogId(upTo)}, but the archive in ${folder} ${end}: restore that folder from a copy; what is between them is nowhere else`,
   );
 }
 

@@ -7,8 +7,10 @@ import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
 import { appendLost, fenced, goneSinceRead, goneWithRestart, lostData, toError } from "./journal-errors.ts";
 import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
+import { readBatches } from "./read-batches.ts";
 import { readUpTo } from "./read-up-to.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
+import { trimmedUpTo, wasOvertaken } from "./trimmed.ts";
 import {
   type Appended,
   type Batch,
@@ -51,8 +53,8 @@ export class StreamJournal implements Journal {
   readonly #timer: JournalTimer;
   readonly #patience: Patience;
   #claimId: LogId | undefined;
-  /** The newest entry that `inspect` has found. */
-  #inspected: Readonly<{ end: LogId; restarts: number }> | undefined;
+  /** What `inspect` has found: the newest entry, and the batch up to which the log was trimmed. */
+  #inspected: Readonly<{ end: LogId; restarts: number; upTo: LogId | undefined }> | undefined;
   /** The newest batch that `readAhead` has handed over. */
   #ahead: Witness | undefined;
   /** The newest batch of the chain; known after replay. */
@@ -100,26 +102,34 @@ export class StreamJournal implements Journal {
     assert(this.#claimId === undefined, "an owner has nothing to inspect");
     const { restarts } = this.#stream;
     const end = (await this.#look())?.lastId;
-    this.#inspected = end && { end, restarts };
+    const upTo = await this.#patience.untilAnswered(() => trimmedUpTo(this.#stream));
+    this.#inspected = end && { end, restarts, upTo };
   }
 
   async readAhead(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     assert(this.#claimId === undefined, "an owner replays");
     if (this.#inspected === undefined) return;
-    const { end, restarts } = this.#inspected;
-    if (from !== undefined) await this.#checkWitness(from, false);
-    const ask = (after: LogId | undefined) =>
-      this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
-    const tail = await readUpTo({ name: this.name, ask, from, end, visit });
-    if (tail === undefined) {
-      // A store may have started again, and the connection that counts its restarts not know yet. What it has shown after
-      // a restart it may lose with the next one: nobody was told of it.
-      await this.#patience.untilAnswered(() => this.#stream.last());
-      if (this.#stream.restarts !== restarts) throw goneSinceRead(this.name, end);
-      throw this.#lost(`it ends before ${formatLogId(end)}`);
+    const { end, restarts, upTo } = this.#inspected;
+    try {
+      if (from !== undefined) await this.#checkWitness(from, false);
+      const ask = (after: LogId | undefined) =>
+        this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
+      const tail = await readUpTo({ name: this.name, ask, from, end, visit });
+      if (tail === undefined) {
+        // A store may have started again, and the connection that counts its restarts not know yet. What it has shown
+        // after a restart it may lose with the next one: nobody was told of it.
+        await this.#patience.untilAnswered(() => this.#stream.last());
+        if (this.#stream.restarts !== restarts) throw goneSinceRead(this.name, end);
+        throw this.#lost(`it ends before ${formatLogId(end)}`);
+      }
+      this.#checkReaches(tail.id);
+      this.#ahead = tail;
+    } catch (error) {
+      // Its owner goes on, and may have trimmed what was to be read: a newer snapshot holds that.
+      const isOvertaken = () => wasOvertaken(this.#stream, upTo, error);
+      const isGone = await this.#patience.untilAnswered(isOvertaken);
+      throw isGone ? goneSinceRead(this.name, "its beginning") : error;
     }
-    this.#checkReaches(tail.id);
-    this.#ahead = tail;
   }
 
   async claim(): Promise<Claim | undefined> {
@@ -178,21 +188,10 @@ export class StreamJournal implements Journal {
     }
   }
 
-  async read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]> {
-    const batches: Batch[] = [];
-    const chain = new Chain(this.name, after === undefined ? "beginning" : { id: after });
-    for (let next = after; batches.length === 0; ) {
-      const entries = await this.#stream.read(next, bytesMax);
-      if (entries.length === 0) break;
-      for (const entry of entries) {
-        // The owner's newest entry may be stored but not yet synced; nobody may see it before the owner does.
-        if (this.#claimId !== undefined && compareLogIds(entry.id, this.#durable) > 0) return batches;
-        const link = chain.accept(entry);
-        if (link.kind === "batch") batches.push(link.batch);
-      }
-      next = entries.at(-1)?.id;
-    }
-    return batches;
+  read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]> {
+    // The owner's newest entry may be stored but not yet synced; nobody may see it before the owner does.
+    const mayShow = (id: LogId) => this.#claimId === undefined || compareLogIds(id, this.#durable) <= 0;
+    return readBatches(this.#stream, after, bytesMax, mayShow);
   }
 
   async trim(below: LogId): Promise<boolean> {

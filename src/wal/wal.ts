@@ -135,7 +135,7 @@ export interface Journal {
    * Durable batches after `after` (from the first one when undefined), oldest first, claims left out, about `bytesMax`
    * bytes.
    *
-   * @throws LogError `log_corrupt`: they do not follow it, since entries are bad, or were trimmed.
+   * @throws TrimmedError: what follows it was trimmed. LogError `log_corrupt`: entries are bad, or missing.
    */
   read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]>;
   /**
@@ -173,6 +173,8 @@ export type LogErrorCode =
   | "log_unavailable"
   | "log_corrupt"
   | "log_lost_data"
+  | "log_trimmed"
+  | "archive_behind"
   | "log_in_use"
   | "log_misconfigured"
   | "shard_count"

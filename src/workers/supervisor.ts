@@ -42,7 +42,7 @@ export type SupervisorOptions = Readonly<{
   init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch" | "judgedClock">;
   /** How the wall clock is to be taken by a shard that starts now. */
   judgedClock?: () => JudgedClock;
-  /** The server cannot go on: another one owns the log, or the log has lost data. One line. */
+  /** The server cannot go on: another one owns the log, or the log or the archive has lost data. One line. */
   onFatal: (message: string) => void;
   report: (
     event: Readonly<{ shard: number; status: ShardState; message: string; isWarning: boolean }>,
@@ -339,7 +339,7 @@ export class Supervisor {
       );
       return;
     }
-    if (reason === "log_lost_data") {
+    if (reason === "log_lost_data" || reason === "archive_behind") {
       this.#options.onFatal(`shard ${supervised.shard}: ${message}`);
       return;
     }

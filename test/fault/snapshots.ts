@@ -1,11 +1,11 @@
 /** Servers that take snapshots often: on either store, how far their snapshots are, and how long their logs. */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { trimmedUpTo } from "../../src/recovery/follow.ts";
 import { openLogStream, openSnapshotStore, streamKey } from "../../src/wal/open.ts";
 import { checkSnapshot, inspectSlots, type StoredSnapshot, snapshotsIn } from "../../src/wal/snapshot.ts";
 import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
 import { countEntries } from "../../src/wal/sqlite.ts";
+import { trimmedUpTo } from "../../src/wal/trimmed.ts";
 import { formatLogId, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { Load } from "../support/load.ts";
 import type { RedisServer } from "../support/redis.ts";

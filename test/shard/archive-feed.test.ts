@@ -3,6 +3,7 @@ import { type FeedAsk, packAsk, unpackAnswer } from "../../src/archive/feed.ts";
 import type { Channel } from "../../src/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../src/channels/open-channel.ts";
 import { ArchiveFeed } from "../../src/shard/archive-feed.ts";
+import { TrimmedError } from "../../src/wal/trimmed.ts";
 import { type Batch, LogError, type LogId } from "../../src/wal/wal.ts";
 import { channelPairs, portPair } from "../support/channel-pairs.ts";
 
@@ -30,10 +31,10 @@ class Asker {
   }
 
   /** The numbers of the batches that come, each as it was offered. */
-  async ask(afterSeq: number | null, bytesMax = 10): Promise<number[]> {
+  async ask(afterSeq: number | null, bytesMax = 10, again = false): Promise<number[]> {
     this.#answers = Promise.withResolvers();
     const position = afterSeq === null ? null : { epoch: 1, seq: afterSeq };
-    this.channel.post(packAsk({ after: position, bytesMax } satisfies FeedAsk));
+    this.channel.post(packAsk({ after: position, bytesMax, ...(again && { again }) } satisfies FeedAsk));
     return unpackAnswer(await this.#answers.promise).map(({ body, hash, ...figures }) => {
       const { body: offered, hash: offeredHash, ...expected } = batch(figures.id.seq, body.length);
       expect(figures).toEqual(expected);
@@ -145,6 +146,33 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     const { archive, errors } = connect(() => Promise.reject(corrupt), { epoch: 1, seq: 2 });
     void archive.ask(null);
     await vi.waitFor(() => expect(errors).toEqual([corrupt]));
+  });
+
+  test.each([
+    [null, "log was trimmed up to 1-7, but the archive in DATA_DIR/archive holds nothing of it"],
+    [3, "log was trimmed up to 1-7, but the archive in DATA_DIR/archive ends at 1-3"],
+  ])(
+    "what another server has trimmed is missing from the archive for good (%s)",
+    async (afterSeq, reason) => {
+      const last = afterSeq === null ? undefined : { epoch: 1, seq: afterSeq };
+      const trimmed = new TrimmedError("log", { epoch: 1, seq: 7 }, last);
+      const { archive, errors } = connect(() => Promise.reject(trimmed), { epoch: 1, seq: 9 });
+      void archive.ask(afterSeq);
+      const behind = { code: "archive_behind", message: expect.stringContaining(reason) };
+      await vi.waitFor(() => expect(errors).toMatchObject([behind]));
+    },
+  );
+
+  test("what is asked for again and was trimmed meanwhile is answered by nothing", async () => {
+    const trimmed = new TrimmedError("log", { epoch: 1, seq: 7 }, undefined);
+    const read = vi
+      .fn<Read>()
+      .mockRejectedValueOnce(trimmed)
+      .mockResolvedValueOnce([batch(8)]);
+    const { archive, errors } = connect(read, { epoch: 1, seq: 9 });
+    expect(await archive.ask(null, 10, true)).toEqual([]);
+    expect(await archive.ask(7)).toEqual([8]);
+    expect(errors).toEqual([]);
   });
 
   test("what becomes durable while the log is being read is not left until the next write", async () => {

@@ -89,6 +89,14 @@ test("a log that is a year ahead creeps until the clock is there, and then follo
   expect(machine.clock.aheadMs).toBe(0);
 });
 
+test("the time that a start takes is not added to the last time of the log", () => {
+  const machine = new Machine();
+  machine.uptimeMs += DAY;
+  // Another owner has written until now.
+  machine.clock.begin(machine.honestMs);
+  expect(machine.clock.now()).toBe(machine.honestMs);
+});
+
 test("what is accepted is followed at once", () => {
   const machine = new Machine();
   machine.jumpedMs = 3 * DAY;

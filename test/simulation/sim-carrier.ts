@@ -18,8 +18,8 @@ import type { Surroundings } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;
-/** A shard that hangs no more has answered by then. */
-const HEARD_MS = 5 * CONTROL_MS;
+/** A shard that hangs no more has answered by then: all that has come in meanwhile, and each look at a clock takes time. */
+const HEARD_MS = 250 * CONTROL_MS;
 /** How long an append may take before its answer counts as lost. */
 const APPEND_DEADLINE_MS = 2_000;
 /** The witness is written so late, at most. */
@@ -84,6 +84,7 @@ export class SimCarrier implements Carrier {
     const toShard = new Pipe(clock, owner);
     const toMain = new Pipe(clock, this.#main);
     const exited = Promise.withResolvers<ShardExit>();
+    let heardMs = 0;
     const end = (exit: ShardExit) => {
       if (owner.isDead) return;
       owner.isDead = true;
@@ -109,7 +110,10 @@ export class SimCarrier implements Carrier {
           trace(`${owner.name} has claimed epoch ${message.epoch}`);
         }
         if (message.type === "ready") trace(`${owner.name} serves`);
-        toMain.send(0, () => onMessage(message));
+        toMain.send(0, () => {
+          heardMs = clock.nowMs;
+          onMessage(message);
+        });
       });
       void carried.host.run().then((exit) => {
         // What it has posted in this turn still leaves.
@@ -120,7 +124,8 @@ export class SimCarrier implements Carrier {
       exited: exited.promise,
       // Only a shard that hangs may be ended so, or one whose first word since then is still on its way.
       end: (message) => {
-        const isHung = owner.isPaused || clock.nowMs - owner.resumedMs < HEARD_MS;
+        const isUnheard = heardMs < owner.resumedMs && clock.nowMs - owner.resumedMs < HEARD_MS;
+        const isHung = owner.isPaused || isUnheard;
         end({ reason: "crashed", message: isHung ? `killed: ${message}` : message });
       },
       post: (message) => {

@@ -64,6 +64,8 @@ export class SimServer {
   readonly clock: ServerClock;
   readonly carrier: SimCarrier;
   readonly statuses: ShardState[];
+  /** By shard, that of its log when this server started. */
+  readonly epochsBefore: readonly number[];
   isOver = false;
   isPaused = false;
   readonly #world: Surroundings;
@@ -84,6 +86,7 @@ export class SimServer {
     this.#snapshots = new Owner(`${instance} snapshots`);
     this.#snapshotRecords = options.snapshotRecords;
     this.statuses = world.stores.map(() => "starting");
+    this.epochsBefore = world.stores.map(({ memory }) => memory.entries.at(-1)?.id.epoch ?? 0);
     this.carrier = new SimCarrier(world, this.#main, handlers.onExit);
     const { stores, archive, witnesses } = world;
     const isNew = stores.every(

@@ -33,7 +33,7 @@ export function checkStatements(
           fail("statements add up", `${partner} ${id} is archived as ${shown}, and stands as ${expected}`);
       }
     for (const [id, posted] of systemBalances(logs, partner)) {
-      const entries = allEntries(answers, partner, id, random);
+      const entries = allEntries(answers, { partner, account: id }, random);
       const sum = sumOf(entries);
       if (sum !== posted)
         fail("statements add up", `entries of ${partner} ${id} come to ${sum}, its slices to ${posted}`);
@@ -82,7 +82,7 @@ function checkAccount(
   history: Replayed["posted"],
   fail: Fail,
 ): void {
-  const entries = allEntries(answers, partner, id, random);
+  const entries = allEntries(answers, { partner, account: id, seq }, random);
   const name = `${partner} ${id}`;
   const sum = sumOf(entries);
   if (sum !== BigInt(posted) || entries.length !== seq)
@@ -90,7 +90,7 @@ function checkAccount(
       "statements add up",
       `${entries.length} entries of ${name} come to ${sum}; it has ${posted} after ${seq}`,
     );
-  const { closingBalance, openingBalance } = answers.entries({ partner, account: id, limit: 1 });
+  const { closingBalance, openingBalance } = answers.entries({ partner, account: id, seq, limit: 1 });
   if (closingBalance !== posted || openingBalance !== 0)
     fail(
       "statements add up",
@@ -139,16 +139,15 @@ function checkTransfers(
     if (!listed.has(id)) fail("statements add up", `${id} of ${partner} was made, and is not listed`);
 }
 
-/** Newest first, over pages of any size. */
+/** Newest first, over pages of any size. As a gateway asks: of an account it knows the newest entry's seq. */
 function allEntries(
   answers: ArchiveAnswers,
-  partner: string,
-  account: string,
+  query: Readonly<{ partner: string; account: string; seq?: number }>,
   random: Random,
 ): readonly Entry[] {
   const entries: Entry[] = [];
   for (let cursor: string | undefined; ; ) {
-    const page = answers.entries({ partner, account, limit: 1 + random.below(60), cursor });
+    const page = answers.entries({ ...query, limit: 1 + random.below(60), cursor });
     entries.push(...page.data);
     if (page.nextCursor === null) return entries;
     cursor = page.nextCursor;

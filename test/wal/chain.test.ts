@@ -74,6 +74,25 @@ test.each<readonly [string, ChainStart, StoredEntry, RegExp | undefined]>([
   ["anywhere: any batch", "anywhere", batch("5-7", witness(first)), undefined],
   ["behind an id: its successor", { id: first.id }, batch("1-2", witness(first)), undefined],
   ["behind an id: not a later one", { id: first.id }, batch("1-3", witness(first)), /entries are missing/],
+  [
+    "behind an id: the next batch, though the log begins there, without its claim",
+    { id: first.id },
+    batch("3-1", witness(first)),
+    undefined,
+  ],
+  ["behind an id: any later claim, since others may be trimmed", { id: first.id }, claim("3-0"), undefined],
+  [
+    "behind an id: not the batch after another one, in a later epoch",
+    { id: first.id },
+    batch("3-1", witness(batch("2-1", witness(first)))),
+    /3-1: it names 2-1 as the batch before it, which is 1-1/,
+  ],
+  [
+    "behind a snapshot: not without a claim",
+    witness(first),
+    batch("2-1", witness(first)),
+    /2-1: epoch 2 has no claim/,
+  ],
   ["behind a claim: its first batch", { id: { epoch: 1, seq: 0 } }, first, undefined],
   ["behind a snapshot: its successor", witness(first), batch("1-2", witness(first)), undefined],
   [

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type JournalOptions, StreamJournal } from "../../src/wal/journal.ts";
 import { inspectTail, mayCreateStreams } from "../../src/wal/tail.ts";
+import { trimmedUpTo } from "../../src/wal/trimmed.ts";
 import { type Batch, compareLogIds, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { readAll, type StoreUnderTest } from "./log-stream-contract.ts";
 
@@ -258,8 +259,44 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         const next = open(as("three"));
         await next.claim();
         await expect(replayAll(next)).rejects.toThrow(/bad entry 2-1: it follows 1-200, which is missing/);
-        await expect(next.read(undefined, 1 << 20)).rejects.toThrow(/it follows 1-200, which is missing/);
+        await expect(next.read(undefined, 1 << 20)).rejects.toMatchObject({
+          code: "log_trimmed",
+          message: expect.stringContaining("was trimmed up to 1-200"),
+        });
+        expect(text(await next.read({ epoch: 1, seq: 200 }, 1 << 20))).toEqual(["a", "b"]);
         await next.replay(() => undefined, first);
+      });
+
+      test("a follower learns that what it lacks was trimmed, and reads on from where the log begins", async () => {
+        const owner = open();
+        const written = await write(owner, ...bodies);
+        await trimTo(owner, { epoch: 1, seq: 150 });
+        const next = open(as("two"));
+        await expect(next.read(written[0]?.id, 1 << 20)).rejects.toMatchObject({
+          code: "log_trimmed",
+          message: expect.stringMatching(/was trimmed up to 1-\d+, and was read up to 1-1 only$/),
+        });
+        const upTo = await trimmedUpTo(store.open());
+        if (upTo === undefined) throw new Error("nothing was trimmed");
+        expect(text(await next.read(upTo, 1))).toEqual(expect.arrayContaining([bodies[upTo.seq]]));
+      });
+
+      test("while somebody else looks at it, it is looked at once more, and has lost nothing", async () => {
+        const owner = open();
+        const written = await write(owner, ...bodies);
+        const [older, kept] = [written[20], written[150]] as [Batch, Batch];
+        const [behindSnapshot, fromBeginning, later] = [open(as("two")), open(as("two")), open(as("two"))];
+        await behindSnapshot.inspect();
+        await fromBeginning.inspect();
+        await trimTo(owner, kept.id);
+        const gone = { code: "append_lost", message: expect.stringContaining("the log must be read again") };
+        await expect(behindSnapshot.readAhead(() => undefined, older)).rejects.toMatchObject(gone);
+        await expect(fromBeginning.readAhead(() => undefined)).rejects.toMatchObject(gone);
+        await later.inspect();
+        const lost = { code: "log_lost_data", message: expect.stringContaining("it held 1-21 before") };
+        await expect(later.readAhead(() => undefined, older)).rejects.toMatchObject(lost);
+        await expect(later.readAhead(() => undefined)).rejects.toMatchObject({ code: "log_corrupt" });
+        await expect(later.readAhead(() => undefined, kept)).resolves.toBeUndefined();
       });
 
       test("of all but claims, it is not taken for a new one while somebody remembers a batch", async () => {

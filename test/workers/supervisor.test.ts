@@ -76,7 +76,8 @@ function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?:
       failpoints: [],
     },
     onFatal: (message) => {
-      throw new Error(message);
+      if (options.fatal === undefined) throw new Error(message);
+      options.fatal.push(message);
     },
     report: ({ shard, status, message }) => {
       statuses.push(status);
@@ -126,6 +127,18 @@ test("no shard claims before all have inspected their logs, and shard 0 claims f
   await ready;
   expect(claiming()).toEqual([0, 1, 2]);
 });
+
+test.each(["fenced", "log_lost_data", "archive_behind"] as const)(
+  "a shard that ends as %s ends the server, in one line",
+  async (reason) => {
+    const fatal: string[] = [];
+    const { supervisor, started } = supervise(2, { fatal });
+    await supervisor.start();
+    started[1]?.exited.resolve({ reason, message: "what it says" });
+    await expect.poll(() => fatal).toEqual([expect.stringMatching(/^shard 1: what it says/)]);
+    expect(started.length).toBe(2);
+  },
+);
 
 test("when one shard refuses, no other has claimed", async () => {
   const { supervisor, started } = supervise(2, { isSlow: true });
