@@ -59,12 +59,13 @@ const parts: {
 let leaving = false;
 
 async function start(config: Config): Promise<void> {
-  const logs = openLog({ level: config.logLevel, destination: 1, readable: process.stdout.isTTY });
+  const log = { level: config.logLevel, readable: process.stdout.isTTY };
+  const logs = openLog({ ...log, destination: 1, threads: config.gateways });
   parts.logs = logs;
   const operatorKeyHash =
     config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
-  const operations = new ServerOperations(() => gateway.requestCounts());
-  const { assets, web, logLevel } = config;
+  const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
+  const { assets, web } = config;
   const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
@@ -96,20 +97,20 @@ async function start(config: Config): Promise<void> {
   const gateways = new GatewaySupervisor({
     gateways: config.gateways - 1,
     start: startGatewayThread,
-    init: () => ({
+    init: (gateway) => ({
       address,
       shards,
       operatorKeyHash,
       assets,
       web,
-      logLevel,
+      log,
+      lines: logs.memoryOf(gateway),
       standing: operations.standing(),
       archive: archive.connect(),
     }),
     shards: supervisor,
     operations,
     directory: gateway.directory,
-    takeLines: logs.takeLines,
     log: logs.log,
     onChange: () => operations.publish(),
   });

@@ -115,7 +115,7 @@ export function createApp(deps: AppDeps): App {
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes, origins);
-  const ofUnknown = { group: "unknown", readQuery: () => undefined } as const;
+  const ofUnknown = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
   const unknownOpen = endpoints.wrap({ ...ofUnknown, access: "open" }, unknown);
   const unknownClosed = endpoints.wrap({ ...ofUnknown, access: "anybody" }, unknown);
   // Without a key nobody learns which addresses exist; but a browser asks with OPTIONS before it sends one.

@@ -5,7 +5,8 @@ import { PROBLEMS, type ProblemCode, problemBody, problemHeaders } from "./probl
 export type Call = {
   readonly requestId: string;
   readonly method: string;
-  readonly path: string;
+  /** As the document writes it, with the names of its parameters: `/v1/accounts/{id}`. */
+  readonly route: string;
   readonly group: string;
   /** On the monotonic clock. */
   readonly startedMs: number;

@@ -51,6 +51,8 @@ type Running = {
 /** What the wrapper needs of a route. `readQuery` throws Problem 400 for an unknown parameter. */
 export type Route<Q> = Readonly<{
   access: Access;
+  /** As the document writes it. */
+  path: string;
   group: string;
   readQuery: (c: Context) => Q;
   servesUnready?: boolean | undefined;
@@ -124,11 +126,11 @@ function createReadyGate(unready: () => readonly string[]): () => void {
 }
 
 /** One of which it is not known yet who calls. */
-function newCall(requestId: string, method: string, path: string, group: string, startedMs: number): Call {
+function newCall(requestId: string, method: string, route: string, group: string, startedMs: number): Call {
   return {
     requestId,
     method,
-    path,
+    route,
     group,
     startedMs,
     key: null,
@@ -144,10 +146,10 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   const running = new Set<Running>();
   let requests = 0;
 
-  function beginCall(method: string, path: string, group: string): Call {
+  function beginCall(method: string, route: string, group: string): Call {
     requests += 1;
     const requestId = `${deps.idPrefix}-${requests.toString(36)}`;
-    return newCall(requestId, method, path, group, clock.elapsedMs());
+    return newCall(requestId, method, route, group, clock.elapsedMs());
   }
 
   function finish(run: Running, response: Response): void {
@@ -163,7 +165,10 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
   }
 
-  function wrap<Q>({ access, group, readQuery, servesUnready }: Route<Q>, handler: Handler<Q>): Endpoint {
+  function wrap<Q>(
+    { access, path, group, readQuery, servesUnready }: Route<Q>,
+    handler: Handler<Q>,
+  ): Endpoint {
     const run = async (c: Context, call: Call): Promise<Response> => {
       refuseRepeated(c);
       if (servesUnready !== true) refuseUnready();
@@ -174,7 +179,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     };
     return (c) =>
       new Promise((resolve) => {
-        const call = beginCall(c.req.method, c.req.path, group);
+        const call = beginCall(c.req.method, path, group);
         const entry: Running = { call, origin: allowedOrigin(c, origins), settle: resolve };
         running.add(entry);
         run(c, call).then(

@@ -22,9 +22,9 @@ export function readableLine(json: string): string {
 }
 
 function describeRequest(fields: Readonly<Record<string, unknown>>): string {
-  const { method, path, status, ms, partner, request_id } = fields;
+  const { method, route, status, ms, partner, request_id } = fields;
   const who = partner === undefined ? "" : ` ${textOf(partner)}`;
-  return `${textOf(method)} ${textOf(path)} ${textOf(status)} ${textOf(ms)} ms${who} ${textOf(request_id)}`;
+  return `${textOf(method)} ${textOf(route)} ${textOf(status)} ${textOf(ms)} ms${who} ${textOf(request_id)}`;
 }
 
 /** Its stack, which is of more lines than one. */

@@ -1,11 +1,12 @@
 /**
  * One line per request. pino takes about 3 µs a line, a tenth of a whole request; the same line put together by hand
- * takes a fraction of that. Both go through one buffer, so they stay in order.
+ * takes a fraction of that. Both go through one ring, so they stay in order.
  */
 import { openSync } from "node:fs";
 import pino from "pino";
 import type { Call } from "./call.ts";
-import { LineBuffer } from "./line-buffer.ts";
+import { LineRing, type RingMemory } from "./line-ring.ts";
+import { LineWriter } from "./line-writer.ts";
 import { readableLine } from "./readable-line.ts";
 
 /** The part of a pino logger that is used here. */
@@ -22,67 +23,80 @@ export interface LineSink {
 
 const INFO = 30;
 
-/** Never holds a query, a header or a body: those may carry secrets. A path is a client's text, hence escaped. */
+/**
+ * Holds nothing that a client has written: a path may be a signed address, or hold a voucher's code, an e-mail or a phone.
+ * So the route stands there as the API's document writes it.
+ */
 export function requestLine(call: Call, status: number, durationMs: number, timeMs: number): string {
   return (
     `{"level":${INFO},"time":${timeMs},"msg":"request","request_id":"${call.requestId}","method":"${call.method}",` +
-    `"path":${JSON.stringify(call.path)},"status":${status},"ms":${Math.round(durationMs * 1000) / 1000}` +
+    `"route":"${call.route}","status":${status},"ms":${Math.round(durationMs * 1000) / 1000}` +
     (call.partner === "" ? "}\n" : `,"partner":"${call.partner}"}\n`)
   );
 }
 
 const FLUSH_EVERY_MS = 500;
-
-/** Where whole lines go: to a file, or to the thread that writes it. */
-interface Sink extends LineSink {
-  flush(): void;
-  close(): void;
-}
+const FILE_MODE = 0o600;
 
 export type BufferedLog = Readonly<{
   log: pino.Logger;
   /** For request lines; `undefined` when the level leaves them out. */
   lines: LineSink | undefined;
-  /** Writes out what is buffered and stops the timer. Call it last. */
+  /** Hands over what is left and stops the timer. Call it last. */
   close(): void;
 }>;
 
-/** What is buffered in the sink moves on twice a second at least. */
-export function createLog(level: string, sink: Sink): BufferedLog {
-  const log = pino({ level, base: null }, sink);
-  const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
+export type LogOptions = Readonly<{
+  level: string;
+  /** Lines for people instead of JSON. */
+  readable?: boolean;
+}>;
+
+/** The log of one thread. What it has written moves on twice a second at least. */
+export function createLog({ level, readable = false }: LogOptions, memory: RingMemory): BufferedLog {
+  const ring = new LineRing(memory);
+  const sink: LineSink = readable ? { write: (line) => ring.write(readableLine(line)) } : ring;
+  const log = pino({ level, base: null }, sink as pino.DestinationStream);
+  const timer = setInterval(() => ring.flush(), FLUSH_EVERY_MS);
   timer.unref();
   return {
     log,
     lines: log.isLevelEnabled("info") ? sink : undefined,
     close() {
       clearInterval(timer);
-      sink.close();
+      ring.flush();
     },
   };
 }
 
-/** The log of the process, which takes lines of other threads as well. */
-export type ProcessLog = BufferedLog & Readonly<{ takeLines(lines: Uint8Array): void }>;
+/** The log of the process, which other threads write to as well. */
+export type ProcessLog = BufferedLog &
+  Readonly<{
+    /** For the log of another thread, by its number from 1 on. */
+    memoryOf(thread: number): RingMemory;
+    /** Lines that were lost, of all threads. */
+    dropped(): number;
+  }>;
 
 /**
- * `destination` is a file descriptor, or a path to append to. `readable`: lines for people instead of JSON.
+ * `destination` is a file descriptor, or a path to append to. `threads`: how many write, the one that opens it included.
  * @throws when the file cannot be opened
  */
-export function openLog(options: {
-  level: string;
-  destination: number | string;
-  readable?: boolean;
-}): ProcessLog {
-  const { level, destination, readable = false } = options;
-  const file = new LineBuffer(typeof destination === "number" ? destination : openSync(destination, "a"));
-  if (!readable) return { ...createLog(level, file), takeLines: (lines) => file.writeBytes(lines) };
-  const write = (line: string) => file.write(readableLine(line));
-  const sink = { write, flush: () => file.flush(), close: () => file.close() };
+export function openLog({
+  destination,
+  threads = 1,
+  ...options
+}: LogOptions & Readonly<{ destination: number | string; threads?: number }>): ProcessLog {
+  const fd = typeof destination === "number" ? destination : openSync(destination, "a", FILE_MODE);
+  const writer = new LineWriter(fd, threads);
+  const own = createLog(options, writer.memoryOf(0));
   return {
-    ...createLog(level, sink),
-    takeLines: (lines) => {
-      for (const line of Buffer.from(lines).toString().split("\n")) if (line !== "") write(line);
+    ...own,
+    memoryOf: (thread) => writer.memoryOf(thread),
+    dropped: () => writer.dropped,
+    close() {
+      own.close();
+      writer.close();
     },
   };
 }

@@ -176,7 +176,7 @@ export function createRoutes(app: OpenAPIHono, endpoints: Endpoints): Routes {
       app.on(
         route.method.toUpperCase(),
         routerPath,
-        endpoints.wrap({ access, group, readQuery, servesUnready: route.servesUnready }, handler),
+        endpoints.wrap({ access, path, group, readQuery, servesUnready: route.servesUnready }, handler),
       );
     },
     methodsOf(path) {

@@ -4,6 +4,8 @@ import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Assets, Web } from "../config.ts";
 import type { KeyUse } from "../gateway/directory.ts";
+import type { RingMemory } from "../http/line-ring.ts";
+import type { LogOptions } from "../http/request-log.ts";
 import type { RequestCounts } from "../http/request-metrics.ts";
 import type { Address } from "../http/shared-port.ts";
 
@@ -23,7 +25,9 @@ export type GatewayInit = Readonly<{
   operatorKeyHash: string | undefined;
   assets: Assets;
   web: Web;
-  logLevel: string;
+  log: LogOptions;
+  /** Where its lines go. */
+  lines: RingMemory;
   standing: Standing;
   /** To the archive, for its queries. */
   archive: MessagePort;
@@ -53,7 +57,6 @@ export type FromGatewayThread =
   | Readonly<{ kind: "serving" }>
   /** It cannot begin: the port cannot be had. */
   | Readonly<{ kind: "failed"; message: string }>
-  | Readonly<{ kind: "lines"; lines: Uint8Array }>
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
   | Readonly<{ kind: "ask"; no: number; question: MainQuestion }>
   | Readonly<{ kind: "counts"; no: number; counts: RequestCounts }>

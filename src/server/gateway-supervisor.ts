@@ -32,7 +32,7 @@ export type GatewaySupervisorOptions = Readonly<{
   gateways: number;
   start: StartGateway;
   /** What a thread begins with; the port to the archive is a new one each time. */
-  init: () => GatewayInit;
+  init: (gateway: number) => GatewayInit;
   shards: Pick<Supervisor, "connect" | "disconnect">;
   operations: Operations;
   /** Of gateway 0, which knows what all others tell. */
@@ -40,7 +40,6 @@ export type GatewaySupervisorOptions = Readonly<{
     usesSince(sinceMs: number): readonly KeyUse[];
     noteUses(uses: readonly KeyUse[]): readonly KeyUse[];
   }>;
-  takeLines: (lines: Uint8Array) => void;
   log: Log;
   /** What `unready` says has changed. */
   onChange?: () => void;
@@ -214,7 +213,7 @@ export class GatewaySupervisor {
 
   #launch(supervised: Supervised): void {
     const { start, init } = this.#options;
-    const running = start(supervised.gateway, init(), (message) =>
+    const running = start(supervised.gateway, init(supervised.gateway), (message) =>
       this.#receive(supervised, running, message),
     );
     supervised.running = running;
@@ -225,7 +224,7 @@ export class GatewaySupervisor {
   }
 
   #receive(supervised: Supervised, running: RunningGateway, message: FromGatewayThread): void {
-    const { shards, directory, takeLines } = this.#options;
+    const { shards, directory } = this.#options;
     supervised.watchdog.answered();
     if (supervised.isSilent) this.#setSilent(supervised, false);
     switch (message.kind) {
@@ -247,9 +246,6 @@ export class GatewaySupervisor {
       case "failed":
         supervised.failure = message.message;
         running.end();
-        return;
-      case "lines":
-        takeLines(message.lines);
         return;
       case "uses":
         this.tellUses(directory.noteUses(message.uses), running);

@@ -2,7 +2,6 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ArchiveQueryClient } from "../archive/archive-query-client.ts";
 import { assert } from "../assert.ts";
-import { PostedLines } from "../http/posted-lines.ts";
 import { createLog } from "../http/request-log.ts";
 import type { FromGatewayThread, GatewayInit, MainQuestion, ToGatewayThread } from "./gateway-messages.ts";
 import { HttpGateway } from "./http-gateway.ts";
@@ -14,12 +13,9 @@ assert(parentPort !== null, "gateway-thread.ts runs as a worker");
 run(parentPort, workerData as GatewayInit);
 
 function run(main: MessagePort, init: GatewayInit): void {
-  const send = (message: FromGatewayThread, memory: ArrayBuffer[] = []) => main.postMessage(message, memory);
+  const send = (message: FromGatewayThread) => main.postMessage(message);
   const archive = new ArchiveQueryClient(init.archive);
-  const logs = createLog(
-    init.logLevel,
-    new PostedLines((lines) => send({ kind: "lines", lines }, [lines.buffer])),
-  );
+  const logs = createLog(init.log, init.lines);
   const inquiries = new Inquiries<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
   const operations = new RemoteOperations(inquiries, init.standing);
   const gateway = new HttpGateway({

@@ -25,14 +25,19 @@ type Parts = Readonly<{
 
 export class ServerOperations implements Operations {
   readonly #ownCounts: () => RequestCounts;
+  readonly #droppedLines: () => number;
   #parts: Parts | undefined;
   #overload: string | undefined;
   /** Which batches of the archive are damaged. */
   #damage: string | undefined;
 
-  /** @param ownCounts what the gateway of the main thread has counted. */
-  constructor(ownCounts: () => RequestCounts) {
+  /**
+   * @param ownCounts what the gateway of the main thread has counted.
+   * @param droppedLines how many lines of the log were lost.
+   */
+  constructor(ownCounts: () => RequestCounts, droppedLines: () => number) {
     this.#ownCounts = ownCounts;
+    this.#droppedLines = droppedLines;
   }
 
   /** Before this the server is starting. */
@@ -95,7 +100,7 @@ export class ServerOperations implements Operations {
     const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
-    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}`;
+    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}${renderLines(this.#droppedLines())}`;
   }
 
   async shards(): Promise<readonly ShardStatus[]> {
@@ -140,6 +145,11 @@ function renderGateways(gateways: readonly GatewayStatus[]): string {
   for (const { gateway, restarts } of gateways)
     lines.push(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}`);
   return `${lines.join("\n")}\n`;
+}
+
+function renderLines(dropped: number): string {
+  const name = "daybook_request_lines_dropped_total";
+  return `# HELP ${name} Lines of the log that were lost\n# TYPE ${name} counter\n${name} ${dropped}\n`;
 }
 
 function renderSnapshots(snapshots: SnapshotKeeper | undefined): string {

@@ -132,17 +132,21 @@ test("an operator key of the configuration wins over the stored one", async () =
   expect((await request("GET", "/v1/accounts", { key: "acme-key" })).status).toBe(200);
 });
 
-test("request lines hold neither query, key nor body", async () => {
+test("request lines hold the route, and neither path, query, key nor body", async () => {
   const { request, lines } = createTestApp();
   await request("POST", "/v1/transfers?dry_run=true&secret=1", {
     json: { memo: "in the body" },
     headers: { "idempotency-key": "in-the-header" },
   });
   await request("GET", '/v1/accounts/a%22%0a"b');
-  expect(lines.join("")).not.toMatch(/secret|in the body|in-the-header|acme-key/);
+  expect(lines.join("")).not.toMatch(/secret|in the body|in-the-header|acme-key|%22/);
   for (const line of lines) {
     expect(line.endsWith("\n")).toBe(true);
     expect(JSON.parse(line)).toMatchObject({ msg: "request", partner: "acme", status: 400 });
   }
-  expect(lines).toHaveLength(2);
+  const routes = () => lines.map((line) => (JSON.parse(line) as { route: string }).route);
+  expect(routes()).toEqual(["/v1/transfers", "/v1/accounts/{id}"]);
+  await request("GET", "/v1/no-such-thing/ann@example.com");
+  await request("PUT", "/v1/accounts/ann@example.com");
+  expect(routes().slice(2)).toEqual(["unknown", "unknown"]);
 });

@@ -4,8 +4,8 @@ import { readableLine } from "../../src/http/readable-line.ts";
 const AT = Date.UTC(2026, 10, 21, 12, 0, 0, 123);
 const line = (fields: object) => readableLine(`${JSON.stringify({ time: AT, ...fields })}\n`);
 
-test("a request is its method, path, status, duration, partner and id", () => {
-  const request = { level: 30, msg: "request", request_id: "ab-1", method: "GET", path: "/v1/accounts" };
+test("a request is its method, route, status, duration, partner and id", () => {
+  const request = { level: 30, msg: "request", request_id: "ab-1", method: "GET", route: "/v1/accounts" };
   expect(line({ ...request, status: 200, ms: 1.25, partner: "acme" })).toBe(
     "12:00:00.123 info  GET /v1/accounts 200 1.25 ms acme ab-1\n",
   );
@@ -25,8 +25,8 @@ test("an error has its stack below", () => {
 });
 
 test("what a client has chosen neither breaks the line nor speaks to the terminal", () => {
-  const path = "/\u001b[2J\n\u202e\u009b";
-  expect(line({ level: 30, msg: "request", method: "GET", path, status: 404, ms: 1, request_id: "a" })).toBe(
+  const route = "/\u001b[2J\n\u202e\u009b";
+  expect(line({ level: 30, msg: "request", method: "GET", route, status: 404, ms: 1, request_id: "a" })).toBe(
     "12:00:00.123 info  GET /\\u001b[2J\\u000a\\u202e\\u009b 404 1 ms a\n",
   );
 });

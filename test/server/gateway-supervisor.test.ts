@@ -68,7 +68,6 @@ function supervise(gateways: number) {
     },
     operations: { shards: async () => [], restart: (shard: number) => shard === 0 } as unknown as Operations,
     directory: { usesSince: () => [], noteUses: (uses: readonly KeyUse[]) => uses },
-    takeLines: () => {},
     log: { info: log, warn: log, error: log },
   });
   onTestFinished(() => {

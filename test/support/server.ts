@@ -126,6 +126,11 @@ export class ServerProcess {
     this.#url = url;
   }
 
+  /** Nobody takes what it writes to stdout any more. */
+  stopReading(): void {
+    this.#child.stdout?.pause();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -150,7 +150,7 @@ test("on a terminal the log is lines for people, else JSON", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "1", LOG_LEVEL: "info" };
   const piped = await testServer(settings);
   await readiness(operator(piped));
-  await until("its request is logged", () => piped.stdout.includes('"path":"/readyz"'));
+  await until("its request is logged", () => piped.stdout.includes('"route":"/readyz"'));
   await piped.kill();
 
   // script(1) gives it a terminal; -e passes the exit code on.
