@@ -1,8 +1,10 @@
 /** Settings, from the environment and from flags of the same name (`--wal-url` = `WAL_URL`); flags win. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { parseTrustedProxies, type TrustedProxies } from "./http/client-address.ts";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
+const SECRET_KEY_LENGTH_MIN = 32;
 const SHARDS_MAX = 64;
 const GATEWAYS_MAX = 16;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
@@ -29,6 +31,12 @@ const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/sca
 const publicUrl = z
   .string()
   .refine(isBaseUrl, "must be an http or https address without query, as https://books.example.com");
+const trustedProxies = z
+  .string()
+  .refine(
+    isTrustedProxies,
+    "must be a number of hops, or addresses and networks, separated by commas, as 10.0.0.0/8,::1",
+  );
 const corsOrigins = z
   .string()
   .refine(
@@ -99,6 +107,15 @@ export const SETTINGS = {
     meaning: "at least 32 characters; wins over the stored one",
     secret: true,
   },
+  SECRET_KEY: {
+    schema: z
+      .string()
+      .min(SECRET_KEY_LENGTH_MIN, `must have at least ${SECRET_KEY_LENGTH_MIN} characters`)
+      .optional(),
+    otherwise: "$DATA_DIR/secret-key, made at the first start",
+    meaning: "at least 32 characters; seals the signing secrets that stand in the log",
+    secret: true,
+  },
   SNAPSHOT_RECORDS: {
     schema: wholeNumber(1),
     initial: "1000000",
@@ -115,6 +132,12 @@ export const SETTINGS = {
     schema: publicUrl.optional(),
     otherwise: "the bound address",
     meaning: "begins the links that answers contain, as those of reports",
+  },
+  TRUST_PROXY: {
+    schema: trustedProxies,
+    initial: "",
+    meaning:
+      "which proxies are believed about whom they speak for (X-Forwarded-For), so that limits count clients: a number of hops, or addresses and networks, separated by commas; none when empty",
   },
   CORS_ORIGINS: {
     schema: corsOrigins,
@@ -157,6 +180,8 @@ export type Config = Readonly<{
   /** What carries a shard. */
   isolation: "threads" | "processes";
   operatorKey: string | undefined;
+  /** Absent: the one in the folder. */
+  secretKey: string | undefined;
   logLevel: string;
   /** A shard's snapshot is due after so many records, and after so many minutes if there is any. */
   snapshotRecords: number;
@@ -177,6 +202,7 @@ export type Web = Readonly<{
   publicUrl: string | undefined;
   /** Origins of the pages that may call. */
   corsOrigins: readonly string[];
+  trustedProxies: TrustedProxies;
 }>;
 
 /**
@@ -204,6 +230,7 @@ export function readConfig(
     gateways: values.GATEWAYS,
     isolation: values.ISOLATION,
     operatorKey: values.OPERATOR_KEY,
+    secretKey: values.SECRET_KEY,
     logLevel: values.LOG_LEVEL,
     snapshotRecords: values.SNAPSHOT_RECORDS,
     snapshotMinutes: values.SNAPSHOT_MINUTES,
@@ -211,6 +238,7 @@ export function readConfig(
     web: {
       publicUrl: values.PUBLIC_URL?.replace(/\/+$/, ""),
       corsOrigins: listOf(values.CORS_ORIGINS),
+      trustedProxies: parseTrustedProxies(values.TRUST_PROXY),
     },
     clockJumpMsMax: values.CLOCK_JUMP_MAX * 1000,
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
@@ -223,6 +251,15 @@ function listOf(text: string): string[] {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+}
+
+function isTrustedProxies(text: string): boolean {
+  try {
+    parseTrustedProxies(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isBaseUrl(text: string): boolean {

@@ -15,6 +15,8 @@ import { asksForHelp, type Config, readConfig } from "./config.ts";
 import { bootstrap } from "./gateway/bootstrap.ts";
 import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
 import { type Address, bindShared, explainBindError } from "./http/shared-port.ts";
+import { newWindowMemory } from "./http/window-counters.ts";
+import { randomBytes } from "./random.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { ClockWatch } from "./server/clock-watch.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
@@ -23,6 +25,7 @@ import { startGatewayThread } from "./server/gateway-worker.ts";
 import { greeting } from "./server/greeting.ts";
 import { HttpGateway } from "./server/http-gateway.ts";
 import { watchUses } from "./server/key-uses.ts";
+import { keepFilesPrivate, makePrivate, storedSecretKey } from "./server/private-files.ts";
 import { ServerClock } from "./server/server-clock.ts";
 import { ServerOperations } from "./server/server-operations.ts";
 import { SnapshotKeeper } from "./server/snapshot-keeper.ts";
@@ -66,13 +69,16 @@ async function start(config: Config): Promise<void> {
     config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
   const { assets, web } = config;
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web });
+  const counters = newWindowMemory();
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // Each may come twice: from a terminal, and from the program that started this one.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
 
-  lockFolders(config);
+  lockFolders(config, logs.log);
+  const secretKey = config.secretKey ?? storedSecretKey(config.dataDir, randomBytes);
+  gateway.setSecretKey(secretKey);
   const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
     onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
     onChange: () => operations.publish(),
@@ -81,7 +87,15 @@ async function start(config: Config): Promise<void> {
 
   const { shards, mayCreate } = await inspectLog(config, archive, logs.log);
   const { clock, watch } = createClock(config, shards, logs.log);
-  const supervisor = createSupervisor(config, { shards, mayCreate, archive, operations, logs, clock });
+  const supervisor = createSupervisor(config, {
+    shards,
+    mayCreate,
+    archive,
+    operations,
+    logs,
+    clock,
+    secretKey,
+  });
   parts.supervisor = supervisor;
   gateway.connect(shards, archive, () => operations.overload());
   supervisor.connect({
@@ -103,6 +117,8 @@ async function start(config: Config): Promise<void> {
       operatorKeyHash,
       assets,
       web,
+      counters,
+      secretKey,
       log,
       lines: logs.memoryOf(gateway),
       standing: operations.standing(),
@@ -126,6 +142,7 @@ async function start(config: Config): Promise<void> {
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
   snapshots?.start();
+  await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
   process.stdout.write(greeting({ config, address, shards, operatorKey }));
 }
@@ -140,10 +157,13 @@ async function bind(gateway: HttpGateway, { host, port, gateways }: Config): Pro
   }
 }
 
-function lockFolders({ dataDir, walUrl }: Config): void {
-  lockFolder(dataDir);
+function lockFolders({ dataDir, walUrl }: Config, log: Log): void {
   const location = parseLogUrl(walUrl);
-  if (location.kind === "sqlite") lockFolder(location.dir);
+  for (const folder of [dataDir, ...(location.kind === "sqlite" ? [location.dir] : [])]) {
+    lockFolder(folder);
+    const reason = makePrivate(folder);
+    if (reason !== undefined) log.warn({ folder, reason }, "others may read the folder");
+  }
 }
 
 type ShardSurroundings = Readonly<{
@@ -153,10 +173,11 @@ type ShardSurroundings = Readonly<{
   operations: ServerOperations;
   logs: ProcessLog;
   clock: ServerClock;
+  secretKey: string;
 }>;
 
 function createSupervisor(config: Config, surroundings: ShardSurroundings): Supervisor {
-  const { shards, mayCreate, archive, operations, logs, clock } = surroundings;
+  const { shards, mayCreate, archive, operations, logs, clock, secretKey } = surroundings;
   return new Supervisor({
     carrier: config.isolation === "threads" ? new ThreadCarrier(shards) : new ProcessCarrier(),
     archived: (shard) => archive.witness(shard),
@@ -168,6 +189,7 @@ function createSupervisor(config: Config, surroundings: ShardSurroundings): Supe
       walUrl: config.walUrl,
       dataDir: config.dataDir,
       mayCreate,
+      secretKey,
       allowWeakDurability: config.allowWeakDurability,
       failpoints: parseFailpoints(config.failpoints),
     },
@@ -265,6 +287,7 @@ function describeRefusal(error: unknown, { walUrl }: Config): string {
 }
 
 async function main(args: readonly string[]): Promise<void> {
+  keepFilesPrivate();
   if (asksForHelp(args)) {
     process.stdout.write(`Usage: npm start -- [flags]\n\n${settingsHelp()}\n`);
     return;

@@ -7,12 +7,17 @@ import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
 import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
-import type { Random } from "./programmes/programme.ts";
+import type { Random, Seal } from "./programmes/programme.ts";
 import { Programmes } from "./programmes/programmes.ts";
 import type { HashSeed, ScopeHash } from "./scope-hash.ts";
 
-/** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
-export type LedgerSettings = Readonly<{ claimsMax?: number; keyHash?: ScopeHash }>;
+export type LedgerSettings = Readonly<{
+  /** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
+  claimsMax?: number;
+  keyHash?: ScopeHash;
+  /** Needed, as `random` is, wherever programmes decide. */
+  seal?: Seal;
+}>;
 
 export class LedgerState {
   readonly books = new Map<string, Book>();
@@ -34,12 +39,13 @@ export class LedgerState {
     shard: number,
     shards: number,
     random: Random | undefined,
-    { claimsMax, keyHash }: LedgerSettings = {},
+    { claimsMax, keyHash, seal }: LedgerSettings = {},
   ) {
     this.claims = new Claims(claimsMax);
     this.keys = new KeyTable(random && seedOf(random), keyHash && { hash: keyHash });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
-    this.programmes = new Programmes({ shard, shards, account, random: random ?? none, claims: this.claims });
+    const surroundings = { shard, shards, account, random: random ?? none, seal };
+    this.programmes = new Programmes({ ...surroundings, claims: this.claims });
     this.compound = new CompoundState({
       shard,
       shards,

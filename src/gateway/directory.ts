@@ -98,6 +98,11 @@ export class Directory {
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
   }
 
+  /** Whether the partner has this key, and it is not revoked. */
+  hasKey(partner: string, keyId: string): boolean {
+    return this.#keysByHash.get(this.#hashesById.get(keyId) ?? "")?.partner === partner;
+  }
+
   /** The last use of each key that was used since then, as far as it is known here. */
   usesSince(sinceMs: number): readonly KeyUse[] {
     return [...this.#keysByHash.values()].flatMap(({ id: keyId, lastUsedAtMs: atMs }) =>

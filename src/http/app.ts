@@ -1,10 +1,12 @@
 /** The whole HTTP side over what `main.ts` (or a test) hands in. No socket, no clock of its own. */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenSecret } from "../sealed-secrets.ts";
 import { addAccountReads } from "./account-reads.ts";
 import { addAccounts } from "./accounts.ts";
 import { createAuthenticate } from "./auth.ts";
 import { addBatch } from "./batch.ts";
 import { answer } from "./call.ts";
+import { createClientAddress, type TrustedProxies } from "./client-address.ts";
 import type { Clock } from "./clock.ts";
 import { type Origins, preflightHeaders } from "./cors.ts";
 import { addDocs } from "./docs.ts";
@@ -29,6 +31,7 @@ import type { Refuse } from "./unreadable.ts";
 import { addVoucherPool } from "./vouchers/routes.ts";
 import { addWallets } from "./wallet/routes.ts";
 import { isLoggedIn, SESSION_COOKIE } from "./wallet/session.ts";
+import type { WindowCounters } from "./window-counters.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
@@ -40,6 +43,12 @@ export type AppDeps = Readonly<{
   /** Counts the requests; `/metrics` itself is the operations' business. */
   metrics: RequestMetrics;
   clock: Clock;
+  /** Opens the signing secrets that the ledger holds. */
+  openSecret: OpenSecret;
+  /** Of limits, shared with all gateways. */
+  counters: WindowCounters;
+  /** Who may say for whom a request comes; absent: nobody. */
+  trustedProxies?: TrustedProxies;
   /** Cryptographically random bytes. */
   random: Random;
   /** What new wallets, and new sellers' credit, are in. */
@@ -109,7 +118,7 @@ export function createApp(deps: AppDeps): App {
   addVoucherPool(routes, deps);
   addTopup(routes, deps);
   addUserSegments(routes, deps);
-  addWallets(routes, deps);
+  addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
   addOperations(routes, deps.operations);
   addHome(routes);
   addDocs(routes, hono);

@@ -157,6 +157,8 @@ export interface Directory {
   partner(id: string): Partner | undefined;
   /** In order of id. */
   partners(): readonly Partner[];
+  /** Whether the partner has this key, and it is not revoked. */
+  hasKey(partner: string, keyId: string): boolean;
   keys(partner: string): readonly (PartnerKey & Readonly<{ lastUsedAtMs: number | null }>)[];
 }
 

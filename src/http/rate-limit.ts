@@ -1,26 +1,22 @@
-/** How often somebody may fail: so many times in a window, counted in this gateway's memory. */
+/** How often somebody may do something, or fail at it: so many times in a window, counted for all gateways together. */
 import { Problem } from "./problem.ts";
-
-/** Those who failed longest ago are forgotten first. */
-const KEYS_MAX = 100_000;
+import type { Window, WindowCounters } from "./window-counters.ts";
 
 export type RateLimitOptions = Readonly<{
+  /** What is limited: others count under names of their own. */
+  name: string;
   limit: number;
   windowMs: number;
-  /** On the monotonic clock. */
-  elapsedMs: () => number;
+  counters: WindowCounters;
 }>;
 
-type Window = {
-  readonly endsMs: number;
-  used: number;
-  /** Attempts that may still turn out well. */
-  readonly underWay: Set<Promise<void>>;
-};
+/** One of several limits that a try is under. */
+export type Limited = Readonly<{ rate: RateLimit; key: string }>;
 
 export class RateLimit {
   readonly #options: RateLimitOptions;
-  readonly #windows = new Map<string, Window>();
+  /** Tries of this gateway that may still turn out well. */
+  readonly underWay = new Map<string, Set<Promise<void>>>();
 
   constructor(options: RateLimitOptions) {
     this.#options = options;
@@ -33,62 +29,92 @@ export class RateLimit {
    * @throws Problem 429, with `RateLimit-*` headers and `Retry-After`.
    */
   take(key: string): () => void {
-    const window = this.#windowOf(key);
-    if (window.used >= this.#options.limit) throw this.#refusal(window);
-    window.used += 1;
-    return () => {
-      window.used -= 1;
-    };
+    const { counters, limit, windowMs } = this.#options;
+    const name = this.#nameOf(key);
+    const { taken, ...window } = counters.take(name, limit, windowMs);
+    if (!taken) throw this.refusal(window);
+    return () => counters.giveBack(name, window.endsMs);
   }
 
-  /**
-   * Makes a try that counts if it fails. While as many are under way as may fail, it waits for one of them: nobody is
-   * refused for tries that succeed.
-   *
-   * @throws Problem 429
-   */
-  async attempt<T>(key: string, make: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
-    let window = this.#windowOf(key);
-    while (window.used >= this.#options.limit) {
-      const [first] = window.underWay;
-      if (first === undefined) throw this.#refusal(window);
-      await first;
-      window = this.#windowOf(key);
-    }
-    const giveBack = this.take(key);
-    const { underWay } = window;
-    const result = make();
-    const settled = result
-      .then(hasFailed, () => false)
-      .then((failed) => {
-        underWay.delete(settled);
-        if (!failed) giveBack();
-      });
-    underWay.add(settled);
-    return result;
+  /** The window of a key that has no tries left; `undefined` where it has. */
+  exhausted(key: string): Window | undefined {
+    const window = this.#options.counters.read(this.#nameOf(key));
+    return window.used >= this.#options.limit ? window : undefined;
   }
 
-  #windowOf(key: string): Window {
-    const nowMs = this.#options.elapsedMs();
-    const known = this.#windows.get(key);
-    if (known !== undefined && known.endsMs > nowMs) return known;
-    this.#windows.delete(key);
-    const [oldest] = this.#windows.keys();
-    if (this.#windows.size >= KEYS_MAX && oldest !== undefined) this.#windows.delete(oldest);
-    const window = { endsMs: nowMs + this.#options.windowMs, used: 0, underWay: new Set<Promise<void>>() };
-    this.#windows.set(key, window);
-    return window;
-  }
-
-  #refusal({ endsMs }: Window): Problem {
-    const seconds = Math.max(1, Math.ceil((endsMs - this.#options.elapsedMs()) / 1000));
+  refusal({ endsMs }: Window): Problem {
+    const { limit, counters } = this.#options;
+    const seconds = Math.max(1, Math.ceil((endsMs - counters.nowMs) / 1000));
     return new Problem("rate_limited", `Try again in ${seconds} s.`, {
       headers: {
-        "RateLimit-Limit": `${this.#options.limit}`,
+        "RateLimit-Limit": `${limit}`,
         "RateLimit-Remaining": "0",
         "RateLimit-Reset": `${seconds}`,
         "Retry-After": `${seconds}`,
       },
     });
+  }
+
+  #nameOf(key: string): string {
+    return `${this.#options.name}\0${key}`;
+  }
+}
+
+/**
+ * Makes a try that counts under each of these limits if it fails. While as many are under way as may fail, it waits for
+ * one of them: nobody is refused for tries that succeed.
+ *
+ * @throws Problem 429
+ */
+export async function attempt<T>(
+  limits: readonly Limited[],
+  make: () => Promise<T>,
+  hasFailed: (result: T) => boolean,
+): Promise<T> {
+  for (let full = fullOf(limits); full !== undefined; full = fullOf(limits)) {
+    if (full.underWay === undefined) throw full.refusal;
+    await full.underWay;
+  }
+  const giveBacks = takeAll(limits);
+  const result = make();
+  const settled = result
+    .then(hasFailed, () => false)
+    .then((failed) => {
+      for (const { rate, key } of limits) {
+        const tries = rate.underWay.get(key);
+        tries?.delete(settled);
+        if (tries?.size === 0) rate.underWay.delete(key);
+      }
+      if (!failed) for (const giveBack of giveBacks) giveBack();
+    });
+  for (const { rate, key } of limits) {
+    const tries = rate.underWay.get(key) ?? new Set();
+    rate.underWay.set(key, tries.add(settled));
+  }
+  return result;
+}
+
+type Full = Readonly<{ refusal: Problem; underWay: Promise<void> | undefined }>;
+
+/** The first limit under which there is no try left, and a try that may give one back. */
+function fullOf(limits: readonly Limited[]): Full | undefined {
+  for (const { rate, key } of limits) {
+    const window = rate.exhausted(key);
+    if (window === undefined) continue;
+    const [underWay] = rate.underWay.get(key) ?? [];
+    return { refusal: rate.refusal(window), underWay };
+  }
+  return undefined;
+}
+
+/** All or none. @throws Problem 429 */
+function takeAll(limits: readonly Limited[]): readonly (() => void)[] {
+  const giveBacks: (() => void)[] = [];
+  try {
+    for (const { rate, key } of limits) giveBacks.push(rate.take(key));
+    return giveBacks;
+  } catch (error) {
+    for (const giveBack of giveBacks) giveBack();
+    throw error;
   }
 }

@@ -25,6 +25,8 @@ export type GatewayInit = Readonly<{
   operatorKeyHash: string | undefined;
   assets: Assets;
   web: Web;
+  counters: SharedArrayBuffer;
+  secretKey: string;
   log: LogOptions;
   /** Where its lines go. */
   lines: RingMemory;

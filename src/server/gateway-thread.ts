@@ -24,7 +24,9 @@ function run(main: MessagePort, init: GatewayInit): void {
     operatorKeyHash: init.operatorKeyHash,
     assets: init.assets,
     web: init.web,
+    counters: init.counters,
   });
+  gateway.setSecretKey(init.secretKey);
   gateway.connect(init.shards, archive, () => operations.overload());
 
   const drain = async (msMax: number) => {

@@ -4,6 +4,7 @@
  */
 
 import type { Command } from "../actors/command.ts";
+import { ASK_REPORT_SECRETS, reportSecretOf } from "../actors/programmes/segments/acts.ts";
 import { HOUSE } from "../actors/programmes/wallet/acts.ts";
 import type { ArchiveQueries } from "../archive/query.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
@@ -13,11 +14,13 @@ import { Gateway } from "../gateway/gateway.ts";
 import { ShardLink } from "../gateway/shard-link.ts";
 import { type App, createApp } from "../http/app.ts";
 import type { Answer, Operations } from "../http/ports.ts";
-import type { BufferedLog } from "../http/request-log.ts";
+import type { BufferedLog, Log } from "../http/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
 import { type RunningServer, startServer } from "../http/server.ts";
 import { type Address, urlOf } from "../http/shared-port.ts";
+import { WindowCounters } from "../http/window-counters.ts";
 import { randomBytes } from "../random.ts";
+import { type OpenSecret, openerOf } from "../sealed-secrets.ts";
 
 export type HttpGatewayOptions = Readonly<{
   /** Of the whole server; what this gateway itself cannot reach is added here. */
@@ -26,6 +29,8 @@ export type HttpGatewayOptions = Readonly<{
   operatorKeyHash: string | undefined;
   assets: Assets;
   web: Web;
+  /** What limits count, shared by all gateways. */
+  counters: SharedArrayBuffer;
 }>;
 
 const STARTING = "the server is starting";
@@ -36,13 +41,15 @@ export class HttpGateway {
   readonly #gateway = new Gateway();
   readonly #metrics = createRequestMetrics();
   readonly #app: App;
+  /** Of before the key is known: nothing is asked of the ledger yet. */
+  #openSecret: OpenSecret = () => undefined;
   #links: readonly ShardLink[] | undefined;
   #server: RunningServer | undefined;
   #closing = false;
   /** Where it listens. */
   #address: Address | undefined;
 
-  constructor({ operations, logs, operatorKeyHash, assets, web }: HttpGatewayOptions) {
+  constructor({ operations, logs, operatorKeyHash, assets, web, counters }: HttpGatewayOptions) {
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
@@ -66,6 +73,9 @@ export class HttpGateway {
       // No request comes before there is an address.
       publicUrl: () => web.publicUrl ?? (this.#address === undefined ? "" : urlOf(this.#address)),
       corsOrigins: web.corsOrigins,
+      counters: new WindowCounters(counters),
+      openSecret: (stored, purpose) => this.#openSecret(stored, purpose),
+      trustedProxies: web.trustedProxies,
     });
   }
 
@@ -91,6 +101,24 @@ export class HttpGateway {
         }),
     );
     this.#gateway.connect(this.#links, archive, overload);
+  }
+
+  /** What the secrets in the log are sealed with. The port is bound before the folder may be read that has it. */
+  setSecretKey(secretKey: string): void {
+    this.#openSecret = openerOf(secretKey);
+  }
+
+  /** Says so where secrets were sealed with another key. */
+  async checkSecrets(log: Log): Promise<void> {
+    // A shard that ends just now is asked at the next start.
+    const found = (await this.#gateway.askAll(HOUSE, ASK_REPORT_SECRETS).catch(() => [])).flat();
+    const closed = found.filter(
+      ([partner, stored]) => this.#openSecret(stored, reportSecretOf(partner)) === undefined,
+    );
+    if (closed.length === 0) return;
+    const [[first] = [""]] = closed;
+    const reason = `SECRET_KEY is not the one that the report secrets of ${closed.length} of ${found.length} partners (${first}, …) are sealed with`;
+    log.warn({ reason }, "secrets in the log cannot be opened");
   }
 
   /** A new way to a shard. */

@@ -25,6 +25,8 @@ export type ShardInit = Readonly<{
   claimedEpoch?: number;
   /** This server has not served this log yet: whoever owned it before may not know that it has been replaced. */
   takesOver?: boolean;
+  /** Seals the secrets that the shard makes. */
+  secretKey: string;
   allowWeakDurability: boolean;
   failpoints: readonly Failpoint[];
   /** How the wall clock is to be taken; absent: as it is. */

@@ -1,6 +1,7 @@
 /** Puts a shard together, wherever it is carried: its log, its witness, its host. */
 import { randomBytes } from "../random.ts";
 import { restoreNewest } from "../recovery/restore.ts";
+import { sealerOf } from "../sealed-secrets.ts";
 import { bootClock } from "../shard/boot-clock.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import { ShardHost } from "../shard/shard-host.ts";
@@ -54,6 +55,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     takesOver: init.takesOver ?? false,
     restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
     random: randomBytes,
+    settings: { seal: sealerOf(init.secretKey) },
     onDurable: ({ id, hash }, clock) => witness.note({ id, hash, clock: clock.witnessed() }),
     warnings: () => warnings,
   });

@@ -331,6 +331,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return undefined;
   }
 
+  hasKey(partner: string, keyId: string): boolean {
+    return this.keys(partner).some(({ id }) => id === keyId);
+  }
+
   partner(id: string): Partner | undefined {
     return this.#partners.get(id);
   }

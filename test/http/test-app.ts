@@ -2,6 +2,8 @@
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
 import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
+import { newWindowMemory, WindowCounters } from "../../src/http/window-counters.ts";
+import { openerOf } from "../../src/sealed-secrets.ts";
 import { NOW_MS } from "./fake-book.ts";
 import { FakeLedger } from "./fake-ledger.ts";
 
@@ -66,6 +68,8 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
     log: { info: log, warn: log, error: log },
     requestLines: { write: (line) => lines.push(line) },
     metrics,
+    openSecret: openerOf("secret-key-for-tests-0123456789abcdef"),
+    counters: new WindowCounters(newWindowMemory(), () => elapsedMs),
     clock: { nowMs: () => NOW_MS, elapsedMs: () => elapsedMs },
     random: (bytes) => new Uint8Array(bytes).fill(++randomByte),
     assets: { wallet: "USD/2", topup: "IRT/0" },

@@ -107,6 +107,7 @@ export class SimServer {
         walUrl: "memory:",
         dataDir: "",
         mayCreate: isNew,
+        secretKey: "secret-key-for-tests-0123456789abcdef",
         allowWeakDurability: false,
         failpoints: [],
       },

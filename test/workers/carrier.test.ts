@@ -28,6 +28,7 @@ function initOf(dataDir: string, shard = 0): ShardInit {
     dataDir,
     archived: undefined,
     mayCreate: true,
+    secretKey: "secret-key-for-tests-0123456789abcdef",
     allowWeakDurability: false,
     failpoints: [],
   };

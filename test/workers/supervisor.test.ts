@@ -72,6 +72,7 @@ function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?:
       walUrl: "memory:",
       dataDir: "",
       mayCreate: true,
+      secretKey: "secret-key-for-tests-0123456789abcdef",
       allowWeakDurability: false,
       failpoints: [],
     },

@@ -15,6 +15,7 @@ const INIT = {
   walUrl: "memory:",
   dataDir: "",
   mayCreate: true,
+  secretKey: "secret-key-for-tests-0123456789abcdef",
   allowWeakDurability: false,
   failpoints: [],
 };

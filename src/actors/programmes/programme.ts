@@ -45,6 +45,9 @@ export type Effect<E = Plain> = Readonly<{
 
 export type Random = (bytes: number) => Uint8Array;
 
+/** Makes of a secret what may stand in the log. `purpose`: what it is for; it opens for nothing else. */
+export type Seal = (secret: Uint8Array, purpose: string, random: Random) => string;
+
 /** Where an act is decided, and with what. */
 export type Context = Readonly<{
   partner: string;
@@ -82,6 +85,8 @@ export type Surroundings = Readonly<{
   account: (partner: string, id: string) => Account | undefined;
   /** Secure random bytes, for `decide` alone: what is made of them stands in the effect. */
   random: Random;
+  /** For `decide` alone, as `random`; a shard that has none makes no secrets. */
+  seal?: Seal | undefined;
   /** Remembered until it is ended, or taken off. */
   due: Readonly<{ add(item: Due): void; remove(item: Due): void }>;
 }>;

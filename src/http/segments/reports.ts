@@ -8,18 +8,23 @@ import {
   askReportSecret,
   askUser,
   REPORTS_SUBJECT,
+  reportSecretOf,
   requestReport,
+  rotateReportSecret,
 } from "../../actors/programmes/segments/acts.ts";
 import type { ArchivedRecord, Page } from "../../archive/query.ts";
 import { assert } from "../../assert.ts";
+import type { OpenSecret } from "../../sealed-secrets.ts";
+import { keyIdOf, memberPartner } from "../auth.ts";
 import { answer } from "../call.ts";
-import { actOf, readChange } from "../change.ts";
-import { Id } from "../fields.ts";
+import { actOf, readBareChange, readChange } from "../change.ts";
+import { Id, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId } from "../idempotency.ts";
+import { IdParams } from "../path-id.ts";
 import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { decidedAnswer } from "../writes.ts";
+import { decidedAnswer, isDone } from "../writes.ts";
 import { type SegmentsDeps, userNotFound } from "./access.ts";
 import { csvLine, LATE_MS_MAX, rowsOf } from "./report-rows.ts";
 
@@ -41,6 +46,9 @@ const ReportSchema = z
   .openapi("SegmentReport", {
     example: { id: "rep_0a1b2c", url: "https://daybook.example/segment-reports/WyJhY21lIl0.c2lnbmF0dXJl" },
   });
+const RotatedSchema = z
+  .object({ partner: z.string(), rotated_at: z.iso.datetime() })
+  .openapi("RotatedReportSecret", { example: { partner: "acme", rotated_at: "2026-11-20T10:00:00.000Z" } });
 const ReportParams = z.object({ report: z.string() });
 const ReportPlan = z.tuple([
   z.string(),
@@ -50,6 +58,7 @@ const ReportPlan = z.tuple([
   z.string().nullable(),
   z.enum([",", ";"]),
   z.int(),
+  z.string(),
 ]);
 
 /** All that makes up a report. */
@@ -61,16 +70,21 @@ type Plan = Readonly<{
   user: string | null;
   separator: string;
   expiresAtMs: number;
+  /** The API key that has asked for it: its address ends with it. */
+  keyId: string;
 }>;
 
-export type ReportsDeps = SegmentsDeps & Readonly<{ directory: Directory; publicUrl?: () => string }>;
+export type ReportsDeps = SegmentsDeps &
+  Readonly<{ directory: Directory; openSecret: OpenSecret; publicUrl?: () => string }>;
 
 export function addReports(routes: Routes, deps: ReportsDeps): void {
   addRequest(routes, deps);
   addDownload(routes, deps);
+  addRotation(routes, deps);
 }
 
-function addRequest(routes: Routes, { ledger, random, publicUrl = () => "" }: ReportsDeps): void {
+function addRequest(routes: Routes, deps: ReportsDeps): void {
+  const { ledger, random, publicUrl = () => "" } = deps;
   const path = "/v1/segment-reports";
   routes.add(
     {
@@ -79,7 +93,9 @@ function addRequest(routes: Routes, { ledger, random, publicUrl = () => "" }: Re
       access: "partner",
       group: "segments",
       summary: "Ask for a month's report of who entered and left which segment",
-      description: "The address needs no key, and is good for 24 hours. The month is one of UTC.",
+      description:
+        "The address needs no key, and is good for 24 hours, or until the API key is revoked that has asked for it. " +
+        "The month is one of UTC.",
       body: { schema: NewReport },
       answer: {
         status: 201,
@@ -95,19 +111,69 @@ function addRequest(routes: Routes, { ledger, random, publicUrl = () => "" }: Re
       // Users stay: a repeat finds whom the first request found.
       if (user !== null && (await ledger.ask(partner, askUser(user))) === null) throw userNotFound(user);
       const made = await ledger.submit(actOf(asked, requestReport()));
-      const secret = await ledger.ask(partner, askReportSecret());
+      const secret = isDone(made) ? await secretToSign(deps, partner) : undefined;
       const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
       return decidedAnswer(call, made, 201, (_, { timeMs, replayed }) => {
         if (replayed) return JSON.stringify({ id, url: null, secret_shown: true });
-        assert(secret !== null, "the first report makes the secret");
-        const plan = { id, partner, year, month, user, separator, expiresAtMs: timeMs + VALID_MS };
+        assert(secret !== undefined, "the first report makes the secret");
+        const of = { id, partner, year, month, user, separator };
+        const plan = { ...of, expiresAtMs: timeMs + VALID_MS, keyId: keyIdOf(call) };
         return JSON.stringify({ id, url: `${publicUrl()}/segment-reports/${signed(plan, secret)}` });
       });
     },
   );
 }
 
-function addDownload(routes: Routes, { ledger, directory }: ReportsDeps): void {
+/**
+ * The secret; one that was sealed with a key that this server does not have is replaced, for it signs nothing any more.
+ * `undefined` before the first report.
+ */
+async function secretToSign(
+  { ledger, openSecret }: ReportsDeps,
+  partner: string,
+): Promise<Uint8Array | undefined> {
+  const stored = await ledger.ask(partner, askReportSecret());
+  if (stored === null) return undefined;
+  const opened = openSecret(stored, reportSecretOf(partner));
+  if (opened !== undefined) return opened;
+  const anew = await ledger.submit(actOf({ partner, key: null, fingerprint: 0 }, rotateReportSecret(stored)));
+  assert(isDone(anew), "a secret can always be replaced");
+  const replaced = await ledger.ask(partner, askReportSecret());
+  return replaced === null ? undefined : openSecret(replaced, reportSecretOf(partner));
+}
+
+function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      operationId: "rotateReportSecret",
+      path: "/v1/partners/{id}/report-secret/rotate",
+      access: "member",
+      group: "segments",
+      summary: "End all addresses of reports that the partner was given",
+      description:
+        "The secret that signs them is replaced. Reports asked for from now on are signed with the new one.",
+      params: IdParams,
+      answer: {
+        status: 200,
+        description: "The secret is another one.",
+        content: { "application/json": RotatedSchema },
+      },
+      problems: ["partner_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (c, call) => {
+      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
+      const asked = { ...(await readBareChange(c, call)), partner };
+      const rotated = await ledger.submit(actOf(asked, rotateReportSecret()));
+      return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>
+        JSON.stringify({ partner, rotated_at: timeTextOf(timeMs) }),
+      );
+    },
+  );
+}
+
+function addDownload(routes: Routes, deps: ReportsDeps): void {
+  const { ledger } = deps;
   routes.add(
     {
       method: "get",
@@ -122,9 +188,11 @@ function addDownload(routes: Routes, { ledger, directory }: ReportsDeps): void {
       problems: ["report_not_found", "report_expired"],
     },
     async (c, call) => {
-      const plan = await openedPlan(c.req.param("report") ?? "", ledger, directory);
+      const plan = await openedPlan(c.req.param("report") ?? "", deps);
       if (plan === undefined) throw new Problem("report_not_found");
       const nowMs = await ledger.timeMs(plan.partner, REPORTS_SUBJECT);
+      // Whoever had the secret once has signed nothing that lasts longer than it could have been given for.
+      if (plan.expiresAtMs > nowMs + VALID_MS) throw new Problem("report_not_found");
       if (plan.expiresAtMs <= nowMs) throw new Problem("report_expired");
       const { year, month } = plan;
       const name = `segments-${year}-${String(month).padStart(2, "0")}.csv`;
@@ -174,23 +242,29 @@ function monthOf({ year, month }: Plan): Readonly<{ fromMs: number; toMs: number
   return { fromMs: Date.UTC(year, month - 1, 1), toMs: Date.UTC(year, month, 1) };
 }
 
-function signed({ id, partner, year, month, user, separator, expiresAtMs }: Plan, secret: string): string {
-  const text = JSON.stringify([id, partner, year, month, user, separator, expiresAtMs]);
+function signed(plan: Plan, secret: Uint8Array): string {
+  const { id, partner, year, month, user, separator, expiresAtMs, keyId } = plan;
+  const text = JSON.stringify([id, partner, year, month, user, separator, expiresAtMs, keyId]);
   const payload = Buffer.from(text, "utf8").toString("base64url");
   return `${payload}.${signatureOf(payload, secret).toString("base64url")}`;
 }
 
-function signatureOf(payload: string, secret: string): Buffer {
-  return createHmac("sha256", Buffer.from(secret, "hex")).update(payload).digest();
+function signatureOf(payload: string, secret: Uint8Array): Buffer {
+  return createHmac("sha256", secret).update(payload).digest();
 }
 
-/** The plan in an address, if its partner has signed it, and is not suspended. */
-async function openedPlan(report: string, ledger: Ledger, directory: Directory): Promise<Plan | undefined> {
+/** The plan in an address, if its partner has signed it, is not suspended, and has the key still that asked for it. */
+async function openedPlan(
+  report: string,
+  { ledger, directory, openSecret }: ReportsDeps,
+): Promise<Plan | undefined> {
   const [payload = "", signature = "", ...more] = report.split(".");
   const plan = more.length === 0 ? parsedPlan(payload) : undefined;
   if (plan === undefined || directory.partner(plan.partner)?.status !== "active") return undefined;
-  const secret = await ledger.ask(plan.partner, askReportSecret());
-  if (secret === null) return undefined;
+  if (!directory.hasKey(plan.partner, plan.keyId)) return undefined;
+  const stored = await ledger.ask(plan.partner, askReportSecret());
+  const secret = stored === null ? undefined : openSecret(stored, reportSecretOf(plan.partner));
+  if (secret === undefined) return undefined;
   const expected = signatureOf(payload, secret);
   const given = Buffer.from(signature, "base64url");
   return given.length === expected.length && timingSafeEqual(given, expected) ? plan : undefined;
@@ -205,6 +279,6 @@ function parsedPlan(payload: string): Plan | undefined {
   }
   const parsed = ReportPlan.safeParse(value);
   if (!parsed.success) return undefined;
-  const [id, partner, year, month, user, separator, expiresAtMs] = parsed.data;
-  return { id, partner, year, month, user, separator, expiresAtMs };
+  const [id, partner, year, month, user, separator, expiresAtMs, keyId] = parsed.data;
+  return { id, partner, year, month, user, separator, expiresAtMs, keyId };
 }

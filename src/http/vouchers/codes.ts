@@ -24,6 +24,7 @@ import { RateLimit } from "../rate-limit.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { withoutTypography } from "../typed-text.ts";
 import { check } from "../validation.ts";
+import type { WindowCounters } from "../window-counters.ts";
 import { type Done, decidedAnswer } from "../writes.ts";
 import { percentOf, type VoucherDeps } from "./fields.ts";
 
@@ -86,7 +87,7 @@ const REASONS = {
 type CodeDeps = VoucherDeps & Readonly<{ guesses: Guesses }>;
 
 export function addCodes(routes: Routes, deps: VoucherDeps): void {
-  const own = { ...deps, guesses: new Guesses(() => deps.clock.elapsedMs()) };
+  const own = { ...deps, guesses: new Guesses(deps.counters) };
   addValidate(routes, own);
   addRedeem(routes, own);
   addRollback(routes, own);
@@ -100,8 +101,9 @@ export function addCodes(routes: Routes, deps: VoucherDeps): void {
 class Guesses {
   readonly #limit: RateLimit;
 
-  constructor(elapsedMs: () => number) {
-    this.#limit = new RateLimit({ limit: UNKNOWN_MAX, windowMs: UNKNOWN_WINDOW_MS, elapsedMs });
+  constructor(counters: WindowCounters) {
+    const window = { limit: UNKNOWN_MAX, windowMs: UNKNOWN_WINDOW_MS };
+    this.#limit = new RateLimit({ name: "unknown voucher", ...window, counters });
   }
 
   /** The code that a request names, in its one form. @param email the customer's, where one is named. @throws Problem 404, 429 */

@@ -4,8 +4,9 @@ import type { Clock } from "../clock.ts";
 import { isNewId, isText } from "../fields.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid } from "../problem.ts";
+import type { WindowCounters } from "../window-counters.ts";
 
-export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock }>;
+export type VoucherDeps = Readonly<{ ledger: Ledger; clock: Clock; counters: WindowCounters }>;
 
 const OFFER_NAME_LENGTH_MAX = 100;
 const CONTROL = /\p{C}/u;

@@ -1,9 +1,9 @@
 /** Passwords are kept as argon2id, slow by design: made and compared beside the event loop. */
 import { argon2, timingSafeEqual } from "node:crypto";
 import { z } from "@hono/zod-openapi";
-import { OperatingError } from "../../operating-error.ts";
 import { isText } from "../fields.ts";
 import type { Random } from "../idempotency.ts";
+import { FairSlots } from "./fair-slots.ts";
 
 /** What OWASP asks for at least: 19 MiB, twice, in one lane. */
 const MEMORY_KIB = 19 * 1024;
@@ -11,8 +11,11 @@ const PASSES = 2;
 const PARALLELISM = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
+/** One thread less than the pool has that all of the process share. */
+const SLOTS = 3;
 /** Some 50 ms each, on a busy machine five times that: whoever came after so many would wait too long for an answer. */
-const WAITING_MAX = 32;
+const WAITING_MAX = 64;
+const WAIT_MS_MAX = 5_000;
 
 const STORED = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/;
 
@@ -47,7 +50,7 @@ export const TypedPassword = z
 
 export class Passwords {
   readonly #random: Random;
-  #waiting = 0;
+  readonly #slots = new FairSlots({ slots: SLOTS, waitingMax: WAITING_MAX, waitMsMax: WAIT_MS_MAX });
   /** Of nobody's password: what an unknown e-mail is compared with. */
   #nobodys: Promise<string> | undefined;
 
@@ -55,17 +58,27 @@ export class Passwords {
     this.#random = random;
   }
 
-  /** The slow hash with its salt and parameters, as text in the PHC format. @throws OperatingError `overloaded` */
-  async hash(password: string): Promise<string> {
+  /**
+   * The slow hash with its salt and parameters, as text in the PHC format.
+   *
+   * @param owner in whose turn it is made.
+   * @throws OperatingError `overloaded`
+   */
+  async hash(password: string, owner: string): Promise<string> {
     const salt = Buffer.from(this.#random(SALT_BYTES));
     const parameters = { memory: MEMORY_KIB, passes: PASSES, parallelism: PARALLELISM };
-    const made = await this.#derive(password, salt, parameters, HASH_BYTES);
+    const made = await this.#slots.run(owner, () => derive(password, salt, parameters, HASH_BYTES));
     const costs = `m=${MEMORY_KIB},t=${PASSES},p=${PARALLELISM}`;
     return `$argon2id$v=19$${costs}$${base64(salt)}$${base64(made)}`;
   }
 
-  /** `stored` is `undefined` where there is no such user: that takes the same time. @throws OperatingError `overloaded` */
-  async isRight(password: string, stored: string | undefined): Promise<boolean> {
+  /**
+   * `stored` is `undefined` where there is no such user: that takes the same time.
+   *
+   * @param owner in whose turn it is compared.
+   * @throws OperatingError `overloaded`
+   */
+  async isRight(password: string, stored: string | undefined, owner: string): Promise<boolean> {
     const compared = stored ?? (await this.#hashOfNobody());
     const [, memory, passes, parallelism, salt = "", hash = ""] = STORED.exec(compared) ?? [];
     const expected = Buffer.from(hash, "base64");
@@ -75,35 +88,33 @@ export class Passwords {
       passes: Number(passes),
       parallelism: Number(parallelism),
     };
-    const made = await this.#derive(password, Buffer.from(salt, "base64"), parameters, expected.length);
+    const nonce = Buffer.from(salt, "base64");
+    const made = await this.#slots.run(owner, () => derive(password, nonce, parameters, expected.length));
     return timingSafeEqual(made, expected) && stored !== undefined;
   }
 
   #hashOfNobody(): Promise<string> {
-    this.#nobodys ??= this.hash(base64(Buffer.from(this.#random(HASH_BYTES)))).catch((error: unknown) => {
+    const random = base64(Buffer.from(this.#random(HASH_BYTES)));
+    this.#nobodys ??= this.hash(random, "").catch((error: unknown) => {
       this.#nobodys = undefined;
       throw error;
     });
     return this.#nobodys;
   }
+}
 
-  #derive(
-    password: string,
-    nonce: Buffer,
-    parameters: Readonly<{ memory: number; passes: number; parallelism: number }>,
-    tagLength: number,
-  ): Promise<Buffer> {
-    if (this.#waiting >= WAITING_MAX)
-      return Promise.reject(new OperatingError("overloaded", "too many passwords wait to be compared"));
-    this.#waiting += 1;
-    return new Promise((resolve, reject) => {
-      argon2("argon2id", { message: password, nonce, ...parameters, tagLength }, (error, derived) => {
-        this.#waiting -= 1;
-        if (error === null) resolve(derived);
-        else reject(error);
-      });
+function derive(
+  password: string,
+  nonce: Buffer,
+  parameters: Readonly<{ memory: number; passes: number; parallelism: number }>,
+  tagLength: number,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    argon2("argon2id", { message: password, nonce, ...parameters, tagLength }, (error, derived) => {
+      if (error === null) resolve(derived);
+      else reject(error);
     });
-  }
+  });
 }
 
 function base64(bytes: Buffer): string {

@@ -22,6 +22,7 @@ import type { Random } from "../idempotency.ts";
 import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { headerOf } from "../request-header.ts";
+import type { WindowCounters } from "../window-counters.ts";
 
 export type WalletDeps = Readonly<{
   ledger: Ledger;
@@ -29,6 +30,9 @@ export type WalletDeps = Readonly<{
   clock: Clock;
   random: Random;
   assets: Readonly<{ wallet: string }>;
+  counters: WindowCounters;
+  /** Which address a request comes from. */
+  clientAddress: (c: Context) => string;
 }>;
 
 export const SESSION_COOKIE = "daybook_session";
@@ -100,14 +104,18 @@ export function tokenFrom(c: Context, { directory }: Pick<WalletDeps, "directory
 }
 
 /** Whether a request comes with the session of a wallet user. */
-export async function isLoggedIn(
-  c: Context,
-  { ledger }: Readonly<{ ledger: Pick<Ledger, "ask"> }>,
-): Promise<boolean> {
+export async function isLoggedIn(c: Context, deps: SessionDeps): Promise<boolean> {
+  return (await sentSession(c, deps)) !== null;
+}
+
+type SessionDeps = Readonly<{ ledger: Pick<Ledger, "ask"> }>;
+
+/** The session that a request comes with, as long as it lasts; nothing may be done by it alone. */
+export async function sentSession(c: Context, { ledger }: SessionDeps): Promise<SessionView | null> {
   const authorization = headerOf(c, "authorization");
   const text = authorization === undefined ? sentCookie(c) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
-  return vnode !== undefined && (await ledger.ask(HOUSE, askSession(hashOfKey(text), vnode))) !== null;
+  return vnode === undefined ? null : ledger.ask(HOUSE, askSession(hashOfKey(text), vnode));
 }
 
 /** `undefined` for what is no token. */

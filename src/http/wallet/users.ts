@@ -21,17 +21,17 @@ import { Name } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
-import { RateLimit } from "../rate-limit.ts";
-import { incomingOf } from "../request-header.ts";
 import type { Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
+import { LoginLimits, type Try } from "./login-limits.ts";
 import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
 import {
   enterHouse,
   KEYLESS,
   newToken,
   ofSession,
+  sentSession,
   type WalletDeps,
   withCookie,
   withoutCookie,
@@ -40,8 +40,6 @@ import {
 import { loggedIn, signedUp, theUser, userJson } from "./user-view.ts";
 
 const LOGIN = { bytesMax: LOGIN_BYTES_MAX };
-const FAILURES_MAX = 10;
-const FAILURES_MS = 60_000;
 
 const NewUser = z.strictObject({ name: Name, email: Email, password: NewPassword }).openapi("NewWalletUser", {
   example: { name: "Ann", email: "ann@example.com", password: "correct horse battery" },
@@ -51,21 +49,19 @@ const PasswordChange = z
   .strictObject({ password: TypedPassword, new_password: NewPassword })
   .openapi("WalletPasswordChange");
 
-/** What sign-up, login and the change of a password share: one count of failures, and one queue for slow hashes. */
-type Desk = WalletDeps & Readonly<{ passwords: Passwords; failures: RateLimit }>;
+/** What sign-up, login and the change of a password share: their limits, and the slots for slow hashes. */
+type Desk = WalletDeps & Readonly<{ passwords: Passwords; limits: LoginLimits }>;
 
 export function addUsers(routes: Routes, deps: WalletDeps): void {
-  const { random, clock } = deps;
-  const elapsedMs = () => clock.elapsedMs();
-  const failures = new RateLimit({ limit: FAILURES_MAX, windowMs: FAILURES_MS, elapsedMs });
-  const desk: Desk = { ...deps, passwords: new Passwords(random), failures };
+  const { random, counters } = deps;
+  const desk: Desk = { ...deps, passwords: new Passwords(random), limits: new LoginLimits(counters) };
   addSignUp(routes, desk);
   addLogin(routes, desk);
   addPassword(routes, desk);
 }
 
 function addSignUp(routes: Routes, desk: Desk): void {
-  const { ledger, directory, random, assets, passwords } = desk;
+  const { ledger, directory, random, assets, passwords, limits, clientAddress } = desk;
   routes.add(
     {
       method: "post",
@@ -75,7 +71,8 @@ function addSignUp(routes: Routes, desk: Desk): void {
       group: "wallet",
       summary: "Open a wallet, and log in",
       description:
-        "A replay begins no session and shows no token: log in. With another password it is another request.",
+        "A replay begins no session and shows no token: log in. With another password it is another request. After " +
+        "500 in an hour from one address the next ones are `rate_limited`.",
       body: { schema: NewUser },
       answer: { status: 201, ...signedUp },
       problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
@@ -89,14 +86,17 @@ function addSignUp(routes: Routes, desk: Desk): void {
       const { name, email, password } = value;
       const subject = emailSubject(email);
       const token = newToken(vnodeOfAccount(HOUSE, subject), random);
-      const hashed = await passwords.hash(password);
+      const address = clientAddress(c);
+      limits.signUp(address);
+      const hashed = await passwords.hash(password, address);
       const person = { email, name, password: hashed, session: token.id, asset: assets.wallet };
       const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...person };
       const answer = await ledger.submit(actOf(asked, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const isReplay = answer.replayed;
       // The stored fingerprint says nothing of the password, so that nobody can guess it from the log.
-      if (isReplay && (await credentialFor(desk, c, email, password)) === undefined)
+      const tried = { email, address, isKnown: false };
+      if (isReplay && (await credentialFor(desk, tried, password)) === undefined)
         throw new Problem("idempotency_key_reused");
       const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
         userJson(effect as UserView, isReplay ? null : token.text),
@@ -117,7 +117,8 @@ function addLogin(routes: Routes, desk: Desk): void {
       summary: "Log in",
       description:
         "Each login begins a session; of more than 50 the oldest ends. After 10 failures in a minute, for one " +
-        "e-mail from one address, the next ones are `rate_limited`. An idempotency key means nothing here.",
+        "e-mail from one address, the next ones are `rate_limited`; and after 100 for one e-mail, or from one " +
+        "address. What comes with a session of that user is counted for itself. An idempotency key means nothing here.",
       body: { schema: Login },
       answer: { status: 200, ...loggedIn },
       problems: ["bad_credentials", "forbidden", "rate_limited"],
@@ -143,8 +144,9 @@ async function openSession(
   email: string,
   password: string,
 ): Promise<Opened | "wrong"> {
-  const { ledger, random } = desk;
-  const credential = await credentialFor(desk, c, email, password);
+  const { ledger, random, clientAddress } = desk;
+  const isKnown = (await sentSession(c, desk))?.email === email;
+  const credential = await credentialFor(desk, { email, address: clientAddress(c), isKnown }, password);
   if (credential === undefined) return "wrong";
   const subject = emailSubject(email);
   const token = newToken(vnodeOfAccount(HOUSE, subject), random);
@@ -163,21 +165,21 @@ async function openSession(
 
 /** The number of the password, if this is it. @throws Problem 429 */
 async function credentialFor(
-  { ledger, passwords, failures }: Desk,
-  c: Context,
-  email: string,
+  { ledger, passwords, limits }: Desk,
+  tried: Try,
   password: string,
 ): Promise<number | undefined> {
-  const address = incomingOf(c)?.socket.remoteAddress ?? "";
+  const { email, address, isKnown } = tried;
+  const owner = isKnown ? `user ${email}` : address;
   const compare = async () => {
     const known = await ledger.ask(HOUSE, askCredential(email));
-    return (await passwords.isRight(password, known?.password)) ? known?.credential : undefined;
+    return (await passwords.isRight(password, known?.password, owner)) ? known?.credential : undefined;
   };
-  return failures.attempt(`${email}\0${address}`, compare, (credential) => credential === undefined);
+  return limits.attempt(tried, compare, (credential) => credential === undefined);
 }
 
 function addPassword(routes: Routes, desk: Desk): void {
-  const { ledger, passwords } = desk;
+  const { ledger, passwords, clientAddress } = desk;
   routes.add(
     {
       method: "post",
@@ -192,9 +194,10 @@ function addPassword(routes: Routes, desk: Desk): void {
     },
     withSession(desk, async (c: Context, call: Call, { walletId, email }) => {
       const value = check(PasswordChange, await readJson(c, LOGIN));
-      const credential = await credentialFor(desk, c, email, value.password);
+      const tried = { email, address: clientAddress(c), isKnown: true };
+      const credential = await credentialFor(desk, tried, value.password);
       if (credential === undefined) throw new Problem("bad_credentials");
-      const password = await passwords.hash(value.new_password);
+      const password = await passwords.hash(value.new_password, `user ${email}`);
       const subject = walletAccount(walletId);
       const names = { programme: "wallet", act: "change_password", subject } as const;
       const act: ChangePassword = { ...names, wallet: walletId, credential, password };

@@ -43,6 +43,8 @@ export type Expire = Of<"expire">;
 export type Fill = Of<"fill"> & Readonly<{ slug: string; generation: number }>;
 export type Sweep = Of<"sweep"> & Readonly<{ slug: string; generation: number; deletedAtMs: number }>;
 export type RequestReport = Of<"request_report">;
+/** `only`: nothing is done unless this is the present one, as it is stored. */
+export type RotateReportSecret = Of<"rotate_report_secret"> & Readonly<{ only: string | null }>;
 /** Changes nothing. Records the answer to a request that fills a segment, for its repeats. */
 export type RecordAnswer = Of<"record_answer"> & Readonly<{ view: SegmentShown }>;
 
@@ -58,6 +60,7 @@ export type SegmentsAct =
   | Fill
   | Sweep
   | RequestReport
+  | RotateReportSecret
   | RecordAnswer;
 
 /** A segment as it is answered: `members` of all shards. */
@@ -245,7 +248,23 @@ export function askPlaces(
   return { programme: "segments", subject: null, ask: ["places", slug, after, cutoffs, piece] };
 }
 
-/** In hex; `null` before the first report. */
+/** What the secret is sealed for. */
+export function reportSecretOf(partner: string): string {
+  return `reports of segments of ${partner}`;
+}
+
+export function rotateReportSecret(only: string | null = null): RotateReportSecret {
+  return { programme: "segments", act: "rotate_report_secret", subject: REPORTS_SUBJECT, only };
+}
+
+/** Of all partners of a shard, whoever asks. */
+export const ASK_REPORT_SECRETS: Question<readonly (readonly [partner: string, stored: string])[]> = {
+  programme: "segments",
+  subject: null,
+  ask: ["secrets"],
+};
+
+/** As it is stored: sealed, or, from before that was done, in hex. `null` before the first report. */
 export function askReportSecret(): QuestionTo<string | null> {
   return { programme: "segments", subject: REPORTS_SUBJECT, ask: ["secret"] };
 }

@@ -69,6 +69,7 @@ export function* membershipChanges(
     case "delete_segment":
     case "count_user":
     case "request_report":
+    case "rotate_report_secret":
     case "record_answer":
       return;
     default:

@@ -90,7 +90,7 @@ export class Roster {
   segmentNos = 0;
   /** The last number that a user without an id was given. */
   numbers = 0;
-  /** In hex; signs reports. */
+  /** Signs reports: sealed, or, from before that was done, in hex. */
   secret: string | null = null;
 
   constructor(partner: string, shard: number, endings: Endings) {

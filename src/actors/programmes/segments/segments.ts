@@ -14,6 +14,7 @@ import {
   type Intake,
   type NewUser,
   type RaisePercent,
+  reportSecretOf,
   type SegmentNews,
   type SegmentsAct,
   type SegmentsEffect,
@@ -73,7 +74,11 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
       case "sweep":
         return accepted(decideSweep(this.#chores.first));
       case "request_report":
-        return accepted(roster.secret === null ? { secret: this.#newSecret() } : null);
+        return accepted<SegmentsEffect>(roster.secret === null ? this.#newSecret(partner) : null);
+      case "rotate_report_secret":
+        return accepted<SegmentsEffect>(
+          act.only === null || act.only === roster.secret ? this.#newSecret(partner) : null,
+        );
       case "record_answer":
         return accepted(null);
       default:
@@ -114,6 +119,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         this.#chores.advance((effect as Swept).upTo, timeMs);
         return;
       case "request_report":
+      case "rotate_report_secret":
         if (effect !== null) roster.secret = (effect as { secret: string }).secret;
         return;
       case "record_answer":
@@ -128,6 +134,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   }
 
   answer(partner: string, ask: readonly Plain[], nowMs: number): Plain {
+    if (ask[0] === "secrets")
+      return [...this.#rosters.values()].flatMap(({ partner: id, secret }) => (secret ? [[id, secret]] : []));
     const { shard } = this.#surroundings;
     const roster = this.#rosters.get(partner) ?? this.#newRoster(partner);
     return answerOf(
@@ -201,10 +209,10 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     return shardOfVnode(vnodeOfAccount(partner, segmentSubject(slug)), shards) === shard;
   }
 
-  #newSecret(): string {
-    return [...this.#surroundings.random(SECRET_BYTES)]
-      .map((byte) => byte.toString(16).padStart(2, "0"))
-      .join("");
+  #newSecret(partner: string): SegmentsEffect {
+    const { random, seal } = this.#surroundings;
+    assert(seal !== undefined, "no secret stands in the log as it is");
+    return { secret: seal(random(SECRET_BYTES), reportSecretOf(partner), random) };
   }
 }
 

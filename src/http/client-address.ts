@@ -1,0 +1,111 @@
+/** Whom a request comes from, as limits count them. */
+import { BlockList, isIP } from "node:net";
+import type { Context } from "hono";
+import { headerOf, incomingOf } from "./request-header.ts";
+
+/** Which proxies may say whom they speak for: so many hops before this server, or those with these addresses. */
+export type TrustedProxies = number | readonly string[];
+
+/** Hops are counted from here; more than these nobody has. */
+const HOPS_MAX = 16;
+/** Of IPv6 a network has at least so many bits to itself. */
+const NETWORK_BITS = 64;
+const GROUP_BITS = 16;
+const GROUPS = 8;
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** @throws TypeError for what is neither a number of hops nor a list of addresses and networks. */
+export function parseTrustedProxies(text: string): TrustedProxies {
+  if (/^\d+$/.test(text)) {
+    const hops = Number(text);
+    if (hops > HOPS_MAX) throw new TypeError(`at most ${HOPS_MAX} hops`);
+    return hops;
+  }
+  const addresses = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  listOf(addresses);
+  return addresses;
+}
+
+/** Says of a request which address it comes from: of IPv6 the network of 64 bits; `::ffff:a.b.c.d` is IPv4. */
+export function createClientAddress(trusted: TrustedProxies): (c: Context) => string {
+  const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(listOf(trusted));
+  return (c) => {
+    const own = plain(incomingOf(c)?.socket.remoteAddress ?? "");
+    const forwarded = headerOf(c, "x-forwarded-for");
+    const address =
+      forwarded === undefined ? own : forwardedFor(own, forwarded.split(",").toReversed(), mayForward);
+    return networkOf(address);
+  };
+}
+
+/** Whether who has this address, so many hops away, is believed about whom it speaks for. */
+type MayForward = (address: string, hop: number) => boolean;
+
+function hopsFrom(hops: number): MayForward {
+  return (_, hop) => hop < hops;
+}
+
+function addressesIn(list: BlockList): MayForward {
+  return (address) => {
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 4 ? "ipv4" : "ipv6");
+  };
+}
+
+/** @param before whom each has spoken for, the nearest first. What is no address ends the chain. */
+function forwardedFor(own: string, before: readonly string[], mayForward: MayForward): string {
+  let address = own;
+  for (const [hop, said] of before.entries()) {
+    if (!mayForward(address, hop)) return address;
+    const next = plain(withoutPort(said.trim()));
+    if (isIP(next) === 0) return address;
+    address = next;
+  }
+  return address;
+}
+
+function withoutPort(text: string): string {
+  return /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? text;
+}
+
+function plain(address: string): string {
+  const [withoutZone = ""] = address.split("%");
+  return MAPPED.exec(withoutZone)?.[1] ?? withoutZone;
+}
+
+function listOf(addresses: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const text of addresses) {
+    const [address = "", bits] = text.split("/");
+    const version = isIP(address);
+    if (version === 0 || text.split("/").length > 2) throw new TypeError(`${text} is no address`);
+    const family = version === 4 ? "ipv4" : "ipv6";
+    const bitsMax = version === 4 ? 32 : 128;
+    const prefix = bits === undefined ? bitsMax : Number(bits);
+    if (bits !== undefined && (!/^\d{1,3}$/.test(bits) || prefix > bitsMax))
+      throw new TypeError(`${text} is no network`);
+    list.addSubnet(address, prefix, family);
+  }
+  return list;
+}
+
+function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  // A URL writes an address in one way alone: with zeros left out once, and an IPv4 end in hex.
+  const hostname = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname);
+  if (mapped !== null) return mapped.slice(1).flatMap(bytesOf).join(".");
+  const [head = "", tail] = hostname.split("::");
+  const front = head === "" ? [] : head.split(":");
+  const back = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = Array.from({ length: GROUPS - front.length - back.length }, () => "0");
+  return `${[...front, ...zeros, ...back].slice(0, NETWORK_BITS / GROUP_BITS).join(":")}::/${NETWORK_BITS}`;
+}
+
+function bytesOf(group: string): readonly number[] {
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 255];
+}

@@ -1,0 +1,61 @@
+/**
+ * Signing secrets as they stand in the log, in snapshots and in the archive: sealed, so that a copy of those signs
+ * nothing. AES-256-GCM with a key of the server's, which is nowhere in them. What a secret is for is sealed with it:
+ * one that is moved to another place does not open there.
+ */
+import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
+import type { Random, Seal } from "./actors/programmes/programme.ts";
+
+const CIPHER = "aes-256-gcm";
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const KEY_ID_LENGTH = 8;
+/** `sealed:<version>:<id of the key>:<nonce, ciphertext and tag>`. */
+const SEALED = /^sealed:1:([0-9a-f]{8}):([\w-]+)$/;
+/** Before secrets were sealed they stood in the log as hex. */
+const CLEAR = /^[0-9a-f]{64}$/;
+
+/** The secret, or `undefined` where it was sealed with another key, for something else, or was changed. */
+export type OpenSecret = (stored: string, purpose: string) => Uint8Array | undefined;
+
+/** @param secretKey as the setting `SECRET_KEY` has it. */
+export function sealerOf(secretKey: string): Seal {
+  const key = keyOf(secretKey);
+  const keyId = keyIdOf(key);
+  return (secret: Uint8Array, purpose: string, random: Random) => {
+    const nonce = random(NONCE_BYTES);
+    const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose, "utf8"));
+    const sealed = Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+    return `sealed:1:${keyId}:${sealed.toString("base64url")}`;
+  };
+}
+
+/** @param secretKey as the setting `SECRET_KEY` has it. */
+export function openerOf(secretKey: string): OpenSecret {
+  const key = keyOf(secretKey);
+  const keyId = keyIdOf(key);
+  return (stored, purpose) => {
+    if (CLEAR.test(stored)) return Buffer.from(stored, "hex");
+    const [, sealedWith, text = ""] = SEALED.exec(stored) ?? [];
+    const sealed = Buffer.from(text, "base64url");
+    if (sealedWith !== keyId || sealed.length <= NONCE_BYTES + TAG_BYTES) return undefined;
+    const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES))
+      .setAAD(Buffer.from(purpose, "utf8"))
+      .setAuthTag(sealed.subarray(-TAG_BYTES));
+    try {
+      return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function keyOf(secretKey: string): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", secretKey, "", "daybook: secrets in the log", KEY_BYTES));
+}
+
+/** Tells one key from another, and nothing of either. */
+function keyIdOf(key: Uint8Array): string {
+  return hash("sha256", key, "hex").slice(0, KEY_ID_LENGTH);
+}

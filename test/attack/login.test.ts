@@ -1,0 +1,182 @@
+/** Who guesses passwords, or hashes them for nothing, keeps nobody else out: over real sockets from several addresses. */
+import { Agent, request } from "node:http";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { House } from "../integration/programmes/house.ts";
+import type { Answer } from "../support/server.ts";
+
+const LOGIN = "/v1/wallet/login";
+const SIGN_UP = "/v1/wallet/signup";
+const PASSWORD = "correct horse battery";
+
+/** Somebody at an address of this machine, on connections of its own. */
+class Somebody {
+  readonly #url: string;
+  readonly #agent: Agent;
+
+  constructor(url: string, localAddress: string) {
+    this.#url = url;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 64, localAddress });
+  }
+
+  post(path: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(`${this.#url}${path}`, {
+        method: "POST",
+        agent: this.#agent,
+        headers: { "Content-Type": "application/json", ...headers },
+      });
+      outgoing.on("error", reject).on("response", async (incoming) => {
+        const chunks = await incoming.setEncoding("utf8").toArray();
+        resolve({ status: incoming.statusCode ?? 0, text: chunks.join(""), headers: incoming.headers });
+      });
+      outgoing.end(JSON.stringify(body));
+    });
+  }
+
+  login(email: string, password: string, headers?: Readonly<Record<string, string>>): Promise<Answer> {
+    return this.post(LOGIN, { email, password }, headers);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function statusesOf(answers: readonly Answer[]): Readonly<Record<string, number>> {
+  const grouped = Object.groupBy(answers, ({ status }) => String(status));
+  return Object.fromEntries(Object.entries(grouped).map(([status, all = []]) => [status, all.length]));
+}
+
+function cookieOf({ headers }: Answer): string {
+  return String(headers["set-cookie"]).split(";")[0] ?? "";
+}
+
+function opened(settings: Readonly<Record<string, string>>): {
+  somebodyAt: (address: string) => Somebody;
+  signUp: (address: string, email: string) => Promise<Answer>;
+} {
+  const house = new House({ SHARDS: "1", ...settings });
+  const all: Somebody[] = [];
+  beforeAll(() => house.open());
+  afterAll(() => {
+    for (const somebody of all) somebody.close();
+    return house.close();
+  });
+  const somebodyAt = (address: string) => {
+    const somebody = new Somebody(house.server.url, address);
+    all.push(somebody);
+    return somebody;
+  };
+  const signUp = async (address: string, email: string) => {
+    const made = await somebodyAt(address).post(SIGN_UP, { name: "x", email, password: PASSWORD });
+    expect(made.status, made.text).toBe(201);
+    return made;
+  };
+  return { somebodyAt, signUp };
+}
+
+describe.each(["1", "3"])("with %s gateways", (gateways) => {
+  const { somebodyAt, signUp } = opened({ GATEWAYS: gateways });
+
+  test("64 connections with random e-mails, and somebody else's logins are all answered", async () => {
+    await signUp("127.0.0.2", "victim@example.com");
+    let isOver = false;
+    let refusals = 0;
+    const attackers = Array.from({ length: 64 }, async (_, i) => {
+      const attacker = somebodyAt("127.0.0.66");
+      const answers: Answer[] = [];
+      for (let no = 0; !isOver || refusals === 0; no++) {
+        const answer = await attacker.login(`a${i}.${no}@example.com`, "wrong");
+        if (answer.status === 429) refusals += 1;
+        answers.push(answer);
+      }
+      return answers;
+    });
+    const victim = somebodyAt("127.0.0.2");
+    const answers: Answer[] = [];
+    for (let no = 0; no < 20; no++) answers.push(await victim.login("victim@example.com", PASSWORD));
+    isOver = true;
+    expect(statusesOf(answers)).toEqual({ 200: 20 });
+    const attacked = statusesOf((await Promise.all(attackers)).flat());
+    // Of one address so many may fail in a minute, whatever the e-mails and the gateways are.
+    expect(attacked["401"]).toBeLessThanOrEqual(100);
+  });
+
+  test("ten failures are let through, by all gateways together; elsewhere, and on a device that is known, one still logs in", async () => {
+    const made = await signUp("127.0.0.3", "ann@example.com");
+    // A connection each: the system spreads them among the gateways.
+    const tries = Array.from({ length: 40 }, () => somebodyAt("127.0.0.4").login("ann@example.com", "wrong"));
+    const answers = await Promise.all(tries);
+    expect(statusesOf(answers)).toEqual({ 401: 10, 429: 30 });
+    const refused = answers.find(({ status }) => status === 429);
+    expect(refused?.headers).toMatchObject({
+      "ratelimit-limit": "10",
+      "ratelimit-remaining": "0",
+      "ratelimit-reset": expect.stringMatching(/^\d+$/),
+      "retry-after": expect.stringMatching(/^\d+$/),
+    });
+    const here = somebodyAt("127.0.0.4");
+    expect((await here.login("ann@example.com", PASSWORD)).status).toBe(429);
+    expect((await here.login("ann@example.com", PASSWORD, { Cookie: cookieOf(made) })).status).toBe(200);
+    expect((await somebodyAt("127.0.0.5").login("ann@example.com", PASSWORD)).status).toBe(200);
+    const other = cookieOf(await signUp("127.0.0.5", "eve@example.com"));
+    expect((await here.login("ann@example.com", PASSWORD, { Cookie: other })).status).toBe(429);
+  });
+
+  test("who has stolen a session has no more tries at the password than anybody", async () => {
+    const cookie = cookieOf(await signUp("127.0.0.6", "bob@example.com"));
+    const thief = () => somebodyAt("127.0.0.7");
+    const tries = Array.from({ length: 15 }, (_, i) =>
+      i % 2 === 0
+        ? thief().login("bob@example.com", "wrong", { Cookie: cookie })
+        : thief().post(
+            "/v1/wallet/password",
+            { password: "wrong", new_password: PASSWORD },
+            { Cookie: cookie },
+          ),
+    );
+    expect(statusesOf(await Promise.all(tries))).toEqual({ 401: 10, 429: 5 });
+    expect((await somebodyAt("127.0.0.6").login("bob@example.com", PASSWORD)).status).toBe(200);
+  });
+
+  test("nobody is believed about whom he speaks for", async () => {
+    const tries = Array.from({ length: 12 }, (_, i) =>
+      somebodyAt("127.0.0.8").login("cy@example.com", "wrong", { "X-Forwarded-For": `192.0.2.${i}` }),
+    );
+    expect(statusesOf(await Promise.all(tries))).toEqual({ 401: 10, 429: 2 });
+  });
+});
+
+describe("behind a proxy that is trusted", () => {
+  const { somebodyAt, signUp } = opened({ TRUST_PROXY: "127.0.0.8/31" });
+  const via = (client: string) => ({ "X-Forwarded-For": client });
+
+  test("nobody locks out another, and nobody else is believed", async () => {
+    await signUp("127.0.0.2", "ann@example.com");
+    const proxy = somebodyAt("127.0.0.9");
+    const tries = Array.from({ length: 12 }, (_, i) =>
+      proxy.login("ann@example.com", "wrong", via(`6.6.6.${i}, 192.0.2.66`)),
+    );
+    expect(statusesOf(await Promise.all(tries))).toEqual({ 401: 10, 429: 2 });
+    expect((await proxy.login("ann@example.com", PASSWORD, via("192.0.2.7"))).status).toBe(200);
+    const outside = Array.from({ length: 12 }, (_, i) =>
+      somebodyAt("127.0.0.10").login("ann@example.com", "wrong", via(`192.0.2.${i}`)),
+    );
+    expect(statusesOf(await Promise.all(outside))).toEqual({ 401: 10, 429: 2 });
+  });
+
+  test("an address signs up so many in an hour, and another one still does", async () => {
+    const body = { name: "x", email: "taken@example.com", password: PASSWORD };
+    // All of one network, at once: most are refused for want of a slot, and count all the same.
+    const tries = Array.from({ length: 9 }, (_, i) => {
+      const proxy = somebodyAt("127.0.0.9");
+      return Array.from({ length: 64 }, (__, j) => proxy.post(SIGN_UP, body, via(`2001:db8::${i}:${j}`)));
+    });
+    const answers = await Promise.all(tries.flat());
+    expect(answers.filter(({ status }) => status !== 429)).toHaveLength(500);
+    const refused = answers.find(({ status }) => status === 429);
+    expect(refused?.headers).toMatchObject({ "ratelimit-limit": "500", "retry-after": expect.any(String) });
+    const other = await somebodyAt("127.0.0.9").post(SIGN_UP, body, via("2001:db8:0:1::1"));
+    expect(other.status).toBe(409);
+  });
+});
