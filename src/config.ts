@@ -1,7 +1,7 @@
 /** Settings, from the environment and from flags of the same name (`--wal-url` = `WAL_URL`); flags win. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { parseTrustedProxies, type TrustedProxies } from "./http/client-address.ts";
+import { parseTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
 const SECRET_KEY_LENGTH_MIN = 32;

@@ -20,6 +20,7 @@ import { randomBytes } from "./random.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { ClockWatch } from "./server/clock-watch.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
+import type { GatewayInit } from "./server/gateway-messages.ts";
 import { GatewaySupervisor } from "./server/gateway-supervisor.ts";
 import { startGatewayThread } from "./server/gateway-worker.ts";
 import { greeting } from "./server/greeting.ts";
@@ -87,15 +88,8 @@ async function start(config: Config): Promise<void> {
 
   const { shards, mayCreate } = await inspectLog(config, archive, logs.log);
   const { clock, watch } = createClock(config, shards, logs.log);
-  const supervisor = createSupervisor(config, {
-    shards,
-    mayCreate,
-    archive,
-    operations,
-    logs,
-    clock,
-    secretKey,
-  });
+  const house = { shards, archive, operations, logs, secretKey };
+  const supervisor = createSupervisor(config, { ...house, mayCreate, clock });
   parts.supervisor = supervisor;
   gateway.connect(shards, archive, () => operations.overload());
   supervisor.connect({
@@ -108,28 +102,8 @@ async function start(config: Config): Promise<void> {
     silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
-  const gateways = new GatewaySupervisor({
-    gateways: config.gateways - 1,
-    start: startGatewayThread,
-    init: (gateway) => ({
-      address,
-      shards,
-      operatorKeyHash,
-      assets,
-      web,
-      counters,
-      secretKey,
-      log,
-      lines: logs.memoryOf(gateway),
-      standing: operations.standing(),
-      archive: archive.connect(),
-    }),
-    shards: supervisor,
-    operations,
-    directory: gateway.directory,
-    log: logs.log,
-    onChange: () => operations.publish(),
-  });
+  const shared = { ...house, address, operatorKeyHash, counters, log };
+  const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
@@ -198,6 +172,42 @@ function createSupervisor(config: Config, surroundings: ShardSurroundings): Supe
       logs.log[isWarning ? "warn" : "info"]({ shard, status, reason: message || undefined }, "shard");
       operations.publish();
     },
+  });
+}
+
+type GatewaySurroundings = Pick<
+  ShardSurroundings,
+  "shards" | "archive" | "operations" | "logs" | "secretKey"
+> &
+  Pick<GatewayInit, "address" | "operatorKeyHash" | "counters" | "log"> &
+  Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
+
+/** The gateways beside the one of this thread. */
+function createGateways(config: Config, surroundings: GatewaySurroundings): GatewaySupervisor {
+  const { archive, operations, logs, supervisor, directory, ...shared } = surroundings;
+  const { shards, address, operatorKeyHash, counters, secretKey, log } = shared;
+  const { assets, web } = config;
+  return new GatewaySupervisor({
+    gateways: config.gateways - 1,
+    start: startGatewayThread,
+    init: (gateway) => ({
+      address,
+      shards,
+      operatorKeyHash,
+      assets,
+      web,
+      counters,
+      secretKey,
+      log,
+      lines: logs.memoryOf(gateway),
+      standing: operations.standing(),
+      archive: archive.connect(),
+    }),
+    shards: supervisor,
+    operations,
+    directory,
+    log: logs.log,
+    onChange: () => operations.publish(),
   });
 }
 

@@ -4,7 +4,6 @@
  * one that is moved to another place does not open there.
  */
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
-import type { Random, Seal } from "./actors/programmes/programme.ts";
 
 const CIPHER = "aes-256-gcm";
 const KEY_BYTES = 32;
@@ -16,6 +15,8 @@ const SEALED = /^sealed:1:([0-9a-f]{8}):([\w-]+)$/;
 /** Before secrets were sealed they stood in the log as hex. */
 const CLEAR = /^[0-9a-f]{64}$/;
 
+type Random = (bytes: number) => Uint8Array;
+type Seal = (secret: Uint8Array, purpose: string, random: Random) => string;
 /** The secret, or `undefined` where it was sealed with another key, for something else, or was changed. */
 export type OpenSecret = (stored: string, purpose: string) => Uint8Array | undefined;
 
@@ -23,7 +24,7 @@ export type OpenSecret = (stored: string, purpose: string) => Uint8Array | undef
 export function sealerOf(secretKey: string): Seal {
   const key = keyOf(secretKey);
   const keyId = keyIdOf(key);
-  return (secret: Uint8Array, purpose: string, random: Random) => {
+  return (secret, purpose, random) => {
     const nonce = random(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose, "utf8"));
     const sealed = Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);

@@ -134,6 +134,8 @@ function leave(): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 }
 
+// What a command makes in the server's folders is the server's alone, as what the server makes itself.
+process.umask(0o077);
 // All commands inherit both.
 program.exitOverride().configureOutput({
   outputError: (text, write) => write(`daybook: ${text.replace(/^error: /, "")}`),

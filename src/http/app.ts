@@ -1,12 +1,13 @@
 /** The whole HTTP side over what `main.ts` (or a test) hands in. No socket, no clock of its own. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { OpenSecret } from "../sealed-secrets.ts";
+import type { TrustedProxies } from "../trusted-proxies.ts";
 import { addAccountReads } from "./account-reads.ts";
 import { addAccounts } from "./accounts.ts";
 import { createAuthenticate } from "./auth.ts";
 import { addBatch } from "./batch.ts";
 import { answer } from "./call.ts";
-import { createClientAddress, type TrustedProxies } from "./client-address.ts";
+import { createClientAddress } from "./client-address.ts";
 import type { Clock } from "./clock.ts";
 import { type Origins, preflightHeaders } from "./cors.ts";
 import { addDocs } from "./docs.ts";

@@ -1,37 +1,18 @@
 /** Whom a request comes from, as limits count them. */
-import { BlockList, isIP } from "node:net";
+import { type BlockList, isIP } from "node:net";
 import type { Context } from "hono";
+import { blockListOf, type TrustedProxies } from "../trusted-proxies.ts";
 import { headerOf, incomingOf } from "./request-header.ts";
 
-/** Which proxies may say whom they speak for: so many hops before this server, or those with these addresses. */
-export type TrustedProxies = number | readonly string[];
-
-/** Hops are counted from here; more than these nobody has. */
-const HOPS_MAX = 16;
 /** Of IPv6 a network has at least so many bits to itself. */
 const NETWORK_BITS = 64;
 const GROUP_BITS = 16;
 const GROUPS = 8;
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** @throws TypeError for what is neither a number of hops nor a list of addresses and networks. */
-export function parseTrustedProxies(text: string): TrustedProxies {
-  if (/^\d+$/.test(text)) {
-    const hops = Number(text);
-    if (hops > HOPS_MAX) throw new TypeError(`at most ${HOPS_MAX} hops`);
-    return hops;
-  }
-  const addresses = text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-  listOf(addresses);
-  return addresses;
-}
-
 /** Says of a request which address it comes from: of IPv6 the network of 64 bits; `::ffff:a.b.c.d` is IPv4. */
 export function createClientAddress(trusted: TrustedProxies): (c: Context) => string {
-  const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(listOf(trusted));
+  const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(blockListOf(trusted));
   return (c) => {
     const own = plain(incomingOf(c)?.socket.remoteAddress ?? "");
     const forwarded = headerOf(c, "x-forwarded-for");
@@ -74,22 +55,6 @@ function withoutPort(text: string): string {
 function plain(address: string): string {
   const [withoutZone = ""] = address.split("%");
   return MAPPED.exec(withoutZone)?.[1] ?? withoutZone;
-}
-
-function listOf(addresses: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const text of addresses) {
-    const [address = "", bits] = text.split("/");
-    const version = isIP(address);
-    if (version === 0 || text.split("/").length > 2) throw new TypeError(`${text} is no address`);
-    const family = version === 4 ? "ipv4" : "ipv6";
-    const bitsMax = version === 4 ? 32 : 128;
-    const prefix = bits === undefined ? bitsMax : Number(bits);
-    if (bits !== undefined && (!/^\d{1,3}$/.test(bits) || prefix > bitsMax))
-      throw new TypeError(`${text} is no network`);
-    list.addSubnet(address, prefix, family);
-  }
-  return list;
 }
 
 function networkOf(address: string): string {

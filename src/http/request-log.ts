@@ -56,7 +56,7 @@ export type LogOptions = Readonly<{
 export function createLog({ level, readable = false }: LogOptions, memory: RingMemory): BufferedLog {
   const ring = new LineRing(memory);
   const sink: LineSink = readable ? { write: (line) => ring.write(readableLine(line)) } : ring;
-  const log = pino({ level, base: null }, sink as pino.DestinationStream);
+  const log = pino({ level, base: null }, sink);
   const timer = setInterval(() => ring.flush(), FLUSH_EVERY_MS);
   timer.unref();
   return {

@@ -13,7 +13,7 @@ assert(parentPort !== null, "gateway-thread.ts runs as a worker");
 run(parentPort, workerData as GatewayInit);
 
 function run(main: MessagePort, init: GatewayInit): void {
-  const send = (message: FromGatewayThread) => main.postMessage(message);
+  const send = (message: FromGatewayThread) => main.postMessage(message, []);
   const archive = new ArchiveQueryClient(init.archive);
   const logs = createLog(init.log, init.lines);
   const inquiries = new Inquiries<MainQuestion>((no, question) => send({ kind: "ask", no, question }));

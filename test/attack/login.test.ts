@@ -8,6 +8,10 @@ const LOGIN = "/v1/wallet/login";
 const SIGN_UP = "/v1/wallet/signup";
 const PASSWORD = "correct horse battery";
 
+function via(client: string): Readonly<Record<string, string>> {
+  return { "X-Forwarded-For": client };
+}
+
 /** Somebody at an address of this machine, on connections of its own. */
 class Somebody {
   readonly #url: string;
@@ -25,9 +29,11 @@ class Somebody {
         agent: this.#agent,
         headers: { "Content-Type": "application/json", ...headers },
       });
-      outgoing.on("error", reject).on("response", async (incoming) => {
-        const chunks = await incoming.setEncoding("utf8").toArray();
-        resolve({ status: incoming.statusCode ?? 0, text: chunks.join(""), headers: incoming.headers });
+      outgoing.on("error", reject).on("response", (incoming) => {
+        const { statusCode: status = 0, headers: received } = incoming;
+        const answered = (chunks: readonly string[]) =>
+          resolve({ status, text: chunks.join(""), headers: received });
+        incoming.setEncoding("utf8").toArray().then(answered, reject);
       });
       outgoing.end(JSON.stringify(body));
     });
@@ -80,14 +86,13 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
 
   test("64 connections with random e-mails, and somebody else's logins are all answered", async () => {
     await signUp("127.0.0.2", "victim@example.com");
-    let isOver = false;
-    let refusals = 0;
+    const attack = { isOver: false, refusals: 0 };
     const attackers = Array.from({ length: 64 }, async (_, i) => {
       const attacker = somebodyAt("127.0.0.66");
       const answers: Answer[] = [];
-      for (let no = 0; !isOver || refusals === 0; no++) {
+      for (let no = 0; !attack.isOver || attack.refusals === 0; no++) {
         const answer = await attacker.login(`a${i}.${no}@example.com`, "wrong");
-        if (answer.status === 429) refusals += 1;
+        if (answer.status === 429) attack.refusals += 1;
         answers.push(answer);
       }
       return answers;
@@ -95,7 +100,7 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
     const victim = somebodyAt("127.0.0.2");
     const answers: Answer[] = [];
     for (let no = 0; no < 20; no++) answers.push(await victim.login("victim@example.com", PASSWORD));
-    isOver = true;
+    attack.isOver = true;
     expect(statusesOf(answers)).toEqual({ 200: 20 });
     const attacked = statusesOf((await Promise.all(attackers)).flat());
     // Of one address so many may fail in a minute, whatever the e-mails and the gateways are.
@@ -149,7 +154,6 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
 
 describe("behind a proxy that is trusted", () => {
   const { somebodyAt, signUp } = opened({ TRUST_PROXY: "127.0.0.8/31" });
-  const via = (client: string) => ({ "X-Forwarded-For": client });
 
   test("nobody locks out another, and nobody else is believed", async () => {
     await signUp("127.0.0.2", "ann@example.com");

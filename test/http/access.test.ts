@@ -54,8 +54,10 @@ test("only the probes, the first page, the documents, signed reports, and the do
 });
 
 const closed = all.filter(({ isOpen }) => !isOpen);
+/** The operator's, and that partner's. */
+const isMembers = (path: string): boolean => path.includes("/keys") || path.includes("/report-secret/");
 const isOperators = (path: string): boolean =>
-  path.startsWith("/v1/admin/") || (path.startsWith("/v1/partners") && !path.includes("/keys"));
+  path.startsWith("/v1/admin/") || (path.startsWith("/v1/partners") && !isMembers(path));
 
 describe.each(closed)("$method $path", ({ method, path }) => {
   test("is 401 without a key, with an unknown one, and with another scheme", async () => {
@@ -77,7 +79,7 @@ describe.each(closed)("$method $path", ({ method, path }) => {
       expect(problem).toMatchObject({ status: 403, code: "forbidden" });
     };
     if (isOperators(path)) await forbidden("acme-key");
-    else if (path !== "/v1/trial-balance" && !path.includes("/keys")) await forbidden(OPERATOR);
+    else if (path !== "/v1/trial-balance" && !isMembers(path)) await forbidden(OPERATOR);
     if (method !== "GET") await forbidden("acme-read");
     await forbidden("acme-bank");
     ledger.suspend("acme");

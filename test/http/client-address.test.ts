@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { Hono } from "hono";
 import { describe, expect, test } from "vitest";
-import { createClientAddress, parseTrustedProxies } from "../../src/http/client-address.ts";
+import { createClientAddress } from "../../src/http/client-address.ts";
+import { parseTrustedProxies } from "../../src/trusted-proxies.ts";
 
 /** What counts for a request from this socket, with this header. */
 async function addressOf(trusted: string, remoteAddress: string, forwarded?: string): Promise<string> {

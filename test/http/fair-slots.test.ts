@@ -4,19 +4,22 @@ import { FairSlots } from "../../src/http/wallet/fair-slots.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+/** All that can happen now has happened. */
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
 /** Work that ends when the test says so; `begun` are the names of what has begun, in order. */
 function desk(waitingMax = 6): {
   begun: string[];
   refused: string[];
   ask: (name: string) => void;
   end: (name: string) => Promise<void>;
-  settle: () => Promise<void>;
 } {
   const slots = new FairSlots({ slots: 3, waitingMax, waitMsMax: 1000 });
   const begun: string[] = [];
   const refused: string[] = [];
   const ends = new Map<string, () => void>();
-  const settle = () => vi.advanceTimersByTimeAsync(0).then(() => {});
   const ask = (name: string) => {
     const work = () => {
       begun.push(name);
@@ -29,11 +32,11 @@ function desk(waitingMax = 6): {
     ends.get(name)?.();
     await settle();
   };
-  return { begun, refused, ask, end, settle };
+  return { begun, refused, ask, end };
 }
 
 test("one owner never holds all slots, and others have their turns between", async () => {
-  const { begun, ask, end, settle } = desk();
+  const { begun, ask, end } = desk();
   for (const name of ["a1", "a2", "a3", "a4", "a5", "b1", "b2", "c1"]) ask(name);
   await settle();
   expect(begun).toEqual(["a1", "a2", "b1"]);
@@ -50,7 +53,7 @@ test("one owner never holds all slots, and others have their turns between", asy
 });
 
 test("where too many wait, the newest of whoever has most is refused for who has fewer", async () => {
-  const { refused, ask, settle } = desk(4);
+  const { refused, ask } = desk(4);
   for (let i = 1; i <= 9; i++) ask(`a${i}`);
   await settle();
   expect(refused).toEqual(["a7", "a8", "a9"]);
@@ -60,7 +63,7 @@ test("where too many wait, the newest of whoever has most is refused for who has
 });
 
 test("a wait has an end, after which the slots go on", async () => {
-  const { begun, refused, ask, end, settle } = desk();
+  const { begun, refused, ask, end } = desk();
   for (const name of ["a1", "a2", "a3"]) ask(name);
   await vi.advanceTimersByTimeAsync(1000);
   expect(refused).toEqual(["a3"]);

@@ -110,6 +110,12 @@ export const LEDGER_ROUTES: Routes = {
     const spoil = () => world.operator.ask("PATCH", path, 200, { status: "suspended" });
     return { caller: world.operator, ...rename("Second"), spoil, other: rename("Third") };
   },
+  "POST /v1/partners/{id}/report-secret/rotate": async (world) => {
+    const path = await ofPartner(world);
+    const spoil = () => world.operator.ask("PATCH", path, 200, { status: "suspended" });
+    const other = { method: "PATCH", path, body: { name: "Third" } };
+    return { caller: world.operator, ...post(`${path}/report-secret/rotate`), spoil, other };
+  },
   "DELETE /v1/partners/{id}/keys/{key_id}": async (world) => {
     const path = `${await ofPartner(world)}/keys`;
     const make = async () => idOf(await world.operator.post(path, 201, { role: "read" }));
