@@ -17,6 +17,7 @@ import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
 import { type Address, bindShared, explainBindError } from "./http/shared-port.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { ClockWatch } from "./server/clock-watch.ts";
+import { connectionBounds, openFilesMax } from "./server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
 import { GatewaySupervisor } from "./server/gateway-supervisor.ts";
 import { startGatewayThread } from "./server/gateway-worker.ts";
@@ -68,7 +69,13 @@ async function start(config: Config): Promise<void> {
     config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts());
   const { assets, web, logLevel } = config;
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web });
+  const filesMax = openFilesMax();
+  const connections = connectionBounds(config, filesMax);
+  logs.log.info(
+    { files: filesMax, gateways: config.gateways, ...connections },
+    "connections of each gateway",
+  );
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, connections });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // Each may come twice: from a terminal, and from the program that started this one.
@@ -105,6 +112,7 @@ async function start(config: Config): Promise<void> {
       operatorKeyHash,
       assets,
       web,
+      connections,
       logLevel,
       standing: operations.standing(),
       archive: archive.connect(),

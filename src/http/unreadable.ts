@@ -13,8 +13,14 @@ const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const NEWEST = Symbol("newest response");
 type Connection = Duplex & { [NEWEST]?: ServerResponse };
 
-/** @returns to be told of the response to every request that Node has read. */
-export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: ServerResponse) => void {
+/**
+ * @returns to be told of the response to every request that Node has read. It returns the one to the request before, of
+ * the same connection.
+ */
+export function answerUnreadable(
+  server: Server,
+  refuse: Refuse,
+): (outgoing: ServerResponse) => ServerResponse | undefined {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
@@ -35,7 +41,10 @@ export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: Ser
     writeLast(socket, refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }));
   });
   return (outgoing) => {
-    (outgoing.req.socket as Connection)[NEWEST] = outgoing;
+    const connection: Connection = outgoing.req.socket;
+    const before = connection[NEWEST];
+    connection[NEWEST] = outgoing;
+    return before;
   };
 }
 
@@ -81,9 +90,13 @@ function afterAnswer(outgoing: ServerResponse, end: () => void): void {
 }
 
 /** Without Node's help: there is no request that it could answer. */
-function writeLast(socket: Duplex, { status, headers, body }: Parts): void {
-  if (!socket.writable) return;
+function writeLast(socket: Duplex, parts: Parts): void {
+  if (socket.writable) socket.end(lastText(parts));
+}
+
+/** A whole answer, after which the connection is closed. */
+export function lastText({ status, headers, body }: Parts): string {
   const all = { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`;
 }

@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Assets, Web } from "../config.ts";
 import type { KeyUse } from "../gateway/directory.ts";
+import type { ConnectionBounds } from "../http/connections.ts";
 import type { RequestCounts } from "../http/request-metrics.ts";
 import type { Address } from "../http/shared-port.ts";
 
@@ -23,6 +24,7 @@ export type GatewayInit = Readonly<{
   operatorKeyHash: string | undefined;
   assets: Assets;
   web: Web;
+  connections: ConnectionBounds;
   logLevel: string;
   standing: Standing;
   /** To the archive, for its queries. */

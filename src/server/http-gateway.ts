@@ -11,6 +11,7 @@ import { Directory } from "../gateway/directory.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { ShardLink } from "../gateway/shard-link.ts";
 import { type App, createApp } from "../http/app.ts";
+import type { ConnectionBounds } from "../http/connections.ts";
 import type { Answer, Operations } from "../http/ports.ts";
 import type { BufferedLog } from "../http/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
@@ -25,11 +26,13 @@ export type HttpGatewayOptions = Readonly<{
   operatorKeyHash: string | undefined;
   assets: Assets;
   web: Web;
+  connections: ConnectionBounds;
 }>;
 
 export class HttpGateway {
   readonly directory: Directory;
   readonly #logs: BufferedLog;
+  readonly #connections: ConnectionBounds;
   readonly #gateway = new Gateway();
   readonly #metrics = createRequestMetrics();
   readonly #app: App;
@@ -39,7 +42,8 @@ export class HttpGateway {
   /** Where it listens. */
   #address: Address | undefined;
 
-  constructor({ operations, logs, operatorKeyHash, assets, web }: HttpGatewayOptions) {
+  constructor({ operations, logs, operatorKeyHash, assets, web, connections }: HttpGatewayOptions) {
+    this.#connections = connections;
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
@@ -68,7 +72,11 @@ export class HttpGateway {
 
   /** Rejects when the port cannot be had. One that is closed already does not listen. */
   async listen(options: Address & Readonly<{ reusePort: boolean }>): Promise<Address> {
-    const server = await startServer(this.#app, { ...options, log: this.#logs.log });
+    const server = await startServer(this.#app, {
+      ...options,
+      connections: this.#connections,
+      log: this.#logs.log,
+    });
     this.#server = server;
     if (this.#closing) await server.close(0);
     this.#address = { host: server.host, port: server.port };
