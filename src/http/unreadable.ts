@@ -27,25 +27,27 @@ export function answerUnreadable(
       return;
     }
     const { code, detail } = faultOf(error);
-    const end = () => writeLast(socket, refuse(code, detail));
     const before = (socket as Connection)[NEWEST];
-    if (before === undefined) end();
-    else if (before.req.complete) afterAnswer(before, end);
+    if (before === undefined || before.req.complete) writeAfter(before, socket, () => refuse(code, detail));
     else if (before.writableEnded) socket.destroy();
     else breakBody(before, new Problem(code, detail));
   });
   server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
+    note(outgoing);
     writeParts(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
   });
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
-    writeLast(socket, refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }));
+    const parts = () => refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS });
+    writeAfter((socket as Connection)[NEWEST], socket, parts);
   });
-  return (outgoing) => {
-    const connection: Connection = outgoing.req.socket;
-    const before = connection[NEWEST];
-    connection[NEWEST] = outgoing;
-    return before;
-  };
+  return note;
+}
+
+function note(outgoing: ServerResponse): ServerResponse | undefined {
+  const connection: Connection = outgoing.req.socket;
+  const before = connection[NEWEST];
+  connection[NEWEST] = outgoing;
+  return before;
 }
 
 export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {
@@ -83,15 +85,16 @@ function breakBody(outgoing: ServerResponse, problem: Problem): void {
   if (incoming.listenerCount("error") > 0) incoming.emit("error", problem);
 }
 
-/** A client takes the next answer for that of the request it sent first. */
-function afterAnswer(outgoing: ServerResponse, end: () => void): void {
-  if (outgoing.writableFinished) end();
-  else outgoing.once("finish", end);
-}
-
-/** Without Node's help: there is no request that it could answer. */
-function writeLast(socket: Duplex, parts: Parts): void {
-  if (socket.writable) socket.end(lastText(parts));
+/**
+ * Without Node's help: there is no request that it could answer. A client takes the next answer for that of the request it
+ * sent first, so all that it sent before is answered before.
+ */
+function writeAfter(before: ServerResponse | undefined, socket: Duplex, parts: () => Parts): void {
+  const write = () => {
+    if (socket.writable) socket.end(lastText(parts()));
+  };
+  if (before === undefined || before.writableFinished) write();
+  else before.once("finish", write);
 }
 
 /** A whole answer, after which the connection is closed. */
