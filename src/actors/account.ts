@@ -29,8 +29,9 @@ export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
  */
 export const DECIDED_MAX = 2 ** 52;
 
-/** Keys of one account's metadata, after all merges. */
+/** Keys of one account's metadata, after all merges; and bytes of all of it as JSON. */
 const METADATA_KEYS_MAX = 50;
+const METADATA_BYTES_MAX = 32 * 1024;
 
 /** What an entry changes. */
 export interface Balance {
@@ -332,5 +333,9 @@ function mergeMetadata(current: string | null, patch: string): string | null | u
   if (merged.size > METADATA_KEYS_MAX) return undefined;
   if (merged.size === 0) return null;
   const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(Object.fromEntries(sorted));
+  const text = JSON.stringify(Object.fromEntries(sorted));
+  const bytes = Buffer.byteLength(text);
+  // What was there before there was this bound may shrink step by step.
+  const mayBe = Math.max(METADATA_BYTES_MAX, current === null ? 0 : Buffer.byteLength(current) - 1);
+  return bytes > mayBe ? undefined : text;
 }

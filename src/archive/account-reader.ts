@@ -21,6 +21,7 @@ import type {
   Statement,
 } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
+import { entryBytes } from "./row-bytes.ts";
 import { BEGINNING, placeOfSlot } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 import { Tally } from "./tally.ts";
@@ -49,7 +50,7 @@ export class AccountReader {
   entries(query: AccountQuery): Statement {
     const { fromMs, toMs, limit } = query;
     return {
-      ...page(this.#entryLines(query), limit),
+      ...page(this.#entryLines(query), limit, entryBytes),
       openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
       closingBalance: this.#balanceBefore(query, toMs ?? Number.POSITIVE_INFINITY),
     };

@@ -34,7 +34,8 @@ export type Request =
 
 export type Query =
   | readonly ["account", id: string]
-  | readonly ["accounts", ids: readonly string[]]
+  /** Those behind as many bytes are left out, but never the first. */
+  | readonly ["accounts", ids: readonly string[], bytesMax: number | null]
   | readonly ["system_account", name: string]
   | readonly ["sums", allPartners: boolean]
   /** Nothing but the newest position that everything answered so far is in. */
