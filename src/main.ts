@@ -17,7 +17,7 @@ import { type Log, openLog, type ProcessLog } from "./http/request-log.ts";
 import { type Address, bindShared, explainBindError } from "./http/shared-port.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { ClockWatch } from "./server/clock-watch.ts";
-import { connectionBounds, openFilesMax } from "./server/file-limit.ts";
+import { boundsOfGateways } from "./server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
 import { GatewaySupervisor } from "./server/gateway-supervisor.ts";
 import { startGatewayThread } from "./server/gateway-worker.ts";
@@ -65,17 +65,11 @@ let leaving = false;
 async function start(config: Config): Promise<void> {
   const logs = openLog({ level: config.logLevel, destination: 1, readable: process.stdout.isTTY });
   parts.logs = logs;
-  const operatorKeyHash =
-    config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
+  const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts());
-  const { assets, web, logLevel } = config;
-  const filesMax = openFilesMax();
-  const connections = connectionBounds(config, filesMax);
-  logs.log.info(
-    { files: filesMax, gateways: config.gateways, ...connections },
-    "connections of each gateway",
-  );
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, connections });
+  const { assets, logLevel } = config;
+  const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // Each may come twice: from a terminal, and from the program that started this one.
@@ -112,7 +106,6 @@ async function start(config: Config): Promise<void> {
       operatorKeyHash,
       assets,
       web,
-      connections,
       logLevel,
       standing: operations.standing(),
       archive: archive.connect(),

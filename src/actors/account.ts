@@ -334,8 +334,18 @@ function mergeMetadata(current: string | null, patch: string): string | null | u
   if (merged.size === 0) return null;
   const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify(Object.fromEntries(sorted));
-  const bytes = Buffer.byteLength(text);
+  const bytes = utf8Bytes(text);
   // What was there before there was this bound may shrink step by step.
-  const mayBe = Math.max(METADATA_BYTES_MAX, current === null ? 0 : Buffer.byteLength(current) - 1);
+  const mayBe = Math.max(METADATA_BYTES_MAX, current === null ? 0 : utf8Bytes(current) - 1);
   return bytes > mayBe ? undefined : text;
+}
+
+/** Of well-formed text: each half of a surrogate pair counts two. */
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return bytes;
 }

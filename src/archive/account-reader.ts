@@ -1,6 +1,7 @@
 import type { AccountView, ActDone, LogRecord } from "../actors/command.ts";
 import { historiesOf, historyName } from "../actors/programmes/programmes.ts";
 import { isSystemAccount } from "../actors/routing.ts";
+import { entryBytes } from "../page-bytes.ts";
 import { isDamage } from "./archive-error.ts";
 import { listedBy } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
@@ -21,7 +22,6 @@ import type {
   Statement,
 } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
-import { entryBytes } from "./row-bytes.ts";
 import { BEGINNING, placeOfSlot } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 import { Tally } from "./tally.ts";

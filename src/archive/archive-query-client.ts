@@ -1,7 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { AccountView } from "../actors/command.ts";
 import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
-import { type Caller, CallerGone } from "../caller.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
   type ArchiveMethod,
@@ -25,10 +24,6 @@ import type {
 
 /** The archive has a shorter deadline for each query: this one is for a thread that hangs, or a disk that does. */
 const ANSWER_MS_MAX = 10_000;
-/** Lists that the archive has in hand for one of these at once. Others wait here, where those are left off whose client is gone. */
-const LISTS_IN_HAND_MAX = 32;
-const LISTS_WAITING_MAX = 4_096;
-
 type Pending = Readonly<{
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
@@ -45,8 +40,6 @@ export class ArchiveQueryClient implements ArchiveQueries {
   readonly #port: MessagePort;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
-  #listsInHand = 0;
-  readonly #listsWaiting: (() => void)[] = [];
   /** Makes the error of every query from now on. */
   #refusal: (() => OperatingError) | undefined;
 
@@ -91,9 +84,8 @@ export class ArchiveQueryClient implements ArchiveQueries {
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<Page<TransferView>> {
-    return this.#list("transfers", query, after, caller);
+    return this.#query("transfers", query, after);
   }
 
   accountAt(
@@ -106,17 +98,15 @@ export class ArchiveQueryClient implements ArchiveQueries {
   acts(
     query: ActsRange & Readonly<{ partner: string; programme: string }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<Page<ArchivedRecord>> {
-    return this.#list("acts", query, after, caller);
+    return this.#query("acts", query, after);
   }
 
   entries(
     query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<Statement> {
-    return this.#list("entries", query, after, caller);
+    return this.#query("entries", query, after);
   }
 
   sum(
@@ -129,9 +119,8 @@ export class ArchiveQueryClient implements ArchiveQueries {
   accountIds(
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<readonly string[]> {
-    return this.#list("accountIds", query, after, caller);
+    return this.#query("accountIds", query, after);
   }
 
   /** Refuses what waits and what will be asked. The first reason stays. */
@@ -144,7 +133,6 @@ export class ArchiveQueryClient implements ArchiveQueries {
       reject(refusal());
     }
     this.#pending.clear();
-    for (const begin of this.#listsWaiting.splice(0)) begin();
   }
 
   protected request(message: (id: number) => ArchiveRequest): Promise<unknown> {
@@ -164,28 +152,5 @@ export class ArchiveQueryClient implements ArchiveQueries {
 
   async #query<T>(method: ArchiveMethod, query: unknown, after: readonly Position[]): Promise<T> {
     return (await this.request((id) => ({ id, method, query, after }))) as T;
-  }
-
-  /** The same for what may take long: begun in turn, and only while its client is there. */
-  async #list<T>(
-    method: ArchiveMethod,
-    query: unknown,
-    after: readonly Position[],
-    caller: Caller | undefined,
-  ): Promise<T> {
-    if (this.#listsInHand >= LISTS_IN_HAND_MAX) {
-      if (this.#listsWaiting.length >= LISTS_WAITING_MAX)
-        throw new OperatingError("overloaded", "too many queries wait for the archive");
-      // Whoever is done hands its place over.
-      await new Promise<void>((resolve) => this.#listsWaiting.push(resolve));
-    } else this.#listsInHand += 1;
-    try {
-      if (caller?.isGone() === true) throw new CallerGone();
-      return await this.#query(method, query, after);
-    } finally {
-      const next = this.#listsWaiting.shift();
-      if (next === undefined) this.#listsInHand -= 1;
-      else next();
-    }
   }
 }

@@ -1,8 +1,9 @@
 /** How lists are cut into pages: by time, by cursor, by length. */
+
+import { PAGE_BYTES_MAX } from "../page-bytes.ts";
 import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
 import type { History, Stretch } from "./history.ts";
 import type { ArchivedRecord, Order, Page, Range } from "./query.ts";
-import { PAGE_BYTES_MAX } from "./row-bytes.ts";
 
 /** A record that the index has led to, and under which place. */
 export type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;

@@ -2,7 +2,6 @@
 import type { AccountView, LogRecord } from "../actors/command.ts";
 import type { TransferStatus, TransferView } from "../actors/compound-command.ts";
 import type { Act } from "../actors/programmes/programme.ts";
-import type { Caller } from "../caller.ts";
 import { compareLogIds, type LogId } from "../wal/wal.ts";
 
 /** Where a record stands: its batch, and its place within the batch. */
@@ -77,8 +76,8 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
 /**
  * Every method waits until the archive holds all of `after` (its own deadline, then OperatingError
  * `log_unavailable`), so that a read shows every write that was answered before it. What cannot be answered without a
- * damaged batch is refused with OperatingError `archive_damaged`, which names it. A list is not begun for an `caller` who is
- * gone (CallerGone); a page of it ends short rather than become larger than `PAGE_BYTES_MAX`.
+ * damaged batch is refused with OperatingError `archive_damaged`, which names it. A page ends short
+ * rather than become larger than `PAGE_BYTES_MAX`.
  */
 export interface ArchiveQueries {
   /** The records at these places, in this order; all must exist in the log. A damaged one spoils no other. */
@@ -110,7 +109,6 @@ export interface ArchiveQueries {
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<Page<TransferView>>;
   /** An account as it stood after everything that was logged at `atMs` or before; `undefined` before it existed. */
   accountAt(
@@ -124,7 +122,6 @@ export interface ArchiveQueries {
   acts(
     query: ActsRange & Readonly<{ partner: string; programme: string }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<Page<ArchivedRecord>>;
   /**
    * An account's entries. A system account's come merged by time from all shards.
@@ -134,7 +131,6 @@ export interface ArchiveQueries {
   entries(
     query: EntriesRange & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<Statement>;
   /** Sum and number of an account's entries whose seq is at most `seq`. */
   sum(
@@ -145,7 +141,6 @@ export interface ArchiveQueries {
   accountIds(
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
     after: readonly Position[],
-    caller?: Caller,
   ): Promise<readonly string[]>;
 }
 

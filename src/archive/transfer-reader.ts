@@ -1,6 +1,7 @@
 import { claimOf } from "../actors/claim-names.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
+import { transferBytes } from "../page-bytes.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gaps, upToGap } from "./gaps.ts";
@@ -10,7 +11,6 @@ import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
 import { isBeginning, isPart, isWhole, transferIdOf, transferOf } from "./posting.ts";
 import type { ArchivedRecord, Page, Range } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
-import { transferBytes } from "./row-bytes.ts";
 import { AT_HOME, AWAY, CLAIM, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
 

@@ -1,8 +1,8 @@
 /** Pages of lists that show only some of what they are made from: full ones, and a next one only where it has a row. */
 import type { Page } from "../archive/query.ts";
-import { PAGE_BYTES_MAX } from "../archive/row-bytes.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { OperatingError } from "../operating-error.ts";
+import { PAGE_BYTES_MAX } from "../page-bytes.ts";
 
 /** Fetched at once where the rows that are shown are far apart. */
 const FETCHED_MIN = 500;

@@ -29,7 +29,7 @@ import type {
   Statement,
 } from "../archive/query.ts";
 import { assert } from "../assert.ts";
-import type { Caller } from "../caller.ts";
+import { type Caller, refuseGone } from "../caller.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
   ASK_ARCHIVE,
@@ -44,7 +44,7 @@ import {
   type WireItem,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
-import { accountPage, accountsOf } from "./accounts.ts";
+import { accountPage, accountsOf, reconciliation } from "./accounts.ts";
 import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { dryRun } from "./dry-run.ts";
@@ -64,6 +64,7 @@ import {
   transferRow,
   transferRows,
 } from "./transfers.ts";
+import { Turns } from "./turns.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
@@ -78,6 +79,8 @@ export class Gateway {
   #shards = new Shards([], undefined);
   /** A reason to take no commands, as the archive being far behind. */
   #overload: () => string | undefined = () => undefined;
+  /** Lists: most of their time they wait for the archive. */
+  readonly #turns = new Turns(32);
 
   /** Before this there is nothing that could answer; the port is bound earlier than the shards are known. */
   connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
@@ -186,13 +189,15 @@ export class Gateway {
       subject === null
         ? this.askAll(partner, { subject, ...asked })
         : [await this.ask(partner, { subject, ...asked })];
-    return pageOf(parts, question, page, caller);
+    return this.#turns.run(caller, () => pageOf(parts, question, page, caller));
   }
 
   /** What a programme was asked for, and did, without a transfer: from the archive. */
-  async acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
-    const after = await this.#shards.positions(partner);
-    return this.#shards.archive.acts({ ...range, partner, programme }, after);
+  acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
+    return this.#turns.run(undefined, async () => {
+      const after = await this.#shards.positions(partner);
+      return this.#shards.archive.acts({ ...range, partner, programme }, after);
+    });
   }
 
   /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */
@@ -218,36 +223,30 @@ export class Gateway {
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<AccountView>> {
-    return accountPage(this.#shards, partner, query, caller);
+    return this.#turns.run(caller, () => accountPage(this.#shards, partner, query, caller));
   }
 
   systemAccount(partner: string, name: string) {
     return systemAccount(this.#shards, partner, name);
   }
 
-  async entries(
+  entries(
     partner: string,
     account: string,
     range: EntriesRange,
     caller?: Caller,
   ): Promise<Statement | undefined> {
-    const found = await this.#positionsOfAccount(partner, account);
-    if (found === undefined) return undefined;
-    return this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after, caller);
+    return this.#turns.run(caller, async () => {
+      const found = await this.#positionsOfAccount(partner, account);
+      refuseGone(caller);
+      return (
+        found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after)
+      );
+    });
   }
 
-  async reconciliation(partner: string, id: string) {
-    const { result: account, position } = await this.#shards.ask(
-      this.#shards.ofAccount(partner, id),
-      partner,
-      ["account", id],
-    );
-    if (account === null) return undefined;
-    const { sum, count } = await this.#shards.archive.sum(
-      { partner, account: id, seq: account.seq },
-      known([position]),
-    );
-    return { account, entriesSum: sum, entriesCount: count };
+  reconciliation(partner: string, id: string) {
+    return reconciliation(this.#shards, partner, id);
   }
 
   transfer(partner: string, id: string): Promise<TransferRow | undefined> {
@@ -259,7 +258,7 @@ export class Gateway {
     query: Parameters<typeof transferRows>[2],
     caller?: Caller,
   ): Promise<Page<TransferRow>> {
-    return transferRows(this.#shards, partner, query, caller);
+    return this.#turns.run(caller, () => transferRows(this.#shards, partner, query, caller));
   }
 
   consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {

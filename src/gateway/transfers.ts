@@ -13,8 +13,8 @@ import { takeBackOf } from "../actors/programmes/programmes.ts";
 import { vnodeOf } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { Page, Range } from "../archive/query.ts";
-import { transferBytes } from "../archive/row-bytes.ts";
 import { type Caller, refuseGone } from "../caller.ts";
+import { transferBytes } from "../page-bytes.ts";
 import { fullPage } from "./full-page.ts";
 import { known, type Shards } from "./shards.ts";
 
@@ -47,7 +47,7 @@ export async function transferRows(
   const after = await shards.positions(partner);
   const { data, ...rest } = await fullPage(
     query,
-    (asked) => shards.archive.transfers({ ...query, ...asked, partner }, after, caller),
+    (asked) => shards.archive.transfers({ ...query, ...asked, partner }, after),
     { isShown: shows, bytesOf: transferBytes, caller },
   );
   refuseGone(caller);

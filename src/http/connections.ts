@@ -123,7 +123,7 @@ export class Connections {
       this.#unread.delete(connection);
       return 0;
     }
-    const handle = connection._handle;
+    const { _handle: handle } = connection;
     const taken = (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0);
     const unread = this.#unread.get(connection);
     if (unread === undefined) {

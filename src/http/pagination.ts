@@ -1,8 +1,8 @@
 /** Lists: `limit` and `cursor` in, `data` and `next_cursor` out. */
 import { z } from "@hono/zod-openapi";
 import type { Page } from "../archive/query.ts";
-import { PAGE_BYTES_MAX } from "../archive/row-bytes.ts";
 import { CallerGone } from "../caller.ts";
+import { PAGE_BYTES_MAX } from "../page-bytes.ts";
 import { type Call, isGone, jsonAnswer } from "./call.ts";
 import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 import { invalid } from "./problem.ts";

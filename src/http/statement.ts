@@ -79,14 +79,17 @@ export function statementAnswer(
 }
 
 function csvAnswer(c: Context, call: Call, statement: Statement, format: EntryFormat): Response {
-  const lineOf = (cells: readonly string[]) => `${cells.join(",")}\r\n`;
-  const { rows, nextCursor } = rowsWithin(call, statement, (entry) => lineOf(format.cells(entry)));
+  const { rows, nextCursor } = rowsWithin(call, statement, (entry) => csvRow(format.cells(entry)));
   const headers: Record<string, string> = {
     "Content-Type": "text/csv; charset=utf-8; header=present",
     ...VARY,
   };
   if (nextCursor !== null) headers["Link"] = nextLink(c.req.url, nextCursor);
-  return answer(call, 200, lineOf(format.columns) + rows.join(""), headers);
+  return answer(call, 200, csvRow(format.columns) + rows.join(""), headers);
+}
+
+function csvRow(cells: readonly string[]): string {
+  return `${cells.join(",")}\r\n`;
 }
 
 /** Relative to the address that was asked for. */

@@ -37,8 +37,9 @@ export function answerUnreadable(
     writeParts(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
   });
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
-    const parts = () => refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS });
-    writeAfter((socket as Connection)[NEWEST], socket, parts);
+    writeAfter((socket as Connection)[NEWEST], socket, () =>
+      refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }),
+    );
   });
   return note;
 }

@@ -1,11 +1,20 @@
 /** How many connections this process can have beside the files that the ledger needs. */
 import type { Config } from "../config.ts";
 import type { ConnectionBounds } from "../http/connections.ts";
+import type { Log } from "../http/request-log.ts";
 
 const CONNECTIONS_MAX = 10_000;
 
+/** Says in the log what they are. @throws TypeError as `connectionBounds` */
+export function boundsOfGateways(config: Config, log: Log): ConnectionBounds {
+  const files = openFilesMax();
+  const bounds = connectionBounds(config, files);
+  log.info({ files, gateways: config.gateways, ...bounds }, "connections of each gateway");
+  return bounds;
+}
+
 /** Files that this process may have open at once; Node raises its limit to the hard one when it starts. */
-export function openFilesMax(): number {
+function openFilesMax(): number {
   if (process.report === undefined) return Number.POSITIVE_INFINITY;
   // It would look up the names of all connected hosts.
   (process.report as { excludeNetwork?: boolean }).excludeNetwork = true;

@@ -23,8 +23,7 @@ export type GatewayInit = Readonly<{
   shards: number;
   operatorKeyHash: string | undefined;
   assets: Assets;
-  web: Web;
-  connections: ConnectionBounds;
+  web: Web & Readonly<{ connections: ConnectionBounds }>;
   logLevel: string;
   standing: Standing;
   /** To the archive, for its queries. */

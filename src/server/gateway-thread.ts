@@ -28,7 +28,6 @@ function run(main: MessagePort, init: GatewayInit): void {
     operatorKeyHash: init.operatorKeyHash,
     assets: init.assets,
     web: init.web,
-    connections: init.connections,
   });
   gateway.connect(init.shards, archive, () => operations.overload());
 

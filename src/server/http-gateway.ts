@@ -25,8 +25,7 @@ export type HttpGatewayOptions = Readonly<{
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
   assets: Assets;
-  web: Web;
-  connections: ConnectionBounds;
+  web: Web & Readonly<{ connections: ConnectionBounds }>;
 }>;
 
 export class HttpGateway {
@@ -42,8 +41,8 @@ export class HttpGateway {
   /** Where it listens. */
   #address: Address | undefined;
 
-  constructor({ operations, logs, operatorKeyHash, assets, web, connections }: HttpGatewayOptions) {
-    this.#connections = connections;
+  constructor({ operations, logs, operatorKeyHash, assets, web }: HttpGatewayOptions) {
+    this.#connections = web.connections;
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({

@@ -3,7 +3,15 @@
 import { rmSync } from "node:fs";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, makePartner, operator, ServerProcess, shardsOf, until } from "../support/server.ts";
+import {
+  Client,
+  makePartner,
+  operator,
+  ServerProcess,
+  sendUntilDone,
+  shardsOf,
+  until,
+} from "../support/server.ts";
 import { RawSocket, wire } from "./raw.ts";
 
 let server: ServerProcess;
@@ -16,7 +24,7 @@ beforeAll(async () => {
   await server.serving();
   key = await makePartner(operator(server));
   acme = new Client(server.url, key);
-  await acme.send("POST", "/v1/accounts", { id: "alice", asset: "PTS/0" });
+  await sendUntilDone(acme, "/v1/accounts", { id: "alice", asset: "PTS/0" });
   return async () => {
     await server.kill();
     rmSync(dir, { recursive: true, force: true });
@@ -29,6 +37,10 @@ const pay = () => wire("POST", "/v1/transfers", key, PAY);
 
 async function balance(): Promise<number> {
   return (await acme.get<{ posted: number }>("/v1/accounts/alice")).posted;
+}
+
+async function positions(): Promise<readonly string[]> {
+  return (await shardsOf(operator(server))).map(({ position }) => position);
 }
 
 /** What a connection says to all of this, sent in these pieces, until the server closes it. */
@@ -44,7 +56,7 @@ async function sayTo(...pieces: readonly string[]): Promise<RawSocket> {
 
 test.each([
   ["in one piece", (text: string) => [text]],
-  ["byte by byte", (text: string) => [...text]],
+  ["byte by byte", (text: string) => text.split("")],
 ])("one POST and garbage, %s: 201, then 400", async (_, cut) => {
   const before = await balance();
   const { statuses, text } = await sayTo(...cut(pay() + GARBAGE));
@@ -84,7 +96,6 @@ test.each([
 });
 
 test("a POST whose chunks end in garbage is refused, and nothing is done", async () => {
-  const positions = async () => (await shardsOf(operator(server))).map(({ position }) => position);
   const before = await positions();
   const head = wire("POST", "/v1/transfers", key).replace("\r\n\r\n", "\r\n");
   const chunked = `${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"deb\r\nzz\r\n`;
@@ -98,7 +109,7 @@ test("garbage behind a report that is being streamed does not come among its row
   const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
   await Promise.all(
     users.map(async (id) => {
-      expect((await acme.send("POST", "/v1/users", { id })).status).toBe(201);
+      expect((await sendUntilDone(acme, "/v1/users", { id })).status).toBe(201);
       const { status, text } = await acme.send("PATCH", `/v1/users/${id}/segments`, { add: ["VIP"] });
       expect(status, text).toBe(200);
     }),

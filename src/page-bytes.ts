@@ -1,6 +1,4 @@
 /** How large the rows of a page are, so that a page is bounded in bytes while it is gathered. */
-import type { TransferView } from "../actors/compound-command.ts";
-import type { Entry } from "./query.ts";
 
 /** Of the rows of one page, as they are answered; a page has at least one row. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
@@ -9,10 +7,12 @@ export const PAGE_BYTES_MAX = 1024 * 1024;
 const FIXED_BYTES = 150;
 const POSTING_BYTES = 80;
 
-export function entryBytes({ memo, metadata }: Pick<Entry, "memo" | "metadata">): number {
+type Remarks = Readonly<{ memo: string | null; metadata: string | null }>;
+
+export function entryBytes({ memo, metadata }: Remarks): number {
   return FIXED_BYTES + (memo?.length ?? 0) + (metadata?.length ?? 0);
 }
 
-export function transferBytes(view: Pick<TransferView, "memo" | "metadata" | "postings">): number {
+export function transferBytes(view: Remarks & Readonly<{ postings: readonly unknown[] }>): number {
   return entryBytes(view) + POSTING_BYTES * view.postings.length;
 }
