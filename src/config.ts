@@ -144,6 +144,18 @@ export const SETTINGS = {
     initial: "",
     meaning: "origins whose pages may call from a browser, separated by commas; none when empty",
   },
+  CONNECTIONS_MAX: {
+    schema: wholeNumber(16).optional(),
+    otherwise: "half of the file limit, at most 10000",
+    meaning:
+      "connections that are open at once; more are answered 503. At most half of the file limit (ulimit -n)",
+  },
+  CONNECTIONS_PER_ADDRESS: {
+    schema: wholeNumber(1).optional(),
+    otherwise: "half of CONNECTIONS_MAX",
+    meaning:
+      "of these, from one address (of IPv6: from one /64); as many as CONNECTIONS_MAX where a proxy is the only client",
+  },
   CLOCK_JUMP_MAX: {
     schema: wholeNumber(60),
     initial: "86400",
@@ -189,6 +201,9 @@ export type Config = Readonly<{
   /** What new wallets, and new sellers' credit, are in. */
   assets: Assets;
   web: Web;
+  /** Open at once, and of these from one address; absent: as the file limit allows. */
+  connectionsMax: number | undefined;
+  connectionsPerAddress: number | undefined;
   /** After a start of the machine a clock that is further ahead of the log is not followed at once. */
   clockJumpMsMax: number;
   allowWeakDurability: boolean;
@@ -240,6 +255,8 @@ export function readConfig(
       corsOrigins: listOf(values.CORS_ORIGINS),
       trustedProxies: parseTrustedProxies(values.TRUST_PROXY),
     },
+    connectionsMax: values.CONNECTIONS_MAX,
+    connectionsPerAddress: values.CONNECTIONS_PER_ADDRESS,
     clockJumpMsMax: values.CLOCK_JUMP_MAX * 1000,
     allowWeakDurability: values.ALLOW_WEAK_DURABILITY === "true",
     failpoints: values.FAILPOINTS,

@@ -19,6 +19,7 @@ import { newWindowMemory } from "./http/window-counters.ts";
 import { randomBytes } from "./random.ts";
 import { takeSnapshotInThread } from "./recovery/snapshot-worker.ts";
 import { ClockWatch } from "./server/clock-watch.ts";
+import { boundsOfGateways } from "./server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./server/first-look.ts";
 import type { GatewayInit } from "./server/gateway-messages.ts";
 import { GatewaySupervisor } from "./server/gateway-supervisor.ts";
@@ -66,10 +67,10 @@ async function start(config: Config): Promise<void> {
   const log = { level: config.logLevel, readable: process.stdout.isTTY };
   const logs = openLog({ ...log, destination: 1, threads: config.gateways });
   parts.logs = logs;
-  const operatorKeyHash =
-    config.operatorKey === undefined ? undefined : hash("sha256", config.operatorKey, "hex");
+  const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
-  const { assets, web } = config;
+  const { assets } = config;
+  const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
   const counters = newWindowMemory();
   const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
   parts.gateway = gateway;
@@ -102,7 +103,7 @@ async function start(config: Config): Promise<void> {
     silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
-  const shared = { ...house, address, operatorKeyHash, counters, log };
+  const shared = { ...house, address, operatorKeyHash, web, counters, log };
   const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
@@ -179,14 +180,14 @@ type GatewaySurroundings = Pick<
   ShardSurroundings,
   "shards" | "archive" | "operations" | "logs" | "secretKey"
 > &
-  Pick<GatewayInit, "address" | "operatorKeyHash" | "counters" | "log"> &
+  Pick<GatewayInit, "address" | "operatorKeyHash" | "web" | "counters" | "log"> &
   Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
 
 /** The gateways beside the one of this thread. */
 function createGateways(config: Config, surroundings: GatewaySurroundings): GatewaySupervisor {
   const { archive, operations, logs, supervisor, directory, ...shared } = surroundings;
-  const { shards, address, operatorKeyHash, counters, secretKey, log } = shared;
-  const { assets, web } = config;
+  const { shards, address, operatorKeyHash, web, counters, secretKey, log } = shared;
+  const { assets } = config;
   return new GatewaySupervisor({
     gateways: config.gateways - 1,
     start: startGatewayThread,

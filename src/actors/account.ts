@@ -29,8 +29,9 @@ export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
  */
 export const DECIDED_MAX = 2 ** 52;
 
-/** Keys of one account's metadata, after all merges. */
+/** Keys of one account's metadata, after all merges; and bytes of all of it as JSON. */
 const METADATA_KEYS_MAX = 50;
+const METADATA_BYTES_MAX = 32 * 1024;
 
 /** What an entry changes. */
 export interface Balance {
@@ -332,5 +333,19 @@ function mergeMetadata(current: string | null, patch: string): string | null | u
   if (merged.size > METADATA_KEYS_MAX) return undefined;
   if (merged.size === 0) return null;
   const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(Object.fromEntries(sorted));
+  const text = JSON.stringify(Object.fromEntries(sorted));
+  const bytes = utf8Bytes(text);
+  // What was there before there was this bound may shrink step by step.
+  const mayBe = Math.max(METADATA_BYTES_MAX, current === null ? 0 : utf8Bytes(current) - 1);
+  return bytes > mayBe ? undefined : text;
+}
+
+/** Of well-formed text: each half of a surrogate pair counts two. */
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return bytes;
 }

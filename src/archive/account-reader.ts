@@ -1,6 +1,7 @@
 import type { AccountView, ActDone, LogRecord } from "../actors/command.ts";
 import { historiesOf, historyName } from "../actors/programmes/programmes.ts";
 import { isSystemAccount } from "../actors/routing.ts";
+import { entryBytes } from "../page-bytes.ts";
 import { isDamage } from "./archive-error.ts";
 import { listedBy } from "./beginning.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
@@ -49,7 +50,7 @@ export class AccountReader {
   entries(query: AccountQuery): Statement {
     const { fromMs, toMs, limit } = query;
     return {
-      ...page(this.#entryLines(query), limit),
+      ...page(this.#entryLines(query), limit, entryBytes),
       openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
       closingBalance: this.#balanceBefore(query, toMs ?? Number.POSITIVE_INFINITY),
     };

@@ -16,7 +16,6 @@ import type {
   EntriesSum,
   FoundRecord,
   Location,
-  MarkedPage,
   Page,
   Position,
   Range,
@@ -25,7 +24,6 @@ import type {
 
 /** The archive has a shorter deadline for each query: this one is for a thread that hangs, or a disk that does. */
 const ANSWER_MS_MAX = 10_000;
-
 type Pending = Readonly<{
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
@@ -86,7 +84,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-  ): Promise<MarkedPage<TransferView>> {
+  ): Promise<Page<TransferView>> {
     return this.#query("transfers", query, after);
   }
 

@@ -1,7 +1,9 @@
 /** How lists are cut into pages: by time, by cursor, by length. */
+
+import { PAGE_BYTES_MAX } from "../page-bytes.ts";
 import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
 import type { History, Stretch } from "./history.ts";
-import type { ArchivedRecord, MarkedPage, Order, Page, Range } from "./query.ts";
+import type { ArchivedRecord, Order, Page, Range } from "./query.ts";
 
 /** A record that the index has led to, and under which place. */
 export type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;
@@ -38,41 +40,30 @@ export function endBefore(history: History, timeMs: number): number {
 
 /**
  * Takes a page, and looks further to know whether anything follows. Where too little is to be shown among all that is
- * looked at, the page ends short, and the next one goes on from there.
+ * looked at, or the rows become too large, the page ends short, and the next one goes on from there.
  */
-export function page<T>(lines: Iterable<Line<T>>, limit: number): Page<T> {
-  const { data, end } = taken(lines, limit);
-  return { data, nextCursor: end === undefined ? null : formatCursor(end) };
-}
-
-/** The same, with the cursor of each row. */
-export function markedPage<T>(lines: Iterable<Line<T>>, limit: number): MarkedPage<T> {
-  const { data, places, end } = taken(lines, limit);
-  return {
-    data,
-    cursors: places.map(formatCursor),
-    nextCursor: end === undefined ? null : formatCursor(end),
-  };
-}
-
-/** `end`: the last line that was looked at, where others follow. */
-type Taken<T> = Readonly<{ data: readonly T[]; places: readonly Place[]; end: Place | undefined }>;
-
-function taken<T>(lines: Iterable<Line<T>>, limit: number): Taken<T> {
+export function page<T>(
+  lines: Iterable<Line<T>>,
+  limit: number,
+  bytesOf: (row: T) => number = () => 0,
+): Page<T> {
   const data: T[] = [];
-  const places: Place[] = [];
+  const cursors: string[] = [];
   let last: Place | undefined;
   const linesMax = Math.max(limit, LINES_PER_PAGE_MAX);
   let looked = 0;
+  let bytes = 0;
   for (const { place, shown } of lines) {
-    const isFull = looked === linesMax || (shown !== undefined && data.length === limit);
-    if (isFull) return { data, places, end: last };
+    if (shown !== undefined) bytes += bytesOf(shown);
+    const isTooLarge = bytes > PAGE_BYTES_MAX && data.length > 0;
+    const isFull = looked === linesMax || (shown !== undefined && (data.length === limit || isTooLarge));
+    if (isFull) return { data, cursors, nextCursor: last === undefined ? null : formatCursor(last) };
     if (shown !== undefined) {
       data.push(shown);
-      places.push(place);
+      cursors.push(formatCursor(place));
     }
     last = place;
     looked += 1;
   }
-  return { data, places, end: undefined };
+  return { data, cursors, nextCursor: null };
 }

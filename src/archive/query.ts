@@ -52,10 +52,15 @@ export type Order = "newest" | "oldest";
 
 export type ActsRange = Range & Readonly<{ subject?: string | undefined; first?: Order }>;
 
-export type Page<T> = Readonly<{ data: readonly T[]; nextCursor: string | null }>;
-
-/** `cursors`: for each row the one that leads on behind it, for those who show only some of the rows. */
-export type MarkedPage<T> = Page<T> & Readonly<{ cursors: readonly string[] }>;
+/**
+ * `cursors`: for each row the one that leads on behind it. Whoever shows only some of the rows, or ends the page where it
+ * would become too large, goes on from there.
+ */
+export type Page<T> = Readonly<{
+  data: readonly T[];
+  cursors: readonly string[];
+  nextCursor: string | null;
+}>;
 
 /** `openingBalance` is the balance before `fromMs`, `closingBalance` the one just before `toMs`. */
 export type Statement = Page<Entry> & Readonly<{ openingBalance: number; closingBalance: number }>;
@@ -71,7 +76,8 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
 /**
  * Every method waits until the archive holds all of `after` (its own deadline, then OperatingError
  * `log_unavailable`), so that a read shows every write that was answered before it. What cannot be answered without a
- * damaged batch is refused with OperatingError `archive_damaged`, which names it.
+ * damaged batch is refused with OperatingError `archive_damaged`, which names it. A page ends short
+ * rather than become larger than `PAGE_BYTES_MAX`.
  */
 export interface ArchiveQueries {
   /** The records at these places, in this order; all must exist in the log. A damaged one spoils no other. */
@@ -103,7 +109,7 @@ export interface ArchiveQueries {
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
     after: readonly Position[],
-  ): Promise<MarkedPage<TransferView>>;
+  ): Promise<Page<TransferView>>;
   /** An account as it stood after everything that was logged at `atMs` or before; `undefined` before it existed. */
   accountAt(
     query: Readonly<{ partner: string; account: string; atMs: number }>,

@@ -1,14 +1,15 @@
 import { claimOf } from "../actors/claim-names.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
+import { transferBytes } from "../page-bytes.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
 import { comparePlaces, type Place } from "./cursor.ts";
 import { type Gaps, upToGap } from "./gaps.ts";
 import { inOrder } from "./history.ts";
 import type { Keys } from "./key-hash.ts";
-import { cursorOf, type Found, type Line, markedPage, within } from "./listing.ts";
+import { cursorOf, type Found, type Line, page, within } from "./listing.ts";
 import { isBeginning, isPart, isWhole, transferIdOf, transferOf } from "./posting.ts";
-import type { ArchivedRecord, MarkedPage, Range } from "./query.ts";
+import type { ArchivedRecord, Page, Range } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { AT_HOME, AWAY, CLAIM, placeOfSlot, recordOfSlot, slotOf } from "./slot.ts";
 import type { SortedIndex } from "./sorted-index.ts";
@@ -73,13 +74,13 @@ export class TransferReader {
     return undefined;
   }
 
-  transfers(query: TransfersQuery): MarkedPage<TransferView> {
+  transfers(query: TransfersQuery): Page<TransferView> {
     const { account, status, limit } = query;
     const lines =
       account === undefined
         ? this.#linesOfPartner(query)
         : this.#linesOfAccount(query, { ...query, account });
-    return markedPage(filtered(lines, status), limit);
+    return page(filtered(lines, status), limit, transferBytes);
   }
 
   /** The partner's transfers where they began, within the range and before the cursor, newest first. */

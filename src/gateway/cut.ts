@@ -26,7 +26,7 @@ export async function consistentAccounts(
   const byShard = Map.groupBy(ids, (id) => shards.ofAccount(partner, id));
   const [only] = byShard.keys();
   if (byShard.size === 1 && only !== undefined) {
-    const { result } = await shards.ask(only, partner, ["accounts", ids]);
+    const { result } = await shards.ask(only, partner, ["accounts", ids, null]);
     return { accounts: result, inTransit: {} };
   }
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {

@@ -29,6 +29,7 @@ import type {
   Statement,
 } from "../archive/query.ts";
 import { assert } from "../assert.ts";
+import { type Caller, refuseGone } from "../caller.ts";
 import { OperatingError } from "../operating-error.ts";
 import {
   ASK_ARCHIVE,
@@ -43,6 +44,7 @@ import {
   type WireItem,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
+import { accountPage, accountsOf, reconciliation } from "./accounts.ts";
 import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { dryRun } from "./dry-run.ts";
@@ -62,6 +64,7 @@ import {
   transferRow,
   transferRows,
 } from "./transfers.ts";
+import { Turns } from "./turns.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
@@ -76,6 +79,8 @@ export class Gateway {
   #shards = new Shards([], undefined);
   /** A reason to take no commands, as the archive being far behind. */
   #overload: () => string | undefined = () => undefined;
+  /** Lists: most of their time they wait for the archive. */
+  readonly #turns = new Turns(32);
 
   /** Before this there is nothing that could answer; the port is bound earlier than the shards are known. */
   connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
@@ -177,19 +182,22 @@ export class Gateway {
     partner: string,
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
+    caller?: Caller,
   ): Promise<Page<R>> {
     // One that is all one subject's is asked of its shard alone.
     const parts = async ({ subject, ...asked }: Question<ListPart<R>>) =>
       subject === null
         ? this.askAll(partner, { subject, ...asked })
         : [await this.ask(partner, { subject, ...asked })];
-    return pageOf(parts, question, page);
+    return this.#turns.run(caller, () => pageOf(parts, question, page, caller));
   }
 
   /** What a programme was asked for, and did, without a transfer: from the archive. */
-  async acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
-    const after = await this.#shards.positions(partner);
-    return this.#shards.archive.acts({ ...range, partner, programme }, after);
+  acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
+    return this.#turns.run(undefined, async () => {
+      const after = await this.#shards.positions(partner);
+      return this.#shards.archive.acts({ ...range, partner, programme }, after);
+    });
   }
 
   /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */
@@ -202,63 +210,55 @@ export class Gateway {
     return result ?? undefined;
   }
 
-  async accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
-    const byShard = Map.groupBy(ids, (id) => this.#shards.ofAccount(partner, id));
-    const found = await Promise.all(
-      [...byShard].map(([shard, there]) => this.#shards.ask(shard, partner, ["accounts", there])),
-    );
-    const views = new Map(found.flatMap(({ result }) => result.map((view) => [view.id, view] as const)));
-    return ids.map((id) => views.get(id)).filter((view) => view !== undefined);
+  accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
+    return accountsOf(this.#shards, partner, ids);
   }
 
   accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
     return accountAt(this.#shards, partner, id, atMs);
   }
 
-  async listAccounts(
+  listAccounts(
     partner: string,
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
+    caller?: Caller,
   ): Promise<Page<AccountView>> {
-    const { prefix, limit, cursor } = query;
-    const after = await this.#shards.positions(partner);
-    const ids = await this.#shards.archive.accountIds(
-      { partner, prefix, afterId: cursor, limit: limit + 1 },
-      after,
-    );
-    const shown = ids.slice(0, limit);
-    const nextCursor = ids.length > limit ? (shown.at(-1) ?? null) : null;
-    return { data: await this.accounts(partner, shown), nextCursor };
+    return this.#turns.run(caller, () => accountPage(this.#shards, partner, query, caller));
   }
 
   systemAccount(partner: string, name: string) {
     return systemAccount(this.#shards, partner, name);
   }
 
-  async entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined> {
-    const found = await this.#positionsOfAccount(partner, account);
-    return found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after);
+  entries(
+    partner: string,
+    account: string,
+    range: EntriesRange,
+    caller?: Caller,
+  ): Promise<Statement | undefined> {
+    return this.#turns.run(caller, async () => {
+      const found = await this.#positionsOfAccount(partner, account);
+      refuseGone(caller);
+      return (
+        found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after)
+      );
+    });
   }
 
-  async reconciliation(partner: string, id: string) {
-    const { result: account, position } = await this.#shards.ask(
-      this.#shards.ofAccount(partner, id),
-      partner,
-      ["account", id],
-    );
-    if (account === null) return undefined;
-    const { sum, count } = await this.#shards.archive.sum(
-      { partner, account: id, seq: account.seq },
-      known([position]),
-    );
-    return { account, entriesSum: sum, entriesCount: count };
+  reconciliation(partner: string, id: string) {
+    return reconciliation(this.#shards, partner, id);
   }
 
   transfer(partner: string, id: string): Promise<TransferRow | undefined> {
     return transferRow(this.#shards, partner, id);
   }
 
-  transfers(partner: string, query: Parameters<typeof transferRows>[2]): Promise<Page<TransferRow>> {
-    return transferRows(this.#shards, partner, query);
+  transfers(
+    partner: string,
+    query: Parameters<typeof transferRows>[2],
+    caller?: Caller,
+  ): Promise<Page<TransferRow>> {
+    return this.#turns.run(caller, () => transferRows(this.#shards, partner, query, caller));
   }
 
   consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {

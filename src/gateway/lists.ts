@@ -2,6 +2,7 @@
 import type { Plain, Question } from "../actors/programmes/programme.ts";
 import { comparePlaces, type ListAsk, type ListPart, type ListPlace } from "../actors/programmes/register.ts";
 import type { Page } from "../archive/query.ts";
+import { type Caller, refuseGone } from "../caller.ts";
 import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
 
 /** How the parts of all shards are asked for. */
@@ -16,17 +17,19 @@ class BadCursor extends Error {
  * Asks until the page is full and it is known whether there are more: a shard may have looked at much and shown little. The
  * cursor is the place of the last row.
  *
- * @throws BadCursor, OperatingError `overloaded`: too many rows would have to be looked at.
+ * @throws CallerGone, BadCursor, OperatingError `overloaded`: too many rows would have to be looked at.
  */
 export async function pageOf<R extends Plain>(
   ask: Ask<R>,
   question: (page: ListAsk) => Question<ListPart<R>>,
   { limit, cursor }: PageAsk,
+  caller?: Caller,
 ): Promise<Page<R>> {
   const found: (readonly [place: ListPlace, row: R])[] = [];
   let before = cursor === undefined ? null : parsePlace(cursor);
   for (let asks = 0; found.length <= limit; asks++) {
     if (asks === FETCHES_MAX) throw tooMany();
+    refuseGone(caller);
     const parts = await ask(question([limit + 1 - found.length, before]));
     // Beyond the point up to which each shard has looked nothing can be said yet.
     let bound: ListPlace | null = null;
@@ -41,11 +44,13 @@ export async function pageOf<R extends Plain>(
     before = bound;
   }
   const shown = found.slice(0, limit);
-  const last = found.length > limit ? shown.at(-1)?.[0] : undefined;
-  return {
-    data: shown.map(([, row]) => row),
-    nextCursor: last === undefined ? null : last.map((part) => part.toString(36)).join("_"),
-  };
+  const cursors = shown.map(([place]) => cursorOf(place));
+  const nextCursor = found.length > limit ? (cursors.at(-1) ?? null) : null;
+  return { data: shown.map(([, row]) => row), cursors, nextCursor };
+}
+
+function cursorOf(place: ListPlace): string {
+  return place.map((part) => part.toString(36)).join("_");
 }
 
 function parsePlace(cursor: string): ListPlace {
@@ -54,7 +59,6 @@ function parsePlace(cursor: string): ListPlace {
     .map((part) => Number.parseInt(part, 36));
   const place = [atMs, shard, serial] as const;
   const isOne = more.length === 0 && place.every(Number.isSafeInteger);
-  if (!isOne || place.map((part) => part.toString(36)).join("_") !== cursor)
-    throw new BadCursor("the cursor is not one that was given out");
+  if (!isOne || cursorOf(place) !== cursor) throw new BadCursor("the cursor is not one that was given out");
   return place;
 }

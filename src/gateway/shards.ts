@@ -6,6 +6,7 @@ import { OperatingError } from "../operating-error.ts";
 import type { Query, QueryResults } from "../shard/messages.ts";
 import { formatLogId, type LogId } from "../wal/wal.ts";
 import type { ShardLink } from "./shard-link.ts";
+import { Turns } from "./turns.ts";
 
 type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
 
@@ -13,6 +14,11 @@ export class Shards {
   readonly links: readonly ShardLink[];
   /** One per shard, empty between calls. */
   readonly writers: readonly CommandWriter[];
+  /**
+   * Reads of which each may bring a MiB from memory. They are taken apart on the gateway's thread, and those that come in one
+   * message at once: many would keep all other answers waiting.
+   */
+  readonly largeReads = new Turns(4);
   readonly #archive: ArchiveQueries | undefined;
 
   constructor(links: readonly ShardLink[], archive: ArchiveQueries | undefined) {

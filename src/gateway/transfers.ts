@@ -13,6 +13,8 @@ import { takeBackOf } from "../actors/programmes/programmes.ts";
 import { vnodeOf } from "../actors/routing.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import type { Page, Range } from "../archive/query.ts";
+import { type Caller, refuseGone } from "../caller.ts";
+import { transferBytes } from "../page-bytes.ts";
 import { fullPage } from "./full-page.ts";
 import { known, type Shards } from "./shards.ts";
 
@@ -40,14 +42,16 @@ export async function transferRows(
   shards: Shards,
   partner: string,
   { shows = () => true, ...query }: ListQuery,
+  caller: Caller | undefined,
 ): Promise<Page<TransferRow>> {
   const after = await shards.positions(partner);
-  const { data, nextCursor } = await fullPage(
+  const { data, ...rest } = await fullPage(
     query,
     (asked) => shards.archive.transfers({ ...query, ...asked, partner }, after),
-    shows,
+    { isShown: shows, bytesOf: transferBytes, caller },
   );
-  return { data: await rowsOf(shards, partner, data), nextCursor };
+  refuseGone(caller);
+  return { data: await rowsOf(shards, partner, data), ...rest };
 }
 
 /** What became of a transfer that its home does not hold open. */

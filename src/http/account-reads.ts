@@ -4,7 +4,7 @@ import type { AccountView } from "../actors/command.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import { accountNotFound } from "./account-address.ts";
 import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
-import { jsonAnswer } from "./call.ts";
+import { callerOf, jsonAnswer } from "./call.ts";
 import { Cursor, Flag, isId, LIST_LIMIT_DEFAULT, Limit, QueryTime, timeMsOrNull } from "./fields.ts";
 import { pageAnswer, pageSchema } from "./pagination.ts";
 import { IdParams, idOf } from "./path-id.ts";
@@ -93,7 +93,7 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
       if (query.ids === undefined) {
         if (query.consistent !== undefined) throw invalid("consistent", "needs ids");
         const { prefix = "", limit = LIST_LIMIT_DEFAULT, cursor } = query;
-        const page = await ledger.listAccounts(call.partner, { prefix, limit, cursor });
+        const page = await ledger.listAccounts(call.partner, { prefix, limit, cursor }, callerOf(call));
         return pageAnswer(call, page, accountJson);
       }
       for (const other of ["prefix", "limit", "cursor"] as const) {

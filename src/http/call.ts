@@ -1,4 +1,5 @@
 /** One request on its way, and how it is answered. Every answer is built here, so that none lacks its `Request-Id`. */
+import type { Caller } from "../caller.ts";
 import type { Principal } from "./ports.ts";
 import { PROBLEMS, type ProblemCode, problemBody, problemHeaders } from "./problem.ts";
 
@@ -17,7 +18,31 @@ export type Call = {
   principal: Principal | undefined;
   /** The partner whose data the call is about; empty for the operator. */
   partner: string;
+  /** What it came over; absent where there is no socket. */
+  readonly connection: Connection | undefined;
 };
+
+/** Of a connection: whether it is closed, and whether its client has said that it sends nothing more. */
+export type Connection = Readonly<{ destroyed: boolean; readableEnded: boolean }>;
+
+/**
+ * A client that closes says that it sends nothing more, and nothing else. Some say so and wait for their answer; they get it
+ * when it comes as soon.
+ */
+const HALF_CLOSED_MS_MAX = 1_000;
+
+/** Whether nobody waits for the answer any more. */
+export function isGone({ connection, startedMs }: Call): boolean {
+  if (connection === undefined) return false;
+  return (
+    connection.destroyed || (connection.readableEnded && performance.now() - startedMs > HALF_CLOSED_MS_MAX)
+  );
+}
+
+/** The caller of what may take long. */
+export function callerOf(call: Call): Caller {
+  return { isGone: () => isGone(call) };
+}
 
 /** An answer for whoever writes it without a `Response`. */
 export type Parts = Readonly<{ status: number; headers: Record<string, string>; body: string }>;

@@ -4,10 +4,11 @@
  */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { CallerGone } from "../caller.ts";
 import { InvalidTime } from "../invalid-time.ts";
 import { OperatingError } from "../operating-error.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
-import { type Call, problemAnswer, problemParts } from "./call.ts";
+import { type Call, type Connection, problemAnswer, problemParts } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { idempotencyKey } from "./idempotency.ts";
@@ -83,6 +84,8 @@ function failureAnswer(call: Call, failure: unknown, log: Log): Response {
     return problemAnswer(call, "validation_failed", "cursor: must come from the page before", {}, { errors });
   }
   if (failure instanceof InvalidTime) return failureAnswer(call, invalid(failure.path, failure.message), log);
+  if (failure instanceof CallerGone)
+    return problemAnswer(call, "client_closed_request", "The client is gone.");
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
   if (failure instanceof HTTPException && failure.status < 500) {
     const code: ProblemCode = failure.status === 413 ? "body_too_large" : "validation_failed";
@@ -126,8 +129,16 @@ function createReadyGate(unready: () => readonly string[]): () => void {
 }
 
 /** One of which it is not known yet who calls. */
-function newCall(requestId: string, method: string, route: string, group: string, startedMs: number): Call {
+function newCall(
+  connection: Connection | undefined,
+  requestId: string,
+  method: string,
+  route: string,
+  group: string,
+  startedMs: number,
+): Call {
   return {
+    connection,
     requestId,
     method,
     route,
@@ -146,10 +157,10 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   const running = new Set<Running>();
   let requests = 0;
 
-  function beginCall(method: string, route: string, group: string): Call {
+  function beginCall(method: string, route: string, group: string, connection?: Connection): Call {
     requests += 1;
     const requestId = `${deps.idPrefix}-${requests.toString(36)}`;
-    return newCall(requestId, method, route, group, clock.elapsedMs());
+    return newCall(connection, requestId, method, route, group, clock.elapsedMs());
   }
 
   function finish(run: Running, response: Response): void {
@@ -179,7 +190,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     };
     return (c) =>
       new Promise((resolve) => {
-        const call = beginCall(c.req.method, path, group);
+        const call = beginCall(c.req.method, path, group, incomingOf(c)?.socket);
         const entry: Running = { call, origin: allowedOrigin(c, origins), settle: resolve };
         running.add(entry);
         run(c, call).then(
@@ -198,7 +209,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   }
 
   const refuse: Refuse = (code, detail, headers) => {
-    const call = beginCall("-", "-", "unreadable");
+    const call = beginCall("-", "-", "unreadable", undefined);
     const parts = problemParts(call, code, detail, headers);
     note(call, parts.status);
     return parts;

@@ -4,7 +4,7 @@ import { isSystemAccount } from "../actors/routing.ts";
 import type { Entry } from "../archive/query.ts";
 import { csvCell, csvText } from "../csv.ts";
 import { accountNotFound } from "./account-address.ts";
-import { jsonAnswer } from "./call.ts";
+import { callerOf, jsonAnswer } from "./call.ts";
 import { Balance, timeTextOf } from "./fields.ts";
 import { IdParams, idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
@@ -107,7 +107,7 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
     async (c, call, query) => {
       const id = idOf(c);
       const range = rangeOf(query);
-      const statement = await ledger.entries(call.partner, id, range);
+      const statement = await ledger.entries(call.partner, id, range, callerOf(call));
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);
       return statementAnswer(c, call, statement, range, entryFormat(isSystem), !isSystem);

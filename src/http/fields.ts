@@ -32,17 +32,26 @@ export const METADATA_KEYS_MAX = 50;
 export const METADATA_KEY_LENGTH_MAX = 64;
 export const METADATA_VALUE_LENGTH_MAX = 500;
 
+/** Of all members together as JSON, in UTF-8: one account's metadata is in every page that shows it. */
+export const METADATA_BYTES_MAX = 32 * 1024;
+/** No character needs more bytes than this in JSON, as `\u0007` does; a member needs quotes, a colon and a comma beside. */
+const JSON_BYTES_PER_CHARACTER = 6;
+const JSON_BYTES_PER_MEMBER = 6;
+
 export function isMetadata(value: unknown, nulls = false): value is Record<string, string | null> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const names = Object.keys(value);
   if (names.length > METADATA_KEYS_MAX) return false;
+  let characters = 0;
   for (const name of names) {
     // A member of this name would set the prototype of whatever object it is copied to.
     if (name === "__proto__" || name === "" || !isText(name, METADATA_KEY_LENGTH_MAX)) return false;
     const member: unknown = (value as Record<string, unknown>)[name];
     if (!(nulls && member === null) && !isText(member, METADATA_VALUE_LENGTH_MAX)) return false;
+    characters += name.length + (member?.length ?? 0);
   }
-  return true;
+  const bytesMax = characters * JSON_BYTES_PER_CHARACTER + names.length * JSON_BYTES_PER_MEMBER;
+  return bytesMax < METADATA_BYTES_MAX || Buffer.byteLength(JSON.stringify(value)) <= METADATA_BYTES_MAX;
 }
 
 /** Milliseconds of a time that its schema has seen. */
@@ -110,7 +119,7 @@ export const Memo = z
 
 const metadataRule =
   `must be at most ${METADATA_KEYS_MAX} members, names of at most ${METADATA_KEY_LENGTH_MAX} characters, ` +
-  `values texts of at most ${METADATA_VALUE_LENGTH_MAX}`;
+  `values texts of at most ${METADATA_VALUE_LENGTH_MAX}; all of it at most ${METADATA_BYTES_MAX} bytes as JSON`;
 
 export const Metadata = z
   .custom<Record<string, string>>((value) => isMetadata(value), metadataRule)
@@ -118,6 +127,7 @@ export const Metadata = z
     type: "object",
     additionalProperties: { type: "string", maxLength: METADATA_VALUE_LENGTH_MAX },
     maxProperties: METADATA_KEYS_MAX,
+    description: `At most ${METADATA_BYTES_MAX} bytes as JSON.`,
     example: { order: "1017" },
   });
 
@@ -128,6 +138,7 @@ export const MetadataPatch = z
     type: "object",
     additionalProperties: { type: ["string", "null"], maxLength: METADATA_VALUE_LENGTH_MAX },
     maxProperties: METADATA_KEYS_MAX,
+    description: `At most ${METADATA_BYTES_MAX} bytes as JSON.`,
     example: { order: "1018", note: null },
   });
 

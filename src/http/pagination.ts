@@ -1,7 +1,9 @@
 /** Lists: `limit` and `cursor` in, `data` and `next_cursor` out. */
 import { z } from "@hono/zod-openapi";
 import type { Page } from "../archive/query.ts";
-import { type Call, jsonAnswer } from "./call.ts";
+import { CallerGone } from "../caller.ts";
+import { PAGE_BYTES_MAX } from "../page-bytes.ts";
+import { type Call, isGone, jsonAnswer } from "./call.ts";
 import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 import { invalid } from "./problem.ts";
 import type { RouteDescription } from "./routes.ts";
@@ -16,7 +18,9 @@ export function pageSchema(row: z.ZodType): z.ZodType {
 
 /** The good answer of a list, as its description has it. */
 export function pageOf(row: z.ZodType): RouteDescription["answer"] {
-  return { status: 200, description: "A page.", content: { "application/json": pageSchema(row) } };
+  const description =
+    "A page. It ends at 1 MiB even where `limit` is not reached; `next_cursor` goes on from there.";
+  return { status: 200, description, content: { "application/json": pageSchema(row) } };
 }
 
 type PageOptions = Readonly<{
@@ -25,15 +29,39 @@ type PageOptions = Readonly<{
   headers?: Readonly<Record<string, string>>;
 }>;
 
+/** The page ends before the row that would make it larger than it may be. @throws CallerGone */
 export function pageAnswer<T>(
   call: Call,
-  { data, nextCursor }: Page<T>,
+  page: Page<T>,
   rowJson: (row: T) => string,
   { more = "", headers }: PageOptions = {},
 ): Response {
-  const rows = data.map((row) => rowJson(row)).join(",");
-  const body = `{"data":[${rows}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
+  const { rows, nextCursor } = rowsWithin(call, page, rowJson);
+  const body = `{"data":[${rows.join(",")}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
   return jsonAnswer(call, 200, body, headers);
+}
+
+/** The rows of a page as they are answered, as many as it may have. @throws CallerGone */
+export function rowsWithin<T>(
+  call: Call,
+  { data, cursors, nextCursor }: Page<T>,
+  textOf: (row: T) => string,
+): Readonly<{ rows: readonly string[]; nextCursor: string | null }> {
+  if (isGone(call)) throw new CallerGone();
+  const rows: string[] = [];
+  let bytes = 0;
+  for (const [i, row] of data.entries()) {
+    const text = textOf(row);
+    bytes += Buffer.byteLength(text) + 1;
+    if (bytes > PAGE_BYTES_MAX && i > 0) return { rows, nextCursor: cursors[i - 1] as string };
+    rows.push(text);
+  }
+  return { rows, nextCursor };
+}
+
+/** A list that has no pages: what one thing has. */
+export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) => string): Response {
+  return jsonAnswer(call, 200, `{"data":[${data.map(rowJson).join(",")}],"next_cursor":null}`);
 }
 
 /** A page of a list that is in memory whole. The cursor is the last id of the page before, as base64url. @throws Problem 400 */
@@ -47,7 +75,6 @@ export function pageInOrderOfId<T extends Readonly<{ id: string }>>(
   }
   const sorted = all.filter(({ id }) => id > after).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const data = sorted.slice(0, limit);
-  const last = data.at(-1);
-  const more = sorted.length > limit && last !== undefined;
-  return { data, nextCursor: more ? Buffer.from(last.id, "utf8").toString("base64url") : null };
+  const cursors = data.map(({ id }) => Buffer.from(id, "utf8").toString("base64url"));
+  return { data, cursors, nextCursor: sorted.length > limit ? (cursors.at(-1) ?? null) : null };
 }

@@ -24,6 +24,7 @@ import type { Plain, Question, QuestionTo } from "../actors/programmes/programme
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ActsRange, ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
+import type { Caller } from "../caller.ts";
 
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
@@ -63,7 +64,7 @@ export type TrialBalance = Readonly<{
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer, and a list with an error of code
- * `bad_cursor` when it never gave that cursor out.
+ * `bad_cursor` when it never gave that cursor out, or with `CallerGone` once its caller has left. A page may end short.
  */
 export interface Ledger {
   submit<C extends Command>(command: C): Promise<Answer<C>>;
@@ -103,10 +104,16 @@ export interface Ledger {
   listAccounts(
     partner: string,
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
+    caller?: Caller,
   ): Promise<Page<AccountView>>;
   systemAccount(partner: string, name: string): Promise<SystemAccount | undefined>;
   /** `undefined` when there is no such account. */
-  entries(partner: string, account: string, range: EntriesRange): Promise<Statement | undefined>;
+  entries(
+    partner: string,
+    account: string,
+    range: EntriesRange,
+    caller?: Caller,
+  ): Promise<Statement | undefined>;
   reconciliation(partner: string, account: string): Promise<Reconciliation | undefined>;
   transfer(partner: string, id: string): Promise<TransferRow | undefined>;
   transfers(
@@ -118,6 +125,7 @@ export interface Ledger {
         /** Which of them the list shows; all of them when absent. */
         shows?: (transfer: TransferView) => boolean;
       }>,
+    caller?: Caller,
   ): Promise<Page<TransferRow>>;
   /** Asks a programme: of one subject its shard. */
   ask<R extends Plain>(partner: string, question: QuestionTo<R>): Promise<R>;
@@ -130,6 +138,7 @@ export interface Ledger {
     partner: string,
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
+    caller?: Caller,
   ): Promise<Page<R>>;
   /** Log time of the shard where this account, or other subject, is. */
   timeMs(partner: string, subject: string): Promise<number>;

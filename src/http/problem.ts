@@ -19,6 +19,7 @@ export type DoorCode =
   | "body_too_large"
   | "batch_too_large"
   | "request_timeout"
+  | "client_closed_request"
   | "expectation_failed"
   | "headers_too_large"
   | "unsupported_media_type"
@@ -63,6 +64,7 @@ export const PROBLEMS = {
   voucher_batch_not_found: kind(404, "There is no such batch of vouchers."),
   method_not_allowed: kind(405, "This address does not take this method."),
   request_timeout: kind(408, "The request did not arrive in time.", true),
+  client_closed_request: kind(499, "The client has closed the connection before it was answered.", true),
   account_exists: kind(409, "An account with this id exists."),
   partner_exists: kind(409, "A partner with this id exists."),
   member_exists: kind(409, "A member with this id exists."),
@@ -101,7 +103,7 @@ export const PROBLEMS = {
   amount_exceeds_pending: kind(422, "The amount is more than what is left of the pending transfer."),
   balance_conflict: kind(422, "The present balance would break this."),
   account_not_empty: kind(422, "The account is not empty."),
-  metadata_too_large: kind(422, "The metadata would have more members than it may."),
+  metadata_too_large: kind(422, "The metadata would have more members, or more bytes, than it may."),
   seller_suspended: kind(422, "The seller is suspended."),
   too_many_pending_requests: kind(422, "The seller has too many requests that wait for a decision."),
   too_many_keys: kind(422, "The partner has as many keys as it may."),

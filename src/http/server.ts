@@ -1,16 +1,18 @@
 /** The socket. It is bound before the ledger is ready; the app refuses until then. */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import type { App } from "./app.ts";
+import { type ConnectionBounds, Connections, UNBOUNDED } from "./connections.ts";
 import type { Log } from "./request-log.ts";
-import { answerUnreadable, writeParts } from "./unreadable.ts";
+import { answerUnreadable, lastText, writeParts } from "./unreadable.ts";
 
 export type ServerOptions = Readonly<{
   host: string;
   port: number;
   /** Shares the port with other gateways of this server: see shared-port.ts. */
   reusePort?: boolean;
+  connections?: ConnectionBounds;
   log: Log;
 }>;
 
@@ -34,7 +36,7 @@ const SWEEP_MS = 250;
 const IDLE_CHECK_MS = 20;
 const HEADER_BYTES_MAX = 16 * 1024;
 
-function createHttpServer(app: App, log: Log): Server {
+function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
   const listener = getRequestListener(app.fetch, {
     // HTTP/1.0 does not ask for a Host header, and the checks of load balancers send none.
     hostname: "localhost",
@@ -59,21 +61,30 @@ function createHttpServer(app: App, log: Log): Server {
       noDelay: true,
     },
     (incoming, outgoing) => {
-      note(outgoing);
-      // Once the server drains, a kept connection would only be cut under the next request.
-      if (!server.listening) outgoing.shouldKeepAlive = false;
-      if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
-        writeParts(outgoing, app.refuse("validation_failed", "The Host header is missing."));
-        return;
-      }
-      listener(incoming, outgoing).catch((failure: unknown) => {
-        log.error({ err: failure }, "an answer could not be written");
-        outgoing.destroy();
-      });
+      const before = note(outgoing);
+      if (before === undefined || before.writableFinished) begin(incoming, outgoing);
+      else connections.pipeline(before, outgoing, () => begin(incoming, outgoing));
     },
   );
+  const begin = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    // Once the server drains, a kept connection would only be cut under the next request.
+    if (!server.listening) outgoing.shouldKeepAlive = false;
+    if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
+      writeParts(outgoing, app.refuse("validation_failed", "The Host header is missing."));
+      return;
+    }
+    listener(incoming, outgoing).catch((failure: unknown) => {
+      log.error({ err: failure }, "an answer could not be written");
+      outgoing.destroy();
+    });
+  };
   const note = answerUnreadable(server, app.refuse);
-  return server;
+  const connections = new Connections(server, {
+    bounds,
+    refusal: (detail) => lastText(app.refuse("overloaded", detail)),
+    report: (counts) => log.warn(counts, "connections were refused, or cut off as their clients do not read"),
+  });
+  return { server, connections };
 }
 
 function listen(
@@ -108,11 +119,14 @@ function closeServer(server: Server, app: App, deadlineMs: number): Promise<numb
 
 /** Rejects when the port cannot be had (`EADDRINUSE`, `EACCES`, …). Signals are main's business. */
 export async function startServer(app: App, options: ServerOptions): Promise<RunningServer> {
-  const { host, port, reusePort = false, log } = options;
-  const server = createHttpServer(app, log);
+  const { host, port, reusePort = false, connections: bounds = UNBOUNDED, log } = options;
+  const { server, connections } = createHttpServer(app, bounds, log);
   const address = await listen(server, { host, port, reusePort });
   server.on("error", (failure) => log.error({ err: failure }, "server"));
-  const sweep = setInterval(() => app.sweep(), SWEEP_MS);
+  const sweep = setInterval(() => {
+    app.sweep();
+    connections.sweep(performance.now());
+  }, SWEEP_MS);
   sweep.unref();
   let closing: Promise<number> | undefined;
   return {

@@ -6,7 +6,7 @@ import { csvCell, csvText } from "../csv.ts";
 import { answer, type Call } from "./call.ts";
 import { Balance } from "./fields.ts";
 import { prefersCsv } from "./negotiation.ts";
-import { pageAnswer } from "./pagination.ts";
+import { pageAnswer, rowsWithin } from "./pagination.ts";
 import { headerOf } from "./request-header.ts";
 import type { RouteDescription } from "./routes.ts";
 
@@ -78,14 +78,18 @@ export function statementAnswer(
   return pageAnswer(call, statement, format.json, { more: balances, headers: VARY });
 }
 
-function csvAnswer(c: Context, call: Call, { data, nextCursor }: Statement, format: EntryFormat): Response {
-  const rows = [format.columns, ...data.map(format.cells)].map((cells) => `${cells.join(",")}\r\n`);
+function csvAnswer(c: Context, call: Call, statement: Statement, format: EntryFormat): Response {
+  const { rows, nextCursor } = rowsWithin(call, statement, (entry) => csvRow(format.cells(entry)));
   const headers: Record<string, string> = {
     "Content-Type": "text/csv; charset=utf-8; header=present",
     ...VARY,
   };
   if (nextCursor !== null) headers["Link"] = nextLink(c.req.url, nextCursor);
-  return answer(call, 200, rows.join(""), headers);
+  return answer(call, 200, csvRow(format.columns) + rows.join(""), headers);
+}
+
+function csvRow(cells: readonly string[]): string {
+  return `${cells.join(",")}\r\n`;
 }
 
 /** Relative to the address that was asked for. */

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { findAccount } from "./account-address.ts";
 import { readJson } from "./body.ts";
-import { jsonAnswer } from "./call.ts";
+import { callerOf, jsonAnswer } from "./call.ts";
 import { asCompound } from "./compound-request.ts";
 import { DryRunQuery, dryRunAnswer } from "./dry-run.ts";
 import { Id } from "./fields.ts";
@@ -91,7 +91,11 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
     },
     async (_, call, query) => {
       const { account, status } = query;
-      const page = await ledger.transfers(call.partner, { ...rangeOf(query), account, status });
+      const page = await ledger.transfers(
+        call.partner,
+        { ...rangeOf(query), account, status },
+        callerOf(call),
+      );
       // An account that has a transfer exists.
       if (account !== undefined && page.data.length === 0) await findAccount(ledger, call.partner, account);
       return pageAnswer(call, page, transferJson);

@@ -13,30 +13,42 @@ const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const NEWEST = Symbol("newest response");
 type Connection = Duplex & { [NEWEST]?: ServerResponse };
 
-/** @returns to be told of the response to every request that Node has read. */
-export function answerUnreadable(server: Server, refuse: Refuse): (outgoing: ServerResponse) => void {
+/**
+ * @returns to be told of the response to every request that Node has read. It returns the one to the request before, of
+ * the same connection.
+ */
+export function answerUnreadable(
+  server: Server,
+  refuse: Refuse,
+): (outgoing: ServerResponse) => ServerResponse | undefined {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
     }
     const { code, detail } = faultOf(error);
-    const end = () => writeLast(socket, refuse(code, detail));
     const before = (socket as Connection)[NEWEST];
-    if (before === undefined) end();
-    else if (before.req.complete) afterAnswer(before, end);
+    if (before === undefined || before.req.complete) writeAfter(before, socket, () => refuse(code, detail));
     else if (before.writableEnded) socket.destroy();
     else breakBody(before, new Problem(code, detail));
   });
   server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
+    note(outgoing);
     writeParts(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
   });
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
-    writeLast(socket, refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }));
+    writeAfter((socket as Connection)[NEWEST], socket, () =>
+      refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }),
+    );
   });
-  return (outgoing) => {
-    (outgoing.req.socket as Connection)[NEWEST] = outgoing;
-  };
+  return note;
+}
+
+function note(outgoing: ServerResponse): ServerResponse | undefined {
+  const connection: Connection = outgoing.req.socket;
+  const before = connection[NEWEST];
+  connection[NEWEST] = outgoing;
+  return before;
 }
 
 export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {
@@ -74,16 +86,21 @@ function breakBody(outgoing: ServerResponse, problem: Problem): void {
   if (incoming.listenerCount("error") > 0) incoming.emit("error", problem);
 }
 
-/** A client takes the next answer for that of the request it sent first. */
-function afterAnswer(outgoing: ServerResponse, end: () => void): void {
-  if (outgoing.writableFinished) end();
-  else outgoing.once("finish", end);
+/**
+ * Without Node's help: there is no request that it could answer. A client takes the next answer for that of the request it
+ * sent first, so all that it sent before is answered before.
+ */
+function writeAfter(before: ServerResponse | undefined, socket: Duplex, parts: () => Parts): void {
+  const write = () => {
+    if (socket.writable) socket.end(lastText(parts()));
+  };
+  if (before === undefined || before.writableFinished) write();
+  else before.once("finish", write);
 }
 
-/** Without Node's help: there is no request that it could answer. */
-function writeLast(socket: Duplex, { status, headers, body }: Parts): void {
-  if (!socket.writable) return;
+/** A whole answer, after which the connection is closed. */
+export function lastText({ status, headers, body }: Parts): string {
   const all = { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`;
 }

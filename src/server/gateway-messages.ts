@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Assets, Web } from "../config.ts";
 import type { KeyUse } from "../gateway/directory.ts";
+import type { ConnectionBounds } from "../http/connections.ts";
 import type { RingMemory } from "../http/line-ring.ts";
 import type { LogOptions } from "../http/request-log.ts";
 import type { RequestCounts } from "../http/request-metrics.ts";
@@ -24,7 +25,7 @@ export type GatewayInit = Readonly<{
   shards: number;
   operatorKeyHash: string | undefined;
   assets: Assets;
-  web: Web;
+  web: Web & Readonly<{ connections: ConnectionBounds }>;
   counters: SharedArrayBuffer;
   secretKey: string;
   log: LogOptions;

@@ -19,11 +19,17 @@ export type StartGateway = (
 ) => RunningGateway;
 
 export const startGatewayThread: StartGateway = (gateway, init, onMessage) => {
-  const worker = new Worker(new URL("./gateway-thread.ts", import.meta.url), {
-    workerData: init,
-    transferList: [init.archive],
-    name: `gateway ${gateway}`,
-  });
+  let worker: Worker;
+  try {
+    worker = new Worker(new URL("./gateway-thread.ts", import.meta.url), {
+      workerData: init,
+      transferList: [init.archive],
+      name: `gateway ${gateway}`,
+    });
+  } catch (error) {
+    // The system gives no thread: that may pass.
+    return { post: () => {}, exited: Promise.resolve(String(error)), end: () => {} };
+  }
   let failure: string | undefined;
   let isGone = false;
   worker.on("message", onMessage);

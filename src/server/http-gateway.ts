@@ -13,6 +13,7 @@ import { Directory } from "../gateway/directory.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { ShardLink } from "../gateway/shard-link.ts";
 import { type App, createApp } from "../http/app.ts";
+import type { ConnectionBounds } from "../http/connections.ts";
 import type { Answer, Operations } from "../http/ports.ts";
 import type { BufferedLog, Log } from "../http/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
@@ -28,7 +29,7 @@ export type HttpGatewayOptions = Readonly<{
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
   assets: Assets;
-  web: Web;
+  web: Web & Readonly<{ connections: ConnectionBounds }>;
   /** What limits count, shared by all gateways. */
   counters: SharedArrayBuffer;
 }>;
@@ -38,6 +39,7 @@ const STARTING = "the server is starting";
 export class HttpGateway {
   readonly directory: Directory;
   readonly #logs: BufferedLog;
+  readonly #connections: ConnectionBounds;
   readonly #gateway = new Gateway();
   readonly #metrics = createRequestMetrics();
   readonly #app: App;
@@ -50,6 +52,7 @@ export class HttpGateway {
   #address: Address | undefined;
 
   constructor({ operations, logs, operatorKeyHash, assets, web, counters }: HttpGatewayOptions) {
+    this.#connections = web.connections;
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
@@ -81,7 +84,11 @@ export class HttpGateway {
 
   /** Rejects when the port cannot be had. One that is closed already does not listen. */
   async listen(options: Address & Readonly<{ reusePort: boolean }>): Promise<Address> {
-    const server = await startServer(this.#app, { ...options, log: this.#logs.log });
+    const server = await startServer(this.#app, {
+      ...options,
+      connections: this.#connections,
+      log: this.#logs.log,
+    });
     this.#server = server;
     if (this.#closing) await server.close(0);
     this.#address = { host: server.host, port: server.port };

@@ -3,12 +3,14 @@
  * travels packed, many requests or replies in one message, so that a thousand of them cost one hand-over; control
  * messages are rare and plain.
  */
+
 import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Move, Origin } from "../actors/compound-command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import { isExhaustion } from "../exhaustion.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { LogErrorCode, LogId } from "../wal/wal.ts";
 import type { ShardFigures } from "./figures.ts";
@@ -32,7 +34,8 @@ export type Request =
 
 export type Query =
   | readonly ["account", id: string]
-  | readonly ["accounts", ids: readonly string[]]
+  /** Those behind as many bytes are left out, but never the first. */
+  | readonly ["accounts", ids: readonly string[], bytesMax: number | null]
   | readonly ["system_account", name: string]
   | readonly ["sums", allPartners: boolean]
   /** Nothing but the newest position that everything answered so far is in. */
@@ -251,4 +254,14 @@ export type FromShard =
   | Readonly<{ type: "figures"; figures: ShardFigures }>;
 
 /** Why a shard ended; errors would lose their class and code on the way to another thread. */
-export type ShardExit = Readonly<{ reason: "stopped" | "crashed" | LogErrorCode; message: string }>;
+/** `exhausted`: file descriptors, memory or room on a disk were missing (exhaustion.ts); it is nobody's fault in the shard. */
+export type ShardExit = Readonly<{
+  reason: "stopped" | "crashed" | "exhausted" | LogErrorCode;
+  message: string;
+}>;
+
+/** The end of a shard that an error has ended. */
+export function crashOf(error: unknown): ShardExit {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { reason: isExhaustion(error) ? "exhausted" : "crashed", message };
+}

@@ -9,6 +9,7 @@
  *
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
+import { getHeapStatistics } from "node:v8";
 import { Ledger } from "../actors/ledger.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
@@ -29,7 +30,7 @@ import { IdleTick } from "./idle-tick.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
 import { LogClock } from "./log-clock.ts";
 import { Mailbox } from "./mailbox.ts";
-import { type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
+import { crashOf, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { Peers } from "./peers.ts";
 import { Trimmer } from "./trimmer.ts";
 
@@ -195,7 +196,8 @@ export class ShardHost {
       appendSeconds,
       appendBuckets: [...appendBuckets],
       clockAheadMs: this.#clock.aheadMs,
-      heapBytes: process.memoryUsage().heapUsed,
+      // `process.memoryUsage()` opens a file.
+      heapBytes: getHeapStatistics().used_heap_size,
       threadId: this.#options.threadId,
       pid: process.pid,
     };
@@ -361,11 +363,7 @@ export class ShardHost {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof LogError) this.#end({ reason: error.code, message: error.message });
-    else {
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#end({ reason: "crashed", message });
-    }
+    this.#end(error instanceof LogError ? { reason: error.code, message: error.message } : crashOf(error));
   }
 
   /** Nothing that is not durable may leave from here on: the memory is forgotten with this host. */

@@ -26,9 +26,7 @@ export function answerQuery(
       return { result: account === undefined ? null : viewOf(account), batch: account?.batch ?? 0 };
     }
     case "accounts": {
-      const found = query[1]
-        .map((id) => ledger.account(partner, id))
-        .filter((account): account is Account => account !== undefined);
+      const found = accountsWithin(ledger, partner, query[1], query[2] ?? Number.POSITIVE_INFINITY);
       return { result: found.map(viewOf), batch: Math.max(0, ...found.map(({ batch }) => batch)) };
     }
     case "system_account": {
@@ -80,6 +78,25 @@ export function answerQuery(
     case "position":
       return { result: null, batch: undefined };
   }
+}
+
+/** Of an account only the metadata can be large. */
+function accountsWithin(
+  ledger: Ledger,
+  partner: string,
+  ids: readonly string[],
+  bytesMax: number,
+): readonly Account[] {
+  const found: Account[] = [];
+  let bytes = 0;
+  for (const id of ids) {
+    const account = ledger.account(partner, id);
+    if (account === undefined) continue;
+    bytes += account.metadata?.length ?? 0;
+    if (bytes > bytesMax && found.length > 0) break;
+    found.push(account);
+  }
+  return found;
 }
 
 function copiesFor(

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { SocketEnd } from "../channels/socket-channel.ts";
 import { SocketFolder } from "../channels/socket-folder.ts";
-import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
+import { crashOf, type FromShard, type ShardExit, type ToShard } from "../shard/messages.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
 
 export type ToShardProcess = ToShard | Readonly<{ type: "begin"; init: ShardInit; sockets: string }>;
@@ -47,7 +47,13 @@ export class ProcessCarrier implements Carrier {
   }
 
   start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
-    const child = new ShardChild(this.#options, onMessage);
+    let child: ShardChild;
+    try {
+      child = new ShardChild(this.#options, onMessage);
+    } catch (error) {
+      // Some reasons why no process can be started are thrown, others come as an event.
+      return { post: () => {}, end: () => {}, exited: Promise.resolve(crashOf(error)) };
+    }
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
     child.send({ type: "begin", init, sockets: this.#sockets.path });
@@ -154,9 +160,9 @@ class ShardChild {
       const message = `its process (pid ${child.pid}) was ended ${how}`;
       void silent.then(() => gone.resolve(this.#exit ?? { reason: "crashed", message }));
     });
-    child.on("error", ({ message }) => {
+    child.on("error", (error) => {
       // It could not be started: there will be no end either.
-      if (child.pid === undefined) gone.resolve({ reason: "crashed", message });
+      if (child.pid === undefined) gone.resolve(crashOf(error));
     });
     return gone.promise;
   }

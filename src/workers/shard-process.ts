@@ -3,7 +3,7 @@
  * outlive it.
  */
 import { removeSocketFolder } from "../channels/socket-folder.ts";
-import type { ShardExit } from "../shard/messages.ts";
+import { crashOf, type ShardExit } from "../shard/messages.ts";
 import type { ShardInit } from "./carrier.ts";
 import { createShard, type Shard } from "./create-shard.ts";
 import type { FromShardProcess, ToShardProcess } from "./process-carrier.ts";
@@ -24,8 +24,7 @@ function end(exit: ShardExit): void {
 }
 
 function crash(error: unknown): void {
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  send({ type: "ended", exit: { reason: "crashed", message } });
+  send({ type: "ended", exit: crashOf(error) });
   // At once: nothing may happen any more to what a bug has left in memory.
   process.exit(1);
 }

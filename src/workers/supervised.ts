@@ -1,8 +1,25 @@
 /** What the supervisor knows of one shard. */
 import { NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
 import type { ShardFigures } from "../shard/figures.ts";
+import type { ShardExit } from "../shard/messages.ts";
 import { describeSilence, type Watchdog } from "../watchdog.ts";
 import type { RunningShard } from "./carrier.ts";
+
+/** Ends that never count towards giving up: what they lie with comes right by itself, or is put right. Nothing else will. */
+export const PASSING: ReadonlySet<ShardExit["reason"]> = new Set([
+  "append_lost",
+  // A disk or a memory that is full.
+  "append_refused",
+  "exhausted",
+  "log_misconfigured",
+  "log_unavailable",
+]);
+/** Ends after which a shard is started again even while the server starts. */
+export const RETRIED_AT_START: ReadonlySet<ShardExit["reason"]> = new Set([
+  "crashed",
+  "exhausted",
+  "append_lost",
+]);
 
 export type ShardState = "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
 

@@ -13,7 +13,15 @@ import { LogError, type LogId, type Witness } from "../wal/wal.ts";
 import { ASK_EVERY_MS, describeSilence, WATCH_LIMITS, Watchdog, type WatchLimits } from "../watchdog.ts";
 import type { Carrier, Isolation, ShardInit } from "./carrier.ts";
 import { type Correspondent, Correspondents } from "./correspondents.ts";
-import { newShard, reasonOf, type ShardState, type Supervised, stateOf } from "./supervised.ts";
+import {
+  newShard,
+  PASSING,
+  RETRIED_AT_START,
+  reasonOf,
+  type ShardState,
+  type Supervised,
+  stateOf,
+} from "./supervised.ts";
 import { timeout } from "./timeout.ts";
 
 const BACKOFF_MS = 100;
@@ -23,14 +31,6 @@ const CRASHES_MAX = 5;
 const HEALTHY_MS = 30_000;
 /** After serving for so long the pause before a restart is the shortest again. */
 const STEADY_MS = 1_000;
-/** Reasons that lie with the log, and pass with it. */
-const WITH_THE_LOG: ReadonlySet<ShardExit["reason"]> = new Set([
-  "append_lost",
-  // A disk or a memory that is full.
-  "append_refused",
-  "log_misconfigured",
-  "log_unavailable",
-]);
 const FIGURES_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 8_000;
 
@@ -343,7 +343,7 @@ export class Supervisor {
       this.#options.onFatal(`shard ${supervised.shard}: ${message}`);
       return;
     }
-    if (!this.#started && reason !== "crashed" && reason !== "append_lost") {
+    if (!this.#started && !RETRIED_AT_START.has(reason)) {
       this.#giveUp(supervised, exit);
       return;
     }
@@ -355,8 +355,7 @@ export class Supervisor {
     const servedMs = performance.now() - supervised.watchdog.silentMs - supervised.readyAtMs;
     if (servedMs > STEADY_MS) supervised.attempts = 0;
     if (servedMs > HEALTHY_MS) supervised.crashes = 0;
-    // A log that is only away, or set up wrongly, may come right by itself; nothing else will.
-    if (!asked && !WITH_THE_LOG.has(reason)) supervised.crashes += 1;
+    if (!asked && !PASSING.has(reason)) supervised.crashes += 1;
     supervised.attempts = asked ? 0 : supervised.attempts + 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
       this.#giveUp(supervised, { reason, message });

@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { portsOf } from "../channels/open-channel.ts";
-import type { FromShard, ShardExit } from "../shard/messages.ts";
+import { crashOf, type FromShard, type ShardExit } from "../shard/messages.ts";
 import type { Carrier, RunningShard, ShardInit } from "./carrier.ts";
 
 type Task = Readonly<{ init: ShardInit; control: MessagePort; closed: Promise<void>; signal: AbortSignal }>;
@@ -13,6 +13,8 @@ type Task = Readonly<{ init: ShardInit; control: MessagePort; closed: Promise<vo
 export class ThreadCarrier implements Carrier {
   readonly isolation = "threads";
   readonly #pool: Piscina;
+  /** Ends each shard of which nothing has been heard yet: it may still wait for its thread. */
+  readonly #starting = new Set<(exit: ShardExit) => void>();
 
   constructor(shards: number) {
     this.#pool = new Piscina({
@@ -23,23 +25,33 @@ export class ThreadCarrier implements Carrier {
       // The default would block the thread between tasks; a shard's timers and ports must run on.
       atomics: "disabled",
     });
+    // A thread that could not begin, as for want of file descriptors: whoever waits for it would wait for ever.
+    this.#pool.on("error", (error: unknown) => {
+      for (const end of this.#starting) end(crashOf(error));
+    });
   }
 
   start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
     const { port1: ours, port2: theirs } = new MessageChannel();
-    ours.on("message", onMessage);
+    ours.on("message", (message: FromShard) => {
+      this.#starting.delete(end);
+      onMessage(message);
+    });
     // The port of a thread closes once the thread has ended.
     const closed = new Promise<void>((resolve) => ours.once("close", resolve));
     const ending = new AbortController();
-    const exited = this.#run({ init, control: theirs, closed, signal: ending.signal }).finally(() =>
-      ours.close(),
-    );
+    const end = (exit: ShardExit) => {
+      ending.abort(exit);
+      // Of a task that waits for a thread the port is still here.
+      theirs.close();
+    };
+    this.#starting.add(end);
+    const exited = this.#run({ init, control: theirs, closed, signal: ending.signal }).finally(() => {
+      this.#starting.delete(end);
+      ours.close();
+    });
     return {
-      end: (message) => {
-        ending.abort(message);
-        // Of a task that waits for a thread the port is still here.
-        theirs.close();
-      },
+      end: (message) => end({ reason: "crashed", message }),
       post: (message) =>
         ours.postMessage(message, message.type === "channel" ? [...portsOf(message.end)] : []),
       exited,
@@ -60,9 +72,9 @@ export class ThreadCarrier implements Carrier {
       if (signal.aborted) {
         // The pool does not wait for the thread, which may still be within a call of the system.
         await closed;
-        return { reason: "crashed", message: String(signal.reason) };
+        return signal.reason as ShardExit;
       }
-      return { reason: "crashed", message: String(error) };
+      return { ...crashOf(error), message: String(error) };
     }
   }
 

@@ -262,7 +262,8 @@ export class FakeLedger implements Ledger, Directory, Operations {
   ): ReturnType<Ledger["listAccounts"]> {
     const rest = this.#book.accounts(partner, prefix).filter(({ id }) => id > cursor);
     const data = rest.slice(0, limit);
-    return { data, nextCursor: rest.length > limit ? (data.at(-1)?.id ?? null) : null };
+    const cursors = data.map(({ id }) => id);
+    return { data, cursors, nextCursor: rest.length > limit ? (cursors.at(-1) ?? null) : null };
   }
 
   async systemAccount(partner: string, name: string): ReturnType<Ledger["systemAccount"]> {
@@ -274,7 +275,13 @@ export class FakeLedger implements Ledger, Directory, Operations {
   async entries(partner: string, account: string): ReturnType<Ledger["entries"]> {
     if (this.#book.account(partner, account) === undefined) return undefined;
     const data = this.#book.entries(partner, account);
-    return { data, nextCursor: "more", openingBalance: 0, closingBalance: 7 };
+    return {
+      data,
+      cursors: data.map(({ seq }) => `after-${seq}`),
+      nextCursor: "more",
+      openingBalance: 0,
+      closingBalance: 7,
+    };
   }
 
   async reconciliation(partner: string, id: string): ReturnType<Ledger["reconciliation"]> {
@@ -296,7 +303,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
       const touches = row.postings.some(({ debit, credit }) => account === debit || account === credit);
       return (account === undefined || touches) && (status === undefined || row.status === status);
     });
-    return { data, nextCursor: null };
+    return { data, cursors: data.map(({ id }) => id), nextCursor: null };
   }
 
   ask(): Promise<never> {

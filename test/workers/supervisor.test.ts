@@ -235,3 +235,29 @@ test("a shard that cannot be ended is not started a second time beside itself", 
   expect(started.length).toBe(1);
   expect(supervisor.unready()).toHaveLength(1);
 });
+
+test("a shard that ends for want of file descriptors is tried until there are some, however often", async () => {
+  const pass = ownTime();
+  const { supervisor, started, statuses } = supervise(1);
+  await supervisor.start();
+  for (let ends = 0; ends < 20; ends++) {
+    (started.at(-1) as FakeShard).exited.resolve({ reason: "exhausted", message: "EMFILE" });
+    await pass(10_000);
+  }
+  expect(started.length).toBe(21);
+  expect(statuses).not.toContain("failed");
+  expect(statuses.at(-1)).toBe("ready");
+});
+
+test("a shard that finds no file descriptor when the server starts does not keep it from starting later", async () => {
+  const pass = ownTime();
+  const { supervisor, started } = supervise(1, { isSlow: true });
+  const start = supervisor.start();
+  await pass(1);
+  started[0]?.exited.resolve({ reason: "exhausted", message: "EMFILE" });
+  await pass(1_000);
+  started[1]?.say({ type: "inspected" });
+  await pass(1);
+  await start;
+  expect(supervisor.unready()).toEqual([]);
+});

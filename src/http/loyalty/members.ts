@@ -9,11 +9,11 @@ import {
   type MemberView,
   pointsAccount,
 } from "../../actors/programmes/loyalty/acts.ts";
-import { jsonAnswer } from "../call.ts";
+import { callerOf, jsonAnswer } from "../call.ts";
 import { actOf, readBareChange, readChange } from "../change.ts";
 import { Balance, NewId, ProgrammeName, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
-import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf, wholeList } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
@@ -116,7 +116,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: pageOf(MemberSchema),
     },
     async (_, call, query) => {
-      const page = await ledger.list(call.partner, askMembers, query);
+      const page = await ledger.list(call.partner, askMembers, query, callerOf(call));
       return pageAnswer(call, page, memberJson);
     },
   );
@@ -153,7 +153,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       const id = idOf(c);
       const lots = await ledger.ask(call.partner, askLots(id));
       if (lots === null) throw memberNotFound(id);
-      return pageAnswer(call, { data: lots, nextCursor: null }, lotJson);
+      return wholeList(call, lots, lotJson);
     },
   );
 }

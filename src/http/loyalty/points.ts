@@ -1,9 +1,11 @@
 /** Points given and taken, and what became of them. */
+
 import { z } from "@hono/zod-openapi";
 import type { TransferPosted } from "../../actors/command.ts";
 import { askMember, type LoyaltyAct, pointsAccount } from "../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../actors/programmes/programme.ts";
 import type { Entry } from "../../archive/query.ts";
+import { callerOf } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Description, Time, timeMsOrNull, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -184,7 +186,7 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       const view = await ledger.ask(call.partner, askMember(member));
       if (view === null) throw memberNotFound(member);
       const own = { ...range, afterSeq: view.since };
-      const statement = await ledger.entries(call.partner, pointsAccount(member), own);
+      const statement = await ledger.entries(call.partner, pointsAccount(member), own, callerOf(call));
       if (statement === undefined) throw memberNotFound(member);
       return statementAnswer(c, call, statement, range, ENTRIES);
     },

@@ -14,7 +14,7 @@ import {
 } from "../../actors/programmes/segments/acts.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../actors/routing.ts";
 import { BATCH_BYTES_MAX } from "../body.ts";
-import { writeAnswer } from "../call.ts";
+import { callerOf, writeAnswer } from "../call.ts";
 import { actOf, readChange, takeKey } from "../change.ts";
 import { Id, NewId } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -73,7 +73,11 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
     async (c, call, query) => {
       const slug = slugOf(c);
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
-      return pageAnswer(call, await ledger.list(call.partner, askHolders(slug), query), holderJson);
+      return pageAnswer(
+        call,
+        await ledger.list(call.partner, askHolders(slug), query, callerOf(call)),
+        holderJson,
+      );
     },
   );
 }

@@ -8,7 +8,7 @@ import {
   raisePercent,
   segmentSubject,
 } from "../../actors/programmes/segments/acts.ts";
-import { jsonAnswer } from "../call.ts";
+import { callerOf, jsonAnswer } from "../call.ts";
 import { actOf, firstOrNew, readBareChange, readChange } from "../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
@@ -109,7 +109,12 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       answer: pageOf(SegmentSchema),
     },
     async (_, call, query) => {
-      const { data, nextCursor } = await ledger.list(call.partner, askSegments, query);
+      const { data, cursors, nextCursor } = await ledger.list(
+        call.partner,
+        askSegments,
+        query,
+        callerOf(call),
+      );
       const slugs = data.map(({ slug }) => slug);
       const views = await waitUntil(clock, call, async () => {
         const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
@@ -121,8 +126,12 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
           ),
         );
       });
-      const known = views.filter((view) => view !== undefined);
-      return pageAnswer(call, { data: known, nextCursor }, segmentJson);
+      // One that was removed meanwhile is left out.
+      const known = views.flatMap((view, i) =>
+        view === undefined ? [] : [{ view, cursor: cursors[i] as string }],
+      );
+      const page = { data: known, cursors: known.map(({ cursor }) => cursor), nextCursor };
+      return pageAnswer(call, page, ({ view }) => segmentJson(view));
     },
   );
 }

@@ -14,7 +14,7 @@ import {
   type UserChange,
   type UserView,
 } from "../../actors/programmes/segments/acts.ts";
-import { type Call, jsonAnswer } from "../call.ts";
+import { type Call, callerOf, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { knownTimeMsOf, NewId, Time, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -128,7 +128,7 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       answer: pageOf(UserSchema),
     },
     async (_, call, query) => {
-      const page = await ledger.list(call.partner, askUsers, query);
+      const page = await ledger.list(call.partner, askUsers, query, callerOf(call));
       return pageAnswer(call, page, userJson);
     },
   );

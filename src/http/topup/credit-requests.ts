@@ -17,7 +17,7 @@ import {
   vnodeOfRequest,
 } from "../../actors/programmes/topup/acts.ts";
 import { keyIdOf } from "../auth.ts";
-import { type Call, jsonAnswer } from "../call.ts";
+import { type Call, callerOf, jsonAnswer } from "../call.ts";
 import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -168,7 +168,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
     async (_, call, query) => {
       const { status = null, seller: named, ...page } = query;
       const seller = (await namedSeller(call, ledger, named)) ?? null;
-      const found = await ledger.list(call.partner, askRequests({ seller, status }), page);
+      const found = await ledger.list(call.partner, askRequests({ seller, status }), page, callerOf(call));
       return pageAnswer(call, found, requestJson);
     },
   );

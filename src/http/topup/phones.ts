@@ -65,9 +65,11 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       // Each shard has told of its first ones, so the first of all of them are complete.
       const all = [...summed(parts.flat())].toSorted(([a], [b]) => (a < b ? -1 : 1));
       const shown = all.slice(0, limit);
-      const last = shown.at(-1)?.[0];
-      const nextCursor = all.length > limit && last !== undefined ? last.slice(1) : null;
-      return pageAnswer(call, { data: shown, nextCursor }, ([phone, sums]) => phoneJson(phone, sums));
+      const cursors = shown.map(([phone]) => phone.slice(1));
+      const nextCursor = all.length > limit ? (cursors.at(-1) ?? null) : null;
+      return pageAnswer(call, { data: shown, cursors, nextCursor }, ([phone, sums]) =>
+        phoneJson(phone, sums),
+      );
     },
   );
 }

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { creditAccount, type TopupAct } from "../../actors/programmes/topup/acts.ts";
 import type { Entry, Statement } from "../../archive/query.ts";
 import { timeMsOf } from "../../time-text.ts";
-import { type Call, jsonAnswer } from "../call.ts";
+import { type Call, callerOf, jsonAnswer } from "../call.ts";
 import { Balance, timeTextOf } from "../fields.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Ledger } from "../ports.ts";
@@ -99,7 +99,9 @@ async function statementOf(
   range: Parameters<Ledger["entries"]>[2],
 ): Promise<Statement> {
   const account = creditAccount(seller);
-  const found = maySee(call, seller) ? await ledger.entries(call.partner, account, range) : undefined;
+  const found = maySee(call, seller)
+    ? await ledger.entries(call.partner, account, range, callerOf(call))
+    : undefined;
   if (found === undefined) throw sellerNotFound(seller);
   return found;
 }

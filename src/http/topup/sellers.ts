@@ -10,13 +10,13 @@ import {
   type TopupEffect,
 } from "../../actors/programmes/topup/acts.ts";
 import { ownerKeyOf } from "../../actors/routing.ts";
-import { jsonAnswer } from "../call.ts";
+import { callerOf, jsonAnswer } from "../call.ts";
 import { actOf, firstOrNew, readBareChange, readChange } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import { Balance, Name, NewId, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "../new-key.ts";
-import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
+import { PageQuery, pageAnswer, pageOf, wholeList } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
 import type { Answer, Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
@@ -162,9 +162,13 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
     async (_, call, query) => {
       const own = sellerOfKey(call);
       if (own === undefined)
-        return pageAnswer(call, await ledger.list(call.partner, askSellers, query), sellerJson);
+        return pageAnswer(
+          call,
+          await ledger.list(call.partner, askSellers, query, callerOf(call)),
+          sellerJson,
+        );
       const seller = await ledger.ask(call.partner, askSeller(own));
-      return pageAnswer(call, { data: seller === null ? [] : [seller], nextCursor: null }, sellerJson);
+      return wholeList(call, seller === null ? [] : [seller], sellerJson);
     },
   );
   routes.add(

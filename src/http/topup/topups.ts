@@ -1,8 +1,9 @@
 /** `/v1/topups`: a seller charges a phone, out of the seller's credit. */
 import { z } from "@hono/zod-openapi";
+import type { TransferView } from "../../actors/compound-command.ts";
 import type { Act } from "../../actors/programmes/programme.ts";
 import { creditAccount, phoneAccount, type Sale, sellerOf } from "../../actors/programmes/topup/acts.ts";
-import { type Call, jsonAnswer } from "../call.ts";
+import { type Call, callerOf, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, Id, textField, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -167,13 +168,15 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       const phone = query.phone === undefined ? undefined : phoneOfQuery(query.phone);
       if (phone === undefined && query.phone !== undefined) throw invalid("phone", PHONE_RULE);
       const seller = await namedSeller(call, ledger, query.seller);
-      const { data, nextCursor } = await ledger.transfers(call.partner, {
+      const sales = {
         ...rangeOf(query),
         account: accountOf(phone, seller),
-        shows: ({ act }) => isSale(act) && (seller === undefined || sellerOf(act.subject) === seller),
-      });
-      const topups = data.map(topupOf).filter((topup) => topup !== undefined);
-      return pageAnswer(call, { data: topups, nextCursor }, topupJson);
+        shows: ({ act }: TransferView) =>
+          isSale(act) && (seller === undefined || sellerOf(act.subject) === seller),
+      };
+      const page = await ledger.transfers(call.partner, sales, callerOf(call));
+      // All that are shown are top-ups.
+      return pageAnswer(call, page, (row) => topupJson(topupOf(row) as Topup));
     },
   );
 }

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { askOffer, askOffers, type Offer, offerSubject } from "../../actors/programmes/vouchers/acts.ts";
 import { assert } from "../../assert.ts";
-import { jsonAnswer } from "../call.ts";
+import { callerOf, jsonAnswer } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../pagination.ts";
@@ -73,7 +73,7 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
       answer: pageOf(OfferSchema),
     },
     async (_, call, query) => {
-      const page = await ledger.list(call.partner, askOffers, query);
+      const page = await ledger.list(call.partner, askOffers, query, callerOf(call));
       return pageAnswer(call, page, offerJson);
     },
   );

@@ -1,4 +1,5 @@
 /** `/v1/vouchers`: issued, and listed. */
+
 import { z } from "@hono/zod-openapi";
 import {
   askCustomer,
@@ -7,6 +8,7 @@ import {
   type Issued,
   type VoucherView,
 } from "../../actors/programmes/vouchers/acts.ts";
+import { callerOf } from "../call.ts";
 import { actOf, readChange } from "../change.ts";
 import { Email } from "../email.ts";
 import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../fields.ts";
@@ -129,7 +131,7 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
     },
     async (_, call, { email, status, ...asked }) => {
       const question = askVouchers(email, status === "all" ? null : status);
-      const page = await ledger.list(call.partner, question, asked);
+      const page = await ledger.list(call.partner, question, asked, callerOf(call));
       // Nobody has vouchers who is no customer.
       if (page.data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
         throw customerNotFound(email);

@@ -1,0 +1,24 @@
+/** Failures for want of something that the whole machine or process shares. They pass when that is there again. */
+
+const CODES = "EMFILE|ENFILE|ENOMEM|ENOSPC|EDQUOT|EAGAIN";
+const CODE = new RegExp(`^(?:${CODES})$`);
+/** An error that has crossed a thread may have lost its code; a thread that cannot begin says it in words alone. */
+const MESSAGE = new RegExp(
+  `^(?:\\w*Error: )?(?:${CODES}): |initialization failure: (?:${CODES})\\b|^spawn .* (?:${CODES})$`,
+);
+/** What SQLite says when it can open no file, has no memory, or no room on the disk. */
+const SQLITE_CODES: ReadonlySet<number> = new Set([7, 13, 14]);
+const CAUSES_MAX = 8;
+
+/** Whether file descriptors, memory, processes or room on a disk were missing; causes are looked at, too. */
+export function isExhaustion(error: unknown): boolean {
+  let each = error;
+  for (let depth = 0; depth < CAUSES_MAX && each instanceof Error; depth++) {
+    if ("code" in each && typeof each.code === "string" && CODE.test(each.code)) return true;
+    if ("errcode" in each && typeof each.errcode === "number" && SQLITE_CODES.has(each.errcode & 0xff))
+      return true;
+    if (MESSAGE.test(each.message)) return true;
+    each = each.cause;
+  }
+  return false;
+}

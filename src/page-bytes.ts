@@ -1,0 +1,18 @@
+/** How large the rows of a page are, so that a page is bounded in bytes while it is gathered. */
+
+/** Of the rows of one page, as they are answered; a page has at least one row. */
+export const PAGE_BYTES_MAX = 1024 * 1024;
+
+/** Estimates, never far above what is answered: only the texts can be large. */
+const FIXED_BYTES = 150;
+const POSTING_BYTES = 80;
+
+type Remarks = Readonly<{ memo: string | null; metadata: string | null }>;
+
+export function entryBytes({ memo, metadata }: Remarks): number {
+  return FIXED_BYTES + (memo?.length ?? 0) + (metadata?.length ?? 0);
+}
+
+export function transferBytes(view: Remarks & Readonly<{ postings: readonly unknown[] }>): number {
+  return entryBytes(view) + POSTING_BYTES * view.postings.length;
+}

@@ -1,0 +1,54 @@
+/** A process that can open no file any more: its shards serve on, and one that must begin waits until it can. */
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { makePartner, operator, shardsOf, testFolder, until } from "../support/server.ts";
+import { Bystander, expectServed, serverWithFiles } from "./raw.ts";
+
+const FILES = 400;
+/** Below what it has open: whatever it opens fails with EMFILE. */
+const NONE_LEFT = 3;
+/** A shard that crashed so often would stay down. */
+const TRIES = 7;
+
+function limitFiles(pid: number, files: number): void {
+  execFileSync("prlimit", ["--pid", String(pid), `--nofile=${files}:${FILES}`]);
+}
+
+test.each(ISOLATIONS)(
+  "without a file descriptor left, shards serve, and one that ends is tried until it begins (%s)",
+  async (isolation) => {
+    const settings = { DATA_DIR: testFolder(), SHARDS: "2", ISOLATION: isolation, LOG_LEVEL: "info" };
+    const server = await serverWithFiles(FILES, settings);
+    const admin = operator(server);
+    const bystander = await new Bystander(server.url, await makePartner(admin)).open();
+    await until("it works", () => bystander.answered > 50);
+    await shardsOf(admin);
+    const pids = (await shardsOf(admin)).map(({ pid }) => pid ?? server.pid);
+
+    for (const pid of new Set([server.pid, ...pids])) limitFiles(pid, NONE_LEFT);
+    bystander.seen();
+    for (let asked = 0; asked < 20; asked++) await shardsOf(admin);
+    await until("it goes on", () => bystander.answered > 50);
+    expectServed(bystander.seen());
+    expect((await shardsOf(admin)).map(({ restarts }) => restarts)).toEqual([0, 0]);
+
+    expect((await admin.send("POST", "/v1/admin/shards/1/restart")).status).toBe(202);
+    await until(
+      "it was tried often",
+      async () => ((await shardsOf(admin))[1]?.restarts ?? 0) >= TRIES,
+      60_000,
+    );
+    expect((await shardsOf(admin)).map(({ status }) => status)).toEqual(["ready", "restarting"]);
+    expect(server.running).toBe(true);
+
+    limitFiles(server.pid, FILES);
+    await until(
+      "both serve",
+      async () => (await shardsOf(admin)).every(({ status }) => status === "ready"),
+      60_000,
+    );
+    await bystander.stop();
+    expect(server.stdout).toContain("EMFILE");
+  },
+);

@@ -1,0 +1,135 @@
+/** What is in flight is answered before what cannot be read behind it, and nothing else comes into an answer. */
+
+import { rmSync } from "node:fs";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import {
+  Client,
+  makePartner,
+  operator,
+  ServerProcess,
+  sendUntilDone,
+  shardsOf,
+  until,
+} from "../support/server.ts";
+import { RawSocket, wire } from "./raw.ts";
+
+let server: ServerProcess;
+let key: string;
+let acme: Client;
+
+beforeAll(async () => {
+  const dir = makeScratchFolder("daybook-attack");
+  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2" });
+  await server.serving();
+  key = await makePartner(operator(server));
+  acme = new Client(server.url, key);
+  await sendUntilDone(acme, "/v1/accounts", { id: "alice", asset: "PTS/0" });
+  return async () => {
+    await server.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+});
+
+const PAY = { debit_account: "@issuance", credit_account: "alice", amount: 1 };
+const GARBAGE = "\x00\x01 this is no request\r\n\r\n";
+const pay = () => wire("POST", "/v1/transfers", key, PAY);
+
+async function balance(): Promise<number> {
+  return (await acme.get<{ posted: number }>("/v1/accounts/alice")).posted;
+}
+
+async function positions(): Promise<readonly string[]> {
+  return (await shardsOf(operator(server))).map(({ position }) => position);
+}
+
+/** What a connection says to all of this, sent in these pieces, until the server closes it. */
+async function sayTo(...pieces: readonly string[]): Promise<RawSocket> {
+  const socket = await new RawSocket(server.url).read().opened();
+  for (const piece of pieces) {
+    socket.write(piece);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await socket.closed;
+  return socket;
+}
+
+test.each([
+  ["in one piece", (text: string) => [text]],
+  ["byte by byte", (text: string) => text.split("")],
+])("one POST and garbage, %s: 201, then 400", async (_, cut) => {
+  const before = await balance();
+  const { statuses, text } = await sayTo(...cut(pay() + GARBAGE));
+  expect(statuses).toEqual(["201", "400"]);
+  expect(text.indexOf('"validation_failed"')).toBeGreaterThan(text.indexOf('"balances"'));
+  expect(await balance()).toBe(before + 1);
+});
+
+test("two POSTs sent ahead, garbage, and a third: 201, 201, 400, and no more", async () => {
+  const before = await balance();
+  const { statuses } = await sayTo(pay() + pay() + GARBAGE + pay());
+  expect(statuses).toEqual(["201", "201", "400"]);
+  expect(await balance()).toBe(before + 2);
+});
+
+test("forty POSTs sent ahead, more than are in hand at once, and garbage: forty answers, then 400", async () => {
+  const before = await balance();
+  const { statuses } = await sayTo(pay().repeat(40) + GARBAGE);
+  expect(statuses).toEqual([...Array.from({ length: 40 }, () => "201"), "400"]);
+  expect(await balance()).toBe(before + 40);
+});
+
+test.each([
+  ["a header that is too long", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+  [
+    "a length and chunks",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "400",
+  ],
+  ["garbage twice", GARBAGE + GARBAGE, "400"],
+  ["what only a proxy does", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "405"],
+  ["an expectation", "GET / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", "417"],
+  ["no Host", "GET / HTTP/1.1\r\n\r\n", "400"],
+])("a POST and %s: its own answer comes first", async (_, behind, status) => {
+  const { statuses } = await sayTo(pay() + behind);
+  expect(statuses).toEqual(["201", status]);
+});
+
+test("a POST whose chunks end in garbage is refused, and nothing is done", async () => {
+  const before = await positions();
+  const head = wire("POST", "/v1/transfers", key).replace("\r\n\r\n", "\r\n");
+  const chunked = `${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"deb\r\nzz\r\n`;
+  const { statuses } = await sayTo(chunked);
+  expect(statuses).toEqual(["400"]);
+  expect(await positions()).toEqual(before);
+});
+
+test("garbage behind a report that is being streamed does not come among its rows", async () => {
+  expect((await acme.send("POST", "/v1/segments", { slug: "VIP" })).status).toBe(201);
+  const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
+  await Promise.all(
+    users.map(async (id) => {
+      expect((await sendUntilDone(acme, "/v1/users", { id })).status).toBe(201);
+      const { status, text } = await acme.send("PATCH", `/v1/users/${id}/segments`, { add: ["VIP"] });
+      expect(status, text).toBe(200);
+    }),
+  );
+  const now = new Date();
+  const asked = { year: now.getUTCFullYear(), month: now.getUTCMonth() + 1 };
+  const made = await acme.send("POST", "/v1/segment-reports", asked);
+  expect(made.status, made.text).toBe(201);
+  const path = new URL((JSON.parse(made.text) as { url: string }).url).pathname;
+  const { statuses, text } = await sayTo(wire("GET", path, "") + GARBAGE);
+  expect(statuses).toEqual(["200", "400"]);
+  const [, chunks = "", rest = ""] = /\r\n\r\n([^]*\r\n0\r\n\r\n)(HTTP\/1\.1 400 [^]*)$/.exec(text) ?? [];
+  expect(chunks.match(/user-\d+/g)).toHaveLength(users.length);
+  expect(rest).toContain('"validation_failed"');
+});
+
+test("a request behind a report that is being streamed is answered behind it", async () => {
+  onTestFinished(() => acme.close());
+  const socket = await new RawSocket(server.url).read().opened();
+  socket.write(wire("GET", "/docs/swagger-ui-bundle.js", "") + pay());
+  await until("both are answered", () => socket.statuses.length === 2 && socket.text.includes('"balances"'));
+  expect(socket.statuses).toEqual(["200", "201"]);
+});

@@ -1,0 +1,171 @@
+/** Pages of rows as large as they may be: each ends at 1 MiB, the next one goes on exactly there, and what nobody waits for is not done. */
+import { rmSync } from "node:fs";
+import { beforeAll, expect, test } from "vitest";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { Client, makePartner, operator, ServerProcess, sendUntilDone, until } from "../support/server.ts";
+import { Bystander, expectServed, MIB, memoryOf, RawSocket, wire } from "./raw.ts";
+
+const ACCOUNTS = 150;
+const TRANSFERS = 150;
+/** 50 members of 500 characters of which each needs six bytes: more than metadata may have together. */
+const TOO_LARGE = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`key${i}`, "\u0001".repeat(500)]));
+/** Nearly as much as it may have. */
+const LARGE = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`key${i}`, "\u0001".repeat(500)]));
+const ROW_BYTES = Buffer.byteLength(JSON.stringify(LARGE));
+const MEMORY_GROWTH_MAX = 400 * MIB;
+
+let server: ServerProcess;
+let key: string;
+let acme: Client;
+let other: string;
+
+beforeAll(async () => {
+  const dir = makeScratchFolder("daybook-attack");
+  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2" });
+  await server.serving();
+  const admin = operator(server);
+  key = await makePartner(admin, "acme");
+  other = await makePartner(admin, "other");
+  acme = new Client(server.url, key);
+  const ids = Array.from({ length: ACCOUNTS }, (_, i) => `account${1000 + i}`);
+  await Promise.all(
+    ids.map(async (id) => {
+      const made = await sendUntilDone(acme, "/v1/accounts", { id, asset: "PTS/0", metadata: LARGE });
+      expect(made.status, made.text.slice(0, 200)).toBe(201);
+    }),
+  );
+  for (let i = 0; i < TRANSFERS; i++) {
+    const credit = ids[i % 2];
+    const paid = await sendUntilDone(acme, "/v1/transfers", {
+      debit_account: "@issuance",
+      credit_account: credit,
+      amount: i + 1,
+      metadata: LARGE,
+    });
+    expect(paid.status, paid.text.slice(0, 200)).toBe(201);
+  }
+  return async () => {
+    await server.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+});
+
+type Page = Readonly<{ data: readonly Record<string, unknown>[]; next_cursor: string | null }>;
+
+/** All rows of a list, and how large its pages were. */
+async function walk(
+  path: string,
+): Promise<Readonly<{ rows: readonly Record<string, unknown>[]; bytes: readonly number[] }>> {
+  const rows: Record<string, unknown>[] = [];
+  const bytes: number[] = [];
+  let cursor: string | null = null;
+  do {
+    const at = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const { status, text } = await acme.send("GET", `${path}${path.includes("?") ? "&" : "?"}limit=500${at}`);
+    expect(status).toBe(200);
+    const page = JSON.parse(text) as Page;
+    expect(page.data.length).toBeGreaterThan(0);
+    rows.push(...page.data);
+    bytes.push(Buffer.byteLength(text));
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return { rows, bytes };
+}
+
+const named = (rows: readonly Record<string, unknown>[], field: string) => rows.map((row) => row[field]);
+
+test.each([
+  ["accounts, merged from both shards", "/v1/accounts", "id", ACCOUNTS],
+  ["transfers", "/v1/transfers", "id", TRANSFERS],
+  ["transfers of an account", "/v1/transfers?account=account1000", "id", TRANSFERS / 2],
+  ["entries", "/v1/accounts/account1001/entries", "seq", TRANSFERS / 2],
+  [
+    "entries of a system account, merged from both shards",
+    "/v1/accounts/@issuance/entries",
+    "transfer_id",
+    TRANSFERS,
+  ],
+])("%s: no page above 1 MiB, every row once", async (_, path, field, count) => {
+  const { rows, bytes } = await walk(path);
+  expect(new Set(named(rows, field)).size).toBe(count);
+  expect(rows.length).toBe(count);
+  expect(Math.max(...bytes)).toBeLessThan(1.01 * MIB);
+  // Nor are they shorter than they need be.
+  expect(bytes.length).toBeLessThanOrEqual(Math.ceil((count * (ROW_BYTES + 1_000)) / MIB) + 1);
+});
+
+test("CSV: no page above 1 MiB, the next one in Link, every row once", async () => {
+  const rows: string[] = [];
+  let next: string | undefined = "/v1/accounts/account1000/entries?limit=500";
+  while (next !== undefined) {
+    const { status, text, headers } = await acme.send("GET", next, undefined, { Accept: "text/csv" });
+    expect(status).toBe(200);
+    expect(Buffer.byteLength(text)).toBeLessThan(1.01 * MIB);
+    rows.push(...text.trimEnd().split("\r\n").slice(1));
+    next = /^<([^>]+)>/.exec(String(headers["link"] ?? ""))?.[1];
+  }
+  expect(new Set(rows.map((row) => row.split(",")[0])).size).toBe(TRANSFERS / 2);
+});
+
+test("metadata is bounded in total, when it is set and when it is merged", async () => {
+  const refused = await acme.send("POST", "/v1/accounts", { id: "fat", asset: "PTS/0", metadata: TOO_LARGE });
+  expect([refused.status, refused.text.includes("32768 bytes")]).toEqual([400, true]);
+  const transfer = {
+    debit_account: "@issuance",
+    credit_account: "account1000",
+    amount: 1,
+    metadata: TOO_LARGE,
+  };
+  expect((await acme.send("POST", "/v1/transfers", transfer)).status).toBe(400);
+  const batch = await acme.send("POST", "/v1/transfers/batch", { transfers: [transfer] });
+  expect(JSON.parse(batch.text)).toEqual({ results: [{ status: 400, code: "validation_failed" }] });
+  const more = Object.fromEntries(Object.entries(LARGE).map(([name, value]) => [`more-${name}`, value]));
+  const merged = await acme.send("PATCH", "/v1/accounts/account1002", { metadata: more });
+  expect([merged.status, merged.text.includes("metadata_too_large")]).toEqual([422, true]);
+});
+
+test("300 pages of clients that have gone: others are answered meanwhile, and nearly nothing is done for those", async () => {
+  const bystander = await new Bystander(server.url, other).open();
+  await until("it works", () => bystander.answered > 50);
+  bystander.seen();
+  const memoryBefore = memoryOf(server.pid);
+  const page = wire("GET", "/v1/accounts?limit=500", key) + wire("GET", "/v1/transfers?limit=500", key);
+  for (let i = 0; i < 30; i++) {
+    const attack = Array.from({ length: 10 }, () => new RawSocket(server.url).write(page));
+    await Promise.all(attack.map((socket) => socket.opened()));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const { socket } of attack) socket.resetAndDestroy();
+  }
+  await until("it goes on", () => bystander.answered > 100);
+  const during = bystander.seen();
+  expectServed(during);
+  expect(during.maxMs).toBeLessThan(5_000);
+  expect(memoryOf(server.pid) - memoryBefore).toBeLessThan(MEMORY_GROWTH_MAX);
+  await bystander.stop();
+  const startedMs = performance.now();
+  await acme.get("/v1/accounts?limit=1");
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+});
+
+test("24 clients that want the largest page again and again, and read: others are answered meanwhile", async () => {
+  const bystander = await new Bystander(server.url, other).open();
+  const greedy = new Client(server.url, key, 24);
+  let pages = 0;
+  const stopped = new AbortController();
+  const want = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      const { status } = await greedy.send("GET", "/v1/accounts?limit=500");
+      // Where the machine is slow it may be refused.
+      expect([200, 503]).toContain(status);
+      pages += 1;
+    }
+  };
+  const wanting = Array.from({ length: 24 }, want);
+  await until("many pages were answered", () => pages > 72 && bystander.answered > 50, 50_000);
+  stopped.abort();
+  await Promise.all(wanting);
+  greedy.close();
+  const during = bystander.seen();
+  expectServed(during);
+  await bystander.stop();
+});

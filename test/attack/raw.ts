@@ -1,0 +1,152 @@
+/** Raw sockets against a real server, and another partner whose requests must be answered meanwhile. */
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { expect, onTestFinished } from "vitest";
+import { Client, MAIN, ServerProcess, type Settings, sendUntilDone } from "../support/server.ts";
+
+/** Another address of this machine: bounds per address do not count it together with 127.0.0.1. */
+export const ATTACKER = "127.0.0.2";
+export const MIB = 1024 * 1024;
+
+/** One connection, and all that has come over it. */
+export class RawSocket {
+  readonly socket: Socket;
+  readonly closed: Promise<void>;
+  #text = "";
+
+  constructor(url: string, localAddress = ATTACKER) {
+    const { hostname, port } = new URL(url);
+    this.socket = connect({ host: hostname, port: Number(port), localAddress });
+    this.socket.on("error", () => {});
+    this.closed = new Promise((resolve) => this.socket.once("close", () => resolve()));
+    onTestFinished(() => void this.socket.destroy());
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Resolves when it is connected, or has failed to. */
+  async opened(): Promise<this> {
+    if (this.socket.connecting)
+      await Promise.race([new Promise((resolve) => this.socket.once("connect", resolve)), this.closed]);
+    return this;
+  }
+
+  /** Reads from now on; without it nothing is read. */
+  read(): this {
+    this.socket.setEncoding("latin1").on("data", (text: string) => {
+      this.#text += text;
+    });
+    return this;
+  }
+
+  write(text: string): this {
+    this.socket.write(text, "latin1");
+    return this;
+  }
+
+  /** The first line of each answer. */
+  get statuses(): readonly string[] {
+    return [...this.#text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status as string);
+  }
+}
+
+/** A request as it stands on the wire. */
+export function wire(method: string, path: string, key: string, body?: unknown): string {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const type =
+    body === undefined ? "" : `Content-Type: application/json\r\nContent-Length: ${text.length}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n${type}\r\n${text}`;
+}
+
+/** A server that may have so many files open in each of its processes. It ends with the test. */
+export async function serverWithFiles(files: number, settings: Settings): Promise<ServerProcess> {
+  const command = `ulimit -n ${files}; exec "${process.execPath}" "${MAIN}"`;
+  const server = ServerProcess.launch(settings, ["sh", "-c", command]);
+  onTestFinished(async () => {
+    server.killGroup();
+    await server.exited;
+  });
+  await server.serving();
+  return server;
+}
+
+/** Bytes of memory that a process has, as the system sees it. */
+export function memoryOf(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kib) * 1024;
+}
+
+export type Seen = Readonly<{
+  statuses: readonly number[];
+  refused: number;
+  p99Ms: number;
+  maxMs: number;
+  requests: number;
+}>;
+
+/**
+ * What must hold of others during an attack. p99 should stay below 50 ms or twice of what it is without the attack; a
+ * machine that is busy with other tests shows that to nobody, so this is generous.
+ */
+export function expectServed(seen: Seen): void {
+  expect(seen.statuses).toEqual([200, 201]);
+  expect(seen.refused).toBeLessThan(0.05);
+  expect(seen.p99Ms).toBeLessThan(3_000);
+}
+
+/** A partner who goes on working: a transfer, and a read of what it has done, one after the other. */
+export class Bystander {
+  readonly #client: Client;
+  readonly #statuses = new Map<number, number>();
+  readonly #tookMs: number[] = [];
+  #stopped = false;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(url: string, key: string) {
+    this.#client = new Client(url, key, 2);
+    onTestFinished(() => this.#client.close());
+  }
+
+  async open(): Promise<this> {
+    await sendUntilDone(this.#client, "/v1/accounts", { id: "bystander", asset: "PTS/0" });
+    this.#working = this.#work();
+    return this;
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopped) {
+      const transfer = { debit_account: "@issuance", credit_account: "bystander", amount: 1 };
+      await this.#timed("POST", "/v1/transfers", transfer);
+      await this.#timed("GET", "/v1/accounts/bystander");
+    }
+  }
+
+  async #timed(method: string, path: string, body?: unknown): Promise<void> {
+    const startedMs = performance.now();
+    const { status } = await this.#client.send(method, path, body);
+    this.#tookMs.push(performance.now() - startedMs);
+    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+  }
+
+  get answered(): number {
+    return this.#tookMs.length;
+  }
+
+  /** What it has seen since it was asked last; `refused` is the share of 503. */
+  seen(): Seen {
+    const sorted = this.#tookMs.splice(0).toSorted((a, b) => a - b);
+    const refused = (this.#statuses.get(503) ?? 0) / Math.max(1, sorted.length);
+    this.#statuses.delete(503);
+    const statuses = [...this.#statuses.keys()].toSorted((a, b) => a - b);
+    this.#statuses.clear();
+    const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+    return { statuses, refused, p99Ms, maxMs: sorted.at(-1) ?? 0, requests: sorted.length };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#working;
+  }
+}

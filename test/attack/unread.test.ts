@@ -1,0 +1,114 @@
+/** Clients that ask and do not read: bounded in bytes, in time, and in requests sent ahead. */
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { Connections, STALL_MS_MAX, UNBOUNDED, UNREAD_BYTES_MAX } from "../../src/http/connections.ts";
+import { until } from "../support/server.ts";
+import { MIB, RawSocket } from "./raw.ts";
+
+/** More than the system takes of one answer that is not read. */
+const ANSWER_BYTES = 16 * MIB;
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+type Answering = Readonly<{ url: string; connections: Connections; server: Server }>;
+
+async function answering(answer: (outgoing: ServerResponse) => void): Promise<Answering> {
+  const server = createServer((_incoming, outgoing) => {
+    const before = newest.get(outgoing.req.socket);
+    newest.set(outgoing.req.socket, outgoing);
+    if (before === undefined || before.writableFinished) answer(outgoing);
+    else connections.pipeline(before, outgoing, () => answer(outgoing));
+  });
+  const newest = new WeakMap<object, ServerResponse>();
+  const connections = new Connections(server, { bounds: UNBOUNDED, refusal: () => "", report: () => {} });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections, server };
+}
+
+test("who takes nothing of an answer is cut off in the end, and who takes it slowly is not", async () => {
+  let answered = 0;
+  const body = Buffer.alloc(ANSWER_BYTES, "x");
+  const { url, connections } = await answering((outgoing) => {
+    answered += 1;
+    outgoing.end(body);
+  });
+  const deaf = new RawSocket(url).write(GET);
+  const slow = new RawSocket(url).write(GET);
+  await until("both are answered", () => answered === 2);
+  for (let nowMs = 0; nowMs < STALL_MS_MAX; nowMs += 1_000) {
+    const before = slow.socket.bytesRead;
+    slow.socket.resume();
+    await until(
+      "some of it is read",
+      () => slow.socket.bytesRead > before + 64 * 1024 || slow.socket.bytesRead >= ANSWER_BYTES,
+    );
+    slow.socket.pause();
+    connections.sweep(nowMs);
+  }
+  expect(connections.size).toBe(2);
+  connections.sweep(STALL_MS_MAX);
+  await until("one is left", () => connections.size === 1);
+  deaf.socket.resume();
+  await deaf.closed;
+  slow.socket.resume();
+  await until("the slow one has all of it", () => slow.socket.bytesRead > ANSWER_BYTES);
+});
+
+test("when many take nothing, they are cut off until what is left is bounded", async () => {
+  let answered = 0;
+  const body = Buffer.alloc(ANSWER_BYTES, "x");
+  const { url, connections } = await answering((outgoing) => {
+    answered += 1;
+    outgoing.end(body);
+  });
+  const clients = 12;
+  for (let i = 0; i < clients; i++) new RawSocket(url).write(GET);
+  await until("all are answered", () => answered === clients);
+  connections.sweep(0);
+  connections.sweep(500);
+  expect(connections.size).toBe(clients);
+  connections.sweep(1_000);
+  await until("some are gone", () => connections.size * ANSWER_BYTES < UNREAD_BYTES_MAX + 4 * ANSWER_BYTES);
+  expect(connections.size).toBeGreaterThan(0);
+});
+
+test("a client that sends a thousand requests ahead has sixteen of them in hand, and gets all answers in order", async () => {
+  const inHand: ServerResponse[] = [];
+  let started = 0;
+  const { url } = await answering((outgoing) => {
+    started += 1;
+    inHand.push(outgoing);
+  });
+  const client = new RawSocket(url).read();
+  client.write(GET.repeat(1_000));
+  await until("some are in hand", () => started >= 16);
+  expect(started).toBe(16);
+  let no = 0;
+  while (no < 1_000) {
+    await until("another is in hand", () => inHand.length > 0);
+    inHand.shift()?.end(`<${no++}>`);
+  }
+  await until("all are answered", () => client.text.includes("<999>"));
+  const order = [...client.text.matchAll(/<(\d+)>/g)].map(([, each]) => Number(each));
+  expect(order).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
+});
+
+test("requests sent ahead by a client that is gone are not begun", async () => {
+  const inHand: ServerResponse[] = [];
+  let started = 0;
+  const { url, connections } = await answering((outgoing) => {
+    started += 1;
+    inHand.push(outgoing);
+  });
+  const client = new RawSocket(url).write(GET.repeat(100));
+  await until("some are in hand", () => started >= 16);
+  client.socket.resetAndDestroy();
+  await until("it is gone", () => connections.size === 0);
+  for (const outgoing of inHand) outgoing.end("x");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(started).toBe(16);
+});
