@@ -1,8 +1,8 @@
 /** Requests that say one thing to a proxy and another to the server. */
-import { connect } from "node:net";
 import { beforeAll, expect, test } from "vitest";
 import { openHouse } from "../integration/programmes/house.ts";
 import { within } from "../support/server.ts";
+import { RawSocket } from "./raw.ts";
 
 const house = openHouse({ SHARDS: "1" });
 let key: string;
@@ -13,16 +13,9 @@ beforeAll(async () => {
 
 /** All that the server answers to this, until it ends the connection. */
 async function answerTo(text: string): Promise<string> {
-  const { hostname, port } = new URL(house.server.url);
-  const socket = connect(Number(port), hostname);
-  let heard = "";
-  socket.setEncoding("utf8").on("data", (chunk: string) => {
-    heard += chunk;
-  });
-  const closed = new Promise((resolve) => socket.on("error", () => {}).on("close", resolve));
-  socket.write(text);
-  await within(15_000, "the server ends the connection", closed);
-  return heard;
+  const socket = new RawSocket(house.server.url).read().write(text);
+  await within(15_000, "the server ends the connection", socket.closed);
+  return socket.text;
 }
 
 const BODY = '{"id":"twice","asset":"PTS/0"}';
