@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import { isExhaustion } from "../exhaustion.ts";
 import { OperatingError, type OperatingErrorCode } from "../operating-error.ts";
 import { ArchiveError, type ArchiveErrorCode, isDamage } from "./archive-error.ts";
 import type { StoredPosition } from "./batch-table.ts";
@@ -79,6 +80,7 @@ export type TaggedResult =
 export function tagError(error: unknown): TaggedError {
   if (error instanceof OperatingError) return { type: "operating", code: error.code, message: error.message };
   if (isDamage(error)) return { type: "operating", code: "archive_damaged", message: error.message };
+  if (isExhaustion(error)) return { type: "operating", code: "log_unavailable", message: String(error) };
   if (error instanceof ArchiveError) return { type: "archive", code: error.code, message: error.message };
   return { type: "other", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { isExhaustion } from "../exhaustion.ts";
 import { ArchiveError } from "./archive-error.ts";
 import type { Slice } from "./history.ts";
 import type { Key } from "./key-hash.ts";
@@ -62,6 +63,8 @@ export class Run {
     try {
       this.#file = openSync(this.path, "r");
     } catch (cause) {
+      // The file is as it was.
+      if (isExhaustion(cause)) throw cause;
       throw this.#damaged("cannot be opened", cause);
     }
     const entriesBytes = meta.entries * meta.width;

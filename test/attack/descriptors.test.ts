@@ -5,6 +5,8 @@ import { ISOLATIONS } from "../support/isolations.ts";
 import { makePartner, operator, shardsOf, testFolder, until } from "../support/server.ts";
 import { Bystander, expectServed, serverWithFiles } from "./raw.ts";
 
+/** Of util-linux: there is no other way to set the limits of a process that runs. */
+const PRLIMIT = "prlimit";
 const FILES = 400;
 /** Below what it has open: whatever it opens fails with EMFILE. */
 const NONE_LEFT = 3;
@@ -12,7 +14,7 @@ const NONE_LEFT = 3;
 const TRIES = 7;
 
 function limitFiles(pid: number, files: number): void {
-  execFileSync("prlimit", ["--pid", String(pid), `--nofile=${files}:${FILES}`]);
+  execFileSync(PRLIMIT, ["--pid", String(pid), `--nofile=${files}:${FILES}`]);
 }
 
 test.each(ISOLATIONS)(
