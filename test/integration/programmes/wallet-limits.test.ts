@@ -48,6 +48,8 @@ function signUp(email: string): WalletAct {
   return { programme: "wallet", act: "sign_up", subject: emailSubject(email), ...person };
 }
 
+const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, session }) as const;
+
 const paperOf = (wallet: Wallet, id: string) => wallet.answer(HOUSE, ["paper", id], 0) as Paper | null;
 
 test("a wallet has so many requests to decide; what is decided leaves for what is new", () => {
@@ -131,7 +133,6 @@ test("a session ends 24 hours after it was last used, and 30 days after the logi
 test("a session that was replaced ends a minute later, however it is used, and before others when there are too many", () => {
   const { due, submit, pass } = wallets();
   submit(signUp("a@example.com"));
-  const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, session }) as const;
   const minute = 60_000;
   const replace = (session: string, next: string) =>
     submit({ ...of(session), act: "refresh_session", next, graceMs: minute });

@@ -214,7 +214,8 @@ export class Users {
   ): void {
     if (user.sessions.length >= SESSIONS_MAX) {
       const replaced = user.sessions.find((session) => session.replacedUntilMs !== null);
-      this.#end((replaced ?? (user.sessions[0] as Session)).id);
+      const ended = replaced ?? user.sessions[0];
+      if (ended !== undefined) this.#end(ended.id);
     }
     const begun = { id, user, openedAtMs, touchedAtMs, replacedUntilMs };
     const session: Session = { ...begun, due: dueOf(begun) };
