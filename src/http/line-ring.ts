@@ -19,12 +19,25 @@ const HEAD = 0;
 const TAIL = 1;
 const DROPPED = 2;
 
-/** Plain data that threads share. `signal` counts how often lines were handed over, in any of the rings. */
+/** Words of the signal that all rings have in common: how often lines were handed over, and whether somebody writes them. */
+const HANDED_OVER = 0;
+const IS_WRITTEN = 1;
+
+/** Plain data that threads share. */
 export type RingMemory = Readonly<{ ring: SharedArrayBuffer; signal: SharedArrayBuffer }>;
 
 /** A ring of the size that all have. */
 export function newRing(): SharedArrayBuffer {
   return new SharedArrayBuffer(HEADER_BYTES + RING_BYTES);
+}
+
+export function newSignal(): SharedArrayBuffer {
+  return new SharedArrayBuffer(8);
+}
+
+/** Whether the caller is the first who asks, and so the one who writes all lines from now on. */
+export function takeOver(signal: SharedArrayBuffer): boolean {
+  return Atomics.compareExchange(new Int32Array(signal), IS_WRITTEN, 0, 1) === 0;
 }
 
 /** The side that makes lines. */
@@ -60,8 +73,8 @@ export class LineRing {
   flush(): void {
     if (this.#unsent() === 0) return;
     Atomics.store(this.#words, HEAD, this.#written);
-    Atomics.add(this.#signal, 0, 1);
-    Atomics.notify(this.#signal, 0);
+    Atomics.add(this.#signal, HANDED_OVER, 1);
+    Atomics.notify(this.#signal, HANDED_OVER);
   }
 
   #writeAround(line: Buffer, at: number): void {
