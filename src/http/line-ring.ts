@@ -45,8 +45,11 @@ export class LineRing {
   readonly #words: Int32Array;
   readonly #signal: Int32Array;
   readonly #bytes: Buffer;
-  /** Bytes ever written, modulo 2^32. */
+  /** Bytes ever written and handed over, modulo 2^32. */
   #written: number;
+  #handedOver: number;
+  /** Bytes taken out when it was last looked at, which is only done where there seems to be no room. */
+  #takenOut: number;
 
   constructor({ ring, signal }: RingMemory) {
     this.#words = new Int32Array(ring, 0, HEADER_BYTES / 4);
@@ -54,12 +57,14 @@ export class LineRing {
     this.#bytes = Buffer.from(ring, HEADER_BYTES);
     // A thread that died has left lines that it never handed over.
     this.#written = Atomics.load(this.#words, HEAD);
+    this.#handedOver = this.#written;
+    this.#takenOut = Atomics.load(this.#words, TAIL);
   }
 
   /** Takes a whole line with its end. Where there is no room it is lost: a slow disk costs lines, never memory. */
   write(line: string): void {
     const bytesMax = line.length * UNIT_BYTES_MAX;
-    if (bytesMax > this.#room()) {
+    if (!this.#hasRoom(bytesMax)) {
       Atomics.add(this.#words, DROPPED, 1);
       return;
     }
@@ -73,6 +78,7 @@ export class LineRing {
   flush(): void {
     if (this.#unsent() === 0) return;
     Atomics.store(this.#words, HEAD, this.#written);
+    this.#handedOver = this.#written;
     Atomics.add(this.#signal, HANDED_OVER, 1);
     Atomics.notify(this.#signal, HANDED_OVER);
   }
@@ -89,11 +95,14 @@ export class LineRing {
   }
 
   #unsent(): number {
-    return (this.#written - Atomics.load(this.#words, HEAD)) >>> 0;
+    return (this.#written - this.#handedOver) >>> 0;
   }
 
-  #room(): number {
-    return RING_BYTES - ((this.#written - Atomics.load(this.#words, TAIL)) >>> 0);
+  #hasRoom(bytes: number): boolean {
+    const roomMin = RING_BYTES - ((this.#written - this.#takenOut) >>> 0);
+    if (bytes <= roomMin) return true;
+    this.#takenOut = Atomics.load(this.#words, TAIL);
+    return bytes <= RING_BYTES - ((this.#written - this.#takenOut) >>> 0);
   }
 }
 
