@@ -19,7 +19,11 @@ const HEAD = 0;
 const TAIL = 1;
 const DROPPED = 2;
 
-/** Plain data that threads share. `signal` counts how often lines were handed over, in any of the rings. */
+/** Words of the signal that all rings have in common: how often lines were handed over, and whether somebody writes them. */
+const HANDED_OVER = 0;
+const IS_WRITTEN = 1;
+
+/** Plain data that threads share. */
 export type RingMemory = Readonly<{ ring: SharedArrayBuffer; signal: SharedArrayBuffer }>;
 
 /** A ring of the size that all have. */
@@ -27,13 +31,25 @@ export function newRing(): SharedArrayBuffer {
   return new SharedArrayBuffer(HEADER_BYTES + RING_BYTES);
 }
 
+export function newSignal(): SharedArrayBuffer {
+  return new SharedArrayBuffer(8);
+}
+
+/** Whether the caller is the first who asks, and so the one who writes all lines from now on. */
+export function takeOver(signal: SharedArrayBuffer): boolean {
+  return Atomics.compareExchange(new Int32Array(signal), IS_WRITTEN, 0, 1) === 0;
+}
+
 /** The side that makes lines. */
 export class LineRing {
   readonly #words: Int32Array;
   readonly #signal: Int32Array;
   readonly #bytes: Buffer;
-  /** Bytes ever written, modulo 2^32. */
+  /** Bytes ever written and handed over, modulo 2^32. */
   #written: number;
+  #handedOver: number;
+  /** Bytes taken out when it was last looked at, which is only done where there seems to be no room. */
+  #takenOut: number;
 
   constructor({ ring, signal }: RingMemory) {
     this.#words = new Int32Array(ring, 0, HEADER_BYTES / 4);
@@ -41,12 +57,14 @@ export class LineRing {
     this.#bytes = Buffer.from(ring, HEADER_BYTES);
     // A thread that died has left lines that it never handed over.
     this.#written = Atomics.load(this.#words, HEAD);
+    this.#handedOver = this.#written;
+    this.#takenOut = Atomics.load(this.#words, TAIL);
   }
 
   /** Takes a whole line with its end. Where there is no room it is lost: a slow disk costs lines, never memory. */
   write(line: string): void {
     const bytesMax = line.length * UNIT_BYTES_MAX;
-    if (bytesMax > this.#room()) {
+    if (!this.#hasRoom(bytesMax)) {
       Atomics.add(this.#words, DROPPED, 1);
       return;
     }
@@ -60,8 +78,9 @@ export class LineRing {
   flush(): void {
     if (this.#unsent() === 0) return;
     Atomics.store(this.#words, HEAD, this.#written);
-    Atomics.add(this.#signal, 0, 1);
-    Atomics.notify(this.#signal, 0);
+    this.#handedOver = this.#written;
+    Atomics.add(this.#signal, HANDED_OVER, 1);
+    Atomics.notify(this.#signal, HANDED_OVER);
   }
 
   #writeAround(line: Buffer, at: number): void {
@@ -76,11 +95,14 @@ export class LineRing {
   }
 
   #unsent(): number {
-    return (this.#written - Atomics.load(this.#words, HEAD)) >>> 0;
+    return (this.#written - this.#handedOver) >>> 0;
   }
 
-  #room(): number {
-    return RING_BYTES - ((this.#written - Atomics.load(this.#words, TAIL)) >>> 0);
+  #hasRoom(bytes: number): boolean {
+    const roomMin = RING_BYTES - ((this.#written - this.#takenOut) >>> 0);
+    if (bytes <= roomMin) return true;
+    this.#takenOut = Atomics.load(this.#words, TAIL);
+    return bytes <= RING_BYTES - ((this.#written - this.#takenOut) >>> 0);
   }
 }
 

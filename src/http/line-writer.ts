@@ -3,7 +3,15 @@
  * that all of the process share would wait there behind the slow hashes of passwords.
  */
 import { Worker } from "node:worker_threads";
-import { awaitDrained, drainRings, droppedIn, newRing, type RingMemory } from "./line-ring.ts";
+import {
+  awaitDrained,
+  drainRings,
+  droppedIn,
+  newRing,
+  newSignal,
+  type RingMemory,
+  takeOver,
+} from "./line-ring.ts";
 import type { LineWriterInit } from "./line-writer-thread.ts";
 
 const CLOSE_MS_MAX = 4_000;
@@ -16,7 +24,7 @@ export class LineWriter {
   /** @param producers how many threads make lines. */
   constructor(fd: number, producers: number) {
     const rings = Array.from({ length: producers }, newRing);
-    this.#init = { fd, rings, signal: new SharedArrayBuffer(4) };
+    this.#init = { fd, rings, signal: newSignal() };
     this.#worker = new Worker(new URL("./line-writer-thread.ts", import.meta.url), {
       workerData: this.#init,
       name: "log",
@@ -41,8 +49,9 @@ export class LineWriter {
 
   /** Returns when all that was handed over is written, or after some seconds. Nothing may be written afterwards. */
   close(): void {
-    const { fd, rings } = this.#init;
-    if (this.#isGone) drainRings(fd, rings);
+    const { fd, rings, signal } = this.#init;
+    // A thread that is about to begin may take long on a busy machine.
+    if (takeOver(signal) || this.#isGone) drainRings(fd, rings);
     else awaitDrained(rings, CLOSE_MS_MAX);
     void this.#worker.terminate();
   }

@@ -1,12 +1,19 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { drainRings, droppedIn, LineRing, newRing, type RingMemory } from "../../src/http/line-ring.ts";
+import {
+  drainRings,
+  droppedIn,
+  LineRing,
+  newRing,
+  newSignal,
+  type RingMemory,
+} from "../../src/http/line-ring.ts";
 import { createLog, openLog } from "../../src/http/request-log.ts";
 import { testFolder } from "../support/server.ts";
 
 function memory(): RingMemory {
-  return { ring: newRing(), signal: new SharedArrayBuffer(4) };
+  return { ring: newRing(), signal: newSignal() };
 }
 
 /** What stands in a file after all that was handed over is written to it. */
