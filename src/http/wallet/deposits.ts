@@ -1,4 +1,5 @@
 /** `/v1/deposits`: money that a bank brings into a wallet. */
+
 import { z } from "@hono/zod-openapi";
 import type { TransferChanged, TransferView } from "../../actors/compound-command.ts";
 import {
@@ -9,6 +10,7 @@ import {
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
+import { callerOf } from "../call.ts";
 import { readChange, takeKey, transferWith } from "../change.ts";
 import { asCompound } from "../compound-request.ts";
 import { Amount, Description, textField, timeTextOf } from "../fields.ts";
@@ -118,7 +120,7 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
     async (_, call, query) => {
       const account = bankAccount(bankOf(call));
       const deposits = { account, ...query, shows: isDeposit };
-      return pageAnswer(call, await ledger.transfers(call.partner, deposits), depositJson);
+      return pageAnswer(call, await ledger.transfers(call.partner, deposits, callerOf(call)), depositJson);
     },
   );
 }

@@ -1,4 +1,5 @@
 /** `/v1/wallet/holds`: money that is set aside until it is known who gets it. */
+
 import { z } from "@hono/zod-openapi";
 import type { TransferChanged } from "../../actors/compound-command.ts";
 import type { ListAsk } from "../../actors/programmes/register.ts";
@@ -13,6 +14,7 @@ import {
   type WalletAct,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
+import { callerOf } from "../call.ts";
 import { pendingWith, readBareChange, readChange } from "../change.ts";
 import { Amount, Balance, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -78,7 +80,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, query);
+      const page = await deps.ledger.list(HOUSE, question, query, callerOf(call));
       return pageAnswer(call, page, (paper) => holdJson(paper as HoldView));
     }),
   );

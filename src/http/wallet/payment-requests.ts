@@ -1,4 +1,5 @@
 /** `/v1/wallet/payment-requests`: one wallet asks another for money, which says yes or no, once. */
+
 import { z } from "@hono/zod-openapi";
 import type { Transfer } from "../../actors/command.ts";
 import type { Plain } from "../../actors/programmes/programme.ts";
@@ -16,6 +17,7 @@ import {
   vnodeOfWallet,
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
+import { callerOf } from "../call.ts";
 import { actOf, firstOf, firstOrNew, readBareChange, readChange, takeKey, transferWith } from "../change.ts";
 import { Amount, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -79,7 +81,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (_, call, { walletId }, query) => {
       const { role = "payer", ...page } = query;
       const question = (asked: ListAsk) => askPapers(role, walletId, asked);
-      const found = await deps.ledger.list(HOUSE, question, page);
+      const found = await deps.ledger.list(HOUSE, question, page, callerOf(call));
       return pageAnswer(call, found, (paper) => requestJson(paper as RequestView));
     }),
   );

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { type Send, walletAccount } from "../../actors/programmes/wallet/acts.ts";
 import type { Entry } from "../../archive/query.ts";
-import { jsonAnswer } from "../call.ts";
+import { callerOf, jsonAnswer } from "../call.ts";
 import { readChange, transferWith } from "../change.ts";
 import { Amount, Balance, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -94,7 +94,7 @@ function addReads(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (c, call, { walletId }, query) => {
       const range = rangeOf(query);
-      const statement = await ledger.entries(call.partner, walletAccount(walletId), range);
+      const statement = await ledger.entries(call.partner, walletAccount(walletId), range, callerOf(call));
       if (statement === undefined) throw notLoggedIn();
       return statementAnswer(c, call, statement, range, ENTRIES);
     }),

@@ -1,4 +1,5 @@
 /** Money that leaves through a bank: held when it is asked for, gone or given back when a bank says so. */
+
 import { z } from "@hono/zod-openapi";
 import type { TransferChanged } from "../../actors/compound-command.ts";
 import type { ListAsk } from "../../actors/programmes/register.ts";
@@ -17,6 +18,7 @@ import {
   walletAccount,
 } from "../../actors/programmes/wallet/acts.ts";
 import type { Rejection } from "../../actors/rejection.ts";
+import { callerOf } from "../call.ts";
 import { pendingWith, readBareChange, readChange } from "../change.ts";
 import { Amount, Description, timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
@@ -70,7 +72,7 @@ function addOwn(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, query);
+      const page = await deps.ledger.list(HOUSE, question, query, callerOf(call));
       return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     }),
   );
@@ -120,7 +122,7 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
       bankOf(call);
       const { status = null, ...page } = query;
       const question = (asked: ListAsk) => askWithdrawals(status, asked);
-      const found = await ledger.list(HOUSE, question, page);
+      const found = await ledger.list(HOUSE, question, page, callerOf(call));
       return pageAnswer(call, found, (paper) => withdrawalJson(paper as WithdrawalView));
     },
   );
