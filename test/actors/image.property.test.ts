@@ -4,6 +4,7 @@ import { ImageReader, imageOf } from "../../src/actors/image.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
 import { history } from "./histories.ts";
 import { LedgerRun } from "./ledger-run.ts";
+import { runs } from "./runs.ts";
 
 function restored(image: readonly Uint8Array[]): Ledger {
   const ledger = new Ledger(0);
@@ -32,7 +33,7 @@ test("I9: an image and the rest of the records are the state; an image of an ima
       }
       expect([...(before?.lines(0) ?? [])]).toEqual([...run.ledger.lines(0)]);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
