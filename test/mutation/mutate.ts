@@ -1,5 +1,5 @@
 /**
- * Breaks the rules of src/actors on purpose, one at a time, and says which breaks no test in test/actors finds:
+ * Breaks the rules of src/actors on purpose, one at a time, and says which breaks no unit or property test finds:
  *
  *   npm run mutate -- --only src/actors/programmes/loyalty --only src/actors/velocity.ts
  *
@@ -16,13 +16,15 @@ import type { Plan, Results } from "./plan.ts";
 import { reportOf } from "./report.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname));
+/** Those that need nothing but the code itself. */
+const TESTS = ["test/actors/**/*.test.ts", "test/integration/programmes/*.property.test.ts"];
 /** Of the usual number of runs of each property. */
-const RUNS_SHARE = "0.05";
+const RUNS_SHARE = "0.1";
 
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true, default: ["src/actors"] },
-    tests: { type: "string", default: "test/actors/**/*.test.ts" },
+    tests: { type: "string", multiple: true, default: TESTS },
   },
 });
 
@@ -81,7 +83,7 @@ const vitest = await startVitest(
   {
     config: false,
     root: ROOT,
-    include: [values.tests],
+    include: values.tests,
     runner: join(import.meta.dirname, "mutation-runner.ts"),
     watch: false,
     // The code that is run is never that of the files.
