@@ -230,6 +230,8 @@ test("in any history it says what a plain model says, to the last field; a log a
     fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
       const world = new World();
       world.take({ do: "create", seller: "a" });
+      world.take({ do: "request", seller: "a", amount: 300, note: null });
+      world.take({ do: "approve", which: 0 });
       for (const each of steps) {
         world.take(each);
         world.check();
