@@ -11,7 +11,7 @@ import type {
   VoidTransfer,
 } from "../../src/actors/compound-command.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
-import type { Plain, Question, Random } from "../../src/actors/programmes/programme.ts";
+import type { Question, Random } from "../../src/actors/programmes/programme.ts";
 import { takeBackOf } from "../../src/actors/programmes/programmes.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";
 import { commandOf, type Step } from "./histories.ts";
@@ -55,7 +55,7 @@ export class LedgerRun {
 
   ask<R>(partner: string, { programme, ask }: Question<R>): R {
     this.end();
-    return this.ledger.state.programmes.answer(programme, partner, ask as readonly Plain[], this.nowMs) as R;
+    return this.ledger.state.programmes.answer(programme, partner, ask, this.nowMs) as R;
   }
 
   /** What is over by now. */
