@@ -1,9 +1,8 @@
 /** Segments one by one: what each act comes to, when a membership ends, and how far a portion goes. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../src/actors/ledger.ts";
-import type { Plain, Question } from "../../src/actors/programmes/programme.ts";
+import type { Plain } from "../../src/actors/programmes/programme.ts";
 import { historiesOf, timeFaultOf } from "../../src/actors/programmes/programmes.ts";
-import type { ListAsk } from "../../src/actors/programmes/register.ts";
 import {
   addUsers,
   askHolders,
@@ -23,66 +22,9 @@ import {
   recordAnswer,
   requestReport,
   type SegmentsAct,
-  type Until,
 } from "../../src/actors/programmes/segments/acts.ts";
-import type { Draw } from "../../src/actors/programmes/segments/draw.ts";
-import { SPAN } from "../../src/actors/programmes/segments/draw.ts";
-import { LedgerRun } from "./ledger-run.ts";
 
-const PARTNER = "acme";
-const ALL: ListAsk = [99, null];
-const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
-
-/** All who are there, and all who come. */
-function everyone(count: number): Draw {
-  return { percent: 100, threshold: SPAN, cutoffs: [count] };
-}
-
-class Staff {
-  readonly log: { act: SegmentsAct; effect: Plain; timeMs: number }[] = [];
-  readonly run = new LedgerRun(
-    ({ command, outcome, timeMs }) => {
-      if (command.op === "act" && outcome.ok && "effect" in outcome)
-        this.log.push({ act: command.act as SegmentsAct, effect: outcome.effect, timeMs });
-    },
-    (bytes) => Uint8Array.from({ length: bytes }, (_, i) => 8 * i),
-  );
-
-  do(act: SegmentsAct): unknown {
-    const { outcome } = this.run.do({ op: "act", ...asked, act });
-    if (!outcome.ok) return [outcome.code, outcome.subject];
-    return "effect" in outcome ? outcome.effect : undefined;
-  }
-
-  ask<R>(question: Question<R>): R {
-    return this.run.ask(PARTNER, question);
-  }
-
-  add(user: string, slug: string, until: Until = null): unknown {
-    return this.do(changeUser(user, { add: [[slug, until]], remove: [] }));
-  }
-
-  remove(user: string, slug: string): unknown {
-    return this.do(changeUser(user, { add: [], remove: [slug] }));
-  }
-
-  /** Slugs, and when each ends. */
-  held(user: string): readonly (readonly [string, number | null, string])[] {
-    return this.ask(askMemberships(user)).map(({ slug, endsAtMs, source }) => [slug, endsAtMs, source]);
-  }
-
-  /** What is due within so many milliseconds, one after the other. */
-  pass(ms: number): void {
-    for (let i = 0; i < ms; i++) {
-      this.run.nowMs += 1;
-      this.run.end();
-    }
-  }
-
-  done(act: SegmentsAct["act"]) {
-    return this.log.filter((each) => each.act.act === act);
-  }
-}
+import { ALL, asked, everyone, PARTNER, Staff } from "./segment-staff.ts";
 
 describe("a segment", () => {
   test("is created, raised and deleted, and each time all shards are told what it is then", () => {
