@@ -97,3 +97,12 @@ test("a window allows what a list of all that it has counted allows, whatever is
     { numRuns: runs(1000) },
   );
 });
+
+test("a window keeps 61 buckets, however long it is used", () => {
+  const limit = { windowS: 60, direction: "debit", maxAmount: null, maxCount: null } as const;
+  const velocities = velocitiesOf([limit], null, 0);
+  for (let second = 0; second < 200; second++) countUse(velocities, "debit", 1, 1, second * 1000);
+  expect(velocities?.[0]?.buckets.map(({ number }) => number)).toEqual(
+    Array.from({ length: 61 }, (_, i) => 139 + i),
+  );
+});
