@@ -90,6 +90,12 @@ test("an account is frozen, thawed and closed, empty alone and once for all", ()
   expect(book.move("@x", "a", 1)).toBe("account_closed");
 });
 
+function keys(from: number, to: number, value: string): string {
+  return JSON.stringify(
+    Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`k${from + i}`, value])),
+  );
+}
+
 describe("metadata", () => {
   test.each([
     [null, { b: "2", a: "1" }, '{"a":"1","b":"2"}'],
@@ -105,10 +111,6 @@ describe("metadata", () => {
   });
 
   test("have 50 keys at most, after all that was changed", () => {
-    const keys = (from: number, to: number, value: string | null) =>
-      JSON.stringify(
-        Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`k${from + i}`, value])),
-      );
     const book = new Book();
     book.create();
     expect(book.update({ metadata: keys(0, 51, "v") })).toBe("metadata_too_large");

@@ -34,6 +34,11 @@ function revert(id: string): RevertTransfer {
   return { op: "revert_transfer", ...asked, id, original: null, vnode: VNODE };
 }
 
+/** What `a` has, up to this. */
+function all(amount: number): CompoundTransfer {
+  return compound({ available: true, postings: [{ debit: "a", credit: "b", amount }] });
+}
+
 /** A ledger with two accounts, `a` with 20. */
 function opened(): LedgerRun {
   const run = new LedgerRun(() => {});
@@ -177,8 +182,6 @@ describe("a record", () => {
 
   test("of what there is moves that and no more, and nothing where there is nothing", () => {
     const run = opened();
-    const all = (amount: number) =>
-      compound({ available: true, postings: [{ debit: "a", credit: "b", amount }] });
     expect(run.do(all(19)).outcome).toMatchObject({ transfer: { postedAmount: 19 } });
     expect(run.do(all(5)).outcome).toMatchObject({ transfer: { postedAmount: 1 } });
     expect(run.do(all(5)).outcome).toEqual({ ok: false, code: "insufficient_funds", subject: "a" });
@@ -244,7 +247,7 @@ describe("across shards", () => {
       here,
     ],
   ] as const)("with %o here and %o there the answer is %s of %s", (rules, remote, code, subject) => {
-    const ledger = shard(0, here, rules as Partial<CreateAccount>);
+    const ledger = shard(0, here, rules);
     const decided = ledger.decideSend(plain(here, there, 8), remote, 1, 70, () => "tr_1");
     expect(decided).toEqual({ ok: false, code, subject });
     const none = new Ledger(0, SHARDS).decideSend(plain(here, there, 8), remote, 1, 70, () => "tr_1");

@@ -36,43 +36,45 @@ function seen(staff: Staff): unknown {
   ];
 }
 
+/** In the middle of all that there is. */
+function grown(): Staff {
+  const staff = new Staff();
+  staff.do(requestReport());
+  staff.do(countUser(4));
+  for (const slug of ["A", "B", "GONE"]) staff.do(createSegment(slug, null));
+  for (const user of ["manual", "removed", "other"]) staff.add(user, "A");
+  staff.remove("removed", "A");
+  staff.add("timed", "A", ["after", 30]);
+  staff.add("timed", "B", ["after", 30]);
+  staff.add("late", "GONE", ["after", 30]);
+  staff.add("early", "GONE", ["after", 2]);
+  staff.add("removed", "GONE");
+  staff.remove("removed", "GONE");
+  staff.do(
+    addUsers(
+      "GONE",
+      Array.from({ length: 700 }, (_, i) => `u${i}`),
+      null,
+      0,
+    ),
+  );
+  staff.do(
+    addUsers(
+      "B",
+      Array.from({ length: 700 }, (_, i) => `v${i}`),
+      null,
+      0,
+    ),
+  );
+  staff.do(createUser("auto"));
+  staff.do(createSegment("ALL", everyone(1_406)));
+  staff.do(raisePercent("A", 1, { percent: 1, threshold: 0, cutoffs: [0] }));
+  staff.do(deleteSegment("GONE"));
+  staff.pass(3);
+  return staff;
+}
+
 test("a ledger that is made again in the middle of a fill and a sweep goes on as the first one does", () => {
-  const grown = () => {
-    const staff = new Staff();
-    staff.do(requestReport());
-    staff.do(countUser(4));
-    for (const slug of ["A", "B", "GONE"]) staff.do(createSegment(slug, null));
-    for (const user of ["manual", "removed", "other"]) staff.add(user, "A");
-    staff.remove("removed", "A");
-    staff.add("timed", "A", ["after", 30]);
-    staff.add("timed", "B", ["after", 30]);
-    staff.add("late", "GONE", ["after", 30]);
-    staff.add("early", "GONE", ["after", 2]);
-    staff.add("removed", "GONE");
-    staff.remove("removed", "GONE");
-    staff.do(
-      addUsers(
-        "GONE",
-        Array.from({ length: 700 }, (_, i) => `u${i}`),
-        null,
-        0,
-      ),
-    );
-    staff.do(
-      addUsers(
-        "B",
-        Array.from({ length: 700 }, (_, i) => `v${i}`),
-        null,
-        0,
-      ),
-    );
-    staff.do(createUser("auto"));
-    staff.do(createSegment("ALL", everyone(1_406)));
-    staff.do(raisePercent("A", 1, { percent: 1, threshold: 0, cutoffs: [0] }));
-    staff.do(deleteSegment("GONE"));
-    staff.pass(3);
-    return staff;
-  };
   const staff = grown();
   const { ledger } = staff.run;
   const kinds = [...ledger.state.programmes.items()].map(([, [kind]]) => kind);
@@ -99,11 +101,14 @@ test("a ledger that is made again in the middle of a fill and a sweep goes on as
   expect(first?.asked).toMatchObject([{ number: 6 }, { generation: 5 }]);
 });
 
+function place(user: string): number {
+  return placeOf(lanesOf("A"), lanesOf(user));
+}
+
 test("a survey says how places are spread among those who are not chosen yet, and then the places themselves", () => {
   const staff = new Staff();
   const users = Array.from({ length: 40 }, (_, i) => `u${i}`);
   for (const user of users) staff.do(createUser(user));
-  const place = (user: string) => placeOf(lanesOf("A"), lanesOf(user));
   const pieceOf = (user: string) => Math.floor((place(user) * PIECES) / SPAN);
   const counted = (some: readonly string[]) =>
     Array.from({ length: PIECES }, (_, piece) => some.filter((user) => pieceOf(user) === piece).length);

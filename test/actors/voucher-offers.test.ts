@@ -1,5 +1,6 @@
 /** Offers and batches of vouchers: who is told of them, what they come to, and how many there may be. */
 import { describe, expect, test } from "vitest";
+import type { ActAlone } from "../../src/actors/command.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
 import type { Act } from "../../src/actors/programmes/programme.ts";
 import {
@@ -19,16 +20,16 @@ import {
 
 import { ANN, asked, counted, of, PARTNER, Shop } from "./voucher-shop.ts";
 
-describe("an offer", () => {
-  /** What it says to put it on the first of three shards. */
-  function putOn(ledger: Ledger, name: string, discount: number, pricing: Pricing) {
-    const act = { ...of("put_offer", offerSubject(name)), name, discount, pricing };
-    const command = { op: "act", ...asked, act } as const;
-    const outcome = ledger.decide(command, 0, () => "");
-    ledger.apply(command, outcome, { epoch: 1, seq: 1, index: 0, timeMs: 0 }, 0);
-    return outcome;
-  }
+/** What it says to put it on the first of three shards. */
+function putOn(ledger: Ledger, name: string, discount: number, pricing: Pricing) {
+  const act = { ...of("put_offer", offerSubject(name)), name, discount, pricing };
+  const command = { op: "act", ...asked, act } as const;
+  const outcome = ledger.decide(command, 0, () => "");
+  ledger.apply(command, outcome, { epoch: 1, seq: 1, index: 0, timeMs: 0 }, 0);
+  return outcome;
+}
 
+describe("an offer", () => {
   test("is told to all shards when it changes, and to nobody when it does not", () => {
     const ledger = new Ledger(0, 3, counted());
     const offer = { name: "o", discount: 5, pricing: "live", version: 1, shard: 0 } as const;
@@ -99,10 +100,13 @@ describe("an offer", () => {
   });
 });
 
+function command(act: VoucherAct): ActAlone {
+  return { op: "act", ...asked, act };
+}
+
 describe("a batch", () => {
   test("is told to all shards with its offer, and issued where its customers are", () => {
     const ledger = new Ledger(0, 3, counted());
-    const command = (act: VoucherAct) => ({ op: "act", ...asked, act }) as const;
     const put = command({ ...of("put_offer", "offer:o"), name: "o", discount: 5, pricing: "live" });
     const known = ledger.decide(put, 0, () => "");
     ledger.apply(put, known, { epoch: 1, seq: 1, index: 0, timeMs: 0 }, 0);

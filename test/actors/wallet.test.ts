@@ -204,9 +204,12 @@ test("a bank's reference is taken once, also one that an image of an older versi
   expect(deposit("mill", "r2")).toMatchObject({ code: "duplicate_reference" });
 });
 
+function bytes(count: number): Uint8Array {
+  return Uint8Array.from({ length: count }, (_, i) => 23 * i);
+}
+
 describe("ids", () => {
   test("hold 96 random bits, and may say where they belong", () => {
-    const bytes = (count: number) => Uint8Array.from({ length: count }, (_, i) => 23 * i);
     expect(drawId("usr", bytes)).toBe("usr_00172e455c738aa1b8cfe6fd");
     expect(drawRoutedId("pr", 37, bytes)).toBe("pr_1100172e455c738aa1b8cfe6fd");
     for (const vnode of [0, 35, 36, VNODES - 1])
@@ -217,16 +220,17 @@ describe("ids", () => {
   });
 
   test("are drawn until one is at home where it should be", () => {
-    const accountOf = (id: string) => `wallet:${id}`;
     for (const vnode of [0, 500, 1023]) {
-      const id = drawIdAt(vnode, HOUSE, accountOf, "wal", zeros);
+      const id = drawIdAt(vnode, HOUSE, walletAccount, "wal", zeros);
       expect(id).toMatch(/^wal_0{24}[0-9a-z]+$/);
-      expect(vnodeOfAccount(HOUSE, accountOf(id))).toBe(vnode);
+      expect(vnodeOfAccount(HOUSE, walletAccount(id))).toBe(vnode);
       const draws = Number.parseInt(id.slice(28), 36);
       for (let draw = 0; draw < draws; draw++)
-        expect(vnodeOfAccount(HOUSE, accountOf(`${id.slice(0, 28)}${draw.toString(36)}`))).not.toBe(vnode);
+        expect(vnodeOfAccount(HOUSE, walletAccount(`${id.slice(0, 28)}${draw.toString(36)}`))).not.toBe(
+          vnode,
+        );
     }
-    expect(() => drawIdAt(VNODES, HOUSE, accountOf, "wal", zeros)).toThrow("no id is at home there");
+    expect(() => drawIdAt(VNODES, HOUSE, walletAccount, "wal", zeros)).toThrow("no id is at home there");
   });
 
   test("of users and wallets begin with their kind", () => {

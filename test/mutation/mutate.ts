@@ -4,7 +4,7 @@
  *   npm run mutate -- --only src/actors/programmes/loyalty --only src/actors/velocity.ts
  *
  * A number is one too great, a comparison takes in its edge, a step is left out, and so on: see mutations.ts. A survivor is
- * a test that is missing, code that nobody needs, or one of equivalents.ts, which makes no difference.
+ * a test that is missing, code that nobody needs, or a change that nobody can see.
  */
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -13,6 +13,7 @@ declare global {
   var madeAgain: (make: () => void) => void;
 }
 
+const PARENT = process.ppid;
 const NONE = -1;
 /** A test that comes by so many times more places than it does without the mutant goes round in a circle. */
 const STEPS_MORE = 10;
@@ -51,6 +52,8 @@ export default class MutationRunner extends TestRunner {
     await run();
     const limit = Math.max(STEPS_LEAST, STEPS_MORE * steps);
     for (const id of concerned()) {
+      // Nobody waits for it any more.
+      if (process.ppid !== PARENT) process.kill(process.pid, "SIGKILL");
       results.met.push(id);
       if (!(await isKilled(id, run, limit))) continue;
       alive.delete(id);
