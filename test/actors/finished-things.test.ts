@@ -25,6 +25,8 @@ test("a seller's decided credit requests leave beyond the bound, oldest first; t
   const again = new Trade(0);
   for (const item of trade.items("acme")) again.restore(item);
   expect([...again.items("acme")]).toEqual([...trade.items("acme")]);
+  again.settle(again.requests.get("r0") as CreditRequest, DECISION);
+  expect([...again.requests.keys()]).toEqual(kept.slice(1));
 });
 
 test("a partner's finished batches of vouchers leave beyond the bound, oldest first; one that is under way stays", () => {

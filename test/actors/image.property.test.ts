@@ -1,16 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ImageReader, imageOf } from "../../src/actors/image.ts";
-import { Ledger } from "../../src/actors/ledger.ts";
+import { imageOf } from "../../src/actors/image.ts";
+import type { Ledger } from "../../src/actors/ledger.ts";
+import { restored } from "./copies.ts";
 import { history } from "./histories.ts";
 import { LedgerRun } from "./ledger-run.ts";
-
-function restored(image: readonly Uint8Array[]): Ledger {
-  const ledger = new Ledger(0);
-  const reader = new ImageReader(ledger.state, { epoch: 0, seq: 0 });
-  for (const block of image) reader.accept(block);
-  return ledger;
-}
+import { runs } from "./runs.ts";
 
 test("I9: an image and the rest of the records are the state; an image of an image is the same image", () => {
   fc.assert(
@@ -32,7 +27,7 @@ test("I9: an image and the rest of the records are the state; an image of an ima
       }
       expect([...(before?.lines(0) ?? [])]).toEqual([...run.ledger.lines(0)]);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { KEY_WINDOW_MS, type KeyEntry, KeyTable } from "../../src/actors/key-table.ts";
 import type { HashSeed, ScopeHash } from "../../src/actors/scope-hash.ts";
+import { runs } from "./runs.ts";
 
 const SEED: HashSeed = [1, 2, 3, 4];
 const SCOPES = Array.from({ length: 120 }, (_, i) => `acme\0alice\0${i}`);
@@ -109,7 +110,7 @@ function followsTheModel(hashOf: () => ScopeHash | undefined): void {
         run.compare();
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 }
 

@@ -11,16 +11,20 @@ import type {
   VoidTransfer,
 } from "../../src/actors/compound-command.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
+import type { Question, Random } from "../../src/actors/programmes/programme.ts";
+import { takeBackOf } from "../../src/actors/programmes/programmes.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";
 import { commandOf, type Step } from "./histories.ts";
 
 const BEGINNING_MS = 1_700_000_000_000;
 
-type Known = Readonly<{ partner: string; view: Pick<TransferView, "status" | "postings" | "postedAmount"> }>;
-type TimedRecord = LogRecord & Readonly<{ timeMs: number }>;
+type Fields = "id" | "status" | "postings" | "postedAmount" | "act" | "effect" | "seqs";
+type Known = Readonly<{ partner: string; view: Pick<TransferView, Fields> }>;
+export type TimedRecord = LogRecord & Readonly<{ timeMs: number }>;
 
 export class LedgerRun {
-  readonly ledger = new Ledger(0);
+  /** May be replaced by what a log or a snapshot has made of it. */
+  ledger: Ledger;
   readonly #made = { all: [] as string[], pending: [] as string[] };
   nowMs = BEGINNING_MS;
   /** Each record goes here first, then into the ledger. */
@@ -29,18 +33,42 @@ export class LedgerRun {
   readonly #archive = new Map<string, Known>();
   #records = 0;
 
-  constructor(log: (record: TimedRecord) => void) {
+  constructor(log: (record: TimedRecord) => void, random?: Random) {
+    this.ledger = new Ledger(0, 1, random);
     this.#log = log;
   }
 
   take(step: Step): Readonly<{ command: Command; outcome: Outcome }> {
     this.nowMs += step.afterMs;
-    this.#expire();
-    const command = this.#informed(commandOf(step, this.#made));
+    this.end();
+    return this.do(commandOf(step, this.#made));
+  }
+
+  do(asked: Command): Readonly<{ command: Command; outcome: Outcome }> {
+    this.end();
+    const command = this.#informed(asked);
     const outcome = this.#decide(command);
     this.#record(command, outcome);
-    if (outcome.ok && ("transfer" in outcome || command.op === "transfer")) this.#file(command, outcome);
+    this.#file(command, outcome);
     return { command, outcome };
+  }
+
+  ask<R>(partner: string, { programme, ask }: Question<R>): R {
+    this.end();
+    return this.ledger.state.programmes.answer(programme, partner, ask, this.nowMs) as R;
+  }
+
+  /** What is over by now. */
+  end(): void {
+    this.#expire();
+    const { due } = this.ledger.state.programmes;
+    for (let over = due.nextDue(this.nowMs); over; over = due.nextDue(this.nowMs)) {
+      const command = over.command();
+      const outcome = this.#decide(command);
+      if (!outcome.ok) throw new Error(`${over.id} is due and cannot end: ${outcome.code}`);
+      this.#record(command, outcome);
+      this.#file(command, outcome);
+    }
   }
 
   #expire(): void {
@@ -96,11 +124,18 @@ export class LedgerRun {
     }
     const { partner } = command;
     if ("transfer" in outcome) this.#archive.set(id, { partner, view: outcome.transfer });
-    else if (command.op === "transfer")
-      this.#archive.set(id, {
-        partner,
-        view: { status: "posted", postings: [command], postedAmount: command.amount },
-      });
+    else if (command.op === "transfer" && "debitSeq" in outcome) {
+      const { debit, credit, amount, act } = command;
+      const { debitSeq, creditSeq, effect } = outcome;
+      const view = {
+        id,
+        status: "posted",
+        postings: [{ debit, credit, amount }],
+        postedAmount: amount,
+      } as const;
+      const acted = { ...(effect !== undefined && { effect }), seqs: [debitSeq, creditSeq] } as const;
+      this.#archive.set(id, { partner, view: act === undefined ? view : { ...view, act, ...acted } });
+    }
   }
 
   #settled<C extends PostTransfer | VoidTransfer>(command: C): C {
@@ -115,7 +150,9 @@ export class LedgerRun {
   #informed(command: Command): Command {
     if (command.op !== "revert_transfer") return command;
     const view = this.#known(command);
-    return { ...command, original: view === undefined ? null : originalOf(view) };
+    const act = view?.act && takeBackOf(view.act, view);
+    const original = view === undefined ? null : originalOf(view);
+    return { ...command, original, ...(act !== undefined && { act }) };
   }
 
   /** Another partner's is as good as none. */

@@ -38,7 +38,8 @@ test("every vnode belongs to a shard, and all shards get their share", () => {
 });
 
 test("a transfer's home is its debit account's owner, else its credit account's, else its key", () => {
-  expect(ownerKeyOf("alice/points")).toBe("alice");
+  for (const id of ["alice", "alice/points", "alice/a/b"]) expect(ownerKeyOf(id)).toBe("alice");
+  expect(ownerKeyOf("/points")).toBe("");
   expect(homeOwnerOfTransfer("alice/points", "bob", "k")).toBe("alice");
   expect(homeOwnerOfTransfer("@issuance", "bob/points", "k")).toBe("bob");
   expect(homeOwnerOfTransfer("@issuance", "@bank", "k")).toBe("k");

@@ -14,6 +14,7 @@ import {
 } from "../../../src/actors/programmes/segments/acts.ts";
 import { lanesOf, placeOf, SPAN, shareOf } from "../../../src/actors/programmes/segments/draw.ts";
 import { vnodeOfAccount } from "../../../src/actors/routing.ts";
+import { runs } from "../../actors/runs.ts";
 import { PARTNER, World } from "./segments-world.ts";
 
 type Membership = { source: "manual" | "auto"; endsAtMs: number };
@@ -254,7 +255,7 @@ test("users hold what the model says, after a restart from a snapshot or from th
       expect(world.replayed()).toEqual(world.items());
       expect(world.restored()).toEqual(world.items());
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PhoneBook } from "../../../src/actors/programmes/topup/phone-book.ts";
 import { phoneOf, phoneOfQuery } from "../../../src/http/topup/phone.ts";
+import { runs } from "../../actors/runs.ts";
 
 test("a book of phones is in order, whatever the order in which they came", () => {
   const phone = fc.integer({ min: 1_000_000, max: 1_002_000 }).map((digits) => `+${digits}`);
@@ -32,7 +33,7 @@ test("a book of phones is in order, whatever the order in which they came", () =
         expect(book.find("+1000000000")).toBeUndefined();
       },
     ),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   );
 });
 

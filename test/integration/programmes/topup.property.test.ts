@@ -12,6 +12,7 @@ import {
   type TopupAct,
 } from "../../../src/actors/programmes/topup/acts.ts";
 import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../../src/actors/programmes/topup/topup.ts";
+import { runs } from "../../actors/runs.ts";
 
 const PARTNER = "acme";
 const SELLERS = ["a", "b", "c/1"];
@@ -288,7 +289,7 @@ test("whatever is asked of it, it says what a plain model says; replay and a sna
       expect(JSON.stringify([...restored.items()])).toBe(items);
       check(restored, model);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

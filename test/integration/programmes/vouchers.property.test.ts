@@ -17,6 +17,7 @@ import { codeOf, makeCode, vnodeOfCode } from "../../../src/actors/programmes/vo
 import { Offers } from "../../../src/actors/programmes/vouchers/offers.ts";
 import { VNODES } from "../../../src/actors/routing.ts";
 import { randomBytes } from "../../../src/random.ts";
+import { runs } from "../../actors/runs.ts";
 import { itemsOf, Model, newProgramme, PARTNER, restored, Shard } from "./voucher-model.ts";
 
 const EMAILS = ["a@x", "b@x", "c@x"];
@@ -209,7 +210,7 @@ test("whatever is done, it is as the model says; its log and its snapshot make t
       expect(itemsOf(replayed)).toEqual(items);
       expect(itemsOf(restored(items))).toEqual(items);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

@@ -20,6 +20,7 @@ import {
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
 import { vnodeOfAccount } from "../../../src/actors/routing.ts";
+import { runs } from "../../actors/runs.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const IDLE_MS = 24 * HOUR_MS;
@@ -302,6 +303,6 @@ test("users, sessions and payment requests do what a plain model says, and repla
         expect(other.due.nextEndMs).toBe(live.due.nextEndMs);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -22,7 +22,8 @@ export function vnodeOfId(prefix: string, id: string): number | undefined {
   if (!id.startsWith(`${prefix}_`)) return undefined;
   const text = id.slice(prefix.length + 1, prefix.length + 3);
   const vnode = Number.parseInt(text, RADIX);
-  return vnode < VNODES && vnodeText(vnode) === text ? vnode : undefined;
+  // A sign is no digit.
+  return vnode >= 0 && vnode < VNODES && vnodeText(vnode) === text ? vnode : undefined;
 }
 
 /** An id of an account that lives on this vnode, drawn again and again until one does: some 50 µs. */

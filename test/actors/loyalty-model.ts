@@ -1,0 +1,213 @@
+/** The loyalty programme of one partner once more, as plainly as possible and without a line of its own. */
+
+/** Points that end, and the transfer that they came with. */
+type Lot = { readonly id: string; points: number; readonly expiresAtMs: number };
+type Part = readonly [lot: string, points: number, expiresAtMs: number];
+
+type Member = {
+  readonly id: string;
+  name: string | null;
+  readonly createdAtMs: number;
+  readonly since: number;
+  balance: number;
+  earned: number;
+  spent: number;
+  expired: number;
+  lots: Lot[];
+  readonly expiredOf: Map<string, number>;
+  readonly undone: Set<string>;
+};
+
+type Moved = Readonly<{
+  of: "accrual" | "redemption" | "expiry" | "take_back";
+  member: string;
+  amount: number;
+  seq: number;
+  lots: readonly Part[];
+  lot?: string;
+}> & { isReverted: boolean };
+
+/** What is to be told of a movement, as it stands in its record. */
+export type Told = Record<string, unknown> | undefined;
+export type Answer = Readonly<{ code: string; subject: string | null } | { told: Told }>;
+
+const BALANCE_MAX = 2 ** 52;
+const SUM_MAX = 2 ** 53 - 1;
+
+const refused = (code: string, subject: string | null) => ({ code, subject });
+
+export class LoyaltyModel {
+  readonly members = new Map<string, Member>();
+  readonly moved = new Map<string, Moved>();
+  readonly sums = { earned: 0n, spent: 0n, expired: 0n };
+  settings = { memberThreshold: 1000, totalThreshold: 100_000 };
+  /** To each member, and to the ones of this id before, without what was taken back. */
+  readonly #issued = new Map<string, number>();
+  /** Entries of each member's account, also of the ones who are gone. */
+  readonly #seqs = new Map<string, number>();
+
+  create(id: string, name: string | null, nowMs: number): Answer {
+    if (this.members.has(id)) return refused("member_exists", id);
+    const since = this.#seqs.get(id) ?? 0;
+    const figures = { balance: 0, earned: 0, spent: 0, expired: 0 };
+    const kept = { lots: [], expiredOf: new Map(), undone: new Set<string>() };
+    this.members.set(id, { id, name, createdAtMs: nowMs, since, ...figures, ...kept });
+    return { told: since > 0 ? { since } : undefined };
+  }
+
+  rename(id: string, name: string | null): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    member.name = name;
+    return { told: { member: this.view(member) } };
+  }
+
+  remove(id: string): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    if (member.balance > 0) return refused("account_not_empty", `points:${id}`);
+    this.members.delete(id);
+    return { told: undefined };
+  }
+
+  accrue(id: string, amount: number, expiresAtMs: number | undefined, transfer: string): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    if (member.earned + amount > SUM_MAX) return refused("balance_out_of_range", id);
+    const issued = (this.#issued.get(id) ?? 0) + amount;
+    if (issued > BALANCE_MAX) return refused("balance_out_of_range", "@issuance");
+    const told = this.#tellOf(member, amount);
+    this.#count(member, "earned", amount);
+    if (expiresAtMs !== undefined) give(member, [transfer, amount, expiresAtMs]);
+    const lot = expiresAtMs === undefined ? {} : { lot: transfer };
+    this.#note(transfer, { of: "accrual", member: id, amount, lots: [], ...lot });
+    return { told };
+  }
+
+  redeem(id: string, amount: number, transfer: string): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    if (member.balance < amount) return refused("insufficient_funds", `points:${id}`);
+    const lots = take(member, amount);
+    const told = this.#tellOf(member, -amount, lots);
+    this.#count(member, "spent", amount);
+    this.#note(transfer, { of: "redemption", member: id, amount, lots });
+    return { told };
+  }
+
+  /** The lot that ends next, if its time is over. */
+  nextOver(nowMs: number): Readonly<{ member: string; lot: string; points: number }> | undefined {
+    const over = [...this.members.values()].flatMap(({ id, lots }) =>
+      lots
+        .filter(({ expiresAtMs }) => expiresAtMs <= nowMs)
+        .map((lot) => ({ member: id, lot: lot.id, ...lot })),
+    );
+    return over.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs || (a.lot < b.lot ? -1 : 1))[0];
+  }
+
+  expire(id: string, lot: string, amount: number, transfer: string): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    const lots = take(member, amount, lot);
+    const told = { ...this.#tellOf(member, -amount, lots), ended: lot };
+    this.#count(member, "expired", amount);
+    member.expiredOf.set(lot, (member.expiredOf.get(lot) ?? 0) + amount);
+    this.#note(transfer, { of: "expiry", member: id, amount, lots });
+    return { told };
+  }
+
+  revert(id: string, transfer: string): Answer {
+    const original = this.moved.get(id);
+    if (original === undefined) return refused("transfer_not_found", id);
+    if (original.isReverted) return refused("already_reverted", id);
+    const { of, member: name, amount, seq, lots } = original;
+    const member = this.members.get(name);
+    if (of === "expiry" || of === "take_back") return refused("managed_account", `points:${name}`);
+    if (member === undefined || seq <= member.since) return refused("member_not_found", name);
+    if (of === "redemption") {
+      const back = lots.filter(([lot]) => !member.undone.has(lot));
+      const told = this.#tellOf(member, amount, back);
+      for (const part of back) give(member, part);
+      this.#count(member, "spent", -amount);
+      this.#note(transfer, { of: "take_back", member: name, amount, lots: back });
+      original.isReverted = true;
+      return { told };
+    }
+    const there = amount - (original.lot === undefined ? 0 : (member.expiredOf.get(original.lot) ?? 0));
+    if (there <= 0 || member.balance < there) return refused("insufficient_funds", `points:${name}`);
+    const told = this.#takeBack(member, there, original.lot);
+    this.#count(member, "earned", -there);
+    this.#note(transfer, { of: "take_back", member: name, amount: there, lots: [] });
+    original.isReverted = true;
+    return { told };
+  }
+
+  view(member: Member) {
+    const { id, name, balance, earned, spent, expired, createdAtMs, since } = member;
+    return { id, name, balance, held: 0, earned, spent, expired, createdAtMs, since };
+  }
+
+  #takeBack(member: Member, amount: number, lot: string | undefined): Told {
+    if (lot === undefined) {
+      const inLots = member.lots.reduce((sum, { points }) => sum + points, 0);
+      const lots = take(member, Math.max(0, amount - (member.balance - inLots)));
+      return this.#tellOf(member, -amount, lots);
+    }
+    const own = member.lots.find(({ id }) => id === lot)?.points ?? 0;
+    const lots = take(member, amount, lot);
+    member.expiredOf.delete(lot);
+    if (own >= amount) return this.#tellOf(member, -amount, lots);
+    member.undone.add(lot);
+    return { ...this.#tellOf(member, -amount, lots), undone: lot };
+  }
+
+  /** Before the figures change. */
+  #tellOf({ balance }: Member, amount: number, lots: readonly Part[] = []): Told {
+    const after = balance + amount;
+    const { memberThreshold } = this.settings;
+    const isAbove = balance <= memberThreshold && after > memberThreshold;
+    const isDepleted = amount < 0 && after === 0;
+    if (!isAbove && !isDepleted && lots.length === 0) return undefined;
+    return {
+      ...(lots.length > 0 && { lots }),
+      ...(isAbove && { crossed: "above_threshold" }),
+      ...(isDepleted && { crossed: "depleted" }),
+    };
+  }
+
+  #count(member: Member, figure: "earned" | "spent" | "expired", amount: number): void {
+    member[figure] += amount;
+    if (figure === "earned") this.#issued.set(member.id, (this.#issued.get(member.id) ?? 0) + amount);
+    this.sums[figure] += BigInt(amount);
+    member.balance = member.earned - member.spent - member.expired;
+    this.#seqs.set(member.id, (this.#seqs.get(member.id) ?? 0) + 1);
+  }
+
+  #note(transfer: string, moved: Omit<Moved, "seq" | "isReverted">): void {
+    this.moved.set(transfer, { ...moved, seq: this.#seqs.get(moved.member) ?? 0, isReverted: false });
+  }
+}
+
+/** So many points of the lots: of `first` before all others, then of those that end soonest. */
+function take(member: Member, points: number, first?: string): readonly Part[] {
+  const parts: Part[] = [];
+  let left = points;
+  for (const lot of member.lots.toSorted((a, b) => Number(b.id === first) - Number(a.id === first))) {
+    const part = Math.min(lot.points, left);
+    if (part > 0) parts.push([lot.id, part, lot.expiresAtMs]);
+    lot.points -= part;
+    left -= part;
+  }
+  member.lots = member.lots.filter((lot) => lot.points > 0);
+  return parts;
+}
+
+/** Of those that end at one time the one that came first is spent first. */
+function give(member: Member, [id, points, expiresAtMs]: Part): void {
+  const known = member.lots.find((lot) => lot.id === id);
+  if (known !== undefined) known.points += points;
+  else {
+    member.lots.push({ id, points, expiresAtMs });
+    member.lots = member.lots.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs);
+  }
+}
