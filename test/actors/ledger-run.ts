@@ -11,7 +11,7 @@ import type {
   VoidTransfer,
 } from "../../src/actors/compound-command.ts";
 import { Ledger } from "../../src/actors/ledger.ts";
-import type { Question, Random } from "../../src/actors/programmes/programme.ts";
+import type { Question, Random, Seal } from "../../src/actors/programmes/programme.ts";
 import { takeBackOf } from "../../src/actors/programmes/programmes.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";
 import { commandOf, type Step } from "./histories.ts";
@@ -21,6 +21,9 @@ const BEGINNING_MS = 1_700_000_000_000;
 type Fields = "id" | "status" | "postings" | "postedAmount" | "act" | "effect" | "seqs";
 type Known = Readonly<{ partner: string; view: Pick<TransferView, Fields> }>;
 export type TimedRecord = LogRecord & Readonly<{ timeMs: number }>;
+
+/** A seal that everybody can see through. */
+const showing: Seal = (secret, purpose) => `${purpose}: ${Buffer.from(secret).toString("hex")}`;
 
 export class LedgerRun {
   /** May be replaced by what a log or a snapshot has made of it. */
@@ -34,7 +37,7 @@ export class LedgerRun {
   #records = 0;
 
   constructor(log: (record: TimedRecord) => void, random?: Random) {
-    this.ledger = new Ledger(0, 1, random);
+    this.ledger = new Ledger(0, 1, random, { seal: showing });
     this.#log = log;
   }
 

@@ -310,7 +310,8 @@ describe("users", () => {
 test("reports are signed with one secret, which is made with the first", () => {
   const staff = new Staff();
   expect(staff.ask(askReportSecret())).toBeNull();
-  const secret = Array.from({ length: 32 }, (_, i) => (8 * i).toString(16).padStart(2, "0")).join("");
+  const drawn = Array.from({ length: 32 }, (_, i) => (8 * i).toString(16).padStart(2, "0")).join("");
+  const secret = `reports of segments of acme: ${drawn}`;
   expect(staff.do(requestReport())).toEqual({ secret });
   expect(staff.do(requestReport())).toBeNull();
   expect(staff.ask(askReportSecret())).toBe(secret);
