@@ -112,7 +112,7 @@ export const SETTINGS = {
       .string()
       .min(SECRET_KEY_LENGTH_MIN, `must have at least ${SECRET_KEY_LENGTH_MIN} characters`)
       .optional(),
-    otherwise: "$DATA_DIR/secret-key, made at the first start",
+    otherwise: "$DATA_DIR/secret-key",
     meaning: "at least 32 characters; seals the signing secrets that stand in the log",
     secret: true,
   },
@@ -146,9 +146,9 @@ export const SETTINGS = {
   },
   CONNECTIONS_MAX: {
     schema: wholeNumber(16).optional(),
-    otherwise: "half of the file limit, at most 10000",
+    otherwise: "half of the file limit",
     meaning:
-      "connections that are open at once; more are answered 503. At most half of the file limit (ulimit -n)",
+      "connections that are open at once; more are answered 503. Never more than half of the file limit (ulimit -n), and not more than 10000 where it is not set",
   },
   CONNECTIONS_PER_ADDRESS: {
     schema: wholeNumber(1).optional(),

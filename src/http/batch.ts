@@ -12,6 +12,7 @@ import {
   parseSurveyed,
   readBody,
   utf8Text,
+  withoutMark,
 } from "./body.ts";
 import { answer, type Call } from "./call.ts";
 import { DryRunQuery } from "./dry-run.ts";
@@ -86,8 +87,9 @@ function readable(text: string, survey: Survey): unknown {
 }
 
 /** One item a line; blank lines are no items and have no result. A line that is not JSON spoils itself alone. */
-function linesOf(body: Buffer): unknown[] {
-  const text = utf8Text(body);
+function linesOf(sent: Buffer): unknown[] {
+  const text = utf8Text(sent);
+  const body = withoutMark(sent);
   const isAscii = text.length === body.length;
   const items: unknown[] = [];
   let values = 0;

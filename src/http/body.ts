@@ -107,15 +107,16 @@ async function readWebBody(request: Request, bytesMax: number): Promise<Buffer> 
   }
 }
 
-/**
- * Without the byte order mark that some programs begin with.
- *
- * @throws Problem 400 for bytes that are not UTF-8: they would be replaced silently and stand in the books so
- */
+/** Without the byte order mark that some programs begin with. */
+export function withoutMark(body: Buffer): Buffer {
+  const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+  return hasMark ? body.subarray(3) : body;
+}
+
+/** @throws Problem 400 for bytes that are not UTF-8: they would be replaced silently and stand in the books so */
 export function utf8Text(body: Buffer): string {
   if (!isUtf8(body)) throw invalid("", "The body is not UTF-8.");
-  const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
-  return body.toString("utf8", hasMark ? 3 : 0);
+  return withoutMark(body).toString("utf8");
 }
 
 /** @throws Problem 400 */
