@@ -152,7 +152,7 @@ export const SETTINGS = {
   },
   CONNECTIONS_PER_ADDRESS: {
     schema: wholeNumber(1).optional(),
-    otherwise: "half of CONNECTIONS_MAX",
+    otherwise: "half of all",
     meaning:
       "of these, from one address (of IPv6: from one /64); as many as CONNECTIONS_MAX where a proxy is the only client",
   },
