@@ -198,7 +198,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: dir });
     rmSync(join(dir, "witness-g1s0.json"));
     await expectKnownRefusal({ DATA_DIR: dir });
-  });
+  }, 180_000);
 });
 
 test("what /readyz says while Redis is away, or refuses, can be looked up, and so can what callers are told", async () => {

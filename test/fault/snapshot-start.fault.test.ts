@@ -162,4 +162,5 @@ test.each(RUNNING)(
     expect(fromSnapshots).toBe(KILLS * SHARDS);
     await checkBooks(server.url, load);
   },
+  180_000,
 );
