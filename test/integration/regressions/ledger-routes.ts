@@ -110,11 +110,10 @@ export const LEDGER_ROUTES: Routes = {
     const spoil = () => world.operator.ask("PATCH", path, 200, { status: "suspended" });
     return { caller: world.operator, ...rename("Second"), spoil, other: rename("Third") };
   },
-  "POST /v1/partners/{id}/report-secret/rotate": async (world) => {
-    const path = await ofPartner(world);
-    const spoil = () => world.operator.ask("PATCH", path, 200, { status: "suspended" });
-    const other = { method: "PATCH", path, body: { name: "Third" } };
-    return { caller: world.operator, ...post(`${path}/report-secret/rotate`), spoil, other };
+  // Reports and their secret are one owner's.
+  "POST /v1/partners/{id}/report-secret/rotate": async ({ acme }) => {
+    const other = post("/v1/segment-reports", { year: 2026, month: 1 });
+    return { caller: acme, ...post("/v1/partners/acme/report-secret/rotate"), other };
   },
   "DELETE /v1/partners/{id}/keys/{key_id}": async (world) => {
     const path = `${await ofPartner(world)}/keys`;
