@@ -24,6 +24,7 @@ import type {
 
 /** The archive has a shorter deadline for each query: this one is for a thread that hangs, or a disk that does. */
 const ANSWER_MS_MAX = 10_000;
+
 type Pending = Readonly<{
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;

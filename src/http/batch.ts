@@ -114,14 +114,11 @@ const USUAL_BODY = new RegExp(`^\\{"transfers": ?\\[${USUAL_ITEM}(?:, ?${USUAL_I
 
 /** Where not all is exact, each item is read by itself, as a line is. */
 function listed(body: Buffer): unknown[] {
-  if (body.length <= USUAL_BYTES_MAX) {
-    const text = utf8Text(body);
-    if (USUAL_BODY.test(text)) return transfersOf(parseJson(text));
-  }
+  const small = body.length <= USUAL_BYTES_MAX ? utf8Text(body) : undefined;
+  if (small !== undefined && USUAL_BODY.test(small)) return transfersOf(parseJson(small));
   const survey = surveyOf(body);
-  if (survey.depth > LEVELS_MAX) throw invalid("", "The body has too many levels.");
-  checkWork(survey, VALUES_MAX);
-  const text = utf8Text(body);
+  checkSurvey(survey, LEVELS_MAX, VALUES_MAX);
+  const text = small ?? utf8Text(body);
   const value = parseJson(text);
   const items = transfersOf(value);
   const isAsRead = items.length > BATCH_ITEMS_MAX || isExact(value, survey);

@@ -135,10 +135,10 @@ export function parseExactly(body: Buffer, decimals = 0): unknown {
   return parseSurveyed(utf8Text(body), survey, decimals);
 }
 
-/** @throws Problem 400, 413: it is deeper, or has more values, than what is taken anywhere */
-export function checkSurvey(survey: Survey): void {
-  if (survey.depth > DEPTH_MAX) throw invalid("", "The body has too many levels.");
-  checkWork(survey, VALUES_MAX);
+/** @throws Problem 400, 413: it is deeper, or has more values, than what is taken */
+export function checkSurvey(survey: Survey, depthMax = DEPTH_MAX, valuesMax = VALUES_MAX): void {
+  if (survey.depth > depthMax) throw invalid("", "The body has too many levels.");
+  checkWork(survey, valuesMax);
 }
 
 /** @param survey is of the text. @throws Problem 400 */

@@ -209,7 +209,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   }
 
   const refuse: Refuse = (code, detail, headers) => {
-    const call = beginCall("-", "-", "unreadable", undefined);
+    const call = beginCall("-", "-", "unreadable");
     const parts = problemParts(call, code, detail, headers);
     note(call, parts.status);
     return parts;
