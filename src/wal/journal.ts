@@ -134,14 +134,16 @@ export class StreamJournal implements Journal {
 
   async claim(): Promise<Claim | undefined> {
     assert(this.#claimId === undefined, "a journal claims once");
+    let { restarts } = this.#stream;
     const before = await this.#look();
     let last = before?.lastId;
     for (;;) {
       const epoch = (last?.epoch ?? this.#options.epochFloor ?? 0) + 1;
-      const isDurable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined);
+      const isDurable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined, restarts);
       // The store has started again. What it has kept, the claim perhaps among it, may be in the page cache alone, and
       // what it has lost was never durable: a later claim that is acknowledged makes durable all that it follows.
       if (isDurable) break;
+      restarts = this.#stream.restarts;
       last = (await this.#patience.untilAnswered(() => this.#stream.last()))?.id;
       if (last !== undefined && last.epoch > epoch) throw fenced(this.name, last);
     }
@@ -285,14 +287,13 @@ export class StreamJournal implements Journal {
     }
   }
 
-  /** @returns false when the store has started again meanwhile. */
-  async #appendClaim(id: LogId, create: boolean): Promise<boolean> {
+  /** @returns false when the store has started again since the end of the log was read. */
+  async #appendClaim(id: LogId, create: boolean, restarts: number): Promise<boolean> {
     const frame = encodeClaim({ id, claimant: this.#options.claimant, timeMs: this.#timer.timeMs() });
     for (;;) {
       const sentMs = this.#timer.monotonicMs();
-      const restarts = this.#stream.restarts;
       try {
-        await this.#patience.bounded(() => this.#stream.append(id, frame, create));
+        await this.#patience.bounded(() => this.#stream.append(id, frame, create, restarts));
       } catch (error) {
         if (!isUnavailable(error) || !this.#stream.resolvable) throw error;
         this.#patience.problem = error.message;

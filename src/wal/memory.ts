@@ -167,8 +167,9 @@ class MemoryStream implements LogStream {
     return this.#store.entries.at(-1);
   }
 
-  async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+  async append(id: LogId, bytes: Uint8Array, create = false, restarts = this.restarts): Promise<void> {
     this.#reach();
+    if (restarts !== this.restarts) throw this.#unavailable("the store has started again");
     const fault = this.#store.takeFault();
     switch (fault?.kind) {
       case undefined:

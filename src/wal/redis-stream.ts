@@ -102,12 +102,14 @@ export class RedisStream implements LogStream {
     });
   }
 
-  async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
+  async append(id: LogId, bytes: Uint8Array, create = false, restarts?: number): Promise<void> {
     if (this.#weakened !== undefined) throw this.#weakened;
     const text = formatLogId(id);
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
       const stored = await this.#writer.run(async (client) => {
+        if (restarts !== undefined && restarts !== this.#restarts)
+          throw new LogError("log_unavailable", `${this.name}: Redis has started again`);
         // Only now: what a new connection finds must not be measured by what was never sent.
         this.#pending = id;
         // Sent ahead of the append but not awaited: what it finds stops the next one.

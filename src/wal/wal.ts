@@ -22,12 +22,14 @@ export interface LogStream {
    * Appends one entry and resolves once it is durable.
    *
    * @param create makes the stream; otherwise a missing stream is an error (`stream_missing`).
+   * @param restarts what `restarts` was when the end of the stream was read: nothing is stored once it has changed
+   * (`log_unavailable`), since the end may be another by now.
    * @throws LogError `fenced`: the stream already holds this id or a later one.
    * @throws LogError `stream_missing`: the stream has vanished.
    * @throws LogError `append_refused`: the store said no and certainly stored nothing.
    * @throws LogError `log_unavailable`: the outcome is not known: only `find` can tell.
    */
-  append(id: LogId, bytes: Uint8Array, create?: boolean): Promise<void>;
+  append(id: LogId, bytes: Uint8Array, create?: boolean, restarts?: number): Promise<void>;
   /** Entries after `after` (from the start when undefined), oldest first, at least one if any, about `bytesMax` bytes. */
   read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]>;
   /** The bytes stored under `id`. */

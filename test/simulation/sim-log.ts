@@ -157,14 +157,14 @@ class SimStream implements LogStream {
     });
   }
 
-  async append(id: LogId, bytes: Uint8Array, create = false): Promise<void> {
-    await this.#append(id, bytes, create);
+  async append(id: LogId, bytes: Uint8Array, create = false, restarts?: number): Promise<void> {
+    await this.#append(id, bytes, create, restarts);
     this.#acknowledged = id;
     this.#pending = undefined;
     this.#found = undefined;
   }
 
-  #append(id: LogId, bytes: Uint8Array, create: boolean): Promise<void> {
+  #append(id: LogId, bytes: Uint8Array, create: boolean, restarts?: number): Promise<void> {
     const { random, clock, count, trace } = this.#events;
     const store = this.#store;
     const copy = new Uint8Array(bytes);
@@ -186,6 +186,8 @@ class SimStream implements LogStream {
     if (fault === "late") storeLate();
     if (fault === "hang") return new Promise(() => {});
     return this.#ask((reached) => {
+      if (restarts !== undefined && restarts !== this.restarts)
+        throw this.#unavailable("the store has started again");
       this.#pending = id;
       if (fault === "fail_before" || fault === "late") throw this.#unavailable("the connection broke");
       if (fault === "refuse" || reached.isFull) throw new LogError("append_refused", `${this.name} is full`);

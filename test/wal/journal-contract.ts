@@ -62,10 +62,10 @@ function holdAppend(stream: LogStream): { stream: LogStream; reached: Promise<vo
     read: (after, bytesMax) => stream.read(after, bytesMax),
     trim: (below, entriesMax) => stream.trim(below, entriesMax),
     close: () => stream.close(),
-    append: async (id, bytes, create) => {
+    append: async (...entry) => {
       reached.resolve();
       await released.promise;
-      return stream.append(id, bytes, create);
+      return stream.append(...entry);
     },
   };
   return { stream: held, reached: reached.promise, release: released.resolve };
