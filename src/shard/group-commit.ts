@@ -185,6 +185,11 @@ export class GroupCommit {
     this.#recordedMs = this.#open.timeMs;
   }
 
+  /** Whether batch `seq` of this epoch is still to become durable: that it does proves that we own the log. */
+  isAwaited(seq: number): boolean {
+    return this.#waitingFor(seq) !== undefined;
+  }
+
   /** Lets a reply leave once batch `seq` of this epoch is durable: at once if it is. */
   reply(gateway: number, reply: Reply, seq: number): void {
     const replies = this.#waitingFor(seq)?.replies ?? this.#ready;

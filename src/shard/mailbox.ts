@@ -8,7 +8,7 @@ import type { Cuts } from "./cuts.ts";
 import type { StillDue } from "./due-waits.ts";
 import { type Executor, LATER } from "./executor.ts";
 import type { Gateways } from "./gateways.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import type { Durable, GroupCommit } from "./group-commit.ts";
 import { ItemsWriter } from "./items-writer.ts";
 import type { Lease } from "./lease.ts";
 import {
@@ -18,6 +18,7 @@ import {
   type Query,
   REFUSED,
   REQUEST,
+  type Reply,
   type Request,
   SETTLED,
   TO_GATEWAY,
@@ -140,10 +141,10 @@ export class Mailbox {
         });
       } else if (decided instanceof Parked) {
         decided.join((result, gate) => {
-          this.#commit.reply(gateway, [no, toReply(command, result)], gate);
+          this.#reply(gateway, [no, toReply(command, result)], gate);
         });
         this.#commit.reply(gateway, [no, AWAITED], 0);
-      } else this.#reply(gateway, no, command, decided);
+      } else this.#replyDecided(gateway, no, command, decided);
     });
   }
 
@@ -151,21 +152,37 @@ export class Mailbox {
    * Every gateway must know the facts of a command before anybody hears that it is done. The same goes for its repeats, and
    * for a refusal: the key that "does not exist" may have been revoked a moment ago, and still be taken at another gateway.
    */
-  #reply(gateway: number, no: number, command: Command, decided: Decided): void {
+  #replyDecided(gateway: number, no: number, command: Command, decided: Decided): void {
     const reply = [no, toReply(command, decided)] as const;
     const gate = this.#options.executor.gateOf(decided);
     if (!concernsGateways(command)) {
-      this.#commit.reply(gateway, reply, gate);
+      this.#reply(gateway, reply, gate);
       return;
     }
     // Gateways may be slow to confirm: what comes after it must not wait for them.
     this.#commit.reply(gateway, [no, AWAITED], 0);
     const facts = "ok" in decided ? factsOf(command, decided) : [];
-    this.#commit.whenDurable(gate, ({ id, timeMs }) =>
+    const tell = ({ id, timeMs }: Durable) =>
       this.#options.gateways.tell(facts, () =>
         this.#options.gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, [reply]]),
-      ),
-    );
+      );
+    if (this.#commit.isAwaited(gate)) this.#commit.whenDurable(gate, tell);
+    else this.#options.lease.whenOwned(() => this.#commit.whenDurable(gate, tell));
+  }
+
+  /**
+   * What waits for no batch of ours says what we know, as a refusal does: that is worth nothing once another server owns the
+   * log, where the command may have been done.
+   */
+  #reply(gateway: number, reply: Reply, gate: number): void {
+    if (this.#commit.isAwaited(gate)) {
+      this.#commit.reply(gateway, reply, gate);
+      return;
+    }
+    this.#options.lease.whenOwned(() => {
+      this.#commit.reply(gateway, reply, gate);
+      this.#commit.sendReady();
+    });
   }
 
   /** A read that meets more that is due than may be ended now waits until none of it is left. */
@@ -184,14 +201,9 @@ export class Mailbox {
 
   /** @returns what it has to wait for. */
   #answerQuery(gateway: number, no: number, partner: string, query: Query): StillDue | undefined {
-    const { ledger, executor, lease, cuts, onResume } = this.#options;
-    const answer = (result: unknown, batch?: number) => {
-      const gate = batch ?? this.#commit.newestSeq;
-      lease.whenOwned(() => {
-        this.#commit.reply(gateway, [no, result], gate);
-        this.#commit.sendReady();
-      });
-    };
+    const { ledger, executor, cuts, onResume } = this.#options;
+    const answer = (result: unknown, batch = this.#commit.newestSeq) =>
+      this.#reply(gateway, [no, result], batch);
     switch (query[0]) {
       case "transfer":
         executor.meetTransfer(query[1]);
@@ -236,7 +248,7 @@ export class Mailbox {
     readCommands(packed, (command, start, end) => {
       const decided = this.#options.executor.dryRun(command, packed, start, end);
       const reply = (result: Decided | Crossed) =>
-        this.#commit.reply(gateway, [no, toReply(command, result)], this.#commit.newestSeq);
+        this.#reply(gateway, [no, toReply(command, result)], this.#commit.newestSeq);
       if (decided instanceof Parked) {
         decided.join(reply);
         this.#commit.reply(gateway, [no, AWAITED], 0);
@@ -255,12 +267,12 @@ export class Mailbox {
         ? executor.defer(command, packed, start, end)
         : executor.execute(command, packed, start, end);
       if (decided instanceof Parked) {
-        open ??= new OpenTransfers((reply, gate) => this.#commit.reply(gateway, [no, reply], gate));
+        open ??= new OpenTransfers((reply, gate) => this.#reply(gateway, [no, reply], gate));
         decided.join(open.expect(items.leaveOpen()));
       } else items.add(decided === LATER ? [REFUSED, "overloaded"] : decided);
     });
     const gate = this.#commit.newestSeq;
-    if (open === undefined) this.#commit.reply(gateway, [no, items.take()], gate);
+    if (open === undefined) this.#reply(gateway, [no, items.take()], gate);
     else {
       open.rest(items.take(), gate);
       this.#commit.reply(gateway, [no, AWAITED], gate);
