@@ -118,11 +118,14 @@ function isReplaced(store: SimStore, { instance }: SimServer): boolean {
   return instances.includes(instance) && instances.at(-1) !== instance;
 }
 
-/** Between its start and a claim of its own another server has claimed this log. */
-function wasAnothers(store: SimStore, shard: number, { instance, epochsBefore }: SimServer): boolean {
-  const claims = claimsOf(store).filter(({ epoch }) => epoch > (epochsBefore[shard] ?? 0));
-  const others = claims.findIndex((claim) => claim.instance !== instance);
-  return others >= 0 && claims.findLastIndex((claim) => claim.instance === instance) > others;
+/** Between its start and a claim of its own another server has claimed this log, or has trimmed it. */
+function wasAnothers(store: SimStore, shard: number, server: SimServer): boolean {
+  const { instance } = server;
+  const since = claimsOf(store).filter(({ epoch }) => epoch > (server.epochsBefore[shard] ?? 0));
+  const own = since.findLastIndex((claim) => claim.instance === instance);
+  const others = since.findIndex((claim) => claim.instance !== instance);
+  const trimmed = store.trimmedByClaim.get(since[own]?.epoch ?? 0) ?? 0;
+  return own >= 0 && ((others >= 0 && others < own) || trimmed > (server.trimmedBefore[shard] ?? 0));
 }
 
 function claimsOf({ memory, trimmed }: SimStore): readonly Readonly<{ epoch: number; instance: string }>[] {

@@ -61,6 +61,8 @@ export class SimStore {
   life = 0;
   /** What was trimmed away, so that the whole log can be looked at in the end. */
   readonly trimmed: StoredEntry[] = [];
+  /** How many entries that were when a claim was stored, by its epoch. */
+  readonly trimmedByClaim = new Map<number, number>();
   /** Entries that will survive whatever happens to the machine. */
   #synced = 0;
   /** Something was written in this life that is not synced yet: it will be, before anything is answered. */
@@ -97,6 +99,7 @@ export class SimStore {
   store(id: LogId, bytes: Uint8Array, create: boolean): void {
     this.sync();
     this.memory.store(id, bytes, create);
+    if (id.seq === 0) this.trimmedByClaim.set(id.epoch, this.trimmed.length);
     this.#isDirty = true;
   }
 

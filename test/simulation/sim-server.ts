@@ -66,6 +66,8 @@ export class SimServer {
   readonly statuses: ShardState[];
   /** By shard, that of its log when this server started. */
   readonly epochsBefore: readonly number[];
+  /** How many entries of each log were trimmed when it began. */
+  readonly trimmedBefore: readonly number[];
   isOver = false;
   isPaused = false;
   readonly #world: Surroundings;
@@ -86,6 +88,7 @@ export class SimServer {
     this.#snapshots = new Owner(`${instance} snapshots`);
     this.#snapshotRecords = options.snapshotRecords;
     this.statuses = world.stores.map(() => "starting");
+    this.trimmedBefore = world.stores.map(({ trimmed }) => trimmed.length);
     this.epochsBefore = world.stores.map(({ memory }) => memory.entries.at(-1)?.id.epoch ?? 0);
     this.carrier = new SimCarrier(world, this.#main, handlers.onExit);
     const { stores, archive, witnesses } = world;
