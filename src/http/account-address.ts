@@ -1,13 +1,13 @@
 /** The id of an account in a path. */
-import type { Context } from "hono";
 import { isSystemAccount } from "../actors/routing.ts";
 import { idOf } from "./path-id.ts";
 import type { Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
+import type { HttpRequest } from "./request.ts";
 
 /** Not that of a system account. @throws Problem 400 */
-export function ownAccountIdOf(c: Context): string {
-  const id = idOf(c);
+export function ownAccountIdOf(request: HttpRequest): string {
+  const id = idOf(request);
   if (isSystemAccount(id)) throw invalid("id", "must not begin with @: system accounts have no rules");
   return id;
 }

@@ -129,8 +129,8 @@ function addRead(routes: Routes, { ledger }: AccountReadsDeps): void {
       },
       problems: ["account_not_found"],
     },
-    async (c, call, { at }) => {
-      const id = idOf(c);
+    async (request, call, { at }) => {
+      const id = idOf(request);
       if (isSystemAccount(id)) {
         if (at !== undefined) throw invalid("at", "does not go with system accounts");
         const account = await ledger.systemAccount(call.partner, id);

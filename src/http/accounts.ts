@@ -78,8 +78,8 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
       },
       problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call, { dry_run }) => {
-      const { value, asked } = await readChange(c, call, NewAccount);
+    async (request, call, { dry_run }) => {
+      const { value, asked } = await readChange(request, call, NewAccount);
       const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
@@ -119,9 +119,9 @@ function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
       answer: { status: 200, ...accountAnswer },
       problems: ["account_not_found", "managed_account", "balance_conflict", "account_closed"],
     },
-    async (c, call) => {
-      const id = ownAccountIdOf(c);
-      const { value, asked } = await readChange(c, call, AccountPatch);
+    async (request, call) => {
+      const id = ownAccountIdOf(request);
+      const { value, asked } = await readChange(request, call, AccountPatch);
       const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",
@@ -157,9 +157,9 @@ function addStatusActions(routes: Routes, { ledger }: AccountsDeps): void {
         answer: { status: 200, ...accountAnswer },
         problems: ["account_not_found", "managed_account", "account_closed", "account_not_empty"],
       },
-      async (c, call, { dry_run }) => {
-        const id = ownAccountIdOf(c);
-        const asked = await readBareChange(c, call);
+      async (request, call, { dry_run }) => {
+        const id = ownAccountIdOf(request);
+        const asked = await readBareChange(request, call);
         const command = { op: "set_account_status", ...asked, id, action } as const;
         if (dry_run === "true")
           return dryRunAnswer(call, await ledger.dryRun(command), 200, ({ account }) => accountJson(account));

@@ -1,5 +1,8 @@
 /** The whole HTTP side over what `main.ts` (or a test) hands in. No socket, no clock of its own. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { ParamIndexMap } from "hono/router";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { OpenSecret } from "../sealed-secrets.ts";
 import type { TrustedProxies } from "../trusted-proxies.ts";
 import { addAccountReads } from "./account-reads.ts";
@@ -20,10 +23,12 @@ import { addOperations } from "./operations-routes.ts";
 import { addPartners } from "./partners.ts";
 import type { Directory, Ledger, Operations } from "./ports.ts";
 import { Problem } from "./problem.ts";
+import { HttpRequest } from "./request.ts";
 import type { LineSink, Log } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
-import { createRoutes, type Routes } from "./routes.ts";
+import { createRoutes, type Router, type Routes } from "./routes.ts";
 import { addUserSegments } from "./segments/routes.ts";
+import { send } from "./send.ts";
 import { addTopup } from "./topup/routes.ts";
 import { addTransferActions } from "./transfer-actions.ts";
 import { addTransfers } from "./transfers.ts";
@@ -63,10 +68,8 @@ export type AppDeps = Readonly<{
 }>;
 
 export type App = Readonly<{
-  /** What a server calls; `env.incoming` is Node's request where there is one. */
-  fetch: (request: Request, env?: object) => Response | Promise<Response>;
-  /** For tests: a path and what `fetch` takes. */
-  request: (path: string, init?: RequestInit) => Response | Promise<Response>;
+  /** Answers a request whose head Node has read. */
+  handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
   /** What answers those whose request could not be read; it has a line in the log like any other. */
   refuse: Refuse;
   /** Answers 503 `outcome_unknown` to requests that have run for 10 s; the server calls it a few times a second. */
@@ -79,7 +82,7 @@ export function createApp(deps: AppDeps): App {
   const origins = new Set(deps.corsOrigins);
   const endpoints = createEndpoints({
     origins,
-    isWalletUser: (c) => isLoggedIn(c, deps),
+    isWalletUser: (request) => isLoggedIn(request, deps),
     authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
     unready: () => deps.operations.unready(),
     clock: deps.clock,
@@ -106,7 +109,8 @@ export function createApp(deps: AppDeps): App {
     name: SESSION_COOKIE,
     description: `${ofSession} What changes something must come from the same origin.`,
   });
-  const routes = createRoutes(hono, endpoints);
+  const router: Router = new RegExpRouter();
+  const routes = createRoutes(hono, router, endpoints);
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
   addBatch(routes, deps);
@@ -128,23 +132,31 @@ export function createApp(deps: AppDeps): App {
   const ofUnknown = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
   const unknownOpen = endpoints.wrap({ ...ofUnknown, access: "open" }, unknown);
   const unknownClosed = endpoints.wrap({ ...ofUnknown, access: "anybody" }, unknown);
-  // Without a key nobody learns which addresses exist; but a browser asks with OPTIONS before it sends one.
-  hono.notFound((c) =>
-    c.req.path.startsWith("/v1") && c.req.method !== "OPTIONS" ? unknownClosed(c) : unknownOpen(c),
-  );
-  return {
-    fetch: (request, env) => hono.fetch(request, env),
-    request: (path, init) => hono.request(path, init),
-    refuse: endpoints.refuse,
-    sweep: endpoints.sweep,
-    inFlight: endpoints.inFlight,
+  const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const request = HttpRequest.of(incoming, outgoing);
+    if (request === undefined) {
+      const refusal = endpoints.refuse("validation_failed", "The address or the Host header is not valid.");
+      send(outgoing, refusal, () => {});
+      return;
+    }
+    const { path, method } = request;
+    const [found, values] = router.match(method === "HEAD" ? "GET" : method, path);
+    if (found[0] !== undefined) {
+      const [endpoint, places] = found[0];
+      request.setParameters(places as ParamIndexMap, values as string[]);
+      endpoint(request);
+    } else if (path.startsWith("/v1") && method !== "OPTIONS") {
+      // Without a key nobody learns which addresses exist; but a browser asks with OPTIONS before it sends one.
+      unknownClosed(request);
+    } else unknownOpen(request);
   };
+  return { handle, refuse: endpoints.refuse, sweep: endpoints.sweep, inFlight: endpoints.inFlight };
 }
 
 function unknownRoute(routes: Routes, origins: Origins): Handler {
-  return (c, call) => {
-    const methods = routes.methodsOf(c.req.path);
-    const preflight = preflightHeaders(c, methods, origins);
+  return (request, call) => {
+    const methods = routes.methodsOf(request.path);
+    const preflight = preflightHeaders(request, methods, origins);
     if (preflight !== undefined) return answer(call, 204, null, preflight);
     if (methods.length === 0) throw new Problem("not_found");
     const allow = methods.join(", ");

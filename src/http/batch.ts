@@ -1,6 +1,5 @@
 /** `POST /v1/transfers/batch`: thousands of independent transfers in one request. Every microsecond here counts a thousandfold. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { OperatingError } from "../operating-error.ts";
@@ -21,7 +20,7 @@ import type { Asker } from "./fingerprint.ts";
 import { decodeItems, encodeResults } from "./message-pack.ts";
 import type { ItemAnswer, Ledger } from "./ports.ts";
 import { invalid, PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
-import { headerOf } from "./request-header.ts";
+import type { HttpRequest } from "./request.ts";
 import type { Routes } from "./routes.ts";
 import { transferOf } from "./transfer-request.ts";
 import { TransferItem } from "./transfer-schema.ts";
@@ -64,8 +63,8 @@ type Item = Transfer | CompoundTransfer | ProblemCode;
 
 type Encoding = "application/json" | "application/x-ndjson" | "application/msgpack";
 
-function encodingOf(c: Context): Encoding {
-  const type = mediaType(headerOf(c, "content-type"));
+function encodingOf(request: HttpRequest): Encoding {
+  const type = mediaType(request.header("content-type"));
   if (type === "application/json" || type === "application/x-ndjson" || type === "application/msgpack")
     return type;
   throw new Problem(
@@ -243,15 +242,15 @@ export function addBatch(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }
       },
       problems: ["batch_too_large"],
     },
-    async (c, call, { dry_run }) => {
-      if (c.req.param("id") !== "batch") {
+    async (request, call, { dry_run }) => {
+      if (request.param("id") !== "batch") {
         throw new Problem("method_not_allowed", "A transfer takes GET, HEAD.", {
           headers: { Allow: "GET, HEAD" },
         });
       }
       const { key: headerKey } = call;
-      const encoding = encodingOf(c);
-      const body = await readBody(c, BATCH_BYTES_MAX);
+      const encoding = encodingOf(request);
+      const body = await readBody(request, BATCH_BYTES_MAX);
       const values = itemsOf(body, encoding);
       const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch" };
       const items: Item[] = [];

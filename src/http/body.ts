@@ -1,11 +1,10 @@
 /** Reading a request's body, never more of it than allowed. */
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import type { Context } from "hono";
 import { BodiesUnderWay, BodyUnderWay, tooLarge } from "./bodies-under-way.ts";
 import { checkWork, DEPTH_MAX, exactly, type Survey, surveyOf } from "./exact-json.ts";
 import { invalid, Problem } from "./problem.ts";
-import { headerOf, incomingOf } from "./request-header.ts";
+import type { HttpRequest } from "./request.ts";
 import { brokenBody } from "./unreadable.ts";
 
 export const BODY_BYTES_MAX = 1024 * 1024;
@@ -31,80 +30,79 @@ export function mediaType(contentType: string | undefined): string {
 }
 
 /** @throws Problem 415 for a body that is compressed; 413 as soon as it is known, with what follows unread */
-export function readBody(c: Context, bytesMax: number): Promise<Buffer> {
-  const announced = headerOf(c, "content-length");
+export function readBody(request: HttpRequest, bytesMax: number): Promise<Buffer> {
+  const announced = request.header("content-length");
   if (announced !== undefined && Number(announced) > bytesMax) return Promise.reject(tooLarge(bytesMax));
-  const coding = headerOf(c, "content-encoding");
+  const coding = request.header("content-encoding");
   if (coding !== undefined && coding.trim().toLowerCase() !== "identity") {
     const detail = "Send the body without a Content-Encoding.";
     return Promise.reject(new Problem("unsupported_media_type", detail));
   }
-  const incoming = incomingOf(c);
-  if (incoming === undefined) return readWebBody(c.req.raw, bytesMax);
-  return readNodeBody(incoming, bytesMax, announced === undefined ? undefined : Number(announced));
+  return readNodeBody(request.incoming, bytesMax, announced === undefined ? undefined : Number(announced));
 }
 
 const underWay = new BodiesUnderWay(UNDER_WAY_BYTES_MAX);
+const EMPTY = Buffer.alloc(0);
 
-/** Straight from the socket's parser: the adapter's own reader has no bound, and a web stream costs microseconds. */
+/**
+ * A body that came along with its head is complete when Node has read the packet, and is taken as it lies. Any other is
+ * listened to.
+ */
 function readNodeBody(
   incoming: IncomingMessage,
   bytesMax: number,
   announced: number | undefined,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const broken = brokenBody(incoming);
-    if (broken !== undefined) {
-      reject(broken);
-      return;
-    }
-    let whole: Buffer | undefined;
-    let body: BodyUnderWay | undefined;
-    const refuse = (problem: unknown): void => {
-      if (body !== undefined) underWay.remove(body);
-      incoming.off("data", onData);
-      incoming.pause();
-      reject(problem);
-    };
-    const onData = (piece: Buffer): void => {
-      // Most bodies are one piece.
-      if (piece.length === announced) {
-        whole = piece;
-        return;
-      }
-      body ??= new BodyUnderWay(bytesMax, refuse);
-      try {
-        underWay.add(body, piece);
-      } catch (problem) {
-        refuse(problem);
-      }
-    };
-    incoming.on("data", onData);
-    incoming.on("end", () => {
-      if (body !== undefined) underWay.remove(body);
-      resolve(whole ?? body?.whole() ?? Buffer.alloc(0));
+    process.nextTick(() => {
+      if (!incoming.complete || brokenBody(incoming) !== undefined)
+        listenToBody(incoming, bytesMax, announced, resolve, reject);
+      else if (incoming.readableLength > bytesMax) reject(tooLarge(bytesMax));
+      else resolve((incoming.read() as Buffer | null) ?? EMPTY);
     });
-    incoming.on("error", (error) =>
-      refuse(error instanceof Problem ? error : invalid("", "The body ended early.")),
-    );
   });
 }
 
-async function readWebBody(request: Request, bytesMax: number): Promise<Buffer> {
-  if (request.body === null) return Buffer.alloc(0);
-  const reader = request.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks);
-    size += value.length;
-    if (size > bytesMax) {
-      await reader.cancel();
-      throw tooLarge(bytesMax);
-    }
-    chunks.push(value);
+function listenToBody(
+  incoming: IncomingMessage,
+  bytesMax: number,
+  announced: number | undefined,
+  resolve: (body: Buffer) => void,
+  reject: (problem: unknown) => void,
+): void {
+  const broken = brokenBody(incoming);
+  if (broken !== undefined) {
+    reject(broken);
+    return;
   }
+  let whole: Buffer | undefined;
+  let body: BodyUnderWay | undefined;
+  const refuse = (problem: unknown): void => {
+    if (body !== undefined) underWay.remove(body);
+    incoming.off("data", onData);
+    incoming.pause();
+    reject(problem);
+  };
+  const onData = (piece: Buffer): void => {
+    if (piece.length === announced) {
+      whole = piece;
+      return;
+    }
+    body ??= new BodyUnderWay(bytesMax, refuse);
+    try {
+      underWay.add(body, piece);
+    } catch (problem) {
+      refuse(problem);
+    }
+  };
+  incoming.on("data", onData);
+  incoming.on("end", () => {
+    if (body !== undefined) underWay.remove(body);
+    resolve(whole ?? body?.whole() ?? EMPTY);
+  });
+  incoming.on("error", (error) =>
+    refuse(error instanceof Problem ? error : invalid("", "The body ended early.")),
+  );
 }
 
 /** Without the byte order mark that some programs begin with. */
@@ -157,24 +155,24 @@ export type JsonBounds = Readonly<{
 
 /** The JSON body of a request. @throws Problem 400, 413, 415 */
 export async function readJson(
-  c: Context,
+  request: HttpRequest,
   { bytesMax = BODY_BYTES_MAX, decimals = 0, mayBeEmpty = () => false }: JsonBounds = {},
 ): Promise<unknown> {
-  const body = await readBody(c, bytesMax);
+  const body = await readBody(request, bytesMax);
   if (body.length === 0 && mayBeEmpty()) return {};
-  if (mediaType(headerOf(c, "content-type")) !== "application/json")
+  if (mediaType(request.header("content-type")) !== "application/json")
     throw new Problem("unsupported_media_type", "Send application/json.");
   return parseExactly(body, decimals);
 }
 
 /** A JSON body that may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
-export function readOptionalJson(c: Context): Promise<unknown> {
-  return readJson(c, { mayBeEmpty: () => true });
+export function readOptionalJson(request: HttpRequest): Promise<unknown> {
+  return readJson(request, { mayBeEmpty: () => true });
 }
 
 /** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */
-export async function readNothing(c: Context): Promise<void> {
-  const value = await readOptionalJson(c);
+export async function readNothing(request: HttpRequest): Promise<void> {
+  const value = await readOptionalJson(request);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   if (!isObject || Object.keys(value).length > 0) throw invalid("", "This takes no members.");
 }

@@ -44,22 +44,25 @@ export function callerOf(call: Call): Caller {
   return { isGone: () => isGone(call) };
 }
 
-/** An answer for whoever writes it without a `Response`. */
-export type Parts = Readonly<{ status: number; headers: Record<string, string>; body: string }>;
+/** Answers have their headers to themselves: whoever hands one on may add to them. */
+export type HttpAnswer<
+  Body extends string | Uint8Array | AsyncIterable<string> | null =
+    | string
+    | Uint8Array
+    | AsyncIterable<string>
+    | null,
+> = Readonly<{ status: number; headers: Record<string, string>; body: Body }>;
 
 const NONE: Readonly<Record<string, string>> = {};
 
-/**
- * `headers` is a plain object on purpose: the adapter writes it as it is, where a `Headers` object would have to
- * be built, sorted and taken apart again (some microseconds).
- */
+/** @param headers are completed, and the answer's own from here on. */
 export function answer(
   call: Call,
   status: number,
-  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+  body: HttpAnswer["body"],
   headers: Record<string, string>,
-): Response {
-  return new Response(body, { status, headers: complete(call, headers) });
+): HttpAnswer {
+  return { status, headers: complete(call, headers), body };
 }
 
 /** Adds what every answer has. Nobody on the way keeps one that does not say so itself. */
@@ -76,7 +79,7 @@ export function jsonAnswer(
   status: number,
   body: string,
   more: Readonly<Record<string, string>> = NONE,
-): Response {
+): HttpAnswer {
   const headers = { "Content-Type": "application/json" };
   return answer(call, status, body, more === NONE ? headers : { ...headers, ...more });
 }
@@ -87,7 +90,7 @@ export function writeAnswer(
   status: number,
   body: string | null,
   done: Readonly<{ position: string; replayed: boolean }>,
-): Response {
+): HttpAnswer {
   const headers: Record<string, string> = {
     "Content-Type": "application/json",
     "Daybook-Position": done.position,
@@ -103,18 +106,7 @@ export function problemAnswer(
   detail: string,
   headers: Readonly<Record<string, string>> = {},
   more?: Readonly<Record<string, unknown>>,
-): Response {
-  const { status, headers: all, body } = problemParts(call, code, detail, headers, more);
-  return new Response(body, { status, headers: all });
-}
-
-export function problemParts(
-  call: Call,
-  code: ProblemCode,
-  detail: string,
-  headers: Readonly<Record<string, string>> = {},
-  more?: Readonly<Record<string, unknown>>,
-): Parts {
+): HttpAnswer<string> {
   const own = { "Content-Type": "application/problem+json", ...problemHeaders(code), ...headers };
   return {
     status: PROBLEMS[code].status,

@@ -1,6 +1,5 @@
 /** What requests that change something have in common: key and body; and the commands that programmes make of them. */
 import type { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Asked } from "../actors/asked.ts";
 import type { ActAlone, Command, Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
@@ -12,6 +11,7 @@ import { asCompound } from "./compound-request.ts";
 import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
 import type { KeyScope, Ledger } from "./ports.ts";
 import { Problem } from "./problem.ts";
+import type { HttpRequest } from "./request.ts";
 import { check, mayBeEmpty } from "./validation.ts";
 import { refusalOf } from "./writes.ts";
 
@@ -33,20 +33,20 @@ type ChangeOptions<T> = Omit<JsonBounds, "mayBeEmpty"> &
 
 /** A body whose members are all optional may be left out. @throws Problem 400, 413, 415 */
 export async function readChange<T>(
-  c: Context,
+  request: HttpRequest,
   call: Call,
   schema: z.ZodType<T>,
   { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
-  const body = await readJson(c, { ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
+  const body = await readJson(request, { ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
   const value = check(schema, body);
-  return { value, asked: askedBy(c, call, () => canonicalJson(shown(value))) };
+  return { value, asked: askedBy(request, call, () => canonicalJson(shown(value))) };
 }
 
 /** The same of a request without a body. @throws Problem 400, 415 */
-export async function readBareChange(c: Context, call: Call): Promise<Asked> {
-  await readNothing(c);
-  return askedBy(c, call, () => "");
+export async function readBareChange(request: HttpRequest, call: Call): Promise<Asked> {
+  await readNothing(request);
+  return askedBy(request, call, () => "");
 }
 
 export function actOf(asked: Asked, act: Act): ActAlone {
@@ -110,8 +110,8 @@ export function pendingWith(
   return { ...asCompound(transferWith(asked, act, move)), pending: true, timeoutMs };
 }
 
-function askedBy(c: Context, { partner, method, key }: Call, canonical: () => string): Asked {
-  const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(c.req.path), canonical());
+function askedBy(request: HttpRequest, { partner, method, key }: Call, canonical: () => string): Asked {
+  const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(request.path), canonical());
   return { partner, key, fingerprint };
 }
 

@@ -1,8 +1,7 @@
 /** Whom a request comes from, as limits count them. */
 import { type BlockList, isIP } from "node:net";
-import type { Context } from "hono";
 import { blockListOf, type TrustedProxies } from "../trusted-proxies.ts";
-import { headerOf, incomingOf } from "./request-header.ts";
+import type { HttpRequest } from "./request.ts";
 
 /** Of IPv6 a network has at least so many bits to itself. */
 const NETWORK_BITS = 64;
@@ -11,11 +10,11 @@ const GROUPS = 8;
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** Says of a request which address it comes from: of IPv6 the network of 64 bits; `::ffff:a.b.c.d` is IPv4. */
-export function createClientAddress(trusted: TrustedProxies): (c: Context) => string {
+export function createClientAddress(trusted: TrustedProxies): (request: HttpRequest) => string {
   const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(blockListOf(trusted));
-  return (c) => {
-    const own = plain(incomingOf(c)?.socket.remoteAddress ?? "");
-    const forwarded = headerOf(c, "x-forwarded-for");
+  return (request) => {
+    const own = plain(request.incoming.socket.remoteAddress ?? "");
+    const forwarded = request.header("x-forwarded-for");
     const address =
       forwarded === undefined ? own : forwardedFor(own, forwarded.split(",").toReversed(), mayForward);
     return networkOf(address);

@@ -113,7 +113,7 @@ export function addDocs(routes: Routes, app: OpenAPIHono): void {
       summary: "This document",
       answer: { status: 200, description: "OpenAPI 3.1.", content: { "application/json": z.object({}) } },
     },
-    (c, call) => document.answer(c, call),
+    (request, call) => document.answer(request, call),
   );
   routes.add(
     {
@@ -123,7 +123,7 @@ export function addDocs(routes: Routes, app: OpenAPIHono): void {
       summary: "This document as a page",
       answer: { status: 200, description: "A page.", content: html },
     },
-    (_c, call) => answer(call, 200, PAGE, { ...PAGE_HEADERS }),
+    (_request, call) => answer(call, 200, PAGE, { ...PAGE_HEADERS }),
   );
   addFiles(routes);
 }
@@ -144,10 +144,10 @@ function addFiles(routes: Routes): void {
       },
       problems: ["not_found"],
     },
-    (c, call) => {
-      const file = c.req.param("file") ?? "";
+    (request, call) => {
+      const file = request.param("file");
       if (!Object.hasOwn(FILES, file)) throw new Problem("not_found");
-      return FILES[file as keyof typeof FILES].answer(c, call);
+      return FILES[file as keyof typeof FILES].answer(request, call);
     },
   );
   routes.add(
@@ -160,8 +160,8 @@ function addFiles(routes: Routes): void {
       answer: { status: 200, description: "A page.", content: html },
       problems: ["not_found"],
     },
-    (c, call) => {
-      const code = c.req.param("code") ?? "";
+    (request, call) => {
+      const code = request.param("code");
       if (!Object.hasOwn(PROBLEMS, code)) throw new Problem("not_found", "There is no problem of this name.");
       return answer(call, 200, problemPage(code as ProblemCode), { ...PAGE_HEADERS });
     },

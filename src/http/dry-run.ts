@@ -1,7 +1,7 @@
 /** `?dry_run=true`, on every POST of the ledger core. */
 import { z } from "@hono/zod-openapi";
 import type { Accepted, Command, Outcome } from "../actors/command.ts";
-import { type Call, jsonAnswer } from "./call.ts";
+import { type Call, type HttpAnswer, jsonAnswer } from "./call.ts";
 import { Flag } from "./fields.ts";
 import { rejectionAnswer } from "./writes.ts";
 
@@ -17,7 +17,7 @@ export function dryRunAnswer<C extends Command>(
   outcome: Outcome<C>,
   status: number,
   body: (accepted: Accepted[C["op"]]) => string,
-): Response {
+): HttpAnswer {
   if (!outcome.ok) return rejectionAnswer(call, outcome);
   return jsonAnswer(call, status, body(outcome));
 }

@@ -2,26 +2,30 @@
  * What every route has in common: request id, readiness, key, role, deadline, errors, log line, metrics. One wrapper
  * around the handler instead of a chain of middleware, which would cost a promise and a closure each.
  */
-import type { Context } from "hono";
-import { HTTPException } from "hono/http-exception";
+import type { ServerResponse } from "node:http";
 import { CallerGone } from "../caller.ts";
 import { InvalidTime } from "../invalid-time.ts";
 import { OperatingError } from "../operating-error.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
-import { type Call, type Connection, problemAnswer, problemParts } from "./call.ts";
+import { type Call, type Connection, type HttpAnswer, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { idempotencyKey } from "./idempotency.ts";
-import { invalid, Problem, type ProblemCode, publicReason } from "./problem.ts";
-import { headerOf, incomingOf, refuseRepeated } from "./request-header.ts";
+import { invalid, Problem, publicReason } from "./problem.ts";
+import { type HttpRequest, refuseRepeated } from "./request.ts";
 import { type LineSink, type Log, requestLine } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
+import { send } from "./send.ts";
 import type { Refuse } from "./unreadable.ts";
 
 /** `query` is the request's query as the route's schema reads it; unknown parameters were refused before. */
-export type Handler<Q = unknown> = (c: Context, call: Call, query: Q) => Promise<Response> | Response;
-/** What a router takes: never rejects. */
-export type Endpoint = (c: Context) => Promise<Response>;
+export type Handler<Q = unknown> = (
+  request: HttpRequest,
+  call: Call,
+  query: Q,
+) => Promise<HttpAnswer> | HttpAnswer;
+/** What a router takes: it answers the request, sooner or later. */
+export type Endpoint = (request: HttpRequest) => void;
 
 export const REQUEST_MS_MAX = 10_000;
 const TOO_LATE = `No answer within ${REQUEST_MS_MAX / 1000} s.`;
@@ -29,7 +33,7 @@ const TOO_LATE = `No answer within ${REQUEST_MS_MAX / 1000} s.`;
 export type EndpointDeps = Readonly<{
   authenticate: Authenticate;
   /** Whether who has no API key is a wallet user who is logged in. */
-  isWalletUser: (c: Context) => Promise<boolean>;
+  isWalletUser: (request: HttpRequest) => Promise<boolean>;
   /** Sentences why the ledger cannot serve yet; asked until it is empty for the first time. */
   unready: () => readonly string[];
   clock: Clock;
@@ -46,7 +50,7 @@ type Running = {
   readonly call: Call;
   /** Of the page that calls, if it may. */
   readonly origin: string | undefined;
-  settle: (response: Response) => void;
+  readonly outgoing: ServerResponse;
 };
 
 /** What the wrapper needs of a route. `readQuery` throws Problem 400 for an unknown parameter. */
@@ -55,7 +59,7 @@ export type Route<Q> = Readonly<{
   /** As the document writes it. */
   path: string;
   group: string;
-  readQuery: (c: Context) => Q;
+  readQuery: (request: HttpRequest) => Q;
   servesUnready?: boolean | undefined;
 }>;
 
@@ -74,7 +78,7 @@ function isBadCursor(failure: unknown): boolean {
 }
 
 /** An exception as a problem; what nobody foresaw is an `internal_error` and goes to the log with its stack. */
-function failureAnswer(call: Call, failure: unknown, log: Log): Response {
+function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
   if (failure instanceof Problem) {
     const more = failure.errors === undefined ? undefined : { errors: failure.errors };
     return problemAnswer(call, failure.code, failure.message, failure.headers, more);
@@ -87,10 +91,6 @@ function failureAnswer(call: Call, failure: unknown, log: Log): Response {
   if (failure instanceof CallerGone)
     return problemAnswer(call, "client_closed_request", "The client is gone.");
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
-  if (failure instanceof HTTPException && failure.status < 500) {
-    const code: ProblemCode = failure.status === 413 ? "body_too_large" : "validation_failed";
-    return problemAnswer(call, code, failure.message);
-  }
   log.error({ err: failure, request_id: call.requestId }, "request failed");
   return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
 }
@@ -100,9 +100,9 @@ function isChange(method: string): boolean {
 }
 
 /** Whether it is somebody with an API key. @throws Problem 403 */
-function identify(c: Context, call: Call, access: Access, authenticate: Authenticate): boolean {
-  call.token = bearerToken(headerOf(c, "authorization"));
-  call.principal = authenticate(call.token, incomingOf(c)?.socket);
+function identify(request: HttpRequest, call: Call, access: Access, authenticate: Authenticate): boolean {
+  call.token = bearerToken(request.header("authorization"));
+  call.principal = authenticate(call.token, request.incoming.socket);
   if (call.principal === undefined) return false;
   call.partner = admit(call.principal, access, call.method);
   return true;
@@ -163,11 +163,21 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     return newCall(connection, requestId, method, route, group, clock.elapsedMs());
   }
 
-  function finish(run: Running, response: Response): void {
+  function finish(run: Running, answer: HttpAnswer): void {
     if (!running.delete(run)) return; // the deadline has answered
-    note(run.call, response.status);
-    if (origins.size > 0) addCorsHeaders(response.headers, run.origin);
-    run.settle(response);
+    const { call, origin, outgoing } = run;
+    note(call, answer.status);
+    if (origins.size > 0) addCorsHeaders(answer.headers, origin);
+    try {
+      send(outgoing, answer, (failure) => broken(call, outgoing, failure));
+    } catch (failure) {
+      broken(call, outgoing, failure);
+    }
+  }
+
+  function broken({ requestId }: Call, outgoing: ServerResponse, failure: unknown): void {
+    log.error({ err: failure, request_id: requestId }, "an answer could not be written");
+    outgoing.destroy();
   }
 
   function note(call: Call, status: number): void {
@@ -180,24 +190,33 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     { access, path, group, readQuery, servesUnready }: Route<Q>,
     handler: Handler<Q>,
   ): Endpoint {
-    const run = async (c: Context, call: Call): Promise<Response> => {
-      refuseRepeated(c);
-      if (servesUnready !== true) refuseUnready();
-      if (access !== "open" && !identify(c, call, access, authenticate))
-        refuseKeyless(call, access, await isWalletUser(c));
-      call.key = isChange(call.method) ? idempotencyKey(c) : null;
-      return handler(c, call, readQuery(c));
+    const answerTo = (request: HttpRequest, call: Call) => {
+      call.key = isChange(call.method) ? idempotencyKey(request) : null;
+      return handler(request, call, readQuery(request));
     };
-    return (c) =>
-      new Promise((resolve) => {
-        const call = beginCall(c.req.method, path, group, incomingOf(c)?.socket);
-        const entry: Running = { call, origin: allowedOrigin(c, origins), settle: resolve };
-        running.add(entry);
-        run(c, call).then(
-          (response) => finish(entry, response),
-          (failure: unknown) => finish(entry, failureAnswer(call, failure, log)),
-        );
+    const admitted = (request: HttpRequest, call: Call) => {
+      refuseRepeated(request);
+      if (servesUnready !== true) refuseUnready();
+      if (access === "open" || identify(request, call, access, authenticate)) return answerTo(request, call);
+      return isWalletUser(request).then((isUser) => {
+        refuseKeyless(call, access, isUser);
+        return answerTo(request, call);
       });
+    };
+    return (request) => {
+      const { outgoing } = request;
+      const call = beginCall(request.method, path, group, request.incoming.socket);
+      const entry: Running = { call, origin: allowedOrigin(request, origins), outgoing };
+      running.add(entry);
+      const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, log));
+      try {
+        const answer = admitted(request, call);
+        if (answer instanceof Promise) answer.then((found) => finish(entry, found), fail);
+        else finish(entry, answer);
+      } catch (failure) {
+        fail(failure);
+      }
+    };
   }
 
   function sweep(): void {
@@ -210,9 +229,9 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   const refuse: Refuse = (code, detail, headers) => {
     const call = beginCall("-", "-", "unreadable");
-    const parts = problemParts(call, code, detail, headers);
-    note(call, parts.status);
-    return parts;
+    const answer = problemAnswer(call, code, detail, headers);
+    note(call, answer.status);
+    return answer;
   };
 
   return { wrap, refuse, sweep, inFlight: () => running.size };

@@ -104,13 +104,13 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       answer: entriesPageOf(EntriesPage),
       problems: ["account_not_found"],
     },
-    async (c, call, query) => {
-      const id = idOf(c);
+    async (request, call, query) => {
+      const id = idOf(request);
       const range = rangeOf(query);
       const statement = await ledger.entries(call.partner, id, range, callerOf(call));
       if (statement === undefined) throw accountNotFound(id);
       const isSystem = isSystemAccount(id);
-      return statementAnswer(c, call, statement, range, entryFormat(isSystem), !isSystem);
+      return statementAnswer(request, call, statement, range, entryFormat(isSystem), !isSystem);
     },
   );
   addReconciliation(routes, ledger);
@@ -132,8 +132,8 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       },
       problems: ["account_not_found"],
     },
-    async (c, call) => {
-      const id = idOf(c);
+    async (request, call) => {
+      const id = idOf(request);
       const found = await ledger.reconciliation(call.partner, id);
       if (found === undefined) throw accountNotFound(id);
       const { account } = found;

@@ -53,7 +53,7 @@ export function addHome(routes: Routes): void {
       summary: "What runs here, and where to go",
       answer: { status: 200, description: "A page.", content: { "text/html": z.string() } },
     },
-    (_c, call) =>
+    (_, call) =>
       answer(call, 200, PAGE, {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": POLICY,

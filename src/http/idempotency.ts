@@ -1,9 +1,8 @@
 /** Idempotency keys, the ids that are derived from them so that a retry meets itself, and secrets, which never are. */
 import { hash } from "node:crypto";
-import type { Context } from "hono";
 import type { Refusal } from "../actors/rejection.ts";
 import { invalid } from "./problem.ts";
-import { headerOf } from "./request-header.ts";
+import type { HttpRequest } from "./request.ts";
 
 /** What a request may be refused for because of its key. */
 export const IDEMPOTENCY_PROBLEMS = [
@@ -20,8 +19,8 @@ export function isKey(key: unknown): key is string {
 export const KEY_RULE = "must be 1 to 255 visible ASCII characters";
 
 /** The `Idempotency-Key` header, `null` without one. @throws Problem 400 */
-export function idempotencyKey(c: Context): string | null {
-  const key = headerOf(c, "idempotency-key");
+export function idempotencyKey(request: HttpRequest): string | null {
+  const key = request.header("idempotency-key");
   if (key === undefined) return null;
   if (!isKey(key)) throw invalid("Idempotency-Key", KEY_RULE);
   return key;

@@ -86,7 +86,7 @@ function addProbes(routes: Routes, operations: Operations): void {
       summary: "The process is alive",
       answer: { status: 200, description: "Alive.", content: { "application/json": alive } },
     },
-    (_c, call) => jsonAnswer(call, 200, '{"status":"alive"}'),
+    (_request, call) => jsonAnswer(call, 200, '{"status":"alive"}'),
   );
   const ready = z.object({ status: z.literal("ready"), warnings: z.array(z.string()) });
   routes.add(
@@ -100,7 +100,7 @@ function addProbes(routes: Routes, operations: Operations): void {
       answer: { status: 200, description: "Ready.", content: { "application/json": ready } },
       problems: ["log_unavailable"],
     },
-    (_c, call) => {
+    (_request, call) => {
       const reasons = operations.unready().map(publicReason);
       const warnings = operations.warnings().map(publicReason);
       if (reasons.length === 0) return jsonAnswer(call, 200, JSON.stringify({ status: "ready", warnings }));
@@ -114,7 +114,7 @@ function addProbes(routes: Routes, operations: Operations): void {
       summary: "Figures for Prometheus",
       answer: { status: 200, description: "Prometheus text.", content: { "text/plain": z.string() } },
     },
-    async (_c, call) =>
+    async (_request, call) =>
       answer(call, 200, await operations.metrics(), {
         "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
       }),
@@ -135,7 +135,7 @@ function addAdmin(routes: Routes, operations: Operations): void {
         content: { "application/json": z.object({ data: z.array(ShardSchema) }) },
       },
     },
-    async (_c, call) => {
+    async (_request, call) => {
       const shards = await operations.shards();
       return jsonAnswer(call, 200, JSON.stringify({ data: shards.map(shardView) }));
     },
@@ -150,9 +150,9 @@ function addAdmin(routes: Routes, operations: Operations): void {
       answer: { status: 202, description: "It is restarting.", content: { "application/json": ShardAnswer } },
       problems: ["shard_not_found"],
     },
-    async (c, call) => {
-      const text = c.req.param("n") ?? "";
-      await readNothing(c);
+    async (request, call) => {
+      const text = request.param("n");
+      await readNothing(request);
       const shard = Number(text);
       if (!/^\d{1,5}$/.test(text) || !(await operations.restart(shard))) {
         throw new Problem("shard_not_found", `There is no shard ${text}.`);
@@ -171,8 +171,8 @@ function addAdmin(routes: Routes, operations: Operations): void {
       answer: { status: 202, description: "Begun.", content: { "application/json": SnapshotsAnswer } },
       problems: ["not_implemented"],
     },
-    async (c, call) => {
-      await readNothing(c);
+    async (request, call) => {
+      await readNothing(request);
       if (!(await operations.takeSnapshots()))
         throw new Problem("not_implemented", "A log in memory keeps no snapshots.");
       return jsonAnswer(call, 202, '{"status":"begun"}');

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Page } from "../archive/query.ts";
 import { CallerGone } from "../caller.ts";
 import { PAGE_BYTES_MAX } from "../page-bytes.ts";
-import { type Call, isGone, jsonAnswer } from "./call.ts";
+import { type Call, type HttpAnswer, isGone, jsonAnswer } from "./call.ts";
 import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 import { invalid } from "./problem.ts";
 import type { RouteDescription } from "./routes.ts";
@@ -35,7 +35,7 @@ export function pageAnswer<T>(
   page: Page<T>,
   rowJson: (row: T) => string,
   { more = "", headers }: PageOptions = {},
-): Response {
+): HttpAnswer {
   const { rows, nextCursor } = rowsWithin(call, page, rowJson);
   const body = `{"data":[${rows.join(",")}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
   return jsonAnswer(call, 200, body, headers);
@@ -60,7 +60,7 @@ export function rowsWithin<T>(
 }
 
 /** A list that has no pages: what one thing has. */
-export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) => string): Response {
+export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) => string): HttpAnswer {
   return jsonAnswer(call, 200, `{"data":[${data.map(rowJson).join(",")}],"next_cursor":null}`);
 }
 

@@ -101,8 +101,8 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       },
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewPartner);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewPartner);
       const { id, name } = value;
       const first = { role: "partner", name: "first" } as const;
       const made = makeKey(id, first, asked.key, `POST ${path}`, random);
@@ -144,9 +144,9 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
     },
-    async (c, call) => {
+    async (request, call) => {
       await ledger.confirm();
-      const id = memberPartner(call, directory, c.req.param("id") ?? "");
+      const id = memberPartner(call, directory, request.param("id"));
       return jsonAnswer(call, 200, partnerJson(directory.partner(id) as Partner));
     },
   );
@@ -165,9 +165,9 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
     },
-    async (c, call) => {
-      const id = memberPartner(call, directory, c.req.param("id") ?? "");
-      const { value, asked } = await readChange(c, call, PartnerPatch);
+    async (request, call) => {
+      const id = memberPartner(call, directory, request.param("id"));
+      const { value, asked } = await readChange(request, call, PartnerPatch);
       const { name, status } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
       const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
@@ -193,9 +193,9 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
       },
       problems: ["partner_not_found", "seller_not_found", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const { value, asked } = await readChange(c, call, NewKeyBody);
+    async (request, call) => {
+      const partner = memberPartner(call, directory, request.param("id"));
+      const { value, asked } = await readChange(request, call, NewKeyBody);
       const { role, name = "", seller } = value;
       if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
       if ((role === "seller") !== (seller !== undefined))
@@ -246,9 +246,9 @@ function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
       answer: pageOf(KeySchema),
       problems: ["partner_not_found"],
     },
-    async (c, call, query) => {
+    async (request, call, query) => {
       await ledger.confirm();
-      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
+      const partner = memberPartner(call, directory, request.param("id"));
       const page = pageInOrderOfId(directory.keys(partner), query);
       return pageAnswer(call, page, keyJson);
     },
@@ -264,11 +264,11 @@ function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
       answer: { status: 204, description: "Revoked." },
       problems: ["partner_not_found", "key_not_found"],
     },
-    async (c, call) => {
-      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const keyId = c.req.param("key_id") ?? "";
+    async (request, call) => {
+      const partner = memberPartner(call, directory, request.param("id"));
+      const keyId = request.param("key_id");
       const { key } = call;
-      await readNothing(c);
+      await readNothing(request);
       // A key is named by any text, also by what cannot be decoded.
       const path = `/v1/partners/${partner}/keys/${keyId}`;
       const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");

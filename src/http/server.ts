@@ -1,11 +1,10 @@
 /** The socket. It is bound before the ledger is ready; the app refuses until then. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener, RequestError } from "@hono/node-server";
 import type { App } from "./app.ts";
 import { type ConnectionBounds, Connections, UNBOUNDED } from "./connections.ts";
 import type { Log } from "./request-log.ts";
-import { answerUnreadable, lastText, writeParts } from "./unreadable.ts";
+import { answerUnreadable, lastText, writeLast } from "./unreadable.ts";
 
 export type ServerOptions = Readonly<{
   host: string;
@@ -37,18 +36,6 @@ const IDLE_CHECK_MS = 20;
 const HEADER_BYTES_MAX = 16 * 1024;
 
 function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
-  const listener = getRequestListener(app.fetch, {
-    // HTTP/1.0 does not ask for a Host header, and the checks of load balancers send none.
-    hostname: "localhost",
-    errorHandler(error) {
-      if (!(error instanceof RequestError)) log.error({ err: error }, "a request could not be answered");
-      const { status, headers, body } =
-        error instanceof RequestError
-          ? app.refuse("validation_failed", "The address or the Host header is not valid.")
-          : app.refuse("internal_error", "The request could not be answered.");
-      return new Response(body, { status, headers });
-    },
-  });
   const server = createServer(
     {
       headersTimeout: HEADERS_MS_MAX,
@@ -70,13 +57,10 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
     // Once the server drains, a kept connection would only be cut under the next request.
     if (!server.listening) outgoing.shouldKeepAlive = false;
     if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
-      writeParts(outgoing, app.refuse("validation_failed", "The Host header is missing."));
+      writeLast(outgoing, app.refuse("validation_failed", "The Host header is missing."));
       return;
     }
-    listener(incoming, outgoing).catch((failure: unknown) => {
-      log.error({ err: failure }, "an answer could not be written");
-      outgoing.destroy();
-    });
+    app.handle(incoming, outgoing);
   };
   const note = answerUnreadable(server, app.refuse);
   const connections = new Connections(server, {

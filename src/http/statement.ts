@@ -1,13 +1,12 @@
 /** An account's entries as a page, with the balances around them where a time was named; or as CSV. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Entry, Range, Statement } from "../archive/query.ts";
 import { csvCell, csvText } from "../csv.ts";
-import { answer, type Call } from "./call.ts";
+import { answer, type Call, type HttpAnswer } from "./call.ts";
 import { Balance } from "./fields.ts";
 import { prefersCsv } from "./negotiation.ts";
 import { pageAnswer, rowsWithin } from "./pagination.ts";
-import { headerOf } from "./request-header.ts";
+import type { HttpRequest } from "./request.ts";
 import type { RouteDescription } from "./routes.ts";
 
 /** One kind of entries, as both forms show them. */
@@ -64,27 +63,27 @@ export function formatOf(
 
 /** @param hasBalances false where the balances around the entries are nobody's to see. */
 export function statementAnswer(
-  c: Context,
+  request: HttpRequest,
   call: Call,
   statement: Statement,
   { fromMs, toMs }: Range,
   format: EntryFormat,
   hasBalances = true,
-): Response {
-  if (prefersCsv(headerOf(c, "accept"))) return csvAnswer(c, call, statement, format);
+): HttpAnswer {
+  if (prefersCsv(request.header("accept"))) return csvAnswer(request, call, statement, format);
   const { openingBalance: opening, closingBalance: closing } = statement;
   const isShown = hasBalances && (fromMs !== undefined || toMs !== undefined);
   const balances = isShown ? `,"opening_balance":${opening},"closing_balance":${closing}` : "";
   return pageAnswer(call, statement, format.json, { more: balances, headers: VARY });
 }
 
-function csvAnswer(c: Context, call: Call, statement: Statement, format: EntryFormat): Response {
+function csvAnswer(request: HttpRequest, call: Call, statement: Statement, format: EntryFormat): HttpAnswer {
   const { rows, nextCursor } = rowsWithin(call, statement, (entry) => csvRow(format.cells(entry)));
   const headers: Record<string, string> = {
     "Content-Type": "text/csv; charset=utf-8; header=present",
     ...VARY,
   };
-  if (nextCursor !== null) headers["Link"] = nextLink(c.req.url, nextCursor);
+  if (nextCursor !== null) headers["Link"] = nextLink(request.incoming.url ?? "", nextCursor);
   return answer(call, 200, csvRow(format.columns) + rows.join(""), headers);
 }
 
@@ -93,8 +92,8 @@ function csvRow(cells: readonly string[]): string {
 }
 
 /** Relative to the address that was asked for. */
-function nextLink(address: string, cursor: string): string {
-  const url = new URL(address);
+function nextLink(target: string, cursor: string): string {
+  const url = new URL(target, "http://localhost");
   url.searchParams.set("cursor", cursor);
   return `<${url.pathname}${url.search}>; rel="next"`;
 }

@@ -2,14 +2,13 @@
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { Context } from "hono";
-import { answer, type Call } from "./call.ts";
-import { headerOf } from "./request-header.ts";
+import { answer, type Call, type HttpAnswer } from "./call.ts";
+import type { HttpRequest } from "./request.ts";
 
 const compress = promisify(gzip);
 const ENTITY_TAG_CHARACTERS = 22;
 
-type Contents = Readonly<{ plain: Uint8Array<ArrayBuffer>; zipped: Uint8Array<ArrayBuffer>; tag: string }>;
+type Contents = Readonly<{ plain: Uint8Array; zipped: Uint8Array; tag: string }>;
 
 export type StaticFileOptions = Readonly<{
   type: string;
@@ -28,7 +27,7 @@ export class StaticFile {
   }
 
   /** As gzip where the client takes that; 304 where it has it already. */
-  async answer(c: Context, call: Call): Promise<Response> {
+  async answer(request: HttpRequest, call: Call): Promise<HttpAnswer> {
     const { type, maxAgeS } = this.#options;
     const { plain, zipped, tag } = await (this.#contents ??= load(this.#options));
     const headers: Record<string, string> = {
@@ -36,9 +35,9 @@ export class StaticFile {
       ETag: tag,
       Vary: "Accept-Encoding",
     };
-    if (isKnown(headerOf(c, "if-none-match"), tag)) return answer(call, 304, null, headers);
+    if (isKnown(request.header("if-none-match"), tag)) return answer(call, 304, null, headers);
     headers["Content-Type"] = type;
-    if (!acceptsGzip(headerOf(c, "accept-encoding"))) return answer(call, 200, plain, headers);
+    if (!acceptsGzip(request.header("accept-encoding"))) return answer(call, 200, plain, headers);
     headers["Content-Encoding"] = "gzip";
     return answer(call, 200, zipped, headers);
   }

@@ -1,6 +1,5 @@
 /** What is done to a transfer that there is: post it, void it, move it back. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Asked } from "../actors/asked.ts";
 import type { Rejection } from "../actors/rejection.ts";
 import { readNothing, readOptionalJson } from "./body.ts";
@@ -10,6 +9,7 @@ import { Amount } from "./fields.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS } from "./idempotency.ts";
 import type { Ledger } from "./ports.ts";
+import type { HttpRequest } from "./request.ts";
 import type { RouteDescription, Routes } from "./routes.ts";
 import { TransferParams, transferIdOf } from "./transfer-address.ts";
 import {
@@ -71,8 +71,8 @@ function description(
 type OfTransfer = Asked & Readonly<{ id: string }>;
 
 /** `canonical` is what was asked beside the id. @throws Problem 404 for an id that no transfer can have */
-function asked(c: Context, { partner, key }: Call, action: Action, canonical: string): OfTransfer {
-  const id = transferIdOf(c);
+function asked(request: HttpRequest, { partner, key }: Call, action: Action, canonical: string): OfTransfer {
+  const id = transferIdOf(request);
   const fingerprint = key === null ? 0 : fingerprintOf("POST", `/v1/transfers/${id}/${action}`, canonical);
   return { partner, key, fingerprint, id };
 }
@@ -100,13 +100,13 @@ function addPost(routes: Routes, { ledger }: TransferActionsDeps): void {
       ),
       body: { schema: PostBody },
     },
-    async (c, call, { dry_run }) => {
-      const { amount = null, final = false } = check(PostBody, await readOptionalJson(c));
-      const request = asked(c, call, "post", JSON.stringify([amount, final]));
+    async (request, call, { dry_run }) => {
+      const { amount = null, final = false } = check(PostBody, await readOptionalJson(request));
+      const change = asked(request, call, "post", JSON.stringify([amount, final]));
       const post = { op: "post_transfer", amount, final, settled: null } as const;
       if (dry_run === "true")
-        return dryRunAnswer(call, await ledger.dryRun({ ...request, ...post }), 200, changedJson);
-      const answer = await ledger.submit({ ...(await ofOwner(ledger, request)), ...post });
+        return dryRunAnswer(call, await ledger.dryRun({ ...change, ...post }), 200, changedJson);
+      const answer = await ledger.submit({ ...(await ofOwner(ledger, change)), ...post });
       return decidedAnswer(call, answer, 200, changedJson);
     },
   );
@@ -120,13 +120,13 @@ function addVoid(routes: Routes, { ledger }: TransferActionsDeps): void {
       "Also after partial posts, which stay.",
       VOID_REJECTIONS,
     ),
-    async (c, call, { dry_run }) => {
-      await readNothing(c);
-      const request = asked(c, call, "void", "");
+    async (request, call, { dry_run }) => {
+      await readNothing(request);
+      const change = asked(request, call, "void", "");
       const end = { op: "void_transfer", settled: null } as const;
       if (dry_run === "true")
-        return dryRunAnswer(call, await ledger.dryRun({ ...request, ...end }), 200, changedJson);
-      const answer = await ledger.submit({ ...(await ofOwner(ledger, request)), ...end });
+        return dryRunAnswer(call, await ledger.dryRun({ ...change, ...end }), 200, changedJson);
+      const answer = await ledger.submit({ ...(await ofOwner(ledger, change)), ...end });
       return decidedAnswer(call, answer, 200, changedJson);
     },
   );
@@ -140,11 +140,11 @@ function addRevert(routes: Routes, { ledger }: TransferActionsDeps): void {
       "A new transfer: the postings swapped, in reverse order. Limits do not count it.",
       REVERT_REJECTIONS,
     ),
-    async (c, call, { dry_run }) => {
-      await readNothing(c);
-      const request = asked(c, call, "revert", "");
-      if (dry_run === "true") return dryRunAnswer(call, await ledger.dryRunRevert(request), 201, changedJson);
-      const answer = await ledger.revert(request);
+    async (request, call, { dry_run }) => {
+      await readNothing(request);
+      const change = asked(request, call, "revert", "");
+      if (dry_run === "true") return dryRunAnswer(call, await ledger.dryRunRevert(change), 201, changedJson);
+      const answer = await ledger.revert(change);
       return decidedAnswer(call, answer, 201, changedJson);
     },
   );

@@ -1,14 +1,14 @@
 /** The id of a transfer in a path. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import { Problem } from "./problem.ts";
+import type { HttpRequest } from "./request.ts";
 
 export const TransferParams = z.object({ id: z.string().openapi({ example: "tr_0a11001" }) });
 
 /** @throws Problem 404 for an id that no transfer can have */
-export function transferIdOf(c: Context): string {
-  const id = c.req.param("id") ?? "";
+export function transferIdOf(request: HttpRequest): string {
+  const id = request.param("id");
   if (parseTransferId(id) === undefined) throw transferNotFound();
   return id;
 }

@@ -58,8 +58,8 @@ function addCreate(routes: Routes, { ledger }: TransfersDeps): void {
       },
       problems: [...TRANSFER_REJECTIONS, ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call, { dry_run }) => {
-      const value = await readJson(c);
+    async (request, call, { dry_run }) => {
+      const value = await readJson(request);
       const asker = { partner: call.partner, method: "POST", path: "/v1/transfers" };
       const command = transferOf(asker, value, call.key, false);
       if (dry_run === "true") {
@@ -112,8 +112,8 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       answer: { status: 200, description: "The transfer.", content: { "application/json": TransferSchema } },
       problems: ["transfer_not_found"],
     },
-    async (c, call) => {
-      const row = await ledger.transfer(call.partner, transferIdOf(c));
+    async (request, call) => {
+      const row = await ledger.transfer(call.partner, transferIdOf(request));
       if (row === undefined) throw transferNotFound();
       return jsonAnswer(call, 200, transferJson(row));
     },

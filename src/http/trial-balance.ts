@@ -40,7 +40,7 @@ export function addTrialBalance(routes: Routes, { ledger }: Readonly<{ ledger: L
       description: "A partner's own; for the operator over all partners.",
       answer: { status: 200, description: "The sums.", content: { "application/json": TrialBalanceSchema } },
     },
-    async (_c, call) => {
+    async (_, call) => {
       const balance = await ledger.trialBalance(call.partner === "" ? undefined : call.partner);
       return jsonAnswer(call, 200, trialBalanceJson(balance));
     },

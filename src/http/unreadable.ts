@@ -1,11 +1,15 @@
 /** Answers to what never becomes a request of the app: the parser cannot read it, or Node has a way of its own for it. */
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Parts } from "./call.ts";
+import type { HttpAnswer } from "./call.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
 
 /** Makes a problem that is answered beside the routes. */
-export type Refuse = (code: ProblemCode, detail: string, headers?: Readonly<Record<string, string>>) => Parts;
+export type Refuse = (
+  code: ProblemCode,
+  detail: string,
+  headers?: Readonly<Record<string, string>>,
+) => HttpAnswer<string>;
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
@@ -34,7 +38,7 @@ export function answerUnreadable(
   });
   server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
     note(outgoing);
-    writeParts(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
+    writeLast(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
   });
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
     writeAfter((socket as Connection)[NEWEST], socket, () =>
@@ -51,7 +55,7 @@ function note(outgoing: ServerResponse): ServerResponse | undefined {
   return before;
 }
 
-export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {
+export function writeLast(outgoing: ServerResponse, { status, headers, body }: HttpAnswer<string>): void {
   outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
   outgoing.end(body);
 }
@@ -90,16 +94,20 @@ function breakBody(outgoing: ServerResponse, problem: Problem): void {
  * Without Node's help: there is no request that it could answer. A client takes the next answer for that of the request it
  * sent first, so all that it sent before is answered before.
  */
-function writeAfter(before: ServerResponse | undefined, socket: Duplex, parts: () => Parts): void {
+function writeAfter(
+  before: ServerResponse | undefined,
+  socket: Duplex,
+  answer: () => HttpAnswer<string>,
+): void {
   const write = () => {
-    if (socket.writable) socket.end(lastText(parts()));
+    if (socket.writable) socket.end(lastText(answer()));
   };
   if (before === undefined || before.writableFinished) write();
   else before.once("finish", write);
 }
 
 /** A whole answer, after which the connection is closed. */
-export function lastText({ status, headers, body }: Parts): string {
+export function lastText({ status, headers, body }: HttpAnswer<string>): string {
   const all = { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`;

@@ -1,8 +1,8 @@
 /** Turns what a schema says into a problem. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { faultsOf, textOf } from "../fault-text.ts";
 import { type FieldError, invalid, Problem, shownPath } from "./problem.ts";
+import type { HttpRequest } from "./request.ts";
 
 const ERRORS_MAX = 20;
 
@@ -56,15 +56,15 @@ const NO_QUERY = z.object({});
  * Makes the reader of a route's query. Unknown and repeated parameters are refused, also on a route without a schema.
  * The reader throws Problem 400.
  */
-export function queryReader<Q extends z.ZodObject>(query: Q | undefined): (c: Context) => z.infer<Q> {
+export function queryReader<Q extends z.ZodObject>(
+  query: Q | undefined,
+): (request: HttpRequest) => z.infer<Q> {
   const schema = (query ?? NO_QUERY).strict() as unknown as z.ZodType<z.infer<Q>>;
   const bare = schema.safeParse({});
-  return (c) => {
-    // Most requests have no query; taking the address apart would cost a microsecond.
-    const { url } = c.req.raw;
-    const at = url.indexOf("?");
-    if (at < 0 && bare.success) return bare.data;
-    return check(schema, at < 0 ? {} : { ...parametersOf(url.slice(at + 1)) });
+  return (request) => {
+    const { query: text } = request;
+    if (text === "" && bare.success) return bare.data;
+    return check(schema, { ...parametersOf(text) });
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a decision means to the one who asked. */
 import type { Accepted, Command, Rejected } from "../actors/command.ts";
-import { type Call, problemAnswer, writeAnswer } from "./call.ts";
+import { type Call, type HttpAnswer, problemAnswer, writeAnswer } from "./call.ts";
 import type { Answer } from "./ports.ts";
 import { invalid, PROBLEMS, Problem } from "./problem.ts";
 
@@ -12,7 +12,7 @@ export function rejectionAnswer(
   call: Call,
   rejected: Rejected,
   headers: Readonly<Record<string, string>> = {},
-): Response {
+): HttpAnswer {
   return problemAnswer(call, rejected.code, rejectionDetail(rejected), headers);
 }
 
@@ -31,7 +31,7 @@ export function refusalOf({ refused, fault }: Extract<Answer, { refused: unknown
 }
 
 /** The answer when the ledger said no, `undefined` when it said yes. @throws Problem 400, 422 */
-function rejectedAnswer(call: Call, answer: Answer): Response | undefined {
+function rejectedAnswer(call: Call, answer: Answer): HttpAnswer | undefined {
   if ("refused" in answer) throw refusalOf(answer);
   const { outcome } = answer;
   if (outcome.ok) return undefined;
@@ -46,8 +46,8 @@ export function decidedAnswer<C extends Command>(
   answer: Answer<C>,
   status: number,
   body: (accepted: Accepted[C["op"]], done: Done) => string | null,
-): Response {
+): HttpAnswer {
   const rejected = rejectedAnswer(call, answer);
-  if (rejected !== undefined || "refused" in answer) return rejected as Response;
+  if (rejected !== undefined || "refused" in answer) return rejected as HttpAnswer;
   return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
 }

@@ -4,6 +4,7 @@ import { type App, createApp } from "../../src/http/app.ts";
 import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
 import { newWindowMemory, WindowCounters } from "../../src/http/window-counters.ts";
 import { openerOf } from "../../src/sealed-secrets.ts";
+import { exchange, incomingFrom } from "../support/exchange.ts";
 import { NOW_MS } from "./fake-book.ts";
 import { FakeLedger } from "./fake-ledger.ts";
 
@@ -89,7 +90,14 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
       if (key !== "") headers.set("authorization", `Bearer ${key}`);
       if (json !== undefined && !headers.has("content-type")) headers.set("content-type", "application/json");
       const body = json === undefined ? init.body : JSON.stringify(json);
-      return app.request(path, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
+      // As a client makes it, which names the type of what it sends, and its length.
+      const url = `http://localhost${path}`;
+      const sent = new Request(url, { ...init, method, headers, ...(body != null && { body }) });
+      if (body instanceof ReadableStream)
+        return exchange(app.handle, incomingFrom(method, path, sent.headers, body));
+      const bytes = new Uint8Array(await sent.arrayBuffer());
+      if (body != null) sent.headers.set("content-length", String(bytes.length));
+      return exchange(app.handle, incomingFrom(method, path, sent.headers, bytes));
     },
   };
 }

@@ -90,8 +90,8 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
       answer: { status: 201, ...answerSchema },
       problems: ["member_exists", "account_exists", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewMember);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewMember);
       const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, asked.key, random);
       const name = value.name ?? null;
       const subject = pointsAccount(member);
@@ -131,8 +131,8 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
-    async (c, call) => {
-      const id = idOf(c);
+    async (request, call) => {
+      const id = idOf(request);
       const member = await ledger.ask(call.partner, askMember(id));
       if (member === null) throw memberNotFound(id);
       return jsonAnswer(call, 200, memberJson(member));
@@ -149,8 +149,8 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: { ...pageOf(LotSchema), description: "All lots." },
       problems: ["member_not_found"],
     },
-    async (c, call) => {
-      const id = idOf(c);
+    async (request, call) => {
+      const id = idOf(request);
       const lots = await ledger.ask(call.partner, askLots(id));
       if (lots === null) throw memberNotFound(id);
       return wholeList(call, lots, lotJson);
@@ -171,9 +171,9 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
-    async (c, call) => {
-      const member = idOf(c);
-      const { value, asked } = await readChange(c, call, MemberPatch);
+    async (request, call) => {
+      const member = idOf(request);
+      const { value, asked } = await readChange(request, call, MemberPatch);
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
       const answer = await ledger.submit(actOf(asked, act));
@@ -194,9 +194,9 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: { status: 204, description: "Removed; the entries stay." },
       problems: ["member_not_found", "account_not_empty"],
     },
-    async (c, call) => {
-      const member = idOf(c);
-      const asked = await readBareChange(c, call);
+    async (request, call) => {
+      const member = idOf(request);
+      const asked = await readBareChange(request, call);
       const act = {
         programme: "loyalty",
         act: "delete_member",

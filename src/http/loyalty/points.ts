@@ -93,9 +93,9 @@ function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: movement,
       problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const member = idOf(c);
-      const { value, asked } = await readChange(c, call, NewAccrual);
+    async (request, call) => {
+      const member = idOf(request);
+      const { value, asked } = await readChange(request, call, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
       const account = pointsAccount(member);
       const expiresAtMs = timeMsOrNull(expires_at);
@@ -128,9 +128,9 @@ function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: movement,
       problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const member = idOf(c);
-      const { value, asked } = await readChange(c, call, NewRedemption);
+    async (request, call) => {
+      const member = idOf(request);
+      const { value, asked } = await readChange(request, call, NewRedemption);
       const { points, description, occurred_at } = value;
       const account = pointsAccount(member);
       const act = { programme: "loyalty", act: "redemption", subject: account } as const;
@@ -180,15 +180,15 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: entriesPageOf(PointsEntriesPage),
       problems: ["member_not_found"],
     },
-    async (c, call, query) => {
-      const member = idOf(c);
+    async (request, call, query) => {
+      const member = idOf(request);
       const range = rangeOf(query);
       const view = await ledger.ask(call.partner, askMember(member));
       if (view === null) throw memberNotFound(member);
       const own = { ...range, afterSeq: view.since };
       const statement = await ledger.entries(call.partner, pointsAccount(member), own, callerOf(call));
       if (statement === undefined) throw memberNotFound(member);
-      return statementAnswer(c, call, statement, range, ENTRIES);
+      return statementAnswer(request, call, statement, range, ENTRIES);
     },
   );
 }

@@ -77,8 +77,8 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       answer: { status: 200, ...answer },
       problems: IDEMPOTENCY_PROBLEMS,
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, Settings);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, Settings);
       const settings = { memberThreshold: value.member_threshold, totalThreshold: value.total_threshold };
       const act = {
         programme: "loyalty",

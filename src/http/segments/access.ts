@@ -1,6 +1,5 @@
 /** What the routes of segments have in common: who is named in the address, and what is said of a segment. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Asked } from "../../actors/asked.ts";
 import type { ActAlone } from "../../actors/command.ts";
 import {
@@ -20,6 +19,7 @@ import { timeTextOf } from "../fields.ts";
 import type { Random } from "../idempotency.ts";
 import type { Ledger } from "../ports.ts";
 import { invalid, Problem } from "../problem.ts";
+import type { HttpRequest } from "../request.ts";
 import type { Done } from "../writes.ts";
 
 export type SegmentsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
@@ -38,8 +38,8 @@ export const Ttl = z
 export const SegmentParams = z.object({ slug: Slug });
 
 /** @throws Problem 400 */
-export function slugOf(c: Context): string {
-  const slug = c.req.param("slug") ?? "";
+export function slugOf(request: HttpRequest): string {
+  const slug = request.param("slug");
   if (!SLUG.test(slug)) throw invalid("slug", "must be 3 to 64 characters of A-Z 0-9 _");
   return slug;
 }

@@ -70,8 +70,8 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
       answer: pageOf(HolderSchema),
       problems: ["segment_not_found"],
     },
-    async (c, call, query) => {
-      const slug = slugOf(c);
+    async (request, call, query) => {
+      const slug = slugOf(request);
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
       return pageAnswer(
         call,
@@ -101,9 +101,9 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
       },
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const slug = slugOf(c);
-      const { value, asked } = await readChange(c, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
+    async (request, call) => {
+      const slug = slugOf(request);
+      const { value, asked } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
       const until: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
       const there = await takeKey(ledger, asked, { owner: segmentSubject(slug) });
       const answers = await addAll(ledger, there, slug, value.ids, until);

@@ -104,8 +104,8 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
       },
       problems: ["user_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewReport);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewReport);
       const { partner } = call;
       const { year, month, user_id: user = null, separator = "," } = value;
       // Users stay: a repeat finds whom the first request found.
@@ -161,9 +161,9 @@ function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
       },
       problems: ["partner_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const partner = memberPartner(call, directory, c.req.param("id") ?? "");
-      const asked = { ...(await readBareChange(c, call)), partner };
+    async (request, call) => {
+      const partner = memberPartner(call, directory, request.param("id"));
+      const asked = { ...(await readBareChange(request, call)), partner };
       const rotated = await ledger.submit(actOf(asked, rotateReportSecret()));
       return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>
         JSON.stringify({ partner, rotated_at: timeTextOf(timeMs) }),
@@ -187,8 +187,8 @@ function addDownload(routes: Routes, deps: ReportsDeps): void {
       answer: { status: 200, description: "The rows.", content: { "text/csv": z.string() } },
       problems: ["report_not_found", "report_expired"],
     },
-    async (c, call) => {
-      const plan = await openedPlan(c.req.param("report") ?? "", deps);
+    async (request, call) => {
+      const plan = await openedPlan(request.param("report"), deps);
       if (plan === undefined) throw new Problem("report_not_found");
       const nowMs = await ledger.timeMs(plan.partner, REPORTS_SUBJECT);
       // Whoever had the secret once has signed nothing that lasts longer than it could have been given for.
@@ -202,8 +202,7 @@ function addDownload(routes: Routes, deps: ReportsDeps): void {
         "Content-Type": "text/csv; charset=utf-8; header=present",
         "Content-Disposition": `attachment; filename="${name}"`,
       };
-      const text = ReadableStream.from(textOf(ledger, plan, first)).pipeThrough(new TextEncoderStream());
-      return answer(call, 200, text, headers);
+      return answer(call, 200, textOf(ledger, plan, first), headers);
     },
   );
 }

@@ -79,8 +79,8 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       answer: { status: 201, ...answerSchema },
       problems: ["segment_exists", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewSegment);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewSegment);
       const { slug, user_percent: percent } = value;
       const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
         const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
@@ -148,8 +148,8 @@ function addRead(routes: Routes, deps: SegmentsDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["segment_not_found"],
     },
-    async (c, call) => {
-      const slug = slugOf(c);
+    async (request, call) => {
+      const slug = slugOf(request);
       const view = await segmentView(deps, call, slug, isCurrent);
       if (view === undefined) throw segmentNotFound(slug);
       return jsonAnswer(call, 200, segmentJson(view));
@@ -172,9 +172,9 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["segment_not_found", "percent_lowered", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const slug = slugOf(c);
-      const { value, asked } = await readChange(c, call, SegmentPatch);
+    async (request, call) => {
+      const slug = slugOf(request);
+      const { value, asked } = await readChange(request, call, SegmentPatch);
       const { user_percent: percent } = value;
       const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
         const before = await segmentView(deps, call, slug, isCurrent);
@@ -208,9 +208,9 @@ function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {
       answer: { status: 204, description: "Nobody holds it any more." },
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const slug = slugOf(c);
-      const asked = await readBareChange(c, call);
+    async (request, call) => {
+      const slug = slugOf(request);
+      const asked = await readBareChange(request, call);
       return decidedAnswer(call, await ledger.submit(actOf(asked, deleteSegment(slug))), 204, () => null);
     },
   );

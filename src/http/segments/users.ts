@@ -79,8 +79,8 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       answer: { status: 201, description: "The user.", content: { "application/json": CreatedUser } },
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewUser);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewUser);
       const { id } = value;
       const created =
         id === undefined
@@ -143,8 +143,8 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       answer: { status: 200, description: "The user.", content: { "application/json": UserSchema } },
       problems: ["user_not_found"],
     },
-    async (c, call) => {
-      const id = idOf(c);
+    async (request, call) => {
+      const id = idOf(request);
       const user = await ledger.ask(call.partner, askUser(id));
       if (user === null) throw userNotFound(id);
       return jsonAnswer(call, 200, userJson(user));
@@ -168,8 +168,8 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
       params: IdParams,
       answer: { status: 200, description: "All of them.", content: { "application/json": UserSegments } },
     },
-    async (c, call) => {
-      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(c))));
+    async (request, call) => {
+      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(request))));
       return jsonAnswer(call, 200, JSON.stringify({ segments }));
     },
   );
@@ -194,9 +194,9 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
       },
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const user = idOf(c);
-      const { value, asked } = await readChange(c, call, SegmentsPatch);
+    async (request, call) => {
+      const user = idOf(request);
+      const { value, asked } = await readChange(request, call, SegmentsPatch);
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {

@@ -1,6 +1,5 @@
 /** `/v1/credit-requests`: a seller asks for credit, and the partner decides, once. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Asked } from "../../actors/asked.ts";
 import type { ActAlone, Transfer } from "../../actors/command.ts";
 import {
@@ -17,13 +16,14 @@ import {
   vnodeOfRequest,
 } from "../../actors/programmes/topup/acts.ts";
 import { keyIdOf } from "../auth.ts";
-import { type Call, callerOf, jsonAnswer } from "../call.ts";
+import { type Call, callerOf, type HttpAnswer, jsonAnswer } from "../call.ts";
 import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../change.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { pageAnswer, pageOf, pageQuery } from "../pagination.ts";
 import type { Answer, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
+import type { HttpRequest } from "../request.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
 import { actingSeller, maySee, namedSeller } from "./own.ts";
@@ -106,16 +106,16 @@ function requestJson(request: RequestView): string {
 }
 
 /** The request that a path names. @throws Problem 404 */
-async function requestOf(c: Context, call: Call, ledger: Ledger): Promise<RequestView> {
-  const { id, vnode } = requestAddress(c);
+async function requestOf(request: HttpRequest, call: Call, ledger: Ledger): Promise<RequestView> {
+  const { id, vnode } = requestAddress(request);
   const found = await ledger.ask(call.partner, askRequest(id, vnode));
   if (found === null || !maySee(call, found.seller)) throw requestNotFound(id);
   return found;
 }
 
 /** @throws Problem 404 for an id that no request can have */
-function requestAddress(c: Context): Readonly<{ id: string; vnode: number }> {
-  const id = c.req.param("id") ?? "";
+function requestAddress(request: HttpRequest): Readonly<{ id: string; vnode: number }> {
+  const id = request.param("id");
   const vnode = vnodeOfRequest(id);
   if (vnode === undefined) throw requestNotFound(id);
   return { id, vnode };
@@ -137,8 +137,8 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 201, ...answerSchema },
       problems: ["seller_not_found", "too_many_pending_requests", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewCreditRequest);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewCreditRequest);
       const seller = actingSeller(call, value.seller);
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
@@ -183,7 +183,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found"],
     },
-    async (c, call) => jsonAnswer(call, 200, requestJson(await requestOf(c, call, ledger))),
+    async (request, call) => jsonAnswer(call, 200, requestJson(await requestOf(request, call, ledger))),
   );
 }
 
@@ -193,22 +193,22 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
  * @param make builds the command from the request as it is now.
  */
 async function decide(
-  c: Context,
+  request: HttpRequest,
   call: Call,
   ledger: Ledger,
   asked: Asked,
   make: (request: RequestView, names: Names) => Transfer | ActAlone,
-): Promise<Response> {
-  const { id, vnode } = requestAddress(c);
+): Promise<HttpAnswer> {
+  const { id, vnode } = requestAddress(request);
   const aliasOwner = requestOwner(id);
   const command = await firstOrNew(ledger, asked, { owner: aliasOwner, vnode }, async () => {
-    const request = await requestOf(c, call, ledger);
-    const subject = creditAccount(request.seller);
-    return make(request, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
+    const credit = await requestOf(request, call, ledger);
+    const subject = creditAccount(credit.seller);
+    return make(credit, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
   });
   const answer: Answer<Transfer | ActAlone> = await ledger.submit(command);
   // Older records have no effect; but a decision is final.
-  const view = decidedIn(answer) ?? (isDone(answer) ? await requestOf(c, call, ledger) : undefined);
+  const view = decidedIn(answer) ?? (isDone(answer) ? await requestOf(request, call, ledger) : undefined);
   return decidedAnswer(call, answer, 200, () => (view === undefined ? null : requestJson(view)));
 }
 
@@ -244,9 +244,9 @@ function addApprove(routes: Routes, { ledger }: TopupDeps): void {
         ...IDEMPOTENCY_PROBLEMS,
       ],
     },
-    async (c, call) => {
-      const asked = await readBareChange(c, call);
-      return decide(c, call, ledger, asked, ({ id, amount }, names) => {
+    async (request, call) => {
+      const asked = await readBareChange(request, call);
+      return decide(request, call, ledger, asked, ({ id, amount }, names) => {
         const { subject } = names;
         const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, subject] : [subject, CREDIT_SOURCE];
         const move = { debit, credit, amount: Math.abs(amount), memo: id };
@@ -270,10 +270,10 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, RejectBody);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, RejectBody);
       const { reason = null } = value;
-      return decide(c, call, ledger, asked, (_, names) => {
+      return decide(request, call, ledger, asked, (_, names) => {
         const act: Reject = { ...names, act: "reject", reason };
         return actOf(asked, act);
       });

@@ -87,8 +87,8 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, description: "The sums.", content: { "application/json": PhoneSchema } },
       problems: ["phone_not_found"],
     },
-    async (c, call) => {
-      const phone = phoneOf(c.req.param("phone") ?? "");
+    async (request, call) => {
+      const phone = phoneOf(request.param("phone"));
       if (phone === undefined) throw invalid("phone", PHONE_RULE);
       const parts = await ledger.askAll(call.partner, askPhone(phone));
       const sums = summed(parts.filter((part) => part !== null)).get(phone);

@@ -161,11 +161,11 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       answer: entriesPageOf(EntriesPage),
       problems: ["seller_not_found"],
     },
-    async (c, call, query) => {
-      const seller = idOf(c);
+    async (request, call, query) => {
+      const seller = idOf(request);
       const range = rangeOf(query);
       const statement = await statementOf(ledger, call, seller, range);
-      return statementAnswer(c, call, statement, range, ENTRIES);
+      return statementAnswer(request, call, statement, range, ENTRIES);
     },
   );
 }
@@ -186,8 +186,8 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       },
       problems: ["seller_not_found"],
     },
-    async (c, call) => {
-      const seller = idOf(c);
+    async (request, call) => {
+      const seller = idOf(request);
       const found = maySee(call, seller)
         ? await ledger.reconciliation(call.partner, creditAccount(seller))
         : undefined;
@@ -225,8 +225,8 @@ function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, description: "The sums.", content: { "application/json": SettlementSchema } },
       problems: ["seller_not_found"],
     },
-    async (c, call, { date }) => {
-      const seller = idOf(c);
+    async (request, call, { date }) => {
+      const seller = idOf(request);
       const fromMs = dayOf(date) ?? Number.NaN;
       if (fromMs > (await ledger.timeMs(call.partner, creditAccount(seller))))
         throw invalid("date", "must not be in the future");

@@ -102,8 +102,8 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       },
       problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewSeller);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewSeller);
       const { partner, key, fingerprint } = asked;
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
@@ -182,8 +182,8 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found"],
     },
-    async (c, call) => {
-      const id = idOf(c);
+    async (request, call) => {
+      const id = idOf(request);
       const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
       if (seller === null) throw sellerNotFound(id);
       return jsonAnswer(call, 200, sellerJson(seller));
@@ -205,9 +205,9 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const seller = idOf(c);
-      const asked = await readBareChange(c, call);
+    async (request, call) => {
+      const seller = idOf(request);
+      const asked = await readBareChange(request, call);
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
       const answer = await ledger.submit(actOf(asked, act));

@@ -129,8 +129,8 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
         ...IDEMPOTENCY_PROBLEMS,
       ],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewTopup);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewTopup);
       const seller = actingSeller(call, value.seller);
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
@@ -205,8 +205,8 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       },
       problems: ["topup_not_found"],
     },
-    async (c, call) => {
-      const id = c.req.param("id") ?? "";
+    async (request, call) => {
+      const id = request.param("id");
       const row = await ledger.transfer(call.partner, id);
       const topup = row && topupOf(row);
       if (!isVisible(call, topup)) throw topupNotFound(id);

@@ -69,8 +69,8 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
       answer: { status: 202, description: "It is issued from now on; `requested` is final.", content },
       problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewBatch, { bytesMax: BATCH_BYTES_MAX });
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewBatch, { bytesMax: BATCH_BYTES_MAX });
       const { offer_name: offer, emails, run_at } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const runAtMs = timeMsOrNull(run_at);
@@ -101,8 +101,8 @@ function addRead(routes: Routes, { ledger }: VoucherDeps): void {
       answer: { status: 200, description: "The batch.", content },
       problems: ["voucher_batch_not_found"],
     },
-    async (c, call) => {
-      const id = c.req.param("id") ?? "";
+    async (request, call) => {
+      const id = request.param("id");
       const parts = (await ledger.askAll(call.partner, askBatch(id))).filter((part) => part !== null);
       const [first] = parts;
       if (first === undefined) throw new Problem("voucher_batch_not_found", `There is no batch ${id}.`);

@@ -1,6 +1,5 @@
 /** `/v1/vouchers/{code}/…`: what is done with a code. Who only guesses codes is held up. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { ActAlone } from "../../actors/command.ts";
 import {
   askOwner,
@@ -21,6 +20,7 @@ import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
+import type { HttpRequest } from "../request.ts";
 import type { RouteDescription, Routes } from "../routes.ts";
 import { withoutTypography } from "../typed-text.ts";
 import { check } from "../validation.ts";
@@ -107,8 +107,8 @@ class Guesses {
   }
 
   /** The code that a request names, in its one form. @param email the customer's, where one is named. @throws Problem 404, 429 */
-  codeOf(c: Context, call: Call, email = ""): string {
-    return codeOf(withoutTypography(c.req.param("code") ?? "")) ?? this.unknown(call, email);
+  codeOf(request: HttpRequest, call: Call, email = ""): string {
+    return codeOf(withoutTypography(request.param("code"))) ?? this.unknown(call, email);
   }
 
   /** @throws Problem 404, 429 */
@@ -145,9 +145,9 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
       },
       problems: ["voucher_not_found", "rate_limited"],
     },
-    async (c, call) => {
-      const { email } = check(Holder, await readJson(c));
-      const code = guesses.codeOf(c, call, email);
+    async (request, call) => {
+      const { email } = check(Holder, await readJson(request));
+      const code = guesses.codeOf(request, call, email);
       const voucher = await ledger.ask(call.partner, askVoucher(email, code));
       if (voucher === null) return guesses.unknown(call, email);
       const { status, discount, offer, expiresAtMs } = voucher;
@@ -167,14 +167,14 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
 
 /** What is done by who holds the voucher, and may be a guess. @throws Problem 400, 404, 413, 415, 429 */
 async function submitByHolder(
-  c: Context,
+  request: HttpRequest,
   call: Call,
   { ledger, guesses }: CodeDeps,
   name: "redeem" | "rollback",
 ) {
-  const { value, asked } = await readChange(c, call, Holder);
+  const { value, asked } = await readChange(request, call, Holder);
   const { email } = value;
-  const code = guesses.codeOf(c, call, email);
+  const code = guesses.codeOf(request, call, email);
   const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
   const answer = await ledger.submit(actOf(asked, act));
   guesses.count(call, answer, email);
@@ -195,8 +195,8 @@ function addRedeem(routes: Routes, deps: CodeDeps): void {
       },
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { code, answer } = await submitByHolder(c, call, deps, "redeem");
+    async (request, call) => {
+      const { code, answer } = await submitByHolder(request, call, deps, "redeem");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }) => {
         const { discount, offer } = effect as Redeemed;
         return JSON.stringify({
@@ -223,8 +223,8 @@ function addRollback(routes: Routes, deps: CodeDeps): void {
       answer: { ...ended, description: "The voucher, unused." },
       problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { code, email, answer } = await submitByHolder(c, call, deps, "rollback");
+    async (request, call) => {
+      const { code, email, answer } = await submitByHolder(request, call, deps, "rollback");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
         const told = effect as Told;
         return endedJson(code, email, told, told.expiresAtMs <= timeMs ? "expired" : "valid");
@@ -242,9 +242,9 @@ function addCancel(routes: Routes, { ledger, guesses }: CodeDeps): void {
       answer: { ...ended, description: "The voucher, cancelled." },
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const asked = await readBareChange(c, call);
-      const code = guesses.codeOf(c, call);
+    async (request, call) => {
+      const asked = await readBareChange(request, call);
+      const code = guesses.codeOf(request, call);
       // Whose it is never changes.
       const email = await ledger.ask(call.partner, askOwner(code));
       if (email === null) return guesses.unknown(call);

@@ -37,8 +37,8 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       answer: { status: 201, ...answer },
       problems: ["customer_exists", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewCustomer);
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewCustomer);
       const { email, name = null } = value;
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "create_customer", subject, email, name } as const;
@@ -58,8 +58,8 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       answer: { status: 200, ...answer },
       problems: ["customer_not_found"],
     },
-    async (c, call) => {
-      const email = emailOfPath(c.req.param("email"));
+    async (request, call) => {
+      const email = emailOfPath(request.param("email"));
       const customer = await ledger.ask(call.partner, askCustomer(email));
       if (customer === null) throw customerNotFound(email);
       return jsonAnswer(call, 200, customerJson(customer));

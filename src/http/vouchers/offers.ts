@@ -46,9 +46,9 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       answer,
       problems: ["too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const name = offerNameOf(c.req.param("name"));
-      const { value, asked } = await readChange(c, call, OfferTerms, { decimals: 2 });
+    async (request, call) => {
+      const name = offerNameOf(request.param("name"));
+      const { value, asked } = await readChange(request, call, OfferTerms, { decimals: 2 });
       const { pricing } = value;
       const discount = hundredthsOf(value.discount);
       assert(discount !== undefined, "the schema has seen it");
@@ -88,8 +88,8 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
       answer,
       problems: ["offer_not_found"],
     },
-    async (c, call) => {
-      const name = offerNameOf(c.req.param("name"));
+    async (request, call) => {
+      const name = offerNameOf(request.param("name"));
       const offer = await ledger.ask(call.partner, askOffer(name));
       if (offer === null) throw new Problem("offer_not_found", `There is no offer ${name}.`);
       return jsonAnswer(call, 200, offerJson(offer));

@@ -94,8 +94,8 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       },
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
-      const { value, asked } = await readChange(c, call, NewVoucher, { decimals: 2 });
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewVoucher, { decimals: 2 });
       const { email, offer_name: offer } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);

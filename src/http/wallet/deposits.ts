@@ -76,9 +76,9 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
         ...IDEMPOTENCY_PROBLEMS,
       ],
     },
-    async (c, call) => {
+    async (request, call) => {
       const bank = bankOf(call);
-      const { value, asked } = await readChange(c, call, NewDeposit);
+      const { value, asked } = await readChange(request, call, NewDeposit);
       const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
       const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
       const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };

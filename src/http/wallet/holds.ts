@@ -98,8 +98,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       answer: { status: 201, ...theHold },
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, NewHold);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(request, call, NewHold);
       const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
       const timeoutMs = timeout_s * 1000;
       const subject = walletAccount(wallet);
@@ -134,9 +134,9 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
         ...IDEMPOTENCY_PROBLEMS,
       ],
     },
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, CaptureBody);
-      const hold = await ownHold(ledger, paperIdOf(c), wallet);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(request, call, CaptureBody);
+      const hold = await ownHold(ledger, paperIdOf(request), wallet);
       const { to_wallet_id, amount = null, final = true } = value;
       const names = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
       const act: Capture = { ...names, wallet, hold: hold.id, final };
@@ -168,9 +168,9 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
       answer: { status: 200, ...theHold },
       problems: ["hold_not_found", ...OVER, ...IDEMPOTENCY_PROBLEMS],
     },
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call);
-      const hold = await ownHold(ledger, paperIdOf(c), wallet);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const asked = await readBareChange(request, call);
+      const hold = await ownHold(ledger, paperIdOf(request), wallet);
       const names = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
       const act: VoidHold = { ...names, wallet, hold: hold.id };
       const command = { op: "void_transfer", ...asked, ...hold, settled: null, act } as const;

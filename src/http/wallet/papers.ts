@@ -1,13 +1,13 @@
 /** The papers of wallets: holds, payment requests, and withdrawals. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { askPaper, HOUSE, type Paper } from "../../actors/programmes/wallet/acts.ts";
 import type { Ledger } from "../ports.ts";
+import type { HttpRequest } from "../request.ts";
 
 export const PaperParams = z.object({ id: z.string() });
 
-export function paperIdOf(c: Context): string {
-  return c.req.param("id") ?? "";
+export function paperIdOf(request: HttpRequest): string {
+  return request.param("id");
 }
 
 /** `null` for an id that no paper has. */

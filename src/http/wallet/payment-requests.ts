@@ -99,8 +99,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       answer: { status: 201, ...theRequest },
       problems: ["same_account", "wallet_not_found", "too_many_pending", ...IDEMPOTENCY_PROBLEMS],
     },
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, NewRequest);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(request, call, NewRequest);
       const { payer_wallet_id: payer, amount, memo = null, expires_in_s = DEFAULT_SECONDS } = value;
       // Its key is the requester's; it is decided where the payer is.
       const names = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
@@ -143,9 +143,9 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
       ...decision("accept", "Pay what was asked for"),
       description: "Where there is too little money it stays pending.",
     },
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call);
-      const id = paperIdOf(c);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const asked = await readBareChange(request, call);
+      const id = paperIdOf(request);
       const subject = walletAccount(wallet);
       const look = () => requestFor(ledger, id, "wallet", wallet);
       const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
@@ -157,9 +157,9 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
       });
       const answer = inWordsOfWallets(await ledger.submit(command));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const request = await asDecided(answer.outcome.effect, look);
+      const payment = await asDecided(answer.outcome.effect, look);
       return decidedAnswer<Transfer>(call, answer, 200, ({ id: transfer }) =>
-        requestJson({ ...request, status: "accepted", transfer }),
+        requestJson({ ...payment, status: "accepted", transfer }),
       );
     }),
   );
@@ -169,9 +169,9 @@ function addDecline(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
   routes.add(
     decision("decline", "Say no to it"),
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call);
-      const id = paperIdOf(c);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const asked = await readBareChange(request, call);
+      const id = paperIdOf(request);
       const subject = walletAccount(wallet);
       const look = () => requestFor(ledger, id, "wallet", wallet);
       const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
@@ -182,8 +182,8 @@ function addDecline(routes: Routes, deps: WalletDeps): void {
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const request = await asDecided(answer.outcome.effect, look);
-      return decidedAnswer(call, answer, 200, () => requestJson({ ...request, status: "declined" }));
+      const payment = await asDecided(answer.outcome.effect, look);
+      return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "declined" }));
     }),
   );
 }
@@ -192,9 +192,9 @@ function addCancel(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
   routes.add(
     decision("cancel", "Take the own request back"),
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const asked = await readBareChange(c, call);
-      const id = paperIdOf(c);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const asked = await readBareChange(request, call);
+      const id = paperIdOf(request);
       const subject = walletAccount(wallet);
       const look = () => requestFor(ledger, id, "requester", wallet);
       if ((await firstOf(ledger, asked, { owner: subject })) === undefined) await look();
@@ -204,8 +204,8 @@ function addCancel(routes: Routes, deps: WalletDeps): void {
       const act: CancelRequest = { ...names, vnode: vnodeOfPaper(id) ?? 0, wallet, request: id };
       const answer = await ledger.submit(actOf(there, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const request = await asDecided(answer.outcome.effect, look);
-      return decidedAnswer(call, answer, 200, () => requestJson({ ...request, status: "cancelled" }));
+      const payment = await asDecided(answer.outcome.effect, look);
+      return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "cancelled" }));
     }),
   );
 }

@@ -44,10 +44,10 @@ function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): 
         "means nothing here: a repeat gets another token.",
       answer: { status: 200, ...loggedIn },
     },
-    async (c, call) => {
-      const token = tokenFrom(c, { directory });
+    async (request, call) => {
+      const token = tokenFrom(request, { directory });
       enterHouse(call, directory);
-      await readNothing(c);
+      await readNothing(request);
       const { id: session, vnode } = token;
       const next = newToken(vnode, random);
       const subject = sessionSubject(session);
@@ -57,7 +57,7 @@ function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): 
       const response = decidedAnswer(call, answer, 200, ({ effect }) =>
         userJson(effect as UserView, next.text),
       );
-      return withCookie(c, response, next.text);
+      return withCookie(request, response, next.text);
     },
   );
 }
@@ -73,15 +73,15 @@ function addLogout(routes: Routes, { ledger, directory }: WalletDeps): void {
       description: "An idempotency key means nothing here: a repeat has no session any more.",
       answer: theUser,
     },
-    async (c, call) => {
-      const { id: session, vnode } = tokenFrom(c, { directory });
+    async (request, call) => {
+      const { id: session, vnode } = tokenFrom(request, { directory });
       enterHouse(call, directory);
-      await readNothing(c);
+      await readNothing(request);
       const subject = sessionSubject(session);
       const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
       const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView));
-      return withoutCookie(c, response);
+      return withoutCookie(request, response);
     },
   );
 }

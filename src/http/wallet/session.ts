@@ -2,8 +2,7 @@
  * Who uses a wallet: a token, as `Authorization: Bearer` or as a cookie. Its SHA-256 is known where its user is at home,
  * which the token says, so that one question to one shard lets somebody in.
  */
-import type { Context } from "hono";
-import { getCookie } from "hono/cookie";
+import { parse } from "hono/utils/cookie";
 import type { Asked } from "../../actors/asked.ts";
 import {
   askSession,
@@ -14,14 +13,14 @@ import {
 } from "../../actors/programmes/wallet/acts.ts";
 import { vnodeOfId, vnodeText } from "../../actors/programmes/wallet/ids.ts";
 import { bearerToken, hashOfKey } from "../auth.ts";
-import type { Call } from "../call.ts";
+import type { Call, HttpAnswer } from "../call.ts";
 import { actOf } from "../change.ts";
 import type { Clock } from "../clock.ts";
 import type { Handler } from "../endpoint.ts";
 import type { Random } from "../idempotency.ts";
 import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
-import { headerOf } from "../request-header.ts";
+import type { HttpRequest } from "../request.ts";
 import type { WindowCounters } from "../window-counters.ts";
 
 export type WalletDeps = Readonly<{
@@ -32,7 +31,7 @@ export type WalletDeps = Readonly<{
   assets: Readonly<{ wallet: string }>;
   counters: WindowCounters;
   /** Which address a request comes from. */
-  clientAddress: (c: Context) => string;
+  clientAddress: (request: HttpRequest) => string;
 }>;
 
 export const SESSION_COOKIE = "daybook_session";
@@ -50,11 +49,11 @@ export type Token = Readonly<{ text: string; id: string; vnode: number }>;
 export const KEYLESS: Asked = { partner: HOUSE, key: null, fingerprint: 0 };
 
 export type SessionHandler<Q = unknown> = (
-  c: Context,
+  request: HttpRequest,
   call: Call,
   session: SessionView,
   query: Q,
-) => Promise<Response> | Response;
+) => Promise<HttpAnswer> | HttpAnswer;
 
 /** Of 192 random bits. */
 export function newToken(vnode: number, random: Random): Token {
@@ -63,21 +62,21 @@ export function newToken(vnode: number, random: Random): Token {
 }
 
 /** Adds the cookie that keeps a session. Nobody on the way may keep the answer, which shows the token. */
-export function withCookie(c: Context, response: Response, token: string): Response {
-  response.headers.set("Cache-Control", "no-store");
-  response.headers.append("Set-Cookie", cookieText(c, token, COOKIE_S_MAX));
+export function withCookie(request: HttpRequest, response: HttpAnswer, token: string): HttpAnswer {
+  response.headers["Cache-Control"] = "no-store";
+  response.headers["Set-Cookie"] = cookieText(request, token, COOKIE_S_MAX);
   return response;
 }
 
 /** Takes it away. */
-export function withoutCookie(c: Context, response: Response): Response {
-  response.headers.append("Set-Cookie", cookieText(c, "", 0));
+export function withoutCookie(request: HttpRequest, response: HttpAnswer): HttpAnswer {
+  response.headers["Set-Cookie"] = cookieText(request, "", 0);
   return response;
 }
 
 /** Browsers keep a `Secure` cookie over plain HTTP where that never leaves the machine, but not all of them do. */
-function cookieText(c: Context, value: string, maxAgeS: number): string {
-  const secure = LOOPBACK.test(headerOf(c, "host") ?? "") ? "" : "; Secure";
+function cookieText(request: HttpRequest, value: string, maxAgeS: number): string {
+  const secure = LOOPBACK.test(request.header("host") ?? "") ? "" : "; Secure";
   return `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
 }
 
@@ -93,9 +92,9 @@ export function enterHouse(call: Call, directory: Directory): void {
  *
  * @throws Problem 401 where there is none that could be one; 403 for an API key, and where a cookie came from elsewhere.
  */
-export function tokenFrom(c: Context, { directory }: Pick<WalletDeps, "directory">): Token {
-  const authorization = headerOf(c, "authorization");
-  const text = authorization === undefined ? cookieFrom(c) : bearerToken(authorization);
+export function tokenFrom(request: HttpRequest, { directory }: Pick<WalletDeps, "directory">): Token {
+  const authorization = request.header("authorization");
+  const text = authorization === undefined ? cookieFrom(request) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
   if (vnode !== undefined) return { text, id: hashOfKey(text), vnode };
   if (text !== "" && directory.principalOf(hashOfKey(text)) !== undefined)
@@ -104,16 +103,19 @@ export function tokenFrom(c: Context, { directory }: Pick<WalletDeps, "directory
 }
 
 /** Whether a request comes with the session of a wallet user. */
-export async function isLoggedIn(c: Context, deps: SessionDeps): Promise<boolean> {
-  return (await sentSession(c, deps)) !== null;
+export async function isLoggedIn(request: HttpRequest, deps: SessionDeps): Promise<boolean> {
+  return (await sentSession(request, deps)) !== null;
 }
 
 type SessionDeps = Readonly<{ ledger: Pick<Ledger, "ask"> }>;
 
 /** The session that a request comes with, as long as it lasts; nothing may be done by it alone. */
-export async function sentSession(c: Context, { ledger }: SessionDeps): Promise<SessionView | null> {
-  const authorization = headerOf(c, "authorization");
-  const text = authorization === undefined ? sentCookie(c) : bearerToken(authorization);
+export async function sentSession(
+  request: HttpRequest,
+  { ledger }: SessionDeps,
+): Promise<SessionView | null> {
+  const authorization = request.header("authorization");
+  const text = authorization === undefined ? sentCookie(request) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
   return vnode === undefined ? null : ledger.ask(HOUSE, askSession(hashOfKey(text), vnode));
 }
@@ -133,13 +135,13 @@ export const ofSession = { access: "open", session: true, group: "wallet" } as c
 /** Lets in whoever has a session. */
 export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Handler<Q> {
   const { ledger, directory } = deps;
-  return async (c, call, query) => {
-    const token = tokenFrom(c, deps);
+  return async (request, call, query) => {
+    const token = tokenFrom(request, deps);
     enterHouse(call, directory);
     const session = await ledger.ask(HOUSE, askSession(token.id, token.vnode));
     if (session === null) throw notLoggedIn();
     if (session.unusedMs >= TOUCH_MS) await touch(ledger, token);
-    return handler(c, call, session, query);
+    return handler(request, call, session, query);
   };
 }
 
@@ -150,25 +152,25 @@ async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   await ledger.submit(actOf(KEYLESS, act));
 }
 
-function sentCookie(c: Context): string {
-  return getCookie(c, SESSION_COOKIE) ?? "";
+function sentCookie(request: HttpRequest): string {
+  return parse(request.header("cookie") ?? "", SESSION_COOKIE)[SESSION_COOKIE] ?? "";
 }
 
 /** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */
-function cookieFrom(c: Context): string {
-  const token = sentCookie(c);
-  const isRead = c.req.method === "GET" || c.req.method === "HEAD";
-  if (token !== "" && !isRead && isFromAnotherSite(c))
+function cookieFrom(request: HttpRequest): string {
+  const token = sentCookie(request);
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  if (token !== "" && !isRead && isFromAnotherSite(request))
     throw new Problem("forbidden", "A cookie alone changes nothing from another site.");
   return token;
 }
 
 /** Browsers say where a request comes from: in one of these headers at least. Who says nothing is no browser. */
-function isFromAnotherSite(c: Context): boolean {
-  const site = headerOf(c, "sec-fetch-site");
+function isFromAnotherSite(request: HttpRequest): boolean {
+  const site = request.header("sec-fetch-site");
   // `none`: by the user's own hand.
   if (site !== undefined) return site !== "same-origin" && site !== "none";
-  const origin = headerOf(c, "origin");
+  const origin = request.header("origin");
   if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== headerOf(c, "host");
+  return !URL.canParse(origin) || new URL(origin).host !== request.header("host");
 }

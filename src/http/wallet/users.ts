@@ -1,6 +1,5 @@
 /** What a password is shown for: sign-up, login, and another password. */
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { type ActAlone } from "../../actors/command.ts";
 import {
   askCredential,
@@ -21,6 +20,7 @@ import { Name } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import type { Answer } from "../ports.ts";
 import { Problem } from "../problem.ts";
+import type { HttpRequest } from "../request.ts";
 import type { Routes } from "../routes.ts";
 import { check } from "../validation.ts";
 import { decidedAnswer, isDone } from "../writes.ts";
@@ -77,16 +77,16 @@ function addSignUp(routes: Routes, desk: Desk): void {
       answer: { status: 201, ...signedUp },
       problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
-    async (c, call) => {
+    async (request, call) => {
       enterHouse(call, directory);
-      const { value, asked } = await readChange(c, call, NewUser, {
+      const { value, asked } = await readChange(request, call, NewUser, {
         shown: ({ name, email }) => [name, email],
         ...LOGIN,
       });
       const { name, email, password } = value;
       const subject = emailSubject(email);
       const token = newToken(vnodeOfAccount(HOUSE, subject), random);
-      const address = clientAddress(c);
+      const address = clientAddress(request);
       limits.signUp(address);
       const hashed = await passwords.hash(password, address);
       const person = { email, name, password: hashed, session: token.id, asset: assets.wallet };
@@ -101,7 +101,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
       const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
         userJson(effect as UserView, isReplay ? null : token.text),
       );
-      return isReplay ? response : withCookie(c, response, token.text);
+      return isReplay ? response : withCookie(request, response, token.text);
     },
   );
 }
@@ -123,14 +123,14 @@ function addLogin(routes: Routes, desk: Desk): void {
       answer: { status: 200, ...loggedIn },
       problems: ["bad_credentials", "forbidden", "rate_limited"],
     },
-    async (c, call) => {
+    async (request, call) => {
       enterHouse(call, desk.directory);
-      const { email, password } = check(Login, await readJson(c, LOGIN));
-      const opened = await openSession(desk, c, email, password);
+      const { email, password } = check(Login, await readJson(request, LOGIN));
+      const opened = await openSession(desk, request, email, password);
       if (opened === "wrong") throw new Problem("bad_credentials");
       const { answer: opening, token } = opened;
       const response = decidedAnswer(call, opening, 200, ({ effect }) => userJson(effect as UserView, token));
-      return withCookie(c, response, token);
+      return withCookie(request, response, token);
     },
   );
 }
@@ -140,13 +140,13 @@ type Opened = Readonly<{ answer: Answer<ReturnType<typeof actOf>>; token: string
 /** A new session for whoever knows the password. @throws Problem 429 */
 async function openSession(
   desk: Desk,
-  c: Context,
+  request: HttpRequest,
   email: string,
   password: string,
 ): Promise<Opened | "wrong"> {
   const { ledger, random, clientAddress } = desk;
-  const isKnown = (await sentSession(c, desk))?.email === email;
-  const credential = await credentialFor(desk, { email, address: clientAddress(c), isKnown }, password);
+  const isKnown = (await sentSession(request, desk))?.email === email;
+  const credential = await credentialFor(desk, { email, address: clientAddress(request), isKnown }, password);
   if (credential === undefined) return "wrong";
   const subject = emailSubject(email);
   const token = newToken(vnodeOfAccount(HOUSE, subject), random);
@@ -192,9 +192,9 @@ function addPassword(routes: Routes, desk: Desk): void {
       answer: theUser,
       problems: ["bad_credentials", "rate_limited"],
     },
-    withSession(desk, async (c: Context, call: Call, { walletId, email }) => {
-      const value = check(PasswordChange, await readJson(c, LOGIN));
-      const tried = { email, address: clientAddress(c), isKnown: true };
+    withSession(desk, async (request: HttpRequest, call: Call, { walletId, email }) => {
+      const value = check(PasswordChange, await readJson(request, LOGIN));
+      const tried = { email, address: clientAddress(request), isKnown: true };
       const credential = await credentialFor(desk, tried, value.password);
       if (credential === undefined) throw new Problem("bad_credentials");
       const password = await passwords.hash(value.new_password, `user ${email}`);
@@ -203,7 +203,7 @@ function addPassword(routes: Routes, desk: Desk): void {
       const act: ChangePassword = { ...names, wallet: walletId, credential, password };
       const changed = await ledger.submit(actOf(KEYLESS, act));
       const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
-      return withoutCookie(c, response);
+      return withoutCookie(request, response);
     }),
   );
 }

@@ -92,11 +92,11 @@ function addReads(routes: Routes, deps: WalletDeps): void {
       query: RangeQuery,
       answer: entriesPageOf(EntriesPage),
     },
-    withSession(deps, async (c, call, { walletId }, query) => {
+    withSession(deps, async (request, call, { walletId }, query) => {
       const range = rangeOf(query);
       const statement = await ledger.entries(call.partner, walletAccount(walletId), range, callerOf(call));
       if (statement === undefined) throw notLoggedIn();
-      return statementAnswer(c, call, statement, range, ENTRIES);
+      return statementAnswer(request, call, statement, range, ENTRIES);
     }),
   );
 }
@@ -124,8 +124,8 @@ function addSend(routes: Routes, deps: WalletDeps): void {
         ...IDEMPOTENCY_PROBLEMS,
       ],
     },
-    withSession(deps, async (c, call, { walletId }) => {
-      const { value, asked } = await readChange(c, call, NewWalletTransfer);
+    withSession(deps, async (request, call, { walletId }) => {
+      const { value, asked } = await readChange(request, call, NewWalletTransfer);
       const { to_wallet_id, amount, memo = null } = value;
       const subject = walletAccount(walletId);
       const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };

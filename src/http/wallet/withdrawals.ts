@@ -91,8 +91,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       answer: { status: 201, ...theWithdrawal },
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
-    withSession(deps, async (c, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(c, call, NewWithdrawal);
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(request, call, NewWithdrawal);
       const { amount, details } = value;
       const subject = walletAccount(wallet);
       const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
@@ -148,33 +148,39 @@ const WORDS: Readonly<Partial<Record<Rejection, Rejection>>> = {
 };
 
 function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(result("confirm", "It was paid out: the money goes to the bank's account"), async (c, call) => {
-    const bank = bankOf(call);
-    const asked = await readBareChange(c, call);
-    const { id, owner } = await withdrawalOf(ledger, paperIdOf(c), bank);
-    const names = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
-    const act: ConfirmWithdrawal = { ...names, withdrawal: id, bank };
-    const credit = bankAccount(bank);
-    const all = { amount: null, final: true, settled: null } as const;
-    const answer = await ledger.submit({ op: "post_transfer", ...asked, id, owner, ...all, credit, act });
-    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
-      endedJson(changed, "confirmed", bank),
-    );
-  });
+  routes.add(
+    result("confirm", "It was paid out: the money goes to the bank's account"),
+    async (request, call) => {
+      const bank = bankOf(call);
+      const asked = await readBareChange(request, call);
+      const { id, owner } = await withdrawalOf(ledger, paperIdOf(request), bank);
+      const names = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
+      const act: ConfirmWithdrawal = { ...names, withdrawal: id, bank };
+      const credit = bankAccount(bank);
+      const all = { amount: null, final: true, settled: null } as const;
+      const answer = await ledger.submit({ op: "post_transfer", ...asked, id, owner, ...all, credit, act });
+      return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
+        endedJson(changed, "confirmed", bank),
+      );
+    },
+  );
 }
 
 function addFail(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(result("fail", "It was not paid out: the money is the wallet's again"), async (c, call) => {
-    const bank = bankOf(call);
-    const asked = await readBareChange(c, call);
-    const { id, owner } = await withdrawalOf(ledger, paperIdOf(c), bank);
-    const names = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
-    const act: FailWithdrawal = { ...names, withdrawal: id, bank };
-    const answer = await ledger.submit({ op: "void_transfer", ...asked, id, owner, settled: null, act });
-    return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
-      endedJson(changed, "failed", bank),
-    );
-  });
+  routes.add(
+    result("fail", "It was not paid out: the money is the wallet's again"),
+    async (request, call) => {
+      const bank = bankOf(call);
+      const asked = await readBareChange(request, call);
+      const { id, owner } = await withdrawalOf(ledger, paperIdOf(request), bank);
+      const names = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
+      const act: FailWithdrawal = { ...names, withdrawal: id, bank };
+      const answer = await ledger.submit({ op: "void_transfer", ...asked, id, owner, settled: null, act });
+      return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
+        endedJson(changed, "failed", bank),
+      );
+    },
+  );
 }
 
 /** A withdrawal, with the owner of this bank's keys: facts that never change. @throws Problem 404 */

@@ -1,5 +1,4 @@
 /** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
-import { Hono } from "hono";
 import { expect, test } from "vitest";
 import type { Command } from "../../../src/actors/command.ts";
 import { Timetable } from "../../../src/actors/programmes/timetable.ts";
@@ -17,7 +16,8 @@ import {
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { PAPERS_MAX } from "../../../src/actors/programmes/wallet/papers.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
-import type { Call } from "../../../src/http/call.ts";
+import { answer, type Call } from "../../../src/http/call.ts";
+import type { HttpRequest } from "../../../src/http/request.ts";
 import { Passwords } from "../../../src/http/wallet/passwords.ts";
 import { newToken, type WalletDeps, withSession } from "../../../src/http/wallet/session.ts";
 import { randomBytes } from "../../../src/random.ts";
@@ -175,10 +175,11 @@ test.each([
   };
   const directory = { partner: () => undefined, principalOf: () => undefined };
   const deps = { ledger, directory } as unknown as WalletDeps;
-  const handle = withSession(deps, (c, call, { walletId }) => c.text(`${walletId} of ${call.partner}`));
-  const app = new Hono().get("/", (c) => handle(c, {} as Call, {}));
-  const answer = await app.request("/", { headers: { Authorization: `Bearer ${token.text}` } });
-  expect(await answer.text()).toBe("wal_x of house");
+  const handle = withSession(deps, (_, call, { walletId }) =>
+    answer(call, 200, `${walletId} of ${call.partner}`, {}),
+  );
+  const request = { header: () => `Bearer ${token.text}` } as unknown as HttpRequest;
+  expect((await handle(request, {} as Call, {})).body).toBe("wal_x of house");
   expect(commands).toHaveLength(times);
   if (times > 0)
     expect(commands[0]).toMatchObject({ act: { act: "touch_session", session: token.id, vnode: 5 } });
