@@ -3,7 +3,6 @@
  * which the token says, so that one question to one shard lets somebody in.
  */
 import type { Context } from "hono";
-import { getCookie } from "hono/cookie";
 import type { Asked } from "../../actors/asked.ts";
 import {
   askSession,
@@ -23,6 +22,7 @@ import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { headerOf } from "../request-header.ts";
 import type { WindowCounters } from "../window-counters.ts";
+import type { SessionCookie } from "./session-cookie.ts";
 
 export type WalletDeps = Readonly<{
   ledger: Ledger;
@@ -31,17 +31,15 @@ export type WalletDeps = Readonly<{
   random: Random;
   assets: Readonly<{ wallet: string }>;
   counters: WindowCounters;
+  cookie: SessionCookie;
   /** Which address a request comes from. */
   clientAddress: (c: Context) => string;
 }>;
 
-export const SESSION_COOKIE = "daybook_session";
-const COOKIE_S_MAX = 30 * 24 * 60 * 60;
 const TOKEN_BYTES = 24;
 const TOKEN = /^ws_[0-9a-z]{2}[\w-]{32}$/;
 /** That it was used is noted so often, at most. */
 const TOUCH_MS = 15 * 60 * 1000;
-const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
 /** `id` is what is stored of the token. */
 export type Token = Readonly<{ text: string; id: string; vnode: number }>;
@@ -62,25 +60,6 @@ export function newToken(vnode: number, random: Random): Token {
   return { text, id: hashOfKey(text), vnode };
 }
 
-/** Adds the cookie that keeps a session. Nobody on the way may keep the answer, which shows the token. */
-export function withCookie(c: Context, response: Response, token: string): Response {
-  response.headers.set("Cache-Control", "no-store");
-  response.headers.append("Set-Cookie", cookieText(c, token, COOKIE_S_MAX));
-  return response;
-}
-
-/** Takes it away. */
-export function withoutCookie(c: Context, response: Response): Response {
-  response.headers.append("Set-Cookie", cookieText(c, "", 0));
-  return response;
-}
-
-/** Browsers keep a `Secure` cookie over plain HTTP where that never leaves the machine, but not all of them do. */
-function cookieText(c: Context, value: string, maxAgeS: number): string {
-  const secure = LOOPBACK.test(headerOf(c, "host") ?? "") ? "" : "; Secure";
-  return `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
-}
-
 /** Wallets belong to the house, which the operator may suspend like any partner. @throws Problem 403 */
 export function enterHouse(call: Call, directory: Directory): void {
   call.partner = HOUSE;
@@ -88,14 +67,16 @@ export function enterHouse(call: Call, directory: Directory): void {
     throw new Problem("forbidden", "The house is suspended.");
 }
 
+type TokenDeps = Pick<WalletDeps, "directory" | "cookie">;
+
 /**
  * The token that came with a request.
  *
  * @throws Problem 401 where there is none that could be one; 403 for an API key, and where a cookie came from elsewhere.
  */
-export function tokenFrom(c: Context, { directory }: Pick<WalletDeps, "directory">): Token {
+export function tokenFrom(c: Context, { directory, cookie }: TokenDeps): Token {
   const authorization = headerOf(c, "authorization");
-  const text = authorization === undefined ? cookieFrom(c) : bearerToken(authorization);
+  const text = authorization === undefined ? cookieFrom(c, cookie) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
   if (vnode !== undefined) return { text, id: hashOfKey(text), vnode };
   if (text !== "" && directory.principalOf(hashOfKey(text)) !== undefined)
@@ -108,12 +89,12 @@ export async function isLoggedIn(c: Context, deps: SessionDeps): Promise<boolean
   return (await sentSession(c, deps)) !== null;
 }
 
-type SessionDeps = Readonly<{ ledger: Pick<Ledger, "ask"> }>;
+type SessionDeps = Pick<WalletDeps, "cookie"> & Readonly<{ ledger: Pick<Ledger, "ask"> }>;
 
 /** The session that a request comes with, as long as it lasts; nothing may be done by it alone. */
-export async function sentSession(c: Context, { ledger }: SessionDeps): Promise<SessionView | null> {
+export async function sentSession(c: Context, { ledger, cookie }: SessionDeps): Promise<SessionView | null> {
   const authorization = headerOf(c, "authorization");
-  const text = authorization === undefined ? sentCookie(c) : bearerToken(authorization);
+  const text = authorization === undefined ? cookie.read(c) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
   return vnode === undefined ? null : ledger.ask(HOUSE, askSession(hashOfKey(text), vnode));
 }
@@ -150,13 +131,9 @@ async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   await ledger.submit(actOf(KEYLESS, act));
 }
 
-function sentCookie(c: Context): string {
-  return getCookie(c, SESSION_COOKIE) ?? "";
-}
-
 /** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */
-function cookieFrom(c: Context): string {
-  const token = sentCookie(c);
+function cookieFrom(c: Context, cookie: SessionCookie): string {
+  const token = cookie.read(c);
   const isRead = c.req.method === "GET" || c.req.method === "HEAD";
   if (token !== "" && !isRead && isFromAnotherSite(c))
     throw new Problem("forbidden", "A cookie alone changes nothing from another site.");
