@@ -51,7 +51,9 @@ function note(outgoing: ServerResponse): ServerResponse | undefined {
   return before;
 }
 
+/** The last answer of a connection. */
 export function writeParts(outgoing: ServerResponse, { status, headers, body }: Parts): void {
+  outgoing.shouldKeepAlive = false;
   outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
   outgoing.end(body);
 }
