@@ -47,10 +47,6 @@ beforeAll(async () => {
   const [ann, eve] = [await wallets.person(100), await wallets.person(100)];
   session = eve.token;
   const hold = await ann.caller.post("/v1/wallet/holds", 201, { amount: 1 });
-  const beside = (prefix: string, { id }: Json): Pair => [
-    `${prefix}/${String(id)}`,
-    `${prefix}/${unused(String(id))}`,
-  ];
   pairs.set("an account", ["/v1/accounts/alice", "/v1/accounts/elise"]);
   pairs.set("a transfer", beside("/v1/transfers", transfer));
   pairs.set("a member", ["/v1/loyalty/members/mia", "/v1/loyalty/members/pia"]);
@@ -64,6 +60,10 @@ beforeAll(async () => {
   pairs.set("an offer", ["/v1/offers/spring", "/v1/offers/sprang"]);
   pairs.set("a hold", beside("/v1/wallet/holds", hold));
 });
+
+function beside(prefix: string, { id }: Json): Pair {
+  return [`${prefix}/${String(id)}`, `${prefix}/${unused(String(id))}`];
+}
 
 /** An id of the same form and length, at the same shard. */
 function unused(id: string): string {
