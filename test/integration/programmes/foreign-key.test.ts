@@ -1,6 +1,6 @@
 /** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
 import { beforeAll, expect, test } from "vitest";
-import { parseTransferId, transferId } from "../../../src/actors/transfer-id.ts";
+import { parseTransferId } from "../../../src/actors/transfer-id.ts";
 import type { Answer } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
@@ -52,8 +52,8 @@ function idOf(thing: Json): string {
 }
 
 function transferPair(thing: Json): Pair {
-  const { vnode, epoch, counter } = parseTransferId(idOf(thing)) ?? expect.fail("a transfer has an id");
-  return [idOf(thing), transferId(vnode, epoch, counter + 100_000)];
+  expect(parseTransferId(idOf(thing))).toBeDefined();
+  return [idOf(thing), `${idOf(thing).slice(0, -6)}000000`];
 }
 
 function requestPair(thing: Json): Pair {
