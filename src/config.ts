@@ -131,7 +131,8 @@ export const SETTINGS = {
   PUBLIC_URL: {
     schema: publicUrl.optional(),
     otherwise: "the bound address",
-    meaning: "begins the links that answers contain, as those of reports",
+    meaning:
+      "begins the links that answers contain, as those of reports; where it is https, the cookie of a session is `__Host-daybook_session`, for TLS alone",
   },
   TRUST_PROXY: {
     schema: trustedProxies,

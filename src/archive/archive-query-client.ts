@@ -61,7 +61,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
   }
 
   transfer(
-    query: Readonly<{ partner: string; id: string }>,
+    query: Readonly<{ partner: string; id: string; owner?: string | null }>,
     after: readonly Position[],
   ): Promise<TransferView | undefined> {
     return this.#query("transfer", query, after);

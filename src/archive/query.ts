@@ -82,9 +82,9 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
 export interface ArchiveQueries {
   /** The records at these places, in this order; all must exist in the log. A damaged one spoils no other. */
   records(at: readonly Location[]): Promise<readonly FoundRecord[]>;
-  /** The transfer with this id, as all that its home has accepted has left it. */
+  /** The transfer with this id, as all that its home has accepted has left it; of this owner alone, if one is named. */
   transfer(
-    query: Readonly<{ partner: string; id: string }>,
+    query: Readonly<{ partner: string; id: string; owner?: string | null }>,
     after: readonly Position[],
   ): Promise<TransferView | undefined>;
   /**

@@ -1,5 +1,6 @@
 import { claimOf } from "../actors/claim-names.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../actors/compound-command.ts";
+import { originOf } from "../actors/home.ts";
 import { parseTransferId } from "../actors/transfer-id.ts";
 import { transferBytes } from "../page-bytes.ts";
 import type { AccountId, AccountReader } from "./account-reader.ts";
@@ -44,8 +45,12 @@ export class TransferReader {
     this.#accounts = accounts;
   }
 
-  transfer({ partner, id }: Readonly<{ partner: string; id: string }>): TransferView | undefined {
-    return this.#newestOfHome(id, partner);
+  transfer(
+    query: Readonly<{ partner: string; id: string; owner?: string | null }>,
+  ): TransferView | undefined {
+    const { partner, id, owner = null } = query;
+    const view = this.#newestOfHome(id, partner);
+    return view !== undefined && (owner === null || originOf(view).owner === owner) ? view : undefined;
   }
 
   part(query: Readonly<{ id: string; from: number; to: number; no: number }>): ArchivedRecord | undefined {

@@ -9,7 +9,7 @@ import { restoreCopies } from "../actors/image.ts";
 import { Ledger } from "../actors/ledger.ts";
 import { legsOf } from "../actors/legs.ts";
 import { isSystemAccount } from "../actors/routing.ts";
-import { TransferIds } from "../actors/transfer-id.ts";
+import { countedTransferId } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { CopiesOf } from "../shard/messages.ts";
 import type { Shards } from "./shards.ts";
@@ -32,17 +32,22 @@ export async function dryRunBatch(
   );
   for (const { result } of copies) restoreCopies(ledger.state, partner, result);
   const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
-  const ids = new TransferIds(1);
+  let made = 0;
+  const newId = (vnode: number) => countedTransferId(vnode, 1, ++made);
   return items.map((item, index) => {
     const command = { ...item, key: null, fingerprint: 0 };
-    const outcome = decide(ledger, command, ids, timeMs);
+    const outcome = decide(ledger, command, newId, timeMs);
     ledger.apply(command, outcome, { epoch: 1, seq: 1, index, timeMs }, 0);
     return outcome;
   });
 }
 
-function decide(ledger: Ledger, command: Item, ids: TransferIds, timeMs: number): BatchOutcome {
-  const newId = (vnode: number) => ids.next(vnode);
+function decide(
+  ledger: Ledger,
+  command: Item,
+  newId: (vnode: number) => string,
+  timeMs: number,
+): BatchOutcome {
   if (command.op === "transfer") return ledger.decide(command, timeMs, newId) as Outcome<Transfer>;
   const planned = plan(ledger.compound, command);
   assert(planned !== NOT_OPEN, "only posts and voids need an open transfer");

@@ -122,8 +122,8 @@ export class Gateway {
     return dryRunBatch(this.#shards, partner, transfers);
   }
 
-  origin(partner: string, id: string): Promise<Origin | undefined> {
-    return originOfTransfer(this.#shards, partner, id);
+  origin(partner: string, id: string, owner: string | null = null): Promise<Origin | undefined> {
+    return originOfTransfer(this.#shards, partner, id, owner);
   }
 
   first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined> {

@@ -61,17 +61,24 @@ export async function settledOf(shards: Shards, partner: string, id: string): Pr
   return view === undefined || view.status === "pending" ? "none" : view.status;
 }
 
-/** The facts of a transfer that never change: from its home while it is open, else from the archive. */
+/**
+ * The facts of a transfer that never change: from its home while it is open, else from the archive.
+ *
+ * @param owner if it is this owner's. Neither shows what is another's, so that the time of an answer does not tell it from
+ *   what is nowhere.
+ */
 export async function originOfTransfer(
   shards: Shards,
   partner: string,
   id: string,
+  owner: string | null,
 ): Promise<Origin | undefined> {
   const parsed = parseTransferId(id);
   if (parsed === undefined) return undefined;
-  const { position, result } = await shards.ask(shards.ofVnode(parsed.vnode), partner, ["origin", id]);
+  const home = shards.ofVnode(parsed.vnode);
+  const { position, result } = await shards.ask(home, partner, ["origin", id, owner]);
   if (result !== null) return result;
-  const view = await shards.archive.transfer({ partner, id }, known([position]));
+  const view = await shards.archive.transfer({ partner, id, owner }, known([position]));
   return view && originOf(view);
 }
 

@@ -36,7 +36,8 @@ import { addTrialBalance } from "./trial-balance.ts";
 import type { Refuse } from "./unreadable.ts";
 import { addVoucherPool } from "./vouchers/routes.ts";
 import { addWallets } from "./wallet/routes.ts";
-import { isLoggedIn, SESSION_COOKIE } from "./wallet/session.ts";
+import { isLoggedIn } from "./wallet/session.ts";
+import type { SessionCookie } from "./wallet/session-cookie.ts";
 import type { WindowCounters } from "./window-counters.ts";
 
 export type AppDeps = Readonly<{
@@ -63,6 +64,8 @@ export type AppDeps = Readonly<{
   operatorKeyHash?: string | undefined;
   /** Where clients reach this server, without a `/` at the end: what addresses in answers begin with. */
   publicUrl?: () => string;
+  /** What keeps the session of a wallet user in a browser. */
+  cookie: SessionCookie;
   /** Origins of pages that may call. */
   corsOrigins?: readonly string[];
 }>;
@@ -106,7 +109,7 @@ export function createApp(deps: AppDeps): App {
   hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
     type: "apiKey",
     in: "cookie",
-    name: SESSION_COOKIE,
+    name: deps.cookie.name,
     description: `${ofSession} What changes something must come from the same origin.`,
   });
   const router: Router = new RegExpRouter();

@@ -76,8 +76,8 @@ export interface Ledger {
   revert(
     asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
   ): Promise<Answer<RevertTransfer>>;
-  /** The facts of a transfer that never change; `undefined` if the partner has no such transfer. */
-  origin(partner: string, id: string): Promise<Origin | undefined>;
+  /** The facts of a transfer that never change; `undefined` if the partner, or the owner that is named, has no such transfer. */
+  origin(partner: string, id: string, owner?: string): Promise<Origin | undefined>;
   /** The command that the key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
   first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined>;
   /** The outcome that the command would have. Logs nothing, ignores the key; the id of a new transfer is empty. */

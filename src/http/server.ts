@@ -49,7 +49,9 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
     },
     (incoming, outgoing) => {
       const before = note(outgoing);
-      if (before === undefined || before.writableFinished) begin(incoming, outgoing);
+      // The answer before is the last of the connection: nobody would hear what becomes of this request.
+      if (before?.shouldKeepAlive === false) outgoing.shouldKeepAlive = false;
+      else if (before === undefined || before.writableFinished) begin(incoming, outgoing);
       else connections.pipeline(before, outgoing, () => begin(incoming, outgoing));
     },
   );

@@ -55,7 +55,9 @@ function note(outgoing: ServerResponse): ServerResponse | undefined {
   return before;
 }
 
+/** The last answer of a connection. */
 export function writeLast(outgoing: ServerResponse, { status, headers, body }: HttpAnswer<string>): void {
+  outgoing.shouldKeepAlive = false;
   outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
   outgoing.end(body);
 }

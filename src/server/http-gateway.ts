@@ -19,6 +19,7 @@ import type { BufferedLog, Log } from "../http/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../http/request-metrics.ts";
 import { type RunningServer, startServer } from "../http/server.ts";
 import { type Address, urlOf } from "../http/shared-port.ts";
+import { createSessionCookie } from "../http/wallet/session-cookie.ts";
 import { WindowCounters } from "../http/window-counters.ts";
 import { randomBytes } from "../random.ts";
 import { type OpenSecret, openerOf } from "../sealed-secrets.ts";
@@ -75,6 +76,7 @@ export class HttpGateway {
       assets,
       // No request comes before there is an address.
       publicUrl: () => web.publicUrl ?? (this.#address === undefined ? "" : urlOf(this.#address)),
+      cookie: createSessionCookie(web.publicUrl),
       corsOrigins: web.corsOrigins,
       counters: new WindowCounters(counters),
       openSecret: (stored, purpose) => this.#openSecret(stored, purpose),

@@ -6,7 +6,7 @@ import type { ActDone, Command, Recorded, Transfer } from "../actors/command.ts"
 import type { Tick } from "../actors/compound-command.ts";
 import { isPlain, type PlainCommand } from "../actors/home.ts";
 import type { Ledger, Place } from "../actors/ledger.ts";
-import type { Due } from "../actors/programmes/programme.ts";
+import type { Due, Random } from "../actors/programmes/programme.ts";
 import { timeFaultOf } from "../actors/programmes/programmes.ts";
 import type { TimeFault } from "../actors/rejection.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
@@ -35,6 +35,8 @@ export type ExecutorOptions = Readonly<{
   ledger: Ledger;
   commit: GroupCommit;
   failpoints: Failpoints;
+  /** Secure random bytes. */
+  random: Random;
 }>;
 
 export class Executor {
@@ -250,7 +252,7 @@ export class Executor {
   }
 
   readonly newTransferId = (vnode: number): string => {
-    this.#transferIds ??= new TransferIds(this.#options.journal.epoch);
+    this.#transferIds ??= new TransferIds(this.#options.journal.epoch, this.#options.random);
     return this.#transferIds.next(vnode);
   };
 

@@ -42,8 +42,8 @@ export type Query =
   | readonly ["position"]
   /** The same, once this transfer is expired if its time is over. */
   | readonly ["transfer", id: string]
-  /** The facts that never change of a transfer that is open here. */
-  | readonly ["origin", id: string]
+  /** The facts that never change of a transfer that is open here; of this owner alone, if one is named. */
+  | readonly ["origin", id: string, owner: string | null]
   /** The first record of a key of this owner. */
   | readonly ["first", owner: string, key: string]
   /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */

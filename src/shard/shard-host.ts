@@ -13,6 +13,7 @@ import { getHeapStatistics } from "node:v8";
 import { Ledger } from "../actors/ledger.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import { randomBytes } from "../random.ts";
 import { NO_RECOVERY, readAhead } from "../recovery/recover.ts";
 import { KEYS_SWEPT_PER_BATCH } from "../recovery/replay.ts";
 import { NOTHING_RESTORED } from "../recovery/restore.ts";
@@ -106,6 +107,7 @@ export class ShardHost {
       ledger: this.#ledger,
       commit: this.#commit,
       failpoints: this.#failpoints,
+      random: options.random ?? randomBytes,
     });
     this.#idleTick = new IdleTick(this.#clock, this.#commit, this.#executor);
     this.#peers = new Peers({

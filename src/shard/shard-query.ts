@@ -51,8 +51,11 @@ export function answerQuery(
       return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
     }
     case "origin": {
-      const open = ledger.compound.pending.get(query[1]);
-      return { result: open?.partner === partner ? originOf(open.view) : null, batch: undefined };
+      const [, id, owner] = query;
+      const open = ledger.compound.pending.get(id);
+      const origin = open?.partner === partner ? originOf(open.view) : null;
+      const isSought = owner === null || origin?.owner === owner;
+      return { result: isSought ? origin : null, batch: undefined };
     }
     case "first": {
       const first = ledger.keys.find(keyScope(partner, query[1], query[2]), nowMs);

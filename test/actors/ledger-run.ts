@@ -13,7 +13,7 @@ import type {
 import { Ledger } from "../../src/actors/ledger.ts";
 import type { Question, Random, Seal } from "../../src/actors/programmes/programme.ts";
 import { takeBackOf } from "../../src/actors/programmes/programmes.ts";
-import { transferId } from "../../src/actors/transfer-id.ts";
+import { countedTransferId } from "../../src/actors/transfer-id.ts";
 import { commandOf, type Step } from "./histories.ts";
 
 const BEGINNING_MS = 1_700_000_000_000;
@@ -88,7 +88,7 @@ export class LedgerRun {
 
   #decide(command: Command): Outcome {
     const { ledger, nowMs } = this;
-    const newId = (vnode: number) => transferId(vnode, 1, this.#archive.size + 1);
+    const newId = (vnode: number) => countedTransferId(vnode, 1, this.#archive.size + 1);
     switch (command.op) {
       case "compound_transfer":
       case "revert_transfer":

@@ -11,7 +11,7 @@ import type {
 } from "../../src/actors/command.ts";
 import { isSystemAccount } from "../../src/actors/routing.ts";
 import { creditOf } from "../../src/actors/transfer.ts";
-import { transferId } from "../../src/actors/transfer-id.ts";
+import { countedTransferId } from "../../src/actors/transfer-id.ts";
 import { encodeBatch, hashFrame, NO_BATCH } from "../../src/wal/frame.ts";
 import type { Batch, Witness } from "../../src/wal/wal.ts";
 import { packRecords } from "../support/pack-records.ts";
@@ -182,7 +182,7 @@ export class LogWriter {
   }
 
   nextId(vnode: number): string {
-    return transferId(vnode, this.#epoch, this.#counter++);
+    return countedTransferId(vnode, this.#epoch, this.#counter++);
   }
 
   /** The number of the next message to another shard. */

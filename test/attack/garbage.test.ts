@@ -95,6 +95,16 @@ test.each([
   expect(statuses).toEqual(["201", status]);
 });
 
+test.each([
+  ["no Host", "GET /healthz HTTP/1.1\r\n\r\n", "400"],
+  ["an expectation", "GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", "417"],
+])("POSTs behind a request with %s, whose answer is the last, are not done", async (_, first, status) => {
+  const before = await positions();
+  const { statuses } = await sayTo(first + pay() + pay());
+  expect(statuses).toEqual([status]);
+  expect(await positions()).toEqual(before);
+});
+
 test("a POST whose chunks end in garbage is refused, and nothing is done", async () => {
   const before = await positions();
   const head = wire("POST", "/v1/transfers", key).replace("\r\n\r\n", "\r\n");

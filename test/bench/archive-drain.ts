@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LogRecord } from "../../src/actors/command.ts";
-import { transferId } from "../../src/actors/transfer-id.ts";
+import { countedTransferId } from "../../src/actors/transfer-id.ts";
 import { Archive } from "../../src/archive/store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import { packRecords } from "../support/pack-records.ts";
@@ -83,7 +83,7 @@ class Load {
     } as const;
     const outcome = {
       ok: true,
-      id: transferId(vnode, 1, this.#counter++),
+      id: countedTransferId(vnode, 1, this.#counter++),
       debitPosted: debit.posted,
       debitHeld: 0,
       debitSeq: ++debit.seq,
@@ -198,7 +198,7 @@ try {
   });
   print("archive_sum_p50", median(sums), "ms");
   const transfers = timed(200, (run) =>
-    answers.transfer({ partner: "acme", id: transferId(run % 512, 1, run * 1_024 + (run % 512)) }),
+    answers.transfer({ partner: "acme", id: countedTransferId(run % 512, 1, run * 1_024 + (run % 512)) }),
   );
   print("archive_transfer_p50", median(transfers), "ms");
   const lists = timed(100, () => answers.transfers({ partner: "acme", limit: 50 }));

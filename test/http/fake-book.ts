@@ -12,7 +12,7 @@ import type {
 } from "../../src/actors/compound-command.ts";
 import type { Rejection } from "../../src/actors/rejection.ts";
 import { isSystemAccount, vnodeOfAccount } from "../../src/actors/routing.ts";
-import { transferId } from "../../src/actors/transfer-id.ts";
+import { countedTransferId } from "../../src/actors/transfer-id.ts";
 import type { Entry } from "../../src/archive/query.ts";
 import type { TransferRow } from "../../src/http/ports.ts";
 
@@ -227,7 +227,7 @@ export class FakeBook {
   #newView(partner: string, postings: readonly Posting[]): TransferView {
     this.#made += 1;
     return {
-      id: transferId(vnodeOfAccount(partner, postings[0]?.debit ?? ""), 1, this.#made),
+      id: countedTransferId(vnodeOfAccount(partner, postings[0]?.debit ?? ""), 1, this.#made),
       status: "posted",
       postings,
       postedAmount: sumOf(postings),

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
 import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
+import { createSessionCookie } from "../../src/http/wallet/session-cookie.ts";
 import { newWindowMemory, WindowCounters } from "../../src/http/window-counters.ts";
 import { openerOf } from "../../src/sealed-secrets.ts";
 import { exchange, incomingFrom } from "../support/exchange.ts";
@@ -74,6 +75,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
     clock: { nowMs: () => NOW_MS, elapsedMs: () => elapsedMs },
     random: (bytes) => new Uint8Array(bytes).fill(++randomByte),
     assets: { wallet: "USD/2", topup: "IRT/0" },
+    cookie: createSessionCookie(undefined),
     operatorKeyHash: options.operatorKeyHash,
   });
   return {

@@ -1,7 +1,7 @@
 /** Every rejection of what is done to a transfer or to an account, by a real server; and keys that were used before. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { transferId } from "../../src/actors/transfer-id.ts";
+import { countedTransferId } from "../../src/actors/transfer-id.ts";
 import { Refusals } from "../support/refusals.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { type Answer, codeOf, ServerProcess, until } from "../support/server.ts";
@@ -178,7 +178,7 @@ describe.each(PLACES)("a transfer $where", (place) => {
 
 test("transfer_not_found: an id that no transfer has, and one that none can have", async () => {
   for (const vnode of [0, 500, 1000]) {
-    const id = transferId(vnode, 1, 999_999);
+    const id = countedTransferId(vnode, 1, 999_999);
     for (const action of ACTIONS)
       await acme.refusesUnkept(
         "POST",

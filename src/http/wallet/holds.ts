@@ -185,9 +185,8 @@ async function ownHold(
   id: string,
   wallet: string,
 ): Promise<Readonly<{ id: string; owner: string }>> {
-  const origin = await ledger.origin(HOUSE, id);
-  const act = origin?.act as WalletAct | null | undefined;
-  if (origin === undefined || act?.act !== "hold" || act.wallet !== wallet)
+  const origin = await ledger.origin(HOUSE, id, walletAccount(wallet));
+  if ((origin?.act as WalletAct | null | undefined)?.act !== "hold" || origin === undefined)
     throw new Problem("hold_not_found", `There is no hold ${id}.`);
   return { id, owner: origin.owner };
 }

@@ -18,8 +18,6 @@ import {
   ofSession,
   tokenFrom,
   type WalletDeps,
-  withCookie,
-  withoutCookie,
 } from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
@@ -31,7 +29,7 @@ export function addSessions(routes: Routes, deps: WalletDeps): void {
 /** So long the old token lives on, for a client that has missed the new one and asks again. */
 const GRACE_S = 60;
 
-function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): void {
+function addRefresh(routes: Routes, { ledger, directory, cookie, random }: WalletDeps): void {
   routes.add(
     {
       method: "post",
@@ -45,7 +43,7 @@ function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): 
       answer: { status: 200, ...loggedIn },
     },
     async (request, call) => {
-      const token = tokenFrom(request, { directory });
+      const token = tokenFrom(request, { directory, cookie });
       enterHouse(call, directory);
       await readNothing(request);
       const { id: session, vnode } = token;
@@ -57,12 +55,12 @@ function addRefresh(routes: Routes, { ledger, directory, random }: WalletDeps): 
       const response = decidedAnswer(call, answer, 200, ({ effect }) =>
         userJson(effect as UserView, next.text),
       );
-      return withCookie(request, response, next.text);
+      return cookie.set(request, response, next.text);
     },
   );
 }
 
-function addLogout(routes: Routes, { ledger, directory }: WalletDeps): void {
+function addLogout(routes: Routes, { ledger, directory, cookie }: WalletDeps): void {
   routes.add(
     {
       method: "post",
@@ -74,14 +72,14 @@ function addLogout(routes: Routes, { ledger, directory }: WalletDeps): void {
       answer: theUser,
     },
     async (request, call) => {
-      const { id: session, vnode } = tokenFrom(request, { directory });
+      const { id: session, vnode } = tokenFrom(request, { directory, cookie });
       enterHouse(call, directory);
       await readNothing(request);
       const subject = sessionSubject(session);
       const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
       const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView));
-      return withoutCookie(request, response);
+      return cookie.clear(request, response);
     },
   );
 }

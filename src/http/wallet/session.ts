@@ -2,7 +2,6 @@
  * Who uses a wallet: a token, as `Authorization: Bearer` or as a cookie. Its SHA-256 is known where its user is at home,
  * which the token says, so that one question to one shard lets somebody in.
  */
-import { parse } from "hono/utils/cookie";
 import type { Asked } from "../../actors/asked.ts";
 import {
   askSession,
@@ -22,6 +21,7 @@ import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
 import type { WindowCounters } from "../window-counters.ts";
+import type { SessionCookie } from "./session-cookie.ts";
 
 export type WalletDeps = Readonly<{
   ledger: Ledger;
@@ -30,17 +30,15 @@ export type WalletDeps = Readonly<{
   random: Random;
   assets: Readonly<{ wallet: string }>;
   counters: WindowCounters;
+  cookie: SessionCookie;
   /** Which address a request comes from. */
   clientAddress: (request: HttpRequest) => string;
 }>;
 
-export const SESSION_COOKIE = "daybook_session";
-const COOKIE_S_MAX = 30 * 24 * 60 * 60;
 const TOKEN_BYTES = 24;
 const TOKEN = /^ws_[0-9a-z]{2}[\w-]{32}$/;
 /** That it was used is noted so often, at most. */
 const TOUCH_MS = 15 * 60 * 1000;
-const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
 /** `id` is what is stored of the token. */
 export type Token = Readonly<{ text: string; id: string; vnode: number }>;
@@ -61,25 +59,6 @@ export function newToken(vnode: number, random: Random): Token {
   return { text, id: hashOfKey(text), vnode };
 }
 
-/** Adds the cookie that keeps a session. Nobody on the way may keep the answer, which shows the token. */
-export function withCookie(request: HttpRequest, response: HttpAnswer, token: string): HttpAnswer {
-  response.headers["Cache-Control"] = "no-store";
-  response.headers["Set-Cookie"] = cookieText(request, token, COOKIE_S_MAX);
-  return response;
-}
-
-/** Takes it away. */
-export function withoutCookie(request: HttpRequest, response: HttpAnswer): HttpAnswer {
-  response.headers["Set-Cookie"] = cookieText(request, "", 0);
-  return response;
-}
-
-/** Browsers keep a `Secure` cookie over plain HTTP where that never leaves the machine, but not all of them do. */
-function cookieText(request: HttpRequest, value: string, maxAgeS: number): string {
-  const secure = LOOPBACK.test(request.header("host") ?? "") ? "" : "; Secure";
-  return `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
-}
-
 /** Wallets belong to the house, which the operator may suspend like any partner. @throws Problem 403 */
 export function enterHouse(call: Call, directory: Directory): void {
   call.partner = HOUSE;
@@ -87,14 +66,16 @@ export function enterHouse(call: Call, directory: Directory): void {
     throw new Problem("forbidden", "The house is suspended.");
 }
 
+type TokenDeps = Pick<WalletDeps, "directory" | "cookie">;
+
 /**
  * The token that came with a request.
  *
  * @throws Problem 401 where there is none that could be one; 403 for an API key, and where a cookie came from elsewhere.
  */
-export function tokenFrom(request: HttpRequest, { directory }: Pick<WalletDeps, "directory">): Token {
+export function tokenFrom(request: HttpRequest, { directory, cookie }: TokenDeps): Token {
   const authorization = request.header("authorization");
-  const text = authorization === undefined ? cookieFrom(request) : bearerToken(authorization);
+  const text = authorization === undefined ? cookieFrom(request, cookie) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
   if (vnode !== undefined) return { text, id: hashOfKey(text), vnode };
   if (text !== "" && directory.principalOf(hashOfKey(text)) !== undefined)
@@ -107,15 +88,15 @@ export async function isLoggedIn(request: HttpRequest, deps: SessionDeps): Promi
   return (await sentSession(request, deps)) !== null;
 }
 
-type SessionDeps = Readonly<{ ledger: Pick<Ledger, "ask"> }>;
+type SessionDeps = Pick<WalletDeps, "cookie"> & Readonly<{ ledger: Pick<Ledger, "ask"> }>;
 
 /** The session that a request comes with, as long as it lasts; nothing may be done by it alone. */
 export async function sentSession(
   request: HttpRequest,
-  { ledger }: SessionDeps,
+  { ledger, cookie }: SessionDeps,
 ): Promise<SessionView | null> {
   const authorization = request.header("authorization");
-  const text = authorization === undefined ? sentCookie(request) : bearerToken(authorization);
+  const text = authorization === undefined ? cookie.read(request) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
   return vnode === undefined ? null : ledger.ask(HOUSE, askSession(hashOfKey(text), vnode));
 }
@@ -152,13 +133,9 @@ async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   await ledger.submit(actOf(KEYLESS, act));
 }
 
-function sentCookie(request: HttpRequest): string {
-  return parse(request.header("cookie") ?? "", SESSION_COOKIE)[SESSION_COOKIE] ?? "";
-}
-
 /** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */
-function cookieFrom(request: HttpRequest): string {
-  const token = sentCookie(request);
+function cookieFrom(request: HttpRequest, cookie: SessionCookie): string {
+  const token = cookie.read(request);
   const isRead = request.method === "GET" || request.method === "HEAD";
   if (token !== "" && !isRead && isFromAnotherSite(request))
     throw new Problem("forbidden", "A cookie alone changes nothing from another site.");

@@ -33,8 +33,6 @@ import {
   ofSession,
   sentSession,
   type WalletDeps,
-  withCookie,
-  withoutCookie,
   withSession,
 } from "./session.ts";
 import { loggedIn, signedUp, theUser, userJson } from "./user-view.ts";
@@ -101,7 +99,7 @@ function addSignUp(routes: Routes, desk: Desk): void {
       const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
         userJson(effect as UserView, isReplay ? null : token.text),
       );
-      return isReplay ? response : withCookie(request, response, token.text);
+      return isReplay ? response : desk.cookie.set(request, response, token.text);
     },
   );
 }
@@ -130,7 +128,7 @@ function addLogin(routes: Routes, desk: Desk): void {
       if (opened === "wrong") throw new Problem("bad_credentials");
       const { answer: opening, token } = opened;
       const response = decidedAnswer(call, opening, 200, ({ effect }) => userJson(effect as UserView, token));
-      return withCookie(request, response, token);
+      return desk.cookie.set(request, response, token);
     },
   );
 }
@@ -179,7 +177,7 @@ async function credentialFor(
 }
 
 function addPassword(routes: Routes, desk: Desk): void {
-  const { ledger, passwords, clientAddress } = desk;
+  const { ledger, cookie, passwords, clientAddress } = desk;
   routes.add(
     {
       method: "post",
@@ -203,7 +201,7 @@ function addPassword(routes: Routes, desk: Desk): void {
       const act: ChangePassword = { ...names, wallet: walletId, credential, password };
       const changed = await ledger.submit(actOf(KEYLESS, act));
       const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
-      return withoutCookie(request, response);
+      return cookie.clear(request, response);
     }),
   );
 }

@@ -1,6 +1,7 @@
 /** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
 import { beforeAll, expect, test } from "vitest";
-import { parseTransferId, transferId } from "../../../src/actors/transfer-id.ts";
+import { parseTransferId } from "../../../src/actors/transfer-id.ts";
+import type { Answer } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
 
@@ -51,8 +52,8 @@ function idOf(thing: Json): string {
 }
 
 function transferPair(thing: Json): Pair {
-  const { vnode, epoch, counter } = parseTransferId(idOf(thing)) ?? expect.fail("a transfer has an id");
-  return [idOf(thing), transferId(vnode, epoch, counter + 100_000)];
+  expect(parseTransferId(idOf(thing))).toBeDefined();
+  return [idOf(thing), `${idOf(thing).slice(0, -6)}000000`];
 }
 
 function requestPair(thing: Json): Pair {
@@ -225,6 +226,13 @@ async function walk(name: string, caller: Caller, twin: Twin, expected?: readonl
   // What a caller has made under the same name is its own, and was made at its own time.
   if (real.status >= 400 || method === "GET") expect(said, what).toBe(anonymous(missing.text, twin, 1));
   for (const secret of secrets) expect(said, what).not.toContain(secret);
+  if (real.status >= 400 || method === "GET") expect(headerNames(real), what).toEqual(headerNames(missing));
+  const headers = anonymous(JSON.stringify(real.headers), twin, 0);
+  for (const secret of secrets) expect(headers, what).not.toContain(secret);
+}
+
+function headerNames({ headers }: Answer): readonly string[] {
+  return Object.keys(headers).toSorted();
 }
 
 /** A system account has no rules to change, which is said of any. */
@@ -269,6 +277,36 @@ test("I12 what one partner has is for no other partner's key, and for no narrowe
     for (const [name, caller] of strangers)
       for (const twin of group) await walk(name, caller, twin, expectedOf(twin));
   expect(await inventory()).toEqual(before);
+});
+
+test("I12 a cursor of another partner's list leads into the caller's own list, and shows nothing else", async () => {
+  const caller = await house.partner("third");
+  const things = [
+    ["/v1/accounts", { asset: "USD/2" }],
+    ["/v1/loyalty/members", {}],
+    ["/v1/sellers", { name: "x" }],
+    ["/v1/segments", null],
+  ] as const;
+  for (const [path, body] of things) {
+    for (const side of ["y", "z"]) {
+      const named =
+        body === null ? { slug: `CURSOR_${side.toUpperCase()}` } : { id: `cursor-${side}`, ...body };
+      await caller.post(path, 201, named);
+      await owner.post(
+        path,
+        201,
+        body === null ? { slug: `ZEBRA_${side}`.toUpperCase() } : { ...body, id: `${MARK}-${side}` },
+      );
+    }
+    const { next_cursor: cursor } = await owner.get(`${path}?limit=1`);
+    expect(cursor, path).toEqual(expect.any(String));
+    const { status, text } = await caller.client.send("GET", `${path}?cursor=${String(cursor)}`);
+    expect([200, 400], `${path}: ${text}`).toContain(status);
+    for (const secret of [...secrets, "ZEBRA"]) expect(text, path).not.toContain(secret);
+    const own = new Set((await caller.all(path)).map((row) => JSON.stringify(row)));
+    const shown = status === 200 ? (JSON.parse(text) as { data: Json[] }).data : [];
+    for (const row of shown) expect(own, path).toContain(JSON.stringify(row));
+  }
 });
 
 test("I12 a key for somebody else's seller cannot be made", async () => {

@@ -1,0 +1,155 @@
+/**
+ * Requests of a grammar, most of them wrong in one or two things, over raw sockets: each is answered in valid HTTP and in
+ * time, none stops or restarts anything, and what is refused leaves no trace in the log. A run is repeated with `FUZZ_SEED`;
+ * `FUZZ_SECONDS` makes it longer.
+ */
+import { setTimeout } from "node:timers/promises";
+import fc from "fast-check";
+import { beforeAll, expect, test } from "vitest";
+import { PROBLEMS } from "../../src/http/problem.ts";
+import { openHouse } from "../integration/programmes/house.ts";
+import { type Client, operator, type ShardView, shardsOf } from "../support/server.ts";
+import { type Exchange, type Heard, type HttpAnswer, hear, nextExchange } from "./fuzz/exchange.ts";
+import { Requests } from "./fuzz/requests.ts";
+import { upTo } from "./fuzz/schema-values.ts";
+import { makeWorld, type World } from "./fuzz/world.ts";
+
+const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? 30);
+const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+/** A quiet machine answers within 1 s; one that runs other tests beside this is given longer. */
+const ANSWER_MS_MAX = 5_000;
+/** Who finds the machine so slow for the simplest request of all lets the others wait for as long again. */
+const PROBE_MS_MAX = 250;
+/** So long a smaller fault is looked for. */
+const SHRINK_MS_MAX = 60_000;
+const AT_ONCE_MAX = 8;
+/** What is refused at the door: no actor hears of it. */
+const AT_THE_DOOR = new Set(["400", "401", "403", "405", "413", "415", "417", "429", "431"]);
+
+const house = openHouse({ ISOLATION: "threads", SHARDS: "2" });
+let world: World;
+let admin: Client;
+let before: readonly ShardView[];
+
+beforeAll(async () => {
+  world = await makeWorld(house);
+  admin = operator(house.server);
+  before = await shardsOf(admin);
+  return () => admin.close();
+});
+
+const seen = { batches: 0, refusedBatches: 0, answers: new Map<number, number>(), tookMs: [] as number[] };
+
+function shown({ requests, ending }: Exchange): string {
+  const texts = requests.map(({ bytes }) => bytes.toString("latin1").slice(0, 1500));
+  return `${ending}: ${texts.join("\n--- and behind it\n")}`;
+}
+
+function checkAnswer({ status, headers, body }: HttpAnswer, isHead: boolean): void {
+  // A client may only be told to wait for its turn.
+  if (status >= 500) expect([status, body]).toEqual([503, expect.stringContaining('"code":"overloaded"')]);
+  if (status < 400) return;
+  expect(headers["content-type"]).toBe("application/problem+json");
+  if (isHead) return;
+  const problem = JSON.parse(body) as { code: string; status: number };
+  expect(Object.keys(PROBLEMS)).toContain(problem.code);
+  expect([problem.status, PROBLEMS[problem.code as keyof typeof PROBLEMS].status]).toEqual([status, status]);
+}
+
+function checkHeard({ requests, ending }: Exchange, { answers, isClosed, tookMs }: Heard): void {
+  answers.forEach((answer, i) => {
+    checkAnswer(answer, requests[i]?.method === "HEAD");
+    seen.answers.set(answer.status, (seen.answers.get(answer.status) ?? 0) + 1);
+  });
+  seen.tookMs.push(tookMs);
+  if (ending !== "await" || answers.length >= requests.length) return;
+  // The others are not answered where the server has said that it ends the connection.
+  expect([isClosed, answers.at(-1)?.headers["connection"]]).toEqual([true, "close"]);
+}
+
+/** Resolves when an answer is late that is asked for now, and not because everything is slow. */
+async function late(signal: AbortSignal): Promise<void> {
+  for (let tries = 0; tries < 4; tries++) {
+    await setTimeout(ANSWER_MS_MAX, undefined, { signal });
+    const startedMs = performance.now();
+    await fetch(`${house.server.url}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(
+      () => {},
+    );
+    if (performance.now() - startedMs < PROBE_MS_MAX) return;
+  }
+}
+
+/** @returns whether all that was sent was refused, and answered. */
+async function send(exchanges: readonly Exchange[]): Promise<boolean> {
+  const over = new AbortController();
+  const isLate = late(over.signal);
+  const heard = await Promise.all(
+    exchanges.map(async (exchange) => {
+      try {
+        const told = await hear(house.server.url, exchange, isLate);
+        checkHeard(exchange, told);
+        return told;
+      } catch (cause) {
+        throw new Error(`${(cause as Error).message}\nafter ${shown(exchange)}`, { cause });
+      }
+    }),
+  ).finally(() => over.abort());
+  return heard.every(({ answers }, i) => {
+    const { requests, ending } = exchanges[i] as Exchange;
+    const isAnswered = answers.length >= requests.length || answers.at(-1)?.headers["connection"] === "close";
+    return ending === "await" && isAnswered && answers.every(({ status }) => AT_THE_DOOR.has(String(status)));
+  });
+}
+
+async function positions(): Promise<readonly string[]> {
+  const views = await shardsOf(admin);
+  expect(views.map(({ status, restarts, epoch }) => [status, restarts, epoch])).toEqual(
+    before.map(({ status, restarts, epoch }) => [status, restarts, epoch]),
+  );
+  return views.map(({ position }) => position);
+}
+
+/** A tick of the log, or the expiry of a hold, may come between: then the same is sent again. */
+async function judge(exchanges: readonly Exchange[]): Promise<void> {
+  seen.batches += 1;
+  for (let tries = 1; ; tries++) {
+    const was = await positions();
+    const allRefused = await send(exchanges);
+    const is = await positions();
+    if (!allRefused) return;
+    seen.refusedBatches += tries === 1 ? 1 : 0;
+    if (String(is) === String(was)) return;
+    if (tries === 4) throw new Error(`refused, but logged:\n${exchanges.map(shown).join("\n=== and\n")}`);
+  }
+}
+
+test(
+  "requests of a grammar, most of them wrong in one or two things",
+  async () => {
+    const requests = new Requests(world.document, world.known, world.keysFor);
+    const endMs = performance.now() + SECONDS * 1000 + SHRINK_MS_MAX;
+    const batches = fc.asyncProperty(fc.gen(), async (g) => {
+      const count = 1 + upTo(g, AT_ONCE_MAX - 1);
+      if (performance.now() > endMs) return;
+      await judge(Array.from({ length: count }, () => nextExchange(g, requests)));
+    });
+    const { failed, errorInstance, counterexamplePath } = await fc.check(batches, {
+      seed: SEED,
+      numRuns: 1_000_000,
+      interruptAfterTimeLimit: SECONDS * 1000,
+    });
+    const fault = String((errorInstance as Error | null)?.message);
+    expect(failed, `FUZZ_SEED=${SEED}, ${counterexamplePath}: ${fault}`).toBe(false);
+    expect(house.server.running).toBe(true);
+    expect(house.server.errorLines).toEqual([]);
+    expect(seen.refusedBatches).toBeGreaterThan(0);
+    const sorted = seen.tookMs.toSorted((a, b) => a - b);
+    const [p50, p99] = [0.5, 0.99].map((part) => sorted[Math.floor(sorted.length * part)]?.toFixed(1));
+    const statuses = [...seen.answers].toSorted(([a], [b]) => a - b).map(([status, n]) => `${status}: ${n}`);
+    process.stdout.write(
+      `FUZZ_SEED=${SEED}: ${seen.batches} batches, ${seen.refusedBatches} refused; ms p50 ${p50}, p99 ${p99}, ` +
+        `max ${sorted.at(-1)?.toFixed(0)}; ${statuses.join(", ")}\n`,
+    );
+  },
+  (SECONDS + 120) * 1000,
+);
