@@ -1,5 +1,6 @@
 /** One partner's accounts on one shard. */
 import { type Account, EMPTY_SLICE, type Slice } from "./account.ts";
+import { PartnerUsage } from "./quotas/usage.ts";
 import { VNODES } from "./routing.ts";
 
 /** Of one asset: what balances come to, how many accounts there are, and what went to other shards and came from them. */
@@ -7,6 +8,7 @@ export type AssetSum = { sum: bigint; accounts: number; sent: bigint; received: 
 
 export class Book {
   readonly accounts = new Map<string, Account>();
+  readonly usage = new PartnerUsage();
   /** By name, then by asset and vnode. */
   readonly #slices = new Map<string, Map<number, Slice>>();
   readonly #assets: Assets;

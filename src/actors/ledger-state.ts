@@ -9,11 +9,14 @@ import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
 import type { Random, Seal } from "./programmes/programme.ts";
 import { Programmes } from "./programmes/programmes.ts";
+import { NO_USAGE, type PartnerUsage } from "./quotas/usage.ts";
 import type { HashSeed, ScopeHash } from "./scope-hash.ts";
 
 export type LedgerSettings = Readonly<{
   /** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
   claimsMax?: number;
+  keysMax?: number;
+  pendingMax?: number;
   keyHash?: ScopeHash;
   /** Needed, as `random` is, wherever programmes decide. */
   seal?: Seal;
@@ -39,10 +42,13 @@ export class LedgerState {
     shard: number,
     shards: number,
     random: Random | undefined,
-    { claimsMax, keyHash, seal }: LedgerSettings = {},
+    { claimsMax, keysMax, pendingMax, keyHash, seal }: LedgerSettings = {},
   ) {
     this.claims = new Claims(claimsMax);
-    this.keys = new KeyTable(random && seedOf(random), keyHash && { hash: keyHash });
+    this.keys = new KeyTable(random && seedOf(random), {
+      ...(keyHash && { hash: keyHash }),
+      ...(keysMax !== undefined && { keysMax }),
+    });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
     const surroundings = { shard, shards, account, random: random ?? none, seal };
     this.programmes = new Programmes({ ...surroundings, claims: this.claims });
@@ -53,6 +59,7 @@ export class LedgerState {
       claims: this.claims,
       bookOf: (partner) => this.book(partner),
       exchangeWith: (other) => this.exchange(other),
+      pendingMax,
     });
   }
 
@@ -68,6 +75,13 @@ export class LedgerState {
     this.#lastPartner = partner;
     this.#lastBook = book;
     return book;
+  }
+
+  /** What counts against a partner's quotas. Makes no book. */
+  usageOf(partner: string): Readonly<PartnerUsage> {
+    return partner === this.#lastPartner
+      ? this.#lastBook.usage
+      : (this.books.get(partner)?.usage ?? NO_USAGE);
   }
 
   /** What was sent to another shard and received from it. */

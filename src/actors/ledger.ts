@@ -46,6 +46,7 @@ import {
 } from "./partner.ts";
 import { applyAct, decideAct } from "./programmes/act.ts";
 import type { Effect, Random } from "./programmes/programme.ts";
+import { type Exceeded, exceededBy } from "./quotas/quotas.ts";
 import type { Refusal, TimeFault } from "./rejection.ts";
 import {
   applyCredit,
@@ -64,7 +65,7 @@ export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs
 export type KeyState =
   | undefined
   | Readonly<{ first: KeyEntry }>
-  | Readonly<{ refused: Exclude<Refusal, "validation_failed"> | "overloaded" }>
+  | Readonly<{ refused: Exclude<Refusal, "validation_failed" | "quota_exceeded"> }>
   | Readonly<{ fault: TimeFault }>;
 
 const KEY_AHEAD: TimeFault = { path: "Idempotency-Key", message: "is a UUIDv7 more than 5 minutes ahead" };
@@ -112,7 +113,12 @@ export class Ledger {
       if (madeAtMs + KEY_WINDOW_MS < nowMs) return { refused: "idempotency_key_expired" };
       if (madeAtMs > nowMs + KEY_AHEAD_MS_MAX) return { fault: KEY_AHEAD };
     }
-    return this.keys.full ? { refused: "overloaded" } : undefined;
+    return undefined;
+  }
+
+  /** Which quota of its partner a command would exceed that `lookUpKey` knows nothing of, at this log time. */
+  exceededBy(command: Command, nowMs: number): Exceeded | undefined {
+    return exceededBy(this.state, command, nowMs);
   }
 
   /** What was sent to another shard and received from it. */
@@ -204,6 +210,7 @@ export class Ledger {
       this.keys.remember(scopeOf(command, key), entry);
       const other = aliasScopeOf(command, key);
       if (other !== undefined) this.keys.remember(other, entry);
+      this.state.book(command.partner).usage.keys.add(place.timeMs, other === undefined ? 1 : 2);
     }
     if (outcome.ok) this.#applyAccepted(command, outcome, place, batch);
   }

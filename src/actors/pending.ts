@@ -3,8 +3,9 @@ import { assert } from "../assert.ts";
 import type { Hold, TransferView, Use } from "./compound-command.ts";
 import { Deadlines, type Ending } from "./deadlines.ts";
 import { DeadlinesBySubject } from "./deadlines-by-subject.ts";
+import type { PartnerUsage } from "./quotas/usage.ts";
 
-/** At this many, some hundred bytes each, a shard takes no more pending transfers until some are settled. */
+/** So many, some hundred bytes each, a shard takes of all partners together: see quotas/quotas.ts. */
 export const PENDING_MAX = 1_000_000;
 
 export type OpenTransfer = Ending & {
@@ -24,18 +25,27 @@ export type OpenTransfer = Ending & {
 };
 
 export class PendingTransfers {
+  readonly #usageOf: (partner: string) => PartnerUsage;
+  readonly #max: number;
   readonly #open = new Map<string, OpenTransfer>();
   /** Those that have a time-out. */
   readonly #deadlines = new Deadlines<OpenTransfer>();
   /** The same by account. */
   readonly #byAccount = new DeadlinesBySubject<OpenTransfer>();
 
+  /** @param usageOf where it counts whose they are. */
+  constructor(usageOf: (partner: string) => PartnerUsage, max = PENDING_MAX) {
+    this.#usageOf = usageOf;
+    this.#max = max;
+  }
+
   get size(): number {
     return this.#open.size;
   }
 
-  get full(): boolean {
-    return this.#open.size >= PENDING_MAX;
+  /** How many more it should take. */
+  get room(): number {
+    return Math.max(0, this.#max - this.#open.size);
   }
 
   get(id: string): OpenTransfer | undefined {
@@ -45,6 +55,7 @@ export class PendingTransfers {
   add(transfer: OpenTransfer): void {
     assert(!this.#open.has(transfer.id), "a transfer becomes pending once");
     this.#open.set(transfer.id, transfer);
+    this.#usageOf(transfer.partner).openTransfers += 1;
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.add(transfer);
     for (const key of accountKeysOf(transfer)) this.#byAccount.add(key, transfer);
@@ -53,6 +64,7 @@ export class PendingTransfers {
   /** It is pending no more. */
   remove(transfer: OpenTransfer): void {
     assert(this.#open.delete(transfer.id), "I10: a transfer is resolved once");
+    this.#usageOf(transfer.partner).openTransfers -= 1;
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.remove(transfer);
     for (const key of accountKeysOf(transfer)) this.#byAccount.removed(key);

@@ -8,6 +8,7 @@ import { isPlain, type PlainCommand } from "../actors/home.ts";
 import type { Ledger, Place } from "../actors/ledger.ts";
 import type { Due } from "../actors/programmes/programme.ts";
 import { timeFaultOf } from "../actors/programmes/programmes.ts";
+import type { Exceeded, QuotaName } from "../actors/quotas/quotas.ts";
 import type { TimeFault } from "../actors/rejection.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
@@ -46,6 +47,8 @@ export class Executor {
   #transferIds: TransferIds | undefined;
   readonly waits: DueWaits;
   readonly counts = { commands: 0, rejections: 0, replays: 0 };
+  /** Commands that a quota has refused. */
+  readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0 };
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -75,6 +78,11 @@ export class Executor {
     }
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
+    // A transfer without a key or an act leaves nothing behind.
+    if (command.key !== null || command.op !== "transfer" || command.act !== undefined) {
+      const exceeded = this.#ledger.exceededBy(command, timeMs);
+      if (exceeded !== undefined) return this.#overQuota(exceeded);
+    }
     if (this.#ledger.nextEndMs <= timeMs) {
       const still = this.expireFor(command);
       if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, false);
@@ -100,6 +108,11 @@ export class Executor {
     } else if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
     this.#record(command, source, start, end, outcome, timeMs);
     return outcome;
+  }
+
+  #overQuota({ quota, used, allowed }: Exceeded): Refused {
+    this.quotaExceeded[quota] += 1;
+    return [REFUSED, "quota_exceeded", quota, used, allowed];
   }
 
   /** Puts what was decided elsewhere into the ledger and into the open batch, at that batch's time. */

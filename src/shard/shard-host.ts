@@ -191,6 +191,7 @@ export class ShardHost {
       mailboxDepth: this.#mailbox.depth,
       ...this.#executor.counts,
       reads: this.#mailbox.reads,
+      quotaExceeded: { ...this.#executor.quotaExceeded },
       batches,
       bytes,
       appendSeconds,

@@ -1,5 +1,6 @@
 /** What the shards and the archive have counted, as Prometheus text. */
 import { Counter, Gauge, Registry } from "prom-client";
+import { QUOTA_NAMES } from "../actors/quotas/quotas.ts";
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import { APPEND_BUCKETS_S, type ShardFigures } from "../shard/figures.ts";
 
@@ -50,6 +51,7 @@ export async function renderMetrics(shards: readonly Measured[], archive: Archiv
     const counter = new Counter({ name, help, labelNames, registers: [registry] });
     for (const { shard, figures } of shards) if (figures) counter.inc({ shard }, valueOf(figures));
   }
+  addQuotas(registry, shards);
   const restarts = new Counter({
     name: "daybook_shard_restarts_total",
     help: "Times that a shard was started anew",
@@ -73,6 +75,17 @@ export async function renderMetrics(shards: readonly Measured[], archive: Archiv
   for (const { shard, hangs: count } of shards) hangs.inc({ shard }, count);
   addArchive(registry, archive);
   return (await registry.metrics()) + renderAppendSeconds(shards);
+}
+
+function addQuotas(registry: Registry, shards: readonly Measured[]): void {
+  const refused = new Counter({
+    name: "daybook_quota_exceeded_total",
+    help: "Commands refused because their partner keeps as much as it may",
+    labelNames: ["shard", "quota"],
+    registers: [registry],
+  });
+  for (const { shard, figures } of shards)
+    for (const quota of QUOTA_NAMES) refused.inc({ shard, quota }, figures?.quotaExceeded[quota] ?? 0);
 }
 
 function addArchive(registry: Registry, archive: ArchiveFigures): void {

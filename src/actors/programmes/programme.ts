@@ -11,6 +11,16 @@ import type { Seen } from "../claims.ts";
 import type { Command, Rejected } from "../command.ts";
 import type { Ending } from "../deadlines.ts";
 
+/**
+ * What a command leaves behind that was not there before:
+ * - `never`: it ends something, makes it smaller, or is needed so that others can end; no quota and no want of memory
+ *   refuses it.
+ * - `key`: at most the entry of its idempotency key.
+ * - `hold`: a transfer that stays open, whose end will need a key.
+ * - `more`: something else that stays, as an account or a voucher.
+ */
+export type Growth = "never" | "key" | "hold" | "more";
+
 /** Plain data, as the log can hold it. */
 export type Plain = null | boolean | number | string | readonly Plain[] | Readonly<{ [name: string]: Plain }>;
 

@@ -1,0 +1,70 @@
+/**
+ * What one partner may keep on a shard (ADR 20). A quota holds on each shard, since that is where the memory is: a shard
+ * judges alone, exactly, and before anything is logged or parked. What is under way while a command waits for another shard
+ * is not counted; the credits of gateways bound it.
+ *
+ * Beside its quota, a partner never takes more than what is left of a bound of the whole shard: alone it comes to half of
+ * it, two partners come to a third each, and whoever comes new always finds room.
+ */
+import type { Command } from "../command.ts";
+import { KEYS_MAX } from "../key-table.ts";
+import type { LedgerState } from "../ledger-state.ts";
+import { PENDING_MAX } from "../pending.ts";
+import { growthOf } from "./growth.ts";
+
+export const QUOTA_NAMES = ["idempotency_keys", "open_transfers"] as const;
+export type QuotaName = (typeof QUOTA_NAMES)[number];
+export type Quotas = Readonly<Record<QuotaName, number>>;
+
+/** No more than a partner that is alone could use anyway. */
+export const DEFAULT_QUOTAS: Quotas = {
+  idempotency_keys: KEYS_MAX / 2,
+  open_transfers: PENDING_MAX / 2,
+};
+
+/** What a command would exceed: so much is used, on this shard, of what is allowed now. */
+export type Exceeded = Readonly<{ quota: QuotaName; used: number; allowed: number }>;
+
+/** Ends may come to so many times what is left of the table: three quarters of it, where one partner is alone. */
+const ENDS_SHARE = 3;
+
+/**
+ * Which quota keeps a command from being decided, that no key has decided already.
+ *
+ * What ends something knows no quota, and finds its key reserved: each open transfer counts as one key more. But not every
+ * command that is meant to end something does, as a post that the credit account refuses. So that those fill no table, they
+ * leave a quarter of it free.
+ */
+export function exceededBy(state: LedgerState, command: Command, nowMs: number): Exceeded | undefined {
+  const growth = growthOf(command);
+  const { key, partner } = command;
+  const { keys, openTransfers } = state.usageOf(partner);
+  const { pending } = state.compound;
+  const freeKeys = Math.max(0, state.keys.room - pending.size);
+  if (growth === "never") {
+    if (key === null) return undefined;
+    return exceeded("idempotency_keys", keys.at(nowMs), 1, ENDS_SHARE * freeKeys);
+  }
+  const quotas = quotasOf(state, partner);
+  const isHold = growth === "hold";
+  const keysNeeded = (key === null ? 0 : 1) + (isHold ? 1 : 0);
+  const allowedKeys = Math.min(quotas.idempotency_keys, freeKeys);
+  const ofKeys = exceeded("idempotency_keys", keys.at(nowMs) + openTransfers, keysNeeded, allowedKeys);
+  if (ofKeys !== undefined || !isHold) return ofKeys;
+  const allowedOpen = Math.min(quotas.open_transfers, pending.room);
+  return exceeded("open_transfers", openTransfers, 1, allowedOpen);
+}
+
+export function quotasOf(state: LedgerState, partner: string): Quotas {
+  return { ...DEFAULT_QUOTAS, ...state.programmes.quotas.of(partner) };
+}
+
+/** What a partner uses on this shard, by quota. */
+export function usedOf(state: LedgerState, partner: string, nowMs: number): Quotas {
+  const { keys, openTransfers } = state.usageOf(partner);
+  return { idempotency_keys: keys.at(nowMs) + openTransfers, open_transfers: openTransfers };
+}
+
+function exceeded(quota: QuotaName, used: number, needed: number, allowed: number): Exceeded | undefined {
+  return needed > 0 && used + needed > allowed ? { quota, used, allowed } : undefined;
+}
