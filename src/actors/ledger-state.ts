@@ -1,15 +1,17 @@
 /** What one shard knows, as plain parts: `Ledger` decides on them, an image (image.ts) copies them. */
 import { AssertionError, assert } from "../assert.ts";
-import type { Account } from "./account.ts";
+import { type Account, applyChange } from "./account.ts";
 import { Assets, Book } from "./book.ts";
 import { Claims } from "./claims.ts";
+import type { AccountView } from "./command.ts";
 import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
 import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
 import type { Random, Seal } from "./programmes/programme.ts";
 import { Programmes } from "./programmes/programmes.ts";
-import { NO_USAGE, type PartnerUsage } from "./quotas/usage.ts";
+import { accountBytes } from "./quotas/bytes.ts";
+import { type KeptTotal, NO_USAGE, type PartnerUsage } from "./quotas/usage.ts";
 import type { HashSeed, ScopeHash } from "./scope-hash.ts";
 
 export type LedgerSettings = Readonly<{
@@ -36,7 +38,9 @@ export class LedgerState {
   accounts = 0;
   readonly #assets = new Assets();
   #lastPartner: string | undefined;
-  #lastBook = new Book(this.#assets);
+  /** What all partners keep in memory. */
+  readonly kept: KeptTotal = { bytes: 0 };
+  #lastBook = new Book(this.#assets, this.kept);
 
   constructor(
     shard: number,
@@ -51,7 +55,8 @@ export class LedgerState {
     });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
     const surroundings = { shard, shards, account, random: random ?? none, seal };
-    this.programmes = new Programmes({ ...surroundings, claims: this.claims });
+    const usageOf = (partner: string) => this.book(partner).usage;
+    this.programmes = new Programmes({ ...surroundings, claims: this.claims, usageOf });
     this.compound = new CompoundState({
       shard,
       shards,
@@ -69,7 +74,7 @@ export class LedgerState {
     if (partner === this.#lastPartner) return this.#lastBook;
     let book = this.books.get(partner);
     if (book === undefined) {
-      book = new Book(this.#assets);
+      book = new Book(this.#assets, this.kept);
       this.books.set(partner, book);
     }
     this.#lastPartner = partner;
@@ -100,8 +105,16 @@ export class LedgerState {
   }
 
   addAccount(partner: string, account: Account): void {
-    this.book(partner).accounts.set(account.id, account);
+    const { accounts, usage } = this.book(partner);
+    accounts.set(account.id, account);
+    usage.count(accountBytes(account));
     this.accounts += 1;
+  }
+
+  changeAccount(partner: string, account: Account, view: AccountView, timeMs: number, batch: number): void {
+    const before = accountBytes(account);
+    applyChange(account, view, timeMs, batch);
+    this.book(partner).usage.count(accountBytes(account) - before);
   }
 
   partner(id: string): PartnerState {

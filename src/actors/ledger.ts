@@ -3,14 +3,7 @@
  * idempotency keys. Pure: time, ids and places are handed in, and the state is a function of the log alone.
  */
 import { assert, unreachable } from "../assert.ts";
-import {
-  type Account,
-  applyChange,
-  decideCreate,
-  decideStatus,
-  decideUpdate,
-  openAccount,
-} from "./account.ts";
+import { type Account, decideCreate, decideStatus, decideUpdate, openAccount } from "./account.ts";
 import type { AssetSum } from "./book.ts";
 import { claimOf } from "./claim-names.ts";
 import type {
@@ -117,8 +110,8 @@ export class Ledger {
   }
 
   /** Which quota of its partner a command would exceed that `lookUpKey` knows nothing of, at this log time. */
-  exceededBy(command: Command, nowMs: number): Exceeded | undefined {
-    return exceededBy(this.state, command, nowMs);
+  exceededBy(command: Command, nowMs: number, freeBytes?: number): Exceeded | "heap_full" | undefined {
+    return exceededBy(this.state, command, nowMs, freeBytes);
   }
 
   /** What was sent to another shard and received from it. */
@@ -254,7 +247,8 @@ export class Ledger {
       case "set_account_status": {
         const account = this.account(command.partner, command.id);
         assert(account !== undefined, "a change concerns an account that exists");
-        applyChange(account, (outcome as AccountChanged).account, place.timeMs, batch);
+        const { account: view } = outcome as AccountChanged;
+        this.state.changeAccount(command.partner, account, view, place.timeMs, batch);
         return;
       }
       case "create_partner": {

@@ -3,6 +3,7 @@ import { assert } from "../assert.ts";
 import type { Hold, TransferView, Use } from "./compound-command.ts";
 import { Deadlines, type Ending } from "./deadlines.ts";
 import { DeadlinesBySubject } from "./deadlines-by-subject.ts";
+import { openTransferBytes } from "./quotas/bytes.ts";
 import type { PartnerUsage } from "./quotas/usage.ts";
 
 /** So many, some hundred bytes each, a shard takes of all partners together: see quotas/quotas.ts. */
@@ -55,7 +56,7 @@ export class PendingTransfers {
   add(transfer: OpenTransfer): void {
     assert(!this.#open.has(transfer.id), "a transfer becomes pending once");
     this.#open.set(transfer.id, transfer);
-    this.#usageOf(transfer.partner).openTransfers += 1;
+    this.#count(transfer, 1);
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.add(transfer);
     for (const key of accountKeysOf(transfer)) this.#byAccount.add(key, transfer);
@@ -64,7 +65,7 @@ export class PendingTransfers {
   /** It is pending no more. */
   remove(transfer: OpenTransfer): void {
     assert(this.#open.delete(transfer.id), "I10: a transfer is resolved once");
-    this.#usageOf(transfer.partner).openTransfers -= 1;
+    this.#count(transfer, -1);
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.remove(transfer);
     for (const key of accountKeysOf(transfer)) this.#byAccount.removed(key);
@@ -85,6 +86,12 @@ export class PendingTransfers {
   nextDueOf(partner: string, account: string, nowMs: number): OpenTransfer | undefined {
     const first = this.#byAccount.firstOf(accountKeyOf(partner, account));
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
+  }
+
+  #count({ partner, view }: OpenTransfer, sign: 1 | -1): void {
+    const usage = this.#usageOf(partner);
+    usage.openTransfers += sign;
+    usage.count(sign * openTransferBytes(view));
   }
 
   /** In no order. */

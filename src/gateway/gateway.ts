@@ -49,7 +49,7 @@ import { dryRunBatch } from "./dry-run-batch.ts";
 import { pageOf } from "./lists.ts";
 import { accountAt } from "./past.ts";
 import { firstCommand, firstRecords, type KeyScope, recall } from "./recall.ts";
-import { type Refusing, refusalOf } from "./refusals.ts";
+import { itemCodeOf, type Refusing, refusalOf } from "./refusals.ts";
 import { answersOf, idOf, locationOf } from "./replies.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
@@ -308,7 +308,7 @@ export class Gateway {
       const place = places[i] as number;
       if (typeof answer === "string") items[place] = { id: answer };
       else if (typeof answer === "number") items[place] = { code: rejectionOf(answer) };
-      else if (answer[0] === REFUSED) items[place] = { code: answer[1] };
+      else if (answer[0] === REFUSED) items[place] = { code: itemCodeOf(answer) };
       else replayed.push({ place, at: locationOf(shard, answer) });
     }
     if (replayed.length === 0) return;

@@ -10,6 +10,7 @@ export type Refusing = Readonly<{ refused: Refusal; fault?: TimeFault; detail?: 
 const QUOTA_NOUNS = {
   idempotency_keys: "idempotency keys, with those that its open transfers will need",
   open_transfers: "open transfers",
+  bytes: "bytes of memory",
 } as const satisfies Record<QuotaName, string>;
 
 function overQuotaText(quota: QuotaName, used: number, allowed: number): string {
@@ -23,7 +24,8 @@ export function refusalOf(reply: Refused): Refusing {
     const [, refused, quota, used, allowed] = reply;
     return { refused, detail: overQuotaText(quota, used, allowed) };
   }
-  if (code === "overloaded" || code === "log_unavailable" || code === "not_open") throw refusedBy(code);
+  if (code === "overloaded" || code === "heap_full" || code === "log_unavailable" || code === "not_open")
+    throw refusedBy(code);
   assert(code !== ASK_ARCHIVE, "who is sent to the archive asks it");
   assert(code !== "quota_exceeded", "that was answered above");
   if (code !== "validation_failed") return { refused: code };
@@ -31,7 +33,18 @@ export function refusalOf(reply: Refused): Refusing {
   return { refused: code, fault: { path, message } };
 }
 
+/** What an item of a batch was refused for. */
+export function itemCodeOf([, code]: Refused): string {
+  return code === "heap_full" ? "overloaded" : code;
+}
+
 export function refusedBy(code: Refused[1]): OperatingError {
+  if (code === "heap_full") {
+    return new OperatingError(
+      "overloaded",
+      "the shard is short of memory: it takes nothing that stays, until some of what is there has ended",
+    );
+  }
   if (code === "overloaded") {
     return new OperatingError(
       "overloaded",

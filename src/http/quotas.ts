@@ -15,6 +15,8 @@ const DESCRIPTIONS = {
     "Idempotency keys that are remembered, and one for the end of each open transfer. A key counts for up to an hour " +
     "longer than the 24 hours that it is known.",
   open_transfers: "Pending transfers that are neither posted nor voided, nor expired.",
+  bytes:
+    "What accounts with their metadata, open transfers, and things that end by themselves take up in memory: an estimate.",
 } as const satisfies Record<QuotaName, string>;
 
 const Count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -32,7 +34,7 @@ export const QuotasSchema = z
   .object(byQuota(Count))
   .openapi("Quotas", { description: "What the partner may keep on each shard.", example: DEFAULT_QUOTAS });
 
-const used = { idempotency_keys: 1_250, open_transfers: 3 };
+const used = { idempotency_keys: 1_250, open_transfers: 3, bytes: 1_350_000 };
 const UsageSchema = z
   .object({
     partner: z.string(),

@@ -22,6 +22,10 @@ export type ShardFigures = Readonly<{
   reads: number;
   /** Commands that a partner's quota has refused, by quota. */
   quotaExceeded: Quotas;
+  /** Commands that were refused for want of memory. */
+  heapRefusals: number;
+  /** What all partners keep in memory, as it is counted against their quotas. */
+  keptBytes: number;
   batches: number;
   bytes: number;
   /** How far log time is ahead of the wall clock; negative while it is behind. */

@@ -124,7 +124,7 @@ export const REPLAYED = -1;
 export const FIRST = 1;
 
 /**
- * Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now; or the
+ * Certainly not done: the key is used for something else, or expired; or there is no room, no memory, or no way, for it now; or the
  * transfer is not open, and what became of it must be handed in; or log time forbids it (`TimeFault`), or a quota; or the
  * archive, once
  * it holds this shard's log up to `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
@@ -135,6 +135,7 @@ export type Refused =
       code:
         | Exclude<Refusal, "validation_failed" | "quota_exceeded">
         | "overloaded"
+        | "heap_full"
         | "log_unavailable"
         | "not_open",
     ]

@@ -25,6 +25,7 @@ import { Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
 import { Gateways } from "./gateways.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { HeapWatch } from "./heap-watch.ts";
 import type { HostOptions } from "./host-options.ts";
 import { IdleTick } from "./idle-tick.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
@@ -57,6 +58,7 @@ export class ShardHost {
   readonly #executor: Executor;
   readonly #idleTick: IdleTick;
   readonly #cuts: Cuts;
+  readonly #heap: HeapWatch;
   readonly #exited = Promise.withResolvers<ShardExit>();
   readonly #mayClaim = Promise.withResolvers<void>();
   readonly #proceed = Promise.withResolvers<void>();
@@ -79,6 +81,7 @@ export class ShardHost {
     this.#options = options;
     this.#journal = journal;
     this.#ledger = new Ledger(shard, shards, options.random, options.settings);
+    this.#heap = new HeapWatch(options.heap, () => this.#ledger.state.kept.bytes);
     this.#cuts = new Cuts(this.#ledger, shard, shards, (peer) => this.#peers.deliveredTo(peer));
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
@@ -106,6 +109,7 @@ export class ShardHost {
       ledger: this.#ledger,
       commit: this.#commit,
       failpoints: this.#failpoints,
+      freeBytes: () => this.#heap.freeBytes,
     });
     this.#idleTick = new IdleTick(this.#clock, this.#commit, this.#executor);
     this.#peers = new Peers({
@@ -192,6 +196,7 @@ export class ShardHost {
       ...this.#executor.counts,
       reads: this.#mailbox.reads,
       quotaExceeded: { ...this.#executor.quotaExceeded },
+      keptBytes: this.#ledger.state.kept.bytes,
       batches,
       bytes,
       appendSeconds,
@@ -331,6 +336,7 @@ export class ShardHost {
 
   #onTick(): void {
     try {
+      this.#heap.look();
       this.#peers.expire();
       // While others write, it goes along with their batch.
       if (this.#commit.idle) this.#peers.forget();
@@ -374,6 +380,7 @@ export class ShardHost {
     clearInterval(this.#tick);
     this.#commit.close();
     this.#lease.stop();
+    this.#options.heap?.close();
     this.#trimmer.close();
     this.#watch.close();
     this.#feed.close();

@@ -25,6 +25,11 @@ const GAUGES = [
     (figures) => figures.clockAheadMs / 1000,
   ],
   ["daybook_heap_bytes", "Heap of the shard's thread or process", (figures) => figures.heapBytes],
+  [
+    "daybook_kept_bytes",
+    "What partners keep in memory, as it is counted against their quotas",
+    (figures) => figures.keptBytes,
+  ],
   ["daybook_records", "Records that were ever logged", (figures) => figures.records],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
 ] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
@@ -34,6 +39,11 @@ const COUNTERS = [
   ["daybook_commands_total", "Commands decided and logged", (figures) => figures.commands],
   ["daybook_rejections_total", "Commands refused by a rule of the ledger", (figures) => figures.rejections],
   ["daybook_replays_total", "Commands answered from their idempotency key", (figures) => figures.replays],
+  [
+    "daybook_heap_refusals_total",
+    "Commands refused because the shard is short of memory",
+    (figures) => figures.heapRefusals,
+  ],
   ["daybook_reads_total", "Reads answered from memory", (figures) => figures.reads],
   ["daybook_batches_total", "Batches made durable", (figures) => figures.batches],
   ["daybook_log_bytes_total", "Bytes made durable", (figures) => figures.bytes],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { KEY_WINDOW_MS } from "../../src/actors/key-table.ts";
 import type { Ledger } from "../../src/actors/ledger.ts";
+import { accountBytes, openTransferBytes, sliceBytes } from "../../src/actors/quotas/bytes.ts";
 import { usedOf } from "../../src/actors/quotas/quotas.ts";
 import { copiesOf, PackedLog } from "./copies.ts";
 import { history } from "./histories.ts";
@@ -23,8 +24,13 @@ function recounted(ledger: Ledger, records: readonly TimedRecord[], partner: str
     const endMs = (Math.floor(timeMs / HOUR_MS) + 1) * HOUR_MS + KEY_WINDOW_MS;
     return command.partner === partner && command.key !== null && endMs > nowMs;
   });
+  let bytes = 0;
+  const book = ledger.state.books.get(partner);
+  for (const account of book?.accounts.values() ?? []) bytes += accountBytes(account);
+  for (const [name] of book?.slices() ?? []) bytes += sliceBytes(name);
   const open = [...ledger.compound.pending.all()].filter((transfer) => transfer.partner === partner);
-  return { idempotency_keys: known.length + open.length, open_transfers: open.length };
+  for (const { view } of open) bytes += openTransferBytes(view);
+  return { idempotency_keys: known.length + open.length, open_transfers: open.length, bytes };
 }
 
 test("what a partner uses is what a count of everything comes to; after a replay and from an image as well", () => {

@@ -18,7 +18,10 @@ import { transferId } from "../../src/actors/transfer-id.ts";
 import type { Entry } from "../../src/archive/query.ts";
 import type { TransferRow } from "../../src/http/ports.ts";
 
-export const USAGE = { quotas: DEFAULT_QUOTAS, shards: [{ idempotency_keys: 3, open_transfers: 1 }] };
+export const USAGE = {
+  quotas: DEFAULT_QUOTAS,
+  shards: [{ idempotency_keys: 3, open_transfers: 1, bytes: 300 }],
+};
 export const NOW_MS = Date.parse("2026-11-20T10:00:00.000Z");
 
 type AccountCommand = Extract<Command, { op: "create_account" | "update_account" | "set_account_status" }>;

@@ -1,6 +1,7 @@
 /** All programmes of one shard, by name: the only place that knows which there are. */
 import type { Claims } from "../claims.ts";
 import type { Rejected } from "../command.ts";
+import type { PartnerUsage } from "../quotas/usage.ts";
 import type { TimeFault } from "../rejection.ts";
 import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
@@ -115,11 +116,17 @@ export function historyName(programme: string, subject?: string): string {
 }
 
 export class Programmes {
-  readonly due = new Timetable();
+  readonly due: Timetable;
   readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
-  constructor({ claims, ...place }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims }>) {
+  /** @param usageOf where it is counted what partners keep. */
+  constructor({
+    claims,
+    usageOf,
+    ...place
+  }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
+    this.due = new Timetable(usageOf);
     this.#claims = claims;
     const surroundings = { ...place, due: this.due };
     this.#byName = new Map(

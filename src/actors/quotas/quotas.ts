@@ -10,16 +10,18 @@ import type { Command } from "../command.ts";
 import { KEYS_MAX } from "../key-table.ts";
 import type { LedgerState } from "../ledger-state.ts";
 import { PENDING_MAX } from "../pending.ts";
+import { growthBytes } from "./bytes.ts";
 import { growthOf } from "./growth.ts";
 
-export const QUOTA_NAMES = ["idempotency_keys", "open_transfers"] as const;
+export const QUOTA_NAMES = ["idempotency_keys", "open_transfers", "bytes"] as const;
 export type QuotaName = (typeof QUOTA_NAMES)[number];
 export type Quotas = Readonly<Record<QuotaName, number>>;
 
-/** No more than a partner that is alone could use anyway. */
+/** Of keys and transfers, no more than a partner that is alone could use anyway. Most heaps hold fewer bytes. */
 export const DEFAULT_QUOTAS: Quotas = {
   idempotency_keys: KEYS_MAX / 2,
   open_transfers: PENDING_MAX / 2,
+  bytes: 2 ** 31,
 };
 
 /** What a command would exceed: so much is used, on this shard, of what is allowed now. */
@@ -28,14 +30,24 @@ export type Exceeded = Readonly<{ quota: QuotaName; used: number; allowed: numbe
 /** Ends may come to so many times what is left of the table: three quarters of it, where one partner is alone. */
 const ENDS_SHARE = 3;
 
+/** Of the heap one partner that is alone comes to three quarters as well: many servers have but one. */
+const BYTES_SHARE = 3;
+
 /**
  * Which quota keeps a command from being decided, that no key has decided already.
  *
  * What ends something knows no quota, and finds its key reserved: each open transfer counts as one key more. But not every
  * command that is meant to end something does, as a post that the credit account refuses. So that those fill no table, they
  * leave a quarter of it free.
+ *
+ * @param freeBytes by which the shard's memory may still grow. `heap_full`: it is too little for the command, whoever asks.
  */
-export function exceededBy(state: LedgerState, command: Command, nowMs: number): Exceeded | undefined {
+export function exceededBy(
+  state: LedgerState,
+  command: Command,
+  nowMs: number,
+  freeBytes = Number.POSITIVE_INFINITY,
+): Exceeded | "heap_full" | undefined {
   const growth = growthOf(command);
   const { key, partner } = command;
   const { keys, openTransfers } = state.usageOf(partner);
@@ -50,9 +62,23 @@ export function exceededBy(state: LedgerState, command: Command, nowMs: number):
   const keysNeeded = (key === null ? 0 : 1) + (isHold ? 1 : 0);
   const allowedKeys = Math.min(quotas.idempotency_keys, freeKeys);
   const ofKeys = exceeded("idempotency_keys", keys.at(nowMs) + openTransfers, keysNeeded, allowedKeys);
-  if (ofKeys !== undefined || !isHold) return ofKeys;
+  if (ofKeys !== undefined || growth === "key") return ofKeys;
   const allowedOpen = Math.min(quotas.open_transfers, pending.room);
-  return exceeded("open_transfers", openTransfers, 1, allowedOpen);
+  const ofOpen = isHold ? exceeded("open_transfers", openTransfers, 1, allowedOpen) : undefined;
+  return ofOpen ?? exceededByBytes(state, partner, growthBytes(command), freeBytes);
+}
+
+/** Whether so many bytes more are more than the partner, or the shard, may keep. */
+export function exceededByBytes(
+  state: LedgerState,
+  partner: string,
+  needed: number,
+  freeBytes: number,
+): Exceeded | "heap_full" | undefined {
+  const { bytes } = state.usageOf(partner);
+  if (needed > Math.max(0, freeBytes)) return "heap_full";
+  const allowed = Math.min(quotasOf(state, partner).bytes, BYTES_SHARE * freeBytes);
+  return exceeded("bytes", bytes, needed, Math.floor(allowed));
 }
 
 export function quotasOf(state: LedgerState, partner: string): Quotas {
@@ -61,8 +87,8 @@ export function quotasOf(state: LedgerState, partner: string): Quotas {
 
 /** What a partner uses on this shard, by quota. */
 export function usedOf(state: LedgerState, partner: string, nowMs: number): Quotas {
-  const { keys, openTransfers } = state.usageOf(partner);
-  return { idempotency_keys: keys.at(nowMs) + openTransfers, open_transfers: openTransfers };
+  const { keys, openTransfers, bytes } = state.usageOf(partner);
+  return { idempotency_keys: keys.at(nowMs) + openTransfers, open_transfers: openTransfers, bytes };
 }
 
 function exceeded(quota: QuotaName, used: number, needed: number, allowed: number): Exceeded | undefined {

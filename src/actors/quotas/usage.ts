@@ -1,4 +1,5 @@
 /** What one partner keeps on one shard: what counts against its quotas (ADR 20). All of it follows from the log. */
+import { assert } from "../../assert.ts";
 import { KEY_WINDOW_MS } from "../key-table.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -57,10 +58,31 @@ function isOver(hour: number, nowMs: number): boolean {
   return (hour + 1) * HOUR_MS + KEY_WINDOW_MS <= nowMs;
 }
 
+/** Of all partners together. */
+export type KeptTotal = { bytes: number };
+
 export class PartnerUsage {
   readonly keys = new KeyCount();
   /** Pending transfers that are open here. */
   openTransfers = 0;
+  #bytes = 0;
+  readonly #total: KeptTotal;
+
+  constructor(total: KeptTotal = { bytes: 0 }) {
+    this.#total = total;
+  }
+
+  /** What it keeps in memory, about: see bytes.ts. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Something has come, or gone (negative). */
+  count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#total.bytes += bytes;
+    assert(this.#bytes >= 0, "what goes was counted when it came");
+  }
 }
 
 /** Of whoever has nothing here. */
