@@ -13,6 +13,7 @@ import { TOPUP_GROWTH } from "../../src/actors/programmes/topup/acts.ts";
 import { VOUCHERS_GROWTH } from "../../src/actors/programmes/vouchers/acts.ts";
 import { WALLET_GROWTH } from "../../src/actors/programmes/wallet/acts.ts";
 import { growthOf } from "../../src/actors/quotas/growth.ts";
+import { vnodeOfAccount } from "../../src/actors/routing.ts";
 
 const NOW_MS = 1_795_168_800_000;
 const HOUR_MS = 60 * 60 * 1000;
@@ -257,4 +258,68 @@ test("open transfers: a quota of their own, and never more than are left of the 
   open(ledger, 2, "b");
   expect(ledger.exceededBy({ ...hold, partner: "b" }, NOW_MS)).toMatchObject({ used: 2, allowed: 1 });
   expect(ledger.exceededBy({ ...hold, partner: "c" }, NOW_MS)).toBeUndefined();
+});
+
+describe("bytes", () => {
+  const [create] = EXAMPLES.create_account;
+  const LARGE = { ...create, key: null, metadata: JSON.stringify({ note: "x".repeat(1_000) }) };
+
+  function openAccount(ledger: Ledger, id: string, partner = "acme"): void {
+    const command = { ...LARGE, partner, id };
+    ledger.apply(
+      command,
+      ledger.decide(command, NOW_MS, () => ""),
+      PLACE,
+      0,
+    );
+  }
+
+  test("a partner keeps no more than its quota; what makes less of it, and what grows nothing, goes on", () => {
+    const ledger = ledgerWith({ bytes: 3_000 });
+    openAccount(ledger, "a");
+    expect(ledger.exceededBy(LARGE, NOW_MS)).toBeUndefined();
+    openAccount(ledger, "b");
+    expect(ledger.exceededBy(LARGE, NOW_MS)).toMatchObject({ quota: "bytes", allowed: 3_000 });
+    expect(ledger.exceededBy({ ...LARGE, partner: "other" }, NOW_MS)).toBeUndefined();
+    const update = { ...EXAMPLES.update_account[0], key: null };
+    const bigger = { ...update, metadata: JSON.stringify({ note: "y".repeat(1_000), other: null }) };
+    expect(ledger.exceededBy(bigger, NOW_MS)).toMatchObject({ quota: "bytes" });
+    expect(ledger.exceededBy({ ...update, metadata: '{"note":null}' }, NOW_MS)).toBeUndefined();
+    expect(ledger.exceededBy({ ...update, floor: 5 }, NOW_MS)).toBeUndefined();
+    expect(ledger.exceededBy({ ...compound, key: null }, NOW_MS)).toBeUndefined();
+    for (const { op, ...command } of [EXAMPLES.void_transfer[0], EXAMPLES.set_account_status[0]])
+      expect(ledger.exceededBy({ op, ...command } as Command, NOW_MS), op).toBeUndefined();
+  });
+
+  test("a shard that is short of memory takes nothing that stays, from nobody; what ends something goes on", () => {
+    const ledger = ledgerWith({});
+    expect(ledger.exceededBy(LARGE, NOW_MS, 5_000)).toBeUndefined();
+    expect(ledger.exceededBy(LARGE, NOW_MS, 500)).toBe("heap_full");
+    expect(ledger.exceededBy(LARGE, NOW_MS, -7)).toBe("heap_full");
+    for (const [command, growth] of Object.values(EXAMPLES))
+      if (growth !== "more") expect(ledger.exceededBy(command, NOW_MS, -7), command.op).toBeUndefined();
+    expect(ledger.exceededBy(HOLD, NOW_MS, -7)).toBe("heap_full");
+  });
+
+  test("nobody takes more than three times what is left of a shard's memory", () => {
+    const ledger = ledgerWith({});
+    for (let i = 0; i < 6; i++) openAccount(ledger, `a${i}`);
+    expect(ledger.exceededBy(LARGE, NOW_MS, 4_000)).toBeUndefined();
+    expect(ledger.exceededBy(LARGE, NOW_MS, 2_000)).toMatchObject({ quota: "bytes", allowed: 6_000 });
+    expect(ledger.exceededBy({ ...LARGE, partner: "other" }, NOW_MS, 2_000)).toBeUndefined();
+  });
+
+  test("a system account that was not there before takes its room", () => {
+    const ledger = ledgerWith({ bytes: 1_400 });
+    openAccount(ledger, "a");
+    const postings = ["@x", "@y"].map((credit) => ({ ...posting, credit }));
+    const several = { ...compound, key: null, postings };
+    expect(ledger.exceededBy(several, NOW_MS)).toMatchObject({ quota: "bytes" });
+    expect(
+      ledger.exceededBy({ ...several, postings: [{ ...posting, credit: "elsewhere" }] }, NOW_MS),
+    ).toBeUndefined();
+    const vnode = vnodeOfAccount("acme", "a");
+    for (const name of ["@x", "@y"]) ledger.state.book("acme").openSlice(name, "PTS/0", vnode);
+    expect(ledger.exceededBy(several, NOW_MS)).toBeUndefined();
+  });
 });

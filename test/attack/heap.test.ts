@@ -5,7 +5,6 @@ import { shardOfOwner } from "../support/load.ts";
 import {
   type Answer,
   Client,
-  codeOf,
   makePartner,
   operator,
   type ServerProcess,

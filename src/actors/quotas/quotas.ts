@@ -10,7 +10,8 @@ import type { Command } from "../command.ts";
 import { KEYS_MAX } from "../key-table.ts";
 import type { LedgerState } from "../ledger-state.ts";
 import { PENDING_MAX } from "../pending.ts";
-import { growthBytes } from "./bytes.ts";
+import { isSystemAccount, vnodeOfAccount } from "../routing.ts";
+import { growthBytes, sliceBytes } from "./bytes.ts";
 import { growthOf } from "./growth.ts";
 
 export const QUOTA_NAMES = ["idempotency_keys", "open_transfers", "bytes"] as const;
@@ -62,10 +63,27 @@ export function exceededBy(
   const keysNeeded = (key === null ? 0 : 1) + (isHold ? 1 : 0);
   const allowedKeys = Math.min(quotas.idempotency_keys, freeKeys);
   const ofKeys = exceeded("idempotency_keys", keys.at(nowMs) + openTransfers, keysNeeded, allowedKeys);
-  if (ofKeys !== undefined || growth === "key") return ofKeys;
+  if (ofKeys !== undefined) return ofKeys;
   const allowedOpen = Math.min(quotas.open_transfers, pending.room);
   const ofOpen = isHold ? exceeded("open_transfers", openTransfers, 1, allowedOpen) : undefined;
-  return ofOpen ?? exceededByBytes(state, partner, growthBytes(command), freeBytes);
+  if (ofOpen !== undefined) return ofOpen;
+  const needed = (growth === "key" ? 0 : growthBytes(command)) + newSliceBytes(state, command);
+  return needed === 0 ? undefined : exceededByBytes(state, partner, needed, freeBytes);
+}
+
+/** Of the slices of system accounts that a compound transfer is the first to use here. */
+function newSliceBytes(state: LedgerState, command: Command): number {
+  if (command.op !== "compound_transfer") return 0;
+  const { partner, postings } = command;
+  const book = state.books.get(partner);
+  let bytes = 0;
+  for (const { debit, credit } of postings) {
+    const [name, other] = isSystemAccount(debit) ? [debit, credit] : [credit, debit];
+    const asset = isSystemAccount(name) ? book?.accounts.get(other)?.asset : undefined;
+    if (asset !== undefined && book?.sliceOf(name, asset, vnodeOfAccount(partner, other))?.isUsed !== true)
+      bytes += sliceBytes(name);
+  }
+  return bytes;
 }
 
 /** Whether so many bytes more are more than the partner, or the shard, may keep. */
