@@ -97,6 +97,8 @@ export type Surroundings = Readonly<{
   random: Random;
   /** For `decide` alone, as `random`; a shard that has none makes no secrets. */
   seal?: Seal | undefined;
+  /** Counts what a partner keeps in memory: more of it, or less (negative). What is due counts by itself. */
+  kept?: (partner: string, bytes: number) => void;
   /** Remembered until it is ended, or taken off. */
   due: Readonly<{ add(item: Due): void; remove(item: Due): void }>;
 }>;

@@ -128,7 +128,8 @@ export class Programmes {
   }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
     this.due = new Timetable(usageOf);
     this.#claims = claims;
-    const surroundings = { ...place, due: this.due };
+    const kept = (partner: string, bytes: number) => usageOf(partner).count(bytes);
+    const surroundings = { ...place, kept, due: this.due };
     this.#byName = new Map(
       Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
     );
