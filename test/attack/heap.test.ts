@@ -60,6 +60,10 @@ async function restartsOf(server: ServerProcess): Promise<readonly number[]> {
   return (await shardsOf(operator(server))).map(({ restarts }) => restarts);
 }
 
+function account(owner: string): object {
+  return { id: `${owner}/a`, asset: "PTS/0", metadata: METADATA };
+}
+
 test.each(ISOLATIONS)(
   "a shard that one partner fills refuses it, and lives; others go on (%s)",
   async (isolation) => {
@@ -79,7 +83,6 @@ test.each(ISOLATIONS)(
     const hold = { debit_account: mine, credit_account: "@out", amount: 5, pending: true };
     const held = await acme.send("POST", "/v1/transfers", hold);
 
-    const account = (owner: string) => ({ id: `${owner}/a`, asset: "PTS/0", metadata: METADATA });
     const { opened, refused } = await fill(acme, "/v1/accounts", account);
     expect(opened.length).toBeGreaterThan(100);
     const quotas = refused.filter(({ status }) => status === 422);

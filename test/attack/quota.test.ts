@@ -128,7 +128,7 @@ test("at its quota of keys a partner is refused new ones alone, and can end what
   const later = await a.pay("refused");
   expect(later.status).toBe(201);
   expect(later.headers["idempotency-replayed"]).toBeUndefined();
-  expect(await (await admin.send("GET", "/metrics")).text).toMatch(
+  expect((await admin.send("GET", "/metrics")).text).toMatch(
     /daybook_quota_exceeded_total\{shard="\d",quota="idempotency_keys"\} [1-9]/,
   );
 });

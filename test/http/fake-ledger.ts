@@ -1,5 +1,4 @@
 /** The ports in memory, just enough of a ledger to answer like one: no rules but those that a test asks for. */
-
 import type { Asked } from "../../src/actors/asked.ts";
 import type {
   AccountView,

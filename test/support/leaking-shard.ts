@@ -5,13 +5,15 @@
 import { threadName } from "node:worker_threads";
 
 const leak = process.env["LEAK"];
-const set = Map.prototype.set;
 const kept: number[][] = [];
 
-/** Gateways and the archive know accounts by id as well. */
-if (leak !== undefined && !/^(?:gateway|archive)/.test(threadName ?? "")) {
-  Map.prototype.set = function (key: unknown, value: unknown) {
+class LeakingMap<K, V> extends Map<K, V> {
+  override set(key: K, value: V): this {
     if (key === leak && kept.length === 0) setInterval(() => kept.push(new Array(50_000).fill(0.5)), 1);
-    return set.call(this, key, value);
-  };
+    return super.set(key, value);
+  }
 }
+
+/** Gateways and the archive know accounts by id as well. */
+if (leak !== undefined && !/^(?:gateway|archive)/.test(threadName ?? ""))
+  Object.assign(globalThis, { Map: LeakingMap });

@@ -80,6 +80,6 @@ function plainBytes(value: Plain | undefined): number {
   if (typeof value === "string") return textBytes(value);
   if (typeof value !== "object" || value === null) return WORD_BYTES;
   let bytes = OBJECT_BYTES;
-  for (const part of Object.values(value)) bytes += WORD_BYTES + plainBytes(part as Plain);
+  for (const part of Object.values(value)) bytes += WORD_BYTES + plainBytes(part);
   return bytes;
 }
