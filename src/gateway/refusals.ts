@@ -1,5 +1,5 @@
 /** What a caller is told of a command that a shard has refused without logging it. */
-import type { QuotaName } from "../actors/quotas/quotas.ts";
+import type { QuotaName } from "../actors/quotas/default-quotas.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import { assert } from "../assert.ts";
 import { OperatingError } from "../operating-error.ts";

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { type CreateKey, type CreatePartner, PARTNER_ROLES, type Partner } from "../actors/command.ts";
 import { type OwnQuotas, setQuotas } from "../actors/programmes/quotas/acts.ts";
 import { askSeller } from "../actors/programmes/topup/acts.ts";
-import { DEFAULT_QUOTAS } from "../actors/quotas/quotas.ts";
+import { DEFAULT_QUOTAS } from "../actors/quotas/default-quotas.ts";
 import { memberPartner } from "./auth.ts";
 import { readNothing } from "./body.ts";
 import { jsonAnswer } from "./call.ts";

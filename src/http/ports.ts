@@ -22,7 +22,7 @@ import type {
 } from "../actors/compound-command.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
-import type { Quotas } from "../actors/quotas/quotas.ts";
+import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ActsRange, ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
 import type { Caller } from "../caller.ts";

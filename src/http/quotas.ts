@@ -1,7 +1,7 @@
 /** What a partner keeps, and may keep: `/v1/partners/{id}/usage`, and the quotas of `PATCH /v1/partners/{id}`. */
 import { z } from "@hono/zod-openapi";
 import type { QuotaChanges } from "../actors/programmes/quotas/acts.ts";
-import { DEFAULT_QUOTAS, QUOTA_NAMES, type QuotaName, type Quotas } from "../actors/quotas/quotas.ts";
+import { DEFAULT_QUOTAS, QUOTA_NAMES, type QuotaName, type Quotas } from "../actors/quotas/default-quotas.ts";
 import { memberPartner } from "./auth.ts";
 import { jsonAnswer } from "./call.ts";
 import { IdParams } from "./path-id.ts";

@@ -1,4 +1,4 @@
-import type { Quotas } from "../actors/quotas/quotas.ts";
+import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { LogId } from "../wal/wal.ts";
 
 /** What a shard counts while it runs. */

@@ -8,7 +8,7 @@ import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Move, Origin } from "../actors/compound-command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
-import type { QuotaName, Quotas } from "../actors/quotas/quotas.ts";
+import type { QuotaName, Quotas } from "../actors/quotas/default-quotas.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { isExhaustion } from "../exhaustion.ts";

@@ -6,7 +6,7 @@ import { originOf } from "../actors/home.ts";
 import { copiesOf, type SliceCopy } from "../actors/image.ts";
 import { keyScope } from "../actors/key-table.ts";
 import type { Ledger } from "../actors/ledger.ts";
-import { quotasOf, usedOf } from "../actors/quotas/quotas.ts";
+import { usedOf } from "../actors/quotas/quotas.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
 import type { CopiesOf, Query, QueryResults } from "./messages.ts";
 
@@ -76,7 +76,7 @@ export function answerQuery(
     }
     case "usage": {
       const used = usedOf(ledger.state, partner, nowMs);
-      return { result: { used, quotas: quotasOf(ledger.state, partner) }, batch: undefined };
+      return { result: { used, quotas: ledger.state.programmes.quotas.of(partner) }, batch: undefined };
     }
     case "time":
       return { result: nowMs, batch: undefined };

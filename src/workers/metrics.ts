@@ -1,6 +1,6 @@
 /** What the shards and the archive have counted, as Prometheus text. */
 import { Counter, Gauge, Registry } from "prom-client";
-import { QUOTA_NAMES } from "../actors/quotas/quotas.ts";
+import { QUOTA_NAMES } from "../actors/quotas/default-quotas.ts";
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import { APPEND_BUCKETS_S, type ShardFigures } from "../shard/figures.ts";
 

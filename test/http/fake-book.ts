@@ -11,7 +11,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../../src/actors/compound-command.ts";
-import { DEFAULT_QUOTAS } from "../../src/actors/quotas/quotas.ts";
+import { DEFAULT_QUOTAS } from "../../src/actors/quotas/default-quotas.ts";
 import type { Rejection } from "../../src/actors/rejection.ts";
 import { isSystemAccount, vnodeOfAccount } from "../../src/actors/routing.ts";
 import { transferId } from "../../src/actors/transfer-id.ts";

@@ -117,6 +117,8 @@ export function historyName(programme: string, subject?: string): string {
 
 export class Programmes {
   readonly due: Timetable;
+  /** What the operator allows partners to keep. */
+  readonly quotas: PartnerQuotas;
   readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
@@ -133,11 +135,7 @@ export class Programmes {
     this.#byName = new Map(
       Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
     );
-  }
-
-  /** What the operator allows partners to keep. */
-  get quotas(): PartnerQuotas {
-    return this.#of("quotas") as PartnerQuotas;
+    this.quotas = this.#of("quotas") as PartnerQuotas;
   }
 
   decide(act: Act, context: Context): Effect | Rejected {

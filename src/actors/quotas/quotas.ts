@@ -7,23 +7,11 @@
  * it, two partners come to a third each, and whoever comes new always finds room.
  */
 import type { Command } from "../command.ts";
-import { KEYS_MAX } from "../key-table.ts";
 import type { LedgerState } from "../ledger-state.ts";
-import { PENDING_MAX } from "../pending.ts";
 import { isSystemAccount, vnodeOfAccount } from "../routing.ts";
 import { growthBytes, sliceBytes } from "./bytes.ts";
+import type { QuotaName, Quotas } from "./default-quotas.ts";
 import { growthOf } from "./growth.ts";
-
-export const QUOTA_NAMES = ["idempotency_keys", "open_transfers", "bytes"] as const;
-export type QuotaName = (typeof QUOTA_NAMES)[number];
-export type Quotas = Readonly<Record<QuotaName, number>>;
-
-/** Of keys and transfers, no more than a partner that is alone could use anyway. Most heaps hold fewer bytes. */
-export const DEFAULT_QUOTAS: Quotas = {
-  idempotency_keys: KEYS_MAX / 2,
-  open_transfers: PENDING_MAX / 2,
-  bytes: 2 ** 31,
-};
 
 /** What a command would exceed: so much is used, on this shard, of what is allowed now. */
 export type Exceeded = Readonly<{ quota: QuotaName; used: number; allowed: number }>;
@@ -58,7 +46,7 @@ export function exceededBy(
     if (key === null) return undefined;
     return exceeded("idempotency_keys", keys.at(nowMs), 1, ENDS_SHARE * freeKeys);
   }
-  const quotas = quotasOf(state, partner);
+  const quotas = state.programmes.quotas.of(partner);
   const isHold = growth === "hold";
   const keysNeeded = (key === null ? 0 : 1) + (isHold ? 1 : 0);
   const allowedKeys = Math.min(quotas.idempotency_keys, freeKeys);
@@ -95,12 +83,8 @@ export function exceededByBytes(
 ): Exceeded | "heap_full" | undefined {
   const { bytes } = state.usageOf(partner);
   if (needed > Math.max(0, freeBytes)) return "heap_full";
-  const allowed = Math.min(quotasOf(state, partner).bytes, BYTES_SHARE * freeBytes);
+  const allowed = Math.min(state.programmes.quotas.of(partner).bytes, BYTES_SHARE * freeBytes);
   return exceeded("bytes", bytes, needed, Math.floor(allowed));
-}
-
-export function quotasOf(state: LedgerState, partner: string): Quotas {
-  return { ...DEFAULT_QUOTAS, ...state.programmes.quotas.of(partner) };
 }
 
 /** What a partner uses on this shard, by quota. */

@@ -14,6 +14,7 @@ export type KeyHours = readonly (readonly [hour: number, keys: number])[];
  */
 export class KeyCount {
   #hours: [hour: number, keys: number][] = [];
+  #newest: [hour: number, keys: number] = [0, 0];
   #sum = 0;
   /** Of the newest hour. */
   #endMs = 0;
@@ -21,8 +22,7 @@ export class KeyCount {
   /** @param atMs log time, which never goes back. */
   add(atMs: number, keys: number): void {
     if (atMs >= this.#endMs) this.#begin(Math.floor(atMs / HOUR_MS));
-    const newest = this.#hours.at(-1) as [number, number];
-    newest[1] += keys;
+    this.#newest[1] += keys;
     this.#sum += keys;
   }
 
@@ -48,8 +48,8 @@ export class KeyCount {
   #begin(hour: number): void {
     const kept = this.#hours.filter((each) => !isOver(each[0], hour * HOUR_MS));
     this.#sum = kept.reduce((sum, each) => sum + each[1], 0);
-    kept.push([hour, 0]);
-    this.#hours = kept;
+    this.#newest = [hour, 0];
+    this.#hours = [...kept, this.#newest];
     this.#endMs = (hour + 1) * HOUR_MS;
   }
 }

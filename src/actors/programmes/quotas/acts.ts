@@ -1,5 +1,5 @@
 /** What can be asked about quotas: only the operator asks for a change. See src/actors/quotas. */
-import type { Quotas } from "../../quotas/quotas.ts";
+import type { Quotas } from "../../quotas/default-quotas.ts";
 import { vnodeOf } from "../../routing.ts";
 import type { Growth } from "../programme.ts";
 

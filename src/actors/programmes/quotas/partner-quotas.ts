@@ -2,22 +2,25 @@
  * The quotas that the operator has set for partners, on every shard: the partner's own shard decides a change, and tells
  * all others by a notice.
  */
-import type { QuotaName } from "../../quotas/quotas.ts";
+import { DEFAULT_QUOTAS, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
 import type { Context, Done, Effect, Plain, Programme } from "../programme.ts";
 import type { OwnQuotas, QuotasAct } from "./acts.ts";
 
 type Item = readonly ["quotas", partner: string, quotas: OwnQuotas];
+/** `all`: with the defaults of those that are not set. */
+type Kept = Readonly<{ own: OwnQuotas; all: Quotas }>;
 
 export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
   /** Of partners with a quota that is not the default. */
-  readonly #own = new Map<string, OwnQuotas>();
+  readonly #set = new Map<string, Kept>();
 
-  of(partner: string): OwnQuotas {
-    return this.#own.get(partner) ?? {};
+  /** Asked for each command with a key. */
+  of(partner: string): Quotas {
+    return this.#set.get(partner)?.all ?? DEFAULT_QUOTAS;
   }
 
   decide({ quotas }: QuotasAct, { partner }: Context): Effect<OwnQuotas> {
-    const own: Partial<Record<QuotaName, number>> = { ...this.of(partner) };
+    const own: Partial<Record<QuotaName, number>> = { ...this.#set.get(partner)?.own };
     for (const [name, quota] of Object.entries(quotas) as [QuotaName, number | null][]) {
       if (quota === null) delete own[name];
       else own[name] = quota;
@@ -26,11 +29,11 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
   }
 
   apply(_: QuotasAct, own: OwnQuotas, { partner }: Done): void {
-    this.#set(partner, own);
+    this.#keep(partner, own);
   }
 
   hear(notice: Plain, partner: string): void {
-    this.#set(partner, notice as OwnQuotas);
+    this.#keep(partner, notice as OwnQuotas);
   }
 
   answer(partner: string): Plain {
@@ -38,16 +41,16 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
   }
 
   *items(): Generator<Item> {
-    for (const [partner, own] of this.#own) yield ["quotas", partner, own];
+    for (const [partner, { own }] of this.#set) yield ["quotas", partner, own];
   }
 
   restore(item: readonly Plain[]): void {
     const [, partner, own] = item as unknown as Item;
-    this.#set(partner, own);
+    this.#keep(partner, own);
   }
 
-  #set(partner: string, own: OwnQuotas): void {
-    if (Object.keys(own).length === 0) this.#own.delete(partner);
-    else this.#own.set(partner, own);
+  #keep(partner: string, own: OwnQuotas): void {
+    if (Object.keys(own).length === 0) this.#set.delete(partner);
+    else this.#set.set(partner, { own, all: { ...DEFAULT_QUOTAS, ...own } });
   }
 }
