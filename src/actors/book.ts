@@ -1,5 +1,7 @@
 /** One partner's accounts on one shard. */
 import { type Account, EMPTY_SLICE, type Slice } from "./account.ts";
+import { sliceBytes } from "./quotas/bytes.ts";
+import { type KeptTotal, PartnerUsage } from "./quotas/usage.ts";
 import { VNODES } from "./routing.ts";
 
 /** Of one asset: what balances come to, how many accounts there are, and what went to other shards and came from them. */
@@ -7,6 +9,7 @@ export type AssetSum = { sum: bigint; accounts: number; sent: bigint; received: 
 
 export class Book {
   readonly accounts = new Map<string, Account>();
+  readonly usage: PartnerUsage;
   /** By name, then by asset and vnode. */
   readonly #slices = new Map<string, Map<number, Slice>>();
   readonly #assets: Assets;
@@ -15,8 +18,10 @@ export class Book {
   #lastName: string | undefined;
   #lastSlices: Map<number, Slice> | undefined;
 
-  constructor(assets: Assets) {
+  /** @param kept where the bytes of all partners are counted. */
+  constructor(assets: Assets, kept: KeptTotal) {
     this.#assets = assets;
+    this.usage = new PartnerUsage(kept);
   }
 
   sliceOf(name: string, asset: string, vnode: number): Slice | undefined {
@@ -26,7 +31,10 @@ export class Book {
   /** The slice, made on its first use: for a record, which makes it part of the state. */
   openSlice(name: string, asset: string, vnode: number): Slice {
     const slice = this.sliceWithRoom(name, asset, vnode);
-    slice.isUsed = true;
+    if (!slice.isUsed) {
+      slice.isUsed = true;
+      this.usage.count(sliceBytes(name));
+    }
     return slice;
   }
 

@@ -36,6 +36,8 @@ export type CompoundStateOptions = Readonly<{
   exchangeWith: (shard: number) => Exchange;
   programmes: Programmes;
   claims: Claims;
+  /** Of all partners together. */
+  pendingMax?: number | undefined;
 }>;
 
 type Place = RecordPlace & Readonly<{ timeMs: number }>;
@@ -45,7 +47,7 @@ type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true 
 
 export class CompoundState {
   readonly shard: number;
-  readonly pending = new PendingTransfers();
+  readonly pending: PendingTransfers;
   readonly reservations = new Reservations();
   readonly claims: Claims;
   readonly bookOf: CompoundStateOptions["bookOf"];
@@ -53,8 +55,9 @@ export class CompoundState {
   readonly #shards: number;
   readonly #programmes: Programmes;
 
-  constructor({ shard, shards, bookOf, exchangeWith, programmes, claims }: CompoundStateOptions) {
+  constructor({ shard, shards, bookOf, exchangeWith, programmes, claims, pendingMax }: CompoundStateOptions) {
     this.claims = claims;
+    this.pending = new PendingTransfers((partner) => bookOf(partner).usage, pendingMax);
     this.#programmes = programmes;
     this.shard = shard;
     this.#shards = shards;
@@ -65,11 +68,6 @@ export class CompoundState {
   /** The numbers of all other shards. */
   get others(): readonly number[] {
     return Array.from({ length: this.#shards }, (_, shard) => shard).filter((shard) => shard !== this.shard);
-  }
-
-  /** There is no room for it. */
-  isFullFor(command: CompoundCommand): boolean {
-    return command.op === "compound_transfer" && command.pending && this.pending.full;
   }
 
   /**

@@ -18,6 +18,7 @@ import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
 import type { OpenTransfer } from "./pending.ts";
 import type { Plain } from "./programmes/programme.ts";
+import type { KeyHours } from "./quotas/usage.ts";
 import type { Reservation } from "./reservations.ts";
 import type { HashSeed } from "./scope-hash.ts";
 import type { Velocity } from "./velocity.ts";
@@ -29,7 +30,7 @@ const KIND = {
   keys: 2,
   operator_key: 3,
   partner: 4,
-  /** `[partner]`: accounts, slices and totals that follow are of this partner. */
+  /** `[partner, hours]`: when its keys came (`KeyHours`; absent in older images). Accounts, slices and totals that follow are of this partner. */
   book: 5,
   account: 6,
   slice: 7,
@@ -76,7 +77,7 @@ function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
   if (state.operatorKeyHash !== undefined) yield rare("operator_key", state.operatorKeyHash);
   for (const { partner, keys } of state.partners.values()) yield rare("partner", partner, [...keys.values()]);
   for (const [partner, book] of state.books) {
-    yield rare("book", partner);
+    yield rare("book", partner, book.usage.keys.hours);
     for (const account of book.accounts.values()) yield writeAccount(writer, account);
     for (const [name, asset, vnode, { posted, held, seq }] of book.slices())
       yield writeSlice(writer, name, asset, vnode, posted, held, seq);
@@ -246,7 +247,7 @@ export class ImageReader {
       }
       case KIND.book:
         this.#partner = values[0] as string;
-        state.book(this.#partner);
+        state.book(this.#partner).usage.keys.restore((values[1] ?? []) as KeyHours);
         return;
       case KIND.crossed: {
         const [asset, sent, received] = values as [string, string, string];

@@ -12,10 +12,10 @@ export const KEY_WINDOW_MS = 24 * 60 * 60 * 1000;
 export const KEY_AHEAD_MS_MAX = 5 * 60 * 1000;
 
 /**
- * At this many keys, about 800 MB, a shard takes no more keyed commands until some are past their window: a key is
- * never dropped early.
+ * So many keys, about 800 MB, a shard should ever remember: a key is never dropped early, so what one partner may have of
+ * them is bounded (quotas/quotas.ts).
  */
-const KEYS_MAX = 16_000_000;
+export const KEYS_MAX = 16_000_000;
 
 const KEYS_PER_BLOCK = 1024;
 
@@ -52,8 +52,9 @@ export class KeyTable {
     return this.#index.size;
   }
 
-  get full(): boolean {
-    return this.#ring.size >= this.#keysMax;
+  /** How many more keys it should take; negative beyond that. */
+  get room(): number {
+    return this.#keysMax - this.#ring.size;
   }
 
   /** What its entries and their index take up. */

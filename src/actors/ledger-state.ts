@@ -1,19 +1,24 @@
 /** What one shard knows, as plain parts: `Ledger` decides on them, an image (image.ts) copies them. */
 import { AssertionError, assert } from "../assert.ts";
-import type { Account } from "./account.ts";
+import { type Account, applyChange } from "./account.ts";
 import { Assets, Book } from "./book.ts";
 import { Claims } from "./claims.ts";
+import type { AccountView } from "./command.ts";
 import { CompoundState } from "./compound-state.ts";
 import { Exchange } from "./exchange.ts";
 import { KeyTable } from "./key-table.ts";
 import type { PartnerState } from "./partner.ts";
 import type { Random, Seal } from "./programmes/programme.ts";
 import { Programmes } from "./programmes/programmes.ts";
+import { accountBytes } from "./quotas/bytes.ts";
+import { type KeptTotal, NO_USAGE, type PartnerUsage } from "./quotas/usage.ts";
 import type { HashSeed, ScopeHash } from "./scope-hash.ts";
 
 export type LedgerSettings = Readonly<{
   /** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
   claimsMax?: number;
+  keysMax?: number;
+  pendingMax?: number;
   keyHash?: ScopeHash;
   /** Needed, as `random` is, wherever programmes decide. */
   seal?: Seal;
@@ -33,19 +38,25 @@ export class LedgerState {
   accounts = 0;
   readonly #assets = new Assets();
   #lastPartner: string | undefined;
-  #lastBook = new Book(this.#assets);
+  /** What all partners keep in memory. */
+  readonly kept: KeptTotal = { bytes: 0 };
+  #lastBook = new Book(this.#assets, this.kept);
 
   constructor(
     shard: number,
     shards: number,
     random: Random | undefined,
-    { claimsMax, keyHash, seal }: LedgerSettings = {},
+    { claimsMax, keysMax, pendingMax, keyHash, seal }: LedgerSettings = {},
   ) {
     this.claims = new Claims(claimsMax);
-    this.keys = new KeyTable(random && seedOf(random), keyHash && { hash: keyHash });
+    this.keys = new KeyTable(random && seedOf(random), {
+      ...(keyHash && { hash: keyHash }),
+      ...(keysMax !== undefined && { keysMax }),
+    });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
     const surroundings = { shard, shards, account, random: random ?? none, seal };
-    this.programmes = new Programmes({ ...surroundings, claims: this.claims });
+    const usageOf = (partner: string) => this.book(partner).usage;
+    this.programmes = new Programmes({ ...surroundings, claims: this.claims, usageOf });
     this.compound = new CompoundState({
       shard,
       shards,
@@ -53,6 +64,7 @@ export class LedgerState {
       claims: this.claims,
       bookOf: (partner) => this.book(partner),
       exchangeWith: (other) => this.exchange(other),
+      pendingMax,
     });
   }
 
@@ -62,12 +74,19 @@ export class LedgerState {
     if (partner === this.#lastPartner) return this.#lastBook;
     let book = this.books.get(partner);
     if (book === undefined) {
-      book = new Book(this.#assets);
+      book = new Book(this.#assets, this.kept);
       this.books.set(partner, book);
     }
     this.#lastPartner = partner;
     this.#lastBook = book;
     return book;
+  }
+
+  /** What counts against a partner's quotas. Makes no book. */
+  usageOf(partner: string): Readonly<PartnerUsage> {
+    return partner === this.#lastPartner
+      ? this.#lastBook.usage
+      : (this.books.get(partner)?.usage ?? NO_USAGE);
   }
 
   /** What was sent to another shard and received from it. */
@@ -86,8 +105,16 @@ export class LedgerState {
   }
 
   addAccount(partner: string, account: Account): void {
-    this.book(partner).accounts.set(account.id, account);
+    const { accounts, usage } = this.book(partner);
+    accounts.set(account.id, account);
+    usage.count(accountBytes(account));
     this.accounts += 1;
+  }
+
+  changeAccount(partner: string, account: Account, view: AccountView, timeMs: number, batch: number): void {
+    const before = accountBytes(account);
+    applyChange(account, view, timeMs, batch);
+    this.book(partner).usage.count(accountBytes(account) - before);
   }
 
   partner(id: string): PartnerState {

@@ -3,14 +3,7 @@
  * idempotency keys. Pure: time, ids and places are handed in, and the state is a function of the log alone.
  */
 import { assert, unreachable } from "../assert.ts";
-import {
-  type Account,
-  applyChange,
-  decideCreate,
-  decideStatus,
-  decideUpdate,
-  openAccount,
-} from "./account.ts";
+import { type Account, decideCreate, decideStatus, decideUpdate, openAccount } from "./account.ts";
 import type { AssetSum } from "./book.ts";
 import { claimOf } from "./claim-names.ts";
 import type {
@@ -46,6 +39,7 @@ import {
 } from "./partner.ts";
 import { applyAct, decideAct } from "./programmes/act.ts";
 import type { Effect, Random } from "./programmes/programme.ts";
+import { type Exceeded, exceededBy } from "./quotas/quotas.ts";
 import type { Refusal, TimeFault } from "./rejection.ts";
 import {
   applyCredit,
@@ -64,7 +58,7 @@ export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs
 export type KeyState =
   | undefined
   | Readonly<{ first: KeyEntry }>
-  | Readonly<{ refused: Exclude<Refusal, "validation_failed"> | "overloaded" }>
+  | Readonly<{ refused: Exclude<Refusal, "validation_failed" | "quota_exceeded"> }>
   | Readonly<{ fault: TimeFault }>;
 
 const KEY_AHEAD: TimeFault = { path: "Idempotency-Key", message: "is a UUIDv7 more than 5 minutes ahead" };
@@ -112,7 +106,12 @@ export class Ledger {
       if (madeAtMs + KEY_WINDOW_MS < nowMs) return { refused: "idempotency_key_expired" };
       if (madeAtMs > nowMs + KEY_AHEAD_MS_MAX) return { fault: KEY_AHEAD };
     }
-    return this.keys.full ? { refused: "overloaded" } : undefined;
+    return undefined;
+  }
+
+  /** Which quota of its partner a command would exceed that `lookUpKey` knows nothing of, at this log time. */
+  exceededBy(command: Command, nowMs: number, freeBytes?: number): Exceeded | "heap_full" | undefined {
+    return exceededBy(this.state, command, nowMs, freeBytes);
   }
 
   /** What was sent to another shard and received from it. */
@@ -204,6 +203,7 @@ export class Ledger {
       this.keys.remember(scopeOf(command, key), entry);
       const other = aliasScopeOf(command, key);
       if (other !== undefined) this.keys.remember(other, entry);
+      this.state.book(command.partner).usage.keys.add(place.timeMs, other === undefined ? 1 : 2);
     }
     if (outcome.ok) this.#applyAccepted(command, outcome, place, batch);
   }
@@ -247,7 +247,8 @@ export class Ledger {
       case "set_account_status": {
         const account = this.account(command.partner, command.id);
         assert(account !== undefined, "a change concerns an account that exists");
-        applyChange(account, (outcome as AccountChanged).account, place.timeMs, batch);
+        const { account: view } = outcome as AccountChanged;
+        this.state.changeAccount(command.partner, account, view, place.timeMs, batch);
         return;
       }
       case "create_partner": {

@@ -11,6 +11,9 @@ export function* linesOf(state: LedgerState, nowMs: number): Generator<string> {
 
 function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
   for (const [partner, book] of state.books) {
+    const { keys, openTransfers, bytes } = book.usage;
+    // A book may be there although no record has touched it.
+    if (keys.hours.length + bytes > 0) yield ["usage", partner, keys.hours, openTransfers, bytes];
     for (const account of book.accounts.values()) {
       const { batch: _batch, pinned: _pinned, pins: _pins, programme, ...plain } = account;
       yield ["account", partner, programme === null ? plain : { ...plain, programme }];

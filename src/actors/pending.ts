@@ -3,8 +3,10 @@ import { assert } from "../assert.ts";
 import type { Hold, TransferView, Use } from "./compound-command.ts";
 import { Deadlines, type Ending } from "./deadlines.ts";
 import { DeadlinesBySubject } from "./deadlines-by-subject.ts";
+import { openTransferBytes } from "./quotas/bytes.ts";
+import type { PartnerUsage } from "./quotas/usage.ts";
 
-/** At this many, some hundred bytes each, a shard takes no more pending transfers until some are settled. */
+/** So many, some hundred bytes each, a shard takes of all partners together: see quotas/quotas.ts. */
 export const PENDING_MAX = 1_000_000;
 
 export type OpenTransfer = Ending & {
@@ -24,18 +26,27 @@ export type OpenTransfer = Ending & {
 };
 
 export class PendingTransfers {
+  readonly #usageOf: (partner: string) => PartnerUsage;
+  readonly #max: number;
   readonly #open = new Map<string, OpenTransfer>();
   /** Those that have a time-out. */
   readonly #deadlines = new Deadlines<OpenTransfer>();
   /** The same by account. */
   readonly #byAccount = new DeadlinesBySubject<OpenTransfer>();
 
+  /** @param usageOf where it counts whose they are. */
+  constructor(usageOf: (partner: string) => PartnerUsage, max = PENDING_MAX) {
+    this.#usageOf = usageOf;
+    this.#max = max;
+  }
+
   get size(): number {
     return this.#open.size;
   }
 
-  get full(): boolean {
-    return this.#open.size >= PENDING_MAX;
+  /** How many more it should take. */
+  get room(): number {
+    return Math.max(0, this.#max - this.#open.size);
   }
 
   get(id: string): OpenTransfer | undefined {
@@ -45,6 +56,7 @@ export class PendingTransfers {
   add(transfer: OpenTransfer): void {
     assert(!this.#open.has(transfer.id), "a transfer becomes pending once");
     this.#open.set(transfer.id, transfer);
+    this.#count(transfer, 1);
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.add(transfer);
     for (const key of accountKeysOf(transfer)) this.#byAccount.add(key, transfer);
@@ -53,6 +65,7 @@ export class PendingTransfers {
   /** It is pending no more. */
   remove(transfer: OpenTransfer): void {
     assert(this.#open.delete(transfer.id), "I10: a transfer is resolved once");
+    this.#count(transfer, -1);
     if (transfer.view.expiresAtMs === null) return;
     this.#deadlines.remove(transfer);
     for (const key of accountKeysOf(transfer)) this.#byAccount.removed(key);
@@ -73,6 +86,12 @@ export class PendingTransfers {
   nextDueOf(partner: string, account: string, nowMs: number): OpenTransfer | undefined {
     const first = this.#byAccount.firstOf(accountKeyOf(partner, account));
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
+  }
+
+  #count({ partner, view }: OpenTransfer, sign: 1 | -1): void {
+    const usage = this.#usageOf(partner);
+    usage.openTransfers += sign;
+    usage.count(sign * openTransferBytes(view));
   }
 
   /** In no order. */

@@ -77,9 +77,14 @@ export function rejectionOf(number: number): Rejection {
 
 /**
  * Refused without a trace in the log, because nothing of it could change the state: the key was used for
- * something else, its window has passed, or the request is invalid by log time (`TimeFault`).
+ * something else, its window has passed, the request is invalid by log time (`TimeFault`), or its partner keeps as much as
+ * it may.
  */
-export type Refusal = "idempotency_key_reused" | "idempotency_key_expired" | "validation_failed";
+export type Refusal =
+  | "idempotency_key_reused"
+  | "idempotency_key_expired"
+  | "validation_failed"
+  | "quota_exceeded";
 
 /** A field that is invalid by log time: its path in the request, and the rule. */
 export type TimeFault = Readonly<{ path: string; message: string }>;

@@ -7,6 +7,7 @@ import { assert } from "../assert.ts";
 import type { Book } from "./book.ts";
 import type { Hold, Leg, Reserve, Reserved, Rise, Use } from "./compound-command.ts";
 import { usesOf } from "./legs.ts";
+import { reservationBytes } from "./quotas/bytes.ts";
 import { isSystemAccount } from "./routing.ts";
 import { countUse, giveBackUse } from "./velocity.ts";
 
@@ -56,7 +57,7 @@ export class Reservations {
   add(book: Book, { id, partner, from, legs, purpose }: Reserve, reserved: Reserved, atMs: number): void {
     assert(!this.#byId.has(id), "an attempt reserves once on each shard");
     const uses = purpose === "revert" ? [] : usesOf(legs, "debit");
-    this.#byId.set(id, { partner, from, holds: reserved.holds, rises: reserved.rises, uses, atMs });
+    this.#keep(book, id, { partner, from, holds: reserved.holds, rises: reserved.rises, uses, atMs });
     for (const rise of reserved.rises) keepRoom(book, rise, 1);
     for (const { account, amount, count } of uses)
       countUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
@@ -64,7 +65,7 @@ export class Reservations {
 
   /** As an image has it: what it holds and what it was counted for stands with the accounts already. */
   restore(book: Book, id: string, reservation: Reservation): void {
-    this.#byId.set(id, reservation);
+    this.#keep(book, id, reservation);
     for (const rise of reservation.rises) keepRoom(book, rise, 1);
   }
 
@@ -74,10 +75,16 @@ export class Reservations {
     if (reservation === undefined) return;
     const { rises, uses, atMs } = reservation;
     this.#byId.delete(id);
+    book.usage.count(-reservationBytes(reservation));
     for (const rise of rises) keepRoom(book, rise, -1);
     if (!isVoid) return;
     for (const { account, amount, count } of uses)
       giveBackUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
+  }
+
+  #keep(book: Book, id: string, reservation: Reservation): void {
+    this.#byId.set(id, reservation);
+    book.usage.count(reservationBytes(reservation));
   }
 }
 

@@ -13,10 +13,10 @@ import type {
   VoidTransfer,
 } from "../actors/compound-command.ts";
 import { haveSameKey, vnodeOfCommand } from "../actors/home.ts";
-import { decode } from "../actors/pack.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
-import { type Refusal, rejectionOf, type TimeFault } from "../actors/rejection.ts";
+import { growthOf } from "../actors/quotas/growth.ts";
+import { rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type {
   ActsRange,
@@ -34,16 +34,13 @@ import { OperatingError } from "../operating-error.ts";
 import {
   ASK_ARCHIVE,
   type CommandReply,
-  type Credits,
   REFUSED,
   REPLAYED,
   REQUEST,
-  type Replayed,
   SETTLED,
   type TransfersReply,
   type WireItem,
 } from "../shard/messages.ts";
-import type { LogId } from "../wal/wal.ts";
 import { accountPage, accountsOf, reconciliation } from "./accounts.ts";
 import { submitWithArchive } from "./claims.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
@@ -52,10 +49,11 @@ import { dryRunBatch } from "./dry-run-batch.ts";
 import { pageOf } from "./lists.ts";
 import { accountAt } from "./past.ts";
 import { firstCommand, firstRecords, type KeyScope, recall } from "./recall.ts";
-import { refusalOf } from "./refusals.ts";
+import { itemCodeOf, type Refusing, refusalOf } from "./refusals.ts";
+import { answersOf, idOf, locationOf } from "./replies.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
-import { systemAccount, trialBalance } from "./sums.ts";
+import { systemAccount, trialBalance, usageOf } from "./sums.ts";
 import {
   originOfTransfer,
   revertOf,
@@ -68,7 +66,7 @@ import { Turns } from "./turns.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
-  | Readonly<{ refused: Refusal; fault?: TimeFault }>;
+  | Refusing;
 
 type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
@@ -77,7 +75,7 @@ type Portion = Readonly<{ packed: Uint8Array; places: readonly number[] }>;
 
 export class Gateway {
   #shards = new Shards([], undefined);
-  /** A reason to take no commands, as the archive being far behind. */
+  /** A reason to take nothing but what ends something, as the archive being far behind. */
   #overload: () => string | undefined = () => undefined;
   /** Lists: most of their time they wait for the archive. */
   readonly #turns = new Turns(32);
@@ -91,7 +89,8 @@ export class Gateway {
   /** Not `async`, as the hottest call of all: each layer of promises costs every request. */
   submit<C extends Command>(command: C): Promise<Answer<C>> {
     const reason = this.#overload();
-    if (reason !== undefined) return Promise.reject(new OperatingError("overloaded", reason));
+    if (reason !== undefined && growthOf(command) !== "never")
+      return Promise.reject(new OperatingError("overloaded", reason));
     const shard = this.#shards.ofVnode(vnodeOfCommand(command));
     const writer = this.#shards.writer(shard);
     writer.add(command);
@@ -270,6 +269,10 @@ export class Gateway {
     return trialBalance(this.#shards, partner);
   }
 
+  usage(partner: string) {
+    return usageOf(this.#shards, partner);
+  }
+
   /** Log time of the shard of an account, or of another subject. */
   async timeMs(partner: string, subject: string): Promise<number> {
     return (await this.#shards.ask(this.#shards.ofAccount(partner, subject), partner, ["time"])).result;
@@ -305,7 +308,7 @@ export class Gateway {
       const place = places[i] as number;
       if (typeof answer === "string") items[place] = { id: answer };
       else if (typeof answer === "number") items[place] = { code: rejectionOf(answer) };
-      else if (answer[0] === REFUSED) items[place] = { code: answer[1] };
+      else if (answer[0] === REFUSED) items[place] = { code: itemCodeOf(answer) };
       else replayed.push({ place, at: locationOf(shard, answer) });
     }
     if (replayed.length === 0) return;
@@ -380,21 +383,4 @@ export class Gateway {
   }
 }
 
-/** The answers in the order of the items, and where the credits went that crossed to other shards. */
-function answersOf(reply: TransfersReply): Readonly<{ answers: readonly WireItem[]; credits: Credits }> {
-  if (reply instanceof Uint8Array) return { answers: decode(reply) as WireItem[], credits: [] };
-  const [packed, later, credits] = reply;
-  const answers = decode(packed) as WireItem[];
-  for (const [index, item] of later) answers[index] = item;
-  return { answers, credits };
-}
-
 type AccountPosition = Readonly<{ after: readonly Position[]; seq?: number }>;
-
-function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
-  return { shard, epoch, seq, index };
-}
-
-function idOf([epoch, seq]: readonly [number, number]): LogId {
-  return { epoch, seq };
-}

@@ -1,4 +1,5 @@
 /** What several shards say of one thing, added up: each figure is a safe integer, their sum need not be. */
+import { assert } from "../assert.ts";
 import { known, positionText, type Shards } from "./shards.ts";
 
 /** The balances of all slices, by asset; `undefined` if it was never used. */
@@ -29,4 +30,12 @@ export async function trialBalance(shards: Shards, partner: string | undefined) 
   }
   const positions = known(found.map(({ position }) => position));
   return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
+}
+
+/** What a partner uses of each quota on each shard; the quotas are the same on all but while they change. */
+export async function usageOf(shards: Shards, partner: string) {
+  const found = await shards.askAll(partner, ["usage"]);
+  const [first] = found;
+  assert(first !== undefined, "there is a shard");
+  return { quotas: first.result.quotas, shards: found.map(({ result }) => result.used) };
 }

@@ -1,11 +1,13 @@
 /** `/v1/partners`: who may use the ledger, and with which keys. */
 import { z } from "@hono/zod-openapi";
 import { type CreateKey, type CreatePartner, PARTNER_ROLES, type Partner } from "../actors/command.ts";
+import { type OwnQuotas, setQuotas } from "../actors/programmes/quotas/acts.ts";
 import { askSeller } from "../actors/programmes/topup/acts.ts";
+import { DEFAULT_QUOTAS } from "../actors/quotas/default-quotas.ts";
 import { memberPartner } from "./auth.ts";
 import { readNothing } from "./body.ts";
 import { jsonAnswer } from "./call.ts";
-import { firstOrNew, readChange } from "./change.ts";
+import { actOf, firstOrNew, readChange } from "./change.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "./fields.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { IDEMPOTENCY_PROBLEMS, type Random } from "./idempotency.ts";
@@ -14,16 +16,21 @@ import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "./pagination.ts"
 import { IdParams } from "./path-id.ts";
 import type { Directory, Ledger } from "./ports.ts";
 import { invalid, Problem } from "./problem.ts";
+import { addUsage, changesOf, QuotaPatch, QuotasSchema } from "./quotas.ts";
 import type { Routes } from "./routes.ts";
 import { BANK_NAME_RULE, isBankName } from "./wallet/bank.ts";
-import { decidedAnswer } from "./writes.ts";
+import { decidedAnswer, isDone, together } from "./writes.ts";
 
 const NewPartner = z
   .strictObject({ id: NewId, name: Name })
   .openapi("NewPartner", { example: { id: "acme", name: "Acme" } });
 const PartnerPatch = z
-  .strictObject({ name: Name.optional(), status: z.enum(["active", "suspended"]).optional() })
-  .openapi("PartnerPatch");
+  .strictObject({
+    name: Name.optional(),
+    status: z.enum(["active", "suspended"]).optional(),
+    quotas: QuotaPatch.optional(),
+  })
+  .openapi("PartnerPatch", { example: { quotas: { idempotency_keys: 1_000_000 } } });
 const NewKeyBody = z
   .strictObject({
     role: z.enum(PARTNER_ROLES),
@@ -44,6 +51,12 @@ const PartnerSchema = z.object(partnerFields).openapi("Partner", { example: part
 const CreatedPartner = z
   .object({ ...partnerFields, key_id: z.string(), ...apiKeyFields })
   .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });
+const PatchedPartner = z
+  .object({
+    ...partnerFields,
+    quotas: QuotasSchema.optional().openapi({ description: "All of them, where some were to be changed." }),
+  })
+  .openapi("PatchedPartner", { example: partnerExample });
 const OfSeller = z.string().optional().openapi({ description: "Of a key of role `seller`: whose it is." });
 const CreatedKey = z
   .object({
@@ -72,6 +85,7 @@ export function addPartners(routes: Routes, deps: PartnersDeps): void {
   addCreate(routes, deps);
   addReads(routes, deps);
   addUpdate(routes, deps);
+  addUsage(routes, deps);
   addCreateKey(routes, deps);
   addKeys(routes, deps);
 }
@@ -159,19 +173,28 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
       path: "/v1/partners/{id}",
       access: "operator",
       group: "partners",
-      summary: "Rename, suspend or reactivate a partner",
+      summary: "Rename, suspend or reactivate a partner, or set its quotas",
+      description:
+        "Name and status are changed first, and then the quotas. Should only the first have come about, a repeat with the " +
+        "same idempotency key makes the second.",
       params: IdParams,
       body: { schema: PartnerPatch },
-      answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
+      answer: { status: 200, description: "The partner.", content: { "application/json": PatchedPartner } },
       problems: ["partner_not_found"],
     },
     async (request, call) => {
       const id = memberPartner(call, directory, request.param("id"));
       const { value, asked } = await readChange(request, call, PartnerPatch);
-      const { name, status } = value;
+      const { name, status, quotas } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
       const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
-      return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
+      if (quotas === undefined || !isDone(answer))
+        return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
+      const { partner } = answer.outcome;
+      const set = await ledger.submit(actOf({ ...asked, partner: id }, setQuotas(id, changesOf(quotas))));
+      return decidedAnswer(call, together(answer, set), 200, ({ effect }) =>
+        JSON.stringify({ ...partnerView(partner), quotas: { ...DEFAULT_QUOTAS, ...(effect as OwnQuotas) } }),
+      );
     },
   );
 }

@@ -22,6 +22,7 @@ import type {
 } from "../actors/compound-command.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
+import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ActsRange, ArchivedRecord, EntriesRange, Page, Range, Statement } from "../archive/query.ts";
 import type { Caller } from "../caller.ts";
@@ -29,7 +30,7 @@ import type { Caller } from "../caller.ts";
 /** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
 export type Answer<C extends Command = Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
-  | Readonly<{ refused: Refusal; fault?: TimeFault }>;
+  | Readonly<{ refused: Refusal; fault?: TimeFault; detail?: string }>;
 
 /** Commands that have a dry run. */
 export type DryRunCommand = CreateAccount | SetAccountStatus | CompoundTransfer | PostTransfer | VoidTransfer;
@@ -61,6 +62,9 @@ export type TrialBalance = Readonly<{
   assets: Readonly<Record<string, Readonly<{ sum: bigint; inTransit: bigint; accounts: number }>>>;
   positions: readonly string[];
 }>;
+
+/** `shards`: what is used on each, in their order. A quota holds on each shard. */
+export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[] }>;
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer, and a list with an error of code
@@ -144,6 +148,8 @@ export interface Ledger {
   timeMs(partner: string, subject: string): Promise<number>;
   /** Of one partner; of all of them when none is named. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
+  /** What counts against a partner's quotas, on each shard. */
+  usage(partner: string): Promise<Usage>;
 }
 
 export type Principal =

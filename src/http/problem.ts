@@ -113,6 +113,7 @@ export const PROBLEMS = {
   too_many_segments: kind(422, "The partner has as many segments as it may."),
   too_many_references: kind(422, "No more references can be kept."),
   too_many_pending: kind(422, "The wallet has as many pending as it may."),
+  quota_exceeded: kind(422, "The partner keeps as much as it may; certainly not done.", true),
   idempotency_key_reused: kind(422, "The idempotency key was used for another request."),
   idempotency_key_expired: kind(422, "The idempotency key is too old."),
   rate_limited: kind(429, "Too many failures.", true),

@@ -83,6 +83,8 @@ function problemCodes(route: RouteDescription): Set<ProblemCode> {
   if (route.access !== "open" || route.session === true) codes.add("unauthenticated").add("forbidden");
   if (route.servesUnready !== true) codes.add("log_unavailable").add("overloaded").add("outcome_unknown");
   codes.add("validation_failed");
+  if (route.method !== "get" && route.path.startsWith("/v1/") && !route.path.startsWith("/v1/admin/"))
+    codes.add("quota_exceeded");
   if (route.method === "post" || route.method === "put" || route.method === "patch")
     codes.add("body_too_large").add("unsupported_media_type");
   return codes;

@@ -26,8 +26,8 @@ export function isDone<C extends Command>(
 }
 
 /** A command that was refused without a trace, as a problem. */
-export function refusalOf({ refused, fault }: Extract<Answer, { refused: unknown }>): Problem {
-  return fault === undefined ? new Problem(refused) : invalid(fault.path, fault.message);
+export function refusalOf({ refused, fault, detail }: Extract<Answer, { refused: unknown }>): Problem {
+  return fault === undefined ? new Problem(refused, detail) : invalid(fault.path, fault.message);
 }
 
 /** The answer when the ledger said no, `undefined` when it said yes. @throws Problem 400, 422 */
@@ -50,4 +50,11 @@ export function decidedAnswer<C extends Command>(
   const rejected = rejectedAnswer(call, answer);
   if (rejected !== undefined || "refused" in answer) return rejected as HttpAnswer;
   return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
+}
+
+/** Two writes of one request as one: done before only if both were. */
+export function together<C extends Command>(first: Done, second: Answer<C>): Answer<C> {
+  if ("refused" in second) return second;
+  const position = `${first.position},${second.position}`;
+  return { ...second, position, replayed: first.replayed && second.replayed };
 }

@@ -2,13 +2,17 @@
  * What becomes of one command: it is known by its key; or decided, applied, and put into the open batch; or parked until
  * another shard has said something; or tried again later.
  */
-import type { ActDone, Command, Recorded, Transfer } from "../actors/command.ts";
+import type { ActDone, Command, Recorded, Transfer, TransferPosted } from "../actors/command.ts";
 import type { Tick } from "../actors/compound-command.ts";
 import { isPlain, type PlainCommand } from "../actors/home.ts";
 import type { Ledger, Place } from "../actors/ledger.ts";
 import type { Due, Random } from "../actors/programmes/programme.ts";
 import { timeFaultOf } from "../actors/programmes/programmes.ts";
+import { sliceBytes } from "../actors/quotas/bytes.ts";
+import type { QuotaName } from "../actors/quotas/default-quotas.ts";
+import { type Exceeded, exceededByBytes } from "../actors/quotas/quotas.ts";
 import type { TimeFault } from "../actors/rejection.ts";
+import { isSystemAccount } from "../actors/routing.ts";
 import { TransferIds } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { Journal } from "../wal/wal.ts";
@@ -37,6 +41,8 @@ export type ExecutorOptions = Readonly<{
   failpoints: Failpoints;
   /** Secure random bytes. */
   random: Random;
+  /** By which the shard's memory may still grow. */
+  freeBytes: () => number;
 }>;
 
 export class Executor {
@@ -47,7 +53,9 @@ export class Executor {
   /** Of our epoch, once it is claimed. */
   #transferIds: TransferIds | undefined;
   readonly waits: DueWaits;
-  readonly counts = { commands: 0, rejections: 0, replays: 0 };
+  readonly counts = { commands: 0, rejections: 0, replays: 0, heapRefusals: 0 };
+  /** Commands that a quota has refused. */
+  readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0, bytes: 0 };
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -77,6 +85,11 @@ export class Executor {
     }
     const parked = peers.parked(command);
     if (parked !== undefined) return parked;
+    // A transfer without a key or an act leaves nothing behind.
+    if (command.key !== null || command.op !== "transfer" || command.act !== undefined) {
+      const exceeded = this.#ledger.exceededBy(command, timeMs, this.#options.freeBytes());
+      if (exceeded !== undefined) return this.#refusal(exceeded);
+    }
     if (this.#ledger.nextEndMs <= timeMs) {
       const still = this.expireFor(command);
       if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, false);
@@ -99,9 +112,33 @@ export class Executor {
     } else if (command.op !== "transfer") {
       if (this.#mustWait(command, peers)) return LATER;
       peers.noteChange(this.#commit.openSeq);
-    } else if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
+    } else {
+      if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
+      const { debitSeq, creditSeq } = outcome as TransferPosted;
+      if (debitSeq === 1 || creditSeq === 1) {
+        const exceeded = this.#exceededByFirst(command);
+        if (exceeded !== undefined) return this.#refusal(exceeded);
+      }
+    }
     this.#record(command, source, start, end, outcome, timeMs);
     return outcome;
+  }
+
+  /** Of a transfer that is the first one of a balance: a system account's slice comes into being with it. */
+  #exceededByFirst({ partner, debit, credit }: Transfer): Exceeded | "heap_full" | undefined {
+    const [name] = [debit, credit].filter(isSystemAccount);
+    if (name === undefined) return undefined;
+    return exceededByBytes(this.#ledger.state, partner, sliceBytes(name), this.#options.freeBytes());
+  }
+
+  #refusal(exceeded: Exceeded | "heap_full"): Refused {
+    if (exceeded === "heap_full") {
+      this.counts.heapRefusals += 1;
+      return [REFUSED, "heap_full"];
+    }
+    const { quota, used, allowed } = exceeded;
+    this.quotaExceeded[quota] += 1;
+    return [REFUSED, "quota_exceeded", quota, used, allowed];
   }
 
   /** Puts what was decided elsewhere into the ledger and into the open batch, at that batch's time. */

@@ -1,3 +1,4 @@
+import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { LogId } from "../wal/wal.ts";
 
 /** What a shard counts while it runs. */
@@ -19,6 +20,12 @@ export type ShardFigures = Readonly<{
   rejections: number;
   replays: number;
   reads: number;
+  /** Commands that a partner's quota has refused, by quota. */
+  quotaExceeded: Quotas;
+  /** Commands that were refused for want of memory. */
+  heapRefusals: number;
+  /** What all partners keep in memory, as it is counted against their quotas. */
+  keptBytes: number;
   batches: number;
   bytes: number;
   /** How far log time is ahead of the wall clock; negative while it is behind. */

@@ -6,6 +6,7 @@ import type { Restore } from "../recovery/recover.ts";
 import type { Batch, Journal } from "../wal/wal.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { BatchBounds } from "./group-commit.ts";
+import type { Heap } from "./heap-watch.ts";
 import type { Clocks, JudgedClock, LogClock } from "./log-clock.ts";
 import type { FromShard } from "./messages.ts";
 
@@ -29,6 +30,8 @@ export type HostOptions = Readonly<{
   /** Secure random bytes. */
   random?: Random;
   settings?: LedgerSettings;
+  /** Without it the shard takes whatever the quotas allow. */
+  heap?: Heap;
   /** Told of each batch once it is durable, and of the clock that the log is written by. */
   onDurable: (batch: Batch, clock: LogClock) => void;
   /** Settings of the log that are weaker than they should be, by the operator's choice. */

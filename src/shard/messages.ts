@@ -8,6 +8,7 @@ import type { LogPlace } from "../actors/claims.ts";
 import type { AccountView, Fact, Outcome } from "../actors/command.ts";
 import type { Move, Origin } from "../actors/compound-command.ts";
 import type { Plain } from "../actors/programmes/programme.ts";
+import type { QuotaName, Quotas } from "../actors/quotas/default-quotas.ts";
 import type { Refusal, TimeFault } from "../actors/rejection.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { isExhaustion } from "../exhaustion.ts";
@@ -50,6 +51,8 @@ export type Query =
   | readonly ["reverts", ids: readonly string[]]
   /** Log time. */
   | readonly ["time"]
+  /** What counts against the partner's quotas here, and the quotas. */
+  | readonly ["usage"]
   /** Copies of accounts and slices, packed as in an image: for dry runs of batches. */
   | readonly ["account_copies", of: CopiesOf]
   /** The moves that would release the reservation of another shard's pending transfer. */
@@ -91,6 +94,7 @@ export interface QueryResults {
   reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
   /** Milliseconds since 1970. */
   time: number;
+  usage: Readonly<{ used: Quotas; quotas: Quotas }>;
   account_copies: Uint8Array;
   release_moves: readonly Move[];
   /** False where log time is not there yet. */
@@ -120,17 +124,32 @@ export const REPLAYED = -1;
 export const FIRST = 1;
 
 /**
- * Certainly not done: the key is used for something else, or expired; or there is no room, or no way, for it now; or the
- * transfer is not open, and what became of it must be handed in; or log time forbids it (`TimeFault`); or the archive, once
+ * Certainly not done: the key is used for something else, or expired; or there is no room, no memory, or no way, for it now; or the
+ * transfer is not open, and what became of it must be handed in; or log time forbids it (`TimeFault`), or a quota; or the
+ * archive, once
  * it holds this shard's log up to `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
  */
 export type Refused =
   | readonly [
       typeof REFUSED,
-      code: Exclude<Refusal, "validation_failed"> | "overloaded" | "log_unavailable" | "not_open",
+      code:
+        | Exclude<Refusal, "validation_failed" | "quota_exceeded">
+        | "overloaded"
+        | "heap_full"
+        | "log_unavailable"
+        | "not_open",
     ]
+  | OverQuota
   | Invalid
   | AskArchive;
+/** See `Exceeded`. */
+export type OverQuota = readonly [
+  typeof REFUSED,
+  code: "quota_exceeded",
+  quota: QuotaName,
+  used: number,
+  allowed: number,
+];
 /** See `TimeFault`. */
 export type Invalid = readonly [
   typeof REFUSED,

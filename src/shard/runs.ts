@@ -72,7 +72,6 @@ export class Runs {
   /** @param isDry what would it come to? Nothing is logged. */
   execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
     const { ledger } = this.#options;
-    if (ledger.compound.isFullFor(command)) return OVERLOADED;
     const uncertain = askArchive(ledger.compound, command);
     if (uncertain !== undefined) return uncertain;
     switch (command.op) {

@@ -26,6 +26,7 @@ import { Failpoints } from "./failpoint.ts";
 import type { ShardFigures } from "./figures.ts";
 import { Gateways } from "./gateways.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { HeapWatch } from "./heap-watch.ts";
 import type { HostOptions } from "./host-options.ts";
 import { IdleTick } from "./idle-tick.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
@@ -58,6 +59,7 @@ export class ShardHost {
   readonly #executor: Executor;
   readonly #idleTick: IdleTick;
   readonly #cuts: Cuts;
+  readonly #heap: HeapWatch;
   readonly #exited = Promise.withResolvers<ShardExit>();
   readonly #mayClaim = Promise.withResolvers<void>();
   readonly #proceed = Promise.withResolvers<void>();
@@ -80,6 +82,7 @@ export class ShardHost {
     this.#options = options;
     this.#journal = journal;
     this.#ledger = new Ledger(shard, shards, options.random, options.settings);
+    this.#heap = new HeapWatch(options.heap, () => this.#ledger.state.kept.bytes);
     this.#cuts = new Cuts(this.#ledger, shard, shards, (peer) => this.#peers.deliveredTo(peer));
     this.#failpoints = new Failpoints(options.failpoints);
     this.#lease = new Lease(journal, onError);
@@ -108,6 +111,7 @@ export class ShardHost {
       commit: this.#commit,
       failpoints: this.#failpoints,
       random: options.random ?? randomBytes,
+      freeBytes: () => this.#heap.freeBytes,
     });
     this.#idleTick = new IdleTick(this.#clock, this.#commit, this.#executor);
     this.#peers = new Peers({
@@ -193,6 +197,8 @@ export class ShardHost {
       mailboxDepth: this.#mailbox.depth,
       ...this.#executor.counts,
       reads: this.#mailbox.reads,
+      quotaExceeded: { ...this.#executor.quotaExceeded },
+      keptBytes: this.#ledger.state.kept.bytes,
       batches,
       bytes,
       appendSeconds,
@@ -332,6 +338,7 @@ export class ShardHost {
 
   #onTick(): void {
     try {
+      this.#heap.look();
       this.#peers.expire();
       // While others write, it goes along with their batch.
       if (this.#commit.idle) this.#peers.forget();
@@ -375,6 +382,7 @@ export class ShardHost {
     clearInterval(this.#tick);
     this.#commit.close();
     this.#lease.stop();
+    this.#options.heap?.close();
     this.#trimmer.close();
     this.#watch.close();
     this.#feed.close();

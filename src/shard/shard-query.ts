@@ -6,6 +6,7 @@ import { originOf } from "../actors/home.ts";
 import { copiesOf, type SliceCopy } from "../actors/image.ts";
 import { keyScope } from "../actors/key-table.ts";
 import type { Ledger } from "../actors/ledger.ts";
+import { usedOf } from "../actors/quotas/quotas.ts";
 import { vnodeOfAccount } from "../actors/routing.ts";
 import type { CopiesOf, Query, QueryResults } from "./messages.ts";
 
@@ -75,6 +76,10 @@ export function answerQuery(
       const by = query[1].map((id) => claims.takenBy(revertClaim(id)) ?? null);
       const forgotten = claims.forgotten.epoch === 0 ? null : claims.forgotten;
       return { result: { by, forgotten }, batch: undefined };
+    }
+    case "usage": {
+      const used = usedOf(ledger.state, partner, nowMs);
+      return { result: { used, quotas: ledger.state.programmes.quotas.of(partner) }, batch: undefined };
     }
     case "time":
       return { result: nowMs, batch: undefined };

@@ -10,6 +10,7 @@ import { openLogStream, openSnapshotStore } from "../wal/open.ts";
 import { systemTimer } from "../wal/patience.ts";
 import { readWitness, WitnessKeeper } from "../wal/witness.ts";
 import type { ShardInit } from "./carrier.ts";
+import { OwnHeap } from "./own-heap.ts";
 
 export type Shard = Readonly<{
   control: (message: ToShard) => void;
@@ -55,6 +56,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     takesOver: init.takesOver ?? false,
     restore: (ledger, progress) => restoreNewest(snapshots, ledger, { shard, shards, progress }),
     random: randomBytes,
+    heap: new OwnHeap(),
     settings: { seal: sealerOf(init.secretKey) },
     onDurable: ({ id, hash }, clock) => witness.note({ id, hash, clock: clock.witnessed() }),
     warnings: () => warnings,

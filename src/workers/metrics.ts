@@ -1,5 +1,6 @@
 /** What the shards and the archive have counted, as Prometheus text. */
 import { Counter, Gauge, Registry } from "prom-client";
+import { QUOTA_NAMES } from "../actors/quotas/default-quotas.ts";
 import type { ArchiveFigures } from "../archive/archive-protocol.ts";
 import { APPEND_BUCKETS_S, type ShardFigures } from "../shard/figures.ts";
 
@@ -24,6 +25,11 @@ const GAUGES = [
     (figures) => figures.clockAheadMs / 1000,
   ],
   ["daybook_heap_bytes", "Heap of the shard's thread or process", (figures) => figures.heapBytes],
+  [
+    "daybook_kept_bytes",
+    "What partners keep in memory, as it is counted against their quotas",
+    (figures) => figures.keptBytes,
+  ],
   ["daybook_records", "Records that were ever logged", (figures) => figures.records],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
 ] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
@@ -33,6 +39,11 @@ const COUNTERS = [
   ["daybook_commands_total", "Commands decided and logged", (figures) => figures.commands],
   ["daybook_rejections_total", "Commands refused by a rule of the ledger", (figures) => figures.rejections],
   ["daybook_replays_total", "Commands answered from their idempotency key", (figures) => figures.replays],
+  [
+    "daybook_heap_refusals_total",
+    "Commands refused because the shard is short of memory",
+    (figures) => figures.heapRefusals,
+  ],
   ["daybook_reads_total", "Reads answered from memory", (figures) => figures.reads],
   ["daybook_batches_total", "Batches made durable", (figures) => figures.batches],
   ["daybook_log_bytes_total", "Bytes made durable", (figures) => figures.bytes],
@@ -50,6 +61,7 @@ export async function renderMetrics(shards: readonly Measured[], archive: Archiv
     const counter = new Counter({ name, help, labelNames, registers: [registry] });
     for (const { shard, figures } of shards) if (figures) counter.inc({ shard }, valueOf(figures));
   }
+  addQuotas(registry, shards);
   const restarts = new Counter({
     name: "daybook_shard_restarts_total",
     help: "Times that a shard was started anew",
@@ -73,6 +85,17 @@ export async function renderMetrics(shards: readonly Measured[], archive: Archiv
   for (const { shard, hangs: count } of shards) hangs.inc({ shard }, count);
   addArchive(registry, archive);
   return (await registry.metrics()) + renderAppendSeconds(shards);
+}
+
+function addQuotas(registry: Registry, shards: readonly Measured[]): void {
+  const refused = new Counter({
+    name: "daybook_quota_exceeded_total",
+    help: "Commands refused because their partner keeps as much as it may",
+    labelNames: ["shard", "quota"],
+    registers: [registry],
+  });
+  for (const { shard, figures } of shards)
+    for (const quota of QUOTA_NAMES) refused.inc({ shard, quota }, figures?.quotaExceeded[quota] ?? 0);
 }
 
 function addArchive(registry: Registry, archive: ArchiveFigures): void {

@@ -55,7 +55,8 @@ test("only the probes, the first page, the documents, signed reports, and the do
 
 const closed = all.filter(({ isOpen }) => !isOpen);
 /** The operator's, and that partner's. */
-const isMembers = (path: string): boolean => path.includes("/keys") || path.includes("/report-secret/");
+const isMembers = (path: string): boolean =>
+  path.includes("/keys") || path.includes("/report-secret/") || path.endsWith("/usage");
 const isOperators = (path: string): boolean =>
   path.startsWith("/v1/admin/") || (path.startsWith("/v1/partners") && !isMembers(path));
 

@@ -1,4 +1,5 @@
 /** Accounts and transfers in memory: it moves what it is asked to, and has no rule but what tests need to tell apart. */
+
 import type { AccountView, Command, Outcome, Transfer, TransferPosted } from "../../src/actors/command.ts";
 import type {
   CompoundTransfer,
@@ -10,12 +11,17 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../../src/actors/compound-command.ts";
+import { DEFAULT_QUOTAS } from "../../src/actors/quotas/default-quotas.ts";
 import type { Rejection } from "../../src/actors/rejection.ts";
 import { isSystemAccount, vnodeOfAccount } from "../../src/actors/routing.ts";
 import { countedTransferId } from "../../src/actors/transfer-id.ts";
 import type { Entry } from "../../src/archive/query.ts";
 import type { TransferRow } from "../../src/http/ports.ts";
 
+export const USAGE = {
+  quotas: DEFAULT_QUOTAS,
+  shards: [{ idempotency_keys: 3, open_transfers: 1, bytes: 300 }],
+};
 export const NOW_MS = Date.parse("2026-11-20T10:00:00.000Z");
 
 type AccountCommand = Extract<Command, { op: "create_account" | "update_account" | "set_account_status" }>;

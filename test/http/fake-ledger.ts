@@ -22,7 +22,7 @@ import type {
 } from "../../src/http/ports.ts";
 import { InvalidTime } from "../../src/invalid-time.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
-import { FakeBook, NOW_MS } from "./fake-book.ts";
+import { FakeBook, NOW_MS, USAGE } from "./fake-book.ts";
 
 export const OPERATOR = "dk_operator_test";
 
@@ -395,5 +395,6 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return this.keepsSnapshots;
   }
 
+  readonly usage = async (): ReturnType<Ledger["usage"]> => USAGE;
   readonly metrics = async (): Promise<string> => "daybook_batches_total 9";
 }

@@ -1,5 +1,5 @@
 /** Acts that move no money: decided by their programme, and applied with what they bring along. */
-import { applyChange, openAccount, viewOf } from "../account.ts";
+import { openAccount, viewOf } from "../account.ts";
 import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../command.ts";
 import type { RecordPlace } from "../exchange.ts";
 import type { LedgerState } from "../ledger-state.ts";
@@ -36,7 +36,7 @@ export function applyAct(
     const known = state.book(partner).accounts.get(account.id);
     if (known === undefined)
       state.addAccount(partner, openAccount(account, state.asset(account.asset), batch));
-    else applyChange(known, account, timeMs, batch);
+    else state.changeAccount(partner, known, account, timeMs, batch);
   }
   state.programmes.apply(act, effect, { partner, timeMs, transfer: null, amount: 0 });
   if (notice === undefined) return;

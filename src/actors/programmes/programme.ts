@@ -11,6 +11,16 @@ import type { Seen } from "../claims.ts";
 import type { Command, Rejected } from "../command.ts";
 import type { Ending } from "../deadlines.ts";
 
+/**
+ * What a command leaves behind that was not there before:
+ * - `never`: it ends something, makes it smaller, or is needed so that others can end; no quota and no want of memory
+ *   refuses it.
+ * - `key`: at most the entry of its idempotency key.
+ * - `hold`: a transfer that stays open, whose end will need a key.
+ * - `more`: something else that stays, as an account or a voucher.
+ */
+export type Growth = "never" | "key" | "hold" | "more";
+
 /** Plain data, as the log can hold it. */
 export type Plain = null | boolean | number | string | readonly Plain[] | Readonly<{ [name: string]: Plain }>;
 
@@ -87,6 +97,8 @@ export type Surroundings = Readonly<{
   random: Random;
   /** For `decide` alone, as `random`; a shard that has none makes no secrets. */
   seal?: Seal | undefined;
+  /** Counts what a partner keeps in memory: more of it, or less (negative). What is due counts by itself. */
+  kept?: (partner: string, bytes: number) => void;
   /** Remembered until it is ended, or taken off. */
   due: Readonly<{ add(item: Due): void; remove(item: Due): void }>;
 }>;

@@ -1,19 +1,39 @@
 /** All programmes of one shard, by name: the only place that knows which there are. */
 import type { Claims } from "../claims.ts";
 import type { Rejected } from "../command.ts";
+import type { PartnerUsage } from "../quotas/usage.ts";
 import type { TimeFault } from "../rejection.ts";
+import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/member.ts";
-import type { Act, Acted, Context, Done, Effect, Plain, Programme, Surroundings } from "./programme.ts";
+import type {
+  Act,
+  Acted,
+  Context,
+  Done,
+  Effect,
+  Growth,
+  Plain,
+  Programme,
+  Surroundings,
+} from "./programme.ts";
+import { QUOTAS_GROWTH } from "./quotas/acts.ts";
+import { PartnerQuotas } from "./quotas/partner-quotas.ts";
+import { SEGMENTS_GROWTH } from "./segments/acts.ts";
 import { usersOfSegments } from "./segments/changes.ts";
 import { Segments, timesAheadOfSegments } from "./segments/segments.ts";
 import { Timetable } from "./timetable.ts";
+import { TOPUP_GROWTH } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
+import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
 import { timesAheadOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
+import { WALLET_GROWTH } from "./wallet/acts.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Kind = Readonly<{
   create: (surroundings: Surroundings) => Programme;
+  /** By act, what it makes grow: see `Growth`. */
+  growth: Readonly<Record<string, Growth>>;
   /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
   takeBack?: (act: Act, transfer: Acted) => Act | undefined;
   /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
@@ -30,27 +50,41 @@ type Kind = Readonly<{
 const KINDS: Readonly<Record<string, Kind>> = {
   loyalty: {
     create: (surroundings) => new Loyalty(surroundings),
+    growth: LOYALTY_GROWTH,
     takeBack: takeBackLoyalty,
     timesAhead: timesAheadOfLoyalty,
   },
-  vouchers: { create: (surroundings) => new Vouchers(surroundings), timesAhead: timesAheadOfVouchers },
+  vouchers: {
+    create: (surroundings) => new Vouchers(surroundings),
+    growth: VOUCHERS_GROWTH,
+    timesAhead: timesAheadOfVouchers,
+  },
   topup: {
     create: (surroundings) => new Topup(surroundings),
+    growth: TOPUP_GROWTH,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   },
   segments: {
     create: (surroundings) => new Segments(surroundings),
+    growth: SEGMENTS_GROWTH,
     timesAhead: timesAheadOfSegments,
     concerned: usersOfSegments,
   },
   wallet: {
     create: (surroundings) => new Wallet(surroundings),
+    growth: WALLET_GROWTH,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   },
+  quotas: { create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH },
 };
+
+/** What an act makes grow, alone or with a transfer. One that no version knows is refused elsewhere. */
+export function growthOfAct({ programme, act }: Act): Growth {
+  return KINDS[programme]?.growth[act] ?? "more";
+}
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
 export function takeBackOf(act: Act, transfer: Acted): Act | undefined {
@@ -82,16 +116,26 @@ export function historyName(programme: string, subject?: string): string {
 }
 
 export class Programmes {
-  readonly due = new Timetable();
+  readonly due: Timetable;
+  /** What the operator allows partners to keep. */
+  readonly quotas: PartnerQuotas;
   readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
-  constructor({ claims, ...place }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims }>) {
+  /** @param usageOf where it is counted what partners keep. */
+  constructor({
+    claims,
+    usageOf,
+    ...place
+  }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
+    this.due = new Timetable(usageOf);
     this.#claims = claims;
-    const surroundings = { ...place, due: this.due };
+    const kept = (partner: string, bytes: number) => usageOf(partner).count(bytes);
+    const surroundings = { ...place, kept, due: this.due };
     this.#byName = new Map(
       Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
     );
+    this.quotas = this.#of("quotas") as PartnerQuotas;
   }
 
   decide(act: Act, context: Context): Effect | Rejected {

@@ -18,10 +18,10 @@ import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../idempotency.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "../new-key.ts";
 import { PageQuery, pageAnswer, pageOf, wholeList } from "../pagination.ts";
 import { IdParams, idOf } from "../path-id.ts";
-import type { Answer, Directory, Ledger } from "../ports.ts";
+import type { Directory, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import type { Routes } from "../routes.ts";
-import { decidedAnswer, isDone } from "../writes.ts";
+import { decidedAnswer, isDone, together } from "../writes.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
 
 export type TopupDeps = Readonly<{
@@ -135,16 +135,6 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       });
     },
   );
-}
-
-/** Two writes of one request as one: done before only if both were. */
-function together(
-  first: Readonly<{ position: string; replayed: boolean }>,
-  second: Answer<CreateKey>,
-): Answer<CreateKey> {
-  if ("refused" in second) return second;
-  const position = `${first.position},${second.position}`;
-  return { ...second, position, replayed: first.replayed && second.replayed };
 }
 
 function addReads(routes: Routes, { ledger }: TopupDeps): void {

@@ -1,5 +1,5 @@
 /** What can be asked of the loyalty programme. Points are whole; times are milliseconds since 1970 UTC. */
-import type { Question, QuestionTo } from "../programme.ts";
+import type { Growth, Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 import type { LotPart } from "./lots.ts";
 
@@ -47,6 +47,17 @@ export type LoyaltyAct =
   | Expiry
   | TakeBack
   | ChangeSettings;
+
+export const LOYALTY_GROWTH = {
+  create_member: "more",
+  update_member: "more",
+  delete_member: "never",
+  accrual: "more",
+  redemption: "key",
+  expiry: "never",
+  take_back: "key",
+  change_settings: "key",
+} as const satisfies Record<LoyaltyAct["act"], Growth>;
 
 /** Balances above which somebody is told. */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;

@@ -30,7 +30,16 @@ import {
   type TakeBack,
 } from "./acts.ts";
 import { type LotPart, lotOf, partsFor, placeFor } from "./lots.ts";
-import { expiryOf, itemOf, lotView, type Member, type MemberItem, memberIn, noteExpired } from "./member.ts";
+import {
+  expiryOf,
+  itemOf,
+  lotView,
+  type Member,
+  type MemberItem,
+  memberBytes,
+  memberIn,
+  noteExpired,
+} from "./member.ts";
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 
@@ -44,6 +53,9 @@ interface Club {
   spent: Total;
   expired: Total;
 }
+
+/** What is done to a member who is there. */
+type MemberAct = Exclude<LoyaltyAct, ChangeSettings | CreateMember>;
 
 type Item =
   | readonly [
@@ -95,7 +107,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   }
 
   apply(act: LoyaltyAct, effect: LoyaltyEffect, done: Done): void {
-    const { partner, timeMs, amount } = done;
+    const { partner, timeMs } = done;
     const club = this.#club(partner);
     if (act.act === "change_settings") {
       club.settings = act.settings;
@@ -103,11 +115,20 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
     if (act.act === "create_member") {
       const id = memberOf(act.subject);
-      addMember(club, memberIn(["member", partner, id, act.name, timeMs, [0, 0, 0], [], effect?.since ?? 0]));
+      const since = effect?.since ?? 0;
+      this.#add(club, partner, memberIn(["member", partner, id, act.name, timeMs, [0, 0, 0], [], since]));
       return;
     }
     const member = club.members.get(act.subject);
     assert(member !== undefined, "an act concerns a member that exists");
+    const before = memberBytes(member);
+    this.#applyTo(club, member, act, effect, done);
+    const after = act.act === "delete_member" ? 0 : memberBytes(member);
+    this.#surroundings.kept?.(partner, after - before);
+  }
+
+  #applyTo(club: Club, member: Member, act: MemberAct, effect: LoyaltyEffect, done: Done): void {
+    const { partner, amount } = done;
     const lots = effect?.lots ?? [];
     switch (act.act) {
       case "update_member":
@@ -199,8 +220,14 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
     const [, partner, , , , , lots] = item;
     const member = memberIn(item);
-    addMember(club, member);
+    this.#add(club, partner, member);
     for (const lot of lots) this.#give(partner, member, lot);
+  }
+
+  #add(club: Club, partner: string, member: Member): void {
+    club.members.set(pointsAccount(member.id), member);
+    club.register.add(member, member.createdAtMs);
+    this.#surroundings.kept?.(partner, memberBytes(member));
   }
 
   #club(partner: string): Club {
@@ -308,11 +335,6 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
 
 function settingsNotice({ settings }: ChangeSettings): Plain {
   return settings;
-}
-
-function addMember(club: Club, member: Member): void {
-  club.members.set(pointsAccount(member.id), member);
-  club.register.add(member, member.createdAtMs);
 }
 
 function count(club: Club, member: Member, figure: "earned" | "spent" | "expired", points: number): void {

@@ -1,5 +1,6 @@
 /** A member of a loyalty programme, and what became of the points that had an end. */
 import type { Command } from "../../command.ts";
+import { textBytes } from "../../quotas/bytes.ts";
 import { vnodeOfAccount } from "../../routing.ts";
 import type { Act, Acted, Due } from "../programme.ts";
 import {
@@ -52,6 +53,14 @@ export function itemOf(partner: string, member: Member): MemberItem {
   const hasPast = since > 0 || expiredOf.size > 0 || undone.size > 0;
   const past = hasPast ? ([since, [...expiredOf], [...undone]] as const) : ([] as const);
   return ["member", partner, id, name, createdAtMs, [earned, spent, expired], lots, ...past];
+}
+
+const MEMBER_BYTES = 360;
+const PAST_LOT_BYTES = 100;
+
+/** In memory, about; beside the account, and the lots that are there. */
+export function memberBytes({ name, expiredOf, undone }: Member): number {
+  return MEMBER_BYTES + textBytes(name) + (expiredOf.size + undone.size) * PAST_LOT_BYTES;
 }
 
 /** The lots are not given to it yet. */

@@ -1,5 +1,5 @@
 /** What can be asked of the segments. Times are milliseconds since 1970 UTC; what has no end ends at `null`. */
-import type { Question, QuestionTo } from "../programme.ts";
+import type { Growth, Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 import type { Draw } from "./draw.ts";
 
@@ -62,6 +62,22 @@ export type SegmentsAct =
   | RequestReport
   | RotateReportSecret
   | RecordAnswer;
+
+export const SEGMENTS_GROWTH = {
+  create_segment: "more",
+  raise_percent: "more",
+  delete_segment: "never",
+  count_user: "more",
+  create_user: "more",
+  change_user: "more",
+  add_users: "more",
+  expire: "never",
+  fill: "never",
+  sweep: "never",
+  request_report: "key",
+  rotate_report_secret: "never",
+  record_answer: "key",
+} as const satisfies Record<SegmentsAct["act"], Growth>;
 
 /** A segment as it is answered: `members` of all shards. */
 export type SegmentShown = Readonly<{

@@ -70,6 +70,11 @@ export class Segment {
   }
 }
 
+/** In memory, about. */
+const USER_BYTES = 280;
+const HELD_BYTES = 150;
+const TIMED_BYTES = 540;
+
 export class Roster {
   readonly partner: string;
   readonly users = new Map<string, User>();
@@ -84,6 +89,7 @@ export class Roster {
   /** By number, with the deleted ones of which users here have traces still. */
   readonly #all = new Map<number, Segment>();
   readonly #endings: Endings;
+  readonly #kept: (bytes: number) => void;
   /** Segments ever made at this home. */
   generations = 0;
   /** Segments ever known here. */
@@ -93,8 +99,10 @@ export class Roster {
   /** Signs reports: sealed, or, from before that was done, in hex. */
   secret: string | null = null;
 
-  constructor(partner: string, shard: number, endings: Endings) {
+  /** @param kept counts what is kept in memory. */
+  constructor(partner: string, shard: number, endings: Endings, kept: (bytes: number) => void = () => {}) {
     this.partner = partner;
+    this.#kept = kept;
     this.#endings = endings;
     this.userList = new Register(shard);
     this.ownSegments = new Register(shard);
@@ -161,6 +169,7 @@ export class Roster {
     this.users.set(id, user);
     this.bySerial.push(user);
     this.userList.add(user, createdAtMs);
+    this.#kept(USER_BYTES + id.length);
     for (const slug of auto) this.put(user, this.segmentOf(slug).lasting.auto);
     return user;
   }
@@ -173,6 +182,7 @@ export class Roster {
       this.#letGo(user.held[at] as Held);
       user.held = user.held.with(at, held);
     }
+    this.#kept(heldBytes(held));
     held.segment.traces += 1;
     if (held.kind !== "removed") held.segment.members += 1;
   }
@@ -196,10 +206,15 @@ export class Roster {
   }
 
   #letGo(held: Held): void {
+    this.#kept(-heldBytes(held));
     held.segment.traces -= 1;
     if (held.kind !== "removed") held.segment.members -= 1;
     if (isTimed(held)) this.#endings.remove(held);
   }
+}
+
+function heldBytes(held: Held): number {
+  return isTimed(held) ? TIMED_BYTES : HELD_BYTES;
 }
 
 function isTimed(held: Held): held is Timed {

@@ -201,7 +201,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   }
 
   #newRoster(partner: string): Roster {
-    return new Roster(partner, this.#surroundings.shard, this.#endings);
+    const { shard, kept } = this.#surroundings;
+    return new Roster(partner, shard, this.#endings, (bytes) => kept?.(partner, bytes));
   }
 
   #isHome(partner: string, slug: string): boolean {

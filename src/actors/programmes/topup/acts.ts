@@ -1,6 +1,6 @@
 /** What can be asked of the top-up programme. Amounts are minor units; times are milliseconds since 1970 UTC. */
 import { VNODES, vnodeOfAccount } from "../../routing.ts";
-import type { Question, QuestionTo } from "../programme.ts";
+import type { Growth, Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 
 const PREFIX = "credit:";
@@ -47,6 +47,17 @@ export type TopupAct =
   | Reject
   | Sale
   | TakeBack;
+
+export const TOPUP_GROWTH = {
+  create_seller: "more",
+  suspend_seller: "never",
+  resume_seller: "key",
+  request_credit: "more",
+  approve: "key",
+  reject: "never",
+  sale: "more",
+  take_back: "key",
+} as const satisfies Record<TopupAct["act"], Growth>;
 
 /**
  * `request`: the id of a new one. `seller`, `decided`: what one who was suspended, resumed, or decided is then; not in the

@@ -7,11 +7,19 @@ import type { PhoneView } from "./acts.ts";
 export type Phone = { readonly phone: string; total: number; topups: number };
 
 const BLOCK_MAX = 512;
+/** In memory, about. */
+const PHONE_BYTES = 140;
 
 export class PhoneBook {
+  readonly #kept: (bytes: number) => void;
   readonly #byName = new Map<string, Phone>();
   /** None is empty; within each, and from one to the next, the phones ascend. */
   readonly #blocks: Phone[][] = [];
+
+  /** @param kept counts what is kept in memory. */
+  constructor(kept: (bytes: number) => void = () => {}) {
+    this.#kept = kept;
+  }
 
   find(phone: string): Phone | undefined {
     return this.#byName.get(phone);
@@ -48,6 +56,7 @@ export class PhoneBook {
 
   #insert(added: Phone): void {
     this.#byName.set(added.phone, added);
+    this.#kept(PHONE_BYTES);
     const at = this.#blockOf(added.phone);
     const block = this.#blocks[at];
     if (block === undefined) {

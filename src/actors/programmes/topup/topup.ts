@@ -174,7 +174,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
   #tradeOf(partner: string): Trade {
     let trade = this.#trades.get(partner);
     if (trade === undefined) {
-      trade = new Trade(this.#surroundings.shard);
+      trade = new Trade(this.#surroundings.shard, (bytes) => this.#surroundings.kept?.(partner, bytes));
       this.#trades.set(partner, trade);
     }
     return trade;

@@ -1,4 +1,5 @@
 /** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
+import { textBytes } from "../../quotas/bytes.ts";
 import { Register } from "../register.ts";
 import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
 import { PhoneBook } from "./phone-book.ts";
@@ -72,19 +73,31 @@ export const DECIDED_MAX = 10_000;
 /** So many phones are one item: each alone would be mostly names. */
 const PER_ITEM = 256;
 
+/** In memory, about. */
+const SELLER_BYTES = 470;
+const REQUEST_BYTES = 470;
+
+function requestBytes({ note, decision }: CreditRequest): number {
+  return REQUEST_BYTES + textBytes(note) + textBytes(decision?.reason ?? null);
+}
+
 export class Trade {
   readonly #shard: number;
+  readonly #kept: (bytes: number) => void;
   /** By subject. */
   readonly sellers = new Map<string, Seller>();
   readonly requests = new Map<string, CreditRequest>();
-  readonly phones = new PhoneBook();
+  readonly phones: PhoneBook;
   readonly sellerList: Register<Seller>;
   readonly requestList: Register<CreditRequest>;
   /** Those that nobody has decided: among many that are, they would be far apart. */
   readonly pendingList: Register<CreditRequest>;
 
-  constructor(shard: number) {
+  /** @param kept counts what is kept in memory. */
+  constructor(shard: number, kept: (bytes: number) => void = () => {}) {
     this.#shard = shard;
+    this.#kept = kept;
+    this.phones = new PhoneBook(kept);
     this.sellerList = new Register(shard);
     this.requestList = new Register(shard);
     this.pendingList = new Register(shard);
@@ -96,11 +109,13 @@ export class Trade {
     const seller: Seller = { id, name, createdAtMs, ...figures, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
+    this.#kept(SELLER_BYTES + textBytes(name));
     return seller;
   }
 
   addRequest(request: CreditRequest): void {
     this.requests.set(request.id, request);
+    this.#kept(requestBytes(request));
     this.requestList.add(request, request.createdAtMs);
     request.seller.requests.add(request, request.createdAtMs);
     if (request.decision !== undefined) {
@@ -112,7 +127,9 @@ export class Trade {
   }
 
   settle(request: CreditRequest, decision: Decision): void {
+    const before = requestBytes(request);
     request.decision = decision;
+    this.#kept(requestBytes(request) - before);
     request.seller.pending -= 1;
     this.pendingList.remove(request);
     this.#countDecided(request.seller);
@@ -125,6 +142,7 @@ export class Trade {
     for (const old of seller.requests.all()) {
       if (old.decision === undefined) continue;
       this.requests.delete(old.id);
+      this.#kept(-requestBytes(old));
       this.requestList.remove(old);
       seller.requests.remove(old);
       seller.decided -= 1;

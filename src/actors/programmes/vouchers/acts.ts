@@ -2,7 +2,7 @@
  * What can be asked of the voucher programme. Discounts are hundredths of a percent, 1 to 10,000; times are milliseconds
  * since 1970 UTC; e-mails are trimmed and in small letters.
  */
-import type { Question, QuestionTo } from "../programme.ts";
+import type { Growth, Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 import { vnodeOfCode } from "./codes.ts";
 
@@ -71,6 +71,18 @@ export type VoucherAct =
   | Expire
   | CreateBatch
   | IssuePortion;
+
+export const VOUCHERS_GROWTH = {
+  create_customer: "more",
+  put_offer: "more",
+  issue: "more",
+  redeem: "key",
+  rollback: "key",
+  cancel: "never",
+  expire: "never",
+  create_batch: "more",
+  issue_portion: "never",
+} as const satisfies Record<VoucherAct["act"], Growth>;
 
 /** `snapshot` is the discount that the voucher keeps, `null` where it follows its offer's. */
 export type Issued = Readonly<{

@@ -1,7 +1,9 @@
 /** One partner's customers on one shard, and their vouchers. */
+
 import { assert } from "../../../assert.ts";
 import type { Command } from "../../command.ts";
 import { Deadlines, type Ending } from "../../deadlines.ts";
+import { textBytes } from "../../quotas/bytes.ts";
 import { vnodeOfAccount } from "../../routing.ts";
 import type { Due, Surroundings } from "../programme.ts";
 import type { ListAsk, ListPart, ListPlace } from "../register.ts";
@@ -53,6 +55,10 @@ export type NewVoucher = Pick<
   Voucher,
   "id" | "offer" | "endsAtMs" | "createdAtMs" | "snapshot" | "status" | "used"
 >;
+
+/** In memory, about. */
+const CUSTOMER_BYTES = 290;
+const VOUCHER_BYTES = 330;
 
 export class Pool {
   readonly offers: Offers;
@@ -107,6 +113,7 @@ export class Pool {
     };
     this.#customers.set(email, customer);
     this.#inOrder.push(customer);
+    this.#surroundings.kept?.(this.#partner, CUSTOMER_BYTES + textBytes(email) + textBytes(name));
   }
 
   /** A code that no voucher has. */
@@ -124,6 +131,7 @@ export class Pool {
     const voucher: Voucher = { ...added, customer, place: -1 };
     customer.vouchers.push(voucher);
     this.#codes.set(voucher.id, voucher);
+    this.#surroundings.kept?.(this.#partner, VOUCHER_BYTES);
     if (voucher.status !== "valid") return;
     customer.valid.add(voucher);
     this.#schedule(customer);

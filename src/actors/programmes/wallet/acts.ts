@@ -4,7 +4,7 @@
  */
 import { vnodeOfAccount } from "../../routing.ts";
 import { parseTransferId } from "../../transfer-id.ts";
-import type { Act, Question, QuestionTo } from "../programme.ts";
+import type { Act, Growth, Question, QuestionTo } from "../programme.ts";
 import type { ListAsk, ListPart } from "../register.ts";
 import { vnodeOfId } from "./ids.ts";
 
@@ -112,6 +112,28 @@ export type PaperAct =
   | ConfirmWithdrawal
   | FailWithdrawal;
 export type WalletAct = UserAct | PaperAct;
+
+export const WALLET_GROWTH = {
+  sign_up: "more",
+  open_session: "more",
+  touch_session: "key",
+  refresh_session: "key",
+  end_session: "never",
+  change_password: "never",
+  deposit: "key",
+  send: "key",
+  hold: "hold",
+  capture: "never",
+  void_hold: "never",
+  request_payment: "more",
+  accept_request: "key",
+  decline_request: "never",
+  cancel_request: "never",
+  expire_request: "never",
+  withdraw: "hold",
+  confirm_withdrawal: "never",
+  fail_withdrawal: "never",
+} as const satisfies Record<WalletAct["act"], Growth>;
 
 /** Of a sign-up, or a session that begins: whose it is. */
 export type UserView = Readonly<{ userId: string; walletId: string; name: string; email: string }>;

@@ -2,8 +2,10 @@
  * Holds, payment requests and withdrawals: what begins pending and is over once. They lie where the wallet is that pays,
  * so that what is decided of one and the money it moves are one record.
  */
+
 import { assert, unreachable } from "../../../assert.ts";
 import { type Command, type Rejected, reject } from "../../command.ts";
+import { textBytes } from "../../quotas/bytes.ts";
 import type { Context, Done, Due, Effect, Surroundings } from "../programme.ts";
 import { type ListAsk, type ListPart, Register } from "../register.ts";
 import {
@@ -30,6 +32,13 @@ type Kept<P extends Paper> = { -readonly [K in keyof P]: P[K] };
 type KeptPaper = Kept<HoldView> | Kept<RequestView> | Kept<WithdrawalView>;
 
 export type PaperItem = readonly ["paper", paper: Paper];
+
+/** In memory, about. */
+const PAPER_BYTES = 600;
+
+function paperBytes(paper: KeptPaper): number {
+  return PAPER_BYTES + textBytes(paper.kind === "withdrawal" ? paper.details : paper.memo);
+}
 
 export class Papers {
   readonly #surroundings: Surroundings;
@@ -201,6 +210,7 @@ export class Papers {
   #put(paper: KeptPaper): void {
     assert(!this.#byId.has(paper.id), "a paper is made once");
     this.#byId.set(paper.id, paper);
+    this.#surroundings.kept?.(HOUSE, paperBytes(paper));
     for (const key of listsOf(paper)) {
       let register = this.#registers.get(key);
       if (register === undefined) {
@@ -217,6 +227,7 @@ export class Papers {
 
   #remove(paper: KeptPaper): void {
     this.#byId.delete(paper.id);
+    this.#surroundings.kept?.(HOUSE, -paperBytes(paper));
     for (const key of listsOf(paper)) {
       const register = this.#registers.get(key);
       register?.remove(paper);

@@ -2,8 +2,10 @@
  * Who has a wallet, with what password, and who is logged in. Everything of one user is at home where the e-mail is, the
  * wallet's account too, so an e-mail is taken once, and a session is found with the token alone.
  */
+
 import { assert, unreachable } from "../../../assert.ts";
 import { type Command, type Rejected, reject } from "../../command.ts";
+import { textBytes } from "../../quotas/bytes.ts";
 import { vnodeOfAccount } from "../../routing.ts";
 import type { Context, Done, Due, Effect, Surroundings } from "../programme.ts";
 import {
@@ -64,6 +66,9 @@ export type UserItem = readonly [
   credential: number,
   sessions: readonly StoredSession[],
 ];
+
+/** In memory, about, with the password. */
+const USER_BYTES = 1_000;
 
 export class Users {
   readonly #surroundings: Surroundings;
@@ -203,6 +208,7 @@ export class Users {
   #add(user: User): void {
     this.#byEmail.set(user.email, user);
     this.#byWallet.set(user.walletId, user);
+    this.#surroundings.kept?.(HOUSE, USER_BYTES + textBytes(user.email) + textBytes(user.name));
   }
 
   #open(

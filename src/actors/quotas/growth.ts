@@ -1,0 +1,48 @@
+/** What each kind of command makes grow: it decides whether a quota, or a shard that is short of memory, refuses it. */
+import type { Command } from "../command.ts";
+import type { Act, Growth } from "../programmes/programme.ts";
+import { growthOfAct } from "../programmes/programmes.ts";
+
+/** By op; of those that come with an act, what they make grow by themselves. */
+export const GROWTH = {
+  transfer: "key",
+  credit: "never",
+  delivered: "never",
+  act: "never",
+  notice: "never",
+  compound_transfer: "key",
+  post_transfer: "never",
+  void_transfer: "never",
+  revert_transfer: "key",
+  expire_transfer: "never",
+  reserve: "never",
+  release: "never",
+  portion: "never",
+  tick: "never",
+  create_account: "more",
+  update_account: "more",
+  set_account_status: "never",
+  create_partner: "more",
+  update_partner: "never",
+  create_key: "more",
+  revoke_key: "never",
+  set_operator_key: "never",
+} as const satisfies Record<Command["op"], Growth>;
+
+export function growthOf(command: Command): Growth {
+  switch (command.op) {
+    case "act":
+      return growthOfAct(command.act);
+    case "transfer":
+      return growthWith(command.act);
+    case "compound_transfer":
+      return command.pending ? "hold" : growthWith(command.act);
+    default:
+      return GROWTH[command.op];
+  }
+}
+
+/** Of a transfer. */
+function growthWith(act: Act | undefined): Growth {
+  return act === undefined ? "key" : growthOfAct(act);
+}

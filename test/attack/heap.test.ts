@@ -1,0 +1,117 @@
+/** One partner fills a shard whose heap is small: it is refused, nothing dies, and others go on. */
+import { expect, test } from "vitest";
+import { ISOLATIONS } from "../support/isolations.ts";
+import { shardOfOwner } from "../support/load.ts";
+import {
+  type Answer,
+  Client,
+  makePartner,
+  operator,
+  type ServerProcess,
+  shardsOf,
+  testFolder,
+  testServer,
+} from "../support/server.ts";
+
+const SHARDS = 2;
+const FILLED = 1;
+/** Of each thread or process. A shard begins with less than half of that. */
+const HEAP_MB = 52;
+const FILLERS = 16;
+/** More than the heap holds many times over. */
+const ACCOUNTS = 20_000;
+/** Refused so often in a row, it is full. */
+const REFUSALS = 40;
+/** The largest that an account may have: 25 kB that stay in the memory of its shard. */
+const METADATA = Object.fromEntries(Array.from({ length: 50 }, (_, no) => [`key${no}`, "x".repeat(500)]));
+
+type Filled = Readonly<{ opened: readonly string[]; refused: readonly Answer[] }>;
+
+/** Opens accounts on one shard until nothing but refusals has come for a while. */
+async function fill(client: Client, path: string, bodyOf: (owner: string) => object): Promise<Filled> {
+  const opened: string[] = [];
+  const refused: Answer[] = [];
+  let inRow = 0;
+  let no = 0;
+  const filler = async (): Promise<void> => {
+    while (inRow < REFUSALS && no < ACCOUNTS) {
+      const owner = `filler${no++}`;
+      if (shardOfOwner(owner, SHARDS) !== FILLED) continue;
+      const answer = await client.send("POST", path, bodyOf(owner));
+      if (answer.status === 201) {
+        opened.push(owner);
+        inRow = 0;
+      } else {
+        refused.push(answer);
+        inRow += 1;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: FILLERS }, filler));
+  return { opened, refused };
+}
+
+/** An owner on the shard that is filled. */
+function ownerThere(name: string): string {
+  for (let no = 0; ; no++) if (shardOfOwner(`${name}${no}`, SHARDS) === FILLED) return `${name}${no}`;
+}
+
+async function restartsOf(server: ServerProcess): Promise<readonly number[]> {
+  return (await shardsOf(operator(server))).map(({ restarts }) => restarts);
+}
+
+function account(owner: string): object {
+  return { id: `${owner}/a`, asset: "PTS/0", metadata: METADATA };
+}
+
+test.each(ISOLATIONS)(
+  "a shard that one partner fills refuses it, and lives; others go on (%s)",
+  async (isolation) => {
+    const settings = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ISOLATION: isolation };
+    const server = await testServer({ ...settings, NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` });
+    const admin = operator(server);
+    const acme = new Client(server.url, await makePartner(admin, "acme"));
+    const other = new Client(server.url, await makePartner(admin, "other"));
+    const [mine, its] = [ownerThere("mine"), ownerThere("its")];
+    for (const [client, id] of [
+      [acme, mine],
+      [other, its],
+    ] as const)
+      expect(await client.send("POST", "/v1/accounts", { id, asset: "PTS/0", floor: null })).toMatchObject({
+        status: 201,
+      });
+    const hold = { debit_account: mine, credit_account: "@out", amount: 5, pending: true };
+    const held = await acme.send("POST", "/v1/transfers", hold);
+
+    const { opened, refused } = await fill(acme, "/v1/accounts", account);
+    expect(opened.length).toBeGreaterThan(100);
+    const quotas = refused.filter(({ status }) => status === 422);
+    expect(quotas.length).toBeGreaterThan(0);
+    expect(quotas[0]?.text).toMatch(/has used \d+ of \d+ bytes of memory/);
+
+    const pay = { debit_account: its, credit_account: "@out", amount: 1 };
+    for (let no = 0; no < 500; no++) {
+      const answer = await other.send("POST", "/v1/transfers", pay, { "Idempotency-Key": `pay-${no}` });
+      expect(answer.status, answer.text).toBe(201);
+    }
+    expect(await other.send("POST", "/v1/accounts", account(ownerThere("small")))).toMatchObject({
+      status: 201,
+    });
+    const { id } = JSON.parse(held.text) as { id: string };
+    expect(await acme.send("POST", `/v1/transfers/${id}/post`, {})).toMatchObject({ status: 200 });
+    expect(await acme.send("POST", "/v1/transfers", { ...pay, debit_account: mine })).toMatchObject({
+      status: 201,
+    });
+    expect(await acme.send("POST", `/v1/accounts/${mine}/freeze`)).toMatchObject({ status: 200 });
+
+    // Others that fill it as well: there is an end to what it takes of all together.
+    for (const name of ["third", "fourth"]) {
+      const client = new Client(server.url, await makePartner(admin, name));
+      await fill(client, "/v1/accounts", account);
+    }
+    expect(await other.send("POST", "/v1/transfers", pay)).toMatchObject({ status: 201 });
+    expect(await restartsOf(server)).toEqual([0, 0]);
+    expect(server.stdout).not.toMatch(/"status":"restarting"/);
+  },
+  180_000,
+);
