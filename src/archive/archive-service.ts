@@ -16,6 +16,7 @@ import {
 import { type Damage, placeText } from "./damage-table.ts";
 import { packAsk, unpackAnswer } from "./feed.ts";
 import { type Location, lastBatches, type Position } from "./query.ts";
+import { QueryTurns } from "./query-turns.ts";
 import type { Archive } from "./store.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
@@ -86,6 +87,7 @@ export class ArchiveService {
   #verifyTurn: NodeJS.Immediate | undefined;
   #scrubTimer: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<WaitingQuery>();
+  readonly #turns = new QueryTurns();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
 
@@ -143,11 +145,13 @@ export class ArchiveService {
   ): void {
     const needs = method === "records" ? lastBatches(query as readonly Location[]) : after;
     const needsIndex = method !== "records";
+    // Of a record, or a name, it is not known whose it is.
+    const { partner = "" } = query as Readonly<{ partner?: string }>;
     if (this.#holds(needs, needsIndex)) {
-      answer(this.#run(method, query));
+      this.#turns.run(partner, () => answer(this.#run(method, query)));
       return;
     }
-    if (this.#waiting.size >= QUERIES_WAITING_MAX) {
+    if (this.#waiting.size + this.#turns.size >= QUERIES_WAITING_MAX) {
       answer(refused(new OperatingError("overloaded", "too many queries wait for the archive")));
       return;
     }
@@ -155,9 +159,7 @@ export class ArchiveService {
       this.#waiting.delete(waiting);
       answer(refused(behind(this.#deadlineMs)));
     }, this.#deadlineMs);
-    const run = () => {
-      answer(this.#run(method, query));
-    };
+    const run = () => this.#turns.run(partner, () => answer(this.#run(method, query)));
     const waiting: WaitingQuery = { needs, needsIndex, timer, run };
     this.#waiting.add(waiting);
     for (const feed of this.#feeds.values()) this.#ask(feed);
@@ -260,6 +262,7 @@ export class ArchiveService {
     for (const { timer } of this.#syncing) clearTimeout(timer);
     for (const feed of this.#feeds.values()) this.#drop(feed);
     for (const port of this.#ports) port.close();
+    this.#turns.close();
     for (const { timer } of this.#waiting) clearTimeout(timer);
     this.#waiting.clear();
   }

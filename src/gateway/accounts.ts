@@ -3,6 +3,7 @@ import type { AccountView } from "../actors/command.ts";
 import type { Page } from "../archive/query.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { PAGE_BYTES_MAX } from "../page-bytes.ts";
+import { flowOwnerOfSubject } from "./owners.ts";
 import { known, type Shards } from "./shards.ts";
 
 /** Those that exist, in the order of `ids`. @param bytesMax of each shard: those that come behind are left out. */
@@ -35,7 +36,10 @@ export async function accountPage(
   const wanted = ids.slice(0, limit);
   // Of several shards each has about its share of the page; with less there would be more pages, with more, waste.
   const bytesMax = Math.ceil((2 * PAGE_BYTES_MAX) / (shards.links.length + 1));
-  const views = await shards.largeReads.run(caller, () => accountsOf(shards, partner, wanted, bytesMax));
+  const owner = flowOwnerOfSubject(partner, prefix);
+  const views = await shards.turns.largeReads.run(partner, owner, caller, () =>
+    accountsOf(shards, partner, wanted, bytesMax),
+  );
   // Accounts do not vanish: the first one that is not there is the first that some shard has left out.
   const cut = views.findIndex(({ id }, i) => id !== wanted[i]);
   const data = cut === -1 ? views : views.slice(0, cut);

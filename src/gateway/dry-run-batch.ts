@@ -12,10 +12,16 @@ import { isSystemAccount } from "../actors/routing.ts";
 import { countedTransferId } from "../actors/transfer-id.ts";
 import { assert } from "../assert.ts";
 import type { CopiesOf } from "../shard/messages.ts";
+import { costOfCommand } from "./costs.ts";
 import type { Shards } from "./shards.ts";
 
 type Item = Transfer | CompoundTransfer;
 type BatchOutcome = Outcome<Transfer | CompoundTransfer>;
+
+/** Postings that are decided before others get a turn on this thread: some milliseconds. */
+const TURN_COST = 512;
+/** Of a shard, in one answer. */
+const COPIES_MAX = 512;
 
 /** Outcomes in the order of the items, with meaningless ids. @throws OperatingError `overloaded`, `log_unavailable` */
 export async function dryRunBatch(
@@ -26,20 +32,36 @@ export async function dryRunBatch(
   // One shard that owns every account: no leg is remote.
   const ledger = new Ledger(0);
   const copies = await Promise.all(
-    [...namedBy(shards, partner, items)].map(([shard, named]) =>
-      shards.askAt(shard, partner, ["account_copies", named]),
+    [...namedBy(shards, partner, items)].flatMap(([shard, named]) =>
+      portionsOf(named).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
     ),
   );
   for (const { result } of copies) restoreCopies(ledger.state, partner, result);
   const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
   let made = 0;
   const newId = (vnode: number) => countedTransferId(vnode, 1, ++made);
-  return items.map((item, index) => {
+  const outcomes: BatchOutcome[] = [];
+  let cost = 0;
+  for (const [index, item] of items.entries()) {
+    if (cost >= TURN_COST) {
+      await new Promise((resolve) => setImmediate(resolve));
+      cost = 0;
+    }
+    cost += costOfCommand(item);
     const command = { ...item, key: null, fingerprint: 0 };
     const outcome = decide(ledger, command, newId, timeMs);
     ledger.apply(command, outcome, { epoch: 1, seq: 1, index, timeMs }, 0);
-    return outcome;
-  });
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+/** So that no message brings too many at once. */
+function portionsOf([accounts, slices]: CopiesOf): readonly CopiesOf[] {
+  const portions: CopiesOf[] = [];
+  for (let from = 0; from < Math.max(accounts.length, slices.length); from += COPIES_MAX)
+    portions.push([accounts.slice(from, from + COPIES_MAX), slices.slice(from, from + COPIES_MAX)]);
+  return portions;
 }
 
 function decide(

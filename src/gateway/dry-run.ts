@@ -6,6 +6,8 @@ import { vnodeOfCommand } from "../actors/home.ts";
 import { assert } from "../assert.ts";
 import { ASK_ARCHIVE, type CommandReply, REFUSED } from "../shard/messages.ts";
 import { submitWithArchive } from "./claims.ts";
+import { costOfCommand } from "./costs.ts";
+import { flowOwnerOf } from "./owners.ts";
 import { refusedBy } from "./refusals.ts";
 import type { Shards } from "./shards.ts";
 import { settledOf } from "./transfers.ts";
@@ -14,7 +16,8 @@ import { settledOf } from "./transfers.ts";
 export async function dryRun<C extends Command>(shards: Shards, command: C): Promise<Outcome<C>> {
   const keyless = { ...command, key: null, fingerprint: 0 };
   const shard = shards.ofVnode(vnodeOfCommand(keyless));
-  const tryOut = (packed: Uint8Array) => shards.link(shard).tryOut(packed);
+  const tryOut = (packed: Uint8Array) =>
+    shards.link(shard).tryOut(packed, keyless.partner, flowOwnerOf(keyless), costOfCommand(keyless));
   let reply = (await tryOut(packCommand(keyless))).result as CommandReply;
   if (reply[0] === REFUSED && reply[1] === ASK_ARCHIVE) {
     const again = await submitWithArchive(shards, shard, keyless, reply, tryOut);

@@ -12,18 +12,16 @@ import type {
   RevertTransfer,
   VoidTransfer,
 } from "../actors/compound-command.ts";
-import { haveSameKey, vnodeOfCommand } from "../actors/home.ts";
+import { vnodeOfCommand } from "../actors/home.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { growthOf } from "../actors/quotas/growth.ts";
-import { rejectionOf } from "../actors/rejection.ts";
 import { isSystemAccount } from "../actors/routing.ts";
 import type {
   ActsRange,
   ArchivedRecord,
   ArchiveQueries,
   EntriesRange,
-  Location,
   Page,
   Position,
   Statement,
@@ -31,26 +29,20 @@ import type {
 import { assert } from "../assert.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { OperatingError } from "../operating-error.ts";
-import {
-  ASK_ARCHIVE,
-  type CommandReply,
-  REFUSED,
-  REPLAYED,
-  REQUEST,
-  SETTLED,
-  type TransfersReply,
-  type WireItem,
-} from "../shard/messages.ts";
+import { ASK_ARCHIVE, type CommandReply, REFUSED, REPLAYED, SETTLED } from "../shard/messages.ts";
 import { accountPage, accountsOf, reconciliation } from "./accounts.ts";
+import { submitBatch } from "./batch.ts";
 import { submitWithArchive } from "./claims.ts";
+import { costOfCommand } from "./costs.ts";
 import { type Cut, consistentAccounts } from "./cut.ts";
 import { dryRun } from "./dry-run.ts";
 import { dryRunBatch } from "./dry-run-batch.ts";
 import { pageOf } from "./lists.ts";
+import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./owners.ts";
 import { accountAt } from "./past.ts";
-import { firstCommand, firstRecords, type KeyScope, recall } from "./recall.ts";
-import { itemCodeOf, type Refusing, refusalOf } from "./refusals.ts";
-import { answersOf, idOf, locationOf } from "./replies.ts";
+import { firstCommand, type KeyScope, recall } from "./recall.ts";
+import { type Refusing, refusalOf } from "./refusals.ts";
+import { idOf, locationOf } from "./replies.ts";
 import type { Reached, ShardLink } from "./shard-link.ts";
 import { known, positionText, Shards } from "./shards.ts";
 import { systemAccount, trialBalance, usageOf } from "./sums.ts";
@@ -62,23 +54,15 @@ import {
   transferRow,
   transferRows,
 } from "./transfers.ts";
-import { Turns } from "./turns.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
   | Refusing;
 
-type ItemAnswer = Readonly<{ id: string } | { code: string }>;
-
-/** The items of a batch that go to one shard, and where their answers belong. */
-type Portion = Readonly<{ packed: Uint8Array; places: readonly number[] }>;
-
 export class Gateway {
   #shards = new Shards([], undefined);
   /** A reason to take nothing but what ends something, as the archive being far behind. */
   #overload: () => string | undefined = () => undefined;
-  /** Lists: most of their time they wait for the archive. */
-  readonly #turns = new Turns(32);
 
   /** Before this there is nothing that could answer; the port is bound earlier than the shards are known. */
   connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
@@ -96,7 +80,7 @@ export class Gateway {
     writer.add(command);
     const link = this.#shards.link(shard);
     return link
-      .execute(REQUEST.command, writer.take(), 1)
+      .execute(writer.take(), command.partner, flowOwnerOf(command), costOfCommand(command))
       .then((reached) => this.#answer(command, shard, reached));
   }
 
@@ -118,46 +102,26 @@ export class Gateway {
     partner: string,
     transfers: readonly (Transfer | CompoundTransfer)[],
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
-    return dryRunBatch(this.#shards, partner, transfers);
+    return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, () =>
+      dryRunBatch(this.#shards, partner, transfers),
+    );
   }
 
   origin(partner: string, id: string, owner: string | null = null): Promise<Origin | undefined> {
-    return originOfTransfer(this.#shards, partner, id, owner);
+    return this.#shards.turns.lookUps.run(partner, ownerOfTransfer(partner, id), undefined, () =>
+      originOfTransfer(this.#shards, partner, id, owner),
+    );
   }
 
   first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined> {
     return firstCommand(this.#shards, asked, scope);
   }
 
-  /** Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails. */
-  async submitTransfers(
-    transfers: readonly (Transfer | CompoundTransfer)[],
-  ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>> {
+  /** See batch.ts. */
+  async submitTransfers(transfers: readonly (Transfer | CompoundTransfer)[]): ReturnType<typeof submitBatch> {
     const reason = this.#overload();
     if (reason !== undefined) throw new OperatingError("overloaded", reason);
-    const items = new Array<ItemAnswer>(transfers.length);
-    const portions = this.#split(transfers);
-    const positions: string[] = [];
-    const failures = await Promise.all(
-      [...portions].map(async ([shard, portion]) => {
-        try {
-          const { packed, places } = portion;
-          const reached = await this.#shards.link(shard).execute(REQUEST.transfers, packed, places.length);
-          const { answers, credits } = answersOf(reached.result as TransfersReply);
-          await this.#fillIn(shard, portion, answers, transfers, items);
-          positions.push(positionText(shard, reached.at));
-          for (const [there, epoch, seq] of credits) positions.push(positionText(there, { epoch, seq }));
-          return undefined;
-        } catch (error) {
-          if (!(error instanceof OperatingError)) throw error;
-          for (const place of portion.places) items[place] = { code: error.code };
-          return error;
-        }
-      }),
-    );
-    const failed = failures.find((failure) => failure !== undefined);
-    if (failed !== undefined && !failures.includes(undefined)) throw failed;
-    return { items, positions };
+    return submitBatch(this.#shards, transfers);
   }
 
   /** Asks a programme: of one subject its shard. */
@@ -188,12 +152,13 @@ export class Gateway {
       subject === null
         ? this.askAll(partner, { subject, ...asked })
         : [await this.ask(partner, { subject, ...asked })];
-    return this.#turns.run(caller, () => pageOf(parts, question, page, caller));
+    const owner = flowOwnerOfSubject(partner, question([1, null]).subject ?? "");
+    return this.#shards.turns.pages.run(partner, owner, caller, () => pageOf(parts, question, page, caller));
   }
 
   /** What a programme was asked for, and did, without a transfer: from the archive. */
   acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
-    return this.#turns.run(undefined, async () => {
+    return this.#shards.turns.pages.run(partner, WHOLE, undefined, async () => {
       const after = await this.#shards.positions(partner);
       return this.#shards.archive.acts({ ...range, partner, programme }, after);
     });
@@ -210,11 +175,16 @@ export class Gateway {
   }
 
   accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
-    return accountsOf(this.#shards, partner, ids);
+    const owner = flowOwnerOfSubject(partner, ids[0] ?? "");
+    return this.#shards.turns.largeReads.run(partner, owner, undefined, () =>
+      accountsOf(this.#shards, partner, ids),
+    );
   }
 
   accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
-    return accountAt(this.#shards, partner, id, atMs);
+    return this.#shards.turns.moments.run(partner, flowOwnerOfSubject(partner, id), undefined, () =>
+      accountAt(this.#shards, partner, id, atMs),
+    );
   }
 
   listAccounts(
@@ -222,7 +192,10 @@ export class Gateway {
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<AccountView>> {
-    return this.#turns.run(caller, () => accountPage(this.#shards, partner, query, caller));
+    const owner = flowOwnerOfSubject(partner, query.prefix);
+    return this.#shards.turns.pages.run(partner, owner, caller, () =>
+      accountPage(this.#shards, partner, query, caller),
+    );
   }
 
   systemAccount(partner: string, name: string) {
@@ -235,7 +208,8 @@ export class Gateway {
     range: EntriesRange,
     caller?: Caller,
   ): Promise<Statement | undefined> {
-    return this.#turns.run(caller, async () => {
+    const owner = flowOwnerOfSubject(partner, account);
+    return this.#shards.turns.pages.run(partner, owner, caller, async () => {
       const found = await this.#positionsOfAccount(partner, account);
       refuseGone(caller);
       return (
@@ -245,11 +219,15 @@ export class Gateway {
   }
 
   reconciliation(partner: string, id: string) {
-    return reconciliation(this.#shards, partner, id);
+    return this.#shards.turns.pages.run(partner, flowOwnerOfSubject(partner, id), undefined, () =>
+      reconciliation(this.#shards, partner, id),
+    );
   }
 
   transfer(partner: string, id: string): Promise<TransferRow | undefined> {
-    return transferRow(this.#shards, partner, id);
+    return this.#shards.turns.lookUps.run(partner, ownerOfTransfer(partner, id), undefined, () =>
+      transferRow(this.#shards, partner, id),
+    );
   }
 
   transfers(
@@ -257,16 +235,24 @@ export class Gateway {
     query: Parameters<typeof transferRows>[2],
     caller?: Caller,
   ): Promise<Page<TransferRow>> {
-    return this.#turns.run(caller, () => transferRows(this.#shards, partner, query, caller));
+    const owner = flowOwnerOfSubject(partner, query.account ?? "");
+    return this.#shards.turns.pages.run(partner, owner, caller, () =>
+      transferRows(this.#shards, partner, query, caller),
+    );
   }
 
   consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {
-    return consistentAccounts(this.#shards, partner, ids);
+    const owner = flowOwnerOfSubject(partner, ids[0] ?? "");
+    return this.#shards.turns.cuts.run(partner, owner, undefined, () =>
+      consistentAccounts(this.#shards, partner, ids),
+    );
   }
 
   /** Of one partner; of all of them when none is named. */
   trialBalance(partner: string | undefined) {
-    return trialBalance(this.#shards, partner);
+    return this.#shards.turns.pages.run(partner ?? "", WHOLE, undefined, () =>
+      trialBalance(this.#shards, partner),
+    );
   }
 
   usage(partner: string) {
@@ -276,58 +262,6 @@ export class Gateway {
   /** Log time of the shard of an account, or of another subject. */
   async timeMs(partner: string, subject: string): Promise<number> {
     return (await this.#shards.ask(this.#shards.ofAccount(partner, subject), partner, ["time"])).result;
-  }
-
-  /** Splits a batch by the shards that decide. */
-  #split(transfers: readonly (Transfer | CompoundTransfer)[]): Map<number, Portion> {
-    const placesByShard = this.#shards.links.map((): number[] => []);
-    for (let place = 0; place < transfers.length; place++) {
-      const transfer = transfers[place] as Transfer | CompoundTransfer;
-      const shard = this.#shards.ofVnode(transfer.vnode);
-      this.#shards.writer(shard).add(transfer);
-      placesByShard[shard]?.push(place);
-    }
-    const portions = new Map<number, Portion>();
-    for (const [shard, places] of placesByShard.entries()) {
-      if (places.length > 0) portions.set(shard, { packed: this.#shards.writer(shard).take(), places });
-    }
-    return portions;
-  }
-
-  /** A shard's answers, put where their items stand. */
-  async #fillIn(
-    shard: number,
-    { places }: Portion,
-    answers: readonly WireItem[],
-    transfers: readonly (Transfer | CompoundTransfer)[],
-    items: ItemAnswer[],
-  ): Promise<void> {
-    const replayed: { place: number; at: Location }[] = [];
-    for (let i = 0; i < answers.length; i++) {
-      const answer = answers[i] as WireItem;
-      const place = places[i] as number;
-      if (typeof answer === "string") items[place] = { id: answer };
-      else if (typeof answer === "number") items[place] = { code: rejectionOf(answer) };
-      else if (answer[0] === REFUSED) items[place] = { code: itemCodeOf(answer) };
-      else replayed.push({ place, at: locationOf(shard, answer) });
-    }
-    if (replayed.length === 0) return;
-    for (const { place } of replayed) items[place] = { code: "outcome_unknown" };
-    const records = await firstRecords(
-      this.#shards,
-      replayed.map(({ at }) => at),
-    ).catch(() => []);
-    for (const [i, found] of records.entries()) {
-      const place = replayed[i]?.place as number;
-      if ("damaged" in found) {
-        items[place] = { code: "archive_damaged" };
-        continue;
-      }
-      const { command, outcome } = found.record as Readonly<{ command: Command; outcome: Outcome<Transfer> }>;
-      if (!haveSameKey(command, transfers[place] as Transfer | CompoundTransfer))
-        items[place] = { code: "idempotency_key_reused" };
-      else items[place] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
-    }
   }
 
   #answer<C extends Command>(command: C, shard: number, reached: Reached): Answer<C> | Promise<Answer<C>> {
@@ -341,7 +275,9 @@ export class Gateway {
         if (reply[1] === "not_open") return this.#settle(command);
         if (reply[1] === ASK_ARCHIVE)
           return submitWithArchive(this.#shards, shard, command, reply, (packed) =>
-            this.#shards.link(shard).execute(REQUEST.command, packed, 1),
+            this.#shards
+              .link(shard)
+              .execute(packed, command.partner, flowOwnerOf(command), costOfCommand(command)),
           ).then((again) => this.#answer(command, shard, again));
         return refusalOf(reply);
       case REPLAYED:

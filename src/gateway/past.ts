@@ -2,6 +2,7 @@
 import type { AccountView } from "../actors/command.ts";
 import { InvalidTime } from "../invalid-time.ts";
 import { OperatingError } from "../operating-error.ts";
+import { flowOwnerOfSubject } from "./owners.ts";
 import { known, type Shards } from "./shards.ts";
 
 /** How far the clock of a client may be ahead of log time. */
@@ -20,7 +21,9 @@ export async function accountAt(
   // What is logged from here on is later: nothing can come to lie before a moment that was shown.
   const { position, result } = await shards.ask(shard, partner, ["tick", atMs, id]);
   if (!result) throw new OperatingError("log_unavailable", "log time has not come to this moment yet");
-  return shards.archive.accountAt({ partner, account: id, atMs }, known([position]));
+  return shards.turns.pages.run(partner, flowOwnerOfSubject(partner, id), undefined, () =>
+    shards.archive.accountAt({ partner, account: id, atMs }, known([position])),
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * The gateway's end of the way to one shard: requests of one tick go out as one message, replies come back by
- * number. What is under way is bounded by credits; what does not fit is refused at once, and certainly not done.
+ * number. Several partners are served in turn. What is under way is bounded by credits, of which each partner has a share;
+ * what does not fit is refused at once, and certainly not done.
  */
 import type { Fact } from "../actors/command.ts";
 import { decode, encode } from "../actors/pack.ts";
@@ -18,13 +19,24 @@ import {
   UNANSWERED,
 } from "../shard/messages.ts";
 import type { LogId } from "../wal/wal.ts";
+import { Contention } from "./contention.ts";
+import { bytesOf, costOfQuery, creditsOf, isChange } from "./costs.ts";
+import { FairQueue, type Portion } from "./fair-queue.ts";
+import { type Flow, Flows, type Queued } from "./flows.ts";
+import type { LoopLag } from "./loop-lag.ts";
+import { type Message, MessagesInHand, WAIT_MS_MAX } from "./messages-in-hand.ts";
+import { BATCHES, WHOLE } from "./owners.ts";
 
 /**
- * Commands, and portions of 2 KiB, that one shard may have in hand. A thousand requests and a largest batch
- * (10,000 commands, 8 MiB) at once are never refused.
+ * Commands, and portions of 2 KiB, that a shard may have in hand or waiting here. A partner alone gets half: a thousand requests
+ * and a largest batch (10,000 commands, 8 MiB) at once fit.
  */
-const CREDITS = 65_536;
-const CREDIT_BYTES = 2048;
+const CREDITS = 131_072;
+/**
+ * Requests of all partners that one gateway may have at the shards: of each it holds its connection, its answer's promise and
+ * what it was asked with, some 16 KiB. It is far more than one partner needs to keep the shards busy.
+ */
+export const REQUESTS_MAX = 16_384;
 
 /** Where and when the answer was durable; `result` has the shape that the request's kind asks for. */
 export type Reached = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
@@ -33,23 +45,31 @@ export type Reached = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
  * While the shard has a message in hand, the next one grows here: there it would only wait for the append, and here it
  * costs one hand-over however large it gets. A large one is sent ahead, so that it is decided during the append.
  */
-const AHEAD_CREDITS_MIN = 512;
+const AHEAD_COST_MIN = 512;
 const MESSAGES_MAX = 2;
+/** Decided in some ten milliseconds, so that nobody waits longer for what others have asked before. */
+const MESSAGE: Portion = { cost: 2_048, bytes: 1024 * 1024 };
 
 /**
- * When requests have been waiting for so long there are more than the shard and its log can do. New ones are refused
- * rather than left to wait until their time is over.
+ * Of one partner's batches, what waits for other shards included: for that no message is in hand, but both shards have work
+ * with it.
  */
-const WAIT_MS_MAX = 1_000;
+const BATCHES_IN_HAND_MAX = { shared: MESSAGE.cost, alone: 8 * MESSAGE.cost };
 
-/** How many requests of a message the shard still has in hand, and since when the first of them waits. */
-type Message = { unanswered: number; sinceMs: number };
+/** Several items of one batch. `cost`: their postings. */
+export type Piece = Readonly<{ packed: Uint8Array; count: number; cost: number }>;
 
-interface Pending {
-  /** Absent once its answer depends on another shard. */
+interface Pending extends Queued {
+  readonly request: Request;
+  /** In whole milliseconds: such numbers cost no memory of their own. */
+  readonly sinceMs: number;
+  /** Absent until it is sent, and once its answer depends on another shard. */
   message: Message | undefined;
-  readonly changes: boolean;
+  isSent: boolean;
   readonly credits: number;
+  readonly flow: Flow<Pending>;
+  /** The same flow, of the gateway's requests at all shards. */
+  readonly requests: Flow;
   readonly resolve: (reached: Reached) => void;
   readonly reject: (error: OperatingError) => void;
 }
@@ -61,6 +81,10 @@ export type ShardLinkOptions = Readonly<{
   /** Told of all that the shard knows, when it begins to serve. */
   onAllFacts: (facts: readonly Fact[]) => void;
   open?: typeof openChannel;
+  /** What the gateway has at all its shards; of this shard alone if absent. */
+  requests?: Flows;
+  /** Absent: this thread keeps nothing waiting. */
+  lag?: Pick<LoopLag, "totalMs">;
 }>;
 
 export class ShardLink {
@@ -74,22 +98,24 @@ export class ShardLink {
   /** It has its log, and answers: both, in one place for the hot path. */
   #serves = false;
   #welcomed = Promise.withResolvers<void>();
-  #queue: Request[] = [];
-  /** The message that the queue will be. */
-  #nextMessage: Message = { unanswered: 0, sinceMs: 0 };
-  #queuedCredits = 0;
-  /** Messages that the shard has in hand, oldest first. */
-  #inHand: Message[] = [];
-  /** How long the last one took of those that it no longer has. */
-  #tookMs = 0;
+  readonly #flows = new Flows<Pending>(CREDITS);
+  readonly #requests: Flows;
+  readonly #queue = new FairQueue<Pending>({
+    inHandMax: ({ owner }) => {
+      if (owner !== BATCHES) return Number.POSITIVE_INFINITY;
+      return BATCHES_IN_HAND_MAX[this.#contention.isShared(this.#nowMs()) ? "shared" : "alone"];
+    },
+  });
+  readonly #inHand = new MessagesInHand();
+  readonly #contention = new Contention();
   #flushing = false;
   #next = 0;
-  #credits = CREDITS;
   readonly #pending = new Map<number, Pending>();
 
   constructor(options: ShardLinkOptions) {
     this.shard = options.shard;
     this.#options = options;
+    this.#requests = options.requests ?? new Flows(REQUESTS_MAX);
   }
 
   /** Commands and reads that wait for their answer. */
@@ -137,12 +163,14 @@ export class ShardLink {
   #detach(): void {
     this.#channel = undefined;
     this.#setHasLog(false);
-    const unsent = new Set(this.#queue.map(([no]) => no));
-    this.#clearQueue();
-    for (const [no, pending] of this.#pending) {
-      const unknown = pending.changes && !unsent.has(no);
+    this.#queue.drain();
+    this.#inHand.clear();
+    const pendings = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of pendings) {
+      this.#release(pending);
       pending.reject(
-        unknown
+        pending.isSent && isChange(pending.request)
           ? new OperatingError(
               "outcome_unknown",
               "the shard ended before it answered; retry with the same key",
@@ -150,52 +178,123 @@ export class ShardLink {
           : this.#unavailable(),
       );
     }
-    this.#pending.clear();
-    this.#credits = CREDITS;
-    this.#inHand = [];
   }
 
   /**
-   * Sends packed commands with this tick's message.
+   * Sends a packed command with one of the next messages.
    *
+   * @param owner as of all that is asked here, whose turn it takes: see flows.ts.
+   * @param cost its postings; 1 of what has none.
    * @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`, `outcome_unknown`.
    */
-  execute(
-    kind: typeof REQUEST.command | typeof REQUEST.transfers,
-    packed: Uint8Array,
+  execute(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
+    const credits = creditsOf(1, packed);
+    return this.#send([this.#next, REQUEST.command, packed], this.#flows.of(partner, owner), credits, cost);
+  }
+
+  /**
+   * The same for the pieces of a batch, which are decided in this order.
+   *
+   * @throws OperatingError `overloaded`, `log_unavailable`: none of them is taken.
+   */
+  executeAll(partner: string, pieces: readonly Piece[]): readonly Promise<Reached>[] {
+    const flow = this.#flows.of(partner, BATCHES);
+    const credits = pieces.reduce((sum, { packed, count }) => sum + creditsOf(count, packed), 0);
+    const nowMs = this.#nowMs();
+    const requests = this.#requests.of(partner, BATCHES);
+    const refusal = this.#take(flow, requests, credits, pieces.length, nowMs);
+    if (refusal !== undefined) throw refusal;
+    return pieces.map(({ packed, count, cost }) =>
+      this.#enqueue(
+        [this.#next, REQUEST.transfers, packed],
+        flow,
+        requests,
+        creditsOf(count, packed),
+        cost,
+        nowMs,
+      ),
+    );
+  }
+
+  /**
+   * Asks what a packed command would come to.
+   *
+   * @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`.
+   */
+  tryOut(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
+    const credits = creditsOf(1, packed);
+    return this.#send([this.#next, REQUEST.dry_run, packed], this.#flows.of(partner, owner), credits, cost);
+  }
+
+  /** The same for a read. */
+  ask(partner: string, query: Query, owner: string = WHOLE): Promise<Reached> {
+    const flow = this.#flows.of(partner, owner);
+    return this.#send([this.#next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
+  }
+
+  #send(request: Request, flow: Flow<Pending>, credits: number, cost: number): Promise<Reached> {
+    const nowMs = this.#nowMs();
+    const requests = this.#requests.of(flow.of.partner, flow.owner);
+    const refusal = this.#take(flow, requests, credits, 1, nowMs);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#enqueue(request, flow, requests, credits, cost, nowMs);
+  }
+
+  /** Takes what so many requests need, or says why they cannot have it. */
+  #take(
+    flow: Flow<Pending>,
+    requests: Flow,
+    credits: number,
     count: number,
+    nowMs: number,
+  ): OperatingError | undefined {
+    if (!this.#serves) return this.#unavailable();
+    if (this.#inHand.isLate(nowMs))
+      return overloaded(`shard ${this.shard} has as much in hand as it may have`);
+    this.#contention.note(flow.of, nowMs);
+    // More of this partner than its share: to wait longer would be of no use to it.
+    const { first } = flow;
+    const isLate = first !== undefined && nowMs - first.sinceMs > WAIT_MS_MAX;
+    if (isLate || !this.#flows.take(flow, credits))
+      return overloaded(`shard ${this.shard} has as much of yours in hand as it may have`);
+    if (this.#requests.take(requests, count)) return undefined;
+    this.#flows.give(flow, credits);
+    return overloaded("as many of your requests are under way as may be");
+  }
+
+  #release(pending: Pending): void {
+    const { flow, credits, requests } = pending;
+    this.#queue.done(flow, pending);
+    this.#flows.give(flow, credits);
+    this.#requests.give(requests, 1);
+  }
+
+  #enqueue(
+    request: Request,
+    flow: Flow<Pending>,
+    requests: Flow,
+    credits: number,
+    cost: number,
+    sinceMs: number,
   ): Promise<Reached> {
-    return this.#send([this.#next, kind, packed], true, count + Math.floor(packed.length / CREDIT_BYTES));
-  }
-
-  /** Asks what a packed transfer would come to. @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`. */
-  tryOut(packed: Uint8Array): Promise<Reached> {
-    return this.#send([this.#next, REQUEST.dry_run, packed], false, 1);
-  }
-
-  /** The same for a read. @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`. */
-  ask(partner: string, query: Query): Promise<Reached> {
-    return this.#send([this.#next, REQUEST.query, partner, query], false, 1);
-  }
-
-  #send(request: Request, changes: boolean, credits: number): Promise<Reached> {
-    if (!this.#serves) return Promise.reject(this.#unavailable());
-    const nowMs = performance.now();
-    if (credits > this.#credits || this.#isLate(nowMs)) {
-      return Promise.reject(
-        new OperatingError("overloaded", `shard ${this.shard} has as much in hand as it may have`),
-      );
-    }
-    this.#credits -= credits;
     this.#next += 1;
     this.#flushSoon();
-    this.#queue.push(request);
-    this.#queuedCredits += credits;
-    const message = this.#nextMessage;
-    if (message.unanswered === 0) message.sinceMs = nowMs;
-    message.unanswered += 1;
     return new Promise((resolve, reject) => {
-      this.#pending.set(request[0], { message, changes, credits, resolve, reject });
+      const pending: Pending = {
+        request,
+        cost,
+        bytes: bytesOf(request),
+        sinceMs,
+        message: undefined,
+        isSent: false,
+        credits,
+        flow,
+        requests,
+        resolve,
+        reject,
+      };
+      this.#pending.set(request[0], pending);
+      this.#queue.push(flow, pending);
     });
   }
 
@@ -214,7 +313,7 @@ export class ShardLink {
       case TO_GATEWAY.available:
         this.#setHasLog(message[1]);
         // It may be about to end: what was taken here must not come after it has heard from us.
-        if (!message[1]) this.#sendQueue();
+        if (!message[1]) this.#sendAll(this.#queue.drain());
         return;
       case TO_GATEWAY.replies:
         this.#answer({ epoch: message[1], seq: message[2] }, message[3], message[4]);
@@ -223,32 +322,28 @@ export class ShardLink {
   }
 
   #answer(at: LogId, timeMs: number, replies: readonly Reply[]): void {
+    const nowMs = this.#nowMs();
     for (const [no, result] of replies) {
       const pending = this.#pending.get(no);
       if (pending === undefined) continue;
-      if (pending.message !== undefined) this.#release(pending.message);
+      if (pending.message !== undefined) this.#inHand.answered(pending.message, nowMs);
       if (result === AWAITED) {
         pending.message = undefined;
         continue;
       }
       this.#pending.delete(no);
-      this.#credits += pending.credits;
+      this.#release(pending);
       if (result === UNANSWERED) pending.reject(this.#endsStill());
       else pending.resolve({ at, timeMs, result });
     }
     this.#flush();
   }
 
-  #release(message: Message): void {
-    message.unanswered -= 1;
-    if (message.unanswered > 0) return;
-    this.#inHand = this.#inHand.filter((each) => each !== message);
-    this.#tookMs = performance.now() - message.sinceMs;
-  }
-
-  #isLate(nowMs: number): boolean {
-    const [oldest] = this.#inHand;
-    return oldest !== undefined && Math.max(this.#tookMs, nowMs - oldest.sinceMs) > WAIT_MS_MAX;
+  /** Whole milliseconds in which this thread could take what came. */
+  #nowMs(): number {
+    const nowMs = performance.now();
+    const { lag } = this.#options;
+    return Math.trunc(lag === undefined ? nowMs : nowMs - lag.totalMs(nowMs));
   }
 
   /** At the end of this turn, when all requests that came with it are in the queue. */
@@ -262,23 +357,27 @@ export class ShardLink {
   }
 
   #flush(): void {
-    if (this.#queue.length === 0 || this.#inHand.length >= MESSAGES_MAX) return;
-    if (this.#inHand.length > 0 && this.#queuedCredits < AHEAD_CREDITS_MIN) return;
-    this.#sendQueue();
+    while (!this.#queue.isEmpty && this.#inHand.count < MESSAGES_MAX) {
+      if (this.#inHand.count > 0 && this.#queue.cost < AHEAD_COST_MIN) return;
+      this.#sendMessage();
+    }
   }
 
-  #sendQueue(): void {
-    if (this.#queue.length === 0) return;
-    const queue = this.#queue;
-    this.#inHand.push(this.#nextMessage);
-    this.#clearQueue();
-    this.#channel?.post(encode(queue));
+  #sendMessage(): void {
+    this.#sendAll(this.#queue.take(MESSAGE));
   }
 
-  #clearQueue(): void {
-    this.#queue = [];
-    this.#queuedCredits = 0;
-    this.#nextMessage = { unanswered: 0, sinceMs: 0 };
+  #sendAll(taken: readonly Pending[]): void {
+    if (taken.length === 0) return;
+    const message = this.#inHand.add(taken.length, this.#nowMs());
+    const requests = new Array<Request>(taken.length);
+    for (let i = 0; i < taken.length; i++) {
+      const pending = taken[i] as Pending;
+      pending.message = message;
+      pending.isSent = true;
+      requests[i] = pending.request;
+    }
+    this.#channel?.post(encode(requests));
   }
 
   #endsStill(): OperatingError {
@@ -297,3 +396,5 @@ export class ShardLink {
     );
   }
 }
+
+const overloaded = (why: string) => new OperatingError("overloaded", why);

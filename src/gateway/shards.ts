@@ -5,6 +5,7 @@ import type { ArchiveQueries, Position } from "../archive/query.ts";
 import { OperatingError } from "../operating-error.ts";
 import type { Query, QueryResults } from "../shard/messages.ts";
 import { formatLogId, type LogId } from "../wal/wal.ts";
+import { ownerOfQuery } from "./owners.ts";
 import type { ShardLink } from "./shard-link.ts";
 import { Turns } from "./turns.ts";
 
@@ -14,11 +15,23 @@ export class Shards {
   readonly links: readonly ShardLink[];
   /** One per shard, empty between calls. */
   readonly writers: readonly CommandWriter[];
-  /**
-   * Reads of which each may bring a MiB from memory. They are taken apart on the gateway's thread, and those that come in one
-   * message at once: many would keep all other answers waiting.
-   */
-  readonly largeReads = new Turns(4);
+  readonly turns = {
+    /** Lists and sums: most of their time they wait for the archive. */
+    pages: new Turns({ places: 32, share: 4 }),
+    /**
+     * Reads of which each may bring a MiB from memory. They are taken apart on the gateway's thread, and those that come in
+     * one message at once: many would keep all other answers waiting.
+     */
+    largeReads: new Turns({ places: 4, share: 1 }),
+    /** Single transfers and claims that are looked up in the archive. */
+    lookUps: new Turns({ places: 256, share: 64 }),
+    /** Reads that wait for log time to come to their moment. */
+    moments: new Turns({ places: 1_024, share: 256 }),
+    /** Each keeps the shards from taking each other's messages for a while. */
+    cuts: new Turns({ places: 4, share: 1 }),
+    /** Dry runs of batches, which are decided on the gateway's thread. */
+    dryRuns: new Turns({ places: 2, share: 1 }),
+  } as const;
   readonly #archive: ArchiveQueries | undefined;
 
   constructor(links: readonly ShardLink[], archive: ArchiveQueries | undefined) {
@@ -50,7 +63,7 @@ export class Shards {
   }
 
   async ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<Found<Q[0]>> {
-    const reached = await this.link(shard).ask(partner, query);
+    const reached = await this.link(shard).ask(partner, query, ownerOfQuery(partner, query));
     return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
   }
 
@@ -60,7 +73,7 @@ export class Shards {
     partner: string,
     query: Q,
   ): Promise<Readonly<{ result: QueryResults[Q[0]]; timeMs: number }>> {
-    const { result, timeMs } = await this.link(shard).ask(partner, query);
+    const { result, timeMs } = await this.link(shard).ask(partner, query, ownerOfQuery(partner, query));
     return { result: result as QueryResults[Q[0]], timeMs };
   }
 

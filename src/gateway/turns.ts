@@ -1,33 +1,120 @@
-/** So many of one kind of work are in hand at once; the others wait in turn, and are left off when their caller is gone. */
+/**
+ * So much of one kind of work is in hand at once, and of each partner a share of it, so that there is always room for
+ * another. The rest waits: partners have their turns one after the other, and so have the owners of each. What nobody waits
+ * for any more is left off.
+ */
 import { type Caller, refuseGone } from "../caller.ts";
 import { OperatingError } from "../operating-error.ts";
 
-const WAITING_MAX = 4_096;
+/** Of one partner. */
+const WAITING_MAX = 1_024;
+
+export type TurnsOptions = Readonly<{
+  /** In hand at once. */
+  places: number;
+  /** Of these, one partner's. One that hosts others gets half of all, and each of them half of a share. */
+  share: number;
+}>;
+
+/** What one partner, or one owner of it, has in hand and waiting; an owner's is all in `waiting`. */
+type Share = { inHand: number; waiting: number };
+type OwnerTurns = Share & { readonly starts: (() => void)[] };
+type PartnerTurns = Share & { readonly owners: Map<string, OwnerTurns> };
 
 export class Turns {
-  readonly #inHandMax: number;
+  readonly #places: number;
+  readonly #share: number;
+  readonly #ownerShare: number;
   #inHand = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** Of partners that have something in hand or waiting. A map keeps the order of their turns. */
+  readonly #partners = new Map<string, PartnerTurns>();
 
-  constructor(inHandMax: number) {
-    this.#inHandMax = inHandMax;
+  constructor({ places, share }: TurnsOptions) {
+    this.#places = places;
+    this.#share = share;
+    this.#ownerShare = Math.max(1, share >> 1);
   }
 
-  /** Runs `work` in its turn. @throws CallerGone its caller has left meanwhile. OperatingError `overloaded` */
-  async run<T>(caller: Caller | undefined, work: () => Promise<T>): Promise<T> {
-    if (this.#inHand >= this.#inHandMax) {
-      if (this.#waiting.length >= WAITING_MAX)
-        throw new OperatingError("overloaded", "too many pages are asked for");
-      // Whoever is done hands its place over.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#inHand += 1;
+  /**
+   * Runs `work` in the turn of its partner, and there of its owner (see flows.ts; empty for a partner as a whole).
+   *
+   * @throws CallerGone its caller has left meanwhile.
+   * @throws OperatingError `overloaded`: too much of this partner waits.
+   */
+  async run<T>(
+    partner: string,
+    owner: string,
+    caller: Caller | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { whole, part } = this.#sharesOf(partner, owner);
+    if (part.waiting > 0 || !this.#mayBegin(whole, owner, part)) {
+      const isFull = whole.waiting >= WAITING_MAX || (owner !== "" && part.waiting >= WAITING_MAX >> 2);
+      if (isFull) throw new OperatingError("overloaded", "too many of your reads wait for their turn");
+      whole.waiting += 1;
+      part.waiting += 1;
+      // Whoever lets it begin has given it a place.
+      await new Promise<void>((resolve) => part.starts.push(resolve));
+    } else this.#begin(whole, part);
     try {
       refuseGone(caller);
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#inHand -= 1;
-      else next();
+      this.#end(partner, whole, owner, part);
+    }
+  }
+
+  #sharesOf(partner: string, owner: string): Readonly<{ whole: PartnerTurns; part: OwnerTurns }> {
+    let whole = this.#partners.get(partner);
+    if (whole === undefined) {
+      whole = { inHand: 0, waiting: 0, owners: new Map() };
+      this.#partners.set(partner, whole);
+    }
+    let part = whole.owners.get(owner);
+    if (part === undefined) {
+      part = { inHand: 0, waiting: 0, starts: [] };
+      whole.owners.set(owner, part);
+    }
+    return { whole, part };
+  }
+
+  #mayBegin(whole: Share, owner: string, part: Share): boolean {
+    const isOwnerWithin = owner === "" || part.inHand < this.#ownerShare;
+    const share = owner === "" ? this.#share : Math.max(this.#share, this.#places >> 1);
+    return this.#inHand < this.#places && whole.inHand < share && isOwnerWithin;
+  }
+
+  #begin(whole: Share, part: Share): void {
+    this.#inHand += 1;
+    whole.inHand += 1;
+    part.inHand += 1;
+  }
+
+  #end(partner: string, whole: PartnerTurns, owner: string, part: OwnerTurns): void {
+    this.#inHand -= 1;
+    whole.inHand -= 1;
+    part.inHand -= 1;
+    if (part.inHand === 0 && part.waiting === 0) whole.owners.delete(owner);
+    if (whole.owners.size === 0) this.#partners.delete(partner);
+    this.#beginNext();
+  }
+
+  #beginNext(): void {
+    for (const [partner, whole] of this.#partners) {
+      if (whole.waiting === 0) continue;
+      for (const [owner, part] of whole.owners) {
+        if (part.waiting === 0 || !this.#mayBegin(whole, owner, part)) continue;
+        // To the end of both orders.
+        whole.owners.delete(owner);
+        whole.owners.set(owner, part);
+        this.#partners.delete(partner);
+        this.#partners.set(partner, whole);
+        whole.waiting -= 1;
+        part.waiting -= 1;
+        this.#begin(whole, part);
+        part.starts.shift()?.();
+        return;
+      }
     }
   }
 }

@@ -10,8 +10,10 @@ import type { ArchiveQueries } from "../archive/query.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Assets, Web } from "../config.ts";
 import { Directory } from "../gateway/directory.ts";
+import { Flows } from "../gateway/flows.ts";
 import { Gateway } from "../gateway/gateway.ts";
-import { ShardLink } from "../gateway/shard-link.ts";
+import { LoopLag } from "../gateway/loop-lag.ts";
+import { REQUESTS_MAX, ShardLink } from "../gateway/shard-link.ts";
 import { type App, createApp } from "../http/app.ts";
 import type { ConnectionBounds } from "../http/connections.ts";
 import type { Answer, Operations } from "../http/ports.ts";
@@ -100,6 +102,8 @@ export class HttpGateway {
   /** Before this nothing can be answered; the port may be bound earlier than the shards are known. */
   connect(shards: number, archive: ArchiveQueries, overload: () => string | undefined): void {
     const { directory } = this;
+    const requests = new Flows(REQUESTS_MAX);
+    const lag = new LoopLag();
     this.#links = Array.from(
       { length: shards },
       (_, shard) =>
@@ -107,6 +111,8 @@ export class HttpGateway {
           shard,
           onFacts: (facts) => directory.learn(facts),
           onAllFacts: (facts) => directory.learnAll(facts),
+          requests,
+          lag,
         }),
     );
     this.#gateway.connect(this.#links, archive, overload);

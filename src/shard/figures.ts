@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { LogId } from "../wal/wal.ts";
 
@@ -41,3 +42,8 @@ export type ShardFigures = Readonly<{
 export const APPEND_BUCKETS_S = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5,
 ] as const;
+
+/** Not from `process.memoryUsage()`, which opens a file. */
+export function usedHeapBytes(): number {
+  return getHeapStatistics().used_heap_size;
+}

@@ -9,7 +9,6 @@
  *
  * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
  */
-import { getHeapStatistics } from "node:v8";
 import { Ledger } from "../actors/ledger.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
@@ -23,7 +22,7 @@ import { ChannelWatch } from "./channel-watch.ts";
 import { Cuts } from "./cuts.ts";
 import { Executor } from "./executor.ts";
 import { Failpoints } from "./failpoint.ts";
-import type { ShardFigures } from "./figures.ts";
+import { type ShardFigures, usedHeapBytes } from "./figures.ts";
 import { Gateways } from "./gateways.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { HeapWatch } from "./heap-watch.ts";
@@ -204,8 +203,7 @@ export class ShardHost {
       appendSeconds,
       appendBuckets: [...appendBuckets],
       clockAheadMs: this.#clock.aheadMs,
-      // `process.memoryUsage()` opens a file.
-      heapBytes: getHeapStatistics().used_heap_size,
+      heapBytes: usedHeapBytes(),
       threadId: this.#options.threadId,
       pid: process.pid,
     };

@@ -6,7 +6,7 @@ import { CommandWriter } from "../../src/actors/codec.ts";
 import { SocketFolder } from "../../src/channels/socket-folder.ts";
 import { ShardLink } from "../../src/gateway/shard-link.ts";
 import { parseFailpoints } from "../../src/shard/failpoint.ts";
-import { type FromShard, REQUEST, type ToShard } from "../../src/shard/messages.ts";
+import type { FromShard, ToShard } from "../../src/shard/messages.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
 import { ProcessCarrier, type ProcessCarrierOptions } from "../../src/workers/process-carrier.ts";
 import { Supervisor } from "../../src/workers/supervisor.ts";
@@ -69,7 +69,7 @@ class Carried {
   ask() {
     const commands = new CommandWriter();
     commands.add(account("alice/points"));
-    return this.link.execute(REQUEST.command, commands.take(), 1);
+    return this.link.execute(commands.take(), "acme", "", 1);
   }
 
   get exited() {

@@ -1,0 +1,27 @@
+/** Queries that could be answered at once are run in turn, one of each partner. */
+import { expect, test } from "vitest";
+import { QueryTurns } from "../../src/archive/query-turns.ts";
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("the first is run at once, those that come with it one by one, partner by partner", async () => {
+  const turns = new QueryTurns();
+  const run: string[] = [];
+  for (const name of ["a0", "a1", "a2", "b0", "c0", "b1"])
+    turns.run(name.charAt(0), () => void run.push(name));
+  expect([run, turns.size]).toEqual([["a0"], 5]);
+  await turn();
+  turns.run("d", () => void run.push("d0"));
+  while (turns.size > 0) await turn();
+  expect(run).toEqual(["a0", "a1", "b0", "c0", "a2", "d0", "b1"]);
+});
+
+test("what waits when it is closed is not run", async () => {
+  const turns = new QueryTurns();
+  const run: string[] = [];
+  for (const name of ["a0", "a1"]) turns.run("a", () => void run.push(name));
+  turns.close();
+  await turn();
+  await turn();
+  expect([run, turns.size]).toEqual([["a0"], 0]);
+});

@@ -1,0 +1,257 @@
+/**
+ * One greedy partner, or wallet user, and another one that goes on working at a steady pace, of whom nothing is refused. By hand
+ * with ATTACK_SECONDS=30, with the bounds that ought to hold on a machine that does nothing else; figures go to stdout with
+ * PRINT=1.
+ */
+import { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { House } from "../integration/programmes/house.ts";
+import { Wallets } from "../integration/programmes/wallets.ts";
+import { Client, sendUntilDone, until } from "../support/server.ts";
+import type { Load, Taken } from "./load-thread.ts";
+
+const ATTACK_SECONDS = Number(process.env["ATTACK_SECONDS"] ?? 2);
+const PRINT = process.env["PRINT"] !== undefined;
+const IS_BY_HAND = ATTACK_SECONDS >= 10;
+const WARM_UP_SECONDS = 1;
+/** Of each load; of fewer nothing can be said. */
+const ANSWERS_MIN = 10;
+
+/** p99 during an attack: below this, or twice of what it is without. */
+const P99_MS_MAX = 50;
+/** What a machine that is busy with other tests adds to that. */
+const P99_BUSY_MS = IS_BY_HAND ? 0 : 20_000;
+/** How much more one of two that are equally greedy may get. */
+const SHARE_RATIO_MAX = IS_BY_HAND ? 1.2 : 2;
+
+const PER_SECOND = 300;
+const ACCOUNTS = 200;
+const METADATA = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`key${i}`, "x".repeat(500)]));
+
+/** A request as it stands on the wire. */
+function wire(method: string, path: string, key: string, body?: unknown): Uint8Array {
+  const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n`;
+  if (body === undefined) return Buffer.from(`${head}\r\n`);
+  const text = JSON.stringify(body);
+  return Buffer.from(
+    `${head}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}
+
+class LoadThread {
+  readonly #worker: Worker;
+
+  constructor(url: string, load: Omit<Load, "host" | "port">) {
+    const { hostname, port } = new URL(url);
+    const workerData: Load = { ...load, host: hostname, port: Number(port) };
+    this.#worker = new Worker(new URL("./load-thread.ts", import.meta.url), { workerData });
+    onTestFinished(() => this.end());
+  }
+
+  /** Forgets what was answered so far. */
+  begin(): void {
+    this.#worker.postMessage("begin", []);
+  }
+
+  /** What was answered since it began. */
+  taken(): Promise<Taken> {
+    return new Promise((resolve) => {
+      this.#worker.once("message", resolve);
+      this.#worker.postMessage("tell", []);
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+/** What each of some loads is answered at the same time, for so long; longer where the machine is slow. */
+async function during(...loads: readonly LoadThread[]): Promise<readonly Taken[]> {
+  await sleep(WARM_UP_SECONDS);
+  for (const load of loads) load.begin();
+  await sleep(ATTACK_SECONDS);
+  let taken: readonly Taken[] = [];
+  await until(
+    "all are answered",
+    async () => {
+      taken = await Promise.all(loads.map((load) => load.taken()));
+      return taken.every(({ tookMs }) => tookMs.length >= ANSWERS_MIN);
+    },
+    40_000,
+  );
+  await Promise.all(loads.map((load) => load.end()));
+  return taken;
+}
+
+function quantile({ tookMs }: Taken, part: number): number {
+  return tookMs.toSorted()[Math.floor(tookMs.length * part)] ?? 0;
+}
+
+function print(what: string, taken: Taken, attacked?: Taken): void {
+  if (!PRINT) return;
+  const [p50, p99, max] = [0.5, 0.99, 0.9999].map((part) => Math.round(10 * quantile(taken, part)) / 10);
+  const { statuses, refusals } = taken;
+  const attack = attacked && { attack: attacked.statuses, attackRefusals: attacked.refusals };
+  process.stdout.write(`${JSON.stringify({ what, statuses, p50, p99, max, refusals, ...attack })}\n`);
+}
+
+const accountIds = Array.from({ length: ACCOUNTS }, (_, i) => `account${1000 + i}`);
+
+function posting(i: number) {
+  return { debit_account: "@issuance", credit_account: accountIds[i % ACCOUNTS], amount: 1 };
+}
+
+function compound(i: number) {
+  return { postings: Array.from({ length: 64 }, (_, j) => posting(i + 17 * j)) };
+}
+
+function listOf<T>(count: number, make: (i: number) => T): readonly T[] {
+  return Array.from({ length: count }, (_, i) => make(i));
+}
+
+type Attack = (key: string) => Pick<Load, "connections" | "requests">;
+
+/** What a greedy partner sends: each connection the next request when it has its answer. */
+const ATTACKS: Readonly<Record<string, Attack>> = {
+  "single transfers": (key) => ({
+    connections: 128,
+    requests: listOf(64, (i) => wire("POST", "/v1/transfers", key, posting(i))),
+  }),
+  "batches of transfers with 64 postings": (key) => ({
+    connections: 16,
+    requests: [wire("POST", "/v1/transfers/batch", key, { transfers: listOf(25, compound) })],
+  }),
+  "batches of 10,000 transfers": (key) => ({
+    connections: 4,
+    requests: [wire("POST", "/v1/transfers/batch", key, { transfers: listOf(10_000, posting) })],
+  }),
+  "dry runs": (key) => ({
+    connections: 16,
+    requests: [
+      wire("POST", "/v1/transfers/batch?dry_run=true", key, { transfers: listOf(25, compound) }),
+      wire("POST", "/v1/transfers?dry_run=true", key, compound(0)),
+    ],
+  }),
+  "cuts through all shards": (key) => ({
+    connections: 32,
+    requests: [wire("GET", `/v1/accounts?consistent=true&ids=${accountIds.slice(0, 100).join(",")}`, key)],
+  }),
+  "largest pages": (key) => ({
+    connections: 24,
+    requests: ["/v1/accounts?limit=500", "/v1/transfers?limit=500"].map((path) => wire("GET", path, key)),
+  }),
+  "accounts of the past": (key) => ({
+    connections: 64,
+    requests: accountIds.map((id, i) =>
+      wire("GET", `/v1/accounts/${id}?at=${new Date(Date.now() - 10 * i).toISOString()}`, key),
+    ),
+  }),
+};
+
+/** Nobody refuses it, and nobody keeps it waiting. */
+function expectServed(taken: Taken, p99Ms: number): void {
+  expect(Object.keys(taken.statuses).toSorted(), taken.refusals.join()).toEqual(["200", "201"]);
+  expect(quantile(taken, 0.99)).toBeLessThan(p99Ms);
+}
+
+function batch(key: string): Uint8Array {
+  return wire("POST", "/v1/transfers/batch", key, { transfers: listOf(10, compound) });
+}
+
+describe.each([1, 2])("with %i gateways", (gateways) => {
+  const house = new House({ SHARDS: "2", GATEWAYS: `${gateways}` });
+  const wallets = new Wallets(house);
+  let greedy: string;
+  let other: string;
+  let alone: number;
+
+  /** Another partner: transfers and reads, in turn. */
+  const steady = (): LoadThread =>
+    new LoadThread(house.server.url, {
+      connections: 16,
+      perSecond: PER_SECOND,
+      requests: [
+        wire("POST", "/v1/transfers", other, {
+          debit_account: "@issuance",
+          credit_account: "other",
+          amount: 1,
+        }),
+        wire("GET", "/v1/accounts/other", other),
+      ],
+    });
+
+  beforeAll(async () => {
+    await house.open();
+    greedy = await house.newPartner("greedy");
+    other = await house.newPartner("other");
+    const client = new Client(house.server.url, greedy);
+    const all = accountIds.map((id) =>
+      sendUntilDone(client, "/v1/accounts", { id, asset: "PTS/0", metadata: METADATA }),
+    );
+    for (const { status } of await Promise.all(all)) expect(status).toBe(201);
+    const transfers = listOf(200, (i) => ({ ...posting(i), metadata: METADATA }));
+    expect((await sendUntilDone(client, "/v1/transfers/batch", { transfers })).status).toBe(200);
+    client.close();
+    const account = await house.caller(other).post("/v1/accounts", 201, { id: "other", asset: "PTS/0" });
+    expect(account["id"]).toBe("other");
+  });
+  afterAll(() => house.close());
+
+  test("without an attack all is answered", async () => {
+    const [taken] = (await during(steady())) as [Taken];
+    print("nothing", taken);
+    alone = quantile(taken, 0.99);
+    expectServed(taken, P99_MS_MAX + P99_BUSY_MS);
+  });
+
+  test.each(Object.entries(ATTACKS))(
+    "%s of one partner keep no other one waiting",
+    async (name, attackOf) => {
+      const attack = new LoadThread(house.server.url, attackOf(greedy));
+      const [taken, attacked] = (await during(steady(), attack)) as [Taken, Taken];
+      print(name, taken, attacked);
+      expectServed(taken, Math.max(P99_MS_MAX, 2 * alone) + P99_BUSY_MS);
+    },
+  );
+
+  test("one wallet user keeps no other one waiting", async () => {
+    const [rich, user, friend] = [
+      await wallets.person(1_000_000),
+      await wallets.person(1_000_000),
+      await wallets.person(),
+    ];
+    const sending = (token: string) =>
+      wire("POST", "/v1/wallet/transfers", token, { to_wallet_id: friend.wallet, amount: 1 });
+    const attack = new LoadThread(house.server.url, {
+      connections: 64,
+      requests: [sending(rich.token), wire("GET", "/v1/wallet/entries?limit=500", rich.token)],
+    });
+    const load = new LoadThread(house.server.url, {
+      connections: 16,
+      perSecond: PER_SECOND,
+      requests: [sending(user.token), wire("GET", "/v1/wallet", user.token)],
+    });
+    const [taken, attacked] = (await during(load, attack)) as [Taken, Taken];
+    print("a wallet user", taken, attacked);
+    expectServed(taken, Math.max(P99_MS_MAX, 2 * alone) + P99_BUSY_MS);
+  });
+
+  test("of two partners that are equally greedy each gets half, however many connections it has", async () => {
+    const second = await house.newPartner("second");
+    const client = house.caller(second);
+    for (const id of accountIds) await client.post("/v1/accounts", 201, { id, asset: "PTS/0" });
+    const loads = [
+      new LoadThread(house.server.url, { connections: 24, requests: [batch(greedy)] }),
+      new LoadThread(house.server.url, { connections: 8, requests: [batch(second)] }),
+    ];
+    const [first, then] = (await during(...loads)) as [Taken, Taken];
+    print("two", then, first);
+    const ratio = (first.statuses["200"] ?? 0) / (then.statuses["200"] ?? 0);
+    expect(Math.max(ratio, 1 / ratio)).toBeLessThan(SHARE_RATIO_MAX);
+  });
+});

@@ -1,0 +1,130 @@
+/**
+ * One partner's requests, from a thread of their own, so that neither the test nor another partner's load is in the way of
+ * what is measured. Requests are put together before; of answers nothing but the status is looked at.
+ */
+import { connect, type Socket } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { assert } from "../../src/assert.ts";
+
+export type Load = Readonly<{
+  host: string;
+  port: number;
+  connections: number;
+  /** As they go over the wire; sent in turn. */
+  requests: readonly Uint8Array[];
+  /** Absent: each connection sends the next one when it has its answer. */
+  perSecond?: number;
+}>;
+
+/** What was answered since it was told to begin anew. `tookMs`: since the request was due. */
+export type Taken = Readonly<{
+  statuses: Readonly<Record<string, number>>;
+  tookMs: Float64Array<ArrayBuffer>;
+  /** The first answers of 503 that came in one piece. */
+  refusals: readonly string[];
+}>;
+
+const REFUSALS_MAX = 3;
+
+const HEAD_END = "\r\n\r\n";
+
+/** One request after the other. */
+class Connection {
+  readonly #socket: Socket;
+  #head: Buffer | undefined;
+  #left = 0;
+  #status = "";
+  isFree = true;
+  dueMs = 0;
+  refusal = "";
+
+  constructor(host: string, port: number, onAnswer: (connection: Connection, status: string) => void) {
+    const buffer = Buffer.alloc(256 * 1024);
+    const callback = (bytes: number): boolean => {
+      if (this.#read(buffer.subarray(0, bytes))) {
+        this.isFree = true;
+        onAnswer(this, this.#status);
+      }
+      return true;
+    };
+    this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback } });
+    this.#socket.on("error", () => {});
+    this.#socket.on("close", () => onAnswer(this, "closed"));
+  }
+
+  send(request: Uint8Array, dueMs: number): void {
+    this.isFree = false;
+    this.dueMs = dueMs;
+    this.#socket.write(request);
+  }
+
+  /** @returns whether the answer is whole. */
+  #read(piece: Buffer): boolean {
+    if (this.#left > 0) {
+      this.#left -= piece.length;
+      return this.#left <= 0;
+    }
+    const bytes = this.#head === undefined ? piece : Buffer.concat([this.#head, piece]);
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0) {
+      this.#head = Buffer.from(bytes);
+      return false;
+    }
+    this.#head = undefined;
+    const head = bytes.toString("latin1", 0, end);
+    this.#status = head.slice("HTTP/1.1 ".length, "HTTP/1.1 201".length);
+    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+    this.#left = end + HEAD_END.length + length - bytes.length;
+    if (this.#status === "503") this.refusal = bytes.toString("utf8", end + HEAD_END.length);
+    return this.#left <= 0;
+  }
+}
+
+function run({ host, port, connections, requests, perSecond }: Load): void {
+  let next = 0;
+  let statuses: Record<string, number> = {};
+  let tookMs: number[] = [];
+  let refusals: string[] = [];
+  const take = () => requests[next++ % requests.length] as Uint8Array;
+  const due: number[] = [];
+  const all = Array.from(
+    { length: connections },
+    () =>
+      new Connection(host, port, (connection, status) => {
+        const nowMs = performance.now();
+        statuses[status] = (statuses[status] ?? 0) + 1;
+        tookMs.push(nowMs - connection.dueMs);
+        if (status === "503" && refusals.length < REFUSALS_MAX) refusals.push(connection.refusal);
+        if (status === "closed") return;
+        if (perSecond === undefined) connection.send(take(), nowMs);
+        else {
+          const dueMs = due.shift();
+          if (dueMs !== undefined) connection.send(take(), dueMs);
+        }
+      }),
+  );
+  if (perSecond === undefined) for (const connection of all) connection.send(take(), performance.now());
+  else {
+    let dueMs = performance.now();
+    setInterval(() => {
+      for (const nowMs = performance.now(); dueMs <= nowMs; dueMs += 1000 / perSecond) {
+        const free = all.find(({ isFree }) => isFree);
+        if (free === undefined) due.push(dueMs);
+        else free.send(take(), dueMs);
+      }
+    }, 1);
+  }
+  parentPort?.on("message", (message: "begin" | "tell") => {
+    if (message === "begin") {
+      statuses = {};
+      tookMs = [];
+      refusals = [];
+      return;
+    }
+    const taken: Taken = { statuses, tookMs: Float64Array.from(tookMs), refusals };
+    parentPort?.postMessage(taken, [taken.tookMs.buffer]);
+  });
+}
+
+assert(parentPort !== null, "load-thread.ts runs as a worker");
+run(workerData as Load);
