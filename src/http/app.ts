@@ -94,24 +94,7 @@ export function createApp(deps: AppDeps): App {
     metrics: deps.metrics,
     idPrefix: Buffer.from(deps.random(6)).toString("hex"),
   });
-  hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    description:
-      "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
-  });
-  const ofSession = "A wallet user's session: the token of a login.";
-  hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
-    type: "http",
-    scheme: "bearer",
-    description: ofSession,
-  });
-  hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
-    type: "apiKey",
-    in: "cookie",
-    name: deps.cookie.name,
-    description: `${ofSession} What changes something must come from the same origin.`,
-  });
+  registerSecurity(hono, deps.cookie);
   const router: Router = new RegExpRouter();
   const routes = createRoutes(hono, router, endpoints);
   addTransfers(routes, deps);
@@ -154,6 +137,27 @@ export function createApp(deps: AppDeps): App {
     } else unknownOpen(request);
   };
   return { handle, refuse: endpoints.refuse, sweep: endpoints.sweep, inFlight: endpoints.inFlight };
+}
+
+function registerSecurity(hono: OpenAPIHono, cookie: SessionCookie): void {
+  hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description:
+      "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
+  });
+  const ofSession = "A wallet user's session: the token of a login.";
+  hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
+    type: "http",
+    scheme: "bearer",
+    description: ofSession,
+  });
+  hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
+    type: "apiKey",
+    in: "cookie",
+    name: cookie.name,
+    description: `${ofSession} What changes something must come from the same origin.`,
+  });
 }
 
 function unknownRoute(routes: Routes, origins: Origins): Handler {

@@ -151,8 +151,30 @@ function newCall(
   };
 }
 
+/** Lets a request in, and has it answered. It throws, or rejects, with what is to be answered instead. */
+function createAnswerTo<Q>(
+  { access, readQuery, servesUnready }: Route<Q>,
+  handler: Handler<Q>,
+  { authenticate, isWalletUser }: EndpointDeps,
+  refuseUnready: () => void,
+): (request: HttpRequest, call: Call) => Promise<HttpAnswer> | HttpAnswer {
+  const answerTo = (request: HttpRequest, call: Call) => {
+    call.key = isChange(call.method) ? idempotencyKey(request) : null;
+    return handler(request, call, readQuery(request));
+  };
+  return (request, call) => {
+    refuseRepeated(request);
+    if (servesUnready !== true) refuseUnready();
+    if (access === "open" || identify(request, call, access, authenticate)) return answerTo(request, call);
+    return isWalletUser(request).then((isUser) => {
+      refuseKeyless(call, access, isUser);
+      return answerTo(request, call);
+    });
+  };
+}
+
 export function createEndpoints(deps: EndpointDeps): Endpoints {
-  const { authenticate, isWalletUser, clock, log, lines, metrics, origins } = deps;
+  const { clock, log, lines, metrics, origins } = deps;
   const refuseUnready = createReadyGate(deps.unready);
   const running = new Set<Running>();
   let requests = 0;
@@ -168,16 +190,15 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     const { call, origin, outgoing } = run;
     note(call, answer.status);
     if (origins.size > 0) addCorsHeaders(answer.headers, origin);
+    const broken = (failure: unknown): void => {
+      log.error({ err: failure, request_id: call.requestId }, "an answer could not be written");
+      outgoing.destroy();
+    };
     try {
-      send(outgoing, answer, (failure) => broken(call, outgoing, failure));
+      send(outgoing, answer, broken);
     } catch (failure) {
-      broken(call, outgoing, failure);
+      broken(failure);
     }
-  }
-
-  function broken({ requestId }: Call, outgoing: ServerResponse, failure: unknown): void {
-    log.error({ err: failure, request_id: requestId }, "an answer could not be written");
-    outgoing.destroy();
   }
 
   function note(call: Call, status: number): void {
@@ -186,23 +207,9 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
   }
 
-  function wrap<Q>(
-    { access, path, group, readQuery, servesUnready }: Route<Q>,
-    handler: Handler<Q>,
-  ): Endpoint {
-    const answerTo = (request: HttpRequest, call: Call) => {
-      call.key = isChange(call.method) ? idempotencyKey(request) : null;
-      return handler(request, call, readQuery(request));
-    };
-    const admitted = (request: HttpRequest, call: Call) => {
-      refuseRepeated(request);
-      if (servesUnready !== true) refuseUnready();
-      if (access === "open" || identify(request, call, access, authenticate)) return answerTo(request, call);
-      return isWalletUser(request).then((isUser) => {
-        refuseKeyless(call, access, isUser);
-        return answerTo(request, call);
-      });
-    };
+  function wrap<Q>(route: Route<Q>, handler: Handler<Q>): Endpoint {
+    const { path, group } = route;
+    const answerTo = createAnswerTo(route, handler, deps, refuseUnready);
     return (request) => {
       const { outgoing } = request;
       const call = beginCall(request.method, path, group, request.incoming.socket);
@@ -210,7 +217,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
       running.add(entry);
       const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, log));
       try {
-        const answer = admitted(request, call);
+        const answer = answerTo(request, call);
         if (answer instanceof Promise) answer.then((found) => finish(entry, found), fail);
         else finish(entry, answer);
       } catch (failure) {

@@ -37,16 +37,8 @@ export function answerQuery(
         [...balances].map(([asset, { posted, held }]) => [asset, `${posted}`, `${held}`] as const);
       return { result: rows ?? null, batch: undefined };
     }
-    case "sums": {
-      const sums = ledger.sums(query[1] ? undefined : partner);
-      return {
-        result: [...sums].map(
-          ([asset, { sum, accounts, sent, received }]) =>
-            [asset, `${sum}`, accounts, `${sent}`, `${received}`] as const,
-        ),
-        batch: undefined,
-      };
-    }
+    case "sums":
+      return { result: sumsOf(ledger, query[1] ? undefined : partner), batch: undefined };
     case "programme": {
       const [, name, , ask] = query;
       return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
@@ -86,6 +78,14 @@ export function answerQuery(
     case "position":
       return { result: null, batch: undefined };
   }
+}
+
+function sumsOf(ledger: Ledger, partner: string | undefined): QueryResults["sums"] {
+  return Array.from(
+    ledger.sums(partner),
+    ([asset, { sum, accounts, sent, received }]) =>
+      [asset, `${sum}`, accounts, `${sent}`, `${received}`] as const,
+  );
 }
 
 /** Of an account only the metadata can be large. */

@@ -5,7 +5,7 @@ import { createRequestMetrics, type RequestMetrics } from "../../src/http/reques
 import { createSessionCookie } from "../../src/http/wallet/session-cookie.ts";
 import { newWindowMemory, WindowCounters } from "../../src/http/window-counters.ts";
 import { openerOf } from "../../src/sealed-secrets.ts";
-import { exchange, incomingFrom } from "../support/exchange.ts";
+import { exchange } from "../support/exchange.ts";
 import { NOW_MS } from "./fake-book.ts";
 import { FakeLedger } from "./fake-ledger.ts";
 
@@ -95,11 +95,10 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
       // As a client makes it, which names the type of what it sends, and its length.
       const url = `http://localhost${path}`;
       const sent = new Request(url, { ...init, method, headers, ...(body != null && { body }) });
-      if (body instanceof ReadableStream)
-        return exchange(app.handle, incomingFrom(method, path, sent.headers, body));
-      const bytes = new Uint8Array(await sent.arrayBuffer());
-      if (body != null) sent.headers.set("content-length", String(bytes.length));
-      return exchange(app.handle, incomingFrom(method, path, sent.headers, bytes));
+      const bytes = body instanceof ReadableStream ? body : new Uint8Array(await sent.arrayBuffer());
+      if (body != null && bytes instanceof Uint8Array)
+        sent.headers.set("content-length", String(bytes.length));
+      return exchange(app.handle, { method, target: path, headers: sent.headers, body: bytes });
     },
   };
 }

@@ -3,39 +3,49 @@ import { IncomingMessage, type ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { Writable } from "node:stream";
 
-/** As Node would hand it over: all of it has been read, or a body that is a stream comes as it is asked for. */
-export function incomingFrom(
-  method: string,
-  target: string,
-  headers: Headers = new Headers(),
-  body: Uint8Array | ReadableStream<Uint8Array> = new Uint8Array(),
-): IncomingMessage {
-  const incoming = new IncomingMessage(new Socket());
-  incoming.method = method;
-  incoming.url = target;
-  incoming.httpVersion = "1.1";
-  incoming.rawHeaders = [...headers].flat();
-  incoming.headers = Object.fromEntries(headers);
-  if (body instanceof ReadableStream) pull(incoming, body.getReader());
-  else {
-    if (body.length > 0) incoming.push(body);
-    incoming.push(null);
-    incoming.complete = true;
-  }
-  return incoming;
-}
+/** A request whose head Node has read. */
+class Request extends IncomingMessage {
+  /** Where the rest of its body comes from. */
+  readonly #rest: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #isAnswered = false;
 
-function pull(incoming: IncomingMessage, reader: ReadableStreamDefaultReader<Uint8Array>): void {
-  incoming._read = (size) => {
-    IncomingMessage.prototype._read.call(incoming, size);
-    void reader.read().then(
+  constructor(
+    method: string,
+    target: string,
+    headers: Headers,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+  ) {
+    super(new Socket());
+    this.method = method;
+    this.url = target;
+    this.httpVersion = "1.1";
+    this.rawHeaders = [...headers].flat();
+    this.headers = Object.fromEntries(headers);
+    if (body instanceof ReadableStream) this.#rest = body.getReader();
+    else {
+      if (body.length > 0) this.push(body);
+      this.push(null);
+      this.complete = true;
+    }
+  }
+
+  /** Who has its answer sends nothing more. */
+  stop(): void {
+    this.#isAnswered = true;
+  }
+
+  override _read(size: number): void {
+    // oxlint-disable-next-line no-underscore-dangle -- streams name it so
+    super._read(size);
+    if (this.#isAnswered) return;
+    this.#rest?.read().then(
       ({ done, value }) => {
-        incoming.complete = done;
-        incoming.push(done ? null : value);
+        this.complete = done;
+        this.push(done ? null : value);
       },
-      (error: Error) => incoming.destroy(error),
+      (error: Error) => this.destroy(error),
     );
-  };
+  }
 }
 
 /** Keeps what is written. */
@@ -67,21 +77,29 @@ class Recorder extends Writable {
   }
 }
 
+export type Sent = Readonly<{
+  method: string;
+  target: string;
+  headers: Headers;
+  /** All of it has been read, unless it is a stream: that comes as it is asked for. */
+  body: Uint8Array | ReadableStream<Uint8Array>;
+}>;
+
 /** Sends a request at once, and resolves with its answer. */
 export function exchange(
   handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void,
-  incoming: IncomingMessage,
+  { method, target, headers, body }: Sent,
 ): Promise<Response> {
-  const recorder = new Recorder(incoming);
+  const request = new Request(method, target, headers, body);
+  const recorder = new Recorder(request);
   const answered = new Promise<Response>((resolve, reject) => {
     recorder.once("finish", () => {
-      // Who has its answer sends nothing more.
-      incoming._read = () => {};
+      request.stop();
       resolve(recorder.response);
     });
     recorder.once("error", reject);
     recorder.once("close", () => reject(new Error("the answer was broken off")));
   });
-  handle(incoming, recorder as unknown as ServerResponse);
+  handle(request, recorder as unknown as ServerResponse);
   return answered;
 }

@@ -144,9 +144,9 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
-        const { request } = effect as { request: string };
+        const { request: id } = effect as { request: string };
         const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
-        return requestJson({ id: request, seller, amount, note, createdAtMs: timeMs, ...undecided });
+        return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
       });
     },
   );
