@@ -15,9 +15,9 @@ export function createClientAddress(trusted: TrustedProxies): (request: HttpRequ
   return (request) => {
     const own = plain(request.incoming.socket.remoteAddress ?? "");
     const forwarded = request.header("x-forwarded-for");
-    const address =
-      forwarded === undefined ? own : forwardedFor(own, forwarded.split(",").toReversed(), mayForward);
-    return networkOf(address);
+    return networkOf(
+      forwarded === undefined ? own : forwardedFor(own, forwarded.split(",").toReversed(), mayForward),
+    );
   };
 }
 
@@ -56,7 +56,9 @@ function plain(address: string): string {
   return MAPPED.exec(withoutZone)?.[1] ?? withoutZone;
 }
 
-function networkOf(address: string): string {
+/** What is counted together: an IPv4 address, or the network of an IPv6 one, which one subscriber has. */
+export function networkOf(remoteAddress: string): string {
+  const address = plain(remoteAddress);
   if (isIP(address) !== 6) return address;
   // A URL writes an address in one way alone: with zeros left out once, and an IPv4 end in hex.
   const hostname = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;

@@ -3,7 +3,8 @@
  * not, so there are bounds for all and for each address; and whoever does not read its answers holds them in our memory.
  */
 import type { Server, ServerResponse } from "node:http";
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { networkOf } from "./client-address.ts";
 
 export type ConnectionBounds = Readonly<{
   /** Open at once at this gateway. */
@@ -165,7 +166,7 @@ export class Connections {
   #admit(socket: Socket): boolean {
     const { max, perAddress } = this.#options.bounds;
     // One that has gone already has no address.
-    const address = addressKey(socket.remoteAddress ?? "");
+    const address = networkOf(socket.remoteAddress ?? "");
     const there = this.#byAddress.get(address) ?? 0;
     const isFull = this.#open.size >= max;
     if (isFull || there >= perAddress) {
@@ -215,16 +216,4 @@ function unreadBytes(connection: Connection): number {
   if (pipeline !== undefined)
     for (const outgoing of pipeline.inHand) if (outgoing.socket === null) bytes += outgoing.writableLength;
   return bytes;
-}
-
-/** What connections are counted by: an IPv4 address, or the /64 of an IPv6 one. */
-export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  const [head = "", tail = ""] = address.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const after = tail === "" ? 0 : tail.split(":").length;
-  const zeros = address.includes("::") ? 8 - groups.length - after : 0;
-  return [...groups, ...Array.from({ length: zeros }, () => "0"), ...tail.split(":")].slice(0, 4).join(":");
 }

@@ -1,18 +1,18 @@
 /** What connections are counted by. */
 import { expect, test } from "vitest";
-import { addressKey } from "../../src/http/connections.ts";
+import { networkOf } from "../../src/http/client-address.ts";
 import { connectionBounds } from "../../src/server/file-limit.ts";
 
 test.each([
   ["10.1.2.3", "10.1.2.3"],
   ["::ffff:10.1.2.3", "10.1.2.3"],
-  ["::1", "0:0:0:0"],
-  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
-  ["2001:db8:1:2::9", "2001:db8:1:2"],
-  ["2001:db8::9", "2001:db8:0:0"],
+  ["::1", "0:0:0:0::/64"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:db8:1:2::9", "2001:db8:1:2::/64"],
+  ["2001:db8::9", "2001:db8:0:0::/64"],
   ["", ""],
 ])("%s counts as %s", (address, key) => {
-  expect(addressKey(address)).toBe(key);
+  expect(networkOf(address)).toBe(key);
 });
 
 const UNSET = { connectionsMax: undefined, connectionsPerAddress: undefined };
