@@ -4,10 +4,10 @@ import { shardOfVnode, vnodeOfAccount } from "../actors/routing.ts";
 import type { ArchiveQueries, Position } from "../archive/query.ts";
 import { OperatingError } from "../operating-error.ts";
 import type { Query, QueryResults } from "../shard/messages.ts";
+import { Turns } from "../turns.ts";
 import { formatLogId, type LogId } from "../wal/wal.ts";
 import { ownerOfQuery } from "./owners.ts";
 import type { ShardLink } from "./shard-link.ts";
-import { Turns } from "./turns.ts";
 
 type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
 

@@ -3,8 +3,8 @@
  * another. The rest waits: partners have their turns one after the other, and so have the owners of each. What nobody waits
  * for any more is left off.
  */
-import { type Caller, refuseGone } from "../caller.ts";
-import { OperatingError } from "../operating-error.ts";
+import { type Caller, refuseGone } from "./caller.ts";
+import { OperatingError } from "./operating-error.ts";
 
 /** Of one partner. */
 const WAITING_MAX = 1_024;
@@ -36,7 +36,7 @@ export class Turns {
   }
 
   /**
-   * Runs `work` in the turn of its partner, and there of its owner (see flows.ts; empty for a partner as a whole).
+   * Runs `work` in the turn of its partner, and there of its owner (see gateway/flows.ts; empty for a partner as a whole).
    *
    * @throws CallerGone its caller has left meanwhile.
    * @throws OperatingError `overloaded`: too much of this partner waits.
@@ -50,7 +50,7 @@ export class Turns {
     const { whole, part } = this.#sharesOf(partner, owner);
     if (part.waiting > 0 || !this.#mayBegin(whole, owner, part)) {
       const isFull = whole.waiting >= WAITING_MAX || (owner !== "" && part.waiting >= WAITING_MAX >> 2);
-      if (isFull) throw new OperatingError("overloaded", "too many of your reads wait for their turn");
+      if (isFull) throw new OperatingError("overloaded", "too many of your requests wait for their turn");
       whole.waiting += 1;
       part.waiting += 1;
       // Whoever lets it begin has given it a place.
