@@ -246,8 +246,8 @@ describe.each([1, 2])("with %i gateways", (gateways) => {
     const client = house.caller(second);
     for (const id of accountIds) await client.post("/v1/accounts", 201, { id, asset: "PTS/0" });
     const loads = [
-      new LoadThread(house.server.url, { connections: 24, requests: [batch(greedy)] }),
-      new LoadThread(house.server.url, { connections: 8, requests: [batch(second)] }),
+      new LoadThread(house.server.url, { connections: 32, requests: [batch(greedy)] }),
+      new LoadThread(house.server.url, { connections: 16, requests: [batch(second)] }),
     ];
     const [first, then] = (await during(...loads)) as [Taken, Taken];
     print("two", then, first);
