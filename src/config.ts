@@ -132,7 +132,7 @@ export const SETTINGS = {
     schema: publicUrl.optional(),
     otherwise: "the bound address",
     meaning:
-      "begins the links that answers contain, as those of reports; where it is https, the cookie of a session is `__Host-daybook_session`, for TLS alone",
+      "begins the links that answers contain, as those of reports; where it is https, the cookie of a session is __Host-daybook_session, for TLS alone",
   },
   TRUST_PROXY: {
     schema: trustedProxies,
