@@ -185,9 +185,12 @@ export class GroupCommit {
     this.#recordedMs = this.#open.timeMs;
   }
 
-  /** Whether batch `seq` of this epoch is still to become durable: that it does proves that we own the log. */
-  isAwaited(seq: number): boolean {
-    return this.#waitingFor(seq) !== undefined;
+  /**
+   * Whether the append of batch `seq` is still to begin: that it succeeds will prove that we own the log by now. One that is in
+   * flight proves nothing, since its answer may be older than whatever has just come.
+   */
+  isOpen(seq: number): boolean {
+    return this.#body.count > 0 && seq >= this.#open.seq;
   }
 
   /** Lets a reply leave once batch `seq` of this epoch is durable: at once if it is. */

@@ -166,16 +166,16 @@ export class Mailbox {
       this.#options.gateways.tell(facts, () =>
         this.#options.gateways.send(gateway, [TO_GATEWAY.replies, id.epoch, id.seq, timeMs, [reply]]),
       );
-    if (this.#commit.isAwaited(gate)) this.#commit.whenDurable(gate, tell);
+    if (this.#commit.isOpen(gate)) this.#commit.whenDurable(gate, tell);
     else this.#options.lease.whenOwned(() => this.#commit.whenDurable(gate, tell));
   }
 
   /**
-   * What waits for no batch of ours says what we know, as a refusal does: that is worth nothing once another server owns the
-   * log, where the command may have been done.
+   * What waits for no append that is still to begin says what we know, as a refusal or a read does: that is worth nothing once
+   * another server owns the log, where the command may have been done.
    */
   #reply(gateway: number, reply: Reply, gate: number): void {
-    if (this.#commit.isAwaited(gate)) {
+    if (this.#commit.isOpen(gate)) {
       this.#commit.reply(gateway, reply, gate);
       return;
     }
