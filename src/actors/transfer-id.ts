@@ -9,6 +9,7 @@ const RADIX = 36;
 const TAIL_LENGTH = 16;
 /** Five bits each; longer than any counter, so that a tail of before is never taken for one of these. */
 const TAIL = /^[0-9a-v]{16}$/;
+const decoder = new TextDecoder();
 const DIGITS = new TextEncoder().encode("0123456789abcdefghijklmnopqrstuv");
 /** So many ids are prepared at a time: a call for random bytes costs a hundred times what a byte does. */
 const PREPARED = 256;
@@ -44,7 +45,7 @@ export class TransferIds {
   #prepare(): void {
     const letters = new Uint8Array(this.#random(PREPARED * TAIL_LENGTH));
     for (let i = 0; i < letters.length; i++) letters[i] = DIGITS[(letters[i] as number) & 31] as number;
-    this.#tails = new TextDecoder().decode(letters);
+    this.#tails = decoder.decode(letters);
     this.#at = 0;
   }
 }

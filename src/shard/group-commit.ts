@@ -208,7 +208,7 @@ export class GroupCommit {
 
   /** The oldest batch on its way that is durable only when batch `seq` is, too. */
   #waitingFor(seq: number): Waiting | undefined {
-    if (this.#body.count > 0 && seq >= this.#open.seq) return this.#open;
+    if (this.isOpen(seq)) return this.#open;
     if (this.#inFlight !== undefined && seq >= this.#inFlight.seq) return this.#inFlight;
     return this.#unsettled.findLast(({ waiting }) => seq >= waiting.seq)?.waiting;
   }
