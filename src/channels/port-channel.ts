@@ -4,7 +4,9 @@ import type { Channel, ChannelHandlers } from "./channel.ts";
 
 export function openPort(port: MessagePort, { receive, closed }: ChannelHandlers): Channel {
   let open = true;
-  port.on("message", receive);
+  port.on("message", (bytes: Uint8Array) => {
+    if (open) receive(bytes);
+  });
   // Also when the other side's thread has ended.
   port.on("close", () => {
     if (!open) return;

@@ -18,6 +18,7 @@ import {
   type ToGateway,
   UNANSWERED,
 } from "../shard/messages.ts";
+import { Slots } from "../slots.ts";
 import type { LogId } from "../wal/wal.ts";
 import { Contention } from "./contention.ts";
 import { bytesOf, costOfQuery, creditsOf, isChange } from "./costs.ts";
@@ -109,8 +110,8 @@ export class ShardLink {
   readonly #inHand = new MessagesInHand();
   readonly #contention = new Contention();
   #flushing = false;
-  #next = 0;
-  readonly #pending = new Map<number, Pending>();
+  /** By the number of the request. */
+  readonly #pending = new Slots<Pending>();
 
   constructor(options: ShardLinkOptions) {
     this.shard = options.shard;
@@ -165,9 +166,8 @@ export class ShardLink {
     this.#setHasLog(false);
     this.#queue.drain();
     this.#inHand.clear();
-    const pendings = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const pending of pendings) {
+    for (const pending of this.#pending.values()) {
+      this.#pending.remove(pending.request[0]);
       this.#release(pending);
       pending.reject(
         pending.isSent && isChange(pending.request)
@@ -189,7 +189,7 @@ export class ShardLink {
    */
   execute(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
     const credits = creditsOf(1, packed);
-    return this.#send([this.#next, REQUEST.command, packed], this.#flows.of(partner, owner), credits, cost);
+    return this.#send([this.#pending.next, REQUEST.command, packed], this.#flows.of(partner, owner), credits, cost);
   }
 
   /**
@@ -206,7 +206,7 @@ export class ShardLink {
     if (refusal !== undefined) throw refusal;
     return pieces.map(({ packed, count, cost }) =>
       this.#enqueue(
-        [this.#next, REQUEST.transfers, packed],
+        [this.#pending.next, REQUEST.transfers, packed],
         flow,
         requests,
         creditsOf(count, packed),
@@ -223,13 +223,13 @@ export class ShardLink {
    */
   tryOut(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
     const credits = creditsOf(1, packed);
-    return this.#send([this.#next, REQUEST.dry_run, packed], this.#flows.of(partner, owner), credits, cost);
+    return this.#send([this.#pending.next, REQUEST.dry_run, packed], this.#flows.of(partner, owner), credits, cost);
   }
 
   /** The same for a read. */
   ask(partner: string, query: Query, owner: string = WHOLE): Promise<Reached> {
     const flow = this.#flows.of(partner, owner);
-    return this.#send([this.#next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
+    return this.#send([this.#pending.next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
   }
 
   #send(request: Request, flow: Flow<Pending>, credits: number, cost: number): Promise<Reached> {
@@ -277,7 +277,6 @@ export class ShardLink {
     cost: number,
     sinceMs: number,
   ): Promise<Reached> {
-    this.#next += 1;
     this.#flushSoon();
     return new Promise((resolve, reject) => {
       const pending: Pending = {
@@ -293,7 +292,7 @@ export class ShardLink {
         resolve,
         reject,
       };
-      this.#pending.set(request[0], pending);
+      this.#pending.add(pending);
       this.#queue.push(flow, pending);
     });
   }
@@ -331,7 +330,7 @@ export class ShardLink {
         pending.message = undefined;
         continue;
       }
-      this.#pending.delete(no);
+      this.#pending.remove(no);
       this.#release(pending);
       if (result === UNANSWERED) pending.reject(this.#endsStill());
       else pending.resolve({ at, timeMs, result });

@@ -70,7 +70,10 @@ export class Connections {
     const listeners = server.listeners("connection");
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
-      if (this.#admit(socket)) for (const listener of listeners) listener.call(server, socket);
+      const closed = this.#admit(socket);
+      if (closed === undefined) return;
+      for (const listener of listeners) listener.call(server, socket);
+      onClose(socket, closed);
     });
   }
 
@@ -163,7 +166,8 @@ export class Connections {
     connection.resetAndDestroy();
   }
 
-  #admit(socket: Socket): boolean {
+  /** @returns what to do when it closes; nothing where it is refused. */
+  #admit(socket: Socket): (() => void) | undefined {
     const { max, perAddress } = this.#options.bounds;
     // One that has gone already has no address.
     const address = networkOf(socket.remoteAddress ?? "");
@@ -174,12 +178,11 @@ export class Connections {
         socket,
         isFull ? "There are too many connections." : "This address has too many connections.",
       );
-      return false;
+      return undefined;
     }
     this.#open.add(socket);
     this.#byAddress.set(address, there + 1);
-    socket.once("close", () => this.#closed(socket, address));
-    return true;
+    return () => this.#closed(socket, address);
   }
 
   #closed(socket: Socket, address: string): void {
@@ -207,6 +210,20 @@ export class Connections {
     socket.resume();
     socket.end(this.#options.refusal(detail));
   }
+}
+
+/**
+ * Calls `closed` when the connection closes, by one listener together with Node's own. For each request Node adds another one
+ * and removes it. Beside a single listener that costs nothing; beside two it leads to all requests of the connection
+ * surviving minor collections (10 µs of processor time for each, measured with Node 26).
+ */
+function onClose(socket: Socket, closed: () => void): void {
+  const own = socket.listeners("close");
+  socket.removeAllListeners("close");
+  socket.on("close", (hadError: boolean) => {
+    for (const listener of own) listener.call(socket, hadError);
+    closed();
+  });
 }
 
 function unreadBytes(connection: Connection): number {

@@ -6,6 +6,7 @@ import type { ServerResponse } from "node:http";
 import { CallerGone } from "../caller.ts";
 import { InvalidTime } from "../invalid-time.ts";
 import { OperatingError } from "../operating-error.ts";
+import { Slots } from "../slots.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, type Connection, type HttpAnswer, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
@@ -47,6 +48,8 @@ export type EndpointDeps = Readonly<{
 }>;
 
 type Running = {
+  /** Its number among those that run. */
+  readonly no: number;
   readonly call: Call;
   /** Of the page that calls, if it may. */
   readonly origin: string | undefined;
@@ -176,7 +179,7 @@ function createAnswerTo<Q>(
 export function createEndpoints(deps: EndpointDeps): Endpoints {
   const { clock, log, lines, metrics, origins } = deps;
   const refuseUnready = createReadyGate(deps.unready);
-  const running = new Set<Running>();
+  const running = new Slots<Running>();
   let requests = 0;
 
   function beginCall(method: string, route: string, group: string, connection?: Connection): Call {
@@ -186,7 +189,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   }
 
   function finish(run: Running, answer: HttpAnswer): void {
-    if (!running.delete(run)) return; // the deadline has answered
+    if (!running.remove(run.no)) return; // the deadline has answered
     const { call, origin, outgoing } = run;
     note(call, answer.status);
     if (origins.size > 0) addCorsHeaders(answer.headers, origin);
@@ -213,7 +216,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     return (request) => {
       const { outgoing } = request;
       const call = beginCall(request.method, path, group, request.incoming.socket);
-      const entry: Running = { call, origin: allowedOrigin(request, origins), outgoing };
+      const entry: Running = { no: running.next, call, origin: allowedOrigin(request, origins), outgoing };
       running.add(entry);
       const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, log));
       try {
@@ -228,8 +231,8 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function sweep(): void {
     const nowMs = clock.elapsedMs();
-    for (const entry of running) {
-      if (nowMs - entry.call.startedMs < REQUEST_MS_MAX) break; // in order of arrival
+    for (const entry of running.values()) {
+      if (nowMs - entry.call.startedMs < REQUEST_MS_MAX) continue;
       finish(entry, problemAnswer(entry.call, "outcome_unknown", TOO_LATE));
     }
   }

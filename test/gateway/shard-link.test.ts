@@ -102,8 +102,26 @@ test("while the shard has a message in hand, the next one grows; a large one goe
   expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0], [1, 2]]);
   answers.push(batch(link, 1000));
   await expect.poll(() => sent.length).toBe(3);
-  reply([1, 2, 3].map((no) => [no, null]));
+  reply(
+    sent
+      .slice(1)
+      .flat()
+      .map(([no]) => [no, null]),
+  );
   await Promise.all(answers);
+});
+
+test("a second answer to a request is not taken for the answer to the one that has its place now", async () => {
+  const { link, sent, reply } = connect();
+  const first = command(link);
+  await expect.poll(() => sent.length).toBe(1);
+  const [[no]] = sent[0] as [Request];
+  reply([[no, "a"]]);
+  const second = command(link);
+  await expect.poll(() => sent.length).toBe(2);
+  reply([[no, "a"]]);
+  reply((sent[1] as Request[]).map(([its]) => [its, "b"]));
+  expect(await Promise.all([first, second])).toMatchObject([{ result: "a" }, { result: "b" }]);
 });
 
 test("when the shard ends, what was sent is unknown, what was not is certainly not done, and reads are neither", async () => {
@@ -165,7 +183,8 @@ test("when the shard takes too long new requests are refused, and taken again wh
     await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "overloaded" });
     reply([[1, null]]);
     answers.push(command(link));
-    reply([[2, null]]);
+    await expect.poll(() => sent.length).toBe(3);
+    reply((sent[2] as Request[]).map(([no]) => [no, null]));
     await Promise.all(answers);
   } finally {
     vi.useRealTimers();
