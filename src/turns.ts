@@ -8,6 +8,8 @@ import { OperatingError } from "./operating-error.ts";
 
 /** Of one partner. */
 const WAITING_MAX = 1_024;
+/** So many partners and owners are known before those that have nothing here are forgotten. */
+const KNOWN_MIN = 1_024;
 
 export type TurnsOptions = Readonly<{
   /** In hand at once. */
@@ -26,8 +28,11 @@ export class Turns {
   readonly #share: number;
   readonly #ownerShare: number;
   #inHand = 0;
-  /** Of partners that have something in hand or waiting. A map keeps the order of their turns. */
+  #waiting = 0;
+  /** A map keeps the order of their turns. Entries stay for a while: to add and delete one each time is dear (slots.ts). */
   readonly #partners = new Map<string, PartnerTurns>();
+  #known = 0;
+  #forgetAt = KNOWN_MIN;
 
   constructor({ places, share }: TurnsOptions) {
     this.#places = places;
@@ -51,6 +56,7 @@ export class Turns {
     if (part.waiting > 0 || !this.#mayBegin(whole, owner, part)) {
       const isFull = whole.waiting >= WAITING_MAX || (owner !== "" && part.waiting >= WAITING_MAX >> 2);
       if (isFull) throw new OperatingError("overloaded", "too many of your requests wait for their turn");
+      this.#waiting += 1;
       whole.waiting += 1;
       part.waiting += 1;
       // Whoever lets it begin has given it a place.
@@ -60,7 +66,7 @@ export class Turns {
       refuseGone(caller);
       return await work();
     } finally {
-      this.#end(partner, whole, owner, part);
+      this.#end(whole, part);
     }
   }
 
@@ -74,8 +80,22 @@ export class Turns {
     if (part === undefined) {
       part = { inHand: 0, waiting: 0, starts: [] };
       whole.owners.set(owner, part);
+      this.#known += 1;
     }
     return { whole, part };
+  }
+
+  /** Forgets who has nothing here, so that what is known is bounded by what is in hand and waits. */
+  #forget(): void {
+    for (const [partner, whole] of this.#partners) {
+      for (const [owner, part] of whole.owners) {
+        if (part.inHand > 0 || part.waiting > 0) continue;
+        whole.owners.delete(owner);
+        this.#known -= 1;
+      }
+      if (whole.owners.size === 0) this.#partners.delete(partner);
+    }
+    this.#forgetAt = Math.max(KNOWN_MIN, 2 * this.#known);
   }
 
   #mayBegin(whole: Share, owner: string, part: Share): boolean {
@@ -90,16 +110,16 @@ export class Turns {
     part.inHand += 1;
   }
 
-  #end(partner: string, whole: PartnerTurns, owner: string, part: OwnerTurns): void {
+  #end(whole: Share, part: Share): void {
     this.#inHand -= 1;
     whole.inHand -= 1;
     part.inHand -= 1;
-    if (part.inHand === 0 && part.waiting === 0) whole.owners.delete(owner);
-    if (whole.owners.size === 0) this.#partners.delete(partner);
     this.#beginNext();
+    if (this.#known > this.#forgetAt) this.#forget();
   }
 
   #beginNext(): void {
+    if (this.#waiting === 0) return;
     for (const [partner, whole] of this.#partners) {
       if (whole.waiting === 0) continue;
       for (const [owner, part] of whole.owners) {
@@ -109,6 +129,7 @@ export class Turns {
         whole.owners.set(owner, part);
         this.#partners.delete(partner);
         this.#partners.set(partner, whole);
+        this.#waiting -= 1;
         whole.waiting -= 1;
         part.waiting -= 1;
         this.#begin(whole, part);

@@ -3,7 +3,8 @@
  * the dearest part of reading a command: the string itself, its hash, and a Map that compares it letter by letter.
  * The cache hands out the same object each time, internalized, which a Map finds by its address.
  *
- * It is bounded: a string has two slots, and a newer one replaces it there.
+ * It is bounded: a string has two slots, its own and the one beside it. A newer one takes its own slot, and moves whoever is
+ * there into the other.
  */
 import { charCode } from "./char-code.ts";
 
@@ -25,7 +26,7 @@ export class TextCache {
     const other = this.#slots[slot ^ 1];
     if (other !== undefined && isText(other, bytes, start, end)) return other;
     const text = internalized(decoder.decode(bytes.subarray(start, end)));
-    this.#slots[slot ^ 1] = known;
+    if (known !== undefined) this.#slots[slot ^ 1] = known;
     this.#slots[slot] = text;
     return text;
   }

@@ -1,4 +1,5 @@
 /** What a gateway holds of bodies that are not complete yet. */
+import { Slots } from "../slots.ts";
 import { Problem } from "./problem.ts";
 
 const FIRST_BYTES = 4 * 1024;
@@ -13,6 +14,8 @@ const PIECE_BYTES_MIN = 64;
 export class BodyUnderWay {
   readonly #bytesMax: number;
   readonly #refuse: (problem: Problem) => void;
+  /** Its number among those under way, once it is one of them. */
+  no: number | undefined;
   #buffer = Buffer.alloc(0);
   #pieces = 0;
   #size = 0;
@@ -64,7 +67,7 @@ export function tooLarge(bytesMax: number): Problem {
 /** Holds no more of all of them together than this many bytes: beyond that, the largest is refused. */
 export class BodiesUnderWay {
   readonly #heldMax: number;
-  readonly #bodies = new Set<BodyUnderWay>();
+  readonly #bodies = new Slots<BodyUnderWay>();
   #held = 0;
 
   constructor(heldMax: number) {
@@ -79,19 +82,19 @@ export class BodiesUnderWay {
   add(body: BodyUnderWay, piece: Buffer): void {
     const before = body.held;
     body.add(piece);
-    this.#bodies.add(body);
+    body.no ??= this.#bodies.add(body);
     this.#held += body.held - before;
     if (this.#held > this.#heldMax) this.#dropLargest();
   }
 
   /** It is complete, or nobody waits for it any more. */
   remove(body: BodyUnderWay): void {
-    if (this.#bodies.delete(body)) this.#held -= body.held;
+    if (body.no !== undefined && this.#bodies.remove(body.no)) this.#held -= body.held;
   }
 
   #dropLargest(): void {
     let largest: BodyUnderWay | undefined;
-    for (const body of this.#bodies) if (body.held > (largest?.held ?? 0)) largest = body;
+    for (const body of this.#bodies.values()) if (body.held > (largest?.held ?? 0)) largest = body;
     if (largest === undefined) return;
     this.remove(largest);
     largest.drop(new Problem("overloaded", "Too many large bodies arrive at once."));

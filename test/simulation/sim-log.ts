@@ -249,7 +249,6 @@ class SimStream implements LogStream {
 
   /** As on every new connection to Redis: who is there, and is the stream where we left it? */
   #greet(life: number): void {
-    this.#life = life;
     this.restarts = this.#store.memory.restarts;
     const last = this.#store.memory.entries.at(-1)?.id;
     const isBelow = (id: LogId | undefined) =>
@@ -258,6 +257,8 @@ class SimStream implements LogStream {
       throw new LogError("log_lost_data", `${this.name} ends before ${textOf(this.#acknowledged)}`);
     if (isBelow(this.#found))
       throw new LogError("append_lost", `${this.name}: ${textOf(this.#found)} was found, but is gone again`);
+    // A connection that was not greeted is none.
+    this.#life = life;
   }
 
   #unavailable(reason: string): LogError {
