@@ -1,5 +1,5 @@
 /** A batch of transfers, on its way to the shards that decide them: cut into pieces, and its answers put together again. */
-
+import { readCommands } from "../actors/codec.ts";
 import type { Command, Outcome, Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { haveSameKey } from "../actors/home.ts";
@@ -27,36 +27,40 @@ const RECORDS_MAX = 256;
 
 /** A piece with the places of its items in the batch. */
 type PlacedPiece = Piece & Readonly<{ places: readonly number[] }>;
+type SentPiece = PlacedPiece & Readonly<{ shard: number; reaching: Promise<Reached> }>;
+type Answered = Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>;
 
 /**
- * Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails.
+ * Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails. The items themselves are
+ * not kept while the shards decide: there are thousands of them, and the packed pieces say the same.
  *
- * @throws OperatingError
+ * @throws OperatingError (as a rejection)
  */
-export async function submitBatch(
-  shards: Shards,
-  items: readonly Item[],
-): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>> {
-  const answers = new Array<ItemAnswer>(items.length);
+export function submitBatch(shards: Shards, items: readonly Item[]): Promise<Answered> {
+  const partner = items[0]?.partner ?? "";
+  const pieces = piecesByShard(shards, items).flatMap((there, shard) => sent(shards, shard, partner, there));
+  return answersTo(shards, pieces, items.length);
+}
+
+async function answersTo(shards: Shards, pieces: readonly SentPiece[], count: number): Promise<Answered> {
+  const answers = new Array<ItemAnswer>(count);
   const newest = new Map<number, LogId>();
   const failures = await Promise.all(
-    piecesByShard(shards, items).flatMap((pieces, shard) =>
-      sent(shards, shard, items[0]?.partner ?? "", pieces).map(async (reaching, i) => {
-        const { places } = pieces[i] as PlacedPiece;
-        try {
-          const reached = await reaching;
-          const { answers: wire, credits } = answersOf(reached.result as TransfersReply);
-          await fillIn(shards, shard, places, wire, items, answers);
-          note(newest, shard, reached.at);
-          for (const [there, epoch, seq] of credits) note(newest, there, { epoch, seq });
-          return undefined;
-        } catch (error) {
-          if (!(error instanceof OperatingError)) throw error;
-          for (const place of places) answers[place] = { code: error.code };
-          return error;
-        }
-      }),
-    ),
+    pieces.map(async (piece) => {
+      const { shard, places, reaching } = piece;
+      try {
+        const reached = await reaching;
+        const { answers: wire, credits } = answersOf(reached.result as TransfersReply);
+        await fillIn(shards, piece, wire, answers);
+        note(newest, shard, reached.at);
+        for (const [there, epoch, seq] of credits) note(newest, there, { epoch, seq });
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof OperatingError)) throw error;
+        for (const place of places) answers[place] = { code: error.code };
+        return error;
+      }
+    }),
   );
   const failed = failures.find((failure) => failure !== undefined);
   if (failed !== undefined && !failures.includes(undefined)) throw failed;
@@ -92,34 +96,52 @@ function sent(
   shard: number,
   partner: string,
   pieces: readonly PlacedPiece[],
-): readonly Promise<Reached>[] {
+): readonly SentPiece[] {
   if (pieces.length === 0) return [];
+  let reaching: readonly Promise<Reached>[];
   try {
-    return shards.link(shard).executeAll(partner, pieces);
+    reaching = shards.link(shard).executeAll(partner, pieces);
   } catch (error) {
-    return pieces.map(() => Promise.reject(error));
+    reaching = pieces.map(() => Promise.reject(error));
   }
+  return pieces.map((piece, i) => ({ ...piece, shard, reaching: reaching[i] as Promise<Reached> }));
 }
+
+/** An item that repeats an earlier one: its number in the piece, and where the first one is logged. */
+type Replayed = Readonly<{ no: number; at: Location }>;
 
 /** A shard's answers, put where their items stand. */
 async function fillIn(
   shards: Shards,
-  shard: number,
-  places: readonly number[],
+  piece: SentPiece,
   wire: readonly WireItem[],
-  items: readonly Item[],
   answers: ItemAnswer[],
 ): Promise<void> {
-  const replayed: { place: number; at: Location }[] = [];
-  for (let i = 0; i < wire.length; i++) {
-    const answer = wire[i] as WireItem;
-    const place = places[i] as number;
+  const { shard, places } = piece;
+  const replayed: Replayed[] = [];
+  for (let no = 0; no < wire.length; no++) {
+    const answer = wire[no] as WireItem;
+    const place = places[no] as number;
     if (typeof answer === "string") answers[place] = { id: answer };
     else if (typeof answer === "number") answers[place] = { code: rejectionOf(answer) };
     else if (answer[0] === REFUSED) answers[place] = { code: itemCodeOf(answer) };
-    else replayed.push({ place, at: locationOf(shard, answer) });
+    else {
+      answers[place] = { code: "outcome_unknown" };
+      replayed.push({ no, at: locationOf(shard, answer) });
+    }
   }
-  for (const { place } of replayed) answers[place] = { code: "outcome_unknown" };
+  if (replayed.length > 0) await recallItems(shards, piece, replayed, answers);
+}
+
+/** What was answered to each of them before, unless its key stood for something else. */
+async function recallItems(
+  shards: Shards,
+  { places, packed }: SentPiece,
+  replayed: readonly Replayed[],
+  answers: ItemAnswer[],
+): Promise<void> {
+  const items: Command[] = [];
+  readCommands(packed, (command) => items.push(command));
   for (let from = 0; from < replayed.length; from += RECORDS_MAX) {
     const some = replayed.slice(from, from + RECORDS_MAX);
     const records = await firstRecords(
@@ -127,13 +149,14 @@ async function fillIn(
       some.map(({ at }) => at),
     ).catch(() => []);
     for (const [i, found] of records.entries()) {
-      const place = some[i]?.place as number;
+      const { no } = some[i] as Replayed;
+      const place = places[no] as number;
       if ("damaged" in found) {
         answers[place] = { code: "archive_damaged" };
         continue;
       }
       const { command, outcome } = found.record as Readonly<{ command: Command; outcome: Outcome<Transfer> }>;
-      if (!haveSameKey(command, items[place] as Item)) answers[place] = { code: "idempotency_key_reused" };
+      if (!haveSameKey(command, items[no] as Command)) answers[place] = { code: "idempotency_key_reused" };
       else answers[place] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
     }
   }

@@ -189,7 +189,12 @@ export class ShardLink {
    */
   execute(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
     const credits = creditsOf(1, packed);
-    return this.#send([this.#pending.next, REQUEST.command, packed], this.#flows.of(partner, owner), credits, cost);
+    return this.#send(
+      [this.#pending.next, REQUEST.command, packed],
+      this.#flows.of(partner, owner),
+      credits,
+      cost,
+    );
   }
 
   /**
@@ -223,7 +228,12 @@ export class ShardLink {
    */
   tryOut(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
     const credits = creditsOf(1, packed);
-    return this.#send([this.#pending.next, REQUEST.dry_run, packed], this.#flows.of(partner, owner), credits, cost);
+    return this.#send(
+      [this.#pending.next, REQUEST.dry_run, packed],
+      this.#flows.of(partner, owner),
+      credits,
+      cost,
+    );
   }
 
   /** The same for a read. */

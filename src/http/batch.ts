@@ -162,16 +162,15 @@ function itemOf(asker: Asker, value: unknown, key: string | null): Item {
 }
 
 /** The verdict on each item, in the order of the items: those refused at the door between those from the ledger. */
-function merge(
-  items: readonly Item[],
-  answers: readonly ItemAnswer[],
-  accepted: number,
-): readonly ItemAnswer[] {
-  if (answers.length !== accepted)
+function merge({ count, refused }: Begun, answers: readonly ItemAnswer[]): readonly ItemAnswer[] {
+  if (answers.length !== count - refused.size)
     throw new OperatingError("outcome_unknown", "The ledger answered too few items.");
-  if (accepted === items.length) return answers;
+  if (refused.size === 0) return answers;
   let next = 0;
-  return items.map((item) => (typeof item === "string" ? { code: item } : (answers[next++] as ItemAnswer)));
+  return Array.from({ length: count }, (_, place) => {
+    const code = refused.get(place);
+    return code === undefined ? (answers[next++] as ItemAnswer) : { code };
+  });
 }
 
 const REFUSED_JSON = new Map<string, string>();
@@ -204,8 +203,10 @@ function resultsJson(answers: readonly ItemAnswer[]): string {
 type Answered = Awaited<ReturnType<Ledger["submitTransfers"]>>;
 type Transfers = readonly (Transfer | CompoundTransfer)[];
 
-async function done(ledger: Ledger, transfers: Transfers): Promise<Answered> {
-  return transfers.length === 0 ? { items: [], positions: [] } : await ledger.submitTransfers(transfers);
+function done(ledger: Ledger, transfers: Transfers): Promise<Answered> {
+  return transfers.length === 0
+    ? Promise.resolve({ items: [], positions: [] })
+    : ledger.submitTransfers(transfers);
 }
 
 async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<Answered> {
@@ -215,7 +216,8 @@ async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): P
   return { items, positions: [] };
 }
 
-type ReadItems = Readonly<{ items: readonly Item[]; transfers: Transfers }>;
+/** Codes of the items that are refused at the door, by their places. */
+type Refused = ReadonlyMap<number, ProblemCode>;
 
 /** So many are read before whatever else has come has its turn. */
 const READ_AT_ONCE_MAX = 2_000;
@@ -224,26 +226,29 @@ async function readItems(
   asker: Asker,
   values: readonly unknown[],
   headerKey: string | null,
-): Promise<ReadItems> {
-  const items: Item[] = [];
+): Promise<Readonly<{ transfers: Transfers; refused: Refused }>> {
   const transfers: (Transfer | CompoundTransfer)[] = [];
+  const refused = new Map<number, ProblemCode>();
   for (let i = 0; i < values.length; i++) {
     if (i > 0 && i % READ_AT_ONCE_MAX === 0) await nextTurn();
     const item = itemOf(asker, values[i], headerKey === null ? null : `${headerKey}#${i}`);
-    items.push(item);
-    if (typeof item !== "string") transfers.push(item);
+    if (typeof item === "string") refused.set(i, item);
+    else transfers.push(item);
   }
-  return { items, transfers };
+  return { transfers, refused };
 }
 
+/** What is kept of a batch while the ledger decides: not its items, of which there are thousands. */
+type Begun = Readonly<{ count: number; refused: Refused; answered: Promise<Answered> }>;
+
 /**
- * Reads a batch when its partner has its turn, one at a time: this thread is what partners share first. The next one comes
+ * Begins a batch when its partner has its turn, one at a time: this thread is what partners share first. The next one comes
  * only after whatever else has arrived meanwhile.
  */
-function inTurn(turns: Turns, call: Call, read: () => Promise<ReadItems>): Promise<ReadItems> {
+function inTurn(turns: Turns, call: Call, begin: () => Promise<Begun>): Promise<Begun> {
   return new Promise((resolve, reject) => {
     const work = async () => {
-      resolve(await read());
+      resolve(await begin());
       await nextTurn();
     };
     turns.run(call.partner, "", callerOf(call), work).catch(reject);
@@ -289,13 +294,18 @@ export function addBatch(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }
       }
       const { key: headerKey } = call;
       const encoding = encodingOf(request);
-      const body = await readBody(request, BATCH_BYTES_MAX);
       const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch" };
-      const read = () => readItems(asker, itemsOf(body, encoding), headerKey);
-      const { items, transfers } = await inTurn(turns, call, read);
-      const { items: answers, positions } =
-        dry_run === "true" ? await tried(ledger, call, transfers) : await done(ledger, transfers);
-      const merged = merge(items, answers, transfers.length);
+      const begin = async (body: Buffer): Promise<Begun> => {
+        const values = itemsOf(body, encoding);
+        const { transfers, refused } = await readItems(asker, values, headerKey);
+        const answered = dry_run === "true" ? tried(ledger, call, transfers) : done(ledger, transfers);
+        return { count: values.length, refused, answered };
+      };
+      const begun = await readBody(request, BATCH_BYTES_MAX).then((body) =>
+        inTurn(turns, call, () => begin(body)),
+      );
+      const { items: answers, positions } = await begun.answered;
+      const merged = merge(begun, answers);
       const headers: Record<string, string> =
         positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
       if (encoding === "application/msgpack") {
