@@ -16,6 +16,8 @@ export type AppendFault =
   | Readonly<{ kind: "hang"; stored: boolean }>
   /** Arrives once `until` resolves. */
   | Readonly<{ kind: "delay"; until: Promise<void> }>
+  /** Stored at once; the answer comes once `until` resolves. */
+  | Readonly<{ kind: "slow_answer"; until: Promise<void> }>
   /** Arrives twice, as after a resend on the way: the second must be refused without harm. */
   | Readonly<{ kind: "duplicate" }>
   /** The caller sees `log_unavailable` at once; the append arrives after `until`, when nobody expects it. */
@@ -187,6 +189,9 @@ class MemoryStream implements LogStream {
       case "delay":
         await fault.until;
         return this.#store.store(id, bytes, create);
+      case "slow_answer":
+        this.#store.store(id, bytes, create);
+        return fault.until;
       case "duplicate":
         this.#store.store(id, bytes, create);
         return this.#store.store(id, bytes, create);
