@@ -119,6 +119,11 @@ export class ShardLink {
     this.#requests = options.requests ?? new Flows(REQUESTS_MAX);
   }
 
+  /** The number of the next request. */
+  get #next(): number {
+    return this.#pending.next;
+  }
+
   /** Commands and reads that wait for their answer. */
   get depth(): number {
     return this.#pending.size;
@@ -189,12 +194,7 @@ export class ShardLink {
    */
   execute(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
     const credits = creditsOf(1, packed);
-    return this.#send(
-      [this.#pending.next, REQUEST.command, packed],
-      this.#flows.of(partner, owner),
-      credits,
-      cost,
-    );
+    return this.#send([this.#next, REQUEST.command, packed], this.#flows.of(partner, owner), credits, cost);
   }
 
   /**
@@ -211,7 +211,7 @@ export class ShardLink {
     if (refusal !== undefined) throw refusal;
     return pieces.map(({ packed, count, cost }) =>
       this.#enqueue(
-        [this.#pending.next, REQUEST.transfers, packed],
+        [this.#next, REQUEST.transfers, packed],
         flow,
         requests,
         creditsOf(count, packed),
@@ -228,18 +228,13 @@ export class ShardLink {
    */
   tryOut(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
     const credits = creditsOf(1, packed);
-    return this.#send(
-      [this.#pending.next, REQUEST.dry_run, packed],
-      this.#flows.of(partner, owner),
-      credits,
-      cost,
-    );
+    return this.#send([this.#next, REQUEST.dry_run, packed], this.#flows.of(partner, owner), credits, cost);
   }
 
   /** The same for a read. */
   ask(partner: string, query: Query, owner: string = WHOLE): Promise<Reached> {
     const flow = this.#flows.of(partner, owner);
-    return this.#send([this.#pending.next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
+    return this.#send([this.#next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
   }
 
   #send(request: Request, flow: Flow<Pending>, credits: number, cost: number): Promise<Reached> {
@@ -368,12 +363,8 @@ export class ShardLink {
   #flush(): void {
     while (!this.#queue.isEmpty && this.#inHand.count < MESSAGES_MAX) {
       if (this.#inHand.count > 0 && this.#queue.cost < AHEAD_COST_MIN) return;
-      this.#sendMessage();
+      this.#sendAll(this.#queue.take(MESSAGE));
     }
-  }
-
-  #sendMessage(): void {
-    this.#sendAll(this.#queue.take(MESSAGE));
   }
 
   #sendAll(taken: readonly Pending[]): void {
