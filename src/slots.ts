@@ -2,7 +2,7 @@
 import { assert } from "./assert.ts";
 
 /** A number is a slot, and how often the slot was used before, so that an old number does not find what is there now. */
-const SLOT_BITS = 18;
+const SLOT_BITS = 20;
 const SLOTS_MAX = 1 << SLOT_BITS;
 const SLOT_MASK = SLOTS_MAX - 1;
 /** Numbers stay below 2^30: V8 keeps such integers in place. */
