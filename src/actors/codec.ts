@@ -8,6 +8,8 @@
  * A transfer whose credit is on another shard has an op of its own in its record, since its outcome is another.
  * Fields are only ever added at the end.
  */
+// oxlint-disable-next-line import/no-unassigned-import -- for what the engine learns from it
+import "./layouts.ts";
 import type {
   Command,
   Credit,
