@@ -23,9 +23,14 @@ export class Lease {
     this.#onError = onError;
   }
 
+  /** We are certain to own the log. */
+  get isOwned(): boolean {
+    return this.#age() < LEASE_MS;
+  }
+
   /** Calls `then` once we are certain to own the log: at once while the lease runs. */
   whenOwned(then: () => void): void {
-    if (this.#age() < LEASE_MS) {
+    if (this.isOwned) {
       then();
       return;
     }
@@ -75,7 +80,7 @@ export class Lease {
   /** The log's word counts from when it was asked: a process that was halted since then must ask again. */
   #release(): void {
     if (this.#waiting.length === 0) return;
-    if (this.#age() >= LEASE_MS) {
+    if (!this.isOwned) {
       this.#confirm();
       return;
     }

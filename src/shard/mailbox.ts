@@ -172,10 +172,11 @@ export class Mailbox {
 
   /**
    * What waits for no append that is still to begin says what we know, as a refusal or a read does: that is worth nothing once
-   * another server owns the log, where the command may have been done.
+   * another server owns the log, where the command may have been done. What may leave does so at the end of this turn, all in
+   * one message.
    */
   #reply(gateway: number, reply: Reply, gate: number): void {
-    if (this.#commit.isOpen(gate)) {
+    if (this.#commit.isOpen(gate) || this.#options.lease.isOwned) {
       this.#commit.reply(gateway, reply, gate);
       return;
     }
