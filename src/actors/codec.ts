@@ -8,8 +8,6 @@
  * A transfer whose credit is on another shard has an op of its own in its record, since its outcome is another.
  * Fields are only ever added at the end.
  */
-// oxlint-disable-next-line import/no-unassigned-import -- for what the engine learns from it
-import "./layouts.ts";
 import type {
   Command,
   Credit,
@@ -21,6 +19,7 @@ import type {
   TransferPosted,
   TransferSent,
 } from "./command.ts";
+import { chooseLayouts } from "./layouts.ts";
 import { OPS, TRANSFER_SENT_OP } from "./ops.ts";
 import { readValue, writeValue } from "./pack.ts";
 import { readAct, writeAct } from "./pack-act.ts";
@@ -28,6 +27,8 @@ import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
 import type { Plain } from "./programmes/programme.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
+
+chooseLayouts();
 
 const reader = new PackReader();
 const outcomeWriter = new PackWriter();
