@@ -1,33 +1,25 @@
 /** A batch of transfers, on its way to the shards that decide them: cut into pieces, and its answers put together again. */
 import { readCommands } from "../actors/codec.ts";
 import type { Command, Outcome, Transfer } from "../actors/command.ts";
-import type { CompoundTransfer } from "../actors/compound-command.ts";
 import { haveSameKey } from "../actors/home.ts";
 import { rejectionOf } from "../actors/rejection.ts";
 import type { Location } from "../archive/query.ts";
 import { OperatingError } from "../operating-error.ts";
 import { REFUSED, type TransfersReply, type WireItem } from "../shard/messages.ts";
 import { compareLogIds, type LogId } from "../wal/wal.ts";
-import { costOfCommand } from "./costs.ts";
+import type { PackedPiece, PackedTransfers } from "./packed-transfers.ts";
 import { firstRecords } from "./recall.ts";
 import { itemCodeOf } from "./refusals.ts";
 import { answersOf, locationOf } from "./replies.ts";
-import type { Piece, Reached } from "./shard-link.ts";
+import type { Reached } from "./shard-link.ts";
 import { positionText, type Shards } from "./shards.ts";
-
-type Item = Transfer | CompoundTransfer;
 
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
-/** A piece ends at so many postings, or bytes: so the next message has room for pieces of others. */
-const PIECE_COST = 512;
-const PIECE_BYTES = 256 * 1024;
 /** First records of repeated items that the archive looks up at once. */
 const RECORDS_MAX = 256;
 
-/** A piece with the places of its items in the batch. */
-type PlacedPiece = Piece & Readonly<{ places: readonly number[] }>;
-type SentPiece = PlacedPiece & Readonly<{ shard: number; reaching: Promise<Reached> }>;
+type SentPiece = PackedPiece & Readonly<{ shard: number; reaching: Promise<Reached> }>;
 type Answered = Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>;
 
 /**
@@ -36,10 +28,9 @@ type Answered = Readonly<{ items: readonly ItemAnswer[]; positions: readonly str
  *
  * @throws OperatingError (as a rejection)
  */
-export function submitBatch(shards: Shards, items: readonly Item[]): Promise<Answered> {
-  const partner = items[0]?.partner ?? "";
-  const pieces = piecesByShard(shards, items).flatMap((there, shard) => sent(shards, shard, partner, there));
-  return answersTo(shards, pieces, items.length);
+export function submitBatch(shards: Shards, { partner, count, byShard }: PackedTransfers): Promise<Answered> {
+  const pieces = byShard.flatMap((there, shard) => sent(shards, shard, partner, there));
+  return answersTo(shards, pieces, count);
 }
 
 async function answersTo(shards: Shards, pieces: readonly SentPiece[], count: number): Promise<Answered> {
@@ -67,35 +58,11 @@ async function answersTo(shards: Shards, pieces: readonly SentPiece[], count: nu
   return { items: answers, positions: [...newest].map(([shard, at]) => positionText(shard, at)) };
 }
 
-/** By shard; a shard that decides none of them has none. */
-function piecesByShard(shards: Shards, items: readonly Item[]): readonly (readonly PlacedPiece[])[] {
-  const open = shards.links.map(() => ({ places: [] as number[], cost: 0, pieces: [] as PlacedPiece[] }));
-  const close = (shard: number): void => {
-    const there = open[shard] as (typeof open)[number];
-    const { places, cost } = there;
-    there.pieces.push({ packed: shards.writer(shard).take(), count: places.length, cost, places });
-    there.places = [];
-    there.cost = 0;
-  };
-  for (let place = 0; place < items.length; place++) {
-    const item = items[place] as Item;
-    const shard = shards.ofVnode(item.vnode);
-    const there = open[shard] as (typeof open)[number];
-    const writer = shards.writer(shard);
-    writer.add(item);
-    there.places.push(place);
-    there.cost += costOfCommand(item);
-    if (there.cost >= PIECE_COST || writer.bytes >= PIECE_BYTES) close(shard);
-  }
-  for (const [shard, { places }] of open.entries()) if (places.length > 0) close(shard);
-  return open.map(({ pieces }) => pieces);
-}
-
 function sent(
   shards: Shards,
   shard: number,
   partner: string,
-  pieces: readonly PlacedPiece[],
+  pieces: readonly PackedPiece[],
 ): readonly SentPiece[] {
   if (pieces.length === 0) return [];
   let reaching: readonly Promise<Reached>[];

@@ -39,6 +39,7 @@ import { dryRun } from "./dry-run.ts";
 import { dryRunBatch } from "./dry-run-batch.ts";
 import { pageOf } from "./lists.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./owners.ts";
+import { type PackedTransfers, packTransfers, unpackTransfers } from "./packed-transfers.ts";
 import { accountAt } from "./past.ts";
 import { firstCommand, type KeyScope, recall } from "./recall.ts";
 import { type Refusing, refusalOf } from "./refusals.ts";
@@ -54,6 +55,9 @@ import {
   transferRow,
   transferRows,
 } from "./transfers.ts";
+
+/** Independent transfers of one partner. */
+type Transfers = readonly (Transfer | CompoundTransfer)[] | PackedTransfers;
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
@@ -100,10 +104,10 @@ export class Gateway {
 
   dryRunTransfers(
     partner: string,
-    transfers: readonly (Transfer | CompoundTransfer)[],
+    transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
     return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, () =>
-      dryRunBatch(this.#shards, partner, transfers),
+      dryRunBatch(this.#shards, partner, "byShard" in transfers ? unpackTransfers(transfers) : transfers),
     );
   }
 
@@ -118,10 +122,11 @@ export class Gateway {
   }
 
   /** See batch.ts. */
-  async submitTransfers(transfers: readonly (Transfer | CompoundTransfer)[]): ReturnType<typeof submitBatch> {
+  async submitTransfers(transfers: Transfers): ReturnType<typeof submitBatch> {
     const reason = this.#overload();
     if (reason !== undefined) throw new OperatingError("overloaded", reason);
-    return submitBatch(this.#shards, transfers);
+    const packed = "byShard" in transfers ? transfers : packTransfers(transfers, this.#shards.writers);
+    return submitBatch(this.#shards, packed);
   }
 
   /** Asks a programme: of one subject its shard. */

@@ -8,7 +8,7 @@ import type { TrustedProxies } from "../trusted-proxies.ts";
 import { addAccountReads } from "./account-reads.ts";
 import { addAccounts } from "./accounts.ts";
 import { createAuthenticate } from "./auth.ts";
-import { addBatch } from "./batch.ts";
+import { addBatch, type ReadLarge } from "./batch.ts";
 import { answer } from "./call.ts";
 import { createClientAddress } from "./client-address.ts";
 import type { Clock } from "./clock.ts";
@@ -42,6 +42,8 @@ import type { WindowCounters } from "./window-counters.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
+  /** Reads large batches. */
+  readLarge: ReadLarge;
   directory: Directory;
   operations: Operations;
   log: Log;

@@ -1,41 +1,30 @@
-/** `POST /v1/transfers/batch`: thousands of independent transfers in one request. Every microsecond here counts a thousandfold. */
+/** `POST /v1/transfers/batch`: thousands of independent transfers in one request. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "@hono/zod-openapi";
-import type { Transfer } from "../actors/command.ts";
-import type { CompoundTransfer } from "../actors/compound-command.ts";
-
 import { OperatingError } from "../operating-error.ts";
 import { Turns } from "../turns.ts";
-import {
-  BATCH_BYTES_MAX,
-  checkSurvey,
-  mediaType,
-  parseJson,
-  parseSurveyed,
-  readBody,
-  utf8Text,
-  withoutMark,
-} from "./body.ts";
+import { BATCH_ITEMS_MAX, type BatchAsked, type BatchRead, type Encoding, readBatch } from "./batch-items.ts";
+import { BodiesWaiting } from "./bodies-under-way.ts";
+import { BATCH_BYTES_MAX, mediaType, readBody } from "./body.ts";
 import { answer, type Call, callerOf } from "./call.ts";
 import { DryRunQuery } from "./dry-run.ts";
-import { checkWork, elementsOf, isExact, type Survey, surveyOf } from "./exact-json.ts";
-import type { Asker } from "./fingerprint.ts";
-import { decodeItems, encodeResults } from "./message-pack.ts";
-import type { ItemAnswer, Ledger } from "./ports.ts";
-import { invalid, PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
+import { encodeResults } from "./message-pack.ts";
+import type { ItemAnswer, Ledger, Transfers } from "./ports.ts";
+import { PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 import type { Routes } from "./routes.ts";
-import { transferOf } from "./transfer-request.ts";
 import { TransferItem } from "./transfer-schema.ts";
 
-export const BATCH_ITEMS_MAX = 10_000;
-/** 8 MiB of short postings have fewer. */
-const VALUES_MAX = 700_000;
-/** What 10,000 items take that are written as most are. */
-const USUAL_BYTES_MAX = 1024 * 1024;
-const LINE_END = 10;
-/** What is deeper is not parsed at all. An item that is too deep, but not so deep, is refused in its place. */
-const LEVELS_MAX = 64;
+/** A larger body is read by another thread: it takes some milliseconds for each 256 KiB. */
+const LARGE_BYTES = 256 * 1024;
+/** Of all bodies that have come and wait for their turn. */
+const WAITING_BYTES_MAX = 96 * 1024 * 1024;
+
+/** What another thread has made of a body; the transfers are packed there, too. */
+export type LargeBatch = Omit<BatchRead, "transfers"> & Readonly<{ transfers: Transfers }>;
+
+/** Takes the body's memory. @throws Problem as `readBatch` does; OperatingError `overloaded`. */
+export type ReadLarge = (body: Buffer, asked: BatchAsked) => Promise<LargeBatch>;
 
 const BatchRequest = z
   .object({ transfers: z.array(TransferItem).max(BATCH_ITEMS_MAX) })
@@ -61,11 +50,6 @@ const BatchAnswer = z
     },
   });
 
-/** What becomes of an item at the door: a command, or the code of its refusal. */
-type Item = Transfer | CompoundTransfer | ProblemCode;
-
-type Encoding = "application/json" | "application/x-ndjson" | "application/msgpack";
-
 function encodingOf(request: HttpRequest): Encoding {
   const type = mediaType(request.header("content-type"));
   if (type === "application/json" || type === "application/x-ndjson" || type === "application/msgpack")
@@ -74,91 +58,6 @@ function encodingOf(request: HttpRequest): Encoding {
     "unsupported_media_type",
     "Send application/json, application/x-ndjson or application/msgpack.",
   );
-}
-
-/** Stands for an item that could not even be read. */
-const UNREADABLE = Symbol("unreadable");
-
-function readable(text: string, survey: Survey): unknown {
-  try {
-    checkSurvey(survey);
-    return parseSurveyed(text, survey);
-  } catch {
-    return UNREADABLE;
-  }
-}
-
-/** One item a line; blank lines are no items and have no result. A line that is not JSON spoils itself alone. */
-function linesOf(sent: Buffer): unknown[] {
-  const text = utf8Text(sent);
-  const body = withoutMark(sent);
-  const isAscii = text.length === body.length;
-  const items: unknown[] = [];
-  let values = 0;
-  let start = 0;
-  while (start < body.length && items.length <= BATCH_ITEMS_MAX) {
-    let end = body.indexOf(LINE_END, start);
-    if (end < 0) end = body.length;
-    const survey = surveyOf(body, start, end);
-    const line = isAscii ? text.slice(start, end) : body.toString("utf8", start, end);
-    start = end + 1;
-    if (line.trim() === "") continue;
-    values += survey.values;
-    checkWork({ values }, VALUES_MAX);
-    items.push(readable(line, survey));
-  }
-  return items;
-}
-
-const USUAL_ITEM = String.raw`\{"debit_account": ?"[^"\\]*", ?"credit_account": ?"[^"\\]*", ?"amount": ?\d+(?:, ?"(?:memo|idempotency_key)": ?"[^"\\]*")?\}`;
-/** A body of items as most programs write them. It says just what is parsed from it, and costs less to see than a survey. */
-const USUAL_BODY = new RegExp(`^\\{"transfers": ?\\[${USUAL_ITEM}(?:, ?${USUAL_ITEM})*\\]\\}$`);
-
-/** Where not all is exact, each item is read by itself, as a line is. */
-function listed(body: Buffer): unknown[] {
-  const small = body.length <= USUAL_BYTES_MAX ? utf8Text(body) : undefined;
-  if (small !== undefined && USUAL_BODY.test(small)) return transfersOf(parseJson(small));
-  const survey = surveyOf(body);
-  checkSurvey(survey, LEVELS_MAX, VALUES_MAX);
-  const text = small ?? utf8Text(body);
-  const value = parseJson(text);
-  const items = transfersOf(value);
-  const isAsRead = items.length > BATCH_ITEMS_MAX || isExact(value, survey);
-  return isAsRead ? items : elementsOf(text).map((item) => readable(item, surveyOf(Buffer.from(item))));
-}
-
-function transfersOf(value: unknown): unknown[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw invalid("", "must be an object");
-  for (const name of Object.keys(value))
-    if (name !== "transfers") throw invalid(name, "is not a known field");
-  const { transfers } = value as { transfers?: unknown };
-  if (!Array.isArray(transfers)) throw invalid("transfers", "must be an array");
-  return transfers;
-}
-
-/** @throws Problem 400 when the whole cannot be read, 413 when there are too many */
-function itemsOf(body: Buffer, encoding: Encoding): unknown[] {
-  if (body.length === 0) throw invalid("", "The body is empty.");
-  const items =
-    encoding === "application/msgpack"
-      ? decodeItems(body, BATCH_ITEMS_MAX, VALUES_MAX)
-      : encoding === "application/x-ndjson"
-        ? linesOf(body)
-        : listed(body);
-  if (items.length > BATCH_ITEMS_MAX) {
-    throw new Problem("batch_too_large", `A batch may have at most ${BATCH_ITEMS_MAX} items.`);
-  }
-  return items;
-}
-
-function itemOf(asker: Asker, value: unknown, key: string | null): Item {
-  try {
-    return transferOf(asker, value, key, true);
-  } catch (failure) {
-    if (failure instanceof Problem) return failure.code;
-    throw failure;
-  }
 }
 
 /** The verdict on each item, in the order of the items: those refused at the door between those from the ledger. */
@@ -201,13 +100,8 @@ function resultsJson(answers: readonly ItemAnswer[]): string {
 }
 
 type Answered = Awaited<ReturnType<Ledger["submitTransfers"]>>;
-type Transfers = readonly (Transfer | CompoundTransfer)[];
 
-function done(ledger: Ledger, transfers: Transfers): Promise<Answered> {
-  return transfers.length === 0
-    ? Promise.resolve({ items: [], positions: [] })
-    : ledger.submitTransfers(transfers);
-}
+const NOTHING: Promise<Answered> = Promise.resolve({ items: [], positions: [] });
 
 async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<Answered> {
   const outcomes = await ledger.dryRunTransfers(partner, transfers);
@@ -216,47 +110,53 @@ async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): P
   return { items, positions: [] };
 }
 
-/** Codes of the items that are refused at the door, by their places. */
-type Refused = ReadonlyMap<number, ProblemCode>;
-
-/** So many are read before whatever else has come has its turn. */
-const READ_AT_ONCE_MAX = 2_000;
-
-async function readItems(
-  asker: Asker,
-  values: readonly unknown[],
-  headerKey: string | null,
-): Promise<Readonly<{ transfers: Transfers; refused: Refused }>> {
-  const transfers: (Transfer | CompoundTransfer)[] = [];
-  const refused = new Map<number, ProblemCode>();
-  for (let i = 0; i < values.length; i++) {
-    if (i > 0 && i % READ_AT_ONCE_MAX === 0) await nextTurn();
-    const item = itemOf(asker, values[i], headerKey === null ? null : `${headerKey}#${i}`);
-    if (typeof item === "string") refused.set(i, item);
-    else transfers.push(item);
-  }
-  return { transfers, refused };
-}
-
 /** What is kept of a batch while the ledger decides: not its items, of which there are thousands. */
-type Begun = Readonly<{ count: number; refused: Refused; answered: Promise<Answered> }>;
+type Begun = Pick<BatchRead, "count" | "refused"> & Readonly<{ answered: Promise<Answered> }>;
+
+const waiting = new BodiesWaiting(WAITING_BYTES_MAX);
 
 /**
- * Begins a batch when its partner has its turn, one at a time: this thread is what partners share first. The next one comes
- * only after whatever else has arrived meanwhile.
+ * Begins a batch when its partner has its turn: who reads it is what partners share first. The next one comes only after
+ * whatever else has arrived meanwhile.
  */
-function inTurn(turns: Turns, call: Call, begin: () => Promise<Begun>): Promise<Begun> {
-  return new Promise((resolve, reject) => {
-    const work = async () => {
-      resolve(await begin());
-      await nextTurn();
-    };
-    turns.run(call.partner, "", callerOf(call), work).catch(reject);
-  });
+async function inTurn(turns: Turns, call: Call, bytes: number, begin: () => Promise<Begun>): Promise<Begun> {
+  const leave = waiting.enter(call.partner, bytes);
+  try {
+    return await new Promise((resolve, reject) => {
+      const work = async () => {
+        resolve(await begin());
+        await nextTurn();
+      };
+      turns.run(call.partner, "", callerOf(call), work).catch(reject);
+    });
+  } finally {
+    leave();
+  }
 }
 
-export function addBatch(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }>): void {
+function createBegin({ ledger, readLarge }: BatchDeps) {
   const turns = new Turns({ places: 1, share: 1 });
+  // While one is read, the next one is on its way to the other thread.
+  const largeTurns = new Turns({ places: 2, share: 1 });
+  return async (body: Buffer, call: Call, asked: BatchAsked, isDryRun: boolean): Promise<Begun> => {
+    const isLarge = body.length > LARGE_BYTES;
+    return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
+      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, asked);
+      const answered =
+        count === refused.size
+          ? NOTHING
+          : isDryRun
+            ? tried(ledger, call, transfers)
+            : ledger.submitTransfers(transfers);
+      return { count, refused, answered };
+    });
+  };
+}
+
+export type BatchDeps = Readonly<{ ledger: Ledger; readLarge: ReadLarge }>;
+
+export function addBatch(routes: Routes, deps: BatchDeps): void {
+  const begin = createBegin(deps);
   routes.add(
     {
       method: "post",
@@ -292,18 +192,10 @@ export function addBatch(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }
           headers: { Allow: "GET, HEAD" },
         });
       }
-      const { key: headerKey } = call;
       const encoding = encodingOf(request);
-      const asker: Asker = { partner: call.partner, method: "POST", path: "/v1/transfers/batch" };
-      const begin = async (body: Buffer): Promise<Begun> => {
-        const values = itemsOf(body, encoding);
-        const { transfers, refused } = await readItems(asker, values, headerKey);
-        const answered = dry_run === "true" ? tried(ledger, call, transfers) : done(ledger, transfers);
-        return { count: values.length, refused, answered };
-      };
-      const begun = await readBody(request, BATCH_BYTES_MAX).then((body) =>
-        inTurn(turns, call, () => begin(body)),
-      );
+      const asked: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
+      const body = await readBody(request, BATCH_BYTES_MAX);
+      const begun = await begin(body, call, asked, dry_run === "true");
       const { items: answers, positions } = await begun.answered;
       const merged = merge(begun, answers);
       const headers: Record<string, string> =

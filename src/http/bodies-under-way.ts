@@ -1,4 +1,4 @@
-/** What a gateway holds of bodies that are not complete yet. */
+/** What a gateway holds of bodies that are not complete yet, or wait for their turn. */
 import { Slots } from "../slots.ts";
 import { Problem } from "./problem.ts";
 
@@ -98,5 +98,32 @@ export class BodiesUnderWay {
     if (largest === undefined) return;
     this.remove(largest);
     largest.drop(new Problem("overloaded", "Too many large bodies arrive at once."));
+  }
+}
+
+/** Bodies that have come and wait. A partner may have as much here as is free, so that there is room for others. */
+export class BodiesWaiting {
+  readonly #bytesMax: number;
+  readonly #byPartner = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @returns to be called once it waits no more. @throws Problem 503 */
+  enter(partner: string, bytes: number): () => void {
+    const there = this.#byPartner.get(partner) ?? 0;
+    if (there + bytes > this.#bytesMax - this.#bytes)
+      throw new Problem("overloaded", "Too many of your large bodies wait for their turn.");
+    this.#add(partner, bytes);
+    return () => this.#add(partner, -bytes);
+  }
+
+  #add(partner: string, bytes: number): void {
+    this.#bytes += bytes;
+    const there = (this.#byPartner.get(partner) ?? 0) + bytes;
+    if (there === 0) this.#byPartner.delete(partner);
+    else this.#byPartner.set(partner, there);
   }
 }

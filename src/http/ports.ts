@@ -41,6 +41,24 @@ export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
 /** One item of a batch: a transfer's id (empty in a dry run), or the code of its refusal. */
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
+/** A part of a batch, packed for the shard that decides it; with the places of its items in the batch. */
+export type PackedPiece = Readonly<{
+  packed: Uint8Array;
+  count: number;
+  cost: number;
+  places: readonly number[];
+}>;
+
+/** Transfers of one partner as they go to the shards: the pieces of each shard, in order. */
+export type PackedTransfers = Readonly<{
+  partner: string;
+  count: number;
+  byShard: readonly (readonly PackedPiece[])[];
+}>;
+
+/** Independent transfers of one partner; packed where another thread has read them. */
+export type Transfers = readonly (Transfer | CompoundTransfer)[] | PackedTransfers;
+
 export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number; entriesCount: number }>;
 
 /** What a read shows of a transfer. */
@@ -74,7 +92,7 @@ export interface Ledger {
   submit<C extends Command>(command: C): Promise<Answer<C>>;
   /** Independent transfers of one partner, applied in order; answered index for index. */
   submitTransfers(
-    transfers: readonly (Transfer | CompoundTransfer)[],
+    transfers: Transfers,
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
   /** `submit` for a revert: what it takes back is looked up first. */
   revert(
@@ -90,7 +108,7 @@ export interface Ledger {
   /** The same of a batch, index for index: each transfer sees the effect of those before it. */
   dryRunTransfers(
     partner: string,
-    transfers: readonly (Transfer | CompoundTransfer)[],
+    transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]>;
   /** Resolves once it is certain that no other server has replaced this one: then the `Directory` is current. */
   confirm(): Promise<void>;

@@ -25,6 +25,7 @@ import { createSessionCookie } from "../http/wallet/session-cookie.ts";
 import { WindowCounters } from "../http/window-counters.ts";
 import { randomBytes } from "../random.ts";
 import { type OpenSecret, openerOf } from "../sealed-secrets.ts";
+import { BatchReader } from "./batch-reader.ts";
 
 export type HttpGatewayOptions = Readonly<{
   /** Of the whole server; what this gateway itself cannot reach is added here. */
@@ -44,6 +45,7 @@ export class HttpGateway {
   readonly #logs: BufferedLog;
   readonly #connections: ConnectionBounds;
   readonly #gateway = new Gateway();
+  readonly #batches = new BatchReader();
   readonly #metrics = createRequestMetrics();
   readonly #app: App;
   /** Of before the key is known: nothing is asked of the ledger yet. */
@@ -60,6 +62,7 @@ export class HttpGateway {
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
       ledger: this.#gateway,
+      readLarge: (body, asked) => this.#batches.read(body, asked, this.#links?.length ?? 1),
       directory: this.directory,
       operations: {
         unready: () => this.#unready(operations),
@@ -163,6 +166,7 @@ export class HttpGateway {
   async close(msMax: number): Promise<void> {
     this.#closing = true;
     await this.#server?.close(msMax);
+    this.#batches.close();
   }
 
   #unready(operations: Operations): readonly string[] {

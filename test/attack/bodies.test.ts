@@ -1,7 +1,7 @@
 /** Bodies that are small to send and much work to read. Each is refused with one clear problem, and nobody else waits for it. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { openHouse } from "../integration/programmes/house.ts";
-import { type Client, until, within } from "../support/server.ts";
+import { Client, until, within } from "../support/server.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket } from "./raw.ts";
 
 /** What a server of one gateway and three shards may have grown to when all of this is over. */
@@ -113,4 +113,21 @@ test("bodies that never end hold a bounded part of the memory, and are let go", 
   const good = { debit_account: "@issuance", credit_account: "own", amount: 1, memo: "x" };
   const many = JSON.stringify({ transfers: Array.from({ length: 10_000 }, () => good) }).padEnd(7 * MIB);
   await until("it is taken", async () => (await attacker.send("POST", BATCH, many)).status === 200);
+});
+
+test("more large batches than may wait are refused, and those that were taken are done, while another partner works", async () => {
+  await attacker.send("POST", "/v1/accounts", { id: "much", asset: "PTS/0" });
+  const memo = "m".repeat(250);
+  const item = { debit_account: "@issuance", credit_account: "much", amount: 1, memo };
+  const many = Buffer.from(JSON.stringify({ transfers: Array.from({ length: 10_000 }, () => item) }));
+  const crowd = new Client(house.server.url, key, 40);
+  await whileOthersWork(async () => {
+    const answers = await Promise.all(Array.from({ length: 40 }, () => crowd.send("POST", BATCH, many)));
+    const taken = answers.filter(({ status }) => status === 200);
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(taken.length + refused.length).toBe(40);
+    expect(taken.length).toBeGreaterThan(4);
+    for (const { text } of refused) expect(JSON.parse(text)).toMatchObject({ retryable: true });
+    crowd.close();
+  });
 });

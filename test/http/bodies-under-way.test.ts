@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { BodiesUnderWay, BodyUnderWay } from "../../src/http/bodies-under-way.ts";
+import { BodiesUnderWay, BodiesWaiting, BodyUnderWay } from "../../src/http/bodies-under-way.ts";
 import type { Problem } from "../../src/http/problem.ts";
 
 const MIB = 1024 * 1024;
@@ -54,4 +54,19 @@ test("a body that is larger than it may be is refused", () => {
   const body = begin("one", 100);
   all.add(body, Buffer.alloc(100));
   expect(() => all.add(body, Buffer.alloc(1))).toThrow(/at most 100 bytes/);
+});
+
+test("of what waits, a partner has as much as is free, and gets it back", () => {
+  const waiting = new BodiesWaiting(96);
+  const leaveFirst = waiting.enter("greedy", 40);
+  const leaveSecond = waiting.enter("greedy", 8);
+  expect(() => waiting.enter("greedy", 1)).toThrow(expect.objectContaining({ code: "overloaded" }));
+  const leaveOther = waiting.enter("other", 24);
+  expect(() => waiting.enter("other", 1)).toThrow(expect.objectContaining({ code: "overloaded" }));
+  waiting.enter("third", 12);
+  leaveFirst();
+  leaveSecond();
+  leaveOther();
+  expect(() => waiting.enter("greedy", 85)).toThrow(expect.objectContaining({ code: "overloaded" }));
+  waiting.enter("greedy", 84)();
 });

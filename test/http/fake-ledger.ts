@@ -10,6 +10,7 @@ import type {
 } from "../../src/actors/command.ts";
 import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/compound-command.ts";
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
+import { unpackTransfers } from "../../src/gateway/packed-transfers.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
 import type {
   Answer,
@@ -19,6 +20,7 @@ import type {
   Operations,
   Principal,
   TransferRow,
+  Transfers,
 } from "../../src/http/ports.ts";
 import { InvalidTime } from "../../src/invalid-time.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
@@ -180,11 +182,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return { ok: true, partner };
   }
 
-  async submitTransfers(
-    transfers: readonly (Transfer | CompoundTransfer)[],
-  ): ReturnType<Ledger["submitTransfers"]> {
+  async submitTransfers(transfers: Transfers): ReturnType<Ledger["submitTransfers"]> {
     const items = [];
-    for (const transfer of transfers) {
+    for (const transfer of "byShard" in transfers ? unpackTransfers(transfers) : transfers) {
       const answer = await this.submit(transfer);
       if ("refused" in answer) items.push({ code: answer.refused });
       else items.push(answer.outcome.ok ? { id: answer.outcome.id } : { code: answer.outcome.code });

@@ -1,6 +1,7 @@
 /** The app over the fake ledger, with a clock that the test moves. */
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
+import { readBatch } from "../../src/http/batch-items.ts";
 import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
 import { createSessionCookie } from "../../src/http/wallet/session-cookie.ts";
 import { newWindowMemory, WindowCounters } from "../../src/http/window-counters.ts";
@@ -65,6 +66,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
   let randomByte = options.salt ?? 0;
   const app = createApp({
     ledger,
+    readLarge: readBatch,
     directory: ledger,
     operations: ledger,
     log: { info: log, warn: log, error: log },

@@ -1,0 +1,29 @@
+/** What the thread runs that reads large batches. */
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { CommandWriter } from "../actors/codec.ts";
+import { assert } from "../assert.ts";
+import { packTransfers } from "../gateway/packed-transfers.ts";
+import { readBatch } from "../http/batch-items.ts";
+import { Problem } from "../http/problem.ts";
+import type { ReadReply, ReadRequest } from "./batch-reader.ts";
+
+assert(parentPort !== null, "batch-thread.ts runs as a worker");
+run(parentPort);
+
+function run(port: MessagePort): void {
+  port.on("message", (request: ReadRequest) => {
+    void replyTo(request).then((reply) => port.postMessage(reply, []));
+  });
+}
+
+async function replyTo({ no, body, asked, shards }: ReadRequest): Promise<ReadReply> {
+  try {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const { count, refused, transfers } = await readBatch(bytes, asked);
+    const writers = Array.from({ length: shards }, () => new CommandWriter());
+    return { no, read: { count, refused, transfers: packTransfers(transfers, writers) } };
+  } catch (failure) {
+    if (!(failure instanceof Problem)) return { no, failed: String(failure) };
+    return { no, problem: { code: failure.code, detail: failure.message, errors: failure.errors } };
+  }
+}
