@@ -51,4 +51,4 @@ test("a Redis that is nearly full takes no commands, says why, and takes them ag
   await load.stop();
   expect(load.broken).toBe(0);
   client.close();
-}, 60_000);
+});

@@ -144,7 +144,7 @@ test("whatever was put behind the end of one shard's log, the start stops at it 
   redis.replaceBy(backup);
   await redis.restart();
   await checkBooks((await testServer(settings)).url, load);
-}, 180_000);
+});
 
 test("a shard that finds a foreign entry when it starts anew stays down and says where, and the others serve", async () => {
   const redis = await testRedis();

@@ -62,5 +62,5 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     const again = await testServer(settings);
     expect(await isBalanced(operator(again))).toBe(true);
     expect(await issued(new Client(again.url, key))).toBe(before);
-  }, 180_000);
+  });
 });

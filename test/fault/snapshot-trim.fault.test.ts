@@ -62,7 +62,7 @@ describe.each(STORES)("on %s", (store) => {
       return lengths.every((length, shard) => length <= (needed[shard] ?? 0) + NODE_ENTRIES);
     });
     await checkBooks(server.url, load);
-  }, 180_000);
+  });
 
   test("an archive that is gone, or snapshots that are all bad, keep a server from starting on a trimmed log, in one line; with them back all is there", async () => {
     const { place, load } = await trimmedPlace(store);

@@ -23,7 +23,7 @@ beforeAll(() => {
   expect([status, stderr]).toEqual([0, ""]);
   expect(stdout).toContain("verified 1\n");
   calls = readFileSync(trace, "utf8").split("\n");
-}, 120_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -232,7 +232,7 @@ describe("a server that may not start ends alone:", () => {
 
   beforeAll(async () => {
     production = await startProduction();
-  }, 2 * 60_000);
+  });
 
   afterAll(() => production?.end());
 

@@ -391,4 +391,4 @@ test("a torn AOF, cut at every byte of its last record: comes back at the last w
     await server.restart();
     expect(await recover(server)).toEqual([...expected, "2-1"]);
   }
-}, 180_000);
+});
