@@ -8,6 +8,8 @@ const MESSAGE = new RegExp(
 );
 /** What SQLite says when it can open no file, has no memory, or no room on the disk. */
 const SQLITE_CODES: ReadonlySet<number> = new Set([7, 13, 14]);
+/** The shared memory beside its log cannot grow (SQLITE_IOERR_SHMSIZE): no room either. */
+const SQLITE_NO_SHARED_MEMORY = 4874;
 const CAUSES_MAX = 8;
 
 /** Whether file descriptors, memory, processes or room on a disk were missing; causes are looked at, too. */
@@ -15,10 +17,13 @@ export function isExhaustion(error: unknown): boolean {
   let each = error;
   for (let depth = 0; depth < CAUSES_MAX && each instanceof Error; depth++) {
     if ("code" in each && typeof each.code === "string" && CODE.test(each.code)) return true;
-    if ("errcode" in each && typeof each.errcode === "number" && SQLITE_CODES.has(each.errcode & 0xff))
-      return true;
+    if ("errcode" in each && typeof each.errcode === "number" && isLackOfSqlite(each.errcode)) return true;
     if (MESSAGE.test(each.message)) return true;
     each = each.cause;
   }
   return false;
+}
+
+function isLackOfSqlite(code: number): boolean {
+  return SQLITE_CODES.has(code & 0xff) || code === SQLITE_NO_SHARED_MEMORY;
 }

@@ -14,6 +14,7 @@ test.each([
   ["an error that has lost its code with its thread", new Error("EMFILE: too many open files, open '/x'")],
   ["SQLite: it can open no file", coded(14, "errcode")],
   ["SQLite: a full disk", coded(13, "errcode")],
+  ["SQLite: no room for its shared memory", coded(4874, "errcode")],
   ["what it has led to", new Error("the log cannot be opened", { cause: coded("EMFILE") })],
 ])("%s is one", (_, error) => {
   expect(isExhaustion(error)).toBe(true);
@@ -23,6 +24,7 @@ test.each([
   ["a bug", new TypeError("x is not a function")],
   ["a broken rule", new Error("the account EMFILE: has no owner")],
   ["SQLite: a damaged file", coded(11, "errcode")],
+  ["SQLite: a disk that cannot be read", coded(266, "errcode")],
   ["a file that is not there", coded("ENOENT")],
   ["no error at all", "EMFILE"],
 ])("%s is none", (_, error) => {

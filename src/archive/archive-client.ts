@@ -59,7 +59,7 @@ export class ArchiveClient extends ArchiveQueryClient {
       this.#watchdog.answered();
       this.#setSilent(false);
       if (message.kind === "failed") this.#fail(untagError(message.error));
-      else this.#figures = message.figures;
+      else this.#setFigures(message.figures);
     });
     worker.on("error", (error) => {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -136,6 +136,8 @@ export class ArchiveClient extends ArchiveQueryClient {
 
   /** Why what needs the archive is not answered; empty while it runs. */
   unready(): readonly string[] {
+    const { away } = this.#figures;
+    if (away !== null) return [away];
     return this.#isSilent ? [`the archive is hung: ${describeSilence(this.#watchdog.silentMs)}`] : [];
   }
 
@@ -152,6 +154,12 @@ export class ArchiveClient extends ArchiveQueryClient {
     const liveness = this.#watchdog.look(performance.now());
     if (liveness === "hung") this.#fail(new Error(describeSilence(this.#watchdog.silentMs)));
     else this.#setSilent(liveness === "silent");
+  }
+
+  #setFigures(figures: ArchiveFigures): void {
+    const { away } = this.#figures;
+    this.#figures = figures;
+    if (figures.away !== away) this.#onChange();
   }
 
   #setSilent(isSilent: boolean): void {

@@ -66,7 +66,13 @@ export type ArchiveCounts = Readonly<{
 export type DamageFigures = Readonly<{ count: number; places: readonly string[] }>;
 
 export type ArchiveFigures = ArchiveCounts &
-  Readonly<{ shards: readonly ArchivedShard[]; damage: DamageFigures; scrub: ScrubFigures }>;
+  Readonly<{
+    shards: readonly ArchivedShard[];
+    damage: DamageFigures;
+    scrub: ScrubFigures;
+    /** Why it stores and answers nothing for now: room on the disk, descriptors or memory are missing. */
+    away: string | null;
+  }>;
 
 export type TaggedError =
   | Readonly<{ type: "operating"; code: OperatingErrorCode; message: string }>

@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
+import { isExhaustion } from "../exhaustion.ts";
 import { OperatingError } from "../operating-error.ts";
 import { type Batch, compareLogIds } from "../wal/wal.ts";
 import { ArchiveError } from "./archive-error.ts";
@@ -17,7 +18,9 @@ import { type Damage, placeText } from "./damage-table.ts";
 import { packAsk, unpackAnswer } from "./feed.ts";
 import { type Location, lastBatches, type Position } from "./query.ts";
 import { QueryTurns } from "./query-turns.ts";
+import { ReadBack } from "./read-back.ts";
 import type { Archive } from "./store.ts";
+import { WaitingQueries } from "./waiting-queries.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
 /** `open`: the simulator hands in its own; ways between threads and processes are opened otherwise. */
@@ -40,18 +43,10 @@ const RECORDS_WAITING_MAX = 1_000_000;
 /** Queries that wait at once; more are refused. */
 const QUERIES_WAITING_MAX = 16_384;
 
-/** Bytes that are read back from the file before others get a turn: some milliseconds. */
-const VERIFY_BYTES = 1024 * 1024;
-/** How long `sync` waits until what was synced is read back; what is not is said the next time. */
-const VERIFY_MS_MAX = 2_000;
-/** The whole archive is scrubbed within this time, unless it is so large that it would need more than the bounds below. */
-const SCRUB_PASS_MS = 7 * 24 * 60 * 60 * 1000;
-/** One portion of 256 KiB, some milliseconds of a core with nothing else to do: so often at most, and at least. */
-const SCRUB_BYTES = 256 * 1024;
-const SCRUB_EVERY_MS_MIN = 20;
-const SCRUB_EVERY_MS_MAX = 1_000;
 /** Damaged batches that the figures name. */
 const PLACES_MAX = 20;
+/** An archive that had no room, or no file descriptors, is opened again after this long. */
+const REOPEN_MS = 1_000;
 
 type Feed = {
   readonly shard: number;
@@ -62,19 +57,17 @@ type Feed = {
   pause: NodeJS.Timeout | undefined;
 };
 
-type WaitingQuery = Readonly<{
-  needs: readonly Position[];
-  needsIndex: boolean;
-  timer: NodeJS.Timeout;
-  run: () => void;
-}>;
-
 /**
  * Runs an archive on the event loop of its thread: takes batches from the shards' feeds, indexes them in short
  * turns, and answers each query once what it must show has arrived.
  */
 export class ArchiveService {
-  readonly #archive: Archive;
+  #archive: Archive;
+  /** Opens the same archive again. */
+  readonly #reopen: () => Archive;
+  /** Why it is closed for now, and what is known of it meanwhile. */
+  #away: Readonly<{ why: string; figures: ArchiveFigures; positions: ArchivedPositions }> | undefined;
+  #reopenTimer: NodeJS.Timeout | undefined;
   readonly #onFailure: (error: unknown) => void;
   readonly #deadlineMs: number;
   readonly #recordsWaitingMax: number;
@@ -82,28 +75,35 @@ export class ArchiveService {
   readonly #feeds = new Map<number, Feed>();
   /** Over which queries come. */
   readonly #ports = new Set<MessagePort>();
-  /** Those who wait until what was synced is read back. */
-  readonly #syncing = new Set<Readonly<{ timer: NodeJS.Timeout; answer: () => void }>>();
-  #verifyTurn: NodeJS.Immediate | undefined;
-  #scrubTimer: NodeJS.Timeout | undefined;
-  readonly #waiting = new Set<WaitingQuery>();
+  readonly #readBack = new ReadBack({
+    archive: () => this.#archive,
+    guarded: (work) => this.#guarded(work),
+    onRead: () => this.#reread(),
+  });
+  readonly #waiting: WaitingQueries;
   readonly #turns = new QueryTurns();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
 
-  /** `onFailure` is called once; the archive is not used after it. */
+  /**
+   * @param open opens the archive: at first, and again after the disk was full, or descriptors or memory were missing.
+   * @param onFailure is called once; the archive is not used after it.
+   * @throws ArchiveError as `Archive` does.
+   */
   constructor(
-    archive: Archive,
+    open: () => Archive,
     onFailure: (error: unknown) => void,
     options: ServiceOptions & ChannelOptions = {},
   ) {
-    this.#archive = archive;
+    this.#reopen = open;
+    this.#archive = open();
     this.#onFailure = onFailure;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.#waiting = new WaitingQueries(this.#deadlineMs);
     this.#recordsWaitingMax = options.recordsWaitingMax ?? RECORDS_WAITING_MAX;
     this.#open = options.open ?? openChannel;
     this.#scheduleTurn();
-    this.#scheduleScrub();
+    this.#readBack.begin();
   }
 
   /** Follows a shard through this channel; one that it had before is dropped. */
@@ -143,6 +143,10 @@ export class ArchiveService {
     after: readonly Position[],
     answer: (result: TaggedResult) => void,
   ): void {
+    if (this.#away !== undefined) {
+      answer(this.#run(method, query));
+      return;
+    }
     const needs = method === "records" ? lastBatches(query as readonly Location[]) : after;
     const needsIndex = method !== "records";
     // Of a record, or a name, it is not known whose it is.
@@ -155,46 +159,20 @@ export class ArchiveService {
       answer(refused(new OperatingError("overloaded", "too many queries wait for the archive")));
       return;
     }
-    const timer = setTimeout(() => {
-      this.#waiting.delete(waiting);
-      answer(refused(behind(this.#deadlineMs)));
-    }, this.#deadlineMs);
     const run = () => this.#turns.run(partner, () => answer(this.#run(method, query)));
-    const waiting: WaitingQuery = { needs, needsIndex, timer, run };
-    this.#waiting.add(waiting);
+    this.#waiting.add({ needs, needsIndex, run }, () => answer(refused(behind(this.#deadlineMs))));
     for (const feed of this.#feeds.values()) this.#ask(feed);
   }
 
   #sync(answer: (result: TaggedResult) => void): void {
-    const { verifier } = this.#archive;
     try {
-      this.#archive.sync();
+      if (this.#away !== undefined) throw new OperatingError("log_unavailable", this.#away.why);
+      this.#readBack.sync(({ verified }) =>
+        answer({ ok: true, value: [...verified] satisfies ArchivedPositions }),
+      );
     } catch (error) {
       answer(refused(error));
-      return;
     }
-    const waiting = {
-      timer: setTimeout(() => waiting.answer(), VERIFY_MS_MAX),
-      answer: () => {
-        clearTimeout(waiting.timer);
-        this.#syncing.delete(waiting);
-        answer({ ok: true, value: [...verifier.verified] satisfies ArchivedPositions });
-      },
-    };
-    this.#syncing.add(waiting);
-    this.#guarded(() => this.#verify());
-  }
-
-  /** One portion of what was synced, read back from the file; what is left follows when others have had their turn. */
-  #verify(): void {
-    const left = this.#archive.verifier.verifySome(VERIFY_BYTES);
-    this.#reread();
-    if (left) {
-      this.#verifyTurn ??= setImmediate(() => {
-        this.#verifyTurn = undefined;
-        this.#guarded(() => this.#verify());
-      });
-    } else for (const { answer } of this.#syncing) answer();
   }
 
   /** What is damaged may still be in the log. */
@@ -211,22 +189,8 @@ export class ArchiveService {
     }
   }
 
-  #scheduleScrub(): void {
-    const { bytes } = this.#archive;
-    const everyMs = (SCRUB_PASS_MS * SCRUB_BYTES) / Math.max(1, bytes);
-    this.#scrubTimer = setTimeout(
-      () => {
-        this.#guarded(() => {
-          this.#archive.verifier.scrubSome(SCRUB_BYTES);
-          this.#reread();
-          this.#scheduleScrub();
-        });
-      },
-      Math.min(SCRUB_EVERY_MS_MAX, Math.max(SCRUB_EVERY_MS_MIN, everyMs)),
-    );
-  }
-
   #positions(): ArchivedPositions {
+    if (this.#away !== undefined) return this.#away.positions;
     return this.#archive.shards.flatMap((shard) => {
       const position = this.#archive.position(shard);
       return position === undefined ? [] : [[shard, position]];
@@ -234,6 +198,7 @@ export class ArchiveService {
   }
 
   figures(): ArchiveFigures {
+    if (this.#away !== undefined) return { ...this.#away.figures, away: this.#away.why };
     const shards = this.#archive.shards.flatMap((shard) => {
       const position = this.#archive.position(shard);
       if (position === undefined) return [];
@@ -242,12 +207,13 @@ export class ArchiveService {
     });
     const { damages, verifier } = this.#archive;
     const damage = { count: damages.length, places: damages.slice(0, PLACES_MAX).map(placeText) };
-    return { ...this.#archive.counts, shards, damage, scrub: verifier.figures };
+    return { ...this.#archive.counts, shards, damage, scrub: verifier.figures, away: null };
   }
 
   /** Indexes what is stored, writes it out, and closes the archive. Waiting queries are refused. */
   close(): void {
     this.#stop();
+    if (this.#away !== undefined) return;
     while (!this.#archive.isIndexed) this.#archive.indexSome(RECORDS_PER_TURN);
     this.#archive.flush();
     this.#archive.close();
@@ -256,15 +222,50 @@ export class ArchiveService {
   /** Lets go of all that would keep the thread alive. */
   #stop(): void {
     this.#closed = true;
-    clearImmediate(this.#turn);
-    clearImmediate(this.#verifyTurn);
-    clearTimeout(this.#scrubTimer);
-    for (const { timer } of this.#syncing) clearTimeout(timer);
+    clearTimeout(this.#reopenTimer);
+    this.#pause();
+    this.#readBack.close();
     for (const feed of this.#feeds.values()) this.#drop(feed);
     for (const port of this.#ports) port.close();
     this.#turns.close();
-    for (const { timer } of this.#waiting) clearTimeout(timer);
-    this.#waiting.clear();
+    this.#waiting.close();
+  }
+
+  /** Nothing of what is done now and then is done any more. */
+  #pause(): void {
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.#readBack.pause();
+  }
+
+  /** What is on the disk is whole, as after a crash: it is opened again as soon as that is possible. */
+  #suspend(error: unknown): void {
+    const lack = error instanceof Error ? error.message : String(error);
+    const why = `the archive waits for room, memory or file descriptors: ${lack}`;
+    this.#away = { why, figures: this.figures(), positions: this.#positions() };
+    this.#pause();
+    try {
+      this.#archive.close();
+    } catch {
+      // Some of its files may be closed, or were never opened.
+    }
+    this.#tryAgain();
+  }
+
+  #tryAgain(): void {
+    this.#reopenTimer = setTimeout(() => {
+      this.#guarded(() => {
+        this.#archive = this.#reopen();
+        this.#away = undefined;
+        this.#scheduleTurn();
+        this.#readBack.begin();
+        for (const feed of this.#feeds.values()) {
+          feed.rereading = [];
+          feed.asking = false;
+          this.#ask(feed);
+        }
+      });
+    }, REOPEN_MS);
   }
 
   #drop(feed: Feed): void {
@@ -276,7 +277,7 @@ export class ArchiveService {
   }
 
   #ask(feed: Feed): void {
-    if (feed.asking || feed.rereading.length > 0 || this.#closed) return;
+    if (feed.asking || feed.rereading.length > 0 || this.#closed || this.#away !== undefined) return;
     if (this.#archive.counts.recordsWaiting > this.#recordsWaitingMax) return;
     clearTimeout(feed.pause);
     feed.pause = undefined;
@@ -286,14 +287,14 @@ export class ArchiveService {
   }
 
   #take(feed: Feed, answer: Uint8Array): void {
-    if (this.#closed || this.#feeds.get(feed.shard) !== feed) return;
+    if (this.#closed || this.#away !== undefined || this.#feeds.get(feed.shard) !== feed) return;
     const batches = unpackAnswer(answer);
     if (feed.rereading.length > 0 && this.#isAgain(feed, batches)) {
       const asked = feed.rereading;
       feed.rereading = [];
       this.#archive.append(feed.shard, batches);
       this.#archive.verifier.settle(asked);
-      this.#verify();
+      this.#readBack.verify();
     } else this.#archive.append(feed.shard, batches);
     feed.asking = false;
     // The next batches come over while these are indexed.
@@ -311,7 +312,7 @@ export class ArchiveService {
   /** One portion of index work; what is left follows when messages have had their turn. */
   #index(): void {
     const left = this.#indexSome();
-    this.#serveWaiting();
+    this.#waiting.serve(({ needs, needsIndex }) => this.#holds(needs, needsIndex));
     // Those that were not asked while too much waited for the index.
     for (const feed of this.#feeds.values()) if (feed.pause === undefined) this.#ask(feed);
     if (left) this.#scheduleTurn();
@@ -337,15 +338,6 @@ export class ArchiveService {
     });
   }
 
-  #serveWaiting(): void {
-    for (const waiting of this.#waiting) {
-      if (!this.#holds(waiting.needs, waiting.needsIndex)) continue;
-      this.#waiting.delete(waiting);
-      clearTimeout(waiting.timer);
-      waiting.run();
-    }
-  }
-
   #holds(needs: readonly Position[], indexed: boolean): boolean {
     return needs.every(({ shard, epoch, seq }) => {
       const id = indexed ? this.#archive.indexedPosition(shard) : this.#archive.position(shard)?.id;
@@ -354,6 +346,7 @@ export class ArchiveService {
   }
 
   #run(method: ArchiveMethod, query: unknown): TaggedResult {
+    if (this.#away !== undefined) return refused(new OperatingError("log_unavailable", this.#away.why));
     try {
       const ask = this.#archive.answers[method].bind(this.#archive.answers) as (query: unknown) => unknown;
       return { ok: true, value: ask(query) };
@@ -376,8 +369,12 @@ export class ArchiveService {
     try {
       work();
     } catch (error) {
-      this.#stop();
-      this.#onFailure(error);
+      if (this.#away !== undefined && isExhaustion(error)) this.#tryAgain();
+      else if (isExhaustion(error)) this.#suspend(error);
+      else {
+        this.#stop();
+        this.#onFailure(error);
+      }
     }
   }
 }

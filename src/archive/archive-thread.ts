@@ -29,8 +29,8 @@ function fail(error: unknown): void {
   main.close();
 }
 
-function serve(archive: Archive): void {
-  const service = new ArchiveService(archive, fail, options);
+function serve(): void {
+  const service = new ArchiveService(() => new Archive(folder), fail, options);
   let told = "";
   let toldMs = 0;
   figuresTimer = setInterval(() => {
@@ -64,7 +64,7 @@ function serve(archive: Archive): void {
 let figuresTimer: NodeJS.Timeout | undefined;
 try {
   giveWay(NICENESS);
-  serve(new Archive(folder));
+  serve();
 } catch (error) {
   fail(error);
 }

@@ -6,8 +6,8 @@ import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../ht
 import { formatLogId } from "../wal/wal.ts";
 import { renderMetrics } from "../workers/metrics.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
+import { damageText, watchArchive } from "./archive-watch.ts";
 import type { ClockWatch } from "./clock-watch.ts";
-import { watchDamage } from "./damage-watch.ts";
 import type { Standing } from "./gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "./gateway-supervisor.ts";
 import { watchRoom } from "./room-watch.ts";
@@ -49,7 +49,15 @@ export class ServerOperations implements Operations {
       else parts.log.warn({ reason }, "no commands are taken");
       this.publish();
     });
-    watchDamage(parts.archive, (warning) => {
+    watchArchive(
+      parts.archive,
+      ({ away }) => away ?? undefined,
+      (reason) => {
+        if (reason === undefined) parts.log.info({}, "the archive goes on");
+        else parts.log.error({ reason }, "the archive waits");
+      },
+    );
+    watchArchive(parts.archive, damageText, (warning) => {
       this.#damage = warning;
       if (warning === undefined) parts.log.info({}, "the archive is whole again");
       else parts.log.error({ reason: warning }, "the archive is damaged");

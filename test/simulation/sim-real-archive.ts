@@ -165,7 +165,7 @@ export class SimRealArchive extends SimArchive {
       this.reopen(losesPower ? () => this.#loseUnsynced() : undefined);
     }
     const service = new ArchiveService(
-      this.#archive,
+      () => this.#archive,
       (error) =>
         fail("nothing throws", `the archive: ${error instanceof Error ? error.stack : String(error)}`),
       { open: network.open },
