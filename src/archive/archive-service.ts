@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import { ownerKeyOf } from "../actors/routing.ts";
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import { isExhaustion } from "../exhaustion.ts";
@@ -149,17 +150,15 @@ export class ArchiveService {
     }
     const needs = method === "records" ? lastBatches(query as readonly Location[]) : after;
     const needsIndex = method !== "records";
-    // Of a record, or a name, it is not known whose it is.
-    const { partner = "" } = query as Readonly<{ partner?: string }>;
+    const run = () => this.#runInTurn(query, () => answer(this.#run(method, query)));
     if (this.#holds(needs, needsIndex)) {
-      this.#turns.run(partner, () => answer(this.#run(method, query)));
+      run();
       return;
     }
     if (this.#waiting.size + this.#turns.size >= QUERIES_WAITING_MAX) {
       answer(refused(new OperatingError("overloaded", "too many queries wait for the archive")));
       return;
     }
-    const run = () => this.#turns.run(partner, () => answer(this.#run(method, query)));
     this.#waiting.add({ needs, needsIndex, run }, () => answer(refused(behind(this.#deadlineMs))));
     for (const feed of this.#feeds.values()) this.#ask(feed);
   }
@@ -354,6 +353,12 @@ export class ArchiveService {
       if (isIndexDamaged(error)) return this.#rebuild();
       return refused(error);
     }
+  }
+
+  /** Of a record, or a name, it is not known whose it is. */
+  #runInTurn(query: unknown, work: () => void): void {
+    const { partner = "", account, subject } = query as Readonly<Record<string, string | undefined>>;
+    this.#turns.run(partner, ownerKeyOf(account ?? subject ?? ""), work);
   }
 
   #rebuild(): TaggedResult {

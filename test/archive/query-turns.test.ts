@@ -8,18 +8,27 @@ test("the first is run at once, those that come with it one by one, partner by p
   const turns = new QueryTurns();
   const run: string[] = [];
   for (const name of ["a0", "a1", "a2", "b0", "c0", "b1"])
-    turns.run(name.charAt(0), () => void run.push(name));
+    turns.run(name.charAt(0), "", () => void run.push(name));
   expect([run, turns.size]).toEqual([["a0"], 5]);
   await turn();
-  turns.run("d", () => void run.push("d0"));
+  turns.run("d", "", () => void run.push("d0"));
   while (turns.size > 0) await turn();
   expect(run).toEqual(["a0", "a1", "b0", "c0", "a2", "d0", "b1"]);
+});
+
+test("of one partner the owners have their turns", async () => {
+  const turns = new QueryTurns();
+  const run: string[] = [];
+  for (const name of ["a0", "a1", "a2", "a3", "b0", "c0", "b1"])
+    turns.run("platform", name.charAt(0), () => void run.push(name));
+  while (turns.size > 0) await turn();
+  expect(run).toEqual(["a0", "a1", "b0", "c0", "a2", "b1", "a3"]);
 });
 
 test("what waits when it is closed is not run", async () => {
   const turns = new QueryTurns();
   const run: string[] = [];
-  for (const name of ["a0", "a1"]) turns.run("a", () => void run.push(name));
+  for (const name of ["a0", "a1"]) turns.run("a", "", () => void run.push(name));
   turns.close();
   await turn();
   await turn();

@@ -87,28 +87,31 @@ function run({ host, port, connections, requests, perSecond }: Load): void {
   let refusals: string[] = [];
   const take = () => requests[next++ % requests.length] as Uint8Array;
   const due: number[] = [];
-  const all = Array.from(
-    { length: connections },
-    () =>
-      new Connection(host, port, (connection, status) => {
-        const nowMs = performance.now();
-        statuses[status] = (statuses[status] ?? 0) + 1;
-        tookMs.push(nowMs - connection.dueMs);
-        if (status === "503" && refusals.length < REFUSALS_MAX) refusals.push(connection.refusal);
-        if (status === "closed") return;
-        if (perSecond === undefined) connection.send(take(), nowMs);
-        else {
-          const dueMs = due.shift();
-          if (dueMs !== undefined) connection.send(take(), dueMs);
-        }
-      }),
-  );
-  if (perSecond === undefined) for (const connection of all) connection.send(take(), performance.now());
-  else {
+  const all: Connection[] = [];
+  const connected = (): Connection => {
+    const connection = new Connection(host, port, (_, status) => {
+      const nowMs = performance.now();
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      tookMs.push(nowMs - connection.dueMs);
+      if (status === "503" && refusals.length < REFUSALS_MAX) refusals.push(connection.refusal);
+      if (status === "closed") return;
+      if (perSecond === undefined) connection.send(take(), nowMs);
+      else {
+        const dueMs = due.shift();
+        if (dueMs !== undefined) connection.send(take(), dueMs);
+      }
+    });
+    all.push(connection);
+    return connection;
+  };
+  if (perSecond === undefined) {
+    for (let i = 0; i < connections; i++) connected().send(take(), performance.now());
+  } else {
     let dueMs = performance.now();
     setInterval(() => {
       for (const nowMs = performance.now(); dueMs <= nowMs; dueMs += 1000 / perSecond) {
-        const free = all.find(({ isFree }) => isFree);
+        // A connection over which nothing has come is cut off after a while: each is made when it is needed.
+        const free = all.find(({ isFree }) => isFree) ?? (all.length < connections ? connected() : undefined);
         if (free === undefined) due.push(dueMs);
         else free.send(take(), dueMs);
       }
