@@ -3,10 +3,15 @@ import { type MessagePort, parentPort } from "node:worker_threads";
 import { CommandWriter } from "../actors/codec.ts";
 import { assert } from "../assert.ts";
 import { packTransfers } from "../gateway/packed-transfers.ts";
+import { giveWay } from "../give-way.ts";
 import { readBatch } from "../http/batch-items.ts";
 import { Problem } from "../http/problem.ts";
 import type { ReadReply, ReadRequest } from "./batch-reader.ts";
 
+/** Whoever sends much at once waits for the others, and not they for him. */
+const NICENESS = 10;
+
+giveWay(NICENESS);
 assert(parentPort !== null, "batch-thread.ts runs as a worker");
 run(parentPort);
 
