@@ -13,7 +13,7 @@ const SQLITE_NO_SHARED_MEMORY = 4874;
 const CAUSES_MAX = 8;
 
 /** Whether file descriptors, memory, processes or room on a disk were missing; causes are looked at, too. */
-export function isExhaustion(error: unknown): boolean {
+export function isExhaustion(error: unknown): error is Error {
   let each = error;
   for (let depth = 0; depth < CAUSES_MAX && each instanceof Error; depth++) {
     if ("code" in each && typeof each.code === "string" && CODE.test(each.code)) return true;

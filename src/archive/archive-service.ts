@@ -238,9 +238,8 @@ export class ArchiveService {
   }
 
   /** What is on the disk is whole, as after a crash: it is opened again as soon as that is possible. */
-  #suspend(error: unknown): void {
-    const lack = error instanceof Error ? error.message : String(error);
-    const why = `the archive waits for room, memory or file descriptors: ${lack}`;
+  #suspend(error: Error): void {
+    const why = `the archive waits for room, memory or file descriptors: ${error.message}`;
     this.#away = { why, figures: this.figures(), positions: this.#positions() };
     this.#pause();
     try {
@@ -374,12 +373,11 @@ export class ArchiveService {
     try {
       work();
     } catch (error) {
-      if (this.#away !== undefined && isExhaustion(error)) this.#tryAgain();
-      else if (isExhaustion(error)) this.#suspend(error);
-      else {
+      if (!isExhaustion(error)) {
         this.#stop();
         this.#onFailure(error);
-      }
+      } else if (this.#away === undefined) this.#suspend(error);
+      else this.#tryAgain();
     }
   }
 }

@@ -2,12 +2,12 @@
 import { readCommands } from "../actors/codec.ts";
 import type { Command, Outcome, Transfer } from "../actors/command.ts";
 import { haveSameKey } from "../actors/home.ts";
+import type { PackedPiece, PackedTransfers } from "../actors/packed-transfers.ts";
 import { rejectionOf } from "../actors/rejection.ts";
 import type { Location } from "../archive/query.ts";
 import { OperatingError } from "../operating-error.ts";
 import { REFUSED, type TransfersReply, type WireItem } from "../shard/messages.ts";
 import { compareLogIds, type LogId } from "../wal/wal.ts";
-import type { PackedPiece, PackedTransfers } from "./packed-transfers.ts";
 import { firstRecords } from "./recall.ts";
 import { itemCodeOf } from "./refusals.ts";
 import { answersOf, locationOf } from "./replies.ts";

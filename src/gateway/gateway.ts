@@ -13,6 +13,7 @@ import type {
   VoidTransfer,
 } from "../actors/compound-command.ts";
 import { vnodeOfCommand } from "../actors/home.ts";
+import type { Transfers } from "../actors/packed-transfers.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import { growthOf } from "../actors/quotas/growth.ts";
@@ -39,7 +40,7 @@ import { dryRun } from "./dry-run.ts";
 import { dryRunBatch } from "./dry-run-batch.ts";
 import { pageOf } from "./lists.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./owners.ts";
-import { type PackedTransfers, packTransfers, unpackTransfers } from "./packed-transfers.ts";
+import { packTransfers, unpackTransfers } from "./packed-transfers.ts";
 import { accountAt } from "./past.ts";
 import { firstCommand, type KeyScope, recall } from "./recall.ts";
 import { type Refusing, refusalOf } from "./refusals.ts";
@@ -55,9 +56,6 @@ import {
   transferRow,
   transferRows,
 } from "./transfers.ts";
-
-/** Independent transfers of one partner. */
-type Transfers = readonly (Transfer | CompoundTransfer)[] | PackedTransfers;
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>

@@ -2,21 +2,11 @@
 import { type CommandWriter, readCommands } from "../actors/codec.ts";
 import type { Transfer } from "../actors/command.ts";
 import type { CompoundTransfer } from "../actors/compound-command.ts";
+import type { PackedPiece, PackedTransfers } from "../actors/packed-transfers.ts";
 import { shardOfVnode } from "../actors/routing.ts";
 import { costOfCommand } from "./costs.ts";
-import type { Piece } from "./shard-link.ts";
 
 type Item = Transfer | CompoundTransfer;
-
-/** A piece with the places of its items in the batch. */
-export type PackedPiece = Piece & Readonly<{ places: readonly number[] }>;
-
-/** Of one partner: the pieces of each shard, in order; a shard that decides none of them has none. */
-export type PackedTransfers = Readonly<{
-  partner: string;
-  count: number;
-  byShard: readonly (readonly PackedPiece[])[];
-}>;
 
 /** A piece ends at so many postings, or bytes: so the next message has room for pieces of others. */
 const PIECE_COST = 512;

@@ -1,6 +1,7 @@
 /** `POST /v1/transfers/batch`: thousands of independent transfers in one request. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "@hono/zod-openapi";
+import type { Transfers } from "../actors/packed-transfers.ts";
 import { OperatingError } from "../operating-error.ts";
 import { Turns } from "../turns.ts";
 import { BATCH_ITEMS_MAX, type BatchAsked, type BatchRead, type Encoding, readBatch } from "./batch-items.ts";
@@ -9,7 +10,7 @@ import { BATCH_BYTES_MAX, mediaType, readBody } from "./body.ts";
 import { answer, type Call, callerOf } from "./call.ts";
 import { DryRunQuery } from "./dry-run.ts";
 import { encodeResults } from "./message-pack.ts";
-import type { ItemAnswer, Ledger, Transfers } from "./ports.ts";
+import type { ItemAnswer, Ledger } from "./ports.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 import type { Routes } from "./routes.ts";
@@ -142,12 +143,8 @@ function createBegin({ ledger, readLarge }: BatchDeps) {
     const isLarge = body.length > LARGE_BYTES;
     return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
       const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, asked);
-      const answered =
-        count === refused.size
-          ? NOTHING
-          : isDryRun
-            ? tried(ledger, call, transfers)
-            : ledger.submitTransfers(transfers);
+      if (count === refused.size) return { count, refused, answered: NOTHING };
+      const answered = isDryRun ? tried(ledger, call, transfers) : ledger.submitTransfers(transfers);
       return { count, refused, answered };
     });
   };

@@ -20,6 +20,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../actors/compound-command.ts";
+import type { Transfers } from "../actors/packed-transfers.ts";
 import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
@@ -40,24 +41,6 @@ export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
 
 /** One item of a batch: a transfer's id (empty in a dry run), or the code of its refusal. */
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
-
-/** A part of a batch, packed for the shard that decides it; with the places of its items in the batch. */
-export type PackedPiece = Readonly<{
-  packed: Uint8Array;
-  count: number;
-  cost: number;
-  places: readonly number[];
-}>;
-
-/** Transfers of one partner as they go to the shards: the pieces of each shard, in order. */
-export type PackedTransfers = Readonly<{
-  partner: string;
-  count: number;
-  byShard: readonly (readonly PackedPiece[])[];
-}>;
-
-/** Independent transfers of one partner; packed where another thread has read them. */
-export type Transfers = readonly (Transfer | CompoundTransfer)[] | PackedTransfers;
 
 export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number; entriesCount: number }>;
 

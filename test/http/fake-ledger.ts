@@ -9,6 +9,7 @@ import type {
   Transfer,
 } from "../../src/actors/command.ts";
 import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/compound-command.ts";
+import type { Transfers } from "../../src/actors/packed-transfers.ts";
 import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
 import { unpackTransfers } from "../../src/gateway/packed-transfers.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
@@ -20,7 +21,6 @@ import type {
   Operations,
   Principal,
   TransferRow,
-  Transfers,
 } from "../../src/http/ports.ts";
 import { InvalidTime } from "../../src/invalid-time.ts";
 import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
