@@ -5,6 +5,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { networkOf } from "./client-address.ts";
+import { endConnection } from "./unreadable.ts";
 
 export type ConnectionBounds = Readonly<{
   /** Open at once at this gateway. */
@@ -35,7 +36,6 @@ const STALL_BYTES_MIN = 16 * 1024;
 export const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
 /** Connections that are just being refused; beyond these they are closed without a word. */
 const REFUSING_MAX = 32;
-const REFUSE_MS_MAX = 500;
 const REPORT_EVERY_MS = 10_000;
 /** So long nothing was taken of an answer when its client counts as one that does not read. */
 const STUCK_MS = 1_000;
@@ -200,15 +200,10 @@ export class Connections {
       return;
     }
     this.#refusing += 1;
-    const timer = setTimeout(() => socket.destroy(), REFUSE_MS_MAX);
     socket.once("close", () => {
-      clearTimeout(timer);
       this.#refusing -= 1;
     });
-    socket.on("error", () => {});
-    // What is not read when a connection closes would cost the client the answer.
-    socket.resume();
-    socket.end(this.#options.refusal(detail));
+    endConnection(socket, this.#options.refusal(detail));
   }
 }
 

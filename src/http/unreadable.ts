@@ -13,6 +13,9 @@ export type Refuse = (
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
+/** How long a client may keep a connection open after the last answer. */
+const LINGER_MS_MAX = 1_000;
+
 /** Of a connection: the response to the newest of its requests. A weak map would cost every request a share of a collection. */
 const NEWEST = Symbol("newest response");
 type Connection = Duplex & { [NEWEST]?: ServerResponse };
@@ -26,6 +29,8 @@ export function answerUnreadable(
   refuse: Refuse,
 ): (outgoing: ServerResponse) => ServerResponse | undefined {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // The last answer is on its way already; what the client sends meanwhile is not read.
+    if (socket.writableEnded && error.code !== "ECONNRESET") return;
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
@@ -41,6 +46,8 @@ export function answerUnreadable(
     writeLast(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
   });
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
+    // Node hands the connection over and takes its own listeners off: from here on an error would stop the process.
+    socket.on("error", () => {});
     writeAfter((socket as Connection)[NEWEST], socket, () =>
       refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }),
     );
@@ -102,10 +109,23 @@ function writeAfter(
   answer: () => HttpAnswer<string>,
 ): void {
   const write = () => {
-    if (socket.writable) socket.end(lastText(answer()));
+    if (socket.writable) endConnection(socket, lastText(answer()));
   };
   if (before === undefined || before.writableFinished) write();
   else before.once("finish", write);
+}
+
+/**
+ * Sends the last bytes of a connection that no request is read from any more. A client that does not close it in its turn
+ * is cut off.
+ */
+export function endConnection(socket: Duplex, text: string): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
+  socket.once("close", () => clearTimeout(timer));
+  socket.on("error", () => {});
+  // Bytes left unread when a connection closes make the system send a reset, which may cost the client the answer.
+  socket.resume();
+  socket.end(text);
 }
 
 /** A whole answer, after which the connection is closed. */

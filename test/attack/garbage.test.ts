@@ -1,6 +1,7 @@
 /** What is in flight is answered before what cannot be read behind it, and nothing else comes into an answer. */
 
 import { rmSync } from "node:fs";
+import { connect } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import {
@@ -11,6 +12,7 @@ import {
   sendUntilDone,
   shardsOf,
   until,
+  within,
 } from "../support/server.ts";
 import { RawSocket, wire } from "./raw.ts";
 
@@ -93,6 +95,42 @@ test.each([
 ])("a POST and %s: its own answer comes first", async (_, behind, status) => {
   const { statuses } = await sayTo(pay() + behind);
   expect(statuses).toEqual(["201", status]);
+});
+
+test("a CONNECT behind a POST, from clients that leave before either is answered, stops nothing", async () => {
+  const tunnel = "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n";
+  for (let round = 0; round < 50; round++) {
+    const socket = await new RawSocket(server.url).opened();
+    socket.write(pay() + tunnel);
+    setImmediate(() => socket.socket.resetAndDestroy());
+    await within(5_000, "the client is gone", socket.closed);
+  }
+  expect((await sayTo(pay() + GARBAGE)).statuses).toEqual(["201", "400"]);
+  expect(server.errorLines).toEqual([]);
+});
+
+test.each([
+  ["CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "405"],
+  ["garbage", GARBAGE, "400"],
+])("a client that never closes its side after %s is cut off", async (_, text, status) => {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  let heard = "";
+  socket.setEncoding("latin1").on("data", (piece: string) => {
+    heard += piece;
+  });
+  const isReset = new Promise<boolean>((resolve) => {
+    socket.on("error", ({ code }: NodeJS.ErrnoException) =>
+      resolve(code === "ECONNRESET" || code === "EPIPE"),
+    );
+  });
+  socket.write(text);
+  await until("the last answer is here", () => socket.readableEnded);
+  expect(heard).toContain(`HTTP/1.1 ${status}`);
+  const writes = setInterval(() => socket.write("x"), 50);
+  expect(await within(10_000, "the server gives the connection up", isReset)).toBe(true);
+  clearInterval(writes);
 });
 
 test.each([

@@ -10,15 +10,7 @@ import { actOf } from "../change.ts";
 import type { Answer } from "../ports.ts";
 import type { Routes } from "../routes.ts";
 import { decidedAnswer } from "../writes.ts";
-import {
-  enterHouse,
-  KEYLESS,
-  newToken,
-  notLoggedIn,
-  ofSession,
-  tokenFrom,
-  type WalletDeps,
-} from "./session.ts";
+import { KEYLESS, newToken, notLoggedIn, ofSession, readSession, type WalletDeps } from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 export function addSessions(routes: Routes, deps: WalletDeps): void {
@@ -29,7 +21,8 @@ export function addSessions(routes: Routes, deps: WalletDeps): void {
 /** So long the old token lives on, for a client that has missed the new one and asks again. */
 const GRACE_S = 60;
 
-function addRefresh(routes: Routes, { ledger, directory, cookie, random }: WalletDeps): void {
+function addRefresh(routes: Routes, deps: WalletDeps): void {
+  const { ledger, cookie, random } = deps;
   routes.add(
     {
       method: "post",
@@ -43,10 +36,8 @@ function addRefresh(routes: Routes, { ledger, directory, cookie, random }: Walle
       answer: { status: 200, ...loggedIn },
     },
     async (request, call) => {
-      const token = tokenFrom(request, { directory, cookie });
-      enterHouse(call, directory);
+      const { id: session, vnode } = (await readSession(request, call, deps)).token;
       await readNothing(request);
-      const { id: session, vnode } = token;
       const next = newToken(vnode, random);
       const subject = sessionSubject(session);
       const names = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
@@ -60,7 +51,8 @@ function addRefresh(routes: Routes, { ledger, directory, cookie, random }: Walle
   );
 }
 
-function addLogout(routes: Routes, { ledger, directory, cookie }: WalletDeps): void {
+function addLogout(routes: Routes, deps: WalletDeps): void {
+  const { ledger, cookie } = deps;
   routes.add(
     {
       method: "post",
@@ -72,8 +64,7 @@ function addLogout(routes: Routes, { ledger, directory, cookie }: WalletDeps): v
       answer: theUser,
     },
     async (request, call) => {
-      const { id: session, vnode } = tokenFrom(request, { directory, cookie });
-      enterHouse(call, directory);
+      const { id: session, vnode } = (await readSession(request, call, deps)).token;
       await readNothing(request);
       const subject = sessionSubject(session);
       const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };

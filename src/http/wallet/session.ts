@@ -73,7 +73,7 @@ type TokenDeps = Pick<WalletDeps, "directory" | "cookie">;
  *
  * @throws Problem 401 where there is none that could be one; 403 for an API key, and where a cookie came from elsewhere.
  */
-export function tokenFrom(request: HttpRequest, { directory, cookie }: TokenDeps): Token {
+function tokenFrom(request: HttpRequest, { directory, cookie }: TokenDeps): Token {
   const authorization = request.header("authorization");
   const text = authorization === undefined ? cookieFrom(request, cookie) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
@@ -113,15 +113,24 @@ export function notLoggedIn(): Problem {
 /** What the descriptions of routes with a session have in common. */
 export const ofSession = { access: "open", session: true, group: "wallet" } as const;
 
+/** The token of a request and its session, neither of them noted as used. @throws Problem 401 where there is no session. */
+export async function readSession(
+  request: HttpRequest,
+  call: Call,
+  deps: WalletDeps,
+): Promise<Readonly<{ token: Token; session: SessionView }>> {
+  const token = tokenFrom(request, deps);
+  enterHouse(call, deps.directory);
+  const session = await deps.ledger.ask(HOUSE, askSession(token.id, token.vnode));
+  if (session === null) throw notLoggedIn();
+  return { token, session };
+}
+
 /** Lets in whoever has a session. */
 export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Handler<Q> {
-  const { ledger, directory } = deps;
   return async (request, call, query) => {
-    const token = tokenFrom(request, deps);
-    enterHouse(call, directory);
-    const session = await ledger.ask(HOUSE, askSession(token.id, token.vnode));
-    if (session === null) throw notLoggedIn();
-    if (session.unusedMs >= TOUCH_MS) await touch(ledger, token);
+    const { token, session } = await readSession(request, call, deps);
+    if (session.unusedMs >= TOUCH_MS) await touch(deps.ledger, token);
     return handler(request, call, session, query);
   };
 }
