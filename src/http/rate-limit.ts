@@ -29,11 +29,17 @@ export class RateLimit {
    * @throws Problem 429, with `RateLimit-*` headers and `Retry-After`.
    */
   take(key: string): () => void {
+    const giveBack = this.tryTake(key);
+    if (giveBack === undefined) throw this.refusal(this.#options.counters.read(this.#nameOf(key)));
+    return giveBack;
+  }
+
+  /** As `take`; `undefined` where no try is left. */
+  tryTake(key: string): (() => void) | undefined {
     const { counters, limit, windowMs } = this.#options;
     const name = this.#nameOf(key);
-    const { taken, ...window } = counters.take(name, limit, windowMs);
-    if (!taken) throw this.refusal(window);
-    return () => counters.giveBack(name, window.endsMs);
+    const { taken, endsMs } = counters.take(name, limit, windowMs);
+    return taken ? () => counters.giveBack(name, endsMs) : undefined;
   }
 
   /** The window of a key that has no tries left; `undefined` where it has. */

@@ -47,14 +47,15 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
       requireHostHeader: false,
       noDelay: true,
     },
-    (incoming, outgoing) => {
-      const before = note(outgoing);
-      // The answer before is the last of the connection: nobody would hear what becomes of this request.
-      if (before?.shouldKeepAlive === false) outgoing.shouldKeepAlive = false;
-      else if (before === undefined || before.writableFinished) begin(incoming, outgoing);
-      else connections.pipeline(before, outgoing, () => begin(incoming, outgoing));
-    },
+    (incoming, outgoing) => accept(incoming, outgoing),
   );
+  const accept = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const before = note(outgoing);
+    // The answer before is the last of the connection: nobody would hear what becomes of this request.
+    if (before?.shouldKeepAlive === false) outgoing.shouldKeepAlive = false;
+    else if (before === undefined || before.writableFinished) begin(incoming, outgoing);
+    else connections.pipeline(before, outgoing, () => begin(incoming, outgoing));
+  };
   const begin = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     // Once the server drains, a kept connection would only be cut under the next request.
     if (!server.listening) outgoing.shouldKeepAlive = false;
@@ -64,6 +65,10 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
     }
     app.handle(incoming, outgoing);
   };
+  server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    sendContinue(outgoing);
+    accept(incoming, outgoing);
+  });
   const note = answerUnreadable(server, app.refuse);
   const connections = new Connections(server, {
     bounds,
@@ -71,6 +76,15 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
     report: (counts) => log.warn(counts, "connections were refused, or cut off as their clients do not read"),
   });
   return { server, connections };
+}
+
+/**
+ * Asks for the body, once it is this response's turn on the connection. Node would ask at once, and then sends the head of a
+ * pipelined answer before `100 Continue` and its body after it, which no client can read.
+ */
+function sendContinue(outgoing: ServerResponse): void {
+  if (outgoing.socket !== null) outgoing.writeContinue();
+  else outgoing.once("socket", () => outgoing.headersSent || outgoing.writeContinue());
 }
 
 function listen(

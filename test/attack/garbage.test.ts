@@ -181,3 +181,30 @@ test("a request behind a report that is being streamed is answered behind it", a
   await until("both are answered", () => socket.statuses.length === 2 && socket.text.includes('"balances"'));
   expect(socket.statuses).toEqual(["200", "201"]);
 });
+
+test("100 Continue does not come into the middle of an answer", async () => {
+  const get = (headers: string) => `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
+  const { text } = await sayTo(get("") + get("Expect: 100-continue\r\n") + get("Connection: close\r\n"));
+  const answers = text.split(/(?=HTTP\/1\.1 \d)/).filter((part) => !part.startsWith("HTTP/1.1 100"));
+  expect(answers.length).toBeGreaterThan(1);
+  for (const answer of answers) {
+    const [head = "", ...body] = answer.split("\r\n\r\n");
+    expect(head).toContain(`\r\nContent-Length: ${body.join("\r\n\r\n").length}\r\n`);
+  }
+});
+
+test("the body of a pipelined request with an expectation is asked for", async () => {
+  const before = await balance();
+  const head = wire("POST", "/v1/transfers", key, PAY).replace(
+    "\r\n\r\n",
+    "\r\nExpect: 100-continue\r\n\r\n",
+  );
+  const bodyStart = head.indexOf("\r\n\r\n") + 4;
+  const socket = await new RawSocket(server.url).read().opened();
+  socket.write(pay() + head.slice(0, bodyStart));
+  await until("the body is asked for", () => socket.statuses.at(-1) === "100");
+  socket.write(head.slice(bodyStart) + GARBAGE);
+  await socket.closed;
+  expect(socket.statuses).toEqual(["201", "100", "201", "400"]);
+  expect(await balance()).toBe(before + 2);
+});

@@ -17,7 +17,7 @@ import { actOf, readBareChange, readChange } from "../change.ts";
 import { Email } from "../email.ts";
 import { timeTextOf } from "../fields.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
-import type { Answer } from "../ports.ts";
+import type { Answer, Ledger } from "../ports.ts";
 import { Problem } from "../problem.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { HttpRequest } from "../request.ts";
@@ -117,11 +117,40 @@ class Guesses {
     throw new Problem("voucher_not_found");
   }
 
-  /** A repeat tells nothing new. @throws Problem 429 */
-  count(call: Call, answer: Answer<ActAlone>, email: string): void {
-    if (!("outcome" in answer) || answer.outcome.ok || answer.replayed) return;
-    if (answer.outcome.code === "voucher_not_found") this.#limit.take(`${keyIdOf(call)}\0${email}`);
+  /**
+   * Submits a command that names a code. It counts as a guess until it turns out to be none, so a thousand at once are no
+   * way past the limit. Beyond the limit only codes that exist reach the log.
+   *
+   * @throws Problem 429
+   */
+  async submit(
+    call: Call,
+    email: string,
+    ledger: Ledger,
+    command: ActAlone,
+    code: string,
+  ): Promise<Answer<ActAlone>> {
+    const key = `${keyIdOf(call)}\0${email}`;
+    const giveBack = this.#limit.tryTake(key);
+    if (giveBack === undefined) {
+      if ((await ledger.ask(call.partner, askVoucher(email, code))) === null) this.unknown(call, email);
+      return ledger.submit(command);
+    }
+    let isGuess = false;
+    try {
+      const answer = await ledger.submit(command);
+      isGuess = isUnknownCode(answer);
+      return answer;
+    } finally {
+      if (!isGuess) giveBack();
+    }
   }
+}
+
+/** A repeat tells nothing new, so it is no guess. */
+function isUnknownCode(answer: Answer<ActAlone>): boolean {
+  if (!("outcome" in answer) || answer.outcome.ok || answer.replayed) return false;
+  return answer.outcome.code === "voucher_not_found";
 }
 
 const COMMON = {
@@ -176,8 +205,7 @@ async function submitByHolder(
   const { email } = value;
   const code = guesses.codeOf(request, call, email);
   const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
-  const answer = await ledger.submit(actOf(asked, act));
-  guesses.count(call, answer, email);
+  const answer = await guesses.submit(call, email, ledger, actOf(asked, act), code);
   return { code, email, answer };
 }
 

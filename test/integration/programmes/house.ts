@@ -10,6 +10,7 @@ import {
   makePartner,
   operator,
   ServerProcess,
+  shardsOf,
 } from "../../support/server.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -96,6 +97,14 @@ export class House {
   /** A new partner's caller. */
   async partner(id: string): Promise<Caller> {
     return this.caller(await this.newPartner(id));
+  }
+
+  /** How far each shard's log goes. */
+  async positions(): Promise<readonly string[]> {
+    const admin = operator(this.server);
+    const views = await shardsOf(admin);
+    admin.close();
+    return views.map(({ position }) => position);
   }
 
   /** A new partner's key. */

@@ -249,6 +249,9 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
       expect(answer.headers).toMatchObject({ "ratelimit-limit": "50", "ratelimit-remaining": "0" });
       expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
     }
+    const before = await house.positions();
+    await thief.refused("POST", guess(81), 429, "rate_limited", body);
+    expect(await house.positions()).toEqual(before);
     await thief.post(`${at(mine)}/validate`, 200, body);
     await thief.post(`${at(mine)}/redeem`, 200, body);
   });

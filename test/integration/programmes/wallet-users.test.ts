@@ -1,7 +1,7 @@
 /** Who has a wallet, and who is logged in: a scenario for each requirement, named after it. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
-import { operator, shardsOf } from "../../support/server.ts";
+import { operator } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { Wallets } from "./wallets.ts";
 
@@ -152,14 +152,9 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
   test.each(["refresh", "logout"])("%s without a session writes nothing to the log", async (what) => {
     const { caller } = await wallets.person();
     await caller.post("/v1/wallet/logout", 200);
-    const { server } = house;
-    const admin = operator(server);
-    const before = await shardsOf(admin);
+    const before = await house.positions();
     await caller.refused("POST", `/v1/wallet/${what}`, 401, "unauthenticated");
-    expect((await shardsOf(admin)).map(({ position }) => position)).toEqual(
-      before.map(({ position }) => position),
-    );
-    admin.close();
+    expect(await house.positions()).toEqual(before);
   });
 
   test("P-W8 ten failed logins in a minute, and the next has to wait; those that succeed do not count", async () => {
