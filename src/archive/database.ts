@@ -3,7 +3,10 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ArchiveError } from "./archive-error.ts";
-import { isMalformed } from "./batch-row.ts";
+
+/** Result codes of SQLite: the file is damaged, or is none of its files. */
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
 
 /** Raised when what stands in the files means something else than before. */
 const FORMAT_VERSION = 1;
@@ -117,4 +120,11 @@ export type Row = Readonly<Record<string, unknown>>;
 
 export function rowOf(statement: StatementSync, ...values: (number | string)[]): Row | undefined {
   return statement.get(...values);
+}
+
+/** Whether SQLite says that its file is damaged. */
+export function isMalformed(error: unknown): error is Error {
+  if (!(error instanceof Error && "errcode" in error && typeof error.errcode === "number")) return false;
+  const code = error.errcode & 0xff;
+  return code === CORRUPT || code === NOT_A_DATABASE;
 }

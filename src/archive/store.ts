@@ -1,24 +1,24 @@
 import { readdirSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { PackError } from "../actors/pack-reader.ts";
+import { PackError } from "../actors/records/pack-reader.ts";
 import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
-import { AccountTable } from "./account-table.ts";
 import { ArchiveError, isDamage } from "./archive-error.ts";
-import type { ArchiveCounts } from "./archive-protocol.ts";
-import { type ArchiveAnswers, archiveAnswers } from "./archive-reader.ts";
-import { HAS_NO_LINK } from "./batch-chain.ts";
-import { BatchIndexer } from "./batch-indexer.ts";
-import { BatchTable, type StoredPosition } from "./batch-table.ts";
-import { type Damage, DamageTable } from "./damage-table.ts";
+import { HAS_NO_LINK } from "./batches/batch-chain.ts";
+import { BatchTable, type StoredPosition } from "./batches/batch-table.ts";
+import { type Damage, DamageTable } from "./batches/damage-table.ts";
+import { Verifier } from "./batches/verifier.ts";
+import { type Waiting, WaitingBodies } from "./batches/waiting-bodies.ts";
 import { inTransaction, openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
-import { forgetRuns, openIndexFolder, recordRun } from "./index-folder.ts";
-import { type KeyHash, Keys, MixedHash } from "./key-hash.ts";
-import { PageCache, type Run } from "./run.ts";
-import type { RunMeta } from "./run-page.ts";
-import { SortedIndex } from "./sorted-index.ts";
-import { Verifier } from "./verifier.ts";
-import { type Waiting, WaitingBodies } from "./waiting-bodies.ts";
+import { BatchIndexer } from "./index/batch-indexer.ts";
+import { forgetRuns, openIndexFolder, recordRun } from "./index/index-folder.ts";
+import { type KeyHash, Keys, MixedHash } from "./index/key-hash.ts";
+import { PageCache, type Run } from "./index/run.ts";
+import type { RunMeta } from "./index/run-page.ts";
+import { SortedIndex } from "./index/sorted-index.ts";
+import { AccountTable } from "./queries/account-table.ts";
+import { type ArchiveAnswers, archiveAnswers } from "./queries/transfer-reader.ts";
+import type { ArchiveCounts } from "./service/archive-protocol.ts";
 
 /** Tests make the bounds small, and the hash weak. */
 export type ArchiveOptions = Readonly<{

@@ -72,7 +72,7 @@ const COMMANDS: Commands = {
   },
   seed: {
     summary: "fill a running server with a demo: members, vouchers, segments, sellers, wallets",
-    load: async () => (await import("./seed.ts")).seed,
+    load: async () => (await import("./demo.ts")).seed,
   },
   clock: {
     summary: "the clock that a server's log follows",

@@ -1,5 +1,4 @@
 /** `daybook doctor`: is the log's store fit for money, and what is to be changed? */
-
 import type { Command } from "commander";
 import { hashFrame } from "../wal/frame.ts";
 import { compareLogIds, LogError } from "../wal/wal.ts";

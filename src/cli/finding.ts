@@ -1,5 +1,5 @@
 /** What the doctor finds: one line each, with what to do about it. */
-import { printable } from "../printable.ts";
+import { printable } from "../text/printable.ts";
 import { paint } from "./terminal.ts";
 
 export type Finding = Readonly<{

@@ -1,7 +1,7 @@
 /** Entries as lines: one for each record, for people or as JSON. */
-import type { LogRecord } from "../actors/command.ts";
-import { plural } from "../plural.ts";
-import { printable } from "../printable.ts";
+import type { LogRecord } from "../actors/records/command.ts";
+import { plural } from "../text/plural.ts";
+import { printable } from "../text/printable.ts";
 import type { Claim } from "../wal/wal.ts";
 import type { LogEntry } from "./entries.ts";
 import { formatPosition } from "./position.ts";

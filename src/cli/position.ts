@@ -1,6 +1,6 @@
 /** Places in a log as people write them: `0:3-17`, `3-17`, or a time. */
 import { InvalidArgumentError } from "commander";
-import { timeMsOf } from "../time-text.ts";
+import { timeMsOf } from "../text/time-text.ts";
 import { formatLogId, type LogId, parseLogId } from "../wal/wal.ts";
 import { UsageError } from "./errors.ts";
 

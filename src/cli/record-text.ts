@@ -1,9 +1,14 @@
 /** What a record says, in words on one line. Pure. */
-
-import type { Command, LogRecord, Recorded } from "../actors/command.ts";
-import type { Leg, Move, Posting, TransferChanged, TransferExpired } from "../actors/compound-command.ts";
-import { unreachable } from "../assert.ts";
-import { printable } from "../printable.ts";
+import type { Command, LogRecord, Recorded } from "../actors/records/command.ts";
+import type {
+  Leg,
+  Move,
+  Posting,
+  TransferChanged,
+  TransferExpired,
+} from "../actors/records/compound-command.ts";
+import { unreachable } from "../errors/assert.ts";
+import { printable } from "../text/printable.ts";
 
 /** The others are counted. */
 const POSTINGS_SHOWN = 3;

@@ -1,7 +1,7 @@
 /** Records of the log as the command line handles them: who is concerned, and what to keep. Pure. */
-import { readRecords } from "../actors/codec.ts";
-import type { LogRecord } from "../actors/command.ts";
-import { plural } from "../plural.ts";
+import { readRecords } from "../actors/records/codec.ts";
+import type { LogRecord } from "../actors/records/command.ts";
+import { plural } from "../text/plural.ts";
 import type { Frame } from "../wal/frame.ts";
 
 export type RecordFilter = Readonly<{ account?: string; partner?: string; key?: string }>;

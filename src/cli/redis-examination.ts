@@ -1,8 +1,13 @@
 /** Asks a Redis about itself. Nothing is written: what a user may do is asked, or tried on a key that does not exist. */
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
-import { CONFIG_PARAMETERS, isLoading, parseInfo, type RedisValues } from "../wal/redis-configuration.ts";
-import { isReplyError, type RedisAddress, RedisConnection } from "../wal/redis-connection.ts";
+import {
+  CONFIG_PARAMETERS,
+  isLoading,
+  parseInfo,
+  type RedisValues,
+} from "../wal/redis/redis-configuration.ts";
+import { isReplyError, type RedisAddress, RedisConnection } from "../wal/redis/redis-connection.ts";
 import { LogError } from "../wal/wal.ts";
 import { type Finding, ok, problem } from "./finding.ts";
 import {

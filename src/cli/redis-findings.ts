@@ -1,7 +1,6 @@
 /** What is to be said of a Redis, by what it says of itself. Pure: values in, findings out. */
-
-import { plural } from "../plural.ts";
-import { findConfigurationProblems, type RedisValues } from "../wal/redis-configuration.ts";
+import { plural } from "../text/plural.ts";
+import { findConfigurationProblems, type RedisValues } from "../wal/redis/redis-configuration.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 import { formatBytes } from "./terminal.ts";
 

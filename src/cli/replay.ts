@@ -2,21 +2,63 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import type { Ledger } from "../actors/ledger.ts";
-import { BatchTable } from "../archive/batch-table.ts";
-import { plural } from "../plural.ts";
-import type { Until } from "../recovery/follow.ts";
-import { type Rebuilt, rebuild } from "../recovery/rebuild.ts";
+import type { Ledger } from "../actors/ledger/ledger.ts";
+import type { LedgerState } from "../actors/ledger/ledger-state.ts";
+import { BatchTable } from "../archive/batches/batch-table.ts";
+import { csvCell } from "../text/csv.ts";
+import { plural } from "../text/plural.ts";
 import { openSnapshotStore } from "../wal/open.ts";
-import { openForReading } from "../wal/sqlite-read-only.ts";
+import { openForReading } from "../wal/sqlite/sqlite-read-only.ts";
 import type { Batch } from "../wal/wal.ts";
-import { balanceLines } from "./balances.ts";
+import type { Until } from "../workers/recovery/follow.ts";
+import { type Rebuilt, rebuild } from "../workers/recovery/rebuild.ts";
 import { UsageError } from "./errors.ts";
 import { type Bound, formatPosition, parseBound } from "./position.ts";
 import { jsonOption, type LogOptions, type LogSettings, logOptions, readLogSettings } from "./settings.ts";
 import { type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
 import { checkReplaceable, writeWhole } from "./whole-file.ts";
+
+type Row = readonly [
+  partner: string,
+  account: string,
+  asset: string,
+  ...figures: readonly (string | number | bigint)[],
+];
+
+/** In order of partner, account and asset, so that two files can be compared line by line. */
+export function* balanceLines(states: readonly LedgerState[]): Generator<string> {
+  yield "partner,account,asset,status,posted,held,available,seq";
+  const rows = [...states.flatMap((state) => [...accountRows(state)]), ...systemRows(states)];
+  for (const row of rows.toSorted(compareRows)) yield row.map(csvCell).join(",");
+}
+
+function* accountRows(state: LedgerState): Generator<Row> {
+  for (const [partner, { accounts }] of state.books) {
+    for (const { id, asset, status, posted, held, seq } of accounts.values())
+      yield [partner, id, asset, status, posted, held, posted - held, seq];
+  }
+}
+
+/** A system account has a slice on many vnodes, and may have some on every shard. */
+function systemRows(states: readonly LedgerState[]): Row[] {
+  const sums = new Map<string, { names: readonly [string, string, string]; posted: bigint; held: bigint }>();
+  for (const state of states) {
+    for (const [partner, book] of state.books) {
+      for (const [name, asset, , { posted, held }] of book.slices()) {
+        const key = `${partner}\0${name}\0${asset}`;
+        const sum = sums.get(key) ?? { names: [partner, name, asset] as const, posted: 0n, held: 0n };
+        sums.set(key, { ...sum, posted: sum.posted + BigInt(posted), held: sum.held + BigInt(held) });
+      }
+    }
+  }
+  return [...sums.values()].map(({ names, posted, held }) => [...names, "", posted, held, posted - held, ""]);
+}
+
+function compareRows(a: Row, b: Row): number {
+  for (const column of [0, 1, 2] as const) if (a[column] !== b[column]) return a[column] < b[column] ? -1 : 1;
+  return 0;
+}
 
 type Options = LogOptions & Readonly<{ until?: readonly Bound[]; balances?: string; force?: boolean }>;
 

@@ -1,9 +1,9 @@
 /** `daybook snapshot`: asks a server for a snapshot of every shard; or takes them itself, where no server runs. */
 import type { Command } from "commander";
-import { plural } from "../plural.ts";
-import { type SnapshotReport, takeSnapshot } from "../recovery/take-snapshot.ts";
-import { lockFolder } from "../wal/folder-lock.ts";
-import { SnapshotError } from "../wal/snapshot.ts";
+import { plural } from "../text/plural.ts";
+import { SnapshotError } from "../wal/snapshots/snapshot.ts";
+import { lockFolder } from "../wal/sqlite/folder-lock.ts";
+import { type SnapshotReport, takeSnapshot } from "../workers/recovery/take-snapshot.ts";
 import { OperatorError, UsageError } from "./errors.ts";
 import { formatPosition } from "./position.ts";
 import { defaultUrl, readOperatorKey, ServerClient } from "./server-client.ts";

@@ -1,7 +1,7 @@
 /** How large a stream is, as far as its store can say without reading all of it. */
 import { statSync } from "node:fs";
-import { isReplyError, RedisConnection } from "../wal/redis-connection.ts";
-import { countEntries } from "../wal/sqlite.ts";
+import { isReplyError, RedisConnection } from "../wal/redis/redis-connection.ts";
+import { countEntries } from "../wal/sqlite/sqlite-stream.ts";
 import { LogError } from "../wal/wal.ts";
 import type { LogSettings } from "./settings.ts";
 import type { ShardStream } from "./streams.ts";

@@ -1,9 +1,9 @@
 /** The streams of a log, found and opened for reading alone. */
 import { existsSync, readdirSync } from "node:fs";
-import { GENERATION } from "../server/first-look.ts";
 import { decodeFrame, type Frame, FrameError } from "../wal/frame.ts";
 import { openLogStream } from "../wal/open.ts";
 import { LogError, type LogStream, type StoredEntry } from "../wal/wal.ts";
+import { GENERATION } from "../workers/server/inspect-log.ts";
 import { OperatorError, UsageError } from "./errors.ts";
 import { describeLocation, type LogSettings } from "./settings.ts";
 

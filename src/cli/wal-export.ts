@@ -1,6 +1,6 @@
 /** `daybook wal export`: the log as JSON lines, for other programs. */
 import type { Command } from "commander";
-import { plural } from "../plural.ts";
+import { plural } from "../text/plural.ts";
 import { formatLogId } from "../wal/wal.ts";
 import { type LogEntry, readBetween } from "./entries.ts";
 import { OperatorError } from "./errors.ts";

@@ -1,7 +1,7 @@
 /** `daybook wal info`: what streams there are, how long, how large, and whose. */
 import type { Command } from "commander";
-import { plural } from "../plural.ts";
-import { printable } from "../printable.ts";
+import { plural } from "../text/plural.ts";
+import { printable } from "../text/printable.ts";
 import { inspectTail } from "../wal/tail.ts";
 import type { StoredEntry } from "../wal/wal.ts";
 import { formatPosition } from "./position.ts";

@@ -1,6 +1,6 @@
 /** `daybook wal ls`: the records of the log, in the order of their times. */
 import type { Command } from "commander";
-import { plural } from "../plural.ts";
+import { plural } from "../text/plural.ts";
 import { mergeByTime, readBetween } from "./entries.ts";
 import { formatItem, itemsOf, itemToJson } from "./listing.ts";
 import { type Bound, parseBound, type Range, toRange } from "./position.ts";

@@ -1,7 +1,7 @@
 /** `daybook wal tail`: the newest records, and with -f those that follow. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
-import { isUnavailable } from "../wal/patience.ts";
+import { isUnavailable } from "../wal/retry-with-deadline.ts";
 import { compareLogIds, LogError, type LogId } from "../wal/wal.ts";
 import { readEntries, stepBack } from "./entries.ts";
 import { formatItem, type Item, itemsOf, itemToJson } from "./listing.ts";

@@ -1,8 +1,8 @@
 /** `daybook wal verify`: every byte of the log, and whether it holds what it once acknowledged. */
 import type { Command } from "commander";
-import { plural } from "../plural.ts";
+import { plural } from "../text/plural.ts";
 import { openSnapshotStore } from "../wal/open.ts";
-import { inspectSlots, snapshotsIn } from "../wal/snapshot.ts";
+import { inspectSlots, snapshotsIn } from "../wal/snapshots/snapshot.ts";
 import { readWitness } from "../wal/witness.ts";
 import { formatPosition } from "./position.ts";
 import {

@@ -1,7 +1,7 @@
 /** What a new log must hold before anybody can use it: the operator's key, and the partner that hosts wallet users. */
 import { hash, randomBytes } from "node:crypto";
-import { type Command, type Outcome, reject } from "../actors/command.ts";
 import { HOUSE } from "../actors/programmes/wallet/acts.ts";
+import { type Command, type Outcome, reject } from "../actors/records/command.ts";
 import type { Directory } from "./directory.ts";
 
 const OPERATOR_KEY_BYTES = 32;

@@ -1,14 +1,14 @@
-/** Commands that a shard cannot decide before the archive has said whether their name is taken: see actors/claims.ts. */
-import { claimOf, withSeen } from "../actors/claim-names.ts";
-import type { Seen } from "../actors/claims.ts";
-import { packCommand } from "../actors/codec.ts";
-import type { Command } from "../actors/command.ts";
-import type { Position } from "../archive/query.ts";
-import { assert } from "../assert.ts";
-import { OperatingError } from "../operating-error.ts";
-import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED } from "../shard/messages.ts";
-import type { Reached } from "./shard-link.ts";
-import type { Shards } from "./shards.ts";
+/** Commands that a shard cannot decide before the archive has said whether their name is taken: see actors/ledger/limits/claims.ts. */
+import { claimOf, withSeen } from "../actors/ledger/limits/claim-names.ts";
+import type { Seen } from "../actors/records/act.ts";
+import { packCommand } from "../actors/records/codec.ts";
+import type { Command } from "../actors/records/command.ts";
+import type { Position } from "../archive/queries/query.ts";
+import { assert } from "../errors/assert.ts";
+import { OperatingError } from "../errors/operating-error.ts";
+import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED } from "../workers/shard/messages.ts";
+import type { Reached } from "./shard-link/shard-link.ts";
+import type { Shards } from "./shard-link/shards.ts";
 
 /** Each time the shard has forgotten more names meanwhile, which takes it half a million new ones. */
 const TRIES_MAX = 5;

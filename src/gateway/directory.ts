@@ -1,5 +1,5 @@
 /** Who may come in, as the shards have told it: the facts that every gateway holds. */
-import type { Fact, Partner, PartnerKey, PartnerRole } from "../actors/command.ts";
+import type { Fact, Partner, PartnerKey, PartnerRole } from "../actors/records/command.ts";
 
 type KnownKey = PartnerKey & { lastUsedAtMs: number | null };
 

@@ -2,22 +2,23 @@
  * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
  * say, and fetches from the archive what memory does not keep.
  */
-import type { Asked } from "../actors/asked.ts";
-import { unpackOutcome } from "../actors/codec.ts";
-import type { AccountView, Command, Outcome, Transfer } from "../actors/command.ts";
+import { vnodeOfCommand } from "../actors/ledger/command-home.ts";
+import { isSystemAccount } from "../actors/ledger/routing.ts";
+import type { ListAsk, ListPart } from "../actors/programmes/paged-index.ts";
+import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
+import { growthOf } from "../actors/quotas/growth.ts";
+import type { Plain } from "../actors/records/act.ts";
+import { unpackOutcome } from "../actors/records/codec.ts";
+import type { AccountView, Command, Outcome, Transfer } from "../actors/records/command.ts";
+import type { Asked } from "../actors/records/command-header.ts";
 import type {
   CompoundTransfer,
   Origin,
   PostTransfer,
   RevertTransfer,
   VoidTransfer,
-} from "../actors/compound-command.ts";
-import { vnodeOfCommand } from "../actors/home.ts";
-import type { Transfers } from "../actors/packed-transfers.ts";
-import type { Plain, Question, QuestionTo } from "../actors/programmes/programme.ts";
-import type { ListAsk, ListPart } from "../actors/programmes/register.ts";
-import { growthOf } from "../actors/quotas/growth.ts";
-import { isSystemAccount } from "../actors/routing.ts";
+} from "../actors/records/compound-command.ts";
+import type { Transfers } from "../actors/records/packed-transfers.ts";
 import type {
   ActsRange,
   ArchivedRecord,
@@ -26,28 +27,20 @@ import type {
   Page,
   Position,
   Statement,
-} from "../archive/query.ts";
-import { assert } from "../assert.ts";
-import { type Caller, refuseGone } from "../caller.ts";
-import { OperatingError } from "../operating-error.ts";
-import { ASK_ARCHIVE, type CommandReply, REFUSED, REPLAYED, SETTLED } from "../shard/messages.ts";
-import { accountPage, accountsOf, reconciliation } from "./accounts.ts";
-import { submitBatch } from "./batch.ts";
+} from "../archive/queries/query.ts";
+import { assert } from "../errors/assert.ts";
+import { OperatingError } from "../errors/operating-error.ts";
+import { ASK_ARCHIVE, type CommandReply, REFUSED, REPLAYED, SETTLED } from "../workers/shard/messages.ts";
+import { submitBatch } from "./batches/batch.ts";
+import { dryRun, dryRunBatch } from "./batches/dry-run.ts";
+import { packTransfers, unpackTransfers } from "./batches/packed-transfers.ts";
+import { type Caller, refuseGone } from "./caller.ts";
 import { submitWithArchive } from "./claims.ts";
-import { costOfCommand } from "./costs.ts";
-import { type Cut, consistentAccounts } from "./cut.ts";
-import { dryRun } from "./dry-run.ts";
-import { dryRunBatch } from "./dry-run-batch.ts";
-import { pageOf } from "./lists.ts";
-import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./owners.ts";
-import { packTransfers, unpackTransfers } from "./packed-transfers.ts";
-import { accountAt } from "./past.ts";
-import { firstCommand, type KeyScope, recall } from "./recall.ts";
-import { type Refusing, refusalOf } from "./refusals.ts";
-import { idOf, locationOf } from "./replies.ts";
-import type { Reached, ShardLink } from "./shard-link.ts";
-import { known, positionText, Shards } from "./shards.ts";
-import { systemAccount, trialBalance, usageOf } from "./sums.ts";
+import { accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
+import { type Cut, consistentAccounts } from "./queries/cut.ts";
+import { pageOf } from "./queries/lists.ts";
+import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
+import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
 import {
   originOfTransfer,
   revertOf,
@@ -55,7 +48,13 @@ import {
   type TransferRow,
   transferRow,
   transferRows,
-} from "./transfers.ts";
+} from "./queries/transfers.ts";
+import { costOfCommand } from "./shard-link/costs.ts";
+import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./shard-link/owners.ts";
+import { type Refusing, refusalOf } from "./shard-link/refusals.ts";
+import { idOf, locationOf } from "./shard-link/replies.ts";
+import type { Reached, ShardLink } from "./shard-link/shard-link.ts";
+import { known, positionText, Shards } from "./shard-link/shards.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>

@@ -1,8 +1,8 @@
 /** Who is calling, and what they may do. */
 import { hash, timingSafeEqual } from "node:crypto";
-import { PARTNER_ROLES, type PartnerRole } from "../actors/command.ts";
+import { PARTNER_ROLES, type PartnerRole } from "../actors/records/command.ts";
+import type { Directory, Principal } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
-import type { Directory, Principal } from "./ports.ts";
 import { Problem } from "./problem.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** One request on its way, and how it is answered. Every answer is built here, so that none lacks its `Request-Id`. */
-import type { Caller } from "../caller.ts";
-import type { Principal } from "./ports.ts";
+import type { Caller } from "../gateway/caller.ts";
+import type { Principal } from "../gateway/ports.ts";
 import { PROBLEMS, type ProblemCode, problemBody, problemHeaders } from "./problem.ts";
 
 export type Call = {

@@ -1,18 +1,18 @@
 /** What requests that change something have in common: key and body; and the commands that programmes make of them. */
 import type { z } from "@hono/zod-openapi";
-import type { Asked } from "../actors/asked.ts";
-import type { ActAlone, Command, Transfer } from "../actors/command.ts";
-import type { CompoundTransfer } from "../actors/compound-command.ts";
-import type { Act } from "../actors/programmes/programme.ts";
-import { vnodeOfAccount } from "../actors/routing.ts";
-import { type JsonBounds, readJson, readNothing } from "./body.ts";
+import { vnodeOfAccount } from "../actors/ledger/routing.ts";
+import type { Act } from "../actors/records/act.ts";
+import type { ActAlone, Command, Transfer } from "../actors/records/command.ts";
+import type { Asked } from "../actors/records/command-header.ts";
+import type { CompoundTransfer } from "../actors/records/compound-command.ts";
+import type { KeyScope, Ledger } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
-import { asCompound } from "./compound-request.ts";
-import { canonicalJson, fingerprintOf } from "./fingerprint.ts";
-import type { KeyScope, Ledger } from "./ports.ts";
+import { asCompound } from "./core/transfers/compound-request.ts";
+import { canonicalJson, fingerprintOf } from "./input/fingerprint.ts";
+import { check, mayBeEmpty } from "./input/validation.ts";
 import { Problem } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
-import { check, mayBeEmpty } from "./validation.ts";
+import { type JsonBounds, readJson, readNothing } from "./server/body.ts";
 import { refusalOf } from "./writes.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: Asked }>;

@@ -3,21 +3,20 @@
  * around the handler instead of a chain of middleware, which would cost a promise and a closure each.
  */
 import type { ServerResponse } from "node:http";
-import { CallerGone } from "../caller.ts";
-import { InvalidTime } from "../invalid-time.ts";
-import { OperatingError } from "../operating-error.ts";
-import { Slots } from "../slots.ts";
+import { Slots } from "../bounds/slots.ts";
+import { InvalidTime, OperatingError } from "../errors/operating-error.ts";
+import { CallerGone } from "../gateway/caller.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, type Connection, type HttpAnswer, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
-import { addCorsHeaders, allowedOrigin, type Origins } from "./cors.ts";
 import { idempotencyKey } from "./idempotency.ts";
+import { type LineSink, type Log, requestLine } from "./log/request-log.ts";
+import type { RequestMetrics } from "./log/request-metrics.ts";
 import { invalid, Problem, publicReason } from "./problem.ts";
 import { type HttpRequest, refuseRepeated } from "./request.ts";
-import { type LineSink, type Log, requestLine } from "./request-log.ts";
-import type { RequestMetrics } from "./request-metrics.ts";
-import { send } from "./send.ts";
-import type { Refuse } from "./unreadable.ts";
+import { addCorsHeaders, allowedOrigin, type Origins } from "./server/cors.ts";
+import { send } from "./server/send.ts";
+import type { Refuse } from "./server/unreadable.ts";
 
 /** `query` is the request's query as the route's schema reads it; unknown parameters were refused before. */
 export type Handler<Q = unknown> = (

@@ -1,6 +1,6 @@
 /** Idempotency keys, the ids that are derived from them so that a retry meets itself, and secrets, which never are. */
 import { hash } from "node:crypto";
-import type { Refusal } from "../actors/rejection.ts";
+import type { Refusal } from "../actors/records/rejection.ts";
 import { invalid } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 

@@ -1,6 +1,6 @@
 /** Every reason for not doing what was asked, with its status. The bodies are RFC 9457 problem details. */
-import type { Refusal, Rejection } from "../actors/rejection.ts";
-import type { OperatingErrorCode } from "../operating-error.ts";
+import type { Refusal, Rejection } from "../actors/records/rejection.ts";
+import type { OperatingErrorCode } from "../errors/operating-error.ts";
 
 /** Refused at the door: nothing of it reached the ledger. */
 export type DoorCode =

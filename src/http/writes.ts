@@ -1,7 +1,7 @@
 /** What a decision means to the one who asked. */
-import type { Accepted, Command, Rejected } from "../actors/command.ts";
+import type { Accepted, Command, Rejected } from "../actors/records/command.ts";
+import type { Answer } from "../gateway/ports.ts";
 import { type Call, type HttpAnswer, problemAnswer, writeAnswer } from "./call.ts";
-import type { Answer } from "./ports.ts";
 import { invalid, PROBLEMS, Problem } from "./problem.ts";
 
 function rejectionDetail({ code, subject }: Rejected): string {

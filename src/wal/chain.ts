@@ -1,5 +1,5 @@
 /** What may follow what in a log (invariant I7). Used by replay, by followers and by the log checker. */
-import { assert } from "../assert.ts";
+import { assert } from "../errors/assert.ts";
 import { type BatchFrame, decodeFrame, FrameError, hashFrame, NO_BATCH } from "./frame.ts";
 import {
   type Batch,

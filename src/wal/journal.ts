@@ -2,13 +2,12 @@
  * The protocol over a stream, the same for every store: claim, replay, append, and what to do when an
  * answer is lost. DESIGN of it: docs/WAL_FORMAT.md.
  */
-import { assert } from "../assert.ts";
+import { assert } from "../errors/assert.ts";
 import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
 import { appendLost, fenced, goneSinceRead, goneWithRestart, lostData, toError } from "./journal-errors.ts";
-import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./patience.ts";
-import { readBatches } from "./read-batches.ts";
-import { readUpTo } from "./read-up-to.ts";
+import { readBatches, readUpTo } from "./read-batches.ts";
+import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./retry-with-deadline.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
 import { trimmedUpTo, wasOvertaken } from "./trimmed.ts";
 import {

@@ -1,12 +1,12 @@
 /** From `WAL_URL` to a stream. */
 import { join } from "node:path";
 import { MemoryStore } from "./memory.ts";
-import type { RedisAddress } from "./redis-connection.ts";
-import { RedisSnapshotStore } from "./redis-snapshots.ts";
-import { RedisStream, type RedisStreamOptions } from "./redis-stream.ts";
-import { MemorySnapshotStore, type SnapshotStore } from "./snapshot-store.ts";
-import { SqliteStream } from "./sqlite.ts";
-import { SqliteSnapshotStore } from "./sqlite-snapshots.ts";
+import type { RedisAddress } from "./redis/redis-connection.ts";
+import { RedisSnapshotStore } from "./redis/redis-snapshots.ts";
+import { RedisStream, type RedisStreamOptions } from "./redis/redis-stream.ts";
+import { MemorySnapshotStore, type SnapshotStore } from "./snapshots/snapshot-store.ts";
+import { SqliteSnapshotStore } from "./sqlite/sqlite-snapshots.ts";
+import { SqliteStream } from "./sqlite/sqlite-stream.ts";
 import { LogError, type LogStream } from "./wal.ts";
 
 export type LogLocation =

@@ -1,6 +1,46 @@
 import { Chain } from "./chain.ts";
 import { explainGap } from "./trimmed.ts";
-import type { Batch, LogId, LogStream } from "./wal.ts";
+import {
+  type Batch,
+  compareLogIds,
+  type LogId,
+  type LogStream,
+  type StoredEntry,
+  type Witness,
+} from "./wal.ts";
+
+/**
+ * Hands the batches after `from` to `visit`, up to the entry `end` and whatever is read together with it. Not further: an
+ * owner that writes all the time would be followed for ever.
+ *
+ * @returns the newest batch; `undefined`: the log ends before.
+ * @throws LogError `log_corrupt`: at the first bad entry.
+ */
+export async function readUpTo({
+  name,
+  ask,
+  from,
+  end,
+  visit,
+}: Readonly<{
+  name: string;
+  ask: (after: LogId | undefined) => Promise<readonly StoredEntry[]>;
+  from: Witness | undefined;
+  end: LogId;
+  visit: (batch: Batch) => void;
+}>): Promise<Witness | undefined> {
+  const chain = new Chain(name, from ?? "beginning");
+  for (let after = from?.id; after === undefined || compareLogIds(after, end) < 0; ) {
+    const entries = await ask(after);
+    if (entries.length === 0) return undefined;
+    for (const entry of entries) {
+      const link = chain.accept(entry);
+      if (link.kind === "batch") visit(link.batch);
+    }
+    after = entries.at(-1)?.id;
+  }
+  return chain.tail;
+}
 
 /**
  * Batches after `after` (from the first one when undefined), oldest first, claims left out, about `bytesMax` bytes.

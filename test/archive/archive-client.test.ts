@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ArchiveClient } from "../../src/archive/archive-client.ts";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
-import { ArchiveQueryClient } from "../../src/archive/archive-query-client.ts";
-import type { Position } from "../../src/archive/query.ts";
-import { openChannel } from "../../src/channels/open-channel.ts";
-import { ArchiveFeed } from "../../src/shard/archive-feed.ts";
+import type { Position } from "../../src/archive/queries/query.ts";
+import { ArchiveClient } from "../../src/archive/service/archive-client.ts";
+import { ArchiveQueryClient } from "../../src/archive/service/archive-query-client.ts";
 import { compareLogIds, type LogId } from "../../src/wal/wal.ts";
+import { openChannel } from "../../src/workers/channels/open-channel.ts";
+import { ArchiveFeed } from "../../src/workers/shard/archive-feed.ts";
 import { type ChannelPair, channelPairs, portPair } from "../support/channel-pairs.ts";
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, it } from "vitest";
-import type { Entry } from "../../src/archive/query.ts";
+import type { Entry } from "../../src/archive/queries/query.ts";
 import { Archive } from "../../src/archive/store.ts";
 import { ArchiveModel } from "./archive-model.ts";
 import { crashLog } from "./crash-log.ts";

@@ -1,19 +1,20 @@
 /** What the archive must answer, computed from all records in the plainest way. */
+
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import type {
   AccountView,
   Credited,
   LogRecord,
   TransferPosted,
   TransferSent,
-} from "../../src/actors/command.ts";
+} from "../../src/actors/records/command.ts";
 import type {
   ExpiredTransfer,
   Move,
   TransferStatus,
   TransferView,
-} from "../../src/actors/compound-command.ts";
-import { isSystemAccount } from "../../src/actors/routing.ts";
-import type { ArchivedRecord, EntriesSum, Entry, Range } from "../../src/archive/query.ts";
+} from "../../src/actors/records/compound-command.ts";
+import type { ArchivedRecord, EntriesSum, Entry, Range } from "../../src/archive/queries/query.ts";
 import type { WrittenBatch } from "./ledger-writer.ts";
 
 type Change = Pick<Move, "posting" | "account" | "amount" | "posted" | "held" | "seq">;

@@ -1,7 +1,7 @@
 /** What the archive's property test does: shards log something, the archive takes it, writes it out, is opened again. */
 import fc from "fast-check";
-import type { Credit, LogRecord } from "../../src/actors/command.ts";
-import type { Posting as CompoundPosting } from "../../src/actors/compound-command.ts";
+import type { Credit, LogRecord } from "../../src/actors/records/command.ts";
+import type { Posting as CompoundPosting } from "../../src/actors/records/compound-command.ts";
 import type { CompoundWriter } from "./compound-writer.ts";
 import type { LogWriter, Posting } from "./ledger-writer.ts";
 

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { LogRecord } from "../../src/actors/command.ts";
-import type { TransferStatus } from "../../src/actors/compound-command.ts";
-import type { KeyHash } from "../../src/archive/key-hash.ts";
-import type { Page, Range } from "../../src/archive/query.ts";
+import type { LogRecord } from "../../src/actors/records/command.ts";
+import type { TransferStatus } from "../../src/actors/records/compound-command.ts";
+import type { KeyHash } from "../../src/archive/index/key-hash.ts";
+import type { Page, Range } from "../../src/archive/queries/query.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
 import { ArchiveModel } from "./archive-model.ts";
 import {

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { TransferPosted } from "../../src/actors/command.ts";
+import type { TransferPosted } from "../../src/actors/records/command.ts";
 import { ArchiveError, type ArchiveErrorCode } from "../../src/archive/archive-error.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";

@@ -1,16 +1,16 @@
-/** Names that are taken once and for ever (src/actors/claims.ts), asked of the archive. */
+/** Names that are taken once and for ever (src/actors/ledger/limits/claims.ts), asked of the archive. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { claimOf } from "../../src/actors/claim-names.ts";
-import type { Act } from "../../src/actors/programmes/programme.ts";
-import type { KeyHash } from "../../src/archive/key-hash.ts";
+import { claimOf } from "../../src/actors/ledger/limits/claim-names.ts";
+import type { Act } from "../../src/actors/records/act.ts";
+import type { KeyHash } from "../../src/archive/index/key-hash.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
-import { followLog } from "../../src/recovery/follow.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import type { Batch } from "../../src/wal/wal.ts";
-import { account, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
+import { followLog } from "../../src/workers/recovery/follow.ts";
+import { account, MemoryCluster, mustPost, recordsOf, transfer } from "../workers/shard/memory-shards.ts";
 
 class OneHash implements KeyHash {
   high = 1;

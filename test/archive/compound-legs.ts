@@ -1,6 +1,7 @@
 /** Where the legs of test transfers lie, and what they do to balances. */
-import type { Hold, Leg, Move } from "../../src/actors/compound-command.ts";
-import { isSystemAccount } from "../../src/actors/routing.ts";
+
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
+import type { Hold, Leg, Move } from "../../src/actors/records/compound-command.ts";
 import type { LogWriter } from "./ledger-writer.ts";
 
 export const ASSET = "USD/2";

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LogRecord } from "../../src/actors/command.ts";
-import type { Posting } from "../../src/actors/compound-command.ts";
+import type { LogRecord } from "../../src/actors/records/command.ts";
+import type { Posting } from "../../src/actors/records/compound-command.ts";
 import { Archive } from "../../src/archive/store.ts";
 import { type CompoundOptions, CompoundWriter, type Open } from "./compound-writer.ts";
 import { LogWriter } from "./ledger-writer.ts";

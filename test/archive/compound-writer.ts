@@ -3,7 +3,9 @@
  * what other shards are told follows in jobs, each for the log of one shard. Decides nothing: all is accepted, but for an
  * attempt that is made to fail.
  */
-import type { LogRecord } from "../../src/actors/command.ts";
+
+import { legsOf } from "../../src/actors/ledger/transfers/legs.ts";
+import type { LogRecord } from "../../src/actors/records/command.ts";
 import type {
   AssetLeg,
   CompoundCommand,
@@ -15,8 +17,7 @@ import type {
   SentPortion,
   TransferChanged,
   TransferView,
-} from "../../src/actors/compound-command.ts";
-import { legsOf } from "../../src/actors/legs.ts";
+} from "../../src/actors/records/compound-command.ts";
 import { ASSET, dipsOf, holdDips, moveLegs, shardOfLeg } from "./compound-legs.ts";
 import type { LogWriter } from "./ledger-writer.ts";
 

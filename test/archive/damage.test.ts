@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
-import { batchRowOf, checksumOf } from "../../src/archive/batch-row.ts";
-import { placeText } from "../../src/archive/damage-table.ts";
-import type { DamagedRecord, FoundRecord } from "../../src/archive/query.ts";
+import { batchRowOf, checksumOf } from "../../src/archive/batches/batch-row.ts";
+import { placeText } from "../../src/archive/batches/damage-table.ts";
+import type { DamagedRecord, FoundRecord } from "../../src/archive/queries/query.ts";
 import { Archive } from "../../src/archive/store.ts";
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
 

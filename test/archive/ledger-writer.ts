@@ -1,4 +1,8 @@
 /** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
+
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
+import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
+import { creditOf } from "../../src/actors/ledger/transfers/transfer.ts";
 import type {
   AccountView,
   CreateAccount,
@@ -8,10 +12,7 @@ import type {
   Transfer,
   TransferSent,
   UpdateAccount,
-} from "../../src/actors/command.ts";
-import { isSystemAccount } from "../../src/actors/routing.ts";
-import { creditOf } from "../../src/actors/transfer.ts";
-import { countedTransferId } from "../../src/actors/transfer-id.ts";
+} from "../../src/actors/records/command.ts";
 import { encodeBatch, hashFrame, NO_BATCH } from "../../src/wal/frame.ts";
 import type { Batch, Witness } from "../../src/wal/wal.ts";
 import { packRecords } from "../support/pack-records.ts";

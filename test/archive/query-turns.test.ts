@@ -1,6 +1,6 @@
 /** Queries that could be answered at once are run in turn, one of each partner. */
 import { expect, test } from "vitest";
-import { QueryTurns } from "../../src/archive/query-turns.ts";
+import { QueryTurns } from "../../src/archive/queries/query-turns.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

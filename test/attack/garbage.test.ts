@@ -182,9 +182,12 @@ test("a request behind a report that is being streamed is answered behind it", a
   expect(socket.statuses).toEqual(["200", "201"]);
 });
 
+const openApi = (headers: string) => `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
+
 test("100 Continue does not come into the middle of an answer", async () => {
-  const get = (headers: string) => `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
-  const { text } = await sayTo(get("") + get("Expect: 100-continue\r\n") + get("Connection: close\r\n"));
+  const { text } = await sayTo(
+    openApi("") + openApi("Expect: 100-continue\r\n") + openApi("Connection: close\r\n"),
+  );
   const answers = text.split(/(?=HTTP\/1\.1 \d)/).filter((part) => !part.startsWith("HTTP/1.1 100"));
   expect(answers.length).toBeGreaterThan(1);
   for (const answer of answers) {

@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-import { assert } from "../../src/assert.ts";
+import { assert } from "../../src/errors/assert.ts";
 
 export type Load = Readonly<{
   host: string;

@@ -1,6 +1,6 @@
 /** What a partner's transfer ids tell of others: nothing. */
 import { beforeAll, expect, test } from "vitest";
-import { parseTransferId } from "../../src/actors/transfer-id.ts";
+import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import { type Caller, openHouse } from "../integration/programmes/house.ts";
 
 const EACH = 1_000;

@@ -1,7 +1,7 @@
 /** The other side of `channels.ts`: sends back what comes, over the way that its first message names. */
 import { type MessagePort, parentPort } from "node:worker_threads";
-import type { Channel } from "../../src/channels/channel.ts";
-import { type ChannelEnd, openChannel } from "../../src/channels/open-channel.ts";
+import type { Channel } from "../../src/workers/channels/channel.ts";
+import { type ChannelEnd, openChannel } from "../../src/workers/channels/open-channel.ts";
 
 /** Where there is no end the messages come over the IPC channel of the process itself: text, or bytes. */
 export type EchoMessage = Readonly<{ end: ChannelEnd }> | string | Uint8Array;

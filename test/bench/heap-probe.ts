@@ -4,11 +4,12 @@
  * Commands take the way that they take in a shard: packed, unpacked, decided, applied. A string that was decoded may
  * be a slice of a longer one and keep it alive, which a command made by hand would not show.
  */
-import { CommandWriter, readCommands } from "../../src/actors/codec.ts";
-import type { Command } from "../../src/actors/command.ts";
-import { isPlain } from "../../src/actors/home.ts";
-import { Ledger } from "../../src/actors/ledger.ts";
-import { vnodeOfAccount } from "../../src/actors/routing.ts";
+
+import { isPlain } from "../../src/actors/ledger/command-home.ts";
+import { Ledger } from "../../src/actors/ledger/ledger.ts";
+import { vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
+import { CommandWriter, readCommands } from "../../src/actors/records/codec.ts";
+import type { Command } from "../../src/actors/records/command.ts";
 import { accountId } from "./daybook.ts";
 
 const PARTNER = "bench";

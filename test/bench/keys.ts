@@ -1,5 +1,5 @@
 /** What the table of idempotency keys takes, and how long a look-up, a new key and a forgotten one take. */
-import { KEY_WINDOW_MS, KeyTable, keyScope } from "../../src/actors/key-table.ts";
+import { KEY_WINDOW_MS, KeyTable, keyScope } from "../../src/actors/idempotency/key-table.ts";
 import type { BenchContext } from "./bench-context.ts";
 
 const NAME = "keys";

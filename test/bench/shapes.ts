@@ -3,7 +3,7 @@
  * within one, holds and several postings beside plain transfers, shards in processes beside threads.
  */
 import { join } from "node:path";
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { connectionsOf } from "./ceilings.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { examineDisk, examineSpace } from "../../src/cli/folder-findings.ts";
 import { examineCare, examineClock, examineDurability, examineServer } from "../../src/cli/redis-findings.ts";
-import type { RedisValues } from "../../src/wal/redis-configuration.ts";
+import type { RedisValues } from "../../src/wal/redis/redis-configuration.ts";
 
 const values = (info: Record<string, string>, config: Record<string, string> = {}): RedisValues => ({
   info: new Map(Object.entries(info)),

@@ -1,11 +1,11 @@
 /** What is said of each kind of record, and which accounts each one names. */
 import { describe, expect, test } from "vitest";
-import type { Command, LogRecord, Recorded } from "../../src/actors/command.ts";
-import { OPS } from "../../src/actors/ops.ts";
+import type { Command, LogRecord, Recorded } from "../../src/actors/records/command.ts";
+import { OPS } from "../../src/actors/records/record-kinds.ts";
 import { accountsOf, matches } from "../../src/cli/record.ts";
 import { describeCommand, describeOutcome } from "../../src/cli/record-text.ts";
 import { formatBar, formatBytes } from "../../src/cli/terminal.ts";
-import { printable } from "../../src/printable.ts";
+import { printable } from "../../src/text/printable.ts";
 
 const asked = { partner: "acme", key: null, fingerprint: 0 };
 const free = { memo: null, metadata: null, occurredAtMs: null };

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { encodeBatch, encodeClaim, hashFrame } from "../../src/wal/frame.ts";
 import { openSnapshotStore, streamKey } from "../../src/wal/open.ts";
-import { writeSnapshot } from "../../src/wal/snapshot.ts";
+import { writeSnapshot } from "../../src/wal/snapshots/snapshot.ts";
 import { formatLogId, parseLogId, type StoredEntry } from "../../src/wal/wal.ts";
 import { witnessPath } from "../../src/wal/witness.ts";
 import { makePartner, operator } from "../support/server.ts";

@@ -1,6 +1,6 @@
 /** I1, I2, I3: a bank of eight accounts with 100 between them, looked at all the time while money moves and shards die. */
 import { describe, expect, test } from "vitest";
-import type { Isolation } from "../../src/workers/carrier.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { Bank, type CutBody, faultsOfCut, TOTAL } from "../support/bank.ts";
 import { expectBalanced } from "../support/compound-books.ts";
 import { ISOLATIONS } from "../support/isolations.ts";

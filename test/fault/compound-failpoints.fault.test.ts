@@ -1,7 +1,7 @@
 /** I1, I3, I5, I8, I11: shards crash at the steps of transfers that need money of three, on real threads and processes. */
 import { describe, expect, test } from "vitest";
-import type { Failpoint } from "../../src/shard/failpoint.ts";
-import type { Isolation } from "../../src/workers/carrier.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
+import type { Failpoint } from "../../src/workers/shard/failpoint.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { isRepeat, PartnerBooks } from "../support/partner-books.ts";
 import {

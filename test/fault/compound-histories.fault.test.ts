@@ -1,8 +1,8 @@
-/** The histories of `test/shard/compound.property.test.ts` over HTTP, on real threads that crash and are restarted. */
+/** The histories of `test/workers/cross-shard/compound.property.test.ts` over HTTP, on real threads that crash and are restarted. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { POINTS } from "../../src/shard/failpoint.ts";
-import { history } from "../actors/histories.ts";
+import { POINTS } from "../../src/workers/shard/failpoint.ts";
+import { history } from "../actors/ledger/histories.ts";
 import { Random } from "../support/random.ts";
 import {
   becomesReady,

@@ -1,7 +1,7 @@
 /** I1, I5, I8, I11: either shard may crash at any step of a transfer across shards. */
 import { describe, expect, test } from "vitest";
-import { POINTS } from "../../src/shard/failpoint.ts";
-import type { Isolation } from "../../src/workers/carrier.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
+import { POINTS } from "../../src/workers/shard/failpoint.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Load } from "../support/load.ts";
 import { makePartner, operator, shardsOf, testFolder, testServer, until } from "../support/server.ts";

@@ -1,6 +1,6 @@
 /** I5, I8, I11: transfers across shards outlive the server, one shard, and Redis being killed under load. */
 import { describe, expect, test } from "vitest";
-import type { Isolation } from "../../src/workers/carrier.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Load, shardOfOwner } from "../support/load.ts";
 import {

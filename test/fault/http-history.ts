@@ -2,9 +2,9 @@
  * A random history of all commands over HTTP, one after the other, each asked for until it is answered; a tiny model of
  * the books says what each must come to. The server's clock is real: nothing expires, and no window slides.
  */
-import type { Command, Limit } from "../../src/actors/command.ts";
-import { BookModel } from "../actors/book-model.ts";
-import { commandOf, type Step } from "../actors/histories.ts";
+import type { Command, Limit } from "../../src/actors/records/command.ts";
+import { BookModel } from "../actors/ledger/book-model.ts";
+import { commandOf, type Step } from "../actors/ledger/histories.ts";
 import { type Answer, type Client, codeOf, until } from "../support/server.ts";
 
 /** Longer than any test. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import {
   becomesReady,

@@ -1,6 +1,6 @@
 /** Entries that no server of ours wrote, or that this version cannot read: the start stops there, and says where. */
 import { expect, test } from "vitest";
-import { encode } from "../../src/actors/pack.ts";
+import { encode } from "../../src/actors/records/pack.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import { openLogStream, streamKey } from "../../src/wal/open.ts";
 import { formatLogId, parseLogId } from "../../src/wal/wal.ts";

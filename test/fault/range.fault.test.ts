@@ -1,6 +1,6 @@
 /** I1, I2: what clients may ask for at once takes no balance out of its range, and the books balance. */
 import { describe, expect, test } from "vitest";
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Client, makePartner, operator, testFolder, testServer, until } from "../support/server.ts";
 

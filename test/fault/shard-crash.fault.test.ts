@@ -1,6 +1,6 @@
 /** One shard dies under load: it comes back by itself, and the others serve all along. */
 import { expect, test } from "vitest";
-import { shardOfVnode, vnodeOf } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
 import { Load } from "../support/load.ts";
 import {
   becomesReady,

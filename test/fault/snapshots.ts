@@ -2,9 +2,14 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openLogStream, openSnapshotStore, streamKey } from "../../src/wal/open.ts";
-import { checkSnapshot, inspectSlots, type StoredSnapshot, snapshotsIn } from "../../src/wal/snapshot.ts";
-import type { SnapshotStore } from "../../src/wal/snapshot-store.ts";
-import { countEntries } from "../../src/wal/sqlite.ts";
+import {
+  checkSnapshot,
+  inspectSlots,
+  type StoredSnapshot,
+  snapshotsIn,
+} from "../../src/wal/snapshots/snapshot.ts";
+import type { SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
+import { countEntries } from "../../src/wal/sqlite/sqlite-stream.ts";
 import { trimmedUpTo } from "../../src/wal/trimmed.ts";
 import { formatLogId, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { Load } from "../support/load.ts";

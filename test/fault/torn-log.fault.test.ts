@@ -1,9 +1,9 @@
 /** I1, I5, I7, I8: an AOF that was cut anywhere in its last records holds what came before, whole, and no more. */
 import { cpSync, readFileSync, truncateSync } from "node:fs";
 import { expect, test } from "vitest";
-import { readRecords } from "../../src/actors/codec.ts";
-import { Ledger } from "../../src/actors/ledger.ts";
-import { shardOfVnode, vnodeOf } from "../../src/actors/routing.ts";
+import { Ledger } from "../../src/actors/ledger/ledger.ts";
+import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
+import { readRecords } from "../../src/actors/records/codec.ts";
 import { Chain } from "../../src/wal/chain.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import { openLogStream } from "../../src/wal/open.ts";

@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Ledger } from "../../src/actors/ledger.ts";
+import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
-import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { parseLogId } from "../../src/wal/wal.ts";
 
 /** What a log must come to, with all that it holds. */

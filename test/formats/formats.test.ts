@@ -3,14 +3,14 @@
  * they are never written again.
  */
 import { describe, expect, test } from "vitest";
-import { Ledger } from "../../src/actors/ledger.ts";
-import { OPS } from "../../src/actors/ops.ts";
-import { followLog } from "../../src/recovery/follow.ts";
-import { replayBatch } from "../../src/recovery/replay.ts";
-import { restore } from "../../src/recovery/restore.ts";
+import { Ledger } from "../../src/actors/ledger/ledger.ts";
+import { OPS } from "../../src/actors/records/record-kinds.ts";
 import { FORMAT_VERSION } from "../../src/wal/frame.ts";
-import { inspectSlots, SNAPSHOT_VERSION, snapshotsIn } from "../../src/wal/snapshot.ts";
+import { inspectSlots, SNAPSHOT_VERSION, snapshotsIn } from "../../src/wal/snapshots/snapshot.ts";
 import type { Witness } from "../../src/wal/wal.ts";
+import { followLog } from "../../src/workers/recovery/follow.ts";
+import { replayBatch } from "../../src/workers/recovery/replay.ts";
+import { restore } from "../../src/workers/recovery/restore.ts";
 import { noting, readFixture, summaryOf } from "./fixture.ts";
 
 /** By folder, the versions of the frames and of the snapshots in it. */

@@ -8,12 +8,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { Ledger } from "../../src/actors/ledger.ts";
-import { OPS } from "../../src/actors/ops.ts";
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
-import { followLog } from "../../src/recovery/follow.ts";
-import { replayBatch } from "../../src/recovery/replay.ts";
+import { Ledger } from "../../src/actors/ledger/ledger.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
+import { OPS } from "../../src/actors/records/record-kinds.ts";
 import { openLogStream, openSnapshotStore } from "../../src/wal/open.ts";
+import { followLog } from "../../src/workers/recovery/follow.ts";
+import { replayBatch } from "../../src/workers/recovery/replay.ts";
 import { noting, type SnapshotLine, summaryOf } from "./fixture.ts";
 import { actInProgrammes, type Body, type Send } from "./programme-acts.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Fact, PartnerKey } from "../../src/actors/command.ts";
+import type { Fact, PartnerKey } from "../../src/actors/records/command.ts";
 import { Directory } from "../../src/gateway/directory.ts";
 
 function partner(status: "active" | "suspended"): Fact {

@@ -1,7 +1,7 @@
 /** Pages are made in turn, each partner has its share of the places, and only who is there has one made. */
 import { expect, test } from "vitest";
-import { CallerGone } from "../../src/caller.ts";
-import { Turns } from "../../src/turns.ts";
+import { CallerGone } from "../../src/gateway/caller.ts";
+import { Turns } from "../../src/gateway/turns.ts";
 
 /** Work that is begun, by its name, and ended by hand. */
 function works(turns: Turns) {

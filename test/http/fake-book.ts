@@ -1,6 +1,15 @@
 /** Accounts and transfers in memory: it moves what it is asked to, and has no rule but what tests need to tell apart. */
 
-import type { AccountView, Command, Outcome, Transfer, TransferPosted } from "../../src/actors/command.ts";
+import { isSystemAccount, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
+import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
+import { DEFAULT_QUOTAS } from "../../src/actors/quotas/default-quotas.ts";
+import type {
+  AccountView,
+  Command,
+  Outcome,
+  Transfer,
+  TransferPosted,
+} from "../../src/actors/records/command.ts";
 import type {
   CompoundTransfer,
   Move,
@@ -10,13 +19,10 @@ import type {
   TransferChanged,
   TransferView,
   VoidTransfer,
-} from "../../src/actors/compound-command.ts";
-import { DEFAULT_QUOTAS } from "../../src/actors/quotas/default-quotas.ts";
-import type { Rejection } from "../../src/actors/rejection.ts";
-import { isSystemAccount, vnodeOfAccount } from "../../src/actors/routing.ts";
-import { countedTransferId } from "../../src/actors/transfer-id.ts";
-import type { Entry } from "../../src/archive/query.ts";
-import type { TransferRow } from "../../src/http/ports.ts";
+} from "../../src/actors/records/compound-command.ts";
+import type { Rejection } from "../../src/actors/records/rejection.ts";
+import type { Entry } from "../../src/archive/queries/query.ts";
+import type { TransferRow } from "../../src/gateway/ports.ts";
 
 export const USAGE = {
   quotas: DEFAULT_QUOTAS,

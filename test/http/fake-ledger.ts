@@ -1,5 +1,5 @@
 /** The ports in memory, just enough of a ledger to answer like one: no rules but those that a test asks for. */
-import type { Asked } from "../../src/actors/asked.ts";
+
 import type {
   AccountView,
   Command,
@@ -7,12 +7,13 @@ import type {
   Partner,
   PartnerKey,
   Transfer,
-} from "../../src/actors/command.ts";
-import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/compound-command.ts";
-import type { Transfers } from "../../src/actors/packed-transfers.ts";
-import type { Refusal, Rejection } from "../../src/actors/rejection.ts";
-import { unpackTransfers } from "../../src/gateway/packed-transfers.ts";
-import { hashOfKey } from "../../src/http/auth.ts";
+} from "../../src/actors/records/command.ts";
+import type { Asked } from "../../src/actors/records/command-header.ts";
+import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/records/compound-command.ts";
+import type { Transfers } from "../../src/actors/records/packed-transfers.ts";
+import type { Refusal, Rejection } from "../../src/actors/records/rejection.ts";
+import { InvalidTime, OperatingError, type OperatingErrorCode } from "../../src/errors/operating-error.ts";
+import { unpackTransfers } from "../../src/gateway/batches/packed-transfers.ts";
 import type {
   Answer,
   Directory,
@@ -21,9 +22,8 @@ import type {
   Operations,
   Principal,
   TransferRow,
-} from "../../src/http/ports.ts";
-import { InvalidTime } from "../../src/invalid-time.ts";
-import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
+} from "../../src/gateway/ports.ts";
+import { hashOfKey } from "../../src/http/auth.ts";
 import { FakeBook, NOW_MS, USAGE } from "./fake-book.ts";
 
 export const OPERATOR = "dk_operator_test";

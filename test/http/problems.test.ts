@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { REJECTIONS, type Rejection } from "../../src/actors/rejection.ts";
+import { REJECTIONS, type Rejection } from "../../src/actors/records/rejection.ts";
 import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
 import { createTestApp, problemOf } from "./test-app.ts";
 

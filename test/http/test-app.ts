@@ -1,10 +1,10 @@
 /** The app over the fake ledger, with a clock that the test moves. */
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
-import { readBatch } from "../../src/http/batch-items.ts";
-import { createRequestMetrics, type RequestMetrics } from "../../src/http/request-metrics.ts";
-import { createSessionCookie } from "../../src/http/wallet/session-cookie.ts";
-import { newWindowMemory, WindowCounters } from "../../src/http/window-counters.ts";
+import { readBatch } from "../../src/http/core/transfers/batch-items.ts";
+import { newWindowMemory, WindowCounters } from "../../src/http/limits/window-counters.ts";
+import { createRequestMetrics, type RequestMetrics } from "../../src/http/log/request-metrics.ts";
+import { createSessionCookie } from "../../src/http/programmes/wallet/session-cookie.ts";
 import { openerOf } from "../../src/sealed-secrets.ts";
 import { exchange } from "../support/exchange.ts";
 import { NOW_MS } from "./fake-book.ts";

@@ -1,7 +1,7 @@
 /** Every rejection of what is done to a transfer or to an account, by a real server; and keys that were used before. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { countedTransferId } from "../../src/actors/transfer-id.ts";
+import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import { Refusals } from "../support/refusals.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { type Answer, codeOf, ServerProcess, until } from "../support/server.ts";

@@ -77,7 +77,7 @@ test.each(NPMS)(
     const machine = machines.get(npm) as Machine;
     expect(await run(machine, "node", "--version")).toBe(`v${NODE}\n`);
     expect(await run(machine, "npm", "--version")).toBe(`${npm}\n`);
-    expect(await run(machine, "npm", "test", "--", "test/actors/routing.test.ts")).toMatch(/1 passed/);
+    expect(await run(machine, "npm", "test", "--", "test/actors/ledger/routing.test.ts")).toMatch(/1 passed/);
     const settings = { PATH: machine.env["PATH"] as string, DATA_DIR: testFolder(), OPERATOR_KEY };
     const server = ServerProcess.launch(settings, ["npm", "--prefix", machine.folder, "start"]);
     onTestFinished(() => server.killGroup());

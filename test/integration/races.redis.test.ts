@@ -1,6 +1,6 @@
 /** I10: two that want the same pending transfer. One of them wins, and the books say what both were told. */
 import { describe, expect, test } from "vitest";
-import type { Isolation } from "../../src/workers/carrier.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import {
   CompoundBooks,
   PLACEMENTS,

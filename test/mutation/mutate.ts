@@ -1,7 +1,7 @@
 /**
  * Breaks the rules of src/actors on purpose, one at a time, and says which breaks no unit or property test finds:
  *
- *   npm run mutate -- --only src/actors/programmes/loyalty --only src/actors/velocity.ts
+ *   npm run mutate -- --only src/actors/programmes/loyalty --only src/actors/ledger/limits/velocity.ts
  *
  * A number is one too great, a comparison takes in its edge, a step is left out, and so on: see mutations.ts. A survivor is
  * a test that is missing, code that nobody needs, or a change that nobody can see.

@@ -1,5 +1,5 @@
 /** Oracles that hold what clients were shown against the entries of all logs: answers that must be seen, and cuts. */
-import { isSystemAccount } from "../../src/actors/routing.ts";
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { type Entry, entriesOf } from "./entries.ts";
 import type { Replayed } from "./log-oracles.ts";
 import type { Oracle } from "./surroundings.ts";

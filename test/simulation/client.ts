@@ -1,6 +1,6 @@
 /** A client: asks one thing after the other, and again with the same key until it knows. */
-import type { Command, Transfer } from "../../src/actors/command.ts";
-import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
+import type { Command, Transfer } from "../../src/actors/records/command.ts";
+import type { CompoundTransfer } from "../../src/actors/records/compound-command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";

@@ -1,6 +1,6 @@
 /** The entries that a record makes: each moves one account, as one side of one posting. */
-import type { Credited, LogRecord, TransferPosted, TransferSent } from "../../src/actors/command.ts";
-import type { Moved, TransferChanged } from "../../src/actors/compound-command.ts";
+import type { Credited, LogRecord, TransferPosted, TransferSent } from "../../src/actors/records/command.ts";
+import type { Moved, TransferChanged } from "../../src/actors/records/compound-command.ts";
 
 export type Entry = Readonly<{
   /** Of a system account, the slice that the record's shard has. */

@@ -1,6 +1,6 @@
 /** All that is judged when a run has come to rest: the logs, what was told of them, and the memory of the shards. */
-import type { Ledger } from "../../src/actors/ledger.ts";
-import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { Ledger } from "../../src/actors/ledger/ledger.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
 import { type Breadth, checkArchive } from "./breadth.ts";

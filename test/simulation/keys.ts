@@ -1,5 +1,5 @@
 /** API keys of partners: made, used and revoked. A key whose revocation was answered is refused everywhere from then on. */
-import type { Command } from "../../src/actors/command.ts";
+import type { Command } from "../../src/actors/records/command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";

@@ -2,9 +2,10 @@
  * Velocity limits, by a model of their rule alone: what is counted in a window of log time that ends now is never more than
  * the limit allows. The code under test counts in buckets, and may refuse a little more than this.
  */
-import type { Limit } from "../../src/actors/command.ts";
-import type { Leg, TransferChanged } from "../../src/actors/compound-command.ts";
-import { isSystemAccount } from "../../src/actors/routing.ts";
+
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
+import type { Limit } from "../../src/actors/records/command.ts";
+import type { Leg, TransferChanged } from "../../src/actors/records/compound-command.ts";
 import { entriesOf } from "./entries.ts";
 import type { Logged } from "./log-oracles.ts";
 

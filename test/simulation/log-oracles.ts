@@ -2,19 +2,19 @@
  * What the logs say in the end, when nothing is under way any more: each is replayed from its start, by its bytes, and held
  * against what was told and against the memory of the shards that run.
  */
-import { viewOf } from "../../src/actors/account.ts";
-import { readRecords } from "../../src/actors/codec.ts";
-import type { LogRecord } from "../../src/actors/command.ts";
-import type { Message } from "../../src/actors/exchange.ts";
-import { Ledger } from "../../src/actors/ledger.ts";
-import type { Location } from "../../src/archive/query.ts";
-import { replayBatch } from "../../src/recovery/replay.ts";
-import { restoreNewest } from "../../src/recovery/restore.ts";
-import { ENTRY_BYTES_MAX, ENTRY_RECORDS_MAX } from "../../src/shard/group-commit.ts";
+import { viewOf } from "../../src/actors/ledger/account.ts";
+import type { Message } from "../../src/actors/ledger/exchange.ts";
+import { Ledger } from "../../src/actors/ledger/ledger.ts";
+import { readRecords } from "../../src/actors/records/codec.ts";
+import type { LogRecord } from "../../src/actors/records/command.ts";
+import type { Location } from "../../src/archive/queries/query.ts";
 import { Chain } from "../../src/wal/chain.ts";
-import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
-import { balanceOf, LedgerAudit } from "../actors/ledger-audit.ts";
+import { replayBatch } from "../../src/workers/recovery/replay.ts";
+import { restoreNewest } from "../../src/workers/recovery/restore.ts";
+import { ENTRY_BYTES_MAX, ENTRY_RECORDS_MAX } from "../../src/workers/shard/group-commit.ts";
+import { balanceOf, LedgerAudit } from "../actors/ledger/ledger-audit.ts";
 import { entriesOf } from "./entries.ts";
 import { LimitsModel } from "./limits-oracle.ts";
 import { checkDue } from "./members.ts";

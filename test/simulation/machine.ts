@@ -2,9 +2,10 @@
  * The machine that the servers of a run are on. Its wall clock jumps, it sleeps, it starts anew; and log time must stay near
  * the honest time all the while, within the bounds of docs/adr/0014-the-log-clock.md.
  */
-import { ServerClock } from "../../src/server/server-clock.ts";
-import { JUMP_MS } from "../../src/shard/log-clock.ts";
+
 import type { WitnessedClock } from "../../src/wal/witness.ts";
+import { ServerClock } from "../../src/workers/server/server-clock.ts";
+import { JUMP_MS } from "../../src/workers/shard/clock/log-clock.ts";
 import type { Random } from "../support/random.ts";
 import { BEGINNING_MS, type VirtualClock } from "./virtual-clock.ts";
 

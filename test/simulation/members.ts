@@ -1,12 +1,13 @@
 /** A programme in the simulation: members who earn, spend and lose points, and settings that every shard must know. */
-import type { Command } from "../../src/actors/command.ts";
+
+import { vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import {
   askSettings,
   LOYALTY_SUBJECT,
   type LoyaltyAct,
   pointsAccount,
 } from "../../src/actors/programmes/loyalty/acts.ts";
-import { vnodeOfAccount } from "../../src/actors/routing.ts";
+import type { Command } from "../../src/actors/records/command.ts";
 import type { Random } from "../support/random.ts";
 import type { Logged, Replayed } from "./log-oracles.ts";
 import type { Oracle } from "./surroundings.ts";

@@ -2,12 +2,12 @@
  * Named moments of the protocol, at which a nemesis may strike: every failpoint, and steps that have none. The code under
  * test does not know that it is watched.
  */
-import type { Fact } from "../../src/actors/command.ts";
-import { CreditSide } from "../../src/shard/credit-side.ts";
-import { Cuts } from "../../src/shard/cuts.ts";
-import { Failpoints, POINTS } from "../../src/shard/failpoint.ts";
-import { Gateways } from "../../src/shard/gateways.ts";
+import type { Fact } from "../../src/actors/records/command.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
+import { CreditSide } from "../../src/workers/cross-shard/credit-side.ts";
+import { Cuts } from "../../src/workers/shard/cuts.ts";
+import { Failpoints, POINTS } from "../../src/workers/shard/failpoint.ts";
+import { Gateways } from "../../src/workers/shard/gateways.ts";
 
 /** Steps without a failpoint. */
 const STEPS = [

@@ -1,6 +1,6 @@
 /** Whatever goes wrong beyond single appends: somebody is killed or paused, a store or a clock behaves badly, by chance. */
-import { checkSnapshot, inspectSlots } from "../../src/wal/snapshot.ts";
-import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { checkSnapshot, inspectSlots } from "../../src/wal/snapshots/snapshot.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
 import type { Moment } from "./moments.ts";
 import type { CarriedShard } from "./sim-carrier.ts";

@@ -2,8 +2,9 @@
  * Whoever runs the servers: starts one when none is there, restarts shards that stay down, and judges why shards end. A
  * shard may end for what was done to it and for nothing else.
  */
-import type { ShardExit } from "../../src/shard/messages.ts";
+
 import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
+import type { ShardExit } from "../../src/workers/shard/messages.ts";
 import type { SimStore } from "./sim-log.ts";
 import { type ServerOptions, SimServer } from "./sim-server.ts";
 import type { Surroundings } from "./surroundings.ts";

@@ -1,7 +1,8 @@
 /** What clients ask once, and hear or not: reads, dry runs, and what is none of their business. */
-import type { AccountView, Command } from "../../src/actors/command.ts";
-import type { CompoundTransfer } from "../../src/actors/compound-command.ts";
-import { isSystemAccount } from "../../src/actors/routing.ts";
+
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
+import type { AccountView, Command } from "../../src/actors/records/command.ts";
+import type { CompoundTransfer } from "../../src/actors/records/compound-command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";

@@ -2,16 +2,17 @@
  * What the archive would answer: it pulls durable batches over a channel from each shard, as the real one does, and keeps
  * them when the server ends. It is also a witness: whatever it was given must stay in the log.
  */
-import { claimOf } from "../../src/actors/claim-names.ts";
-import { readRecords } from "../../src/actors/codec.ts";
-import type { TransferView } from "../../src/actors/compound-command.ts";
-import type { LedgerSettings } from "../../src/actors/ledger-state.ts";
-import { packAsk, unpackAnswer } from "../../src/archive/feed.ts";
-import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../src/archive/query.ts";
-import type { ChannelEnd } from "../../src/channels/open-channel.ts";
-import { OperatingError } from "../../src/operating-error.ts";
+
+import type { LedgerSettings } from "../../src/actors/ledger/ledger-state.ts";
+import { claimOf } from "../../src/actors/ledger/limits/claim-names.ts";
+import { readRecords } from "../../src/actors/records/codec.ts";
+import type { TransferView } from "../../src/actors/records/compound-command.ts";
+import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../src/archive/queries/query.ts";
+import { packAsk, unpackAnswer } from "../../src/archive/service/feed.ts";
+import { OperatingError } from "../../src/errors/operating-error.ts";
 import { type Batch, compareLogIds, type LogId, type Witness } from "../../src/wal/wal.ts";
-import { viewOf } from "../shard/memory-shards.ts";
+import type { ChannelEnd } from "../../src/workers/channels/open-channel.ts";
+import { viewOf } from "../workers/shard/memory-shards.ts";
 import type { Network } from "./sim-channel.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 

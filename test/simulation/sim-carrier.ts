@@ -2,15 +2,15 @@
  * Carries the shards of a simulated server: each is an owner of its own, which can be killed, and talks to the supervisor
  * by messages that take time.
  */
-import type { Ledger } from "../../src/actors/ledger.ts";
-import { restoreNewest } from "../../src/recovery/restore.ts";
-import type { LogClock } from "../../src/shard/log-clock.ts";
-import type { FromShard, ShardExit } from "../../src/shard/messages.ts";
-import { ShardHost } from "../../src/shard/shard-host.ts";
+import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
-import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
-import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carrier.ts";
+import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carriers/carrier.ts";
+import { restoreNewest } from "../../src/workers/recovery/restore.ts";
+import type { LogClock } from "../../src/workers/shard/clock/log-clock.ts";
+import type { FromShard, ShardExit } from "../../src/workers/shard/messages.ts";
+import { ShardHost } from "../../src/workers/shard/shard-host.ts";
 import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";

@@ -2,8 +2,8 @@
  * Channels between the parts of a simulated server. What is posted arrives later, in order for each direction; a channel
  * may break, and then the end of what was on its way is lost, as it is when one side dies.
  */
-import type { Channel, ChannelHandlers } from "../../src/channels/channel.ts";
-import type { ChannelEnd } from "../../src/channels/open-channel.ts";
+import type { Channel, ChannelHandlers } from "../../src/workers/channels/channel.ts";
+import type { ChannelEnd } from "../../src/workers/channels/open-channel.ts";
 import type { Random } from "../support/random.ts";
 import type { Owner, VirtualClock } from "./virtual-clock.ts";
 

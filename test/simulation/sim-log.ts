@@ -4,7 +4,7 @@
  * again, without what it had not synced. Damage to what was acknowledged is a nemesis of its own.
  */
 import { MemoryStore } from "../../src/wal/memory.ts";
-import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import {
   compareLogIds,
   formatLogId,

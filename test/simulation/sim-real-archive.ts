@@ -5,13 +5,17 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type ArchiveMethod, type TaggedResult, untagError } from "../../src/archive/archive-protocol.ts";
-import { ArchiveService } from "../../src/archive/archive-service.ts";
-import type { ArchiveQueries, Position } from "../../src/archive/query.ts";
+import type { ArchiveQueries, Position } from "../../src/archive/queries/query.ts";
+import {
+  type ArchiveMethod,
+  type TaggedResult,
+  untagError,
+} from "../../src/archive/service/archive-protocol.ts";
+import { ArchiveService } from "../../src/archive/service/archive-service.ts";
 import { Archive, type ArchiveOptions } from "../../src/archive/store.ts";
-import type { ChannelEnd } from "../../src/channels/open-channel.ts";
 import type { LogId, Witness } from "../../src/wal/wal.ts";
 import { compareLogIds } from "../../src/wal/wal.ts";
+import type { ChannelEnd } from "../../src/workers/channels/open-channel.ts";
 import type { Random } from "../support/random.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { SimArchive } from "./sim-archive.ts";

@@ -3,7 +3,7 @@
  * come in order, each way takes time, and a connection that ends rejects whatever waits for a reply.
  */
 import { EventEmitter } from "node:events";
-import type { NewRedisClient } from "../../src/wal/redis-connection.ts";
+import type { NewRedisClient } from "../../src/wal/redis/redis-connection.ts";
 import { delayOf } from "./sim-channel.ts";
 import type { AppendFault, LogEvents, SimStore } from "./sim-log.ts";
 import { NATURE, type Owner } from "./virtual-clock.ts";

@@ -3,10 +3,10 @@
  * break, and a server that restarts, loads, refuses, stalls or is reconfigured. With appendfsync=always it loses nothing
  * that it has acknowledged; with a power cut it may lose the rest.
  */
-import type { NewRedisClient } from "../../src/wal/redis-connection.ts";
-import { RedisSnapshotStore } from "../../src/wal/redis-snapshots.ts";
-import { RedisStream } from "../../src/wal/redis-stream.ts";
-import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshot-store.ts";
+import type { NewRedisClient } from "../../src/wal/redis/redis-connection.ts";
+import { RedisSnapshotStore } from "../../src/wal/redis/redis-snapshots.ts";
+import { RedisStream } from "../../src/wal/redis/redis-stream.ts";
+import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
 import { faultOf, type LogEvents, type OpenOptions, SimStore } from "./sim-log.ts";
 import { Died, type RedisLink, ReplyError, SimRedisClient } from "./sim-redis-client.ts";

@@ -3,18 +3,18 @@
  * once, or be paused. Clients call its gateways over a network.
  */
 
+import { OperatingError, type OperatingErrorCode } from "../../src/errors/operating-error.ts";
 import { Directory } from "../../src/gateway/directory.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
-import { ShardLink } from "../../src/gateway/shard-link.ts";
-import { OperatingError, type OperatingErrorCode } from "../../src/operating-error.ts";
-import { type SnapshotReport, takeFrom } from "../../src/recovery/take-snapshot.ts";
-import type { ServerClock } from "../../src/server/server-clock.ts";
-import { SnapshotKeeper } from "../../src/server/snapshot-keeper.ts";
-import type { ShardExit } from "../../src/shard/messages.ts";
-import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { ShardLink } from "../../src/gateway/shard-link/shard-link.ts";
+import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
-import type { ShardState } from "../../src/workers/supervised.ts";
-import { Supervisor } from "../../src/workers/supervisor.ts";
+import { type SnapshotReport, takeFrom } from "../../src/workers/recovery/take-snapshot.ts";
+import type { ServerClock } from "../../src/workers/server/server-clock.ts";
+import { SnapshotKeeper } from "../../src/workers/server/snapshot-keeper.ts";
+import type { ShardExit } from "../../src/workers/shard/messages.ts";
+import type { ShardState } from "../../src/workers/supervisor/supervised.ts";
+import { Supervisor } from "../../src/workers/supervisor/supervisor.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import { type CarriedShard, Pipe, SimCarrier } from "./sim-carrier.ts";
 import type { SimStore } from "./sim-log.ts";

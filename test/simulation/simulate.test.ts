@@ -1,6 +1,6 @@
 /** A portion of seeds in every run of the tests: some that are always the same, and many that nobody has seen before. */
 import { describe, expect, test } from "vitest";
-import { POINTS } from "../../src/shard/failpoint.ts";
+import { POINTS } from "../../src/workers/shard/failpoint.ts";
 import { runSimulation } from "./run-simulation.ts";
 import { NO_FAULTS } from "./sim-log.ts";
 import { REDIS_TROUBLES } from "./sim-redis.ts";

@@ -1,8 +1,8 @@
 /** What the archive says at rest, held against the logs: statements, sums, transfers, and accounts as they stand. */
-import { viewOf } from "../../src/actors/account.ts";
+import { viewOf } from "../../src/actors/ledger/account.ts";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
-import type { ArchiveAnswers } from "../../src/archive/archive-reader.ts";
-import type { Entry } from "../../src/archive/query.ts";
+import type { Entry } from "../../src/archive/queries/query.ts";
+import type { ArchiveAnswers } from "../../src/archive/queries/transfer-reader.ts";
 import type { Random } from "../support/random.ts";
 import type { Replayed } from "./log-oracles.ts";
 import type { SimRealArchive } from "./sim-real-archive.ts";

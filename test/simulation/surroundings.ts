@@ -1,7 +1,8 @@
 /** What a simulated server finds in its world. */
-import type { Failpoint } from "../../src/shard/failpoint.ts";
-import type { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+
+import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Witness } from "../../src/wal/wal.ts";
+import type { Failpoint } from "../../src/workers/shard/failpoint.ts";
 import type { Random } from "../support/random.ts";
 import type { Machine } from "./machine.ts";
 import type { Moment } from "./moments.ts";

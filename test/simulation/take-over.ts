@@ -1,7 +1,7 @@
 /** Puts a simulated world where the code under test finds time and chance, and where its ledgers can be seen. */
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
-import { Ledger } from "../../src/actors/ledger.ts";
+import { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { type Moment, watchMoments } from "./moments.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 

@@ -2,12 +2,13 @@
  * All that clients were told, and the oracles that can judge an answer as soon as it is heard. What only the logs can tell
  * is judged at the end, in `log-oracles.ts`.
  */
-import type { AccountView, Command, Outcome } from "../../src/actors/command.ts";
-import type { TransferView } from "../../src/actors/compound-command.ts";
-import { isSystemAccount, shardOfVnode } from "../../src/actors/routing.ts";
-import { parseTransferId } from "../../src/actors/transfer-id.ts";
+
+import { isSystemAccount, shardOfVnode } from "../../src/actors/ledger/routing.ts";
+import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
+import type { AccountView, Command, Outcome } from "../../src/actors/records/command.ts";
+import type { TransferView } from "../../src/actors/records/compound-command.ts";
+import type { OperatingErrorCode } from "../../src/errors/operating-error.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
-import type { OperatingErrorCode } from "../../src/operating-error.ts";
 import { ApiKeys } from "./keys.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { BANK, BANK_FUNDS, type Workload } from "./workload.ts";

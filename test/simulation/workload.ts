@@ -1,9 +1,10 @@
 /** What clients ask for: small amounts among few accounts, so that rules bite, in every shape that there is. */
-import type { Command, CreateAccount, Limit, Transfer } from "../../src/actors/command.ts";
-import type { CompoundTransfer, Posting } from "../../src/actors/compound-command.ts";
+
+import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
+import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import { HOUSE } from "../../src/actors/programmes/wallet/acts.ts";
-import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
-import { parseTransferId } from "../../src/actors/transfer-id.ts";
+import type { Command, CreateAccount, Limit, Transfer } from "../../src/actors/records/command.ts";
+import type { CompoundTransfer, Posting } from "../../src/actors/records/compound-command.ts";
 import type { Random } from "../support/random.ts";
 import type { Habits, Operation } from "./swarm.ts";
 

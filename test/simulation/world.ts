@@ -3,11 +3,11 @@
  * all is healed, and in the end everything must be as the oracles say.
  */
 import crypto from "node:crypto";
-import type { Ledger } from "../../src/actors/ledger.ts";
-import { type Failpoint, POINTS } from "../../src/shard/failpoint.ts";
+import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
-import { MemorySnapshotStore } from "../../src/wal/snapshot-store.ts";
+import { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
+import { type Failpoint, POINTS } from "../../src/workers/shard/failpoint.ts";
 import { Random } from "../support/random.ts";
 import { type Breadth, drawBreadth, healRedis, newArchive, newStore, troubleRedis } from "./breadth.ts";
 import { Client, type ClientWorld } from "./client.ts";

@@ -2,7 +2,7 @@
  * Where what was answered and what the server knows do not agree, each in a sentence. The model of a ledger in here
  * is its own, and as small as can be: the accepted transfers, added up.
  */
-import { isSystemAccount } from "../../src/actors/routing.ts";
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { answerDiscrepancies } from "./answer-discrepancies.ts";
 import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
 import { decisionOf, type Operation } from "./operation.ts";

@@ -1,5 +1,5 @@
 /** Everything that a judgement on the books rests on: what was asked and answered, and what the server says afterwards. */
-import { isSystemAccount } from "../../src/actors/routing.ts";
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import type { ApiClient } from "../bench/api-client.ts";
 import type { Operation } from "./operation.ts";
 

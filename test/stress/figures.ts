@@ -1,5 +1,5 @@
 /** What a trial says about speed, worked out from what every single request remembers of itself. */
-import { isSystemAccount } from "../../src/actors/routing.ts";
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { decisionOf, isDecision, type Operation } from "./operation.ts";
 import type { Outage } from "./outage.ts";
 

@@ -1,5 +1,5 @@
 /** A load process: as many callers as it has lanes, each of which asks for its next thing when it has its answer. */
-import { isSystemAccount } from "../../src/actors/routing.ts";
+import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { Diary } from "./diary.ts";
 import { Lane } from "./lane.ts";
 import type { FromLoad, LoadPlan, ToLoad } from "./load-plan.ts";

@@ -1,5 +1,5 @@
 /** What is asked of a server under stress. A preset says which accounts there are and who sends what to whom. */
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import type { Repeat } from "./lane.ts";
 import { MIX } from "./mix.ts";
 import { SELLERS } from "./sellers.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { afterAll } from "vitest";
-import type { ChannelEnd } from "../../src/channels/open-channel.ts";
-import { socketPair } from "../../src/channels/socket-channel.ts";
+import type { ChannelEnd } from "../../src/workers/channels/open-channel.ts";
+import { socketPair } from "../../src/workers/channels/socket-channel.ts";
 
 export type ChannelPair = () => readonly [ChannelEnd, ChannelEnd];
 

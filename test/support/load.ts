@@ -1,6 +1,6 @@
 /** Load with a memory: callers that move money and remember what they were told. */
 import { expect } from "vitest";
-import { shardOfVnode, vnodeOf } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
 import { Random } from "./random.ts";
 import { type Answer, Client, sendUntilDone, until } from "./server.ts";
 

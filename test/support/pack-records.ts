@@ -1,5 +1,5 @@
-import { BodyWriter, CommandWriter } from "../../src/actors/codec.ts";
-import type { LogRecord } from "../../src/actors/command.ts";
+import { BodyWriter, CommandWriter } from "../../src/actors/records/codec.ts";
+import type { LogRecord } from "../../src/actors/records/command.ts";
 
 /** A batch body of these records, as a shard would write it. */
 export function packRecords(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 /** A partner whose accounts lie on chosen shards, and who remembers which transfers were accepted. */
 import { expect } from "vitest";
-import { shardOfVnode, vnodeOfAccount } from "../../src/actors/routing.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ApiClient } from "../bench/api-client.ts";
 import { discrepanciesOf } from "../stress/discrepancies.ts";
 import { gatherEvidence } from "../stress/evidence.ts";

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll } from "vitest";
-import type { Isolation } from "../../src/workers/carrier.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { RedisServer } from "./redis.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
 import { ServerProcess } from "./server.ts";

@@ -3,8 +3,8 @@ import { mkdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { Archive } from "../../src/archive/store.ts";
 import { encodeClaim } from "../../src/wal/frame.ts";
-import { SqliteStream } from "../../src/wal/sqlite.ts";
-import { SqliteSnapshotStore } from "../../src/wal/sqlite-snapshots.ts";
+import { SqliteSnapshotStore } from "../../src/wal/sqlite/sqlite-snapshots.ts";
+import { SqliteStream } from "../../src/wal/sqlite/sqlite-stream.ts";
 import { WitnessKeeper } from "../../src/wal/witness.ts";
 import { LogWriter } from "../archive/ledger-writer.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { StreamJournal } from "../../src/wal/journal.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
-import type { JournalTimer } from "../../src/wal/patience.ts";
+import type { JournalTimer } from "../../src/wal/retry-with-deadline.ts";
 import type { LogStream } from "../../src/wal/wal.ts";
 import { makeJournal, replayAll, write } from "./journal-contract.ts";
 

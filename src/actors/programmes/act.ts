@@ -1,8 +1,8 @@
 /** Acts that move no money: decided by their programme, and applied with what they bring along. */
-import { openAccount, viewOf } from "../account.ts";
-import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../command.ts";
-import type { RecordPlace } from "../exchange.ts";
-import type { LedgerState } from "../ledger-state.ts";
+import { openAccount, viewOf } from "../ledger/account.ts";
+import type { RecordPlace } from "../ledger/exchange.ts";
+import type { LedgerState } from "../ledger/ledger-state.ts";
+import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
 import type { Effect, Opening } from "./programme.ts";
 
 type Place = RecordPlace & Readonly<{ timeMs: number }>;

@@ -6,10 +6,10 @@
  * `apply` makes it part of the state: live, in replay, and for snapshots alike. So everything here is pure: time and
  * randomness are handed in. docs/adding-a-programme.md goes through it step by step.
  */
-import type { Account } from "../account.ts";
-import type { Seen } from "../claims.ts";
-import type { Command, Rejected } from "../command.ts";
-import type { Ending } from "../deadlines.ts";
+import type { Account } from "../ledger/account.ts";
+import type { Ending } from "../ledger/limits/deadlines.ts";
+import type { Act, Plain } from "../records/act.ts";
+import type { Command, Rejected } from "../records/command.ts";
 
 /**
  * What a command leaves behind that was not there before:
@@ -20,23 +20,6 @@ import type { Ending } from "../deadlines.ts";
  * - `more`: something else that stays, as an account or a voucher.
  */
 export type Growth = "never" | "key" | "hold" | "more";
-
-/** Plain data, as the log can hold it. */
-export type Plain = null | boolean | number | string | readonly Plain[] | Readonly<{ [name: string]: Plain }>;
-
-/** What may be asked of a programme: by itself, or together with a transfer. Plain data. */
-export type Act = Readonly<{
-  programme: string;
-  act: string;
-  /** The thing that decides, as `points:alice`; like an account's id it names a vnode by the part before the first `/`. */
-  subject: string;
-  /** Where it is decided, when something else than the subject says so. */
-  vnode?: number;
-  /** A second owner key for the act's key, for repeats that can no longer find the subject. */
-  aliasOwner?: string;
-  /** Handed in by the gateway when the shard has asked for it: what the archive says of the act's claim. */
-  seen?: Seen;
-}>;
 
 /** An account that an act opens, or opens again. Only its programme moves it. */
 export type Opening = Readonly<{ id: string; asset: string }>;

@@ -1,34 +1,76 @@
 /** All programmes of one shard, by name: the only place that knows which there are. */
-import type { Claims } from "../claims.ts";
-import type { Rejected } from "../command.ts";
+import { assert } from "../../errors/assert.ts";
+import type { Claims } from "../ledger/limits/claims.ts";
+import { Deadlines } from "../ledger/limits/deadlines.ts";
+import { DeadlinesBySubject } from "../ledger/limits/deadlines-by-subject.ts";
+import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
-import type { TimeFault } from "../rejection.ts";
+import type { Act, Plain } from "../records/act.ts";
+import type { Rejected } from "../records/command.ts";
+import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/member.ts";
-import type {
-  Act,
-  Acted,
-  Context,
-  Done,
-  Effect,
-  Growth,
-  Plain,
-  Programme,
-  Surroundings,
-} from "./programme.ts";
+import type { Acted, Context, Done, Due, Effect, Growth, Programme, Surroundings } from "./programme.ts";
 import { QUOTAS_GROWTH } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
 import { usersOfSegments } from "./segments/changes.ts";
 import { Segments, timesAheadOfSegments } from "./segments/segments.ts";
-import { Timetable } from "./timetable.ts";
 import { TOPUP_GROWTH } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
 import { timesAheadOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
 import { WALLET_GROWTH } from "./wallet/acts.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
+
+type Counter = Pick<PartnerUsage, "count">;
+
+const UNCOUNTED: Counter = { count: () => {} };
+
+export class Timetable {
+  readonly #usageOf: (partner: string) => Counter;
+  readonly #deadlines = new Deadlines<Due>();
+  readonly #bySubject = new DeadlinesBySubject<Due>();
+
+  /** @param usageOf where it is counted what partners keep. */
+  constructor(usageOf: (partner: string) => Counter = () => UNCOUNTED) {
+    this.#usageOf = usageOf;
+  }
+
+  get nextEndMs(): number {
+    return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  add(item: Due): void {
+    this.#deadlines.add(item);
+    this.#usageOf(item.partner).count(DUE_BYTES);
+    for (const key of keysOf(item)) this.#bySubject.add(key, item);
+  }
+
+  remove(item: Due): void {
+    assert(item.place >= 0, "what is taken off the timetable is on it");
+    this.#deadlines.remove(item);
+    this.#usageOf(item.partner).count(-DUE_BYTES);
+    for (const key of keysOf(item)) this.#bySubject.removed(key);
+  }
+
+  /** The one whose time was over first at `nowMs`. */
+  nextDue(nowMs: number): Due | undefined {
+    const { first } = this.#deadlines;
+    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
+  }
+
+  /** The same among those of one subject. */
+  nextDueOf(partner: string, subject: string, nowMs: number): Due | undefined {
+    const first = this.#bySubject.firstOf(`${partner}\0${subject}`);
+    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
+  }
+}
+
+function keysOf({ partner, subjects }: Due): readonly string[] {
+  return subjects.map((subject) => `${partner}\0${subject}`);
+}
 
 type Kind = Readonly<{
   create: (surroundings: Surroundings) => Programme;

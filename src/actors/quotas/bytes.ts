@@ -2,11 +2,10 @@
  * What things take up in a shard's memory, about: what was measured for each kind (docs/OPERATIONS.md, "Memory"), rounded up,
  * and its texts. An account is counted with all that may be counted for its limits, since that comes and goes.
  */
-import type { Account } from "../account.ts";
-import type { Command } from "../command.ts";
-import type { TransferView } from "../compound-command.ts";
-import type { Plain } from "../programmes/programme.ts";
-import type { Reservation } from "../reservations.ts";
+import type { Account } from "../ledger/account.ts";
+import type { Plain } from "../records/act.ts";
+import type { Command } from "../records/command.ts";
+import type { Reservation, TransferView } from "../records/compound-command.ts";
 
 const ACCOUNT_BYTES = 250;
 const LIMIT_BYTES = 3_000;

@@ -1,6 +1,6 @@
 /** Which quotas there are, and how much each allows a partner on each shard unless the operator says otherwise. */
-import { KEYS_MAX } from "../key-table.ts";
-import { PENDING_MAX } from "../pending.ts";
+import { KEYS_MAX } from "../idempotency/key-table.ts";
+import { PENDING_MAX } from "../ledger/transfers/pending.ts";
 
 export const QUOTA_NAMES = ["idempotency_keys", "open_transfers", "bytes"] as const;
 export type QuotaName = (typeof QUOTA_NAMES)[number];

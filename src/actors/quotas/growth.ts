@@ -1,7 +1,8 @@
 /** What each kind of command makes grow: it decides whether a quota, or a shard that is short of memory, refuses it. */
-import type { Command } from "../command.ts";
-import type { Act, Growth } from "../programmes/programme.ts";
+import type { Growth } from "../programmes/programme.ts";
 import { growthOfAct } from "../programmes/programmes.ts";
+import type { Act } from "../records/act.ts";
+import type { Command } from "../records/command.ts";
 
 /** By op; of those that come with an act, what they make grow by themselves. */
 export const GROWTH = {

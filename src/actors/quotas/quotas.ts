@@ -6,9 +6,9 @@
  * Beside its quota, a partner never takes more than what is left of a bound of the whole shard: alone it comes to half of
  * it, two partners come to a third each, and whoever comes new always finds room.
  */
-import type { Command } from "../command.ts";
-import type { LedgerState } from "../ledger-state.ts";
-import { isSystemAccount, vnodeOfAccount } from "../routing.ts";
+import type { LedgerState } from "../ledger/ledger-state.ts";
+import { isSystemAccount, vnodeOfAccount } from "../ledger/routing.ts";
+import type { Command } from "../records/command.ts";
 import { growthBytes, sliceBytes } from "./bytes.ts";
 import type { QuotaName, Quotas } from "./default-quotas.ts";
 import { growthOf } from "./growth.ts";

@@ -1,6 +1,6 @@
 /** What one partner keeps on one shard: what counts against its quotas (ADR 20). All of it follows from the log. */
-import { assert } from "../../assert.ts";
-import { KEY_WINDOW_MS } from "../key-table.ts";
+import { assert } from "../../errors/assert.ts";
+import { KEY_WINDOW_MS } from "../idempotency/key-table.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 

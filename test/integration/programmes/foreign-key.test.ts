@@ -1,6 +1,6 @@
 /** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
 import { beforeAll, expect, test } from "vitest";
-import { parseTransferId } from "../../../src/actors/transfer-id.ts";
+import { parseTransferId } from "../../../src/actors/ledger/transfer-id.ts";
 import type { Answer } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";

@@ -1,13 +1,8 @@
 /** The segments of two shards without a server: acts are decided, told to the other, and kept as a log. */
 import { expect } from "vitest";
-import type { ActAlone } from "../../../src/actors/command.ts";
-import type {
-  Act,
-  Plain,
-  Programme,
-  Question,
-  QuestionTo,
-} from "../../../src/actors/programmes/programme.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
+import type { Programme, Question, QuestionTo } from "../../../src/actors/programmes/programme.ts";
+import { Timetable } from "../../../src/actors/programmes/programmes.ts";
 import {
   askMemberships,
   askSegment,
@@ -17,12 +12,12 @@ import {
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { MembershipChange } from "../../../src/actors/programmes/segments/changes.ts";
 import { Segments } from "../../../src/actors/programmes/segments/segments.ts";
-import { Timetable } from "../../../src/actors/programmes/timetable.ts";
-import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
-import type { ArchivedRecord } from "../../../src/archive/query.ts";
-import type { Ledger } from "../../../src/http/ports.ts";
-import { drawOf } from "../../../src/http/segments/percentage.ts";
-import { rowsOf } from "../../../src/http/segments/report-rows.ts";
+import type { Act, Plain } from "../../../src/actors/records/act.ts";
+import type { ActAlone } from "../../../src/actors/records/command.ts";
+import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
+import type { Ledger } from "../../../src/gateway/ports.ts";
+import { rowsOf } from "../../../src/http/programmes/segments/reports.ts";
+import { drawOf } from "../../../src/http/programmes/segments/segments.ts";
 
 export const PARTNER = "acme";
 const SHARDS = 2;

@@ -1,6 +1,7 @@
 /** Segments against a plain model, whatever is done in whatever order; and what a percentage promises. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import {
   addUsers,
   changeUser,
@@ -13,8 +14,7 @@ import {
   userSubject,
 } from "../../../src/actors/programmes/segments/acts.ts";
 import { lanesOf, placeOf, SPAN, shareOf } from "../../../src/actors/programmes/segments/draw.ts";
-import { vnodeOfAccount } from "../../../src/actors/routing.ts";
-import { runs } from "../../actors/runs.ts";
+import { runs } from "../../actors/ledger/runs.ts";
 import { PARTNER, World } from "./segments-world.ts";
 
 type Membership = { source: "manual" | "auto"; endsAtMs: number };

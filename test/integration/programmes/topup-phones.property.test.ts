@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PhoneBook } from "../../../src/actors/programmes/topup/phone-book.ts";
-import { phoneOf, phoneOfQuery } from "../../../src/http/topup/phone.ts";
-import { runs } from "../../actors/runs.ts";
+import { phoneOf, phoneOfQuery } from "../../../src/http/programmes/topup/phone.ts";
+import { runs } from "../../actors/ledger/runs.ts";
 
 test("a book of phones is in order, whatever the order in which they came", () => {
   const phone = fc.integer({ min: 1_000_000, max: 1_002_000 }).map((digits) => `+${digits}`);

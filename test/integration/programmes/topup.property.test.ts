@@ -1,9 +1,9 @@
 /** The rules of top-up against a plain model, and what replay and snapshots make of the same history. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Account } from "../../../src/actors/account.ts";
-import { Claims } from "../../../src/actors/claims.ts";
-import type { Done, Plain, Surroundings } from "../../../src/actors/programmes/programme.ts";
+import type { Account } from "../../../src/actors/ledger/account.ts";
+import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
+import type { Done, Surroundings } from "../../../src/actors/programmes/programme.ts";
 import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
 import {
   creditAccount,
@@ -12,7 +12,8 @@ import {
   type TopupAct,
 } from "../../../src/actors/programmes/topup/acts.ts";
 import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../../src/actors/programmes/topup/topup.ts";
-import { runs } from "../../actors/runs.ts";
+import type { Plain } from "../../../src/actors/records/act.ts";
+import { runs } from "../../actors/ledger/runs.ts";
 
 const PARTNER = "acme";
 const SELLERS = ["a", "b", "c/1"];

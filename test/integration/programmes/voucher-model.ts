@@ -1,8 +1,6 @@
 /** The voucher programme on one shard alone, and a plain model of what it should do. */
 import { expect } from "vitest";
-import type { ActAlone } from "../../../src/actors/command.ts";
-import type { Plain } from "../../../src/actors/programmes/programme.ts";
-import { Timetable } from "../../../src/actors/programmes/timetable.ts";
+import { Timetable } from "../../../src/actors/programmes/programmes.ts";
 import type {
   VoucherAct,
   VoucherEffect,
@@ -10,7 +8,9 @@ import type {
   VoucherView,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { Vouchers } from "../../../src/actors/programmes/vouchers/vouchers.ts";
-import type { Rejection } from "../../../src/actors/rejection.ts";
+import type { Plain } from "../../../src/actors/records/act.ts";
+import type { ActAlone } from "../../../src/actors/records/command.ts";
+import type { Rejection } from "../../../src/actors/records/rejection.ts";
 import { randomBytes } from "../../../src/random.ts";
 
 export const PARTNER = "acme";

@@ -1,7 +1,7 @@
 /** The voucher programme against a plain model; and what its log and its snapshots make of it again. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Plain } from "../../../src/actors/programmes/programme.ts";
+import { VNODES } from "../../../src/actors/ledger/routing.ts";
 import {
   customerSubject,
   type Expired,
@@ -15,9 +15,9 @@ import {
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { codeOf, makeCode, vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
 import { Offers } from "../../../src/actors/programmes/vouchers/offers.ts";
-import { VNODES } from "../../../src/actors/routing.ts";
+import type { Plain } from "../../../src/actors/records/act.ts";
 import { randomBytes } from "../../../src/random.ts";
-import { runs } from "../../actors/runs.ts";
+import { runs } from "../../actors/ledger/runs.ts";
 import { itemsOf, Model, newProgramme, PARTNER, restored, Shard } from "./voucher-model.ts";
 
 const EMAILS = ["a@x", "b@x", "c@x"];

@@ -1,7 +1,6 @@
 /** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
 import { expect, test } from "vitest";
-import type { Command } from "../../../src/actors/command.ts";
-import { Timetable } from "../../../src/actors/programmes/timetable.ts";
+import { Timetable } from "../../../src/actors/programmes/programmes.ts";
 import {
   emailSubject,
   HOUSE,
@@ -14,12 +13,13 @@ import {
   type WalletEffect,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import { PAPERS_MAX } from "../../../src/actors/programmes/wallet/papers.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
+import { PAPERS_MAX } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import type { Command } from "../../../src/actors/records/command.ts";
 import { answer, type Call } from "../../../src/http/call.ts";
+import { Passwords } from "../../../src/http/programmes/wallet/passwords.ts";
+import { newToken, type WalletDeps, withSession } from "../../../src/http/programmes/wallet/session.ts";
 import type { HttpRequest } from "../../../src/http/request.ts";
-import { Passwords } from "../../../src/http/wallet/passwords.ts";
-import { newToken, type WalletDeps, withSession } from "../../../src/http/wallet/session.ts";
 import { randomBytes } from "../../../src/random.ts";
 
 function wallets(): {

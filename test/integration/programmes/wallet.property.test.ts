@@ -1,11 +1,10 @@
 /** The wallet programme without a server: against a plain model, replayed from its effects, and restored from its items. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Claims } from "../../../src/actors/claims.ts";
-import type { ActAlone } from "../../../src/actors/command.ts";
-import type { Effect, Plain } from "../../../src/actors/programmes/programme.ts";
-import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
-import { Timetable } from "../../../src/actors/programmes/timetable.ts";
+import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
+import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
+import type { Effect } from "../../../src/actors/programmes/programme.ts";
+import { claimOfAct, Timetable } from "../../../src/actors/programmes/programmes.ts";
 import {
   bankSubject,
   emailSubject,
@@ -19,8 +18,9 @@ import {
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
-import { vnodeOfAccount } from "../../../src/actors/routing.ts";
-import { runs } from "../../actors/runs.ts";
+import type { Plain } from "../../../src/actors/records/act.ts";
+import type { ActAlone } from "../../../src/actors/records/command.ts";
+import { runs } from "../../actors/ledger/runs.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const IDLE_MS = 24 * HOUR_MS;

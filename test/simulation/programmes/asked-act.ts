@@ -1,8 +1,9 @@
 /** How a client asks for an act of a programme: alone, with a transfer, or with a compound transfer. */
-import type { Command, Outcome } from "../../../src/actors/command.ts";
-import type { CompoundTransfer } from "../../../src/actors/compound-command.ts";
-import type { Act } from "../../../src/actors/programmes/programme.ts";
-import { vnodeOfAccount } from "../../../src/actors/routing.ts";
+
+import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
+import type { Act } from "../../../src/actors/records/act.ts";
+import type { Command, Outcome } from "../../../src/actors/records/command.ts";
+import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
 import type { Question } from "../questions.ts";
 import type { Asked } from "../testimony.ts";
 import { askedOf } from "../workload.ts";

@@ -1,5 +1,5 @@
 /** What clients ask of vouchers, top-up, wallets and segments; `members.ts` has loyalty. */
-import type { Act } from "../../../src/actors/programmes/programme.ts";
+
 import { CREDIT_SOURCE, creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
 import {
   customerSubject,
@@ -17,6 +17,7 @@ import {
   WITHDRAWALS,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
+import type { Act } from "../../../src/actors/records/act.ts";
 import type { Random } from "../../support/random.ts";
 import { memberCommand } from "../members.ts";
 import { question } from "../questions.ts";

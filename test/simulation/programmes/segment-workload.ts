@@ -1,4 +1,6 @@
 /** What clients ask of segments: users come and go, and draws raise the percentage. */
+
+import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import {
   addUsers,
   changeUser,
@@ -9,10 +11,9 @@ import {
   type Until,
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
-import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/routing.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
-import type { Ledger } from "../../../src/http/ports.ts";
-import { drawOf, drawOfNobody } from "../../../src/http/segments/percentage.ts";
+import type { Ledger } from "../../../src/gateway/ports.ts";
+import { drawOf, drawOfNobody } from "../../../src/http/programmes/segments/segments.ts";
 import type { Random } from "../../support/random.ts";
 import { question } from "../questions.ts";
 import { askedOf } from "../workload.ts";

@@ -1,6 +1,6 @@
 /** What can be asked of the loyalty programme. Points are whole; times are milliseconds since 1970 UTC. */
+import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
-import type { ListAsk, ListPart } from "../register.ts";
 import type { LotPart } from "./lots.ts";
 
 export const POINTS = "PTS/0";

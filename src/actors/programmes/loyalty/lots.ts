@@ -1,5 +1,5 @@
 /** Points that expire: one lot for each accrual that has an end, spent in the order in which they expire. */
-import { assert } from "../../../assert.ts";
+import { assert } from "../../../errors/assert.ts";
 
 /** `id` is that of the accrual's transfer. */
 export type Lot = { readonly id: string; readonly expiresAtMs: number; points: number };

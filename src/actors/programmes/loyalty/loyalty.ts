@@ -2,20 +2,12 @@
  * Loyalty points. A member is an account of points with a name, and lots of those points that expire. Points come from
  * `@issuance`, and go to `@redemption` or `@expired`, so that each movement is one record on the member's shard.
  */
-import { assert, unreachable } from "../../../assert.ts";
-import { BALANCE_MAX } from "../../account.ts";
-import { type Rejected, reject } from "../../command.ts";
-import {
-  type Act,
-  type Context,
-  type Done,
-  type Effect,
-  type Plain,
-  type Programme,
-  type Surroundings,
-} from "../programme.ts";
-import { type ListAsk, Register } from "../register.ts";
-import { Total } from "../total.ts";
+import { assert, unreachable } from "../../../errors/assert.ts";
+import { BALANCE_MAX } from "../../ledger/account.ts";
+import type { Act, Plain } from "../../records/act.ts";
+import { type Rejected, reject } from "../../records/command.ts";
+import { type ListAsk, Register } from "../paged-index.ts";
+import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
 import {
   type ChangeSettings,
   type CreateMember,
@@ -40,6 +32,30 @@ import {
   memberIn,
   noteExpired,
 } from "./member.ts";
+
+/** A sum that may leave the range of exact numbers, and hardly ever costs more than a number. */
+export class Total {
+  #whole: bigint;
+  #rest = 0;
+
+  constructor(value = 0n) {
+    this.#whole = value;
+  }
+
+  get value(): bigint {
+    return this.#whole + BigInt(this.#rest);
+  }
+
+  /** @param amount a safe integer. */
+  add(amount: number): void {
+    const rest = this.#rest + amount;
+    if (Number.isSafeInteger(rest)) this.#rest = rest;
+    else {
+      this.#whole += BigInt(this.#rest) + BigInt(amount);
+      this.#rest = 0;
+    }
+  }
+}
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 

@@ -1,8 +1,9 @@
 /** A member of a loyalty programme, and what became of the points that had an end. */
-import type { Command } from "../../command.ts";
+import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import { vnodeOfAccount } from "../../routing.ts";
-import type { Act, Acted, Due } from "../programme.ts";
+import type { Act } from "../../records/act.ts";
+import type { Command } from "../../records/command.ts";
+import type { Acted, Due } from "../programme.ts";
 import {
   type Expiry,
   type LotView,

@@ -1,6 +1,6 @@
 /** What can be asked about quotas: only the operator asks for a change. See src/actors/quotas. */
+import { vnodeOf } from "../../ledger/routing.ts";
 import type { Quotas } from "../../quotas/default-quotas.ts";
-import { vnodeOf } from "../../routing.ts";
 import type { Growth } from "../programme.ts";
 
 /** No account has this id, so a partner's own keys cannot meet the operator's. */

@@ -3,7 +3,8 @@
  * all others by a notice.
  */
 import { DEFAULT_QUOTAS, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
-import type { Context, Done, Effect, Plain, Programme } from "../programme.ts";
+import type { Plain } from "../../records/act.ts";
+import type { Context, Done, Effect, Programme } from "../programme.ts";
 import type { OwnQuotas, QuotasAct } from "./acts.ts";
 
 type Item = readonly ["quotas", partner: string, quotas: OwnQuotas];

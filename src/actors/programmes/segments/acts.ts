@@ -1,6 +1,6 @@
 /** What can be asked of the segments. Times are milliseconds since 1970 UTC; what has no end ends at `null`. */
+import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
-import type { ListAsk, ListPart } from "../register.ts";
 import type { Draw } from "./draw.ts";
 
 export function userSubject(user: string): string {

@@ -1,10 +1,55 @@
 /** What a shard answers about its users and segments. */
-import type { Plain } from "../programme.ts";
-import type { ListAsk } from "../register.ts";
-import type { HolderView, SegmentPart, SegmentRow, UserView } from "./acts.ts";
-import type { Chores } from "./chores.ts";
-import { isMembership, membershipView, type Roster, type Segment, type User } from "./roster.ts";
-import { placesIn, surveyOf } from "./survey.ts";
+import type { Plain } from "../../records/act.ts";
+import type { ListAsk } from "../paged-index.ts";
+import {
+  type HolderView,
+  PIECES,
+  type SegmentPart,
+  type SegmentRow,
+  SURVEYED_MAX,
+  type SurveyPart,
+  type UserView,
+} from "./acts.ts";
+import type { Chores } from "./backfill-jobs.ts";
+import { isChosen, lanesOf, placeOf, SPAN } from "./draw.ts";
+import { isMembership, membershipView, type Roster, type Segment, type User } from "./segment-store.ts";
+
+const PIECE_SPAN = SPAN / PIECES;
+
+/** Users after this one, by serial number, and no further than the cutoff. */
+type Stretch = Readonly<{ slug: string; after: number; cutoff: number }>;
+
+export function surveyOf(roster: Roster, stretch: Stretch): SurveyPart {
+  const pieces = new Array<number>(PIECES).fill(0);
+  let chosen = 0;
+  for (const place of placesOf(roster, stretch)) {
+    if (place === null) chosen += 1;
+    else {
+      const piece = Math.floor(place / PIECE_SPAN);
+      pieces[piece] = (pieces[piece] ?? 0) + 1;
+    }
+  }
+  return { cutoff: stretch.cutoff, chosen, pieces };
+}
+
+export function placesIn(roster: Roster, stretch: Stretch, piece: number): readonly number[] {
+  const places: number[] = [];
+  for (const place of placesOf(roster, stretch))
+    if (place !== null && Math.floor(place / PIECE_SPAN) === piece) places.push(place);
+  return places;
+}
+
+/** `null`: chosen before. */
+function* placesOf(roster: Roster, { slug, after, cutoff }: Stretch): Generator<number | null> {
+  const rounds = roster.segments.get(slug)?.rounds ?? [];
+  const segment = lanesOf(slug);
+  const end = Math.min(cutoff, after + SURVEYED_MAX);
+  for (let at = after; at < end; at++) {
+    const { id, serial } = roster.bySerial[at] as User;
+    const place = placeOf(segment, lanesOf(id));
+    yield isChosen(place, serial, rounds) ? null : place;
+  }
+}
 
 type Place = Readonly<{
   shard: number;

@@ -1,6 +1,6 @@
 /** Who has entered and left which segment, and when, by what was done. */
-import { unreachable } from "../../../assert.ts";
-import type { Act, Plain } from "../programme.ts";
+import { unreachable } from "../../../errors/assert.ts";
+import type { Act, Plain } from "../../records/act.ts";
 import type {
   Ends,
   Expired,

@@ -2,7 +2,7 @@
  * Who falls under a percentage: a place in a range of 53 bits for each pair of segment and user, the same for ever and
  * on every shard, and of two segments independent of each other.
  */
-import { charCode } from "../../char-code.ts";
+import { charCode } from "../../records/char-code.ts";
 
 /** Places are from 0 to this, exclusive. */
 export const SPAN = 2 ** 53;

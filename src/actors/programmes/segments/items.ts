@@ -1,8 +1,8 @@
 /** What a shard knows of segments, as items of a snapshot, and back. */
-import { unreachable } from "../../../assert.ts";
-import type { Chore, Chores } from "./chores.ts";
+import { unreachable } from "../../../errors/assert.ts";
+import type { Chore, Chores } from "./backfill-jobs.ts";
 import type { Round } from "./draw.ts";
-import { type Held, KINDS, type Roster, Segment } from "./roster.ts";
+import { type Held, KINDS, type Roster, Segment } from "./segment-store.ts";
 
 /** By its segment's number: one that ends, or, with its kind, one that does not. */
 type HeldItem = readonly [no: number, endsAtMs: number] | number;

@@ -1,11 +1,12 @@
 /**
  * Segments of users. A user lives on his own shard, with what he holds; a segment's home is the shard of its slug, and all
- * others are told of it. What concerns many users is done in portions (`chores.ts`), and read as if it were done at once.
+ * others are told of it. What concerns many users is done in portions (`backfill-jobs.ts`), and read as if it were done at once.
  */
-import { assert, unreachable } from "../../../assert.ts";
-import { type Rejected, reject } from "../../command.ts";
-import { shardOfVnode, vnodeOfAccount } from "../../routing.ts";
-import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
+import { assert, unreachable } from "../../../errors/assert.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
+import type { Act, Plain } from "../../records/act.ts";
+import { type Rejected, reject } from "../../records/command.ts";
+import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
 import {
   type CreateSegment,
   type DeleteSegment,
@@ -23,12 +24,12 @@ import {
   type UserChange,
 } from "./acts.ts";
 import { answerOf } from "./answers.ts";
-import { applyFill, applySweep, Chores, decideFill, decideSweep } from "./chores.ts";
+import { applyFill, applySweep, Chores, decideFill, decideSweep } from "./backfill-jobs.ts";
 import { roundOf } from "./draw.ts";
-import { Endings } from "./endings.ts";
-import { applyChange, applyIntake, decideChange, decideIntake } from "./intake.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
-import { Roster, Segment } from "./roster.ts";
+import { applyChange, applyIntake, decideChange, decideIntake } from "./membership-changes.ts";
+import { Endings } from "./membership-expiries.ts";
+import { Roster, Segment } from "./segment-store.ts";
 
 /** Of one partner: every shard holds all of them. */
 const SEGMENTS_MAX = 5_000;

@@ -1,7 +1,7 @@
 /** What can be asked of the top-up programme. Amounts are minor units; times are milliseconds since 1970 UTC. */
-import { VNODES, vnodeOfAccount } from "../../routing.ts";
+import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
+import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
-import type { ListAsk, ListPart } from "../register.ts";
 
 const PREFIX = "credit:";
 

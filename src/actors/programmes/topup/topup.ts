@@ -3,11 +3,12 @@
  * from `@credit`, and a sale goes to the phone's system account, so that each movement is one record on the seller's
  * shard, beside everything else that there is of him.
  */
-import { assert, unreachable } from "../../../assert.ts";
-import { BALANCE_MAX } from "../../account.ts";
-import { type Rejected, reject } from "../../command.ts";
-import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
-import { type ListAsk, Register } from "../register.ts";
+import { assert, unreachable } from "../../../errors/assert.ts";
+import { BALANCE_MAX } from "../../ledger/account.ts";
+import type { Act, Plain } from "../../records/act.ts";
+import { type Rejected, reject } from "../../records/command.ts";
+import { type ListAsk, Register } from "../paged-index.ts";
+import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
 import {
   type Approve,
   creditAccount,
@@ -23,7 +24,7 @@ import {
   type TopupAct,
   type TopupEffect,
 } from "./acts.ts";
-import { type CreditRequest, type Item, requestView, type Seller, Trade } from "./trade.ts";
+import { type CreditRequest, type Item, requestView, type Seller, Trade } from "./topup-state.ts";
 
 /** A seller's that wait for a decision; more of them would only be in each other's way. */
 export const PENDING_REQUESTS_MAX = 1_000;

@@ -2,8 +2,8 @@
  * What can be asked of the voucher programme. Discounts are hundredths of a percent, 1 to 10,000; times are milliseconds
  * since 1970 UTC; e-mails are trimmed and in small letters.
  */
+import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
-import type { ListAsk, ListPart } from "../register.ts";
 import { vnodeOfCode } from "./codes.ts";
 
 /** All of one customer's vouchers live here. A `/` of the e-mail must not end the owner key. */

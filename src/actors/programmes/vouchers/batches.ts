@@ -2,9 +2,9 @@
  * Vouchers for many, on one shard: its own customers' part of each batch, issued a portion at a time, so that a million
  * hold up nobody.
  */
-import { assert } from "../../../assert.ts";
-import type { Command } from "../../command.ts";
-import { Deadlines, type Ending } from "../../deadlines.ts";
+import { assert } from "../../../errors/assert.ts";
+import { Deadlines, type Ending } from "../../ledger/limits/deadlines.ts";
+import type { Command } from "../../records/command.ts";
 import type { Due, Surroundings } from "../programme.ts";
 import {
   type BatchOrder,

@@ -2,7 +2,7 @@
  * Voucher codes: two characters that say where the voucher lives, so that a code alone finds it, and twelve that nobody
  * can guess (60 bits).
  */
-import { assert } from "../../../assert.ts";
+import { assert } from "../../../errors/assert.ts";
 import type { Random } from "../programme.ts";
 
 /** Nothing that looks like something else: no 0, O, 1, I. Codes are read in capitals, so a small l is an L. */

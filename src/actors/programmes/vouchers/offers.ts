@@ -1,5 +1,5 @@
 /** One partner's offers. Every shard has all of them, so that a voucher's discount is known wherever it lives. */
-import { type ListAsk, type ListPart, Register } from "../register.ts";
+import { type ListAsk, type ListPart, Register } from "../paged-index.ts";
 import type { Offer, Pricing } from "./acts.ts";
 
 /** Each is told to every shard and kept for ever. */

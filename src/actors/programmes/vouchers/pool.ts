@@ -1,12 +1,11 @@
 /** One partner's customers on one shard, and their vouchers. */
-
-import { assert } from "../../../assert.ts";
-import type { Command } from "../../command.ts";
-import { Deadlines, type Ending } from "../../deadlines.ts";
+import { assert } from "../../../errors/assert.ts";
+import { Deadlines, type Ending } from "../../ledger/limits/deadlines.ts";
+import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import { vnodeOfAccount } from "../../routing.ts";
+import type { Command } from "../../records/command.ts";
+import type { ListAsk, ListPart, ListPlace } from "../paged-index.ts";
 import type { Due, Surroundings } from "../programme.ts";
-import type { ListAsk, ListPart, ListPlace } from "../register.ts";
 import {
   customerSubject,
   type Expire,

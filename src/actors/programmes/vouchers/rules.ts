@@ -1,7 +1,7 @@
 /** What may be done with offers and vouchers, and what it comes to. The first rule that says no wins. */
-import { assert } from "../../../assert.ts";
-import { type Rejected, reject } from "../../command.ts";
-import type { Rejection } from "../../rejection.ts";
+import { assert } from "../../../errors/assert.ts";
+import { type Rejected, reject } from "../../records/command.ts";
+import type { Rejection } from "../../records/rejection.ts";
 import type { Context, Effect } from "../programme.ts";
 import type {
   Cancel,

@@ -2,10 +2,11 @@
  * Vouchers. A customer's vouchers live on the customer's shard, where they are issued, redeemed and end; offers, which say
  * what they are worth, are known on every shard.
  */
-import { assert, unreachable } from "../../../assert.ts";
-import { type Rejected, reject } from "../../command.ts";
-import type { Act, Context, Done, Effect, Plain, Programme, Random, Surroundings } from "../programme.ts";
-import type { ListAsk } from "../register.ts";
+import { assert, unreachable } from "../../../errors/assert.ts";
+import type { Act, Plain } from "../../records/act.ts";
+import { type Rejected, reject } from "../../records/command.ts";
+import type { ListAsk } from "../paged-index.ts";
+import type { Context, Done, Effect, Programme, Random, Surroundings } from "../programme.ts";
 import type {
   BatchMade,
   BatchOrder,

@@ -2,10 +2,11 @@
  * What can be asked of the wallet programme. Amounts are in minor units of the wallet's asset; times are milliseconds
  * since 1970 UTC.
  */
-import { vnodeOfAccount } from "../../routing.ts";
-import { parseTransferId } from "../../transfer-id.ts";
-import type { Act, Growth, Question, QuestionTo } from "../programme.ts";
-import type { ListAsk, ListPart } from "../register.ts";
+import { vnodeOfAccount } from "../../ledger/routing.ts";
+import { parseTransferId } from "../../ledger/transfer-id.ts";
+import type { Act } from "../../records/act.ts";
+import type { ListAsk, ListPart } from "../paged-index.ts";
+import type { Growth, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
 
 /** The partner that all wallet users belong to. */

@@ -1,5 +1,5 @@
 /** Ids and tokens that say where they belong, so that nothing has to be looked up to find it. */
-import { VNODES, vnodeOfAccount } from "../../routing.ts";
+import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
 import type { Random } from "../programme.ts";
 
 const RADIX = 36;

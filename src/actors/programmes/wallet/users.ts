@@ -2,11 +2,10 @@
  * Who has a wallet, with what password, and who is logged in. Everything of one user is at home where the e-mail is, the
  * wallet's account too, so an e-mail is taken once, and a session is found with the token alone.
  */
-
-import { assert, unreachable } from "../../../assert.ts";
-import { type Command, type Rejected, reject } from "../../command.ts";
+import { assert, unreachable } from "../../../errors/assert.ts";
+import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import { vnodeOfAccount } from "../../routing.ts";
+import { type Command, type Rejected, reject } from "../../records/command.ts";
 import type { Context, Done, Due, Effect, Surroundings } from "../programme.ts";
 import {
   type CredentialView,

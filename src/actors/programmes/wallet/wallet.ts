@@ -2,9 +2,10 @@
  * Wallets: users with a password each and an account, deposits by banks, transfers, holds, payment requests and
  * withdrawals. Money comes from and goes to `@bank:<name>`; what is held waits on `@holds` and `@withdrawals`.
  */
-import type { Rejected } from "../../command.ts";
-import type { Act, Context, Done, Effect, Plain, Programme, Surroundings } from "../programme.ts";
-import type { ListAsk } from "../register.ts";
+import type { Act, Plain } from "../../records/act.ts";
+import type { Rejected } from "../../records/command.ts";
+import type { ListAsk } from "../paged-index.ts";
+import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
 import type {
   Deposit,
   PaperAct,
@@ -14,8 +15,8 @@ import type {
   WalletEffect,
   WithdrawalView,
 } from "./acts.ts";
-import { type PaperItem, Papers } from "./papers.ts";
 import { referenceClaim, type UserItem, Users } from "./users.ts";
+import { type PaperItem, Papers } from "./wallet-orders.ts";
 
 type Item = UserItem | PaperItem;
 

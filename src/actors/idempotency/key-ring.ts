@@ -1,0 +1,205 @@
+import { assert } from "../../errors/assert.ts";
+import type { Hash } from "./scope-hash.ts";
+
+/** `atSecond` is below 2^43: see `putSecond`. */
+export type KeyEntry = Readonly<{
+  fingerprint: number;
+  atSecond: number;
+  epoch: number;
+  seq: number;
+  index: number;
+}>;
+
+/** So many entries have room at once, four times what a table should ever hold; their numbers begin anew after it. */
+export const NUMBER_BITS = 26;
+const NUMBERS = 2 ** NUMBER_BITS;
+const CHUNK_BITS = 13;
+const CHUNK = 2 ** CHUNK_BITS;
+/** Near the end of the numbers, so that every table soon passes it and not only one that is months old. */
+const FIRST = NUMBERS - CHUNK - 1000;
+
+/** 44 bytes: words of 32 bits, side by side, so that an entry is in one or two lines of the processor's cache. */
+export const WORDS = 11;
+const FINGERPRINT = 4;
+const SEQ = 6;
+const SECOND = 8;
+const EPOCH = 9;
+const INDEX = 10;
+const HIGH = 2 ** 32;
+/** The upper word of a safe integer has 21 bits. Those above them, of SEQ, are the seconds' own upper bits. */
+const LONG_BITS = 21;
+const LONG_MASK = 2 ** LONG_BITS - 1;
+const SECONDS_MAX = 2 ** (64 - LONG_BITS) - 1;
+
+/**
+ * Entries in the order in which they came, each with the hash of its scope and with a number, by which the index
+ * knows it. They lie in chunks, which come and go whole: nothing is ever moved.
+ */
+export class KeyRing {
+  readonly #chunks: (Uint32Array | undefined)[] = new Array(NUMBERS / CHUNK).fill(undefined);
+  #first = FIRST;
+  #size = 0;
+  #bytes = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Of its chunks. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The number of the oldest entry. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** Adds an entry at the end, and gives its number. */
+  append(hash: Hash, entry: KeyEntry): number {
+    const number = this.#takeNumber();
+    const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
+    const at = offsetOf(number);
+    words[at] = hash.a;
+    words[at + 1] = hash.b;
+    words[at + 2] = hash.c;
+    words[at + 3] = hash.d;
+    putLong(words, at + FINGERPRINT, entry.fingerprint);
+    putLong(words, at + SEQ, entry.seq);
+    putSecond(words, at, entry.atSecond);
+    putWord(words, at + EPOCH, entry.epoch);
+    putWord(words, at + INDEX, entry.index);
+    return number;
+  }
+
+  /** Adds an entry as it lies in a block (`blocks`), whose words begin at `from`. */
+  appendWords(block: Uint32Array, from: number): number {
+    const number = this.#takeNumber();
+    const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
+    const at = offsetOf(number);
+    for (let i = 0; i < WORDS; i++) words[at + i] = block[from + i] as number;
+    return number;
+  }
+
+  /** All entries, oldest first, in blocks of up to `max` of them, as copies. */
+  *blocks(max: number): Generator<Uint32Array<ArrayBuffer>> {
+    for (let from = 0; from < this.#size; from += max) {
+      const count = Math.min(max, this.#size - from);
+      const block = new Uint32Array(count * WORDS);
+      for (let i = 0; i < count; i++) {
+        const number = (this.#first + from + i) % NUMBERS;
+        const at = offsetOf(number);
+        block.set(this.#chunk(number).subarray(at, at + WORDS), i * WORDS);
+      }
+      yield block;
+    }
+  }
+
+  dropFirst(): void {
+    assert(this.#size > 0, "only what is there can be dropped");
+    const number = this.#first;
+    this.#first = (number + 1) % NUMBERS;
+    this.#size -= 1;
+    if (this.#first % CHUNK !== 0) return;
+    this.#bytes -= this.#chunk(number).byteLength;
+    this.#chunks[number >>> CHUNK_BITS] = undefined;
+  }
+
+  holds(number: number, hash: Hash): boolean {
+    const words = this.#chunk(number);
+    const at = offsetOf(number);
+    return (
+      words[at] === hash.a && words[at + 1] === hash.b && words[at + 2] === hash.c && words[at + 3] === hash.d
+    );
+  }
+
+  entry(number: number): KeyEntry {
+    const words = this.#chunk(number);
+    const at = offsetOf(number);
+    return {
+      fingerprint: long(words, at + FINGERPRINT),
+      atSecond: second(words, at),
+      epoch: word(words, at + EPOCH),
+      seq: long(words, at + SEQ),
+      index: word(words, at + INDEX),
+    };
+  }
+
+  atSecond(number: number): number {
+    return second(this.#chunk(number), offsetOf(number));
+  }
+
+  /** The first (0) or second (1) word of an entry's hash. */
+  hashWord(number: number, which: 0 | 1): number {
+    return word(this.#chunk(number), offsetOf(number) + which);
+  }
+
+  hashText(number: number): string {
+    const at = offsetOf(number);
+    const words = this.#chunk(number).subarray(at, at + 4);
+    return Array.from(words, (part) => part.toString(16).padStart(8, "0")).join("");
+  }
+
+  /** All numbers, oldest first. */
+  *numbers(): Generator<number> {
+    for (let i = 0; i < this.#size; i++) yield (this.#first + i) % NUMBERS;
+  }
+
+  /** The number of the entry that comes next. */
+  #takeNumber(): number {
+    assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
+    const number = (this.#first + this.#size) % NUMBERS;
+    this.#size += 1;
+    return number;
+  }
+
+  #chunk(number: number): Uint32Array {
+    return this.#chunks[number >>> CHUNK_BITS] as Uint32Array;
+  }
+
+  #newChunk(number: number): Uint32Array {
+    const words = new Uint32Array(CHUNK * WORDS);
+    this.#chunks[number >>> CHUNK_BITS] = words;
+    this.#bytes += words.byteLength;
+    return words;
+  }
+}
+
+function offsetOf(number: number): number {
+  return (number % CHUNK) * WORDS;
+}
+
+function word(words: Uint32Array, at: number): number {
+  return words[at] as number;
+}
+
+function putWord(words: Uint32Array, at: number, value: number): void {
+  words[at] = value;
+  assert(words[at] === value, "a part of a key's entry fits 32 bits");
+}
+
+function long(words: Uint32Array, at: number): number {
+  return word(words, at) + (word(words, at + 1) & LONG_MASK) * HIGH;
+}
+
+function putLong(words: Uint32Array, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, "a part of a key's entry is a safe integer");
+  const low = value >>> 0;
+  words[at] = low;
+  words[at + 1] = (value - low) / HIGH;
+}
+
+/**
+ * The lower 32 bits, which are enough until 2106, have a word of their own; the others lie in the upper word of SEQ, which
+ * is written before. So an entry keeps its size, and one in a snapshot of an earlier version, where they are 0, its meaning.
+ */
+function putSecond(words: Uint32Array, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0 && value <= SECONDS_MAX, "a key's second is below 2^43");
+  const low = value >>> 0;
+  words[at + SECOND] = low;
+  words[at + SEQ + 1] = word(words, at + SEQ + 1) + ((value - low) / HIGH) * (LONG_MASK + 1);
+}
+
+function second(words: Uint32Array, at: number): number {
+  return word(words, at + SECOND) + (word(words, at + SEQ + 1) >>> LONG_BITS) * HIGH;
+}

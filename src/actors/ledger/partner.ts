@@ -1,0 +1,105 @@
+/** A partner and its keys, as one actor on the partner's home shard. Gateways hold copies, by facts. */
+import {
+  type Command,
+  type CreateKey,
+  type CreatePartner,
+  type Done,
+  type Fact,
+  type KeyCreated,
+  type NewKey,
+  type Outcome,
+  type Partner,
+  type PartnerChanged,
+  type PartnerKey,
+  type Rejected,
+  type RevokeKey,
+  reject,
+  type UpdatePartner,
+} from "../records/command.ts";
+
+/** Each seller has at least one. */
+export const KEYS_PER_PARTNER_MAX = 10_000;
+
+/** `partner` with its live keys, by key id. */
+export type PartnerState = { partner: Partner; readonly keys: Map<string, PartnerKey> };
+
+export function decideCreatePartner(
+  state: PartnerState | undefined,
+  command: CreatePartner,
+  nowMs: number,
+): PartnerChanged | Rejected {
+  if (state !== undefined) return reject("partner_exists", command.partner);
+  return {
+    ok: true,
+    partner: { id: command.partner, name: command.name, status: "active", createdAtMs: nowMs },
+  };
+}
+
+export function decideUpdatePartner(
+  state: PartnerState | undefined,
+  command: UpdatePartner,
+): PartnerChanged | Rejected {
+  if (state === undefined) return reject("partner_not_found", command.partner);
+  const { name = state.partner.name, status = state.partner.status } = command;
+  return { ok: true, partner: { ...state.partner, name, status } };
+}
+
+export function decideCreateKey(
+  state: PartnerState | undefined,
+  command: CreateKey,
+  nowMs: number,
+): KeyCreated | Rejected {
+  if (state === undefined) return reject("partner_not_found", command.partner);
+  if (state.keys.size >= KEYS_PER_PARTNER_MAX) return reject("too_many_keys", command.partner);
+  return { ok: true, key: ownedKey(command.newKey, command.partner, nowMs) };
+}
+
+export function decideRevokeKey(state: PartnerState | undefined, command: RevokeKey): Done | Rejected {
+  if (state === undefined) return reject("partner_not_found", command.partner);
+  return state.keys.has(command.keyId) ? { ok: true } : reject("key_not_found", command.keyId);
+}
+
+/** The keys of a new partner. */
+export function firstKeys(command: CreatePartner, createdAtMs: number): Map<string, PartnerKey> {
+  const { firstKey, partner } = command;
+  return new Map(firstKey === undefined ? [] : [[firstKey.id, ownedKey(firstKey, partner, createdAtMs)]]);
+}
+
+function ownedKey(key: NewKey, partner: string, createdAtMs: number): PartnerKey {
+  return { ...key, partner, createdAtMs };
+}
+
+const FACT_OPS: ReadonlySet<Command["op"]> = new Set([
+  "create_partner",
+  "update_partner",
+  "create_key",
+  "revoke_key",
+  "set_operator_key",
+] as const);
+
+/** Whether records of such a command hold what gateways must learn. */
+export function concernsGateways({ op }: Command): boolean {
+  return FACT_OPS.has(op);
+}
+
+/** What the gateways must learn from a record. */
+export function factsOf(command: Command, outcome: Outcome): readonly Fact[] {
+  if (!outcome.ok) return [];
+  switch (command.op) {
+    case "create_partner": {
+      const { partner } = outcome as PartnerChanged;
+      const keys = [...firstKeys(command, partner.createdAtMs).values()];
+      return [{ fact: "partner", partner }, ...keys.map((key): Fact => ({ fact: "key", key }))];
+    }
+    case "update_partner":
+      return [{ fact: "partner", partner: (outcome as PartnerChanged).partner }];
+    case "create_key":
+      return [{ fact: "key", key: (outcome as KeyCreated).key }];
+    case "revoke_key":
+      return [{ fact: "key_revoked", keyId: command.keyId }];
+    case "set_operator_key":
+      return [{ fact: "operator_key", hash: command.keyHash }];
+    default:
+      return [];
+  }
+}

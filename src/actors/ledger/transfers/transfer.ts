@@ -1,0 +1,221 @@
+/**
+ * A transfer of one posting. Between two balances of one shard it is one record. A leg on a system account sits on the
+ * slice of the transfer's home vnode, which is the other account's, so that no system account is ever hot. When the
+ * credit account lives on another shard, the debit is decided here with what that shard has said, and the credit follows
+ * as a message.
+ */
+import { assert } from "../../../errors/assert.ts";
+import {
+  type Credit,
+  type Credited,
+  type Rejected,
+  type RemoteCredit,
+  reject,
+  type Transfer,
+  type TransferPosted,
+  type TransferSent,
+} from "../../records/command.ts";
+import {
+  type Account,
+  applyEntry,
+  type Balance,
+  EMPTY_SLICE,
+  refusalOfCredit,
+  refusalOfDebit,
+  refusalOfSliceCredit,
+  refusalOfSliceDebit,
+  type Slice,
+} from "../account.ts";
+import type { Book } from "../book.ts";
+import { countUse } from "../limits/velocity.ts";
+import { type Objection, verdictOf } from "../precedence.ts";
+import { isSystemAccount } from "../routing.ts";
+
+/**
+ * All rules of both accounts; which one is the answer when several hold stands in `precedence.ts`.
+ *
+ * @param newId gives the transfer its id, asked only when it is accepted.
+ */
+export function decideTransfer(
+  book: Book,
+  command: Transfer,
+  nowMs: number,
+  newId: (vnode: number) => string,
+): TransferPosted | Rejected {
+  const { debit, credit, amount, vnode } = command;
+  const by = programmeOf(command);
+  const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
+  const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
+  const asset = debitAccount?.asset ?? creditAccount?.asset;
+  const fromSlice = debitAccount === undefined ? sliceOf(book, debit, asset, vnode) : EMPTY_SLICE;
+  const toSlice = creditAccount === undefined ? sliceOf(book, credit, asset, vnode) : EMPTY_SLICE;
+  const from: Readonly<Balance> = debitAccount ?? fromSlice;
+  const to: Readonly<Balance> = creditAccount ?? toSlice;
+  const debitPosted = from.posted - amount;
+  const creditPosted = to.posted + amount;
+  const againstDebit = isSystemAccount(debit)
+    ? refusalOfSliceDebit(fromSlice, debitPosted, from.held, amount)
+    : debitAccount === undefined
+      ? "account_not_found"
+      : refusalOfDebit(debitAccount, by, debitPosted, from.held, amount, 1, nowMs);
+  const againstCredit = isSystemAccount(credit)
+    ? refusalOfSliceCredit(toSlice, creditPosted, amount)
+    : creditAccount === undefined
+      ? "account_not_found"
+      : refusalOfCredit(creditAccount, by, creditPosted, amount, 1, nowMs);
+  const isMismatch =
+    asset === undefined || (creditAccount !== undefined && creditAccount.asset !== asset) || debit === credit;
+  if (againstDebit !== undefined || againstCredit !== undefined || isMismatch) {
+    const ofDebit = isSystemAccount(debit) ? asset : debitAccount?.asset;
+    const ofCredit = isSystemAccount(credit) ? asset : creditAccount?.asset;
+    return rejectionOf(command, ofDebit, againstDebit, ofCredit, againstCredit);
+  }
+  return {
+    ok: true,
+    id: newId(vnode),
+    debitPosted,
+    debitHeld: from.held,
+    debitSeq: from.seq + 1,
+    creditPosted,
+    creditHeld: to.held,
+    creditSeq: to.seq + 1,
+  };
+}
+
+/**
+ * The same rules where the credit account lives on another shard.
+ *
+ * @param message where the credit would go: the shard, and the number of the next message to it.
+ */
+export function decideSend(
+  book: Book,
+  command: Transfer,
+  remote: RemoteCredit,
+  message: Readonly<{ to: number; no: number }>,
+  nowMs: number,
+  newId: (vnode: number) => string,
+): TransferSent | Rejected {
+  const { debit, amount, vnode } = command;
+  const from = book.accounts.get(debit);
+  if (from === undefined) return reject("account_not_found", debit);
+  const debitPosted = from.posted - amount;
+  const againstDebit = refusalOfDebit(from, programmeOf(command), debitPosted, from.held, amount, 1, nowMs);
+  const againstCredit = remote === null ? "account_not_found" : (remote.refusal ?? undefined);
+  if (againstDebit !== undefined || againstCredit !== undefined || remote?.asset !== from.asset)
+    return rejectionOf(command, from.asset, againstDebit, remote?.asset, againstCredit);
+  return {
+    ok: true,
+    id: newId(vnode),
+    debitPosted,
+    debitHeld: from.held,
+    debitSeq: from.seq + 1,
+    to: message.to,
+    no: message.no,
+  };
+}
+
+/** The programme that moves the money, if one does. */
+function programmeOf({ act }: Transfer): string | null {
+  return act === undefined ? null : act.programme;
+}
+
+function rejectionOf(
+  command: Transfer,
+  debitAsset: string | undefined,
+  againstDebit: Objection | undefined,
+  creditAsset: string | undefined,
+  againstCredit: Objection | undefined,
+): Rejected {
+  const rejected = verdictOf(
+    command,
+    { asset: debitAsset ?? null, objection: againstDebit ?? null },
+    { asset: creditAsset ?? null, objection: againstCredit ?? null },
+  );
+  assert(rejected !== undefined, "what is against a transfer has a place in the order of precedence");
+  return rejected;
+}
+
+function sliceOf(book: Book, name: string, asset: string | undefined, vnode: number): Readonly<Slice> {
+  return (asset === undefined ? undefined : book.sliceOf(name, asset, vnode)) ?? EMPTY_SLICE;
+}
+
+export function applyTransfer(
+  book: Book,
+  command: Transfer,
+  posted: TransferPosted,
+  timeMs: number,
+  batch: number,
+): void {
+  const { debit, credit, amount, vnode } = command;
+  const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
+  const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
+  const asset = debitAccount?.asset ?? creditAccount?.asset;
+  assert(asset !== undefined, "a posted transfer has an account that knows its asset");
+  const from = debitAccount ?? book.openSlice(debit, asset, vnode);
+  const to = creditAccount ?? book.openSlice(credit, asset, vnode);
+  // One amount, taken from one and given to the other: I1 holds after every record.
+  applyEntry(from, -amount, posted.debitPosted, posted.debitHeld, posted.debitSeq, batch);
+  applyEntry(to, amount, posted.creditPosted, posted.creditHeld, posted.creditSeq, batch);
+  if (debitAccount?.velocities) countUse(debitAccount.velocities, "debit", amount, 1, timeMs);
+  if (creditAccount?.velocities) countUse(creditAccount.velocities, "credit", amount, 1, timeMs);
+}
+
+/** Takes from the debit account what is now on its way. */
+export function applySend(
+  book: Book,
+  command: Transfer,
+  sent: TransferSent,
+  timeMs: number,
+  batch: number,
+): void {
+  const from = personOf(book, command.debit);
+  applyEntry(from, -command.amount, sent.debitPosted, sent.debitHeld, sent.debitSeq, batch);
+  book.cross(from.asset, command.amount, 0);
+  if (from.velocities) countUse(from.velocities, "debit", command.amount, 1, timeMs);
+}
+
+/** The message to the credit account's shard; it can be made again from the record alone. */
+export function creditOf(command: Transfer, sent: TransferSent, from: number, createdAtMs: number): Credit {
+  const { partner, debit, credit, amount, memo, metadata, occurredAtMs } = command;
+  return {
+    op: "credit",
+    partner,
+    key: null,
+    fingerprint: 0,
+    debit,
+    credit,
+    amount,
+    memo,
+    metadata,
+    occurredAtMs,
+    id: sent.id,
+    createdAtMs,
+    from,
+    no: sent.no,
+  };
+}
+
+/** A credit whose debit is durable is never refused: its account was pinned, or the pin would have been refused. */
+export function decideCredit(book: Book, { credit, amount }: Credit): Credited {
+  const to = personOf(book, credit);
+  return { ok: true, posted: to.posted + amount, held: to.held, seq: to.seq + 1 };
+}
+
+export function applyCredit(
+  book: Book,
+  command: Credit,
+  credited: Credited,
+  timeMs: number,
+  batch: number,
+): void {
+  const to = personOf(book, command.credit);
+  applyEntry(to, command.amount, credited.posted, credited.held, credited.seq, batch);
+  book.cross(to.asset, 0, command.amount);
+  if (to.velocities) countUse(to.velocities, "credit", command.amount, 1, timeMs);
+}
+
+function personOf(book: Book, id: string): Account {
+  const account = book.accounts.get(id);
+  assert(account !== undefined, "a transfer across shards is between accounts that exist");
+  return account;
+}

@@ -1,0 +1,144 @@
+/**
+ * What concerns a great many users is done in portions, so that nobody else has to wait for it: who falls under a
+ * percentage is given the segment, and who held a deleted one loses what is left of it. All chores of a shard stand in
+ * one row and take turns, with a pause after each portion.
+ */
+import { assert } from "../../../errors/assert.ts";
+import type { Command } from "../../records/command.ts";
+import type { Due, Surroundings } from "../programme.ts";
+import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
+import { isChosen, lanesOf, placeOf } from "./draw.ts";
+import { Additions, namesOf } from "./membership-changes.ts";
+import { heldOf, type Roster, type Segment, type User } from "./segment-store.ts";
+
+const LOOKED_AT_MAX = 2_500;
+/** Somebody waits for a segment to be filled, and nobody for a deleted one to be swept: nobody reads what is left of it. */
+const CONCERNED_MAX = { fill: 1_000, sweep: 200 } as const;
+const PAUSE_MS = { fill: 1, sweep: 4 } as const;
+
+export type Chore = {
+  readonly kind: "fill" | "sweep";
+  readonly roster: Roster;
+  readonly segment: Segment;
+  /** Of the segment's rounds, which a `fill` carries out. */
+  readonly round: number;
+  /** Serial number of the last user that was looked at, and of the last one that is to be. */
+  at: number;
+  readonly upTo: number;
+};
+
+/** Bounded by the segments, and the rounds of each, which are 100 at most. */
+export class Chores {
+  readonly #due: Surroundings["due"];
+  readonly #row: Chore[] = [];
+  #next: Due | undefined;
+
+  constructor(due: Surroundings["due"]) {
+    this.#due = due;
+  }
+
+  get first(): Chore {
+    const [first] = this.#row;
+    assert(first !== undefined, "a portion belongs to a chore");
+    return first;
+  }
+
+  /** When the next portion is due. */
+  get nextAtMs(): number {
+    return this.#next?.endsAtMs ?? 0;
+  }
+
+  all(): Iterable<Chore> {
+    return this.#row;
+  }
+
+  isFilling(segment: Segment): boolean {
+    return this.#row.some((chore) => chore.segment === segment && chore.kind === "fill");
+  }
+
+  add(chore: Chore, nextAtMs: number): void {
+    this.#row.push(chore);
+    if (this.#next === undefined) this.#expect(nextAtMs);
+  }
+
+  /** The first one has got as far as this. */
+  advance(at: number, timeMs: number): void {
+    const chore = this.#row.shift();
+    assert(chore !== undefined && this.#next !== undefined, "a portion was due");
+    this.#due.remove(this.#next);
+    this.#next = undefined;
+    chore.at = at;
+    if (at < chore.upTo) this.#row.push(chore);
+    if (this.#row.length > 0) this.#expect(timeMs + PAUSE_MS[this.first.kind]);
+  }
+
+  #expect(endsAtMs: number): void {
+    const { partner } = this.first.roster;
+    const command = () => commandOf(this.first);
+    this.#next = { partner, endsAtMs, id: "segments", place: -1, subjects: [], command };
+    this.#due.add(this.#next);
+  }
+}
+
+export function decideFill({ roster, segment, round, at, upTo }: Chore, nowMs: number): Filled {
+  const additions = new Additions(nowMs);
+  const { over, added, prolonged } = additions;
+  const result = (last: number) => ({
+    upTo: last,
+    over,
+    added: namesOf(added),
+    prolonged: namesOf(prolonged),
+  });
+  if (segment.deletedAtMs !== null) return result(upTo);
+  const rounds = segment.rounds.slice(round, round + 1);
+  const earlier = segment.rounds.slice(0, round);
+  const end = Math.min(upTo, at + LOOKED_AT_MAX);
+  let serial = at;
+  while (serial < end && added.length + prolonged.length < CONCERNED_MAX.fill) {
+    const user = roster.bySerial[serial] as User;
+    serial += 1;
+    const place = placeOf(segment.lanes, lanesOf(user.id));
+    // Who was chosen before has it, or has been removed by hand.
+    if (!isChosen(place, serial, rounds) || isChosen(place, serial, earlier)) continue;
+    const held = heldOf(user, segment);
+    if (held?.kind !== "removed") additions.add(user.id, held, null);
+  }
+  return result(serial);
+}
+
+export function applyFill({ roster, segment }: Chore, { added, prolonged }: Filled): void {
+  for (const id of [...added, ...prolonged]) roster.put(roster.userOf(id), segment.lasting.auto);
+}
+
+export function decideSweep({ roster, segment, at, upTo }: Chore): Swept {
+  const over: [string, number][] = [];
+  const removed: string[] = [];
+  const end = Math.min(upTo, at + LOOKED_AT_MAX);
+  let concerned = 0;
+  let serial = at;
+  while (serial < end && concerned < Math.min(CONCERNED_MAX.sweep, segment.traces)) {
+    const user = roster.bySerial[serial] as User;
+    serial += 1;
+    const held = heldOf(user, segment);
+    if (held === undefined) continue;
+    concerned += 1;
+    if (held.kind === "removed") continue;
+    if (held.endsAtMs <= (segment.deletedAtMs ?? 0)) over.push([user.id, held.endsAtMs]);
+    else removed.push(user.id);
+  }
+  return { upTo: concerned === segment.traces ? upTo : serial, over, removed };
+}
+
+export function applySweep({ roster, segment, at, upTo: last }: Chore, { upTo }: Swept): void {
+  for (let serial = at; serial < upTo && segment.traces > 0; serial++)
+    roster.drop(roster.bySerial[serial] as User, segment);
+  if (upTo === last) roster.forget(segment);
+}
+
+function commandOf({ kind, roster: { partner }, segment }: Chore): Command {
+  const { slug, generation, deletedAtMs } = segment;
+  const names = { programme: "segments", subject: segmentSubject(slug), slug, generation } as const;
+  const act: Fill | Sweep =
+    kind === "fill" ? { ...names, act: "fill" } : { ...names, act: "sweep", deletedAtMs: deletedAtMs ?? 0 };
+  return { op: "act", partner, key: null, fingerprint: 0, act };
+}

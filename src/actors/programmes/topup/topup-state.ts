@@ -1,0 +1,213 @@
+/** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
+import { textBytes } from "../../quotas/bytes.ts";
+import { Register } from "../paged-index.ts";
+import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
+import { PhoneBook } from "./phone-book.ts";
+
+export interface Seller {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAtMs: number;
+  isSuspended: boolean;
+  /** Net of decreases. */
+  credited: number;
+  /** Without what was taken back. */
+  sold: number;
+  pending: number;
+  /** Of the requests, how many are decided. */
+  decided: number;
+  readonly requests: Register<CreditRequest>;
+}
+
+export interface CreditRequest {
+  readonly id: string;
+  readonly seller: Seller;
+  readonly amount: number;
+  readonly note: string | null;
+  readonly createdAtMs: number;
+  decision: Decision | undefined;
+}
+
+export type Decision = Readonly<{
+  isApproved: boolean;
+  by: string;
+  atMs: number;
+  reason: string | null;
+}>;
+
+type StoredDecision = readonly [isApproved: boolean, by: string, atMs: number, reason: string | null];
+
+export type Item =
+  | readonly [
+      "seller",
+      partner: string,
+      id: string,
+      name: string,
+      createdAtMs: number,
+      isSuspended: boolean,
+      credited: number,
+      sold: number,
+    ]
+  | readonly [
+      "request",
+      partner: string,
+      id: string,
+      seller: string,
+      amount: number,
+      note: string | null,
+      createdAtMs: number,
+      decision: StoredDecision | null,
+    ]
+  | readonly [
+      "phones",
+      partner: string,
+      phones: readonly (readonly [phone: string, total: number, topups: number])[],
+    ];
+
+/**
+ * A seller's requests that are decided, some 400 bytes each: for one more, the oldest of them leaves. What it moved, and
+ * its acts, stay in the archive.
+ */
+export const DECIDED_MAX = 10_000;
+
+/** So many phones are one item: each alone would be mostly names. */
+const PER_ITEM = 256;
+
+/** In memory, about. */
+const SELLER_BYTES = 470;
+const REQUEST_BYTES = 470;
+
+function requestBytes({ note, decision }: CreditRequest): number {
+  return REQUEST_BYTES + textBytes(note) + textBytes(decision?.reason ?? null);
+}
+
+export class Trade {
+  readonly #shard: number;
+  readonly #kept: (bytes: number) => void;
+  /** By subject. */
+  readonly sellers = new Map<string, Seller>();
+  readonly requests = new Map<string, CreditRequest>();
+  readonly phones: PhoneBook;
+  readonly sellerList: Register<Seller>;
+  readonly requestList: Register<CreditRequest>;
+  /** Those that nobody has decided: among many that are, they would be far apart. */
+  readonly pendingList: Register<CreditRequest>;
+
+  /** @param kept counts what is kept in memory. */
+  constructor(shard: number, kept: (bytes: number) => void = () => {}) {
+    this.#shard = shard;
+    this.#kept = kept;
+    this.phones = new PhoneBook(kept);
+    this.sellerList = new Register(shard);
+    this.requestList = new Register(shard);
+    this.pendingList = new Register(shard);
+  }
+
+  addSeller(id: string, name: string, createdAtMs: number): Seller {
+    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
+    const requests = new Register<CreditRequest>(this.#shard);
+    const seller: Seller = { id, name, createdAtMs, ...figures, requests };
+    this.sellers.set(creditAccount(id), seller);
+    this.sellerList.add(seller, createdAtMs);
+    this.#kept(SELLER_BYTES + textBytes(name));
+    return seller;
+  }
+
+  addRequest(request: CreditRequest): void {
+    this.requests.set(request.id, request);
+    this.#kept(requestBytes(request));
+    this.requestList.add(request, request.createdAtMs);
+    request.seller.requests.add(request, request.createdAtMs);
+    if (request.decision !== undefined) {
+      this.#countDecided(request.seller);
+      return;
+    }
+    this.pendingList.add(request, request.createdAtMs);
+    request.seller.pending += 1;
+  }
+
+  settle(request: CreditRequest, decision: Decision): void {
+    const before = requestBytes(request);
+    request.decision = decision;
+    this.#kept(requestBytes(request) - before);
+    request.seller.pending -= 1;
+    this.pendingList.remove(request);
+    this.#countDecided(request.seller);
+  }
+
+  /** One more is decided: beyond the bound the one that was made first leaves. */
+  #countDecided(seller: Seller): void {
+    seller.decided += 1;
+    if (seller.decided <= DECIDED_MAX) return;
+    for (const old of seller.requests.all()) {
+      if (old.decision === undefined) continue;
+      this.requests.delete(old.id);
+      this.#kept(-requestBytes(old));
+      this.requestList.remove(old);
+      seller.requests.remove(old);
+      seller.decided -= 1;
+      return;
+    }
+  }
+
+  *items(partner: string): Generator<Item> {
+    for (const seller of this.sellerList.all()) {
+      const { id, name, createdAtMs, isSuspended, credited, sold } = seller;
+      yield ["seller", partner, id, name, createdAtMs, isSuspended, credited, sold];
+    }
+    for (const { id, seller, amount, note, createdAtMs, decision } of this.requestList.all()) {
+      const stored: StoredDecision | null =
+        decision === undefined ? null : [decision.isApproved, decision.by, decision.atMs, decision.reason];
+      yield ["request", partner, id, seller.id, amount, note, createdAtMs, stored];
+    }
+    for (const some of inPortions(this.phones.all()))
+      yield ["phones", partner, some.map(({ phone, total, topups }) => [phone, total, topups] as const)];
+  }
+
+  restore(item: Item): void {
+    switch (item[0]) {
+      case "seller": {
+        const [, , id, name, createdAtMs, isSuspended, credited, sold] = item;
+        Object.assign(this.addSeller(id, name, createdAtMs), { isSuspended, credited, sold });
+        return;
+      }
+      case "request": {
+        const [, , id, sellerId, amount, note, createdAtMs, stored] = item;
+        const seller = this.sellers.get(creditAccount(sellerId)) as Seller;
+        this.addRequest({ id, seller, amount, note, createdAtMs, decision: decisionOf(stored) });
+        return;
+      }
+      case "phones":
+        for (const [phone, total, topups] of item[2]) this.phones.count(phone, total, topups);
+    }
+  }
+}
+
+export function requestView({ id, seller, amount, note, createdAtMs, decision }: CreditRequest): RequestView {
+  const { by = null, atMs = null, reason = null } = decision ?? {};
+  const status = statusOf(decision);
+  const decided = { decidedBy: by, decidedAtMs: atMs, reason };
+  return { id, seller: seller.id, amount, note, status, createdAtMs, ...decided };
+}
+
+function statusOf(decision: Decision | undefined): RequestStatus {
+  if (decision === undefined) return "pending";
+  return decision.isApproved ? "approved" : "rejected";
+}
+
+function decisionOf(stored: StoredDecision | null): Decision | undefined {
+  if (stored === null) return undefined;
+  const [isApproved, by, atMs, reason] = stored;
+  return { isApproved, by, atMs, reason };
+}
+
+function* inPortions<T>(all: Iterable<T>): Generator<readonly T[]> {
+  let some: T[] = [];
+  for (const one of all) {
+    some.push(one);
+    if (some.length < PER_ITEM) continue;
+    yield some;
+    some = [];
+  }
+  if (some.length > 0) yield some;
+}

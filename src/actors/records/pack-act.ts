@@ -1,0 +1,51 @@
+/** The act that comes with a transfer: what every act has as flat values, and what is its own as a map behind them. */
+import type { Act, Plain } from "./act.ts";
+import { readValue, writeValue } from "./pack.ts";
+import type { PackReader } from "./pack-reader.ts";
+import { MAP_PAIRS_MAX, type PackWriter } from "./pack-writer.ts";
+
+const FIELDS = 4;
+
+export function writeAct(writer: PackWriter, { programme, act, subject, ...own }: Act): void {
+  writer.array(FIELDS);
+  writer.text(programme);
+  writer.text(act);
+  writer.text(subject);
+  const names = Object.keys(own);
+  if (names.length === 0) writer.nil();
+  else if (names.length > MAP_PAIRS_MAX) writeValue(writer, own);
+  else {
+    writer.map(names.length);
+    for (const name of names) {
+      writer.text(name);
+      writePlain(writer, (own as Readonly<Record<string, Plain>>)[name] as Plain);
+    }
+  }
+}
+
+/** Most of them are a text, a number or nothing: the general packer would ask more of them than they are worth. */
+function writePlain(writer: PackWriter, value: Plain): void {
+  if (value === null) writer.nil();
+  else if (typeof value === "string") writer.text(value);
+  else if (typeof value === "number" && Number.isSafeInteger(value)) writer.number(value);
+  else writeValue(writer, value);
+}
+
+export function readAct(reader: PackReader): Act {
+  const fields = reader.array();
+  const programme = reader.cachedText();
+  const name = reader.cachedText();
+  const subject = reader.cachedText();
+  const act: Act & Record<string, Plain> = { programme, act: name, subject };
+  if (!reader.nil()) {
+    for (let pairs = reader.map(); pairs > 0; pairs--) act[reader.cachedText()] = readPlain(reader);
+  }
+  reader.skip(fields - FIELDS);
+  return act;
+}
+
+function readPlain(reader: PackReader): Plain {
+  if (reader.nil()) return null;
+  // Mostly names of things, which are looked up by them.
+  return reader.isText() ? reader.cachedText() : (readValue(reader) as Plain);
+}

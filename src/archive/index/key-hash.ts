@@ -1,0 +1,129 @@
+import { isSystemAccount } from "../../actors/ledger/routing.ts";
+
+/** A 64-bit hash of a piece of text, left in `high` and `low` so that nothing is allocated per key. */
+export interface KeyHash {
+  high: number;
+  low: number;
+  /** Hashes `bytes[start, end)`; the seeds are those of the archive, or the hash of what comes before. */
+  run(bytes: Uint8Array, start: number, end: number, seedHigh: number, seedLow: number): void;
+}
+
+/**
+ * Two lanes in the manner of MurmurHash3, four bytes at a time, each stirred by the other. Seeded at random
+ * per archive, so that nobody outside can choose ids that collide; what is read is compared with the record's
+ * own text all the same.
+ */
+export class MixedHash implements KeyHash {
+  high = 0;
+  low = 0;
+
+  run(bytes: Uint8Array, start: number, end: number, seedHigh: number, seedLow: number): void {
+    let high = seedHigh | 0;
+    let low = seedLow | 0;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      const word =
+        (bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24);
+      const a = Math.imul(word, 0xcc9e2d51);
+      const b = Math.imul(word, 0x239b961b);
+      high ^= Math.imul((a << 15) | (a >>> 17), 0x1b873593);
+      high = (Math.imul((high << 13) | (high >>> 19), 5) + low + 0x561ccd1b) | 0;
+      low ^= Math.imul((b << 16) | (b >>> 16), 0xab0e9789);
+      low = (Math.imul((low << 17) | (low >>> 15), 5) + high + 0x0bcaa747) | 0;
+    }
+    let rest = 0;
+    for (; at < end; at++) rest = (rest << 8) | (bytes[at] as number);
+    high ^= Math.imul(rest, 0xcc9e2d51) ^ (end - start);
+    low ^= Math.imul(rest, 0x239b961b) ^ Math.imul(end - start, 0x9e3779b1);
+    high = (high + low) | 0;
+    low = (low + high) | 0;
+    high = finish(high);
+    low = finish(low);
+    high = (high + low) | 0;
+    this.high = high >>> 0;
+    this.low = (low + high) >>> 0;
+  }
+}
+
+function finish(lane: number): number {
+  let mixed = Math.imul(lane ^ (lane >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
+}
+
+export type Key = Readonly<{ high: number; low: number }>;
+
+const encoder = new TextEncoder();
+
+/**
+ * What the index keeps of an account, each under a key of its own: records with entries of it, records that changed
+ * nothing but what is held, records with which a transfer of it begins (`listedBy`), and records of the account itself. The
+ * acts of a programme stand under its name like those of an account. The numbers go into the seed of the key's hash.
+ */
+export const HISTORY_SEEDS = {
+  entries: 0,
+  holds: 0x5bd1e995,
+  transfers: 0x7feb352d,
+  versions: 0x2545f491,
+  acts: 0x61c88647,
+} as const;
+export type HistoryKind = keyof typeof HISTORY_SEEDS;
+
+/**
+ * The keys of the index. An account's key is the hash of its id, seeded with the hash of its partner, so that
+ * the partner's part is computed once for many accounts. A system account lives on every shard: it has one
+ * key per shard, so that each key's entries stand in the order of one log. Of all but entries every account has one
+ * per shard: nothing but their places would show that records of another one, with the same hash, stand among them.
+ */
+export class Keys {
+  readonly hash: KeyHash;
+  readonly #seedHigh: number;
+  readonly #seedLow: number;
+
+  constructor(hash: KeyHash, seedHigh: number, seedLow: number) {
+    this.hash = hash;
+    this.#seedHigh = seedHigh;
+    this.#seedLow = seedLow;
+  }
+
+  /** Hashes a partner or a transfer id in place. */
+  runText(bytes: Uint8Array, start: number, end: number): void {
+    this.hash.run(bytes, start, end, this.#seedHigh, this.#seedLow);
+  }
+
+  /** @param seed is one of `HISTORY_SEEDS`. @param shard is 0 where a key is not one shard's, else counts from 1. */
+  runAccount(bytes: Uint8Array, start: number, end: number, partner: Key, seed: number, shard: number): void {
+    this.hash.run(bytes, start, end, partner.high ^ Math.imul(shard, 0x9e3779b1), partner.low ^ seed);
+  }
+
+  text(text: string): Key {
+    const bytes = encoder.encode(text);
+    this.runText(bytes, 0, bytes.length);
+    return { high: this.hash.high, low: this.hash.low };
+  }
+
+  /** The key under which a shard's batches of a partner stand. */
+  partner(partner: string, shard: number): Key {
+    return partnerKey(this.text(partner), shard);
+  }
+
+  /** @param shard counts from 0; it is in no key of `isOneKey`. */
+  account(partner: Key, account: string, kind: HistoryKind, shard: number): Key {
+    const bytes = encoder.encode(account);
+    const keyShard = isOneKey(account, kind) ? 0 : shard + 1;
+    this.runAccount(bytes, 0, bytes.length, partner, HISTORY_SEEDS[kind], keyShard);
+    return { high: this.hash.high, low: this.hash.low };
+  }
+}
+
+/** Whether an account's history has one key for all shards. */
+export function isOneKey(account: string, kind: HistoryKind): boolean {
+  return kind === "entries" && !isSystemAccount(account);
+}
+
+export function partnerKey(partner: Key, shard: number): Key {
+  return { high: (partner.high ^ Math.imul(shard + 1, 0x9e3779b1)) >>> 0, low: partner.low };
+}

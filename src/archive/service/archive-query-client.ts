@@ -1,0 +1,157 @@
+import type { MessagePort } from "node:worker_threads";
+import type { AccountView } from "../../actors/records/command.ts";
+import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
+import type {
+  ActsRange,
+  ArchivedRecord,
+  ArchiveQueries,
+  ClaimsFound,
+  EntriesSum,
+  FoundRecord,
+  Location,
+  Page,
+  Position,
+  Range,
+  Statement,
+} from "../queries/query.ts";
+import {
+  type ArchiveMethod,
+  type ArchiveReply,
+  type ArchiveRequest,
+  untagError,
+} from "./archive-protocol.ts";
+
+/** The archive has a shorter deadline for each query: this one is for a thread that hangs, or a disk that does. */
+const ANSWER_MS_MAX = 10_000;
+
+type Pending = Readonly<{
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+  deadline: NodeJS.Timeout;
+}>;
+
+/**
+ * The archive as any thread sees it that was given a port to it (`ArchiveClient.connect`). Once the port is closed, on
+ * whichever side, every query is refused with `log_unavailable`.
+ *
+ * To be made as soon as the port is there: nobody can see later that it has been closed before.
+ */
+export class ArchiveQueryClient implements ArchiveQueries {
+  readonly #port: MessagePort;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  /** Makes the error of every query from now on. */
+  #refusal: (() => OperatingError) | undefined;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on("message", ({ id, result }: ArchiveReply) => {
+      const pending = this.#pending.get(id);
+      this.#pending.delete(id);
+      clearTimeout(pending?.deadline);
+      if (result.ok) pending?.resolve(result.value);
+      else pending?.reject(untagError(result.error));
+    });
+    port.on("close", () => this.refuse("the archive is gone"));
+  }
+
+  records(at: readonly Location[]): Promise<readonly FoundRecord[]> {
+    return this.#query("records", at, []);
+  }
+
+  transfer(
+    query: Readonly<{ partner: string; id: string; owner?: string | null }>,
+    after: readonly Position[],
+  ): Promise<TransferView | undefined> {
+    return this.#query("transfer", query, after);
+  }
+
+  part(
+    query: Readonly<{ id: string; from: number; to: number; no: number }>,
+    after: readonly Position[],
+  ): Promise<ArchivedRecord | undefined> {
+    return this.#query("part", query, after);
+  }
+
+  claims(
+    query: Readonly<{ shard: number; names: readonly string[] }>,
+    after: readonly Position[],
+  ): Promise<ClaimsFound> {
+    return this.#query("claims", query, after);
+  }
+
+  transfers(
+    query: Range &
+      Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
+    after: readonly Position[],
+  ): Promise<Page<TransferView>> {
+    return this.#query("transfers", query, after);
+  }
+
+  accountAt(
+    query: Readonly<{ partner: string; account: string; atMs: number }>,
+    after: readonly Position[],
+  ): Promise<AccountView | undefined> {
+    return this.#query("accountAt", query, after);
+  }
+
+  acts(
+    query: ActsRange & Readonly<{ partner: string; programme: string }>,
+    after: readonly Position[],
+  ): Promise<Page<ArchivedRecord>> {
+    return this.#query("acts", query, after);
+  }
+
+  entries(
+    query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
+    after: readonly Position[],
+  ): Promise<Statement> {
+    return this.#query("entries", query, after);
+  }
+
+  sum(
+    query: Readonly<{ partner: string; account: string; seq: number }>,
+    after: readonly Position[],
+  ): Promise<EntriesSum> {
+    return this.#query("sum", query, after);
+  }
+
+  accountIds(
+    query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
+    after: readonly Position[],
+  ): Promise<readonly string[]> {
+    return this.#query("accountIds", query, after);
+  }
+
+  /** Refuses what waits and what will be asked. The first reason stays. */
+  protected refuse(why: string, cause?: Error): void {
+    if (this.#refusal !== undefined) return;
+    const refusal = () => new OperatingError("log_unavailable", why, { cause });
+    this.#refusal = refusal;
+    for (const { reject, deadline } of this.#pending.values()) {
+      clearTimeout(deadline);
+      reject(refusal());
+    }
+    this.#pending.clear();
+  }
+
+  protected request(message: (id: number) => ArchiveRequest): Promise<unknown> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal());
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(
+          new OperatingError("log_unavailable", `the archive did not answer within ${ANSWER_MS_MAX} ms`),
+        );
+      }, ANSWER_MS_MAX);
+      this.#pending.set(id, { resolve, reject, deadline });
+      this.#port.postMessage(message(id), []);
+    });
+  }
+
+  async #query<T>(method: ArchiveMethod, query: unknown, after: readonly Position[]): Promise<T> {
+    return (await this.request((id) => ({ id, method, query, after }))) as T;
+  }
+}

@@ -1,0 +1,133 @@
+/** The dry run of one command: its shard decides it with all rules and logs nothing. */
+import { vnodeOfCommand } from "../../actors/ledger/command-home.ts";
+import { restoreCopies } from "../../actors/ledger/image.ts";
+import { Ledger } from "../../actors/ledger/ledger.ts";
+import { isSystemAccount } from "../../actors/ledger/routing.ts";
+import { countedTransferId } from "../../actors/ledger/transfer-id.ts";
+import { decideLegs, NOT_OPEN, plan } from "../../actors/ledger/transfers/compound.ts";
+import { legsOf } from "../../actors/ledger/transfers/legs.ts";
+import { packCommand, unpackOutcome } from "../../actors/records/codec.ts";
+import type { Command, Outcome, Transfer } from "../../actors/records/command.ts";
+import type { CompoundTransfer, TransferChanged } from "../../actors/records/compound-command.ts";
+import { assert } from "../../errors/assert.ts";
+import { ASK_ARCHIVE, type CommandReply, type CopiesOf, REFUSED } from "../../workers/shard/messages.ts";
+import { submitWithArchive } from "../claims.ts";
+import { settledOf } from "../queries/transfers.ts";
+import { costOfCommand } from "../shard-link/costs.ts";
+import { flowOwnerOf } from "../shard-link/owners.ts";
+import { refusedBy } from "../shard-link/refusals.ts";
+import type { Shards } from "../shard-link/shards.ts";
+
+type Item = Transfer | CompoundTransfer;
+type BatchOutcome = Outcome<Transfer | CompoundTransfer>;
+
+/** Postings that are decided before others get a turn on this thread: some milliseconds. */
+const TURN_COST = 512;
+/** Of a shard, in one answer. */
+const COPIES_MAX = 512;
+
+/** Outcomes in the order of the items, with meaningless ids. @throws OperatingError `overloaded`, `log_unavailable` */
+export async function dryRunBatch(
+  shards: Shards,
+  partner: string,
+  items: readonly Item[],
+): Promise<readonly BatchOutcome[]> {
+  // One shard that owns every account: no leg is remote.
+  const ledger = new Ledger(0);
+  const copies = await Promise.all(
+    [...namedBy(shards, partner, items)].flatMap(([shard, named]) =>
+      portionsOf(named).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
+    ),
+  );
+  for (const { result } of copies) restoreCopies(ledger.state, partner, result);
+  const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
+  let made = 0;
+  const newId = (vnode: number) => countedTransferId(vnode, 1, ++made);
+  const outcomes: BatchOutcome[] = [];
+  let cost = 0;
+  for (const [index, item] of items.entries()) {
+    if (cost >= TURN_COST) {
+      await new Promise((resolve) => setImmediate(resolve));
+      cost = 0;
+    }
+    cost += costOfCommand(item);
+    const command = { ...item, key: null, fingerprint: 0 };
+    const outcome = decide(ledger, command, newId, timeMs);
+    ledger.apply(command, outcome, { epoch: 1, seq: 1, index, timeMs }, 0);
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+/** So that no message brings too many at once. */
+function portionsOf([accounts, slices]: CopiesOf): readonly CopiesOf[] {
+  const portions: CopiesOf[] = [];
+  for (let from = 0; from < Math.max(accounts.length, slices.length); from += COPIES_MAX)
+    portions.push([accounts.slice(from, from + COPIES_MAX), slices.slice(from, from + COPIES_MAX)]);
+  return portions;
+}
+
+function decide(
+  ledger: Ledger,
+  command: Item,
+  newId: (vnode: number) => string,
+  timeMs: number,
+): BatchOutcome {
+  if (command.op === "transfer") return ledger.decide(command, timeMs, newId) as Outcome<Transfer>;
+  const planned = plan(ledger.compound, command);
+  assert(planned !== NOT_OPEN, "only posts and voids need an open transfer");
+  if (!planned.ok) return planned;
+  return decideLegs(ledger.compound, command, planned, new Map(), newId(command.vnode), timeMs);
+}
+
+/** The accounts and slices that the items touch, by shard. */
+function namedBy(shards: Shards, partner: string, items: readonly Item[]): ReadonlyMap<number, CopiesOf> {
+  const byShard = new Map<
+    number,
+    { accounts: Set<string>; slices: Map<string, readonly [string, string]> }
+  >();
+  for (const item of items) {
+    const postings = item.op === "transfer" ? [item] : item.postings;
+    for (const { account, counterparty, vnode } of legsOf(partner, postings)) {
+      const shard = shards.ofVnode(vnode);
+      const named = byShard.get(shard) ?? { accounts: new Set<string>(), slices: new Map() };
+      byShard.set(shard, named);
+      if (isSystemAccount(account)) named.slices.set(`${account}\0${counterparty}`, [account, counterparty]);
+      else named.accounts.add(account);
+    }
+  }
+  return new Map(
+    [...byShard].map(
+      ([shard, { accounts, slices }]) => [shard, [[...accounts], [...slices.values()]]] as const,
+    ),
+  );
+}
+
+/** The id of a new transfer is empty. @throws OperatingError `overloaded`, `log_unavailable` */
+export async function dryRun<C extends Command>(shards: Shards, command: C): Promise<Outcome<C>> {
+  const keyless = { ...command, key: null, fingerprint: 0 };
+  const shard = shards.ofVnode(vnodeOfCommand(keyless));
+  const tryOut = (packed: Uint8Array) =>
+    shards.link(shard).tryOut(packed, keyless.partner, flowOwnerOf(keyless), costOfCommand(keyless));
+  let reply = (await tryOut(packCommand(keyless))).result as CommandReply;
+  if (reply[0] === REFUSED && reply[1] === ASK_ARCHIVE) {
+    const again = await submitWithArchive(shards, shard, keyless, reply, tryOut);
+    reply = again.result as CommandReply;
+  }
+  if (reply instanceof Uint8Array) {
+    const outcome = unpackOutcome(keyless, reply);
+    return command.op === "void_transfer" ? withReleaseMoves(shards, command.partner, outcome) : outcome;
+  }
+  assert(reply[0] === REFUSED, "a dry run has no record");
+  const isOpenNeeded = command.op === "post_transfer" || command.op === "void_transfer";
+  if (reply[1] !== "not_open" || !isOpenNeeded) throw refusedBy(reply[1]);
+  return dryRun(shards, { ...command, settled: await settledOf(shards, command.partner, command.id) });
+}
+
+/** Adds the holds that other shards would release. */
+async function withReleaseMoves<O extends Outcome>(shards: Shards, partner: string, outcome: O): Promise<O> {
+  if (!outcome.ok) return outcome;
+  const { id, sent, moves } = outcome as unknown as TransferChanged;
+  const parts = await Promise.all(sent.map(({ to }) => shards.ask(to, partner, ["release_moves", id])));
+  return { ...outcome, moves: [...moves, ...parts.flatMap(({ result }) => result)] };
+}

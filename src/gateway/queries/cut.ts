@@ -1,0 +1,96 @@
+/** One consistent cut of some accounts. What it promises stands in SPEC.md. */
+import { randomUUID } from "node:crypto";
+import type { AccountView } from "../../actors/records/command.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
+import type { Shards } from "../shard-link/shards.ts";
+
+/** A cut that was too slow, or whose shard has started anew meanwhile, begins again. */
+const ATTEMPTS_MAX = 5;
+/** Then all shards have dropped the cut. */
+const HALTS_MS_MAX = 1_000;
+/** A capture waits for its shard's batches. */
+const CAPTURES_MS_MAX = 5_000;
+
+export type Cut = Readonly<{
+  accounts: readonly AccountView[];
+  /** By asset, exact beyond 2^53. Below zero where a credit has arrived before the debit of the same transfer. */
+  inTransit: Readonly<Record<string, bigint>>;
+}>;
+
+/** @throws OperatingError `overloaded` when it cannot be made, `log_unavailable` while a shard is down. */
+export async function consistentAccounts(
+  shards: Shards,
+  partner: string,
+  ids: readonly string[],
+): Promise<Cut> {
+  const byShard = Map.groupBy(ids, (id) => shards.ofAccount(partner, id));
+  const [only] = byShard.keys();
+  if (byShard.size === 1 && only !== undefined) {
+    const { result } = await shards.ask(only, partner, ["accounts", ids, null]);
+    return { accounts: result, inTransit: {} };
+  }
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const found = await attemptCut(shards, partner, byShard);
+    if (found === undefined) continue;
+    const views = new Map(found.accounts.map((view) => [view.id, view] as const));
+    const accounts = ids.map((id) => views.get(id)).filter((view) => view !== undefined);
+    return { accounts, inTransit: found.inTransit };
+  }
+  throw new OperatingError("overloaded", "the shards could not agree on one moment; ask again");
+}
+
+async function attemptCut(
+  shards: Shards,
+  partner: string,
+  byShard: ReadonlyMap<number, readonly string[]>,
+): Promise<Cut | undefined> {
+  const cut = `${Date.now()}-${randomUUID()}`;
+  const all = shards.links.map((_, shard) => shard);
+  const ids = [...byShard.values()].flat();
+  const halting = Promise.allSettled(
+    all.map(async (shard) => {
+      const { result } = await shards.ask(shard, partner, ["halt", cut, byShard.has(shard)]);
+      return [shard, new Map(result)] as const;
+    }),
+  );
+  const halts = await inTime(halting, HALTS_MS_MAX);
+  if (halts === undefined) return undefined;
+  const halted = halts.flatMap((halt) => (halt.status === "fulfilled" ? [halt.value] : []));
+  // Those that halted go on with their capture, whatever has become of the others.
+  const capturing = Promise.allSettled(
+    all.map(async (shard) => {
+      const heard = halted.flatMap(([other, received]) => {
+        // Nothing between the accounts goes to a shard that has none of them.
+        const upTo = byShard.has(other) ? received.get(shard) : undefined;
+        return upTo === undefined ? [] : [[other, upTo] as const];
+      });
+      return (await shards.ask(shard, partner, ["capture", cut, ids, heard])).result;
+    }),
+  );
+  const captures = await inTime(capturing, CAPTURES_MS_MAX);
+  if (captures === undefined) return undefined;
+  const failed = [...halts, ...captures].find((each) => each.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  const found = captures.flatMap((capture) => (capture.status === "fulfilled" ? [capture.value] : []));
+  if (halted.some(([, received]) => received.size === 0) || found.includes(null)) return undefined;
+  const inTransit: Record<string, bigint> = {};
+  for (const there of found) {
+    for (const [asset, amount] of there?.inTransit ?? [])
+      inTransit[asset] = (inTransit[asset] ?? 0n) + BigInt(amount);
+  }
+  for (const [asset, amount] of Object.entries(inTransit)) if (amount === 0n) delete inTransit[asset];
+  return { accounts: found.flatMap((there) => there?.accounts ?? []), inTransit };
+}
+
+/** `undefined` when it takes longer: a shard that hangs answers nothing. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,70 @@
+/** Lists of programmes: rows of all shards, newest first, a page at a time. */
+import {
+  comparePlaces,
+  type ListAsk,
+  type ListPart,
+  type ListPlace,
+} from "../../actors/programmes/paged-index.ts";
+import type { Question } from "../../actors/programmes/programme.ts";
+import type { Plain } from "../../actors/records/act.ts";
+import type { Page } from "../../archive/queries/query.ts";
+import { type Caller, refuseGone } from "../caller.ts";
+import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
+
+/** How the parts of all shards are asked for. */
+type Ask<R extends Plain> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
+
+/** As the archive's error of this code: a cursor that no list has given out. */
+class BadCursor extends Error {
+  readonly code = "bad_cursor";
+}
+
+/**
+ * Asks until the page is full and it is known whether there are more: a shard may have looked at much and shown little. The
+ * cursor is the place of the last row.
+ *
+ * @throws CallerGone, BadCursor, OperatingError `overloaded`: too many rows would have to be looked at.
+ */
+export async function pageOf<R extends Plain>(
+  ask: Ask<R>,
+  question: (page: ListAsk) => Question<ListPart<R>>,
+  { limit, cursor }: PageAsk,
+  caller?: Caller,
+): Promise<Page<R>> {
+  const found: (readonly [place: ListPlace, row: R])[] = [];
+  let before = cursor === undefined ? null : parsePlace(cursor);
+  for (let asks = 0; found.length <= limit; asks++) {
+    if (asks === FETCHES_MAX) throw tooMany();
+    refuseGone(caller);
+    const parts = await ask(question([limit + 1 - found.length, before]));
+    // Beyond the point up to which each shard has looked nothing can be said yet.
+    let bound: ListPlace | null = null;
+    for (const { upTo } of parts)
+      if (upTo !== null && (bound === null || comparePlaces(upTo, bound) > 0)) bound = upTo;
+    const rows = parts
+      .flatMap((part) => part.rows)
+      .filter(([place]) => bound === null || comparePlaces(place, bound) >= 0)
+      .toSorted(([a], [b]) => comparePlaces(b, a));
+    found.push(...rows);
+    if (bound === null) break;
+    before = bound;
+  }
+  const shown = found.slice(0, limit);
+  const cursors = shown.map(([place]) => cursorOf(place));
+  const nextCursor = found.length > limit ? (cursors.at(-1) ?? null) : null;
+  return { data: shown.map(([, row]) => row), cursors, nextCursor };
+}
+
+function cursorOf(place: ListPlace): string {
+  return place.map((part) => part.toString(36)).join("_");
+}
+
+function parsePlace(cursor: string): ListPlace {
+  const [atMs = Number.NaN, shard = Number.NaN, serial = Number.NaN, ...more] = cursor
+    .split("_")
+    .map((part) => Number.parseInt(part, 36));
+  const place = [atMs, shard, serial] as const;
+  const isOne = more.length === 0 && place.every(Number.isSafeInteger);
+  if (!isOne || cursorOf(place) !== cursor) throw new BadCursor("the cursor is not one that was given out");
+  return place;
+}

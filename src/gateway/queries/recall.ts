@@ -1,0 +1,140 @@
+/** Answers that were given before, or could not be given when they were due: read from the records in the archive. */
+import { haveSameKey, isKeyOf } from "../../actors/ledger/command-home.ts";
+import { vnodeOf } from "../../actors/ledger/routing.ts";
+import type { Command, Credited, Outcome, Transfer, TransferSent } from "../../actors/records/command.ts";
+import type { Asked } from "../../actors/records/command-header.ts";
+import type { Move, Moved, TransferChanged } from "../../actors/records/compound-command.ts";
+import type { ArchivedRecord, FoundRecord, Location } from "../../archive/queries/query.ts";
+import { assert } from "../../errors/assert.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
+import { known, positionText, type Shards } from "../shard-link/shards.ts";
+
+export type Recalled<C extends Command> = Readonly<{
+  outcome: Outcome<C>;
+  timeMs: number;
+  position: string;
+}>;
+
+/**
+ * The answer to a command whose own record stands `at`: with its parts on other shards, all of which are durable.
+ *
+ * `undefined`: the record is of another command, whose key only has the same hash.
+ */
+export async function recall<C extends Command>(
+  shards: Shards,
+  command: C,
+  at: Location,
+): Promise<Recalled<C> | undefined> {
+  const [first] = await firstRecords(shards, [at]);
+  assert(first !== undefined, "the archive answers place for place");
+  if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
+  if (!haveSameKey(first.record.command, command)) return undefined;
+  const { outcome } = first.record;
+  const answer = { timeMs: first.timeMs, position: positionText(at.shard, at) };
+  if (!outcome.ok) return { outcome, ...answer };
+  if ("to" in outcome) return withCredit(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
+  if (!("sent" in outcome)) return { outcome, ...answer } as Recalled<C>;
+  // Never an expiry, which nobody asks for.
+  const changed = outcome as TransferChanged;
+  return withPortions(shards, command, at.shard, changed, answer) as Promise<Recalled<C>>;
+}
+
+/** The owner of a key; `vnode` names its shard where the owner key does not. */
+export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
+
+/** The command that a key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
+export async function firstCommand(
+  shards: Shards,
+  { partner, key, fingerprint }: Asked,
+  { owner, vnode = vnodeOf(partner, owner) }: KeyScope,
+): Promise<Command | "reused" | undefined> {
+  if (key === null) return undefined;
+  const shard = shards.ofVnode(vnode);
+  const { result } = await shards.ask(shard, partner, ["first", owner, key]);
+  if (result === null) return undefined;
+  const [epoch, seq, index, firstFingerprint] = result;
+  if (firstFingerprint !== fingerprint) return "reused";
+  const [first] = await firstRecords(shards, [{ shard, epoch, seq, index }]);
+  assert(first !== undefined, "the archive answers place for place");
+  if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
+  const { command } = first.record;
+  const isSame = command.partner === partner && command.key === key && isKeyOf(command, owner);
+  return isSame ? command : "reused";
+}
+
+/** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while it cannot be read. */
+export async function firstRecords(
+  { archive }: Shards,
+  at: readonly Location[],
+): Promise<readonly FoundRecord[]> {
+  try {
+    return await archive.records(at);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+type Answer = Readonly<{ timeMs: number; position: string }>;
+
+async function withCredit(
+  shards: Shards,
+  { partner }: Command,
+  from: number,
+  sent: TransferSent,
+  answer: Answer,
+): Promise<Recalled<Transfer>> {
+  const { id, debitPosted, debitHeld, debitSeq, to, no, effect } = sent;
+  const credit = await partOf(shards, partner, { id, from, to, no });
+  const { posted, held, seq } = credit.record.outcome as Credited;
+  const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
+  return {
+    timeMs: answer.timeMs,
+    outcome: {
+      ...debit,
+      creditPosted: posted,
+      creditHeld: held,
+      creditSeq: seq,
+      ...(effect !== undefined && { effect }),
+    },
+    position: `${answer.position},${positionText(credit.at.shard, credit.at)}`,
+  };
+}
+
+async function withPortions(
+  shards: Shards,
+  { partner }: Command,
+  from: number,
+  changed: TransferChanged,
+  answer: Answer,
+): Promise<Readonly<{ outcome: TransferChanged }> & Answer> {
+  const { id, moves, elsewhere, sent } = changed;
+  const parts = await Promise.all(sent.map(({ to, no }) => partOf(shards, partner, { id, from, to, no })));
+  const there = parts.flatMap(({ record }): readonly Move[] => (record.outcome as Moved).moves);
+  const positions = [answer.position, ...parts.map(({ at }) => positionText(at.shard, at))];
+  return {
+    timeMs: answer.timeMs,
+    outcome: { ...changed, moves: [...moves, ...elsewhere, ...there] },
+    position: positions.join(","),
+  };
+}
+
+/** What a message has become at its shard. It is durable there: that shard's newest position includes it. */
+async function partOf(
+  shards: Shards,
+  partner: string,
+  { id, from, to, no }: Readonly<{ id: string; from: number; to: number; no: number }>,
+): Promise<ArchivedRecord> {
+  try {
+    const { position } = await shards.ask(to, partner, ["position"]);
+    const part = await shards.archive.part({ id, from, to, no }, known([position]));
+    assert(part !== undefined, "a transfer that was delivered has all its parts in the log");
+    return part;
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): OperatingError {
+  if (cause instanceof OperatingError && cause.code === "archive_damaged") return cause;
+  return new OperatingError("outcome_unknown", "the first answer to this key cannot be read yet", { cause });
+}

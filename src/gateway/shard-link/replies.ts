@@ -1,0 +1,47 @@
+/** What shards have replied, as the gateway reads it. */
+import { decode } from "../../actors/records/pack.ts";
+import type { Location } from "../../archive/queries/query.ts";
+import type { LogId } from "../../wal/wal.ts";
+import type { Credits, Replayed, TransfersReply, WireItem } from "../../workers/shard/messages.ts";
+
+/** The answers in the order of the items, and where the credits went that crossed to other shards. */
+export function answersOf(
+  reply: TransfersReply,
+): Readonly<{ answers: readonly WireItem[]; credits: Credits }> {
+  if (reply instanceof Uint8Array) return { answers: itemsOf(reply), credits: [] };
+  const [packed, later, credits] = reply;
+  const answers = itemsOf(packed);
+  for (const [index, item] of later) answers[index] = item;
+  return { answers, credits };
+}
+
+/** Heads of what nearly all items are: ids, and numbers of rejections. */
+const ARRAY = 0xdd;
+const ARRAY_HEAD_BYTES = 5;
+const isShortText = (head: number) => (head & 0xe0) === 0xa0;
+const isSmallNumber = (head: number) => head < 0x80;
+
+/** Ids are cut out of one text of the whole: a string made of the bytes of each one costs twenty times as much. */
+function itemsOf(packed: Uint8Array): WireItem[] {
+  const text = Buffer.from(packed.buffer, packed.byteOffset, packed.length).toString("latin1");
+  const items: WireItem[] = [];
+  let at = packed[0] === ARRAY ? ARRAY_HEAD_BYTES : 0;
+  while (at < packed.length) {
+    const head = packed[at++] as number;
+    if (isSmallNumber(head)) items.push(head);
+    else if (isShortText(head)) {
+      const end = at + (head & 0x1f);
+      items.push(text.slice(at, end));
+      at = end;
+    } else return decode(packed) as WireItem[];
+  }
+  return items;
+}
+
+export function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
+  return { shard, epoch, seq, index };
+}
+
+export function idOf([epoch, seq]: readonly [number, number]): LogId {
+  return { epoch, seq };
+}

@@ -1,0 +1,170 @@
+/** Accounts are opened, and their rules changed. */
+import { z } from "@hono/zod-openapi";
+import type { AccountView, CreateAccount, UpdateAccount } from "../../../actors/records/command.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import { readBareChange, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
+import { Asset, Metadata, MetadataPatch, NewAccountId } from "../../input/fields.ts";
+import { canonicalJson } from "../../input/fingerprint.ts";
+import { IdParams, ownAccountIdOf } from "../../input/path-id.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { DryRunQuery, dryRunAnswer } from "../transfers/dry-run.ts";
+import { Limits, limitsOf } from "./account-limits.ts";
+import { AccountSchema, accountJson } from "./account-view.ts";
+
+const Floor = z
+  .int()
+  .max(0)
+  .nullable()
+  .openapi({ description: "The lowest `available`; null for none.", example: 0 });
+const Ceiling = z
+  .int()
+  .nullable()
+  .openapi({ description: "The highest `posted`; null for none.", example: null });
+
+const NewAccount = z
+  .strictObject({
+    id: NewAccountId.optional(),
+    asset: Asset,
+    floor: Floor.optional(),
+    ceiling: Ceiling.optional(),
+    limits: Limits.optional(),
+    metadata: Metadata.optional(),
+  })
+  .openapi("NewAccount", { example: { id: "alice/points", asset: "PTS/0" } });
+
+const AccountPatch = z
+  .strictObject({
+    floor: Floor.optional(),
+    ceiling: Ceiling.optional(),
+    limits: Limits.optional(),
+    metadata: MetadataPatch.optional(),
+  })
+  .openapi("AccountPatch", { example: { floor: -10_000, metadata: { tier: "gold" } } });
+
+export type AccountsDeps = Readonly<{ ledger: Ledger; random: Random }>;
+
+export function addAccounts(routes: Routes, deps: AccountsDeps): void {
+  addCreate(routes, deps);
+  addUpdate(routes, deps);
+  addStatusActions(routes, deps);
+}
+
+/** JSON knows -0; the books do not. */
+function withoutMinusZero(value: number | null): number | null {
+  return value === 0 ? 0 : value;
+}
+
+const NamelessAccount = AccountSchema.omit({ id: true }).openapi("NamelessAccount");
+const accountAnswer = { description: "The account.", content: { "application/json": AccountSchema } };
+
+function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
+  const path = "/v1/accounts";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "accounts",
+      summary: "Open an account",
+      query: DryRunQuery,
+      body: { schema: NewAccount },
+      answer: {
+        status: 201,
+        description: "The account; a dry run shows no id that is not given.",
+        content: { "application/json": z.union([AccountSchema, NamelessAccount]) },
+      },
+      problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call, { dry_run }) => {
+      const { value, asked } = await readChange(request, call, NewAccount);
+      const { asset, floor, ceiling, metadata, limits } = value;
+      const command: CreateAccount = {
+        op: "create_account",
+        ...asked,
+        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, asked.key, random),
+        asset,
+        floor: floor === undefined ? 0 : withoutMinusZero(floor),
+        ceiling: withoutMinusZero(ceiling ?? null),
+        metadata: metadata === undefined ? null : canonicalJson(metadata),
+        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
+      };
+      if (dry_run === "true") {
+        const json = value.id === undefined ? namelessJson : accountJson;
+        return dryRunAnswer(call, await ledger.dryRun(command), 201, ({ account }) => json(account));
+      }
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ account }) => accountJson(account));
+    },
+  );
+}
+
+/** Without the id, which the account will get only when it is made. */
+function namelessJson(account: AccountView): string {
+  const { id: _, ...nameless } = JSON.parse(accountJson(account)) as Readonly<{ id: string }>;
+  return JSON.stringify(nameless);
+}
+
+function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: "/v1/accounts/{id}",
+      access: "partner",
+      group: "accounts",
+      summary: "Change an account's rules or metadata",
+      params: IdParams,
+      body: { schema: AccountPatch },
+      answer: { status: 200, ...accountAnswer },
+      problems: ["account_not_found", "managed_account", "balance_conflict", "account_closed"],
+    },
+    async (request, call) => {
+      const id = ownAccountIdOf(request);
+      const { value, asked } = await readChange(request, call, AccountPatch);
+      const { floor, ceiling, metadata, limits } = value;
+      const command: UpdateAccount = {
+        op: "update_account",
+        ...asked,
+        id,
+        ...(floor === undefined ? {} : { floor: withoutMinusZero(floor) }),
+        ...(ceiling === undefined ? {} : { ceiling: withoutMinusZero(ceiling) }),
+        ...(metadata === undefined ? {} : { metadata: canonicalJson(metadata) }),
+        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
+      };
+      return decidedAnswer(call, await ledger.submit(command), 200, ({ account }) => accountJson(account));
+    },
+  );
+}
+
+const ACTIONS = {
+  freeze: "No new debits or holds; credits still arrive",
+  unfreeze: "End a freeze",
+  close: "Close an empty account",
+} as const;
+
+function addStatusActions(routes: Routes, { ledger }: AccountsDeps): void {
+  for (const action of ["freeze", "unfreeze", "close"] as const) {
+    routes.add(
+      {
+        method: "post",
+        path: `/v1/accounts/{id}/${action}`,
+        access: "partner",
+        group: "accounts",
+        summary: ACTIONS[action],
+        params: IdParams,
+        query: DryRunQuery,
+        answer: { status: 200, ...accountAnswer },
+        problems: ["account_not_found", "managed_account", "account_closed", "account_not_empty"],
+      },
+      async (request, call, { dry_run }) => {
+        const id = ownAccountIdOf(request);
+        const asked = await readBareChange(request, call);
+        const command = { op: "set_account_status", ...asked, id, action } as const;
+        if (dry_run === "true")
+          return dryRunAnswer(call, await ledger.dryRun(command), 200, ({ account }) => accountJson(account));
+        const answer = await ledger.submit(command);
+        return decidedAnswer(call, answer, 200, ({ account }) => accountJson(account));
+      },
+    );
+  }
+}

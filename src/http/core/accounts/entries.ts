@@ -1,0 +1,143 @@
+/** An account's entries, as JSON or CSV, and the proof that they make up its balance. */
+import { z } from "@hono/zod-openapi";
+import { isSystemAccount } from "../../../actors/ledger/routing.ts";
+import type { Entry } from "../../../archive/queries/query.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import { csvCell, csvText } from "../../../text/csv.ts";
+import { callerOf, jsonAnswer } from "../../call.ts";
+import { Balance, timeTextOf } from "../../input/fields.ts";
+import { accountNotFound, IdParams, idOf } from "../../input/path-id.ts";
+import { RangeQuery, rangeOf } from "../../input/time-range.ts";
+import type { Routes } from "../../routes.ts";
+import { reconciliationFields, reconciliationView } from "./reconciliation.ts";
+import { type EntryFormat, entriesPageOf, statementAnswer, statementSchema } from "./statement.ts";
+
+const EntrySchema = z
+  .object({
+    seq: z.int(),
+    transfer_id: z.string(),
+    amount: z.int().openapi({ description: "Signed: credits are positive." }),
+    balance_after: Balance.optional().openapi({ description: "Not with a system account." }),
+    counterparty: z.string(),
+    memo: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    occurred_at: z.iso.datetime().optional(),
+    at: z.iso.datetime(),
+  })
+  .openapi("Entry", {
+    example: {
+      seq: 1,
+      transfer_id: "tr_0a11001",
+      amount: 2500,
+      balance_after: 2500,
+      counterparty: "@issuance",
+      memo: "order 1017",
+      metadata: {},
+      at: "2026-11-20T10:00:00.000Z",
+    },
+  });
+
+const EntriesPage = statementSchema(EntrySchema).openapi("EntriesPage");
+
+const ReconciliationSchema = z
+  .object({
+    account: z.string(),
+    balance: Balance,
+    ...reconciliationFields,
+  })
+  .openapi("Reconciliation", {
+    example: {
+      account: "alice/points",
+      balance: 2500,
+      entries_sum: 2500,
+      entries_count: 1,
+      difference: 0,
+      reconciled: true,
+    },
+  });
+
+function entryJson(entry: Entry, isSystem: boolean): string {
+  const { memo, occurredAtMs } = entry;
+  return (
+    `{"seq":${entry.seq},"transfer_id":"${entry.transferId}","amount":${entry.amount},` +
+    (isSystem ? "" : `"balance_after":${entry.balanceAfter},`) +
+    `"counterparty":"${entry.counterparty}","memo":${memo === null ? "null" : JSON.stringify(memo)},` +
+    `"metadata":${entry.metadata ?? "{}"},` +
+    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
+    `"at":"${timeTextOf(entry.timeMs)}"}`
+  );
+}
+
+const COLUMNS = ["seq", "transfer_id", "amount", "balance_after", "counterparty", "memo", "metadata", "at"];
+
+/** A system account's balances are those of its slices, which nobody sees. */
+function entryFormat(isSystem: boolean): EntryFormat {
+  return {
+    json: (entry) => entryJson(entry, isSystem),
+    columns: COLUMNS,
+    cells: ({ seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs }) => [
+      csvCell(seq),
+      csvCell(transferId),
+      csvCell(amount),
+      isSystem ? "" : csvCell(balanceAfter),
+      csvCell(counterparty),
+      csvText(memo ?? ""),
+      csvText(metadata ?? "{}"),
+      timeTextOf(timeMs),
+    ],
+  };
+}
+
+export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger }>): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/accounts/{id}/entries",
+      access: "partner",
+      group: "accounts",
+      summary: "An account's entries, newest first",
+      description:
+        "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
+      params: IdParams,
+      query: RangeQuery,
+      answer: entriesPageOf(EntriesPage),
+      problems: ["account_not_found"],
+    },
+    async (request, call, query) => {
+      const id = idOf(request);
+      const range = rangeOf(query);
+      const statement = await ledger.entries(call.partner, id, range, callerOf(call));
+      if (statement === undefined) throw accountNotFound(id);
+      const isSystem = isSystemAccount(id);
+      return statementAnswer(request, call, statement, range, entryFormat(isSystem), !isSystem);
+    },
+  );
+  addReconciliation(routes, ledger);
+}
+
+function addReconciliation(routes: Routes, ledger: Ledger): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/accounts/{id}/reconciliation",
+      access: "partner",
+      group: "accounts",
+      summary: "Compare a balance with the sum of its entries",
+      params: IdParams,
+      answer: {
+        status: 200,
+        description: "Both figures at one seq.",
+        content: { "application/json": ReconciliationSchema },
+      },
+      problems: ["account_not_found"],
+    },
+    async (request, call) => {
+      const id = idOf(request);
+      const found = await ledger.reconciliation(call.partner, id);
+      if (found === undefined) throw accountNotFound(id);
+      const { account } = found;
+      const body = { account: account.id, balance: account.posted, ...reconciliationView(found) };
+      return jsonAnswer(call, 200, JSON.stringify(body));
+    },
+  );
+}

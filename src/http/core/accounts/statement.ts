@@ -1,0 +1,131 @@
+/** An account's entries as a page, with the balances around them where a time was named; or as CSV. */
+import { z } from "@hono/zod-openapi";
+import type { Entry, Range, Statement } from "../../../archive/queries/query.ts";
+import { csvCell, csvText } from "../../../text/csv.ts";
+import { answer, type Call, type HttpAnswer } from "../../call.ts";
+import { Balance } from "../../input/fields.ts";
+import { pageAnswer, rowsWithin } from "../../input/pagination.ts";
+import type { HttpRequest } from "../../request.ts";
+import type { RouteDescription } from "../../routes.ts";
+
+type MediaRange = Readonly<{ type: string; quality: number }>;
+/** `rank`: 3 for the type itself, 2 for `text/*`, 1 for any, 0 for none; `place` in the header. */
+type Match = Readonly<{ quality: number; rank: number; place: number }>;
+
+/** Of two forms of equal quality the one that is named more exactly wins, then the one that is named first. */
+export function prefersCsv(accept: string | undefined): boolean {
+  if (accept === undefined || !/text\//i.test(accept)) return false;
+  const ranges = accept.split(",").map(mediaRange);
+  const csv = matchOf(ranges, "text/csv");
+  const json = matchOf(ranges, "application/json");
+  if (csv.quality !== json.quality) return csv.quality > json.quality;
+  if (csv.quality === 0) return false;
+  return csv.rank === json.rank ? csv.place < json.place : csv.rank > json.rank;
+}
+
+function mediaRange(text: string): MediaRange {
+  const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
+  const given = parameters.find((parameter) => /^q\s*=/.test(parameter));
+  const quality = given === undefined ? 1 : Number(given.slice(given.indexOf("=") + 1));
+  return { type, quality: quality >= 0 && quality <= 1 ? quality : 1 };
+}
+
+/** The most exact range decides, whatever others say. */
+function matchOf(ranges: readonly MediaRange[], type: string): Match {
+  const exactFirst = [type, `${type.slice(0, type.indexOf("/"))}/*`, "*/*"];
+  for (const [i, wanted] of exactFirst.entries()) {
+    const place = ranges.findIndex((range) => range.type === wanted);
+    const found = ranges[place];
+    if (found !== undefined) return { quality: found.quality, rank: exactFirst.length - i, place };
+  }
+  return { quality: 0, rank: 0, place: ranges.length };
+}
+
+/** One kind of entries, as both forms show them. */
+export type EntryFormat = Readonly<{
+  json: (entry: Entry) => string;
+  /** The names of the cells. */
+  columns: readonly string[];
+  cells: (entry: Entry) => readonly string[];
+}>;
+
+/** Every answer of a route that has a CSV form says that it depends on `Accept`. */
+const VARY = { Vary: "Accept" } as const;
+
+export function statementSchema(entry: z.ZodType): z.ZodObject {
+  return z.object({
+    data: z.array(entry),
+    next_cursor: z.string().nullable(),
+    opening_balance: Balance.optional().openapi({ description: "Before `from`; only with `from` or `to`." }),
+    closing_balance: Balance.optional().openapi({
+      description: "Just before `to`; only with `from` or `to`.",
+    }),
+  });
+}
+
+/** The good answer of a list of entries, as its description has it. */
+export function entriesPageOf(page: z.ZodType): RouteDescription["answer"] {
+  const content = { "application/json": page, "text/csv": z.string() };
+  return { status: 200, description: "A page; as CSV the next one is in `Link`.", content };
+}
+
+/**
+ * The format of entries whose two forms have the same fields.
+ *
+ * @param columns the fields in their order, and whether somebody has written what is in them.
+ */
+export function formatOf(
+  view: (entry: Entry) => Readonly<Record<string, string | number | object | null>>,
+  columns: Readonly<Record<string, "ours" | "text">>,
+): EntryFormat {
+  const fields = Object.entries(columns);
+  return {
+    json: (entry) => JSON.stringify(view(entry)),
+    columns: fields.map(([name]) => name),
+    cells: (entry) => {
+      const shown = view(entry);
+      return fields.map(([name, kind]) => {
+        const value = shown[name] ?? "";
+        const text = typeof value === "object" ? JSON.stringify(value) : `${value}`;
+        return kind === "text" ? csvText(text) : csvCell(text);
+      });
+    },
+  };
+}
+
+/** @param hasBalances false where the balances around the entries are nobody's to see. */
+export function statementAnswer(
+  request: HttpRequest,
+  call: Call,
+  statement: Statement,
+  { fromMs, toMs }: Range,
+  format: EntryFormat,
+  hasBalances = true,
+): HttpAnswer {
+  if (prefersCsv(request.header("accept"))) return csvAnswer(request, call, statement, format);
+  const { openingBalance: opening, closingBalance: closing } = statement;
+  const isShown = hasBalances && (fromMs !== undefined || toMs !== undefined);
+  const balances = isShown ? `,"opening_balance":${opening},"closing_balance":${closing}` : "";
+  return pageAnswer(call, statement, format.json, { more: balances, headers: VARY });
+}
+
+function csvAnswer(request: HttpRequest, call: Call, statement: Statement, format: EntryFormat): HttpAnswer {
+  const { rows, nextCursor } = rowsWithin(call, statement, (entry) => csvRow(format.cells(entry)));
+  const headers: Record<string, string> = {
+    "Content-Type": "text/csv; charset=utf-8; header=present",
+    ...VARY,
+  };
+  if (nextCursor !== null) headers["Link"] = nextLink(request.incoming.url ?? "", nextCursor);
+  return answer(call, 200, csvRow(format.columns) + rows.join(""), headers);
+}
+
+function csvRow(cells: readonly string[]): string {
+  return `${cells.join(",")}\r\n`;
+}
+
+/** Relative to the address that was asked for. */
+function nextLink(target: string, cursor: string): string {
+  const url = new URL(target, "http://localhost");
+  url.searchParams.set("cursor", cursor);
+  return `<${url.pathname}${url.search}>; rel="next"`;
+}

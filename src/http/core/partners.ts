@@ -1,0 +1,307 @@
+/** `/v1/partners`: who may use the ledger, and with which keys. */
+import { z } from "@hono/zod-openapi";
+import { type OwnQuotas, setQuotas } from "../../actors/programmes/quotas/acts.ts";
+import { askSeller } from "../../actors/programmes/topup/acts.ts";
+import { DEFAULT_QUOTAS } from "../../actors/quotas/default-quotas.ts";
+import {
+  type CreateKey,
+  type CreatePartner,
+  PARTNER_ROLES,
+  type Partner,
+} from "../../actors/records/command.ts";
+import type { Directory, Ledger } from "../../gateway/ports.ts";
+import { memberPartner } from "../auth.ts";
+import { jsonAnswer } from "../call.ts";
+import { actOf, firstOrNew, readChange } from "../change.ts";
+import { IDEMPOTENCY_PROBLEMS, type Random } from "../idempotency.ts";
+import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "../input/fields.ts";
+import { fingerprintOf } from "../input/fingerprint.ts";
+import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "../input/pagination.ts";
+import { IdParams } from "../input/path-id.ts";
+import { invalid, Problem } from "../problem.ts";
+import { BANK_NAME_RULE, isBankName } from "../programmes/wallet/bank.ts";
+import type { Routes } from "../routes.ts";
+import { readNothing } from "../server/body.ts";
+import { decidedAnswer, isDone, together } from "../writes.ts";
+import { apiKeyFields, apiKeyMembers, makeKey } from "./new-key.ts";
+import { addUsage, changesOf, QuotaPatch, QuotasSchema } from "./quotas.ts";
+
+const NewPartner = z
+  .strictObject({ id: NewId, name: Name })
+  .openapi("NewPartner", { example: { id: "acme", name: "Acme" } });
+const PartnerPatch = z
+  .strictObject({
+    name: Name.optional(),
+    status: z.enum(["active", "suspended"]).optional(),
+    quotas: QuotaPatch.optional(),
+  })
+  .openapi("PartnerPatch", { example: { quotas: { idempotency_keys: 1_000_000 } } });
+const NewKeyBody = z
+  .strictObject({
+    role: z.enum(PARTNER_ROLES),
+    name: Name.optional().openapi({ description: "Of a key of role `bank`, which needs one: the bank's." }),
+    seller: Id.optional().openapi({ description: "Whose it is: of a key of role `seller`, and only there." }),
+  })
+  .openapi("NewKey", { example: { role: "read", name: "reports" } });
+const KeyParams = z.object({ id: Id, key_id: z.string() });
+
+const partnerFields = {
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(["active", "suspended"]),
+  created_at: z.iso.datetime(),
+};
+const partnerExample = { id: "acme", name: "Acme", status: "active", created_at: "2026-11-20T10:00:00.000Z" };
+const PartnerSchema = z.object(partnerFields).openapi("Partner", { example: partnerExample });
+const CreatedPartner = z
+  .object({ ...partnerFields, key_id: z.string(), ...apiKeyFields })
+  .openapi("CreatedPartner", { example: { ...partnerExample, key_id: "key_…", api_key: "dk_partner_…" } });
+const PatchedPartner = z
+  .object({
+    ...partnerFields,
+    quotas: QuotasSchema.optional().openapi({ description: "All of them, where some were to be changed." }),
+  })
+  .openapi("PatchedPartner", { example: partnerExample });
+const OfSeller = z.string().optional().openapi({ description: "Of a key of role `seller`: whose it is." });
+const CreatedKey = z
+  .object({
+    id: z.string(),
+    role: z.enum(PARTNER_ROLES),
+    name: z.string(),
+    seller: OfSeller,
+    ...apiKeyFields,
+  })
+  .openapi("CreatedKey", { example: { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" } });
+const KeySchema = z
+  .object({
+    id: z.string(),
+    role: z.enum(PARTNER_ROLES),
+    name: z.string(),
+    seller: OfSeller,
+    prefix: z.string(),
+    created_at: z.iso.datetime(),
+    last_used_at: z.iso.datetime().nullable(),
+  })
+  .openapi("Key");
+
+export type PartnersDeps = Readonly<{ ledger: Ledger; directory: Directory; random: Random }>;
+
+export function addPartners(routes: Routes, deps: PartnersDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addUpdate(routes, deps);
+  addUsage(routes, deps);
+  addCreateKey(routes, deps);
+  addKeys(routes, deps);
+}
+
+function partnerView({ id, name, status, createdAtMs }: Partner): object {
+  return { id, name, status, created_at: timeTextOf(createdAtMs) };
+}
+
+function partnerJson(partner: Partner): string {
+  return JSON.stringify(partnerView(partner));
+}
+
+function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
+  const path = "/v1/partners";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "operator",
+      group: "partners",
+      summary: "Create a partner with its first key",
+      body: { schema: NewPartner },
+      answer: {
+        status: 201,
+        description: "The partner and its key, which is shown once.",
+        content: { "application/json": CreatedPartner },
+      },
+      problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewPartner);
+      const { id, name } = value;
+      const first = { role: "partner", name: "first" } as const;
+      const made = makeKey(id, first, asked.key, `POST ${path}`, random);
+      const ofPartner = { ...asked, partner: id };
+      const command = await firstOrNew(ledger, ofPartner, { owner: "" }, (): CreatePartner => {
+        return { op: "create_partner", ...ofPartner, name, firstKey: made.newKey };
+      });
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, done) =>
+        JSON.stringify({ ...partnerView(partner), key_id: made.newKey.id, ...apiKeyMembers(made, done) }),
+      );
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners",
+      access: "operator",
+      group: "partners",
+      summary: "List partners in order of id",
+      query: PageQuery,
+      answer: pageOf(PartnerSchema),
+    },
+    async (_, call, query) => {
+      await ledger.confirm();
+      return pageAnswer(call, pageInOrderOfId(directory.partners(), query), partnerJson);
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners/{id}",
+      access: "operator",
+      group: "partners",
+      summary: "One partner",
+      params: IdParams,
+      answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
+      problems: ["partner_not_found"],
+    },
+    async (request, call) => {
+      await ledger.confirm();
+      const id = memberPartner(call, directory, request.param("id"));
+      return jsonAnswer(call, 200, partnerJson(directory.partner(id) as Partner));
+    },
+  );
+}
+
+function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: "/v1/partners/{id}",
+      access: "operator",
+      group: "partners",
+      summary: "Rename, suspend or reactivate a partner, or set its quotas",
+      description:
+        "Name and status are changed first, and then the quotas. Should only the first have come about, a repeat with the " +
+        "same idempotency key makes the second.",
+      params: IdParams,
+      body: { schema: PartnerPatch },
+      answer: { status: 200, description: "The partner.", content: { "application/json": PatchedPartner } },
+      problems: ["partner_not_found"],
+    },
+    async (request, call) => {
+      const id = memberPartner(call, directory, request.param("id"));
+      const { value, asked } = await readChange(request, call, PartnerPatch);
+      const { name, status, quotas } = value;
+      const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
+      const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
+      if (quotas === undefined || !isDone(answer))
+        return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
+      const { partner } = answer.outcome;
+      const set = await ledger.submit(actOf({ ...asked, partner: id }, setQuotas(id, changesOf(quotas))));
+      return decidedAnswer(call, together(answer, set), 200, ({ effect }) =>
+        JSON.stringify({ ...partnerView(partner), quotas: { ...DEFAULT_QUOTAS, ...(effect as OwnQuotas) } }),
+      );
+    },
+  );
+}
+
+function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/partners/{id}/keys",
+      access: "member",
+      group: "partners",
+      summary: "Make another key of a partner",
+      params: IdParams,
+      body: { schema: NewKeyBody },
+      answer: {
+        status: 201,
+        description: "The key, which is shown once.",
+        content: { "application/json": CreatedKey },
+      },
+      problems: ["partner_not_found", "seller_not_found", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const partner = memberPartner(call, directory, request.param("id"));
+      const { value, asked } = await readChange(request, call, NewKeyBody);
+      const { role, name = "", seller } = value;
+      if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
+      if ((role === "seller") !== (seller !== undefined))
+        throw invalid("seller", "goes with a key of role seller, which needs one");
+      const route = "POST /v1/partners/{id}/keys";
+      const kind = seller === undefined ? { role, name } : { role, name, seller };
+      const made = makeKey(partner, kind, asked.key, route, random);
+      const command = await firstOrNew(
+        ledger,
+        { ...asked, partner },
+        { owner: "" },
+        async (): Promise<CreateKey> => {
+          if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
+            throw new Problem("seller_not_found", `There is no seller ${seller}.`);
+          return { op: "create_key", ...asked, partner, newKey: made.newKey };
+        },
+      );
+      return decidedAnswer(call, await ledger.submit(command), 201, ({ key: { id } }, done) =>
+        JSON.stringify({ id, ...kind, ...apiKeyMembers(made, done) }),
+      );
+    },
+  );
+}
+
+function keyJson(key: ReturnType<Directory["keys"]>[number]): string {
+  const { id, role, name, seller, prefix, createdAtMs, lastUsedAtMs } = key;
+  return JSON.stringify({
+    id,
+    role,
+    name,
+    ...(seller !== undefined && { seller }),
+    prefix,
+    created_at: timeTextOf(createdAtMs),
+    last_used_at: timeTextOrNull(lastUsedAtMs),
+  });
+}
+
+function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners/{id}/keys",
+      access: "member",
+      group: "partners",
+      summary: "List a partner's keys in order of id",
+      params: IdParams,
+      query: PageQuery,
+      answer: pageOf(KeySchema),
+      problems: ["partner_not_found"],
+    },
+    async (request, call, query) => {
+      await ledger.confirm();
+      const partner = memberPartner(call, directory, request.param("id"));
+      const page = pageInOrderOfId(directory.keys(partner), query);
+      return pageAnswer(call, page, keyJson);
+    },
+  );
+  routes.add(
+    {
+      method: "delete",
+      path: "/v1/partners/{id}/keys/{key_id}",
+      access: "member",
+      group: "partners",
+      summary: "Revoke a key, at once and everywhere",
+      params: KeyParams,
+      answer: { status: 204, description: "Revoked." },
+      problems: ["partner_not_found", "key_not_found"],
+    },
+    async (request, call) => {
+      const partner = memberPartner(call, directory, request.param("id"));
+      const keyId = request.param("key_id");
+      const { key } = call;
+      await readNothing(request);
+      // A key is named by any text, also by what cannot be decoded.
+      const path = `/v1/partners/${partner}/keys/${keyId}`;
+      const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");
+      const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId });
+      return decidedAnswer(call, answer, 204, () => null);
+    },
+  );
+}

@@ -1,0 +1,94 @@
+/** What a partner keeps, and may keep: `/v1/partners/{id}/usage`, and the quotas of `PATCH /v1/partners/{id}`. */
+import { z } from "@hono/zod-openapi";
+import type { QuotaChanges } from "../../actors/programmes/quotas/acts.ts";
+import {
+  DEFAULT_QUOTAS,
+  QUOTA_NAMES,
+  type QuotaName,
+  type Quotas,
+} from "../../actors/quotas/default-quotas.ts";
+import type { Directory, Ledger, Usage } from "../../gateway/ports.ts";
+import { memberPartner } from "../auth.ts";
+import { jsonAnswer } from "../call.ts";
+import { IdParams } from "../input/path-id.ts";
+import type { Routes } from "../routes.ts";
+
+type Deps = Readonly<{ ledger: Ledger; directory: Directory }>;
+
+const DESCRIPTIONS = {
+  idempotency_keys:
+    "Idempotency keys that are remembered, and one for the end of each open transfer. A key counts for up to an hour " +
+    "longer than the 24 hours that it is known.",
+  open_transfers: "Pending transfers that are neither posted nor voided, nor expired.",
+  bytes:
+    "What accounts with their metadata, open transfers, and things that end by themselves take up in memory: an estimate.",
+} as const satisfies Record<QuotaName, string>;
+
+const Count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** An object with a member of each quota. */
+function byQuota<T extends z.ZodType>(schema: T): Record<QuotaName, T> {
+  const members = QUOTA_NAMES.map((name) => [name, schema.openapi({ description: DESCRIPTIONS[name] })]);
+  return Object.fromEntries(members) as Record<QuotaName, T>;
+}
+
+export const QuotaPatch = z
+  .strictObject(byQuota(Count.nullable().optional()))
+  .openapi("QuotaPatch", { description: "`null` is the default again; what is left out stays as it is." });
+export const QuotasSchema = z
+  .object(byQuota(Count))
+  .openapi("Quotas", { description: "What the partner may keep on each shard.", example: DEFAULT_QUOTAS });
+
+const used = { idempotency_keys: 1_250, open_transfers: 3, bytes: 1_350_000 };
+const UsageSchema = z
+  .object({
+    partner: z.string(),
+    used: z.object(byQuota(Count)).openapi({ description: "On all shards together." }),
+    quotas: QuotasSchema,
+    shards: z.array(z.object({ shard: z.int(), ...byQuota(Count) })),
+  })
+  .openapi("PartnerUsage", {
+    example: { partner: "acme", used, quotas: DEFAULT_QUOTAS, shards: [{ shard: 0, ...used }] },
+  });
+
+/** The changes that a body asks for. */
+export function changesOf(patch: z.infer<typeof QuotaPatch>): QuotaChanges {
+  return Object.fromEntries(Object.entries(patch).filter(([, quota]) => quota !== undefined));
+}
+
+export function addUsage(routes: Routes, { ledger, directory }: Deps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/partners/{id}/usage",
+      access: "member",
+      group: "partners",
+      summary: "What counts against a partner's quotas",
+      description:
+        "A quota holds on each shard. Where several partners keep much, each may keep less than its quota: never more than " +
+        "what is left of a shard's whole room.",
+      params: IdParams,
+      answer: { status: 200, description: "Usage and quotas.", content: { "application/json": UsageSchema } },
+      problems: ["partner_not_found"],
+    },
+    async (request, call) => {
+      await ledger.confirm();
+      const partner = memberPartner(call, directory, request.param("id"));
+      return jsonAnswer(call, 200, usageJson(partner, await ledger.usage(partner)));
+    },
+  );
+}
+
+function usageJson(partner: string, { quotas, shards }: Usage): string {
+  return JSON.stringify({
+    partner,
+    used: sumOf(shards),
+    quotas,
+    shards: shards.map((there, shard) => ({ shard, ...there })),
+  });
+}
+
+function sumOf(shards: readonly Quotas[]): object {
+  const sums = QUOTA_NAMES.map((name) => [name, shards.reduce((sum, there) => sum + there[name], 0)]);
+  return Object.fromEntries(sums) as object;
+}

@@ -1,0 +1,208 @@
+/** `POST /v1/transfers/batch`: thousands of independent transfers in one request. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { z } from "@hono/zod-openapi";
+import type { Transfers } from "../../../actors/records/packed-transfers.ts";
+import { OperatingError } from "../../../errors/operating-error.ts";
+import type { ItemAnswer, Ledger } from "../../../gateway/ports.ts";
+import { Turns } from "../../../gateway/turns.ts";
+import { answer, type Call, callerOf } from "../../call.ts";
+import { encodeResults } from "../../input/message-pack.ts";
+import { PROBLEMS, Problem, type ProblemCode } from "../../problem.ts";
+import type { HttpRequest } from "../../request.ts";
+import type { Routes } from "../../routes.ts";
+import { BodiesWaiting } from "../../server/bodies-under-way.ts";
+import { BATCH_BYTES_MAX, mediaType, readBody } from "../../server/body.ts";
+import { BATCH_ITEMS_MAX, type BatchAsked, type BatchRead, type Encoding, readBatch } from "./batch-items.ts";
+import { DryRunQuery } from "./dry-run.ts";
+import { TransferItem } from "./transfer-schema.ts";
+
+/** A larger body is read by another thread: it takes some milliseconds for each 256 KiB. */
+const LARGE_BYTES = 256 * 1024;
+/** Of all bodies that have come and wait for their turn. */
+const WAITING_BYTES_MAX = 96 * 1024 * 1024;
+
+/** What another thread has made of a body; the transfers are packed there, too. */
+export type LargeBatch = Omit<BatchRead, "transfers"> & Readonly<{ transfers: Transfers }>;
+
+/** Takes the body's memory. @throws Problem as `readBatch` does; OperatingError `overloaded`. */
+export type ReadLarge = (body: Buffer, asked: BatchAsked) => Promise<LargeBatch>;
+
+const BatchRequest = z
+  .object({ transfers: z.array(TransferItem).max(BATCH_ITEMS_MAX) })
+  .openapi("TransferBatch");
+const BatchAnswer = z
+  .object({
+    results: z.array(
+      z.union([
+        z.object({
+          status: z.literal(201),
+          id: z.string().optional().openapi({ description: "Not of a dry run." }),
+        }),
+        z.object({ status: z.int(), code: z.string() }),
+      ]),
+    ),
+  })
+  .openapi("TransferBatchResults", {
+    example: {
+      results: [
+        { status: 201, id: "tr_0a11001" },
+        { status: 422, code: "insufficient_funds" },
+      ],
+    },
+  });
+
+function encodingOf(request: HttpRequest): Encoding {
+  const type = mediaType(request.header("content-type"));
+  if (type === "application/json" || type === "application/x-ndjson" || type === "application/msgpack")
+    return type;
+  throw new Problem(
+    "unsupported_media_type",
+    "Send application/json, application/x-ndjson or application/msgpack.",
+  );
+}
+
+/** The verdict on each item, in the order of the items: those refused at the door between those from the ledger. */
+function merge({ count, refused }: Begun, answers: readonly ItemAnswer[]): readonly ItemAnswer[] {
+  if (answers.length !== count - refused.size)
+    throw new OperatingError("outcome_unknown", "The ledger answered too few items.");
+  if (refused.size === 0) return answers;
+  let next = 0;
+  return Array.from({ length: count }, (_, place) => {
+    const code = refused.get(place);
+    return code === undefined ? (answers[next++] as ItemAnswer) : { code };
+  });
+}
+
+const REFUSED_JSON = new Map<string, string>();
+
+/** `{"status":422,"code":"…"}`, made once per code. */
+function refusedJson(code: string): string {
+  let text = REFUSED_JSON.get(code);
+  if (text === undefined) {
+    text = JSON.stringify({ status: statusOfCode(code), code });
+    REFUSED_JSON.set(code, text);
+  }
+  return text;
+}
+
+export function statusOfCode(code: string): number {
+  return Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code as ProblemCode].status : 500;
+}
+
+function resultsJson(answers: readonly ItemAnswer[]): string {
+  let text = '{"results":[';
+  for (let i = 0; i < answers.length; i++) {
+    const item = answers[i] as ItemAnswer;
+    if (i > 0) text += ",";
+    if (!("id" in item)) text += refusedJson(item.code);
+    else text += item.id === "" ? '{"status":201}' : `{"status":201,"id":"${item.id}"}`;
+  }
+  return `${text}]}`;
+}
+
+type Answered = Awaited<ReturnType<Ledger["submitTransfers"]>>;
+
+const NOTHING: Promise<Answered> = Promise.resolve({ items: [], positions: [] });
+
+async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<Answered> {
+  const outcomes = await ledger.dryRunTransfers(partner, transfers);
+  // A transfer that is not made has no id.
+  const items = outcomes.map((outcome) => (outcome.ok ? { id: "" } : { code: outcome.code }));
+  return { items, positions: [] };
+}
+
+/** What is kept of a batch while the ledger decides: not its items, of which there are thousands. */
+type Begun = Pick<BatchRead, "count" | "refused"> & Readonly<{ answered: Promise<Answered> }>;
+
+const waiting = new BodiesWaiting(WAITING_BYTES_MAX);
+
+/**
+ * Begins a batch when its partner has its turn: who reads it is what partners share first. The next one comes only after
+ * whatever else has arrived meanwhile.
+ */
+async function inTurn(turns: Turns, call: Call, bytes: number, begin: () => Promise<Begun>): Promise<Begun> {
+  const leave = waiting.enter(call.partner, bytes);
+  try {
+    return await new Promise((resolve, reject) => {
+      const work = async () => {
+        resolve(await begin());
+        await nextTurn();
+      };
+      turns.run(call.partner, "", callerOf(call), work).catch(reject);
+    });
+  } finally {
+    leave();
+  }
+}
+
+function createBegin({ ledger, readLarge }: BatchDeps) {
+  const turns = new Turns({ places: 1, share: 1 });
+  // While one is read, the next one is on its way to the other thread.
+  const largeTurns = new Turns({ places: 2, share: 1 });
+  return async (body: Buffer, call: Call, asked: BatchAsked, isDryRun: boolean): Promise<Begun> => {
+    const isLarge = body.length > LARGE_BYTES;
+    return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
+      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, asked);
+      if (count === refused.size) return { count, refused, answered: NOTHING };
+      const answered = isDryRun ? tried(ledger, call, transfers) : ledger.submitTransfers(transfers);
+      return { count, refused, answered };
+    });
+  };
+}
+
+export type BatchDeps = Readonly<{ ledger: Ledger; readLarge: ReadLarge }>;
+
+export function addBatch(routes: Routes, deps: BatchDeps): void {
+  const begin = createBegin(deps);
+  routes.add(
+    {
+      method: "post",
+      operationId: "createTransferBatch",
+      path: "/v1/transfers/batch",
+      routerPath: "/v1/transfers/:id",
+      access: "partner",
+      group: "batch",
+      summary: "Up to 10,000 independent transfers, applied in order",
+      description:
+        "One bad item never fails the others; results stand index for index. An item's own `idempotency_key` goes " +
+        "before the header's, which gives item i `<key>#i`. In NDJSON blank lines are no items. MessagePack (an array " +
+        "of maps) is answered in MessagePack; in it an amount is an integer, or a float that 32 bits could not hold.",
+      query: DryRunQuery,
+      body: {
+        schema: BatchRequest,
+        types: {
+          "application/json": BatchRequest,
+          "application/x-ndjson": z.string().openapi({ description: "One TransferItem a line." }),
+          "application/msgpack": z.array(TransferItem),
+        },
+      },
+      answer: {
+        status: 200,
+        description: "What became of each.",
+        content: { "application/json": BatchAnswer, "application/msgpack": BatchAnswer },
+      },
+      problems: ["batch_too_large"],
+    },
+    async (request, call, { dry_run }) => {
+      if (request.param("id") !== "batch") {
+        throw new Problem("method_not_allowed", "A transfer takes GET, HEAD.", {
+          headers: { Allow: "GET, HEAD" },
+        });
+      }
+      const encoding = encodingOf(request);
+      const asked: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
+      const body = await readBody(request, BATCH_BYTES_MAX);
+      const begun = await begin(body, call, asked, dry_run === "true");
+      const { items: answers, positions } = await begun.answered;
+      const merged = merge(begun, answers);
+      const headers: Record<string, string> =
+        positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
+      if (encoding === "application/msgpack") {
+        headers["Content-Type"] = "application/msgpack";
+        return answer(call, 200, encodeResults(merged, statusOfCode), headers);
+      }
+      headers["Content-Type"] = "application/json";
+      return answer(call, 200, resultsJson(merged), headers);
+    },
+  );
+}

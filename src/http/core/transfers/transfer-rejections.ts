@@ -1,0 +1,50 @@
+/** What a transfer, and what is done to one, can be refused for: each list in order of precedence. */
+import type { Rejection } from "../../../actors/records/rejection.ts";
+
+export const TRANSFER_REJECTIONS = [
+  "same_account",
+  "account_not_found",
+  "managed_account",
+  "asset_mismatch",
+  "account_closed",
+  "account_frozen",
+  "insufficient_funds",
+  "ceiling_exceeded",
+  "limit_exceeded",
+  "balance_out_of_range",
+] as const satisfies readonly Rejection[];
+
+/** What was held needs only the credit account's consent. */
+export const POST_REJECTIONS = [
+  "transfer_not_found",
+  "transfer_not_pending",
+  "transfer_expired",
+  "amount_exceeds_pending",
+  "account_closed",
+  "ceiling_exceeded",
+  "limit_exceeded",
+  "balance_out_of_range",
+] as const satisfies readonly Rejection[];
+
+export const VOID_REJECTIONS = [
+  "transfer_not_found",
+  "transfer_not_pending",
+  "transfer_expired",
+] as const satisfies readonly Rejection[];
+
+/** Limits do not count what goes back. */
+export const REVERT_REJECTIONS = [
+  "transfer_not_found",
+  "transfer_not_posted",
+  "already_reverted",
+  "account_closed",
+  "account_frozen",
+  "insufficient_funds",
+  "ceiling_exceeded",
+  "balance_out_of_range",
+] as const satisfies readonly Rejection[];
+
+/** A sentence for the document. */
+export function inOrderOfPrecedence(codes: readonly Rejection[]): string {
+  return `Rejections, in order of precedence: ${codes.map((code) => `\`${code}\``).join(", ")}.`;
+}

@@ -1,0 +1,68 @@
+/** What a client may send as a transfer: its two shapes, each alone or as an item of a batch. */
+import { z } from "@hono/zod-openapi";
+import { Amount, Id, Memo, Metadata, Time } from "../../input/fields.ts";
+
+const POSTINGS_MAX = 64;
+const TIMEOUT_S_MAX = 366 * 24 * 60 * 60;
+
+/** Their examples differ: an account pays nothing to itself. */
+const sides = { debit_account: Id.openapi({ example: "@issuance" }), credit_account: Id };
+const EXAMPLE = {
+  debit_account: "@issuance",
+  credit_account: "alice/points",
+  amount: 2500,
+  memo: "order 1017",
+} as const;
+
+export const Posting = z.strictObject({ ...sides, amount: Amount }).openapi("Posting");
+
+const anyTransfer = {
+  memo: Memo.optional(),
+  metadata: Metadata.optional(),
+  pending: z.boolean().optional().openapi({ description: "Hold the amount until it is posted or voided." }),
+  timeout_s: z.int().min(1).max(TIMEOUT_S_MAX).optional().openapi({
+    description: "When a pending one expires; without it, it never does. Only with `pending: true`.",
+  }),
+  occurred_at: Time.optional(),
+};
+
+const single = {
+  ...sides,
+  amount: z
+    .union([Amount, z.literal("available")], 'must be an integer from 1 to 9007199254740991, or "available"')
+    .openapi({
+      description:
+        '"available" moves what the debit account has available, which must not be a system account; nothing is ' +
+        "`insufficient_funds`. No balance may leave ±2^52, with what other transfers have reserved counted: that is " +
+        "`balance_out_of_range`.",
+    }),
+  max_amount: Amount.optional().openapi({
+    description: 'Only with `amount: "available"`: no more than this.',
+  }),
+  ...anyTransfer,
+};
+const several = {
+  postings: z
+    .array(Posting)
+    .min(1)
+    .max(POSTINGS_MAX)
+    .openapi({
+      description:
+        "All or none, in this order: a later one may spend what an earlier one brought. Their amounts sum to at most " +
+        "9007199254740991.",
+    }),
+  ...anyTransfer,
+};
+const itemKey = { idempotency_key: z.string().optional() };
+
+export const SingleTransfer = z.strictObject(single);
+export const SeveralPostings = z.strictObject(several);
+export const SingleItem = z.strictObject({ ...single, ...itemKey });
+export const SeveralItem = z.strictObject({ ...several, ...itemKey });
+
+export const TransferRequest = z.union([SingleTransfer, SeveralPostings]).openapi("TransferRequest", {
+  example: EXAMPLE,
+});
+export const TransferItem = z.union([SingleItem, SeveralItem]).openapi("TransferItem", { example: EXAMPLE });
+
+export type TransferFields = z.infer<typeof SingleTransfer> | z.infer<typeof SeveralPostings>;

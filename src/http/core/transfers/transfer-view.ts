@@ -1,0 +1,134 @@
+/** A transfer as clients see it: built here alone, so that live answers, repeats and reads agree. */
+import { z } from "@hono/zod-openapi";
+import { isSystemAccount } from "../../../actors/ledger/routing.ts";
+import type { Transfer, TransferPosted } from "../../../actors/records/command.ts";
+import type {
+  Move,
+  Posting,
+  TransferChanged,
+  TransferView,
+} from "../../../actors/records/compound-command.ts";
+import type { TransferRow } from "../../../gateway/ports.ts";
+import { Balance, timeTextOf } from "../../input/fields.ts";
+import { Posting as PostingSchema } from "./transfer-schema.ts";
+
+/*
+ * All of it is JSON text that is put together by hand. Ids of accounts and transfers need no escaping, by what they may
+ * consist of; metadata is canonical JSON already.
+ */
+
+function postingJson(debit: string, credit: string, amount: number): string {
+  return `{"debit_account":"${debit}","credit_account":"${credit}","amount":${amount}}`;
+}
+
+function remarksJson(memo: string | null, metadata: string | null): string {
+  return `"memo":${memo === null ? "null" : JSON.stringify(memo)},"metadata":${metadata ?? "{}"},`;
+}
+
+function balanceJson(account: string, posted: number, held: number, seq: number): string {
+  return `"${account}":{"posted":${posted},"held":${held},"available":${posted - held},"seq":${seq}}`;
+}
+
+/** With the balances of the accounts it touched; a system account's slice would say nothing to anybody. */
+export function postedJson(command: Transfer, outcome: TransferPosted, timeMs: number): string {
+  const { debit, credit, amount, occurredAtMs } = command;
+  const ofDebit = isSystemAccount(debit)
+    ? ""
+    : balanceJson(debit, outcome.debitPosted, outcome.debitHeld, outcome.debitSeq);
+  const ofCredit = isSystemAccount(credit)
+    ? ""
+    : balanceJson(credit, outcome.creditPosted, outcome.creditHeld, outcome.creditSeq);
+  const comma = ofDebit !== "" && ofCredit !== "" ? "," : "";
+  return (
+    `{"id":"${outcome.id}","status":"posted","postings":[${postingJson(debit, credit, amount)}],` +
+    `"posted_amount":${amount},${remarksJson(command.memo, command.metadata)}` +
+    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
+    `"created_at":"${timeTextOf(timeMs)}","balances":{${ofDebit}${comma}${ofCredit}}}`
+  );
+}
+
+function postingsJson(postings: readonly Posting[]): string {
+  return postings.map(({ debit, credit, amount }) => postingJson(debit, credit, amount)).join(",");
+}
+
+/** Members without braces. A dry run has made no id. */
+function members(view: TransferView): string {
+  const { id, status, postings, postedAmount, memo, metadata, occurredAtMs, createdAtMs } = view;
+  return (
+    (id === "" ? "" : `"id":"${id}",`) +
+    `"status":"${status}","postings":[${postingsJson(postings)}],"posted_amount":${postedAmount},` +
+    remarksJson(memo, metadata) +
+    (view.expiresAtMs === null ? "" : `"expires_at":"${timeTextOf(view.expiresAtMs)}",`) +
+    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
+    `"created_at":"${timeTextOf(createdAtMs)}"` +
+    (view.reverts === null ? "" : `,"reverts":"${view.reverts}"`)
+  );
+}
+
+export function transferJson(row: TransferRow): string {
+  const revertedBy = row.revertedBy === null ? "" : `,"reverted_by":"${row.revertedBy}"`;
+  return `{${members(row)}${revertedBy}}`;
+}
+
+/** An account may have moved more than once; how it stands is what its last move says. */
+function balancesJson(moves: readonly Move[]): string {
+  const last = new Map<string, Move>();
+  for (const move of moves) {
+    if (isSystemAccount(move.account)) continue;
+    const before = last.get(move.account);
+    // What only changed `held` has the seq of the entry before it.
+    if (before === undefined || move.seq >= before.seq) last.set(move.account, move);
+  }
+  return Array.from(last.values(), ({ account, posted, held, seq }) =>
+    balanceJson(account, posted, held, seq),
+  ).join(",");
+}
+
+export function changedJson({ transfer, moves }: TransferChanged): string {
+  return `{${members(transfer)},"balances":{${balancesJson(moves)}}}`;
+}
+
+const TRANSFER_EXAMPLE = {
+  id: "tr_0a11001",
+  status: "posted",
+  postings: [{ debit_account: "@issuance", credit_account: "alice/points", amount: 2500 }],
+  posted_amount: 2500,
+  memo: "order 1017",
+  metadata: {},
+  created_at: "2026-11-20T10:00:00.000Z",
+};
+
+const fields = {
+  status: z.enum(["posted", "pending", "voided", "expired"]),
+  postings: z.array(PostingSchema),
+  posted_amount: z.int().openapi({ description: "What was posted so far, of all postings together." }),
+  memo: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  expires_at: z.iso
+    .datetime()
+    .optional()
+    .openapi({ description: "Of one that began pending, with a time-out." }),
+  occurred_at: z.iso.datetime().optional(),
+  created_at: z.iso.datetime(),
+  reverts: z.string().optional().openapi({ description: "The transfer that this one takes back." }),
+};
+
+const id = z.string();
+const revertedBy = z.string().optional().openapi({ description: "The transfer that took this one back." });
+
+export const TransferSchema = z
+  .object({ id, ...fields, reverted_by: revertedBy })
+  .openapi("Transfer", { example: TRANSFER_EXAMPLE });
+
+const balances = z
+  .record(z.string(), z.object({ posted: Balance, held: Balance, available: Balance, seq: z.int() }))
+  .openapi({ description: "Each account that it touched, but system accounts." });
+const BALANCES_EXAMPLE = { "alice/points": { posted: 2500, held: 0, available: 2500, seq: 1 } };
+
+export const TransferWithBalances = z
+  .object({ id, ...fields, balances })
+  .openapi("TransferWithBalances", { example: { ...TRANSFER_EXAMPLE, balances: BALANCES_EXAMPLE } });
+
+export const DryRun = z
+  .object({ ...fields, balances })
+  .openapi("DryRun", { description: "What would happen: no id, since nothing has." });

@@ -1,0 +1,34 @@
+/** E-mail addresses: the one rule, for customers and wallet users alike. */
+import { z } from "@hono/zod-openapi";
+import { invalid } from "../problem.ts";
+
+const LENGTH_MAX = 254;
+/** One `@` between parts without blanks and invisible characters; what follows it is a host's name. */
+const ADDRESS = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}.]+(?:\.[^\s@\p{C}.]+)*$/u;
+
+/** As it is kept, compared and shown: trimmed, in small letters, NFC. `undefined` for what is no address. */
+export function emailOf(text: string): string | undefined {
+  const email = text.trim().normalize("NFC").toLowerCase().normalize("NFC");
+  return email.length <= LENGTH_MAX && ADDRESS.test(email) ? email : undefined;
+}
+
+const RULE = `must be an e-mail address of at most ${LENGTH_MAX} characters`;
+
+export const Email = z
+  .string()
+  .refine((text) => emailOf(text) !== undefined, RULE)
+  .transform((text) => emailOf(text) ?? text)
+  .openapi({
+    type: "string",
+    format: "email",
+    maxLength: LENGTH_MAX,
+    description: "Upper and lower case are the same.",
+    example: "alice@example.com",
+  });
+
+/** The e-mail in a path. @throws Problem 400 */
+export function emailOfPath(text: string | undefined): string {
+  const email = emailOf(text ?? "");
+  if (email === undefined) throw invalid("email", RULE);
+  return email;
+}

@@ -1,0 +1,27 @@
+/** The range of a list, as times in a query. */
+import { z } from "@hono/zod-openapi";
+import type { Range } from "../../archive/queries/query.ts";
+import { invalid } from "../problem.ts";
+import { knownTimeMsOf, QueryTime } from "./fields.ts";
+import { pageQuery } from "./pagination.ts";
+
+export const rangeQuery = {
+  from: QueryTime.optional().openapi({ example: "2026-11-01T00:00:00.000Z" }),
+  to: QueryTime.optional().openapi({ example: "2026-12-01T00:00:00.000Z" }),
+  ...pageQuery,
+};
+export const RangeQuery = z.strictObject(rangeQuery);
+
+/** From `from` (inclusive) to `to` (exclusive), both already known to be times. @throws Problem 400 when they cross */
+export function rangeOf({ from, to, limit, cursor }: z.infer<typeof RangeQuery>): Range {
+  const fromMs = from === undefined ? undefined : knownTimeMsOf(from);
+  const toMs = to === undefined ? undefined : knownTimeMsOf(to);
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs)
+    throw invalid("to", "must not be before from");
+  return {
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs }),
+    limit,
+    cursor,
+  };
+}

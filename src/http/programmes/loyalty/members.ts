@@ -1,0 +1,209 @@
+/** `/v1/loyalty/members`: who collects points. */
+import { z } from "@hono/zod-openapi";
+import {
+  askLots,
+  askMember,
+  askMembers,
+  type LotView,
+  type LoyaltyEffect,
+  type MemberView,
+  pointsAccount,
+} from "../../../actors/programmes/loyalty/acts.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import { callerOf, jsonAnswer } from "../../call.ts";
+import { actOf, readBareChange, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
+import { Balance, NewId, ProgrammeName, timeTextOf } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
+import { IdParams, idOf } from "../../input/path-id.ts";
+import { Problem } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer, isDone } from "../../writes.ts";
+
+export type LoyaltyDeps = Readonly<{ ledger: Ledger; random: Random }>;
+
+const NewMember = z
+  .strictObject({ id: NewId.optional(), name: ProgrammeName.optional() })
+  .openapi("NewMember", { example: { id: "alice", name: "Alice" } });
+const MemberPatch = z.strictObject({ name: ProgrammeName.nullable() }).openapi("MemberPatch");
+const Points = z.int().openapi({ minimum: 0 });
+
+const MemberSchema = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    balance: Balance,
+    held: Balance,
+    earned: Points,
+    spent: Points,
+    expired: Points,
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Member", {
+    example: {
+      id: "alice",
+      name: "Alice",
+      balance: 120,
+      held: 0,
+      earned: 200,
+      spent: 80,
+      expired: 0,
+      created_at: "2026-11-20T10:00:00.000Z",
+    },
+  });
+const LotSchema = z
+  .object({ id: z.string(), points: Points, expires_at: z.iso.datetime() })
+  .openapi("Lot", { example: { id: "tr_0a11001", points: 100, expires_at: "2027-11-20T00:00:00.000Z" } });
+
+const answerSchema = { description: "The member.", content: { "application/json": MemberSchema } };
+
+export function memberNotFound(id: string): Problem {
+  return new Problem("member_not_found", `There is no member ${id}.`);
+}
+
+export function addMembers(routes: Routes, deps: LoyaltyDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addChanges(routes, deps);
+}
+
+function memberJson(view: Omit<MemberView, "since">): string {
+  const { id, name, balance, held, earned, spent, expired, createdAtMs } = view;
+  const created_at = timeTextOf(createdAtMs);
+  return JSON.stringify({ id, name, balance, held, earned, spent, expired, created_at });
+}
+
+function lotJson({ id, points, expiresAtMs }: LotView): string {
+  return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
+}
+
+function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
+  const path = "/v1/loyalty/members";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "loyalty",
+      summary: "Add a member",
+      body: { schema: NewMember },
+      answer: { status: 201, ...answerSchema },
+      problems: ["member_exists", "account_exists", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewMember);
+      const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, asked.key, random);
+      const name = value.name ?? null;
+      const subject = pointsAccount(member);
+      const act = { programme: "loyalty", act: "create_member", subject, name } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, (_, { timeMs }) => {
+        const figures = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
+        return memberJson({ id: member, name, ...figures, createdAtMs: timeMs });
+      });
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members",
+      access: "partner",
+      group: "loyalty",
+      summary: "List members, newest first",
+      query: PageQuery,
+      answer: pageOf(MemberSchema),
+    },
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askMembers, query, callerOf(call));
+      return pageAnswer(call, page, memberJson);
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members/{id}",
+      access: "partner",
+      group: "loyalty",
+      summary: "One member",
+      params: IdParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["member_not_found"],
+    },
+    async (request, call) => {
+      const id = idOf(request);
+      const member = await ledger.ask(call.partner, askMember(id));
+      if (member === null) throw memberNotFound(id);
+      return jsonAnswer(call, 200, memberJson(member));
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/members/{id}/lots",
+      access: "partner",
+      group: "loyalty",
+      summary: "What expires when, soonest first",
+      params: IdParams,
+      answer: { ...pageOf(LotSchema), description: "All lots." },
+      problems: ["member_not_found"],
+    },
+    async (request, call) => {
+      const id = idOf(request);
+      const lots = await ledger.ask(call.partner, askLots(id));
+      if (lots === null) throw memberNotFound(id);
+      return wholeList(call, lots, lotJson);
+    },
+  );
+}
+
+function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: "/v1/loyalty/members/{id}",
+      access: "partner",
+      group: "loyalty",
+      summary: "Rename a member",
+      params: IdParams,
+      body: { schema: MemberPatch },
+      answer: { status: 200, ...answerSchema },
+      problems: ["member_not_found"],
+    },
+    async (request, call) => {
+      const member = idOf(request);
+      const { value, asked } = await readChange(request, call, MemberPatch);
+      const subject = pointsAccount(member);
+      const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      const then = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
+      // Older records do not hold it.
+      const view = then ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
+      return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
+    },
+  );
+  routes.add(
+    {
+      method: "delete",
+      path: "/v1/loyalty/members/{id}",
+      access: "partner",
+      group: "loyalty",
+      summary: "Remove a member who has no points",
+      params: IdParams,
+      answer: { status: 204, description: "Removed; the entries stay." },
+      problems: ["member_not_found", "account_not_empty"],
+    },
+    async (request, call) => {
+      const member = idOf(request);
+      const asked = await readBareChange(request, call);
+      const act = {
+        programme: "loyalty",
+        act: "delete_member",
+        subject: pointsAccount(member),
+        member,
+      } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 204, () => null);
+    },
+  );
+}

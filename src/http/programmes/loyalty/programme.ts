@@ -1,0 +1,96 @@
+/** A partner's loyalty programme as a whole: what it comes to, and when somebody is to be told. */
+import { z } from "@hono/zod-openapi";
+import {
+  askSettings,
+  askSummary,
+  LOYALTY_SUBJECT,
+  type LoyaltySettings,
+} from "../../../actors/programmes/loyalty/acts.ts";
+import { jsonAnswer } from "../../call.ts";
+import { actOf, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Amount } from "../../input/fields.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import type { LoyaltyDeps } from "./members.ts";
+
+const Total = z
+  .int()
+  .openapi({ description: "Beyond 2^53 it is not exact as a JSON number of most readers." });
+const SummarySchema = z
+  .object({ members: z.int(), outstanding: Total, earned: Total, spent: Total, expired: Total })
+  .openapi("LoyaltySummary", {
+    example: { members: 10, outstanding: 1200, earned: 2000, spent: 700, expired: 100 },
+  });
+const Settings = z
+  .strictObject({ member_threshold: Amount, total_threshold: Amount })
+  .openapi("LoyaltySettings", { example: { member_threshold: 1000, total_threshold: 100_000 } });
+
+export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/loyalty/summary",
+      access: "partner",
+      group: "loyalty",
+      summary: "What all members have together",
+      answer: { status: 200, description: "The sums.", content: { "application/json": SummarySchema } },
+    },
+    async (_, call) => {
+      const sums = { members: 0, earned: 0n, spent: 0n, expired: 0n };
+      for (const { members, earned, spent, expired } of await ledger.askAll(call.partner, askSummary())) {
+        sums.members += members;
+        sums.earned += BigInt(earned);
+        sums.spent += BigInt(spent);
+        sums.expired += BigInt(expired);
+      }
+      const { members, earned, spent, expired } = sums;
+      const outstanding = earned - spent - expired;
+      return jsonAnswer(
+        call,
+        200,
+        `{"members":${members},"outstanding":${outstanding},"earned":${earned},"spent":${spent},"expired":${expired}}`,
+      );
+    },
+  );
+  const path = "/v1/loyalty/settings";
+  const answer = { description: "The settings.", content: { "application/json": Settings } };
+  routes.add(
+    {
+      method: "get",
+      path,
+      access: "partner",
+      group: "loyalty",
+      summary: "Balances above which an event tells of it",
+      answer: { status: 200, ...answer },
+    },
+    async (_, call) => jsonAnswer(call, 200, settingsJson(await ledger.ask(call.partner, askSettings()))),
+  );
+  routes.add(
+    {
+      method: "put",
+      path,
+      access: "partner",
+      group: "loyalty",
+      summary: "Set them",
+      body: { schema: Settings },
+      answer: { status: 200, ...answer },
+      problems: IDEMPOTENCY_PROBLEMS,
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, Settings);
+      const settings = { memberThreshold: value.member_threshold, totalThreshold: value.total_threshold };
+      const act = {
+        programme: "loyalty",
+        act: "change_settings",
+        subject: LOYALTY_SUBJECT,
+        settings,
+      } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, () => settingsJson(settings));
+    },
+  );
+}
+
+function settingsJson({ memberThreshold, totalThreshold }: LoyaltySettings): string {
+  return JSON.stringify({ member_threshold: memberThreshold, total_threshold: totalThreshold });
+}

@@ -1,0 +1,139 @@
+/** What the routes of segments have in common: who is named in the address, and what is said of a segment. */
+import { z } from "@hono/zod-openapi";
+import {
+  askSegment,
+  type RecordAnswer,
+  recordAnswer,
+  type SegmentPart,
+  type SegmentShown,
+  segmentSubject,
+} from "../../../actors/programmes/segments/acts.ts";
+import type { ActAlone } from "../../../actors/records/command.ts";
+import type { Asked } from "../../../actors/records/command-header.ts";
+import { OperatingError } from "../../../errors/operating-error.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import type { Call } from "../../call.ts";
+import { actOf, firstOf } from "../../change.ts";
+import type { Clock } from "../../clock.ts";
+import { REQUEST_MS_MAX } from "../../endpoint.ts";
+import type { Random } from "../../idempotency.ts";
+import { timeTextOf } from "../../input/fields.ts";
+import { invalid, Problem } from "../../problem.ts";
+import type { HttpRequest } from "../../request.ts";
+import type { Done } from "../../writes.ts";
+
+export type SegmentsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
+
+const SLUG = /^[A-Z0-9_]{3,64}$/;
+export const Slug = z
+  .string()
+  .regex(SLUG, "must be 3 to 64 characters of A-Z 0-9 _")
+  .openapi({ example: "DISCOUNT_30" });
+export const Ttl = z
+  .int()
+  .min(1)
+  .max(100 * 366 * 24 * 3600)
+  .openapi({ description: "Seconds, at most a hundred years." });
+
+export const SegmentParams = z.object({ slug: Slug });
+
+/** @throws Problem 400 */
+export function slugOf(request: HttpRequest): string {
+  const slug = request.param("slug");
+  if (!SLUG.test(slug)) throw invalid("slug", "must be 3 to 64 characters of A-Z 0-9 _");
+  return slug;
+}
+
+export function segmentNotFound(slug: string): Problem {
+  return new Problem("segment_not_found", `There is no segment ${slug}.`);
+}
+
+export function userNotFound(id: string): Problem {
+  return new Problem("user_not_found", `There is no user ${id}.`);
+}
+
+export function endText(endsAtMs: number | null): Readonly<{ expires_at?: string }> {
+  return endsAtMs === null ? {} : { expires_at: timeTextOf(endsAtMs) };
+}
+
+export type SegmentView = SegmentShown & Readonly<{ generation: number }>;
+
+export function segmentJson(view: SegmentShown): string {
+  const { slug, percent, members, createdAtMs } = view;
+  return JSON.stringify({ slug, user_percent: percent, members, created_at: timeTextOf(createdAtMs) });
+}
+
+/** What all shards say of it together; `undefined` unless all know it: it is not there yet, or not any more. */
+export function summedUp(slug: string, parts: readonly (SegmentPart | null)[]): SegmentView | undefined {
+  let view: SegmentView | undefined;
+  for (const part of parts) {
+    if (part === null) return undefined;
+    const { generation, percent, createdAtMs } = part;
+    view = { slug, generation, percent, createdAtMs, members: (view?.members ?? 0) + part.members };
+  }
+  return view;
+}
+
+/** Whether nothing of what a shard counts is over by now. */
+export function isCurrent(part: SegmentPart | null): boolean {
+  return part === null || part.isCurrent;
+}
+
+/** Whether a shard knows the segment, and all who fall under its percentage hold it. */
+export function isFilled(part: SegmentPart | null): boolean {
+  return part?.isFilled === true;
+}
+
+/** Waits until all shards are ready; `undefined` where there is no such segment. @throws OperatingError */
+export async function segmentView(
+  { ledger, clock }: SegmentsDeps,
+  call: Call,
+  slug: string,
+  isReady: (part: SegmentPart | null) => boolean,
+): Promise<SegmentView | undefined> {
+  const { view } = await waitUntil(clock, call, async () => {
+    const parts = await ledger.askAll(call.partner, askSegment(slug));
+    const isGone = parts.every((part) => part === null);
+    return isGone || parts.every(isReady) ? { view: summedUp(slug, parts) } : undefined;
+  });
+  return view;
+}
+
+/**
+ * The answer to a request that fills a segment. The number of members is known only once the segment is filled, after the
+ * request's own record; so the answer to a keyed request is recorded too, and repeats are answered from that.
+ *
+ * @param look waits until the segment is filled.
+ */
+export async function recordedAnswer(
+  ledger: Ledger,
+  asked: Asked,
+  { replayed }: Done,
+  slug: string,
+  look: () => Promise<SegmentShown>,
+): Promise<SegmentShown> {
+  if (asked.key === null) return look();
+  // Callers' keys contain no blanks, so this one is unique.
+  const answered = { ...asked, key: `${asked.key} answer` };
+  const first = replayed ? await firstOf(ledger, answered, { owner: segmentSubject(slug) }) : undefined;
+  if (first !== undefined) return ((first as ActAlone).act as RecordAnswer).view;
+  const view = await look();
+  await ledger.submit(actOf(answered, recordAnswer(view)));
+  return view;
+}
+
+const PAUSE_MS = 2;
+
+/** Tries again until there is something. @throws OperatingError `outcome_unknown` once the request's time is over */
+export async function waitUntil<T>(
+  clock: Clock,
+  call: Call,
+  attempt: () => Promise<T | undefined>,
+): Promise<T> {
+  while (clock.elapsedMs() - call.startedMs < REQUEST_MS_MAX) {
+    const result = await attempt();
+    if (result !== undefined) return result;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new OperatingError("outcome_unknown", `not ready within ${REQUEST_MS_MAX / 1000} s`);
+}

@@ -1,0 +1,150 @@
+/** Who is in a segment, and many at once who shall be. */
+import { z } from "@hono/zod-openapi";
+import { shardOfVnode, vnodeOfAccount } from "../../../actors/ledger/routing.ts";
+import {
+  addUsers,
+  askHolders,
+  askSegment,
+  type HolderView,
+  type Intake,
+  segmentSubject,
+  type Until,
+  userSubject,
+} from "../../../actors/programmes/segments/acts.ts";
+import type { ActAlone } from "../../../actors/records/command.ts";
+import type { Asked } from "../../../actors/records/command-header.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
+import { callerOf, writeAnswer } from "../../call.ts";
+import { actOf, readChange, takeKey } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Id, NewId } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import type { Routes } from "../../routes.ts";
+import { BATCH_BYTES_MAX } from "../../server/body.ts";
+import { decidedAnswer, isDone } from "../../writes.ts";
+import {
+  endText,
+  isCurrent,
+  SegmentParams,
+  type SegmentsDeps,
+  segmentNotFound,
+  segmentView,
+  slugOf,
+  Ttl,
+} from "./access.ts";
+
+const USERS_MAX = 10_000;
+/** So many users are added by one act. */
+const PORTION_MAX = 250;
+
+const NewHolders = z
+  .strictObject({ ids: z.array(NewId).min(1).max(USERS_MAX), ttl_s: Ttl.optional() })
+  .openapi("NewSegmentUsers", { example: { ids: ["1000", "1002"], ttl_s: 86_400 } });
+const AddedHolders = z.object({ added: z.int() }).openapi("AddedSegmentUsers", { example: { added: 2 } });
+const HolderSchema = z
+  .object({ id: Id, expires_at: z.iso.datetime().optional(), source: z.enum(["manual", "auto"]) })
+  .openapi("SegmentUser", { example: { id: "1000", source: "manual" } });
+
+const HOLDERS = "/v1/segments/{slug}/users";
+
+export function addHolders(routes: Routes, deps: SegmentsDeps): void {
+  addList(routes, deps);
+  addMany(routes, deps);
+}
+
+function holderJson({ id, endsAtMs, source }: HolderView): string {
+  return JSON.stringify({ id, ...endText(endsAtMs), source });
+}
+
+function addList(routes: Routes, deps: SegmentsDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "get",
+      path: HOLDERS,
+      access: "partner",
+      group: "segments",
+      summary: "Who is in a segment, newest users first",
+      params: SegmentParams,
+      query: PageQuery,
+      answer: pageOf(HolderSchema),
+      problems: ["segment_not_found"],
+    },
+    async (request, call, query) => {
+      const slug = slugOf(request);
+      if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
+      return pageAnswer(
+        call,
+        await ledger.list(call.partner, askHolders(slug), query, callerOf(call)),
+        holderJson,
+      );
+    },
+  );
+}
+
+function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      operationId: "addSegmentUsers",
+      path: HOLDERS,
+      access: "partner",
+      group: "segments",
+      summary: "Add up to 10,000 users to a segment",
+      description: "Users who do not exist are created. Those who hold it are not counted.",
+      params: SegmentParams,
+      body: { schema: NewHolders },
+      answer: {
+        status: 200,
+        description: "How many were added.",
+        content: { "application/json": AddedHolders },
+      },
+      problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const slug = slugOf(request);
+      const { value, asked } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
+      const until: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
+      const there = await takeKey(ledger, asked, { owner: segmentSubject(slug) });
+      const answers = await addAll(ledger, there, slug, value.ids, until);
+      let added = 0;
+      for (const answer of answers) {
+        if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+        added += (answer.outcome.effect as Intake).added.length;
+      }
+      const done = answers.filter((answer) => "position" in answer);
+      return writeAnswer(call, 200, JSON.stringify({ added }), {
+        position: done.map(({ position }) => position).join(","),
+        replayed: done.every(({ replayed }) => replayed),
+      });
+    },
+  );
+}
+
+/**
+ * In portions of users of one shard, one at a time on each, so that it serves others in between. The same request has the
+ * same portions: a retry meets their keys.
+ */
+async function addAll(
+  ledger: Ledger,
+  asked: Asked,
+  slug: string,
+  users: readonly string[],
+  until: Until,
+): Promise<readonly Answer<ActAlone>[]> {
+  const { partner } = asked;
+  const shards = (await ledger.askAll(partner, askSegment(slug))).length;
+  const vnodeOf = (user: string) => vnodeOfAccount(partner, userSubject(user));
+  const byShard = Map.groupBy(new Set(users), (user) => shardOfVnode(vnodeOf(user), shards));
+  const addThere = async ([shard, there]: readonly [number, readonly string[]]) => {
+    const answers: Answer<ActAlone>[] = [];
+    for (let at = 0; at < there.length; at += PORTION_MAX) {
+      const portion = there.slice(at, at + PORTION_MAX);
+      const key = asked.key === null ? null : `${asked.key}#${shard}.${at}`;
+      const act = addUsers(slug, portion, until, vnodeOf(portion[0] ?? ""));
+      answers.push(await ledger.submit(actOf({ ...asked, key }, act)));
+    }
+    return answers;
+  };
+  return (await Promise.all([...byShard].map(addThere))).flat();
+}

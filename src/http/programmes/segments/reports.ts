@@ -1,0 +1,310 @@
+/**
+ * Reports of a month: who has entered and left which segment. Nothing is stored: the address says which report it is and
+ * until when, signed with a secret of the partner's, and the rows are read from the archive while they are sent.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { z } from "@hono/zod-openapi";
+import {
+  askReportSecret,
+  askUser,
+  REPORTS_SUBJECT,
+  reportSecretOf,
+  requestReport,
+  rotateReportSecret,
+  type SegmentsAct,
+  type SegmentsEffect,
+} from "../../../actors/programmes/segments/acts.ts";
+import { type MembershipChange, membershipChanges } from "../../../actors/programmes/segments/changes.ts";
+import type { ActDone } from "../../../actors/records/command.ts";
+import type { ArchivedRecord, Page } from "../../../archive/queries/query.ts";
+import { assert } from "../../../errors/assert.ts";
+import type { Directory, Ledger } from "../../../gateway/ports.ts";
+import type { OpenSecret } from "../../../sealed-secrets.ts";
+import { csvCell } from "../../../text/csv.ts";
+import { keyIdOf, memberPartner } from "../../auth.ts";
+import { answer } from "../../call.ts";
+import { actOf, readBareChange, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId } from "../../idempotency.ts";
+import { Id, timeTextOf } from "../../input/fields.ts";
+import { IdParams } from "../../input/path-id.ts";
+import { Problem } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer, isDone } from "../../writes.ts";
+import { type SegmentsDeps, userNotFound } from "./access.ts";
+
+/**
+ * What ends by itself is logged soon after, or, where the server was down meanwhile, later. It counts for the time at
+ * which it ended, unless that was longer ago than this: so every row belongs to one month, and is found near it.
+ */
+export const LATE_MS_MAX = 24 * 3600 * 1000;
+
+/** In the order in which it happened. */
+export function rowsOf({ record, timeMs }: ArchivedRecord): readonly MembershipChange[] {
+  if (record.command.op !== "act") return [];
+  const { effect } = record.outcome as ActDone;
+  const changes = membershipChanges(record.command.act as SegmentsAct, effect as SegmentsEffect, timeMs);
+  return Array.from(changes, (row) => ({
+    ...row,
+    atMs: timeMs - row.atMs > LATE_MS_MAX ? timeMs : row.atMs,
+  }));
+}
+
+export function csvLine({ user, slug, operation, atMs }: MembershipChange, separator: string): string {
+  const at = new Date(atMs).toISOString();
+  const executedAt = `${at.slice(0, 10)} ${at.slice(11, 19)}`;
+  return `${[csvCell(user), slug, operation, executedAt].join(separator)}\r\n`;
+}
+
+const VALID_MS = 24 * 3600 * 1000;
+/** A record may have a thousand rows. */
+const RECORDS_PER_PAGE = 50;
+const HEADER = ["user_id", "segment_slug", "operation", "executed_at"];
+
+const NewReport = z
+  .strictObject({
+    year: z.int().min(1970).max(9999),
+    month: z.int().min(1).max(12),
+    user_id: Id.optional(),
+    separator: z.enum([",", ";"]).optional(),
+  })
+  .openapi("NewSegmentReport", { example: { year: 2026, month: 11, separator: ";" } });
+const ReportSchema = z
+  .object({ id: z.string(), url: z.url().nullable(), secret_shown: z.literal(true).optional() })
+  .openapi("SegmentReport", {
+    example: { id: "rep_0a1b2c", url: "https://daybook.example/segment-reports/WyJhY21lIl0.c2lnbmF0dXJl" },
+  });
+const RotatedSchema = z
+  .object({ partner: z.string(), rotated_at: z.iso.datetime() })
+  .openapi("RotatedReportSecret", { example: { partner: "acme", rotated_at: "2026-11-20T10:00:00.000Z" } });
+const ReportParams = z.object({ report: z.string() });
+const ReportPlan = z.tuple([
+  z.string(),
+  z.string(),
+  z.int(),
+  z.int(),
+  z.string().nullable(),
+  z.enum([",", ";"]),
+  z.int(),
+  z.string(),
+]);
+
+/** All that makes up a report. */
+type Plan = Readonly<{
+  id: string;
+  partner: string;
+  year: number;
+  month: number;
+  user: string | null;
+  separator: string;
+  expiresAtMs: number;
+  /** The API key that has asked for it: its address ends with it. */
+  keyId: string;
+}>;
+
+export type ReportsDeps = SegmentsDeps &
+  Readonly<{ directory: Directory; openSecret: OpenSecret; publicUrl?: () => string }>;
+
+export function addReports(routes: Routes, deps: ReportsDeps): void {
+  addRequest(routes, deps);
+  addDownload(routes, deps);
+  addRotation(routes, deps);
+}
+
+function addRequest(routes: Routes, deps: ReportsDeps): void {
+  const { ledger, random, publicUrl = () => "" } = deps;
+  const path = "/v1/segment-reports";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "segments",
+      summary: "Ask for a month's report of who entered and left which segment",
+      description:
+        "The address needs no key, and is good for 24 hours, or until the API key is revoked that has asked for it. " +
+        "The month is one of UTC.",
+      body: { schema: NewReport },
+      answer: {
+        status: 201,
+        description: "Where the report is.",
+        content: { "application/json": ReportSchema },
+      },
+      problems: ["user_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewReport);
+      const { partner } = call;
+      const { year, month, user_id: user = null, separator = "," } = value;
+      // Users stay: a repeat finds whom the first request found.
+      if (user !== null && (await ledger.ask(partner, askUser(user))) === null) throw userNotFound(user);
+      const made = await ledger.submit(actOf(asked, requestReport()));
+      const secret = isDone(made) ? await secretToSign(deps, partner) : undefined;
+      const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
+      return decidedAnswer(call, made, 201, (_, { timeMs, replayed }) => {
+        if (replayed) return JSON.stringify({ id, url: null, secret_shown: true });
+        assert(secret !== undefined, "the first report makes the secret");
+        const of = { id, partner, year, month, user, separator };
+        const plan = { ...of, expiresAtMs: timeMs + VALID_MS, keyId: keyIdOf(call) };
+        return JSON.stringify({ id, url: `${publicUrl()}/segment-reports/${signed(plan, secret)}` });
+      });
+    },
+  );
+}
+
+/**
+ * The secret; one that was sealed with a key that this server does not have is replaced, for it signs nothing any more.
+ * `undefined` before the first report.
+ */
+async function secretToSign(
+  { ledger, openSecret }: ReportsDeps,
+  partner: string,
+): Promise<Uint8Array | undefined> {
+  const stored = await ledger.ask(partner, askReportSecret());
+  if (stored === null) return undefined;
+  const opened = openSecret(stored, reportSecretOf(partner));
+  if (opened !== undefined) return opened;
+  const anew = await ledger.submit(actOf({ partner, key: null, fingerprint: 0 }, rotateReportSecret(stored)));
+  assert(isDone(anew), "a secret can always be replaced");
+  const replaced = await ledger.ask(partner, askReportSecret());
+  return replaced === null ? undefined : openSecret(replaced, reportSecretOf(partner));
+}
+
+function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      operationId: "rotateReportSecret",
+      path: "/v1/partners/{id}/report-secret/rotate",
+      access: "member",
+      group: "segments",
+      summary: "End all addresses of reports that the partner was given",
+      description:
+        "The secret that signs them is replaced. Reports asked for from now on are signed with the new one.",
+      params: IdParams,
+      answer: {
+        status: 200,
+        description: "The secret is another one.",
+        content: { "application/json": RotatedSchema },
+      },
+      problems: ["partner_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const partner = memberPartner(call, directory, request.param("id"));
+      const asked = { ...(await readBareChange(request, call)), partner };
+      const rotated = await ledger.submit(actOf(asked, rotateReportSecret()));
+      return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>
+        JSON.stringify({ partner, rotated_at: timeTextOf(timeMs) }),
+      );
+    },
+  );
+}
+
+function addDownload(routes: Routes, deps: ReportsDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "get",
+      operationId: "downloadSegmentReport",
+      path: "/segment-reports/{report}",
+      access: "open",
+      group: "segments",
+      summary: "A report, by its signed address",
+      description: "Oldest first, by when it was logged.",
+      params: ReportParams,
+      answer: { status: 200, description: "The rows.", content: { "text/csv": z.string() } },
+      problems: ["report_not_found", "report_expired"],
+    },
+    async (request, call) => {
+      const plan = await openedPlan(request.param("report"), deps);
+      if (plan === undefined) throw new Problem("report_not_found");
+      const nowMs = await ledger.timeMs(plan.partner, REPORTS_SUBJECT);
+      // Whoever had the secret once has signed nothing that lasts longer than it could have been given for.
+      if (plan.expiresAtMs > nowMs + VALID_MS) throw new Problem("report_not_found");
+      if (plan.expiresAtMs <= nowMs) throw new Problem("report_expired");
+      const { year, month } = plan;
+      const name = `segments-${year}-${String(month).padStart(2, "0")}.csv`;
+      // What cannot be read at all is an answer of its own; later there is nothing left but to break off.
+      const first = await pageOf(ledger, plan, undefined);
+      const headers = {
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+        "Content-Disposition": `attachment; filename="${name}"`,
+      };
+      return answer(call, 200, textOf(ledger, plan, first), headers);
+    },
+  );
+}
+
+async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>): AsyncGenerator<string> {
+  const { user, separator } = plan;
+  const { fromMs, toMs } = monthOf(plan);
+  yield `${HEADER.join(separator)}\r\n`;
+  for (let page = first; ; page = await pageOf(ledger, plan, page.nextCursor ?? undefined)) {
+    for (const record of page.data) {
+      const lines = rowsOf(record)
+        .filter((row) => row.atMs >= fromMs && row.atMs < toMs && (user === null || row.user === user))
+        .map((row) => csvLine(row, separator));
+      if (lines.length === 0) continue;
+      yield lines.join("");
+      // A reader who takes all that comes would keep everybody else waiting.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (page.nextCursor === null) return;
+  }
+}
+
+function pageOf(ledger: Ledger, plan: Plan, cursor: string | undefined): Promise<Page<ArchivedRecord>> {
+  const { fromMs, toMs } = monthOf(plan);
+  const range = {
+    fromMs,
+    toMs: toMs + LATE_MS_MAX,
+    limit: RECORDS_PER_PAGE,
+    cursor,
+    first: "oldest",
+  } as const;
+  return ledger.acts(plan.partner, "segments", { ...range, subject: plan.user ?? undefined });
+}
+
+function monthOf({ year, month }: Plan): Readonly<{ fromMs: number; toMs: number }> {
+  return { fromMs: Date.UTC(year, month - 1, 1), toMs: Date.UTC(year, month, 1) };
+}
+
+function signed(plan: Plan, secret: Uint8Array): string {
+  const { id, partner, year, month, user, separator, expiresAtMs, keyId } = plan;
+  const text = JSON.stringify([id, partner, year, month, user, separator, expiresAtMs, keyId]);
+  const payload = Buffer.from(text, "utf8").toString("base64url");
+  return `${payload}.${signatureOf(payload, secret).toString("base64url")}`;
+}
+
+function signatureOf(payload: string, secret: Uint8Array): Buffer {
+  return createHmac("sha256", secret).update(payload).digest();
+}
+
+/** The plan in an address, if its partner has signed it, is not suspended, and has the key still that asked for it. */
+async function openedPlan(
+  report: string,
+  { ledger, directory, openSecret }: ReportsDeps,
+): Promise<Plan | undefined> {
+  const [payload = "", signature = "", ...more] = report.split(".");
+  const plan = more.length === 0 ? parsedPlan(payload) : undefined;
+  if (plan === undefined || directory.partner(plan.partner)?.status !== "active") return undefined;
+  if (!directory.hasKey(plan.partner, plan.keyId)) return undefined;
+  const stored = await ledger.ask(plan.partner, askReportSecret());
+  const secret = stored === null ? undefined : openSecret(stored, reportSecretOf(plan.partner));
+  if (secret === undefined) return undefined;
+  const expected = signatureOf(payload, secret);
+  const given = Buffer.from(signature, "base64url");
+  return given.length === expected.length && timingSafeEqual(given, expected) ? plan : undefined;
+}
+
+function parsedPlan(payload: string): Plan | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  const parsed = ReportPlan.safeParse(value);
+  if (!parsed.success) return undefined;
+  const [id, partner, year, month, user, separator, expiresAtMs, keyId] = parsed.data;
+  return { id, partner, year, month, user, separator, expiresAtMs, keyId };
+}

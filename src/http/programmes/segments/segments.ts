@@ -1,0 +1,279 @@
+/** `/v1/segments`: which there are, and whom a percentage puts into them. */
+import { z } from "@hono/zod-openapi";
+import {
+  askPlaces,
+  askSegmentParts,
+  askSegments,
+  askSurvey,
+  createSegment,
+  deleteSegment,
+  PIECES,
+  raisePercent,
+  SURVEYED_MAX,
+  type SurveyPart,
+  segmentSubject,
+} from "../../../actors/programmes/segments/acts.ts";
+import { type Draw, shareOf } from "../../../actors/programmes/segments/draw.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import { callerOf, jsonAnswer } from "../../call.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer, isDone } from "../../writes.ts";
+import {
+  isCurrent,
+  isFilled,
+  recordedAnswer,
+  SegmentParams,
+  type SegmentsDeps,
+  Slug,
+  segmentJson,
+  segmentNotFound,
+  segmentView,
+  slugOf,
+  summedUp,
+  waitUntil,
+} from "./access.ts";
+
+/** Nobody's place. */
+const NOBODY = -1;
+
+export function drawOfNobody(percent: number): Draw {
+  return { percent, threshold: NOBODY, cutoffs: [] };
+}
+
+type Survey = Readonly<{ cutoffs: readonly number[]; chosen: number; pieces: readonly number[] }>;
+
+export async function drawOf(ledger: Ledger, partner: string, slug: string, percent: number): Promise<Draw> {
+  const { cutoffs, chosen, pieces } = await survey(ledger, partner, slug);
+  const share = shareOf(sumOf(cutoffs), percent);
+  // Holders stay: those that are wanted come to those who were chosen before.
+  const wanted = share - chosen;
+  if (wanted <= 0) return { percent, threshold: NOBODY, cutoffs };
+  let before = 0;
+  let piece = 0;
+  while (before + (pieces[piece] ?? wanted) < wanted) before += pieces[piece++] ?? 0;
+  const places = await placesOf(ledger, partner, slug, cutoffs, piece);
+  return { percent, threshold: places[wanted - before - 1] ?? NOBODY, cutoffs };
+}
+
+async function survey(ledger: Ledger, partner: string, slug: string): Promise<Survey> {
+  const pieces = new Array<number>(PIECES).fill(0);
+  let cutoffs: readonly number[] | null = null;
+  let chosen = 0;
+  for (let after = 0; cutoffs === null || after < Math.max(...cutoffs); after += SURVEYED_MAX) {
+    const parts: readonly SurveyPart[] = await ledger.askAll(partner, askSurvey(slug, after, cutoffs));
+    cutoffs ??= parts.map(({ cutoff }) => cutoff);
+    for (const part of parts) {
+      chosen += part.chosen;
+      for (const [piece, count] of part.pieces.entries()) pieces[piece] = (pieces[piece] ?? 0) + count;
+    }
+  }
+  return { cutoffs, chosen, pieces };
+}
+
+/** In their order. */
+async function placesOf(
+  ledger: Ledger,
+  partner: string,
+  slug: string,
+  cutoffs: readonly number[],
+  piece: number,
+): Promise<readonly number[]> {
+  const places: number[] = [];
+  for (let after = 0; after < Math.max(...cutoffs); after += SURVEYED_MAX)
+    for (const part of await ledger.askAll(partner, askPlaces(slug, after, cutoffs, piece)))
+      for (const place of part) places.push(place);
+  return places.toSorted((a, b) => a - b);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
+
+const Percent = z.int().min(1).max(100).openapi({ example: 30 });
+const NewSegment = z
+  .strictObject({ slug: Slug, user_percent: Percent.optional() })
+  .openapi("NewSegment", { example: { slug: "DISCOUNT_30", user_percent: 30 } });
+const SegmentPatch = z.strictObject({ user_percent: Percent }).openapi("SegmentPatch");
+
+const SegmentSchema = z
+  .object({
+    slug: Slug,
+    user_percent: Percent.nullable(),
+    members: z.int().openapi({ minimum: 0 }),
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Segment", {
+    example: {
+      slug: "DISCOUNT_30",
+      user_percent: 30,
+      members: 1200,
+      created_at: "2026-11-20T10:00:00.000Z",
+    },
+  });
+const answerSchema = { description: "The segment.", content: { "application/json": SegmentSchema } };
+
+const SEGMENTS = "/v1/segments";
+const SEGMENT = "/v1/segments/{slug}";
+
+export function addSegments(routes: Routes, deps: SegmentsDeps): void {
+  addCreate(routes, deps);
+  addList(routes, deps);
+  addRead(routes, deps);
+  addRaise(routes, deps);
+  addDelete(routes, deps);
+}
+
+function addCreate(routes: Routes, deps: SegmentsDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: SEGMENTS,
+      access: "partner",
+      group: "segments",
+      summary: "Make a segment",
+      description:
+        "With `user_percent` exactly that share of the users who exist get it, chosen by a stable hash, and users who come later where their hash falls under it. Answered when all of them read it.",
+      body: { schema: NewSegment },
+      answer: { status: 201, ...answerSchema },
+      problems: ["segment_exists", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewSegment);
+      const { slug, user_percent: percent } = value;
+      const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
+        const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
+        return actOf(asked, createSegment(slug, draw));
+      });
+      const answer = await ledger.submit(command);
+      if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
+      const view = await recordedAnswer(ledger, asked, answer, slug, async () => {
+        const { members = 0 } = (await segmentView(deps, call, slug, isFilled)) ?? {};
+        return { slug, percent: percent ?? null, members, createdAtMs: answer.timeMs };
+      });
+      return decidedAnswer(call, answer, 201, () => segmentJson(view));
+    },
+  );
+}
+
+function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: SEGMENTS,
+      access: "partner",
+      group: "segments",
+      summary: "List segments, newest first",
+      query: PageQuery,
+      answer: pageOf(SegmentSchema),
+    },
+    async (_, call, query) => {
+      const { data, cursors, nextCursor } = await ledger.list(
+        call.partner,
+        askSegments,
+        query,
+        callerOf(call),
+      );
+      const slugs = data.map(({ slug }) => slug);
+      const views = await waitUntil(clock, call, async () => {
+        const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
+        if (!said.flat().every(isCurrent)) return undefined;
+        return slugs.map((slug, i) =>
+          summedUp(
+            slug,
+            said.map((parts) => parts[i] ?? null),
+          ),
+        );
+      });
+      // One that was removed meanwhile is left out.
+      const known = views.flatMap((view, i) =>
+        view === undefined ? [] : [{ view, cursor: cursors[i] as string }],
+      );
+      const page = { data: known, cursors: known.map(({ cursor }) => cursor), nextCursor };
+      return pageAnswer(call, page, ({ view }) => segmentJson(view));
+    },
+  );
+}
+
+function addRead(routes: Routes, deps: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: SEGMENT,
+      access: "partner",
+      group: "segments",
+      summary: "One segment, and how many hold it",
+      params: SegmentParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["segment_not_found"],
+    },
+    async (request, call) => {
+      const slug = slugOf(request);
+      const view = await segmentView(deps, call, slug, isCurrent);
+      if (view === undefined) throw segmentNotFound(slug);
+      return jsonAnswer(call, 200, segmentJson(view));
+    },
+  );
+}
+
+function addRaise(routes: Routes, deps: SegmentsDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "patch",
+      path: SEGMENT,
+      access: "partner",
+      group: "segments",
+      summary: "Raise the percentage, or give it one",
+      description: "All holders stay. Answered when all who come to them read it.",
+      params: SegmentParams,
+      body: { schema: SegmentPatch },
+      answer: { status: 200, ...answerSchema },
+      problems: ["segment_not_found", "percent_lowered", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const slug = slugOf(request);
+      const { value, asked } = await readChange(request, call, SegmentPatch);
+      const { user_percent: percent } = value;
+      const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
+        const before = await segmentView(deps, call, slug, isCurrent);
+        // Of one that is not there its home says so.
+        const draw =
+          before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
+        return actOf(asked, raisePercent(slug, before?.generation ?? 0, draw));
+      });
+      const answer = await ledger.submit(command);
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const view = await recordedAnswer(ledger, asked, answer, slug, async () => {
+        const after = await segmentView(deps, call, slug, isFilled);
+        const { members = 0, createdAtMs = answer.timeMs } = after ?? {};
+        return { slug, percent, members, createdAtMs };
+      });
+      return decidedAnswer(call, answer, 200, () => segmentJson(view));
+    },
+  );
+}
+
+function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "delete",
+      path: SEGMENT,
+      access: "partner",
+      group: "segments",
+      summary: "Delete a segment: all holders lose it at once",
+      description: "A segment with the same slug may be made again; it begins without holders.",
+      params: SegmentParams,
+      answer: { status: 204, description: "Nobody holds it any more." },
+      problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const slug = slugOf(request);
+      const asked = await readBareChange(request, call);
+      return decidedAnswer(call, await ledger.submit(actOf(asked, deleteSegment(slug))), 204, () => null);
+    },
+  );
+}

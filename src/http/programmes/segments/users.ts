@@ -1,0 +1,228 @@
+/** `/v1/users`: who can be in segments, and in which of them somebody is. */
+import { z } from "@hono/zod-openapi";
+import {
+  askMemberships,
+  askUser,
+  askUsers,
+  changeUser,
+  countUser,
+  createUser,
+  type MembershipView,
+  type Until,
+  type UserChange,
+  type UserView,
+} from "../../../actors/programmes/segments/acts.ts";
+import type { ActAlone } from "../../../actors/records/command.ts";
+import type { Asked } from "../../../actors/records/command-header.ts";
+import type { Answer } from "../../../gateway/ports.ts";
+import { type Call, callerOf, jsonAnswer } from "../../call.ts";
+import { actOf, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { knownTimeMsOf, NewId, Time, timeTextOf } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { IdParams, idOf } from "../../input/path-id.ts";
+import { invalid } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer, isDone } from "../../writes.ts";
+import { endText, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
+
+const SLUGS_MAX = 1_000;
+
+const NewUser = z.strictObject({ id: NewId.optional() }).openapi("NewUser", { example: { id: "1000" } });
+const CreatedUser = z.object({ id: z.string() }).openapi("CreatedUser", { example: { id: "1000" } });
+const UserSchema = z
+  .object({ id: z.string(), created_at: z.iso.datetime() })
+  .openapi("User", { example: { id: "1000", created_at: "2026-11-20T10:00:00.000Z" } });
+
+const Added = z.union([
+  Slug,
+  z.strictObject({ slug: Slug, ttl_s: Ttl.optional(), expires_at: Time.optional() }),
+]);
+const SegmentsPatch = z
+  .strictObject({
+    add: z.array(Added).max(SLUGS_MAX).optional(),
+    remove: z.array(Slug).max(SLUGS_MAX).optional(),
+    ttl_s: Ttl.optional(),
+  })
+  .openapi("UserSegmentsPatch", {
+    example: { add: ["DISCOUNT_30", { slug: "VOICE", ttl_s: 86_400 }], remove: ["OLD"] },
+  });
+const Membership = z
+  .object({ slug: Slug, expires_at: z.iso.datetime().optional(), source: z.enum(["manual", "auto"]) })
+  .openapi("SegmentMembership", { example: { slug: "DISCOUNT_30", source: "auto" } });
+const ChangedSegments = z
+  .object({ added: z.int(), removed: z.int(), segments: z.array(Membership) })
+  .openapi("ChangedSegments", {
+    example: { added: 1, removed: 0, segments: [{ slug: "DISCOUNT_30", source: "manual" }] },
+  });
+const UserSegments = z.object({ segments: z.array(Membership) }).openapi("UserSegments");
+
+const USERS = "/v1/users";
+
+export function addUsers(routes: Routes, deps: SegmentsDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addMemberships(routes, deps);
+  addChange(routes, deps);
+}
+
+function addCreate(routes: Routes, deps: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: USERS,
+      access: "partner",
+      group: "users",
+      summary: "Make a user",
+      description: "Without an id the user gets a whole number, greater than those given out before.",
+      body: { schema: NewUser },
+      answer: { status: 201, description: "The user.", content: { "application/json": CreatedUser } },
+      problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewUser);
+      const { id } = value;
+      const created =
+        id === undefined
+          ? await createNumbered(deps, call, asked)
+          : { id, answer: await deps.ledger.submit(actOf(asked, createUser(id))) };
+      return decidedAnswer(call, created.answer, 201, () => JSON.stringify({ id: created.id }));
+    },
+  );
+}
+
+/** Numbers that somebody has given out himself are passed over, ever more of them at once. */
+async function createNumbered(
+  { ledger, clock }: SegmentsDeps,
+  call: Call,
+  asked: Asked,
+): Promise<Readonly<{ id: string; answer: Answer<ActAlone> }>> {
+  let round = 0;
+  return waitUntil(clock, call, async () => {
+    const skip = round < 2 ? 0 : 2 ** (round - 1) - 1;
+    // A retry meets the same numbers.
+    const key = asked.key === null ? null : `${asked.key}#${round}`;
+    round += 1;
+    const counted = await ledger.submit(actOf({ ...asked, key }, countUser(skip)));
+    if (!isDone(counted)) return { id: "", answer: counted };
+    const id = String((counted.outcome.effect as { number: number }).number);
+    const answer = await ledger.submit(actOf(asked, createUser(id)));
+    const isTaken = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "user_exists";
+    return isTaken ? undefined : { id, answer };
+  });
+}
+
+function userJson({ id, createdAtMs }: UserView): string {
+  return JSON.stringify({ id, created_at: timeTextOf(createdAtMs) });
+}
+
+function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: USERS,
+      access: "partner",
+      group: "users",
+      summary: "List users, newest first",
+      query: PageQuery,
+      answer: pageOf(UserSchema),
+    },
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askUsers, query, callerOf(call));
+      return pageAnswer(call, page, userJson);
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: `${USERS}/{id}`,
+      access: "partner",
+      group: "users",
+      summary: "One user",
+      params: IdParams,
+      answer: { status: 200, description: "The user.", content: { "application/json": UserSchema } },
+      problems: ["user_not_found"],
+    },
+    async (request, call) => {
+      const id = idOf(request);
+      const user = await ledger.ask(call.partner, askUser(id));
+      if (user === null) throw userNotFound(id);
+      return jsonAnswer(call, 200, userJson(user));
+    },
+  );
+}
+
+function membershipsJson(memberships: readonly MembershipView[]): readonly object[] {
+  return memberships.map(({ slug, endsAtMs, source }) => ({ slug, ...endText(endsAtMs), source }));
+}
+
+function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: `${USERS}/{id}/segments`,
+      access: "partner",
+      group: "users",
+      summary: "The segments that a user is in",
+      description: "None where there is no such user: ids are given out elsewhere.",
+      params: IdParams,
+      answer: { status: 200, description: "All of them.", content: { "application/json": UserSegments } },
+    },
+    async (request, call) => {
+      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(request))));
+      return jsonAnswer(call, 200, JSON.stringify({ segments }));
+    },
+  );
+}
+
+function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: `${USERS}/{id}/segments`,
+      access: "partner",
+      group: "users",
+      summary: "Add a user to segments, and remove him from others, all or nothing",
+      description:
+        "Adds come before removes. A user who does not exist is created. What is held is not counted, and never shortened: an end may be put off, or taken away.",
+      params: IdParams,
+      body: { schema: SegmentsPatch },
+      answer: {
+        status: 200,
+        description: "How many were added and removed, and all that the user is in.",
+        content: { "application/json": ChangedSegments },
+      },
+      problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const user = idOf(request);
+      const { value, asked } = await readChange(request, call, SegmentsPatch);
+      const { add = [], remove = [], ttl_s } = value;
+      if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
+      const added = add.map((item, i) => {
+        const { slug, ...end } = typeof item === "string" ? { slug: item } : item;
+        return [slug, untilOf(end, ttl_s, `add.${i}`)] as const;
+      });
+      const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+      const change = answer.outcome.effect as UserChange;
+      // Older records do not hold it.
+      const held = change.held ?? (await ledger.ask(call.partner, askMemberships(user)));
+      const counts = { added: change.added.length, removed: change.removed.length };
+      const body = JSON.stringify({ ...counts, segments: membershipsJson(held) });
+      return decidedAnswer(call, answer, 200, () => body);
+    },
+  );
+}
+
+type End = Readonly<{ ttl_s?: number | undefined; expires_at?: string | undefined }>;
+
+/** @param ttl for what has no end of its own. @throws Problem 400 */
+function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: string): Until {
+  if (expires_at === undefined) {
+    const seconds = ttl_s ?? ttl;
+    return seconds === undefined ? null : ["after", seconds * 1000];
+  }
+  if (ttl_s !== undefined) throw invalid(path, "takes ttl_s or expires_at, not both");
+  return ["at", knownTimeMsOf(expires_at)];
+}

@@ -1,0 +1,282 @@
+/** `/v1/credit-requests`: a seller asks for credit, and the partner decides, once. */
+import { z } from "@hono/zod-openapi";
+import {
+  type Approve,
+  askRequest,
+  askRequests,
+  CREDIT_SOURCE,
+  creditAccount,
+  REQUEST_STATUSES,
+  type Reject,
+  type RequestView,
+  requestOwner,
+  type TopupEffect,
+  vnodeOfRequest,
+} from "../../../actors/programmes/topup/acts.ts";
+import type { ActAlone, Transfer } from "../../../actors/records/command.ts";
+import type { Asked } from "../../../actors/records/command-header.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
+import { keyIdOf } from "../../auth.ts";
+import { type Call, callerOf, type HttpAnswer, jsonAnswer } from "../../call.ts";
+import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Description, Id, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
+import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { Problem } from "../../problem.ts";
+import type { HttpRequest } from "../../request.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer, isDone } from "../../writes.ts";
+import { actingSeller, maySee, namedSeller } from "./own.ts";
+import type { TopupDeps } from "./sellers.ts";
+
+const SignedAmount = z
+  .custom<number>((value) => Number.isSafeInteger(value) && value !== 0, "must be an integer other than 0")
+  .openapi({
+    type: "integer",
+    minimum: -Number.MAX_SAFE_INTEGER,
+    maximum: Number.MAX_SAFE_INTEGER,
+    not: { const: 0 },
+    description: "A negative one asks for less credit.",
+    example: 1_000_000,
+  });
+const NewCreditRequest = z
+  .strictObject({
+    amount: SignedAmount,
+    note: Description.optional(),
+    seller: Id.optional().openapi({ description: "With a key of the partner: whose credit it is." }),
+  })
+  .openapi("NewCreditRequest", { example: { amount: 1_000_000, note: "For the weekend" } });
+const RejectBody = z
+  .strictObject({ reason: Description.optional() })
+  .openapi("RejectCreditRequest", { example: { reason: "Pay for the last one first" } });
+const ListQuery = z.strictObject({
+  status: z.enum(REQUEST_STATUSES).optional(),
+  seller: Id.optional(),
+  ...pageQuery,
+});
+const RequestParams = z.object({ id: z.string() });
+
+const RequestSchema = z
+  .object({
+    id: z.string(),
+    seller: z.string(),
+    amount: z.int(),
+    note: z.string().nullable(),
+    status: z.enum(REQUEST_STATUSES),
+    created_at: z.iso.datetime(),
+    decided_by: z.string().nullable().openapi({ description: "The id of the key." }),
+    decided_at: z.iso.datetime().nullable(),
+    reason: z.string().nullable().openapi({ description: "Of one that was rejected." }),
+  })
+  .openapi("CreditRequest", {
+    example: {
+      id: "cr_0a0123456789abcdef01234567",
+      seller: "kiosk",
+      amount: 1_000_000,
+      note: "For the weekend",
+      status: "approved",
+      created_at: "2026-11-20T10:00:00.000Z",
+      decided_by: "key_…",
+      decided_at: "2026-11-20T10:05:00.000Z",
+      reason: null,
+    },
+  });
+const answerSchema = { description: "The request.", content: { "application/json": RequestSchema } };
+
+export function addCreditRequests(routes: Routes, deps: TopupDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addApprove(routes, deps);
+  addReject(routes, deps);
+}
+
+function requestJson(request: RequestView): string {
+  const { id, seller, amount, note, status, createdAtMs, decidedBy, decidedAtMs, reason } = request;
+  return JSON.stringify({
+    id,
+    seller,
+    amount,
+    note,
+    status,
+    created_at: timeTextOf(createdAtMs),
+    decided_by: decidedBy,
+    decided_at: timeTextOrNull(decidedAtMs),
+    reason,
+  });
+}
+
+/** The request that a path names. @throws Problem 404 */
+async function requestOf(request: HttpRequest, call: Call, ledger: Ledger): Promise<RequestView> {
+  const { id, vnode } = requestAddress(request);
+  const found = await ledger.ask(call.partner, askRequest(id, vnode));
+  if (found === null || !maySee(call, found.seller)) throw requestNotFound(id);
+  return found;
+}
+
+/** @throws Problem 404 for an id that no request can have */
+function requestAddress(request: HttpRequest): Readonly<{ id: string; vnode: number }> {
+  const id = request.param("id");
+  const vnode = vnodeOfRequest(id);
+  if (vnode === undefined) throw requestNotFound(id);
+  return { id, vnode };
+}
+
+function requestNotFound(id: string): Problem {
+  return new Problem("credit_request_not_found", `There is no credit request ${id}.`);
+}
+
+function addCreate(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/credit-requests",
+      access: "seller",
+      group: "sellers",
+      summary: "Ask for more credit, or for less",
+      body: { schema: NewCreditRequest },
+      answer: { status: 201, ...answerSchema },
+      problems: ["seller_not_found", "too_many_pending_requests", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewCreditRequest);
+      const seller = actingSeller(call, value.seller);
+      const { amount, note = null } = value;
+      const subject = creditAccount(seller);
+      const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
+        const { request: id } = effect as { request: string };
+        const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
+        return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
+      });
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/credit-requests",
+      access: "seller",
+      group: "sellers",
+      summary: "List credit requests, newest first",
+      description: "A seller's key sees the seller's own.",
+      query: ListQuery,
+      answer: pageOf(RequestSchema),
+      problems: ["seller_not_found"],
+    },
+    async (_, call, query) => {
+      const { status = null, seller: named, ...page } = query;
+      const seller = (await namedSeller(call, ledger, named)) ?? null;
+      const found = await ledger.list(call.partner, askRequests({ seller, status }), page, callerOf(call));
+      return pageAnswer(call, found, requestJson);
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/credit-requests/{id}",
+      access: "seller",
+      group: "sellers",
+      summary: "One credit request",
+      params: RequestParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["credit_request_not_found"],
+    },
+    async (request, call) => jsonAnswer(call, 200, requestJson(await requestOf(request, call, ledger))),
+  );
+}
+
+/**
+ * Decides a request, once. A decided request may be forgotten before its key, so a repeat is found by the request's id.
+ *
+ * @param make builds the command from the request as it is now.
+ */
+async function decide(
+  request: HttpRequest,
+  call: Call,
+  ledger: Ledger,
+  asked: Asked,
+  make: (request: RequestView, names: Names) => Transfer | ActAlone,
+): Promise<HttpAnswer> {
+  const { id, vnode } = requestAddress(request);
+  const aliasOwner = requestOwner(id);
+  const command = await firstOrNew(ledger, asked, { owner: aliasOwner, vnode }, async () => {
+    const credit = await requestOf(request, call, ledger);
+    const subject = creditAccount(credit.seller);
+    return make(credit, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
+  });
+  const answer: Answer<Transfer | ActAlone> = await ledger.submit(command);
+  // Older records have no effect; but a decision is final.
+  const view = decidedIn(answer) ?? (isDone(answer) ? await requestOf(request, call, ledger) : undefined);
+  return decidedAnswer(call, answer, 200, () => (view === undefined ? null : requestJson(view)));
+}
+
+type Names = Readonly<{
+  programme: "topup";
+  subject: string;
+  request: string;
+  by: string;
+  aliasOwner: string;
+}>;
+
+function decidedIn(answer: Answer<Transfer | ActAlone>): RequestView | undefined {
+  const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect | undefined) : undefined;
+  return effect && "decided" in effect ? effect.decided : undefined;
+}
+
+function addApprove(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/credit-requests/{id}/approve",
+      access: "partner",
+      group: "sellers",
+      summary: "Grant what was asked for, once",
+      description: "A decrease that no longer fits is refused, and stays pending.",
+      params: RequestParams,
+      answer: { status: 200, ...answerSchema },
+      problems: [
+        "credit_request_not_found",
+        "already_decided",
+        "insufficient_funds",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    async (request, call) => {
+      const asked = await readBareChange(request, call);
+      return decide(request, call, ledger, asked, ({ id, amount }, names) => {
+        const { subject } = names;
+        const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, subject] : [subject, CREDIT_SOURCE];
+        const move = { debit, credit, amount: Math.abs(amount), memo: id };
+        const act: Approve = { ...names, act: "approve", amount };
+        return transferWith(asked, act, move);
+      });
+    },
+  );
+}
+
+function addReject(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/credit-requests/{id}/reject",
+      access: "partner",
+      group: "sellers",
+      summary: "Refuse what was asked for, once",
+      params: RequestParams,
+      body: { schema: RejectBody },
+      answer: { status: 200, ...answerSchema },
+      problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, RejectBody);
+      const { reason = null } = value;
+      return decide(request, call, ledger, asked, (_, names) => {
+        const act: Reject = { ...names, act: "reject", reason };
+        return actOf(asked, act);
+      });
+    },
+  );
+}

@@ -1,0 +1,211 @@
+/** `/v1/sellers`: who sells, and with how much credit. */
+import { z } from "@hono/zod-openapi";
+import { KEYS_PER_PARTNER_MAX } from "../../../actors/ledger/partner.ts";
+import { ownerKeyOf } from "../../../actors/ledger/routing.ts";
+import {
+  askSeller,
+  askSellers,
+  creditAccount,
+  type SellerView,
+  type TopupEffect,
+} from "../../../actors/programmes/topup/acts.ts";
+import type { CreateKey } from "../../../actors/records/command.ts";
+import type { Directory, Ledger } from "../../../gateway/ports.ts";
+import { callerOf, jsonAnswer } from "../../call.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../../change.ts";
+import type { Clock } from "../../clock.ts";
+import { apiKeyFields, apiKeyMembers, makeKey } from "../../core/new-key.ts";
+import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
+import { Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
+import { IdParams, idOf } from "../../input/path-id.ts";
+import { Problem } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer, isDone, together } from "../../writes.ts";
+import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+
+export type TopupDeps = Readonly<{
+  ledger: Ledger;
+  directory: Directory;
+  clock: Clock;
+  random: Random;
+  assets: Readonly<{ topup: string }>;
+}>;
+
+const NewSeller = z
+  .strictObject({ id: NewId.optional(), name: Name })
+  .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
+const Sum = z.int().openapi({ minimum: 0 });
+
+const sellerFields = {
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(["active", "suspended"]),
+  credit: Balance,
+  total_credited: Sum.openapi({ description: "Net of decreases." }),
+  total_sold: Sum.openapi({ description: "Without sales that were reverted." }),
+  created_at: z.iso.datetime(),
+};
+const EXAMPLE = {
+  id: "kiosk",
+  name: "Kiosk",
+  status: "active",
+  credit: 700_000,
+  total_credited: 1_000_000,
+  total_sold: 300_000,
+  created_at: "2026-11-20T10:00:00.000Z",
+};
+const SellerSchema = z.object(sellerFields).openapi("Seller", { example: EXAMPLE });
+const CreatedSeller = z
+  .object({
+    ...sellerFields,
+    key_id: z.string(),
+    ...apiKeyFields,
+  })
+  .openapi("CreatedSeller", { example: { ...EXAMPLE, key_id: "key_…", api_key: "dk_seller_…" } });
+
+const answerSchema = { description: "The seller.", content: { "application/json": SellerSchema } };
+
+export function addSellers(routes: Routes, deps: TopupDeps): void {
+  addCreate(routes, deps);
+  addReads(routes, deps);
+  addStatus(routes, deps, "suspend");
+  addStatus(routes, deps, "resume");
+}
+
+function sellerMembers({ id, name, status, credit, totalCredited, totalSold, createdAtMs }: SellerView) {
+  const totals = { total_credited: totalCredited, total_sold: totalSold };
+  return { id, name, status, credit, ...totals, created_at: timeTextOf(createdAtMs) };
+}
+
+function sellerJson(seller: SellerView): string {
+  return JSON.stringify(sellerMembers(seller));
+}
+
+function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupDeps): void {
+  const path = "/v1/sellers";
+  routes.add(
+    {
+      method: "post",
+      path,
+      access: "partner",
+      group: "sellers",
+      summary: "Add a seller with a key of its own",
+      description:
+        "The seller and the key are made one after the other. Should only the first have come about, a repeat with " +
+        "the same idempotency key makes the second; without one, make a key of role `seller`.",
+      body: { schema: NewSeller },
+      answer: {
+        status: 201,
+        description: "The seller and its key, which is shown once.",
+        content: { "application/json": CreatedSeller },
+      },
+      problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewSeller);
+      const { partner, key, fingerprint } = asked;
+      const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
+      const { name } = value;
+      const route = `POST ${path}\0${seller}`;
+      const made = makeKey(partner, { role: "seller", name, seller }, key, route, random);
+      const asset = assets.topup;
+      const subject = creditAccount(seller);
+      const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
+      const command = await firstOrNew(ledger, asked, { owner: ownerKeyOf(subject) }, () => {
+        if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
+          throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
+        return actOf(asked, act);
+      });
+      const created = await ledger.submit(command);
+      if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
+      // No caller's key has a blank in it, so this one meets no other request of the partner.
+      const ownKey = key === null ? null : `seller ${seller} ${key}`;
+      const keyed = await ledger.submit<CreateKey>({
+        op: "create_key",
+        partner,
+        key: ownKey,
+        fingerprint,
+        newKey: made.newKey,
+      });
+      return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }, done) => {
+        const figures = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
+        const members = sellerMembers({ id: seller, name, status: "active", ...figures });
+        return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(made, done) });
+      });
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/sellers",
+      access: "seller",
+      group: "sellers",
+      summary: "List sellers, newest first",
+      description: "A seller's key sees the seller alone.",
+      query: PageQuery,
+      answer: pageOf(SellerSchema),
+    },
+    async (_, call, query) => {
+      const own = sellerOfKey(call);
+      if (own === undefined)
+        return pageAnswer(
+          call,
+          await ledger.list(call.partner, askSellers, query, callerOf(call)),
+          sellerJson,
+        );
+      const seller = await ledger.ask(call.partner, askSeller(own));
+      return wholeList(call, seller === null ? [] : [seller], sellerJson);
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/sellers/{id}",
+      access: "seller",
+      group: "sellers",
+      summary: "One seller, its credit, and what that is made of",
+      params: IdParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["seller_not_found"],
+    },
+    async (request, call) => {
+      const id = idOf(request);
+      const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
+      if (seller === null) throw sellerNotFound(id);
+      return jsonAnswer(call, 200, sellerJson(seller));
+    },
+  );
+}
+
+const STATUS_ACTS = { suspend: "suspend_seller", resume: "resume_seller" } as const;
+
+function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof STATUS_ACTS): void {
+  routes.add(
+    {
+      method: "post",
+      path: `/v1/sellers/{id}/${action}`,
+      access: "partner",
+      group: "sellers",
+      summary: action === "suspend" ? "Stop a seller from selling" : "Let a seller sell again",
+      params: IdParams,
+      answer: { status: 200, ...answerSchema },
+      problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const seller = idOf(request);
+      const asked = await readBareChange(request, call);
+      const subject = creditAccount(seller);
+      const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
+      const answer = await ledger.submit(actOf(asked, act));
+      const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
+      const then = effect !== null && "seller" in effect ? effect.seller : undefined;
+      // Older records do not hold it.
+      const view = then ?? (isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null);
+      return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
+    },
+  );
+}

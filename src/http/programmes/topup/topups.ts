@@ -1,0 +1,216 @@
+/** `/v1/topups`: a seller charges a phone, out of the seller's credit. */
+import { z } from "@hono/zod-openapi";
+import { creditAccount, phoneAccount, type Sale, sellerOf } from "../../../actors/programmes/topup/acts.ts";
+import type { Act } from "../../../actors/records/act.ts";
+import type { TransferView } from "../../../actors/records/compound-command.ts";
+import type { TransferRow } from "../../../gateway/ports.ts";
+import { type Call, callerOf, jsonAnswer } from "../../call.ts";
+import { readChange, transferWith } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Amount, Balance, Id, textField, timeTextOf } from "../../input/fields.ts";
+import { pageAnswer, pageOf } from "../../input/pagination.ts";
+import { rangeOf, rangeQuery } from "../../input/time-range.ts";
+import { invalid, Problem } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { actingSeller, maySee, namedSeller } from "./own.ts";
+import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
+import type { TopupDeps } from "./sellers.ts";
+
+const Reference = textField(100, {
+  description: "The seller's own name for the sale: each is used once.",
+  example: "receipt-1017",
+});
+const NewTopup = z
+  .strictObject({
+    phone: Phone,
+    amount: Amount,
+    reference: Reference.optional(),
+    seller: Id.optional().openapi({ description: "With a key of the partner: who sells." }),
+  })
+  .openapi("NewTopup", { example: { phone: "09121234567", amount: 5000, reference: "receipt-1017" } });
+const ListQuery = z.strictObject({
+  phone: z.string().optional().openapi({ description: "As in a top-up; a + is written %2B." }),
+  seller: Id.optional(),
+  ...rangeQuery,
+});
+const TopupParams = z.object({ id: z.string() });
+
+const fields = {
+  id: z.string().openapi({ description: "Of the transfer: the partner may revert it." }),
+  seller: z.string(),
+  phone: z.string(),
+  amount: Amount,
+  reference: z.string().nullable(),
+  status: z.enum(["completed", "reverted"]),
+  created_at: z.iso.datetime(),
+};
+const EXAMPLE = {
+  id: "tr_0a11001",
+  seller: "kiosk",
+  phone: "+989121234567",
+  amount: 5000,
+  reference: "receipt-1017",
+  status: "completed",
+  created_at: "2026-11-20T10:00:00.000Z",
+};
+const TopupSchema = z.object(fields).openapi("Topup", { example: EXAMPLE });
+const CreatedTopup = z
+  .object({ ...fields, credit: Balance.openapi({ description: "The seller's, after it." }) })
+  .openapi("CreatedTopup", { example: { ...EXAMPLE, credit: 995_000 } });
+
+export function addTopups(routes: Routes, deps: TopupDeps): void {
+  addCreate(routes, deps);
+  addList(routes, deps);
+  addRead(routes, deps);
+}
+
+type Topup = Readonly<{
+  id: string;
+  seller: string;
+  phone: string;
+  amount: number;
+  reference: string | null;
+  isReverted: boolean;
+  createdAtMs: number;
+}>;
+
+function isSale(act: Act | undefined): act is Sale {
+  return act?.programme === "topup" && act.act === "sale";
+}
+
+/** Of a transfer that is a sale; `undefined` for any other. */
+function topupOf({ id, act, postedAmount, revertedBy, createdAtMs }: TransferRow): Topup | undefined {
+  if (!isSale(act)) return undefined;
+  const { subject, phone, reference } = act;
+  return {
+    id,
+    seller: sellerOf(subject),
+    phone,
+    amount: postedAmount,
+    reference,
+    isReverted: revertedBy !== null,
+    createdAtMs,
+  };
+}
+
+/** By hand, as the hottest answer of the programme; ids and phones need no escaping. @param more members. */
+function topupJson(
+  { id, seller, phone, amount, reference, isReverted, createdAtMs }: Topup,
+  more = "",
+): string {
+  return (
+    `{"id":"${id}","seller":"${seller}","phone":"${phone}","amount":${amount},` +
+    `"reference":${JSON.stringify(reference)},"status":"${isReverted ? "reverted" : "completed"}",` +
+    `"created_at":"${timeTextOf(createdAtMs)}"${more}}`
+  );
+}
+
+function addCreate(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/topups",
+      access: "seller",
+      group: "topups",
+      summary: "Charge a phone",
+      body: { schema: NewTopup },
+      answer: {
+        status: 201,
+        description: "The top-up, and the credit after it.",
+        content: { "application/json": CreatedTopup },
+      },
+      problems: [
+        "seller_not_found",
+        "seller_suspended",
+        "duplicate_reference",
+        "insufficient_funds",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewTopup);
+      const seller = actingSeller(call, value.seller);
+      const { phone, amount, reference = null } = value;
+      const account = creditAccount(seller);
+      const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;
+      const move = { debit: account, credit: phoneAccount(phone), amount, memo: reference };
+      const answer = await ledger.submit(transferWith(asked, act, move));
+      return decidedAnswer(call, answer, 201, ({ id, debitPosted }, { timeMs }) => {
+        const topup = { id, seller, phone, amount, reference, isReverted: false, createdAtMs: timeMs };
+        return topupJson(topup, `,"credit":${debitPosted}`);
+      });
+    },
+  );
+}
+
+/** The account whose transfers a list is cut from; `undefined`: it is all of the partner's. */
+function accountOf(phone: string | undefined, seller: string | undefined): string | undefined {
+  if (phone !== undefined) return phoneAccount(phone);
+  return seller === undefined ? undefined : creditAccount(seller);
+}
+
+function addList(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/topups",
+      access: "seller",
+      group: "topups",
+      summary: "List top-ups, newest first",
+      description: "From `from` (inclusive) to `to` (exclusive). A seller's key sees the seller's own.",
+      query: ListQuery,
+      answer: pageOf(TopupSchema),
+      problems: ["seller_not_found"],
+    },
+    async (_, call, query) => {
+      const phone = query.phone === undefined ? undefined : phoneOfQuery(query.phone);
+      if (phone === undefined && query.phone !== undefined) throw invalid("phone", PHONE_RULE);
+      const seller = await namedSeller(call, ledger, query.seller);
+      const sales = {
+        ...rangeOf(query),
+        account: accountOf(phone, seller),
+        shows: ({ act }: TransferView) =>
+          isSale(act) && (seller === undefined || sellerOf(act.subject) === seller),
+      };
+      const page = await ledger.transfers(call.partner, sales, callerOf(call));
+      // All that are shown are top-ups.
+      return pageAnswer(call, page, (row) => topupJson(topupOf(row) as Topup));
+    },
+  );
+}
+
+function topupNotFound(id: string): Problem {
+  return new Problem("topup_not_found", `There is no top-up ${id}.`);
+}
+
+function isVisible(call: Call, topup: Topup | undefined): topup is Topup {
+  return topup !== undefined && maySee(call, topup.seller);
+}
+
+function addRead(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/topups/{id}",
+      access: "seller",
+      group: "topups",
+      summary: "One top-up",
+      params: TopupParams,
+      answer: {
+        status: 200,
+        description: "The top-up.",
+        content: { "application/json": TopupSchema },
+      },
+      problems: ["topup_not_found"],
+    },
+    async (request, call) => {
+      const id = request.param("id");
+      const row = await ledger.transfer(call.partner, id);
+      const topup = row && topupOf(row);
+      if (!isVisible(call, topup)) throw topupNotFound(id);
+      return jsonAnswer(call, 200, topupJson(topup));
+    },
+  );
+}

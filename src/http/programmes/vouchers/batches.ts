@@ -1,0 +1,145 @@
+/** `/v1/voucher-batches`: a voucher for each of many customers. */
+import { z } from "@hono/zod-openapi";
+import {
+  askBatch,
+  askCount,
+  askPlaces,
+  type BatchMade,
+  type Recipients,
+  VOUCHERS_SUBJECT,
+} from "../../../actors/programmes/vouchers/acts.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import { jsonAnswer } from "../../call.ts";
+import { actOf, firstOrNew, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Email } from "../../input/email.ts";
+import { knownTimeMsOf, Time, timeMsOrNull } from "../../input/fields.ts";
+import { invalid, Problem } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { BATCH_BYTES_MAX } from "../../server/body.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { OfferName, type VoucherDeps } from "./fields.ts";
+
+const EMAILS_MAX = 10_000;
+/** Looked up on each shard in one go. */
+const LOOKED_UP_AT_ONCE_MAX = 1_000;
+
+/** A list that is too long is refused before anybody looks at what is in it. */
+const Emails = z
+  .array(z.unknown())
+  .min(1)
+  .max(EMAILS_MAX, `must be at most ${EMAILS_MAX} e-mails`)
+  .pipe(z.array(Email))
+  .openapi({ type: "array", items: { type: "string", format: "email" }, minItems: 1, maxItems: EMAILS_MAX });
+
+const NewBatch = z
+  .strictObject({
+    offer_name: OfferName,
+    expires_at: Time,
+    emails: z.union([z.literal("all"), Emails]).openapi({
+      description: "Customers; `all`: those who exist now. Who is named twice gets one.",
+    }),
+    run_at: Time.optional().openapi({ description: "When the vouchers are issued; without it, now." }),
+  })
+  .openapi("NewVoucherBatch", {
+    example: { offer_name: "Autumn sale", expires_at: "2027-01-01T00:00:00.000Z", emails: "all" },
+  });
+const STATUSES = ["scheduled", "running", "completed"] as const;
+const BatchSchema = z
+  .object({ id: z.string(), status: z.enum(STATUSES), requested: z.int(), issued: z.int() })
+  .openapi("VoucherBatch", {
+    example: { id: "vb_0123456789abcdef01234567", status: "running", requested: 1200, issued: 512 },
+  });
+const content = { "application/json": BatchSchema };
+
+export function addVoucherBatches(routes: Routes, deps: VoucherDeps): void {
+  addCreate(routes, deps);
+  addRead(routes, deps);
+}
+
+function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/voucher-batches",
+      access: "partner",
+      group: "vouchers",
+      summary: "Give each of many customers a voucher",
+      body: { schema: NewBatch },
+      answer: { status: 202, description: "It is issued from now on; `requested` is final.", content },
+      problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const { value, asked } = await readChange(request, call, NewBatch, { bytesMax: BATCH_BYTES_MAX });
+      const { offer_name: offer, emails, run_at } = value;
+      const expiresAtMs = knownTimeMsOf(value.expires_at);
+      const runAtMs = timeMsOrNull(run_at);
+      if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
+      const command = await firstOrNew(ledger, asked, { owner: VOUCHERS_SUBJECT }, async () => {
+        const found = await recipientsOf(ledger, call.partner, emails);
+        const named = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
+        const act = { ...named, offer, expiresAtMs, runAtMs, ...found };
+        return actOf(asked, act);
+      });
+      return decidedAnswer(call, await ledger.submit(command), 202, ({ effect }, { timeMs }) => {
+        const { id, requested, order } = effect as BatchMade;
+        return batchJson(id, order.runAtMs > timeMs ? "scheduled" : "running", requested, 0);
+      });
+    },
+  );
+}
+
+function addRead(routes: Routes, { ledger }: VoucherDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/voucher-batches/{id}",
+      access: "partner",
+      group: "vouchers",
+      summary: "How far a batch is",
+      params: z.object({ id: z.string() }),
+      answer: { status: 200, description: "The batch.", content },
+      problems: ["voucher_batch_not_found"],
+    },
+    async (request, call) => {
+      const id = request.param("id");
+      const parts = (await ledger.askAll(call.partner, askBatch(id))).filter((part) => part !== null);
+      const [first] = parts;
+      if (first === undefined) throw new Problem("voucher_batch_not_found", `There is no batch ${id}.`);
+      const sumOf = (figure: "requested" | "issued") => parts.reduce((sum, part) => sum + part[figure], 0);
+      const isDone = parts.every((part) => part.isDone);
+      const begun = first.isScheduled && sumOf("issued") === 0 ? "scheduled" : "running";
+      return jsonAnswer(
+        call,
+        200,
+        batchJson(id, isDone ? "completed" : begun, sumOf("requested"), sumOf("issued")),
+      );
+    },
+  );
+}
+
+type Found = Readonly<{ recipients: readonly Recipients[]; unknown: string | null }>;
+
+/** Customers stay, so what is found stays true until the batch is made. "all": all who exist now. */
+async function recipientsOf(
+  ledger: Ledger,
+  partner: string,
+  emails: readonly string[] | "all",
+): Promise<Found> {
+  if (emails === "all") return { recipients: await ledger.askAll(partner, askCount()), unknown: null };
+  const all = [...new Set(emails)];
+  const recipients: number[][] = [];
+  for (let from = 0; from < all.length; from += LOOKED_UP_AT_ONCE_MAX) {
+    const asked = all.slice(from, from + LOOKED_UP_AT_ONCE_MAX);
+    const byShard = await ledger.askAll(partner, askPlaces(asked));
+    const unknown = asked.find((_, i) => byShard.every((places) => places[i] === null));
+    if (unknown !== undefined) return { recipients: [], unknown };
+    for (const [shard, places] of byShard.entries())
+      (recipients[shard] ??= []).push(...places.filter((place) => place !== null));
+  }
+  return { recipients, unknown: null };
+}
+
+function batchJson(id: string, status: (typeof STATUSES)[number], requested: number, issued: number): string {
+  return JSON.stringify({ id, status, requested, issued });
+}

@@ -1,0 +1,102 @@
+/** `/v1/offers`: what vouchers are worth. */
+import { z } from "@hono/zod-openapi";
+import { askOffer, askOffers, type Offer, offerSubject } from "../../../actors/programmes/vouchers/acts.ts";
+import { assert } from "../../../errors/assert.ts";
+import { callerOf, jsonAnswer } from "../../call.ts";
+import { actOf, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { Problem } from "../../problem.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
+
+const Pricing = z.enum(["live", "snapshot"]).openapi({
+  description:
+    "Live vouchers follow the offer's discount, until they are used; the others keep that of their issue.",
+});
+const OfferTerms = z
+  .strictObject({ discount: Discount, pricing: Pricing.default("live") })
+  .openapi("OfferTerms", { example: { discount: 38.5 } });
+const OfferSchema = z
+  .object({ name: z.string(), discount: z.number(), pricing: Pricing })
+  .openapi("Offer", { example: { name: "Autumn sale", discount: 38.5, pricing: "live" } });
+const params = z.object({ name: OfferName });
+const answer = {
+  status: 200,
+  description: "The offer.",
+  content: { "application/json": OfferSchema },
+} as const;
+
+export function addOffers(routes: Routes, deps: VoucherDeps): void {
+  addPut(routes, deps);
+  addReads(routes, deps);
+}
+
+function addPut(routes: Routes, { ledger }: VoucherDeps): void {
+  routes.add(
+    {
+      method: "put",
+      path: "/v1/offers/{name}",
+      access: "partner",
+      group: "vouchers",
+      summary: "Make an offer, or replace it",
+      params,
+      body: { schema: OfferTerms },
+      answer,
+      problems: ["too_many_offers", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const name = offerNameOf(request.param("name"));
+      const { value, asked } = await readChange(request, call, OfferTerms, { decimals: 2 });
+      const { pricing } = value;
+      const discount = hundredthsOf(value.discount);
+      assert(discount !== undefined, "the schema has seen it");
+      const subject = offerSubject(name);
+      const act = { programme: "vouchers", act: "put_offer", subject, name, discount, pricing } as const;
+      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, () =>
+        offerJson({ name, discount, pricing }),
+      );
+    },
+  );
+}
+
+function addReads(routes: Routes, { ledger }: VoucherDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/offers",
+      access: "partner",
+      group: "vouchers",
+      summary: "List offers, newest first",
+      query: PageQuery,
+      answer: pageOf(OfferSchema),
+    },
+    async (_, call, query) => {
+      const page = await ledger.list(call.partner, askOffers, query, callerOf(call));
+      return pageAnswer(call, page, offerJson);
+    },
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/offers/{name}",
+      access: "partner",
+      group: "vouchers",
+      summary: "One offer",
+      params,
+      answer,
+      problems: ["offer_not_found"],
+    },
+    async (request, call) => {
+      const name = offerNameOf(request.param("name"));
+      const offer = await ledger.ask(call.partner, askOffer(name));
+      if (offer === null) throw new Problem("offer_not_found", `There is no offer ${name}.`);
+      return jsonAnswer(call, 200, offerJson(offer));
+    },
+  );
+}
+
+function offerJson({ name, discount, pricing }: Pick<Offer, "name" | "discount" | "pricing">): string {
+  return JSON.stringify({ name, discount: percentOf(discount), pricing });
+}

@@ -1,0 +1,16 @@
+/** The voucher pool over HTTP. */
+import type { Routes } from "../../routes.ts";
+import { addVoucherBatches } from "./batches.ts";
+import { addCodes } from "./codes.ts";
+import { addCustomers } from "./customers.ts";
+import type { VoucherDeps } from "./fields.ts";
+import { addOffers } from "./offers.ts";
+import { addVouchers } from "./vouchers.ts";
+
+export function addVoucherPool(routes: Routes, deps: VoucherDeps): void {
+  addCustomers(routes, deps);
+  addOffers(routes, deps);
+  addVouchers(routes, deps);
+  addCodes(routes, deps);
+  addVoucherBatches(routes, deps);
+}

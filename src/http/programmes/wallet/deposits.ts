@@ -1,0 +1,141 @@
+/** `/v1/deposits`: money that a bank brings into a wallet. */
+import { z } from "@hono/zod-openapi";
+import {
+  bankAccount,
+  bankOwner,
+  bankSubject,
+  type Deposit,
+  vnodeOfWallet,
+  walletAccount,
+} from "../../../actors/programmes/wallet/acts.ts";
+import type { TransferChanged, TransferView } from "../../../actors/records/compound-command.ts";
+import type { TransferRow } from "../../../gateway/ports.ts";
+import { callerOf } from "../../call.ts";
+import { readChange, takeKey, transferWith } from "../../change.ts";
+import { asCompound } from "../../core/transfers/compound-request.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Amount, Description, textField, timeTextOf } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { bankOf } from "./bank.ts";
+import { inWordsOfWallets, WalletId, walletOf } from "./fields.ts";
+import type { WalletDeps } from "./session.ts";
+import { MovedSchema, movedJson } from "./wallet.ts";
+
+const Reference = textField(128, { example: "statement-17/3" });
+const NewDeposit = z
+  .strictObject({
+    wallet_id: WalletId,
+    amount: Amount,
+    details: Description,
+    bank_ref: Reference.optional().openapi({ description: "Once, ever, of all keys of the bank's name." }),
+  })
+  .openapi("NewDeposit", {
+    example: { wallet_id: "wal_…", amount: 2500, details: "Top-up", bank_ref: "statement-17/3" },
+  });
+const DepositSchema = z
+  .object({
+    id: z.string(),
+    wallet_id: z.string(),
+    amount: Amount,
+    details: z.string(),
+    bank_ref: z.string().nullable(),
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Deposit");
+
+export function addDeposits(routes: Routes, deps: WalletDeps): void {
+  addCreate(routes, deps);
+  addList(routes, deps);
+}
+
+function addCreate(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/deposits",
+      access: "bank",
+      group: "deposits",
+      summary: "Bring money into a wallet",
+      description: "From `@bank:<name of the key>`: keys of one name are one bank.",
+      body: { schema: NewDeposit },
+      answer: {
+        status: 201,
+        description: "The deposit, and the balance of the wallet after it.",
+        content: { "application/json": MovedSchema },
+      },
+      problems: [
+        "duplicate_reference",
+        "too_many_references",
+        "wallet_not_found",
+        "asset_mismatch",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    async (request, call) => {
+      const bank = bankOf(call);
+      const { value, asked } = await readChange(request, call, NewDeposit);
+      const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
+      const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
+      const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
+      const move = { debit: bankAccount(bank), credit: walletAccount(wallet), amount, memo: details };
+      if (ref === null) {
+        // Decided where the wallet is.
+        const there = { ...transferWith(asked, act, move), vnode: scope.vnode };
+        const made = inWordsOfWallets(await ledger.submit(there));
+        return decidedAnswer(call, made, 201, ({ id, creditPosted }) =>
+          movedJson(id, wallet, amount, creditPosted),
+        );
+      }
+      // Its key is where the wallet is; it is decided where the bank's references are, in the record that moves the money.
+      const there = await takeKey(ledger, asked, scope);
+      const transfer = transferWith(there, { ...act, subject: bankSubject(bank) }, move);
+      const made = inWordsOfWallets(await ledger.submit(asCompound(transfer)));
+      return decidedAnswer(call, made, 201, (changed) =>
+        movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),
+      );
+    },
+  );
+}
+
+function balanceOf({ moves }: TransferChanged, wallet: string): number {
+  return moves.findLast(({ account }) => account === walletAccount(wallet))?.posted ?? 0;
+}
+
+function addList(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/deposits",
+      access: "bank",
+      group: "deposits",
+      summary: "The deposits of this bank, newest first",
+      query: PageQuery,
+      answer: pageOf(DepositSchema),
+    },
+    async (_, call, query) => {
+      const account = bankAccount(bankOf(call));
+      const deposits = { account, ...query, shows: isDeposit };
+      return pageAnswer(call, await ledger.transfers(call.partner, deposits, callerOf(call)), depositJson);
+    },
+  );
+}
+
+function isDeposit({ act }: TransferView): boolean {
+  return act?.act === "deposit";
+}
+
+function depositJson({ id, postings, memo, createdAtMs, act }: TransferRow): string {
+  const { ref } = act as Deposit;
+  const [posting] = postings;
+  return JSON.stringify({
+    id,
+    wallet_id: walletOf(posting?.credit ?? ""),
+    amount: posting?.amount,
+    details: memo,
+    bank_ref: ref,
+    created_at: timeTextOf(createdAtMs),
+  });
+}

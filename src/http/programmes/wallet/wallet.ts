@@ -1,0 +1,168 @@
+/** What a user sees of the own wallet, and sends from it. */
+import { z } from "@hono/zod-openapi";
+import { type Send, walletAccount } from "../../../actors/programmes/wallet/acts.ts";
+import type { Entry } from "../../../archive/queries/query.ts";
+import { callerOf, jsonAnswer } from "../../call.ts";
+import { readChange, transferWith } from "../../change.ts";
+import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
+import { RangeQuery, rangeOf } from "../../input/time-range.ts";
+import type { Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { inWordsOfWallets, WalletId, WalletMemo, walletOf } from "./fields.ts";
+import { notLoggedIn, ofSession, type WalletDeps, withSession } from "./session.ts";
+
+const SHOWN_ENTRIES = 20;
+
+const NewWalletTransfer = z
+  .strictObject({ to_wallet_id: WalletId, amount: Amount, memo: WalletMemo })
+  .openapi("NewWalletTransfer", { example: { to_wallet_id: "wal_…", amount: 2500, memo: "lunch" } });
+
+const WalletEntry = z
+  .object({
+    seq: z.int(),
+    transfer_id: z.string(),
+    type: z.enum(["deposit", "withdrawal", "transfer"]),
+    amount: z.int().openapi({ description: "Signed: what goes out is negative." }),
+    balance_after: Balance,
+    counterparty: z.string().openapi({ description: "A wallet's id, or `@bank:<name>`." }),
+    memo: z.string().nullable(),
+    at: z.iso.datetime(),
+  })
+  .openapi("WalletEntry");
+const EntriesPage = statementSchema(WalletEntry).openapi("WalletEntriesPage");
+const WalletSchema = z
+  .object({
+    wallet_id: z.string(),
+    user_id: z.string(),
+    asset: z.string(),
+    balance: Balance,
+    held: Balance,
+    available: Balance,
+    entries: z.array(WalletEntry).openapi({ description: `The last ${SHOWN_ENTRIES}, newest first.` }),
+  })
+  .openapi("Wallet");
+export const MovedSchema = z
+  .object({ id: z.string(), wallet_id: z.string(), amount: Amount, balance: Balance })
+  .openapi("WalletMovement", {
+    example: { id: "tr_0a11001", wallet_id: "wal_…", amount: 2500, balance: 7500 },
+  });
+
+export function addWallet(routes: Routes, deps: WalletDeps): void {
+  addReads(routes, deps);
+  addSend(routes, deps);
+}
+
+export function movedJson(id: string, wallet: string, amount: number, balance: number): string {
+  return JSON.stringify({ id, wallet_id: wallet, amount, balance });
+}
+
+function addReads(routes: Routes, deps: WalletDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet",
+      ...ofSession,
+      summary: "The own wallet",
+      answer: { status: 200, description: "The wallet.", content: { "application/json": WalletSchema } },
+    },
+    withSession(deps, async (_, call, { walletId, userId }) => {
+      const id = walletAccount(walletId);
+      const [account, statement] = await Promise.all([
+        ledger.account(call.partner, id),
+        ledger.entries(call.partner, id, { limit: SHOWN_ENTRIES }),
+      ]);
+      if (account === undefined || statement === undefined) throw notLoggedIn();
+      const { asset, posted, held } = account;
+      const figures = { asset, balance: posted, held, available: posted - held };
+      const entries = statement.data.map(entryView);
+      const view = { wallet_id: walletId, user_id: userId, ...figures, entries };
+      return jsonAnswer(call, 200, JSON.stringify(view));
+    }),
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet/entries",
+      ...ofSession,
+      summary: "What came and went, newest first",
+      query: RangeQuery,
+      answer: entriesPageOf(EntriesPage),
+    },
+    withSession(deps, async (request, call, { walletId }, query) => {
+      const range = rangeOf(query);
+      const statement = await ledger.entries(call.partner, walletAccount(walletId), range, callerOf(call));
+      if (statement === undefined) throw notLoggedIn();
+      return statementAnswer(request, call, statement, range, ENTRIES);
+    }),
+  );
+}
+
+function addSend(routes: Routes, deps: WalletDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/transfers",
+      ...ofSession,
+      summary: "Send to another wallet",
+      body: { schema: NewWalletTransfer },
+      answer: {
+        status: 201,
+        description: "The transfer, and the balance of the sender after it.",
+        content: { "application/json": MovedSchema },
+      },
+      problems: [
+        "same_account",
+        "wallet_not_found",
+        "asset_mismatch",
+        "insufficient_funds",
+        "balance_out_of_range",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
+    },
+    withSession(deps, async (request, call, { walletId }) => {
+      const { value, asked } = await readChange(request, call, NewWalletTransfer);
+      const { to_wallet_id, amount, memo = null } = value;
+      const subject = walletAccount(walletId);
+      const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };
+      const move = { debit: subject, credit: walletAccount(to_wallet_id), amount, memo };
+      const answer = inWordsOfWallets(await ledger.submit(transferWith(asked, act, move)));
+      return decidedAnswer(call, answer, 201, ({ id, debitPosted }) =>
+        movedJson(id, walletId, amount, debitPosted),
+      );
+    }),
+  );
+}
+
+function entryView(entry: Entry) {
+  const { seq, transferId, amount, balanceAfter, counterparty, memo, timeMs } = entry;
+  return {
+    seq,
+    transfer_id: transferId,
+    type: typeOf(entry),
+    amount,
+    balance_after: balanceAfter,
+    counterparty: walletOf(counterparty),
+    memo,
+    at: timeTextOf(timeMs),
+  };
+}
+
+const ENTRIES = formatOf(entryView, {
+  seq: "ours",
+  transfer_id: "ours",
+  type: "ours",
+  amount: "ours",
+  balance_after: "ours",
+  counterparty: "ours",
+  memo: "text",
+  at: "ours",
+});
+
+function typeOf({ counterparty, amount }: Entry): "deposit" | "withdrawal" | "transfer" {
+  if (!counterparty.startsWith("@")) return "transfer";
+  return amount > 0 ? "deposit" : "withdrawal";
+}

@@ -1,0 +1,208 @@
+/** Money that leaves through a bank: held when it is asked for, gone or given back when a bank says so. */
+import { z } from "@hono/zod-openapi";
+import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
+import {
+  askPapers,
+  askWithdrawals,
+  bankAccount,
+  bankOwner,
+  type ConfirmWithdrawal,
+  type FailWithdrawal,
+  HOUSE,
+  type WalletAct,
+  WITHDRAWALS,
+  type Withdraw,
+  type WithdrawalView,
+  walletAccount,
+} from "../../../actors/programmes/wallet/acts.ts";
+import type { TransferChanged } from "../../../actors/records/compound-command.ts";
+import type { Rejection } from "../../../actors/records/rejection.ts";
+import type { Ledger } from "../../../gateway/ports.ts";
+import { callerOf } from "../../call.ts";
+import { pendingWith, readBareChange, readChange } from "../../change.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Amount, Description, timeTextOf } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { Problem } from "../../problem.ts";
+import type { RouteDescription, Routes } from "../../routes.ts";
+import { decidedAnswer } from "../../writes.ts";
+import { bankOf } from "./bank.ts";
+import { inWordsOfWallets, PaperParams, paperIdOf, walletOf } from "./fields.ts";
+import { ofSession, type WalletDeps, withSession } from "./session.ts";
+
+const NewWithdrawal = z
+  .strictObject({ amount: Amount, details: Description })
+  .openapi("NewWithdrawal", { example: { amount: 2500, details: "DE02 1203 0000 0000 2020 51" } });
+const STATUSES = ["pending", "confirmed", "failed"] as const;
+const AllQuery = z.strictObject({ status: z.enum(STATUSES).optional(), ...pageQuery });
+const WithdrawalSchema = z
+  .object({
+    id: z.string(),
+    status: z.enum(STATUSES),
+    wallet_id: z.string(),
+    amount: Amount,
+    details: z.string(),
+    bank: z.string().nullable().openapi({ description: "The name of the bank that has said how it went." }),
+    created_at: z.iso.datetime(),
+  })
+  .openapi("Withdrawal");
+const theWithdrawal = { description: "The withdrawal.", content: { "application/json": WithdrawalSchema } };
+const aPage = pageOf(WithdrawalSchema);
+
+export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
+  addOwn(routes, deps);
+  addCreate(routes, deps);
+  addAll(routes, deps);
+  addConfirm(routes, deps);
+  addFail(routes, deps);
+}
+
+function addOwn(routes: Routes, deps: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/wallet/withdrawals",
+      ...ofSession,
+      summary: "The own withdrawals, newest first",
+      description: "Those that are pending, and of the others as many of the newest as make 500 together.",
+      query: PageQuery,
+      answer: aPage,
+    },
+    withSession(deps, async (_, call, { walletId }, query) => {
+      const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
+      const page = await deps.ledger.list(HOUSE, question, query, callerOf(call));
+      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
+    }),
+  );
+}
+
+function addCreate(routes: Routes, deps: WalletDeps): void {
+  const { ledger } = deps;
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/wallet/withdrawals",
+      ...ofSession,
+      summary: "Ask a bank to pay money out",
+      description: "It is held until the bank has said that it went, or did not.",
+      body: { schema: NewWithdrawal },
+      answer: { status: 201, ...theWithdrawal },
+      problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+    },
+    withSession(deps, async (request, call, { walletId: wallet }) => {
+      const { value, asked } = await readChange(request, call, NewWithdrawal);
+      const { amount, details } = value;
+      const subject = walletAccount(wallet);
+      const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
+      const move = { debit: subject, credit: WITHDRAWALS, amount, memo: details };
+      const answer = inWordsOfWallets(await ledger.submit(pendingWith(asked, act, move)));
+      return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
+        const made = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
+        return withdrawalJson({ ...made, status: "pending", bank: null });
+      });
+    }),
+  );
+}
+
+function addAll(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/withdrawals",
+      access: "bank",
+      group: "withdrawals",
+      summary: "Withdrawals of all wallets, newest first",
+      description: "What every wallet's own list shows.",
+      query: AllQuery,
+      answer: aPage,
+    },
+    async (_, call, query) => {
+      bankOf(call);
+      const { status = null, ...page } = query;
+      const question = (asked: ListAsk) => askWithdrawals(status, asked);
+      const found = await ledger.list(HOUSE, question, page, callerOf(call));
+      return pageAnswer(call, found, (paper) => withdrawalJson(paper as WithdrawalView));
+    },
+  );
+}
+
+function result(verb: "confirm" | "fail", summary: string): RouteDescription {
+  return {
+    method: "post",
+    path: `/v1/withdrawals/{id}/${verb}`,
+    access: "bank",
+    group: "withdrawals",
+    summary,
+    params: PaperParams,
+    answer: { status: 200, ...theWithdrawal },
+    problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
+  };
+}
+
+/** A withdrawal that the ledger does not hold any more was decided. */
+const WORDS: Readonly<Partial<Record<Rejection, Rejection>>> = {
+  transfer_not_pending: "already_decided",
+  transfer_not_found: "withdrawal_not_found",
+};
+
+function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    result("confirm", "It was paid out: the money goes to the bank's account"),
+    async (request, call) => {
+      const bank = bankOf(call);
+      const asked = await readBareChange(request, call);
+      const { id, owner } = await withdrawalOf(ledger, paperIdOf(request), bank);
+      const names = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
+      const act: ConfirmWithdrawal = { ...names, withdrawal: id, bank };
+      const credit = bankAccount(bank);
+      const all = { amount: null, final: true, settled: null } as const;
+      const answer = await ledger.submit({ op: "post_transfer", ...asked, id, owner, ...all, credit, act });
+      return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
+        endedJson(changed, "confirmed", bank),
+      );
+    },
+  );
+}
+
+function addFail(routes: Routes, { ledger }: WalletDeps): void {
+  routes.add(
+    result("fail", "It was not paid out: the money is the wallet's again"),
+    async (request, call) => {
+      const bank = bankOf(call);
+      const asked = await readBareChange(request, call);
+      const { id, owner } = await withdrawalOf(ledger, paperIdOf(request), bank);
+      const names = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
+      const act: FailWithdrawal = { ...names, withdrawal: id, bank };
+      const answer = await ledger.submit({ op: "void_transfer", ...asked, id, owner, settled: null, act });
+      return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
+        endedJson(changed, "failed", bank),
+      );
+    },
+  );
+}
+
+/** A withdrawal, with the owner of this bank's keys: facts that never change. @throws Problem 404 */
+async function withdrawalOf(
+  ledger: Ledger,
+  id: string,
+  bank: string,
+): Promise<Readonly<{ id: string; owner: string }>> {
+  const origin = await ledger.origin(HOUSE, id);
+  const act = origin?.act as WalletAct | null | undefined;
+  if (act?.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
+  throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
+}
+
+function endedJson({ transfer }: TransferChanged, status: "confirmed" | "failed", bank: string): string {
+  const { id, postings, memo, createdAtMs } = transfer;
+  const [posting] = postings;
+  const { debit = "", amount = 0 } = posting ?? {};
+  const made = { kind: "withdrawal", id, wallet: walletOf(debit), amount, details: memo ?? "" } as const;
+  return withdrawalJson({ ...made, status, bank, createdAtMs });
+}
+
+function withdrawalJson(withdrawal: WithdrawalView): string {
+  const { id, status, wallet, amount, details, bank, createdAtMs } = withdrawal;
+  const created_at = timeTextOf(createdAtMs);
+  return JSON.stringify({ id, status, wallet_id: wallet, amount, details, bank, created_at });
+}

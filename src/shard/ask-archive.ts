@@ -1,9 +1,0 @@
-import type { Command } from "../actors/command.ts";
-import type { CompoundState } from "../actors/compound-state.ts";
-import { ASK_ARCHIVE, type AskArchive, REFUSED } from "./messages.ts";
-
-/** Whether the command cannot be decided before the archive was asked whether its name is taken; see claims.ts. */
-export function askArchive(state: CompoundState, command: Command): AskArchive | undefined {
-  const upTo = state.uncertainUpTo(command);
-  return upTo && [REFUSED, ASK_ARCHIVE, upTo.epoch, upTo.seq];
-}

@@ -1,0 +1,186 @@
+/**
+ * One connection to Redis that is either greeted and usable, or gone. ioredis never reconnects or resends
+ * here: an append must not travel twice without our knowing, and nothing may be sent on a new connection
+ * before it was checked who answers there.
+ */
+import { Redis, type RedisOptions } from "ioredis";
+import { LogError } from "../wal.ts";
+
+const BACKOFF_MS_MIN = 10;
+const BACKOFF_MS_MAX = 1_000;
+
+/** Makes a client that is not connected yet. The simulator hands in its own; everybody else uses ioredis. */
+export type NewRedisClient = (options: Omit<RedisOptions, "replyMapping">) => Redis;
+
+/** Where Redis is. Made by `parseLogUrl`. */
+export type RedisAddress = Readonly<
+  ({ path: string } | { host: string; port: number; tls: boolean }) & { username?: string; password?: string }
+>;
+
+export type RedisConnectionOptions = Readonly<{
+  address: RedisAddress;
+  /** The stream's name, for messages. */
+  name: string;
+  timeoutMs: number;
+  /** Runs on every new connection before anybody else may use it; what it throws ends the connection. */
+  greet?: (client: Redis) => Promise<void>;
+  newClient?: NewRedisClient | undefined;
+}>;
+
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions;
+  readonly #closing = new AbortController();
+  #client: Redis | undefined;
+  #connecting: Promise<Redis> | undefined;
+  #failures = 0;
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs commands on the connection, making it first where there is none.
+   *
+   * @throws LogError `log_unavailable`: no connection, or it broke: what was sent may have been done.
+   * @throws ReplyError as Redis sent it.
+   */
+  async run<T>(commands: (client: Redis) => Promise<T>): Promise<T> {
+    const client = this.#client ?? (await (this.#connecting ??= this.#connect()));
+    try {
+      return await commands(client);
+    } catch (error) {
+      if (error instanceof LogError || isReplyError(error)) throw error;
+      this.#drop(client);
+      throw this.#unavailable(error);
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    if (this.#client !== undefined) this.#drop(this.#client);
+  }
+
+  async #connect(): Promise<Redis> {
+    try {
+      const client = await this.#open();
+      this.#failures = 0;
+      this.#client = client;
+      client.once("close", () => this.#drop(client));
+      // The connection may have ended between the greeting and this line.
+      if (client.status !== "ready") this.#drop(client);
+      return client;
+    } catch (error) {
+      this.#failures += 1;
+      throw error;
+    } finally {
+      this.#connecting = undefined;
+    }
+  }
+
+  async #open(): Promise<Redis> {
+    const { signal } = this.#closing;
+    if (this.#failures > 0 && !signal.aborted) {
+      const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** (this.#failures - 1), BACKOFF_MS_MAX);
+      await pause(backoffMs, signal);
+    }
+    if (signal.aborted) throw this.#unavailable(new Error("the stream is closed"));
+    const { newClient = (options) => new Redis(options) } = this.#options;
+    const client = newClient(this.#redisOptions());
+    // ioredis reports the cause of a failed connection here, and only "Connection is closed." to `connect`.
+    let cause: Error | undefined;
+    client.on("error", (error: Error) => {
+      cause ??= error;
+    });
+    const abandon = (): void => client.disconnect();
+    signal.addEventListener("abort", abandon);
+    try {
+      await client.connect();
+      await this.#options.greet?.(client);
+      return client;
+    } catch (error) {
+      client.disconnect();
+      if (error instanceof LogError) throw error;
+      throw this.#translate(cause ?? error);
+    } finally {
+      signal.removeEventListener("abort", abandon);
+    }
+  }
+
+  #redisOptions(): Omit<RedisOptions, "replyMapping"> {
+    const { address, name, timeoutMs } = this.#options;
+    const { username, password } = address;
+    const place =
+      "path" in address
+        ? { path: address.path }
+        : {
+            host: address.host,
+            port: address.port,
+            ...(address.tls && { tls: {} }),
+          };
+    return {
+      ...place,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      lazyConnect: true,
+      retryStrategy: () => null,
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: timeoutMs,
+      connectTimeout: timeoutMs,
+      protocol: 2,
+      connectionName: name,
+      disableClientInfo: true,
+    };
+  }
+
+  #drop(client: Redis): void {
+    if (this.#client === client) this.#client = undefined;
+    client.disconnect();
+  }
+
+  /** A connection that was refused by Redis itself will not get better by waiting. */
+  #translate(error: unknown): LogError {
+    const message = messageOf(error);
+    if (/^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password)/.test(message)) {
+      const text = `${this.#options.name}: Redis refuses the login: ${message}`;
+      return new LogError("log_misconfigured", text, { cause: error });
+    }
+    return this.#unavailable(error);
+  }
+
+  #unavailable(cause: unknown): LogError {
+    return new LogError(
+      "log_unavailable",
+      `${this.#options.name}: Redis does not answer: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** The timers are the global ones, which the simulator replaces. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
+}
+
+/** An error that Redis itself has answered with. */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map(messageOf).join(", ");
+  return error instanceof Error ? error.message : String(error);
+}

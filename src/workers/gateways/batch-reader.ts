@@ -1,0 +1,94 @@
+/**
+ * Large bodies of batches are read on a thread of its own: taking one apart needs some milliseconds for each 256 KiB, and
+ * whatever else comes to the gateway would wait as long.
+ */
+import { Worker } from "node:worker_threads";
+import { OperatingError } from "../../errors/operating-error.ts";
+import type { LargeBatch } from "../../http/core/transfers/batch.ts";
+import type { BatchAsked } from "../../http/core/transfers/batch-items.ts";
+import { type FieldError, Problem, type ProblemCode } from "../../http/problem.ts";
+
+/** A batch of the largest size takes some tenths of a second. */
+const READ_MS_MAX = 10_000;
+/** The values of a batch take less than half of it. */
+const HEAP_MB = 512;
+
+export type ReadRequest = Readonly<{ no: number; body: Uint8Array; asked: BatchAsked; shards: number }>;
+
+export type ReadReply = Readonly<
+  { no: number } & (
+    | { read: LargeBatch }
+    | { problem: Readonly<{ code: ProblemCode; detail: string; errors: readonly FieldError[] | undefined }> }
+    | { failed: string }
+  )
+>;
+
+type Waiting = Readonly<{
+  resolve: (read: LargeBatch) => void;
+  reject: (error: Error) => void;
+  deadline: NodeJS.Timeout;
+}>;
+
+export class BatchReader {
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #newest = 0;
+
+  /**
+   * @param body whose memory is taken.
+   * @param shards that the transfers are packed for.
+   * @throws Problem (as a rejection) as `readBatch` does; OperatingError `overloaded` where it takes too long, or too much
+   * memory.
+   */
+  read(body: Buffer, asked: BatchAsked, shards: number): Promise<LargeBatch> {
+    const worker = (this.#worker ??= this.#start());
+    const no = ++this.#newest;
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => this.#end(worker, "it took too long"), READ_MS_MAX);
+      this.#waiting.set(no, { resolve, reject, deadline });
+      const request: ReadRequest = { no, body, asked, shards };
+      worker.postMessage(request, [body.buffer as ArrayBuffer]);
+    });
+  }
+
+  close(): void {
+    if (this.#worker !== undefined) this.#end(this.#worker, "the server ends");
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./batch-thread.ts", import.meta.url), {
+      name: "batches",
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    });
+    worker.on("message", (reply: ReadReply) => this.#settle(reply));
+    worker.on("error", (error: Error) => this.#end(worker, error.message));
+    worker.on("exit", () => this.#end(worker, "its thread has ended"));
+    worker.unref();
+    return worker;
+  }
+
+  #settle(reply: ReadReply): void {
+    const waiting = this.#waiting.get(reply.no);
+    if (waiting === undefined) return;
+    this.#waiting.delete(reply.no);
+    clearTimeout(waiting.deadline);
+    if ("read" in reply) waiting.resolve(reply.read);
+    else if ("failed" in reply) waiting.reject(new Error(reply.failed));
+    else {
+      const { code, detail, errors } = reply.problem;
+      waiting.reject(new Problem(code, detail, errors && { errors }));
+    }
+  }
+
+  /** Nothing of what waits was done. The next body gets a new thread. */
+  #end(worker: Worker, why: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    void worker.terminate();
+    for (const { reject, deadline } of this.#waiting.values()) {
+      clearTimeout(deadline);
+      reject(new OperatingError("overloaded", `the batch could not be read: ${why}`));
+    }
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,34 @@
+/** What the thread runs that reads large batches. */
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { CommandWriter } from "../../actors/records/codec.ts";
+import { assert } from "../../errors/assert.ts";
+import { packTransfers } from "../../gateway/batches/packed-transfers.ts";
+import { readBatch } from "../../http/core/transfers/batch-items.ts";
+import { Problem } from "../../http/problem.ts";
+import { giveWay } from "../carriers/give-way.ts";
+import type { ReadReply, ReadRequest } from "./batch-reader.ts";
+
+/** Whoever sends much at once waits for the others, and not they for him. */
+const NICENESS = 10;
+
+giveWay(NICENESS);
+assert(parentPort !== null, "batch-thread.ts runs as a worker");
+run(parentPort);
+
+function run(port: MessagePort): void {
+  port.on("message", (request: ReadRequest) => {
+    void replyTo(request).then((reply) => port.postMessage(reply, []));
+  });
+}
+
+async function replyTo({ no, body, asked, shards }: ReadRequest): Promise<ReadReply> {
+  try {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const { count, refused, transfers } = await readBatch(bytes, asked);
+    const writers = Array.from({ length: shards }, () => new CommandWriter());
+    return { no, read: { count, refused, transfers: packTransfers(transfers, writers) } };
+  } catch (failure) {
+    if (!(failure instanceof Problem)) return { no, failed: String(failure) };
+    return { no, problem: { code: failure.code, detail: failure.message, errors: failure.errors } };
+  }
+}

@@ -1,0 +1,80 @@
+/** What the thread of a gateway runs. It takes connections once all shards have told it who may come in. */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { ArchiveQueryClient } from "../../archive/service/archive-query-client.ts";
+import { assert } from "../../errors/assert.ts";
+import { createLog } from "../../http/log/request-log.ts";
+import type { FromGatewayThread, GatewayInit, MainQuestion, ToGatewayThread } from "./gateway-messages.ts";
+import { watchUses } from "./gateway-messages.ts";
+import { HttpGateway } from "./http-gateway.ts";
+import { RemoteOperations } from "./remote-operations.ts";
+import { Inquiries } from "./rpc.ts";
+
+assert(parentPort !== null, "gateway-thread.ts runs as a worker");
+run(parentPort, workerData as GatewayInit);
+
+function run(main: MessagePort, init: GatewayInit): void {
+  const send = (message: FromGatewayThread) => main.postMessage(message, []);
+  const archive = new ArchiveQueryClient(init.archive);
+  const logs = createLog(init.log, init.lines);
+  const inquiries = new Inquiries<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
+  const operations = new RemoteOperations(inquiries, init.standing);
+  const gateway = new HttpGateway({
+    operations,
+    logs,
+    operatorKeyHash: init.operatorKeyHash,
+    assets: init.assets,
+    web: init.web,
+    counters: init.counters,
+  });
+  gateway.setSecretKey(init.secretKey);
+  gateway.connect(init.shards, archive, () => operations.overload());
+
+  const drain = async (msMax: number) => {
+    await gateway.close(msMax);
+    logs.close();
+    send({ kind: "drained" });
+  };
+  main.on("message", (message: ToGatewayThread) => {
+    switch (message.kind) {
+      case "attach":
+        gateway.attach(message.shard, message.end);
+        return;
+      case "silent":
+        gateway.setSilent(message.shard, message.isSilent);
+        return;
+      case "standing":
+        operations.learn(message.standing);
+        return;
+      case "uses":
+        gateway.directory.noteUses(message.uses);
+        return;
+      case "answer":
+        inquiries.answered(message.no, message.answer);
+        return;
+      case "count":
+        send({ kind: "counts", no: message.no, counts: gateway.requestCounts() });
+        return;
+      case "drain":
+        void drain(message.msMax);
+        return;
+    }
+  });
+  watchUses(gateway.directory, (uses) => send({ kind: "uses", uses }));
+  send({ kind: "started" });
+  void serve(gateway, init, send);
+}
+
+async function serve(
+  gateway: HttpGateway,
+  { address }: GatewayInit,
+  send: (message: FromGatewayThread) => void,
+): Promise<void> {
+  await gateway.welcomed();
+  try {
+    await gateway.listen({ ...address, reusePort: true });
+  } catch (error) {
+    send({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    return;
+  }
+  send({ kind: "serving" });
+}

@@ -1,0 +1,83 @@
+/** The state as it was at some point of the past, offline: from a snapshot, the archive and the log, whatever reaches back. */
+import { Ledger } from "../../actors/ledger/ledger.ts";
+import type { SnapshotHead } from "../../wal/snapshots/snapshot.ts";
+import type { SnapshotStore } from "../../wal/snapshots/snapshot-store.ts";
+import { trimmedUpTo } from "../../wal/trimmed.ts";
+import {
+  type Batch,
+  compareLogIds,
+  formatLogId,
+  LogError,
+  type LogStream,
+  type Witness,
+} from "../../wal/wal.ts";
+import { followLog, type Until } from "./follow.ts";
+import { replayBatch } from "./replay.ts";
+import { restoreNewest } from "./restore.ts";
+
+export type Sources = Readonly<{
+  shard: number;
+  shards: number;
+  stream: LogStream;
+  snapshots: SnapshotStore;
+  /** Batches that the archive holds, oldest first, from the beginning. */
+  archived: () => Iterable<Batch>;
+}>;
+
+export type Rebuilt = Readonly<{
+  ledger: Ledger;
+  /** The last batch that it includes, and its time; `undefined` where there is none so early. */
+  last: (Witness & Readonly<{ timeMs: number }>) | undefined;
+  /** What it began with, in words. */
+  from: string;
+  replayed: number;
+}>;
+
+/**
+ * @param onBatch told of each batch, for progress.
+ * @throws LogError `log_corrupt`: what is needed is damaged. `log_lost_data`: neither reaches back far enough.
+ */
+export async function rebuild(
+  { shard, shards, stream, snapshots, archived }: Sources,
+  until: Until,
+  onBatch: (batch: Batch) => void,
+): Promise<Rebuilt> {
+  const ledger = new Ledger(shard, shards);
+  const { snapshot } = await restoreNewest(snapshots, ledger, {
+    shard,
+    shards,
+    fits: (head) => isWithin(head, until),
+  });
+  let last: Rebuilt["last"] = snapshot?.head;
+  let replayed = 0;
+  const visit = (batch: Batch) => {
+    replayBatch(ledger, stream.name, batch);
+    const { id, hash, timeMs } = batch;
+    last = { id, hash, timeMs };
+    replayed += batch.count;
+    onBatch(batch);
+  };
+  let from = snapshot === undefined ? "the beginning" : `the snapshot at ${formatLogId(snapshot.head.id)}`;
+  const trimmed = snapshot === undefined ? await trimmedUpTo(stream) : undefined;
+  if (trimmed !== undefined) {
+    from = "the beginning, in the archive";
+    for (const batch of archived()) {
+      if (!isWithin(batch, until)) return { ledger, last, from, replayed };
+      visit(batch);
+    }
+    if (last === undefined || compareLogIds(last.id, trimmed) < 0) {
+      const end = last === undefined ? "is empty" : `ends at ${formatLogId(last.id)}`;
+      throw new LogError(
+        "log_lost_data",
+        `${stream.name} was trimmed up to ${formatLogId(trimmed)}, and the archive ${end}`,
+      );
+    }
+  }
+  await followLog(stream, last, until, visit);
+  return { ledger, last, from, replayed };
+}
+
+function isWithin({ id, timeMs }: Pick<SnapshotHead, "id" | "timeMs">, until: Until): boolean {
+  if (until.id !== undefined && compareLogIds(id, until.id) > 0) return false;
+  return until.timeMs === undefined || timeMs <= until.timeMs;
+}

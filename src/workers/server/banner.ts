@@ -1,0 +1,46 @@
+/** What a server that has started tells whoever started it. */
+import type { Config } from "../../config.ts";
+import { type Address, urlOf } from "../../http/server/shared-port.ts";
+import { plural } from "../../text/plural.ts";
+import { parseLogUrl } from "../../wal/open.ts";
+
+export type Started = Readonly<{
+  config: Config;
+  address: Address;
+  shards: number;
+  /** Made at this start, and never to be seen again. */
+  operatorKey: string | undefined;
+}>;
+
+/** Lines for people. */
+export function greeting({ config, address, shards, operatorKey }: Started): string {
+  const url = urlOf(address);
+  const { gateways } = config;
+  const lines = [
+    `Daybook serves on ${url}, docs at ${url}/docs`,
+    `log: ${describeLog(config)}, ${shards} ${plural(shards, "shard")}` +
+      (gateways === 1 ? "" : `, ${gateways} ${plural(gateways, "gateway")}`),
+  ];
+  if (operatorKey === undefined) lines.push(`try: curl '${url}/readyz'`);
+  else {
+    lines.push(
+      `operator key, shown this once: ${operatorKey}`,
+      `try: curl '${url}/v1/partners' -H 'Authorization: Bearer ${operatorKey}' -H 'Content-Type: application/json' -d '{"id":"acme","name":"Acme"}'`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function describeLog({ walUrl }: Config): string {
+  const location = parseLogUrl(walUrl);
+  switch (location.kind) {
+    case "sqlite":
+      return `sqlite in ${location.dir} (one machine; for production set WAL_URL=redis://…)`;
+    case "memory":
+      return "memory (nothing survives the end of this process)";
+    case "redis": {
+      const { address } = location;
+      return `Redis Streams at ${"path" in address ? address.path : `${address.host}:${address.port}`}`;
+    }
+  }
+}

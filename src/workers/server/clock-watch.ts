@@ -1,0 +1,161 @@
+/** Keeps the judgement of the wall clock: asks for it once a second, tells the shards and the operator. */
+import type { Log } from "../../http/log/request-log.ts";
+import { takeAcceptance } from "../../wal/clock-acceptance.ts";
+import { JUMP_MS } from "../shard/clock/log-clock.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { ServerClock } from "./server-clock.ts";
+
+const EVERY_MS = 1_000;
+/** A second clock is asked so often while all is well, and while the wall clock has jumped. */
+const ASK_EVERY_MS = 60_000;
+const ASK_SOON_MS = 5_000;
+
+/** A clock of another machine: ms since 1970, `undefined` where there is none. */
+export type SecondClock = Readonly<{ ask: () => Promise<number | undefined> }>;
+
+export type ClockWatchOptions = Readonly<{
+  clock: ServerClock;
+  wallMs: () => number;
+  uptimeMs: () => number;
+  dataDir: string;
+  second: SecondClock | undefined;
+  log: Log;
+}>;
+
+type Parts = Readonly<{
+  supervisor: Pick<Supervisor, "judgeClock" | "clockAheadMs">;
+  /** What `warnings` says has changed. */
+  onChange: () => void;
+}>;
+
+export class ClockWatch {
+  readonly #options: ClockWatchOptions;
+  #parts: Parts | undefined;
+  #toldBaselineMs: number;
+  #told = "";
+  /** What the second clock showed beyond the time since boot, while the wall clock was followed. */
+  #secondBaselineMs: number | undefined;
+  #askAtMs = 0;
+
+  constructor(options: ClockWatchOptions) {
+    this.#options = options;
+    this.#toldBaselineMs = options.clock.judged.baselineMs;
+  }
+
+  start(parts: Parts): void {
+    this.#parts = parts;
+    this.check();
+    setInterval(() => this.check(), EVERY_MS).unref();
+  }
+
+  check(): void {
+    const { clock } = this.#options;
+    clock.check();
+    this.#takeAcceptance();
+    this.#askSecond();
+    const { judged, state } = clock;
+    const told = `${state.kind} ${judged.bootId} ${this.#isFarAhead}`;
+    if (told === this.#told && judged.baselineMs === this.#toldBaselineMs) return;
+    this.#toldBaselineMs = judged.baselineMs;
+    this.#parts?.supervisor.judgeClock(judged);
+    if (told === this.#told) return;
+    const isFirst = this.#told === "";
+    this.#told = told;
+    const { log } = this.#options;
+    for (const reason of this.warnings()) log.warn({ reason }, "the clock");
+    if (state.kind === "followed" && !isFirst) log.info({}, "log time follows the clock");
+    this.#parts?.onChange();
+  }
+
+  /** A sentence for whatever an operator should know about the clock. */
+  warnings(): readonly string[] {
+    const { clock, wallMs } = this.#options;
+    const { state } = clock;
+    const warnings: string[] = [];
+    const shown = textOf(wallMs());
+    if (state.kind === "jumped") {
+      const how = `${Math.round(Math.abs(state.byMs) / 1000)} s ${state.byMs > 0 ? "ahead" : "back"}`;
+      warnings.push(
+        `the clock has jumped ${how}, to ${shown}, and is not followed: log time runs on by the time since boot. Set the clock right; or, if it is right, daybook clock accept`,
+      );
+    }
+    if (state.kind === "held_back") {
+      const ahead = Math.round(state.byMs / 3_600_000);
+      warnings.push(
+        `after a start of the machine the clock shows ${shown}, ${ahead} h after the last time in the log (CLOCK_JUMP_MAX): log time goes on from there, and nothing expires, for ten minutes. If the clock is wrong, stop this server and set it; if it is right, daybook clock accept`,
+      );
+    }
+    if (this.#isFarAhead)
+      warnings.push(
+        `log time is ahead of the clock, which shows ${shown}: it runs at half speed until the clock is there; daybook_log_ahead_seconds says how far that is`,
+      );
+    return warnings;
+  }
+
+  /** Prometheus text. */
+  metrics(): string {
+    const { clock } = this.#options;
+    return [
+      "# HELP daybook_clock_followed Whether log time follows the wall clock",
+      "# TYPE daybook_clock_followed gauge",
+      `daybook_clock_followed ${clock.state.kind === "followed" ? 1 : 0}`,
+      "# HELP daybook_clock_difference_seconds Wall clock minus what it ought to show by the time since boot",
+      "# TYPE daybook_clock_difference_seconds gauge",
+      `daybook_clock_difference_seconds ${clock.differenceMs / 1000}`,
+      "",
+    ].join("\n");
+  }
+
+  get #isFarAhead(): boolean {
+    return (
+      (this.#parts?.supervisor.clockAheadMs ?? 0) > JUMP_MS && this.#options.clock.state.kind === "followed"
+    );
+  }
+
+  #takeAcceptance(): void {
+    const { clock, dataDir, wallMs, log } = this.#options;
+    try {
+      const acceptedMs = takeAcceptance(dataDir);
+      if (acceptedMs === undefined || Math.abs(wallMs() - acceptedMs) > JUMP_MS) return;
+    } catch (error) {
+      log.warn({ reason: String(error) }, "the acceptance of the clock could not be read");
+      return;
+    }
+    log.info({ shows: textOf(wallMs()) }, "an operator has accepted the clock");
+    clock.accept();
+  }
+
+  /**
+   * A second clock confirms the wall clock only if it has not jumped itself: one that has, at the same moment, is the same
+   * clock under another address, as that of another container is.
+   */
+  #askSecond(): void {
+    const { clock, second, uptimeMs } = this.#options;
+    const askedAtMs = uptimeMs();
+    const hasJumped = clock.state.kind === "jumped";
+    if (second === undefined || clock.state.kind === "held_back" || askedAtMs < this.#askAtMs) return;
+    this.#askAtMs = askedAtMs + (hasJumped ? ASK_SOON_MS : ASK_EVERY_MS);
+    void second.ask().then(
+      (secondMs) => {
+        if (secondMs === undefined) return;
+        if (clock.state.kind === "followed") this.#secondBaselineMs = secondMs - uptimeMs();
+        else this.#compare(secondMs);
+      },
+      // The shards say that the log does not answer.
+      () => {},
+    );
+  }
+
+  #compare(secondMs: number): void {
+    const { clock, wallMs, uptimeMs, log } = this.#options;
+    const before = this.#secondBaselineMs;
+    if (clock.state.kind !== "jumped" || before === undefined) return;
+    if (Math.abs(secondMs - wallMs()) > JUMP_MS || Math.abs(secondMs - uptimeMs() - before) > JUMP_MS) return;
+    log.info({ shows: textOf(wallMs()) }, "the clock of Redis agrees with this one");
+    clock.accept();
+  }
+}
+
+function textOf(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

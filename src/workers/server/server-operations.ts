@@ -1,0 +1,177 @@
+/** How the server is doing, and what can be done about it: known to the main thread alone. */
+import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
+import type { Operations, ShardStatus } from "../../gateway/ports.ts";
+import type { Log } from "../../http/log/request-log.ts";
+import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
+import { formatLogId } from "../../wal/wal.ts";
+import type { Standing } from "../gateways/gateway-messages.ts";
+import type { GatewayStatus, GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
+import { renderMetrics } from "../supervisor/metrics.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import { damageText, watchArchive, watchRoom } from "./backpressure.ts";
+import type { ClockWatch } from "./clock-watch.ts";
+import type { SnapshotKeeper } from "./snapshot-keeper.ts";
+
+type Parts = Readonly<{
+  supervisor: Supervisor;
+  archive: Readonly<{ figures: ArchiveFigures; unready(): readonly string[] }>;
+  gateways: GatewaySupervisor;
+  /** Absent where the log is in memory. */
+  snapshots: SnapshotKeeper | undefined;
+  clock: Pick<ClockWatch, "warnings" | "metrics">;
+  log: Log;
+}>;
+
+export class ServerOperations implements Operations {
+  readonly #ownCounts: () => RequestCounts;
+  readonly #droppedLines: () => number;
+  #parts: Parts | undefined;
+  #overload: string | undefined;
+  /** Which batches of the archive are damaged. */
+  #damage: string | undefined;
+
+  /**
+   * @param ownCounts what the gateway of the main thread has counted.
+   * @param droppedLines how many lines of the log were lost.
+   */
+  constructor(ownCounts: () => RequestCounts, droppedLines: () => number) {
+    this.#ownCounts = ownCounts;
+    this.#droppedLines = droppedLines;
+  }
+
+  /** Before this the server is starting. */
+  connect(parts: Parts): void {
+    this.#parts = parts;
+    watchRoom(parts.archive, parts.supervisor, (reason) => {
+      this.#overload = reason;
+      if (reason === undefined) parts.log.info({}, "commands are taken again");
+      else parts.log.warn({ reason }, "no commands are taken");
+      this.publish();
+    });
+    watchArchive(
+      parts.archive,
+      ({ away }) => away ?? undefined,
+      (reason) => {
+        if (reason === undefined) parts.log.info({}, "the archive goes on");
+        else parts.log.error({ reason }, "the archive waits");
+      },
+    );
+    watchArchive(parts.archive, damageText, (warning) => {
+      this.#damage = warning;
+      if (warning === undefined) parts.log.info({}, "the archive is whole again");
+      else parts.log.error({ reason: warning }, "the archive is damaged");
+      this.publish();
+    });
+  }
+
+  /** Tells the other gateways how things stand. To be called whenever a shard's status has changed. */
+  publish(): void {
+    this.#parts?.gateways.tell(this.standing());
+  }
+
+  standing(): Standing {
+    return { unready: this.unready(), warnings: this.warnings(), overload: this.#overload };
+  }
+
+  /** A reason to take no commands: the archive is far behind, or the log nearly full. */
+  overload(): string | undefined {
+    return this.#overload;
+  }
+
+  unready(): readonly string[] {
+    if (this.#parts === undefined) return ["the server is starting"];
+    const { supervisor, gateways, archive } = this.#parts;
+    return [...supervisor.unready(), ...gateways.unready(), ...archive.unready()];
+  }
+
+  warnings(): readonly string[] {
+    const damage = this.#damage === undefined ? [] : [this.#damage];
+    return [
+      ...(this.#parts?.supervisor.warnings() ?? []),
+      ...(this.#parts?.clock.warnings() ?? []),
+      ...damage,
+    ];
+  }
+
+  restart(shard: number): boolean {
+    return this.#parts?.supervisor.restart(shard) ?? false;
+  }
+
+  async takeSnapshots(): Promise<boolean> {
+    await this.#parts?.snapshots?.takeAll();
+    return this.#parts?.snapshots !== undefined;
+  }
+
+  async metrics(): Promise<string> {
+    if (this.#parts === undefined) return renderRequestCounts(this.#ownCounts());
+    const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
+    const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
+    const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
+    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}${renderLines(this.#droppedLines())}`;
+  }
+
+  async shards(): Promise<readonly ShardStatus[]> {
+    if (this.#parts === undefined) return [];
+    const { supervisor, snapshots } = this.#parts;
+    return (await supervisor.shards()).map(({ shard, status, restarts, recovery, figures }) => {
+      const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
+      // The system may have given the number of a process that is gone to another one.
+      const living = status === "restarting" || status === "failed" ? undefined : figures;
+      return {
+        shard,
+        isolation: supervisor.isolation,
+        status,
+        restarts,
+        threadId: living?.threadId,
+        pid: living?.pid,
+        epoch: figures?.epoch ?? 0,
+        position: figures?.position ?? none,
+        durablePosition: figures?.durablePosition ?? none,
+        accounts: figures?.accounts ?? 0,
+        mailboxDepth: figures?.mailboxDepth ?? 0,
+        recovery,
+        snapshot: snapshots?.last(shard),
+      };
+    });
+  }
+}
+
+/** Gateway 0 is not among them: without the main thread there is no server. */
+function renderGateways(gateways: readonly GatewayStatus[]): string {
+  if (gateways.length === 0) return "";
+  const lines = ["# HELP daybook_gateway_serving Whether a gateway takes connections"];
+  lines.push("# TYPE daybook_gateway_serving gauge");
+  for (const { gateway, serves } of gateways)
+    lines.push(`daybook_gateway_serving{gateway="${gateway}"} ${serves ? 1 : 0}`);
+  lines.push("# HELP daybook_gateway_hung Whether a gateway has stopped answering");
+  lines.push("# TYPE daybook_gateway_hung gauge");
+  for (const { gateway, isSilent } of gateways)
+    lines.push(`daybook_gateway_hung{gateway="${gateway}"} ${isSilent ? 1 : 0}`);
+  lines.push("# HELP daybook_gateway_restarts_total Times that a gateway was started anew");
+  lines.push("# TYPE daybook_gateway_restarts_total counter");
+  for (const { gateway, restarts } of gateways)
+    lines.push(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function renderLines(dropped: number): string {
+  const name = "daybook_request_lines_dropped_total";
+  return `# HELP ${name} Lines of the log that were lost\n# TYPE ${name} counter\n${name} ${dropped}\n`;
+}
+
+function renderSnapshots(snapshots: SnapshotKeeper | undefined): string {
+  if (snapshots === undefined) return "";
+  const { taken, failures, newest } = snapshots;
+  const lines = ["# HELP daybook_snapshots_total Snapshots that were taken"];
+  lines.push("# TYPE daybook_snapshots_total counter", `daybook_snapshots_total ${taken}`);
+  lines.push("# HELP daybook_snapshot_failures_total Snapshots that could not be taken");
+  lines.push("# TYPE daybook_snapshot_failures_total counter", `daybook_snapshot_failures_total ${failures}`);
+  lines.push("# HELP daybook_snapshot_records Records up to the newest snapshot");
+  lines.push("# TYPE daybook_snapshot_records gauge");
+  for (const [shard, { records }] of newest)
+    lines.push(`daybook_snapshot_records{shard="${shard}"} ${records}`);
+  lines.push("# HELP daybook_snapshot_bytes Size of the newest snapshot");
+  lines.push("# TYPE daybook_snapshot_bytes gauge");
+  for (const [shard, { bytes }] of newest) lines.push(`daybook_snapshot_bytes{shard="${shard}"} ${bytes}`);
+  return `${lines.join("\n")}\n`;
+}

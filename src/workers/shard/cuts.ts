@@ -1,0 +1,144 @@
+/**
+ * Consistent cuts of accounts on several shards. A gateway halts every shard, then captures every shard.
+ *
+ * - A shard that has accounts of the cut takes no messages of other shards from its halt to its capture. So no account is
+ *   captured with the effect of a transfer that was committed after some shard's capture.
+ * - Any shard may be the home of a transfer between the accounts, and then it alone knows what is still on its way. So all
+ *   shards are captured, and each keeps what it has sent from its halt to its capture. One without accounts takes messages
+ *   meanwhile (ADR 15).
+ */
+import type { Account } from "../../actors/ledger/account.ts";
+import { viewOf } from "../../actors/ledger/account.ts";
+import type { Ledger } from "../../actors/ledger/ledger.ts";
+import type { QueryResults } from "./messages.ts";
+
+/** A cut that takes longer is over: whoever makes it begins anew. */
+const CUT_MS_MAX = 1_000;
+/**
+ * Others join a halt that began so recently; later ones wait until messages have had their turn. But a cut never waits for
+ * one that was begun after it, which may wait for it on another shard.
+ */
+const JOIN_MS_MAX = 20;
+/** Cuts at once, and those that wait. */
+const CUTS_MAX = 1024;
+
+type Halted = NonNullable<QueryResults["halt"]>;
+type OnHalted = (received: Halted) => void;
+
+type Cut = Readonly<{
+  sinceMs: number;
+  hasAccounts: boolean;
+  /** By shard, the newest message that it was known to have when the cut began: what came before may be forgotten. */
+  delivered: ReadonlyMap<number, number>;
+}>;
+
+export class Cuts {
+  readonly #ledger: Ledger;
+  readonly #deliveredTo: (shard: number) => number;
+  readonly #others: readonly number[];
+  /** By name. */
+  readonly #active = new Map<string, Cut>();
+  #haltedAtMs = 0;
+  #waiting: (readonly [cut: string, onHalted: OnHalted])[] = [];
+
+  /** @param deliveredTo the newest message to a shard that is durable there, as it has said. */
+  constructor(ledger: Ledger, self: number, shards: number, deliveredTo: (shard: number) => number) {
+    this.#ledger = ledger;
+    this.#deliveredTo = deliveredTo;
+    this.#others = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => shard !== self);
+  }
+
+  /** No messages of other shards are taken. */
+  get isHalted(): boolean {
+    return [...this.#active.values()].some(({ hasAccounts }) => hasAccounts);
+  }
+
+  /** Of messages to this shard, those up to this number are not needed by any cut. */
+  forgettable(shard: number): number {
+    let upTo = Number.POSITIVE_INFINITY;
+    for (const { delivered } of this.#active.values()) upTo = Math.min(upTo, delivered.get(shard) ?? 0);
+    return upTo;
+  }
+
+  /**
+   * @param cut its name; those that were begun later come later in order.
+   * @param hasAccounts whether some of its accounts are here.
+   * @returns "refused" when there are too many.
+   */
+  halt(cut: string, hasAccounts: boolean, onHalted: OnHalted): "halted" | "waits" | "refused" {
+    if (this.#active.size + this.#waiting.length >= CUTS_MAX) return "refused";
+    const nowMs = performance.now();
+    const isLate = hasAccounts && this.isHalted && nowMs - this.#haltedAtMs > JOIN_MS_MAX;
+    if (isLate && [...this.#active].every(([other, begun]) => !begun.hasAccounts || other < cut)) {
+      this.#waiting.push([cut, onHalted]);
+      return "waits";
+    }
+    this.#begin(cut, hasAccounts, nowMs, onHalted);
+    return "halted";
+  }
+
+  /**
+   * The accounts here, and what this shard has sent between accounts of the cut that has not arrived yet: credits less
+   * debits, since of a transfer whose home is a third shard either may arrive first.
+   *
+   * @param heard of each shard with accounts, which of this shard's messages it has.
+   */
+  capture(
+    partner: string,
+    cut: string,
+    ids: readonly string[],
+    heard: readonly (readonly [shard: number, upTo: number])[],
+  ): Readonly<{ result: QueryResults["capture"]; isOver: boolean }> {
+    const begun = this.#active.get(cut);
+    if (begun === undefined) return { result: null, isOver: false };
+    this.#active.delete(cut);
+    const chosen = new Set(ids);
+    const accounts = ids
+      .map((id) => this.#ledger.account(partner, id))
+      .filter((account): account is Account => account !== undefined);
+    const inTransit = new Map<string, bigint>();
+    for (const [shard, upTo] of heard) {
+      const { kept, forgotten } = this.#ledger.exchange(shard);
+      for (let at = Math.max(0, upTo - forgotten); at < kept.length; at++) {
+        const message = kept[at]?.message;
+        if (message === undefined || message.op === "notice" || message.partner !== partner) continue;
+        const legs =
+          message.op === "credit"
+            ? [{ account: message.credit, counterparty: message.debit, amount: message.amount, asset: "" }]
+            : message.legs;
+        for (const { account, counterparty, amount, asset } of legs) {
+          if (!chosen.has(account) || !chosen.has(counterparty)) continue;
+          const code = asset || (this.#ledger.account(partner, counterparty)?.asset ?? "");
+          inTransit.set(code, (inTransit.get(code) ?? 0n) + BigInt(amount));
+        }
+      }
+    }
+    const result = {
+      accounts: accounts.map(viewOf),
+      inTransit: [...inTransit].map(([asset, amount]) => [asset, `${amount}`] as const),
+    };
+    return { result, isOver: begun.hasAccounts && !this.isHalted };
+  }
+
+  /** Ends what takes too long. */
+  expire(): void {
+    const nowMs = performance.now();
+    for (const [cut, { sinceMs }] of this.#active) if (nowMs - sinceMs > CUT_MS_MAX) this.#active.delete(cut);
+  }
+
+  /** Messages have had their turn: those that waited for it go ahead. */
+  next(): void {
+    if (this.isHalted || this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const nowMs = performance.now();
+    for (const [cut, onHalted] of waiting) this.#begin(cut, true, nowMs, onHalted);
+  }
+
+  #begin(cut: string, hasAccounts: boolean, nowMs: number, onHalted: OnHalted): void {
+    if (hasAccounts && !this.isHalted) this.#haltedAtMs = nowMs;
+    const delivered = new Map(this.#others.map((shard) => [shard, this.#deliveredTo(shard)]));
+    this.#active.set(cut, { sinceMs: nowMs, hasAccounts, delivered });
+    onHalted(this.#others.map((shard) => [shard, this.#ledger.exchange(shard).received] as const));
+  }
+}

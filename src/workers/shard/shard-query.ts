@@ -1,0 +1,126 @@
+/** Reads, answered from a shard's memory. They wait at the gate like everything else that leaves. */
+import { keyScope } from "../../actors/idempotency/key-table.ts";
+import { type Account, viewOf } from "../../actors/ledger/account.ts";
+import { originOf } from "../../actors/ledger/command-home.ts";
+import { copiesOf, type SliceCopy } from "../../actors/ledger/image.ts";
+import type { Ledger } from "../../actors/ledger/ledger.ts";
+import { revertClaim } from "../../actors/ledger/limits/claim-names.ts";
+import { vnodeOfAccount } from "../../actors/ledger/routing.ts";
+import { decideRelease } from "../../actors/ledger/transfers/compound.ts";
+import { usedOf } from "../../actors/quotas/quotas.ts";
+import type { CopiesOf, Query, QueryResults } from "./messages.ts";
+
+/** Queries that read and do nothing else. */
+export type PlainQuery = Exclude<Query, readonly ["transfer" | "tick" | "halt" | "capture", ...unknown[]]>;
+
+/** `batch` is the newest batch of this epoch that the result depends on; `undefined` = all that there are. */
+export function answerQuery(
+  ledger: Ledger,
+  partner: string,
+  query: PlainQuery,
+  nowMs: number,
+): Readonly<{ result: QueryResults[keyof QueryResults]; batch: number | undefined }> {
+  switch (query[0]) {
+    case "account": {
+      const account = ledger.account(partner, query[1]);
+      // That there is no such account depends on nothing: accounts do not vanish.
+      return { result: account === undefined ? null : viewOf(account), batch: account?.batch ?? 0 };
+    }
+    case "accounts": {
+      const found = accountsWithin(ledger, partner, query[1], query[2] ?? Number.POSITIVE_INFINITY);
+      return { result: found.map(viewOf), batch: Math.max(0, ...found.map(({ batch }) => batch)) };
+    }
+    case "system_account": {
+      const balances = ledger.systemAccount(partner, query[1]);
+      const rows =
+        balances &&
+        [...balances].map(([asset, { posted, held }]) => [asset, `${posted}`, `${held}`] as const);
+      return { result: rows ?? null, batch: undefined };
+    }
+    case "sums":
+      return { result: sumsOf(ledger, query[1] ? undefined : partner), batch: undefined };
+    case "programme": {
+      const [, name, , ask] = query;
+      return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
+    }
+    case "origin": {
+      const [, id, owner] = query;
+      const open = ledger.compound.pending.get(id);
+      const origin = open?.partner === partner ? originOf(open.view) : null;
+      const isSought = owner === null || origin?.owner === owner;
+      return { result: isSought ? origin : null, batch: undefined };
+    }
+    case "first": {
+      const first = ledger.keys.find(keyScope(partner, query[1], query[2]), nowMs);
+      const result = first && ([first.epoch, first.seq, first.index, first.fingerprint] as const);
+      return { result: result ?? null, batch: undefined };
+    }
+    case "account_copies": {
+      const [accounts, slices] = query[1];
+      return { result: copiesFor(ledger, partner, accounts, slices), batch: undefined };
+    }
+    case "release_moves": {
+      const command = { op: "release", partner, key: null, fingerprint: 0, id: query[1] } as const;
+      return { result: decideRelease(ledger.compound, command).moves, batch: undefined };
+    }
+    case "reverts": {
+      const { claims } = ledger.compound;
+      const by = query[1].map((id) => claims.takenBy(revertClaim(id)) ?? null);
+      const forgotten = claims.forgotten.epoch === 0 ? null : claims.forgotten;
+      return { result: { by, forgotten }, batch: undefined };
+    }
+    case "usage": {
+      const used = usedOf(ledger.state, partner, nowMs);
+      return { result: { used, quotas: ledger.state.programmes.quotas.of(partner) }, batch: undefined };
+    }
+    case "time":
+      return { result: nowMs, batch: undefined };
+    case "position":
+      return { result: null, batch: undefined };
+  }
+}
+
+function sumsOf(ledger: Ledger, partner: string | undefined): QueryResults["sums"] {
+  return Array.from(
+    ledger.sums(partner),
+    ([asset, { sum, accounts, sent, received }]) =>
+      [asset, `${sum}`, accounts, `${sent}`, `${received}`] as const,
+  );
+}
+
+/** Of an account only the metadata can be large. */
+function accountsWithin(
+  ledger: Ledger,
+  partner: string,
+  ids: readonly string[],
+  bytesMax: number,
+): readonly Account[] {
+  const found: Account[] = [];
+  let bytes = 0;
+  for (const id of ids) {
+    const account = ledger.account(partner, id);
+    if (account === undefined) continue;
+    bytes += account.metadata?.length ?? 0;
+    if (bytes > bytesMax && found.length > 0) break;
+    found.push(account);
+  }
+  return found;
+}
+
+function copiesFor(
+  ledger: Ledger,
+  partner: string,
+  accounts: CopiesOf[0],
+  slices: CopiesOf[1],
+): Uint8Array<ArrayBuffer> {
+  const book = ledger.state.books.get(partner);
+  if (book === undefined) return copiesOf([], []);
+  const known = accounts.map((id) => book.accounts.get(id)).filter((account) => account !== undefined);
+  const copies = slices.flatMap(([name, counterparty]): readonly SliceCopy[] => {
+    const asset = book.accounts.get(counterparty)?.asset;
+    const vnode = vnodeOfAccount(partner, counterparty);
+    const slice = asset === undefined ? undefined : book.sliceOf(name, asset, vnode);
+    return slice === undefined || asset === undefined ? [] : [{ name, asset, vnode, ...slice }];
+  });
+  return copiesOf(known, copies);
+}

@@ -1,0 +1,334 @@
+/** The loyalty programme on a ledger of its own: against a plain model, and what a log and a snapshot make of it again. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { imageOf } from "../../../src/actors/ledger/image.ts";
+import { Ledger } from "../../../src/actors/ledger/ledger.ts";
+import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
+import {
+  askLots,
+  askMember,
+  askMembers,
+  askSettings,
+  askSummary,
+  LOYALTY_SUBJECT,
+  type LoyaltyAct,
+  pointsAccount,
+} from "../../../src/actors/programmes/loyalty/acts.ts";
+import type { Question } from "../../../src/actors/programmes/programme.ts";
+import { timeFaultOf } from "../../../src/actors/programmes/programmes.ts";
+import type { Command, Recorded } from "../../../src/actors/records/command.ts";
+import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
+import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
+import { runs } from "../ledger/runs.ts";
+import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
+
+const PARTNER = "acme";
+const MEMBERS = ["ann", "bo/1"];
+const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+/** Nobody has made it. */
+const NO_TRANSFER = "tr_0019001";
+const noted = { memo: "why", metadata: null, occurredAtMs: null, vnode: 0 } as const;
+
+const member = fc.constantFrom(...MEMBERS);
+const name = fc.option(fc.constantFrom("Ann", "Bo"), { nil: null });
+const points = fc.oneof(
+  { weight: 20, arbitrary: fc.integer({ min: 1, max: 12 }) },
+  { weight: 1, arbitrary: fc.constantFrom(2 ** 51, 2 ** 53 - 1) },
+);
+const step = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("create" as const), member, name }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("rename" as const), member, name }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), member }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: fc.constant("accrue" as const),
+      member,
+      points,
+      inMs: fc.option(fc.constantFrom(3, 5, 5, 9), { nil: undefined }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("redeem" as const), member, points }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("redeem all" as const), member }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("revert" as const), which: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("set" as const), threshold: fc.nat(20) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+const create: LoyaltyAct = { ...actOf("create_member", "ann"), name: null };
+
+/** One member, whose movements are made one by one. */
+class Card {
+  readonly #run = new LedgerRun(() => {});
+  readonly #ids: string[] = [];
+
+  constructor() {
+    this.#run.do({ op: "act", ...asked, act: create });
+  }
+
+  accrue(amount: number, inMs?: number): number {
+    const end = inMs === undefined ? {} : { expiresAtMs: this.#run.nowMs + inMs };
+    return this.#move("@issuance", pointsAccount("ann"), amount, { ...actOf("accrual", "ann"), ...end });
+  }
+
+  redeem(amount: number): number {
+    return this.#move(pointsAccount("ann"), "@redemption", amount, actOf("redemption", "ann"));
+  }
+
+  /** What it has come to. */
+  revert(which: number): unknown {
+    const id = this.#ids[which] ?? NO_TRANSFER;
+    return toldOf(this.#run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome);
+  }
+
+  /** Points by lot, a lot by the number of its accrual. */
+  lots(): readonly (readonly [lot: number, points: number])[] {
+    const lots = this.#run.ask(PARTNER, askLots("ann")) ?? [];
+    return lots.map(({ id, points: there }) => [this.#ids.indexOf(id), there]);
+  }
+
+  #move(debit: string, credit: string, amount: number, act: LoyaltyAct): number {
+    const command = { op: "transfer", ...asked, ...noted, debit, credit, amount, vnode: 0, act } as const;
+    const { outcome } = this.#run.do(command);
+    return this.#ids.push(outcome.ok && "id" in outcome ? outcome.id : "none") - 1;
+  }
+}
+
+class World {
+  readonly #log = new PackedLog();
+  readonly #run = new LedgerRun((record) => this.#follow(record));
+  readonly #model = new LoyaltyModel();
+  /** Transfers, in the order in which they were made. */
+  readonly #made: string[] = [];
+
+  take(what: Step): void {
+    this.#run.end();
+    const { nowMs } = this.#run;
+    switch (what.do) {
+      case "create": {
+        const act = { ...actOf("create_member", what.member), name: what.name };
+        return this.#act(act, () => this.#model.create(what.member, what.name, nowMs));
+      }
+      case "rename": {
+        const act = { ...actOf("update_member", what.member), name: what.name };
+        return this.#act(act, () => this.#model.rename(what.member, what.name));
+      }
+      case "remove":
+        return this.#act(actOf("delete_member", what.member), () => this.#model.remove(what.member));
+      case "accrue": {
+        const expiresAtMs = what.inMs === undefined ? undefined : nowMs + what.inMs;
+        const end = expiresAtMs === undefined ? {} : { expiresAtMs };
+        return this.#move({ ...actOf("accrual", what.member), ...end }, what.points, (id) =>
+          this.#model.accrue(what.member, what.points, expiresAtMs, id),
+        );
+      }
+      case "redeem":
+        return this.#redeem(what.member, what.points);
+      case "redeem all":
+        return this.#redeem(what.member, this.#model.members.get(what.member)?.balance || 1);
+      case "revert": {
+        const id = this.#made.at(-1 - what.which) ?? NO_TRANSFER;
+        const revert = { op: "revert_transfer", ...asked, id, original: null, vnode: 0 } as const;
+        return this.#do(revert, (newId) => this.#model.revert(id, newId));
+      }
+      case "set": {
+        const settings = { memberThreshold: what.threshold, totalThreshold: 7 };
+        const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT } as const;
+        return this.#act({ ...act, settings }, () => {
+          this.#model.settings = settings;
+          return { told: undefined };
+        });
+      }
+      case "wait":
+        this.#run.nowMs += what.ms;
+        return undefined;
+      case "restart":
+        this.#run.ledger = restored([...imageOf(this.#run.ledger.state)]);
+        return undefined;
+    }
+  }
+
+  /** All that is to be seen is as the model says. */
+  check(): void {
+    const { members, sums, settings } = this.#model;
+    this.#run.end();
+    const ask = <R>(question: Question<R>) => this.#run.ask(PARTNER, question);
+    for (const id of MEMBERS) {
+      const known = members.get(id);
+      expect(ask(askMember(id))).toEqual(known === undefined ? null : this.#model.view(known));
+      expect(ask(askLots(id))).toEqual(known?.lots ?? null);
+    }
+    const rows = [...members.values()].map((each) => this.#model.view(each)).toReversed();
+    expect(ask(askMembers([9, null])).rows.map(([, row]) => row)).toEqual(rows);
+    const { earned, spent, expired } = sums;
+    const texts = { earned: `${earned}`, spent: `${spent}`, expired: `${expired}` };
+    expect(ask(askSummary())).toEqual({ members: members.size, ...texts });
+    expect(ask(askSettings())).toEqual(settings);
+  }
+
+  checkCopies(): void {
+    for (const copy of copiesOf(this.#run.ledger, this.#log)) {
+      this.#run.ledger = copy;
+      this.check();
+    }
+  }
+
+  #redeem(who: string, amount: number): void {
+    this.#move(actOf("redemption", who), amount, (id) => this.#model.redeem(who, amount, id));
+  }
+
+  #act(act: LoyaltyAct, expected: () => Answer): void {
+    this.#do({ op: "act", ...asked, act }, expected);
+  }
+
+  #move(act: LoyaltyAct, amount: number, expected: (id: string) => Answer): void {
+    const { subject } = act;
+    const [debit, credit] = act.act === "accrual" ? ["@issuance", subject] : [subject, "@redemption"];
+    const vnode = homeVnodeOf(PARTNER, debit, credit, null);
+    this.#do({ op: "transfer", ...asked, ...noted, debit, credit, amount, vnode, act }, expected);
+  }
+
+  #do(command: Command, expected: (id: string) => Answer): void {
+    const { outcome } = this.#run.do(command);
+    const answer = expected(outcome.ok && "id" in outcome ? outcome.id : "");
+    if ("code" in answer) expect(outcome, JSON.stringify(command)).toEqual({ ok: false, ...answer });
+    else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
+  }
+
+  /** What ends by itself ends as the model says; all else is compared where it is asked. */
+  #follow(record: TimedRecord): void {
+    this.#log.add(record);
+    const { command, outcome, timeMs } = record;
+    const id = outcome.ok && "id" in outcome ? outcome.id : undefined;
+    if (id !== undefined) this.#made.push(id);
+    if (command.op !== "transfer" || command.act?.act !== "expiry") return;
+    const over = this.#model.nextOver(timeMs);
+    const { member: who = "", lot = "", points: amount } = over ?? {};
+    const [debit, credit] = [pointsAccount(who), "@expired"];
+    const vnode = homeVnodeOf(PARTNER, debit, credit, null);
+    const act = { ...actOf("expiry", who), lot };
+    const moved = { ...asked, ...noted, memo: null, op: "transfer", debit, credit, amount, vnode, act };
+    expect(command).toEqual(moved);
+    expect(outcome).toMatchObject({ ok: true });
+    expect({ told: toldOf(outcome) }).toEqual(this.#model.expire(who, lot, amount ?? 0, id ?? ""));
+  }
+}
+
+function actOf<A extends string>(act: A, who: string) {
+  return { programme: "loyalty", act, subject: pointsAccount(who) } as const;
+}
+
+function toldOf(outcome: Recorded): unknown {
+  if (!outcome.ok) return outcome;
+  return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
+}
+
+test("L1 to L18: in any history it says what a plain model says; a log and a snapshot come to the same", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) => {
+      const world = new World();
+      for (const who of MEMBERS) world.take({ do: "create", member: who, name: null });
+      for (const each of steps) {
+        world.take(each);
+        world.check();
+      }
+      world.checkCopies();
+    }),
+    { numRuns: runs(300) },
+  );
+});
+
+test("what a former member of the id moved is not taken back from the one who has it now", () => {
+  const run = new LedgerRun(() => {});
+  const act = (alone: LoyaltyAct) => run.do({ op: "act", ...asked, act: alone }).outcome;
+  const move = (debit: string, credit: string, withAct: LoyaltyAct) => {
+    const sides = { debit, credit, amount: 5, vnode: 0 };
+    const { outcome } = run.do({ op: "transfer", ...asked, ...noted, ...sides, act: withAct });
+    return outcome.ok && "id" in outcome ? outcome.id : "";
+  };
+  const revert = (id: string) =>
+    run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome;
+  const account = pointsAccount("ann");
+  const both = () => [
+    move("@issuance", account, actOf("accrual", "ann")),
+    move(account, "@redemption", actOf("redemption", "ann")),
+  ];
+  act(create);
+  const former = both();
+  act(actOf("delete_member", "ann"));
+  for (const id of former) expect(revert(id)).toMatchObject({ code: "member_not_found", subject: "ann" });
+  expect(act(create)).toMatchObject({ ok: true, effect: { since: 2 } });
+  const [accrual = "", redemption = ""] = both();
+  for (const id of former) expect(revert(id)).toMatchObject({ code: "member_not_found", subject: "ann" });
+  for (const id of [redemption, accrual]) expect(revert(id)).toMatchObject({ ok: true });
+});
+
+test("an accrual that was spent in part is taken back out of other points, which are theirs for ever", () => {
+  const card = new Card();
+  const lot = card.accrue(10, 9);
+  card.accrue(10);
+  const redemption = card.redeem(8);
+  expect(card.revert(lot)).toMatchObject({ lots: [[expect.anything(), 2, expect.anything()]] });
+  expect(card.lots()).toEqual([]);
+  expect(card.revert(redemption)).toBeUndefined();
+  expect(card.lots()).toEqual([]);
+});
+
+test("points without an end are taken back from what is left of them, and beyond that from lots", () => {
+  const card = new Card();
+  const endless = card.accrue(5);
+  card.accrue(7, 9);
+  card.redeem(8);
+  const [first, second] = [card.accrue(3, 7), card.accrue(3, 8)];
+  card.revert(endless);
+  expect(card.lots()).toEqual([
+    [first, 2],
+    [second, 3],
+  ]);
+});
+
+test("settings are told to every shard, and count there from then on; each partner has his own", () => {
+  const settings = { memberThreshold: 3, totalThreshold: 9 };
+  const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT, settings } as const;
+  const decided = new Ledger(0, 3).decide({ op: "act", ...asked, act }, 0, () => "");
+  const told = [1, 2].map((to) => ({ to, no: 1 }));
+  expect(decided).toEqual({ ok: true, effect: null, notice: settings, told });
+  const run = new LedgerRun(() => {});
+  const settingsOf = (partner: string) => run.ask(partner, askSettings());
+  run.do({ op: "notice", ...asked, programme: "loyalty", notice: settings, from: 1, no: 1, sentAtMs: 0 });
+  expect(settingsOf(PARTNER)).toEqual(settings);
+  expect(settingsOf("other")).toEqual({ memberThreshold: 1000, totalThreshold: 100_000 });
+  expect(run.ask("other", askMembers([9, null]))).toEqual({ rows: [], upTo: null });
+  expect(run.ask("other", askLots("ann"))).toBeNull();
+  expect(run.ask("other", askSummary())).toEqual({ members: 0, earned: "0", spent: "0", expired: "0" });
+});
+
+test("points that are over end before anybody asks about their member", () => {
+  const run = new LedgerRun(() => {});
+  run.do({ op: "act", ...asked, act: create });
+  const account = pointsAccount("ann");
+  const act = { ...actOf("accrual", "ann"), expiresAtMs: run.nowMs + 7 };
+  const sides = { debit: "@issuance", credit: account, amount: 5, vnode: 0 };
+  run.do({ op: "transfer", ...asked, ...noted, ...sides, act });
+  const { due } = run.ledger.state.programmes;
+  expect(run.ledger.nextEndMs).toBe(run.nowMs + 7);
+  expect(due.nextDueOf(PARTNER, account, run.nowMs + 6)).toBeUndefined();
+  expect(due.nextDueOf(PARTNER, account, run.nowMs + 7)?.partner).toBe(PARTNER);
+  expect(due.nextDueOf("other", account, run.nowMs + 7)).toBeUndefined();
+  run.nowMs += 7;
+  expect(run.ask(PARTNER, askMember("ann"))).toMatchObject({ balance: 0, expired: 5 });
+  expect(run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("an accrual's end must be ahead, and nothing else of the programme has a time", () => {
+  const accrual = { ...actOf("accrual", "ann"), expiresAtMs: 5 };
+  expect(timeFaultOf(accrual, 4)).toBeUndefined();
+  expect(timeFaultOf(accrual, 5)).toEqual({ path: "expires_at", message: "must be in the future" });
+  expect(timeFaultOf(actOf("accrual", "ann"), 5)).toBeUndefined();
+  expect(timeFaultOf(actOf("redemption", "ann"), 5)).toBeUndefined();
+});

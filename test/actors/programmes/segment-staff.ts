@@ -1,0 +1,73 @@
+/** Asks for segments, on one ledger. */
+
+import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { Question } from "../../../src/actors/programmes/programme.ts";
+import {
+  askMemberships,
+  changeUser,
+  type SegmentsAct,
+  type Until,
+} from "../../../src/actors/programmes/segments/acts.ts";
+import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
+import { SPAN } from "../../../src/actors/programmes/segments/draw.ts";
+import type { Plain } from "../../../src/actors/records/act.ts";
+import { PackedLog } from "../ledger/copies.ts";
+import { LedgerRun } from "../ledger/ledger-run.ts";
+
+export const PARTNER = "acme";
+export const ALL: ListAsk = [99, null];
+export const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+
+/** All who are there, and all who come. */
+export function everyone(count: number): Draw {
+  return { percent: 100, threshold: SPAN, cutoffs: [count] };
+}
+
+/** A partner with segments on a ledger of its own. */
+export class Staff {
+  readonly log: { act: SegmentsAct; effect: Plain; timeMs: number }[] = [];
+  readonly packed = new PackedLog();
+  readonly run = new LedgerRun(
+    ({ command, outcome, timeMs }) => {
+      this.packed.add({ command, outcome, timeMs });
+      if (command.op === "act" && outcome.ok && "effect" in outcome)
+        this.log.push({ act: command.act as SegmentsAct, effect: outcome.effect, timeMs });
+    },
+    (bytes) => Uint8Array.from({ length: bytes }, (_, i) => 8 * i),
+  );
+
+  do(act: SegmentsAct): unknown {
+    const { outcome } = this.run.do({ op: "act", ...asked, act });
+    if (!outcome.ok) return [outcome.code, outcome.subject];
+    return "effect" in outcome ? outcome.effect : undefined;
+  }
+
+  ask<R>(question: Question<R>): R {
+    return this.run.ask(PARTNER, question);
+  }
+
+  add(user: string, slug: string, until: Until = null): unknown {
+    return this.do(changeUser(user, { add: [[slug, until]], remove: [] }));
+  }
+
+  remove(user: string, slug: string): unknown {
+    return this.do(changeUser(user, { add: [], remove: [slug] }));
+  }
+
+  /** Slugs, and when each ends. */
+  held(user: string): readonly (readonly [string, number | null, string])[] {
+    return this.ask(askMemberships(user)).map(({ slug, endsAtMs, source }) => [slug, endsAtMs, source]);
+  }
+
+  /** What is due within so many milliseconds, one after the other. */
+  pass(ms: number): void {
+    for (let i = 0; i < ms; i++) {
+      this.run.nowMs += 1;
+      this.run.end();
+    }
+  }
+
+  done(act: SegmentsAct["act"]) {
+    return this.log.filter((each) => each.act.act === act);
+  }
+}

@@ -1,0 +1,156 @@
+/** How many papers a wallet may have, which of them leave, and which end by themselves. */
+import { describe, expect, test } from "vitest";
+import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { Due, Surroundings } from "../../../src/actors/programmes/programme.ts";
+import {
+  HOUSE,
+  type PaperAct,
+  type PaperList,
+  vnodeOfWallet,
+  walletAccount,
+} from "../../../src/actors/programmes/wallet/acts.ts";
+import { PAPERS_MAX, Papers } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+
+const HOUR_MS = 3_600_000;
+const ALL: ListAsk = [999, null];
+const asked = { partner: HOUSE, key: null, fingerprint: 0 } as const;
+const PAYER = "wal_a";
+
+/** What papers there are, without the ledger that moves the money. */
+class Desk {
+  readonly dues = new Set<Due>();
+  readonly papers: Papers;
+  nowMs = 1000;
+  #made = 0;
+
+  constructor() {
+    const due = {
+      add: (item: Due) => void this.dues.add(item),
+      remove: (item: Due) => void this.dues.delete(item),
+    };
+    const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#made >> (8 * i));
+    const place = { shard: 3, shards: 4, account: () => undefined };
+    const surroundings: Surroundings = { ...place, random, due };
+    this.papers = new Papers(surroundings, (wallet) => wallet.startsWith("wal_"));
+  }
+
+  /** @returns the code of what refused it, or the id that it was given */
+  do(act: PaperAct, amount = 0): string {
+    this.#made += 1;
+    const transfer = `t${this.#made}`;
+    const decided = this.papers.decide(act, { partner: HOUSE, nowMs: this.nowMs, amount });
+    if (!decided.ok) return decided.code;
+    this.papers.apply(act, decided.effect, { partner: HOUSE, timeMs: this.nowMs, transfer, amount });
+    return decided.effect !== null && "id" in decided.effect ? decided.effect.id : transfer;
+  }
+
+  ids(list: PaperList, wallet: string): readonly string[] {
+    return this.papers.list(list, wallet, ALL, this.nowMs).rows.map(([, { id }]) => id);
+  }
+}
+
+const ofPayer = { programme: "wallet", subject: walletAccount(PAYER), wallet: PAYER } as const;
+const KINDS = {
+  holds: {
+    make: { ...ofPayer, act: "hold", amount: 5, memo: null, timeoutMs: HOUR_MS },
+    end: (hold: string) => ({ ...ofPayer, act: "void_hold", hold }),
+  },
+  withdrawals: {
+    make: { ...ofPayer, act: "withdraw", amount: 5, details: "IBAN" },
+    end: (withdrawal: string) => ({
+      programme: "wallet",
+      act: "fail_withdrawal",
+      subject: "",
+      withdrawal,
+      bank: "mill",
+    }),
+  },
+  payer: {
+    make: {
+      programme: "wallet",
+      act: "request_payment",
+      subject: walletAccount("wal_b"),
+      wallet: "wal_b",
+      vnode: 7,
+      payer: PAYER,
+      amount: 5,
+      memo: null,
+      timeoutMs: HOUR_MS,
+    },
+    end: (request: string) => ({ ...ofPayer, act: "decline_request", vnode: 7, request }),
+  },
+} as const satisfies Record<string, { make: PaperAct; end: (id: string) => PaperAct }>;
+
+describe.each(Object.entries(KINDS))("of %s", (list, { make, end }) => {
+  test("a wallet has 500: for one more the oldest that is over leaves, and while all are pending none comes", () => {
+    const desk = new Desk();
+    const ids = Array.from({ length: PAPERS_MAX }, () => desk.do(make));
+    expect([PAPERS_MAX, new Set(ids).size]).toEqual([500, 500]);
+    expect(desk.do(make)).toBe("too_many_pending");
+    const [first = "", second = "", third = ""] = ids;
+    desk.do(end(third));
+    desk.do(end(second));
+    const more = desk.do(make);
+    const kept = [...ids.filter((id) => id !== second), more];
+    expect(desk.ids(list as PaperList, PAYER)).toEqual(kept.toReversed());
+    expect(desk.papers.paper(second, desk.nowMs)).toBeNull();
+    expect(desk.papers.paper(first, desk.nowMs)).toMatchObject({ id: first, status: "pending" });
+    expect(desk.do(end(second))).toMatch(/_not_found$/);
+    desk.do(make);
+    expect(desk.do(make)).toBe("too_many_pending");
+  });
+});
+
+test("a hold whose time is over makes room, as nobody is told of its end", () => {
+  const desk = new Desk();
+  for (let i = 0; i < PAPERS_MAX; i++) desk.do(KINDS.holds.make);
+  desk.nowMs += HOUR_MS - 1;
+  expect(desk.do(KINDS.holds.make)).toBe("too_many_pending");
+  desk.nowMs += 1;
+  expect(desk.do(KINDS.holds.make)).toMatch(/^t/);
+});
+
+test("what is made for a full wallet leaves the other lists that it stood in, too", () => {
+  const desk = new Desk();
+  const make: PaperAct = { ...KINDS.payer.make, wallet: "wal_c" };
+  const lonely = desk.do(make);
+  expect(desk.ids("requester", "wal_c")).toEqual([lonely]);
+  for (let i = 1; i < PAPERS_MAX; i++) desk.do(KINDS.payer.make);
+  desk.do(KINDS.payer.end(lonely));
+  desk.do(KINDS.payer.make);
+  expect(desk.ids("requester", "wal_c")).toEqual([]);
+  expect(desk.ids("requester", "wal_b")).toHaveLength(PAPERS_MAX);
+  expect(desk.ids("payer", PAYER)).toHaveLength(PAPERS_MAX);
+});
+
+test("a request ends by itself, and both who pays and who asked see it", () => {
+  const desk = new Desk();
+  const request = desk.do(KINDS.payer.make);
+  const [due] = desk.dues;
+  const act = { ...ofPayer, act: "expire_request", vnode: vnodeOfWallet(PAYER), request };
+  expect(due?.command()).toEqual({ op: "act", ...asked, act });
+  expect(due).toMatchObject({
+    partner: HOUSE,
+    id: request,
+    endsAtMs: desk.nowMs + HOUR_MS,
+    subjects: [walletAccount(PAYER), walletAccount("wal_b")],
+  });
+  desk.do(KINDS.payer.end(request));
+  expect(desk.dues.size).toBe(0);
+  const { rows } = desk.papers.list("payer", PAYER, ALL, desk.nowMs);
+  expect(rows.map(([place]) => place)).toEqual([[desk.nowMs, 3, 1]]);
+});
+
+test("what is told of a withdrawal concerns one, and one that is pending", () => {
+  const desk = new Desk();
+  const told = (act: "confirm_withdrawal" | "fail_withdrawal", withdrawal: string) =>
+    desk.do({ programme: "wallet", act, subject: "", withdrawal, bank: "mill" });
+  const hold = desk.do(KINDS.holds.make);
+  for (const id of ["none", hold]) expect(told("confirm_withdrawal", id)).toBe("withdrawal_not_found");
+  const withdrawal = desk.do(KINDS.withdrawals.make);
+  for (const act of ["capture", "void_hold"] as const)
+    expect(desk.do({ ...ofPayer, act, hold: withdrawal, final: true })).toBe("hold_not_found");
+  expect(told("confirm_withdrawal", withdrawal)).toMatch(/^t/);
+  for (const act of ["confirm_withdrawal", "fail_withdrawal"] as const)
+    expect(told(act, withdrawal)).toBe("already_decided");
+});

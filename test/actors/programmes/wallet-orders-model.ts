@@ -1,0 +1,139 @@
+/** Holds, payment requests and withdrawals of wallets once more, as plainly as possible and without a line of theirs. */
+import type {
+  HoldView,
+  Paper,
+  RequestView,
+  WithdrawalView,
+} from "../../../src/actors/programmes/wallet/acts.ts";
+
+type Open<P> = { -readonly [K in keyof P]: P[K] };
+type KindOf<K extends Paper["kind"]> = Open<Extract<Paper, Readonly<{ kind: K }>>>;
+
+export type Answer = Readonly<{ code: string; subject: string | null } | { told?: unknown }>;
+
+const refused = (code: string, subject: string | null) => ({ code, subject });
+const OVER = {
+  captured: "transfer_not_pending",
+  voided: "transfer_not_pending",
+  expired: "transfer_expired",
+};
+
+export class PapersModel {
+  /** By wallet: what it has, and what of it is held. */
+  readonly money = new Map<string, { posted: number; held: number }>();
+  readonly papers: Open<Paper>[] = [];
+
+  find<K extends Paper["kind"]>(kind: K, id: string): KindOf<K> | undefined {
+    return this.papers.find((paper) => paper.kind === kind && paper.id === id) as KindOf<K> | undefined;
+  }
+
+  /** Of what is pending, and has an end, until then or earlier. */
+  passTime(nowMs: number): void {
+    for (const paper of this.papers) {
+      if (paper.kind === "withdrawal" || paper.status !== "pending" || paper.expiresAtMs > nowMs) continue;
+      paper.status = "expired";
+      if (paper.kind === "hold") this.#moneyOf(paper.wallet).held -= paper.amount - paper.captured;
+    }
+  }
+
+  hold(paper: HoldView): Answer {
+    return this.#keep(paper);
+  }
+
+  withdraw(paper: WithdrawalView): Answer {
+    return this.#keep(paper);
+  }
+
+  send(from: string, to: string, amount: number): Answer {
+    if (this.#available(from) < amount) return refused("insufficient_funds", `wallet:${from}`);
+    this.#moneyOf(from).posted -= amount;
+    this.#moneyOf(to).posted += amount;
+    return {};
+  }
+
+  capture(id: string, by: string, to: string, amount: number | null, isFinal: boolean): Answer {
+    const hold = this.find("hold", id);
+    if (hold === undefined) return refused("transfer_not_found", id);
+    if (hold.status !== "pending") return refused(OVER[hold.status], id);
+    const left = hold.amount - hold.captured;
+    const part = amount ?? left;
+    if (part > left) return refused("amount_exceeds_pending", id);
+    if (hold.wallet !== by) return refused("hold_not_found", id);
+    if (to === by) return refused("same_account", `wallet:${to}`);
+    const paying = this.#moneyOf(by);
+    paying.posted -= part;
+    paying.held -= isFinal ? left : part;
+    this.#moneyOf(to).posted += part;
+    hold.captured += part;
+    if (isFinal || part === left) hold.status = "captured";
+    return {};
+  }
+
+  void(id: string, by: string): Answer {
+    const hold = this.find("hold", id);
+    if (hold === undefined) return refused("transfer_not_found", id);
+    if (hold.status !== "pending") return refused(OVER[hold.status], id);
+    if (hold.wallet !== by) return refused("hold_not_found", id);
+    this.#moneyOf(by).held -= hold.amount - hold.captured;
+    hold.status = "voided";
+    return {};
+  }
+
+  end(id: string, bank: string, status: "confirmed" | "failed"): Answer {
+    const withdrawal = this.find("withdrawal", id);
+    if (withdrawal === undefined) return refused("transfer_not_found", id);
+    if (withdrawal.status !== "pending") return refused("transfer_not_pending", id);
+    const money = this.#moneyOf(withdrawal.wallet);
+    money.held -= withdrawal.amount;
+    if (status === "confirmed") money.posted -= withdrawal.amount;
+    Object.assign(withdrawal, { status, bank });
+    return {};
+  }
+
+  request(paper: RequestView): Answer {
+    const { wallet: payer, requester, id, expiresAtMs } = paper;
+    if (payer === requester) return refused("same_account", payer);
+    if (!this.money.has(payer)) return refused("wallet_not_found", payer);
+    this.papers.push({ ...paper });
+    return { told: { id, expiresAtMs } };
+  }
+
+  /** @param transfer that it is paid with. */
+  decide(
+    id: string,
+    by: string,
+    status: "accepted" | "declined" | "cancelled",
+    transfer: string | null,
+  ): Answer {
+    const request = this.find("request", id);
+    const role = status === "cancelled" ? request?.requester : request?.wallet;
+    if (request === undefined || role !== by) return refused("payment_request_not_found", id);
+    if (request.status !== "pending") return refused("already_decided", id);
+    if (status === "accepted") {
+      const paid = this.send(by, request.requester, request.amount);
+      if ("code" in paid) return paid;
+    }
+    const told = { ...request, status };
+    Object.assign(request, { status, transfer });
+    return { told };
+  }
+
+  #keep(paper: HoldView | WithdrawalView): Answer {
+    if (this.#available(paper.wallet) < paper.amount)
+      return refused("insufficient_funds", `wallet:${paper.wallet}`);
+    this.#moneyOf(paper.wallet).held += paper.amount;
+    this.papers.push({ ...paper });
+    return {};
+  }
+
+  #available(wallet: string): number {
+    const { posted, held } = this.#moneyOf(wallet);
+    return posted - held;
+  }
+
+  #moneyOf(wallet: string): { posted: number; held: number } {
+    const money = this.money.get(wallet);
+    if (money === undefined) throw new Error(`no wallet ${wallet}`);
+    return money;
+  }
+}

@@ -1,0 +1,278 @@
+/** Wallets: how long a session lasts, how many there may be of anything, and what ids and questions say. */
+import { describe, expect, test } from "vitest";
+import { Ledger } from "../../../src/actors/ledger/ledger.ts";
+import { VNODES, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
+import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import {
+  askCredential,
+  askPaper,
+  askPapers,
+  askSession,
+  askWithdrawals,
+  bankAccount,
+  bankOwner,
+  bankSubject,
+  type Deposit,
+  emailSubject,
+  HOUSE,
+  sessionSubject,
+  type UserAct,
+  type UserView,
+  type WalletAct,
+  walletAccount,
+} from "../../../src/actors/programmes/wallet/acts.ts";
+import { drawId, drawIdAt, drawRoutedId, vnodeOfId } from "../../../src/actors/programmes/wallet/ids.ts";
+import { LedgerRun } from "../ledger/ledger-run.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+const ALL: ListAsk = [999, null];
+const asked = { partner: HOUSE, key: null, fingerprint: 0 } as const;
+const named = { programme: "wallet", subject: emailSubject("ann@x") } as const;
+const zeros = (bytes: number) => new Uint8Array(bytes);
+
+/** One user on a ledger. */
+class House {
+  readonly run = new LedgerRun(() => {}, zeros);
+  readonly view: UserView;
+  readonly #vnode = vnodeOfAccount(HOUSE, named.subject);
+
+  constructor() {
+    const person = { email: "ann@x", name: "Ann", password: "hash 1", asset: "USD/2" };
+    this.view = this.told({ ...named, act: "sign_up", ...person, session: "first" }) as UserView;
+  }
+
+  do(act: WalletAct) {
+    return this.run.do({ op: "act", ...asked, act }).outcome;
+  }
+
+  told(act: UserAct): unknown {
+    const outcome = this.do(act);
+    if (!outcome.ok) return outcome.code;
+    return "effect" in outcome ? outcome.effect : undefined;
+  }
+
+  open(session: string, credential = 1): unknown {
+    return this.told({ ...named, act: "open_session", email: "ann@x", credential, session });
+  }
+
+  touch(session: string): unknown {
+    return this.told({ ...this.#of(session), act: "touch_session" });
+  }
+
+  refresh(session: string, next: string): unknown {
+    return this.told({ ...this.#of(session), act: "refresh_session", next });
+  }
+
+  end(session: string): unknown {
+    return this.told({ ...this.#of(session), act: "end_session" });
+  }
+
+  changePassword(credential: number, password: string): unknown {
+    const wallet = this.view.walletId;
+    const act = { programme: "wallet", act: "change_password", subject: walletAccount(wallet) } as const;
+    return this.told({ ...act, wallet, credential, password });
+  }
+
+  /** How long it was not used, if it is there. */
+  unused(session: string): number | undefined {
+    return this.run.ask(HOUSE, askSession(session, 0))?.unusedMs;
+  }
+
+  #of(session: string) {
+    const subject = sessionSubject(session);
+    return { programme: "wallet", subject, vnode: this.#vnode, session } as const;
+  }
+}
+
+describe("a session", () => {
+  test("ends when it was not used for 24 hours, at that very millisecond", () => {
+    const house = new House();
+    house.run.nowMs += DAY_MS - 1;
+    expect(house.unused("first")).toBe(DAY_MS - 1);
+    expect(house.touch("first")).toEqual(house.view);
+    house.run.nowMs += DAY_MS - 1;
+    expect(house.unused("first")).toBe(DAY_MS - 1);
+    house.run.nowMs += 1;
+    expect(house.unused("first")).toBeUndefined();
+    expect(house.touch("first")).toBe("bad_credentials");
+  });
+
+  test("ends 30 days after it began, however often it is used, and under another name too", () => {
+    const house = new House();
+    for (let half = 1; half < 60; half++) {
+      house.run.nowMs += 12 * HOUR_MS;
+      expect(
+        half === 30 ? house.refresh("first", "next") : house.touch(half < 30 ? "first" : "next"),
+      ).toEqual(house.view);
+    }
+    house.run.nowMs += 12 * HOUR_MS - 1;
+    expect(house.unused("next")).toBe(12 * HOUR_MS - 1);
+    house.run.nowMs += 1;
+    expect(house.unused("next")).toBeUndefined();
+  });
+
+  test("is known by its new name alone from when it has one", () => {
+    const house = new House();
+    house.refresh("first", "next");
+    expect([house.unused("first"), house.unused("next")]).toEqual([undefined, 0]);
+    expect(house.touch("first")).toBe("bad_credentials");
+  });
+
+  test("shows whose it is, and what it is paid in", () => {
+    const house = new House();
+    house.run.nowMs += 5;
+    expect(house.run.ask(HOUSE, askSession("first", 0))).toEqual({
+      ...house.view,
+      session: "first",
+      unusedMs: 5,
+      asset: "USD/2",
+    });
+    expect(house.view).toMatchObject({ name: "Ann", email: "ann@x" });
+    expect(house.open("no", 2)).toBe("bad_credentials");
+    expect(house.open("second")).toEqual(house.view);
+  });
+
+  test("is one of 50 of its user: for one more the oldest ends", () => {
+    const house = new House();
+    for (let i = 2; i <= 50; i++) house.open(`s${i}`);
+    expect(house.unused("first")).toBe(0);
+    house.open("s51");
+    expect(house.unused("first")).toBeUndefined();
+    for (let i = 2; i <= 51; i++) expect(house.unused(`s${i}`), `s${i}`).toBe(0);
+  });
+
+  test("ends with its password; the old password opens none", () => {
+    const house = new House();
+    for (const session of ["ended", "second", "third"]) house.open(session);
+    house.end("ended");
+    expect(house.run.ask(HOUSE, askCredential("ann@x"))).toEqual({ password: "hash 1", credential: 1 });
+    expect(house.changePassword(2, "hash")).toBe("bad_credentials");
+    expect(house.changePassword(1, "hash 2")).toEqual(house.view);
+    for (const session of ["first", "ended", "second", "third"])
+      expect(house.unused(session), session).toBeUndefined();
+    expect(house.run.ask(HOUSE, askCredential("ann@x"))).toEqual({ password: "hash 2", credential: 2 });
+    expect(house.run.ask(HOUSE, askCredential("bo@x"))).toBeNull();
+    expect(house.open("last", 1)).toBe("bad_credentials");
+    expect(house.open("last", 2)).toEqual(house.view);
+  });
+
+  test("is ended by its shard before anybody asks about it", () => {
+    const house = new House();
+    const { due } = house.run.ledger.state.programmes;
+    const endsAtMs = house.run.nowMs + DAY_MS;
+    expect(due.nextDueOf(HOUSE, "session:first", endsAtMs - 1)).toBeUndefined();
+    const over = due.nextDueOf(HOUSE, "session:first", endsAtMs);
+    const vnode = vnodeOfAccount(HOUSE, named.subject);
+    const end = {
+      programme: "wallet",
+      act: "end_session",
+      subject: "session:first",
+      vnode,
+      session: "first",
+    };
+    expect(over?.command()).toEqual({ op: "act", ...asked, act: end });
+  });
+});
+
+test("a bank's reference is taken once, also one that an image of an older version has", () => {
+  const house = new House();
+  const { programmes } = house.run.ledger.state;
+  programmes.restore("wallet", ["reference", "mill", "r1"]);
+  const deposit = (bank: string, ref: string | null) => {
+    const wallet = house.view.walletId;
+    const act: Deposit = {
+      programme: "wallet",
+      act: "deposit",
+      subject: bankSubject(bank),
+      wallet,
+      bank,
+      ref,
+    };
+    const sides = { debit: bankAccount(bank), credit: walletAccount(wallet), amount: 1, vnode: 0 };
+    const rest = { memo: null, metadata: null, occurredAtMs: null };
+    return house.run.do({ op: "transfer", ...asked, ...sides, ...rest, act }).outcome;
+  };
+  expect(deposit("mill", "r1")).toEqual({ ok: false, code: "duplicate_reference", subject: "r1" });
+  for (const [bank, ref] of [
+    ["mill", null],
+    ["mill", null],
+    ["mill", "r2"],
+    ["barn", "r1"],
+  ] as const)
+    expect(deposit(bank, ref)).toMatchObject({ ok: true });
+  expect(deposit("mill", "r2")).toMatchObject({ code: "duplicate_reference" });
+});
+
+function bytes(count: number): Uint8Array {
+  return Uint8Array.from({ length: count }, (_, i) => 23 * i);
+}
+
+describe("ids", () => {
+  test("hold 96 random bits, and may say where they belong", () => {
+    expect(drawId("usr", bytes)).toBe("usr_00172e455c738aa1b8cfe6fd");
+    expect(drawRoutedId("pr", 37, bytes)).toBe("pr_1100172e455c738aa1b8cfe6fd");
+    for (const vnode of [0, 35, 36, VNODES - 1])
+      expect(vnodeOfId("pr", drawRoutedId("pr", vnode, bytes))).toBe(vnode);
+    const beyond = drawRoutedId("pr", VNODES, bytes);
+    for (const text of [beyond, "pr_", "pr_0", "pr_-1", "pr_1.", "px_11", "xpr_11", "pr11"])
+      expect(vnodeOfId("pr", text), text).toBeUndefined();
+  });
+
+  test("are drawn until one is at home where it should be", () => {
+    for (const vnode of [0, 500, 1023]) {
+      const id = drawIdAt(vnode, HOUSE, walletAccount, "wal", zeros);
+      expect(id).toMatch(/^wal_0{24}[0-9a-z]+$/);
+      expect(vnodeOfAccount(HOUSE, walletAccount(id))).toBe(vnode);
+      const draws = Number.parseInt(id.slice(28), 36);
+      for (let draw = 0; draw < draws; draw++)
+        expect(vnodeOfAccount(HOUSE, walletAccount(`${id.slice(0, 28)}${draw.toString(36)}`))).not.toBe(
+          vnode,
+        );
+    }
+    expect(() => drawIdAt(VNODES, HOUSE, walletAccount, "wal", zeros)).toThrow("no id is at home there");
+  });
+
+  test("of users and wallets begin with their kind", () => {
+    const { userId, walletId } = new House().view;
+    expect(userId).toBe(`usr_${"0".repeat(24)}`);
+    expect(walletId).toMatch(/^wal_0{24}/);
+  });
+});
+
+test("who is asked: the shard of the user, the wallet, the session or the paper, and all for other lists", () => {
+  expect(emailSubject("a/b@x")).toBe("email:a%2Fb%40x");
+  expect(askCredential("a/b@x")).toEqual({
+    programme: "wallet",
+    subject: "email:a%2Fb%40x",
+    ask: ["credential", "a/b@x"],
+  });
+  expect(askSession("s", 9)).toEqual({
+    programme: "wallet",
+    subject: "session:s",
+    vnode: 9,
+    ask: ["session", "s"],
+  });
+  const request = drawRoutedId("pr", 9, zeros);
+  expect(askPaper(request)).toEqual({ programme: "wallet", subject: "", vnode: 9, ask: ["paper", request] });
+  expect(askPaper("tr_0911001")).toMatchObject({ vnode: 9 });
+  expect(askPaper("other")).toBeNull();
+  for (const list of ["holds", "payer", "withdrawals"] as const)
+    expect(askPapers(list, "wal_a", ALL)).toMatchObject({
+      programme: "wallet",
+      subject: walletAccount("wal_a"),
+    });
+  expect(askPapers("requester", "wal_a", ALL)).toMatchObject({ programme: "wallet", subject: null });
+  expect(askWithdrawals(null, ALL)).toMatchObject({ programme: "wallet", subject: null });
+  expect([bankSubject("b"), bankAccount("b"), bankOwner("b", "w")]).toEqual([
+    "bank:b",
+    "@bank:b",
+    "bank:b:w",
+  ]);
+});
+
+test("the programme tells no notices, and is told of none", () => {
+  const { programmes } = new Ledger(0, 1, zeros).state;
+  expect(() => programmes.hear("wallet", null, HOUSE, 0)).toThrow("tells no notices");
+  expect(() => programmes.answer("wallet", HOUSE, ["nothing"], 0)).toThrow("knows no question");
+});

@@ -1,0 +1,328 @@
+import { expect, test, vi } from "vitest";
+import { decode, encode } from "../../../src/actors/records/pack.ts";
+import { Flows } from "../../../src/gateway/shard-link/flows.ts";
+import {
+  type Reached,
+  ShardLink,
+  type ShardLinkOptions,
+} from "../../../src/gateway/shard-link/shard-link.ts";
+import type { ChannelHandlers } from "../../../src/workers/channels/channel.ts";
+import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
+import {
+  AWAITED,
+  type Reply,
+  type Request,
+  TO_GATEWAY,
+  type ToGateway,
+} from "../../../src/workers/shard/messages.ts";
+
+const PACKED = new Uint8Array(1);
+
+function command(link: ShardLink, partner = "p"): Promise<Reached> {
+  return link.execute(PACKED, partner, "", 1);
+}
+
+/** In one piece. */
+async function batch(link: ShardLink, count: number, packed = PACKED, partner = "p"): Promise<Reached> {
+  return link.executeAll(partner, [{ packed, count, cost: count }])[0] as Promise<Reached>;
+}
+
+type Shard = Readonly<{
+  link: ShardLink;
+  sent: Request[][];
+  say: (message: ToGateway) => void;
+  reply: (replies: readonly Reply[], epoch?: number, seq?: number) => void;
+  end: () => void;
+}>;
+
+/** A link to a shard that serves. */
+function connect(options: Partial<ShardLinkOptions> = {}): Shard {
+  const sent: Request[][] = [];
+  let handlers: ChannelHandlers | undefined;
+  const link = new ShardLink({
+    ...options,
+    shard: 3,
+    onFacts: () => {},
+    onAllFacts: () => {},
+    open: (_, given) => {
+      handlers = given;
+      return { post: (bytes) => sent.push(decode(bytes) as Request[]), close: () => {} };
+    },
+  });
+  link.attach({} as ChannelEnd);
+  const say = (message: ToGateway) => handlers?.receive(encode(message));
+  say([TO_GATEWAY.welcome, []]);
+  const reply = (replies: readonly Reply[], epoch = 1, seq = 1) =>
+    say([TO_GATEWAY.replies, epoch, seq, 5, replies]);
+  return { link, sent, say, reply, end: () => handlers?.closed() };
+}
+
+type Answering = Pick<Shard, "link" | "sent" | "reply">;
+
+/** Answers what is sent, from this message on, until nothing is left. */
+async function answerAll({ link, sent, reply }: Answering, from = 0): Promise<void> {
+  for (let at = from; link.depth > 0; at++) {
+    await expect.poll(() => sent.length).toBeGreaterThan(at);
+    reply((sent[at] as Request[]).map(([no]) => [no, null]));
+  }
+}
+
+test("a thousand requests and a largest batch at once are taken; what exceeds the credits is refused, and fits again later", async () => {
+  const { link, sent, reply } = connect();
+  const taken = Array.from({ length: 1000 }, () => command(link));
+  taken.push(batch(link, 10_000, new Uint8Array(8 << 20)));
+  const results: Promise<unknown>[] = [];
+  for (let i = 0; i < 7; i++) results.push(batch(link, 10_000));
+  for (const each of results) each.catch(() => {});
+  const refused = (await Promise.allSettled(results.slice(-1)))[0];
+  expect(refused).toMatchObject({ status: "rejected", reason: { code: "overloaded" } });
+  expect(link.depth).toBeGreaterThan(1000);
+  await answerAll({ link, sent, reply });
+  await Promise.all(taken);
+  const again = batch(link, 10_000);
+  expect(link.depth).toBe(1);
+  again.catch(() => {});
+});
+
+test("requests of one tick go out as one message", async () => {
+  const { link, sent, reply } = connect();
+  const answers = [link.ask("p", ["position"]), command(link)];
+  await expect.poll(() => sent.length).toBe(1);
+  expect(sent[0]?.map(([no]) => no)).toEqual([0, 1]);
+  const replies: readonly Reply[] = [
+    [1, "b"],
+    [0, "a"],
+  ];
+  reply(replies, 2, 7);
+  expect(await Promise.all(answers)).toEqual([
+    { at: { epoch: 2, seq: 7 }, timeMs: 5, result: "a" },
+    { at: { epoch: 2, seq: 7 }, timeMs: 5, result: "b" },
+  ]);
+});
+
+test("while the shard has a message in hand, the next one grows; a large one goes ahead", async () => {
+  const { link, sent, reply } = connect();
+  const answers = [command(link)];
+  await expect.poll(() => sent.length).toBe(1);
+  answers.push(command(link));
+  await new Promise((resolve) => setImmediate(resolve));
+  answers.push(command(link));
+  expect(sent.length).toBe(1);
+  reply([[0, null]]);
+  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0], [1, 2]]);
+  answers.push(batch(link, 1000));
+  await expect.poll(() => sent.length).toBe(3);
+  reply(
+    sent
+      .slice(1)
+      .flat()
+      .map(([no]) => [no, null]),
+  );
+  await Promise.all(answers);
+});
+
+test("a second answer to a request is not taken for the answer to the one that has its place now", async () => {
+  const { link, sent, reply } = connect();
+  const first = command(link);
+  await expect.poll(() => sent.length).toBe(1);
+  const [[no]] = sent[0] as [Request];
+  reply([[no, "a"]]);
+  const second = command(link);
+  await expect.poll(() => sent.length).toBe(2);
+  reply([[no, "a"]]);
+  reply((sent[1] as Request[]).map(([its]) => [its, "b"]));
+  expect(await Promise.all([first, second])).toMatchObject([{ result: "a" }, { result: "b" }]);
+});
+
+test("when the shard ends, what was sent is unknown, what was not is certainly not done, and reads are neither", async () => {
+  const { link, sent, end } = connect();
+  const asked = command(link);
+  const read = link.ask("p", ["position"]);
+  await expect.poll(() => sent.length).toBe(1);
+  const unsent = command(link);
+  end();
+  await expect(asked).rejects.toMatchObject({ code: "outcome_unknown" });
+  await expect(read).rejects.toMatchObject({ code: "log_unavailable" });
+  await expect(unsent).rejects.toMatchObject({ code: "log_unavailable" });
+  await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "log_unavailable" });
+});
+
+test("while the log does not answer nothing new is taken", async () => {
+  const { link, say } = connect();
+  say([TO_GATEWAY.available, false]);
+  await expect(command(link)).rejects.toMatchObject({ code: "log_unavailable" });
+});
+
+test("a request that waits for another shard holds up nothing: what comes after it goes out", async () => {
+  const { link, sent, reply } = connect();
+  const crossing = [0, 1].map(() => batch(link, 1000));
+  await expect.poll(() => sent.length).toBe(1);
+  const second = batch(link, 1000);
+  await expect.poll(() => sent.length).toBe(2);
+  const third = command(link);
+  reply([
+    [0, AWAITED],
+    [1, AWAITED],
+  ]);
+  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0, 1], [2]]);
+  reply([[2, "c"]]);
+  expect(sent.at(-1)?.map(([no]) => no)).toEqual([3]);
+  reply([
+    [3, "d"],
+    [1, "b"],
+    [0, "a"],
+  ]);
+  const answers = await Promise.all([...crossing, second, third]);
+  expect(answers.map(({ result }) => result)).toEqual(["a", "b", "c", "d"]);
+  expect(link.depth).toBe(0);
+});
+
+test("when the shard takes too long new requests are refused, and taken again when it is well", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const { link, sent, reply } = connect();
+    const answers = [command(link)];
+    await expect.poll(() => sent.length).toBe(1);
+    vi.advanceTimersByTime(900);
+    answers.push(command(link));
+    vi.advanceTimersByTime(200);
+    const refused = command(link);
+    await expect(refused).rejects.toMatchObject({ code: "overloaded" });
+    reply([[0, null]]);
+    // The last one took too long, and the next is on its way: it is not well yet.
+    await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "overloaded" });
+    reply([[1, null]]);
+    answers.push(command(link));
+    await expect.poll(() => sent.length).toBe(3);
+    reply((sent[2] as Request[]).map(([no]) => [no, null]));
+    await Promise.all(answers);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+/** The names of partners whose requests a message holds; reads name theirs. */
+const partnersIn = (message: readonly Request[] | undefined) => message?.map((request) => request[2]);
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("while one partner has very much waiting, another one's request goes out with the next message", async () => {
+  const { link, sent, reply } = connect();
+  const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
+  const all: Promise<Reached>[] = [...link.executeAll("greedy", pieces)];
+  await turn();
+  expect(sent.map(({ length }) => length)).toEqual([4, 4]);
+  all.push(link.ask("other", ["position"]));
+  reply((sent[0] as Request[]).map(([no]) => [no, null]));
+  expect(partnersIn(sent[2])).toContain("other");
+  await answerAll({ link, sent, reply });
+  expect((await Promise.all(all)).length).toBe(41);
+});
+
+test("no message is larger than 1 MiB, and one of a single partner is as large as that", async () => {
+  const { link, sent, reply } = connect();
+  const packed = new Uint8Array(256 * 1024);
+  const pieces = Array.from({ length: 8 }, () => ({ packed, count: 1, cost: 1 }));
+  const all = link.executeAll("p", pieces);
+  await turn();
+  await answerAll({ link, sent, reply });
+  expect(sent.map(({ length }) => length)).toEqual([4, 4]);
+  await Promise.all(all);
+});
+
+test("the partner that has most is refused, and nobody else is", async () => {
+  const { link } = connect();
+  const taken = Array.from({ length: 7 }, () => batch(link, 10_000, PACKED, "greedy"));
+  for (const each of taken) each.catch(() => {});
+  const greedy = batch(link, 10_000, PACKED, "greedy");
+  await expect(greedy).rejects.toMatchObject({
+    code: "overloaded",
+    message: expect.stringContaining("yours"),
+  });
+  const other = batch(link, 10_000, PACKED, "other");
+  other.catch(() => {});
+  const depth = link.depth;
+  command(link, "other").catch(() => {});
+  expect(link.depth).toBe(depth + 1);
+});
+
+test("who waits longer than a second for its turn is refused more, and nobody else is", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const { link, sent, reply } = connect();
+    const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
+    const all: Promise<Reached>[] = [...link.executeAll("greedy", pieces)];
+    await turn();
+    for (let at = 0; at < 3; at++) {
+      vi.advanceTimersByTime(400);
+      reply((sent[at] as Request[]).map(([no]) => [no, null]));
+    }
+    await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
+    all.push(command(link, "other"), command(link, "greedy"));
+    await answerAll({ link, sent, reply }, 3);
+    expect((await Promise.all(all)).length).toBe(42);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("batches that wait for other shards hold up no single request, and no more of them go out meanwhile", async () => {
+  const { link, sent, reply } = connect();
+  const pieces = Array.from({ length: 20 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
+  const all: Promise<Reached>[] = [command(link, "other"), ...link.executeAll("p", pieces)];
+  await turn();
+  const early = sent.flat();
+  expect(early).toHaveLength(1 + 4);
+  reply(early.map(([no]) => [no, AWAITED]));
+  all.push(command(link), command(link, "other"));
+  await turn();
+  expect(sent.at(-1)).toHaveLength(2);
+  const at = sent.length - 1;
+  reply(early.map(([no]) => [no, null]));
+  await answerAll({ link, sent, reply }, at);
+  expect((await Promise.all(all)).length).toBe(23);
+});
+
+test("when the shard ends, pieces that were not sent are certainly not done", async () => {
+  const { link, sent, end } = connect();
+  const pieces = Array.from({ length: 20 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
+  const all = Promise.allSettled(link.executeAll("p", pieces));
+  await turn();
+  const sentPieces = sent.flat().length;
+  end();
+  const codes = (await all).map((each) => each.status === "rejected" && each.reason.code);
+  expect(codes).toEqual([
+    ...Array.from({ length: sentPieces }, () => "outcome_unknown"),
+    ...Array.from({ length: 20 - sentPieces }, () => "log_unavailable"),
+  ]);
+  expect(link.depth).toBe(0);
+});
+
+test("what the thread itself has kept waiting does not make the shard late", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    let lagMs = 0;
+    const { link, sent, reply } = connect({ lag: { totalMs: () => lagMs } });
+    const first = command(link);
+    await expect.poll(() => sent.length).toBe(1);
+    vi.advanceTimersByTime(3_000);
+    lagMs = 2_500;
+    const second = command(link);
+    reply([[0, null]]);
+    reply([[1, null]]);
+    await Promise.all([first, second]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("requests of one gateway at all shards together are bounded, of each partner to its share", async () => {
+  const requests = new Flows(8);
+  const { link } = connect({ requests });
+  const other = connect({ requests });
+  for (let i = 0; i < 4; i++) command(i < 2 ? link : other.link, "greedy").catch(() => {});
+  await expect(command(link, "greedy")).rejects.toMatchObject({ code: "overloaded" });
+  await expect(command(other.link, "greedy")).rejects.toMatchObject({ code: "overloaded" });
+  command(link, "p").catch(() => {});
+  expect(link.depth).toBe(3);
+});

@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+import { NOW_MS } from "../../fake-book.ts";
+import { createTestApp, problemOf, type TestApp } from "../../test-app.ts";
+
+type Account = { id: string; limits: unknown[]; [name: string]: unknown };
+
+async function open({ request }: TestApp, json: Record<string, unknown>): Promise<Account> {
+  const response = await request("POST", "/v1/accounts", { json: { asset: "USD/2", ...json } });
+  expect(response.status).toBe(201);
+  return (await response.json()) as Account;
+}
+
+describe("limits", () => {
+  const LIMITS = [
+    { window_s: 1, direction: "debit", max_amount: 0 },
+    { window_s: 1, direction: "credit", max_count: 3 },
+    { window_s: 31_622_400, direction: "debit", max_amount: Number.MAX_SAFE_INTEGER, max_count: 0 },
+  ];
+  const ASKED = [
+    { windowS: 1, direction: "debit", maxAmount: 0, maxCount: null },
+    { windowS: 1, direction: "credit", maxAmount: null, maxCount: 3 },
+    { windowS: 31_622_400, direction: "debit", maxAmount: Number.MAX_SAFE_INTEGER, maxCount: 0 },
+  ];
+
+  test("are set with the account, changed, and shown as they were given", async () => {
+    const app = createTestApp();
+    const created = await open(app, { id: "a", limits: LIMITS });
+    expect(app.ledger.commands.at(-1)).toMatchObject({ op: "create_account", limits: ASKED });
+    expect(created.limits).toEqual(LIMITS);
+    const read = await app.request("GET", "/v1/accounts/a");
+    expect(await read.json()).toEqual(created);
+    const [first] = LIMITS;
+    const patched = await app.request("PATCH", "/v1/accounts/a", { json: { limits: [first] } });
+    expect(app.ledger.commands.at(-1)).toMatchObject({ op: "update_account", limits: [ASKED[0]] });
+    expect(((await patched.json()) as Account).limits).toEqual([first]);
+    const none = await app.request("PATCH", "/v1/accounts/a", { json: { limits: [] } });
+    expect(app.ledger.commands.at(-1)).toMatchObject({ limits: [] });
+    expect(((await none.json()) as Account).limits).toEqual([]);
+  });
+
+  test("up to 16 are taken, and each direction has windows of its own", async () => {
+    const app = createTestApp();
+    const limits = Array.from({ length: 16 }, (_, i) => ({
+      window_s: 60 + Math.floor(i / 2),
+      direction: i % 2 === 0 ? "debit" : "credit",
+      max_count: i,
+    }));
+    expect((await open(app, { limits })).limits).toEqual(limits);
+  });
+
+  test("that nobody named are not asked for", async () => {
+    const app = createTestApp();
+    await open(app, { id: "a" });
+    expect(app.ledger.commands.at(-1)).not.toHaveProperty("limits");
+    await app.request("PATCH", "/v1/accounts/a", { json: { floor: -5 } });
+    expect(app.ledger.commands.at(-1)).not.toHaveProperty("limits");
+  });
+
+  test("of -0 are of 0", async () => {
+    const app = createTestApp();
+    const body =
+      '{"asset":"USD/2","limits":[{"window_s":60,"direction":"debit","max_amount":-0,"max_count":-0}]}';
+    await app.request("POST", "/v1/accounts", { body, headers: { "content-type": "application/json" } });
+    const [command] = app.ledger.commands;
+    const limits = command?.op === "create_account" ? command.limits : undefined;
+    expect(limits).toEqual([{ windowS: 60, direction: "debit", maxAmount: 0, maxCount: 0 }]);
+  });
+
+  test("make another request of it", async () => {
+    const app = createTestApp();
+    const headers = { "idempotency-key": "k" };
+    const json = { asset: "USD/2", limits: LIMITS };
+    await app.request("POST", "/v1/accounts", { json, headers });
+    const other = { ...json, limits: LIMITS.slice(1) };
+    const response = await app.request("POST", "/v1/accounts", { json: other, headers });
+    expect((await problemOf(response)).code).toBe("idempotency_key_reused");
+  });
+});
+
+describe("an account as it was", () => {
+  test.each([
+    ["2026-11-20T11:00:00.000%2B01:00", NOW_MS],
+    ["2026-11-20T10:00:01.000Z", NOW_MS + 1000],
+    ["2026-11-20T10:00:00.999999Z", NOW_MS + 999],
+  ])("at %s", async (at, askedAtMs) => {
+    const app = createTestApp();
+    const account = await open(app, { id: "a/b" });
+    const response = await app.request("GET", `/v1/accounts/a%2Fb?at=${at}`);
+    expect(app.ledger.askedAtMs).toBe(askedAtMs);
+    expect(await response.json()).toEqual(account);
+  });
+
+  test("before it existed it is unknown, and now it is read without the past", async () => {
+    const app = createTestApp();
+    await open(app, { id: "a" });
+    const before = await app.request("GET", "/v1/accounts/a?at=2026-11-20T09:59:59.999Z");
+    expect(await problemOf(before)).toMatchObject({ status: 404, code: "account_not_found" });
+    app.ledger.askedAtMs = undefined;
+    expect((await app.request("GET", "/v1/accounts/a")).status).toBe(200);
+    expect(app.ledger.askedAtMs).toBeUndefined();
+  });
+
+  test.each([
+    ["/v1/accounts/a?at=2026-11-20T10:00:01.001Z", "at"],
+    ["/v1/accounts/@bank?at=2026-11-20T10:00:00Z", "at"],
+    ["/v1/accounts?consistent=true", "consistent"],
+    ["/v1/accounts?ids=@bank,a&consistent=true", "ids"],
+    ["/v1/accounts?ids=a&consistent=true&limit=5", "limit"],
+  ])("GET %s is 400", async (path, field) => {
+    const app = createTestApp();
+    await open(app, { id: "a" });
+    const problem = await problemOf(await app.request("GET", path));
+    expect(problem.code).toBe("validation_failed");
+    expect(problem.errors?.map((error) => error.path)).toEqual([field]);
+  });
+});
+
+describe("a consistent cut", () => {
+  test("has the accounts in the order asked, those that are missing, and what is between them", async () => {
+    const app = createTestApp();
+    const a = await open(app, { id: "a" });
+    const b = await open(app, { id: "b" });
+    app.ledger.inTransit = { "USD/2": 7n, "PTS/0": 1n };
+    const response = await app.request("GET", "/v1/accounts?ids=b,nobody,a,b&consistent=true");
+    expect(await response.json()).toEqual({
+      data: [b, a],
+      missing: ["nobody"],
+      in_transit: { "USD/2": 7, "PTS/0": 1 },
+    });
+  });
+
+  test("says so when nothing is between them; without it nothing is said", async () => {
+    const app = createTestApp();
+    const a = await open(app, { id: "a" });
+    const cut = await app.request("GET", "/v1/accounts?ids=a&consistent=true");
+    expect(await cut.json()).toEqual({ data: [a], missing: [], in_transit: {} });
+    const loose = await app.request("GET", "/v1/accounts?ids=a&consistent=false");
+    expect(await loose.json()).toEqual({ data: [a], missing: [] });
+  });
+});

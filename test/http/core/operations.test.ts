@@ -1,0 +1,59 @@
+/** How the server is doing, as operators ask. */
+import { expect, test } from "vitest";
+import { renderRequestCounts, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
+import { OPERATOR } from "../fake-ledger.ts";
+import { createTestApp, problemOf } from "../test-app.ts";
+
+test("the trial balance is exact beyond 2^53, and the operator's is over all", async () => {
+  const { request } = createTestApp();
+  const own = await (await request("GET", "/v1/trial-balance")).text();
+  expect(own).toContain('"sum":1152921504606846977,"in_transit":-1152921504606846977,"accounts":2');
+  expect(JSON.parse(own)).toMatchObject({ balanced: true, positions: ["0:1-1"] });
+  const all = await (await request("GET", "/v1/trial-balance", { key: OPERATOR })).text();
+  expect(all).toContain('"accounts":9');
+});
+
+test("metrics are what the operations say; requests are counted by group and status", async () => {
+  const { request, metrics } = createTestApp();
+  await request("GET", "/v1/accounts");
+  await request("GET", "/v1/accounts", { key: "" });
+  const answered = await (await request("GET", "/metrics", { key: "" })).text();
+  expect(answered).toContain("daybook_batches_total 9");
+  const text = renderRequestCounts(sumRequestCounts([metrics.counts(), []]));
+  expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="200"} 1');
+  expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="401"} 1');
+});
+
+test("shards are listed and restarted", async () => {
+  const { request } = createTestApp();
+  const shards = await request("GET", "/v1/admin/shards", { key: OPERATOR });
+  expect(await shards.json()).toMatchObject({
+    data: [{ shard: 0, thread_id: 3, durable_position: "0:1-9", recovery: { replay_ms: 1 } }],
+  });
+  expect((await request("POST", "/v1/admin/shards/0/restart", { key: OPERATOR })).status).toBe(202);
+  const unknown = await request("POST", "/v1/admin/shards/7/restart", { key: OPERATOR });
+  expect((await problemOf(unknown)).code).toBe("shard_not_found");
+});
+
+test("snapshots are begun, and the newest of each shard is shown; a log in memory keeps none", async () => {
+  const { request, ledger } = createTestApp();
+  const begun = await request("POST", "/v1/admin/snapshots", { key: OPERATOR });
+  expect(begun.status).toBe(202);
+  expect(await begun.json()).toEqual({ status: "begun" });
+  expect(ledger.snapshots).toEqual([true]);
+  const shards = await request("GET", "/v1/admin/shards", { key: OPERATOR });
+  const taken = { position: "0:1-8", records: 8, bytes: 700, duration_ms: 12 };
+  expect(await shards.json()).toMatchObject({
+    data: [
+      {
+        recovery: { snapshot_position: "1-4", snapshot_ms: 3 },
+        snapshot: { ...taken, taken_at: "2026-01-02T00:00:00.000Z" },
+      },
+    ],
+  });
+  ledger.keepsSnapshots = false;
+  const none = await request("POST", "/v1/admin/snapshots", { key: OPERATOR });
+  expect(none.status).toBe(501);
+  expect((await problemOf(none)).code).toBe("not_implemented");
+  expect((await request("POST", "/v1/admin/snapshots")).status).toBe(403);
+});

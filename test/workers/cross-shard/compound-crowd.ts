@@ -1,0 +1,31 @@
+/** Several clients at once, while shards crash and the clock goes on: nobody knows in which order things happen. */
+import type { Step } from "../../actors/ledger/histories.ts";
+import { type CompoundHistory, CompoundRun, type RunOptions } from "./compound-history.ts";
+
+const CLIENTS = 6;
+
+/** @param isBeginning how many steps come first, one after the other, so that there are accounts. */
+export async function runCrowd(
+  steps: readonly Step[],
+  beginning: number,
+  seed: number,
+  shards: number,
+  options: RunOptions = {},
+): Promise<CompoundHistory> {
+  const run = new CompoundRun(seed, shards, options);
+  await run.faulty.begin();
+  const first = steps.slice(0, beginning);
+  for (const [number, step] of first.entries()) await run.faulty.unless(run.ask(`k${number}`, step));
+  const rest = [...steps.entries()].slice(beginning);
+  const client = async (): Promise<void> => {
+    for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
+      const [number, step] = next;
+      run.nowMs += step.afterMs;
+      await run.ask(`k${number}`, step);
+    }
+  };
+  await run.faulty.unless(Promise.all(Array.from({ length: CLIENTS }, client)));
+  await run.faulty.unless(run.rest());
+  await run.faulty.end();
+  return run.result();
+}

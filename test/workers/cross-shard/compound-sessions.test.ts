@@ -1,0 +1,83 @@
+/** What was said over a way between two shards holds no longer than that way. */
+import { expect, test } from "vitest";
+import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
+import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
+import { MemoryStore } from "../../../src/wal/memory.ts";
+import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
+import { idsOn } from "./crossing-history.ts";
+
+const SHARDS = 3;
+const [A = "", B = "", C = ""] = [0, 1, 2].map((shard) => idsOn(shard, SHARDS, 1)[0]);
+
+/** All that A, B and C have, to the sink. */
+function all(key: string): CompoundTransfer {
+  const postings = [A, B, C].map((debit) => ({ debit, credit: "@sink", amount: 100 }));
+  const vnode = homeVnodeOf("acme", A, "@sink", key);
+  const rest = { memo: null, metadata: null, occurredAtMs: null, vnode } as const;
+  const shape = { postings, available: false, pending: false, timeoutMs: null } as const;
+  return { partner: "acme", key, fingerprint: 7, op: "compound_transfer", ...shape, ...rest };
+}
+
+function opsOf(stores: readonly MemoryStore[], shard: number): readonly string[] {
+  return recordsOf(stores[shard] as MemoryStore, shard).map(({ record }) => record.command.op);
+}
+
+type Three = Readonly<{ cluster: MemoryCluster; stores: readonly MemoryStore[] }>;
+
+/** Each of the accounts has 100. */
+async function start(): Promise<Three> {
+  const stores = Array.from({ length: SHARDS }, (_, shard) => new MemoryStore(`s${shard}`));
+  const cluster = await MemoryCluster.start(stores);
+  for (const id of [A, B, C]) {
+    await mustPost(cluster.gateway, account(id));
+    await mustPost(cluster.gateway, transfer("@issuance", id, 100));
+  }
+  return { cluster, stores };
+}
+
+test("a yes is worth nothing once who has said it has started anew, although others have still to answer", async () => {
+  const { cluster, stores } = await start();
+  const { gateway } = cluster;
+  const gate = Promise.withResolvers<void>();
+  stores[2]?.inject({ kind: "delay", until: gate.promise });
+  const asked = gateway.submit(all("k"));
+  const refused = expect(asked).rejects.toMatchObject({ code: "log_unavailable" });
+  expect(await isPending(asked)).toBe(true);
+  expect(opsOf(stores, 1)).toContain("reserve");
+  await cluster.stop(1);
+  expect(await isPending(asked)).toBe(false);
+  await refused;
+  gate.resolve();
+  await cluster.launch(1);
+  // What was reserved for it is free again, and somebody else takes it.
+  await mustPost(gateway, transfer(B, "@sink", 100));
+  expect(opsOf(stores, 0)).not.toContain("compound_transfer");
+  expect(opsOf(stores, 1).filter((op) => op === "release")).toHaveLength(1);
+  expect(await gateway.submit(all("k"))).toMatchObject({
+    outcome: { code: "insufficient_funds", subject: B },
+  });
+  await mustPost(gateway, transfer(C, "@sink", 100));
+});
+
+test("who asks again while a part is not durable waits for it, also when the home has started anew", async () => {
+  const { cluster, stores } = await start();
+  const { gateway } = cluster;
+  // The reservation first, then the part: shard 2 dies before that is durable.
+  await cluster.stop(2);
+  const { exited } = await cluster.launch(2, [{ shard: 2, point: "before_credit", at: 1 }]);
+  const first = gateway.submit(all("k"));
+  await exited;
+  const again = gateway.submit(all("k"));
+  expect(await isPending(Promise.race([first, again]))).toBe(true);
+  const lost = expect(first).rejects.toMatchObject({ code: "outcome_unknown" });
+  const lostAgain = expect(again).rejects.toMatchObject({ code: "outcome_unknown" });
+  await cluster.stop(0);
+  await Promise.all([lost, lostAgain]);
+  await cluster.launch(0);
+  const later = gateway.submit(all("k"));
+  expect(await isPending(later)).toBe(true);
+  expect(opsOf(stores, 2)).not.toContain("portion");
+  await cluster.launch(2);
+  expect(await later).toMatchObject({ outcome: { ok: true }, replayed: true });
+  expect(opsOf(stores, 2)).toContain("portion");
+});

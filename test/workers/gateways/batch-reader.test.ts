@@ -1,0 +1,124 @@
+import fc from "fast-check";
+import { Packr } from "msgpackr";
+import { expect, onTestFinished, test } from "vitest";
+import { unpackTransfers } from "../../../src/gateway/batches/packed-transfers.ts";
+import type { LargeBatch } from "../../../src/http/core/transfers/batch.ts";
+import { type BatchAsked, type Encoding, readBatch } from "../../../src/http/core/transfers/batch-items.ts";
+import { BatchReader } from "../../../src/workers/gateways/batch-reader.ts";
+
+const SHARDS = 3;
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+function newReader(): BatchReader {
+  const reader = new BatchReader();
+  onTestFinished(() => reader.close());
+  return reader;
+}
+
+function asked(encoding: Encoding = "application/json"): BatchAsked {
+  return { partner: "acme", encoding, headerKey: "day-7" };
+}
+
+function bodyOf(items: readonly unknown[], encoding: Encoding): Buffer {
+  if (encoding === "application/msgpack") return Buffer.from(packr.pack(items));
+  if (encoding === "application/json") return Buffer.from(JSON.stringify({ transfers: items }));
+  return Buffer.from(items.map((item) => JSON.stringify(item)).join("\n"));
+}
+
+/** Its memory is its own, as a body's from the network. */
+function own(body: Buffer): Buffer {
+  const memory = Buffer.allocUnsafeSlow(body.length);
+  body.copy(memory);
+  return memory;
+}
+
+function transfersOf({ transfers }: LargeBatch): readonly unknown[] {
+  return "byShard" in transfers ? unpackTransfers(transfers) : transfers;
+}
+
+const item = fc.oneof(
+  fc.record({
+    debit_account: fc.constantFrom("@issuance", "ann/a", "bob/b"),
+    credit_account: fc.constantFrom("cyd/c", "dan/d", "@sales"),
+    amount: fc.integer({ min: 1, max: 2 ** 51 }),
+    memo: fc.option(fc.string({ maxLength: 40 }), { nil: undefined }),
+    idempotency_key: fc.option(fc.constantFrom("one", "two"), { nil: undefined }),
+  }),
+  fc.record({ debit_account: fc.constant("ann/a"), amount: fc.integer() }),
+  fc.record({
+    postings: fc.constant([
+      { debit_account: "ann/a", credit_account: "bob/b", amount: 1 },
+      { debit_account: "bob/b", credit_account: "cyd/c", amount: 2 },
+    ]),
+  }),
+  fc.jsonValue({ maxDepth: 3 }),
+);
+
+test("another thread reads what this one reads: the same transfers, refused items and count", async () => {
+  const reader = newReader();
+  const encodings = fc.constantFrom<Encoding>(
+    "application/json",
+    "application/x-ndjson",
+    "application/msgpack",
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(item, { minLength: 1, maxLength: 30 }), encodings, async (items, encoding) => {
+      const body = bodyOf(items, encoding);
+      const here = await readBatch(body, asked(encoding)).catch((error: Error) => error);
+      const there = await reader.read(own(body), asked(encoding), SHARDS).catch((error: Error) => error);
+      if (here instanceof Error || there instanceof Error) {
+        expect(there).toEqual(here);
+        return;
+      }
+      expect(there.count).toBe(here.count);
+      expect(there.refused).toEqual(here.refused);
+      expect(transfersOf(there)).toEqual(here.transfers);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("each piece goes to the shard of its transfers, and none is too large for a turn", async () => {
+  const items = Array.from({ length: 3_000 }, (_, i) => ({
+    debit_account: "@issuance",
+    credit_account: `owner${i}/points`,
+    amount: 1,
+  }));
+  const body = own(bodyOf(items, "application/json"));
+  const { transfers } = await newReader().read(body, asked(), SHARDS);
+  if (!("byShard" in transfers)) throw new Error("they are packed");
+  expect(transfers.byShard.length).toBe(SHARDS);
+  const places = transfers.byShard.flatMap((pieces) => pieces.flatMap((piece) => piece.places));
+  expect(places.toSorted((a, b) => a - b)).toEqual(items.map((_, i) => i));
+  for (const { count, cost } of transfers.byShard.flat()) {
+    expect(count).toBeGreaterThan(0);
+    expect(cost).toBeLessThanOrEqual(512);
+  }
+});
+
+test("a body that is not what it says is refused with the same words", async () => {
+  const reader = newReader();
+  const read = (text: string) => reader.read(own(Buffer.from(text)), asked(), SHARDS);
+  await expect(read("[")).rejects.toMatchObject({
+    code: "validation_failed",
+    message: "The body is not JSON.",
+  });
+  await expect(read('{"transfers":[],"x":1}')).rejects.toMatchObject({
+    errors: [{ path: "x", message: "is not a known field" }],
+  });
+  await expect(read(`{"transfers":[${"1,".repeat(10_000)}1]}`)).rejects.toMatchObject({
+    code: "batch_too_large",
+  });
+});
+
+test("what waits when the thread ends was not done, and the next body is read", async () => {
+  const reader = newReader();
+  const body = bodyOf(
+    [{ debit_account: "@issuance", credit_account: "ann/a", amount: 1 }],
+    "application/json",
+  );
+  const first = reader.read(own(body), asked(), SHARDS);
+  reader.close();
+  await expect(first).rejects.toMatchObject({ code: "overloaded" });
+  expect((await reader.read(own(body), asked(), SHARDS)).count).toBe(1);
+});

@@ -1,0 +1,141 @@
+/** How a snapshot is taken: from the one before and the log since then, into a slot that is free, and then proved. */
+import { beforeAll, expect, test, vi } from "vitest";
+import * as image from "../../../src/actors/ledger/image.ts";
+import { Ledger } from "../../../src/actors/ledger/ledger.ts";
+import { MemoryStore } from "../../../src/wal/memory.ts";
+import { freeSlot, inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
+import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
+import { formatLogId, LogError, type LogId } from "../../../src/wal/wal.ts";
+import { restoreNewest } from "../../../src/workers/recovery/restore.ts";
+import { batchIds, compareStates, logOf, snapshotOf } from "./kept-shards.ts";
+import { PLACE, writeLogs } from "./large-log.ts";
+
+vi.mock("../../../src/actors/ledger/image.ts", { spy: true });
+
+let store: MemoryStore;
+let ids: readonly LogId[];
+
+beforeAll(async () => {
+  [store = new MemoryStore("none")] = await writeLogs(60);
+  ids = batchIds(store.entries);
+});
+
+const positions = async (snapshots: MemorySnapshotStore) =>
+  snapshotsIn(await inspectSlots(snapshots)).map(({ head }) => formatLogId(head.id));
+
+const take = (snapshots: MemorySnapshotStore, until: LogId | undefined) =>
+  snapshotOf(logOf(store.entries).open(), snapshots, PLACE, until ?? { epoch: 9, seq: 9 });
+
+test("each begins with the one before it, two are kept, and the third slot is empty", async () => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  const reports = [];
+  for (const cut of [20, 40, 60, 80, 100]) reports.push(await take(snapshots, ids[cut]));
+  expect(reports.map(({ replayed }) => replayed)).toEqual([21, 20, 20, 20, 20]);
+  expect(reports.map(({ older }) => older && older.seq)).toEqual([undefined, 21, 41, 61, 81]);
+  expect(reports.map(({ snapshot }) => snapshot.head.records)).toEqual([21, 41, 61, 81, 101]);
+  expect(await positions(snapshots)).toEqual(["1-101", "1-81"]);
+  expect((await inspectSlots(snapshots)).filter(({ kind }) => kind === "empty").length).toBe(1);
+  const { whole, started, from } = await compareStates(store.entries, store.entries, snapshots, PLACE);
+  expect(from).toMatchObject(ids[100] ?? {});
+  expect(started).toEqual(whole);
+});
+
+test("where nothing was logged since the last one, nothing is written", async () => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  await take(snapshots, ids[20]);
+  const before = structuredClone(snapshots.slots);
+  expect(await take(snapshots, ids[20])).toMatchObject({ replayed: 0, older: undefined });
+  expect(snapshots.slots).toEqual(before);
+});
+
+test("one that was broken off is in nobody's way, and its slot is the next one's", async () => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  for (const cut of [20, 40, 60]) await take(snapshots, ids[cut]);
+  // Two are kept in slots 1 and 2; the server was killed while it wrote the next one.
+  const half = (snapshots.slots[2] ?? []).slice(0, 2).map((chunk) => new Uint8Array(chunk));
+  snapshots.slots[0] = half;
+  expect(freeSlot(await inspectSlots(snapshots), 0)).toBe(0);
+  const ledger = new Ledger(PLACE.shard, PLACE.shards);
+  const { snapshot, passedOver } = await restoreNewest(snapshots, ledger, PLACE);
+  expect(snapshot?.head.id).toMatchObject(ids[60] ?? {});
+  expect(passedOver).toEqual([expect.stringContaining("slot 0: it was not written to its end")]);
+  await take(snapshots, ids[80]);
+  expect(await positions(snapshots)).toEqual(["1-81", "1-61"]);
+  expect(snapshots.slots[1]).toEqual([]);
+});
+
+test.each(["the first chunk", "a block", "the end"])(
+  "a store that refuses %s leaves those that were kept, and half of one nowhere",
+  async (which) => {
+    const snapshots = new MemorySnapshotStore("snapshots");
+    for (const cut of [20, 40]) await take(snapshots, ids[cut]);
+    const accepted = { "the first chunk": 0, "a block": 1, "the end": 2 }[which] ?? 0;
+    let appended = 0;
+    const append = vi.spyOn(snapshots, "append").mockImplementation(async (slot, chunk) => {
+      if (appended++ === accepted) throw new LogError("log_unavailable", "there is no room");
+      (snapshots.slots[slot] ??= []).push(new Uint8Array(chunk));
+    });
+    await expect(take(snapshots, ids[60])).rejects.toThrow("there is no room");
+    append.mockRestore();
+    expect(await positions(snapshots)).toEqual(["1-41", "1-21"]);
+    expect(snapshots.slots[2]).toEqual([]);
+    expect((await take(snapshots, ids[60])).older).toMatchObject(ids[40] ?? {});
+  },
+);
+
+type Writer = typeof image.imageOf;
+
+test.each<[string, (imageOf: Writer) => Writer]>([
+  [
+    "leaves out what was sent to other shards",
+    (imageOf) => (state) => imageOf(new Proxy<typeof state>(state, { get: withoutExchanges })),
+  ],
+  [
+    "leaves out the end",
+    (imageOf) =>
+      function* (state) {
+        yield* [...imageOf(state)].slice(0, -1);
+      },
+  ],
+  [
+    "says everything twice",
+    (imageOf) =>
+      function* (state) {
+        yield* [...imageOf(state), ...imageOf(state)];
+      },
+  ],
+])("a writer of images that always %s makes no snapshot that is kept", async (_, spoil) => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  const last = ids.at(-1);
+  for (const cut of [20, 40]) await take(snapshots, ids[cut]);
+  const { imageOf } = await vi.importActual<typeof image>("../../../src/actors/ledger/image.ts");
+  vi.mocked(image.imageOf).mockImplementation(spoil(imageOf));
+  await expect(take(snapshots, last)).rejects.toThrow(/the snapshot at 1-\d+ is not kept/);
+  vi.mocked(image.imageOf).mockImplementation(imageOf);
+  expect(await positions(snapshots)).toEqual(["1-41", "1-21"]);
+  expect(snapshots.slots[2]).toEqual([]);
+  expect((await take(snapshots, last)).older).toMatchObject(ids[40] ?? {});
+});
+
+function withoutExchanges(state: object, name: string | symbol): unknown {
+  return name === "exchanges" ? new Map() : Reflect.get(state, name, state);
+}
+
+test("a log that ends before the batch that was named has lost data", async () => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  await expect(take(snapshots, undefined)).rejects.toMatchObject({ code: "log_lost_data" });
+  expect(snapshots.slots).toEqual([[], [], []]);
+});
+
+test("a damaged log makes no snapshot, and leaves those that there are", async () => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  for (const cut of [20, 40]) await take(snapshots, ids[cut]);
+  const damaged = logOf(store.entries);
+  damaged.flipBit(60, 100, 3);
+  const until = ids[80];
+  if (until === undefined) throw new Error("the log is too short");
+  await expect(snapshotOf(damaged.open(), snapshots, PLACE, until)).rejects.toMatchObject({
+    code: "log_corrupt",
+  });
+  expect(await positions(snapshots)).toEqual(["1-41", "1-21"]);
+});

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Log } from "../../../src/http/log/request-log.ts";
+import { acceptClock, isAcceptancePending } from "../../../src/wal/clock-acceptance.ts";
+import { isOwnAddress } from "../../../src/wal/redis/redis-clock.ts";
+import { ClockWatch } from "../../../src/workers/server/clock-watch.ts";
+import { ServerClock } from "../../../src/workers/server/server-clock.ts";
+import type { JudgedClock } from "../../../src/workers/shard/clock/log-clock.ts";
+
+const HOUR = 3_600_000;
+const BEGIN_MS = Date.UTC(2026, 10, 28);
+
+let dataDir: string;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), "daybook-clock-"));
+});
+
+afterEach(() => {
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+/** A server whose clock, and that of its Redis, can be set. */
+function machine() {
+  const at = { uptimeMs: HOUR, shiftMs: 0, redisShiftMs: 0, aheadMs: 0 };
+  const told: JudgedClock[] = [];
+  const clocks = { wallMs: () => BEGIN_MS + at.uptimeMs + at.shiftMs, uptimeMs: () => at.uptimeMs };
+  const clock = new ServerClock({ clocks, bootId: "boot", witnessed: [], jumpMsMax: 24 * HOUR });
+  const log = { warn: () => {}, info: () => {} } as unknown as Log;
+  const second = { ask: async () => BEGIN_MS + at.uptimeMs + at.redisShiftMs };
+  const watch = new ClockWatch({ clock, ...clocks, dataDir, second, log });
+  const supervisor = {
+    judgeClock: (judged: JudgedClock) => void told.push(judged),
+    get clockAheadMs() {
+      return at.aheadMs;
+    },
+  };
+  watch.start({ supervisor, onChange: () => {} });
+  /** A minute passes, and whoever is asked answers. */
+  const pass = async (): Promise<void> => {
+    for (let looks = 0; looks < 3; looks++) {
+      at.uptimeMs += 20_000;
+      watch.check();
+      await Promise.resolve();
+    }
+  };
+  return { at, told, clock, watch, clocks, pass };
+}
+
+test("a jump is accepted when the clock of another machine, which has not jumped, agrees", async () => {
+  const { at, told, clock, watch, pass } = machine();
+  at.shiftMs = -HOUR;
+  // It was wrong from the beginning; now it is set right.
+  await pass();
+  clock.accept();
+  await pass();
+  at.shiftMs = 0;
+  await pass();
+  expect([clock.state.kind, watch.warnings(), told.at(-1)?.baselineMs]).toEqual(["followed", [], BEGIN_MS]);
+});
+
+test.each([
+  ["disagrees", 0],
+  ["has jumped along, as the clock of another container does", 25 * HOUR],
+])("a jump is not accepted when the second clock %s", async (_, redisShiftMs) => {
+  const { at, told, clock, watch, pass } = machine();
+  await pass();
+  const before = told.at(-1);
+  Object.assign(at, { shiftMs: 25 * HOUR, redisShiftMs });
+  await pass();
+  expect(clock.state.kind).toBe("jumped");
+  expect(watch.warnings()).toEqual([expect.stringContaining("has jumped 90000 s ahead")]);
+  expect(watch.metrics()).toContain("daybook_clock_followed 0\n");
+  expect(watch.metrics()).toContain("daybook_clock_difference_seconds 90000\n");
+  expect(told.at(-1)?.baselineMs ?? BEGIN_MS).toBe(before?.baselineMs ?? BEGIN_MS);
+});
+
+test("an operator accepts what the clock shows now, and nothing that it shows later", async () => {
+  const { at, clock, watch, clocks, told } = machine();
+  at.shiftMs = 25 * HOUR;
+  acceptClock(dataDir, clocks.wallMs() - HOUR);
+  watch.check();
+  expect([clock.state.kind, isAcceptancePending(dataDir)]).toEqual(["jumped", false]);
+  acceptClock(dataDir, clocks.wallMs());
+  watch.check();
+  expect([clock.state.kind, isAcceptancePending(dataDir)]).toEqual(["followed", false]);
+  expect(told.at(-1)?.baselineMs).toBe(BEGIN_MS + 25 * HOUR);
+});
+
+test("it warns while the log time of a shard is far ahead of the clock", () => {
+  const { at, watch } = machine();
+  expect(watch.warnings()).toEqual([]);
+  at.aheadMs = 2 * HOUR;
+  expect(watch.warnings()).toEqual([expect.stringContaining("runs at half speed")]);
+});
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.8.0.1", true],
+  ["::1", true],
+  ["::ffff:127.0.0.1", true],
+  [undefined, true],
+  ["192.0.2.7", false],
+  ["2001:db8::7", false],
+])("whether %s is an address of this machine: %s", (address, isOwn) => {
+  expect(isOwnAddress(address)).toBe(isOwn);
+});

@@ -1,0 +1,211 @@
+/** Thousands that are over at one moment: they end in portions, and whoever meets them waits while others pass. */
+import { afterEach, expect, test, vi } from "vitest";
+import { homeVnodeOf } from "../../../../src/actors/ledger/routing.ts";
+import type { Command } from "../../../../src/actors/records/command.ts";
+import type { CompoundTransfer } from "../../../../src/actors/records/compound-command.ts";
+import { decodeFrame } from "../../../../src/wal/frame.ts";
+import { MemoryStore } from "../../../../src/wal/memory.ts";
+import { ENTRY_BYTES_MAX } from "../../../../src/workers/shard/group-commit.ts";
+import { idsOn } from "../../cross-shard/crossing-history.ts";
+import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../memory-shards.ts";
+
+const BOUNDS = { records: 200, bytes: 1024 * 1024 };
+/** One record may be added by each portion and by each other shard. */
+const RECORDS_MAX = BOUNDS.records + 2;
+const HOLDS = 1_500;
+const TIMEOUT_MS = 1_000;
+const [A = "", A2 = "", A3 = ""] = idsOn(0, 2, 3);
+const [B = "", B2 = "", B3 = ""] = idsOn(1, 2, 3);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function compound(
+  postings: CompoundTransfer["postings"],
+  more: Partial<CompoundTransfer> = {},
+): CompoundTransfer {
+  const [{ debit, credit } = { debit: "", credit: "" }] = postings;
+  const plain = { op: "compound_transfer", partner: "acme", key: null, fingerprint: 0 } as const;
+  const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
+  const vnode = homeVnodeOf("acme", debit, credit, null);
+  return { ...plain, ...noted, postings, available: false, pending: false, timeoutMs: null, vnode, ...more };
+}
+
+function hold(debit: string, credit: string): CompoundTransfer {
+  const metadata = JSON.stringify({ note: "x".repeat(200) });
+  return compound([{ debit, credit, amount: 1 }], { pending: true, timeoutMs: TIMEOUT_MS, metadata });
+}
+
+/** Two shards; A and B have all their money in holds that are over, thousands of them. */
+async function begun(isOver = true) {
+  const clock = { nowMs: Date.UTC(2026, 5, 1) };
+  const stores = [new MemoryStore("s0"), new MemoryStore("s1")] as const;
+  const cluster = await MemoryCluster.start(stores, { now: () => clock.nowMs, bounds: BOUNDS });
+  const { gateway } = cluster;
+  for (const id of [A, A2, A3, B, B2, B3]) await mustPost(gateway, account(id));
+  for (const id of [A, A2, B, B2]) await mustPost(gateway, transfer("@issuance", id, HOLDS));
+  for (const [debit, credit] of [[A, A2] as const, [B, B2] as const])
+    await gateway.submitTransfers(Array.from({ length: HOLDS }, () => hold(debit, credit)));
+  if (isOver) clock.nowMs += TIMEOUT_MS;
+  return { gateway, stores, clock };
+}
+
+function batchesOf(store: MemoryStore) {
+  return store.entries.flatMap(({ id, bytes }) => {
+    const frame = decodeFrame(bytes, id);
+    return frame.kind === "batch" ? [{ seq: id.seq, count: frame.count, bytes: frame.body.length }] : [];
+  });
+}
+
+/** Batches after the first `from`, by the number of their records. */
+function sizesOf(store: MemoryStore, from = 0): readonly number[] {
+  return batchesOf(store)
+    .slice(from)
+    .map(({ count }) => count);
+}
+
+function opsOf(store: MemoryStore): readonly string[] {
+  return recordsOf(store, 0).map(({ record }) => record.command.op);
+}
+
+function accepted(asked: Promise<unknown>): Promise<unknown> {
+  return asked.then((answer) => (answer as { outcome: { ok: boolean } }).outcome.ok);
+}
+
+test("a read of an account waits until all that is due there is ended, and no entry is larger than a batch may be", async () => {
+  const { gateway, stores } = await begun();
+  const from = stores.map((store) => batchesOf(store).length);
+  const read = gateway.account("acme", A);
+  // Somebody else's command passes.
+  expect(await accepted(gateway.submit(transfer(A2, A3, 1)))).toBe(true);
+  expect(opsOf(stores[0]).filter((op) => op === "expire_transfer").length).toBeLessThan(HOLDS);
+  expect(await read).toMatchObject({ posted: HOLDS, held: 0 });
+  expect(opsOf(stores[0]).filter((op) => op === "expire_transfer")).toHaveLength(HOLDS);
+  expect(Math.max(...sizesOf(stores[0], from[0]))).toBeLessThanOrEqual(RECORDS_MAX);
+});
+
+test("records of expiry have neither memo nor metadata, and the transfer keeps them", async () => {
+  const { gateway, stores } = await begun();
+  await gateway.account("acme", A);
+  const expired = recordsOf(stores[0], 0).filter(({ record }) => record.command.op === "expire_transfer");
+  for (const { record } of expired) expect(JSON.stringify(record)).not.toContain("data");
+  const [id = ""] = expired.map(({ record }) => ("id" in record.command ? record.command.id : ""));
+  expect(await gateway.transfer("acme", id)).toMatchObject({
+    status: "expired",
+    metadata: expect.stringContaining("xxx"),
+  });
+});
+
+test("reads, commands, dry runs and cuts over two shards see nothing that is over, whatever comes at once", async () => {
+  const { gateway, stores } = await begun();
+  const from = stores.map((store) => batchesOf(store).length);
+  const all = HOLDS;
+  const [reads, cut, dry, others] = await Promise.all([
+    Promise.all([A, B].map((id) => gateway.account("acme", id))),
+    gateway.consistentAccounts("acme", [A, B]),
+    gateway.dryRun(compound([{ debit: A, credit: A3, amount: all }])),
+    Promise.all([A2, B2].map((id) => accepted(gateway.submit(transfer(id, "@issuance", 1))))),
+  ]);
+  expect(reads.map((view) => view?.held)).toEqual([0, 0]);
+  expect(cut.accounts.map(({ held }) => held)).toEqual([0, 0]);
+  expect(dry.ok).toBe(true);
+  expect(others).toEqual([true, true]);
+  // What crosses meets what is due where it is debited.
+  expect(await accepted(gateway.submit(transfer(A, B3, all)))).toBe(true);
+  for (const [i, store] of stores.entries())
+    expect(Math.max(...sizesOf(store, from[i]))).toBeLessThanOrEqual(RECORDS_MAX);
+});
+
+test("what another shard has to reserve of an account waits until all that is due there is ended", async () => {
+  const { gateway } = await begun();
+  const legs = [
+    { debit: A2, credit: B3, amount: 1 },
+    { debit: B, credit: A3, amount: HOLDS },
+  ];
+  expect(await accepted(gateway.submit(compound(legs)))).toBe(true);
+});
+
+test("a batch of transfers of which one has to wait is answered whole, each as if it had come alone", async () => {
+  const { gateway } = await begun();
+  const { items } = await gateway.submitTransfers([
+    transfer(A2, A3, 1),
+    transfer(A, A3, HOLDS),
+    transfer(A3, A2, HOLDS),
+  ]);
+  expect(items).toMatchObject([{ id: expect.any(String) }, { id: expect.any(String) }, {}]);
+});
+
+test("a transfer that crosses is decided after what has come to its end while the other shard was asked", async () => {
+  const { gateway, stores, clock } = await begun(false);
+  const durable = Promise.withResolvers<void>();
+  stores[1].inject({ kind: "delay", until: durable.promise });
+  const changed = gateway.submit({
+    op: "update_account",
+    partner: "acme",
+    key: null,
+    fingerprint: 0,
+    id: B3,
+    ceiling: HOLDS,
+  });
+  const crossing = gateway.submit(transfer(A, B3, HOLDS));
+  const several = gateway.submit(
+    compound([
+      { debit: A2, credit: B3, amount: 1 },
+      { debit: A, credit: A3, amount: 1 },
+    ]),
+  );
+  expect(await isPending(crossing)).toBe(true);
+  clock.nowMs += TIMEOUT_MS;
+  durable.resolve();
+  await changed;
+  const [first, second] = await Promise.all([accepted(crossing), accepted(several)]);
+  // Only one of them has room for all of it; neither was refused for what is held and over.
+  expect([first, second]).toContain(true);
+  expect(opsOf(stores[0]).filter((op) => op === "expire_transfer")).toHaveLength(HOLDS);
+});
+
+test("who waits too long is refused: a read and a command, with nothing done", async () => {
+  const { gateway, stores } = await begun();
+  const stuck = Promise.withResolvers<void>();
+  stores[0].inject({ kind: "delay", until: stuck.promise });
+  const read = gateway.account("acme", A).catch((error: { code: string }) => error.code);
+  const command = gateway.submit(transfer(A, A3, HOLDS)).catch((error: { code: string }) => error.code);
+  expect(await isPending(read)).toBe(true);
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + 6_000);
+  expect(await Promise.all([read, command])).toEqual(["overloaded", "overloaded"]);
+  stuck.resolve();
+  vi.restoreAllMocks();
+  expect(await gateway.account("acme", A)).toMatchObject({ posted: HOLDS, held: 0 });
+});
+
+test("answers of another shard that come in one message do not fill a batch beyond its bounds", async () => {
+  const { gateway, stores } = await begun(false);
+  const from = batchesOf(stores[0]).length;
+  const crossing = Array.from({ length: 1_000 }, () => transfer(A2, B2, 1));
+  const several = Array.from({ length: 400 }, () =>
+    compound([
+      { debit: A2, credit: B2, amount: 1 },
+      { debit: B2, credit: A2, amount: 1 },
+    ]),
+  );
+  const { items } = await gateway.submitTransfers([...crossing, ...several]);
+  expect(items.filter((item) => "id" in item)).toHaveLength(1_400);
+  expect(Math.max(...sizesOf(stores[0], from))).toBeLessThanOrEqual(RECORDS_MAX);
+});
+
+test("a request that is larger than an entry may be goes into several, and is answered whole", async () => {
+  const store = new MemoryStore("s0");
+  const { gateway } = await MemoryCluster.start([store]);
+  await mustPost(gateway, account("u"));
+  const metadata = JSON.stringify({ note: "x".repeat(16_000) });
+  const items: Command[] = Array.from({ length: 1_200 }, () =>
+    compound([{ debit: "@issuance", credit: "u", amount: 1 }], { metadata }),
+  );
+  const answer = await gateway.submitTransfers(items as CompoundTransfer[]);
+  expect(answer.items.filter((item) => "id" in item)).toHaveLength(1_200);
+  expect(Math.max(...batchesOf(store).map(({ bytes }) => bytes))).toBeLessThanOrEqual(ENTRY_BYTES_MAX);
+  expect(batchesOf(store).length).toBeGreaterThan(2);
+  expect(await gateway.account("acme", "u")).toMatchObject({ posted: 1_200 });
+});

@@ -1,0 +1,132 @@
+import { expect, test } from "vitest";
+import type { Fact } from "../../../src/actors/records/command.ts";
+import { decode } from "../../../src/actors/records/pack.ts";
+import type { Channel } from "../../../src/workers/channels/channel.ts";
+import { Gateways } from "../../../src/workers/shard/gateways.ts";
+import { TO_GATEWAY, type ToGateway } from "../../../src/workers/shard/messages.ts";
+
+const REVOKED: readonly Fact[] = [{ fact: "key_revoked", keyId: "k" }];
+const REPLIES: ToGateway = [TO_GATEWAY.replies, 1, 1, 5, [[7, null]]];
+
+type Told = Readonly<{ channel: Channel; messages: ToGateway[] }>;
+
+function attach(gateways: Gateways, gateway: number): Told {
+  const messages: ToGateway[] = [];
+  const channel = { post: (bytes: Uint8Array) => messages.push(decode(bytes) as ToGateway), close: () => {} };
+  gateways.attach(gateway, channel);
+  return { channel, messages };
+}
+
+/** Confirms all that this gateway was told. */
+function confirm(gateways: Gateways, gateway: number, { messages }: Told): void {
+  for (const [kind, no] of messages) if (kind === TO_GATEWAY.facts) gateways.learned(gateway, no);
+}
+
+function started() {
+  const gateways = new Gateways();
+  const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
+  for (const gateway of gateways.numbers) gateways.welcome(gateway, []);
+  confirm(gateways, 0, one);
+  confirm(gateways, 1, two);
+  return { gateways, one, two };
+}
+
+test("what all must know is known once every gateway has said so", () => {
+  const { gateways, one, two } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  expect(known).toBe(false);
+  confirm(gateways, 1, two);
+  expect(known).toBe(true);
+});
+
+test("a gateway that is gone is not waited for, and what it had asked reaches nobody else", () => {
+  const { gateways, one, two } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  gateways.gone(1);
+  expect(known).toBe(true);
+  const next = attach(gateways, 2);
+  gateways.send(1, REPLIES);
+  expect([...two.messages, ...next.messages]).not.toContainEqual(REPLIES);
+});
+
+test("a gateway whose channel has broken is waited for until it has confirmed everything over a new one", () => {
+  const { gateways, one, two } = started();
+  const known: string[] = [];
+  gateways.tell(REVOKED, () => known.push("told before"));
+  confirm(gateways, 0, one);
+  gateways.detach(1, two.channel);
+  gateways.tell(REVOKED, () => known.push("told meanwhile"));
+  confirm(gateways, 0, one);
+  expect(known, "it may live on, and take the key that is revoked").toEqual([]);
+  const again = attach(gateways, 1);
+  gateways.welcome(1, REVOKED);
+  expect(again.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
+  expect(known).toEqual([]);
+  confirm(gateways, 1, again);
+  expect(known).toEqual(["told before", "told meanwhile"]);
+});
+
+test("what a channel has lost that was replaced is told again over the new one", () => {
+  const { gateways, one } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  const again = attach(gateways, 1);
+  gateways.welcome(1, REVOKED);
+  confirm(gateways, 1, again);
+  expect(known).toBe(true);
+});
+
+test("a shard that begins tells of nothing before all gateways know what it knows", () => {
+  const gateways = new Gateways();
+  const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
+  gateways.welcome(0, REVOKED);
+  confirm(gateways, 0, one);
+  gateways.tell([], () => gateways.send(0, REPLIES));
+  confirm(gateways, 0, one);
+  gateways.welcome(1, REVOKED);
+  expect(two.messages[0]).toEqual([TO_GATEWAY.welcome, REVOKED]);
+  expect(one.messages).not.toContainEqual(REPLIES);
+  confirm(gateways, 1, two);
+  expect(one.messages).toContainEqual(REPLIES);
+});
+
+test("what a gateway confirms over a new channel before its welcome is not what it has missed", () => {
+  const { gateways, one, two } = started();
+  let known = false;
+  gateways.tell(REVOKED, () => {});
+  confirm(gateways, 0, one);
+  gateways.detach(1, two.channel);
+  const again = attach(gateways, 1);
+  // As for a repeat of the revocation, while the welcome waits for a batch to be durable.
+  gateways.tell([], () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  confirm(gateways, 1, again);
+  expect(known).toBe(false);
+  gateways.welcome(1, REVOKED);
+  confirm(gateways, 1, again);
+  expect(known).toBe(true);
+});
+
+test("a gateway that comes while the log does not answer is told so", () => {
+  const { gateways } = started();
+  gateways.setAvailable(false);
+  const again = attach(gateways, 1);
+  gateways.welcome(1, []);
+  expect(again.messages.slice(0, 2)).toEqual([
+    [TO_GATEWAY.welcome, []],
+    [TO_GATEWAY.available, false],
+  ]);
+});

@@ -1,0 +1,263 @@
+/** The supervisor beside a carrier whose shards do as they are told. */
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { Carrier } from "../../../src/workers/carriers/carrier.ts";
+import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
+import { NO_RECOVERY } from "../../../src/workers/recovery/recover.ts";
+import type { FromShard, ShardExit, ToShard } from "../../../src/workers/shard/messages.ts";
+import type { ShardState } from "../../../src/workers/supervisor/supervised.ts";
+import { Supervisor } from "../../../src/workers/supervisor/supervisor.ts";
+
+const CORRUPT: ShardExit = { reason: "log_corrupt", message: "bad entry 1-1" };
+const NO_END = {} as ChannelEnd;
+const FIGURES = { type: "figures", figures: {} } as FromShard;
+
+/** A shard that the test plays. It claims and begins when it may, unless it is told to be slow. */
+class FakeShard {
+  readonly shard: number;
+  readonly told: ToShard[] = [];
+  readonly exited = Promise.withResolvers<ShardExit>();
+  readonly say: (message: FromShard) => void;
+  hangs = false;
+  /** A call of the system that does not return. */
+  survives = false;
+
+  constructor(shard: number, say: (message: FromShard) => void) {
+    this.shard = shard;
+    this.say = say;
+  }
+
+  hear(message: ToShard): void {
+    this.told.push(message);
+    if (this.hangs) return;
+    if (message.type === "figures") this.say(FIGURES);
+    if (message.type === "claim") this.say({ type: "claimed", epoch: 1 });
+    if (message.type === "proceed") this.say({ type: "ready", recovery: NO_RECOVERY });
+  }
+
+  was(type: ToShard["type"]): boolean {
+    return this.told.some((message) => message.type === type);
+  }
+
+  end(message: string): void {
+    if (!this.survives) this.exited.resolve({ reason: "crashed", message });
+  }
+}
+
+function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?: string[] }> = {}) {
+  const started: FakeShard[] = [];
+  const reported: string[] = [];
+  const statuses: ShardState[] = [];
+  const carrier: Carrier = {
+    isolation: "threads",
+    start({ shard }, onMessage) {
+      const fake = new FakeShard(shard, onMessage);
+      started.push(fake);
+      if (options.isSlow !== true) queueMicrotask(() => onMessage({ type: "inspected" }));
+      return {
+        exited: fake.exited.promise,
+        post: (message) => queueMicrotask(() => fake.hear(message)),
+        end: (message) => fake.end(message),
+      };
+    },
+    channel: () => [NO_END, NO_END],
+    close: async () => {},
+  };
+  const supervisor = new Supervisor({
+    carrier,
+    archived: async () => undefined,
+    init: {
+      shards,
+      generation: 1,
+      instance: "one",
+      walUrl: "memory:",
+      dataDir: "",
+      mayCreate: true,
+      secretKey: "secret-key-for-tests-0123456789abcdef",
+      allowWeakDurability: false,
+      failpoints: [],
+    },
+    onFatal: (message) => {
+      if (options.fatal === undefined) throw new Error(message);
+      options.fatal.push(message);
+    },
+    report: ({ shard, status, message }) => {
+      statuses.push(status);
+      reported.push(`${shard} ${status}: ${message}`);
+    },
+  });
+  return { supervisor, started, statuses, reported };
+}
+
+/** Timers and the monotonic clock are the test's. */
+function ownTime(): (ms: number) => Promise<unknown> {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  return (ms) => vi.advanceTimersByTimeAsync(ms);
+}
+
+test("a failed shard that is told twice to start, while its log does not answer yet, is started once", async () => {
+  const { supervisor, started, statuses } = supervise(1);
+  await supervisor.start();
+  started[0]?.exited.resolve(CORRUPT);
+  await expect.poll(() => statuses.at(-1)).toBe("failed");
+
+  expect(supervisor.restart(0)).toBe(true);
+  expect(supervisor.restart(0)).toBe(true);
+  await expect.poll(() => started.length).toBe(2);
+  // Whatever the second word has begun has had its turn by the time that the third one is heard.
+  expect(supervisor.restart(0)).toBe(true);
+  await expect.poll(() => started[1]?.was("stop")).toBe(true);
+  expect(started.length).toBe(2);
+});
+
+test("no shard claims before all have inspected their logs, and shard 0 claims first", async () => {
+  const { supervisor, started } = supervise(3, { isSlow: true });
+  const ready = supervisor.start();
+  await expect.poll(() => started.length).toBe(3);
+  const [zero, one, two] = started as [FakeShard, FakeShard, FakeShard];
+  const claiming = () => started.filter((each) => each.was("claim")).map(({ shard }) => shard);
+  zero.hangs = true;
+  zero.say({ type: "inspected" });
+  one.say({ type: "inspected" });
+  await Promise.resolve();
+  expect(claiming()).toEqual([]);
+  two.say({ type: "inspected" });
+  await expect.poll(claiming).toEqual([0]);
+  zero.hangs = false;
+  zero.say({ type: "claimed", epoch: 1 });
+  await ready;
+  expect(claiming()).toEqual([0, 1, 2]);
+});
+
+test.each(["fenced", "log_lost_data", "archive_behind"] as const)(
+  "a shard that ends as %s ends the server, in one line",
+  async (reason) => {
+    const fatal: string[] = [];
+    const { supervisor, started } = supervise(2, { fatal });
+    await supervisor.start();
+    started[1]?.exited.resolve({ reason, message: "what it says" });
+    await expect.poll(() => fatal).toEqual([expect.stringMatching(/^shard 1: what it says/)]);
+    expect(started.length).toBe(2);
+  },
+);
+
+test("when one shard refuses, no other has claimed", async () => {
+  const { supervisor, started } = supervise(2, { isSlow: true });
+  const ready = supervisor.start();
+  const refused = expect(ready).rejects.toThrow("bad entry");
+  await expect.poll(() => started.length).toBe(2);
+  started[1]?.say({ type: "inspected" });
+  started[0]?.exited.resolve(CORRUPT);
+  await refused;
+  expect(started.some((each) => each.was("claim"))).toBe(false);
+});
+
+test("a shard that hangs is unready after 3 s, ended after 10 s, and started anew", async () => {
+  const pass = ownTime();
+  const { supervisor, started } = supervise(2);
+  await supervisor.start();
+  const told: boolean[] = [];
+  supervisor.connect({
+    party: { kind: "gateway", number: 0 },
+    attach: () => {},
+    silent: (shard, isSilent) => void told.push(shard === 1 && isSilent),
+  });
+  const shard = started[1] as FakeShard;
+  await pass(60_000);
+  expect(supervisor.unready()).toEqual([]);
+  shard.hangs = true;
+  await pass(4_000);
+  expect(supervisor.unready()).toEqual([
+    expect.stringMatching(/^shard 1 is hung: it has not answered for \d s$/),
+  ]);
+  expect(told).toEqual([true]);
+  expect((await supervisor.shards()).map(({ status, hangs }) => [status, hangs])).toEqual([
+    ["ready", 0],
+    ["hung", 1],
+  ]);
+  await pass(8_000);
+  expect(started.map(({ shard: number }) => number)).toEqual([0, 1, 1]);
+  expect(supervisor.unready()).toEqual([]);
+});
+
+test("a shard that answers before it is ended goes on", async () => {
+  const pass = ownTime();
+  const { supervisor, started, reported } = supervise(1);
+  await supervisor.start();
+  const [shard] = started as [FakeShard];
+  shard.hangs = true;
+  await pass(6_000);
+  expect(supervisor.unready()).toHaveLength(1);
+  shard.say(FIGURES);
+  expect(supervisor.unready()).toEqual([]);
+  expect(reported.at(-1)).toBe("0 ready: it answers again");
+  shard.hangs = false;
+  await pass(60_000);
+  expect(started.length).toBe(1);
+});
+
+test("a restart ends a shard that hangs at once, and one that falls silent over it soon", async () => {
+  const pass = ownTime();
+  const { supervisor, started } = supervise(1);
+  await supervisor.start();
+  (started[0] as FakeShard).hangs = true;
+  await pass(5_000);
+  supervisor.restart(0);
+  await pass(1);
+  expect(started.length).toBe(2);
+
+  await pass(5_000);
+  (started[1] as FakeShard).hangs = true;
+  supervisor.restart(0);
+  await pass(5_000);
+  expect(started.length).toBe(3);
+  expect(supervisor.unready()).toEqual([]);
+});
+
+test("a shard that hangs again and again stays down", async () => {
+  const pass = ownTime();
+  const { supervisor, started, statuses } = supervise(1);
+  await supervisor.start();
+  for (let hangs = 0; hangs < 6; hangs++) {
+    (started.at(-1) as FakeShard).hangs = true;
+    await pass(25_000);
+  }
+  expect(statuses.at(-1)).toBe("failed");
+  expect(started.length).toBe(6);
+});
+
+test("a shard that cannot be ended is not started a second time beside itself", async () => {
+  const pass = ownTime();
+  const { supervisor, started } = supervise(1);
+  await supervisor.start();
+  Object.assign(started[0] as FakeShard, { hangs: true, survives: true });
+  await pass(120_000);
+  expect(started.length).toBe(1);
+  expect(supervisor.unready()).toHaveLength(1);
+});
+
+test("a shard that ends for want of file descriptors is tried until there are some, however often", async () => {
+  const pass = ownTime();
+  const { supervisor, started, statuses } = supervise(1);
+  await supervisor.start();
+  for (let ends = 0; ends < 20; ends++) {
+    (started.at(-1) as FakeShard).exited.resolve({ reason: "exhausted", message: "EMFILE" });
+    await pass(10_000);
+  }
+  expect(started.length).toBe(21);
+  expect(statuses).not.toContain("failed");
+  expect(statuses.at(-1)).toBe("ready");
+});
+
+test("a shard that finds no file descriptor when the server starts does not keep it from starting later", async () => {
+  const pass = ownTime();
+  const { supervisor, started } = supervise(1, { isSlow: true });
+  const start = supervisor.start();
+  await pass(1);
+  started[0]?.exited.resolve({ reason: "exhausted", message: "EMFILE" });
+  await pass(1_000);
+  started[1]?.say({ type: "inspected" });
+  await pass(1);
+  await start;
+  expect(supervisor.unready()).toEqual([]);
+});
