@@ -30,7 +30,7 @@ import { GatewaySupervisor } from "./workers/gateways/gateway-supervisor.ts";
 import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
 import { HttpGateway } from "./workers/gateways/http-gateway.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
-import { greeting } from "./workers/server/banner.ts";
+import { banner } from "./workers/server/banner.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
@@ -119,7 +119,7 @@ async function start(config: Config): Promise<void> {
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
-  process.stdout.write(greeting({ config, address, shards, operatorKey }));
+  process.stdout.write(banner({ config, address, shards, operatorKey }));
 }
 
 /** Gateway 0 has the port alone, or as the first of those that share it. */

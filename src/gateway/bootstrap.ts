@@ -1,6 +1,6 @@
 /** What a new log must hold before anybody can use it: the operator's key, and the partner that hosts wallet users. */
 import { hash, randomBytes } from "node:crypto";
-import { HOUSE } from "../actors/programmes/wallet/acts.ts";
+import { PLATFORM_TENANT } from "../actors/programmes/wallet/acts.ts";
 import { type Command, type Outcome, reject } from "../actors/records/command.ts";
 import type { Directory } from "./directory.ts";
 
@@ -15,9 +15,9 @@ type Submit = (command: Command) => Promise<Readonly<{ outcome: Outcome } | { re
  * @returns the operator's key, if one was made: it is not stored and must be shown now.
  */
 export async function bootstrap(directory: Directory, submit: Submit): Promise<string | undefined> {
-  if (directory.partner(HOUSE) === undefined) {
+  if (directory.partner(PLATFORM_TENANT) === undefined) {
     await mustAccept(
-      submit({ op: "create_partner", partner: HOUSE, name: "House", key: null, fingerprint: 0 }),
+      submit({ op: "create_partner", partner: PLATFORM_TENANT, name: "House", key: null, fingerprint: 0 }),
     );
   }
   if (directory.hasOperatorKey) return undefined;

@@ -7,10 +7,10 @@ import { isSystemAccount } from "../actors/ledger/routing.ts";
 import type { ListAsk, ListPart } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import { growthOf } from "../actors/quotas/growth.ts";
-import type { Plain } from "../actors/records/act.ts";
+import type { JsonValue } from "../actors/records/act.ts";
 import { unpackOutcome } from "../actors/records/codec.ts";
 import type { AccountView, Command, Outcome, Transfer } from "../actors/records/command.ts";
-import type { Asked } from "../actors/records/command-header.ts";
+import type { CommandHeader } from "../actors/records/command-header.ts";
 import type {
   CompoundTransfer,
   Origin,
@@ -114,7 +114,7 @@ export class Gateway {
     );
   }
 
-  first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined> {
+  first(asked: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined> {
     return firstCommand(this.#shards, asked, scope);
   }
 
@@ -127,7 +127,10 @@ export class Gateway {
   }
 
   /** Asks a programme: of one subject its shard. */
-  async ask<R extends Plain>(partner: string, { programme, subject, vnode, ask }: QuestionTo<R>): Promise<R> {
+  async ask<R extends JsonValue>(
+    partner: string,
+    { programme, subject, vnode, ask }: QuestionTo<R>,
+  ): Promise<R> {
     const shard =
       vnode === undefined ? this.#shards.ofAccount(partner, subject) : this.#shards.ofVnode(vnode);
     const { result } = await this.#shards.ask(shard, partner, ["programme", programme, subject, ask]);
@@ -135,7 +138,7 @@ export class Gateway {
   }
 
   /** The same of all shards, in their order. */
-  async askAll<R extends Plain>(
+  async askAll<R extends JsonValue>(
     partner: string,
     { programme, subject, ask }: Question<R>,
   ): Promise<readonly R[]> {
@@ -143,7 +146,7 @@ export class Gateway {
     return found.map(({ result }) => result as R);
   }
 
-  list<R extends Plain>(
+  list<R extends JsonValue>(
     partner: string,
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,

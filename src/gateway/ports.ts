@@ -2,7 +2,7 @@
 import type { ListAsk, ListPart } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
-import type { Plain } from "../actors/records/act.ts";
+import type { JsonValue } from "../actors/records/act.ts";
 import type {
   AccountView,
   Command,
@@ -14,7 +14,7 @@ import type {
   SetAccountStatus,
   Transfer,
 } from "../actors/records/command.ts";
-import type { Asked } from "../actors/records/command-header.ts";
+import type { CommandHeader } from "../actors/records/command-header.ts";
 import type {
   CompoundTransfer,
   Origin,
@@ -92,7 +92,7 @@ export interface Ledger {
   /** The facts of a transfer that never change; `undefined` if the partner, or the owner that is named, has no such transfer. */
   origin(partner: string, id: string, owner?: string): Promise<Origin | undefined>;
   /** The command that the key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
-  first(asked: Asked, scope: KeyScope): Promise<Command | "reused" | undefined>;
+  first(asked: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined>;
   /** The outcome that the command would have. Logs nothing, ignores the key; the id of a new transfer is empty. */
   dryRun<C extends DryRunCommand>(command: C): Promise<Outcome<C>>;
   dryRunRevert(asked: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>>;
@@ -141,13 +141,13 @@ export interface Ledger {
     caller?: Caller,
   ): Promise<Page<TransferRow>>;
   /** Asks a programme: of one subject its shard. */
-  ask<R extends Plain>(partner: string, question: QuestionTo<R>): Promise<R>;
+  ask<R extends JsonValue>(partner: string, question: QuestionTo<R>): Promise<R>;
   /** The same of all shards. */
-  askAll<R extends Plain>(partner: string, question: Question<R>): Promise<readonly R[]>;
+  askAll<R extends JsonValue>(partner: string, question: Question<R>): Promise<readonly R[]>;
   /** Records of a programme's acts that came without a transfer: all, or those that concern one subject. */
   acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>>;
   /** A programme's list, newest first: of one subject, or over all shards. */
-  list<R extends Plain>(
+  list<R extends JsonValue>(
     partner: string,
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,

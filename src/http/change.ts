@@ -3,7 +3,7 @@ import type { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../actors/ledger/routing.ts";
 import type { Act } from "../actors/records/act.ts";
 import type { ActAlone, Command, Transfer } from "../actors/records/command.ts";
-import type { Asked } from "../actors/records/command-header.ts";
+import type { CommandHeader } from "../actors/records/command-header.ts";
 import type { CompoundTransfer } from "../actors/records/compound-command.ts";
 import type { KeyScope, Ledger } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
@@ -15,7 +15,7 @@ import type { HttpRequest } from "./request.ts";
 import { type JsonBounds, readJson, readNothing } from "./server/body.ts";
 import { refusalOf } from "./writes.ts";
 
-export type Change<T> = Readonly<{ value: T; asked: Asked }>;
+export type Change<T> = Readonly<{ value: T; asked: CommandHeader }>;
 
 type Move = Readonly<{
   debit: string;
@@ -44,12 +44,12 @@ export async function readChange<T>(
 }
 
 /** The same of a request without a body. @throws Problem 400, 415 */
-export async function readBareChange(request: HttpRequest, call: Call): Promise<Asked> {
+export async function readBareChange(request: HttpRequest, call: Call): Promise<CommandHeader> {
   await readNothing(request);
   return askedBy(request, call, () => "");
 }
 
-export function actOf(asked: Asked, act: Act): ActAlone {
+export function actOf(asked: CommandHeader, act: Act): ActAlone {
   return { op: "act", ...asked, act };
 }
 
@@ -61,7 +61,7 @@ export function actOf(asked: Asked, act: Act): ActAlone {
  */
 export async function firstOrNew<C extends Command>(
   ledger: Ledger,
-  asked: Asked,
+  asked: CommandHeader,
   scope: KeyScope,
   make: () => C | Promise<C>,
 ): Promise<C> {
@@ -71,7 +71,11 @@ export async function firstOrNew<C extends Command>(
 }
 
 /** The command that the key was first used for; `undefined` while the key is unknown. @throws Problem 422 `idempotency_key_reused` */
-export async function firstOf(ledger: Ledger, asked: Asked, scope: KeyScope): Promise<Command | undefined> {
+export async function firstOf(
+  ledger: Ledger,
+  asked: CommandHeader,
+  scope: KeyScope,
+): Promise<Command | undefined> {
   if (asked.key === null) return undefined;
   const first = await ledger.first(asked, scope);
   if (first === "reused") throw new Problem("idempotency_key_reused");
@@ -82,7 +86,11 @@ export async function firstOf(ledger: Ledger, asked: Asked, scope: KeyScope): Pr
  * Records a key on its owner's shard, for a command that another shard decides: only the owner's shard knows all keys of the
  * owner. Returns the partner, key and fingerprint for that command. @throws Problem 400, 422
  */
-export async function takeKey(ledger: Ledger, asked: Asked, { owner, vnode }: KeyScope): Promise<Asked> {
+export async function takeKey(
+  ledger: Ledger,
+  asked: CommandHeader,
+  { owner, vnode }: KeyScope,
+): Promise<CommandHeader> {
   if (asked.key === null) return asked;
   const at = vnode === undefined ? {} : { vnode };
   const taken = await ledger.submit({ op: "tick", ...asked, owner, ...at });
@@ -92,7 +100,7 @@ export async function takeKey(ledger: Ledger, asked: Asked, { owner, vnode }: Ke
 }
 
 /** A transfer that an act comes with: decided where the act's subject lives. */
-export function transferWith(asked: Asked, act: Act, move: Move): Transfer {
+export function transferWith(asked: CommandHeader, act: Act, move: Move): Transfer {
   const { partner, key, fingerprint } = asked;
   const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
   const vnode = vnodeOfAccount(partner, act.subject);
@@ -102,7 +110,7 @@ export function transferWith(asked: Asked, act: Act, move: Move): Transfer {
 
 /** The same, pending: until it is posted or voided, or has expired. */
 export function pendingWith(
-  asked: Asked,
+  asked: CommandHeader,
   act: Act,
   move: Move,
   timeoutMs: number | null = null,
@@ -110,7 +118,11 @@ export function pendingWith(
   return { ...asCompound(transferWith(asked, act, move)), pending: true, timeoutMs };
 }
 
-function askedBy(request: HttpRequest, { partner, method, key }: Call, canonical: () => string): Asked {
+function askedBy(
+  request: HttpRequest,
+  { partner, method, key }: Call,
+  canonical: () => string,
+): CommandHeader {
   const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(request.path), canonical());
   return { partner, key, fingerprint };
 }

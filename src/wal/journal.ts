@@ -7,7 +7,7 @@ import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
 import { appendLost, fenced, goneSinceRead, goneWithRestart, lostData, toError } from "./journal-errors.ts";
 import { readBatches, readUpTo } from "./read-batches.ts";
-import { isUnavailable, type JournalTimer, Patience, systemTimer } from "./retry-with-deadline.ts";
+import { isUnavailable, type JournalTimer, RetryWithDeadline, systemTimer } from "./retry-with-deadline.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
 import { trimmedUpTo, wasOvertaken } from "./trimmed.ts";
 import {
@@ -50,7 +50,7 @@ export class StreamJournal implements Journal {
   readonly #options: JournalOptions;
   readonly #stream: LogStream;
   readonly #timer: JournalTimer;
-  readonly #patience: Patience;
+  readonly #patience: RetryWithDeadline;
   #claimId: LogId | undefined;
   /** What `inspect` has found: the newest entry, and the batch up to which the log was trimmed. */
   #inspected: Readonly<{ end: LogId; restarts: number; upTo: LogId | undefined }> | undefined;
@@ -73,7 +73,7 @@ export class StreamJournal implements Journal {
     this.#stream = options.stream;
     this.#timer = options.timer ?? systemTimer;
     this.name = options.stream.name;
-    this.#patience = new Patience(this.name, options.deadlineMs ?? DEADLINE_MS, this.#timer);
+    this.#patience = new RetryWithDeadline(this.name, options.deadlineMs ?? DEADLINE_MS, this.#timer);
   }
 
   get instance(): string {

@@ -23,7 +23,7 @@ export const systemTimer: JournalTimer = {
   },
 };
 
-export class Patience {
+export class RetryWithDeadline {
   /** Why the log does not answer at present; `undefined` while it does. */
   problem: string | undefined;
   readonly #name: string;

@@ -8,7 +8,7 @@ import type {
   PartnerKey,
   Transfer,
 } from "../../src/actors/records/command.ts";
-import type { Asked } from "../../src/actors/records/command-header.ts";
+import type { CommandHeader } from "../../src/actors/records/command-header.ts";
 import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/records/compound-command.ts";
 import type { Transfers } from "../../src/actors/records/packed-transfers.ts";
 import type { Refusal, Rejection } from "../../src/actors/records/rejection.ts";
@@ -219,7 +219,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return { owner: "somebody", act: null };
   }
 
-  async first({ partner, key, fingerprint }: Asked): Promise<Command | "reused" | undefined> {
+  async first({ partner, key, fingerprint }: CommandHeader): Promise<Command | "reused" | undefined> {
     await this.#gate();
     const { command } = this.#keyed.get(`${partner}\0${key}`) ?? {};
     return command === undefined || command.fingerprint === fingerprint ? command : "reused";

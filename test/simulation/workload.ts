@@ -2,7 +2,7 @@
 
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
-import { HOUSE } from "../../src/actors/programmes/wallet/acts.ts";
+import { PLATFORM_TENANT } from "../../src/actors/programmes/wallet/acts.ts";
 import type { Command, CreateAccount, Limit, Transfer } from "../../src/actors/records/command.ts";
 import type { CompoundTransfer, Posting } from "../../src/actors/records/compound-command.ts";
 import type { Random } from "../support/random.ts";
@@ -56,7 +56,7 @@ export class Workload {
       [OTHER, main.slice(0, 2)],
       [BANK, idsOn(BANK, shards, shards > 2 ? 1 : 2)],
       // Wallets are of this partner.
-      [HOUSE, []],
+      [PLATFORM_TENANT, []],
     ]);
     for (const partner of this.accounts.keys())
       this.made.set(partner, { all: [], pending: [], endsAtMs: new Map() });

@@ -3,14 +3,14 @@
  * receiver takes each number once and in order, so that a message may be sent as often as need be.
  */
 import { assert } from "../../errors/assert.ts";
-import type { Credit, Notice } from "../records/command.ts";
+import type { Broadcast, Credit } from "../records/command.ts";
 import type { Portion } from "../records/compound-command.ts";
 
 /** Where the record stands that sent a message. */
 export type RecordPlace = Readonly<{ epoch: number; seq: number; index: number }>;
 
 /** What is committed here and happens there. */
-export type Message = Credit | Portion | Notice;
+export type Message = Credit | Portion | Broadcast;
 
 /** Kept until it is known to be durable at the other shard. */
 export type Kept = RecordPlace & Readonly<{ message: Message }>;

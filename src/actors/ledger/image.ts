@@ -9,7 +9,7 @@
  */
 import type { HashSeed } from "../idempotency/scope-hash.ts";
 import type { KeyHours } from "../quotas/usage.ts";
-import type { Plain } from "../records/act.ts";
+import type { JsonValue } from "../records/act.ts";
 import type { AccountStatus, Partner, PartnerKey } from "../records/command.ts";
 import type { Reservation } from "../records/compound-command.ts";
 import { readValue, writeValue } from "../records/pack.ts";
@@ -297,7 +297,7 @@ export class ImageReader {
         return;
       }
       case KIND.programme: {
-        const [programme, item] = values as [string, Plain[]];
+        const [programme, item] = values as [string, JsonValue[]];
         this.#state.programmes.restore(programme, item);
         return;
       }

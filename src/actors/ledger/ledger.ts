@@ -240,7 +240,12 @@ export class Ledger {
         applyAct(this.state, command, outcome as ActDone, place, batch);
         return;
       case "notice":
-        this.state.programmes.hear(command.programme, command.notice, command.partner, place.timeMs);
+        this.state.programmes.receiveBroadcast(
+          command.programme,
+          command.notice,
+          command.partner,
+          place.timeMs,
+        );
         this.exchange(command.from).receive(command.no);
         return;
       case "delivered":

@@ -40,7 +40,7 @@ function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
  * What a state comes to, in short: how many there are of everything, and the sums of their figures. States of the same
  * history have the same census, in the same order. It costs little, and shows whatever was left out as a whole.
  */
-export function censusOf(state: LedgerState): string {
+export function stateDigest(state: LedgerState): string {
   const books = [...state.books].map(([partner, book]) => {
     const sums = { accounts: 0, slices: 0, posted: 0, held: 0, seq: 0, limits: 0, metadata: 0 };
     for (const { posted, held, seq, velocities, metadata } of book.accounts.values()) {

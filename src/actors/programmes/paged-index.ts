@@ -1,5 +1,5 @@
 /** Things in the order in which they came, so that they can be listed newest first, over all shards, a page at a time. */
-import type { Plain } from "../records/act.ts";
+import type { JsonValue } from "../records/act.ts";
 
 /** Where a thing stands in the list of all shards: the newest is the greatest. */
 export type ListPlace = readonly [atMs: number, shard: number, serial: number];
@@ -18,7 +18,7 @@ const LOOKED_AT_MAX = 5_000;
 
 type Line<T> = { readonly atMs: number; readonly serial: number; item: T | undefined };
 
-export class Register<T> {
+export class PagedIndex<T> {
   readonly #shard: number;
   /** Oldest first. */
   #lines: Line<T>[] = [];
@@ -56,7 +56,7 @@ export class Register<T> {
   }
 
   /** @param show what the list says of it; `undefined`: it is not in this list. */
-  list<R extends Plain>([limit, before]: ListAsk, show: (item: T) => R | undefined): ListPart<R> {
+  list<R extends JsonValue>([limit, before]: ListAsk, show: (item: T) => R | undefined): ListPart<R> {
     const rows: [ListPlace, R][] = [];
     const from = before === null ? this.#lines.length : this.#firstNotBefore(before);
     const to = Math.max(0, from - LOOKED_AT_MAX);

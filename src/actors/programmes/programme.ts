@@ -7,8 +7,8 @@
  * randomness are handed in. docs/adding-a-programme.md goes through it step by step.
  */
 import type { Account } from "../ledger/account.ts";
-import type { Ending } from "../ledger/limits/deadlines.ts";
-import type { Act, Plain } from "../records/act.ts";
+import type { Expiring } from "../ledger/limits/deadlines.ts";
+import type { Act, JsonValue } from "../records/act.ts";
 import type { Command, Rejected } from "../records/command.ts";
 
 /**
@@ -25,7 +25,7 @@ export type Growth = "never" | "key" | "hold" | "more";
 export type Opening = Readonly<{ id: string; asset: string }>;
 
 /** What an accepted act comes to. */
-export type Effect<E = Plain> = Readonly<{
+export type Effect<E = JsonValue> = Readonly<{
   ok: true;
   /** What `apply` needs beside the act itself. */
   effect: E;
@@ -33,7 +33,7 @@ export type Effect<E = Plain> = Readonly<{
   /** An empty account that ends with its subject. */
   closes?: string;
   /** What all other shards must know before anybody is answered: they `hear` it, in order. */
-  notice?: Plain;
+  notice?: JsonValue;
 }>;
 
 export type Random = (bytes: number) => Uint8Array;
@@ -42,7 +42,7 @@ export type Random = (bytes: number) => Uint8Array;
 export type Seal = (secret: Uint8Array, purpose: string, random: Random) => string;
 
 /** Where an act is decided, and with what. */
-export type Context = Readonly<{
+export type DecisionContext = Readonly<{
   partner: string;
   /** The time of the batch that will hold the record. */
   nowMs: number;
@@ -62,7 +62,7 @@ export type Done = Readonly<{
 }>;
 
 /** Something that ends by itself, at a time. */
-export interface Due extends Ending {
+export interface ScheduledCommand extends Expiring {
   readonly partner: string;
   /** Whoever asks about one of these must not see it once its time is over. */
   readonly subjects: readonly string[];
@@ -71,7 +71,7 @@ export interface Due extends Ending {
 }
 
 /** What a programme has of its shard. */
-export type Surroundings = Readonly<{
+export type ProgrammeContext = Readonly<{
   shard: number;
   shards: number;
   /** An account of this shard. */
@@ -83,7 +83,7 @@ export type Surroundings = Readonly<{
   /** Counts what a partner keeps in memory: more of it, or less (negative). What is due counts by itself. */
   kept?: (partner: string, bytes: number) => void;
   /** Remembered until it is ended, or taken off. */
-  due: Readonly<{ add(item: Due): void; remove(item: Due): void }>;
+  due: Readonly<{ add(item: ScheduledCommand): void; remove(item: ScheduledCommand): void }>;
 }>;
 
 /** A question to one subject's shard, or to all. `R` is what it answers: plain data. */
@@ -93,7 +93,7 @@ export type Question<R> = Readonly<{
   subject: string | null;
   /** Where it is put, when something else than the subject says so. */
   vnode?: number;
-  ask: readonly Plain[];
+  ask: readonly JsonValue[];
   /** Never there: it carries the type of the answer. */
   answer?: R;
 }>;
@@ -105,22 +105,22 @@ export type QuestionTo<R> = Question<R> & Readonly<{ subject: string }>;
 export type Acted = Readonly<{
   id: string;
   /** What the act has come to. */
-  effect?: Plain;
+  effect?: JsonValue;
   /** Of its entries, where it is one record. */
   seqs?: readonly [debit: number, credit: number];
 }>;
 
-export interface Programme<A extends Act = Act, E = Plain> {
+export interface Programme<A extends Act = Act, E = JsonValue> {
   /** All rules of the programme; those of the accounts come after. The state stays as it is. */
-  decide(act: A, context: Context): Effect<E> | Rejected;
+  decide(act: A, context: DecisionContext): Effect<E> | Rejected;
   apply(act: A, effect: E, done: Done): void;
   /** How much may be moved back of the amount of a transfer, by its revert with this act; where it is not said, all. */
   takeable?(act: A, partner: string, amount: number): number;
   /** What an act on another shard has told all. */
-  hear(notice: Plain, partner: string, timeMs: number): void;
+  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void;
   /** A read. The state stays as it is. */
-  answer(partner: string, ask: readonly Plain[], nowMs: number): Plain;
+  answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue;
   /** The whole state as items, in an order that depends on nothing but what was applied; `restore` takes them in it. */
-  items(): Iterable<readonly Plain[]>;
-  restore(item: readonly Plain[]): void;
+  items(): Iterable<readonly JsonValue[]>;
+  restore(item: readonly JsonValue[]): void;
 }

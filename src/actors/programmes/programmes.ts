@@ -5,13 +5,22 @@ import { Deadlines } from "../ledger/limits/deadlines.ts";
 import { DeadlinesBySubject } from "../ledger/limits/deadlines-by-subject.ts";
 import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
-import type { Act, Plain } from "../records/act.ts";
+import type { Act, JsonValue } from "../records/act.ts";
 import type { Rejected } from "../records/command.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/member.ts";
-import type { Acted, Context, Done, Due, Effect, Growth, Programme, Surroundings } from "./programme.ts";
+import type {
+  Acted,
+  DecisionContext,
+  Done,
+  Effect,
+  Growth,
+  Programme,
+  ProgrammeContext,
+  ScheduledCommand,
+} from "./programme.ts";
 import { QUOTAS_GROWTH } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
@@ -28,10 +37,10 @@ type Counter = Pick<PartnerUsage, "count">;
 
 const UNCOUNTED: Counter = { count: () => {} };
 
-export class Timetable {
+export class Scheduler {
   readonly #usageOf: (partner: string) => Counter;
-  readonly #deadlines = new Deadlines<Due>();
-  readonly #bySubject = new DeadlinesBySubject<Due>();
+  readonly #deadlines = new Deadlines<ScheduledCommand>();
+  readonly #bySubject = new DeadlinesBySubject<ScheduledCommand>();
 
   /** @param usageOf where it is counted what partners keep. */
   constructor(usageOf: (partner: string) => Counter = () => UNCOUNTED) {
@@ -42,13 +51,13 @@ export class Timetable {
     return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
   }
 
-  add(item: Due): void {
+  add(item: ScheduledCommand): void {
     this.#deadlines.add(item);
     this.#usageOf(item.partner).count(DUE_BYTES);
     for (const key of keysOf(item)) this.#bySubject.add(key, item);
   }
 
-  remove(item: Due): void {
+  remove(item: ScheduledCommand): void {
     assert(item.place >= 0, "what is taken off the timetable is on it");
     this.#deadlines.remove(item);
     this.#usageOf(item.partner).count(-DUE_BYTES);
@@ -56,24 +65,24 @@ export class Timetable {
   }
 
   /** The one whose time was over first at `nowMs`. */
-  nextDue(nowMs: number): Due | undefined {
+  nextDue(nowMs: number): ScheduledCommand | undefined {
     const { first } = this.#deadlines;
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 
   /** The same among those of one subject. */
-  nextDueOf(partner: string, subject: string, nowMs: number): Due | undefined {
+  nextDueOf(partner: string, subject: string, nowMs: number): ScheduledCommand | undefined {
     const first = this.#bySubject.firstOf(`${partner}\0${subject}`);
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 }
 
-function keysOf({ partner, subjects }: Due): readonly string[] {
+function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
   return subjects.map((subject) => `${partner}\0${subject}`);
 }
 
 type Kind = Readonly<{
-  create: (surroundings: Surroundings) => Programme;
+  create: (surroundings: ProgrammeContext) => Programme;
   /** By act, what it makes grow: see `Growth`. */
   growth: Readonly<Record<string, Growth>>;
   /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
@@ -83,9 +92,9 @@ type Kind = Readonly<{
   /** The times of an act that must be ahead of log time, each with its path in the request. */
   timesAhead?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
   /** Of whose history an act is a part, beside its programme's: they can be read alone. */
-  concerned?: (act: Act, effect: Plain) => readonly string[];
+  concerned?: (act: Act, effect: JsonValue) => readonly string[];
   /** The names in an item of an image of an older version, which kept them with its programme. */
-  claimsIn?: (item: readonly Plain[]) => readonly string[] | undefined;
+  claimsIn?: (item: readonly JsonValue[]) => readonly string[] | undefined;
 }>;
 
 /** A programme more is a line more. */
@@ -146,7 +155,7 @@ export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
 }
 
 /** The names of the histories that an accepted act without a transfer is a part of. */
-export function historiesOf(act: Act, effect: Plain): readonly string[] {
+export function historiesOf(act: Act, effect: JsonValue): readonly string[] {
   const { programme } = act;
   const concerned = KINDS[programme]?.concerned?.(act, effect) ?? [];
   return [historyName(programme), ...concerned.map((subject) => historyName(programme, subject))];
@@ -158,7 +167,7 @@ export function historyName(programme: string, subject?: string): string {
 }
 
 export class Programmes {
-  readonly due: Timetable;
+  readonly due: Scheduler;
   /** What the operator allows partners to keep. */
   readonly quotas: PartnerQuotas;
   readonly #claims: Claims;
@@ -169,8 +178,9 @@ export class Programmes {
     claims,
     usageOf,
     ...place
-  }: Omit<Surroundings, "due"> & Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
-    this.due = new Timetable(usageOf);
+  }: Omit<ProgrammeContext, "due"> &
+    Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
+    this.due = new Scheduler(usageOf);
     this.#claims = claims;
     const kept = (partner: string, bytes: number) => usageOf(partner).count(bytes);
     const surroundings = { ...place, kept, due: this.due };
@@ -180,11 +190,11 @@ export class Programmes {
     this.quotas = this.#of("quotas") as PartnerQuotas;
   }
 
-  decide(act: Act, context: Context): Effect | Rejected {
+  decide(act: Act, context: DecisionContext): Effect | Rejected {
     return this.#of(act.programme).decide(act, context);
   }
 
-  apply(act: Act, effect: Plain, done: Done): void {
+  apply(act: Act, effect: JsonValue, done: Done): void {
     this.#of(act.programme).apply(act, effect, done);
   }
 
@@ -192,19 +202,19 @@ export class Programmes {
     return this.#of(act.programme).takeable?.(act, partner, amount) ?? amount;
   }
 
-  hear(programme: string, notice: Plain, partner: string, timeMs: number): void {
-    this.#of(programme).hear(notice, partner, timeMs);
+  receiveBroadcast(programme: string, notice: JsonValue, partner: string, timeMs: number): void {
+    this.#of(programme).receiveBroadcast(notice, partner, timeMs);
   }
 
-  answer(programme: string, partner: string, ask: readonly Plain[], nowMs: number): Plain {
+  answer(programme: string, partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {
     return this.#of(programme).answer(partner, ask, nowMs);
   }
 
-  *items(): Generator<readonly [programme: string, item: readonly Plain[]]> {
+  *items(): Generator<readonly [programme: string, item: readonly JsonValue[]]> {
     for (const [name, programme] of this.#byName) for (const item of programme.items()) yield [name, item];
   }
 
-  restore(programme: string, item: readonly Plain[]): void {
+  restore(programme: string, item: readonly JsonValue[]): void {
     const names = KINDS[programme]?.claimsIn?.(item);
     if (names === undefined) this.#of(programme).restore(item);
     else for (const name of names) this.#claims.restore(name, "");

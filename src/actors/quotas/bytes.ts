@@ -3,7 +3,7 @@
  * and its texts. An account is counted with all that may be counted for its limits, since that comes and goes.
  */
 import type { Account } from "../ledger/account.ts";
-import type { Plain } from "../records/act.ts";
+import type { JsonValue } from "../records/act.ts";
 import type { Command } from "../records/command.ts";
 import type { Reservation, TransferView } from "../records/compound-command.ts";
 
@@ -75,7 +75,7 @@ export function growthBytes(command: Command): number {
   }
 }
 
-function plainBytes(value: Plain | undefined): number {
+function plainBytes(value: JsonValue | undefined): number {
   if (typeof value === "string") return textBytes(value);
   if (typeof value !== "object" || value === null) return WORD_BYTES;
   let bytes = OBJECT_BYTES;

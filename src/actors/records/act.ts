@@ -8,7 +8,13 @@
 export type Seen = Readonly<{ epoch: number; seq: number; by: string | null }>;
 
 /** Plain data, as the log can hold it. */
-export type Plain = null | boolean | number | string | readonly Plain[] | Readonly<{ [name: string]: Plain }>;
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | Readonly<{ [name: string]: JsonValue }>;
 
 /** What may be asked of a programme: by itself, or together with a transfer. Plain data. */
 export type Act = Readonly<{

@@ -8,7 +8,7 @@
  * A transfer whose credit is on another shard has an op of its own in its record, since its outcome is another.
  * Fields are only ever added at the end.
  */
-import type { Plain } from "./act.ts";
+import type { JsonValue } from "./act.ts";
 import type {
   Command,
   Credit,
@@ -73,7 +73,7 @@ export class CommandWriter {
 
   /** All that was added, see `takeBeside`; the writer is empty again. */
   take(): Uint8Array<ArrayBuffer> {
-    return this.#writer.takeBeside();
+    return this.#writer.takeShared();
   }
 }
 
@@ -250,7 +250,7 @@ function readPosted(fields: number): TransferPosted {
     creditSeq: reader.number(),
   };
   if (fields === POSTED_FIELDS) return posted;
-  const effect = readValue(reader) as Plain;
+  const effect = readValue(reader) as JsonValue;
   reader.skip(fields - POSTED_FIELDS - 1);
   return { ...posted, effect };
 }
@@ -266,7 +266,7 @@ function readSent(fields: number): TransferSent {
     no: reader.number(),
   };
   if (fields === SENT_FIELDS) return sent;
-  const effect = readValue(reader) as Plain;
+  const effect = readValue(reader) as JsonValue;
   reader.skip(fields - SENT_FIELDS - 1);
   return { ...sent, effect };
 }
@@ -388,7 +388,7 @@ function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
 /** One outcome alone, as a record of its command has it. */
 export function packOutcome(command: Command, outcome: Outcome): Uint8Array<ArrayBuffer> {
   writeOutcome(outcomeWriter, OPS[command.op], outcome);
-  return outcomeWriter.takeBeside();
+  return outcomeWriter.takeShared();
 }
 
 /** @throws PackError, TypeError as `readCommands`. */

@@ -4,13 +4,13 @@
  *
  * Amounts are integers in minor units, times are milliseconds since 1970 UTC, metadata is canonical JSON text.
  */
-import type { Act, Plain } from "./act.ts";
-import type { Asked } from "./command-header.ts";
+import type { Act, JsonValue } from "./act.ts";
+import type { CommandHeader } from "./command-header.ts";
 import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
 import type { Rejection } from "./rejection.ts";
 
 /** One posting that happens at once: the hot one. `CompoundTransfer` is the other kind. */
-export interface Transfer extends Asked {
+export interface Transfer extends CommandHeader {
   readonly op: "transfer";
   readonly debit: string;
   readonly credit: string;
@@ -28,7 +28,7 @@ export interface Transfer extends Asked {
  * A transfer's credit on another shard than its debit: the debit shard's message to the credit account's. The debit is
  * durable by then, so it is never refused. `fingerprint` is 0, and `key` is not the caller's: that stays at home.
  */
-export interface Credit extends Asked {
+export interface Credit extends CommandHeader {
   readonly op: "credit";
   readonly debit: string;
   readonly credit: string;
@@ -45,23 +45,23 @@ export interface Credit extends Asked {
 }
 
 /** Messages to shard `to` up to number `upTo` are durable there: they need not be sent again. */
-export interface Delivered extends Asked {
+export interface Delivered extends CommandHeader {
   readonly op: "delivered";
   readonly to: number;
   readonly upTo: number;
 }
 
 /** A programme's act that moves no money. */
-export interface ActAlone extends Asked {
+export interface ActAlone extends CommandHeader {
   readonly op: "act";
   readonly act: Act;
 }
 
 /** What an act on another shard has told all: never refused. */
-export interface Notice extends Asked {
+export interface Broadcast extends CommandHeader {
   readonly op: "notice";
   readonly programme: string;
-  readonly notice: Plain;
+  readonly notice: JsonValue;
   /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
   readonly no: number;
@@ -77,7 +77,7 @@ export type Limit = Readonly<{
   maxCount: number | null;
 }>;
 
-export interface CreateAccount extends Asked {
+export interface CreateAccount extends CommandHeader {
   readonly op: "create_account";
   readonly id: string;
   readonly asset: string;
@@ -89,7 +89,7 @@ export interface CreateAccount extends Asked {
 }
 
 /** A field left out stays as it is. `metadata` is a JSON merge patch (RFC 7396) of strings and nulls. */
-export interface UpdateAccount extends Asked {
+export interface UpdateAccount extends CommandHeader {
   readonly op: "update_account";
   readonly id: string;
   readonly floor?: number | null;
@@ -99,7 +99,7 @@ export interface UpdateAccount extends Asked {
   readonly limits?: readonly Limit[];
 }
 
-export interface SetAccountStatus extends Asked {
+export interface SetAccountStatus extends CommandHeader {
   readonly op: "set_account_status";
   readonly id: string;
   readonly action: "freeze" | "unfreeze" | "close";
@@ -109,31 +109,31 @@ export const PARTNER_ROLES = ["partner", "read", "bank", "seller"] as const;
 export type PartnerRole = (typeof PARTNER_ROLES)[number];
 
 /** `keyHash` is the SHA-256 of the API key in hex; the key itself is shown once and never stored. */
-export interface CreatePartner extends Asked {
+export interface CreatePartner extends CommandHeader {
   readonly op: "create_partner";
   readonly name: string;
   /** Absent for `house`, which exists from the first start without a key of its own. */
   readonly firstKey?: NewKey;
 }
 
-export interface UpdatePartner extends Asked {
+export interface UpdatePartner extends CommandHeader {
   readonly op: "update_partner";
   readonly name?: string;
   readonly status?: PartnerStatus;
 }
 
-export interface CreateKey extends Asked {
+export interface CreateKey extends CommandHeader {
   readonly op: "create_key";
   readonly newKey: NewKey;
 }
 
-export interface RevokeKey extends Asked {
+export interface RevokeKey extends CommandHeader {
   readonly op: "revoke_key";
   readonly keyId: string;
 }
 
 /** Belongs to no partner (`partner` is empty). */
-export interface SetOperatorKey extends Asked {
+export interface SetOperatorKey extends CommandHeader {
   readonly op: "set_operator_key";
   readonly keyHash: string;
 }
@@ -143,7 +143,7 @@ export type Command =
   | Credit
   | Delivered
   | ActAlone
-  | Notice
+  | Broadcast
   | CompoundCommand
   | CreateAccount
   | UpdateAccount
@@ -198,7 +198,7 @@ export type TransferPosted = Readonly<{
   creditHeld: number;
   creditSeq: number;
   /** Of the act that came with it. */
-  effect?: Plain;
+  effect?: JsonValue;
 }>;
 
 /**
@@ -213,7 +213,7 @@ export type TransferSent = Readonly<{
   debitSeq: number;
   to: number;
   no: number;
-  effect?: Plain;
+  effect?: JsonValue;
 }>;
 
 /** The credit account as it stands after the credit. */
@@ -227,9 +227,9 @@ export type Done = Readonly<{ ok: true }>;
 /** What an act alone has come to: `account` was opened or closed by it, and `told` are messages with its notice. */
 export type ActDone = Readonly<{
   ok: true;
-  effect: Plain;
+  effect: JsonValue;
   account?: AccountView;
-  notice?: Plain;
+  notice?: JsonValue;
   told?: readonly Readonly<{ to: number; no: number }>[];
 }>;
 

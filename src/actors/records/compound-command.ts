@@ -5,8 +5,8 @@
  * A part on another shard is asked first (pinned, or reserved where something is taken), and moved by an ordered message
  * once the home's record, which is the commit, is durable.
  */
-import type { Act, Plain, Seen } from "./act.ts";
-import type { Asked } from "./command-header.ts";
+import type { Act, JsonValue, Seen } from "./act.ts";
+import type { CommandHeader } from "./command-header.ts";
 
 /** An amount that moves from one account to another of the same asset. */
 export type Posting = Readonly<{ debit: string; credit: string; amount: number }>;
@@ -29,7 +29,7 @@ export type TransferView = Readonly<{
   reverts: string | null;
   /** What a programme had to do with its beginning, and what that came to. */
   act?: Act;
-  effect?: Plain;
+  effect?: JsonValue;
   /** Seqs of its two entries: of a plain one with an act, where it is read from the archive. */
   seqs?: readonly [debit: number, credit: number];
 }>;
@@ -44,7 +44,7 @@ export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "
 export type Origin = Readonly<{ owner: string; act: Act | null }>;
 
 /** Whatever a `Transfer` is not: pending, of several postings, or of what there is. */
-export interface CompoundTransfer extends Asked {
+export interface CompoundTransfer extends CommandHeader {
   readonly op: "compound_transfer";
   /** 1 to 64, with amounts whose sum is a safe integer; a later one may spend what an earlier one brought. */
   readonly postings: readonly Posting[];
@@ -64,7 +64,7 @@ export interface CompoundTransfer extends Asked {
 /** What the archive says of a transfer that is not open at its home any more; "none": there is no such transfer. */
 export type Settled = Exclude<TransferStatus, "pending"> | "none";
 
-export interface PostTransfer extends Asked {
+export interface PostTransfer extends CommandHeader {
   readonly op: "post_transfer";
   readonly id: string;
   /** Owner key of the idempotency key: that of the debit account. Absent without a key, and in older records. */
@@ -80,7 +80,7 @@ export interface PostTransfer extends Asked {
   readonly act?: Act;
 }
 
-export interface VoidTransfer extends Asked {
+export interface VoidTransfer extends CommandHeader {
   readonly op: "void_transfer";
   readonly id: string;
   /** As in a post. */
@@ -92,7 +92,7 @@ export interface VoidTransfer extends Asked {
 /** `postings` with the amounts that were posted; empty while nothing was, or while it is still pending. */
 export type Original = Readonly<{ postings: readonly Posting[] }>;
 
-export interface RevertTransfer extends Asked {
+export interface RevertTransfer extends CommandHeader {
   readonly op: "revert_transfer";
   /** Of the transfer that is to be taken back. */
   readonly id: string;
@@ -109,7 +109,7 @@ export interface RevertTransfer extends Asked {
 }
 
 /** A pending transfer's time is over. Made by its home. */
-export interface ExpireTransfer extends Asked {
+export interface ExpireTransfer extends CommandHeader {
   readonly op: "expire_transfer";
   readonly id: string;
 }
@@ -134,7 +134,7 @@ export type Leg = Readonly<{
 export type AssetLeg = Leg & Readonly<{ asset: string }>;
 
 /** Keeps for a transfer of another shard what its debits here will need. Asked by that shard, and logged here. */
-export interface Reserve extends Asked {
+export interface Reserve extends CommandHeader {
   readonly op: "reserve";
   /** The transfer's id, which is also the name of the attempt: another attempt has another one. */
   readonly id: string;
@@ -145,13 +145,13 @@ export interface Reserve extends Asked {
 }
 
 /** The attempt has come to nothing. */
-export interface Release extends Asked {
+export interface Release extends CommandHeader {
   readonly op: "release";
   readonly id: string;
 }
 
 /** The part of a committed transfer that happens on another shard than its home: never refused. */
-export interface Portion extends Asked {
+export interface Portion extends CommandHeader {
   readonly op: "portion";
   /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
@@ -170,7 +170,7 @@ export interface Portion extends Asked {
  * A record without effect: what is logged after it is later than what was asked for. With a key it records that key for
  * `owner`, on whose shard it is, while another shard decides the command.
  */
-export interface Tick extends Asked {
+export interface Tick extends CommandHeader {
   readonly op: "tick";
   readonly owner?: string;
   /** Where it is logged, if the owner key does not say. */
@@ -234,7 +234,7 @@ export type TransferChanged = Readonly<{
   /** What those have reserved, as they said. */
   elsewhere: readonly Move[];
   /** Of the act that came with this record's command. */
-  effect?: Plain;
+  effect?: JsonValue;
 }>;
 
 export type TransferExpired = Omit<TransferChanged, "transfer"> & Readonly<{ transfer: ExpiredTransfer }>;

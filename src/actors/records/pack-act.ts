@@ -1,5 +1,5 @@
 /** The act that comes with a transfer: what every act has as flat values, and what is its own as a map behind them. */
-import type { Act, Plain } from "./act.ts";
+import type { Act, JsonValue } from "./act.ts";
 import { readValue, writeValue } from "./pack.ts";
 import type { PackReader } from "./pack-reader.ts";
 import { MAP_PAIRS_MAX, type PackWriter } from "./pack-writer.ts";
@@ -18,13 +18,13 @@ export function writeAct(writer: PackWriter, { programme, act, subject, ...own }
     writer.map(names.length);
     for (const name of names) {
       writer.text(name);
-      writePlain(writer, (own as Readonly<Record<string, Plain>>)[name] as Plain);
+      writePlain(writer, (own as Readonly<Record<string, JsonValue>>)[name] as JsonValue);
     }
   }
 }
 
 /** Most of them are a text, a number or nothing: the general packer would ask more of them than they are worth. */
-function writePlain(writer: PackWriter, value: Plain): void {
+function writePlain(writer: PackWriter, value: JsonValue): void {
   if (value === null) writer.nil();
   else if (typeof value === "string") writer.text(value);
   else if (typeof value === "number" && Number.isSafeInteger(value)) writer.number(value);
@@ -36,7 +36,7 @@ export function readAct(reader: PackReader): Act {
   const programme = reader.cachedText();
   const name = reader.cachedText();
   const subject = reader.cachedText();
-  const act: Act & Record<string, Plain> = { programme, act: name, subject };
+  const act: Act & Record<string, JsonValue> = { programme, act: name, subject };
   if (!reader.nil()) {
     for (let pairs = reader.map(); pairs > 0; pairs--) act[reader.cachedText()] = readPlain(reader);
   }
@@ -44,8 +44,8 @@ export function readAct(reader: PackReader): Act {
   return act;
 }
 
-function readPlain(reader: PackReader): Plain {
+function readPlain(reader: PackReader): JsonValue {
   if (reader.nil()) return null;
   // Mostly names of things, which are looked up by them.
-  return reader.isText() ? reader.cachedText() : (readValue(reader) as Plain);
+  return reader.isText() ? reader.cachedText() : (readValue(reader) as JsonValue);
 }

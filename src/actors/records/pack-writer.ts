@@ -125,7 +125,7 @@ export class PackWriter {
    * The same in memory that it shares with what was taken before: memory of its own for some hundred bytes costs ten times
    * as much. For what is packed into something else before it leaves this thread.
    */
-  takeBeside(): Uint8Array<ArrayBuffer> {
+  takeShared(): Uint8Array<ArrayBuffer> {
     const length = this.#length;
     if (length > SLAB_BYTES) return this.take();
     if (this.#slabUsed + length > SLAB_BYTES) {

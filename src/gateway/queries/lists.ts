@@ -6,13 +6,13 @@ import {
   type ListPlace,
 } from "../../actors/programmes/paged-index.ts";
 import type { Question } from "../../actors/programmes/programme.ts";
-import type { Plain } from "../../actors/records/act.ts";
+import type { JsonValue } from "../../actors/records/act.ts";
 import type { Page } from "../../archive/queries/query.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
 
 /** How the parts of all shards are asked for. */
-type Ask<R extends Plain> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
+type Ask<R extends JsonValue> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
 
 /** As the archive's error of this code: a cursor that no list has given out. */
 class BadCursor extends Error {
@@ -25,7 +25,7 @@ class BadCursor extends Error {
  *
  * @throws CallerGone, BadCursor, OperatingError `overloaded`: too many rows would have to be looked at.
  */
-export async function pageOf<R extends Plain>(
+export async function pageOf<R extends JsonValue>(
   ask: Ask<R>,
   question: (page: ListAsk) => Question<ListPart<R>>,
   { limit, cursor }: PageAsk,

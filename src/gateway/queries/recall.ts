@@ -2,7 +2,7 @@
 import { haveSameKey, isKeyOf } from "../../actors/ledger/command-home.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
 import type { Command, Credited, Outcome, Transfer, TransferSent } from "../../actors/records/command.ts";
-import type { Asked } from "../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../actors/records/command-header.ts";
 import type { Move, Moved, TransferChanged } from "../../actors/records/compound-command.ts";
 import type { ArchivedRecord, FoundRecord, Location } from "../../archive/queries/query.ts";
 import { assert } from "../../errors/assert.ts";
@@ -45,7 +45,7 @@ export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
 /** The command that a key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
 export async function firstCommand(
   shards: Shards,
-  { partner, key, fingerprint }: Asked,
+  { partner, key, fingerprint }: CommandHeader,
   { owner, vnode = vnodeOf(partner, owner) }: KeyScope,
 ): Promise<Command | "reused" | undefined> {
   if (key === null) return undefined;

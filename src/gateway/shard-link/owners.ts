@@ -6,7 +6,7 @@ import { homeOwnerOf } from "../../actors/ledger/command-home.ts";
 import { ownerKeyOf } from "../../actors/ledger/routing.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
 import { creditAccount } from "../../actors/programmes/topup/acts.ts";
-import { HOUSE } from "../../actors/programmes/wallet/acts.ts";
+import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
 import type { Command } from "../../actors/records/command.ts";
 import type { Query } from "../../workers/shard/messages.ts";
 
@@ -23,14 +23,14 @@ const SELLERS = creditAccount("");
 
 /** Whose turn it takes to decide a command, within its partner. */
 export function flowOwnerOf(command: Command): string {
-  if (command.partner === HOUSE) return homeOwnerOf(command);
+  if (command.partner === PLATFORM_TENANT) return homeOwnerOf(command);
   const act = "act" in command ? command.act : undefined;
   return act?.programme === "topup" ? ownerKeyOf(act.subject) : WHOLE;
 }
 
 /** The same of a read about one account, or another subject. */
 export function flowOwnerOfSubject(partner: string, subject: string): string {
-  return partner === HOUSE || subject.startsWith(SELLERS) ? ownerKeyOf(subject) : WHOLE;
+  return partner === PLATFORM_TENANT || subject.startsWith(SELLERS) ? ownerKeyOf(subject) : WHOLE;
 }
 
 /** The same of a question to a shard. */
@@ -56,5 +56,5 @@ export function ownerOfQuery(partner: string, query: Query): string {
 
 /** The same of a transfer that is known by its id alone: its vnode is that of its wallet, and of few others. */
 export function ownerOfTransfer(partner: string, id: string): string {
-  return partner === HOUSE ? `#${parseTransferId(id)?.vnode}` : WHOLE;
+  return partner === PLATFORM_TENANT ? `#${parseTransferId(id)?.vnode}` : WHOLE;
 }

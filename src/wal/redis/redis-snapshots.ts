@@ -1,6 +1,6 @@
 /** Snapshots in Redis: a list per slot, with one key each, so that a slot is emptied by one UNLINK. */
 import type { Redis } from "ioredis";
-import { Patience, systemTimer } from "../retry-with-deadline.ts";
+import { RetryWithDeadline, systemTimer } from "../retry-with-deadline.ts";
 import { epochOf, type SnapshotStore, slotsOf } from "../snapshots/snapshot-store.ts";
 import { LogError } from "../wal.ts";
 import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
@@ -12,7 +12,7 @@ const CHUNK_BYTES = 64 * 1024;
 export class RedisSnapshotStore implements SnapshotStore {
   readonly name: string;
   readonly #connection: RedisConnection;
-  readonly #patience: Patience;
+  readonly #patience: RetryWithDeadline;
 
   /** Epochs that are in the list of epochs. */
   #listed: ReadonlySet<number> | undefined;
@@ -24,7 +24,7 @@ export class RedisSnapshotStore implements SnapshotStore {
   constructor(address: RedisAddress, name: string, newClient?: NewRedisClient) {
     this.name = name;
     this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS, newClient });
-    this.#patience = new Patience(name, 2 * TIMEOUT_MS, systemTimer);
+    this.#patience = new RetryWithDeadline(name, 2 * TIMEOUT_MS, systemTimer);
   }
 
   async used(): Promise<readonly number[]> {

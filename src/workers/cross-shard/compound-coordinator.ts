@@ -29,17 +29,17 @@ import { OVERLOADED, type StillDue, type Waiter } from "../shard/clock/expiry-wa
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "../shard/messages.ts";
-import { Run, type RunPart } from "./compound-run.ts";
+import { CompoundRun, type RunPart } from "./compound-run.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
-import { type PackedCommand, type Parked, packedAlone, type TimedPlace } from "./pending-reply.ts";
+import { type PackedCommand, type PendingReply, packedAlone, type TimedPlace } from "./pending-reply.ts";
 
 /** Of one transfer: when the first is done, all others are refused in one turn. */
 const WAITING_MAX = 64;
 
 export class RevertsUnderWay {
   /** Those that wait, in order, by what is taken back. */
-  readonly #waiting = new Map<string, Run[]>();
+  readonly #waiting = new Map<string, CompoundRun[]>();
 
   isFullFor(command: Command): boolean {
     if (command.op !== "revert_transfer") return false;
@@ -47,7 +47,7 @@ export class RevertsUnderWay {
   }
 
   /** @returns false when it has to wait. Whatever is no revert never does. */
-  begin(run: Run): boolean {
+  begin(run: CompoundRun): boolean {
     const { command, isDry } = run;
     if (command.op !== "revert_transfer" || isDry) return true;
     const waiting = this.#waiting.get(command.id);
@@ -57,7 +57,7 @@ export class RevertsUnderWay {
   }
 
   /** It is decided, or will not be done now. Returns those that waited for it. */
-  end({ command, isDry }: Run): readonly Run[] {
+  end({ command, isDry }: CompoundRun): readonly CompoundRun[] {
     if (command.op !== "revert_transfer" || isDry) return [];
     const waiting = this.#waiting.get(command.id) ?? [];
     this.#waiting.delete(command.id);
@@ -72,7 +72,7 @@ const AMPLE = 2;
 
 const IS_NOT_OPEN: Refused = [REFUSED, "not_open"];
 
-export type RunsOptions = Readonly<{
+export type CompoundCoordinatorOptions = Readonly<{
   self: number;
   ledger: Ledger;
   commit: GroupCommit;
@@ -86,20 +86,20 @@ export type RunsOptions = Readonly<{
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
   /** Whether what was committed before this shard started may still need the room that these legs need here. */
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
-  park: (parked: Parked) => void;
-  unpark: (parked: Parked) => void;
+  park: (parked: PendingReply) => void;
+  unpark: (parked: PendingReply) => void;
 }>;
 
-export class Runs {
-  readonly #options: RunsOptions;
+export class CompoundCoordinator {
+  readonly #options: CompoundCoordinatorOptions;
   readonly #reverts = new RevertsUnderWay();
 
-  constructor(options: RunsOptions) {
+  constructor(options: CompoundCoordinatorOptions) {
     this.#options = options;
   }
 
   /** @param isDry what would it come to? Nothing is logged. */
-  execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
+  execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { ledger } = this.#options;
     const uncertain = askArchive(ledger.compound, command);
     if (uncertain !== undefined) return uncertain;
@@ -144,7 +144,7 @@ export class Runs {
     if (run.parts.every((each) => each.reports !== undefined)) this.#decideWhenEnded(run);
   };
 
-  #end(command: VoidTransfer, packed: PackedCommand, isDry: boolean): Decided | Parked {
+  #end(command: VoidTransfer, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { ledger, commit, linkTo } = this.#options;
     const outcome = decideEnd(ledger.compound, command, commit.openTime());
     if (outcome === NOT_OPEN) return IS_NOT_OPEN;
@@ -155,12 +155,12 @@ export class Runs {
     }
     // It will be done whatever happens, and cannot be answered while a part of it waits for a shard that is away.
     if (outcome.sent.some(({ to }) => !linkTo(to).connected)) return UNREACHABLE;
-    const run = new Run(command, packed, false);
+    const run = new CompoundRun(command, packed, false);
     this.#record(command, packed, outcome, run);
     return run;
   }
 
-  #move(command: LegsCommand, packed: PackedCommand, isDry: boolean): Decided | Parked {
+  #move(command: LegsCommand, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { self, ledger, commit, mustWaitFor } = this.#options;
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) return IS_NOT_OPEN;
@@ -171,7 +171,7 @@ export class Runs {
     const here = planned.legs.get(self) ?? [];
     if (mustWaitFor(command.partner, here, planned.purpose)) return UNREACHABLE;
     if (this.#reverts.isFullFor(command)) return OVERLOADED;
-    const run = new Run(command, packed, isDry);
+    const run = new CompoundRun(command, packed, isDry);
     if (!this.#needsOthers(planned)) {
       const timeMs = commit.openTime();
       const outcome = decideLegs(
@@ -199,7 +199,7 @@ export class Runs {
   }
 
   /** @returns false when a shard cannot be reached now; nobody has been asked then. */
-  #ask(run: Run, planned: Plan): boolean {
+  #ask(run: CompoundRun, planned: Plan): boolean {
     const { self, linkTo, park } = this.#options;
     const others = [...planned.legs].filter(([shard]) => shard !== self);
     if (others.some(([peer]) => !linkTo(peer).connected)) return false;
@@ -216,7 +216,7 @@ export class Runs {
     return true;
   }
 
-  #decideWhenEnded(run: Run): void {
+  #decideWhenEnded(run: CompoundRun): void {
     const { expireFor, waitFor } = this.#options;
     const decide = (): StillDue | undefined => {
       if (run.isOver) return undefined;
@@ -229,7 +229,7 @@ export class Runs {
     if (still !== undefined) waitFor(still, { resume: decide, giveUp: () => this.#abandon(run, OVERLOADED) });
   }
 
-  #decide(run: Run): void {
+  #decide(run: CompoundRun): void {
     const { self, ledger, commit, mustWaitFor, unpark } = this.#options;
     const command = run.command as LegsCommand;
     // While the others were asked, what the archive had said may have become too old.
@@ -274,7 +274,7 @@ export class Runs {
   }
 
   /** Reverts that waited for this one are refused now, or have their turn. */
-  #resumeAfter(run: Run): void {
+  #resumeAfter(run: CompoundRun): void {
     const { ledger, unpark } = this.#options;
     for (const waiting of this.#reverts.end(run)) {
       const command = waiting.command as LegsCommand;
@@ -293,7 +293,7 @@ export class Runs {
   }
 
   /** What is to be moved is not what the others were asked for. */
-  #askAgain(run: Run, planned: Plan): void {
+  #askAgain(run: CompoundRun, planned: Plan): void {
     const { ledger, unpark } = this.#options;
     if (run.rounds >= ROUNDS_MAX) {
       this.#abandon(run, OVERLOADED);
@@ -309,7 +309,7 @@ export class Runs {
   }
 
   /** It will not be done now. */
-  #abandon(run: Run, refused: Refused): void {
+  #abandon(run: CompoundRun, refused: Refused): void {
     if (run.isOver) return;
     run.isOver = true;
     this.#options.unpark(run);
@@ -332,7 +332,7 @@ export class Runs {
     command: CompoundCommand,
     packed: PackedCommand,
     outcome: Outcome<CompoundCommand>,
-    run: Run | undefined,
+    run: CompoundRun | undefined,
   ): TimedPlace {
     const { record, linkTo, failpoints } = this.#options;
     failpoints.pass("before_commit");
@@ -359,7 +359,7 @@ function wholeOf(changed: TransferChanged): TransferChanged {
 }
 
 /** Whether the others have said yes to as much as is to be moved now, or to more. */
-function hasRoomFor({ postings }: Plan, { plan: asked, parts, isDry }: Run): boolean {
+function hasRoomFor({ postings }: Plan, { plan: asked, parts, isDry }: CompoundRun): boolean {
   if (asked === undefined || postings.length !== asked.postings.length) return false;
   const mayBeLess =
     !isDry && parts.every(({ reports }) => reports?.every(({ objection }) => objection === null));

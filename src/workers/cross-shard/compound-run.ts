@@ -14,11 +14,11 @@ import type {
 } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
 import type { Credits } from "../shard/messages.ts";
-import { type CreditPlace, type PackedCommand, Parked, type TimedPlace } from "./pending-reply.ts";
+import { type CreditPlace, type PackedCommand, PendingReply, type TimedPlace } from "./pending-reply.ts";
 
 /** What one other shard has to do with a run. */
 export type RunPart = {
-  readonly run: Run;
+  readonly run: CompoundRun;
   readonly peer: number;
   readonly id: string;
   readonly legs: readonly Leg[];
@@ -29,7 +29,7 @@ export type RunPart = {
   isReserved: boolean;
 };
 
-export class Run extends Parked<LegsCommand | VoidTransfer> {
+export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
   /** Nothing is to be logged, nor kept. */
   readonly isDry: boolean;
   /** Of the attempt: the transfer's, if it comes to one. */

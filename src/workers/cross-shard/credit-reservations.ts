@@ -6,17 +6,17 @@
 import type { Account, Slice } from "../../actors/ledger/account.ts";
 import { assert } from "../../errors/assert.ts";
 
-export type Pin =
+export type CreditReservation =
   | Readonly<{ account: Account; amount: number; count: number }>
   | Readonly<{ slice: Slice; credited: number; debited: number }>;
 
-export class Pins {
+export class CreditReservations {
   /** By the number that the other shard has given the question; one of several legs may pin several accounts. */
-  #pins = new Map<number, readonly Pin[]>();
+  #pins = new Map<number, readonly CreditReservation[]>();
   /** Of channels that are no more. */
-  #old: Pin[] = [];
+  #old: CreditReservation[] = [];
 
-  add(no: number, pins: readonly Pin[]): void {
+  add(no: number, pins: readonly CreditReservation[]): void {
     for (const pin of pins) keepRoom(pin, 1);
     this.#pins.set(no, pins);
   }
@@ -41,7 +41,7 @@ export class Pins {
 }
 
 /** @param sign 1 to pin, -1 to unpin. */
-function keepRoom(pin: Pin, sign: 1 | -1): void {
+function keepRoom(pin: CreditReservation, sign: 1 | -1): void {
   if ("account" in pin) {
     const { account, amount, count } = pin;
     account.pinned += sign * amount;

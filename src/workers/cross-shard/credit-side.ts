@@ -9,7 +9,7 @@ import { readCommands } from "../../actors/records/codec.ts";
 import { assert } from "../../errors/assert.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
-import type { Pins } from "./credit-reservations.ts";
+import type { CreditReservations } from "./credit-reservations.ts";
 import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
 
 export type CreditSideOptions = Readonly<{
@@ -18,7 +18,7 @@ export type CreditSideOptions = Readonly<{
   ledger: Ledger;
   commit: GroupCommit;
   failpoints: Failpoints;
-  pins: Pins;
+  pins: CreditReservations;
   /** Applies a message and puts it into the open batch; says how its accounts stand then: posted, held, seq of each. */
   take: (message: Message, source: Uint8Array, start: number, end: number) => readonly number[];
   /** Whether a credit that was committed before this shard started, and is still to come, may need the account's room. */

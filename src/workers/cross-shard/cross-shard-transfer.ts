@@ -4,9 +4,9 @@
  */
 import type { Transfer, TransferSent } from "../../actors/records/command.ts";
 import { assert } from "../../errors/assert.ts";
-import { type CreditPlace, Parked, type TimedPlace } from "./pending-reply.ts";
+import { type CreditPlace, PendingReply, type TimedPlace } from "./pending-reply.ts";
 
-export class Crossing extends Parked<Transfer> {
+export class CrossShardTransfer extends PendingReply<Transfer> {
   #outcome: TransferSent | undefined;
   #place: TimedPlace | undefined;
 

@@ -11,9 +11,9 @@ import { OVERLOADED, StillDue, type Waiter } from "../shard/clock/expiry-waits.t
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import { REFUSED, type Refused } from "../shard/messages.ts";
-import type { Crossing } from "./cross-shard-transfer.ts";
+import type { CrossShardTransfer } from "./cross-shard-transfer.ts";
 import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
-import type { CreditPlace, Parked } from "./pending-reply.ts";
+import type { CreditPlace, PendingReply } from "./pending-reply.ts";
 
 /** Messages in one part. */
 const MESSAGES_PER_PART_MAX = 4096;
@@ -31,11 +31,11 @@ export type DebitSideOptions = Readonly<{
    * Decides a parked transfer with what was said of its credit account, and puts it into the open batch; or returns what it
    * has to wait for.
    */
-  decide: (crossing: Crossing, remote: RemoteCredit) => TransferSent | Rejected | StillDue;
+  decide: (crossing: CrossShardTransfer, remote: RemoteCredit) => TransferSent | Rejected | StillDue;
   /** Waits until nothing is due there any more. */
   waitFor: (still: StillDue, waiter: Waiter) => void;
   /** Gives a parked transfer back undone. */
-  giveBack: (crossing: Crossing, refused: Refused) => void;
+  giveBack: (crossing: CrossShardTransfer, refused: Refused) => void;
 }>;
 
 export class DebitSide {
@@ -45,9 +45,9 @@ export class DebitSide {
   /** What is asked in this turn. */
   #asks: Ask[] = [];
   /** Parked transfers by pin, oldest first. */
-  readonly #asked = new Map<number, Crossing>();
+  readonly #asked = new Map<number, CrossShardTransfer>();
   /** Committed ones by the number of their message, oldest first. */
-  readonly #underWay = new Map<number, Readonly<{ parked: Parked | undefined; pin: number }>>();
+  readonly #underWay = new Map<number, Readonly<{ parked: PendingReply | undefined; pin: number }>>();
   /** Messages up to this one: are in durable batches; have left in this session; are durable at the other shard. */
   #durable = 0;
   #handedOver = 0;
@@ -77,7 +77,7 @@ export class DebitSide {
   }
 
   /** Parks a transfer until the other shard has said whether its credit account takes it. */
-  ask(crossing: Crossing): void {
+  ask(crossing: CrossShardTransfer): void {
     this.#options.failpoints.pass("before_ask");
     const pin = this.#options.session.newPin();
     this.#asked.set(pin, crossing);
@@ -92,7 +92,7 @@ export class DebitSide {
   }
 
   /** The open batch holds message `no`: once it is durable the message leaves, and `parked` hears when it has come. */
-  commit(no: number, parked: Parked | undefined, pin: number): void {
+  commit(no: number, parked: PendingReply | undefined, pin: number): void {
     this.#underWay.set(no, { parked, pin });
     this.#sendWithBatch(no);
   }
@@ -141,12 +141,12 @@ export class DebitSide {
   }
 
   /** Who waits for message `no`; absent after a restart, since when nobody has asked. */
-  waitingFor(no: number): Parked | undefined {
+  waitingFor(no: number): PendingReply | undefined {
     return this.#underWay.get(no)?.parked;
   }
 
   /** Waits for a message that was sent before. */
-  join(no: number, parked: Parked): void {
+  join(no: number, parked: PendingReply): void {
     const pin = this.#underWay.get(no)?.pin ?? 0;
     this.#underWay.set(no, { parked, pin });
   }

@@ -16,12 +16,12 @@ import { LogError } from "../../wal/wal.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
-import { Pins } from "./credit-reservations.ts";
+import { CreditReservations } from "./credit-reservations.ts";
 import { CreditSide, type CreditSideOptions } from "./credit-side.ts";
 import { DebitSide, type DebitSideOptions } from "./debit-side.ts";
 import { PART, type Part, type Session } from "./peer-messages.ts";
-import { LegsAsker, type LegsAskerOptions } from "./prepare-client.ts";
-import { LegsAnswerer, type LegsAnswererOptions } from "./prepare-handler.ts";
+import { PrepareClient, type PrepareClientOptions } from "./prepare-client.ts";
+import { PrepareHandler, type PrepareHandlerOptions } from "./prepare-handler.ts";
 
 /** A parked transfer that got no answer for so long is given back: it is certainly not done. */
 const ASK_MS_MAX = 5_000;
@@ -29,7 +29,7 @@ const ASK_MS_MAX = 5_000;
 const IDS_PER_PART_MAX = 4096;
 
 export type PeerLinkOptions = Omit<
-  DebitSideOptions & CreditSideOptions & LegsAskerOptions & LegsAnswererOptions,
+  DebitSideOptions & CreditSideOptions & PrepareClientOptions & PrepareHandlerOptions,
   "session" | "exchange" | "pins"
 > &
   Readonly<{
@@ -48,8 +48,8 @@ export class PeerLink implements Session {
   readonly debit: DebitSide;
   readonly credit: CreditSide;
   /** Of transfers whose home is here. */
-  readonly legs: LegsAsker;
-  readonly #legsHere: LegsAnswerer;
+  readonly legs: PrepareClient;
+  readonly #legsHere: PrepareHandler;
   readonly #options: PeerLinkOptions;
   readonly #exchange: Exchange;
   #channel: Channel | undefined;
@@ -69,11 +69,11 @@ export class PeerLink implements Session {
   constructor(options: PeerLinkOptions) {
     this.#options = options;
     this.#exchange = options.ledger.exchange(options.peer);
-    const shared = { ...options, exchange: this.#exchange, session: this, pins: new Pins() };
+    const shared = { ...options, exchange: this.#exchange, session: this, pins: new CreditReservations() };
     this.debit = new DebitSide(shared);
     this.credit = new CreditSide(shared);
-    this.legs = new LegsAsker(shared);
-    this.#legsHere = new LegsAnswerer(shared);
+    this.legs = new PrepareClient(shared);
+    this.#legsHere = new PrepareHandler(shared);
   }
 
   get connected(): boolean {
@@ -166,7 +166,7 @@ export class PeerLink implements Session {
     });
   }
 
-  #meet(sent: number, received: number, delivered: number): void {
+  #compareNotes(sent: number, received: number, delivered: number): void {
     const mine = this.#exchange;
     const { self, peer } = this.#options;
     if (received > mine.sent || delivered > mine.received) throw lostEnd(self, peer);
@@ -212,7 +212,7 @@ export class PeerLink implements Session {
   #take(part: Part): boolean {
     switch (part[0]) {
       case PART.greeting:
-        this.#meet(part[1], part[2], part[3]);
+        this.#compareNotes(part[1], part[2], part[3]);
         return true;
       case PART.ask:
         this.credit.pin(part[1]);

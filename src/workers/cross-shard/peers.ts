@@ -23,20 +23,20 @@ import type { StillDue, Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import { type Credits, REFUSED, type Refused } from "../shard/messages.ts";
-import { Runs } from "./compound-coordinator.ts";
-import { Crossing } from "./cross-shard-transfer.ts";
+import { CompoundCoordinator } from "./compound-coordinator.ts";
+import { CrossShardTransfer } from "./cross-shard-transfer.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import { PeerLink } from "./peer-link.ts";
 import {
   type CreditPlace,
   type PackedCommand,
-  Parked,
+  PendingReply,
   packedAlone,
   Rejoined,
   type TimedPlace,
 } from "./pending-reply.ts";
 
-export class Announcement extends Parked<ActAlone> {
+export class Announcement extends PendingReply<ActAlone> {
   readonly #place: TimedPlace;
   readonly #outcome: ActDone;
   readonly #heard: Credits[number][] = [];
@@ -73,7 +73,7 @@ export type PeersOptions = Readonly<{
   /** Puts what was decided at the open batch's time into the ledger and into that batch. */
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
   /** Settles first what is due on these accounts; returns on which there is too much for that. */
-  meet: (partner: string, accounts: readonly string[]) => StillDue | undefined;
+  expireDue: (partner: string, accounts: readonly string[]) => StillDue | undefined;
   /** The same for all that a command's decision depends on here. */
   expireFor: (command: Command) => StillDue | undefined;
   /** Waits until nothing is due there any more. */
@@ -91,9 +91,9 @@ export class Peers {
   readonly #options: PeersOptions;
   /** By the number of the other shard. */
   readonly #links = new Map<number, PeerLink>();
-  readonly runs: Runs;
+  readonly runs: CompoundCoordinator;
   /** Parked transfers by the scope of their key. */
-  readonly #parked = new Map<string, Parked>();
+  readonly #parked = new Map<string, PendingReply>();
   /** The newest batch in which an account was opened or changed. */
   #newestChange = 0;
   #settled = false;
@@ -104,7 +104,7 @@ export class Peers {
     this.#options = options;
     const { self, shards } = options;
     this.#unsettledMax = DECIDED_MAX / 2 / shards;
-    this.runs = new Runs({
+    this.runs = new CompoundCoordinator({
       ...options,
       linkTo: (peer) => this.#linkTo(peer),
       mustWaitFor: (partner, legs, purpose) => this.#mustWaitFor(partner, legs, purpose),
@@ -198,10 +198,10 @@ export class Peers {
   }
 
   /** Parks a transfer and asks shard `home` about its credit account. */
-  cross(command: Transfer, packed: PackedCommand, home: number): Crossing | Refused {
+  cross(command: Transfer, packed: PackedCommand, home: number): CrossShardTransfer | Refused {
     const link = this.#links.get(home);
     if (link === undefined || !link.connected) return UNREACHABLE;
-    const crossing = new Crossing(command, packed);
+    const crossing = new CrossShardTransfer(command, packed);
     this.#park(crossing);
     link.debit.ask(crossing);
     return crossing;
@@ -219,7 +219,7 @@ export class Peers {
   }
 
   /** What was parked with this command's key. */
-  parked(command: Command): Parked | Refused | undefined {
+  parked(command: Command): PendingReply | Refused | undefined {
     if (command.key === null || this.#parked.size === 0) return undefined;
     const parked = this.#parked.get(scopeOf(command, command.key));
     if (parked === undefined || parked.command.fingerprint === command.fingerprint) return parked;
@@ -227,7 +227,7 @@ export class Peers {
   }
 
   /** The transfer that this key was first used for, while a part of it is not durable yet on its shard. */
-  underWay(command: Command, first: KeyEntry): Parked | undefined {
+  underWay(command: Command, first: KeyEntry): PendingReply | undefined {
     if (!MOVING.has(command.op)) return undefined;
     const { ledger } = this.#options;
     const sent = [...this.#links].flatMap(([peer, { debit }]) => {
@@ -284,7 +284,11 @@ export class Peers {
     for (const link of this.#links.values()) link.close();
   }
 
-  #decide(crossing: Crossing, remote: RemoteCredit, to: number): ReturnType<Ledger["decideSend"]> | StillDue {
+  #decide(
+    crossing: CrossShardTransfer,
+    remote: RemoteCredit,
+    to: number,
+  ): ReturnType<Ledger["decideSend"]> | StillDue {
     const { ledger, commit, record, newTransferId, expireFor } = this.#options;
     // While the other shard was asked, the time of something may have come.
     const still = expireFor(crossing.command);
@@ -357,12 +361,12 @@ export class Peers {
     return link;
   }
 
-  #park(parked: Parked): void {
+  #park(parked: PendingReply): void {
     const { command } = parked;
     if (command.key !== null) this.#parked.set(scopeOf(command, command.key), parked);
   }
 
-  #unpark({ command }: Parked): void {
+  #unpark({ command }: PendingReply): void {
     if (command.key !== null) this.#parked.delete(scopeOf(command, command.key));
   }
 }

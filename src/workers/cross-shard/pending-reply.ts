@@ -36,7 +36,7 @@ export function packedAlone(command: Command): PackedCommand {
   return { source, start: 0, end: source.length };
 }
 
-export abstract class Parked<C extends Command = Command> {
+export abstract class PendingReply<C extends Command = Command> {
   readonly command: C;
   readonly packed: PackedCommand;
   readonly askedAtMs = performance.now();
@@ -92,7 +92,7 @@ export abstract class Parked<C extends Command = Command> {
 const NOTHING: PackedCommand = { source: new Uint8Array(0), start: 0, end: 0 };
 
 /** A command sent again whose parts on other shards are not all known to be durable, since this shard has started anew. */
-export class Rejoined extends Parked {
+export class Rejoined extends PendingReply {
   readonly #place: RecordPlace;
   #missing: number;
 

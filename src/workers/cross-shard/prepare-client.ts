@@ -8,15 +8,15 @@ import type { Failpoints } from "../shard/failpoint.ts";
 import type { RunPart } from "./compound-run.ts";
 import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
 
-export type LegsAskerOptions = Readonly<{
+export type PrepareClientOptions = Readonly<{
   session: Session;
   failpoints: Failpoints;
   /** The other shard has said all there is to say of a run's legs; without reports it could not. */
   onAnswer: (part: RunPart, reports: readonly LegReport[] | undefined) => void;
 }>;
 
-export class LegsAsker {
-  readonly #options: LegsAskerOptions;
+export class PrepareClient {
+  readonly #options: PrepareClientOptions;
   /** What is asked in this turn. */
   #asks: LegsAsk[] = [];
   /** Parts of runs that are not decided yet, answered or not, by pin, oldest first. */
@@ -24,7 +24,7 @@ export class LegsAsker {
   /** Reservations that are to be given back, and who waits for that. */
   readonly #releasing = new Map<string, () => void>();
 
-  constructor(options: LegsAskerOptions) {
+  constructor(options: PrepareClientOptions) {
     this.#options = options;
   }
 

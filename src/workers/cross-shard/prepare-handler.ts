@@ -14,30 +14,30 @@ import { assert } from "../../errors/assert.ts";
 import type { StillDue, Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
-import type { Pin, Pins } from "./credit-reservations.ts";
+import type { CreditReservation, CreditReservations } from "./credit-reservations.ts";
 import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
 import { type PackedCommand, packedAlone } from "./pending-reply.ts";
 
-export type LegsAnswererOptions = Readonly<{
+export type PrepareHandlerOptions = Readonly<{
   peer: number;
   session: Session;
   ledger: Ledger;
   commit: GroupCommit;
   failpoints: Failpoints;
-  pins: Pins;
+  pins: CreditReservations;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => void;
   /** Settles first what is due on these accounts; returns on which there is too much for that. */
-  meet: (partner: string, accounts: readonly string[]) => StillDue | undefined;
+  expireDue: (partner: string, accounts: readonly string[]) => StillDue | undefined;
   /** Waits until nothing is due there any more. */
   waitFor: (still: StillDue, waiter: Waiter) => void;
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   gateOf: (account: Account) => number;
 }>;
 
-export class LegsAnswerer {
-  readonly #options: LegsAnswererOptions;
+export class PrepareHandler {
+  readonly #options: PrepareHandlerOptions;
 
-  constructor(options: LegsAnswererOptions) {
+  constructor(options: PrepareHandlerOptions) {
     this.#options = options;
   }
 
@@ -57,8 +57,8 @@ export class LegsAnswerer {
   };
 
   #examineNow(ask: LegsAsk): StillDue | undefined {
-    const { commit, session, meet } = this.#options;
-    const still = meet(
+    const { commit, session, expireDue } = this.#options;
+    const still = expireDue(
       ask.partner,
       ask.legs.map(({ account }) => account),
     );
@@ -115,9 +115,9 @@ export class LegsAnswerer {
   }
 
   /** Room for all credits, and for debits of slices; what a capture takes has been held all the time. */
-  #pinsOf({ partner, purpose, legs }: LegsAsk, { holds }: Examined): readonly Pin[] {
+  #pinsOf({ partner, purpose, legs }: LegsAsk, { holds }: Examined): readonly CreditReservation[] {
     const book = this.#options.ledger.compound.bookOf(partner);
-    const pins = risesOf(book, legs).map(({ account: name, amount, count, slice }): Pin => {
+    const pins = risesOf(book, legs).map(({ account: name, amount, count, slice }): CreditReservation => {
       if (slice !== undefined) {
         const { asset, vnode } = slice;
         return { slice: book.sliceWithRoom(name, asset, vnode), credited: amount, debited: 0 };

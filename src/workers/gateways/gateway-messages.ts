@@ -23,7 +23,7 @@ export function watchUses(directory: Directory, tell: (uses: readonly KeyUse[]) 
 }
 
 /** What a gateway must know at every request, told whenever it changes. */
-export type Standing = Readonly<{
+export type ServerHealth = Readonly<{
   unready: readonly string[];
   warnings: readonly string[];
   /** Why no commands should be taken. */
@@ -43,7 +43,7 @@ export type GatewayInit = Readonly<{
   log: LogOptions;
   /** Where its lines go. */
   lines: RingMemory;
-  standing: Standing;
+  standing: ServerHealth;
   /** To the archive, for its queries. */
   archive: MessagePort;
 }>;
@@ -56,7 +56,7 @@ export type ToGatewayThread =
   | Readonly<{ kind: "attach"; shard: number; end: ChannelEnd }>
   /** This shard has stopped answering, or answers again. */
   | Readonly<{ kind: "silent"; shard: number; isSilent: boolean }>
-  | Readonly<{ kind: "standing"; standing: Standing }>
+  | Readonly<{ kind: "standing"; standing: ServerHealth }>
   /** Keys were used at other gateways. */
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
   | Readonly<{ kind: "answer"; no: number; answer: unknown }>

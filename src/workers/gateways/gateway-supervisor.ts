@@ -18,10 +18,10 @@ import {
   type WatchLimits,
 } from "../carriers/watchdog.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import type { FromGatewayThread, GatewayInit, MainQuestion, Standing } from "./gateway-messages.ts";
+import type { FromGatewayThread, GatewayInit, MainQuestion, ServerHealth } from "./gateway-messages.ts";
 import type { RunningGateway, StartGateway } from "./gateway-worker.ts";
 import { answerQuestion } from "./remote-operations.ts";
-import { Inquiries } from "./rpc.ts";
+import { Rpc } from "./rpc.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;
@@ -76,7 +76,7 @@ interface Supervised {
   /** What its present thread had counted when it was asked last, and all those before. */
   counted: RequestCounts;
   countedBefore: RequestCounts;
-  readonly counts: Inquiries<"count">;
+  readonly counts: Rpc<"count">;
   /** Its thread runs. */
   readonly started: PromiseWithResolvers<void>;
   readonly ready: PromiseWithResolvers<void>;
@@ -107,7 +107,7 @@ export class GatewaySupervisor {
         failure: undefined,
         counted: [],
         countedBefore: [],
-        counts: new Inquiries((no) => supervised.running?.post({ kind: "count", no }), COUNT_MS_MAX),
+        counts: new Rpc((no) => supervised.running?.post({ kind: "count", no }), COUNT_MS_MAX),
         started: Promise.withResolvers(),
         ready: Promise.withResolvers(),
         drained: Promise.withResolvers(),
@@ -150,7 +150,7 @@ export class GatewaySupervisor {
       .map(({ gateway, watchdog }) => `gateway ${gateway} is hung: ${describeSilence(watchdog.silentMs)}`);
   }
 
-  tell(standing: Standing): void {
+  tell(standing: ServerHealth): void {
     for (const { running } of this.#gateways) running?.post({ kind: "standing", standing });
   }
 

@@ -7,7 +7,7 @@ import type { FromGatewayThread, GatewayInit, MainQuestion, ToGatewayThread } fr
 import { watchUses } from "./gateway-messages.ts";
 import { HttpGateway } from "./http-gateway.ts";
 import { RemoteOperations } from "./remote-operations.ts";
-import { Inquiries } from "./rpc.ts";
+import { Rpc } from "./rpc.ts";
 
 assert(parentPort !== null, "gateway-thread.ts runs as a worker");
 run(parentPort, workerData as GatewayInit);
@@ -16,7 +16,7 @@ function run(main: MessagePort, init: GatewayInit): void {
   const send = (message: FromGatewayThread) => main.postMessage(message, []);
   const archive = new ArchiveQueryClient(init.archive);
   const logs = createLog(init.log, init.lines);
-  const inquiries = new Inquiries<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
+  const inquiries = new Rpc<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
   const operations = new RemoteOperations(inquiries, init.standing);
   const gateway = new HttpGateway({
     operations,

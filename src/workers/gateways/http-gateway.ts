@@ -3,7 +3,7 @@
  * come in, and the ways to the shards.
  */
 import { ASK_REPORT_SECRETS, reportSecretOf } from "../../actors/programmes/segments/acts.ts";
-import { HOUSE } from "../../actors/programmes/wallet/acts.ts";
+import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
 import type { Command } from "../../actors/records/command.ts";
 import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
@@ -128,7 +128,7 @@ export class HttpGateway {
   /** Says so where secrets were sealed with another key. */
   async checkSecrets(log: Log): Promise<void> {
     // A shard that ends just now is asked at the next start.
-    const found = (await this.#gateway.askAll(HOUSE, ASK_REPORT_SECRETS).catch(() => [])).flat();
+    const found = (await this.#gateway.askAll(PLATFORM_TENANT, ASK_REPORT_SECRETS).catch(() => [])).flat();
     const closed = found.filter(
       ([partner, stored]) => this.#openSecret(stored, reportSecretOf(partner)) === undefined,
     );
@@ -179,6 +179,6 @@ export class HttpGateway {
     if (away.length > 0) return away;
     // The first records of a new log: nobody can log in before them.
     const { directory } = this;
-    return directory.hasOperatorKey && directory.partner(HOUSE) !== undefined ? [] : [STARTING];
+    return directory.hasOperatorKey && directory.partner(PLATFORM_TENANT) !== undefined ? [] : [STARTING];
   }
 }

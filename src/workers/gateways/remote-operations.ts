@@ -1,18 +1,18 @@
 /** The operations of the server, as the thread of a gateway sees them: told beforehand, or asked of the main thread. */
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
-import type { MainQuestion, Standing } from "./gateway-messages.ts";
-import type { Inquiries } from "./rpc.ts";
+import type { MainQuestion, ServerHealth } from "./gateway-messages.ts";
+import type { Rpc } from "./rpc.ts";
 
 export class RemoteOperations implements Operations {
-  readonly #main: Inquiries<MainQuestion>;
-  #standing: Standing;
+  readonly #main: Rpc<MainQuestion>;
+  #standing: ServerHealth;
 
-  constructor(main: Inquiries<MainQuestion>, standing: Standing) {
+  constructor(main: Rpc<MainQuestion>, standing: ServerHealth) {
     this.#main = main;
     this.#standing = standing;
   }
 
-  learn(standing: Standing): void {
+  learn(standing: ServerHealth): void {
     this.#standing = standing;
   }
 

@@ -7,7 +7,7 @@ const INQUIRIES_MAX = 10_000;
 
 type Waiting = Readonly<{ resolve: (answer: unknown) => void; timer: NodeJS.Timeout }>;
 
-export class Inquiries<Question> {
+export class Rpc<Question> {
   readonly #send: (no: number, question: Question) => void;
   readonly #msMax: number;
   readonly #waiting = new Map<number, Waiting>();

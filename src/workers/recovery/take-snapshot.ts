@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { imageOf } from "../../actors/ledger/image.ts";
 import { Ledger } from "../../actors/ledger/ledger.ts";
 import type { LedgerSettings } from "../../actors/ledger/ledger-state.ts";
-import { censusOf } from "../../actors/ledger/state-digest.ts";
+import { stateDigest } from "../../actors/ledger/state-digest.ts";
 import { randomBytes } from "../../random.ts";
 import { openLogStream, openSnapshotStore } from "../../wal/open.ts";
 import {
@@ -154,7 +154,7 @@ async function write(
   const blocks = imageOf(ledger.state);
   try {
     const snapshot = await writeSnapshot(store, slot, tail, tapped(blocks, hash), pause);
-    const proof = { census: censusOf(ledger.state), digest: hash.digest("hex") };
+    const proof = { census: stateDigest(ledger.state), digest: hash.digest("hex") };
     return { snapshot, proof, replayed, passedOver };
   } catch (error) {
     // Half of one is of no use, and in the way where room is short.
@@ -182,7 +182,7 @@ async function verify(
       hash.update(block);
       progress();
     }
-    const isSame = censusOf(ledger.state) === proof.census && hash.digest("hex") === proof.digest;
+    const isSame = stateDigest(ledger.state) === proof.census && hash.digest("hex") === proof.digest;
     if (!isSame) throw new SnapshotError("what was loaded is not what was stored");
   } catch (error) {
     await store.clear(snapshot.slot);

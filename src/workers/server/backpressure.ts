@@ -65,7 +65,7 @@ export class ArchiveLag {
 const LAG_MS_MAX = 60_000;
 
 /** Tells why no commands should be taken, and `undefined` once they may be again: each time that this changes. */
-export function watchRoom(
+export function watchBackpressure(
   archive: Readonly<{ figures: ArchiveFigures }>,
   supervisor: Pick<Supervisor, "shards" | "full">,
   tell: (reason: string | undefined) => void,

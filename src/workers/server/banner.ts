@@ -13,7 +13,7 @@ export type Started = Readonly<{
 }>;
 
 /** Lines for people. */
-export function greeting({ config, address, shards, operatorKey }: Started): string {
+export function banner({ config, address, shards, operatorKey }: Started): string {
   const url = urlOf(address);
   const { gateways } = config;
   const lines = [

@@ -4,11 +4,11 @@ import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
 import { formatLogId } from "../../wal/wal.ts";
-import type { Standing } from "../gateways/gateway-messages.ts";
+import type { ServerHealth } from "../gateways/gateway-messages.ts";
 import type { GatewayStatus, GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
 import { renderMetrics } from "../supervisor/metrics.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import { damageText, watchArchive, watchRoom } from "./backpressure.ts";
+import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
@@ -42,7 +42,7 @@ export class ServerOperations implements Operations {
   /** Before this the server is starting. */
   connect(parts: Parts): void {
     this.#parts = parts;
-    watchRoom(parts.archive, parts.supervisor, (reason) => {
+    watchBackpressure(parts.archive, parts.supervisor, (reason) => {
       this.#overload = reason;
       if (reason === undefined) parts.log.info({}, "commands are taken again");
       else parts.log.warn({ reason }, "no commands are taken");
@@ -69,7 +69,7 @@ export class ServerOperations implements Operations {
     this.#parts?.gateways.tell(this.standing());
   }
 
-  standing(): Standing {
+  standing(): ServerHealth {
     return { unready: this.unready(), warnings: this.warnings(), overload: this.#overload };
   }
 

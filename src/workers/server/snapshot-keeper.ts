@@ -6,7 +6,7 @@ import type { Log } from "../../http/log/request-log.ts";
 import { compareLogIds, formatLogId, type LogId } from "../../wal/wal.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { SnapshotReport } from "../recovery/take-snapshot.ts";
-import type { ShardFigures } from "../shard/stats.ts";
+import type { ShardStats } from "../shard/stats.ts";
 
 const CHECK_MS = 1_000;
 /** After a failure the next try comes so much later. */
@@ -23,7 +23,7 @@ export type LastSnapshot = Readonly<{
   atMs: number;
 }>;
 
-type ShardNow = Readonly<{ shard: number; recovery: Recovery; figures: ShardFigures | undefined }>;
+type ShardNow = Readonly<{ shard: number; recovery: Recovery; figures: ShardStats | undefined }>;
 
 export type SnapshotKeeperOptions = Readonly<{
   shards: () => Promise<readonly ShardNow[]>;
@@ -122,7 +122,7 @@ export class SnapshotKeeper {
     return kept;
   }
 
-  #isDue(kept: Kept, { records, durable }: ShardFigures): boolean {
+  #isDue(kept: Kept, { records, durable }: ShardStats): boolean {
     if (durable.epoch === 0) return false;
     if (kept.wanted) return true;
     const nowMs = performance.now();
@@ -131,7 +131,7 @@ export class SnapshotKeeper {
     return since >= this.#options.everyRecords || nowMs - kept.sinceMs >= this.#options.everyMs;
   }
 
-  async #take(shard: number, kept: Kept, { durable, epoch }: ShardFigures): Promise<void> {
+  async #take(shard: number, kept: Kept, { durable, epoch }: ShardStats): Promise<void> {
     const { log, take } = this.#options;
     kept.wanted = false;
     try {

@@ -6,7 +6,7 @@ import { isPlain, type PlainCommand } from "../../actors/ledger/command-home.ts"
 import type { Ledger, Place } from "../../actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { TransferIds } from "../../actors/ledger/transfer-id.ts";
-import type { Due, Random } from "../../actors/programmes/programme.ts";
+import type { Random, ScheduledCommand } from "../../actors/programmes/programme.ts";
 import { timeFaultOf } from "../../actors/programmes/programmes.ts";
 import { sliceBytes } from "../../actors/quotas/bytes.ts";
 import type { QuotaName } from "../../actors/quotas/default-quotas.ts";
@@ -17,9 +17,9 @@ import type { TimeFault } from "../../actors/records/rejection.ts";
 import { assert } from "../../errors/assert.ts";
 import type { Journal } from "../../wal/wal.ts";
 import type { Peers } from "../cross-shard/peers.ts";
-import { type PackedCommand, Parked, packedAlone } from "../cross-shard/pending-reply.ts";
+import { type PackedCommand, PendingReply, packedAlone } from "../cross-shard/pending-reply.ts";
 import { askArchive } from "./ask-archive.ts";
-import { DueWait, DueWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./clock/expiry-waits.ts";
+import { ExpiryWait, ExpiryWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./clock/expiry-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
@@ -32,7 +32,7 @@ const ENDED_BY_ONE_MAX = 64;
 const OF_ACCOUNTS: ReadonlySet<Command["op"]> = new Set(["create_account", "set_account_status"] as const);
 
 /** It has to wait for credits that are on their way. */
-export const LATER = Symbol("later");
+export const RETRY_LATER = Symbol("later");
 
 export type ExecutorOptions = Readonly<{
   journal: Journal;
@@ -52,7 +52,7 @@ export class Executor {
   #peers: Peers | undefined;
   /** Of our epoch, once it is claimed. */
   #transferIds: TransferIds | undefined;
-  readonly waits: DueWaits;
+  readonly waits: ExpiryWaits;
   readonly counts = { commands: 0, rejections: 0, replays: 0, heapRefusals: 0 };
   /** Commands that a quota has refused. */
   readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0, bytes: 0 };
@@ -61,7 +61,7 @@ export class Executor {
     this.#options = options;
     this.#ledger = options.ledger;
     this.#commit = options.commit;
-    this.waits = new DueWaits(options.commit, (on, max) => this.#endDueOf(on.partner, on.subject, max));
+    this.waits = new ExpiryWaits(options.commit, (on, max) => this.#endDueOf(on.partner, on.subject, max));
   }
 
   /** The other shards, who need what is recorded here, as it needs them. */
@@ -70,7 +70,12 @@ export class Executor {
   }
 
   /** @param source holds the packed command from `start` to `end`. */
-  execute(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked | typeof LATER {
+  execute(
+    command: Command,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): Decided | PendingReply | typeof RETRY_LATER {
     const peers = this.#peers;
     assert(peers !== undefined, "a shard knows its peers before it serves");
     this.#options.failpoints.pass("before_decide");
@@ -110,7 +115,7 @@ export class Executor {
     } else if (command.op === "act" && (outcome as ActDone).told !== undefined) {
       return peers.announce(command, { source, start, end }, outcome as ActDone);
     } else if (command.op !== "transfer") {
-      if (this.#mustWait(command, peers)) return LATER;
+      if (this.#mustWait(command, peers)) return RETRY_LATER;
       peers.noteChange(this.#commit.openSeq);
     } else {
       if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
@@ -146,7 +151,7 @@ export class Executor {
     this.#record(command, source, start, end, outcome, this.#commit.openTime());
 
   /** Decides a command without a key and logs nothing. */
-  dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | Parked {
+  dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | PendingReply {
     const peers = this.#peers;
     assert(peers !== undefined && command.key === null, "a dry run looks up no key");
     const still = this.expireFor(command);
@@ -158,7 +163,7 @@ export class Executor {
   }
 
   /** Executes a command of a request that is larger than the open batch once there is room for it. */
-  defer(command: Command, source: Uint8Array, start: number, end: number): DueWait {
+  defer(command: Command, source: Uint8Array, start: number, end: number): ExpiryWait {
     return this.#executeLater(NO_ROOM, command, { source, start, end }, false);
   }
 
@@ -167,7 +172,7 @@ export class Executor {
    *
    * @returns the first on which there is more than may be ended now: whoever asks has to wait, see `waits`.
    */
-  readonly meet = (partner: string, subjects: readonly string[]): StillDue | undefined => {
+  readonly expireDue = (partner: string, subjects: readonly string[]): StillDue | undefined => {
     if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
     for (const subject of subjects)
       if (!this.#endDueOf(partner, subject, ENDED_BY_ONE_MAX)) return new StillDue(partner, subject);
@@ -177,8 +182,8 @@ export class Executor {
   /** The same for all that a command's decision depends on here. */
   readonly expireFor = (command: Command): StillDue | undefined => {
     if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
-    if (command.op === "post_transfer" || command.op === "void_transfer") this.meetTransfer(command.id);
-    return this.meet(command.partner, accountsOf(command));
+    if (command.op === "post_transfer" || command.op === "void_transfer") this.expireDueTransfer(command.id);
+    return this.expireDue(command.partner, accountsOf(command));
   };
 
   /** @returns whether nothing is left. */
@@ -195,18 +200,18 @@ export class Executor {
     }
   }
 
-  #executeLater(still: StillDue, command: Command, packed: PackedCommand, isDry: boolean): DueWait {
-    const wait = new DueWait(command, packed);
+  #executeLater(still: StillDue, command: Command, packed: PackedCommand, isDry: boolean): ExpiryWait {
+    const wait = new ExpiryWait(command, packed);
     const resume = () => {
       const next = this.#tryAgain(wait, isDry);
-      return next === LATER ? still : next;
+      return next === RETRY_LATER ? still : next;
     };
     this.waits.add(still, { resume, giveUp: () => wait.giveBack(OVERLOADED) });
     return wait;
   }
 
   /** As if it had come now. */
-  #tryAgain(wait: DueWait, isDry: boolean): StillDue | typeof LATER | undefined {
+  #tryAgain(wait: ExpiryWait, isDry: boolean): StillDue | typeof RETRY_LATER | undefined {
     const { command, packed } = wait;
     const { source, start, end } = packed;
     if (this.#ledger.nextEndMs <= this.#commit.openTime()) {
@@ -216,14 +221,14 @@ export class Executor {
     const result = isDry
       ? this.dryRun(command, source, start, end)
       : this.execute(command, source, start, end);
-    if (result === LATER) return LATER;
-    if (result instanceof Parked) result.join((crossed, gate) => wait.pass(crossed, gate));
+    if (result === RETRY_LATER) return RETRY_LATER;
+    if (result instanceof PendingReply) result.join((crossed, gate) => wait.pass(crossed, gate));
     else wait.pass(result, this.gateOf(result));
     return undefined;
   }
 
   /** The same for one transfer. */
-  meetTransfer(id: string): void {
+  expireDueTransfer(id: string): void {
     const open = this.#ledger.compound.pending.get(id);
     if (open !== undefined && open.endsAtMs <= this.#commit.openTime()) this.#peers?.runs.expire(open);
   }
@@ -246,7 +251,7 @@ export class Executor {
   }
 
   /** What ends by itself is put into the log like a command of anybody's. */
-  #end(due: Due): void {
+  #end(due: ScheduledCommand): void {
     this.#options.failpoints.pass("before_expire");
     const command = due.command();
     assert(isPlain(command), "what ends is decided by this shard alone");
@@ -258,12 +263,12 @@ export class Executor {
 
   /**
    * Makes sure that what is due on the account at `atMs` is logged before, and whatever is logged from here on after it.
-   * Returns what `meet` returns.
+   * Returns what `expireDue` returns.
    */
   tick(partner: string, account: string, atMs: number): StillDue | undefined {
     // The clock on the wall may have been set back meanwhile.
     this.#commit.reaches(atMs + 1);
-    const still = this.meet(partner, [account]);
+    const still = this.expireDue(partner, [account]);
     if (still === undefined) this.#logTick(atMs);
     return still;
   }
@@ -297,7 +302,7 @@ export class Executor {
   readonly forPeers = {
     newTransferId: this.newTransferId,
     record: this.record,
-    meet: this.meet,
+    expireDue: this.expireDue,
     expireFor: this.expireFor,
     waitFor: (still: StillDue, waiter: Waiter): void => this.waits.add(still, waiter),
   } as const;

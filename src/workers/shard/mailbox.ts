@@ -4,10 +4,10 @@ import { concernsGateways, factsOf } from "../../actors/ledger/partner.ts";
 import { packOutcome, readCommands } from "../../actors/records/codec.ts";
 import type { Command } from "../../actors/records/command.ts";
 import { decode } from "../../actors/records/pack.ts";
-import { type Crossed, Parked } from "../cross-shard/pending-reply.ts";
+import { type Crossed, PendingReply } from "../cross-shard/pending-reply.ts";
 import type { StillDue } from "./clock/expiry-waits.ts";
 import type { Cuts } from "./cuts.ts";
-import { type Executor, LATER } from "./executor.ts";
+import { type Executor, RETRY_LATER } from "./executor.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Durable, GroupCommit } from "./group-commit.ts";
 import { ItemsWriter, OpenTransfers } from "./items-writer.ts";
@@ -130,7 +130,7 @@ export class Mailbox {
     const [no] = request;
     readCommands(packed, (command, start, end) => {
       const decided = this.#options.executor.execute(command, packed, start, end);
-      if (decided === LATER) {
+      if (decided === RETRY_LATER) {
         // What came with it, or comes after it, must not wait for it.
         if (untilMs === undefined) this.#commit.reply(gateway, [no, AWAITED], 0);
         this.#later.push({
@@ -138,7 +138,7 @@ export class Mailbox {
           requests: [request],
           untilMs: untilMs ?? performance.now() + LATER_MS_MAX,
         });
-      } else if (decided instanceof Parked) {
+      } else if (decided instanceof PendingReply) {
         decided.join((result, gate) => {
           this.#reply(gateway, [no, toReply(command, result)], gate);
         });
@@ -206,7 +206,7 @@ export class Mailbox {
       this.#reply(gateway, [no, result], batch);
     switch (query[0]) {
       case "transfer":
-        executor.meetTransfer(query[1]);
+        executor.expireDueTransfer(query[1]);
         answer(null);
         return undefined;
       case "tick": {
@@ -226,7 +226,7 @@ export class Mailbox {
         return undefined;
       }
       case "capture": {
-        const still = executor.meet(partner, query[2]);
+        const still = executor.expireDue(partner, query[2]);
         if (still !== undefined) return still;
         const { result, isOver } = cuts.capture(partner, query[1], query[2], query[3]);
         answer(result);
@@ -234,7 +234,7 @@ export class Mailbox {
         return undefined;
       }
       default: {
-        const still = executor.meet(partner, accountsOf(query));
+        const still = executor.expireDue(partner, accountsOf(query));
         if (still !== undefined) return still;
         const { result, batch } = answerQuery(ledger, partner, query, this.#commit.openTime());
         answer(result, batch);
@@ -249,7 +249,7 @@ export class Mailbox {
       const decided = this.#options.executor.dryRun(command, packed, start, end);
       const reply = (result: Decided | Crossed) =>
         this.#reply(gateway, [no, toReply(command, result)], this.#commit.newestSeq);
-      if (decided instanceof Parked) {
+      if (decided instanceof PendingReply) {
         decided.join(reply);
         this.#commit.reply(gateway, [no, AWAITED], 0);
       } else reply(decided);
@@ -266,10 +266,10 @@ export class Mailbox {
       const decided = this.#commit.overfull
         ? executor.defer(command, packed, start, end)
         : executor.execute(command, packed, start, end);
-      if (decided instanceof Parked) {
+      if (decided instanceof PendingReply) {
         open ??= new OpenTransfers((reply, gate) => this.#reply(gateway, [no, reply], gate));
         decided.join(open.expect(items.leaveOpen()));
-      } else items.add(decided === LATER ? [REFUSED, "overloaded"] : decided);
+      } else items.add(decided === RETRY_LATER ? [REFUSED, "overloaded"] : decided);
     });
     const gate = this.#commit.newestSeq;
     if (open === undefined) this.#reply(gateway, [no, items.take()], gate);

@@ -5,7 +5,7 @@
  */
 import type { LogPlace } from "../../actors/ledger/limits/claims.ts";
 import type { QuotaName, Quotas } from "../../actors/quotas/default-quotas.ts";
-import type { Plain } from "../../actors/records/act.ts";
+import type { JsonValue } from "../../actors/records/act.ts";
 import type { AccountView, Fact, Outcome } from "../../actors/records/command.ts";
 import type { Move, Origin } from "../../actors/records/compound-command.ts";
 import type { Refusal, TimeFault } from "../../actors/records/rejection.ts";
@@ -14,7 +14,7 @@ import type { LogErrorCode, LogId } from "../../wal/wal.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import type { JudgedClock } from "./clock/log-clock.ts";
-import type { ShardFigures } from "./stats.ts";
+import type { ShardStats } from "./stats.ts";
 
 /** What a request carries; the reply's shape follows it. */
 export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
@@ -59,7 +59,7 @@ export type Query =
   /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
   | readonly ["tick", atMs: number, account: string]
   /** Put to a programme; the subject's own things that are due are ended before. */
-  | readonly ["programme", name: string, subject: string | null, ask: readonly Plain[]]
+  | readonly ["programme", name: string, subject: string | null, ask: readonly JsonValue[]]
   /**
    * Begins a consistent cut. A shard with accounts of the cut takes no messages of other shards from here on, and says which
    * it has. Every shard keeps the messages that it has sent until it is captured.
@@ -98,7 +98,7 @@ export interface QueryResults {
   release_moves: readonly Move[];
   /** False where log time is not there yet. */
   tick: boolean;
-  programme: Plain;
+  programme: JsonValue;
   /** Of each other shard the number of the newest message that was received from it. `null`: there are too many cuts. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
   /** `null`: the cut took too long, and is over. */
@@ -269,7 +269,7 @@ export type FromShard =
   | Readonly<{ type: "full"; reason: string | null }>
   /** The channel to this party broke a while ago, and there is no new one. */
   | Readonly<{ type: "channel_missed"; party: Party }>
-  | Readonly<{ type: "figures"; figures: ShardFigures }>;
+  | Readonly<{ type: "figures"; figures: ShardStats }>;
 
 /** Why a shard ended; errors would lose their class and code on the way to another thread. */
 /** `exhausted`: file descriptors, memory or room on a disk were missing (exhaustion.ts); it is nobody's fault in the shard. */

@@ -32,7 +32,7 @@ import type { HostOptions } from "./host-options.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
 import { Mailbox } from "./mailbox.ts";
 import { crashOf, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
-import { type ShardFigures, usedHeapBytes } from "./stats.ts";
+import { type ShardStats, usedHeapBytes } from "./stats.ts";
 import { Trimmer } from "./trimmer.ts";
 
 /** How often it looks for what has waited too long, and for what may be forgotten while nothing else is written. */
@@ -68,7 +68,7 @@ export class ShardHost {
   #serving = false;
   #stopAtMs = Number.POSITIVE_INFINITY;
   /** All gateways have stopped sending, and what they had sent is here. */
-  #isLeft = false;
+  #gatewaysDrained = false;
   #ended = false;
   readonly #startedMs = performance.now();
   #recovery = NO_RECOVERY;
@@ -180,7 +180,7 @@ export class ShardHost {
     }
   }
 
-  figures(): ShardFigures {
+  figures(): ShardStats {
     const { durable, newestSeq, batches, bytes, appendSeconds, appendBuckets } = this.#commit;
     const { epoch } = this.#journal;
     return {
@@ -355,7 +355,7 @@ export class ShardHost {
     this.#stopAtMs = performance.now();
     this.#gateways.setAvailable(false);
     this.#gateways.tell([], () => {
-      this.#isLeft = true;
+      this.#gatewaysDrained = true;
     });
     this.#work();
     this.#endIfIdle();
@@ -364,7 +364,7 @@ export class ShardHost {
   #endIfIdle(): void {
     const waitedMs = performance.now() - this.#stopAtMs;
     if (!(waitedMs >= 0) || !this.#commit.idle || this.#mailbox.depth > 0) return;
-    const waits = !this.#isLeft || this.#peers.waiting > 0 || this.#mailbox.hasLater;
+    const waits = !this.#gatewaysDrained || this.#peers.waiting > 0 || this.#mailbox.hasLater;
     if (waits && waitedMs < STOP_MS_MAX) return;
     this.#end({ reason: "stopped", message: "stopped" });
   }

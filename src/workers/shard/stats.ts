@@ -3,7 +3,7 @@ import type { Quotas } from "../../actors/quotas/default-quotas.ts";
 import type { LogId } from "../../wal/wal.ts";
 
 /** What a shard counts while it runs. */
-export type ShardFigures = Readonly<{
+export type ShardStats = Readonly<{
   epoch: number;
   position: string;
   durable: LogId;

@@ -2,14 +2,14 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import { QUOTA_NAMES } from "../../actors/quotas/default-quotas.ts";
 import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
-import { APPEND_BUCKETS_S, type ShardFigures } from "../shard/stats.ts";
+import { APPEND_BUCKETS_S, type ShardStats } from "../shard/stats.ts";
 
 type Measured = Readonly<{
   shard: number;
   status: string;
   restarts: number;
   hangs: number;
-  figures: ShardFigures | undefined;
+  figures: ShardStats | undefined;
 }>;
 
 /** One number per shard: name, help, and where it is found. */
@@ -32,7 +32,7 @@ const GAUGES = [
   ],
   ["daybook_records", "Records that were ever logged", (figures) => figures.records],
   ["daybook_epoch", "Epoch under which the shard writes", (figures) => figures.epoch],
-] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
+] as const satisfies readonly (readonly [string, string, (figures: ShardStats) => number])[];
 
 /** The same for what only grows; a shard that starts anew begins at 0 again. */
 const COUNTERS = [
@@ -47,7 +47,7 @@ const COUNTERS = [
   ["daybook_reads_total", "Reads answered from memory", (figures) => figures.reads],
   ["daybook_batches_total", "Batches made durable", (figures) => figures.batches],
   ["daybook_log_bytes_total", "Bytes made durable", (figures) => figures.bytes],
-] as const satisfies readonly (readonly [string, string, (figures: ShardFigures) => number])[];
+] as const satisfies readonly (readonly [string, string, (figures: ShardStats) => number])[];
 
 /** Sums over shards are the scraper's business: every line carries its shard. */
 export async function renderMetrics(shards: readonly Measured[], archive: ArchiveFigures): Promise<string> {

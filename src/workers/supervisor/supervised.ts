@@ -3,7 +3,7 @@ import type { RunningShard } from "../carriers/carrier.ts";
 import { describeSilence, type Watchdog } from "../carriers/watchdog.ts";
 import { NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
 import type { ShardExit } from "../shard/messages.ts";
-import type { ShardFigures } from "../shard/stats.ts";
+import type { ShardStats } from "../shard/stats.ts";
 
 /** Resolves after `ms` milliseconds, unless it is cancelled. */
 export function timeout(ms: number): { promise: Promise<void>; cancel: () => void } {
@@ -56,8 +56,8 @@ export interface Supervised {
   full: string | null;
   /** Of the start before, until it serves. */
   recovery: Recovery;
-  figures: ShardFigures | undefined;
-  figuresWaiting: ((figures: ShardFigures | undefined) => void)[];
+  figures: ShardStats | undefined;
+  figuresWaiting: ((figures: ShardStats | undefined) => void)[];
   /** Under which it has claimed its log last; 0 before. */
   epoch: number;
   /** Its present run waits for the word to claim. */

@@ -18,7 +18,7 @@ import {
 import { describeRecovery, type Recovery } from "../recovery/recover.ts";
 import type { JudgedClock } from "../shard/clock/log-clock.ts";
 import type { FromShard, ShardExit } from "../shard/messages.ts";
-import type { ShardFigures } from "../shard/stats.ts";
+import type { ShardStats } from "../shard/stats.ts";
 import {
   newShard,
   PASSING,
@@ -191,7 +191,7 @@ export class Supervisor {
       restarts: number;
       hangs: number;
       recovery: Recovery;
-      figures: ShardFigures | undefined;
+      figures: ShardStats | undefined;
     }>[]
   > {
     return Promise.all(
@@ -383,11 +383,11 @@ export class Supervisor {
     this.#options.report({ shard, status: stateOf(supervised), message, isWarning });
   }
 
-  #askFigures(supervised: Supervised): Promise<ShardFigures | undefined> {
+  #askFigures(supervised: Supervised): Promise<ShardStats | undefined> {
     const { running } = supervised;
     if (running === undefined || supervised.isSilent) return Promise.resolve(supervised.figures);
     running.post({ type: "figures" });
-    const { promise, resolve } = Promise.withResolvers<ShardFigures | undefined>();
+    const { promise, resolve } = Promise.withResolvers<ShardStats | undefined>();
     supervised.figuresWaiting.push(resolve);
     const deadline = setTimeout(() => resolve(supervised.figures), FIGURES_TIMEOUT_MS);
     return promise.finally(() => clearTimeout(deadline));

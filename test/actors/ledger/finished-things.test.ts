@@ -1,12 +1,16 @@
 /** What is over stays in memory up to a bound: for one more the oldest leaves, and nothing that is still open ever does. */
 import { expect, test } from "vitest";
-import { type CreditRequest, DECIDED_MAX, Trade } from "../../../src/actors/programmes/topup/topup-state.ts";
+import {
+  type CreditRequest,
+  DECIDED_MAX,
+  TopupState,
+} from "../../../src/actors/programmes/topup/topup-state.ts";
 import { type Batch, Batches, FINISHED_MAX } from "../../../src/actors/programmes/vouchers/batches.ts";
 
 const DECISION = { isApproved: true, by: "key", atMs: 1, reason: null };
 
 test("a seller's decided credit requests leave beyond the bound, oldest first; those that wait stay", () => {
-  const trade = new Trade(0);
+  const trade = new TopupState(0);
   const seller = trade.addSeller("sam", "Sam", 0);
   const made = Array.from({ length: DECIDED_MAX + 3 }, (_, i): CreditRequest => {
     const request = { id: `r${i}`, seller, amount: 1, note: null, createdAtMs: i, decision: undefined };
@@ -22,7 +26,7 @@ test("a seller's decided credit requests leave beyond the bound, oldest first; t
   expect([...trade.requestList.all()].map(({ id }) => id)).toEqual(kept);
   expect([...trade.pendingList.all()]).toEqual([waiting]);
 
-  const again = new Trade(0);
+  const again = new TopupState(0);
   for (const item of trade.items("acme")) again.restore(item);
   expect([...again.items("acme")]).toEqual([...trade.items("acme")]);
   again.settle(again.requests.get("r0") as CreditRequest, DECISION);

@@ -3,14 +3,14 @@ import { expect, test } from "vitest";
 import {
   emailSubject,
   HOLDS,
-  HOUSE,
+  PLATFORM_TENANT,
   type UserView,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Command } from "../../../src/actors/records/command.ts";
 import { LedgerRun } from "./ledger-run.ts";
 
-const asked = { partner: HOUSE, key: null, fingerprint: 0 } as const;
+const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 const named = { programme: "wallet", act: "sign_up", subject: emailSubject("a@x"), email: "a@x" } as const;
 const signUp = { ...named, name: "A", password: "hash", session: "s", asset: "USD/2" } as const;
@@ -78,8 +78,8 @@ test("nobody else posts, voids or takes back its transfer; its time ends it all 
   const rest = { ...asked, id, settled: null };
   expect(answer({ op: "post_transfer", ...rest, amount: null, final: true })).toEqual(refused);
   expect(answer({ op: "void_transfer", ...rest })).toEqual(refused);
-  expect(run.ledger.account(HOUSE, account)?.held).toBe(9);
+  expect(run.ledger.account(PLATFORM_TENANT, account)?.held).toBe(9);
   run.nowMs += 5;
   expect(answer({ op: "void_transfer", ...rest })).toEqual(["transfer_expired", id]);
-  expect(run.ledger.account(HOUSE, account)?.held).toBe(0);
+  expect(run.ledger.account(PLATFORM_TENANT, account)?.held).toBe(0);
 });

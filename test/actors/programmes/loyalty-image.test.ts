@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import type { LoyaltyAct, LoyaltyEffect } from "../../../src/actors/programmes/loyalty/acts.ts";
 import { Loyalty } from "../../../src/actors/programmes/loyalty/loyalty.ts";
-import type { Surroundings } from "../../../src/actors/programmes/programme.ts";
+import type { ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
 
 function newLoyalty(): Loyalty {
   const due = { add: () => undefined, remove: () => undefined };
-  const surroundings: Surroundings = {
+  const surroundings: ProgrammeContext = {
     shard: 0,
     shards: 1,
     account: () => undefined,

@@ -6,7 +6,7 @@ import {
   comparePlaces,
   type ListPart,
   type ListPlace,
-  Register,
+  PagedIndex,
 } from "../../../src/actors/programmes/paged-index.ts";
 import { runs } from "../ledger/runs.ts";
 
@@ -21,7 +21,7 @@ describe("a register", () => {
     });
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 9 }), (given, limit) => {
-        const register = new Register<string>(3);
+        const register = new PagedIndex<string>(3);
         let there: { item: string; atMs: number }[] = [];
         let atMs = 0;
         for (const [i, { add, which }] of given.entries()) {
@@ -55,7 +55,7 @@ describe("a register", () => {
   });
 
   test("begins a page before a place of any shard, and says whether that was all", () => {
-    const register = new Register<string>(3);
+    const register = new PagedIndex<string>(3);
     for (const [item, atMs] of [
       ["a", 5],
       ["b", 5],
@@ -76,7 +76,7 @@ describe("a register", () => {
   });
 
   test("looks at 5000 in one go, and says how far it has come", () => {
-    const register = new Register<number>(0);
+    const register = new PagedIndex<number>(0);
     for (let i = 1; i <= 5_002; i++) register.add(i, i);
     expect(register.list([9, null], firstTwo)).toEqual({ rows: [], upTo: [3, 0, 3] });
     expect(register.list([9, [3, 0, 3]], firstTwo).rows.map(([, item]) => item)).toEqual([2, 1]);

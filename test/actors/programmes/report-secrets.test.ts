@@ -1,6 +1,6 @@
 /** The secret that signs a partner's reports: made once, sealed, replaced when it is asked for; and as older logs have it. */
 import { expect, test } from "vitest";
-import { Timetable } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   REPORTS_SUBJECT,
   reportSecretOf,
@@ -23,7 +23,7 @@ function segments(): {
   items: () => readonly unknown[];
 } {
   const surroundings = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
-  const programme = new Segments({ ...surroundings, seal: sealerOf(KEY), due: new Timetable() });
+  const programme = new Segments({ ...surroundings, seal: sealerOf(KEY), due: new Scheduler() });
   const done = { partner: "acme", timeMs: 1, transfer: null, amount: 0 };
   return {
     decide: (act) => {

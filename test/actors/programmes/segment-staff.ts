@@ -10,7 +10,7 @@ import {
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
 import { SPAN } from "../../../src/actors/programmes/segments/draw.ts";
-import type { Plain } from "../../../src/actors/records/act.ts";
+import type { JsonValue } from "../../../src/actors/records/act.ts";
 import { PackedLog } from "../ledger/copies.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
 
@@ -25,7 +25,7 @@ export function everyone(count: number): Draw {
 
 /** A partner with segments on a ledger of its own. */
 export class Staff {
-  readonly log: { act: SegmentsAct; effect: Plain; timeMs: number }[] = [];
+  readonly log: { act: SegmentsAct; effect: JsonValue; timeMs: number }[] = [];
   readonly packed = new PackedLog();
   readonly run = new LedgerRun(
     ({ command, outcome, timeMs }) => {

@@ -22,7 +22,7 @@ import {
   requestReport,
   type SegmentsAct,
 } from "../../../src/actors/programmes/segments/acts.ts";
-import type { Plain } from "../../../src/actors/records/act.ts";
+import type { JsonValue } from "../../../src/actors/records/act.ts";
 
 import { ALL, asked, everyone, PARTNER, Staff } from "./segment-staff.ts";
 
@@ -112,7 +112,7 @@ describe("a membership", () => {
     const { programmes } = staff.run.ledger.state;
     const at = (nowMs: number) => [
       programmes.answer("segments", PARTNER, askMemberships("u").ask, nowMs),
-      (programmes.answer("segments", PARTNER, askHolders("A")(ALL).ask, nowMs) as { rows: Plain[] }).rows
+      (programmes.answer("segments", PARTNER, askHolders("A")(ALL).ask, nowMs) as { rows: JsonValue[] }).rows
         .length,
       programmes.answer("segments", PARTNER, askSegment("A").ask, nowMs),
     ];

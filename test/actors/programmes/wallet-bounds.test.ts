@@ -1,46 +1,51 @@
 /** How many papers a wallet may have, which of them leave, and which end by themselves. */
 import { describe, expect, test } from "vitest";
 import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
-import type { Due, Surroundings } from "../../../src/actors/programmes/programme.ts";
+import type { ProgrammeContext, ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
 import {
-  HOUSE,
   type PaperAct,
   type PaperList,
+  PLATFORM_TENANT,
   vnodeOfWallet,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import { PAPERS_MAX, Papers } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import { PAPERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
 
 const HOUR_MS = 3_600_000;
 const ALL: ListAsk = [999, null];
-const asked = { partner: HOUSE, key: null, fingerprint: 0 } as const;
+const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const PAYER = "wal_a";
 
 /** What papers there are, without the ledger that moves the money. */
 class Desk {
-  readonly dues = new Set<Due>();
-  readonly papers: Papers;
+  readonly dues = new Set<ScheduledCommand>();
+  readonly papers: WalletOrders;
   nowMs = 1000;
   #made = 0;
 
   constructor() {
     const due = {
-      add: (item: Due) => void this.dues.add(item),
-      remove: (item: Due) => void this.dues.delete(item),
+      add: (item: ScheduledCommand) => void this.dues.add(item),
+      remove: (item: ScheduledCommand) => void this.dues.delete(item),
     };
     const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#made >> (8 * i));
     const place = { shard: 3, shards: 4, account: () => undefined };
-    const surroundings: Surroundings = { ...place, random, due };
-    this.papers = new Papers(surroundings, (wallet) => wallet.startsWith("wal_"));
+    const surroundings: ProgrammeContext = { ...place, random, due };
+    this.papers = new WalletOrders(surroundings, (wallet) => wallet.startsWith("wal_"));
   }
 
   /** @returns the code of what refused it, or the id that it was given */
   do(act: PaperAct, amount = 0): string {
     this.#made += 1;
     const transfer = `t${this.#made}`;
-    const decided = this.papers.decide(act, { partner: HOUSE, nowMs: this.nowMs, amount });
+    const decided = this.papers.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
     if (!decided.ok) return decided.code;
-    this.papers.apply(act, decided.effect, { partner: HOUSE, timeMs: this.nowMs, transfer, amount });
+    this.papers.apply(act, decided.effect, {
+      partner: PLATFORM_TENANT,
+      timeMs: this.nowMs,
+      transfer,
+      amount,
+    });
     return decided.effect !== null && "id" in decided.effect ? decided.effect.id : transfer;
   }
 
@@ -130,7 +135,7 @@ test("a request ends by itself, and both who pays and who asked see it", () => {
   const act = { ...ofPayer, act: "expire_request", vnode: vnodeOfWallet(PAYER), request };
   expect(due?.command()).toEqual({ op: "act", ...asked, act });
   expect(due).toMatchObject({
-    partner: HOUSE,
+    partner: PLATFORM_TENANT,
     id: request,
     endsAtMs: desk.nowMs + HOUR_MS,
     subjects: [walletAccount(PAYER), walletAccount("wal_b")],

@@ -1,13 +1,13 @@
 /** Holds, payment requests and withdrawals of wallets once more, as plainly as possible and without a line of theirs. */
 import type {
   HoldView,
-  Paper,
   RequestView,
+  WalletOrder,
   WithdrawalView,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 
 type Open<P> = { -readonly [K in keyof P]: P[K] };
-type KindOf<K extends Paper["kind"]> = Open<Extract<Paper, Readonly<{ kind: K }>>>;
+type KindOf<K extends WalletOrder["kind"]> = Open<Extract<WalletOrder, Readonly<{ kind: K }>>>;
 
 export type Answer = Readonly<{ code: string; subject: string | null } | { told?: unknown }>;
 
@@ -21,9 +21,9 @@ const OVER = {
 export class PapersModel {
   /** By wallet: what it has, and what of it is held. */
   readonly money = new Map<string, { posted: number; held: number }>();
-  readonly papers: Open<Paper>[] = [];
+  readonly papers: Open<WalletOrder>[] = [];
 
-  find<K extends Paper["kind"]>(kind: K, id: string): KindOf<K> | undefined {
+  find<K extends WalletOrder["kind"]>(kind: K, id: string): KindOf<K> | undefined {
     return this.papers.find((paper) => paper.kind === kind && paper.id === id) as KindOf<K> | undefined;
   }
 

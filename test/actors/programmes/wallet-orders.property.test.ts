@@ -12,11 +12,11 @@ import {
   bankSubject,
   emailSubject,
   HOLDS,
-  HOUSE,
-  type Paper,
+  PLATFORM_TENANT,
   type UserView,
   vnodeOfWallet,
   type WalletAct,
+  type WalletOrder,
   WITHDRAWALS,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
@@ -27,7 +27,7 @@ import { runs } from "../ledger/runs.ts";
 import { type Answer, PapersModel } from "./wallet-orders-model.ts";
 
 const ALL: ListAsk = [99, null];
-const asked = { partner: HOUSE, key: null, fingerprint: 0 } as const;
+const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 /** Nobody has it. */
 const NO_ID = "tr_0019001";
@@ -160,25 +160,28 @@ class World {
     const { money, papers } = this.#model;
     this.#run.end();
     for (const [wallet, { posted, held }] of money)
-      expect(this.#run.ledger.account(HOUSE, walletAccount(wallet))).toMatchObject({ posted, held });
+      expect(this.#run.ledger.account(PLATFORM_TENANT, walletAccount(wallet))).toMatchObject({
+        posted,
+        held,
+      });
     for (const paper of papers) {
       const question = askPaper(paper.id);
-      expect(question && this.#run.ask(HOUSE, question)).toEqual(paper);
+      expect(question && this.#run.ask(PLATFORM_TENANT, question)).toEqual(paper);
     }
     for (const wallet of this.wallets) {
       const lists = {
-        holds: (paper: Paper) => paper.kind === "hold" && paper.wallet === wallet,
-        payer: (paper: Paper) => paper.kind === "request" && paper.wallet === wallet,
-        requester: (paper: Paper) => paper.kind === "request" && paper.requester === wallet,
-        withdrawals: (paper: Paper) => paper.kind === "withdrawal" && paper.wallet === wallet,
+        holds: (paper: WalletOrder) => paper.kind === "hold" && paper.wallet === wallet,
+        payer: (paper: WalletOrder) => paper.kind === "request" && paper.wallet === wallet,
+        requester: (paper: WalletOrder) => paper.kind === "request" && paper.requester === wallet,
+        withdrawals: (paper: WalletOrder) => paper.kind === "withdrawal" && paper.wallet === wallet,
       };
       for (const list of ["holds", "payer", "requester", "withdrawals"] as const) {
-        const { rows } = this.#run.ask(HOUSE, askPapers(list, wallet, ALL));
+        const { rows } = this.#run.ask(PLATFORM_TENANT, askPapers(list, wallet, ALL));
         expect(rows.map(([, row]) => row)).toEqual(papers.filter(lists[list]).toReversed());
       }
     }
     for (const status of ["pending", "confirmed", "failed", null] as const) {
-      const { rows } = this.#run.ask(HOUSE, askWithdrawals(status, ALL));
+      const { rows } = this.#run.ask(PLATFORM_TENANT, askWithdrawals(status, ALL));
       expect(rows.map(([, row]) => row)).toEqual(
         papers
           .filter((paper) => paper.kind === "withdrawal" && paper.status === (status ?? paper.status))
@@ -282,7 +285,7 @@ class World {
 
   /** One of the newest, and whose it is, or for once somebody else. */
   #paper(
-    kind: Paper["kind"],
+    kind: WalletOrder["kind"],
     { which: at, isOther: isNot }: Readonly<{ which: number; isOther: boolean }>,
   ): readonly [id: string, wallet: string, requester: string] {
     const paper = this.#model.papers.filter((each) => each.kind === kind).at(-1 - at);
@@ -307,7 +310,7 @@ class World {
   }
 
   #move(act: WalletAct, debit: string, credit: string, of: number, expected: (id: string) => Answer): void {
-    const vnode = homeVnodeOf(HOUSE, debit, credit, null);
+    const vnode = homeVnodeOf(PLATFORM_TENANT, debit, credit, null);
     const command = { op: "transfer", ...asked, ...noted, debit, credit, amount: of, vnode, act } as const;
     this.#do(command, (_, id) => expected(id));
   }

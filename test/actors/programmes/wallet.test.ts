@@ -14,7 +14,7 @@ import {
   bankSubject,
   type Deposit,
   emailSubject,
-  HOUSE,
+  PLATFORM_TENANT,
   sessionSubject,
   type UserAct,
   type UserView,
@@ -27,7 +27,7 @@ import { LedgerRun } from "../ledger/ledger-run.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const ALL: ListAsk = [999, null];
-const asked = { partner: HOUSE, key: null, fingerprint: 0 } as const;
+const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const named = { programme: "wallet", subject: emailSubject("ann@x") } as const;
 const zeros = (bytes: number) => new Uint8Array(bytes);
 
@@ -35,7 +35,7 @@ const zeros = (bytes: number) => new Uint8Array(bytes);
 class House {
   readonly run = new LedgerRun(() => {}, zeros);
   readonly view: UserView;
-  readonly #vnode = vnodeOfAccount(HOUSE, named.subject);
+  readonly #vnode = vnodeOfAccount(PLATFORM_TENANT, named.subject);
 
   constructor() {
     const person = { email: "ann@x", name: "Ann", password: "hash 1", asset: "USD/2" };
@@ -76,7 +76,7 @@ class House {
 
   /** How long it was not used, if it is there. */
   unused(session: string): number | undefined {
-    return this.run.ask(HOUSE, askSession(session, 0))?.unusedMs;
+    return this.run.ask(PLATFORM_TENANT, askSession(session, 0))?.unusedMs;
   }
 
   #of(session: string) {
@@ -122,7 +122,7 @@ describe("a session", () => {
   test("shows whose it is, and what it is paid in", () => {
     const house = new House();
     house.run.nowMs += 5;
-    expect(house.run.ask(HOUSE, askSession("first", 0))).toEqual({
+    expect(house.run.ask(PLATFORM_TENANT, askSession("first", 0))).toEqual({
       ...house.view,
       session: "first",
       unusedMs: 5,
@@ -146,13 +146,19 @@ describe("a session", () => {
     const house = new House();
     for (const session of ["ended", "second", "third"]) house.open(session);
     house.end("ended");
-    expect(house.run.ask(HOUSE, askCredential("ann@x"))).toEqual({ password: "hash 1", credential: 1 });
+    expect(house.run.ask(PLATFORM_TENANT, askCredential("ann@x"))).toEqual({
+      password: "hash 1",
+      credential: 1,
+    });
     expect(house.changePassword(2, "hash")).toBe("bad_credentials");
     expect(house.changePassword(1, "hash 2")).toEqual(house.view);
     for (const session of ["first", "ended", "second", "third"])
       expect(house.unused(session), session).toBeUndefined();
-    expect(house.run.ask(HOUSE, askCredential("ann@x"))).toEqual({ password: "hash 2", credential: 2 });
-    expect(house.run.ask(HOUSE, askCredential("bo@x"))).toBeNull();
+    expect(house.run.ask(PLATFORM_TENANT, askCredential("ann@x"))).toEqual({
+      password: "hash 2",
+      credential: 2,
+    });
+    expect(house.run.ask(PLATFORM_TENANT, askCredential("bo@x"))).toBeNull();
     expect(house.open("last", 1)).toBe("bad_credentials");
     expect(house.open("last", 2)).toEqual(house.view);
   });
@@ -161,9 +167,9 @@ describe("a session", () => {
     const house = new House();
     const { due } = house.run.ledger.state.programmes;
     const endsAtMs = house.run.nowMs + DAY_MS;
-    expect(due.nextDueOf(HOUSE, "session:first", endsAtMs - 1)).toBeUndefined();
-    const over = due.nextDueOf(HOUSE, "session:first", endsAtMs);
-    const vnode = vnodeOfAccount(HOUSE, named.subject);
+    expect(due.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs - 1)).toBeUndefined();
+    const over = due.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs);
+    const vnode = vnodeOfAccount(PLATFORM_TENANT, named.subject);
     const end = {
       programme: "wallet",
       act: "end_session",
@@ -221,16 +227,18 @@ describe("ids", () => {
 
   test("are drawn until one is at home where it should be", () => {
     for (const vnode of [0, 500, 1023]) {
-      const id = drawIdAt(vnode, HOUSE, walletAccount, "wal", zeros);
+      const id = drawIdAt(vnode, PLATFORM_TENANT, walletAccount, "wal", zeros);
       expect(id).toMatch(/^wal_0{24}[0-9a-z]+$/);
-      expect(vnodeOfAccount(HOUSE, walletAccount(id))).toBe(vnode);
+      expect(vnodeOfAccount(PLATFORM_TENANT, walletAccount(id))).toBe(vnode);
       const draws = Number.parseInt(id.slice(28), 36);
       for (let draw = 0; draw < draws; draw++)
-        expect(vnodeOfAccount(HOUSE, walletAccount(`${id.slice(0, 28)}${draw.toString(36)}`))).not.toBe(
-          vnode,
-        );
+        expect(
+          vnodeOfAccount(PLATFORM_TENANT, walletAccount(`${id.slice(0, 28)}${draw.toString(36)}`)),
+        ).not.toBe(vnode);
     }
-    expect(() => drawIdAt(VNODES, HOUSE, walletAccount, "wal", zeros)).toThrow("no id is at home there");
+    expect(() => drawIdAt(VNODES, PLATFORM_TENANT, walletAccount, "wal", zeros)).toThrow(
+      "no id is at home there",
+    );
   });
 
   test("of users and wallets begin with their kind", () => {
@@ -273,6 +281,6 @@ test("who is asked: the shard of the user, the wallet, the session or the paper,
 
 test("the programme tells no notices, and is told of none", () => {
   const { programmes } = new Ledger(0, 1, zeros).state;
-  expect(() => programmes.hear("wallet", null, HOUSE, 0)).toThrow("tells no notices");
-  expect(() => programmes.answer("wallet", HOUSE, ["nothing"], 0)).toThrow("knows no question");
+  expect(() => programmes.receiveBroadcast("wallet", null, PLATFORM_TENANT, 0)).toThrow("tells no notices");
+  expect(() => programmes.answer("wallet", PLATFORM_TENANT, ["nothing"], 0)).toThrow("knows no question");
 });

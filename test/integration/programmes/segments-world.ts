@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { Programme, Question, QuestionTo } from "../../../src/actors/programmes/programme.ts";
-import { Timetable } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   askMemberships,
   askSegment,
@@ -12,7 +12,7 @@ import {
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { MembershipChange } from "../../../src/actors/programmes/segments/changes.ts";
 import { Segments } from "../../../src/actors/programmes/segments/segments.ts";
-import type { Act, Plain } from "../../../src/actors/records/act.ts";
+import type { Act, JsonValue } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
 import type { Ledger } from "../../../src/gateway/ports.ts";
@@ -22,15 +22,16 @@ import { drawOf } from "../../../src/http/programmes/segments/segments.ts";
 export const PARTNER = "acme";
 const SHARDS = 2;
 
-type Logged = Readonly<{ timeMs: number }> & Readonly<{ act: Act; effect: Plain } | { notice: Plain }>;
-type Shard = Readonly<{ programme: Programme; due: Timetable; log: Logged[] }>;
+type Logged = Readonly<{ timeMs: number }> &
+  Readonly<{ act: Act; effect: JsonValue } | { notice: JsonValue }>;
+type Shard = Readonly<{ programme: Programme; due: Scheduler; log: Logged[] }>;
 
 function sevens(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(7);
 }
 
 function newShard(shard: number): Shard {
-  const due = new Timetable();
+  const due = new Scheduler();
   const programme = new Segments({ shard, shards: SHARDS, account: () => undefined, random: sevens, due });
   return { programme, due, log: [] };
 }
@@ -46,7 +47,7 @@ export class World {
   readonly #shards = Array.from({ length: SHARDS }, (_, shard) => newShard(shard));
 
   /** The effect, or why not. */
-  submit(act: SegmentsAct): Plain {
+  submit(act: SegmentsAct): JsonValue {
     this.nowMs += 1;
     const shard = shardOfVnode(act.vnode ?? vnodeOfAccount(PARTNER, act.subject), SHARDS);
     return this.#decide(shard, act);
@@ -70,11 +71,11 @@ export class World {
     for (this.endDue(); hasChores(); this.endDue()) this.nowMs += 1;
   }
 
-  ask<R extends Plain>({ subject, ask }: QuestionTo<R>): R {
+  ask<R extends JsonValue>({ subject, ask }: QuestionTo<R>): R {
     return this.#answer(shardOfVnode(vnodeOfAccount(PARTNER, subject), SHARDS), ask) as R;
   }
 
-  askAll<R extends Plain>({ ask }: Question<R>): readonly R[] {
+  askAll<R extends JsonValue>({ ask }: Question<R>): readonly R[] {
     return this.#shards.map((_, shard) => this.#answer(shard, ask) as R);
   }
 
@@ -93,29 +94,29 @@ export class World {
     return drawOf(ledger as Ledger, PARTNER, slug, percent);
   }
 
-  items(): readonly (readonly Plain[])[] {
-    return this.#shards.map(({ programme }) => structuredClone([...programme.items()]) as Plain[]);
+  items(): readonly (readonly JsonValue[])[] {
+    return this.#shards.map(({ programme }) => structuredClone([...programme.items()]) as JsonValue[]);
   }
 
   /** What new shards come to that are given the items of these. */
-  restored(): readonly (readonly Plain[])[] {
+  restored(): readonly (readonly JsonValue[])[] {
     return this.#shards.map(({ programme }, shard) => {
       const copy = newShard(shard).programme;
       for (const item of structuredClone([...programme.items()])) copy.restore(item);
-      return [...copy.items()] as Plain[];
+      return [...copy.items()] as JsonValue[];
     });
   }
 
   /** What new shards come to that apply all that was logged. */
-  replayed(): readonly (readonly Plain[])[] {
+  replayed(): readonly (readonly JsonValue[])[] {
     return this.#shards.map(({ log }, shard) => {
       const copy = newShard(shard).programme;
       for (const entry of log) {
         const { timeMs } = entry;
-        if ("notice" in entry) copy.hear(entry.notice, PARTNER, timeMs);
+        if ("notice" in entry) copy.receiveBroadcast(entry.notice, PARTNER, timeMs);
         else copy.apply(entry.act, entry.effect, { partner: PARTNER, timeMs, transfer: null, amount: 0 });
       }
-      return [...copy.items()] as Plain[];
+      return [...copy.items()] as JsonValue[];
     });
   }
 
@@ -127,7 +128,7 @@ export class World {
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 
-  #decide(shard: number, act: Act): Plain {
+  #decide(shard: number, act: Act): JsonValue {
     const { programme, log } = this.#shards[shard] as Shard;
     const timeMs = this.nowMs;
     const decided = programme.decide(act, { partner: PARTNER, nowMs: timeMs, amount: 0 });
@@ -140,12 +141,12 @@ export class World {
     for (const [other, { programme: listener, log: itsLog }] of this.#shards.entries()) {
       if (other === shard) continue;
       itsLog.push({ timeMs, notice: structuredClone(notice) });
-      listener.hear(structuredClone(notice), PARTNER, timeMs);
+      listener.receiveBroadcast(structuredClone(notice), PARTNER, timeMs);
     }
     return effect;
   }
 
-  #answer(shard: number, ask: readonly Plain[]): Plain {
+  #answer(shard: number, ask: readonly JsonValue[]): JsonValue {
     return (this.#shards[shard] as Shard).programme.answer(PARTNER, ask, this.nowMs);
   }
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Account } from "../../../src/actors/ledger/account.ts";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
-import type { Done, Surroundings } from "../../../src/actors/programmes/programme.ts";
+import type { Done, ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
 import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
 import {
   creditAccount,
@@ -12,7 +12,7 @@ import {
   type TopupAct,
 } from "../../../src/actors/programmes/topup/acts.ts";
 import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../../src/actors/programmes/topup/topup.ts";
-import type { Plain } from "../../../src/actors/records/act.ts";
+import type { JsonValue } from "../../../src/actors/records/act.ts";
 import { runs } from "../../actors/ledger/runs.ts";
 
 const PARTNER = "acme";
@@ -22,7 +22,7 @@ const PHONES = ["+989121111111", "+989122222222"];
 /** One shard: the programme, and the accounts that its transfers move. */
 class Shard {
   readonly credit = new Map<string, number>();
-  readonly applied: [TopupAct, Plain, Done][] = [];
+  readonly applied: [TopupAct, JsonValue, Done][] = [];
   readonly topup: Topup;
   /** As the ledger keeps them for its programmes. */
   readonly #claims = new Claims();
@@ -37,7 +37,7 @@ class Shard {
   }
 
   /** The code of what refused it, or its effect. `delta`: what the act's transfer does to the seller's credit. */
-  do(act: TopupAct, delta = 0): string | Readonly<{ effect: Plain; transfer: string }> {
+  do(act: TopupAct, delta = 0): string | Readonly<{ effect: JsonValue; transfer: string }> {
     const amount = Math.abs(delta);
     const name = claimOfAct(PARTNER, act);
     const isTaken = name !== undefined && this.#claims.takenBy(name) !== undefined;
@@ -56,7 +56,7 @@ class Shard {
   }
 }
 
-function topupOver(credit: ReadonlyMap<string, number>, random: Surroundings["random"]): Topup {
+function topupOver(credit: ReadonlyMap<string, number>, random: ProgrammeContext["random"]): Topup {
   const account = (_: string, id: string) => {
     const posted = credit.get(id);
     return posted === undefined ? undefined : ({ posted } as Account);
@@ -123,7 +123,7 @@ function names<A extends string>(act: A, seller: string) {
 
 /** The id of a request that an act has made. */
 function madeBy(got: ReturnType<Shard["do"]>): string {
-  const { effect } = got as { effect: Plain };
+  const { effect } = got as { effect: JsonValue };
   return (effect as { request: string }).request;
 }
 
@@ -259,8 +259,8 @@ function check(topup: Topup, model: Model): void {
   expect(topup.answer(PARTNER, ["phones", 10, null])).toEqual(phones);
 }
 
-function rowsOf(topup: Topup, ask: readonly Plain[]): readonly string[] {
-  const { rows } = topup.answer(PARTNER, [...ask, 1_000, null]) as { rows: [Plain, { id: string }][] };
+function rowsOf(topup: Topup, ask: readonly JsonValue[]): readonly string[] {
+  const { rows } = topup.answer(PARTNER, [...ask, 1_000, null]) as { rows: [JsonValue, { id: string }][] };
   return rows.map(([, { id }]) => id);
 }
 
@@ -286,7 +286,7 @@ test("whatever is asked of it, it says what a plain model says; replay and a sna
       expect(JSON.stringify([...replayed.items()])).toBe(items);
 
       const restored = topupOver(shard.credit, noRandom);
-      for (const item of JSON.parse(items) as Plain[][]) restored.restore(item);
+      for (const item of JSON.parse(items) as JsonValue[][]) restored.restore(item);
       expect(JSON.stringify([...restored.items()])).toBe(items);
       check(restored, model);
     }),

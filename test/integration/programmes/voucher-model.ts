@@ -1,6 +1,6 @@
 /** The voucher programme on one shard alone, and a plain model of what it should do. */
 import { expect } from "vitest";
-import { Timetable } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import type {
   VoucherAct,
   VoucherEffect,
@@ -8,21 +8,21 @@ import type {
   VoucherView,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { Vouchers } from "../../../src/actors/programmes/vouchers/vouchers.ts";
-import type { Plain } from "../../../src/actors/records/act.ts";
+import type { JsonValue } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 import type { Rejection } from "../../../src/actors/records/rejection.ts";
 import { randomBytes } from "../../../src/random.ts";
 
 export const PARTNER = "acme";
-export type Programme = Readonly<{ due: Timetable; vouchers: Vouchers }>;
+export type Programme = Readonly<{ due: Scheduler; vouchers: Vouchers }>;
 
 export function newProgramme(): Programme {
-  const due = new Timetable();
+  const due = new Scheduler();
   const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
   return { due, vouchers: new Vouchers({ ...place, due }) };
 }
 
-export function restored(items: readonly (readonly Plain[])[]): Programme {
+export function restored(items: readonly (readonly JsonValue[])[]): Programme {
   const programme = newProgramme();
   for (const item of items) programme.vouchers.restore(structuredClone(item));
   return programme;
@@ -51,7 +51,7 @@ export class Shard {
     }
   }
 
-  ask(...ask: readonly Plain[]): Plain {
+  ask(...ask: readonly JsonValue[]): JsonValue {
     this.end();
     return this.programme.vouchers.answer(PARTNER, ask, this.timeMs);
   }

@@ -15,7 +15,7 @@ import {
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { codeOf, makeCode, vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
 import { Offers } from "../../../src/actors/programmes/vouchers/offers.ts";
-import type { Plain } from "../../../src/actors/records/act.ts";
+import type { JsonValue } from "../../../src/actors/records/act.ts";
 import { randomBytes } from "../../../src/random.ts";
 import { runs } from "../../actors/ledger/runs.ts";
 import { itemsOf, Model, newProgramme, PARTNER, restored, Shard } from "./voucher-model.ts";
@@ -89,7 +89,7 @@ class Run {
     shard.end();
     this.#catchUp();
     for (const who of EMAILS) {
-      const { rows } = shard.ask("vouchers", who, null, 500, null) as { rows: [Plain, VoucherView][] };
+      const { rows } = shard.ask("vouchers", who, null, 500, null) as { rows: [JsonValue, VoucherView][] };
       expect(rows.map(([, row]) => row)).toEqual(model.list(who, shard.timeMs));
     }
     for (const [name, { discount: worth, pricing }] of model.offers)
@@ -257,9 +257,13 @@ test("a batch may be heard of before the offer that it is for", () => {
   shard.do({ ...named, act: "create_customer", name: null });
   const offer = { name: "o", discount: 7, pricing: "snapshot", version: 2, shard: 1 } as const;
   const order = { offer: "o", expiresAtMs: 1e9, runAtMs: 1_000 };
-  shard.programme.vouchers.hear({ offer, batch: { id: "b", order, recipients: [1] } }, PARTNER, 1_000);
+  shard.programme.vouchers.receiveBroadcast(
+    { offer, batch: { id: "b", order, recipients: [1] } },
+    PARTNER,
+    1_000,
+  );
   // What it passed on the way is older.
-  shard.programme.vouchers.hear({ offer: { ...offer, discount: 6, version: 1 } }, PARTNER, 1_000);
+  shard.programme.vouchers.receiveBroadcast({ offer: { ...offer, discount: 6, version: 1 } }, PARTNER, 1_000);
   expect(shard.ask("vouchers", "a@x", "valid", 50, null)).toMatchObject({
     rows: [[[1_000, 0, 0], { discount: 7 }]],
   });
@@ -271,7 +275,7 @@ test("there are only so many offers, and unfinished batches", () => {
   const act = { programme: "vouchers" } as const;
   const { programme } = shard;
   for (let i = 0; i < 10_000; i++)
-    programme.vouchers.hear(
+    programme.vouchers.receiveBroadcast(
       { offer: { name: `o${i}`, discount: 1, pricing: "live", version: 1, shard: 1 } },
       PARTNER,
       1_000,
@@ -286,7 +290,11 @@ test("there are only so many offers, and unfinished batches", () => {
   const offer = { name: "o1", discount: 1, pricing: "live", version: 1, shard: 1 } as const;
   const order = { offer: "o1", expiresAtMs: 1e9, runAtMs: 1e8 };
   for (let i = 0; i < 100; i++)
-    programme.vouchers.hear({ offer, batch: { id: `b${i}`, order, recipients: [0] } }, PARTNER, 1_000);
+    programme.vouchers.receiveBroadcast(
+      { offer, batch: { id: `b${i}`, order, recipients: [0] } },
+      PARTNER,
+      1_000,
+    );
   const batch = { ...act, act: "create_batch", subject: VOUCHERS_SUBJECT, ...order } as const;
   const context = { partner: PARTNER, nowMs: 1_000, amount: 0 };
   const decided = programme.vouchers.decide({ ...batch, recipients: [0], unknown: null }, context);

@@ -1,16 +1,16 @@
 /** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
 import { expect, test } from "vitest";
-import { Timetable } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   emailSubject,
-  HOUSE,
-  type Paper,
+  PLATFORM_TENANT,
   type RequestMade,
   type SessionView,
   type UserView,
   vnodeOfWallet,
   type WalletAct,
   type WalletEffect,
+  type WalletOrder,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
@@ -24,20 +24,20 @@ import { randomBytes } from "../../../src/random.ts";
 
 function wallets(): {
   wallet: Wallet;
-  due: Timetable;
+  due: Scheduler;
   submit: (act: WalletAct, transfer?: string) => WalletEffect | string;
   pass: (ms: number) => void;
 } {
-  const due = new Timetable();
+  const due = new Scheduler();
   const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes, due };
   const wallet = new Wallet(place);
   let timeMs = 0;
   const submit = (act: WalletAct, transfer = ""): WalletEffect | string => {
     timeMs += 1;
-    const decided = wallet.decide(act, { partner: HOUSE, nowMs: timeMs, amount: 1 });
+    const decided = wallet.decide(act, { partner: PLATFORM_TENANT, nowMs: timeMs, amount: 1 });
     if (!decided.ok) return decided.code;
     const { effect } = decided;
-    wallet.apply(act, effect, { partner: HOUSE, timeMs, transfer, amount: 1 });
+    wallet.apply(act, effect, { partner: PLATFORM_TENANT, timeMs, transfer, amount: 1 });
     return effect;
   };
   return { wallet, due, submit, pass: (ms) => (timeMs += ms) };
@@ -50,7 +50,8 @@ function signUp(email: string): WalletAct {
 
 const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, session }) as const;
 
-const paperOf = (wallet: Wallet, id: string) => wallet.answer(HOUSE, ["paper", id], 0) as Paper | null;
+const paperOf = (wallet: Wallet, id: string) =>
+  wallet.answer(PLATFORM_TENANT, ["paper", id], 0) as WalletOrder | null;
 
 test("a wallet has so many requests to decide; what is decided leaves for what is new", () => {
   const { wallet, due, submit } = wallets();

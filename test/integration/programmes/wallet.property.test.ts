@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { Effect } from "../../../src/actors/programmes/programme.ts";
-import { claimOfAct, Timetable } from "../../../src/actors/programmes/programmes.ts";
+import { claimOfAct, Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   bankSubject,
   emailSubject,
-  HOUSE,
+  PLATFORM_TENANT,
   type RequestMade,
   sessionSubject,
   type UserView,
@@ -18,7 +18,7 @@ import {
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
-import type { Plain } from "../../../src/actors/records/act.ts";
+import type { JsonValue } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 import { runs } from "../../actors/ledger/runs.ts";
 
@@ -28,7 +28,7 @@ const AGE_MS = 30 * 24 * HOUR_MS;
 const EMAILS = ["ann@example.com", "bo@example.com", "cy@example.com"];
 
 class Shard {
-  readonly due = new Timetable();
+  readonly due = new Scheduler();
   readonly wallet: Wallet;
   #drawn = 0;
 
@@ -40,7 +40,7 @@ class Shard {
     this.wallet = new Wallet({ shard: 0, shards: 1, account: () => undefined, random, due: this.due });
   }
 
-  get items(): readonly (readonly Plain[])[] {
+  get items(): readonly (readonly JsonValue[])[] {
     return structuredClone([...this.wallet.items()]);
   }
 }
@@ -114,9 +114,14 @@ class History {
     this.model.end(this.nowMs);
     this.#made += 1;
     const [act, expected, onDone] = this.#asked(step);
-    const name = claimOfAct(HOUSE, act);
+    const name = claimOfAct(PLATFORM_TENANT, act);
     const isTaken = name !== undefined && this.#claims.takenBy(name) !== undefined;
-    const decided = this.live.wallet.decide(act, { partner: HOUSE, nowMs: this.nowMs, amount: 1, isTaken });
+    const decided = this.live.wallet.decide(act, {
+      partner: PLATFORM_TENANT,
+      nowMs: this.nowMs,
+      amount: 1,
+      isTaken,
+    });
     expect(decided.ok ? "ok" : decided.code, JSON.stringify(act)).toBe(expected);
     if (!decided.ok) return;
     if (name !== undefined) this.#claims.take(name, `tr_${this.#made}`, { epoch: 1, seq: this.#made });
@@ -125,13 +130,13 @@ class History {
   }
 
   #decided(act: WalletAct): Effect<WalletEffect> {
-    const decided = this.live.wallet.decide(act, { partner: HOUSE, nowMs: this.nowMs, amount: 0 });
+    const decided = this.live.wallet.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount: 0 });
     if (!decided.ok) throw new Error(`what is due was refused: ${decided.code}`);
     return decided;
   }
 
   #apply(act: WalletAct, { effect }: Effect<WalletEffect>): void {
-    const done = { partner: HOUSE, timeMs: this.nowMs, transfer: `tr_${this.#made}`, amount: 1 };
+    const done = { partner: PLATFORM_TENANT, timeMs: this.nowMs, transfer: `tr_${this.#made}`, amount: 1 };
     for (const { wallet } of [this.live, this.replayed]) wallet.apply(act, effect, done);
   }
 
@@ -155,7 +160,7 @@ class History {
           user === undefined ? "ok" : "email_taken",
           (effect) => {
             const { walletId } = effect as UserView;
-            expect(vnodeOfWallet(walletId)).toBe(vnodeOfAccount(HOUSE, subject));
+            expect(vnodeOfWallet(walletId)).toBe(vnodeOfAccount(PLATFORM_TENANT, subject));
             users.set(email, { wallet: walletId, credential: 1 });
             sessions.set(session, opened);
           },
@@ -280,8 +285,8 @@ class History {
   }
 }
 
-function sessionOf({ wallet }: Shard, id: string): Plain {
-  return wallet.answer(HOUSE, ["session", id], 0);
+function sessionOf({ wallet }: Shard, id: string): JsonValue {
+  return wallet.answer(PLATFORM_TENANT, ["session", id], 0);
 }
 
 test("users, sessions and payment requests do what a plain model says, and replay and restore to the same", () => {
@@ -295,7 +300,7 @@ test("users, sessions and payment requests do what a plain model says, and repla
       const sessions = items.filter(([kind]) => kind === "user").flatMap((item) => item.at(-1));
       expect(sessions).toHaveLength(model.sessions.size);
       for (const [id, { status }] of model.requests)
-        expect(live.wallet.answer(HOUSE, ["paper", id], nowMs)).toMatchObject({ status });
+        expect(live.wallet.answer(PLATFORM_TENANT, ["paper", id], nowMs)).toMatchObject({ status });
       const restored = new Shard();
       for (const item of items) restored.wallet.restore(structuredClone(item));
       for (const other of [replayed, restored]) {

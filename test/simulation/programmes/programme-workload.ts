@@ -11,7 +11,7 @@ import {
   bankSubject,
   emailSubject,
   HOLDS,
-  HOUSE,
+  PLATFORM_TENANT,
   vnodeOfPaper,
   vnodeOfWallet,
   WITHDRAWALS,
@@ -82,7 +82,7 @@ export class ProgrammeWorkload {
         this.#ofTopup(tools);
         return;
       case "wallet":
-        this.#ofWallets({ ...tools, partner: HOUSE });
+        this.#ofWallets({ ...tools, partner: PLATFORM_TENANT });
         return;
       case "segments":
         this.#segments.act(tools);
@@ -269,7 +269,7 @@ export class ProgrammeWorkload {
         if (hold === undefined) return tools.done();
         const owner = walletAccount(hold.wallet);
         const names = { programme: "wallet", subject: owner, wallet: hold.wallet, hold: hold.id } as const;
-        const asked = askedOf(HOUSE, tools.newKey());
+        const asked = askedOf(PLATFORM_TENANT, tools.newKey());
         const over = { ...asked, id: hold.id, settled: null } as const;
         if (random.chance(0.3))
           return submit(tools, {
@@ -294,7 +294,7 @@ export class ProgrammeWorkload {
         const id = this.#newest(this.#withdrawals);
         if (id === undefined) return tools.done();
         const names = { programme: "wallet", subject: `withdrawal:${id}`, withdrawal: id, bank } as const;
-        const over = { ...askedOf(HOUSE, tools.newKey()), id, settled: null } as const;
+        const over = { ...askedOf(PLATFORM_TENANT, tools.newKey()), id, settled: null } as const;
         if (random.chance(0.4))
           return submit(tools, {
             ...over,

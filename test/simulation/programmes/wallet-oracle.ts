@@ -1,5 +1,5 @@
 /** Wallets: what banks have brought and not taken is there; references are used once; whatever is pending ends once. */
-import { bankAccount, HOUSE, walletAccount } from "../../../src/actors/programmes/wallet/acts.ts";
+import { bankAccount, PLATFORM_TENANT, walletAccount } from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
 import { actsOf, type Fail, systemPostedOf } from "./programme-records.ts";
 
@@ -111,14 +111,14 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
     }
   }
   for (const [bank, sum] of banks) {
-    const posted = systemPostedOf(logs, HOUSE, bankAccount(bank));
+    const posted = systemPostedOf(logs, PLATFORM_TENANT, bankAccount(bank));
     if (posted !== sum) fail(`${bank} should stand at ${sum}, and stands at ${posted}`);
   }
   const brought = -[...banks.values()].reduce((total, each) => total + each, 0);
   let there = 0;
   for (const { ledger, timeMs } of logs)
     for (const wallet of wallets) {
-      const account = ledger.account(HOUSE, walletAccount(wallet));
+      const account = ledger.account(PLATFORM_TENANT, walletAccount(wallet));
       if (account === undefined) continue;
       there += account.posted;
       if (account.posted < 0) fail(`${wallet} has ${account.posted}`);

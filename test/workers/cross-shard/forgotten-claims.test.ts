@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
-import { bankAccount, bankSubject, HOUSE } from "../../../src/actors/programmes/wallet/acts.ts";
+import { bankAccount, bankSubject, PLATFORM_TENANT } from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { Command } from "../../../src/actors/records/command.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
@@ -115,7 +115,7 @@ test("a seller's reference names one sale for ever", async () => {
 
 test("a bank's reference names one deposit for ever", async () => {
   const { gateway } = await begun();
-  await mustPost(gateway, { ...account("wallet:w"), partner: HOUSE });
+  await mustPost(gateway, { ...account("wallet:w"), partner: PLATFORM_TENANT });
   const deposit = async (ref: string) => {
     const of = {
       programme: "wallet",
@@ -128,7 +128,7 @@ test("a bank's reference names one deposit for ever", async () => {
     const command: CompoundTransfer = {
       ...UNKEYED,
       op: "compound_transfer",
-      partner: HOUSE,
+      partner: PLATFORM_TENANT,
       postings: [{ debit: bankAccount("b"), credit: "wallet:w", amount: 1 }],
       available: false,
       pending: false,
@@ -136,7 +136,7 @@ test("a bank's reference names one deposit for ever", async () => {
       memo: null,
       metadata: null,
       occurredAtMs: null,
-      vnode: vnodeOfAccount(HOUSE, bankSubject("b")),
+      vnode: vnodeOfAccount(PLATFORM_TENANT, bankSubject("b")),
       act: of,
     };
     return codeOrId(await gateway.submit(command));

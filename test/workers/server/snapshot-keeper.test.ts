@@ -4,7 +4,7 @@ import { formatLogId, type LogId, parseLogId } from "../../../src/wal/wal.ts";
 import { NO_RECOVERY } from "../../../src/workers/recovery/recover.ts";
 import type { SnapshotReport } from "../../../src/workers/recovery/take-snapshot.ts";
 import { SnapshotKeeper, type SnapshotKeeperOptions } from "../../../src/workers/server/snapshot-keeper.ts";
-import type { ShardFigures } from "../../../src/workers/shard/stats.ts";
+import type { ShardStats } from "../../../src/workers/shard/stats.ts";
 
 const EVERY_RECORDS = 100;
 const EVERY_MS = 3_600_000;
@@ -55,7 +55,7 @@ class Harness {
   /** A shard has come so far, and has started from a snapshot of so many records. */
   reaches(shard: number, durable: string, records: number, snapshotRecords = 0): void {
     const recovery = { ...NO_RECOVERY, snapshotRecords };
-    const figures = { records, durable: parseLogId(durable) } as ShardFigures;
+    const figures = { records, durable: parseLogId(durable) } as ShardStats;
     this.#shards[shard] = { shard, recovery, figures };
   }
 

@@ -3,7 +3,7 @@ import { viewOf } from "../../../src/actors/ledger/account.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import type { AccountView, LogRecord } from "../../../src/actors/records/command.ts";
 import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
-import type { ShardFigures } from "../../../src/workers/shard/stats.ts";
+import type { ShardStats } from "../../../src/workers/shard/stats.ts";
 import { balanceOf, LedgerAudit } from "../../actors/ledger/ledger-audit.ts";
 
 /** By shard, in order. */
@@ -64,7 +64,7 @@ function receivedBy({ command }: LogRecord, to: number): readonly string[] {
  */
 export function stateProblems(
   logs: ShardLogs,
-  figures: readonly Pick<ShardFigures, "pending" | "reservations">[],
+  figures: readonly Pick<ShardStats, "pending" | "reservations">[],
   views: ReadonlyMap<string, readonly AccountView[]>,
 ): readonly string[] {
   const ledgers = logs.map((log, shard) => replayed(log, shard, logs.length));

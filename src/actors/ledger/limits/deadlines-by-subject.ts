@@ -5,12 +5,12 @@
  * An item that ends stays in its heaps as a dead entry until it comes to the top, or until more than half of a heap is
  * dead. So an item keeps no position here, and costs one reference for each of its subjects: a shard may have a million.
  */
-import { type Ending, isBefore } from "./deadlines.ts";
+import { type Expiring, isBefore } from "./deadlines.ts";
 
 type Heap<T> = { items: T[]; dead: number };
 
 /** Every item is also in a `Deadlines`, whose `place` says whether it is still there. An item is added once. */
-export class DeadlinesBySubject<T extends Ending> {
+export class DeadlinesBySubject<T extends Expiring> {
   readonly #heaps = new Map<string, Heap<T>>();
 
   add(subject: string, item: T): void {
@@ -46,11 +46,11 @@ export class DeadlinesBySubject<T extends Ending> {
   }
 }
 
-function isAlive({ place }: Ending): boolean {
+function isAlive({ place }: Expiring): boolean {
   return place >= 0;
 }
 
-function push<T extends Ending>(items: T[], item: T): void {
+function push<T extends Expiring>(items: T[], item: T): void {
   let at = items.length;
   items.push(item);
   while (at > 0) {
@@ -62,22 +62,23 @@ function push<T extends Ending>(items: T[], item: T): void {
   items[at] = item;
 }
 
-function pop(items: Ending[]): void {
+function pop(items: Expiring[]): void {
   const last = items.pop();
   if (last === undefined || items.length === 0) return;
   items[0] = last;
   sink(items, 0);
 }
 
-function sink(items: Ending[], from: number): void {
-  const item = items[from] as Ending;
+function sink(items: Expiring[], from: number): void {
+  const item = items[from] as Expiring;
   let at = from;
   for (;;) {
     let child = 2 * at + 1;
     if (child >= items.length) break;
-    if (child + 1 < items.length && isBefore(items[child + 1] as Ending, items[child] as Ending)) child += 1;
-    if (!isBefore(items[child] as Ending, item)) break;
-    items[at] = items[child] as Ending;
+    if (child + 1 < items.length && isBefore(items[child + 1] as Expiring, items[child] as Expiring))
+      child += 1;
+    if (!isBefore(items[child] as Expiring, item)) break;
+    items[at] = items[child] as Expiring;
     at = child;
   }
   items[at] = item;

@@ -1,6 +1,6 @@
 /** A binary heap of things that end at some time, the one that ends first on top. */
 
-export interface Ending {
+export interface Expiring {
   readonly endsAtMs: number;
   /** Equal times go by it, so that every run is the same. */
   readonly id: string;
@@ -8,7 +8,7 @@ export interface Ending {
   place: number;
 }
 
-export class Deadlines<T extends Ending> {
+export class Deadlines<T extends Expiring> {
   readonly #heap: T[] = [];
 
   /** The one that ends first. */
@@ -62,6 +62,6 @@ export class Deadlines<T extends Ending> {
   }
 }
 
-export function isBefore(a: Ending, b: Ending): boolean {
+export function isBefore(a: Expiring, b: Expiring): boolean {
   return a.endsAtMs < b.endsAtMs || (a.endsAtMs === b.endsAtMs && a.id < b.id);
 }

@@ -2,7 +2,7 @@
 import { unreachable } from "../../../errors/assert.ts";
 import type { Done, Effect } from "../../programmes/programme.ts";
 import { claimOfAct, type Programmes } from "../../programmes/programmes.ts";
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import type { Command, Rejected } from "../../records/command.ts";
 import type {
   CompoundCommand,
@@ -100,7 +100,7 @@ export class CompoundState {
   }
 
   /** Tells its programme that the act is done, if the command has come with one. */
-  applyAct({ partner, act }: Acting, effect: Plain | undefined, done: Omit<Done, "partner">): void {
+  applyAct({ partner, act }: Acting, effect: JsonValue | undefined, done: Omit<Done, "partner">): void {
     if (act !== undefined) this.#programmes.apply(act, effect ?? null, { partner, ...done });
   }
 

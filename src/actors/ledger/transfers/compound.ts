@@ -4,7 +4,7 @@
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Effect } from "../../programmes/programme.ts";
-import type { Plain } from "../../records/act.ts";
+import type { JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type {
   AssetLeg,
@@ -287,7 +287,7 @@ function givenBack(command: LegsCommand, { open, postings }: Plan): readonly Hol
 function viewAfter(
   command: LegsCommand,
   { postings, open, purpose }: Plan,
-  effect: Plain,
+  effect: JsonValue,
   newId: string,
   nowMs: number,
 ): TransferView {
@@ -324,7 +324,7 @@ function creditedTo(credit: string | undefined, postings: readonly Posting[]): r
 }
 
 /** Nothing stands in the record where nothing came of it. */
-function effectOf({ effect }: Effect): Readonly<{ effect?: Plain }> {
+function effectOf({ effect }: Effect): Readonly<{ effect?: JsonValue }> {
   return effect === null ? {} : { effect };
 }
 

@@ -3,13 +3,13 @@ import { assert } from "../../../errors/assert.ts";
 import { openTransferBytes } from "../../quotas/bytes.ts";
 import type { PartnerUsage } from "../../quotas/usage.ts";
 import type { Hold, TransferView, Use } from "../../records/compound-command.ts";
-import { Deadlines, type Ending } from "../limits/deadlines.ts";
+import { Deadlines, type Expiring } from "../limits/deadlines.ts";
 import { DeadlinesBySubject } from "../limits/deadlines-by-subject.ts";
 
 /** So many, some hundred bytes each, a shard takes of all partners together: see src/actors/quotas/quotas.ts. */
 export const PENDING_MAX = 1_000_000;
 
-export type OpenTransfer = Ending & {
+export type OpenTransfer = Expiring & {
   readonly partner: string;
   /** Replaced as a whole whenever something is posted. */
   view: TransferView;

@@ -4,10 +4,10 @@
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import { type ListAsk, Register } from "../paged-index.ts";
-import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
+import { type ListAsk, PagedIndex } from "../paged-index.ts";
+import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
 import {
   type ChangeSettings,
   type CreateMember,
@@ -60,10 +60,10 @@ export class Total {
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 
 /** One partner's programme on this shard. The sums are over all members that there ever were. */
-interface Club {
+interface LoyaltyState {
   /** By subject. */
   readonly members: Map<string, Member>;
-  readonly register: Register<Member>;
+  readonly register: PagedIndex<Member>;
   settings: LoyaltySettings;
   earned: Total;
   spent: Total;
@@ -85,14 +85,14 @@ type Item =
   | MemberItem;
 
 export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
-  readonly #surroundings: Surroundings;
-  readonly #clubs = new Map<string, Club>();
+  readonly #surroundings: ProgrammeContext;
+  readonly #clubs = new Map<string, LoyaltyState>();
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgrammeContext) {
     this.#surroundings = surroundings;
   }
 
-  decide(act: LoyaltyAct, context: Context): Effect<LoyaltyEffect> | Rejected {
+  decide(act: LoyaltyAct, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
     if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
     const member = this.#clubs.get(context.partner)?.members.get(act.subject);
     if (act.act === "create_member") return this.#decideCreate(member, act, context);
@@ -143,7 +143,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     this.#surroundings.kept?.(partner, after - before);
   }
 
-  #applyTo(club: Club, member: Member, act: MemberAct, effect: LoyaltyEffect, done: Done): void {
+  #applyTo(club: LoyaltyState, member: Member, act: MemberAct, effect: LoyaltyEffect, done: Done): void {
     const { partner, amount } = done;
     const lots = effect?.lots ?? [];
     switch (act.act) {
@@ -191,11 +191,11 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     return amount - (member?.expiredOf.get(act.lot) ?? 0);
   }
 
-  hear(notice: Plain, partner: string): void {
+  receiveBroadcast(notice: JsonValue, partner: string): void {
     this.#club(partner).settings = notice as LoyaltySettings;
   }
 
-  answer(partner: string, [question, ...values]: readonly Plain[]): Plain {
+  answer(partner: string, [question, ...values]: readonly JsonValue[]): JsonValue {
     const club = this.#clubs.get(partner);
     switch (question) {
       case "member": {
@@ -206,7 +206,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
         return club?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
       case "members": {
         const page = values as unknown as ListAsk;
-        const register = club?.register ?? new Register<Member>(this.#surroundings.shard);
+        const register = club?.register ?? new PagedIndex<Member>(this.#surroundings.shard);
         return register.list(page, (member) => this.#viewOf(partner, member));
       }
       case "summary":
@@ -225,7 +225,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
   }
 
-  restore(stored: readonly Plain[]): void {
+  restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
     const club = this.#club(item[1]);
     if (item[0] === "club") {
@@ -240,16 +240,16 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     for (const lot of lots) this.#give(partner, member, lot);
   }
 
-  #add(club: Club, partner: string, member: Member): void {
+  #add(club: LoyaltyState, partner: string, member: Member): void {
     club.members.set(pointsAccount(member.id), member);
     club.register.add(member, member.createdAtMs);
     this.#surroundings.kept?.(partner, memberBytes(member));
   }
 
-  #club(partner: string): Club {
+  #club(partner: string): LoyaltyState {
     let club = this.#clubs.get(partner);
     if (club === undefined) {
-      const register = new Register<Member>(this.#surroundings.shard);
+      const register = new PagedIndex<Member>(this.#surroundings.shard);
       club = { members: new Map(), register, settings: DEFAULTS, ...noTotals() };
       this.#clubs.set(partner, club);
     }
@@ -259,7 +259,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   /** What a member's points come to, and what is to be told of it. */
   #moved(
     { subject }: Act,
-    { partner }: Context,
+    { partner }: DecisionContext,
     amount: number,
     lots: readonly LotPart[],
     more: LoyaltyEffect = null,
@@ -282,14 +282,14 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   #decideCreate(
     member: Member | undefined,
     { subject }: CreateMember,
-    { partner }: Context,
+    { partner }: DecisionContext,
   ): Effect<LoyaltyEffect> | Rejected {
     if (member !== undefined) return reject("member_exists", memberOf(subject));
     const since = this.#surroundings.account(partner, subject)?.seq ?? 0;
     return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
   }
 
-  #decideTakeBack(member: Member, act: TakeBack, context: Context): Effect<LoyaltyEffect> | Rejected {
+  #decideTakeBack(member: Member, act: TakeBack, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
     const { partner, amount } = context;
     if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
     if (act.of === "redemption") {
@@ -349,20 +349,25 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   }
 }
 
-function settingsNotice({ settings }: ChangeSettings): Plain {
+function settingsNotice({ settings }: ChangeSettings): JsonValue {
   return settings;
 }
 
-function count(club: Club, member: Member, figure: "earned" | "spent" | "expired", points: number): void {
+function count(
+  club: LoyaltyState,
+  member: Member,
+  figure: "earned" | "spent" | "expired",
+  points: number,
+): void {
   member[figure] += points;
   club[figure].add(points);
 }
 
-function noTotals(): Pick<Club, "earned" | "spent" | "expired"> {
+function noTotals(): Pick<LoyaltyState, "earned" | "spent" | "expired"> {
   return { earned: new Total(), spent: new Total(), expired: new Total() };
 }
 
-function summaryOf(club: Club | undefined): LoyaltySummary {
+function summaryOf(club: LoyaltyState | undefined): LoyaltySummary {
   const { earned, spent, expired } = club ?? noTotals();
   const members = club?.members.size ?? 0;
   return { members, earned: `${earned.value}`, spent: `${spent.value}`, expired: `${expired.value}` };

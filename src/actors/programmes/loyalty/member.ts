@@ -3,7 +3,7 @@ import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Act } from "../../records/act.ts";
 import type { Command } from "../../records/command.ts";
-import type { Acted, Due } from "../programme.ts";
+import type { Acted, ScheduledCommand } from "../programme.ts";
 import {
   type Expiry,
   type LotView,
@@ -24,7 +24,7 @@ export interface Member {
   /** Seq of the account when he came: what it has from before is another's, who had the same id. */
   readonly since: number;
   /** Those that expire soonest first. */
-  readonly lots: (Lot & { readonly due: Due })[];
+  readonly lots: (Lot & { readonly due: ScheduledCommand })[];
   /** What has expired, by lot. */
   readonly expiredOf: Map<string, number>;
   /** Lots whose accrual was taken back after some of it was spent: the rest came out of other points. */

@@ -3,8 +3,8 @@
  * all others by a notice.
  */
 import { DEFAULT_QUOTAS, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
-import type { Plain } from "../../records/act.ts";
-import type { Context, Done, Effect, Programme } from "../programme.ts";
+import type { JsonValue } from "../../records/act.ts";
+import type { DecisionContext, Done, Effect, Programme } from "../programme.ts";
 import type { OwnQuotas, QuotasAct } from "./acts.ts";
 
 type Item = readonly ["quotas", partner: string, quotas: OwnQuotas];
@@ -20,7 +20,7 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
     return this.#set.get(partner)?.all ?? DEFAULT_QUOTAS;
   }
 
-  decide({ quotas }: QuotasAct, { partner }: Context): Effect<OwnQuotas> {
+  decide({ quotas }: QuotasAct, { partner }: DecisionContext): Effect<OwnQuotas> {
     const own: Partial<Record<QuotaName, number>> = { ...this.#set.get(partner)?.own };
     for (const [name, quota] of Object.entries(quotas) as [QuotaName, number | null][]) {
       if (quota === null) delete own[name];
@@ -33,11 +33,11 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
     this.#keep(partner, own);
   }
 
-  hear(notice: Plain, partner: string): void {
+  receiveBroadcast(notice: JsonValue, partner: string): void {
     this.#keep(partner, notice as OwnQuotas);
   }
 
-  answer(partner: string): Plain {
+  answer(partner: string): JsonValue {
     return this.of(partner);
   }
 
@@ -45,7 +45,7 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
     for (const [partner, { own }] of this.#set) yield ["quotas", partner, own];
   }
 
-  restore(item: readonly Plain[]): void {
+  restore(item: readonly JsonValue[]): void {
     const [, partner, own] = item as unknown as Item;
     this.#keep(partner, own);
   }

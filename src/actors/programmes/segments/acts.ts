@@ -116,7 +116,7 @@ export type UserChange = Readonly<{
   held?: readonly MembershipView[];
 }>;
 /** By user, all of one segment. */
-export type Intake = Readonly<{
+export type MembershipChanges = Readonly<{
   created: readonly (readonly [user: string, auto: readonly string[]])[];
   over: Ends;
   added: readonly string[];
@@ -128,7 +128,7 @@ export type Expired = Readonly<{
   ended: readonly (readonly [user: string, slug: string, no: number, atMs: number])[];
 }>;
 /** `upTo`: serial number of the last user that was looked at. */
-export type Filled = Readonly<{ upTo: number }> & Omit<Intake, "created" | "endsAtMs">;
+export type Filled = Readonly<{ upTo: number }> & Omit<MembershipChanges, "created" | "endsAtMs">;
 export type Swept = Readonly<{ upTo: number; over: Ends; removed: readonly string[] }>;
 
 export type SegmentsEffect =
@@ -136,7 +136,7 @@ export type SegmentsEffect =
   | SegmentNews
   | NewUser
   | UserChange
-  | Intake
+  | MembershipChanges
   | Filled
   | Swept
   | Expired

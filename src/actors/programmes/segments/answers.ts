@@ -1,5 +1,5 @@
 /** What a shard answers about its users and segments. */
-import type { Plain } from "../../records/act.ts";
+import type { JsonValue } from "../../records/act.ts";
 import type { ListAsk } from "../paged-index.ts";
 import {
   type HolderView,
@@ -10,16 +10,16 @@ import {
   type SurveyPart,
   type UserView,
 } from "./acts.ts";
-import type { Chores } from "./backfill-jobs.ts";
+import type { BackfillJobs } from "./backfill-jobs.ts";
 import { isChosen, lanesOf, placeOf, SPAN } from "./draw.ts";
-import { isMembership, membershipView, type Roster, type Segment, type User } from "./segment-store.ts";
+import { isMembership, membershipView, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
 const PIECE_SPAN = SPAN / PIECES;
 
 /** Users after this one, by serial number, and no further than the cutoff. */
 type Stretch = Readonly<{ slug: string; after: number; cutoff: number }>;
 
-export function surveyOf(roster: Roster, stretch: Stretch): SurveyPart {
+export function surveyOf(roster: SegmentStore, stretch: Stretch): SurveyPart {
   const pieces = new Array<number>(PIECES).fill(0);
   let chosen = 0;
   for (const place of placesOf(roster, stretch)) {
@@ -32,7 +32,7 @@ export function surveyOf(roster: Roster, stretch: Stretch): SurveyPart {
   return { cutoff: stretch.cutoff, chosen, pieces };
 }
 
-export function placesIn(roster: Roster, stretch: Stretch, piece: number): readonly number[] {
+export function placesIn(roster: SegmentStore, stretch: Stretch, piece: number): readonly number[] {
   const places: number[] = [];
   for (const place of placesOf(roster, stretch))
     if (place !== null && Math.floor(place / PIECE_SPAN) === piece) places.push(place);
@@ -40,7 +40,7 @@ export function placesIn(roster: Roster, stretch: Stretch, piece: number): reado
 }
 
 /** `null`: chosen before. */
-function* placesOf(roster: Roster, { slug, after, cutoff }: Stretch): Generator<number | null> {
+function* placesOf(roster: SegmentStore, { slug, after, cutoff }: Stretch): Generator<number | null> {
   const rounds = roster.segments.get(slug)?.rounds ?? [];
   const segment = lanesOf(slug);
   const end = Math.min(cutoff, after + SURVEYED_MAX);
@@ -53,14 +53,14 @@ function* placesOf(roster: Roster, { slug, after, cutoff }: Stretch): Generator<
 
 type Place = Readonly<{
   shard: number;
-  roster: Roster;
-  chores: Chores;
+  roster: SegmentStore;
+  chores: BackfillJobs;
   nowMs: number;
   /** Whether all is ended whose time is over. */
   isCurrent: boolean;
 }>;
 
-export function answerOf(place: Place, [question, ...values]: readonly Plain[]): Plain {
+export function answerOf(place: Place, [question, ...values]: readonly JsonValue[]): JsonValue {
   const { roster, nowMs } = place;
   switch (question) {
     case "segment":

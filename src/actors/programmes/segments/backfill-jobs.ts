@@ -5,20 +5,20 @@
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Command } from "../../records/command.ts";
-import type { Due, Surroundings } from "../programme.ts";
+import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
 import { isChosen, lanesOf, placeOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
-import { heldOf, type Roster, type Segment, type User } from "./segment-store.ts";
+import { heldOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
 const LOOKED_AT_MAX = 2_500;
 /** Somebody waits for a segment to be filled, and nobody for a deleted one to be swept: nobody reads what is left of it. */
 const CONCERNED_MAX = { fill: 1_000, sweep: 200 } as const;
 const PAUSE_MS = { fill: 1, sweep: 4 } as const;
 
-export type Chore = {
+export type BackfillJob = {
   readonly kind: "fill" | "sweep";
-  readonly roster: Roster;
+  readonly roster: SegmentStore;
   readonly segment: Segment;
   /** Of the segment's rounds, which a `fill` carries out. */
   readonly round: number;
@@ -28,16 +28,16 @@ export type Chore = {
 };
 
 /** Bounded by the segments, and the rounds of each, which are 100 at most. */
-export class Chores {
-  readonly #due: Surroundings["due"];
-  readonly #row: Chore[] = [];
-  #next: Due | undefined;
+export class BackfillJobs {
+  readonly #due: ProgrammeContext["due"];
+  readonly #row: BackfillJob[] = [];
+  #next: ScheduledCommand | undefined;
 
-  constructor(due: Surroundings["due"]) {
+  constructor(due: ProgrammeContext["due"]) {
     this.#due = due;
   }
 
-  get first(): Chore {
+  get first(): BackfillJob {
     const [first] = this.#row;
     assert(first !== undefined, "a portion belongs to a chore");
     return first;
@@ -48,7 +48,7 @@ export class Chores {
     return this.#next?.endsAtMs ?? 0;
   }
 
-  all(): Iterable<Chore> {
+  all(): Iterable<BackfillJob> {
     return this.#row;
   }
 
@@ -56,7 +56,7 @@ export class Chores {
     return this.#row.some((chore) => chore.segment === segment && chore.kind === "fill");
   }
 
-  add(chore: Chore, nextAtMs: number): void {
+  add(chore: BackfillJob, nextAtMs: number): void {
     this.#row.push(chore);
     if (this.#next === undefined) this.#expect(nextAtMs);
   }
@@ -80,7 +80,7 @@ export class Chores {
   }
 }
 
-export function decideFill({ roster, segment, round, at, upTo }: Chore, nowMs: number): Filled {
+export function decideFill({ roster, segment, round, at, upTo }: BackfillJob, nowMs: number): Filled {
   const additions = new Additions(nowMs);
   const { over, added, prolonged } = additions;
   const result = (last: number) => ({
@@ -106,11 +106,11 @@ export function decideFill({ roster, segment, round, at, upTo }: Chore, nowMs: n
   return result(serial);
 }
 
-export function applyFill({ roster, segment }: Chore, { added, prolonged }: Filled): void {
+export function applyFill({ roster, segment }: BackfillJob, { added, prolonged }: Filled): void {
   for (const id of [...added, ...prolonged]) roster.put(roster.userOf(id), segment.lasting.auto);
 }
 
-export function decideSweep({ roster, segment, at, upTo }: Chore): Swept {
+export function decideSweep({ roster, segment, at, upTo }: BackfillJob): Swept {
   const over: [string, number][] = [];
   const removed: string[] = [];
   const end = Math.min(upTo, at + LOOKED_AT_MAX);
@@ -129,13 +129,13 @@ export function decideSweep({ roster, segment, at, upTo }: Chore): Swept {
   return { upTo: concerned === segment.traces ? upTo : serial, over, removed };
 }
 
-export function applySweep({ roster, segment, at, upTo: last }: Chore, { upTo }: Swept): void {
+export function applySweep({ roster, segment, at, upTo: last }: BackfillJob, { upTo }: Swept): void {
   for (let serial = at; serial < upTo && segment.traces > 0; serial++)
     roster.drop(roster.bySerial[serial] as User, segment);
   if (upTo === last) roster.forget(segment);
 }
 
-function commandOf({ kind, roster: { partner }, segment }: Chore): Command {
+function commandOf({ kind, roster: { partner }, segment }: BackfillJob): Command {
   const { slug, generation, deletedAtMs } = segment;
   const names = { programme: "segments", subject: segmentSubject(slug), slug, generation } as const;
   const act: Fill | Sweep =

@@ -1,11 +1,11 @@
 /** Who has entered and left which segment, and when, by what was done. */
 import { unreachable } from "../../../errors/assert.ts";
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import type {
   Ends,
   Expired,
   Filled,
-  Intake,
+  MembershipChanges,
   NewUser,
   SegmentsAct,
   SegmentsEffect,
@@ -17,7 +17,7 @@ import type {
 export type MembershipChange = Readonly<{ user: string; slug: string; operation: "I" | "D"; atMs: number }>;
 
 /** The users whose memberships an accepted act has changed. */
-export function usersOfSegments(act: Act, effect: Plain): readonly string[] {
+export function usersOfSegments(act: Act, effect: JsonValue): readonly string[] {
   const changes = membershipChanges(act as SegmentsAct, effect as SegmentsEffect, 0);
   return [...new Set(Array.from(changes, ({ user }) => user))];
 }
@@ -41,7 +41,7 @@ export function* membershipChanges(
       return;
     }
     case "add_users": {
-      const { created, over, added } = effect as Intake;
+      const { created, over, added } = effect as MembershipChanges;
       for (const [user, auto] of created) yield* entered(user, auto, timeMs);
       yield* leftBefore(over, act.slug, timeMs);
       for (const user of added) yield { user, slug: act.slug, operation: "I", atMs: timeMs };

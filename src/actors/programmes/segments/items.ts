@@ -1,8 +1,8 @@
 /** What a shard knows of segments, as items of a snapshot, and back. */
 import { unreachable } from "../../../errors/assert.ts";
-import type { Chore, Chores } from "./backfill-jobs.ts";
+import type { BackfillJob, BackfillJobs } from "./backfill-jobs.ts";
 import type { Round } from "./draw.ts";
-import { type Held, KINDS, type Roster, Segment } from "./segment-store.ts";
+import { type Held, KINDS, Segment, type SegmentStore } from "./segment-store.ts";
 
 /** By its segment's number: one that ends, or, with its kind, one that does not. */
 type HeldItem = readonly [no: number, endsAtMs: number] | number;
@@ -30,7 +30,7 @@ export type Item =
   | readonly [
       "chore",
       partner: string,
-      kind: Chore["kind"],
+      kind: BackfillJob["kind"],
       segment: number,
       round: number,
       at: number,
@@ -38,7 +38,7 @@ export type Item =
       nextAtMs: number,
     ];
 
-export function* itemsOf(rosters: Iterable<Roster>, chores: Chores): Generator<Item> {
+export function* itemsOf(rosters: Iterable<SegmentStore>, chores: BackfillJobs): Generator<Item> {
   for (const roster of rosters) {
     const { partner, generations, segmentNos, numbers, secret } = roster;
     yield ["roster", partner, generations, segmentNos, numbers, secret];
@@ -54,8 +54,8 @@ export function* itemsOf(rosters: Iterable<Roster>, chores: Chores): Generator<I
 /** @param isHome whether the segment with this slug has its home here. */
 export function restoreItem(
   item: Item,
-  roster: Roster,
-  chores: Chores,
+  roster: SegmentStore,
+  chores: BackfillJobs,
   isHome: (slug: string) => boolean,
 ): void {
   switch (item[0]) {

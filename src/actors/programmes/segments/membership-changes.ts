@@ -1,13 +1,13 @@
 /** What it comes to when users are added to segments, and taken from them. */
 import { type Rejected, reject } from "../../records/command.ts";
-import type { AddUsers, ChangeUser, Intake, Until, UserChange } from "./acts.ts";
+import type { AddUsers, ChangeUser, MembershipChanges, Until, UserChange } from "./acts.ts";
 import {
   type Held,
   heldOf,
   isMembership,
   membershipView,
-  type Roster,
   type Segment,
+  type SegmentStore,
 } from "./segment-store.ts";
 
 type End = readonly [name: string, endsAtMs: number | null];
@@ -40,7 +40,7 @@ export function namesOf(ends: readonly End[]): readonly string[] {
   return ends.map(([name]) => name);
 }
 
-export function decideChange(roster: Roster, act: ChangeUser, nowMs: number): UserChange | Rejected {
+export function decideChange(roster: SegmentStore, act: ChangeUser, nowMs: number): UserChange | Rejected {
   for (const slug of [...act.add.map(([name]) => name), ...act.remove])
     if (!roster.segments.has(slug)) return reject("segment_not_found", slug);
   const user = roster.users.get(act.user);
@@ -69,7 +69,7 @@ export function decideChange(roster: Roster, act: ChangeUser, nowMs: number): Us
   return { created, over, added, prolonged, removed, held };
 }
 
-export function applyChange(roster: Roster, act: ChangeUser, change: UserChange, timeMs: number): void {
+export function applyChange(roster: SegmentStore, act: ChangeUser, change: UserChange, timeMs: number): void {
   const { created, added, prolonged, removed } = change;
   const user = created === null ? roster.userOf(act.user) : roster.addUser(act.user, timeMs, created.auto);
   for (const [slug, endsAtMs] of [...added, ...prolonged])
@@ -77,7 +77,11 @@ export function applyChange(roster: Roster, act: ChangeUser, change: UserChange,
   for (const slug of removed) roster.put(user, roster.segmentOf(slug).lasting.removed);
 }
 
-export function decideIntake(roster: Roster, act: AddUsers, nowMs: number): Intake | Rejected {
+export function decideIntake(
+  roster: SegmentStore,
+  act: AddUsers,
+  nowMs: number,
+): MembershipChanges | Rejected {
   const segment = roster.segments.get(act.slug);
   if (segment === undefined) return reject("segment_not_found", act.slug);
   const endsAtMs = endOf(act.until, nowMs);
@@ -95,9 +99,9 @@ export function decideIntake(roster: Roster, act: AddUsers, nowMs: number): Inta
 }
 
 export function applyIntake(
-  roster: Roster,
+  roster: SegmentStore,
   { slug }: AddUsers,
-  { created, added, prolonged, endsAtMs }: Intake,
+  { created, added, prolonged, endsAtMs }: MembershipChanges,
   timeMs: number,
 ): void {
   for (const [id, auto] of created) roster.addUser(id, timeMs, auto);

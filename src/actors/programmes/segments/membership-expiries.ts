@@ -3,9 +3,9 @@
  * they are many. Nobody waits for it: who reads or changes a membership looks at its time.
  */
 import { assert } from "../../../errors/assert.ts";
-import { Deadlines, type Ending } from "../../ledger/limits/deadlines.ts";
+import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import type { Command } from "../../records/command.ts";
-import type { Due, Surroundings } from "../programme.ts";
+import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { ENDINGS_SUBJECT, type Expire, type Expired } from "./acts.ts";
 
 const ENDED_MAX = 500;
@@ -18,19 +18,19 @@ type Timed = Readonly<{
   endsAtMs: number;
 }>;
 
-interface Group extends Ending {
+interface Group extends Expiring {
   readonly partner: string;
   readonly timed: Set<Timed>;
 }
 
-export class Endings {
-  readonly #due: Surroundings["due"];
+export class MembershipExpiries {
+  readonly #due: ProgrammeContext["due"];
   readonly #groups = new Map<string, Group>();
   readonly #order = new Deadlines<Group>();
-  #next: Due | undefined;
+  #next: ScheduledCommand | undefined;
   #pausedToMs = 0;
 
-  constructor(due: Surroundings["due"]) {
+  constructor(due: ProgrammeContext["due"]) {
     this.#due = due;
   }
 

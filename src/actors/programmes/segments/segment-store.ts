@@ -1,9 +1,9 @@
 /** One partner's users and segments as one shard has them, and who holds what. */
 import { assert } from "../../../errors/assert.ts";
-import { Register } from "../paged-index.ts";
+import { PagedIndex } from "../paged-index.ts";
 import type { MembershipView } from "./acts.ts";
 import { isChosen, type Lanes, lanesOf, placeOf, type Round } from "./draw.ts";
-import type { Endings } from "./membership-expiries.ts";
+import type { MembershipExpiries } from "./membership-expiries.ts";
 
 /** `removed` by hand: nobody is added again by a percentage. */
 export const KINDS = ["manual", "auto", "removed"] as const;
@@ -75,20 +75,20 @@ const USER_BYTES = 280;
 const HELD_BYTES = 150;
 const TIMED_BYTES = 540;
 
-export class Roster {
+export class SegmentStore {
   readonly partner: string;
   readonly users = new Map<string, User>();
   readonly bySerial: User[] = [];
-  readonly userList: Register<User>;
+  readonly userList: PagedIndex<User>;
   /** By slug. */
   readonly segments = new Map<string, Segment>();
   /** Those of them that have their home here. */
-  readonly ownSegments: Register<Segment>;
+  readonly ownSegments: PagedIndex<Segment>;
   /** Those with a percentage, which look at every new user. */
   readonly drawn = new Set<Segment>();
   /** By number, with the deleted ones of which users here have traces still. */
   readonly #all = new Map<number, Segment>();
-  readonly #endings: Endings;
+  readonly #endings: MembershipExpiries;
   readonly #kept: (bytes: number) => void;
   /** Segments ever made at this home. */
   generations = 0;
@@ -100,12 +100,17 @@ export class Roster {
   secret: string | null = null;
 
   /** @param kept counts what is kept in memory. */
-  constructor(partner: string, shard: number, endings: Endings, kept: (bytes: number) => void = () => {}) {
+  constructor(
+    partner: string,
+    shard: number,
+    endings: MembershipExpiries,
+    kept: (bytes: number) => void = () => {},
+  ) {
     this.partner = partner;
     this.#kept = kept;
     this.#endings = endings;
-    this.userList = new Register(shard);
-    this.ownSegments = new Register(shard);
+    this.userList = new PagedIndex(shard);
+    this.ownSegments = new PagedIndex(shard);
   }
 
   /** In the order in which they became known. */

@@ -4,15 +4,15 @@
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
+import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
 import {
   type CreateSegment,
   type DeleteSegment,
   type Expired,
   type Filled,
-  type Intake,
+  type MembershipChanges,
   type NewUser,
   type RaisePercent,
   reportSecretOf,
@@ -24,12 +24,12 @@ import {
   type UserChange,
 } from "./acts.ts";
 import { answerOf } from "./answers.ts";
-import { applyFill, applySweep, Chores, decideFill, decideSweep } from "./backfill-jobs.ts";
+import { applyFill, applySweep, BackfillJobs, decideFill, decideSweep } from "./backfill-jobs.ts";
 import { roundOf } from "./draw.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
 import { applyChange, applyIntake, decideChange, decideIntake } from "./membership-changes.ts";
-import { Endings } from "./membership-expiries.ts";
-import { Roster, Segment } from "./segment-store.ts";
+import { MembershipExpiries } from "./membership-expiries.ts";
+import { Segment, SegmentStore } from "./segment-store.ts";
 
 /** Of one partner: every shard holds all of them. */
 const SEGMENTS_MAX = 5_000;
@@ -38,18 +38,18 @@ const DRAWN_MAX = 200;
 const SECRET_BYTES = 32;
 
 export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
-  readonly #surroundings: Surroundings;
-  readonly #rosters = new Map<string, Roster>();
-  readonly #chores: Chores;
-  readonly #endings: Endings;
+  readonly #surroundings: ProgrammeContext;
+  readonly #rosters = new Map<string, SegmentStore>();
+  readonly #chores: BackfillJobs;
+  readonly #endings: MembershipExpiries;
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgrammeContext) {
     this.#surroundings = surroundings;
-    this.#chores = new Chores(surroundings.due);
-    this.#endings = new Endings(surroundings.due);
+    this.#chores = new BackfillJobs(surroundings.due);
+    this.#endings = new MembershipExpiries(surroundings.due);
   }
 
-  decide(act: SegmentsAct, { partner, nowMs }: Context): Effect<SegmentsEffect> | Rejected {
+  decide(act: SegmentsAct, { partner, nowMs }: DecisionContext): Effect<SegmentsEffect> | Rejected {
     const roster = this.#rosters.get(partner) ?? this.#newRoster(partner);
     switch (act.act) {
       case "create_segment":
@@ -105,7 +105,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
         applyChange(roster, act, effect as UserChange, timeMs);
         return;
       case "add_users":
-        applyIntake(roster, act, effect as Intake, timeMs);
+        applyIntake(roster, act, effect as MembershipChanges, timeMs);
         return;
       case "expire":
         applyExpiry(roster, effect as Expired);
@@ -130,11 +130,11 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     }
   }
 
-  hear(notice: Plain, partner: string, timeMs: number): void {
+  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
     this.#learn(this.#roster(partner), notice as SegmentNews, timeMs);
   }
 
-  answer(partner: string, ask: readonly Plain[], nowMs: number): Plain {
+  answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {
     if (ask[0] === "secrets")
       return [...this.#rosters.values()].flatMap(({ partner: id, secret }) => (secret ? [[id, secret]] : []));
     const { shard } = this.#surroundings;
@@ -149,12 +149,12 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     return itemsOf(this.#rosters.values(), this.#chores);
   }
 
-  restore(stored: readonly Plain[]): void {
+  restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
     restoreItem(item, this.#roster(item[1]), this.#chores, (slug) => this.#isHome(item[1], slug));
   }
 
-  #learn(roster: Roster, news: SegmentNews, timeMs: number): void {
+  #learn(roster: SegmentStore, news: SegmentNews, timeMs: number): void {
     switch (news.news) {
       case "created": {
         const { slug, generation, createdAtMs, draw } = news;
@@ -187,12 +187,12 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     }
   }
 
-  #begin(kind: "fill" | "sweep", roster: Roster, segment: Segment, timeMs: number): void {
+  #begin(kind: "fill" | "sweep", roster: SegmentStore, segment: Segment, timeMs: number): void {
     const round = segment.rounds.length - 1;
     this.#chores.add({ kind, roster, segment, round, at: 0, upTo: roster.bySerial.length }, timeMs + 1);
   }
 
-  #roster(partner: string): Roster {
+  #roster(partner: string): SegmentStore {
     let roster = this.#rosters.get(partner);
     if (roster === undefined) {
       roster = this.#newRoster(partner);
@@ -201,9 +201,9 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     return roster;
   }
 
-  #newRoster(partner: string): Roster {
+  #newRoster(partner: string): SegmentStore {
     const { shard, kept } = this.#surroundings;
-    return new Roster(partner, shard, this.#endings, (bytes) => kept?.(partner, bytes));
+    return new SegmentStore(partner, shard, this.#endings, (bytes) => kept?.(partner, bytes));
   }
 
   #isHome(partner: string, slug: string): boolean {
@@ -239,7 +239,7 @@ function announced(news: SegmentNews): Effect<SegmentNews> {
 }
 
 function decideCreate(
-  roster: Roster,
+  roster: SegmentStore,
   { slug, draw }: CreateSegment,
   createdAtMs: number,
 ): Effect<SegmentNews> | Rejected {
@@ -251,7 +251,7 @@ function decideCreate(
 }
 
 function decideRaise(
-  roster: Roster,
+  roster: SegmentStore,
   { slug, generation, draw }: RaisePercent,
 ): Effect<SegmentsEffect> | Rejected {
   const segment = roster.segments.get(slug);
@@ -263,12 +263,16 @@ function decideRaise(
   return announced({ news: "raised", slug, generation, draw });
 }
 
-function decideDelete(roster: Roster, { slug }: DeleteSegment, atMs: number): Effect<SegmentNews> | Rejected {
+function decideDelete(
+  roster: SegmentStore,
+  { slug }: DeleteSegment,
+  atMs: number,
+): Effect<SegmentNews> | Rejected {
   const segment = roster.segments.get(slug);
   if (segment === undefined) return reject("segment_not_found", slug);
   return announced({ news: "deleted", slug, generation: segment.generation, atMs });
 }
 
-function applyExpiry(roster: Roster, { ended }: Expired): void {
+function applyExpiry(roster: SegmentStore, { ended }: Expired): void {
   for (const [user, , no] of ended) roster.drop(roster.userOf(user), roster.segmentOfNo(no));
 }

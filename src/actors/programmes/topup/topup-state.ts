@@ -1,6 +1,6 @@
 /** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
 import { textBytes } from "../../quotas/bytes.ts";
-import { Register } from "../paged-index.ts";
+import { PagedIndex } from "../paged-index.ts";
 import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
 import { PhoneBook } from "./phone-book.ts";
 
@@ -16,7 +16,7 @@ export interface Seller {
   pending: number;
   /** Of the requests, how many are decided. */
   decided: number;
-  readonly requests: Register<CreditRequest>;
+  readonly requests: PagedIndex<CreditRequest>;
 }
 
 export interface CreditRequest {
@@ -81,31 +81,31 @@ function requestBytes({ note, decision }: CreditRequest): number {
   return REQUEST_BYTES + textBytes(note) + textBytes(decision?.reason ?? null);
 }
 
-export class Trade {
+export class TopupState {
   readonly #shard: number;
   readonly #kept: (bytes: number) => void;
   /** By subject. */
   readonly sellers = new Map<string, Seller>();
   readonly requests = new Map<string, CreditRequest>();
   readonly phones: PhoneBook;
-  readonly sellerList: Register<Seller>;
-  readonly requestList: Register<CreditRequest>;
+  readonly sellerList: PagedIndex<Seller>;
+  readonly requestList: PagedIndex<CreditRequest>;
   /** Those that nobody has decided: among many that are, they would be far apart. */
-  readonly pendingList: Register<CreditRequest>;
+  readonly pendingList: PagedIndex<CreditRequest>;
 
   /** @param kept counts what is kept in memory. */
   constructor(shard: number, kept: (bytes: number) => void = () => {}) {
     this.#shard = shard;
     this.#kept = kept;
     this.phones = new PhoneBook(kept);
-    this.sellerList = new Register(shard);
-    this.requestList = new Register(shard);
-    this.pendingList = new Register(shard);
+    this.sellerList = new PagedIndex(shard);
+    this.requestList = new PagedIndex(shard);
+    this.pendingList = new PagedIndex(shard);
   }
 
   addSeller(id: string, name: string, createdAtMs: number): Seller {
     const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
-    const requests = new Register<CreditRequest>(this.#shard);
+    const requests = new PagedIndex<CreditRequest>(this.#shard);
     const seller: Seller = { id, name, createdAtMs, ...figures, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);

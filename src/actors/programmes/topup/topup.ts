@@ -5,10 +5,10 @@
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import { type ListAsk, Register } from "../paged-index.ts";
-import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
+import { type ListAsk, PagedIndex } from "../paged-index.ts";
+import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
 import {
   type Approve,
   creditAccount,
@@ -24,7 +24,7 @@ import {
   type TopupAct,
   type TopupEffect,
 } from "./acts.ts";
-import { type CreditRequest, type Item, requestView, type Seller, Trade } from "./topup-state.ts";
+import { type CreditRequest, type Item, requestView, type Seller, TopupState } from "./topup-state.ts";
 
 /** A seller's that wait for a decision; more of them would only be in each other's way. */
 export const PENDING_REQUESTS_MAX = 1_000;
@@ -32,14 +32,14 @@ export const PENDING_REQUESTS_MAX = 1_000;
 const DONE = { ok: true, effect: null } as const;
 
 export class Topup implements Programme<TopupAct, TopupEffect> {
-  readonly #surroundings: Surroundings;
-  readonly #trades = new Map<string, Trade>();
+  readonly #surroundings: ProgrammeContext;
+  readonly #trades = new Map<string, TopupState>();
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgrammeContext) {
     this.#surroundings = surroundings;
   }
 
-  decide(act: TopupAct, context: Context): Effect<TopupEffect> | Rejected {
+  decide(act: TopupAct, context: DecisionContext): Effect<TopupEffect> | Rejected {
     const trade = this.#trades.get(context.partner);
     const seller = trade?.sellers.get(act.subject);
     if (act.act === "create_seller") {
@@ -117,11 +117,11 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     }
   }
 
-  hear(): void {
+  receiveBroadcast(): void {
     assert(false, "what happens to a seller is told to nobody");
   }
 
-  answer(partner: string, [question, ...values]: readonly Plain[]): Plain {
+  answer(partner: string, [question, ...values]: readonly JsonValue[]): JsonValue {
     const trade = this.#trades.get(partner);
     switch (question) {
       case "seller": {
@@ -153,12 +153,12 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     for (const [partner, trade] of this.#trades) yield* trade.items(partner);
   }
 
-  restore(stored: readonly Plain[]): void {
+  restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
     this.#tradeOf(item[1]).restore(item);
   }
 
-  #requests(trade: Trade | undefined, [seller, status, ...page]: readonly Plain[]): Plain {
+  #requests(trade: TopupState | undefined, [seller, status, ...page]: readonly JsonValue[]): JsonValue {
     const all = status === "pending" ? trade?.pendingList : trade?.requestList;
     const list = seller === null ? all : trade?.sellers.get(creditAccount(seller as string))?.requests;
     const show = (request: CreditRequest): RequestView | undefined => {
@@ -168,14 +168,14 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     return this.#listOf(list).list(page as unknown as ListAsk, show);
   }
 
-  #listOf<T>(register: Register<T> | undefined): Register<T> {
-    return register ?? new Register<T>(this.#surroundings.shard);
+  #listOf<T>(register: PagedIndex<T> | undefined): PagedIndex<T> {
+    return register ?? new PagedIndex<T>(this.#surroundings.shard);
   }
 
-  #tradeOf(partner: string): Trade {
+  #tradeOf(partner: string): TopupState {
     let trade = this.#trades.get(partner);
     if (trade === undefined) {
-      trade = new Trade(this.#surroundings.shard, (bytes) => this.#surroundings.kept?.(partner, bytes));
+      trade = new TopupState(this.#surroundings.shard, (bytes) => this.#surroundings.kept?.(partner, bytes));
       this.#trades.set(partner, trade);
     }
     return trade;
@@ -203,14 +203,14 @@ export function claimOfTopup(act: Act, partner: string): string | undefined {
   return reference === null ? undefined : referenceClaim(partner, subject, reference);
 }
 
-export function claimsInTopup([kind, ...values]: readonly Plain[]): readonly string[] | undefined {
+export function claimsInTopup([kind, ...values]: readonly JsonValue[]): readonly string[] | undefined {
   if (kind !== "references") return undefined;
   const [partner, seller, references] = values as [string, string, readonly string[]];
   return references.map((reference) => referenceClaim(partner, creditAccount(seller), reference));
 }
 
 function decideRequest(
-  trade: Trade,
+  trade: TopupState,
   seller: Seller,
   act: Approve | Reject,
   nowMs: number,
@@ -236,10 +236,10 @@ function decideRise({ id, credited }: Seller, amount: number): Effect<null> | Re
 }
 
 function decideSale(
-  trade: Trade,
+  trade: TopupState,
   seller: Seller,
   act: Sale,
-  { amount, isTaken }: Context,
+  { amount, isTaken }: DecisionContext,
 ): Effect<null> | Rejected {
   if (seller.isSuspended) return reject("seller_suspended", seller.id);
   if (isTaken) return reject("duplicate_reference", act.reference);
@@ -247,13 +247,13 @@ function decideSale(
   return total + amount > BALANCE_MAX ? reject("balance_out_of_range", act.phone) : DONE;
 }
 
-function requestOf(trade: Trade, { request: id }: Approve | Reject): CreditRequest {
+function requestOf(trade: TopupState, { request: id }: Approve | Reject): CreditRequest {
   const request = trade.requests.get(id);
   assert(request !== undefined, "what is decided was asked for");
   return request;
 }
 
-function takeBack(trade: Trade, seller: Seller, { phone, wasDecrease }: TakeBack, amount: number): void {
+function takeBack(trade: TopupState, seller: Seller, { phone, wasDecrease }: TakeBack, amount: number): void {
   if (phone === undefined) seller.credited += wasDecrease ? amount : -amount;
   else {
     seller.sold -= amount;

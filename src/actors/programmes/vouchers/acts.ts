@@ -93,7 +93,12 @@ export type Issued = Readonly<{
 }>;
 export type Redeemed = Readonly<{ offer: string; discount: number }>;
 /** A voucher as it was when something was done to it. */
-export type Told = Readonly<{ offer: string; discount: number; expiresAtMs: number; createdAtMs: number }>;
+export type VoucherTerms = Readonly<{
+  offer: string;
+  discount: number;
+  expiresAtMs: number;
+  createdAtMs: number;
+}>;
 export type Expired = Readonly<{ expired: readonly (readonly [code: string, offer: string])[] }>;
 export type BatchMade = Readonly<{ id: string; requested: number; order: BatchOrder }>;
 export type PortionIssued = Readonly<{
@@ -104,7 +109,15 @@ export type PortionIssued = Readonly<{
 }>;
 
 /** By the act: a customer `null`, an offer itself as it is defined then, a rollback or cancellation what it concerned. */
-export type VoucherEffect = null | Offer | Issued | Redeemed | Told | Expired | BatchMade | PortionIssued;
+export type VoucherEffect =
+  | null
+  | Offer
+  | Issued
+  | Redeemed
+  | VoucherTerms
+  | Expired
+  | BatchMade
+  | PortionIssued;
 
 export type BatchOrder = Readonly<{ offer: string; expiresAtMs: number; runAtMs: number }>;
 

@@ -3,9 +3,9 @@
  * hold up nobody.
  */
 import { assert } from "../../../errors/assert.ts";
-import { Deadlines, type Ending } from "../../ledger/limits/deadlines.ts";
+import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import type { Command } from "../../records/command.ts";
-import type { Due, Surroundings } from "../programme.ts";
+import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   type BatchOrder,
   type BatchPart,
@@ -21,7 +21,7 @@ const UNFINISHED_MAX = 100;
 /** Of one partner, some 300 bytes each: for one more, the oldest of them leaves. Its vouchers stay. */
 export const FINISHED_MAX = 10_000;
 
-export interface Batch extends Ending {
+export interface Batch extends Expiring {
   readonly partner: string;
   readonly order: BatchOrder;
   /** Of this shard; once all have theirs, only how many they were. */
@@ -46,14 +46,14 @@ function forgetFinished({ byId, unfinished }: OfPartner): void {
 }
 
 export class Batches {
-  readonly #due: Surroundings["due"];
+  readonly #due: ProgrammeContext["due"];
   readonly #partners = new Map<string, OfPartner>();
   readonly #waiting = new Deadlines<Batch>();
   /** For the next portion of whichever batch it is: they come one after the other, however many batches there are. */
-  #next: Due | undefined;
+  #next: ScheduledCommand | undefined;
   #pausedUntilMs = 0;
 
-  constructor(due: Surroundings["due"]) {
+  constructor(due: ProgrammeContext["due"]) {
     this.#due = due;
   }
 

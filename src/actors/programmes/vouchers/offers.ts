@@ -1,5 +1,5 @@
 /** One partner's offers. Every shard has all of them, so that a voucher's discount is known wherever it lives. */
-import { type ListAsk, type ListPart, Register } from "../paged-index.ts";
+import { type ListAsk, type ListPart, PagedIndex } from "../paged-index.ts";
 import type { Offer, Pricing } from "./acts.ts";
 
 /** Each is told to every shard and kept for ever. */
@@ -10,11 +10,11 @@ type Entry = { offer: Offer; readonly addedAtMs: number };
 export class Offers {
   readonly #shard: number;
   readonly #byName = new Map<string, Entry>();
-  readonly #register: Register<Entry>;
+  readonly #register: PagedIndex<Entry>;
 
   constructor(shard: number) {
     this.#shard = shard;
-    this.#register = new Register(shard);
+    this.#register = new PagedIndex(shard);
   }
 
   get isFull(): boolean {

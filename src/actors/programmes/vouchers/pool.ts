@@ -1,18 +1,18 @@
 /** One partner's customers on one shard, and their vouchers. */
 import { assert } from "../../../errors/assert.ts";
-import { Deadlines, type Ending } from "../../ledger/limits/deadlines.ts";
+import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Command } from "../../records/command.ts";
 import type { ListAsk, ListPart, ListPlace } from "../paged-index.ts";
-import type { Due, Surroundings } from "../programme.ts";
+import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   customerSubject,
   type Expire,
   type Offer,
   type Recipients,
-  type Told,
   type VoucherStatus,
+  type VoucherTerms,
   type VoucherView,
 } from "./acts.ts";
 import { makeCode } from "./codes.ts";
@@ -23,7 +23,7 @@ const ENDED_AT_ONCE_MAX = 32;
 /** For one page of a list. */
 const LOOKED_AT_MAX = 5_000;
 
-export interface Voucher extends Ending {
+export interface Voucher extends Expiring {
   /** Its code. */
   readonly id: string;
   readonly customer: Customer;
@@ -47,7 +47,7 @@ export interface Customer {
   /** Of those the valid ones. */
   readonly valid: Deadlines<Voucher>;
   /** Ends the first of them. */
-  due: Due | undefined;
+  due: ScheduledCommand | undefined;
 }
 
 export type NewVoucher = Pick<
@@ -62,13 +62,13 @@ const VOUCHER_BYTES = 330;
 export class Pool {
   readonly offers: Offers;
   readonly #partner: string;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: ProgrammeContext;
   readonly #customers = new Map<string, Customer>();
   /** In the order in which they came: nobody leaves. */
   readonly #inOrder: Customer[] = [];
   readonly #codes = new Map<string, Voucher>();
 
-  constructor(partner: string, surroundings: Surroundings) {
+  constructor(partner: string, surroundings: ProgrammeContext) {
     this.#partner = partner;
     this.#surroundings = surroundings;
     this.offers = new Offers(surroundings.shard);
@@ -173,7 +173,7 @@ export class Pool {
     return live.discount;
   }
 
-  told(voucher: Voucher): Told {
+  told(voucher: Voucher): VoucherTerms {
     const { offer, endsAtMs, createdAtMs } = voucher;
     return { offer, discount: this.discountOf(voucher), expiresAtMs: endsAtMs, createdAtMs };
   }

@@ -2,7 +2,7 @@
 import { assert } from "../../../errors/assert.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type { Rejection } from "../../records/rejection.ts";
-import type { Context, Effect } from "../programme.ts";
+import type { DecisionContext, Effect } from "../programme.ts";
 import type {
   Cancel,
   Issue,
@@ -12,8 +12,8 @@ import type {
   Redeem,
   Redeemed,
   Rollback,
-  Told,
   VoucherStatus,
+  VoucherTerms,
 } from "./acts.ts";
 import { type Pool, snapshotOf, statusAt, type Voucher } from "./pool.ts";
 
@@ -44,7 +44,11 @@ export function decideIssue(pool: Pool, act: Issue): Effect<Issued> | Rejected {
   return { ok: true, effect: { ...issued, offer }, notice: { offer } };
 }
 
-export function decideRedeem(pool: Pool, act: Redeem, { nowMs }: Context): Effect<Redeemed> | Rejected {
+export function decideRedeem(
+  pool: Pool,
+  act: Redeem,
+  { nowMs }: DecisionContext,
+): Effect<Redeemed> | Rejected {
   const voucher = ownVoucher(pool, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
@@ -53,7 +57,11 @@ export function decideRedeem(pool: Pool, act: Redeem, { nowMs }: Context): Effec
 }
 
 /** A rollback or a cancellation. */
-export function decideEnd(pool: Pool, act: Rollback | Cancel, { nowMs }: Context): Effect<Told> | Rejected {
+export function decideEnd(
+  pool: Pool,
+  act: Rollback | Cancel,
+  { nowMs }: DecisionContext,
+): Effect<VoucherTerms> | Rejected {
   const voucher = ownVoucher(pool, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);

@@ -3,10 +3,10 @@
  * what they are worth, are known on every shard.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type { ListAsk } from "../paged-index.ts";
-import type { Context, Done, Effect, Programme, Random, Surroundings } from "../programme.ts";
+import type { DecisionContext, Done, Effect, Programme, ProgrammeContext, Random } from "../programme.ts";
 import type {
   BatchMade,
   BatchOrder,
@@ -57,16 +57,16 @@ type Item =
     ];
 
 export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: ProgrammeContext;
   readonly #pools = new Map<string, Pool>();
   readonly #batches: Batches;
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgrammeContext) {
     this.#surroundings = surroundings;
     this.#batches = new Batches(surroundings.due);
   }
 
-  decide(act: VoucherAct, context: Context): Effect<VoucherEffect> | Rejected {
+  decide(act: VoucherAct, context: DecisionContext): Effect<VoucherEffect> | Rejected {
     const pool = this.#known(context.partner);
     switch (act.act) {
       case "create_customer":
@@ -136,13 +136,13 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     }
   }
 
-  hear(notice: Plain, partner: string, timeMs: number): void {
+  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
     const { offer, batch } = notice as VoucherNotice;
     this.#pool(partner).offers.take(offer, timeMs);
     if (batch !== undefined) this.#addBatch(partner, batch.id, batch.order, batch.recipients);
   }
 
-  answer(partner: string, [question, ...values]: readonly Plain[], nowMs: number): Plain {
+  answer(partner: string, [question, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
     const pool = this.#known(partner);
     const name = values[0] as string;
     switch (question) {
@@ -186,7 +186,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
       yield ["batch", partner, id, order, recipients, issued, isDone, endsAtMs];
   }
 
-  restore(stored: readonly Plain[]): void {
+  restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
     const pool = this.#pool(item[1]);
     switch (item[0]) {
@@ -221,7 +221,11 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     return pool;
   }
 
-  #decideBatch(pool: Pool, act: CreateBatch, { partner, nowMs }: Context): Effect<BatchMade> | Rejected {
+  #decideBatch(
+    pool: Pool,
+    act: CreateBatch,
+    { partner, nowMs }: DecisionContext,
+  ): Effect<BatchMade> | Rejected {
     const offer = pool.offers.get(act.offer);
     if (offer === undefined) return reject("offer_not_found", act.offer);
     if (act.unknown !== null) return reject("customer_not_found", act.unknown);
@@ -234,7 +238,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     return { ok: true, effect: { id, requested, order }, notice };
   }
 
-  #decidePortion(pool: Pool, id: string, { partner }: Context): Effect<PortionIssued> {
+  #decidePortion(pool: Pool, id: string, { partner }: DecisionContext): Effect<PortionIssued> {
     const batch = this.#batches.get(partner, id);
     assert(batch !== undefined, "a portion is of a batch that is known");
     const { recipients, issued: from, order } = batch;

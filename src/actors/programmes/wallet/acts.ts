@@ -10,7 +10,7 @@ import type { Growth, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
 
 /** The partner that all wallet users belong to. */
-export const HOUSE = "house";
+export const PLATFORM_TENANT = "house";
 
 /** What is held for a hold is held for this account, until it is known who gets it. */
 export const HOLDS = "@holds";
@@ -46,7 +46,7 @@ export function sessionSubject(session: string): string {
 }
 
 export function vnodeOfWallet(wallet: string): number {
-  return vnodeOfAccount(HOUSE, walletAccount(wallet));
+  return vnodeOfAccount(PLATFORM_TENANT, walletAccount(wallet));
 }
 
 type Of<A extends string> = Act & Readonly<{ programme: "wallet"; act: A }>;
@@ -185,7 +185,7 @@ export type WithdrawalView = Readonly<{
   createdAtMs: number;
 }>;
 /** Something that begins pending and is over once. */
-export type Paper = HoldView | RequestView | WithdrawalView;
+export type WalletOrder = HoldView | RequestView | WithdrawalView;
 
 /** Lists of papers: of one wallet, or (withdrawals that all banks see) of all. */
 export type PaperList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
@@ -199,7 +199,7 @@ export function askSession(session: string, vnode: number): QuestionTo<SessionVi
 }
 
 /** One that began as a transfer, or has an id of ours; `null` for any other id. */
-export function askPaper(id: string): QuestionTo<Paper | null> | null {
+export function askPaper(id: string): QuestionTo<WalletOrder | null> | null {
   const vnode = vnodeOfPaper(id);
   if (vnode === undefined) return null;
   return { programme: "wallet", subject: "", vnode, ask: ["paper", id] };
@@ -214,7 +214,7 @@ export function askPapers(
   list: Exclude<PaperList, "all_withdrawals">,
   wallet: string,
   page: ListAsk,
-): Question<ListPart<Paper>> {
+): Question<ListPart<WalletOrder>> {
   const subject = list === "requester" ? null : walletAccount(wallet);
   return { programme: "wallet", subject, ask: ["papers", list, wallet, ...page] };
 }
@@ -222,6 +222,6 @@ export function askPapers(
 export function askWithdrawals(
   status: WithdrawalView["status"] | null,
   page: ListAsk,
-): Question<ListPart<Paper>> {
+): Question<ListPart<WalletOrder>> {
   return { programme: "wallet", subject: null, ask: ["withdrawals", status, ...page] };
 }

@@ -6,12 +6,12 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { type Command, type Rejected, reject } from "../../records/command.ts";
-import type { Context, Done, Due, Effect, Surroundings } from "../programme.ts";
+import type { DecisionContext, Done, Effect, ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   type CredentialView,
   type EndSession,
   emailSubject,
-  HOUSE,
+  PLATFORM_TENANT,
   type SessionView,
   type SignUp,
   sessionSubject,
@@ -46,7 +46,7 @@ interface Session {
   touchedAtMs: number;
   /** Another token has taken its place, and it ends then at the latest. */
   replacedUntilMs: number | null;
-  due: Due;
+  due: ScheduledCommand;
 }
 
 /** Behind these three: until when it lives, where another one has taken its place. */
@@ -70,12 +70,12 @@ export type UserItem = readonly [
 const USER_BYTES = 1_000;
 
 export class Users {
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: ProgrammeContext;
   readonly #byEmail = new Map<string, User>();
   readonly #byWallet = new Map<string, User>();
   readonly #sessions = new Map<string, Session>();
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgrammeContext) {
     this.#surroundings = surroundings;
   }
 
@@ -83,7 +83,7 @@ export class Users {
     return this.#byWallet.has(wallet);
   }
 
-  decide(act: UserAct, { isTaken }: Context): Effect<WalletEffect> | Rejected {
+  decide(act: UserAct, { isTaken }: DecisionContext): Effect<WalletEffect> | Rejected {
     switch (act.act) {
       case "sign_up":
         return this.#decideSignUp(act);
@@ -197,9 +197,9 @@ export class Users {
   #decideSignUp({ email, name, subject, asset }: SignUp): Effect<UserView> | Rejected {
     if (this.#byEmail.has(email)) return reject("email_taken", email);
     const { random } = this.#surroundings;
-    const vnode = vnodeOfAccount(HOUSE, subject);
+    const vnode = vnodeOfAccount(PLATFORM_TENANT, subject);
     const userId = drawId("usr", random);
-    const walletId = drawIdAt(vnode, HOUSE, walletAccount, "wal", random);
+    const walletId = drawIdAt(vnode, PLATFORM_TENANT, walletAccount, "wal", random);
     const effect = { userId, walletId, name, email };
     return { ok: true, effect, opens: { id: walletAccount(walletId), asset } };
   }
@@ -207,7 +207,7 @@ export class Users {
   #add(user: User): void {
     this.#byEmail.set(user.email, user);
     this.#byWallet.set(user.walletId, user);
-    this.#surroundings.kept?.(HOUSE, USER_BYTES + textBytes(user.email) + textBytes(user.name));
+    this.#surroundings.kept?.(PLATFORM_TENANT, USER_BYTES + textBytes(user.email) + textBytes(user.name));
   }
 
   #open(
@@ -264,11 +264,11 @@ function storedSession({ id, openedAtMs, touchedAtMs, replacedUntilMs }: Session
     : [id, openedAtMs, touchedAtMs, replacedUntilMs];
 }
 
-function dueOf(session: Omit<Session, "due">): Due {
+function dueOf(session: Omit<Session, "due">): ScheduledCommand {
   const { id, user, openedAtMs, touchedAtMs, replacedUntilMs } = session;
   const subject = sessionSubject(id);
   return {
-    partner: HOUSE,
+    partner: PLATFORM_TENANT,
     endsAtMs: Math.min(touchedAtMs + IDLE_MS, openedAtMs + AGE_MS_MAX, replacedUntilMs ?? Infinity),
     id: subject,
     place: -1,
@@ -279,7 +279,7 @@ function dueOf(session: Omit<Session, "due">): Due {
 
 function endOf({ email }: User, session: string): Command {
   const subject = sessionSubject(session);
-  const vnode = vnodeOfAccount(HOUSE, emailSubject(email));
+  const vnode = vnodeOfAccount(PLATFORM_TENANT, emailSubject(email));
   const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
-  return { op: "act", partner: HOUSE, key: null, fingerprint: 0, act };
+  return { op: "act", partner: PLATFORM_TENANT, key: null, fingerprint: 0, act };
 }

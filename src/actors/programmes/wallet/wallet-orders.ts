@@ -5,20 +5,20 @@
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { type Command, type Rejected, reject } from "../../records/command.ts";
-import { type ListAsk, type ListPart, Register } from "../paged-index.ts";
-import type { Context, Done, Due, Effect, Surroundings } from "../programme.ts";
+import { type ListAsk, type ListPart, PagedIndex } from "../paged-index.ts";
+import type { DecisionContext, Done, Effect, ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   type ExpireRequest,
-  HOUSE,
   type HoldView,
-  type Paper,
   type PaperAct,
   type PaperList,
+  PLATFORM_TENANT,
   type RequestMade,
   type RequestPayment,
   type RequestView,
   vnodeOfWallet,
   type WalletEffect,
+  type WalletOrder,
   type WithdrawalView,
   walletAccount,
 } from "./acts.ts";
@@ -27,10 +27,10 @@ import { drawRoutedId } from "./ids.ts";
 /** So many of a kind a wallet has: for one more, the oldest that is over leaves. The entries stay in the archive. */
 export const PAPERS_MAX = 500;
 
-type Kept<P extends Paper> = { -readonly [K in keyof P]: P[K] };
+type Kept<P extends WalletOrder> = { -readonly [K in keyof P]: P[K] };
 type KeptPaper = Kept<HoldView> | Kept<RequestView> | Kept<WithdrawalView>;
 
-export type PaperItem = readonly ["paper", paper: Paper];
+export type PaperItem = readonly ["paper", paper: WalletOrder];
 
 /** In memory, about. */
 const PAPER_BYTES = 600;
@@ -39,22 +39,22 @@ function paperBytes(paper: KeptPaper): number {
   return PAPER_BYTES + textBytes(paper.kind === "withdrawal" ? paper.details : paper.memo);
 }
 
-export class Papers {
-  readonly #surroundings: Surroundings;
+export class WalletOrders {
+  readonly #surroundings: ProgrammeContext;
   readonly #hasWallet: (wallet: string) => boolean;
   /** In the order in which they were made. */
   readonly #byId = new Map<string, KeptPaper>();
   /** Of the requests that are pending, by id. */
-  readonly #dues = new Map<string, Due>();
+  readonly #dues = new Map<string, ScheduledCommand>();
   /** By list, and the wallet whose list it is. */
-  readonly #registers = new Map<string, Register<KeptPaper>>();
+  readonly #registers = new Map<string, PagedIndex<KeptPaper>>();
 
-  constructor(surroundings: Surroundings, hasWallet: (wallet: string) => boolean) {
+  constructor(surroundings: ProgrammeContext, hasWallet: (wallet: string) => boolean) {
     this.#surroundings = surroundings;
     this.#hasWallet = hasWallet;
   }
 
-  decide(act: PaperAct, context: Context): Effect<WalletEffect> | Rejected {
+  decide(act: PaperAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
     switch (act.act) {
       case "hold":
         return this.#roomFor("holds", act.wallet, context.nowMs) ?? ACCEPTED;
@@ -154,14 +154,20 @@ export class Papers {
     }
   }
 
-  paper(id: string, nowMs: number): Paper | null {
+  paper(id: string, nowMs: number): WalletOrder | null {
     const paper = this.#byId.get(id);
     return paper === undefined ? null : viewOf(paper, nowMs);
   }
 
-  list(list: PaperList, wallet: string, page: ListAsk, nowMs: number, status?: string): ListPart<Paper> {
+  list(
+    list: PaperList,
+    wallet: string,
+    page: ListAsk,
+    nowMs: number,
+    status?: string,
+  ): ListPart<WalletOrder> {
     const register =
-      this.#registers.get(keyOf(list, wallet)) ?? new Register<KeptPaper>(this.#surroundings.shard);
+      this.#registers.get(keyOf(list, wallet)) ?? new PagedIndex<KeptPaper>(this.#surroundings.shard);
     return register.list(page, (paper) => {
       const view = viewOf(paper, nowMs);
       return status === undefined || view.status === status ? view : undefined;
@@ -176,7 +182,7 @@ export class Papers {
     this.#put({ ...paper });
   }
 
-  #decideRequest(act: RequestPayment, { nowMs }: Context): Effect<RequestMade> | Rejected {
+  #decideRequest(act: RequestPayment, { nowMs }: DecisionContext): Effect<RequestMade> | Rejected {
     const { payer, wallet, vnode, timeoutMs } = act;
     if (payer === wallet) return reject("same_account", wallet);
     if (!this.#hasWallet(payer)) return reject("wallet_not_found", payer);
@@ -209,11 +215,11 @@ export class Papers {
   #put(paper: KeptPaper): void {
     assert(!this.#byId.has(paper.id), "a paper is made once");
     this.#byId.set(paper.id, paper);
-    this.#surroundings.kept?.(HOUSE, paperBytes(paper));
+    this.#surroundings.kept?.(PLATFORM_TENANT, paperBytes(paper));
     for (const key of listsOf(paper)) {
       let register = this.#registers.get(key);
       if (register === undefined) {
-        register = new Register<KeptPaper>(this.#surroundings.shard);
+        register = new PagedIndex<KeptPaper>(this.#surroundings.shard);
         this.#registers.set(key, register);
       }
       register.add(paper, paper.createdAtMs);
@@ -226,7 +232,7 @@ export class Papers {
 
   #remove(paper: KeptPaper): void {
     this.#byId.delete(paper.id);
-    this.#surroundings.kept?.(HOUSE, -paperBytes(paper));
+    this.#surroundings.kept?.(PLATFORM_TENANT, -paperBytes(paper));
     for (const key of listsOf(paper)) {
       const register = this.#registers.get(key);
       register?.remove(paper);
@@ -260,7 +266,7 @@ function decideRequest(request: RequestView, status: RequestView["status"]): Eff
 }
 
 /** A copy as of now. The ledger ends a hold by itself when its time is over: nobody is told of it. */
-function viewOf(paper: KeptPaper, nowMs: number): Paper {
+function viewOf(paper: KeptPaper, nowMs: number): WalletOrder {
   const isOver = paper.kind === "hold" && paper.status === "pending" && paper.expiresAtMs <= nowMs;
   return isOver ? { ...paper, status: "expired" } : { ...paper };
 }
@@ -285,10 +291,10 @@ function transferOf(transfer: string | null): string {
 }
 
 /** Both who pays and who asked see that its time is over. */
-function dueOf({ id, wallet, requester, expiresAtMs }: RequestView): Due {
+function dueOf({ id, wallet, requester, expiresAtMs }: RequestView): ScheduledCommand {
   const subjects = [walletAccount(wallet), walletAccount(requester)];
   return {
-    partner: HOUSE,
+    partner: PLATFORM_TENANT,
     endsAtMs: expiresAtMs,
     id,
     place: -1,
@@ -308,5 +314,5 @@ function expiryOf(request: string, wallet: string): Command {
     wallet,
     request,
   };
-  return { op: "act", partner: HOUSE, key: null, fingerprint: 0, act };
+  return { op: "act", partner: PLATFORM_TENANT, key: null, fingerprint: 0, act };
 }

@@ -2,10 +2,10 @@
  * Wallets: users with a password each and an account, deposits by banks, transfers, holds, payment requests and
  * withdrawals. Money comes from and goes to `@bank:<name>`; what is held waits on `@holds` and `@withdrawals`.
  */
-import type { Act, Plain } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import type { Rejected } from "../../records/command.ts";
 import type { ListAsk } from "../paged-index.ts";
-import type { Context, Done, Effect, Programme, Surroundings } from "../programme.ts";
+import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
 import type {
   Deposit,
   PaperAct,
@@ -16,20 +16,20 @@ import type {
   WithdrawalView,
 } from "./acts.ts";
 import { referenceClaim, type UserItem, Users } from "./users.ts";
-import { type PaperItem, Papers } from "./wallet-orders.ts";
+import { type PaperItem, WalletOrders } from "./wallet-orders.ts";
 
 type Item = UserItem | PaperItem;
 
 export class Wallet implements Programme<WalletAct, WalletEffect> {
   readonly #users: Users;
-  readonly #papers: Papers;
+  readonly #papers: WalletOrders;
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgrammeContext) {
     this.#users = new Users(surroundings);
-    this.#papers = new Papers(surroundings, (wallet) => this.#users.has(wallet));
+    this.#papers = new WalletOrders(surroundings, (wallet) => this.#users.has(wallet));
   }
 
-  decide(act: WalletAct, context: Context): Effect<WalletEffect> | Rejected {
+  decide(act: WalletAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
     return isOfUser(act) ? this.#users.decide(act, context) : this.#papers.decide(act, context);
   }
 
@@ -38,11 +38,11 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
     else this.#papers.apply(act, effect, done);
   }
 
-  hear(): void {
+  receiveBroadcast(): void {
     throw new TypeError("the wallet programme tells no notices");
   }
 
-  answer(_: string, [question, ...values]: readonly Plain[], nowMs: number): Plain {
+  answer(_: string, [question, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
     switch (question) {
       case "credential":
         return this.#users.credentialOf(values[0] as string);
@@ -68,7 +68,7 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
     yield* this.#papers.items();
   }
 
-  restore(stored: readonly Plain[]): void {
+  restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
     if (item[0] === "paper") this.#papers.restore(item);
     else this.#users.restore(item);
@@ -81,7 +81,7 @@ export function claimOfWallet(act: Act): string | undefined {
   return ref === null ? undefined : referenceClaim(bank, ref);
 }
 
-export function claimsInWallet([kind, ...values]: readonly Plain[]): readonly string[] | undefined {
+export function claimsInWallet([kind, ...values]: readonly JsonValue[]): readonly string[] | undefined {
   if (kind !== "reference") return undefined;
   const [bank, reference] = values as [string, string];
   return [referenceClaim(bank, reference)];

@@ -1,6 +1,6 @@
 /** What is done to a transfer that there is: post it, void it, move it back. */
 import { z } from "@hono/zod-openapi";
-import type { Asked } from "../../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
@@ -68,7 +68,7 @@ function description(
   };
 }
 
-type OfTransfer = Asked & Readonly<{ id: string }>;
+type OfTransfer = CommandHeader & Readonly<{ id: string }>;
 
 /** `canonical` is what was asked beside the id. @throws Problem 404 for an id that no transfer can have */
 function asked(request: HttpRequest, { partner, key }: Call, action: Action, canonical: string): OfTransfer {

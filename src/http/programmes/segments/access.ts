@@ -9,7 +9,7 @@ import {
   segmentSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
-import type { Asked } from "../../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import { OperatingError } from "../../../errors/operating-error.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
@@ -107,7 +107,7 @@ export async function segmentView(
  */
 export async function recordedAnswer(
   ledger: Ledger,
-  asked: Asked,
+  asked: CommandHeader,
   { replayed }: Done,
   slug: string,
   look: () => Promise<SegmentShown>,

@@ -6,13 +6,13 @@ import {
   askHolders,
   askSegment,
   type HolderView,
-  type Intake,
+  type MembershipChanges,
   segmentSubject,
   type Until,
   userSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
-import type { Asked } from "../../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { callerOf, writeAnswer } from "../../call.ts";
 import { actOf, readChange, takeKey } from "../../change.ts";
@@ -110,7 +110,7 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
       let added = 0;
       for (const answer of answers) {
         if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-        added += (answer.outcome.effect as Intake).added.length;
+        added += (answer.outcome.effect as MembershipChanges).added.length;
       }
       const done = answers.filter((answer) => "position" in answer);
       return writeAnswer(call, 200, JSON.stringify({ added }), {
@@ -127,7 +127,7 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
  */
 async function addAll(
   ledger: Ledger,
-  asked: Asked,
+  asked: CommandHeader,
   slug: string,
   users: readonly string[],
   until: Until,

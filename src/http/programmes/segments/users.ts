@@ -13,7 +13,7 @@ import {
   type UserView,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
-import type { Asked } from "../../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import { type Call, callerOf, jsonAnswer } from "../../call.ts";
 import { actOf, readChange } from "../../change.ts";
@@ -95,7 +95,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
 async function createNumbered(
   { ledger, clock }: SegmentsDeps,
   call: Call,
-  asked: Asked,
+  asked: CommandHeader,
 ): Promise<Readonly<{ id: string; answer: Answer<ActAlone> }>> {
   let round = 0;
   return waitUntil(clock, call, async () => {

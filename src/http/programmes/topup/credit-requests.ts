@@ -14,7 +14,7 @@ import {
   vnodeOfRequest,
 } from "../../../actors/programmes/topup/acts.ts";
 import type { ActAlone, Transfer } from "../../../actors/records/command.ts";
-import type { Asked } from "../../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
 import { type Call, callerOf, type HttpAnswer, jsonAnswer } from "../../call.ts";
@@ -196,7 +196,7 @@ async function decide(
   request: HttpRequest,
   call: Call,
   ledger: Ledger,
-  asked: Asked,
+  asked: CommandHeader,
   make: (request: RequestView, names: Names) => Transfer | ActAlone,
 ): Promise<HttpAnswer> {
   const { id, vnode } = requestAddress(request);

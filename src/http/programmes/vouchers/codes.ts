@@ -5,8 +5,8 @@ import {
   askVoucher,
   customerSubject,
   type Redeemed,
-  type Told,
   type VoucherStatus,
+  type VoucherTerms,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { codeOf } from "../../../actors/programmes/vouchers/codes.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
@@ -254,7 +254,7 @@ function addRollback(routes: Routes, deps: CodeDeps): void {
     async (request, call) => {
       const { code, email, answer } = await submitByHolder(request, call, deps, "rollback");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
-        const told = effect as Told;
+        const told = effect as VoucherTerms;
         return endedJson(code, email, told, told.expiresAtMs <= timeMs ? "expired" : "valid");
       });
     },
@@ -279,7 +279,7 @@ function addCancel(routes: Routes, { ledger, guesses }: CodeDeps): void {
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>
-        endedJson(code, email, effect as Told, "cancelled"),
+        endedJson(code, email, effect as VoucherTerms, "cancelled"),
       );
     },
   );
@@ -288,7 +288,7 @@ function addCancel(routes: Routes, { ledger, guesses }: CodeDeps): void {
 function endedJson(
   code: string,
   email: string,
-  { offer, discount, expiresAtMs, createdAtMs }: Told,
+  { offer, discount, expiresAtMs, createdAtMs }: VoucherTerms,
   status: VoucherStatus,
 ): string {
   return JSON.stringify({

@@ -1,5 +1,5 @@
 /** The bank that calls. */
-import { bankAccount, HOUSE } from "../../../actors/programmes/wallet/acts.ts";
+import { bankAccount, PLATFORM_TENANT } from "../../../actors/programmes/wallet/acts.ts";
 import type { Call } from "../../call.ts";
 import { isId } from "../../input/fields.ts";
 import { Problem } from "../../problem.ts";
@@ -15,7 +15,8 @@ export function isBankName(name: string): boolean {
 /** The name of its key, which is the name of its account. @throws Problem 403 */
 export function bankOf({ principal, partner }: Call): string {
   const name = principal !== undefined && "name" in principal ? principal.name : "";
-  if (partner !== HOUSE) throw new Problem("forbidden", "Only a bank of the house has to do with wallets.");
+  if (partner !== PLATFORM_TENANT)
+    throw new Problem("forbidden", "Only a bank of the house has to do with wallets.");
   if (!isBankName(name))
     throw new Problem("forbidden", "The name of this key cannot be that of a bank's account.");
   return name;

@@ -1,6 +1,11 @@
 /** The kinds of fields that requests about wallets are made of. */
 import { z } from "@hono/zod-openapi";
-import { askPaper, HOUSE, type Paper, walletAccount } from "../../../actors/programmes/wallet/acts.ts";
+import {
+  askPaper,
+  PLATFORM_TENANT,
+  type WalletOrder,
+  walletAccount,
+} from "../../../actors/programmes/wallet/acts.ts";
 import type { Command } from "../../../actors/records/command.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
@@ -14,9 +19,9 @@ export function paperIdOf(request: HttpRequest): string {
 }
 
 /** `null` for an id that no paper has. */
-export async function paperOf(ledger: Ledger, id: string): Promise<Paper | null> {
+export async function paperOf(ledger: Ledger, id: string): Promise<WalletOrder | null> {
   const question = askPaper(id);
-  return question === null ? null : await ledger.ask(HOUSE, question);
+  return question === null ? null : await ledger.ask(PLATFORM_TENANT, question);
 }
 
 type Words = Readonly<Partial<Record<Rejection, Rejection>>>;

@@ -5,9 +5,9 @@ import {
   askPapers,
   type Capture,
   HOLDS,
-  HOUSE,
   type Hold,
   type HoldView,
+  PLATFORM_TENANT,
   type VoidHold,
   type WalletAct,
   walletAccount,
@@ -86,7 +86,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, query, callerOf(call));
+      const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
       return pageAnswer(call, page, (paper) => holdJson(paper as HoldView));
     }),
   );
@@ -191,7 +191,7 @@ async function ownHold(
   id: string,
   wallet: string,
 ): Promise<Readonly<{ id: string; owner: string }>> {
-  const origin = await ledger.origin(HOUSE, id, walletAccount(wallet));
+  const origin = await ledger.origin(PLATFORM_TENANT, id, walletAccount(wallet));
   if ((origin?.act as WalletAct | null | undefined)?.act !== "hold" || origin === undefined)
     throw new Problem("hold_not_found", `There is no hold ${id}.`);
   return { id, owner: origin.owner };

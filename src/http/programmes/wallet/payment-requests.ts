@@ -6,7 +6,7 @@ import {
   askPapers,
   type CancelRequest,
   type DeclineRequest,
-  HOUSE,
+  PLATFORM_TENANT,
   type RequestMade,
   type RequestPayment,
   type RequestView,
@@ -14,7 +14,7 @@ import {
   vnodeOfWallet,
   walletAccount,
 } from "../../../actors/programmes/wallet/acts.ts";
-import type { Plain } from "../../../actors/records/act.ts";
+import type { JsonValue } from "../../../actors/records/act.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
@@ -95,7 +95,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (_, call, { walletId }, query) => {
       const { role = "payer", ...page } = query;
       const question = (asked: ListAsk) => askPapers(role, walletId, asked);
-      const found = await deps.ledger.list(HOUSE, question, page, callerOf(call));
+      const found = await deps.ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
       return pageAnswer(call, found, (paper) => requestJson(paper as RequestView));
     }),
   );
@@ -228,7 +228,10 @@ function addCancel(routes: Routes, deps: WalletDeps): void {
  * The request as the decision's record has it. Older records do not hold it; then `look` reads it, since all but its status
  * never changes.
  */
-async function asDecided(effect: Plain | undefined, look: () => Promise<RequestView>): Promise<RequestView> {
+async function asDecided(
+  effect: JsonValue | undefined,
+  look: () => Promise<RequestView>,
+): Promise<RequestView> {
   return (effect as RequestView | null | undefined) ?? (await look());
 }
 

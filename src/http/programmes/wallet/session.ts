@@ -4,13 +4,13 @@
  */
 import {
   askSession,
-  HOUSE,
+  PLATFORM_TENANT,
   type SessionView,
   sessionSubject,
   type TouchSession,
 } from "../../../actors/programmes/wallet/acts.ts";
 import { vnodeOfId, vnodeText } from "../../../actors/programmes/wallet/ids.ts";
-import type { Asked } from "../../../actors/records/command-header.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { bearerToken, hashOfKey } from "../../auth.ts";
 import type { Call, HttpAnswer } from "../../call.ts";
@@ -44,7 +44,7 @@ const TOUCH_MS = 15 * 60 * 1000;
 export type Token = Readonly<{ text: string; id: string; vnode: number }>;
 
 /** Of commands that no idempotency key goes with. */
-export const KEYLESS: Asked = { partner: HOUSE, key: null, fingerprint: 0 };
+export const KEYLESS: CommandHeader = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 };
 
 export type SessionHandler<Q = unknown> = (
   request: HttpRequest,
@@ -60,9 +60,9 @@ export function newToken(vnode: number, random: Random): Token {
 }
 
 /** Wallets belong to the house, which the operator may suspend like any partner. @throws Problem 403 */
-export function enterHouse(call: Call, directory: Directory): void {
-  call.partner = HOUSE;
-  if (directory.partner(HOUSE)?.status === "suspended")
+export function enterPlatformTenant(call: Call, directory: Directory): void {
+  call.partner = PLATFORM_TENANT;
+  if (directory.partner(PLATFORM_TENANT)?.status === "suspended")
     throw new Problem("forbidden", "The house is suspended.");
 }
 
@@ -98,7 +98,7 @@ export async function sentSession(
   const authorization = request.header("authorization");
   const text = authorization === undefined ? cookie.read(request) : bearerToken(authorization);
   const vnode = vnodeOfToken(text);
-  return vnode === undefined ? null : ledger.ask(HOUSE, askSession(hashOfKey(text), vnode));
+  return vnode === undefined ? null : ledger.ask(PLATFORM_TENANT, askSession(hashOfKey(text), vnode));
 }
 
 /** `undefined` for what is no token. */
@@ -120,8 +120,8 @@ export async function readSession(
   deps: WalletDeps,
 ): Promise<Readonly<{ token: Token; session: SessionView }>> {
   const token = tokenFrom(request, deps);
-  enterHouse(call, deps.directory);
-  const session = await deps.ledger.ask(HOUSE, askSession(token.id, token.vnode));
+  enterPlatformTenant(call, deps.directory);
+  const session = await deps.ledger.ask(PLATFORM_TENANT, askSession(token.id, token.vnode));
   if (session === null) throw notLoggedIn();
   return { token, session };
 }

@@ -5,8 +5,8 @@ import {
   askCredential,
   type ChangePassword,
   emailSubject,
-  HOUSE,
   type OpenSession,
+  PLATFORM_TENANT,
   type SignUp,
   type UserView,
   walletAccount,
@@ -28,7 +28,7 @@ import { LOGIN_BYTES_MAX, readJson } from "../../server/body.ts";
 import { decidedAnswer, isDone } from "../../writes.ts";
 import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
 import {
-  enterHouse,
+  enterPlatformTenant,
   KEYLESS,
   newToken,
   ofSession,
@@ -130,14 +130,14 @@ function addSignUp(routes: Routes, desk: Desk): void {
       problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      enterHouse(call, directory);
+      enterPlatformTenant(call, directory);
       const { value, asked } = await readChange(request, call, NewUser, {
         shown: ({ name, email }) => [name, email],
         ...LOGIN,
       });
       const { name, email, password } = value;
       const subject = emailSubject(email);
-      const token = newToken(vnodeOfAccount(HOUSE, subject), random);
+      const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
       const address = clientAddress(request);
       limits.signUp(address);
       const hashed = await passwords.hash(password, address);
@@ -176,7 +176,7 @@ function addLogin(routes: Routes, desk: Desk): void {
       problems: ["bad_credentials", "forbidden", "rate_limited"],
     },
     async (request, call) => {
-      enterHouse(call, desk.directory);
+      enterPlatformTenant(call, desk.directory);
       const { email, password } = check(Login, await readJson(request, LOGIN));
       const opened = await openSession(desk, request, email, password);
       if (opened === "wrong") throw new Problem("bad_credentials");
@@ -201,7 +201,7 @@ async function openSession(
   const credential = await credentialFor(desk, { email, address: clientAddress(request), isKnown }, password);
   if (credential === undefined) return "wrong";
   const subject = emailSubject(email);
-  const token = newToken(vnodeOfAccount(HOUSE, subject), random);
+  const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
   const act: OpenSession = {
     programme: "wallet",
     act: "open_session",
@@ -224,7 +224,7 @@ async function credentialFor(
   const { email, address, isKnown } = tried;
   const owner = isKnown ? `user ${email}` : address;
   const compare = async () => {
-    const known = await ledger.ask(HOUSE, askCredential(email));
+    const known = await ledger.ask(PLATFORM_TENANT, askCredential(email));
     return (await passwords.isRight(password, known?.password, owner)) ? known?.credential : undefined;
   };
   return limits.attempt(tried, compare, (credential) => credential === undefined);

@@ -8,7 +8,7 @@ import {
   bankOwner,
   type ConfirmWithdrawal,
   type FailWithdrawal,
-  HOUSE,
+  PLATFORM_TENANT,
   type WalletAct,
   WITHDRAWALS,
   type Withdraw,
@@ -70,7 +70,7 @@ function addOwn(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
-      const page = await deps.ledger.list(HOUSE, question, query, callerOf(call));
+      const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
       return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
     }),
   );
@@ -120,7 +120,7 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
       bankOf(call);
       const { status = null, ...page } = query;
       const question = (asked: ListAsk) => askWithdrawals(status, asked);
-      const found = await ledger.list(HOUSE, question, page, callerOf(call));
+      const found = await ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
       return pageAnswer(call, found, (paper) => withdrawalJson(paper as WithdrawalView));
     },
   );
@@ -187,7 +187,7 @@ async function withdrawalOf(
   id: string,
   bank: string,
 ): Promise<Readonly<{ id: string; owner: string }>> {
-  const origin = await ledger.origin(HOUSE, id);
+  const origin = await ledger.origin(PLATFORM_TENANT, id);
   const act = origin?.act as WalletAct | null | undefined;
   if (act?.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
   throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);

@@ -3,7 +3,7 @@
  * batch, so that a million holds that end at one moment hold up nobody but those who ask for their account. Subjects take
  * turns. All that waits came with a request of a gateway or another shard, and those are bounded.
  */
-import { type Crossed, Parked } from "../../cross-shard/pending-reply.ts";
+import { type Crossed, PendingReply } from "../../cross-shard/pending-reply.ts";
 import type { GroupCommit } from "../group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "../messages.ts";
 
@@ -35,7 +35,7 @@ export type Waiter = Readonly<{
 }>;
 
 /** A command that waits: it is executed later as if it had come then. */
-export class DueWait extends Parked {
+export class ExpiryWait extends PendingReply {
   override settle(): void {
     throw new Error("nothing of it is on another shard yet");
   }
@@ -49,7 +49,7 @@ export class DueWait extends Parked {
 type Waiting = Waiter & Readonly<{ untilMs: number }>;
 type Row = { readonly on: StillDue; waiting: Waiting[] };
 
-export class DueWaits {
+export class ExpiryWaits {
   readonly #commit: GroupCommit;
   readonly #endDueOf: (on: StillDue, max: number) => boolean;
   /** By subject, in the order of their turns. */

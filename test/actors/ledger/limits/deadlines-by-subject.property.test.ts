@@ -1,10 +1,10 @@
 /** What is over first on one subject, compared with a list that is searched as a whole; and how much of it is looked at. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Deadlines, type Ending } from "../../../../src/actors/ledger/limits/deadlines.ts";
+import { Deadlines, type Expiring } from "../../../../src/actors/ledger/limits/deadlines.ts";
 import { DeadlinesBySubject } from "../../../../src/actors/ledger/limits/deadlines-by-subject.ts";
 
-type Item = Ending & Readonly<{ subjects: readonly string[] }>;
+type Item = Expiring & Readonly<{ subjects: readonly string[] }>;
 
 const SUBJECTS = ["a", "b", "c"];
 const step = fc.oneof(
