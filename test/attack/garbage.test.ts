@@ -182,6 +182,23 @@ test("a request behind a report that is being streamed is answered behind it", a
   expect(socket.statuses).toEqual(["200", "201"]);
 });
 
+test("a client that reads slowly gets all of a large answer, also when the request behind it ends the connection", async () => {
+  const large = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+  const noHost = "POST /v1/transfers HTTP/1.1\r\nContent-Length: 1000\r\n\r\n";
+  for (let round = 0; round < 5; round++) {
+    const socket = await new RawSocket(server.url).opened();
+    socket.write(large.repeat(4) + noHost);
+    // The rest of the body comes while the server holds answers that its client has not read.
+    for (let piece = 0; piece < 10; piece++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      socket.write("x".repeat(100));
+    }
+    socket.read();
+    await within(20_000, "the server closes", socket.closed);
+    expect(socket.statuses).toEqual(["200", "200", "200", "200", "400"]);
+  }
+});
+
 const openApi = (headers: string) => `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 
 test("100 Continue does not come into the middle of an answer", async () => {

@@ -72,6 +72,8 @@ export class Connections {
     server.on("connection", (socket: Socket) => {
       const closed = this.#admit(socket);
       if (closed === undefined) return;
+      // Node calls this behind the last answer of a connection, and would close at once.
+      socket.destroySoon = () => endConnection(socket);
       for (const listener of listeners) listener.call(server, socket);
       onClose(socket, closed);
     });

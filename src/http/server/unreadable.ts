@@ -38,7 +38,7 @@ export function answerUnreadable(
     const { code, detail } = faultOf(error);
     const before = (socket as Connection)[NEWEST];
     if (before === undefined || before.req.complete) writeAfter(before, socket, () => refuse(code, detail));
-    else if (before.writableEnded) socket.destroy();
+    else if (before.writableEnded) endConnection(socket);
     else breakBody(before, new Problem(code, detail));
   });
   server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -116,16 +116,17 @@ function writeAfter(
 }
 
 /**
- * Sends the last bytes of a connection that no request is read from any more. A client that does not close it in its turn
- * is cut off.
+ * Closes a connection behind its last bytes: sends them, then reads and discards what still comes until the client closes
+ * its side, for `LINGER_MS_MAX` at most. Bytes left unread at a close make the system send a reset, and a client that gets
+ * a reset loses the end of the answer.
  */
-export function endConnection(socket: Duplex, text: string): void {
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
-  socket.once("close", () => clearTimeout(timer));
+export function endConnection(socket: Duplex, text = ""): void {
   socket.on("error", () => {});
-  // Bytes left unread when a connection closes make the system send a reset, which may cost the client the answer.
   socket.resume();
-  socket.end(text);
+  socket.end(text, () => {
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
+    socket.once("close", () => clearTimeout(timer));
+  });
 }
 
 /** A whole answer, after which the connection is closed. */
