@@ -76,3 +76,74 @@ test("a look at a subject with 20,000 open reads no deadline, and each end some 
   // Two heaps, two children compared on each of 15 levels, two deadlines each.
   expect(reads).toBeLessThan(1_000 * 200);
 });
+
+test("items that were removed unseen leave the others in their order", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ endsAtMs: fc.nat(50), stays: fc.boolean() }), { maxLength: 100 }),
+      (items) => {
+        const { bySubject, add, remove } = build();
+        const all = items.map(({ endsAtMs, stays }, i) => {
+          const item: Item = { id: `${i}`.padStart(3, "0"), endsAtMs, place: -1, subjects: ["a"] };
+          add(item);
+          return { item, stays };
+        });
+        for (const { item, stays } of all) if (!stays) remove(item);
+        const left = all.filter(({ stays }) => stays).map(({ item }) => item);
+        for (const item of left.toSorted((a, b) => a.endsAtMs - b.endsAtMs || (a.id < b.id ? -1 : 1))) {
+          expect(bySubject.firstOf("a")).toBe(item);
+          remove(item);
+        }
+        expect(bySubject.firstOf("a")).toBeUndefined();
+      },
+    ),
+  );
+});
+
+test("items that were removed unseen are dropped, so that at most as many are kept as are open", () => {
+  let looks = 0;
+  const { bySubject, add, remove } = build();
+  const items = Array.from({ length: 1_000 }, (_, i) => {
+    let place = -1;
+    const item: Item = {
+      id: `${i}`,
+      endsAtMs: i,
+      subjects: ["a"],
+      get place() {
+        looks += 1;
+        return place;
+      },
+      set place(value: number) {
+        place = value;
+      },
+    };
+    add(item);
+    return item;
+  });
+  for (const item of items.slice(0, 499)) remove(item);
+  // Half of them may be dead: each is looked at once, when the first is asked for.
+  looks = 0;
+  expect(bySubject.firstOf("a")).toBe(items[499]);
+  expect(looks).toBe(500);
+  for (const item of items.slice(500, 990)) remove(item);
+  looks = 0;
+  expect(bySubject.firstOf("a")).toBe(items[499]);
+  remove(items[499] as Item);
+  looks = 0;
+  expect(bySubject.firstOf("a")).toBe(items[990]);
+  // 10 are open, so at most 10 dead ones stand before them.
+  expect(looks).toBeLessThanOrEqual(11);
+});
+
+test("a subject is forgotten with its last item, and known again with the next", () => {
+  const { bySubject, add, remove } = build();
+  const item: Item = { id: "1", endsAtMs: 5, place: -1, subjects: ["a"] };
+  for (let round = 0; round < 3; round++) {
+    add(item);
+    expect(bySubject.firstOf("a")).toBe(item);
+    remove(item);
+    expect(bySubject.firstOf("a")).toBeUndefined();
+  }
+  bySubject.removed("never seen");
+  expect(bySubject.firstOf("never seen")).toBeUndefined();
+});
