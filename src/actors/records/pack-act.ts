@@ -1,4 +1,4 @@
-/** The act that comes with a transfer: what every act has as flat values, and what is its own as a map behind them. */
+/** Codec of a transfer's act: the common fields as flat values, then the act's own fields as a map. */
 import type { Act, JsonValue } from "./act.ts";
 import { readValue, writeValue } from "./pack.ts";
 import type { PackReader } from "./pack-reader.ts";
@@ -23,7 +23,7 @@ export function writeAct(writer: PackWriter, { programme, act, subject, ...own }
   }
 }
 
-/** Most of them are a text, a number or nothing: the general packer would ask more of them than they are worth. */
+/** Most fields are a string, a number or null, which are cheaper to write here than with the general packer. */
 function writePlain(writer: PackWriter, value: JsonValue): void {
   if (value === null) writer.nil();
   else if (typeof value === "string") writer.text(value);
@@ -46,6 +46,6 @@ export function readAct(reader: PackReader): Act {
 
 function readPlain(reader: PackReader): JsonValue {
   if (reader.nil()) return null;
-  // Mostly names of things, which are looked up by them.
+  // Most strings here are ids that are used as Map keys, so the cache makes their look-ups cheap.
   return reader.isText() ? reader.cachedText() : (readValue(reader) as JsonValue);
 }
