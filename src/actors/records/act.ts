@@ -19,10 +19,7 @@ export type JsonValue =
 export type Act = Readonly<{
   programme: string;
   act: string;
-  /**
-   * What the act is about, such as `points:alice`. Its owner key (the part before the first `/`) determines the
-   * vnode.
-   */
+  /** What the act is about, such as `points:alice`. Its owner key determines the vnode, like an account id's. */
   subject: string;
   /** The vnode that decides the act, where it is not the subject's. */
   vnode?: number;

@@ -6,9 +6,8 @@
  * converted when it is used: half a microsecond. (A transfer without a key has fingerprint 0, one with a key a large
  * number. `node --trace-migration` shows the conversions.)
  *
- * So this module keeps one object of each hot type alive, with `null` in its number fields: V8 then uses a layout
- * that stores any value. It shares that layout with literals of the same properties in the same order, while one is
- * alive.
+ * So this module keeps one object of each hot type alive, with `null` in its number fields. While it lives, V8 gives
+ * every literal with the same properties in the same order its layout, which stores any value.
  */
 import type { Credit, Credited, Transfer, TransferPosted, TransferSent } from "./command.ts";
 
