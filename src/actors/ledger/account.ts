@@ -112,7 +112,7 @@ export function openAccount(view: AccountView, asset: string, batch: number): Ac
     limits,
     programme = null,
   } = view;
-  // One millisecond earlier: `giveBackUse` ignores uses at `sinceMs`, but a new account's limits count from the start.
+  // One millisecond earlier: `uncountUse` ignores uses at `sinceMs`, but a new account's limits count from the start.
   const velocities = velocitiesOf(limits ?? [], null, createdAtMs - 1);
   const kept = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
   return restoreAccount({ ...kept, programme }, batch);
@@ -175,15 +175,15 @@ export function applyEntry(
   balance.batch = batch;
 }
 
-/** Whether the account is managed by a programme other than `by`. */
-export function isManaged({ programme }: Pick<Account, "programme">, by: string | null): boolean {
-  return programme !== null && programme !== by;
+/** Whether the account is managed by a programme other than `byProgramme`. */
+export function isManaged({ programme }: Pick<Account, "programme">, byProgramme: string | null): boolean {
+  return programme !== null && programme !== byProgramme;
 }
 
 /**
  * The first rule of the account that refuses a debit, in order of precedence; `undefined` if none does.
  *
- * @param by the programme that debits it, or `null`.
+ * @param byProgramme the programme that debits it, or `null`.
  * @param posted the posted balance after the debit.
  * @param held the held amount after the debit.
  * @param debited sum of this transfer's debits of the account, counted against its limits.
@@ -191,14 +191,14 @@ export function isManaged({ programme }: Pick<Account, "programme">, by: string 
  */
 export function refusalOfDebit(
   account: Account,
-  by: string | null,
+  byProgramme: string | null,
   posted: number,
   held: number,
   debited: number,
   debits: number,
   nowMs: number,
 ): DebitRefusal | undefined {
-  if (isManaged(account, by)) return "managed_account";
+  if (isManaged(account, byProgramme)) return "managed_account";
   if (account.status !== "open") return account.status === "closed" ? "account_closed" : "account_frozen";
   const available = posted - held;
   if (account.floor !== null && available < account.floor) return "insufficient_funds";
@@ -211,13 +211,13 @@ export function refusalOfDebit(
 /** The same for a credit. Pinned and reserved credits count against the ceiling, the limits and the range. */
 export function refusalOfCredit(
   account: Account,
-  by: string | null,
+  byProgramme: string | null,
   posted: number,
   credited: number,
   credits: number,
   nowMs: number,
 ): CreditRefusal | undefined {
-  if (isManaged(account, by)) return "managed_account";
+  if (isManaged(account, byProgramme)) return "managed_account";
   if (account.status === "closed") return "account_closed";
   const incoming = account.pinned + account.reserved;
   if (account.ceiling !== null && posted + incoming > account.ceiling) return "ceiling_exceeded";

@@ -1,6 +1,6 @@
 /** One partner's accounts on one shard. */
 import { sliceBytes } from "../quotas/bytes.ts";
-import { type KeptTotal, PartnerUsage } from "../quotas/usage.ts";
+import { type MemoryTotal, PartnerUsage } from "../quotas/usage.ts";
 import { type Account, EMPTY_SLICE, type Slice } from "./account.ts";
 import { VNODES } from "./routing.ts";
 
@@ -19,7 +19,7 @@ export class Book {
   #lastSlices: Map<number, Slice> | undefined;
 
   /** @param kept counter of the bytes of all partners. */
-  constructor(assets: Assets, kept: KeptTotal) {
+  constructor(assets: Assets, kept: MemoryTotal) {
     this.#assets = assets;
     this.usage = new PartnerUsage(kept);
   }
@@ -82,7 +82,7 @@ export class Book {
   }
 
   /** Adds to the cross-shard totals. A debit on another shard counts as a negative amount sent to it. */
-  cross(asset: string, sent: number, received: number): void {
+  countCrossShard(asset: string, sent: number, received: number): void {
     const crossed = this.#crossedOf(asset);
     if (sent !== 0) crossed.sent += BigInt(sent);
     if (received !== 0) crossed.received += BigInt(received);

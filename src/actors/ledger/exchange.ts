@@ -16,12 +16,12 @@ export type TimedRecordPlace = RecordPlace & Readonly<{ timeMs: number }>;
 export type Message = Credit | Portion | Broadcast;
 
 /** A message with the position of the record that sent it. Kept until the other shard has made it durable. */
-export type Kept = RecordPlace & Readonly<{ message: Message }>;
+export type KeptMessage = RecordPlace & Readonly<{ message: Message }>;
 
 export class Exchange {
   #forgotten = 0;
   #received = 0;
-  readonly #outbox: Kept[] = [];
+  readonly #outbox: KeptMessage[] = [];
 
   /** Sequence number of the newest message sent; 0 before the first. */
   get sent(): number {
@@ -45,7 +45,7 @@ export class Exchange {
   }
 
   /** Messages after `forgotten`, oldest first. */
-  get kept(): readonly Kept[] {
+  get kept(): readonly KeptMessage[] {
     return this.#outbox;
   }
 
@@ -62,7 +62,7 @@ export class Exchange {
     let high = this.#outbox.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (comparePlaces(this.#outbox[middle] as Kept, at) < 0) low = middle + 1;
+      if (comparePlaces(this.#outbox[middle] as KeptMessage, at) < 0) low = middle + 1;
       else high = middle;
     }
     const kept = this.#outbox[low];

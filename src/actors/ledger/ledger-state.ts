@@ -5,7 +5,7 @@ import type { HashSeed, ScopeHash } from "../idempotency/scope-hash.ts";
 import type { Random, Seal } from "../programmes/programme.ts";
 import { Programmes } from "../programmes/programmes.ts";
 import { accountBytes } from "../quotas/bytes.ts";
-import { type KeptTotal, NO_USAGE, type PartnerUsage } from "../quotas/usage.ts";
+import { type MemoryTotal, NO_USAGE, type PartnerUsage } from "../quotas/usage.ts";
 import type { AccountView } from "../records/command.ts";
 import { type Account, applyChange } from "./account.ts";
 import { Assets, Book } from "./book.ts";
@@ -39,7 +39,7 @@ export class LedgerState {
   readonly #assets = new Assets();
   #lastPartner: string | undefined;
   /** Bytes that all partners together keep in memory. */
-  readonly kept: KeptTotal = { bytes: 0 };
+  readonly kept: MemoryTotal = { bytes: 0 };
   #lastBook = new Book(this.#assets, this.kept);
 
   constructor(

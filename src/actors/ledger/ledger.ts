@@ -46,7 +46,7 @@ import {
   decideUpdatePartner,
   firstKeys,
 } from "./partner.ts";
-import { linesOf } from "./state-digest.ts";
+import { stateLines } from "./state-digest.ts";
 import type { CompoundState } from "./transfers/compound-state.ts";
 import {
   applyCredit,
@@ -316,9 +316,9 @@ export class Ledger {
     return facts;
   }
 
-  /** The whole state as lines of JSON: see `linesOf`. */
+  /** The whole state as lines of JSON: see `stateLines`. */
   lines(nowMs: number): Iterable<string> {
-    return linesOf(this.state, nowMs);
+    return stateLines(this.state, nowMs);
   }
 
   #findKey(command: Command, key: string, nowMs: number): KeyEntry | undefined {

@@ -1,7 +1,7 @@
 import type { LedgerState } from "./ledger-state.ts";
 
 /** The whole state as sorted lines of JSON, to compare two states (I9). Omits keys past their window at `nowMs`. */
-export function* linesOf(state: LedgerState, nowMs: number): Generator<string> {
+export function* stateLines(state: LedgerState, nowMs: number): Generator<string> {
   yield* [...unsorted(state)].map((line) => JSON.stringify(line)).toSorted();
   for (const pair of state.keys.entries(nowMs)) yield JSON.stringify(["key", ...pair]);
 }

@@ -62,16 +62,16 @@ function isExpired(hour: number, nowMs: number): boolean {
 }
 
 /** Bytes that all partners together keep in memory. */
-export type KeptTotal = { bytes: number };
+export type MemoryTotal = { bytes: number };
 
 export class PartnerUsage {
   readonly keys = new KeyCount();
   /** Pending transfers whose home is this shard. */
   openTransfers = 0;
   #bytes = 0;
-  readonly #total: KeptTotal;
+  readonly #total: MemoryTotal;
 
-  constructor(total: KeptTotal = { bytes: 0 }) {
+  constructor(total: MemoryTotal = { bytes: 0 }) {
     this.#total = total;
   }
 

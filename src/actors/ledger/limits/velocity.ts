@@ -84,7 +84,7 @@ export function countUse(
 }
 
 /** Reverses a `countUse` at `atMs`. Does nothing for a limit that was set at or after `atMs`. */
-export function giveBackUse(
+export function uncountUse(
   velocities: readonly Velocity[] | null | undefined,
   direction: Direction,
   amount: number,

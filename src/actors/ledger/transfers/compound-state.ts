@@ -20,7 +20,7 @@ import type { Book } from "../book.ts";
 import type { Exchange, TimedRecordPlace } from "../exchange.ts";
 import { claimOf, seenOf } from "../limits/claim-names.ts";
 import type { Claims, LogPlace } from "../limits/claims.ts";
-import { countUse, type Direction, giveBackUse } from "../limits/velocity.ts";
+import { countUse, type Direction, uncountUse } from "../limits/velocity.ts";
 import { shardOfVnode } from "../routing.ts";
 import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
@@ -141,7 +141,7 @@ export class CompoundState {
     const { from, no, transfer, legs, purpose } = command;
     this.reservations.remove(book, transfer.id, legs.length === 0);
     if (purpose !== "revert") count(book, usesOf(legs, "credit"), "credit", timeMs);
-    for (const { asset, amount } of legs) book.cross(asset, 0, amount);
+    for (const { asset, amount } of legs) book.countCrossShard(asset, 0, amount);
     this.exchangeWith(from).receive(no);
   }
 
@@ -149,7 +149,7 @@ export class CompoundState {
   #send(book: Book, { partner }: CompoundCommand, changed: TransferChanged, place: TimedRecordPlace): void {
     const { transfer, part } = changed;
     for (const { to, no, purpose, legs } of changed.sent) {
-      for (const { asset, amount } of legs) book.cross(asset, amount, 0);
+      for (const { asset, amount } of legs) book.countCrossShard(asset, amount, 0);
       const header = { op: "portion", partner, key: null, fingerprint: 0, from: this.shard, no } as const;
       const portion: Portion = { ...header, transfer, part, purpose, legs, sentAtMs: place.timeMs };
       this.exchangeWith(to).send(portion, place);
@@ -227,7 +227,7 @@ export class CompoundState {
     for (const { account, amount, count: times } of uses) {
       const unposted = view.postings.length === 1 ? remaining : part === 0 ? amount : 0;
       const velocities = book.accounts.get(account)?.velocities;
-      giveBackUse(velocities, "debit", unposted, part === 0 ? times : 0, view.createdAtMs);
+      uncountUse(velocities, "debit", unposted, part === 0 ? times : 0, view.createdAtMs);
     }
   }
 

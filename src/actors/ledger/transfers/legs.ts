@@ -85,7 +85,7 @@ export function partOf(postings: readonly Posting[], amount: number): readonly P
 /**
  * Examines legs in order: each sees the balances as the legs before it leave them. Changes nothing.
  *
- * @param by the programme that moves the legs, or `null`.
+ * @param byProgramme the programme that moves the legs, or `null`.
  * @param held holds for these same legs, which are released before they move.
  */
 export function examine(
@@ -93,7 +93,7 @@ export function examine(
   legs: readonly Leg[],
   purpose: Purpose,
   nowMs: number,
-  by: string | null,
+  byProgramme: string | null,
   held: readonly Hold[] = [],
 ): Examined {
   const drafts = new Map<string, Draft>();
@@ -101,7 +101,7 @@ export function examine(
   const moves: Move[] = [];
   for (const leg of legs) {
     const draft = draftOf(book, drafts, leg, held);
-    const objection = applyLeg(draft, leg, purpose, nowMs, by);
+    const objection = applyLeg(draft, leg, purpose, nowMs, byProgramme);
     reports.push({ asset: draft.asset, objection, posted: draft.posted, held: draft.held, seq: draft.seq });
     if (purpose !== "hold") moves.push(moveOf(draft, leg.posting, leg.amount));
   }
@@ -215,7 +215,7 @@ function applyLeg(
   { account: name, amount }: Leg,
   purpose: Purpose,
   nowMs: number,
-  by: string | null,
+  byProgramme: string | null,
 ): Objection | null {
   const isHold = purpose === "hold";
   const dipBefore = draft.dip;
@@ -247,18 +247,20 @@ function applyLeg(
     }
     return isHold ? null : (refusalOfSliceCredit(slice, posted, draft.credited) ?? null);
   }
-  if (isManaged(account, by)) return "managed_account";
+  if (isManaged(account, byProgramme)) return "managed_account";
   const limited = purpose !== "revert";
   if (amount < 0) {
     // A held amount may always be captured, even if the account was frozen or its rules changed since.
     if (purpose === "capture") return null;
     const debits = limited ? draft.debits : 0;
-    const refusal = refusalOfDebit(account, by, posted, held, draft.debited, debits, nowMs);
+    const refusal = refusalOfDebit(account, byProgramme, posted, held, draft.debited, debits, nowMs);
     return refusal ?? (holdsTooMuch ? "balance_out_of_range" : null);
   }
   // A pending credit reserves no headroom: the ceiling is checked when it is posted.
   if (isHold) return account.status === "closed" ? "account_closed" : null;
-  return refusalOfCredit(account, by, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null;
+  return (
+    refusalOfCredit(account, byProgramme, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null
+  );
 }
 
 function moveOf(draft: Draft, posting: number, amount: number): Move {

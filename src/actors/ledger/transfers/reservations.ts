@@ -7,7 +7,7 @@ import { assert } from "../../../errors/assert.ts";
 import { reservationBytes } from "../../quotas/bytes.ts";
 import type { Hold, Leg, Reservation, Reserve, Reserved, Rise } from "../../records/compound-command.ts";
 import type { Book } from "../book.ts";
-import { countUse, giveBackUse } from "../limits/velocity.ts";
+import { countUse, uncountUse } from "../limits/velocity.ts";
 import { isSystemAccount } from "../routing.ts";
 import { usesOf } from "./legs.ts";
 
@@ -75,7 +75,7 @@ export class Reservations {
     for (const rise of rises) reserveCredit(book, rise, -1);
     if (!isVoid) return;
     for (const { account, amount, count } of uses)
-      giveBackUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
+      uncountUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
   }
 
   #keep(book: Book, id: string, reservation: Reservation): void {

@@ -43,7 +43,7 @@ export function decideTransfer(
   newId: (vnode: number) => string,
 ): TransferPosted | Rejected {
   const { debit, credit, amount, vnode } = command;
-  const by = programmeOf(command);
+  const byProgramme = programmeOf(command);
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;
@@ -57,18 +57,18 @@ export function decideTransfer(
     ? refusalOfSliceDebit(fromSlice, debitPosted, from.held, amount)
     : debitAccount === undefined
       ? "account_not_found"
-      : refusalOfDebit(debitAccount, by, debitPosted, from.held, amount, 1, nowMs);
+      : refusalOfDebit(debitAccount, byProgramme, debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = isSystemAccount(credit)
     ? refusalOfSliceCredit(toSlice, creditPosted, amount)
     : creditAccount === undefined
       ? "account_not_found"
-      : refusalOfCredit(creditAccount, by, creditPosted, amount, 1, nowMs);
+      : refusalOfCredit(creditAccount, byProgramme, creditPosted, amount, 1, nowMs);
   const isMismatch =
     asset === undefined || (creditAccount !== undefined && creditAccount.asset !== asset) || debit === credit;
   if (againstDebit !== undefined || againstCredit !== undefined || isMismatch) {
     const ofDebit = isSystemAccount(debit) ? asset : debitAccount?.asset;
     const ofCredit = isSystemAccount(credit) ? asset : creditAccount?.asset;
-    return rejectionOf(command, ofDebit, againstDebit, ofCredit, againstCredit);
+    return rejectTransfer(command, ofDebit, againstDebit, ofCredit, againstCredit);
   }
   return {
     ok: true,
@@ -102,7 +102,7 @@ export function decideSend(
   const againstDebit = refusalOfDebit(from, programmeOf(command), debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = remote === null ? "account_not_found" : (remote.refusal ?? undefined);
   if (againstDebit !== undefined || againstCredit !== undefined || remote?.asset !== from.asset)
-    return rejectionOf(command, from.asset, againstDebit, remote?.asset, againstCredit);
+    return rejectTransfer(command, from.asset, againstDebit, remote?.asset, againstCredit);
   return {
     ok: true,
     id: newId(vnode),
@@ -119,7 +119,7 @@ function programmeOf({ act }: Transfer): string | null {
   return act === undefined ? null : act.programme;
 }
 
-function rejectionOf(
+function rejectTransfer(
   command: Transfer,
   debitAsset: string | undefined,
   againstDebit: Objection | undefined,
@@ -170,7 +170,7 @@ export function applySend(
 ): void {
   const from = existingAccount(book, command.debit);
   applyEntry(from, -command.amount, sent.debitPosted, sent.debitHeld, sent.debitSeq, batch);
-  book.cross(from.asset, command.amount, 0);
+  book.countCrossShard(from.asset, command.amount, 0);
   if (from.velocities) countUse(from.velocities, "debit", command.amount, 1, timeMs);
 }
 
@@ -210,7 +210,7 @@ export function applyCredit(
 ): void {
   const to = existingAccount(book, command.credit);
   applyEntry(to, command.amount, credited.posted, credited.held, credited.seq, batch);
-  book.cross(to.asset, 0, command.amount);
+  book.countCrossShard(to.asset, 0, command.amount);
   if (to.velocities) countUse(to.velocities, "credit", command.amount, 1, timeMs);
 }
 

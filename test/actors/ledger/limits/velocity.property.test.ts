@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import {
   countUse,
   exceeds,
-  giveBackUse,
+  uncountUse,
   type Velocity,
   velocitiesOf,
 } from "../../../../src/actors/ledger/limits/velocity.ts";
@@ -61,7 +61,7 @@ class Run {
       case "give back": {
         const [used] = this.#used.splice(-1 - what.which, 1);
         if (used === undefined) return undefined;
-        giveBackUse(this.#velocities, used.direction, used.amount, used.count, used.atMs);
+        uncountUse(this.#velocities, used.direction, used.amount, used.count, used.atMs);
         for (const window of this.#of(used.direction))
           window.giveBack(BigInt(used.amount), used.count, used.atMs);
         return undefined;
