@@ -114,14 +114,14 @@ export function openAccount(view: AccountView, asset: string, batch: number): Ac
   } = view;
   // One millisecond earlier: `uncountUse` ignores uses at `sinceMs`, but a new account's limits count from the start.
   const velocities = velocitiesOf(limits ?? [], null, createdAtMs - 1);
-  const kept = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
-  return restoreAccount({ ...kept, programme }, batch);
+  const fields = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
+  return restoreAccount({ ...fields, programme }, batch);
 }
 
 type Transient = "batch" | "pinned" | "pins" | "reserved" | "reservations";
 
 /** Restores an account from an image. The only place that creates accounts, so that all have one object layout. */
-export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Account {
+export function restoreAccount(fields: Omit<Account, Transient>, batch = 0): Account {
   const {
     id,
     asset,
@@ -135,7 +135,7 @@ export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Accou
     velocities,
     createdAtMs,
     programme,
-  } = kept;
+  } = fields;
   return {
     id,
     asset,

@@ -143,7 +143,7 @@ export function readCommands(
  */
 export function readRecords(body: Uint8Array, visit: (command: Command, outcome: Recorded) => void): void {
   reader.start(body);
-  for (let left = reader.array(); left > 0; left--) {
+  for (let count = reader.array(); count > 0; count--) {
     const fields = reader.array();
     const op = reader.number();
     const command = readCommand(op);

@@ -143,19 +143,19 @@ export class PackReader {
   /** Skips `count` values with everything nested in them. */
   skip(count: number): void {
     const bytes = this.bytes;
-    let left = count;
+    let remaining = count;
     let at = this.at;
-    while (left > 0) {
-      left -= 1;
+    while (remaining > 0) {
+      remaining -= 1;
       const head = bytes[at++];
       if (head === undefined) throw cut();
       if (head < 0x80 || head >= 0xe0) continue;
       if (head >= 0xa0 && head < 0xc0) at += head & 0x1f;
-      else if (head < 0x90) left += 2 * (head & 0x0f);
-      else if (head < 0xa0) left += head & 0x0f;
+      else if (head < 0x90) remaining += 2 * (head & 0x0f);
+      else if (head < 0xa0) remaining += head & 0x0f;
       else {
         this.at = at;
-        left += this.#skipLong(head);
+        remaining += this.#skipLong(head);
         at = this.at;
       }
     }

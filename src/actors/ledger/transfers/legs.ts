@@ -164,7 +164,7 @@ export function applyMove(book: Book, move: Move, batch: number): void {
 export function releaseOf(book: Book, holds: readonly Hold[]): readonly Move[] {
   return holds.map(({ account, asset, vnode, amount }) => {
     const balance = balanceOf(book, account, asset, vnode);
-    assert(balance !== undefined && balance.held >= amount, "I3: what is given back was held");
+    assert(balance !== undefined && balance.held >= amount, "I3: a released amount was held");
     const { posted, held, seq } = balance;
     return { posting: 0, account, asset, vnode, amount: 0, posted, held: held - amount, seq };
   });
