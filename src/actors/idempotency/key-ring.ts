@@ -29,9 +29,7 @@ const SECOND = 8;
 const EPOCH = 9;
 const INDEX = 10;
 const HIGH = 2 ** 32;
-/**
- * The high word of a safe integer uses 21 bits. In the high word of SEQ, the other bits hold the high bits of SECOND.
- */
+/** The high word of a safe integer has 21 bits. The other bits of SEQ's high word hold the high bits of SECOND. */
 const LONG_BITS = 21;
 const LONG_MASK = 2 ** LONG_BITS - 1;
 const SECONDS_MAX = 2 ** (64 - LONG_BITS) - 1;
@@ -196,8 +194,7 @@ function putLong(words: Uint32Array, at: number, value: number): void {
 
 /**
  * The low 32 bits, enough until 2106, have their own word. The high bits are stored in the high word of SEQ, which
- * must be written before. So entries in snapshots of earlier versions, where these bits are 0, keep their size and
- * meaning.
+ * must be written before. Entries in snapshots of earlier versions, where these bits are 0, remain valid.
  */
 function putSecond(words: Uint32Array, at: number, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0 && value <= SECONDS_MAX, "a key's second is below 2^43");

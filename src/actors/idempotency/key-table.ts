@@ -24,8 +24,7 @@ const KNOWN_SEED: HashSeed = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
 
 /**
  * The idempotency keys of a shard, remembered for a window of log time. An entry is the log position of the first
- * record with the key; retries are answered from that record, rejections included, so every key takes the same
- * memory.
+ * record with the key; retries are answered from it, rejections included. So every key takes the same memory.
  *
  * Scopes are compared by a 128-bit hash only. The probability that any two of 16 million scopes collide is 2^-81, and
  * a client who does not know the seed cannot construct a collision.

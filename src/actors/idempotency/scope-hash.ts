@@ -26,8 +26,7 @@ const encoder = new TextEncoder();
  * collide under every seed. With Chaskey, a client who does not know the seed cannot construct collisions.
  *
  * ASCII text is hashed byte by byte, other text as UTF-16 code units. (UTF-8 would encode all lone surrogates alike.)
- * The two kinds use different masks for the last block, so that a text of one kind never equals a message of the
- * other.
+ * The two kinds use different masks for the last block, so that no message of one kind equals one of the other.
  */
 export class SeededHash implements ScopeHash {
   a = 0;

@@ -24,8 +24,7 @@ export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
 
 /**
  * No decision takes a balance, plus what is pinned and reserved, beyond ±2^52. The range up to `BALANCE_MAX` is kept
- * for transfers that are committed already (ADR 15). Balances of older logs may be beyond it; they may only move
- * towards zero.
+ * for committed transfers (ADR 15). A balance of an older log may be beyond ±2^52; it may only move towards zero.
  */
 export const DECIDED_MAX = 2 ** 52;
 
@@ -39,9 +38,7 @@ export interface Balance {
   held: number;
   /** Sequence number of the newest entry, counted from 1; 0 before the first (I4). */
   seq: number;
-  /**
-   * The newest batch of this epoch that changed the balance; a read waits until it is durable. Not part of the state.
-   */
+  /** The newest batch of this epoch that changed the balance; reads wait until it is durable. Not part of the state. */
   batch: number;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Which reason a refused transfer reports when several hold: that of the first posting that fails, and within it the
- * first row of this table.
- */
+/** The order of precedence of rejections: the first posting that fails counts, and within it the first row below. */
 import { type Rejected, reject } from "../records/command.ts";
 import type { Posting } from "../records/compound-command.ts";
 import type { Rejection } from "../records/rejection.ts";

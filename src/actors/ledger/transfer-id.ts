@@ -1,8 +1,7 @@
 /**
  * Transfer ids: `tr_`, the home vnode (2 characters), the length of the epoch (1 character), the epoch, all in base
  * 36, then 80 random bits, 5 per character. An id routes without a look-up, stays valid when vnodes move to other
- * shards, and does not reveal how many transfers others make. Older ids, with a counter instead of random bits,
- * remain readable.
+ * shards, and does not reveal how many transfers others make. Older ids have a counter instead of random bits.
  */
 import { VNODES } from "./routing.ts";
 

@@ -1,7 +1,6 @@
 /**
  * Estimates of the bytes that things take in a shard's memory: the size measured for each kind (docs/OPERATIONS.md,
- * "Memory"), rounded up, plus its texts. Each limit of an account counts with all its buckets, because their number
- * changes all the time.
+ * "Memory"), rounded up, plus its texts. Each limit of an account counts with the largest number of buckets.
  */
 import type { Account } from "../ledger/account.ts";
 import type { JsonValue } from "../records/act.ts";

@@ -1,7 +1,4 @@
-/**
- * What each kind of command makes grow. Determines which quotas apply, and whether a shard short of memory refuses
- * it.
- */
+/** What each kind of command makes grow, which determines the quotas that apply to it. */
 import type { Growth } from "../programmes/programme.ts";
 import { growthOfAct } from "../programmes/programmes.ts";
 import type { Act } from "../records/act.ts";

@@ -17,14 +17,12 @@ import { growthOf } from "./growth.ts";
 export type Exceeded = Readonly<{ quota: QuotaName; used: number; allowed: number }>;
 
 /**
- * Keys of commands that end something may be up to this many times the free keys: a single partner can fill three
- * quarters of the table.
+ * A command that ends something may add its key while the partner has at most this many times as many keys as are free.
+ * So a single partner can fill three quarters of the table with such keys.
  */
 const ENDING_KEYS_FACTOR = 3;
 
-/**
- * The same factor for bytes: a single partner can use three quarters of the heap, because many servers have only one.
- */
+/** The same factor for bytes: a single partner can use three quarters of the heap, as many servers have only one. */
 const BYTES_FACTOR = 3;
 
 /**

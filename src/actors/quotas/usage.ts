@@ -26,10 +26,7 @@ export class KeyCount {
     this.#sum += keys;
   }
 
-  /**
-   * Number of keys at `nowMs`. Changes nothing: only `add` drops expired hours, so that the state follows from the
-   * log.
-   */
+  /** Number of keys at `nowMs`. Only `add` drops expired hours, so that the state follows from the log. */
   at(nowMs: number): number {
     let sum = this.#sum;
     for (const [hour, keys] of this.#hours) {

@@ -1,6 +1,6 @@
 /**
  * Commands, outcomes and records as MessagePack. The gateway packs a command once; the shard reads it and copies the
- * same bytes into the log record. Transfers and credits, the hot path, are written by hand as flat arrays; all other
+ * same bytes into the log record. Transfers and credits, the hot path, are flat arrays written by hand; all other
  * commands are maps.
  *
  * A command is `[op, partner, key, fingerprint, fields]`; a record is the same with the outcome as a sixth value; a
@@ -118,8 +118,7 @@ function writeCredit(writer: PackWriter, credit: Credit): void {
  * Calls `visit` with each command and the range of its bytes. `visit` must not call any reader of this module: they
  * all share one `PackReader`.
  *
- * @throws PackError if the bytes are not packed commands. @throws TypeError for a command that this version does not
- * know.
+ * @throws PackError if the bytes are not packed commands. @throws TypeError for a command of an unknown kind.
  */
 export function readCommands(
   packed: Uint8Array,

@@ -69,10 +69,7 @@ export interface Broadcast extends CommandHeader {
   readonly sentAtMs: number;
 }
 
-/**
- * Velocity limit: at most `maxAmount` in sum and `maxCount` entries per `windowS` seconds of log time; `null` = no
- * limit.
- */
+/** Velocity limit: at most `maxAmount` in sum and `maxCount` entries per `windowS` seconds of log time; `null`: any. */
 export type Limit = Readonly<{
   windowS: number;
   direction: "debit" | "credit";
@@ -258,10 +255,7 @@ export interface Accepted extends CompoundAccepted {
 
 export type Outcome<C extends Command = Command> = Accepted[C["op"]] | Rejected;
 
-/**
- * The outcome as the log holds it. A cross-shard transfer's record holds only the debit: the credit has its own
- * record.
- */
+/** The outcome in the log. A cross-shard transfer's record holds only its debit: the credit has its own record. */
 export type Recorded = Outcome | TransferSent;
 
 export type LogRecord = Readonly<{ command: Command; outcome: Recorded }>;

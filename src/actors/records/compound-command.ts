@@ -39,10 +39,7 @@ export type TransferView = Readonly<{
  */
 export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "effect">;
 
-/**
- * A transfer's fixed facts: the owner key for idempotency keys of its posts and voids, and the act it was created
- * with.
- */
+/** Fixed facts of a transfer: the act it was created with, and the owner key for keys of its posts and voids. */
 export type Origin = Readonly<{ owner: string; act: Act | null }>;
 
 /** Creates a transfer that is pending, has several postings, or moves the available balance. */
@@ -99,9 +96,7 @@ export interface RevertTransfer extends CommandHeader {
   readonly op: "revert_transfer";
   /** Id of the transfer to revert. */
   readonly id: string;
-  /**
-   * The owner key of the account that is debited first, which owns the idempotency key. Absent as in `PostTransfer`.
-   */
+  /** Owner key of the account that is debited first; owns the idempotency key. Absent as in `PostTransfer`. */
   readonly owner?: string;
   /** The original as the archive has it; `null`: there is no such transfer. */
   readonly original: Original | null;
@@ -125,10 +120,7 @@ export interface ExpireTransfer extends CommandHeader {
  */
 export type Purpose = "post" | "hold" | "capture" | "revert";
 
-/**
- * One side of a posting; a negative amount is a debit. `vnode` is the account's, or that of the system account's
- * slice.
- */
+/** One side of a posting; a negative amount is a debit. `vnode` is that of the account, or of the slice used. */
 export type Leg = Readonly<{
   /** Zero-based index of the posting in the transfer. */
   posting: number;
@@ -141,9 +133,7 @@ export type Leg = Readonly<{
 /** A leg with its account's asset. */
 export type AssetLeg = Leg & Readonly<{ asset: string }>;
 
-/**
- * Reserves on this shard what another shard's transfer will debit here. Requested by that shard, logged by this one.
- */
+/** Reserves what another shard's transfer will debit on this shard. Requested by that shard, logged by this one. */
 export interface Reserve extends CommandHeader {
   readonly op: "reserve";
   /** The transfer's id. It identifies the attempt: a new attempt gets a new id. */
@@ -177,8 +167,8 @@ export interface Portion extends CommandHeader {
 }
 
 /**
- * A record that changes no balance. It advances log time past what was requested. With a key, it records that key on
- * the shard of `owner`, for a command that another shard decides.
+ * A record that changes no balance. A read of a past time logs one, so that every later record has a later log time.
+ * With a key, it records that key on the shard of `owner`, for a command that another shard decides.
  */
 export interface Tick extends CommandHeader {
   readonly op: "tick";
@@ -238,10 +228,7 @@ export type TransferChanged = Readonly<{
   sent: readonly SentPortion[];
   /** Number of posts of the transfer before this record. */
   part: number;
-  /**
-   * For a transfer that becomes pending: its holds on the home shard, and the other shards that hold something for
-   * it.
-   */
+  /** Of a transfer that becomes pending: its holds on the home shard, and the other shards with holds for it. */
   holds: readonly Hold[];
   reservedAt: readonly number[];
   /** The moves by which those other shards hold it. */

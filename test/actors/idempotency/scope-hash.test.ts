@@ -1,9 +1,7 @@
 import { expect, test } from "vitest";
 import { type HashSeed, SeededHash } from "../../../src/actors/idempotency/scope-hash.ts";
 
-/**
- * Key and tags of the reference implementation, for the messages 00, 00 01, 00 01 02, … of the given length in bytes.
- */
+/** Key and tags of the reference implementation, for the messages 00, 00 01, 00 01 02, … by length in bytes. */
 const REFERENCE_KEY: HashSeed = [0x833d3433, 0x009f389f, 0x2398e64f, 0x417acf39];
 const REFERENCE_TAGS = [
   [0, "792e8fe5 75ce87aa 2d1450b5 1191970b"],

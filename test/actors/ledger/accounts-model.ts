@@ -12,9 +12,7 @@ export type Row = Balance & {
   windows: WindowModel[];
 };
 
-/**
- * `plain`: a one-posting transfer at once; `post`: another transfer at once; `capture`: moves an amount held before.
- */
+/** `plain`: a one-posting transfer at once; `post`: any other at once; `capture`: moves an amount held before. */
 export type Mode = "plain" | "post" | "hold" | "capture" | "revert";
 
 /** Per balance, the sum of the postings so far, and the largest amount by which they have lowered it at any point. */

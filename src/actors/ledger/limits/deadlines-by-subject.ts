@@ -3,8 +3,7 @@
  * and O(log n) for each one.
  *
  * A removed item stays in its subjects' heaps as a dead entry until it reaches the top, or until more than half of a
- * heap is dead. So an item stores no position here and costs one reference per subject; a shard may have a million
- * items.
+ * heap is dead. So an item stores no position here and costs one reference per subject; there may be a million.
  */
 import { type Expiring, isBefore } from "./deadlines.ts";
 

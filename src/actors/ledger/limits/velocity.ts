@@ -1,7 +1,6 @@
 /**
  * Velocity limits of an account: a bound on the sum or the number of entries within a sliding window of log time. A
- * window has 60 buckets. The oldest bucket, which the window covers only in part, counts in full, so that no window
- * ever exceeds its limit.
+ * window has 60 buckets. A bucket that it covers only in part counts in full, so that no window exceeds its limit.
  */
 import type { Limit } from "../../records/command.ts";
 

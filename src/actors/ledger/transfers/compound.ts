@@ -50,7 +50,7 @@ export type Plan = Readonly<{
   legs: ReadonlyMap<number, readonly Leg[]>;
   /** For a post: the pending transfer. */
   open: OpenTransfer | undefined;
-  /** It should move the available amount, and that is zero. Its postings then have amount 1, to be refused. */
+  /** Nothing is available, or nothing can be reverted. The postings then have amount 1 and are rejected. */
   isEmpty: boolean;
   /** The programme whose act comes with the command. */
   programme: string | null;

@@ -1,7 +1,4 @@
-/**
- * The legs of a transfer's postings: the vnode of each, which account refuses which leg, and how they change the
- * balances.
- */
+/** The legs of a transfer's postings: the vnode of each, which accounts refuse them, and the balances after them. */
 import { assert } from "../../../errors/assert.ts";
 import type { Hold, Leg, Move, Posting, Purpose, Rise, Use } from "../../records/compound-command.ts";
 import {
@@ -30,9 +27,7 @@ export type Examined = Readonly<{
   reports: readonly LegReport[];
   /** The entries of the legs; for `hold`, changes of `held` only. Meaningless if any report has an objection. */
   moves: readonly Move[];
-  /**
-   * Per balance, the amount that must stay available until the legs move: the deepest dip of any prefix of its legs.
-   */
+  /** Per balance, the amount to keep available until the legs move: the deepest dip of any prefix of its legs. */
   holds: readonly Hold[];
 }>;
 

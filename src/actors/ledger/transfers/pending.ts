@@ -104,10 +104,7 @@ function accountKeyOf(partner: string, account: string): string {
   return `${partner}\0${account}`;
 }
 
-/**
- * The accounts of a transfer's holds on this shard. A set, because several holds may be on slices of one system
- * account.
- */
+/** The accounts of a transfer's holds on this shard. Several holds may be on slices of one system account. */
 function accountKeysOf({ partner, holds }: OpenTransfer): ReadonlySet<string> {
   return new Set(holds.map(({ account }) => accountKeyOf(partner, account)));
 }

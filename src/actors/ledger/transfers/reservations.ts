@@ -11,10 +11,7 @@ import { countUse, uncountUse } from "../limits/velocity.ts";
 import { isSystemAccount } from "../routing.ts";
 import { usesOf } from "./legs.ts";
 
-/**
- * Whether these legs need a reservation, because they debit an amount that must be there after the commit. Credits
- * need a pin at most.
- */
+/** Whether these legs need a reservation, since one debits an amount that must be there after the commit. */
 export function areTaking(legs: readonly Leg[], isPending: boolean): boolean {
   return legs.some(({ account, amount }) => amount < 0 && (isPending || !isSystemAccount(account)));
 }

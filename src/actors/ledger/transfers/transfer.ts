@@ -1,8 +1,7 @@
 /**
  * Decides and applies transfers of one posting. Between two balances of one shard, a transfer is one record. A leg on
  * a system account uses the slice of the other account's vnode, so that no system account is hot. If the credit
- * account is on another shard, this shard decides the debit with that shard's report, and the credit follows as a
- * message.
+ * account is on another shard, this shard decides with that shard's report, and the credit follows as a message.
  */
 import { assert } from "../../../errors/assert.ts";
 import {
