@@ -12,16 +12,16 @@ export class Book {
   readonly usage: PartnerUsage;
   /** Slices of system accounts: by account name, then by `asset number * VNODES + vnode`. */
   readonly #slices = new Map<string, Map<number, Slice>>();
-  readonly #assets: Assets;
+  readonly #assets: AssetCodes;
   /** By asset, amounts sent to other shards and received from them. */
   readonly #crossed = new Map<string, { sent: bigint; received: bigint }>();
   #lastName: string | undefined;
   #lastSlices: Map<number, Slice> | undefined;
 
-  /** @param kept counter of the bytes of all partners. */
-  constructor(assets: Assets, kept: MemoryTotal) {
+  /** @param memory counter of the bytes of all partners. */
+  constructor(assets: AssetCodes, memory: MemoryTotal) {
     this.#assets = assets;
-    this.usage = new PartnerUsage(kept);
+    this.usage = new PartnerUsage(memory);
   }
 
   sliceOf(name: string, asset: string, vnode: number): Slice | undefined {
@@ -153,7 +153,7 @@ export class Book {
 }
 
 /** Numbers asset codes 0, 1, 2, … and keeps one string object for each code. */
-export class Assets {
+export class AssetCodes {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
 

@@ -8,7 +8,7 @@ import { accountBytes } from "../quotas/bytes.ts";
 import { type MemoryTotal, NO_USAGE, type PartnerUsage } from "../quotas/usage.ts";
 import type { AccountView } from "../records/command.ts";
 import { type Account, applyChange } from "./account.ts";
-import { Assets, Book } from "./book.ts";
+import { AssetCodes, Book } from "./book.ts";
 import { Exchange } from "./exchange.ts";
 import { Claims } from "./limits/claims.ts";
 import type { PartnerState } from "./partner.ts";
@@ -36,7 +36,7 @@ export class LedgerState {
   operatorKeyHash: string | undefined;
   /** Number of accounts in all books, without system accounts. */
   accounts = 0;
-  readonly #assets = new Assets();
+  readonly #assets = new AssetCodes();
   #lastPartner: string | undefined;
   /** Bytes that all partners together keep in memory. */
   readonly kept: MemoryTotal = { bytes: 0 };

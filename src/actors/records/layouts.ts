@@ -67,9 +67,9 @@ const SENT: TransferSent = {
 
 const CREDITED: Credited = { ok: true, posted: ANY, held: ANY, seq: ANY };
 
-let kept: readonly object[] = [];
+let layoutSamples: readonly object[] = [];
 
 /** Must be called before any other object of these types is created. */
 export function chooseLayouts(): void {
-  kept = [...kept, TRANSFER, CREDIT, POSTED, SENT, CREDITED];
+  layoutSamples = [...layoutSamples, TRANSFER, CREDIT, POSTED, SENT, CREDITED];
 }

@@ -18,13 +18,13 @@ export function writeAct(writer: PackWriter, { programme, act, subject, ...own }
     writer.map(names.length);
     for (const name of names) {
       writer.text(name);
-      writePlain(writer, (own as Readonly<Record<string, JsonValue>>)[name] as JsonValue);
+      writeJson(writer, (own as Readonly<Record<string, JsonValue>>)[name] as JsonValue);
     }
   }
 }
 
 /** Most fields are a string, a number or null, which are cheaper to write here than with the general packer. */
-function writePlain(writer: PackWriter, value: JsonValue): void {
+function writeJson(writer: PackWriter, value: JsonValue): void {
   if (value === null) writer.nil();
   else if (typeof value === "string") writer.text(value);
   else if (typeof value === "number" && Number.isSafeInteger(value)) writer.number(value);
@@ -38,13 +38,13 @@ export function readAct(reader: PackReader): Act {
   const subject = reader.cachedText();
   const act: Act & Record<string, JsonValue> = { programme, act: name, subject };
   if (!reader.nil()) {
-    for (let pairs = reader.map(); pairs > 0; pairs--) act[reader.cachedText()] = readPlain(reader);
+    for (let pairs = reader.map(); pairs > 0; pairs--) act[reader.cachedText()] = readJson(reader);
   }
   reader.skip(fields - FIELDS);
   return act;
 }
 
-function readPlain(reader: PackReader): JsonValue {
+function readJson(reader: PackReader): JsonValue {
   if (reader.nil()) return null;
   // Most strings here are ids that are used as Map keys, so the cache makes their look-ups cheap.
   return reader.isText() ? reader.cachedText() : (readValue(reader) as JsonValue);

@@ -140,7 +140,7 @@ export class CompoundState {
   #applyPortion(book: Book, command: Portion, timeMs: number): void {
     const { from, no, transfer, legs, purpose } = command;
     this.reservations.remove(book, transfer.id, legs.length === 0);
-    if (purpose !== "revert") count(book, usesOf(legs, "credit"), "credit", timeMs);
+    if (purpose !== "revert") countUses(book, usesOf(legs, "credit"), "credit", timeMs);
     for (const { asset, amount } of legs) book.countCrossShard(asset, 0, amount);
     this.exchangeWith(from).receive(no);
   }
@@ -162,8 +162,8 @@ export class CompoundState {
         if (command.pending) this.#open(book, command, changed, timeMs);
         else {
           const legs = this.#legsOf(command.partner, changed.transfer.postings);
-          count(book, usesOf(legs, "debit"), "debit", timeMs);
-          count(book, usesOf(legs, "credit"), "credit", timeMs);
+          countUses(book, usesOf(legs, "debit"), "debit", timeMs);
+          countUses(book, usesOf(legs, "credit"), "credit", timeMs);
         }
         return;
       case "post_transfer":
@@ -191,7 +191,7 @@ export class CompoundState {
     timeMs: number,
   ) {
     const uses = usesOf(this.#legsOf(command.partner, transfer.postings), "debit");
-    count(book, uses, "debit", timeMs);
+    countUses(book, uses, "debit", timeMs);
     this.pending.add({
       id: transfer.id,
       partner: command.partner,
@@ -210,7 +210,7 @@ export class CompoundState {
     const open = this.#openTransfer(transfer.id);
     const amount = transfer.postedAmount - open.view.postedAmount;
     const credited = this.#legsOf(command.partner, partOf(transfer.postings, amount));
-    count(book, usesOf(credited, "credit"), "credit", timeMs);
+    countUses(book, usesOf(credited, "credit"), "credit", timeMs);
     open.view = transfer;
     open.remaining -= amount;
     open.part = part + 1;
@@ -243,7 +243,7 @@ export class CompoundState {
   }
 }
 
-function count(book: Book, uses: readonly Use[], direction: Direction, timeMs: number): void {
+function countUses(book: Book, uses: readonly Use[], direction: Direction, timeMs: number): void {
   for (const { account, amount, count: times } of uses)
     countUse(book.accounts.get(account)?.velocities, direction, amount, times, timeMs);
 }
