@@ -1,7 +1,10 @@
 import { assert } from "../../errors/assert.ts";
 import type { Hash } from "./scope-hash.ts";
 
-/** `atSecond` is below 2^43: see `putSecond`. */
+/**
+ * Position of the first record with a key (`epoch`, `seq`, `index`), the request's fingerprint, and the record's log
+ * time in seconds since 1970, below 2^43 (see `putSecond`).
+ */
 export type KeyEntry = Readonly<{
   fingerprint: number;
   atSecond: number;
@@ -10,15 +13,15 @@ export type KeyEntry = Readonly<{
   index: number;
 }>;
 
-/** So many entries have room at once, four times what a table should ever hold; their numbers begin anew after it. */
+/** Entry numbers wrap around at 2^26, four times the number of keys that a table should hold. */
 export const NUMBER_BITS = 26;
 const NUMBERS = 2 ** NUMBER_BITS;
 const CHUNK_BITS = 13;
 const CHUNK = 2 ** CHUNK_BITS;
-/** Near the end of the numbers, so that every table soon passes it and not only one that is months old. */
+/** The first number is shortly before the wrap-around, so that every table soon exercises it, not only old ones. */
 const FIRST = NUMBERS - CHUNK - 1000;
 
-/** 44 bytes: words of 32 bits, side by side, so that an entry is in one or two lines of the processor's cache. */
+/** An entry is 11 adjacent 32-bit words (44 bytes), so that it is in one or two CPU cache lines. */
 export const WORDS = 11;
 const FINGERPRINT = 4;
 const SEQ = 6;
@@ -26,14 +29,14 @@ const SECOND = 8;
 const EPOCH = 9;
 const INDEX = 10;
 const HIGH = 2 ** 32;
-/** The upper word of a safe integer has 21 bits. Those above them, of SEQ, are the seconds' own upper bits. */
+/** The high word of a safe integer has 21 bits. The other bits of SEQ's high word hold the high bits of SECOND. */
 const LONG_BITS = 21;
 const LONG_MASK = 2 ** LONG_BITS - 1;
 const SECONDS_MAX = 2 ** (64 - LONG_BITS) - 1;
 
 /**
- * Entries in the order in which they came, each with the hash of its scope and with a number, by which the index
- * knows it. They lie in chunks, which come and go whole: nothing is ever moved.
+ * Key entries in insertion order, each with the hash of its scope. An entry is identified by a number, which the index
+ * stores. Entries are in chunks that are allocated and freed as a whole; no entry is ever moved.
  */
 export class KeyRing {
   readonly #chunks: (Uint32Array | undefined)[] = new Array(NUMBERS / CHUNK).fill(undefined);
@@ -45,17 +48,17 @@ export class KeyRing {
     return this.#size;
   }
 
-  /** Of its chunks. */
+  /** Size of all chunks in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The number of the oldest entry. */
+  /** Number of the oldest entry. */
   get first(): number {
     return this.#first;
   }
 
-  /** Adds an entry at the end, and gives its number. */
+  /** Appends an entry and returns its number. */
   append(hash: Hash, entry: KeyEntry): number {
     const number = this.#takeNumber();
     const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
@@ -72,7 +75,7 @@ export class KeyRing {
     return number;
   }
 
-  /** Adds an entry as it lies in a block (`blocks`), whose words begin at `from`. */
+  /** Appends the entry at word `from` of a block (see `blocks`) and returns its number. */
   appendWords(block: Uint32Array, from: number): number {
     const number = this.#takeNumber();
     const words = this.#chunks[number >>> CHUNK_BITS] ?? this.#newChunk(number);
@@ -81,7 +84,7 @@ export class KeyRing {
     return number;
   }
 
-  /** All entries, oldest first, in blocks of up to `max` of them, as copies. */
+  /** Copies of all entries, oldest first, in blocks of up to `max` entries. */
   *blocks(max: number): Generator<Uint32Array<ArrayBuffer>> {
     for (let from = 0; from < this.#size; from += max) {
       const count = Math.min(max, this.#size - from);
@@ -96,7 +99,7 @@ export class KeyRing {
   }
 
   dropFirst(): void {
-    assert(this.#size > 0, "only what is there can be dropped");
+    assert(this.#size > 0, "the ring has an entry to drop");
     const number = this.#first;
     this.#first = (number + 1) % NUMBERS;
     this.#size -= 1;
@@ -140,14 +143,14 @@ export class KeyRing {
     return Array.from(words, (part) => part.toString(16).padStart(8, "0")).join("");
   }
 
-  /** All numbers, oldest first. */
+  /** Numbers of all entries, oldest first. */
   *numbers(): Generator<number> {
     for (let i = 0; i < this.#size; i++) yield (this.#first + i) % NUMBERS;
   }
 
-  /** The number of the entry that comes next. */
+  /** Number for the next entry. */
   #takeNumber(): number {
-    assert(this.#size < NUMBERS - CHUNK, "more keys than there are numbers");
+    assert(this.#size < NUMBERS - CHUNK, "there are fewer keys than entry numbers");
     const number = (this.#first + this.#size) % NUMBERS;
     this.#size += 1;
     return number;
@@ -175,7 +178,7 @@ function word(words: Uint32Array, at: number): number {
 
 function putWord(words: Uint32Array, at: number, value: number): void {
   words[at] = value;
-  assert(words[at] === value, "a part of a key's entry fits 32 bits");
+  assert(words[at] === value, "a field of a key's entry fits 32 bits");
 }
 
 function long(words: Uint32Array, at: number): number {
@@ -183,15 +186,15 @@ function long(words: Uint32Array, at: number): number {
 }
 
 function putLong(words: Uint32Array, at: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, "a part of a key's entry is a safe integer");
+  assert(Number.isSafeInteger(value) && value >= 0, "a field of a key's entry is a safe integer");
   const low = value >>> 0;
   words[at] = low;
   words[at + 1] = (value - low) / HIGH;
 }
 
 /**
- * The lower 32 bits, which are enough until 2106, have a word of their own; the others lie in the upper word of SEQ, which
- * is written before. So an entry keeps its size, and one in a snapshot of an earlier version, where they are 0, its meaning.
+ * The low 32 bits, enough until 2106, have their own word. The high bits are stored in the high word of SEQ, which
+ * must be written before. Entries in snapshots of earlier versions, where these bits are 0, remain valid.
  */
 function putSecond(words: Uint32Array, at: number, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0 && value <= SECONDS_MAX, "a key's second is below 2^43");

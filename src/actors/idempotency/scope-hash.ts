@@ -1,4 +1,4 @@
-/** 128 bits of hash, in four words of 32. */
+/** A 128-bit hash as four 32-bit words. */
 export interface Hash {
   a: number;
   b: number;
@@ -6,12 +6,12 @@ export interface Hash {
   d: number;
 }
 
-/** The hash of the piece of text that was run last: left here, so that nothing is allocated per key. */
+/** A hash function. `run` leaves its result in the object's own fields, so that hashing allocates nothing. */
 export interface ScopeHash extends Hash {
   run(scope: string): void;
 }
 
-/** Four whole numbers from 0 to 2^32 − 1. */
+/** Four integers from 0 to 2^32 − 1. */
 export type HashSeed = readonly [number, number, number, number];
 
 const BLOCK_BYTES = 16;
@@ -21,12 +21,12 @@ const ROUNDS = 8;
 const encoder = new TextEncoder();
 
 /**
- * Chaskey (Mouha and others, 2014; ISO/IEC 29192-6): a code that authenticates messages, of 32-bit additions,
- * rotations and exclusive ors, hence fast in JavaScript. There are faster hashes, but for MurmurHash3 and its like
- * texts are known that collide under every seed. Here, who does not know the seed cannot choose texts that collide.
+ * Chaskey (Mouha and others, 2014; ISO/IEC 29192-6): a message authentication code built from 32-bit additions,
+ * rotations and exclusive ors, and so fast in JavaScript. Faster hashes such as MurmurHash3 have known inputs that
+ * collide under every seed. With Chaskey, a client who does not know the seed cannot construct collisions.
  *
- * ASCII is hashed byte by byte. Other text is hashed as its UTF-16 code units, and not as UTF-8, in which all lone
- * surrogates are one; its last block has other masks, so that it can never be a message of the first kind.
+ * ASCII text is hashed byte by byte, other text as UTF-16 code units. (UTF-8 would encode all lone surrogates alike.)
+ * The two kinds use different masks for the last block, so that no message of one kind equals one of the other.
  */
 export class SeededHash implements ScopeHash {
   a = 0;
@@ -34,7 +34,7 @@ export class SeededHash implements ScopeHash {
   c = 0;
   d = 0;
   readonly #seed: HashSeed;
-  /** For the last block of a message of whole blocks, and of one that was padded. */
+  /** Masks of the last block: first for a message of whole blocks, then for a padded one. */
   readonly #asciiMasks: readonly [HashSeed, HashSeed];
   readonly #wideMasks: readonly [HashSeed, HashSeed];
   #bytes = new Uint8Array(0);
@@ -110,7 +110,7 @@ export class SeededHash implements ScopeHash {
   }
 }
 
-/** In the field of 2^128 elements, as Chaskey derives its masks. */
+/** Doubles in GF(2^128), as Chaskey derives its masks. */
 function twice([a, b, c, d]: HashSeed): HashSeed {
   return [
     (a << 1) ^ (d >>> 31 === 1 ? 0x87 : 0),

@@ -19,45 +19,44 @@ import {
 } from "../records/command.ts";
 import { exceeds, type Velocity, velocitiesOf } from "./limits/velocity.ts";
 
-/** Every balance stays within ± this, so that it is exact as a JavaScript number. */
+/** Bound of every balance in both directions: within it, JavaScript numbers are exact. */
 export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
 
 /**
- * No decision takes a balance beyond ± this, with all that is pinned and reserved counted. What lies between it and
- * `BALANCE_MAX` is kept for what is committed already (ADR 15). Older logs may hold balances there; those may only move
- * back towards zero.
+ * No decision takes a balance, plus what is pinned and reserved, beyond ±2^52. The range up to `BALANCE_MAX` is kept
+ * for committed transfers (ADR 15). A balance of an older log may be beyond ±2^52; it may only move towards zero.
  */
 export const DECIDED_MAX = 2 ** 52;
 
-/** Keys of one account's metadata, after all merges; and bytes of all of it as JSON. */
+/** Bounds of one account's metadata after a merge: number of keys, and UTF-8 bytes of the JSON text. */
 const METADATA_KEYS_MAX = 50;
 const METADATA_BYTES_MAX = 32 * 1024;
 
-/** What an entry changes. */
+/** The fields that an entry changes. */
 export interface Balance {
   posted: number;
   held: number;
-  /** Number of entries so far: an entry's own number is the next one (I4). */
+  /** Sequence number of the newest entry, counted from 1; 0 before the first (I4). */
   seq: number;
-  /** The newest batch of this epoch that touched it: what a read has to wait for. Not part of the state. */
+  /** The newest batch of this epoch that changed the balance; reads wait until it is durable. Not part of the state. */
   batch: number;
 }
 
 /**
- * One vnode's part of a system account in one asset. It has no rule but its range. Transfers of other shards keep room in
- * it. That room is not part of the state, so a slice may exist for it alone.
+ * One vnode's part of a system account, in one asset. Its only rule is the range of balances. A slice may exist only
+ * because a transfer of another shard has pinned or reserved amounts on it; it is part of the state once `isUsed`.
  */
 export interface Slice extends Balance {
-  /** Credits, and debits, that other shards may still send: volatile. What is reserved for debits is in `held`. */
+  /** Sum of credits that transfers of other shards have pinned. Not logged: lost in a crash. */
   pinned: number;
+  /** Sum of debits that transfers of other shards have pinned. Not logged. Reserved debits are in `held`. */
   pinnedDebits: number;
-  /** Credits that are reserved in the log. */
+  /** Sum of credits reserved in the log. */
   reserved: number;
-  /** Whether a record has touched it. */
+  /** Whether a record has changed this slice. */
   isUsed: boolean;
 }
 
-/** A slice that nobody has used yet. */
 export const EMPTY_SLICE: Readonly<Slice> = {
   posted: 0,
   held: 0,
@@ -70,10 +69,10 @@ export const EMPTY_SLICE: Readonly<Slice> = {
 };
 
 export interface Account extends Balance {
-  /** Credits that other shards have announced and not sent yet: room that is taken, and how many. Not part of the state. */
+  /** Sum and number of credits that transfers of other shards have pinned. Not logged, not part of the state. */
   pinned: number;
   pins: number;
-  /** The same for what is reserved in the log. */
+  /** Sum and number of credits reserved in the log. */
   reserved: number;
   reservations: number;
   readonly id: string;
@@ -84,7 +83,7 @@ export interface Account extends Balance {
   metadata: string | null;
   velocities: readonly Velocity[] | null;
   readonly createdAtMs: number;
-  /** The programme that alone may move it; `null`: anybody may. */
+  /** For a managed account, the one programme that may debit or credit it; otherwise `null`. */
   readonly programme: string | null;
 }
 
@@ -95,7 +94,7 @@ export function viewOf(account: Account): AccountView {
   return account.programme === null ? view : { ...view, programme: account.programme };
 }
 
-/** `asset` is one string for all accounts of it. */
+/** @param asset the asset's code as the string object that all accounts of this asset share, to save memory. */
 export function openAccount(view: AccountView, asset: string, batch: number): Account {
   const {
     id,
@@ -110,16 +109,16 @@ export function openAccount(view: AccountView, asset: string, batch: number): Ac
     limits,
     programme = null,
   } = view;
-  // Whatever is given back to them was counted, even what was counted in the very moment they were set.
+  // One millisecond earlier: `uncountUse` ignores uses at `sinceMs`, but a new account's limits count from the start.
   const velocities = velocitiesOf(limits ?? [], null, createdAtMs - 1);
-  const kept = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
-  return restoreAccount({ ...kept, programme }, batch);
+  const fields = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
+  return restoreAccount({ ...fields, programme }, batch);
 }
 
 type Transient = "batch" | "pinned" | "pins" | "reserved" | "reservations";
 
-/** From what an image keeps of it. One shape of object for all accounts. */
-export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Account {
+/** Restores an account from an image. The only place that creates accounts, so that all have one object layout. */
+export function restoreAccount(fields: Omit<Account, Transient>, batch = 0): Account {
   const {
     id,
     asset,
@@ -133,7 +132,7 @@ export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Accou
     velocities,
     createdAtMs,
     programme,
-  } = kept;
+  } = fields;
   return {
     id,
     asset,
@@ -155,7 +154,7 @@ export function restoreAccount(kept: Omit<Account, Transient>, batch = 0): Accou
   };
 }
 
-/** Moves a balance to where an entry of `amount` (signed) has put it. */
+/** Applies an entry of `amount` (negative: a debit), with the balance after it as the record holds it. */
 export function applyEntry(
   balance: Balance,
   amount: number,
@@ -173,28 +172,30 @@ export function applyEntry(
   balance.batch = batch;
 }
 
-/** Whether an account belongs to a programme, and not to the one that would move it. */
-export function isManaged({ programme }: Pick<Account, "programme">, by: string | null): boolean {
-  return programme !== null && programme !== by;
+/** Whether the account is managed by a programme other than `byProgramme`. */
+export function isManaged({ programme }: Pick<Account, "programme">, byProgramme: string | null): boolean {
+  return programme !== null && programme !== byProgramme;
 }
 
 /**
- * The first of its own rules that keeps an account from being debited to `posted`; `undefined` when none does.
+ * The first rule of the account that refuses a debit, in order of precedence; `undefined` if none does.
  *
- * @param by the programme that moves it, if one does.
- * @param held what would be held then.
- * @param debited in so many `debits` within this transfer; none where limits do not count.
+ * @param byProgramme the programme that debits it, or `null`.
+ * @param posted the posted balance after the debit.
+ * @param held the held amount after the debit.
+ * @param debited sum of this transfer's debits of the account, counted against its limits.
+ * @param debits their number; 0 if limits do not apply.
  */
 export function refusalOfDebit(
   account: Account,
-  by: string | null,
+  byProgramme: string | null,
   posted: number,
   held: number,
   debited: number,
   debits: number,
   nowMs: number,
 ): DebitRefusal | undefined {
-  if (isManaged(account, by)) return "managed_account";
+  if (isManaged(account, byProgramme)) return "managed_account";
   if (account.status !== "open") return account.status === "closed" ? "account_closed" : "account_frozen";
   const available = posted - held;
   if (account.floor !== null && available < account.floor) return "insufficient_funds";
@@ -204,28 +205,28 @@ export function refusalOfDebit(
   return available < -DECIDED_MAX ? "balance_out_of_range" : undefined;
 }
 
-/** The same for being credited; what is announced takes its room before this. */
+/** The same for a credit. Pinned and reserved credits count against the ceiling, the limits and the range. */
 export function refusalOfCredit(
   account: Account,
-  by: string | null,
+  byProgramme: string | null,
   posted: number,
   credited: number,
   credits: number,
   nowMs: number,
 ): CreditRefusal | undefined {
-  if (isManaged(account, by)) return "managed_account";
+  if (isManaged(account, byProgramme)) return "managed_account";
   if (account.status === "closed") return "account_closed";
-  const announced = account.pinned + account.reserved;
-  if (account.ceiling !== null && posted + announced > account.ceiling) return "ceiling_exceeded";
+  const incoming = account.pinned + account.reserved;
+  if (account.ceiling !== null && posted + incoming > account.ceiling) return "ceiling_exceeded";
   const { velocities } = account;
   if (velocities !== null && credits > 0) {
     const count = credits + account.pins + account.reservations;
-    if (exceeds(velocities, "credit", credited + announced, count, nowMs)) return "limit_exceeded";
+    if (exceeds(velocities, "credit", credited + incoming, count, nowMs)) return "limit_exceeded";
   }
-  return isAbove(posted, credited, announced) ? "balance_out_of_range" : undefined;
+  return isAbove(posted, credited, incoming) ? "balance_out_of_range" : undefined;
 }
 
-/** The same for a slice that is debited to `posted`, with `held` held then, by `debited` in all. */
+/** The same for a debit of a slice: `posted` and `held` after it, `debited` in sum by this transfer. */
 export function refusalOfSliceDebit(
   { pinnedDebits }: Readonly<Slice>,
   posted: number,
@@ -236,7 +237,7 @@ export function refusalOfSliceDebit(
   return isOut ? "balance_out_of_range" : undefined;
 }
 
-/** And for one that is credited to `posted`, by `credited` in all. */
+/** The same for a credit of a slice: `posted` after it, `credited` in sum by this transfer. */
 export function refusalOfSliceCredit(
   { pinned, reserved }: Readonly<Slice>,
   posted: number,
@@ -245,9 +246,9 @@ export function refusalOfSliceCredit(
   return isAbove(posted, credited, pinned + reserved) ? "balance_out_of_range" : undefined;
 }
 
-/** What is announced must be exact itself, although the balance that it comes to may be far below zero. */
-function isAbove(posted: number, credited: number, announced: number): boolean {
-  return posted + announced > DECIDED_MAX || credited + announced > BALANCE_MAX;
+/** The sum of credits must itself be a safe integer, even if the balance after them is far below zero. */
+function isAbove(posted: number, credited: number, incoming: number): boolean {
+  return posted + incoming > DECIDED_MAX || credited + incoming > BALANCE_MAX;
 }
 
 export function decideCreate(
@@ -257,7 +258,7 @@ export function decideCreate(
 ): AccountChanged | Rejected {
   if (existing !== undefined) return reject("account_exists", command.id);
   const { id, asset, floor, ceiling, metadata, limits = [] } = command;
-  // A new balance is 0, and must lie within its own bounds.
+  // The initial balance of 0 must be within the floor and the ceiling.
   if ((floor !== null && floor > 0) || (ceiling !== null && ceiling < 0))
     return reject("balance_conflict", id);
   return {
@@ -278,7 +279,7 @@ export function decideCreate(
   };
 }
 
-/** A new bound that the present balance would break is refused (I2). */
+/** Refuses a floor or ceiling that the present balance breaks (I2). */
 export function decideUpdate(
   account: Account | undefined,
   command: UpdateAccount,
@@ -298,7 +299,7 @@ export function decideUpdate(
   return { ok: true, account: { ...view, floor, ceiling, metadata, limits } };
 }
 
-/** Freezing what is frozen, or closing what is closed, changes nothing and is no error. */
+/** Freezing a frozen account, or closing a closed one, succeeds and changes nothing. */
 export function decideStatus(
   account: Account | undefined,
   command: SetAccountStatus,
@@ -323,7 +324,7 @@ export function applyChange(account: Account, view: AccountView, timeMs: number,
   account.batch = batch;
 }
 
-/** RFC 7396 over one level of strings, as canonical JSON text; `undefined` when it grew too large. */
+/** Merges a JSON patch (RFC 7396) of strings and nulls; returns canonical JSON text, `undefined` if it is too large. */
 function mergeMetadata(current: string | null, patch: string): string | null | undefined {
   const merged = new Map<string, unknown>(Object.entries(current === null ? {} : JSON.parse(current)));
   for (const [name, value] of Object.entries(JSON.parse(patch))) {
@@ -335,12 +336,12 @@ function mergeMetadata(current: string | null, patch: string): string | null | u
   const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify(Object.fromEntries(sorted));
   const bytes = utf8Bytes(text);
-  // What was there before there was this bound may shrink step by step.
-  const mayBe = Math.max(METADATA_BYTES_MAX, current === null ? 0 : utf8Bytes(current) - 1);
-  return bytes > mayBe ? undefined : text;
+  // Metadata from before this bound existed may exceed it, as long as each patch makes it smaller.
+  const bytesMax = Math.max(METADATA_BYTES_MAX, current === null ? 0 : utf8Bytes(current) - 1);
+  return bytes > bytesMax ? undefined : text;
 }
 
-/** Of well-formed text: each half of a surrogate pair counts two. */
+/** UTF-8 length of well-formed text: each half of a surrogate pair counts two bytes. */
 function utf8Bytes(text: string): number {
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) {

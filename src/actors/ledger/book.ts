@@ -1,34 +1,34 @@
 /** One partner's accounts on one shard. */
 import { sliceBytes } from "../quotas/bytes.ts";
-import { type KeptTotal, PartnerUsage } from "../quotas/usage.ts";
+import { type MemoryTotal, PartnerUsage } from "../quotas/usage.ts";
 import { type Account, EMPTY_SLICE, type Slice } from "./account.ts";
 import { VNODES } from "./routing.ts";
 
-/** Of one asset: what balances come to, how many accounts there are, and what went to other shards and came from them. */
+/** Totals of one asset: sum of balances, number of accounts, amounts sent to other shards and received from them. */
 export type AssetSum = { sum: bigint; accounts: number; sent: bigint; received: bigint };
 
 export class Book {
   readonly accounts = new Map<string, Account>();
   readonly usage: PartnerUsage;
-  /** By name, then by asset and vnode. */
+  /** Slices of system accounts: by account name, then by `asset number * VNODES + vnode`. */
   readonly #slices = new Map<string, Map<number, Slice>>();
-  readonly #assets: Assets;
-  /** By asset, what went to other shards and came from them. */
+  readonly #assets: AssetCodes;
+  /** By asset, amounts sent to other shards and received from them. */
   readonly #crossed = new Map<string, { sent: bigint; received: bigint }>();
   #lastName: string | undefined;
   #lastSlices: Map<number, Slice> | undefined;
 
-  /** @param kept where the bytes of all partners are counted. */
-  constructor(assets: Assets, kept: KeptTotal) {
+  /** @param memory counter of the bytes of all partners. */
+  constructor(assets: AssetCodes, memory: MemoryTotal) {
     this.#assets = assets;
-    this.usage = new PartnerUsage(kept);
+    this.usage = new PartnerUsage(memory);
   }
 
   sliceOf(name: string, asset: string, vnode: number): Slice | undefined {
     return this.#slicesOf(name)?.get(this.#assets.numberOf(asset) * VNODES + vnode);
   }
 
-  /** The slice, made on its first use: for a record, which makes it part of the state. */
+  /** Returns a slice that a record changes, which makes it part of the state. Created on first use. */
   openSlice(name: string, asset: string, vnode: number): Slice {
     const slice = this.sliceWithRoom(name, asset, vnode);
     if (!slice.isUsed) {
@@ -38,7 +38,7 @@ export class Book {
     return slice;
   }
 
-  /** The same to keep room in it, which leaves the state as it is. */
+  /** Returns a slice to pin or reserve amounts on it. Created on first use, but not as part of the state. */
   sliceWithRoom(name: string, asset: string, vnode: number): Slice {
     let slices = this.#slicesOf(name);
     if (slices === undefined) {
@@ -54,7 +54,7 @@ export class Book {
     return slice;
   }
 
-  /** Mostly those of the system account before. */
+  /** Caches the last look-up: successive transfers usually use the same system account. */
   #slicesOf(name: string): Map<number, Slice> | undefined {
     if (name === this.#lastName) return this.#lastSlices;
     const slices = this.#slices.get(name);
@@ -65,7 +65,7 @@ export class Book {
     return slices;
   }
 
-  /** A system account's balances on this shard, by asset; `undefined` if it was never used here. */
+  /** A system account's balances on this shard, by asset; `undefined` if no record on this shard used it. */
   systemAccount(name: string): Map<string, { posted: bigint; held: bigint }> | undefined {
     const slices = this.#slices.get(name);
     if (slices === undefined) return undefined;
@@ -81,14 +81,14 @@ export class Book {
     return balances.size === 0 ? undefined : balances;
   }
 
-  /** Counts what a transfer has taken to another shard, or brought from one; a debit there counts as negative. */
-  cross(asset: string, sent: number, received: number): void {
+  /** Adds to the cross-shard totals. A debit on another shard counts as a negative amount sent to it. */
+  countCrossShard(asset: string, sent: number, received: number): void {
     const crossed = this.#crossedOf(asset);
     if (sent !== 0) crossed.sent += BigInt(sent);
     if (received !== 0) crossed.received += BigInt(received);
   }
 
-  /** As an image has it. */
+  /** Sets the cross-shard totals of an image. */
   restoreCrossed(asset: string, sent: bigint, received: bigint): void {
     const crossed = this.#crossedOf(asset);
     crossed.sent = sent;
@@ -104,14 +104,14 @@ export class Book {
     return crossed;
   }
 
-  /** By asset, in no order. */
+  /** The cross-shard totals by asset, in no particular order. */
   get crossed(): ReadonlyMap<string, Readonly<{ sent: bigint; received: bigint }>> {
     return this.#crossed;
   }
 
   /**
-   * Adds what all balances of this book come to, per asset. Sums are exact at any size: numbers are added up
-   * in portions that cannot leave the safe range.
+   * Adds this book's totals to `sums`, by asset. Exact at any size: balances are added as numbers while the subtotal
+   * is a safe integer, and as BigInt otherwise.
    */
   addSums(sums: Map<string, AssetSum>): void {
     const totalOf = (asset: string) => {
@@ -124,14 +124,14 @@ export class Book {
       total.sum += BigInt(posted);
       total.accounts += accounts;
     };
-    const portions = new Map<string, number>();
+    const subtotals = new Map<string, number>();
     for (const account of this.accounts.values()) {
-      const portion = (portions.get(account.asset) ?? 0) + account.posted;
-      const whole = !Number.isSafeInteger(portion);
-      add(account.asset, whole ? account.posted : 0, 1);
-      if (!whole) portions.set(account.asset, portion);
+      const subtotal = (subtotals.get(account.asset) ?? 0) + account.posted;
+      const overflows = !Number.isSafeInteger(subtotal);
+      add(account.asset, overflows ? account.posted : 0, 1);
+      if (!overflows) subtotals.set(account.asset, subtotal);
     }
-    for (const [asset, portion] of portions) add(asset, portion, 0);
+    for (const [asset, subtotal] of subtotals) add(asset, subtotal, 0);
     for (const slices of this.#slices.values()) {
       for (const [key, slice] of slices) add(this.#assets.nameOf(Math.floor(key / VNODES)), slice.posted, 0);
     }
@@ -142,7 +142,7 @@ export class Book {
     }
   }
 
-  /** Every slice that a record has touched, with its place. */
+  /** Every slice that is part of the state, with its account name, asset and vnode. */
   *slices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Slice]> {
     for (const [name, slices] of this.#slices) {
       for (const [key, slice] of slices) {
@@ -152,8 +152,8 @@ export class Book {
   }
 }
 
-/** Asset codes as small numbers, and each code as one string however often it comes. */
-export class Assets {
+/** Numbers asset codes 0, 1, 2, … and keeps one string object for each code. */
+export class AssetCodes {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
 

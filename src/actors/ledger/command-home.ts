@@ -1,11 +1,11 @@
-/** Where a command belongs: who decides it, and whose its idempotency key is. */
+/** Which vnode decides a command, and which owner key its idempotency key belongs to. */
 import { keyScope } from "../idempotency/key-table.ts";
 import type { Command } from "../records/command.ts";
 import type { CompoundCommand, Origin, Posting, TransferView } from "../records/compound-command.ts";
 import { homeOwnerOfTransfer, ownerKeyOf, vnodeOf, vnodeOfAccount } from "./routing.ts";
 import { parseTransferId } from "./transfer-id.ts";
 
-/** Decided as a whole by the ledger; what else there is may need other shards (`compound.ts`). */
+/** Commands that one shard decides alone. The others may need other shards (`compound.ts`). */
 export type PlainCommand = Exclude<Command, CompoundCommand>;
 
 export function isPlain(command: Command): command is PlainCommand {
@@ -24,7 +24,7 @@ const COMPOUND: ReadonlySet<Command["op"]> = new Set<CompoundCommand["op"]>([
   "tick",
 ]);
 
-/** The owner key that a command belongs to: with the partner it names the vnode, and the scope of its key. */
+/** A command's owner key. With the partner it determines the command's vnode and the scope of its idempotency key. */
 export function homeOwnerOf(command: Command): string {
   switch (command.op) {
     case "act":
@@ -50,20 +50,20 @@ export function homeOwnerOf(command: Command): string {
     case "credit":
       return ownerKeyOf(command.credit);
     default:
-      // What concerns a partner as a whole has an owner key that no account can have.
+      // Commands about a partner as a whole use the empty owner key, which no account has.
       return "";
   }
 }
 
-/** A post may name another credit account, but never another debit account, so this never changes. */
+/** A transfer's fixed facts. A post may change the credit account but not the debit account, so they never change. */
 export function originOf({ postings, act }: Pick<TransferView, "postings" | "act">): Origin {
   const { debit, credit } = postings[0] as Posting;
   return { owner: homeOwnerOfTransfer(debit, credit, null), act: act ?? null };
 }
 
 /**
- * The owner key that decides a revert: of the account whose money goes back first. Of a programme's transfer it is the act's
- * subject, because a post may name another credit account.
+ * The owner key that decides a revert: that of the account that the revert debits first. For a programme's transfer
+ * it is that of the act's subject, because a post may have changed the credit account.
  */
 export function wayBackOwnerOf({ postings, act }: Pick<TransferView, "postings" | "act">): string {
   if (act !== undefined) return ownerKeyOf(act.subject);
@@ -91,8 +91,8 @@ export function vnodeOfCommand(command: Command): number {
 }
 
 /**
- * Whether a record's command and another one were asked for by one partner, with one key of one scope. A hash of these may
- * be shared by chance.
+ * Whether a recorded command has the same op, partner, idempotency key and key scope as another one. Needed because the
+ * key table compares only hashes of scopes, which may collide.
  */
 export function haveSameKey(recorded: Command, command: Command): boolean {
   const { op, partner, key } = recorded;
@@ -105,12 +105,12 @@ export function isKeyOf(command: Command, owner: string): boolean {
   return homeOwnerOf(command) === owner || aliasOwnerOf(command) === owner;
 }
 
-/** No account has such an owner key. */
+/** The owner key that older records used for posts, voids and reverts. No account has such an owner key. */
 function legacyTransferOwner(id: string): string {
   return `#${id}`;
 }
 
-/** In older records the key of a post, void or revert belongs to the transfer itself. */
+/** The owner key under which an older record of the same command stored its idempotency key, if it differs. */
 function legacyOwnerOf(command: Command): string | undefined {
   switch (command.op) {
     case "post_transfer":
@@ -126,19 +126,19 @@ function aliasOwnerOf(command: Command): string | undefined {
   return command.op === "act" || command.op === "transfer" ? command.act?.aliasOwner : undefined;
 }
 
-/** The scope that an older record gave the key of such a command. */
+/** The scope under which an older record of the same command stored its idempotency key, if it differs. */
 export function legacyScopeOf(command: Command, key: string): string | undefined {
   const owner = legacyOwnerOf(command);
   return owner === undefined ? undefined : keyScope(command.partner, owner, key);
 }
 
-/** A second scope of the command's key: see `Act.aliasOwner`. */
+/** The second scope of the command's idempotency key, if it has one: see `Act.aliasOwner`. */
 export function aliasScopeOf(command: Command, key: string): string | undefined {
   const owner = aliasOwnerOf(command);
   return owner === undefined ? undefined : keyScope(command.partner, owner, key);
 }
 
-/** The scope of a command's key: with it, the key names one record. */
+/** The scope of a command's idempotency key. Within it, a key identifies one record. */
 export function scopeOf(command: Command, key: string): string {
   return keyScope(command.partner, homeOwnerOf(command), key);
 }

@@ -1,36 +1,39 @@
 /**
- * What a shard has sent to another one and received from it. Messages are numbered 1, 2, 3, … for each direction; the
- * receiver takes each number once and in order, so that a message may be sent as often as need be.
+ * The messages that a shard has sent to one other shard and received from it. Each direction numbers its messages
+ * 1, 2, 3, …; the receiver accepts each number once and in order, so that a message may be resent at any time.
  */
 import { assert } from "../../errors/assert.ts";
 import type { Broadcast, Credit } from "../records/command.ts";
 import type { Portion } from "../records/compound-command.ts";
 
-/** Where the record stands that sent a message. */
+/** A record's position in its shard's log: batch `epoch`-`seq`, zero-based `index` in the batch. */
 export type RecordPlace = Readonly<{ epoch: number; seq: number; index: number }>;
 
-/** What is committed here and happens there. */
+/** A record's position and its log time. */
+export type TimedRecordPlace = RecordPlace & Readonly<{ timeMs: number }>;
+
+/** A command that was committed on the sending shard and takes effect on the receiving one. */
 export type Message = Credit | Portion | Broadcast;
 
-/** Kept until it is known to be durable at the other shard. */
-export type Kept = RecordPlace & Readonly<{ message: Message }>;
+/** A message with the position of the record that sent it. Kept until the other shard has made it durable. */
+export type KeptMessage = RecordPlace & Readonly<{ message: Message }>;
 
 export class Exchange {
   #forgotten = 0;
   #received = 0;
-  readonly #outbox: Kept[] = [];
+  readonly #outbox: KeptMessage[] = [];
 
-  /** Number of the newest message sent; 0 before the first. */
+  /** Sequence number of the newest message sent; 0 before the first. */
   get sent(): number {
     return this.#forgotten + this.#outbox.length;
   }
 
-  /** Messages up to this one are known to be durable at the other shard, and no longer kept. */
+  /** Sequence number up to which messages are acknowledged as durable by the other shard, and no longer kept. */
   get forgotten(): number {
     return this.#forgotten;
   }
 
-  /** Number of the newest message received. */
+  /** Sequence number of the newest message received. */
   get received(): number {
     return this.#received;
   }
@@ -42,40 +45,40 @@ export class Exchange {
   }
 
   /** Messages after `forgotten`, oldest first. */
-  get kept(): readonly Kept[] {
+  get kept(): readonly KeptMessage[] {
     return this.#outbox;
   }
 
-  /** A message that is still kept. */
-  message(no: number): Message {
-    const kept = this.#outbox[no - this.#forgotten - 1];
+  /** Returns a message that is not yet acknowledged. */
+  message(messageSeq: number): Message {
+    const kept = this.#outbox[messageSeq - this.#forgotten - 1];
     assert(kept !== undefined, "I8: a message is kept until it is delivered");
     return kept.message;
   }
 
-  /** The number of the message that this record sent, while it is kept; 0 otherwise. */
+  /** Sequence number of the unacknowledged message that the record at `at` sent; 0 if there is none. */
   numberOf(at: RecordPlace): number {
     let low = 0;
     let high = this.#outbox.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (comparePlaces(this.#outbox[middle] as Kept, at) < 0) low = middle + 1;
+      if (comparePlaces(this.#outbox[middle] as KeptMessage, at) < 0) low = middle + 1;
       else high = middle;
     }
     const kept = this.#outbox[low];
     return kept !== undefined && comparePlaces(kept, at) === 0 ? kept.message.no : 0;
   }
 
-  /** Begins where an image has left it, before anything else; the messages that it kept follow. */
+  /** Restores the counters of an image into a new exchange; the caller then re-sends the kept messages. */
   restore(forgotten: number, received: number): void {
     assert(this.sent === 0 && this.#received === 0, "only a new exchange is restored");
     this.#forgotten = forgotten;
     this.#received = received;
   }
 
-  receive(no: number): void {
-    assert(no === this.#received + 1, "I8: a message is received once, and in order");
-    this.#received = no;
+  receive(messageSeq: number): void {
+    assert(messageSeq === this.#received + 1, "I8: a message is received once, and in order");
+    this.#received = messageSeq;
   }
 
   forget(upTo: number): void {

@@ -1,11 +1,10 @@
 /**
- * A shard's whole state as bytes, and back. An image is a row of blocks, each of some items, each an array that begins
- * with its kind. What follows from other items (sums, heaps, indexes) is not in it, nor what is no part of the state
- * (pins, parked commands). Fields are only ever added at the end of an item, and kinds are never used again for something
- * else: docs/WAL_FORMAT.md.
+ * Serializes a shard's whole state, for snapshots. An image is a sequence of blocks of items; each item is an array
+ * that begins with its kind. Derived data (sums, heaps, indexes) and volatile data (pins, pending replies) are
+ * omitted. New fields are only added at the end of an item, and a kind is never reused: docs/WAL_FORMAT.md.
  *
- * The same state gives the same bytes, in the order in which things came; an image that was restored gives the same
- * image again, which is how a snapshot is verified.
+ * Items are in the order in which they were created, so equal histories give equal bytes. A restored image yields the
+ * same image again, which is how a snapshot is verified.
  */
 import type { HashSeed } from "../idempotency/scope-hash.ts";
 import type { KeyHours } from "../quotas/usage.ts";
@@ -24,13 +23,16 @@ import type { Velocity } from "./limits/velocity.ts";
 import type { OpenTransfer } from "./transfers/pending.ts";
 
 const KIND = {
-  /** `[seed, count]`: before all keys. */
+  /** `[seed, count]`, before all keys. */
   key_seed: 1,
-  /** `[words]`: entries of the key table, little-endian. */
+  /** `[words]`: entries of the key table as little-endian 32-bit words. */
   keys: 2,
   operator_key: 3,
   partner: 4,
-  /** `[partner, hours]`: when its keys came (`KeyHours`; absent in older images). Accounts, slices and totals that follow are of this partner. */
+  /**
+   * `[partner, hours]`: the partner's keys per hour (`KeyHours`; absent in older images). The accounts, slices and
+   * totals that follow belong to this partner.
+   */
   book: 5,
   account: 6,
   slice: 7,
@@ -39,26 +41,26 @@ const KIND = {
   message: 10,
   pending: 11,
   reservation: 12,
-  /** `[id, by]`, of older versions: a claim without its place. */
+  /** `[id, by]`, only in images of older versions: a revert's claim without its log position. */
   reverted: 13,
-  /** `[programme, item]`: what the item says is the programme's business. */
+  /** `[programme, item]`: the programme defines the item. */
   programme: 14,
-  /** `[epoch, seq]`: of the newest name that is forgotten. Before all names. */
+  /** `[epoch, seq]` of the newest forgotten claim. Before all claims. */
   claims_forgotten: 15,
-  /** `[name, by, epoch, seq]`, in the order of the log. */
+  /** `[name, by, epoch, seq]`, in log order. */
   claim: 16,
 } as const;
 
-/** A block is closed once it has so many bytes. */
+/** A block ends once it has at least this many bytes. */
 const BLOCK_BYTES = 64 * 1024;
 const ACCOUNT_FIELDS = 13;
-/** Of the oldest images, in which nobody managed an account. */
+/** Field count in the oldest images, which have no managed accounts. */
 const ACCOUNT_FIELDS_MIN = 12;
 const SLICE_FIELDS = 7;
 
 const STATUSES: readonly AccountStatus[] = ["open", "frozen", "closed"];
 
-/** The state in blocks of about 64 KB. The state must not change before the last one was taken. */
+/** Yields the state in blocks of about 64 KiB. The state must not change until the last block is taken. */
 export function* imageOf(state: LedgerState): Generator<Uint8Array<ArrayBuffer>> {
   const writer = new PackWriter();
   const items = writeItems(writer, state);
@@ -68,7 +70,7 @@ export function* imageOf(state: LedgerState): Generator<Uint8Array<ArrayBuffer>>
   if (writer.length > 0) yield writer.take();
 }
 
-/** Stops after each item. Reservations come after the accounts on which they rest. */
+/** Writes one item per step. Reservations come after the accounts that they refer to. */
 function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
   const rare = (kind: keyof typeof KIND, ...values: readonly unknown[]) =>
     writeValue(writer, [KIND[kind], ...values]);
@@ -99,7 +101,7 @@ function* writeItems(writer: PackWriter, state: LedgerState): Generator<void> {
   for (const [programme, item] of state.programmes.items()) yield rare("programme", programme, item);
 }
 
-/** Copies of accounts and slices, packed as in an image. */
+/** Packs copies of accounts and slices, in the format of an image. */
 export function copiesOf(
   accounts: readonly Account[],
   slices: readonly SliceCopy[],
@@ -120,7 +122,7 @@ export type SliceCopy = Readonly<{
   seq: number;
 }>;
 
-/** Adds the copies to the partner's book. */
+/** Adds packed copies to the partner's book. */
 export function restoreCopies(state: LedgerState, partner: string, copies: Uint8Array): void {
   new ImageReader(state, { epoch: 0, seq: 0 }, partner).accept(copies);
 }
@@ -148,14 +150,14 @@ function writeSlice(
   name: string,
   asset: string,
   vnode: number,
-  ...figures: readonly number[]
+  ...balance: readonly number[]
 ): void {
   writer.array(SLICE_FIELDS);
   writer.number(KIND.slice);
   writer.text(name);
   writer.text(asset);
   writer.number(vnode);
-  for (const figure of figures) writer.number(figure);
+  for (const value of balance) writer.number(value);
 }
 
 function writeNumberOrNil(writer: PackWriter, value: number | null): void {
@@ -163,15 +165,15 @@ function writeNumberOrNil(writer: PackWriter, value: number | null): void {
   else writer.number(value);
 }
 
-/** Puts an image's blocks, in order, into a state that is empty. */
+/** Restores an image, block by block and in order, into an empty state. */
 export class ImageReader {
   readonly #state: LedgerState;
   readonly #reader = new PackReader();
   #partner: string;
 
   /**
-   * @param at the place in the log of the state that the image is of.
-   * @param partner whose accounts come before any book.
+   * @param at log position of the imaged state.
+   * @param partner owner of accounts that come before any book, as in copies.
    */
   constructor(state: LedgerState, at: LogPlace, partner = "") {
     this.#state = state;
@@ -179,7 +181,7 @@ export class ImageReader {
     state.claims.beginRestore(at);
   }
 
-  /** @throws PackError, TypeError the bytes are no block, or one of a newer version. */
+  /** @throws PackError, TypeError if the bytes are not a block, or one of a newer version. */
   accept(block: Uint8Array): void {
     const reader = this.#reader;
     reader.start(block);
@@ -234,7 +236,7 @@ export class ImageReader {
         state.keys.reseed(values[0] as HashSeed, values[1] as number);
         return;
       case KIND.keys:
-        // A copy begins where words of 32 bits may begin.
+        // The copy is aligned to 4 bytes, as a Uint32Array requires.
         state.keys.restore(new Uint32Array(new Uint8Array(values[0] as Uint8Array).buffer));
         return;
       case KIND.operator_key:

@@ -1,32 +1,32 @@
-/** What one shard knows, as plain parts: `Ledger` decides on them, an image (image.ts) copies them. */
+/** The state of one shard. `Ledger` decides on it and changes it; image.ts saves and restores it. */
 import { AssertionError, assert } from "../../errors/assert.ts";
 import { KeyTable } from "../idempotency/key-table.ts";
 import type { HashSeed, ScopeHash } from "../idempotency/scope-hash.ts";
 import type { Random, Seal } from "../programmes/programme.ts";
 import { Programmes } from "../programmes/programmes.ts";
 import { accountBytes } from "../quotas/bytes.ts";
-import { type KeptTotal, NO_USAGE, type PartnerUsage } from "../quotas/usage.ts";
+import { type MemoryTotal, NO_USAGE, type PartnerUsage } from "../quotas/usage.ts";
 import type { AccountView } from "../records/command.ts";
 import { type Account, applyChange } from "./account.ts";
-import { Assets, Book } from "./book.ts";
+import { AssetCodes, Book } from "./book.ts";
 import { Exchange } from "./exchange.ts";
 import { Claims } from "./limits/claims.ts";
 import type { PartnerState } from "./partner.ts";
 import { CompoundState } from "./transfers/compound-state.ts";
 
 export type LedgerSettings = Readonly<{
-  /** For tests: bounds that are small, a hash that is weak. All that replay a log must be given the same. */
+  /** For tests: smaller bounds and a weaker hash. A replay must use the same ones as the shard that wrote the log. */
   claimsMax?: number;
   keysMax?: number;
   pendingMax?: number;
   keyHash?: ScopeHash;
-  /** Needed, as `random` is, wherever programmes decide. */
+  /** Needed, like `random`, if programmes decide. */
   seal?: Seal;
 }>;
 
 export class LedgerState {
   readonly books = new Map<string, Book>();
-  /** By the number of the other shard. */
+  /** By number of the other shard. */
   readonly exchanges = new Map<number, Exchange>();
   readonly partners = new Map<string, PartnerState>();
   readonly keys: KeyTable;
@@ -34,12 +34,12 @@ export class LedgerState {
   readonly compound: CompoundState;
   readonly claims: Claims;
   operatorKeyHash: string | undefined;
-  /** Accounts in all books, system accounts not counted. */
+  /** Number of accounts in all books, without system accounts. */
   accounts = 0;
-  readonly #assets = new Assets();
+  readonly #assets = new AssetCodes();
   #lastPartner: string | undefined;
-  /** What all partners keep in memory. */
-  readonly kept: KeptTotal = { bytes: 0 };
+  /** Bytes that all partners together keep in memory. */
+  readonly kept: MemoryTotal = { bytes: 0 };
   #lastBook = new Book(this.#assets, this.kept);
 
   constructor(
@@ -54,9 +54,9 @@ export class LedgerState {
       ...(keysMax !== undefined && { keysMax }),
     });
     const account = (partner: string, id: string) => this.books.get(partner)?.accounts.get(id);
-    const surroundings = { shard, shards, account, random: random ?? none, seal };
+    const context = { shard, shards, account, random: random ?? noRandom, seal };
     const usageOf = (partner: string) => this.book(partner).usage;
-    this.programmes = new Programmes({ ...surroundings, claims: this.claims, usageOf });
+    this.programmes = new Programmes({ ...context, claims: this.claims, usageOf });
     this.compound = new CompoundState({
       shard,
       shards,
@@ -68,9 +68,9 @@ export class LedgerState {
     });
   }
 
-  /** A partner's book, made on its first use. */
+  /** A partner's book, created on first use. */
   book(partner: string): Book {
-    // Mostly the one before, known as the same object: see TextCache.
+    // Usually the same partner as last time, and the same string object (see TextCache), which compares fast.
     if (partner === this.#lastPartner) return this.#lastBook;
     let book = this.books.get(partner);
     if (book === undefined) {
@@ -82,14 +82,14 @@ export class LedgerState {
     return book;
   }
 
-  /** What counts against a partner's quotas. Makes no book. */
+  /** What counts against a partner's quotas. Creates no book. */
   usageOf(partner: string): Readonly<PartnerUsage> {
     return partner === this.#lastPartner
       ? this.#lastBook.usage
       : (this.books.get(partner)?.usage ?? NO_USAGE);
   }
 
-  /** What was sent to another shard and received from it. */
+  /** The message exchange with another shard, created on first use. */
   exchange(shard: number): Exchange {
     let exchange = this.exchanges.get(shard);
     if (exchange === undefined) {
@@ -99,7 +99,7 @@ export class LedgerState {
     return exchange;
   }
 
-  /** An asset's code as the one string that all of its accounts share. */
+  /** An asset's code as the string object that all accounts of the asset share. */
   asset(code: string): string {
     return this.#assets.nameOf(this.#assets.numberOf(code));
   }
@@ -119,7 +119,7 @@ export class LedgerState {
 
   partner(id: string): PartnerState {
     const state = this.partners.get(id);
-    assert(state !== undefined, "a change concerns a partner that exists");
+    assert(state !== undefined, "a changed partner exists");
     return state;
   }
 }
@@ -129,6 +129,6 @@ function seedOf(random: Random): HashSeed {
   return [a, b, c, d];
 }
 
-function none(): never {
-  throw new AssertionError("a ledger that has no randomness decides nothing");
+function noRandom(): never {
+  throw new AssertionError("a ledger without a source of randomness cannot decide this");
 }

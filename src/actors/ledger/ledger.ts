@@ -1,6 +1,7 @@
 /**
- * Everything that one shard knows: the books of all partners, the partners and keys that live here, and the
- * idempotency keys. Pure: time, ids and places are handed in, and the state is a function of the log alone.
+ * The state machine of one shard: accounts of all partners, partners and API keys, idempotency keys. `decide` computes
+ * an outcome, `apply` makes it part of the state. Pure: the caller passes in time, ids and log positions, and the state
+ * is a function of the log alone.
  */
 import { assert, unreachable } from "../../errors/assert.ts";
 import {
@@ -35,7 +36,7 @@ import type { Refusal, TimeFault } from "../records/rejection.ts";
 import { type Account, decideCreate, decideStatus, decideUpdate, openAccount } from "./account.ts";
 import type { AssetSum } from "./book.ts";
 import { aliasScopeOf, legacyScopeOf, type PlainCommand, scopeOf } from "./command-home.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, TimedRecordPlace } from "./exchange.ts";
 import { type LedgerSettings, LedgerState } from "./ledger-state.ts";
 import { claimOf } from "./limits/claim-names.ts";
 import {
@@ -45,7 +46,7 @@ import {
   decideUpdatePartner,
   firstKeys,
 } from "./partner.ts";
-import { linesOf } from "./state-digest.ts";
+import { stateLines } from "./state-digest.ts";
 import type { CompoundState } from "./transfers/compound-state.ts";
 import {
   applyCredit,
@@ -57,10 +58,10 @@ import {
   decideTransfer,
 } from "./transfers/transfer.ts";
 
-/** Where a record stands, and when it was logged. */
-export type Place = Readonly<{ epoch: number; seq: number; index: number; timeMs: number }>;
+/** A record's position in the log and its log time. */
+export type Place = TimedRecordPlace;
 
-/** What is known of a command's key before it is decided: nothing, its first record, or a reason to refuse. */
+/** Result of looking up a command's idempotency key: unknown, already used by this command, or a reason to refuse. */
 export type KeyState =
   | undefined
   | Readonly<{ first: KeyEntry }>
@@ -73,9 +74,7 @@ export class Ledger {
   readonly state: LedgerState;
   readonly #shard: number;
 
-  /**
-   * @param random secure random bytes, needed wherever others choose the keys, or programmes decide.
-   */
+  /** @param random secure random bytes; needed if clients choose idempotency keys or programmes decide. */
   constructor(shard: number, shards = 1, random?: Random, settings?: LedgerSettings) {
     this.#shard = shard;
     this.state = new LedgerState(shard, shards, random, settings);
@@ -89,21 +88,21 @@ export class Ledger {
     return this.state.compound;
   }
 
-  /** When the next thing ends by itself. */
+  /** The earliest expiry (ms) of a pending transfer or of anything a programme has scheduled. */
   get nextEndMs(): number {
     return Math.min(this.state.compound.pending.nextEndMs, this.state.programmes.due.nextEndMs);
   }
 
-  /** Accounts on this shard, system accounts not counted. */
+  /** Number of accounts on this shard, without system accounts. */
   get accounts(): number {
     return this.state.accounts;
   }
 
-  /** What an idempotency key says about its command, at this log time. */
+  /** Looks up the command's idempotency key at log time `nowMs`. */
   lookUpKey(command: Command, nowMs: number): KeyState {
     const { key } = command;
     if (key === null) return undefined;
-    const first = this.#firstOf(command, key, nowMs);
+    const first = this.#findKey(command, key, nowMs);
     if (first !== undefined) {
       return first.fingerprint === command.fingerprint ? { first } : { refused: "idempotency_key_reused" };
     }
@@ -115,17 +114,21 @@ export class Ledger {
     return undefined;
   }
 
-  /** Which quota of its partner a command would exceed that `lookUpKey` knows nothing of, at this log time. */
+  /** The quota that a new command would exceed at log time `nowMs`, if any: see `exceededBy` in quotas.ts. */
   exceededBy(command: Command, nowMs: number, freeBytes?: number): Exceeded | "heap_full" | undefined {
     return exceededBy(this.state, command, nowMs, freeBytes);
   }
 
-  /** What was sent to another shard and received from it. */
+  /** The message exchange with another shard. */
   exchange(shard: number): Exchange {
     return this.state.exchange(shard);
   }
 
-  /** Decides a transfer whose credit account lives on shard `to`, with what that shard has said of it. */
+  /**
+   * Decides a cross-shard transfer.
+   *
+   * @param remote what shard `to` reports about the credit account.
+   */
   decideSend(
     command: Transfer,
     remote: RemoteCredit,
@@ -133,7 +136,7 @@ export class Ledger {
     nowMs: number,
     newTransferId: (vnode: number) => string,
   ): TransferSent | Rejected {
-    assert(claimOf(command) === undefined, "what takes a name is decided without waiting for another shard");
+    assert(claimOf(command) === undefined, "a command that claims a name never waits for another shard");
     const decided = this.compound.decideAct(command, command.amount, nowMs);
     if (!decided.ok) return decided;
     const message = { to, no: this.exchange(to).sent + 1 };
@@ -141,16 +144,15 @@ export class Ledger {
     return withEffect(decideSend(book, command, remote, message, nowMs, newTransferId), decided);
   }
 
-  /** A credit that another shard has committed. */
   decideCredit(command: Credit): Credited {
     return decideCredit(this.state.book(command.partner), command);
   }
 
   /**
-   * Decides a command that no key has decided already.
+   * Decides a command whose idempotency key, if any, is new. Changes nothing.
    *
-   * @param nowMs the time of the batch that will hold the record.
-   * @param newTransferId gives an accepted transfer its id.
+   * @param nowMs log time of the batch that will hold the record.
+   * @param newTransferId returns the id for an accepted transfer on a vnode.
    */
   decide(
     command: PlainCommand,
@@ -192,9 +194,9 @@ export class Ledger {
   }
 
   /**
-   * Makes an outcome part of the state: the same whether it was just decided or is read from the log.
+   * Applies an outcome to the state. Does the same for a fresh decision and for a replayed record.
    *
-   * @param batch the batch that a read of what changes here must wait for; 0 when it is durable already.
+   * @param batch the batch that must be durable before a read may show this change; 0 if it is durable already.
    */
   apply(command: Command, outcome: Recorded, place: Place, batch: number): void {
     const { key } = command;
@@ -207,9 +209,9 @@ export class Ledger {
         index: place.index,
       };
       this.keys.remember(scopeOf(command, key), entry);
-      const other = aliasScopeOf(command, key);
-      if (other !== undefined) this.keys.remember(other, entry);
-      this.state.book(command.partner).usage.keys.add(place.timeMs, other === undefined ? 1 : 2);
+      const alias = aliasScopeOf(command, key);
+      if (alias !== undefined) this.keys.remember(alias, entry);
+      this.state.book(command.partner).usage.keys.add(place.timeMs, alias === undefined ? 1 : 2);
     }
     if (outcome.ok) this.#applyAccepted(command, outcome, place, batch);
   }
@@ -218,7 +220,7 @@ export class Ledger {
     switch (command.op) {
       case "transfer": {
         const book = this.state.book(command.partner);
-        // Asked here too: a replay makes nothing for the many that come without one.
+        // Checked here as well, so that a replay allocates nothing for the many transfers without an act.
         if (command.act !== undefined) {
           this.#claim(command, outcome, place);
           const { id, effect } = outcome as TransferPosted | TransferSent;
@@ -239,15 +241,12 @@ export class Ledger {
         this.#claim(command, outcome, place);
         applyAct(this.state, command, outcome as ActDone, place, batch);
         return;
-      case "notice":
-        this.state.programmes.receiveBroadcast(
-          command.programme,
-          command.notice,
-          command.partner,
-          place.timeMs,
-        );
+      case "notice": {
+        const { programme, notice, partner } = command;
+        this.state.programmes.receiveBroadcast(programme, notice, partner, place.timeMs);
         this.exchange(command.from).receive(command.no);
         return;
+      }
       case "delivered":
         this.exchange(command.to).forget(command.upTo);
         return;
@@ -257,7 +256,7 @@ export class Ledger {
       case "update_account":
       case "set_account_status": {
         const account = this.account(command.partner, command.id);
-        assert(account !== undefined, "a change concerns an account that exists");
+        assert(account !== undefined, "a changed account exists");
         const { account: view } = outcome as AccountChanged;
         this.state.changeAccount(command.partner, account, view, place.timeMs, batch);
         return;
@@ -296,7 +295,7 @@ export class Ledger {
     return this.state.books.get(partner)?.systemAccount(name);
   }
 
-  /** What all balances here come to, per asset: of one partner, or of all when none is named. */
+  /** Sums of all balances on this shard, by asset: of one partner, or of all if `partner` is undefined. */
   sums(partner: string | undefined): Map<string, AssetSum> {
     const sums = new Map<string, AssetSum>();
     if (partner !== undefined) this.state.books.get(partner)?.addSums(sums);
@@ -304,7 +303,7 @@ export class Ledger {
     return sums;
   }
 
-  /** All that a gateway must know before it lets anybody in. */
+  /** Everything that a gateway needs to authenticate requests. */
   facts(): readonly Fact[] {
     const facts: Fact[] = [];
     for (const { partner, keys } of this.state.partners.values()) {
@@ -317,19 +316,19 @@ export class Ledger {
     return facts;
   }
 
-  /** The whole state as plain lines: see `linesOf`. */
+  /** The whole state as lines of JSON: see `stateLines`. */
   lines(nowMs: number): Iterable<string> {
-    return linesOf(this.state, nowMs);
+    return stateLines(this.state, nowMs);
   }
 
-  #firstOf(command: Command, key: string, nowMs: number): KeyEntry | undefined {
-    const first = this.keys.find(scopeOf(command, key), nowMs);
-    if (first !== undefined) return first;
-    const former = legacyScopeOf(command, key);
-    return former === undefined ? undefined : this.keys.find(former, nowMs);
+  #findKey(command: Command, key: string, nowMs: number): KeyEntry | undefined {
+    const entry = this.keys.find(scopeOf(command, key), nowMs);
+    if (entry !== undefined) return entry;
+    const legacyScope = legacyScopeOf(command, key);
+    return legacyScope === undefined ? undefined : this.keys.find(legacyScope, nowMs);
   }
 
-  /** A name that the command takes is taken from here on. */
+  /** Records that the command has taken its name, if it claims one. */
   #claim(command: Command, outcome: Recorded, place: Place): void {
     const name = claimOf(command);
     if (name !== undefined) this.state.claims.take(name, "id" in outcome ? outcome.id : "", place);
@@ -340,7 +339,7 @@ export class Ledger {
   }
 }
 
-/** An effect stands in the record where there is one. */
+/** Adds the act's effect to the outcome, if there is one. */
 function withEffect<T extends TransferPosted | TransferSent>(
   outcome: T | Rejected,
   { effect }: Effect,

@@ -1,4 +1,4 @@
-/** A partner and its keys, as one actor on the partner's home shard. Gateways hold copies, by facts. */
+/** A partner and its API keys, owned by the partner's home shard. Gateways keep copies, updated by facts (`Fact`). */
 import {
   type Command,
   type CreateKey,
@@ -17,10 +17,10 @@ import {
   type UpdatePartner,
 } from "../records/command.ts";
 
-/** Each seller has at least one. */
+/** Bound on the live keys of one partner. Large, because each seller has at least one key. */
 export const KEYS_PER_PARTNER_MAX = 10_000;
 
-/** `partner` with its live keys, by key id. */
+/** A partner with its live keys, by key id. */
 export type PartnerState = { partner: Partner; readonly keys: Map<string, PartnerKey> };
 
 export function decideCreatePartner(
@@ -59,7 +59,7 @@ export function decideRevokeKey(state: PartnerState | undefined, command: Revoke
   return state.keys.has(command.keyId) ? { ok: true } : reject("key_not_found", command.keyId);
 }
 
-/** The keys of a new partner. */
+/** The keys of a new partner, by key id: its first key, or none. */
 export function firstKeys(command: CreatePartner, createdAtMs: number): Map<string, PartnerKey> {
   const { firstKey, partner } = command;
   return new Map(firstKey === undefined ? [] : [[firstKey.id, ownedKey(firstKey, partner, createdAtMs)]]);
@@ -77,12 +77,12 @@ const FACT_OPS: ReadonlySet<Command["op"]> = new Set([
   "set_operator_key",
 ] as const);
 
-/** Whether records of such a command hold what gateways must learn. */
+/** Whether an accepted command of this kind yields facts for the gateways. */
 export function concernsGateways({ op }: Command): boolean {
   return FACT_OPS.has(op);
 }
 
-/** What the gateways must learn from a record. */
+/** The facts that a record yields for the gateways. */
 export function factsOf(command: Command, outcome: Outcome): readonly Fact[] {
   if (!outcome.ok) return [];
   switch (command.op) {

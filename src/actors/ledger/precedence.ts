@@ -1,14 +1,11 @@
-/**
- * Why a transfer is refused when several reasons hold: the first posting that fails counts, and within it the first row
- * of this table (API.md section 2).
- */
+/** The order of precedence of rejections: the first posting that fails counts, and within it the first row below. */
 import { type Rejected, reject } from "../records/command.ts";
 import type { Posting } from "../records/compound-command.ts";
 import type { Rejection } from "../records/rejection.ts";
 
 type Side = "debit" | "credit";
 
-/** `same_account` and `asset_mismatch` are seen only where both sides are known; all others are one account's own. */
+/** `same_account` and `asset_mismatch` follow from both sides of a posting, every other reason from one account. */
 export const PRECEDENCE = [
   ["same_account", "debit"],
   ["account_not_found", "debit"],
@@ -27,13 +24,13 @@ export const PRECEDENCE = [
   ["balance_out_of_range", "credit"],
 ] as const satisfies readonly (readonly [Rejection, Side])[];
 
-/** What one account may have against its side of a posting: of several reasons the first of the table. */
+/** Why one account refuses its side of a posting; the first row of the table if there are several reasons. */
 export type Objection = Exclude<(typeof PRECEDENCE)[number][0], "same_account" | "asset_mismatch">;
 
-/** What is said of one side: the asset, `null` where there is no such account. */
+/** One side of a posting. `asset` is `null` if the account does not exist or its asset is unknown. */
 export type SideReport = Readonly<{ asset: string | null; objection: Objection | null }>;
 
-/** The answer that the table gives; `undefined` when nothing is against this posting. */
+/** The rejection of a posting by the table; `undefined` if both sides accept it. */
 export function verdictOf(posting: Posting, debit: SideReport, credit: SideReport): Rejected | undefined {
   const isMismatch = debit.asset === null || debit.asset !== credit.asset;
   const isSame = posting.debit === posting.credit;
@@ -42,7 +39,7 @@ export function verdictOf(posting: Posting, debit: SideReport, credit: SideRepor
     if (code === "same_account") {
       if (isSame) return reject(code, posting.debit);
     } else if (code === "asset_mismatch") {
-      // Between two system accounts nothing says which asset is meant.
+      // Between two system accounts the asset is unknown, so the rejection names no account.
       if (isMismatch) return reject(code, debit.asset === null ? null : posting.credit);
     } else if ((side === "debit" ? debit : credit).objection === code) return reject(code, posting[side]);
   }

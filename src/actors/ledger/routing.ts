@@ -1,7 +1,7 @@
 /**
- * Where a thing lives. An account belongs to its owner key, the part of its id before the first `/`;
- * `vnode = hash(partner, owner key) mod 1024`; shards own ranges of vnodes. So `alice/points` and
- * `alice/wallet` always live together, and re-sharding moves whole vnodes.
+ * Routing. An account's owner key is the part of its id before the first `/`; its vnode is
+ * `hash(partner, owner key) mod 1024`; each shard owns a range of vnodes. So `alice/points` and `alice/wallet` are
+ * always on the same shard, and re-sharding moves whole vnodes.
  */
 import { charCode } from "../records/char-code.ts";
 
@@ -10,7 +10,7 @@ export const VNODES = 1024;
 const AT_SIGN = 64;
 const FNV_PRIME = 0x01000193;
 
-/** `@name`: no floor, no freeze, no limits, one slice per vnode. */
+/** A system account is named `@name`. It has no floor, no freeze and no limits, and one slice per vnode and asset. */
 export function isSystemAccount(accountId: string): boolean {
   return charCode(accountId, 0) === AT_SIGN;
 }
@@ -20,7 +20,7 @@ export function ownerKeyOf(accountId: string): string {
   return slash < 0 ? accountId : accountId.slice(0, slash);
 }
 
-/** FNV-1a over both parts, joined by NUL, with MurmurHash3's finaliser: FNV alone is weak in its low bits. */
+/** FNV-1a over both parts, joined by NUL, then MurmurHash3's finaliser, because the low bits of FNV are weak. */
 export function vnodeOf(partner: string, ownerKey: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < partner.length; i++) hash = Math.imul(hash ^ charCode(partner, i), FNV_PRIME);
@@ -41,8 +41,8 @@ export function shardOfVnode(vnode: number, shards: number): number {
 }
 
 /**
- * The owner key whose vnode decides a transfer: the debit account's, else (a system account) the credit
- * account's, else the idempotency key itself.
+ * The owner key whose vnode decides a transfer: the debit account's; if that is a system account, the credit account's;
+ * if both are, the idempotency key, or without one the debit account's name.
  */
 export function homeOwnerOfTransfer(debitAccount: string, creditAccount: string, key: string | null): string {
   if (!isSystemAccount(debitAccount)) return ownerKeyOf(debitAccount);

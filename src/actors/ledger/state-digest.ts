@@ -1,10 +1,7 @@
 import type { LedgerState } from "./ledger-state.ts";
 
-/**
- * The whole state as plain lines in a fixed order, for comparing two states (I9). Keys past their window at `nowMs` are
- * not part of it.
- */
-export function* linesOf(state: LedgerState, nowMs: number): Generator<string> {
+/** The whole state as sorted lines of JSON, to compare two states (I9). Omits keys past their window at `nowMs`. */
+export function* stateLines(state: LedgerState, nowMs: number): Generator<string> {
   yield* [...unsorted(state)].map((line) => JSON.stringify(line)).toSorted();
   for (const pair of state.keys.entries(nowMs)) yield JSON.stringify(["key", ...pair]);
 }
@@ -12,7 +9,7 @@ export function* linesOf(state: LedgerState, nowMs: number): Generator<string> {
 function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
   for (const [partner, book] of state.books) {
     const { keys, openTransfers, bytes } = book.usage;
-    // A book may be there although no record has touched it.
+    // A look-up may have created a book that no record has changed.
     if (keys.hours.length + bytes > 0) yield ["usage", partner, keys.hours, openTransfers, bytes];
     for (const account of book.accounts.values()) {
       const { batch: _batch, pinned: _pinned, pins: _pins, programme, ...plain } = account;
@@ -37,8 +34,8 @@ function* unsorted(state: LedgerState): Generator<readonly unknown[]> {
 }
 
 /**
- * What a state comes to, in short: how many there are of everything, and the sums of their figures. States of the same
- * history have the same census, in the same order. It costs little, and shows whatever was left out as a whole.
+ * A cheap digest of the state as JSON: counts and sums of everything. Equal histories have equal digests. It detects a
+ * kind of item that is missing altogether, not every difference.
  */
 export function stateDigest(state: LedgerState): string {
   const books = [...state.books].map(([partner, book]) => {

@@ -1,32 +1,32 @@
 /**
- * A transfer's id: `tr_`, its vnode (two characters), the number of the epoch's characters, epoch, all in base 36, and 80
- * random bits, five to a character. It routes without a look-up, stays what it is when vnodes move, and tells nobody how
- * many transfers others make. Those of before had a counter instead of the random bits; they are read for ever.
+ * Transfer ids: `tr_`, the home vnode (2 characters), the length of the epoch (1 character), the epoch, all in base
+ * 36, then 80 random bits, 5 per character. An id routes without a look-up, stays valid when vnodes move to other
+ * shards, and does not reveal how many transfers others make. Older ids have a counter instead of random bits.
  */
 import { VNODES } from "./routing.ts";
 
 const RADIX = 36;
 const TAIL_LENGTH = 16;
-/** Five bits each; longer than any counter, so that a tail of before is never taken for one of these. */
+/** 16 characters of 5 bits: longer than any counter, so that an older id's counter never matches. */
 const TAIL = /^[0-9a-v]{16}$/;
 const decoder = new TextDecoder();
 const DIGITS = new TextEncoder().encode("0123456789abcdefghijklmnopqrstuv");
-/** So many ids are prepared at a time: a call for random bytes costs a hundred times what a byte does. */
+/** Number of ids prepared at a time, because a call for random bytes costs as much as a hundred bytes. */
 const PREPARED = 256;
 
 /** Secure random bytes. */
 type Random = (bytes: number) => Uint8Array;
 
-/** An id with a counter: as they were before, and where nobody sees them. */
+/** An id with a counter, as in older versions and for ids that no client sees. */
 export function countedTransferId(vnode: number, epoch: number, counter: number): string {
   return `${prefixOf(vnode, epoch)}${counter.toString(RADIX).padStart(3, "0")}`;
 }
 
-/** Gives out the ids of one epoch. */
+/** Generates the ids of one epoch. */
 export class TransferIds {
   readonly #prefixes: readonly string[];
   readonly #random: Random;
-  /** The ends of the ids to come, one behind the other: to cut a text is far cheaper than to make one. */
+  /** The random parts of the prepared ids in one string, because slicing is far cheaper than decoding each. */
   #tails = "";
   #at = 0;
 
@@ -50,7 +50,7 @@ export class TransferIds {
   }
 }
 
-/** What an id tells; `undefined` for any other text. */
+/** The vnode and epoch in a transfer id; `undefined` if the text is not a transfer id. */
 export function parseTransferId(id: string): { vnode: number; epoch: number } | undefined {
   if (!/^tr_[0-9a-z]{7,40}$/.test(id)) return undefined;
   const vnode = Number.parseInt(id.slice(3, 5), RADIX);
@@ -58,8 +58,8 @@ export function parseTransferId(id: string): { vnode: number; epoch: number } | 
   const epoch = Number.parseInt(id.slice(6, epochEnd), RADIX);
   if (vnode >= VNODES || !Number.isSafeInteger(epoch)) return undefined;
   const tail = id.slice(epochEnd);
-  const isOne = TAIL.test(tail) ? prefixOf(vnode, epoch) + tail === id : isCounted(id, vnode, epoch, tail);
-  return isOne ? { vnode, epoch } : undefined;
+  const isValid = TAIL.test(tail) ? prefixOf(vnode, epoch) + tail === id : isCounted(id, vnode, epoch, tail);
+  return isValid ? { vnode, epoch } : undefined;
 }
 
 function isCounted(id: string, vnode: number, epoch: number, tail: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * What things take up in a shard's memory, about: what was measured for each kind (docs/OPERATIONS.md, "Memory"), rounded up,
- * and its texts. An account is counted with all that may be counted for its limits, since that comes and goes.
+ * Estimates of the bytes that things take in a shard's memory: the size measured for each kind (docs/OPERATIONS.md,
+ * "Memory"), rounded up, plus its texts. Each limit of an account counts with the largest number of buckets.
  */
 import type { Account } from "../ledger/account.ts";
 import type { JsonValue } from "../records/act.ts";
@@ -11,16 +11,16 @@ const ACCOUNT_BYTES = 250;
 const LIMIT_BYTES = 3_000;
 const SLICE_BYTES = 250;
 const OPEN_TRANSFER_BYTES = 1_500;
-/** Of each posting of an open transfer, and of each part of a reservation: the posting, its hold, what it counts for. */
+/** Per further posting of an open transfer (with its hold and counted use), and per item of a reservation. */
 const PART_BYTES = 500;
-/** Something that ends by itself, as a lot, with its place among all that do. */
+/** Something that expires, such as a lot of points, with its entries in the expiry heaps. */
 export const DUE_BYTES = 540;
-/** What an act may leave behind, beside its texts. */
+/** What an act may leave in memory, without its texts. */
 const ACT_BYTES = 1_000;
 const OBJECT_BYTES = 40;
 const WORD_BYTES = 8;
 
-/** One character outside of Latin-1 makes each take two bytes. */
+/** V8 stores a string with one byte per character, or with two if any character is outside Latin-1. */
 export function textBytes(text: string | null): number {
   if (text === null) return 0;
   for (let i = 0; i < text.length; i++)
@@ -40,11 +40,11 @@ export function sliceBytes(name: string): number {
   return SLICE_BYTES + name.length;
 }
 
-/** The same however much of it was posted. */
+/** Does not depend on how much of the transfer was posted, so that posts need not adjust the count. */
 export function openTransferBytes({ postings, memo, metadata, act, effect }: TransferView): number {
   const texts = textBytes(memo) + textBytes(metadata);
   return (
-    OPEN_TRANSFER_BYTES + (postings.length - 1) * PART_BYTES + texts + plainBytes(act) + plainBytes(effect)
+    OPEN_TRANSFER_BYTES + (postings.length - 1) * PART_BYTES + texts + jsonBytes(act) + jsonBytes(effect)
   );
 }
 
@@ -52,7 +52,7 @@ export function reservationBytes({ holds, rises, uses }: Reservation): number {
   return (1 + holds.length + rises.length + uses.length) * PART_BYTES;
 }
 
-/** What a command makes a partner's memory grow by, at most. */
+/** Upper bound of the bytes by which a command makes a partner's memory grow. */
 export function growthBytes(command: Command): number {
   switch (command.op) {
     case "create_account": {
@@ -61,24 +61,24 @@ export function growthBytes(command: Command): number {
     }
     case "update_account": {
       const { metadata = null, limits = [] } = command;
-      // A patch of nulls takes away.
-      const isMore = metadata?.includes('":"') ?? false;
-      return (isMore ? textBytes(metadata) : 0) + limits.length * LIMIT_BYTES;
+      // A patch of only nulls removes keys and adds none.
+      const addsKeys = metadata?.includes('":"') ?? false;
+      return (addsKeys ? textBytes(metadata) : 0) + limits.length * LIMIT_BYTES;
     }
     case "compound_transfer": {
       const { postings, memo, metadata, act } = command;
       const texts = textBytes(memo) + textBytes(metadata);
-      return OPEN_TRANSFER_BYTES + (postings.length - 1) * PART_BYTES + texts + 2 * plainBytes(act);
+      return OPEN_TRANSFER_BYTES + (postings.length - 1) * PART_BYTES + texts + 2 * jsonBytes(act);
     }
     default:
-      return ACT_BYTES + ("act" in command ? plainBytes(command.act) : 0);
+      return ACT_BYTES + ("act" in command ? jsonBytes(command.act) : 0);
   }
 }
 
-function plainBytes(value: JsonValue | undefined): number {
+function jsonBytes(value: JsonValue | undefined): number {
   if (typeof value === "string") return textBytes(value);
   if (typeof value !== "object" || value === null) return WORD_BYTES;
   let bytes = OBJECT_BYTES;
-  for (const part of Object.values(value)) bytes += WORD_BYTES + plainBytes(part);
+  for (const part of Object.values(value)) bytes += WORD_BYTES + jsonBytes(part);
   return bytes;
 }

@@ -1,4 +1,4 @@
-/** Which quotas there are, and how much each allows a partner on each shard unless the operator says otherwise. */
+/** The quotas, and what each allows one partner on each shard unless the operator sets another value. */
 import { KEYS_MAX } from "../idempotency/key-table.ts";
 import { PENDING_MAX } from "../ledger/transfers/pending.ts";
 
@@ -6,7 +6,7 @@ export const QUOTA_NAMES = ["idempotency_keys", "open_transfers", "bytes"] as co
 export type QuotaName = (typeof QUOTA_NAMES)[number];
 export type Quotas = Readonly<Record<QuotaName, number>>;
 
-/** Of keys and transfers, no more than a partner that is alone could use anyway. Most heaps hold fewer bytes. */
+/** Half of each table's bound, which is what a single partner can use anyway. Most heaps are smaller than `bytes`. */
 export const DEFAULT_QUOTAS: Quotas = {
   idempotency_keys: KEYS_MAX / 2,
   open_transfers: PENDING_MAX / 2,

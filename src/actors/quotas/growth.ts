@@ -1,10 +1,10 @@
-/** What each kind of command makes grow: it decides whether a quota, or a shard that is short of memory, refuses it. */
+/** What each kind of command makes grow, which determines the quotas that apply to it. */
 import type { Growth } from "../programmes/programme.ts";
 import { growthOfAct } from "../programmes/programmes.ts";
 import type { Act } from "../records/act.ts";
 import type { Command } from "../records/command.ts";
 
-/** By op; of those that come with an act, what they make grow by themselves. */
+/** By op. For commands that carry an act, the growth without it. */
 export const GROWTH = {
   transfer: "key",
   credit: "never",
@@ -43,7 +43,7 @@ export function growthOf(command: Command): Growth {
   }
 }
 
-/** Of a transfer. */
+/** Growth of a transfer with this act. */
 function growthWith(act: Act | undefined): Growth {
   return act === undefined ? "key" : growthOfAct(act);
 }

@@ -1,10 +1,10 @@
 /**
- * What one partner may keep on a shard (ADR 20). A quota holds on each shard, since that is where the memory is: a shard
- * judges alone, exactly, and before anything is logged or parked. What is under way while a command waits for another shard
- * is not counted; the credits of gateways bound it.
+ * Quotas: what one partner may keep on one shard (ADR 20). They apply per shard, because memory is per shard. A shard
+ * checks them alone and exactly, before a command is logged or waits for another shard. Commands that wait are not
+ * counted; the gateways' flow control bounds them.
  *
- * Beside its quota, a partner never takes more than what is left of a bound of the whole shard: alone it comes to half of
- * it, two partners come to a third each, and whoever comes new always finds room.
+ * Besides its quota, a partner never uses more than what is still free of the whole shard's bound. So a single
+ * partner can use at most half of it, two partners a third each, and a new partner always finds room.
  */
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import { isSystemAccount, vnodeOfAccount } from "../ledger/routing.ts";
@@ -13,23 +13,27 @@ import { growthBytes, sliceBytes } from "./bytes.ts";
 import type { QuotaName, Quotas } from "./default-quotas.ts";
 import { growthOf } from "./growth.ts";
 
-/** What a command would exceed: so much is used, on this shard, of what is allowed now. */
+/** The quota that a command would exceed, with the amounts used and allowed on this shard at present. */
 export type Exceeded = Readonly<{ quota: QuotaName; used: number; allowed: number }>;
 
-/** Ends may come to so many times what is left of the table: three quarters of it, where one partner is alone. */
-const ENDS_SHARE = 3;
+/**
+ * A command that ends something may add its key while the partner has at most this many times as many keys as are free.
+ * So a single partner can fill three quarters of the table with such keys.
+ */
+const ENDING_KEYS_FACTOR = 3;
 
-/** Of the heap one partner that is alone comes to three quarters as well: many servers have but one. */
-const BYTES_SHARE = 3;
+/** The same factor for bytes: a single partner can use three quarters of the heap, as many servers have only one. */
+const BYTES_FACTOR = 3;
 
 /**
- * Which quota keeps a command from being decided, that no key has decided already.
+ * The quota that a command with a new idempotency key would exceed, if any.
  *
- * What ends something knows no quota, and finds its key reserved: each open transfer counts as one key more. But not every
- * command that is meant to end something does, as a post that the credit account refuses. So that those fill no table, they
- * leave a quarter of it free.
+ * A command that ends something (a post, a void) is exempt from quotas, and its key is reserved: each open transfer
+ * counts as one more key. But such a command may be rejected and end nothing, for example a post that the credit
+ * account refuses. So that these do not fill the table, they must leave a quarter of it free.
  *
- * @param freeBytes by which the shard's memory may still grow. `heap_full`: it is too little for the command, whoever asks.
+ * @param freeBytes by how much the shard's memory may still grow.
+ * @returns `heap_full` if `freeBytes` is too little for the command, independent of the partner's quota.
  */
 export function exceededBy(
   state: LedgerState,
@@ -44,22 +48,22 @@ export function exceededBy(
   const freeKeys = Math.max(0, state.keys.room - pending.size);
   if (growth === "never") {
     if (key === null) return undefined;
-    return exceeded("idempotency_keys", keys.at(nowMs), 1, ENDS_SHARE * freeKeys);
+    return exceeded("idempotency_keys", keys.at(nowMs), 1, ENDING_KEYS_FACTOR * freeKeys);
   }
   const quotas = state.programmes.quotas.of(partner);
   const isHold = growth === "hold";
   const keysNeeded = (key === null ? 0 : 1) + (isHold ? 1 : 0);
   const allowedKeys = Math.min(quotas.idempotency_keys, freeKeys);
-  const ofKeys = exceeded("idempotency_keys", keys.at(nowMs) + openTransfers, keysNeeded, allowedKeys);
-  if (ofKeys !== undefined) return ofKeys;
+  const byKeys = exceeded("idempotency_keys", keys.at(nowMs) + openTransfers, keysNeeded, allowedKeys);
+  if (byKeys !== undefined) return byKeys;
   const allowedOpen = Math.min(quotas.open_transfers, pending.room);
-  const ofOpen = isHold ? exceeded("open_transfers", openTransfers, 1, allowedOpen) : undefined;
-  if (ofOpen !== undefined) return ofOpen;
+  const byOpen = isHold ? exceeded("open_transfers", openTransfers, 1, allowedOpen) : undefined;
+  if (byOpen !== undefined) return byOpen;
   const needed = (growth === "key" ? 0 : growthBytes(command)) + newSliceBytes(state, command);
   return needed === 0 ? undefined : exceededByBytes(state, partner, needed, freeBytes);
 }
 
-/** Of the slices of system accounts that a compound transfer is the first to use here. */
+/** Bytes of the system account slices that a compound transfer would create on this shard. */
 function newSliceBytes(state: LedgerState, command: Command): number {
   if (command.op !== "compound_transfer") return 0;
   const { partner, postings } = command;
@@ -74,7 +78,7 @@ function newSliceBytes(state: LedgerState, command: Command): number {
   return bytes;
 }
 
-/** Whether so many bytes more are more than the partner, or the shard, may keep. */
+/** Whether `needed` more bytes exceed the partner's quota, or `freeBytes` of the shard (`heap_full`). */
 export function exceededByBytes(
   state: LedgerState,
   partner: string,
@@ -83,11 +87,11 @@ export function exceededByBytes(
 ): Exceeded | "heap_full" | undefined {
   const { bytes } = state.usageOf(partner);
   if (needed > Math.max(0, freeBytes)) return "heap_full";
-  const allowed = Math.min(state.programmes.quotas.of(partner).bytes, BYTES_SHARE * freeBytes);
+  const allowed = Math.min(state.programmes.quotas.of(partner).bytes, BYTES_FACTOR * freeBytes);
   return exceeded("bytes", bytes, needed, Math.floor(allowed));
 }
 
-/** What a partner uses on this shard, by quota. */
+/** A partner's usage on this shard, by quota. */
 export function usedOf(state: LedgerState, partner: string, nowMs: number): Quotas {
   const { keys, openTransfers, bytes } = state.usageOf(partner);
   return { idempotency_keys: keys.at(nowMs) + openTransfers, open_transfers: openTransfers, bytes };

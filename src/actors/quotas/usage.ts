@@ -1,42 +1,42 @@
-/** What one partner keeps on one shard: what counts against its quotas (ADR 20). All of it follows from the log. */
+/** One partner's usage on one shard, which counts against its quotas (ADR 20). Follows from the log alone. */
 import { assert } from "../../errors/assert.ts";
 import { KEY_WINDOW_MS } from "../idempotency/key-table.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** `[hour, keys]`: hours since 1970, oldest first. */
+/** Number of keys by hour since 1970, oldest first. */
 export type KeyHours = readonly (readonly [hour: number, keys: number])[];
 
 /**
- * How many idempotency keys of one partner are remembered, without a look at the keys: they are counted by the hour in
- * which they came, and an hour counts until the window of its last key has passed. So a key may count for up to an hour
- * longer than it is known, and never shorter.
+ * Counts the idempotency keys of one partner by the hour of their record, without reading the key table. An hour counts
+ * until the window of its last possible key has passed. So a key may count for up to an hour longer than it is
+ * remembered, and never shorter.
  */
 export class KeyCount {
   #hours: [hour: number, keys: number][] = [];
   #newest: [hour: number, keys: number] = [0, 0];
   #sum = 0;
-  /** Of the newest hour. */
+  /** End of the newest hour. */
   #endMs = 0;
 
-  /** @param atMs log time, which never goes back. */
+  /** @param atMs log time, which never decreases. */
   add(atMs: number, keys: number): void {
-    if (atMs >= this.#endMs) this.#begin(Math.floor(atMs / HOUR_MS));
+    if (atMs >= this.#endMs) this.#startHour(Math.floor(atMs / HOUR_MS));
     this.#newest[1] += keys;
     this.#sum += keys;
   }
 
-  /** Changes nothing: what is forgotten, and when, follows from `add` alone. */
+  /** Number of keys at `nowMs`. Only `add` drops expired hours, so that the state follows from the log. */
   at(nowMs: number): number {
     let sum = this.#sum;
     for (const [hour, keys] of this.#hours) {
-      if (!isOver(hour, nowMs)) break;
+      if (!isExpired(hour, nowMs)) break;
       sum -= keys;
     }
     return sum;
   }
 
-  /** As an image has it. */
+  /** The counters as an image stores them. */
   get hours(): KeyHours {
     return this.#hours;
   }
@@ -45,8 +45,8 @@ export class KeyCount {
     for (const [hour, keys] of hours) this.add(hour * HOUR_MS, keys);
   }
 
-  #begin(hour: number): void {
-    const kept = this.#hours.filter((each) => !isOver(each[0], hour * HOUR_MS));
+  #startHour(hour: number): void {
+    const kept = this.#hours.filter((each) => !isExpired(each[0], hour * HOUR_MS));
     this.#sum = kept.reduce((sum, each) => sum + each[1], 0);
     this.#newest = [hour, 0];
     this.#hours = [...kept, this.#newest];
@@ -54,36 +54,36 @@ export class KeyCount {
   }
 }
 
-function isOver(hour: number, nowMs: number): boolean {
+function isExpired(hour: number, nowMs: number): boolean {
   return (hour + 1) * HOUR_MS + KEY_WINDOW_MS <= nowMs;
 }
 
-/** Of all partners together. */
-export type KeptTotal = { bytes: number };
+/** Bytes that all partners together keep in memory. */
+export type MemoryTotal = { bytes: number };
 
 export class PartnerUsage {
   readonly keys = new KeyCount();
-  /** Pending transfers that are open here. */
+  /** Pending transfers whose home is this shard. */
   openTransfers = 0;
   #bytes = 0;
-  readonly #total: KeptTotal;
+  readonly #total: MemoryTotal;
 
-  constructor(total: KeptTotal = { bytes: 0 }) {
+  constructor(total: MemoryTotal = { bytes: 0 }) {
     this.#total = total;
   }
 
-  /** What it keeps in memory, about: see bytes.ts. */
+  /** Estimate of the partner's bytes in memory: see bytes.ts. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Something has come, or gone (negative). */
+  /** @param bytes added to memory; negative: removed from it. */
   count(bytes: number): void {
     this.#bytes += bytes;
     this.#total.bytes += bytes;
-    assert(this.#bytes >= 0, "what goes was counted when it came");
+    assert(this.#bytes >= 0, "removed bytes were counted when they were added");
   }
 }
 
-/** Of whoever has nothing here. */
+/** Usage of a partner that has nothing on this shard. */
 export const NO_USAGE: Readonly<PartnerUsage> = new PartnerUsage();

@@ -1,13 +1,12 @@
-/** What every act of a programme has: it is a command, or goes with a transfer. */
+/** An act: a programme's command, logged alone (`ActAlone`) or together with a transfer. */
 
 /**
- * What the archive knew of a name when it held the home shard's log up to this place.
+ * The archive's answer about a claimed name, valid for the home shard's log up to batch `epoch`-`seq`.
  *
- * `by`: the transfer that has taken the name (empty where an act without one has), `null`: nobody yet.
+ * `by` is the id of the transfer that took the name, empty if an act without a transfer took it, `null` if it is free.
  */
 export type Seen = Readonly<{ epoch: number; seq: number; by: string | null }>;
 
-/** Plain data, as the log can hold it. */
 export type JsonValue =
   | null
   | boolean
@@ -16,16 +15,16 @@ export type JsonValue =
   | readonly JsonValue[]
   | Readonly<{ [name: string]: JsonValue }>;
 
-/** What may be asked of a programme: by itself, or together with a transfer. Plain data. */
+/** Fields of every act. Each programme adds its own, which must be plain data. */
 export type Act = Readonly<{
   programme: string;
   act: string;
-  /** The thing that decides, as `points:alice`; like an account's id it names a vnode by the part before the first `/`. */
+  /** What the act is about, such as `points:alice`. Its owner key determines the vnode, like an account id's. */
   subject: string;
-  /** Where it is decided, when something else than the subject says so. */
+  /** The vnode that decides the act, where it is not the subject's. */
   vnode?: number;
-  /** A second owner key for the act's key, for repeats that can no longer find the subject. */
+  /** A second owner under which the idempotency key is stored, for retries that can no longer find the subject. */
   aliasOwner?: string;
-  /** Handed in by the gateway when the shard has asked for it: what the archive says of the act's claim. */
+  /** The archive's answer about the act's claim. The gateway adds it when the shard has asked for it. */
   seen?: Seen;
 }>;

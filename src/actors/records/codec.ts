@@ -1,12 +1,12 @@
 /**
- * Commands, outcomes and records as MessagePack. The gateway packs a command once; the shard reads it, and copies
- * the same bytes into the log behind the outcome's. A transfer, the hot one, is written by hand as flat arrays;
- * all others are maps, since nobody counts their bytes.
+ * Commands, outcomes and records as MessagePack. The gateway packs a command once; the shard reads it and copies the
+ * same bytes into the log record. Transfers and credits, the hot path, are flat arrays written by hand; all other
+ * commands are maps.
  *
- * A command is `[op, partner, key, fingerprint, asked]`; a record is the same with the outcome as a sixth value; a
- * batch body is an array of records. An outcome begins with 0 when accepted, else it is `[rejection, subject]`.
- * A transfer whose credit is on another shard has an op of its own in its record, since its outcome is another.
- * Fields are only ever added at the end.
+ * A command is `[op, partner, key, fingerprint, fields]`; a record is the same with the outcome as a sixth value; a
+ * batch body is an array of records. An accepted outcome begins with 0, a rejected one is `[rejection, subject]`. A
+ * cross-shard transfer's record has its own op, `TRANSFER_SENT_OP`, because its outcome has other fields. New fields
+ * are only ever added at the end.
  */
 import type { JsonValue } from "./act.ts";
 import type {
@@ -34,7 +34,7 @@ const reader = new PackReader();
 const outcomeWriter = new PackWriter();
 
 const COMMAND_FIELDS = 5;
-/** One more where a programme's act comes with it; and with its outcomes the act's effect. */
+/** Plus one for a programme's act. Its outcomes likewise have one more field, for the act's effect. */
 const TRANSFER_FIELDS = 7;
 const CREDIT_FIELDS = 10;
 const POSTED_FIELDS = 8;
@@ -47,7 +47,7 @@ const OP_NAMES = new Map<number, Command["op"]>(
   Object.entries(OPS).map(([name, number]) => [number, name as Command["op"]]),
 );
 
-/** Packed commands, one behind the other. */
+/** Packs commands one after the other. */
 export class CommandWriter {
   readonly #writer = new PackWriter();
 
@@ -61,17 +61,17 @@ export class CommandWriter {
     if (command.op === "transfer") writeTransfer(writer, command);
     else if (command.op === "credit") writeCredit(writer, command);
     else {
-      const { op: _op, partner: _partner, key: _key, fingerprint: _fingerprint, ...asked } = command;
-      writeValue(writer, asked);
+      const { op: _op, partner: _partner, key: _key, fingerprint: _fingerprint, ...fields } = command;
+      writeValue(writer, fields);
     }
   }
 
-  /** What was added so far comes to so many bytes. */
+  /** Size in bytes of the commands added since the last `take`. */
   get bytes(): number {
     return this.#writer.length;
   }
 
-  /** All that was added, see `takeBeside`; the writer is empty again. */
+  /** Returns the packed commands and empties the writer. The memory is shared: see `PackWriter.takeShared`. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#writer.takeShared();
   }
@@ -79,7 +79,7 @@ export class CommandWriter {
 
 const commandWriter = new CommandWriter();
 
-/** One command alone, see `takeBeside`. */
+/** Packs one command. The memory is shared: see `PackWriter.takeShared`. */
 export function packCommand(command: Command): Uint8Array<ArrayBuffer> {
   commandWriter.add(command);
   return commandWriter.take();
@@ -115,9 +115,10 @@ function writeCredit(writer: PackWriter, credit: Credit): void {
 }
 
 /**
- * Calls `visit` with each command and where its bytes are; it must not read packed bytes itself.
+ * Calls `visit` with each command and the range of its bytes. `visit` must not call any reader of this module: they
+ * all share one `PackReader`.
  *
- * @throws PackError the bytes are no commands. @throws TypeError a command that this version does not know.
+ * @throws PackError if the bytes are not packed commands. @throws TypeError for a command of an unknown kind.
  */
 export function readCommands(
   packed: Uint8Array,
@@ -135,13 +136,13 @@ export function readCommands(
 }
 
 /**
- * Calls `visit` with each record of a batch body, in order; it must not read packed bytes itself.
+ * Calls `visit` with each record of a batch body, in order. `visit` must not call any reader of this module.
  *
- * @throws PackError, TypeError as `readCommands`.
+ * @throws PackError, TypeError like `readCommands`.
  */
 export function readRecords(body: Uint8Array, visit: (command: Command, outcome: Recorded) => void): void {
   reader.start(body);
-  for (let left = reader.array(); left > 0; left--) {
+  for (let count = reader.array(); count > 0; count--) {
     const fields = reader.array();
     const op = reader.number();
     const command = readCommand(op);
@@ -151,7 +152,7 @@ export function readRecords(body: Uint8Array, visit: (command: Command, outcome:
   }
 }
 
-/** One record that stands alone, as the archive keeps it. @throws PackError, TypeError as `readCommands`. */
+/** Reads a single record, as the archive keeps it. @throws PackError, TypeError like `readCommands`. */
 export function readRecord(packed: Uint8Array): LogRecord {
   reader.start(packed);
   reader.array();
@@ -168,8 +169,8 @@ function readCommand(op: number): Command {
   if (op === OPS.credit) return readCredit(partner, key, fingerprint);
   const name = OP_NAMES.get(op);
   if (name === undefined) throw new TypeError(`unknown command ${op}`);
-  const asked = readValue(reader) as object;
-  return { op: name, partner, key, fingerprint, ...asked } as Command;
+  const fields = readValue(reader) as object;
+  return { op: name, partner, key, fingerprint, ...fields } as Command;
 }
 
 function readTransfer(partner: string, key: string | null, fingerprint: number): Transfer {
@@ -282,7 +283,7 @@ function readCredited(fields: number): Credited {
   return credited;
 }
 
-/** The body of a batch while it fills. */
+/** Builds the body of a batch: an array of records. */
 export class BodyWriter {
   readonly #writer = new PackWriter();
   #count = 0;
@@ -291,7 +292,7 @@ export class BodyWriter {
     this.#writer.openArray();
   }
 
-  /** Records so far: the index of the next one. */
+  /** Number of records so far, which is the index of the next one. */
   get count(): number {
     return this.#count;
   }
@@ -300,14 +301,14 @@ export class BodyWriter {
     return this.#writer.length;
   }
 
-  /** @param source holds the packed command from `start` to `end`. */
+  /** @param source holds the packed command in bytes `start` to `end` (exclusive). */
   add(source: Uint8Array, start: number, end: number, command: Command, outcome: Recorded): void {
     this.#count += 1;
     const writer = this.#writer;
     const op = recordOp(command, outcome);
     writer.array(COMMAND_FIELDS + 1);
     writer.number(op);
-    writer.raw(source, start + 2, end); // all but the heads of the command: its array, and its op
+    writer.raw(source, start + 2, end); // without the command's array head and op, which were just written
     writeOutcome(writer, op, outcome);
   }
 
@@ -385,13 +386,13 @@ function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
   }
 }
 
-/** One outcome alone, as a record of its command has it. */
+/** Packs an outcome as in a record of `command`. The memory is shared: see `PackWriter.takeShared`. */
 export function packOutcome(command: Command, outcome: Outcome): Uint8Array<ArrayBuffer> {
   writeOutcome(outcomeWriter, OPS[command.op], outcome);
   return outcomeWriter.takeShared();
 }
 
-/** @throws PackError, TypeError as `readCommands`. */
+/** @throws PackError, TypeError like `readCommands`. */
 export function unpackOutcome<C extends Command>(command: C, packed: Uint8Array): Outcome<C> {
   reader.start(packed);
   return readOutcome(OPS[command.op]) as Outcome<C>;

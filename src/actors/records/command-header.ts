@@ -1,4 +1,4 @@
-/** What every command has: its partner, the caller's idempotency key, and a hash of what was asked with it. */
+/** Fields of every command: its partner, the caller's idempotency key, and a hash of the request made with that key. */
 export interface CommandHeader {
   readonly partner: string;
   readonly key: string | null;

@@ -1,6 +1,6 @@
 /**
- * What can be asked of a ledger, and what can be decided. The gateway builds commands from validated
- * requests; a shard decides them; both go into the log together.
+ * The commands that a ledger takes, and the outcome of each. The gateway builds commands from validated requests, a
+ * shard decides them, and one log record holds the command with its outcome.
  *
  * Amounts are integers in minor units, times are milliseconds since 1970 UTC, metadata is canonical JSON text.
  */
@@ -9,7 +9,7 @@ import type { CommandHeader } from "./command-header.ts";
 import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
 import type { Rejection } from "./rejection.ts";
 
-/** One posting that happens at once: the hot one. `CompoundTransfer` is the other kind. */
+/** A transfer of one posting that posts at once: the hot path. `CompoundTransfer` covers all other shapes. */
 export interface Transfer extends CommandHeader {
   readonly op: "transfer";
   readonly debit: string;
@@ -18,15 +18,15 @@ export interface Transfer extends CommandHeader {
   readonly memo: string | null;
   readonly metadata: string | null;
   readonly occurredAtMs: number | null;
-  /** Its home (`homeVnodeOf`), which is also where the slice of a system account is. */
+  /** The vnode that decides the transfer (`homeVnodeOf`). A system account's leg is on this vnode's slice. */
   readonly vnode: number;
-  /** What a programme has to do with it. */
+  /** A programme's act that is decided and logged together with the transfer. */
   readonly act?: Act;
 }
 
 /**
- * A transfer's credit on another shard than its debit: the debit shard's message to the credit account's. The debit is
- * durable by then, so it is never refused. `fingerprint` is 0, and `key` is not the caller's: that stays at home.
+ * The credit of a cross-shard transfer: a message from the debit's shard to the credit's. Its debit is durable already,
+ * so the credit is never refused. `fingerprint` is 0 and `key` is null: the debit's record holds the caller's key.
  */
 export interface Credit extends CommandHeader {
   readonly op: "credit";
@@ -36,15 +36,15 @@ export interface Credit extends CommandHeader {
   readonly memo: string | null;
   readonly metadata: string | null;
   readonly occurredAtMs: number | null;
-  /** Of the transfer, as its own record has them. */
+  /** The transfer's id and creation time, as in the debit's record. */
   readonly id: string;
   readonly createdAtMs: number;
-  /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
+  /** The sending shard, and the message's sequence number from that shard to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
   readonly no: number;
 }
 
-/** Messages to shard `to` up to number `upTo` are durable there: they need not be sent again. */
+/** Acknowledgement: messages to shard `to` up to sequence number `upTo` are durable there and need no resend. */
 export interface Delivered extends CommandHeader {
   readonly op: "delivered";
   readonly to: number;
@@ -57,19 +57,19 @@ export interface ActAlone extends CommandHeader {
   readonly act: Act;
 }
 
-/** What an act on another shard has told all: never refused. */
+/** A notice that an act on another shard broadcasts to all shards. Never refused. */
 export interface Broadcast extends CommandHeader {
   readonly op: "notice";
   readonly programme: string;
   readonly notice: JsonValue;
-  /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
+  /** The sending shard, and the message's sequence number from that shard to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
   readonly no: number;
-  /** When the act was logged. */
+  /** Log time of the act. */
   readonly sentAtMs: number;
 }
 
-/** At most `maxAmount` in all, and `maxCount` debits (or credits), within `windowS` seconds of log time; `null` = any. */
+/** Velocity limit: at most `maxAmount` in sum and `maxCount` entries per `windowS` seconds of log time; `null`: any. */
 export type Limit = Readonly<{
   windowS: number;
   direction: "debit" | "credit";
@@ -84,18 +84,18 @@ export interface CreateAccount extends CommandHeader {
   readonly floor: number | null;
   readonly ceiling: number | null;
   readonly metadata: string | null;
-  /** None when absent, as in the oldest records. */
+  /** Absent in the oldest records: no limits. */
   readonly limits?: readonly Limit[];
 }
 
-/** A field left out stays as it is. `metadata` is a JSON merge patch (RFC 7396) of strings and nulls. */
+/** An absent field is left unchanged. `metadata` is a JSON merge patch (RFC 7396) of strings and nulls. */
 export interface UpdateAccount extends CommandHeader {
   readonly op: "update_account";
   readonly id: string;
   readonly floor?: number | null;
   readonly ceiling?: number | null;
   readonly metadata?: string;
-  /** All of them; a window that was limited before in the same direction goes on counting. */
+  /** Replaces all limits. A limit with the window and direction of an existing one keeps that one's counts. */
   readonly limits?: readonly Limit[];
 }
 
@@ -108,11 +108,10 @@ export interface SetAccountStatus extends CommandHeader {
 export const PARTNER_ROLES = ["partner", "read", "bank", "seller"] as const;
 export type PartnerRole = (typeof PARTNER_ROLES)[number];
 
-/** `keyHash` is the SHA-256 of the API key in hex; the key itself is shown once and never stored. */
 export interface CreatePartner extends CommandHeader {
   readonly op: "create_partner";
   readonly name: string;
-  /** Absent for `house`, which exists from the first start without a key of its own. */
+  /** Absent for `house`, the platform tenant: it is created at the first start, without a key. */
   readonly firstKey?: NewKey;
 }
 
@@ -132,7 +131,7 @@ export interface RevokeKey extends CommandHeader {
   readonly keyId: string;
 }
 
-/** Belongs to no partner (`partner` is empty). */
+/** Belongs to no partner: `partner` is empty. `keyHash` is the SHA-256 of the API key in hex. */
 export interface SetOperatorKey extends CommandHeader {
   readonly op: "set_operator_key";
   readonly keyHash: string;
@@ -162,14 +161,15 @@ export type NewKey = Readonly<{
   role: PartnerRole;
   name: string;
   prefix: string;
+  /** SHA-256 of the API key in hex. The key itself is shown once and never stored. */
   hash: string;
-  /** Of a key of role `seller`: whose it is. */
+  /** The seller's id, for a key of role `seller`. */
   seller?: string;
 }>;
 export type PartnerKey = NewKey & Readonly<{ partner: string; createdAtMs: number }>;
 export type Partner = Readonly<{ id: string; name: string; status: PartnerStatus; createdAtMs: number }>;
 
-/** An account as it stands after a command, or as a read found it. */
+/** An account's state after a command, or at the time of a read. */
 export type AccountView = Readonly<{
   id: string;
   asset: string;
@@ -181,13 +181,13 @@ export type AccountView = Readonly<{
   seq: number;
   metadata: string | null;
   createdAtMs: number;
-  /** None when absent, as in the oldest records. */
+  /** Absent in the oldest records: no limits. */
   limits?: readonly Limit[];
-  /** The programme that alone may move it, where there is one. */
+  /** For a managed account: the one programme that may debit or credit it. */
   programme?: string;
 }>;
 
-/** Both sides of the one posting as they stand after it; a system account's figures are its slice's. */
+/** Both balances after the posting. For a system account they are those of its slice on the transfer's vnode. */
 export type TransferPosted = Readonly<{
   ok: true;
   id: string;
@@ -197,13 +197,13 @@ export type TransferPosted = Readonly<{
   creditPosted: number;
   creditHeld: number;
   creditSeq: number;
-  /** Of the act that came with it. */
+  /** The effect of the transfer's act. */
   effect?: JsonValue;
 }>;
 
 /**
- * The debit side of a transfer whose credit is on shard `to`: message `no` on the way there. This record is the commit:
- * once it is durable the credit will follow, whatever happens.
+ * The debit of a transfer whose credit is message `no` to shard `to`. This record is the commit: once it is durable,
+ * the credit is delivered, after any crash or restart of either shard.
  */
 export type TransferSent = Readonly<{
   ok: true;
@@ -216,7 +216,7 @@ export type TransferSent = Readonly<{
   effect?: JsonValue;
 }>;
 
-/** The credit account as it stands after the credit. */
+/** The credit account's balance after the credit. */
 export type Credited = Readonly<{ ok: true; posted: number; held: number; seq: number }>;
 
 export type AccountChanged = Readonly<{ ok: true; account: AccountView }>;
@@ -224,7 +224,7 @@ export type PartnerChanged = Readonly<{ ok: true; partner: Partner }>;
 export type KeyCreated = Readonly<{ ok: true; key: PartnerKey }>;
 export type Done = Readonly<{ ok: true }>;
 
-/** What an act alone has come to: `account` was opened or closed by it, and `told` are messages with its notice. */
+/** Outcome of an `ActAlone`. `account` was opened or closed by it; `told` lists the messages that carry its notice. */
 export type ActDone = Readonly<{
   ok: true;
   effect: JsonValue;
@@ -233,10 +233,10 @@ export type ActDone = Readonly<{
   told?: readonly Readonly<{ to: number; no: number }>[];
 }>;
 
-/** `subject` names the account, partner or key that the reason speaks of, where there can be a doubt. */
+/** `subject` is the id of the account, partner, key or other thing that `code` is about; `null` where there is none. */
 export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | null }>;
 
-/** What a command of each kind comes to when it is accepted. */
+/** The outcome of each kind of command when it is accepted. */
 export interface Accepted extends CompoundAccepted {
   transfer: TransferPosted;
   credit: Credited;
@@ -255,20 +255,19 @@ export interface Accepted extends CompoundAccepted {
 
 export type Outcome<C extends Command = Command> = Accepted[C["op"]] | Rejected;
 
-/** What a record holds: of a transfer to another shard its debit alone, since the credit has a record of its own. */
+/** The outcome in the log. A cross-shard transfer's record holds only its debit: the credit has its own record. */
 export type Recorded = Outcome | TransferSent;
 
-/** What stands in the log: asked and decided, together. */
 export type LogRecord = Readonly<{ command: Command; outcome: Recorded }>;
 
-/** What every gateway must know at once: who may come in. Sent by the partner's home shard. */
+/** A change of partners or API keys, sent by the partner's home shard to every gateway, which authenticates with it. */
 export type Fact =
   | Readonly<{ fact: "partner"; partner: Partner }>
   | Readonly<{ fact: "key"; key: PartnerKey }>
   | Readonly<{ fact: "key_revoked"; keyId: string }>
   | Readonly<{ fact: "operator_key"; hash: string }>;
 
-/** What a debit account may have against a debit. */
+/** Why an account can refuse a debit. */
 export type DebitRefusal = Extract<
   Rejection,
   | "managed_account"
@@ -279,13 +278,13 @@ export type DebitRefusal = Extract<
   | "balance_out_of_range"
 >;
 
-/** What a credit account may have against a credit. */
+/** Why an account can refuse a credit. */
 export type CreditRefusal = Extract<
   Rejection,
   "managed_account" | "account_closed" | "ceiling_exceeded" | "limit_exceeded" | "balance_out_of_range"
 >;
 
-/** What another shard says of the credit account of a transfer. `null`: there is no such account. */
+/** Another shard's answer about a transfer's credit account; `null` if there is no such account. */
 export type RemoteCredit = Readonly<{ asset: string; refusal: CreditRefusal | null }> | null;
 
 export function reject(code: Rejection, subject: string | null = null): Rejected {

@@ -1,19 +1,18 @@
 /**
- * What is asked and decided about transfers that are more than one posting at once: pending ones, those of several
- * postings, reverts. Their records say in full what they did, so that replay and archive need no second record.
+ * Commands and outcomes of compound transfers: pending ones, those of several postings, and reverts. A record holds
+ * all that it did, so that replay and archive need no second record.
  *
- * A part on another shard is asked first (pinned, or reserved where something is taken), and moved by an ordered message
- * once the home's record, which is the commit, is durable.
+ * The home shard first asks each other shard to pin its credits and to reserve its debits. Its own record is the
+ * commit. Once that is durable, an ordered message (`Portion`) moves the legs on each other shard.
  */
 import type { Act, JsonValue, Seen } from "./act.ts";
 import type { CommandHeader } from "./command-header.ts";
 
-/** An amount that moves from one account to another of the same asset. */
 export type Posting = Readonly<{ debit: string; credit: string; amount: number }>;
 
 export type TransferStatus = "posted" | "pending" | "voided" | "expired";
 
-/** A transfer as it stands after a record. `postedAmount` is the sum over its postings. */
+/** A transfer's state after a record. `postedAmount` is the sum over its postings. */
 export type TransferView = Readonly<{
   id: string;
   status: TransferStatus;
@@ -23,59 +22,60 @@ export type TransferView = Readonly<{
   metadata: string | null;
   occurredAtMs: number | null;
   createdAtMs: number;
-  /** Of a pending one that has a time-out. */
+  /** Expiry of a pending transfer; `null` if it never expires or was not pending. */
   expiresAtMs: number | null;
-  /** The transfer that this one takes back. */
+  /** Id of the transfer that this one reverts. */
   reverts: string | null;
-  /** What a programme had to do with its beginning, and what that came to. */
+  /** The act that the transfer was created with, and its effect. */
   act?: Act;
   effect?: JsonValue;
-  /** Seqs of its two entries: of a plain one with an act, where it is read from the archive. */
+  /** Seqs of the two entries; only for a one-posting transfer with an act that is read from the archive. */
   seqs?: readonly [debit: number, credit: number];
 }>;
 
 /**
- * What a record of expiry says of its transfer. The rest does not change, and stands in the record that made it: so many
- * may expire at one moment that their records have to be small.
+ * A transfer in its record of expiry. The omitted fields never change and are in the record that created it. Many
+ * transfers may expire at once, so these records must be small.
  */
 export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "effect">;
 
-/** The facts of a transfer that never change: the owner of keys of its posts and voids, and the act that it began with. */
+/** Fixed facts of a transfer: the act it was created with, and the owner key for keys of its posts and voids. */
 export type Origin = Readonly<{ owner: string; act: Act | null }>;
 
-/** Whatever a `Transfer` is not: pending, of several postings, or of what there is. */
+/** Creates a transfer that is pending, has several postings, or moves the available balance. */
 export interface CompoundTransfer extends CommandHeader {
   readonly op: "compound_transfer";
-  /** 1 to 64, with amounts whose sum is a safe integer; a later one may spend what an earlier one brought. */
+  /** 1 to 64; the sum of their amounts is a safe integer. A later posting may spend what an earlier one credited. */
   readonly postings: readonly Posting[];
-  /** Of one posting: moves what the debit account has available, up to the posting's amount. */
+  /** Only with one posting: moves the debit account's available balance, at most the posting's amount. */
   readonly available: boolean;
   readonly pending: boolean;
-  /** From its record on; `null` for a pending one that waits for ever. */
+  /** Time to expiry from the log time of the record; `null`: never expires. */
   readonly timeoutMs: number | null;
   readonly memo: string | null;
   readonly metadata: string | null;
   readonly occurredAtMs: number | null;
-  /** Its home: `homeVnodeOf` the first posting, or where its act is decided. */
+  /** The vnode that decides the transfer: `homeVnodeOf` the first posting, or the act's vnode. */
   readonly vnode: number;
   readonly act?: Act;
 }
 
-/** What the archive says of a transfer that is not open at its home any more; "none": there is no such transfer. */
+/** The archive's answer about a transfer that is no longer open at its home; "none": there is no such transfer. */
 export type Settled = Exclude<TransferStatus, "pending"> | "none";
 
+/** Captures all or part of a pending transfer. */
 export interface PostTransfer extends CommandHeader {
   readonly op: "post_transfer";
   readonly id: string;
-  /** Owner key of the idempotency key: that of the debit account. Absent without a key, and in older records. */
+  /** The debit account's owner key, which owns the idempotency key. Absent without a key, and in older records. */
   readonly owner?: string;
-  /** `null`: all that is left. */
+  /** `null`: the whole remaining amount. */
   readonly amount: number | null;
-  /** Releases what is left after it. */
+  /** Releases what remains held after this post. */
   readonly final: boolean;
-  /** Handed in by the gateway when the home has said that it does not know the transfer; `null` before. */
+  /** `null` at first. The gateway adds the archive's answer when the home does not know the transfer. */
   readonly settled: Settled | null;
-  /** Who is credited in place of the posting's credit account: of one posting, and with an act. */
+  /** Credited instead of the posting's credit account. Only with one posting and an act. */
   readonly credit?: string;
   readonly act?: Act;
 }
@@ -83,46 +83,46 @@ export interface PostTransfer extends CommandHeader {
 export interface VoidTransfer extends CommandHeader {
   readonly op: "void_transfer";
   readonly id: string;
-  /** As in a post. */
+  /** As in `PostTransfer`. */
   readonly owner?: string;
   readonly settled: Settled | null;
   readonly act?: Act;
 }
 
-/** `postings` with the amounts that were posted; empty while nothing was, or while it is still pending. */
+/** The transfer to revert: its postings with the amounts posted; empty if it is pending or nothing was posted. */
 export type Original = Readonly<{ postings: readonly Posting[] }>;
 
 export interface RevertTransfer extends CommandHeader {
   readonly op: "revert_transfer";
-  /** Of the transfer that is to be taken back. */
+  /** Id of the transfer to revert. */
   readonly id: string;
-  /** Owner key of the idempotency key: that of the account whose money goes back first. Absent as in a post. */
+  /** Owner key of the account that is debited first; owns the idempotency key. Absent as in `PostTransfer`. */
   readonly owner?: string;
-  /** As the archive has it; `null`: there is no such transfer. */
+  /** The original as the archive has it; `null`: there is no such transfer. */
   readonly original: Original | null;
-  /** The home of the way back, which is not always that of the original. */
+  /** The vnode that decides the revert, which may differ from the original's home. */
   readonly vnode: number;
-  /** What its programme has to take back with it. */
+  /** The act by which the original's programme reverts its own part. */
   readonly act?: Act;
-  /** Handed in by the gateway when the home has asked for it: who has reverted the transfer, as the archive says. */
+  /** The archive's answer to who has reverted the transfer. The gateway adds it when the home has asked for it. */
   readonly seen?: Seen;
 }
 
-/** A pending transfer's time is over. Made by its home. */
+/** Expires a pending transfer. Issued by its home shard. */
 export interface ExpireTransfer extends CommandHeader {
   readonly op: "expire_transfer";
   readonly id: string;
 }
 
 /**
- * What legs are examined for: to be moved now (`post`), to be held (`hold`), to be moved as their transfer was held
- * (`capture`), or to be moved back (`revert`).
+ * What legs are examined for: `post` moves them at once, `hold` holds their debits, `capture` moves legs whose debits
+ * are held, `revert` moves them for a revert.
  */
 export type Purpose = "post" | "hold" | "capture" | "revert";
 
-/** One account's side of a posting: a negative amount is a debit. `vnode` is the account's, or that of the slice. */
+/** One side of a posting; a negative amount is a debit. `vnode` is that of the account, or of the slice used. */
 export type Leg = Readonly<{
-  /** Its index in the transfer. */
+  /** Zero-based index of the posting in the transfer. */
   posting: number;
   account: string;
   counterparty: string;
@@ -130,50 +130,50 @@ export type Leg = Readonly<{
   amount: number;
 }>;
 
-/** A leg whose account is known to hold this asset. */
+/** A leg with its account's asset. */
 export type AssetLeg = Leg & Readonly<{ asset: string }>;
 
-/** Keeps for a transfer of another shard what its debits here will need. Asked by that shard, and logged here. */
+/** Reserves what another shard's transfer will debit on this shard. Requested by that shard, logged by this one. */
 export interface Reserve extends CommandHeader {
   readonly op: "reserve";
-  /** The transfer's id, which is also the name of the attempt: another attempt has another one. */
+  /** The transfer's id. It identifies the attempt: a new attempt gets a new id. */
   readonly id: string;
-  /** The shard that asks: the transfer's home. */
+  /** The transfer's home shard, which requests the reservation. */
   readonly from: number;
   readonly purpose: "post" | "hold" | "revert";
   readonly legs: readonly Leg[];
 }
 
-/** The attempt has come to nothing. */
+/** Releases the reservation of an attempt that was not committed. */
 export interface Release extends CommandHeader {
   readonly op: "release";
   readonly id: string;
 }
 
-/** The part of a committed transfer that happens on another shard than its home: never refused. */
+/** The part of a committed transfer on a shard other than its home. Never refused. */
 export interface Portion extends CommandHeader {
   readonly op: "portion";
-  /** The sending shard, and the number of the message on its way to this one: 1, 2, 3, … without gaps. */
+  /** The sending shard, and the message's sequence number from that shard to this one: 1, 2, 3, … without gaps. */
   readonly from: number;
   readonly no: number;
   readonly transfer: TransferView | ExpiredTransfer;
-  /** How often the transfer was posted before. */
+  /** Number of posts of the transfer before this one. */
   readonly part: number;
   readonly purpose: Purpose;
-  /** In the order of their postings; none where a reservation is only given back. */
+  /** In posting order; empty if the reservation is only released. */
   readonly legs: readonly AssetLeg[];
-  /** When the home's record was logged. */
+  /** Log time of the home's record. */
   readonly sentAtMs: number;
 }
 
 /**
- * A record without effect: what is logged after it is later than what was asked for. With a key it records that key for
- * `owner`, on whose shard it is, while another shard decides the command.
+ * A record that changes no balance. A read of a past time logs one, so that every later record has a later log time.
+ * With a key, it records that key on the shard of `owner`, for a command that another shard decides.
  */
 export interface Tick extends CommandHeader {
   readonly op: "tick";
   readonly owner?: string;
-  /** Where it is logged, if the owner key does not say. */
+  /** The vnode that logs the tick, if it is not `owner`'s. */
   readonly vnode?: number;
 }
 
@@ -189,8 +189,8 @@ export type CompoundCommand =
   | Tick;
 
 /**
- * What a record did to one balance of its shard, which stands so after it. An amount is an entry of the account; with
- * amount 0 only `held` has changed, and `seq` has not. Of a system account the figures are the slice's.
+ * One change of a balance by a record, with the balance after it. A non-zero amount is an entry of the account; with
+ * amount 0 only `held` changed, and `seq` did not. For a system account the balance is that of the slice.
  */
 export type Move = Readonly<{
   posting: number;
@@ -203,55 +203,56 @@ export type Move = Readonly<{
   seq: number;
 }>;
 
-/** A message to another shard, as its sender's record has it. */
+/** A message to another shard as its sender's record holds it: number `no` to shard `to`. */
 export type SentPortion = Readonly<{ to: number; no: number; purpose: Purpose; legs: readonly AssetLeg[] }>;
 
-/** What is kept on one balance until its transfer is posted, or comes to nothing. */
+/** An amount held on one balance until its transfer is posted, voided or expired, or its reservation is released. */
 export type Hold = Readonly<{ account: string; asset: string; vnode: number; amount: number }>;
 
-/** So much, in so many debits or credits, of one account. */
+/** Sum and number of debits, or of credits, on one account, as counted against its limits. */
 export type Use = Readonly<{ account: string; amount: number; count: number }>;
 
-/** Room for credits that are still to come: of an account, or of one slice of a system account. */
+/** A credit reservation: headroom for credits still to come, on an account or on one slice of a system account. */
 export type Rise = Use & Readonly<{ slice?: Readonly<{ asset: string; vnode: number }> }>;
 
 /**
- * A transfer after what was asked. In the log `moves` are those of the home's shard, and the others follow in the records
- * of their shards; the answer to the caller has them all.
+ * A transfer after a command. In the log, `moves` are those on the home shard; each other shard logs its own. The
+ * answer to the caller has all of them.
  */
 export type TransferChanged = Readonly<{
   ok: true;
-  /** Of the transfer. */
+  /** The transfer's id. */
   id: string;
   transfer: TransferView;
   moves: readonly Move[];
   sent: readonly SentPortion[];
-  /** How often it was posted before this record. */
+  /** Number of posts of the transfer before this record. */
   part: number;
-  /** Of one that becomes pending: what is held for it on its home, and the other shards that hold something. */
+  /** Of a transfer that becomes pending: its holds on the home shard, and the other shards with holds for it. */
   holds: readonly Hold[];
   reservedAt: readonly number[];
-  /** What those have reserved, as they said. */
+  /** The moves by which those other shards hold it. */
   elsewhere: readonly Move[];
-  /** Of the act that came with this record's command. */
+  /** The effect of the command's act. */
   effect?: JsonValue;
 }>;
 
 export type TransferExpired = Omit<TransferChanged, "transfer"> & Readonly<{ transfer: ExpiredTransfer }>;
 
-/** What a shard keeps for a transfer of another one. */
+/** What a shard keeps for a transfer whose home is another shard. */
 export type Reservation = Readonly<{
   partner: string;
-  /** The transfer's home. */
+  /** The transfer's home shard. */
   from: number;
   holds: readonly Hold[];
+  /** Credit reservations. */
   rises: readonly Rise[];
-  /** What was counted against limits, and when. */
+  /** Debits counted against limits, and the log time at which they were. */
   uses: readonly Use[];
   atMs: number;
 }>;
 
-/** `rises`: the room that balances must keep free. Of slices only since ADR 15. */
+/** `rises` are credit reservations. Records from before ADR 15 hold none for slices. */
 export type Reserved = Readonly<{
   ok: true;
   moves: readonly Move[];
@@ -261,7 +262,7 @@ export type Reserved = Readonly<{
 
 export type Moved = Readonly<{ ok: true; moves: readonly Move[] }>;
 
-/** What a compound command of each kind comes to when it is accepted. */
+/** The outcome of each kind of compound command when it is accepted. */
 export interface CompoundAccepted {
   compound_transfer: TransferChanged;
   post_transfer: TransferChanged;

@@ -1,16 +1,16 @@
 /**
- * V8 chooses how an object stores its numbers by the first ones it sees. Where all were small integers, the first larger
- * one makes it change that for good, and code that is compiled already goes on to make objects of the old kind, each of
- * which is converted when it is used: half a microsecond. (A transfer without a key has the fingerprint 0, one with a key a
- * large one. `node --trace-migration` shows it.)
+ * Fixes V8's object layouts for the records on the hot path.
  *
- * So here one object is kept of each kind of which thousands are made in a second, with `null` where others have numbers: then
- * V8 stores whatever comes. It remembers that as long as one such object is alive, and for literals of the same members in
- * the same order.
+ * V8 chooses how an object stores a number field by the first values it sees. If all were small integers, the first
+ * larger one deprecates that layout, but code compiled before goes on making objects of the old layout, and each is
+ * converted when it is used: half a microsecond. (A transfer without a key has fingerprint 0, one with a key a large
+ * number. `node --trace-migration` shows the conversions.)
+ *
+ * So this module keeps one object of each hot type alive, with `null` in its number fields. While it lives, V8 gives
+ * every literal with the same properties in the same order its layout, which stores any value.
  */
 import type { Credit, Credited, Transfer, TransferPosted, TransferSent } from "./command.ts";
 
-/** In the place of any number. */
 const ANY = null as unknown as number;
 
 const TRANSFER: Transfer = {
@@ -67,9 +67,9 @@ const SENT: TransferSent = {
 
 const CREDITED: Credited = { ok: true, posted: ANY, held: ANY, seq: ANY };
 
-let kept: readonly object[] = [];
+let layoutSamples: readonly object[] = [];
 
-/** To be called before any other object of these kinds is made. */
+/** Must be called before any other object of these types is created. */
 export function chooseLayouts(): void {
-  kept = [...kept, TRANSFER, CREDIT, POSTED, SENT, CREDITED];
+  layoutSamples = [...layoutSamples, TRANSFER, CREDIT, POSTED, SENT, CREDITED];
 }

@@ -1,4 +1,4 @@
-/** The act that comes with a transfer: what every act has as flat values, and what is its own as a map behind them. */
+/** Codec of a transfer's act: the common fields as flat values, then the act's own fields as a map. */
 import type { Act, JsonValue } from "./act.ts";
 import { readValue, writeValue } from "./pack.ts";
 import type { PackReader } from "./pack-reader.ts";
@@ -18,13 +18,13 @@ export function writeAct(writer: PackWriter, { programme, act, subject, ...own }
     writer.map(names.length);
     for (const name of names) {
       writer.text(name);
-      writePlain(writer, (own as Readonly<Record<string, JsonValue>>)[name] as JsonValue);
+      writeJson(writer, (own as Readonly<Record<string, JsonValue>>)[name] as JsonValue);
     }
   }
 }
 
-/** Most of them are a text, a number or nothing: the general packer would ask more of them than they are worth. */
-function writePlain(writer: PackWriter, value: JsonValue): void {
+/** Most fields are a string, a number or null, which are cheaper to write here than with the general packer. */
+function writeJson(writer: PackWriter, value: JsonValue): void {
   if (value === null) writer.nil();
   else if (typeof value === "string") writer.text(value);
   else if (typeof value === "number" && Number.isSafeInteger(value)) writer.number(value);
@@ -38,14 +38,14 @@ export function readAct(reader: PackReader): Act {
   const subject = reader.cachedText();
   const act: Act & Record<string, JsonValue> = { programme, act: name, subject };
   if (!reader.nil()) {
-    for (let pairs = reader.map(); pairs > 0; pairs--) act[reader.cachedText()] = readPlain(reader);
+    for (let pairs = reader.map(); pairs > 0; pairs--) act[reader.cachedText()] = readJson(reader);
   }
   reader.skip(fields - FIELDS);
   return act;
 }
 
-function readPlain(reader: PackReader): JsonValue {
+function readJson(reader: PackReader): JsonValue {
   if (reader.nil()) return null;
-  // Mostly names of things, which are looked up by them.
+  // Most strings here are ids that are used as Map keys, so the cache makes their look-ups cheap.
   return reader.isText() ? reader.cachedText() : (readValue(reader) as JsonValue);
 }

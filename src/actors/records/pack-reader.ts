@@ -3,21 +3,21 @@ import { TextCache } from "./text-cache.ts";
 const decoder = new TextDecoder();
 const texts = new TextCache();
 
-/** Bytes that are not the MessagePack that was expected. */
+/** The bytes are not the MessagePack that the reader expected. */
 export class PackError extends Error {
   override readonly name = "PackError";
 }
 
 /**
- * Reads MessagePack value by value, or passes over it without making values: the index needs a few numbers and the
- * bytes of a few strings of each record, and a look-up one record among thousands.
+ * Reads MessagePack value by value, or skips values without creating them: the archive's index needs only a few numbers
+ * and string ranges of each record, and a look-up only one record among thousands.
  *
- * @throws PackError from every method, when the bytes hold something else.
+ * @throws PackError from every method, if the bytes hold something else.
  */
 export class PackReader {
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
-  /** Bounds of the string that `text` met last. */
+  /** Byte range of the last string that `text` read. */
   textStart = 0;
   textEnd = 0;
   #view: DataView = new DataView(new ArrayBuffer(0));
@@ -28,7 +28,7 @@ export class PackReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Length of the array that begins here. */
+  /** Reads an array head and returns the array's length. */
   array(): number {
     const head = this.bytes[this.at++] as number;
     if ((head & 0xf0) === 0x90) return head & 0x0f;
@@ -37,7 +37,7 @@ export class PackReader {
     throw unexpected("an array", head);
   }
 
-  /** Number of pairs in the map that begins here. */
+  /** Reads a map head and returns its number of pairs. */
   map(): number {
     const head = this.bytes[this.at++] as number;
     if ((head & 0xf0) === 0x80) return head & 0x0f;
@@ -91,7 +91,7 @@ export class PackReader {
     }
   }
 
-  /** Passes over a string and notes where its bytes are. */
+  /** Skips a string and records its byte range in `textStart` and `textEnd`. */
   text(): void {
     const head = this.bytes[this.at++] as number;
     let length: number;
@@ -106,18 +106,18 @@ export class PackReader {
     if (this.at > this.bytes.length) throw cut();
   }
 
-  /** The string that `text` met last. */
+  /** Decodes the last string that `text` read. */
   textNow(): string {
     return decoder.decode(this.bytes.subarray(this.textStart, this.textEnd));
   }
 
-  /** A string that is likely to come again, as an account's id: the same object every time, see `TextCache`. */
+  /** Reads a string that is likely to repeat, such as an account id, through the `TextCache`. */
   cachedText(): string {
     this.text();
     return texts.get(this.bytes, this.textStart, this.textEnd);
   }
 
-  /** A string that is not. */
+  /** Reads a string that is unlikely to repeat. */
   freshText(): string {
     this.text();
     return this.textNow();
@@ -127,35 +127,35 @@ export class PackReader {
     return this.nil() ? null : this.freshText();
   }
 
-  /** Whether a string begins here. */
+  /** Whether the next value is a string. */
   isText(): boolean {
     const head = this.bytes[this.at] as number;
     return (head & 0xe0) === 0xa0 || (head >= 0xd9 && head <= 0xdb);
   }
 
-  /** Passes over a nil, if there is one here. */
+  /** If the next value is nil, skips it and returns true. */
   nil(): boolean {
     if (this.bytes[this.at] !== 0xc0) return false;
     this.at += 1;
     return true;
   }
 
-  /** Passes over `count` values, whatever is in them. */
+  /** Skips `count` values with everything nested in them. */
   skip(count: number): void {
     const bytes = this.bytes;
-    let left = count;
+    let remaining = count;
     let at = this.at;
-    while (left > 0) {
-      left -= 1;
+    while (remaining > 0) {
+      remaining -= 1;
       const head = bytes[at++];
       if (head === undefined) throw cut();
       if (head < 0x80 || head >= 0xe0) continue;
       if (head >= 0xa0 && head < 0xc0) at += head & 0x1f;
-      else if (head < 0x90) left += 2 * (head & 0x0f);
-      else if (head < 0xa0) left += head & 0x0f;
+      else if (head < 0x90) remaining += 2 * (head & 0x0f);
+      else if (head < 0xa0) remaining += head & 0x0f;
       else {
         this.at = at;
-        left += this.#skipLong(head);
+        remaining += this.#skipLong(head);
         at = this.at;
       }
     }
@@ -163,7 +163,7 @@ export class PackReader {
     this.at = at;
   }
 
-  /** Passes over the rest of a value with a head of its own; returns how many values are inside it. */
+  /** Skips the rest of a value whose head byte holds no length; returns how many values are nested in it. */
   #skipLong(head: number): number {
     switch (head) {
       case 0xc0:
@@ -192,7 +192,6 @@ export class PackReader {
     }
   }
 
-  /** Passes over bytes that hold no values. */
   #pass(bytes: number): 0 {
     this.at += bytes;
     return 0;
@@ -207,7 +206,7 @@ export class PackReader {
   }
 }
 
-/** Where each record of a batch begins, and where the last one ends. */
+/** Byte offsets of the records of a batch body: the start of each, then the end of the last. @throws PackError */
 export function recordOffsets(body: Uint8Array): Uint32Array {
   const reader = new PackReader();
   reader.start(body);

@@ -1,22 +1,22 @@
 /**
- * Writes MessagePack into one growing buffer. The general packer walks over values and asks each what it is;
- * a transfer's fields are known, and writing them one by one costs a third of that.
+ * Writes MessagePack into one growing buffer. The general packer checks the type of every value; a transfer's field
+ * types are known, and writing them one by one costs a third of that.
  */
 import { charCode } from "./char-code.ts";
 
 const INITIAL_BYTES = 64 * 1024;
-/** One number with its head. */
+/** Head byte and 8 bytes of a float. */
 const NUMBER_BYTES_MAX = 9;
-/** Keys, memos and ids are hardly ever longer; beyond it the platform's encoder wins. */
+/** Most keys, memos and ids are shorter; for longer text the platform's encoder is faster. */
 const SHORT_LENGTH_MAX = 64;
 
-/** Copies below this are cheaper by hand than through a view made for the purpose. */
+/** Below this size a byte loop is cheaper than creating a view for `set`. */
 const COPY_BY_HAND_BYTES = 24;
 
-/** More need a longer head. */
+/** The most pairs that fit a one-byte map head. */
 export const MAP_PAIRS_MAX = 15;
 
-/** Kept as long as anything in it is. */
+/** Size of the buffers that `takeShared` cuts from. A slab stays in memory while any part of it is referenced. */
 const SLAB_BYTES = 8 * 1024;
 
 const encoder = new TextEncoder();
@@ -25,7 +25,6 @@ export class PackWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
-  /** Where the next that is taken beside others goes. */
   #slab = new Uint8Array(SLAB_BYTES);
   #slabUsed = 0;
 
@@ -45,7 +44,7 @@ export class PackWriter {
     this.#bytes[this.#length++] = 0x80 | pairs;
   }
 
-  /** Room for the head of an array whose length is known only at its end: see `setArray`. */
+  /** Begins an array of unknown length; `setArray` writes the length later. Returns the head's offset. */
   openArray(): number {
     this.#reserve(5);
     const at = this.#length;
@@ -63,7 +62,7 @@ export class PackWriter {
     this.#bytes[this.#length++] = 0xc0;
   }
 
-  /** A safe integer; beyond 32 bits as a float, which holds it exactly. */
+  /** Writes a safe integer; beyond 32 bits as a float64, which is exact. */
   number(value: number): void {
     this.#reserve(NUMBER_BYTES_MAX);
     const bytes = this.#bytes;
@@ -90,7 +89,7 @@ export class PackWriter {
   text(value: string): void {
     const { length } = value;
     this.#reserve(3 * length + 5);
-    // Nearly all text here is a short id in ASCII: written as such until a character says otherwise.
+    // Nearly all text is a short ASCII id: try that first, and fall back at the first other character.
     if (length <= SHORT_LENGTH_MAX && this.#shortAscii(value)) return;
     const start = this.#length + 5;
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(start));
@@ -104,7 +103,7 @@ export class PackWriter {
     else this.text(value);
   }
 
-  /** Values that are packed already. */
+  /** Copies values that are packed already: bytes `start` to `end` (exclusive) of `source`. */
   raw(source: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
     const bytes = this.#bytes;
@@ -114,7 +113,7 @@ export class PackWriter {
     else for (let i = start; i < end; i++) bytes[at++] = source[i] as number;
   }
 
-  /** What was written, in memory of its own; the writer is empty again. */
+  /** Returns what was written, in a buffer of its own, and empties the writer. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#length);
     this.#length = 0;
@@ -122,8 +121,8 @@ export class PackWriter {
   }
 
   /**
-   * The same in memory that it shares with what was taken before: memory of its own for some hundred bytes costs ten times
-   * as much. For what is packed into something else before it leaves this thread.
+   * Like `take`, but the result is a view of a buffer shared with earlier results: allocating a buffer for some hundred
+   * bytes costs ten times as much. Only for bytes that are copied into something else before they leave this thread.
    */
   takeShared(): Uint8Array<ArrayBuffer> {
     const length = this.#length;

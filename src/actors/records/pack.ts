@@ -1,4 +1,4 @@
-/** Any value of plain data, packed and unpacked: for all that is too rare to be written by hand. */
+/** MessagePack for any plain data. Records that are too rare for a hand-written codec use it. */
 import { Packr } from "msgpackr";
 import type { PackReader } from "./pack-reader.ts";
 import type { PackWriter } from "./pack-writer.ts";
@@ -6,8 +6,8 @@ import type { PackWriter } from "./pack-writer.ts";
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 /**
- * Packs any value of plain data into bytes of its own, so that the buffer may be handed to another thread.
- * (The packer reuses one large buffer; a view of it would carry all of it along.)
+ * Packs plain data into a buffer of its own, which may be transferred to another thread. (The packer reuses one large
+ * buffer; transferring a view of it would transfer all of it.)
  */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
   const packed = packr.pack(value);
@@ -20,14 +20,14 @@ export function decode(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
 }
 
-/** Any one value, among others that are written by hand. */
+/** Appends one value of plain data to hand-written ones. */
 export function writeValue(writer: PackWriter, value: unknown): void {
-  // Copied from the packer's own buffer before that is used again.
+  // Copied at once, because the packer reuses its buffer.
   const packed = packr.pack(value);
   writer.raw(packed, 0, packed.length);
 }
 
-/** The value that begins where the reader is. */
+/** Reads one value at the reader's position. */
 export function readValue(reader: PackReader): unknown {
   const start = reader.at;
   reader.skip(1);

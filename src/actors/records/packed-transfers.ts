@@ -1,7 +1,7 @@
 import type { Transfer } from "./command.ts";
 import type { CompoundTransfer } from "./compound-command.ts";
 
-/** A part of a batch, packed for the shard that decides it; with the places of its items in the batch. */
+/** Part of an HTTP batch, packed for the shard that decides it. `places` are the zero-based indexes in the batch. */
 export type PackedPiece = Readonly<{
   packed: Uint8Array;
   count: number;
@@ -9,12 +9,12 @@ export type PackedPiece = Readonly<{
   places: readonly number[];
 }>;
 
-/** Of one partner: the pieces of each shard, in order; a shard that decides none of them has none. */
+/** A batch of one partner's transfers. `byShard[n]` holds shard n's pieces in order; empty if it decides none. */
 export type PackedTransfers = Readonly<{
   partner: string;
   count: number;
   byShard: readonly (readonly PackedPiece[])[];
 }>;
 
-/** Independent transfers of one partner; packed where another thread has read them. */
+/** Independent transfers of one partner; already packed if the batch-reader thread has parsed them. */
 export type Transfers = readonly (Transfer | CompoundTransfer)[] | PackedTransfers;

@@ -1,7 +1,7 @@
-/** What kind of record it is, as a number. */
+/** The number of each kind of record in the log. */
 import type { Command } from "./command.ts";
 
-/** Numbers in the log: never given to another command. */
+/** A number is never reused for another command. */
 export const OPS = {
   transfer: 1,
   credit: 3,
@@ -27,5 +27,5 @@ export const OPS = {
   notice: 41,
 } as const satisfies Record<Command["op"], number>;
 
-/** In records alone: a transfer with its debit here and its credit on another shard. */
+/** Only in records, never in a command: a transfer whose debit is on this shard and whose credit is on another. */
 export const TRANSFER_SENT_OP = 2;

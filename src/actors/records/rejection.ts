@@ -1,7 +1,6 @@
 /**
- * Why a command was refused. A rejection is a value: deterministic, and in the log like any other outcome.
- * The number is what the log holds and is never given to another reason; the order within a command is
- * the order of precedence that `decide` follows.
+ * Why a command was refused. A rejection is a deterministic value, logged like any other outcome. The log holds the
+ * number, which is never reused for another reason. When several reasons hold, see `precedence.ts` for transfers.
  */
 export const REJECTIONS = {
   same_account: 1,
@@ -68,7 +67,7 @@ const CODES = new Map<number, Rejection>(
   Object.entries(REJECTIONS).map(([code, number]) => [number, code as Rejection]),
 );
 
-/** @throws TypeError a number that no version has given out: the log is not ours. */
+/** @throws TypeError for a number that this version does not know. */
 export function rejectionOf(number: number): Rejection {
   const code = CODES.get(number);
   if (code === undefined) throw new TypeError(`unknown rejection ${number}`);
@@ -76,9 +75,9 @@ export function rejectionOf(number: number): Rejection {
 }
 
 /**
- * Refused without a trace in the log, because nothing of it could change the state: the key was used for
- * something else, its window has passed, the request is invalid by log time (`TimeFault`), or its partner keeps as much as
- * it may.
+ * Why a command was refused before it was decided. A refusal is not logged, since it changes no state: the idempotency
+ * key was used for another request or its window has passed, the request is invalid at this log time (`TimeFault`), or
+ * its partner has used up a quota.
  */
 export type Refusal =
   | "idempotency_key_reused"
@@ -86,5 +85,5 @@ export type Refusal =
   | "validation_failed"
   | "quota_exceeded";
 
-/** A field that is invalid by log time: its path in the request, and the rule. */
+/** A field that is invalid at this log time: its path in the request, and the rule that it breaks. */
 export type TimeFault = Readonly<{ path: string; message: string }>;

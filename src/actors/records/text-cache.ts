@@ -1,10 +1,10 @@
 /**
- * Strings by their bytes. Ids of accounts and partners come again and again, and making a string of them each time is
- * the dearest part of reading a command: the string itself, its hash, and a Map that compares it letter by letter.
- * The cache hands out the same object each time, internalized, which a Map finds by its address.
+ * A cache from UTF-8 bytes to strings. Account and partner ids repeat, and decoding one each time is the most
+ * expensive part of reading a command: the string itself, its hash, and a Map that compares it character by
+ * character. The cache returns the same internalized string each time, which a Map compares by address.
  *
- * It is bounded: a string has two slots, its own and the one beside it. A newer one takes its own slot, and moves whoever is
- * there into the other.
+ * Its size is fixed. A string can be in two slots, the one of its hash and that slot's neighbour. A new string takes
+ * the slot of its hash and moves the string found there to the neighbour.
  */
 import { charCode } from "./char-code.ts";
 
@@ -32,7 +32,7 @@ export class TextCache {
   }
 }
 
-/** Only text in ASCII is recognised; other text is made anew, which is rare. */
+/** Recognises ASCII only. Other text is rare and is decoded each time. */
 function isText(text: string, bytes: Uint8Array, start: number, end: number): boolean {
   if (text.length !== end - start) return false;
   for (let i = start; i < end; i++) {
@@ -42,7 +42,7 @@ function isText(text: string, bytes: Uint8Array, start: number, end: number): bo
   return true;
 }
 
-/** The names of properties are internalized by every engine; there is no other way to ask for it. */
+/** V8 internalizes property names; there is no other way to request it. */
 function internalized(text: string): string {
   return Object.keys({ [text]: 0 })[0] as string;
 }

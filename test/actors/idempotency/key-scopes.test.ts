@@ -1,4 +1,4 @@
-/** Where the key of a command is found, and which keys log time refuses. */
+/** Scopes of idempotency keys, and keys that are refused because of the time in them. */
 import { expect, test } from "vitest";
 import { haveSameKey } from "../../../src/actors/ledger/command-home.ts";
 import { type KeyState, Ledger } from "../../../src/actors/ledger/ledger.ts";
@@ -11,24 +11,24 @@ const MINUTE_MS = 60_000;
 const PLACE = { epoch: 1, seq: 7, index: 3, timeMs: NOW_MS };
 const FIRST: KeyState = { first: { fingerprint: 5, atSecond: NOW_MS / 1000, epoch: 1, seq: 7, index: 3 } };
 
-const asked = { partner: "acme", key: "k", fingerprint: 5 } as const;
+const header = { partner: "acme", key: "k", fingerprint: 5 } as const;
 const post: PostTransfer = {
   op: "post_transfer",
-  ...asked,
+  ...header,
   id: "tr_0011001",
   amount: null,
   final: false,
   settled: null,
 };
 
-/** A ledger whose log holds this command, which was refused. */
+/** A ledger whose log holds this command with a rejection. */
 function afterRefusalOf(command: Command): Ledger {
   const ledger = new Ledger(0);
   ledger.apply(command, { ok: false, code: "account_frozen", subject: null }, PLACE, 0);
   return ledger;
 }
 
-test("two transfers of one owner have one scope, and those of two owners have two", () => {
+test("keys for two transfers share a scope if their owner is the same, and only then", () => {
   const ledger = afterRefusalOf({ ...post, owner: "alice" });
   const other = { ...post, id: "tr_0011002", fingerprint: 6 };
   expect(ledger.lookUpKey({ ...other, owner: "alice" }, NOW_MS)).toEqual({
@@ -37,7 +37,7 @@ test("two transfers of one owner have one scope, and those of two owners have tw
   expect(ledger.lookUpKey({ ...other, owner: "bob" }, NOW_MS)).toBeUndefined();
 });
 
-test("a record of an older version, which names no owner, is found by the transfer that it names", () => {
+test("a key in a record of an older version, which has no owner, is found by the transfer's id", () => {
   const ledger = afterRefusalOf(post);
   const command = { ...post, owner: "alice" };
   expect(ledger.lookUpKey(command, NOW_MS)).toEqual(FIRST);
@@ -45,8 +45,8 @@ test("a record of an older version, which names no owner, is found by the transf
   expect(haveSameKey({ ...post, id: "tr_0011002" }, command)).toBe(false);
 });
 
-test("a key that is taken for a command of another shard is the owner's, like all of them", () => {
-  const taken: Tick = { op: "tick", ...asked, owner: "alice" };
+test("a key recorded by a tick for a command on another shard has the owner's scope", () => {
+  const taken: Tick = { op: "tick", ...header, owner: "alice" };
   const ledger = new Ledger(0);
   ledger.apply(taken, { ok: true }, PLACE, 0);
   expect(ledger.lookUpKey(taken, NOW_MS)).toEqual(FIRST);
@@ -54,13 +54,13 @@ test("a key that is taken for a command of another shard is the owner's, like al
   expect(ledger.lookUpKey({ ...post, owner: "alice", fingerprint: 6 }, NOW_MS)).toEqual(refused);
 });
 
-test("the key of a credit request's decision is found by the request alone, and is the seller's too", () => {
+test("the key of a decision on a credit request is found by the request and by the seller", () => {
   const id = `cr_00${"0".repeat(24)}`;
   const act = { programme: "topup", act: "reject", subject: creditAccount("kiosk"), request: id } as const;
-  const ledger = afterRefusalOf({ op: "act", ...asked, act: { ...act, aliasOwner: requestOwner(id) } });
-  const byRequest = { op: "tick", ...asked, owner: requestOwner(id) } as const;
+  const ledger = afterRefusalOf({ op: "act", ...header, act: { ...act, aliasOwner: requestOwner(id) } });
+  const byRequest = { op: "tick", ...header, owner: requestOwner(id) } as const;
   expect(ledger.lookUpKey(byRequest, NOW_MS)).toEqual(FIRST);
-  const bySeller = { op: "tick", ...asked, owner: creditAccount("kiosk") } as const;
+  const bySeller = { op: "tick", ...header, owner: creditAccount("kiosk") } as const;
   expect(ledger.lookUpKey(bySeller, NOW_MS)).toEqual(FIRST);
 });
 
@@ -72,9 +72,12 @@ test.each([
   ],
   [-24 * 60 * MINUTE_MS, undefined],
   [-24 * 60 * MINUTE_MS - 1, { refused: "idempotency_key_expired" }],
-])("a key that is a UUIDv7 made %i ms after log time", (aheadMs, state) => {
-  const hex = (NOW_MS + aheadMs).toString(16).padStart(12, "0");
-  const key = `${hex.slice(0, 8)}-${hex.slice(8)}-7abc-8def-0123456789ab`;
-  expect(new Ledger(0).lookUpKey({ ...post, key }, NOW_MS)).toEqual(state);
-  expect(new Ledger(0).lookUpKey({ ...post, key: key.replace("-7", "-4") }, NOW_MS)).toBeUndefined();
-});
+])(
+  "a UUIDv7 key created %i ms after log time is accepted, refused as ahead, or refused as expired",
+  (aheadMs, state) => {
+    const hex = (NOW_MS + aheadMs).toString(16).padStart(12, "0");
+    const key = `${hex.slice(0, 8)}-${hex.slice(8)}-7abc-8def-0123456789ab`;
+    expect(new Ledger(0).lookUpKey({ ...post, key }, NOW_MS)).toEqual(state);
+    expect(new Ledger(0).lookUpKey({ ...post, key: key.replace("-7", "-4") }, NOW_MS)).toBeUndefined();
+  },
+);

@@ -7,24 +7,24 @@ import { runs } from "../ledger/runs.ts";
 const SEED: HashSeed = [1, 2, 3, 4];
 const SCOPES = Array.from({ length: 120 }, (_, i) => `acme\0alice\0${i}`);
 
-/** All in one of two sub-tables and in runs around its end and start; only the last word tells them apart. */
+/** Puts all scopes into two sub-tables and few probe sequences that wrap around; only the last word differs. */
 class WeakHash implements ScopeHash {
   a = 0;
   b = 0;
   c = 0;
   d = 0;
   run(scope: string): void {
-    const no = Number(scope.slice(scope.lastIndexOf("\0") + 1));
-    this.a = no % 8 === 0 ? 0xffffffff : 0;
-    this.b = [0, 0xf0000000, 0xffffffff, 0x08000000, 0x80000000][no % 5] as number;
-    this.c = no % 7 === 0 ? 0xffffffff : 0;
-    this.d = no;
+    const index = Number(scope.slice(scope.lastIndexOf("\0") + 1));
+    this.a = index % 8 === 0 ? 0xffffffff : 0;
+    this.b = [0, 0xf0000000, 0xffffffff, 0x08000000, 0x80000000][index % 5] as number;
+    this.c = index % 7 === 0 ? 0xffffffff : 0;
+    this.d = index;
   }
 }
 
 type Held = Readonly<{ scope: string; entry: KeyEntry }>;
 
-/** What a table must do, as a list. */
+/** A naive model of the table: a list. */
 class Model {
   held: Held[] = [];
 
@@ -34,22 +34,22 @@ class Model {
 
   find(scope: string, nowMs: number): KeyEntry | undefined {
     const entry = this.latest(scope);
-    return entry !== undefined && isOver(entry, nowMs) ? undefined : entry;
+    return entry !== undefined && isExpired(entry, nowMs) ? undefined : entry;
   }
 
   sweep(nowMs: number, max: number): void {
-    const kept = this.held.findIndex(({ entry }) => !isOver(entry, nowMs));
+    const kept = this.held.findIndex(({ entry }) => !isExpired(entry, nowMs));
     this.held = this.held.slice(Math.min(max, kept < 0 ? this.held.length : kept));
   }
 
   entries(nowMs: number): KeyEntry[] {
     return this.held
-      .filter(({ scope, entry }) => entry === this.latest(scope) && !isOver(entry, nowMs))
+      .filter(({ scope, entry }) => entry === this.latest(scope) && !isExpired(entry, nowMs))
       .map(({ entry }) => entry);
   }
 }
 
-function isOver({ atSecond }: KeyEntry, nowMs: number): boolean {
+function isExpired({ atSecond }: KeyEntry, nowMs: number): boolean {
   return atSecond * 1000 + KEY_WINDOW_MS < nowMs;
 }
 
@@ -72,7 +72,7 @@ class Run {
     this.table = hash === undefined ? new KeyTable(SEED) : new KeyTable(SEED, { hash });
   }
 
-  /** As a ledger does, only a key that is not known is remembered. */
+  /** Remembers a key only if it is unknown, as a ledger does. */
   remember(scope: string): void {
     expect(this.table.find(scope, this.nowMs)).toEqual(this.model.find(scope, this.nowMs));
     if (this.model.find(scope, this.nowMs) !== undefined) return;
@@ -85,7 +85,7 @@ class Run {
   compare(): void {
     const { table, model, nowMs } = this;
     for (const scope of SCOPES) expect(table.find(scope, nowMs)).toEqual(model.find(scope, nowMs));
-    // At time 0 none is over: what a later one has replaced is no entry all the same.
+    // At time 0 no entry is expired, but entries replaced by later ones must still be omitted.
     for (const atMs of [0, nowMs]) {
       expect([...table.entries(atMs)].map(([, entry]) => entry)).toEqual(model.entries(atMs));
     }
@@ -93,7 +93,7 @@ class Run {
   }
 }
 
-function followsTheModel(hashOf: () => ScopeHash | undefined): void {
+function expectModelBehaviour(hashOf: () => ScopeHash | undefined): void {
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
       const run = new Run(hashOf());
@@ -114,10 +114,10 @@ function followsTheModel(hashOf: () => ScopeHash | undefined): void {
   );
 }
 
-test("in any history a table of keys does what a list of them does", () => {
-  followsTheModel(() => undefined);
+test("in any history the key table agrees with a list", () => {
+  expectModelBehaviour(() => undefined);
 });
 
-test("in any history the same, where almost all hashes collide", () => {
-  followsTheModel(() => new WeakHash());
+test("in any history the key table agrees with a list, even if almost all hashes collide", () => {
+  expectModelBehaviour(() => new WeakHash());
 });

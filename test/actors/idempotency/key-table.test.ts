@@ -6,19 +6,19 @@ function entry(timeMs: number, seq = 1) {
   return { fingerprint: 1, atSecond: Math.floor(timeMs / 1000), epoch: 1, seq, index: 0 };
 }
 
-/** `count` more keys, of the same second. */
+/** Adds `count` keys of the same second. */
 function fill(table: KeyTable, first: number, count: number): void {
   for (let i = first; i < first + count; i++) table.remember(`k${i}`, entry(0, i));
 }
 
-test("a key is known for its window of log time, whether swept or not", () => {
+test("a key is found until its window of log time has passed, even without a sweep", () => {
   const table = new KeyTable();
   table.remember("k", entry(1_000));
   expect(table.find("k", 1_000 + KEY_WINDOW_MS)).toEqual(entry(1_000));
   expect(table.find("k", 1_001 + KEY_WINDOW_MS)).toBeUndefined();
 });
 
-test("a sweep forgets what is over, oldest first, never more than it may, and nothing early", () => {
+test("a sweep removes expired keys, oldest first, up to its maximum, and none before its expiry", () => {
   const table = new KeyTable();
   for (let i = 0; i < 10; i++) table.remember(`k${i}`, entry(i * 1000, i));
   table.sweep(4_500 + KEY_WINDOW_MS, 3);
@@ -27,7 +27,7 @@ test("a sweep forgets what is over, oldest first, never more than it may, and no
   expect([...table.entries(0)].map(([, { seq }]) => seq)).toEqual([5, 6, 7, 8, 9]);
 });
 
-test("a key that comes again after its window starts a new one", () => {
+test("a key that is used again after its window starts a new window", () => {
   const table = new KeyTable();
   table.remember("k", entry(0));
   table.remember("other", entry(5_000));
@@ -38,7 +38,7 @@ test("a key that comes again after its window starts a new one", () => {
   expect(table.size).toBe(1);
 });
 
-test("a table that was swept empty sweeps on when it fills again", () => {
+test("a table that was swept empty can be filled and swept again", () => {
   const table = new KeyTable();
   for (let round = 0; round < 3; round++) {
     const start = round * 2 * KEY_WINDOW_MS;
@@ -48,7 +48,7 @@ test("a table that was swept empty sweeps on when it fills again", () => {
   }
 });
 
-test("over weeks each key is known for its window and no longer, and what is forgotten gives its memory back", () => {
+test("over weeks each key is found exactly for its window, and the memory of removed keys is freed", () => {
   const table = new KeyTable();
   const apartMs = 5_000;
   const inWindow = KEY_WINDOW_MS / apartMs;
@@ -66,7 +66,7 @@ test("over weeks each key is known for its window and no longer, and what is for
   expect(bytesMax).toBeLessThan(2_000_000);
 });
 
-test("a key takes some 50 bytes, and no step of growth is a large one", () => {
+test("a key takes less than 55 bytes, and the table grows in small steps", () => {
   const table = new KeyTable();
   let jumpMax = 0;
   for (let count = 0; count < 300_000; count += 20_000) {
@@ -75,7 +75,7 @@ test("a key takes some 50 bytes, and no step of growth is a large one", () => {
       fill(table, i, 1);
       jumpMax = Math.max(jumpMax, table.bytes - before);
     }
-    // A last chunk that is hardly begun shows in a small table only.
+    // In a small table, a nearly empty last chunk distorts the average.
     if (count >= 100_000) expect(table.bytes / table.size).toBeLessThan(55);
   }
   expect(jumpMax).toBeLessThan(400_000);
@@ -85,7 +85,7 @@ test("a key takes some 50 bytes, and no step of growth is a large one", () => {
   expect(table.bytes).toBeLessThan(500_000);
 });
 
-test("a table says how much room it has, and forgets no key before its window has passed", () => {
+test("a table reports its free room, and keeps every key for its window even when full", () => {
   const table = new KeyTable(undefined, { keysMax: 100 });
   fill(table, 0, 99);
   expect(table.room).toBe(1);
@@ -96,7 +96,7 @@ test("a table says how much room it has, and forgets no key before its window ha
   expect(table.room).toBe(1);
 });
 
-test("a key is known whatever its number, also where the bits that its slot keeps of the hash are 0", () => {
+test("every key is found, even if the hash bits that its slot stores are 0", () => {
   const hash = {
     a: 0,
     b: 0,
@@ -113,7 +113,7 @@ test("a key is known whatever its number, also where the bits that its slot keep
   for (let i = 0; i < 20_000; i++) expect(table.find(`k${i}`, 0)?.seq).toBe(i);
 });
 
-test("an entry comes back as it was, up to the largest, and a larger one is a bug", () => {
+test("an entry with the largest values is stored exactly, and larger values fail an assertion", () => {
   const table = new KeyTable();
   const largest = {
     fingerprint: Number.MAX_SAFE_INTEGER,
@@ -132,7 +132,7 @@ test("an entry comes back as it was, up to the largest, and a larger one is a bu
 });
 
 test.each([2 ** 32 - 1, 2 ** 32, 253_402_300_799])(
-  "a key of second %i is known for its window and no longer",
+  "a key of second %i is found exactly for its window, also after a restore",
   (atSecond) => {
     const table = new KeyTable();
     const entry = { fingerprint: 1, atSecond, epoch: 1, seq: Number.MAX_SAFE_INTEGER, index: 0 };
@@ -150,7 +150,7 @@ test.each([2 ** 32 - 1, 2 ** 32, 253_402_300_799])(
   },
 );
 
-test("tables of one seed and history have the same lines, and under another seed other ones", () => {
+test("equal seeds and histories give equal entries, another seed gives other hashes", () => {
   const [one, two, other] = [
     new KeyTable([1, 2, 3, 4]),
     new KeyTable([1, 2, 3, 4]),
@@ -161,7 +161,7 @@ test("tables of one seed and history have the same lines, and under another seed
   expect([...one.entries(0)][0]?.[0]).not.toBe([...other.entries(0)][0]?.[0]);
 });
 
-test("only a UUIDv7 tells when it was made", () => {
+test("a creation time is read from UUIDv7 keys only", () => {
   expect(keyMadeAtMs("01890a5d-ac96-774b-bcce-b302099a8057")).toBe(0x01890a5dac96);
   expect(keyMadeAtMs("01890a5d-ac96-474b-bcce-b302099a8057")).toBeUndefined();
   expect(keyMadeAtMs("order-1017")).toBeUndefined();

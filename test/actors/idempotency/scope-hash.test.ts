@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type HashSeed, SeededHash } from "../../../src/actors/idempotency/scope-hash.ts";
 
-/** Key and answers of the reference implementation, for the messages 00, 00 01, 00 01 02, … of so many bytes. */
+/** Key and tags of the reference implementation, for the messages 00, 00 01, 00 01 02, … by length in bytes. */
 const REFERENCE_KEY: HashSeed = [0x833d3433, 0x009f389f, 0x2398e64f, 0x417acf39];
 const REFERENCE_TAGS = [
   [0, "792e8fe5 75ce87aa 2d1450b5 1191970b"],
@@ -17,7 +17,7 @@ function hashOf(text: string, hash = new SeededHash(REFERENCE_KEY)): string {
   return [hash.a, hash.b, hash.c, hash.d].map((word) => word.toString(16).padStart(8, "0")).join(" ");
 }
 
-test("ASCII is hashed as Chaskey's authors say", () => {
+test("ASCII text gives the tags of the Chaskey reference implementation", () => {
   for (const [length, tag] of REFERENCE_TAGS) {
     const text = String.fromCharCode(...Array.from({ length }, (_, i) => i));
     expect(hashOf(text)).toBe(tag);
@@ -30,7 +30,7 @@ test("a hash does not depend on what was hashed before", () => {
   for (const text of texts) expect(hashOf(text, hash)).toBe(hashOf(text));
 });
 
-test("texts that are alike in some encoding have hashes of their own", () => {
+test("different texts that are equal in some encoding have different hashes", () => {
   const alike = [
     "",
     "\0",
@@ -53,7 +53,7 @@ test("texts that are alike in some encoding have hashes of their own", () => {
   expect(new Set(alike.map((text) => hashOf(text))).size).toBe(alike.length);
 });
 
-test("each bit of the seed counts", () => {
+test("each bit of the seed changes the hash", () => {
   const hashes = new Set([hashOf("acme\0alice\0order-1")]);
   for (let bit = 0; bit < 128; bit++) {
     const [a, b, c, d] = REFERENCE_KEY.map((word, i) =>

@@ -1,9 +1,9 @@
-/** What may be changed of an account, and what its metadata come to. */
+/** Creating, updating, freezing and closing accounts, and merging metadata. */
 import { describe, expect, test } from "vitest";
 import type { AccountView, Command, UpdateAccount } from "../../../src/actors/records/command.ts";
 import { LedgerRun } from "./ledger-run.ts";
 
-const asked = { partner: "p", key: null, fingerprint: 0 } as const;
+const header = { partner: "p", key: null, fingerprint: 0 } as const;
 
 class Book {
   readonly run = new LedgerRun(() => {});
@@ -16,25 +16,25 @@ class Book {
 
   create(more: Partial<AccountView> = {}): AccountView | string {
     const { asset = "PTS/0", floor = null, ceiling = null, metadata = null } = more;
-    return this.do({ op: "create_account", ...asked, id: "a", asset, floor, ceiling, metadata });
+    return this.do({ op: "create_account", ...header, id: "a", asset, floor, ceiling, metadata });
   }
 
   update(change: Partial<UpdateAccount>): AccountView | string {
-    return this.do({ op: "update_account", ...asked, id: "a", ...change });
+    return this.do({ op: "update_account", ...header, id: "a", ...change });
   }
 
   status(action: "freeze" | "unfreeze" | "close"): string {
-    const account = this.do({ op: "set_account_status", ...asked, id: "a", action });
+    const account = this.do({ op: "set_account_status", ...header, id: "a", action });
     return typeof account === "string" ? account : account.status;
   }
 
   move(debit: string, credit: string, amount: number): AccountView | string {
-    const noted = { memo: null, metadata: null, occurredAtMs: null, vnode: 0 };
-    return this.do({ op: "transfer", ...asked, ...noted, debit, credit, amount });
+    const details = { memo: null, metadata: null, occurredAtMs: null, vnode: 0 };
+    return this.do({ op: "transfer", ...header, ...details, debit, credit, amount });
   }
 }
 
-test("a new account is empty and open, within bounds that allow it to be so", () => {
+test("a new account is open with balance 0, and bounds that exclude 0 are refused", () => {
   const book = new Book();
   expect(book.create({ floor: 1 })).toBe("balance_conflict");
   expect(book.create({ ceiling: -1 })).toBe("balance_conflict");
@@ -54,7 +54,7 @@ test("a new account is empty and open, within bounds that allow it to be so", ()
   expect(book.create()).toBe("account_exists");
 });
 
-test("a change leaves alone what it does not name, and no bound may be broken by what is there", () => {
+test("an update changes only the fields it names, and a bound that the present balance breaks is refused", () => {
   const book = new Book();
   const limits = [{ windowS: 60, direction: "debit", maxAmount: 100, maxCount: null }] as const;
   expect(book.update({ floor: 0 })).toBe("account_not_found");
@@ -74,7 +74,7 @@ test("a change leaves alone what it does not name, and no bound may be broken by
   });
 });
 
-test("an account is frozen, thawed and closed, empty alone and once for all", () => {
+test("an account can be frozen and unfrozen; it can be closed only when empty, and never reopened", () => {
   const book = new Book();
   expect(book.status("freeze")).toBe("account_not_found");
   book.create();
@@ -104,13 +104,13 @@ describe("metadata", () => {
     ['{"a":"1","b":"2"}', { a: null }, '{"b":"2"}'],
     ['{"a":"1"}', { a: null, none: null }, null],
     [null, {}, null],
-  ])("%s with %o are %s", (before, patch, after) => {
+  ])("%s patched with %o becomes %s", (before, patch, after) => {
     const book = new Book();
     book.create({ metadata: before });
     expect(book.update({ metadata: JSON.stringify(patch) })).toMatchObject({ metadata: after });
   });
 
-  test("have 50 keys at most, after all that was changed", () => {
+  test("has at most 50 keys, counted after the patch", () => {
     const book = new Book();
     book.create();
     expect(book.update({ metadata: keys(0, 51, "v") })).toBe("metadata_too_large");

@@ -1,4 +1,4 @@
-/** Accounts and what postings do to them, as plainly as possible: takes every step back whose end is not allowed. */
+/** A naive model of accounts: applies postings first, checks the result, and undoes everything if a rule is broken. */
 import type { CreateAccount, SetAccountStatus, UpdateAccount } from "../../../src/actors/records/command.ts";
 import type { Posting } from "../../../src/actors/records/compound-command.ts";
 import { WindowModel } from "./limits/window-model.ts";
@@ -12,17 +12,17 @@ export type Row = Balance & {
   windows: WindowModel[];
 };
 
-/** What a posting is tried for: `plain` where there is no other, `capture` to move what was held before. */
+/** `plain`: a one-posting transfer at once; `post`: any other at once; `capture`: moves an amount held before. */
 export type Mode = "plain" | "post" | "hold" | "capture" | "revert";
 
-/** What postings have done to balances so far, and how far at most they have taken something from them. */
+/** Per balance, the sum of the postings so far, and the largest amount by which they have lowered it at any point. */
 type Course = Readonly<{ nets: Map<Balance, bigint>; dips: Map<Balance, bigint> }>;
 
 const MAX = 2n ** 52n;
 
 export class AccountsModel {
   readonly #rows = new Map<string, Row>();
-  /** Slices of system accounts by partner, name, asset and owner of the other side. */
+  /** Slices of system accounts by partner, name, asset and owner key of the other account. */
   readonly #slices = new Map<string, Balance>();
 
   row(partner: string, id: string): Row | undefined {
@@ -88,13 +88,13 @@ export class AccountsModel {
     return "ok";
   }
 
-  /** Does all postings in order, or none. @returns why the first one fails that does */
+  /** Applies all postings in order, or none. @returns the rejection of the first posting that fails */
   move(
     partner: string,
     postings: readonly Posting[],
     mode: Mode,
     holds: Map<Balance, bigint>,
-    isNothing: boolean,
+    isEmpty: boolean,
     nowMs: number,
   ): string | undefined {
     const touched = [...this.#rows.values(), ...this.#slices.values()];
@@ -106,7 +106,7 @@ export class AccountsModel {
     for (const { windows } of this.#rows.values()) undo.push(...windows.map((window) => window.mark()));
     const course: Course = { nets: new Map(), dips: new Map() };
     for (const posting of postings) {
-      const refusal = this.#movePosting(partner, posting, mode, course, isNothing, nowMs);
+      const refusal = this.#movePosting(partner, posting, mode, course, isEmpty, nowMs);
       if (refusal === undefined) continue;
       for (const step of undo) step();
       for (const key of this.#slices.keys()) if (!slices.has(key)) this.#slices.delete(key);
@@ -121,7 +121,7 @@ export class AccountsModel {
     { debit, credit, amount }: Posting,
     mode: Mode,
     { nets, dips }: Course,
-    isNothing: boolean,
+    isEmpty: boolean,
     nowMs: number,
   ): string | undefined {
     const from = this.#rows.get(`${partner} ${debit}`);
@@ -147,12 +147,12 @@ export class AccountsModel {
       enter(taking, value);
     }
     const available = paying.posted - paying.held;
-    if (isNothing) return "insufficient_funds";
+    if (isEmpty) return "insufficient_funds";
     if (mode !== "capture" && from && from.floor !== null && available < BigInt(from.floor))
       return "insufficient_funds";
     if (mode !== "hold" && to && to.ceiling !== null && to.posted > BigInt(to.ceiling))
       return "ceiling_exceeded";
-    const isOver = (row: Row | undefined, direction: string) =>
+    const exceedsLimit = (row: Row | undefined, direction: string) =>
       row?.windows
         .filter(({ limit }) => limit.direction === direction)
         .map((window) => {
@@ -161,9 +161,9 @@ export class AccountsModel {
         })
         .includes(true) ?? false;
     const isLimited = mode !== "revert";
-    if (isLimited && mode !== "capture" && isOver(from, "debit")) return "limit_exceeded";
-    if (isLimited && mode !== "hold" && isOver(to, "credit")) return "limit_exceeded";
-    // Some of it may have to be held before it moves.
+    if (isLimited && mode !== "capture" && exceedsLimit(from, "debit")) return "limit_exceeded";
+    if (isLimited && mode !== "hold" && exceedsLimit(to, "credit")) return "limit_exceeded";
+    // Another shard may have to hold this amount before it moves.
     const heldMost = paying.held + (mode === "post" || mode === "revert" ? dip : 0n);
     const before = mode === "hold" ? paying.posted : paying.posted - net;
     const holdMax = before > MAX ? before : MAX;

@@ -10,7 +10,7 @@ import {
   refusalOfSliceDebit,
 } from "../../../src/actors/ledger/account.ts";
 
-test("what is announced to an account far below zero stays a number that can be given back exactly", () => {
+test("pinned and new credits together must be a safe integer, even if the balance is far below zero", () => {
   const view = {
     id: "a",
     asset: "PTS/0",
@@ -27,7 +27,7 @@ test("what is announced to an account far below zero stays a number that can be 
   expect(refusalOfCredit(account, null, account.posted + BALANCE_MAX, BALANCE_MAX, 1, 0)).toBeUndefined();
   account.pinned = 2;
   account.pins = 1;
-  // Both would fit the balance; together they are no safe integer.
+  // The balance would fit each of them, but their sum is not a safe integer.
   expect(refusalOfCredit(account, null, account.posted + BALANCE_MAX, BALANCE_MAX, 1, 0)).toBe(
     "balance_out_of_range",
   );
@@ -37,7 +37,7 @@ test("what is announced to an account far below zero stays a number that can be 
 
 const MAX = 2 ** 52;
 
-describe("what is announced, and what is reserved, takes its room before a credit", () => {
+describe("pinned and reserved credits count against a further credit", () => {
   const limits = [{ windowS: 60, direction: "credit", maxAmount: 50, maxCount: 9 }] as const;
   const rules = {
     id: "a",
@@ -68,19 +68,22 @@ describe("what is announced, and what is reserved, takes its room before a credi
     [{ status: "frozen" }, 1, 1, 1, undefined],
     [{ status: "closed" }, 1, 1, 1, "account_closed"],
     [{ programme: "loyalty", status: "closed" }, 1, 1, 1, "managed_account"],
-  ])("of %o: credited to %i by %i in %i", (more, posted, credited, credits, refusal) => {
-    expect(refusalOfCredit(accountWith(more), null, posted, credited, credits, 0)).toBe(refusal);
-  });
+  ])(
+    "of an account with %o: credited to %i, by %i in %i entries",
+    (more, posted, credited, credits, refusal) => {
+      expect(refusalOfCredit(accountWith(more), null, posted, credited, credits, 0)).toBe(refusal);
+    },
+  );
 
-  test("a programme moves its own accounts, and no others that have one", () => {
+  test("a programme moves accounts that it manages and unmanaged ones, but not those of other programmes", () => {
     const account = accountWith({ programme: "loyalty" });
-    for (const [by, refusal] of [
+    for (const [programme, refusal] of [
       ["loyalty", undefined],
       ["wallet", "managed_account"],
       [null, "managed_account"],
     ] as const) {
-      expect(refusalOfCredit(account, by, 1, 1, 1, 0)).toBe(refusal);
-      expect(refusalOfDebit(account, by, 1, 0, 1, 1, 0)).toBe(refusal);
+      expect(refusalOfCredit(account, programme, 1, 1, 1, 0)).toBe(refusal);
+      expect(refusalOfDebit(account, programme, 1, 0, 1, 1, 0)).toBe(refusal);
     }
     expect(refusalOfDebit(accountWith({}), "wallet", 1, 0, 1, 1, 0)).toBeUndefined();
   });
@@ -90,7 +93,7 @@ describe("what is announced, and what is reserved, takes its room before a credi
     [{ pinned: 3, reserved: 4 }, MAX - 6, 1, "balance_out_of_range"],
     [{ pinned: 3, reserved: 4 }, 0, BALANCE_MAX - 7, undefined],
     [{ pinned: 3, reserved: 4 }, 0, BALANCE_MAX - 6, "balance_out_of_range"],
-  ] as const)("of a slice with %o: credited to %i by %i", (more, posted, credited, refusal) => {
+  ] as const)("of a slice with %o: credited to %i, by %i", (more, posted, credited, refusal) => {
     expect(refusalOfSliceCredit({ ...EMPTY_SLICE, ...more }, posted, credited)).toBe(refusal);
   });
 

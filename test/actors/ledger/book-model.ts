@@ -1,7 +1,4 @@
-/**
- * The rules of the books once more, as plainly as possible and without a line of the ledger's: an oracle for tests. It
- * knows nothing of shards.
- */
+/** A naive model of the ledger's rules, on one shard and without the ledger's code: the oracle of property tests. */
 import type { Command } from "../../../src/actors/records/command.ts";
 import type {
   Posting,
@@ -30,9 +27,8 @@ export class BookModel {
   #nowMs = 0;
 
   /**
-   * `ok`, or the reason that takes precedence.
-   *
-   * @param id of the transfer that comes of it, if one does.
+   * @param id the id for a transfer that the command creates.
+   * @returns `ok`, or the rejection by order of precedence.
    */
   execute(command: Command, nowMs: number, id: string): string {
     this.passTime(nowMs);
@@ -52,9 +48,9 @@ export class BookModel {
       case "post_transfer":
         return this.#post(command);
       case "void_transfer": {
-        const there = this.#openOf(command.partner, command.id);
-        if (typeof there !== "string") this.#end(there, "voided");
-        return typeof there === "string" ? there : "ok";
+        const open = this.#openTransfer(command.partner, command.id);
+        if (typeof open !== "string") this.#release(open, "voided");
+        return typeof open === "string" ? open : "ok";
       }
       case "revert_transfer":
         return this.#revert(command.partner, command.id, id);
@@ -63,14 +59,14 @@ export class BookModel {
     }
   }
 
-  /** What is pending until then or earlier ends. @returns its ids */
+  /** Expires pending transfers. @returns the ids of those that have expired */
   passTime(nowMs: number): readonly string[] {
     this.#nowMs = nowMs;
-    const over = [...this.#transfers].filter(
+    const expired = [...this.#transfers].filter(
       ([, { status, endsAtMs }]) => status === "pending" && endsAtMs <= nowMs,
     );
-    for (const [, transfer] of over) this.#end(transfer, "expired");
-    return over.map(([id]) => id);
+    for (const [, transfer] of expired) this.#release(transfer, "expired");
+    return expired.map(([id]) => id);
   }
 
   *transfers(): Generator<[id: string, transfer: Readonly<TransferRow>]> {
@@ -79,21 +75,21 @@ export class BookModel {
 
   #transfer(
     partner: string,
-    asked: readonly Posting[],
+    requested: readonly Posting[],
     mode: Mode,
     id: string,
     { timeoutMs }: Readonly<{ timeoutMs: number | null }>,
     isAvailable = false,
   ): string {
-    const first = this.accounts.row(partner, asked[0]?.debit ?? "");
-    const there = isAvailable
+    const first = this.accounts.row(partner, requested[0]?.debit ?? "");
+    const amountMax = isAvailable
       ? Number(first === undefined ? 0n : first.posted - first.held)
       : Number.MAX_VALUE;
-    const postings = asked.map(({ debit, credit, amount }) => {
-      return { debit, credit, amount: Math.max(1, Math.min(amount, there)) };
+    const postings = requested.map(({ debit, credit, amount }) => {
+      return { debit, credit, amount: Math.max(1, Math.min(amount, amountMax)) };
     });
     const holds = new Map<Balance, bigint>();
-    const refusal = this.accounts.move(partner, postings, mode, holds, there <= 0, this.#nowMs);
+    const refusal = this.accounts.move(partner, postings, mode, holds, amountMax <= 0, this.#nowMs);
     if (refusal !== undefined) return refusal;
     const total = postings.reduce((sum, { amount }) => sum + amount, 0);
     this.#transfers.set(id, {
@@ -112,17 +108,17 @@ export class BookModel {
   }
 
   #post({ partner, id, amount, final }: PostTransfer): string {
-    const there = this.#openOf(partner, id);
-    if (typeof there === "string") return there;
-    const { postings, holds } = there;
-    const left = postings.reduce((sum, posting) => sum + posting.amount, 0) - there.posted;
-    const part = amount ?? left;
-    if (part > left || (postings.length > 1 && part !== left)) return "amount_exceeds_pending";
+    const open = this.#openTransfer(partner, id);
+    if (typeof open === "string") return open;
+    const { postings, holds } = open;
+    const remaining = postings.reduce((sum, posting) => sum + posting.amount, 0) - open.posted;
+    const part = amount ?? remaining;
+    if (part > remaining || (postings.length > 1 && part !== remaining)) return "amount_exceeds_pending";
     const before = new Map(holds);
     for (const [balance, held] of before) {
-      const given = postings.length > 1 ? held : BigInt(part);
-      balance.held -= given;
-      holds.set(balance, held - given);
+      const released = postings.length > 1 ? held : BigInt(part);
+      balance.held -= released;
+      holds.set(balance, held - released);
     }
     const moved = postings.length > 1 ? postings : postings.map((posting) => ({ ...posting, amount: part }));
     const refusal = this.accounts.move(partner, moved, "capture", new Map(), false, this.#nowMs);
@@ -133,9 +129,9 @@ export class BookModel {
       }
       return refusal;
     }
-    there.posted += part;
-    there.parts += 1;
-    if (part === left || final) this.#end(there, "posted");
+    open.posted += part;
+    open.parts += 1;
+    if (part === remaining || final) this.#release(open, "posted");
     return "ok";
   }
 
@@ -153,24 +149,24 @@ export class BookModel {
     return code;
   }
 
-  #openOf(partner: string, id: string): TransferRow | string {
+  #openTransfer(partner: string, id: string): TransferRow | string {
     const transfer = this.#transfers.get(id);
     if (transfer?.partner !== partner) return "transfer_not_found";
     if (transfer.status === "pending") return transfer;
     return transfer.status === "expired" ? "transfer_expired" : "transfer_not_pending";
   }
 
-  /** Whatever is left of a pending transfer is free again. */
-  #end(transfer: TransferRow, status: TransferStatus): void {
+  /** Releases what remains held for a pending transfer and uncounts it from limits. */
+  #release(transfer: TransferRow, status: TransferStatus): void {
     for (const [balance, held] of transfer.holds) balance.held -= held;
     transfer.holds.clear();
     transfer.status = status;
     for (const { account, amount } of transfer.debits) {
-      const left =
+      const unposted =
         transfer.debits.length === 1 ? amount - transfer.posted : transfer.parts === 0 ? amount : 0;
       for (const window of this.accounts.row(transfer.partner, account)?.windows ?? [])
         if (window.limit.direction === "debit")
-          window.giveBack(BigInt(left), transfer.parts === 0 ? 1 : 0, transfer.createdAtMs);
+          window.uncount(BigInt(unposted), transfer.parts === 0 ? 1 : 0, transfer.createdAtMs);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Where each command is decided, and under which owner key its idempotency key is kept. */
+/** Which vnode decides each command, and under which owner key its idempotency key is stored. */
 import { describe, expect, test } from "vitest";
 import { keyScope } from "../../../src/actors/idempotency/key-table.ts";
 import {
@@ -16,8 +16,8 @@ import {
 import { vnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { Command } from "../../../src/actors/records/command.ts";
 
-const asked = { partner: "p", key: "k", fingerprint: 1 } as const;
-const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
+const header = { partner: "p", key: "k", fingerprint: 1 } as const;
+const details = { memo: null, metadata: null, occurredAtMs: null } as const;
 const act = { programme: "loyalty", act: "accrual", subject: "points:ann/x" } as const;
 const sides = { debit: "a/1", credit: "b/1", amount: 1, vnode: 77 } as const;
 const kind = { available: false, pending: false, timeoutMs: null, vnode: 77 } as const;
@@ -25,20 +25,20 @@ const posting = { debit: "a/1", credit: "b/1", amount: 1 };
 const id = "tr_0911001";
 const account = {
   op: "create_account",
-  ...asked,
+  ...header,
   asset: "PTS/0",
   floor: null,
   ceiling: null,
   metadata: null,
 } as const;
 
-const plainTransfer = { op: "transfer", ...asked, ...noted, ...sides } as const;
-const compound = { op: "compound_transfer", ...asked, ...noted, ...kind, postings: [posting] } as const;
-const post = { op: "post_transfer", ...asked, id, amount: null, final: false, settled: null } as const;
-const revert = { op: "revert_transfer", ...asked, id, original: null, vnode: 78 } as const;
-const tick = { op: "tick", ...asked } as const;
+const plainTransfer = { op: "transfer", ...header, ...details, ...sides } as const;
+const compound = { op: "compound_transfer", ...header, ...details, ...kind, postings: [posting] } as const;
+const post = { op: "post_transfer", ...header, id, amount: null, final: false, settled: null } as const;
+const revert = { op: "revert_transfer", ...header, id, original: null, vnode: 78 } as const;
+const tick = { op: "tick", ...header } as const;
 
-/** Owner key, and vnode: that of the owner key where none is given. */
+/** Expected owner key and vnode of each command; without a vnode, that of the owner key. */
 const HOMES: readonly (readonly [name: string, command: Command, owner: string, vnode?: number])[] = [
   ["a transfer", plainTransfer, "a", 77],
   ["a transfer from a system account", { ...plainTransfer, debit: "@x" }, "b", 77],
@@ -48,33 +48,33 @@ const HOMES: readonly (readonly [name: string, command: Command, owner: string, 
   ["a compound transfer with an act", { ...compound, act }, "points:ann", 77],
   ["a post of an older version", post, `#${id}`, 9],
   ["a post", { ...post, owner: "o" }, "o", 9],
-  ["a post of what can be no transfer", { ...post, id: "x", owner: "o" }, "o", 0],
-  ["a void", { op: "void_transfer", ...asked, id, owner: "o", settled: null }, "o", 9],
+  ["a post with a malformed transfer id", { ...post, id: "x", owner: "o" }, "o", 0],
+  ["a void", { op: "void_transfer", ...header, id, owner: "o", settled: null }, "o", 9],
   ["a revert", { ...revert, owner: "o" }, "o", 78],
   ["a tick", tick, ""],
   ["a tick for an owner", { ...tick, owner: "o" }, "o"],
   ["a tick for a vnode", { ...tick, owner: "o", vnode: 5 }, "o", 5],
   ["a new account", { ...account, id: "c/2" }, "c"],
-  ["a change of an account", { op: "update_account", ...asked, id: "c/2" }, "c"],
-  ["a status of an account", { op: "set_account_status", ...asked, id: "c/2", action: "close" }, "c"],
-  ["an act", { op: "act", ...asked, act }, "points:ann"],
-  ["an act for a vnode", { op: "act", ...asked, act: { ...act, vnode: 6 } }, "points:ann", 6],
-  ["a credit", { op: "credit", ...asked, ...noted, ...posting, id, createdAtMs: 0, from: 0, no: 1 }, "b"],
-  ["a key of a partner", { op: "revoke_key", ...asked, keyId: "key_1" }, ""],
+  ["a change of an account", { op: "update_account", ...header, id: "c/2" }, "c"],
+  ["a status of an account", { op: "set_account_status", ...header, id: "c/2", action: "close" }, "c"],
+  ["an act", { op: "act", ...header, act }, "points:ann"],
+  ["an act for a vnode", { op: "act", ...header, act: { ...act, vnode: 6 } }, "points:ann", 6],
+  ["a credit", { op: "credit", ...header, ...details, ...posting, id, createdAtMs: 0, from: 0, no: 1 }, "b"],
+  ["a key of a partner", { op: "revoke_key", ...header, keyId: "key_1" }, ""],
 ];
 
 const TABLE = HOMES.map(([name, command, owner, vnode = vnodeOf("p", owner)]) => {
   return { name, command, owner, vnode };
 });
 
-test.each(TABLE)("$name is decided where it should be, and its key is there too", (row) => {
+test.each(TABLE)("$name is decided on its home vnode, and its key belongs to its owner key", (row) => {
   const { command, owner, vnode } = row;
   expect(homeOwnerOf(command)).toBe(owner);
   expect(vnodeOfCommand(command)).toBe(vnode);
   expect(scopeOf(command, "k")).toBe(keyScope("p", owner, "k"));
 });
 
-test("a transfer's origin and the owner of its way back never change with whom it credits", () => {
+test("the origin of a transfer and the owner that decides its revert do not depend on a changed credit account", () => {
   const postings = [posting, { debit: "c/1", credit: "d/1", amount: 1 }];
   expect(originOf({ postings })).toEqual({ owner: "a", act: null });
   expect(originOf({ postings, act })).toEqual({ owner: "a", act });
@@ -83,21 +83,21 @@ test("a transfer's origin and the owner of its way back never change with whom i
   expect(wayBackOwnerOf({ postings, act })).toBe("points:ann");
 });
 
-test("what needs no other shard is told from what may need some", () => {
+test("isPlain separates commands that one shard decides alone from those that may need other shards", () => {
   for (const [, command] of HOMES) {
     const { op } = command;
     const isCompound = op === "tick" || /^(compound|post|void|revert)_transfer$/.test(op);
     expect(isPlain(command), op).toBe(!isCompound);
   }
-  const rest = { ...asked, id };
+  const rest = { ...header, id };
   for (const op of ["expire_transfer", "release"] as const) expect(isPlain({ op, ...rest })).toBe(false);
   for (const op of ["reserve", "portion"] as const) expect(isPlain({ op } as Command)).toBe(false);
 });
 
-describe("a key", () => {
-  test("of a post, void or revert was the transfer's in older records", () => {
+describe("an idempotency key", () => {
+  test("of a post, void or revert belongs to the transfer in older records", () => {
     const legacy = keyScope("p", `#${id}`, "k");
-    for (const command of [post, revert, { op: "void_transfer", ...asked, id, settled: null } as const]) {
+    for (const command of [post, revert, { op: "void_transfer", ...header, id, settled: null } as const]) {
       expect(legacyScopeOf({ ...command, owner: "o" }, "k")).toBe(legacy);
       expect(legacyScopeOf(command, "k")).toBeUndefined();
       expect(haveSameKey(command, { ...command, owner: "o" })).toBe(true);
@@ -105,8 +105,8 @@ describe("a key", () => {
     expect(legacyScopeOf(plainTransfer, "k")).toBeUndefined();
   });
 
-  test("may have a second owner, by which repeats find it", () => {
-    const alone = { op: "act", ...asked, act: { ...act, aliasOwner: "#cr" } } as const;
+  test("can have a second owner, under which retries find it", () => {
+    const alone = { op: "act", ...header, act: { ...act, aliasOwner: "#cr" } } as const;
     const moving = { ...plainTransfer, act: { ...act, aliasOwner: "#cr" } };
     for (const command of [alone, moving]) {
       expect(aliasScopeOf(command, "k")).toBe(keyScope("p", "#cr", "k"));
@@ -120,7 +120,7 @@ describe("a key", () => {
       expect(aliasScopeOf(command, "k")).toBeUndefined();
   });
 
-  test("is one key only of one partner, kind, text and owner", () => {
+  test("matches only with the same partner, op, key text and owner", () => {
     const others: readonly Command[] = [
       { ...plainTransfer, partner: "q" },
       { ...plainTransfer, key: "other" },

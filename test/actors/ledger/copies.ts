@@ -1,4 +1,4 @@
-/** What a log and a snapshot make of a ledger again. */
+/** Copies of a ledger, rebuilt by replay of its log and from its image. */
 import { expect } from "vitest";
 import { ImageReader, imageOf } from "../../../src/actors/ledger/image.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
@@ -6,7 +6,7 @@ import type { Random } from "../../../src/actors/programmes/programme.ts";
 import { BodyWriter, CommandWriter, readCommands, readRecords } from "../../../src/actors/records/codec.ts";
 import type { TimedRecord } from "./ledger-run.ts";
 
-/** Records as they stand in a log, one after the other. */
+/** A log of one batch, packed as in production. */
 export class PackedLog {
   readonly #commands = new CommandWriter();
   readonly #body = new BodyWriter();
@@ -22,7 +22,7 @@ export class PackedLog {
     });
   }
 
-  /** Once, at the end. */
+  /** Replays the log. To be called once, at the end. */
   replayed(): Ledger {
     const ledger = new Ledger(0);
     let index = 0;
@@ -41,7 +41,7 @@ export function restored(image: readonly Uint8Array[], random?: Random): Ledger 
   return ledger;
 }
 
-/** I9: what a snapshot and the log make of a ledger is the same state. */
+/** Rebuilds a ledger from its image and from its log, and checks I9: both have the same state. */
 export function copiesOf(ledger: Ledger, log: PackedLog): readonly Ledger[] {
   const copies = [restored([...imageOf(ledger.state)]), log.replayed()];
   for (const copy of copies) expect([...copy.lines(0)]).toEqual([...ledger.lines(0)]);

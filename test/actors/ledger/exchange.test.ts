@@ -2,13 +2,20 @@ import { expect, test } from "vitest";
 import { Exchange } from "../../../src/actors/ledger/exchange.ts";
 import type { Credit } from "../../../src/actors/records/command.ts";
 
-function message(no: number): Credit {
-  const names = { op: "credit", partner: "p", key: null, fingerprint: 0, id: `tr_${no}`, from: 0 } as const;
+function message(messageSeq: number): Credit {
+  const ids = {
+    op: "credit",
+    partner: "p",
+    key: null,
+    fingerprint: 0,
+    id: `tr_${messageSeq}`,
+    from: 0,
+  } as const;
   const moved = { debit: "a", credit: "b", amount: 1, memo: null, metadata: null, occurredAtMs: null };
-  return { ...names, ...moved, no, createdAtMs: 0 };
+  return { ...ids, ...moved, no: messageSeq, createdAtMs: 0 };
 }
 
-/** Records that sent message 1, 2, 3 and 4. */
+/** Positions of the records that sent messages 1, 2, 3 and 4. */
 const PLACES = [
   [1, 5, 0],
   [1, 5, 2],
@@ -22,7 +29,7 @@ function filled(): Exchange {
   return exchange;
 }
 
-test("messages are kept in order until they are delivered, and found by their number", () => {
+test("messages are kept in order until acknowledged, and found by their sequence number", () => {
   const exchange = filled();
   expect([exchange.sent, exchange.forgotten, exchange.received]).toEqual([4, 0, 0]);
   expect(exchange.kept).toEqual(PLACES.map((place, i) => ({ message: message(i + 1), ...place })));
@@ -39,7 +46,7 @@ test("messages are kept in order until they are delivered, and found by their nu
   expect(exchange.sent).toBe(5);
 });
 
-test("the number of a message is found by the record that sent it, while it is kept", () => {
+test("the sequence number of a kept message is found by the position of the record that sent it", () => {
   const exchange = filled();
   const numbers = () => PLACES.map((place) => exchange.numberOf(place));
   expect(numbers()).toEqual([1, 2, 3, 4]);
@@ -56,11 +63,11 @@ test("the number of a message is found by the record that sent it, while it is k
   expect(new Exchange().numberOf({ epoch: 1, seq: 1, index: 0 })).toBe(0);
 });
 
-test("each message is received once, in order, also after an image", () => {
+test("each message is received once and in order, also after a restore from an image", () => {
   const exchange = new Exchange();
   exchange.restore(3, 7);
   expect([exchange.sent, exchange.forgotten, exchange.received]).toEqual([3, 3, 7]);
-  for (const no of [7, 9]) expect(() => exchange.receive(no)).toThrow("I8");
+  for (const messageSeq of [7, 9]) expect(() => exchange.receive(messageSeq)).toThrow("I8");
   exchange.receive(8);
   expect(exchange.received).toBe(8);
   exchange.send(message(4), { epoch: 1, seq: 1, index: 0 });

@@ -1,4 +1,4 @@
-/** What is over stays in memory up to a bound: for one more the oldest leaves, and nothing that is still open ever does. */
+/** Finished items stay in memory up to a bound; beyond it the oldest is evicted. Open items are never evicted. */
 import { expect, test } from "vitest";
 import {
   type CreditRequest,
@@ -9,31 +9,31 @@ import { type Batch, Batches, FINISHED_MAX } from "../../../src/actors/programme
 
 const DECISION = { isApproved: true, by: "key", atMs: 1, reason: null };
 
-test("a seller's decided credit requests leave beyond the bound, oldest first; those that wait stay", () => {
-  const trade = new TopupState(0);
-  const seller = trade.addSeller("sam", "Sam", 0);
+test("a seller's oldest decided credit requests are evicted beyond the bound; undecided ones stay", () => {
+  const state = new TopupState(0);
+  const seller = state.addSeller("sam", "Sam", 0);
   const made = Array.from({ length: DECIDED_MAX + 3 }, (_, i): CreditRequest => {
     const request = { id: `r${i}`, seller, amount: 1, note: null, createdAtMs: i, decision: undefined };
-    trade.addRequest(request);
+    state.addRequest(request);
     return request;
   });
   const [waiting, ...others] = made;
-  for (const request of others) trade.settle(request, DECISION);
+  for (const request of others) state.settle(request, DECISION);
   const gone = new Set(["r1", "r2"]);
   const kept = made.filter(({ id }) => !gone.has(id)).map(({ id }) => id);
-  expect([...trade.requests.keys()]).toEqual(kept);
+  expect([...state.requests.keys()]).toEqual(kept);
   expect([...seller.requests.all()].map(({ id }) => id)).toEqual(kept);
-  expect([...trade.requestList.all()].map(({ id }) => id)).toEqual(kept);
-  expect([...trade.pendingList.all()]).toEqual([waiting]);
+  expect([...state.requestList.all()].map(({ id }) => id)).toEqual(kept);
+  expect([...state.pendingList.all()]).toEqual([waiting]);
 
-  const again = new TopupState(0);
-  for (const item of trade.items("acme")) again.restore(item);
-  expect([...again.items("acme")]).toEqual([...trade.items("acme")]);
-  again.settle(again.requests.get("r0") as CreditRequest, DECISION);
-  expect([...again.requests.keys()]).toEqual(kept.slice(1));
+  const copy = new TopupState(0);
+  for (const item of state.items("acme")) copy.restore(item);
+  expect([...copy.items("acme")]).toEqual([...state.items("acme")]);
+  copy.settle(copy.requests.get("r0") as CreditRequest, DECISION);
+  expect([...copy.requests.keys()]).toEqual(kept.slice(1));
 });
 
-test("a partner's finished batches of vouchers leave beyond the bound, oldest first; one that is under way stays", () => {
+test("a partner's oldest finished voucher batches are evicted beyond the bound; unfinished ones stay", () => {
   const batches = new Batches({ add: () => {}, remove: () => {} });
   const order = { offer: "o", expiresAtMs: 1, runAtMs: 0 };
   const add = (id: string) =>

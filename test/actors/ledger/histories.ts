@@ -1,28 +1,28 @@
-/** Random histories of all commands of the ledger: few names and small amounts, so that commands collide. */
+/** Generators of random histories of ledger commands, with few names and small amounts so that commands interact. */
 import fc from "fast-check";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { Command, CreateAccount, Limit } from "../../../src/actors/records/command.ts";
 
-/** What happens next, so much later. `which` names its transfer, if it has one: see `commandOf`. */
+/** The next command, `afterMs` later. `which` selects the transfer that it is about: see `commandOf`. */
 export type Step = Readonly<{ afterMs: number; command: Command; which: number }>;
 
-/** Transfers made so far, and those of them that were pending once. */
+/** Ids of the transfers created so far, and of those that were created as pending. */
 export type Made = Readonly<{ all: readonly string[]; pending: readonly string[] }>;
 
-/** Over two shards, and over five, they live on several. */
+/** With two shards, and with five, these accounts are on several shards. */
 const ACCOUNTS = ["a", "a/2", "b", "d", "h"];
-/** Nobody has made it. */
+/** Id of a transfer that does not exist. */
 const NO_TRANSFER = "tr_0019001";
 
-/** One time in so many. */
+/** True in one of `times` cases. */
 const seldom = (times: number) => fc.nat({ max: times - 1 }).map((dice) => dice === 0);
-/** Less would mean more. */
+/** Null in one of two cases. */
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null, freq: 2 });
 
-/** Mostly the one who has accounts and transfers. */
+/** Usually `p`, which has accounts and transfers. */
 const partner = seldom(20).map((isOther) => (isOther ? "q" : "p"));
-const asked = { partner, key: fc.constant(null), fingerprint: fc.constant(0) };
-const noted = { memo: fc.constant(null), metadata: fc.constant(null), occurredAtMs: fc.constant(null) };
+const header = { partner, key: fc.constant(null), fingerprint: fc.constant(0) };
+const details = { memo: fc.constant(null), metadata: fc.constant(null), occurredAtMs: fc.constant(null) };
 
 const person = fc.oneof(
   { weight: 80, arbitrary: fc.constantFrom(...ACCOUNTS) },
@@ -32,7 +32,7 @@ const party = fc.oneof(
   { weight: 6, arbitrary: person },
   { weight: 1, arbitrary: fc.constantFrom("@x", "@y") },
 );
-/** Both are seldom the same. */
+/** Debit and credit account, seldom the same one. */
 const parties = fc
   .tuple(party, party, party)
   .map(([debit, credit, other]) => ({ debit, credit: credit === debit ? other : credit }));
@@ -61,15 +61,15 @@ const limits = fc
   .map(([has, some]) => (has ? some : []));
 
 const transfer = fc
-  .tuple(fc.record({ ...asked, ...noted, op: fc.constant("transfer" as const), amount }), parties)
+  .tuple(fc.record({ ...header, ...details, op: fc.constant("transfer" as const), amount }), parties)
   .map(([plain, { debit, credit }]) => {
     return { ...plain, debit, credit, vnode: homeVnodeOf(plain.partner, debit, credit, null) };
   });
 
 const compound = fc
   .record({
-    ...asked,
-    ...noted,
+    ...header,
+    ...details,
     op: fc.constant("compound_transfer" as const),
     postings: fc.oneof(onePosting, severalPostings),
     available: seldom(4),
@@ -86,16 +86,16 @@ const compound = fc
 const id = fc.constant(NO_TRANSFER);
 const settled = fc.constant(null);
 const post = fc.record({
-  ...asked,
+  ...header,
   op: fc.constant("post_transfer" as const),
   id,
   amount: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null, freq: 2 }),
   final: seldom(4),
   settled,
 });
-const end = fc.record({ ...asked, op: fc.constant("void_transfer" as const), id, settled });
+const end = fc.record({ ...header, op: fc.constant("void_transfer" as const), id, settled });
 const revert = fc.record({
-  ...asked,
+  ...header,
   op: fc.constant("revert_transfer" as const),
   id,
   original: fc.constant(null),
@@ -103,7 +103,7 @@ const revert = fc.record({
 });
 
 const create = fc.record({
-  ...asked,
+  ...header,
   op: fc.constant("create_account" as const),
   id: fc.constantFrom(...ACCOUNTS),
   asset: seldom(12).map((isOther) => (isOther ? "USD/2" : "PTS/0")),
@@ -114,7 +114,7 @@ const create = fc.record({
 });
 const update = fc.record(
   {
-    ...asked,
+    ...header,
     op: fc.constant("update_account" as const),
     id: person,
     floor: orNull(fc.integer({ min: -9, max: 9 })),
@@ -125,7 +125,7 @@ const update = fc.record(
   { requiredKeys: ["partner", "key", "fingerprint", "op", "id"] },
 );
 const status = fc.record({
-  ...asked,
+  ...header,
   op: fc.constant("set_account_status" as const),
   id: person,
   action: fc.constantFrom("freeze" as const, "unfreeze" as const, "unfreeze" as const, "close" as const),
@@ -142,12 +142,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: status },
 );
 
-/** Windows slide, and what is pending expires. */
+/** Long enough at times for limit windows to slide and pending transfers to expire. */
 const afterMs = fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 7, 7, 17, 17, 50, 250, 1000, 61_000);
 
 const step: fc.Arbitrary<Step> = fc.record({ afterMs, command, which: fc.nat({ max: 7 }) });
 
-/** There are accounts, and most of them have something. */
+/** Creates all accounts and funds most of them. */
 const beginning: fc.Arbitrary<readonly Step[]> = fc
   .tuple(...ACCOUNTS.map((name) => fc.tuple(create, fc.integer({ min: 0, max: 30 }), fc.constant(name))))
   .map((accounts) =>
@@ -171,8 +171,8 @@ function funding(credit: string, funds: number): readonly Command[] {
 }
 
 /**
- * The command of a step, once it is known which transfers there are. A low number is one of the newest, mostly of those
- * that were pending once; the highest is one that nobody has made.
+ * The command of a step with its transfer's id filled in. A low `which` selects one of the newest transfers, mostly of
+ * those created as pending; the highest selects one that does not exist.
  */
 export function commandOf({ command: given, which }: Step, { all, pending }: Made): Command {
   switch (given.op) {

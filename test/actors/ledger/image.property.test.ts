@@ -7,7 +7,7 @@ import { history } from "./histories.ts";
 import { LedgerRun } from "./ledger-run.ts";
 import { runs } from "./runs.ts";
 
-test("I9: an image and the rest of the records are the state; an image of an image is the same image", () => {
+test("I9: a restored image plus the later records gives the same state; a restored image yields the same image", () => {
   fc.assert(
     fc.property(history, fc.nat(), (steps, cut) => {
       let before: Ledger | undefined;
@@ -35,7 +35,7 @@ test("an item of a newer version is refused", () => {
   expect(() => restored([Uint8Array.of(0x91, 99)])).toThrow("unknown item 99 in an image");
 });
 
-test("fields that a later version adds to accounts and slices are passed over", () => {
+test("fields that a later version adds to accounts and slices are skipped", () => {
   const book = Uint8Array.of(0x92, 5, 0xa1, 0x61);
   // [6, "x", "P/0", open, nil, nil, 7, 1, 3, nil, 9, nil, "later"]
   const account = [

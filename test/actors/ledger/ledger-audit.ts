@@ -1,4 +1,4 @@
-/** What must hold of records and of the state that they make, whatever was asked: looked at from outside. */
+/** Checks invariants of a log, record by record, without the ledger's code. */
 import type {
   Credited,
   LogRecord,
@@ -12,7 +12,7 @@ import type {
   TransferExpired,
 } from "../../../src/actors/records/compound-command.ts";
 
-/** A balance after a record; with amount 0 only what is held has changed. */
+/** A balance after a record; with amount 0 only `held` changed. */
 type Entry = Readonly<{ balance: string; amount: number; posted: number; held: number; seq: number }>;
 
 type Bounds = Readonly<{ floor: number | null; ceiling: number | null }>;
@@ -23,11 +23,11 @@ export class LedgerAudit {
   readonly #bounds = new Map<string, Bounds>();
   /** Posted and seq of every account and slice, after the last record. */
   readonly #balances = new Map<string, Readonly<{ posted: number; seq: number }>>();
-  /** What may still be posted of each transfer that is pending. */
-  readonly #left = new Map<string, number>();
+  /** Amount not yet posted of each pending transfer. */
+  readonly #remaining = new Map<string, number>();
   readonly #reverted = new Set<string>();
 
-  /** Follows the next record of a log that has all accounts of its records. */
+  /** Checks the next record. The log must contain the creation of all its accounts. */
   follow(record: LogRecord): void {
     const { command, outcome } = record;
     if (!outcome.ok) return;
@@ -59,18 +59,19 @@ export class LedgerAudit {
   #followTransfer({ command }: LogRecord, { id, transfer, part }: TransferChanged | TransferExpired): void {
     const total = transfer.postings.reduce((sum, { amount }) => sum + amount, 0);
     if (command.op === "compound_transfer" || command.op === "revert_transfer") {
-      if (transfer.status === "pending") this.#left.set(id, total);
+      if (transfer.status === "pending") this.#remaining.set(id, total);
       if (command.op === "compound_transfer") return;
       if (this.#reverted.has(command.id)) this.problems.push(`${command.id} is reverted twice`);
       this.#reverted.add(command.id);
       return;
     }
-    const left = this.#left.get(id);
-    if (left === undefined) this.problems.push(`I10: ${id} is resolved, and is not pending (part ${part})`);
+    const remaining = this.#remaining.get(id);
+    if (remaining === undefined)
+      this.problems.push(`I10: ${id} is resolved, and is not pending (part ${part})`);
     if (transfer.postedAmount > total)
       this.problems.push(`I10: ${transfer.postedAmount} of ${total} is posted`);
-    if (transfer.status === "pending") this.#left.set(id, total - transfer.postedAmount);
-    else this.#left.delete(id);
+    if (transfer.status === "pending") this.#remaining.set(id, total - transfer.postedAmount);
+    else this.#remaining.delete(id);
   }
 
   #entriesOf({ command, outcome }: LogRecord): readonly Entry[] {
@@ -101,7 +102,7 @@ export class LedgerAudit {
 
 const NO_BOUNDS: Bounds = { floor: null, ceiling: null };
 
-/** Of a system account, one slice. */
+/** A unique name of a balance: of an account, or of one slice of a system account. */
 export function balanceOf(
   partner: string,
   { account, asset, vnode }: Pick<Move, "account" | "asset" | "vnode">,

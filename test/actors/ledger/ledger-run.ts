@@ -1,4 +1,4 @@
-/** Carries out a history on one ledger, as a shard's executor and a gateway do together. */
+/** Runs a history on one ledger, doing the work of a shard's executor and of a gateway. */
 
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { countedTransferId } from "../../../src/actors/ledger/transfer-id.ts";
@@ -22,17 +22,17 @@ type Fields = "id" | "status" | "postings" | "postedAmount" | "act" | "effect" |
 type Known = Readonly<{ partner: string; view: Pick<TransferView, Fields> }>;
 export type TimedRecord = LogRecord & Readonly<{ timeMs: number }>;
 
-/** A seal that everybody can see through. */
+/** A seal for tests that does not hide the secret. */
 const showing: Seal = (secret, purpose) => `${purpose}: ${Buffer.from(secret).toString("hex")}`;
 
 export class LedgerRun {
-  /** May be replaced by what a log or a snapshot has made of it. */
+  /** Tests may replace it with a copy rebuilt from a log or a snapshot. */
   ledger: Ledger;
   readonly #made = { all: [] as string[], pending: [] as string[] };
   nowMs = BEGINNING_MS;
-  /** Each record goes here first, then into the ledger. */
+  /** Called with each record before it is applied. */
   readonly #log: (record: TimedRecord) => void;
-  /** Every transfer as the archive would know it. */
+  /** Every transfer as the archive would have it. */
   readonly #archive = new Map<string, Known>();
   #records = 0;
 
@@ -47,9 +47,9 @@ export class LedgerRun {
     return this.do(commandOf(step, this.#made));
   }
 
-  do(asked: Command): Readonly<{ command: Command; outcome: Outcome }> {
+  do(request: Command): Readonly<{ command: Command; outcome: Outcome }> {
     this.end();
-    const command = this.#informed(asked);
+    const command = this.#withOriginal(request);
     const outcome = this.#decide(command);
     this.#record(command, outcome);
     this.#file(command, outcome);
@@ -61,14 +61,14 @@ export class LedgerRun {
     return this.ledger.state.programmes.answer(programme, partner, ask, this.nowMs) as R;
   }
 
-  /** What is over by now. */
+  /** Executes everything that has expired by now. */
   end(): void {
     this.#expire();
     const { due } = this.ledger.state.programmes;
-    for (let over = due.nextDue(this.nowMs); over; over = due.nextDue(this.nowMs)) {
-      const command = over.command();
+    for (let next = due.nextDue(this.nowMs); next; next = due.nextDue(this.nowMs)) {
+      const command = next.command();
       const outcome = this.#decide(command);
-      if (!outcome.ok) throw new Error(`${over.id} is due and cannot end: ${outcome.code}`);
+      if (!outcome.ok) throw new Error(`the expiry of ${next.id} is refused: ${outcome.code}`);
       this.#record(command, outcome);
       this.#file(command, outcome);
     }
@@ -80,7 +80,7 @@ export class LedgerRun {
       const { id, partner } = due;
       const command = { op: "expire_transfer", partner, key: null, fingerprint: 0, id } as const;
       const outcome = decideEnd(compound, command, this.nowMs);
-      if (outcome === NOT_OPEN || !outcome.ok) throw new Error(`${id} is due and cannot end`);
+      if (outcome === NOT_OPEN || !outcome.ok) throw new Error(`the expiry of transfer ${id} is refused`);
       this.#record(command, outcome);
       this.#file(command, outcome);
     }
@@ -107,7 +107,7 @@ export class LedgerRun {
       case "release":
       case "portion":
       case "tick":
-        throw new Error(`nobody asks for ${command.op}`);
+        throw new Error(`no client sends ${command.op}`);
       default:
         return ledger.decide(command, nowMs, newId);
     }
@@ -144,13 +144,13 @@ export class LedgerRun {
   #settled<C extends PostTransfer | VoidTransfer>(command: C): C {
     const view = this.#known(command);
     if (view?.status === "pending")
-      throw new Error(`${command.id} is pending, and its home does not know it`);
+      throw new Error(`${command.id} is pending in the archive but not open in the ledger`);
     const settled: Settled = view?.status ?? "none";
     return { ...command, settled };
   }
 
-  /** With what a gateway looks up before it asks. */
-  #informed(command: Command): Command {
+  /** Adds the original to a revert, as a gateway does. */
+  #withOriginal(command: Command): Command {
     if (command.op !== "revert_transfer") return command;
     const view = this.#known(command);
     const act = view?.act && takeBackOf(view.act, view);
@@ -158,7 +158,7 @@ export class LedgerRun {
     return { ...command, original, ...(act !== undefined && { act }) };
   }
 
-  /** Another partner's is as good as none. */
+  /** The transfer as the archive has it; another partner's transfer counts as not found. */
   #known({ partner, id }: PostTransfer | VoidTransfer | RevertTransfer): Known["view"] | undefined {
     const known = this.#archive.get(id);
     return known?.partner === partner ? known.view : undefined;

@@ -25,7 +25,7 @@ const TRANSFER_RULES = [
 ];
 const ENDED = ["transfer_not_found", "transfer_not_pending", "transfer_expired"];
 
-/** What a run must have come across, beside what is accepted. */
+/** Rejections that the random histories must produce for each op, besides acceptance. */
 const EXPECTED_ANSWERS: Readonly<Record<string, readonly string[]>> = {
   create_account: ["account_exists", "balance_conflict"],
   update_account: ["account_not_found", "account_closed", "balance_conflict"],
@@ -44,7 +44,7 @@ const EXPECTED_ANSWERS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-test("I1, I2, I3, I4, I10: in any history the ledger does what a tiny model of the books does, step by step", () => {
+test("I1, I2, I3, I4, I10: in any history the ledger agrees with a naive model after every command", () => {
   const answers = new Map<string, number>();
   fc.assert(
     fc.property(history, (steps) => {
@@ -62,13 +62,13 @@ test("I1, I2, I3, I4, I10: in any history the ledger does what a tiny model of t
     }),
     { numRuns: runs(2000) },
   );
-  // Else the histories would have shown little.
+  // Guards against histories that exercise only a few of the rules.
   for (const [op, codes] of Object.entries(EXPECTED_ANSWERS))
     for (const code of ["ok", ...codes])
       expect(answers.get(`${op} ${code}`), `${op} ${code}`).toBeGreaterThan(10 * RUNS_SHARE);
 });
 
-test("I9: the state rebuilt from the packed records is the state that was decided", () => {
+test("I9: a replay of the packed records gives the same state", () => {
   fc.assert(
     fc.property(history, (steps) => {
       const log = new PackedLog();
@@ -80,24 +80,24 @@ test("I9: the state rebuilt from the packed records is the state that was decide
   );
 });
 
-/** Where model and ledger are not alike, and what the ledger's state has against itself. */
+/** Differences between model and ledger, and broken invariants of the ledger's state. */
 function differences(model: BookModel, ledger: Ledger): readonly string[] {
   const found: string[] = [];
   const { pending, bookOf } = ledger.compound;
   const holds = new Map<string, number>();
-  for (const { partner, holds: there } of pending.all())
-    for (const hold of there) {
+  for (const { partner, holds: transferHolds } of pending.all())
+    for (const hold of transferHolds) {
       const balance = balanceOf(partner, hold);
       holds.set(balance, (holds.get(balance) ?? 0) + hold.amount);
     }
-  const compare = (name: string, expected: Figures, actual: Figures) => {
+  const compare = (name: string, expected: BalanceValues, actual: BalanceValues) => {
     if (textOf(expected) !== textOf(actual))
       found.push(`${name}: ${textOf(actual)}, not ${textOf(expected)}`);
     if (actual.held !== (holds.get(name) ?? 0)) found.push(`I3: ${actual.held} is held on ${name}`);
   };
   for (const [partner, id, row] of model.accounts.rows()) {
     const account = ledger.account(partner, id);
-    compare(`${partner} ${id}`, row, account ?? NOTHING);
+    compare(`${partner} ${id}`, row, account ?? EMPTY_BALANCE);
     if (account === undefined) continue;
     const { posted, held, floor, ceiling, status } = account;
     if (status !== row.status) found.push(`${id} is ${status}, not ${row.status}`);
@@ -106,8 +106,8 @@ function differences(model: BookModel, ledger: Ledger): readonly string[] {
   }
   for (const [partner, account, asset, owner, slice] of model.accounts.slices()) {
     const vnode = vnodeOfAccount(partner, owner);
-    const there = bookOf(partner).sliceOf(account, asset, vnode);
-    compare(balanceOf(partner, { account, asset, vnode }), slice, there ?? NOTHING);
+    const actual = bookOf(partner).sliceOf(account, asset, vnode);
+    compare(balanceOf(partner, { account, asset, vnode }), slice, actual ?? EMPTY_BALANCE);
   }
   for (const [id, { status, posted }] of model.transfers()) {
     const open = pending.get(id);
@@ -119,9 +119,9 @@ function differences(model: BookModel, ledger: Ledger): readonly string[] {
   return found;
 }
 
-type Figures = Readonly<{ posted: bigint | number; held: bigint | number; seq: number }>;
-const NOTHING: Figures = { posted: 0, held: 0, seq: 0 };
+type BalanceValues = Readonly<{ posted: bigint | number; held: bigint | number; seq: number }>;
+const EMPTY_BALANCE: BalanceValues = { posted: 0, held: 0, seq: 0 };
 
-function textOf({ posted, held, seq }: Figures): string {
+function textOf({ posted, held, seq }: BalanceValues): string {
   return `${posted} posted, ${held} held, seq ${seq}`;
 }

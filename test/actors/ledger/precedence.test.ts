@@ -1,4 +1,4 @@
-/** Every row of the table of precedence against every later one that can hold at the same time. */
+/** Every row of the precedence table against every later row that can hold at the same time. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { PRECEDENCE } from "../../../src/actors/ledger/precedence.ts";
@@ -7,16 +7,16 @@ import type { AccountView, CreateAccount, Transfer } from "../../../src/actors/r
 import type { CompoundTransfer, Posting } from "../../../src/actors/records/compound-command.ts";
 
 type Row = readonly [code: string, side: "debit" | "credit"];
-/** How an account is for a row to hold; `null`: there is none. */
+/** Fields of the account that make a row hold; `null`: no such account. */
 type Side = Partial<AccountView> | null;
 type Scene = Readonly<{ debit: Side; credit: Side; isSame?: boolean }>;
 
 const NOW_MS = 1_700_000_000_000;
 const MAX = 2 ** 52;
-const asked = { partner: "p", key: null, fingerprint: 0 } as const;
+const header = { partner: "p", key: null, fingerprint: 0 } as const;
 const noLimit = { windowS: 60, maxAmount: null, maxCount: 0 } as const;
 
-/** API.md's table, and what makes a transfer of all that can be moved fail by each row. */
+/** The precedence table, with accounts that make a transfer of the largest amount fail by each row. */
 const SCENES: Readonly<Record<string, Scene>> = {
   "same_account debit": { debit: {}, credit: {}, isSame: true },
   "account_not_found debit": { debit: null, credit: {} },
@@ -40,9 +40,9 @@ const PAIRS = ROWS.flatMap((first, i) => ROWS.slice(i + 1).map((second) => [firs
   .map(([first, second]) => [first, second, both(sceneOf(first), sceneOf(second))] as const)
   .filter((pair): pair is readonly [Row, Row, Scene] => pair[2] !== undefined);
 
-test("the ledger has the same table, and all but a few pairs of its rows can hold at once", () => {
+test("the ledger has the same table, and 91 pairs of its rows can hold at once", () => {
   expect(PRECEDENCE).toEqual(ROWS);
-  // Not together: an account that is not there and whatever it would be; closed and frozen; one account of two assets.
+  // Excluded: a missing account with a property of that account, closed with frozen, one account with two assets.
   expect(PAIRS).toHaveLength(91);
 });
 
@@ -54,14 +54,17 @@ describe.each(PAIRS)("%o comes before %o", (first, _second, scene) => {
   });
 });
 
-test.each(ROWS)("each row holds alone: %s of the %s account", (...row) => {
-  const { ledger, posting } = set(sceneOf(row));
-  expect(ofPlain(ledger, posting)).toMatchObject(answerOf(row, posting));
-  expect(ofCompound(ledger, [posting])).toMatchObject(answerOf(row, posting));
-});
+test.each(ROWS)(
+  "a transfer that breaks only one rule is rejected with it: %s of the %s account",
+  (...row) => {
+    const { ledger, posting } = set(sceneOf(row));
+    expect(ofPlain(ledger, posting)).toMatchObject(answerOf(row, posting));
+    expect(ofCompound(ledger, [posting])).toMatchObject(answerOf(row, posting));
+  },
+);
 
 test.each(ROWS)(
-  "the first posting that fails is the answer, whatever the next one fails by: %s",
+  "the first posting that fails determines the rejection, even if a later one fails by an earlier row: %s",
   (...row) => {
     const { ledger, posting } = set(sceneOf(row));
     const worse = { debit: "other", credit: "other", amount: 1 };
@@ -69,7 +72,7 @@ test.each(ROWS)(
   },
 );
 
-test("between a system account and itself the answer is same_account, between two of them asset_mismatch", () => {
+test("a transfer from a system account to itself is same_account, to another system account asset_mismatch", () => {
   const ledger = new Ledger(0);
   for (const [credit, code] of [
     ["@x", "same_account"],
@@ -87,7 +90,7 @@ function sceneOf(row: Row): Scene {
   return scene;
 }
 
-/** `undefined` where they contradict each other. */
+/** Combines two scenes; `undefined` if they contradict each other. */
 function both(a: Scene, b: Scene): Scene | undefined {
   const debit = bothOf(a.debit, b.debit);
   const credit = bothOf(a.credit, b.credit);
@@ -103,7 +106,7 @@ function bothOf(a: Side, b: Side): Side | undefined {
   return isContradiction ? undefined : { ...a, ...b };
 }
 
-/** One account cannot be of two assets. */
+/** Whether both sides can be one account, which cannot have two assets. */
 function isOneAccount(debit: Side, credit: Side): boolean {
   return bothOf(debit, credit) !== undefined && credit?.asset === undefined;
 }
@@ -121,28 +124,28 @@ function set({ debit, credit, isSame = false }: Scene): Readonly<{ ledger: Ledge
 function open(ledger: Ledger, id: string, side: Side): void {
   if (side === null) return;
   const bounds = { asset: "PTS/0", floor: null, ceiling: null, metadata: null } as const;
-  const command: CreateAccount = { ...asked, op: "create_account", id, ...bounds };
+  const command: CreateAccount = { ...header, op: "create_account", id, ...bounds };
   const empty = { status: "open", posted: 0, held: 0, seq: 0, createdAtMs: NOW_MS } as const;
   const place = { epoch: 1, seq: 1, index: 0, timeMs: NOW_MS };
   ledger.apply(command, { ok: true, account: { id, ...bounds, ...empty, ...side } }, place, 0);
 }
 
 function ofPlain(ledger: Ledger, posting: Posting): unknown {
-  const command: Transfer = { ...asked, ...noted, op: "transfer", ...posting };
+  const command: Transfer = { ...header, ...details, op: "transfer", ...posting };
   return ledger.decide(command, NOW_MS, () => "tr");
 }
 
 function ofCompound(ledger: Ledger, postings: readonly Posting[]): unknown {
   const kind = { available: false, pending: false, timeoutMs: null } as const;
-  const command: CompoundTransfer = { ...asked, ...noted, ...kind, op: "compound_transfer", postings };
+  const command: CompoundTransfer = { ...header, ...details, ...kind, op: "compound_transfer", postings };
   const planned = plan(ledger.compound, command);
-  if (planned === NOT_OPEN || !planned.ok) throw new Error("a transfer has a plan");
+  if (planned === NOT_OPEN || !planned.ok) throw new Error("the transfer has no plan");
   return decideLegs(ledger.compound, command, planned, new Map(), "tr", NOW_MS);
 }
 
-const noted = { memo: null, metadata: null, occurredAtMs: null, vnode: 0 } as const;
+const details = { memo: null, metadata: null, occurredAtMs: null, vnode: 0 } as const;
 
-/** The account that the row speaks of is named. */
+/** The rejection by a row; its subject is the account on the row's side. */
 function answerOf([code, side]: Row, posting: Posting) {
   return { ok: false, code, subject: posting[side] };
 }

@@ -1,4 +1,4 @@
-/** I2: the range of balances, as decisions keep it and as older logs may have left it. */
+/** I2: the range of balances, for new decisions and for balances of older logs beyond it. */
 import { describe, expect, test } from "vitest";
 import { applyEntry, EMPTY_SLICE } from "../../../src/actors/ledger/account.ts";
 import { ImageReader, imageOf } from "../../../src/actors/ledger/image.ts";
@@ -9,10 +9,10 @@ import type { Transfer } from "../../../src/actors/records/command.ts";
 import type { CompoundTransfer, Posting, Reserve } from "../../../src/actors/records/compound-command.ts";
 
 const MAX = 2 ** 52;
-/** As decisions once allowed. */
+/** The range that older versions allowed. */
 const OLD_MAX = Number.MAX_SAFE_INTEGER;
 const NOW_MS = 1_700_000_000_000;
-const asked = { partner: "p", key: null, fingerprint: 0 } as const;
+const header = { partner: "p", key: null, fingerprint: 0 } as const;
 const place = { epoch: 1, seq: 1, index: 0, timeMs: NOW_MS };
 
 function ledgerWith(accounts: Readonly<Record<string, number>>): Ledger {
@@ -20,7 +20,7 @@ function ledgerWith(accounts: Readonly<Record<string, number>>): Ledger {
   for (const [id, posted] of Object.entries(accounts)) {
     const rules = { asset: "PTS/0", floor: null, ceiling: null, metadata: null } as const;
     const account = { id, ...rules, status: "open", posted, held: 0, seq: 1, createdAtMs: NOW_MS } as const;
-    ledger.apply({ ...asked, op: "create_account", id, ...rules }, { ok: true, account }, place, 0);
+    ledger.apply({ ...header, op: "create_account", id, ...rules }, { ok: true, account }, place, 0);
   }
   return ledger;
 }
@@ -28,7 +28,7 @@ function ledgerWith(accounts: Readonly<Record<string, number>>): Ledger {
 function transfer({ debit, credit, amount }: Posting): Transfer {
   const rest = { memo: null, metadata: null, occurredAtMs: null } as const;
   const vnode = homeVnodeOf("p", debit, credit, null);
-  return { ...asked, ...rest, op: "transfer", debit, credit, amount, vnode };
+  return { ...header, ...rest, op: "transfer", debit, credit, amount, vnode };
 }
 
 function decidePlain(ledger: Ledger, posting: Posting): unknown {
@@ -40,7 +40,7 @@ function decideCompound(ledger: Ledger, posting: Posting, pending = false): unkn
   const kind = { available: false, pending, timeoutMs: null } as const;
   const command: CompoundTransfer = { ...rest, ...kind, op: "compound_transfer", postings: [posting] };
   const planned = plan(ledger.compound, command);
-  if (planned === NOT_OPEN || !planned.ok) throw new Error("a transfer has a plan");
+  if (planned === NOT_OPEN || !planned.ok) throw new Error("the transfer has no plan");
   return decideLegs(ledger.compound, command, planned, new Map(), "tr", NOW_MS);
 }
 
@@ -52,7 +52,7 @@ describe.each([
     ["a", "b"],
     ["@x", "a"],
     ["a", "@x"],
-  ])("from %s to %s goes to the end of the range, and no further", (debit, credit) => {
+  ])("from %s to %s can reach the end of the range, but not exceed it", (debit, credit) => {
     const ledger = ledgerWith({ a: 0, b: 0 });
     expect(decide(ledger, { debit, credit, amount: MAX })).toMatchObject({ ok: true });
     for (const amount of [MAX + 1, OLD_MAX]) {
@@ -65,7 +65,7 @@ describe.each([
     }
   });
 
-  test("of an older log's balance beyond the range, all may go back at once, and nothing may be added", () => {
+  test("can move an older log's balance beyond the range back at once, but not further out", () => {
     const ledger = ledgerWith({ high: OLD_MAX, low: -OLD_MAX, a: 0 });
     expect(decide(ledger, { debit: "high", credit: "low", amount: OLD_MAX })).toMatchObject({ ok: true });
     expect(decide(ledger, { debit: "high", credit: "a", amount: 1 })).toMatchObject({ ok: true });
@@ -75,7 +75,7 @@ describe.each([
   });
 });
 
-test("an older log's balance beyond the range may be held as a whole", () => {
+test("an older log's balance beyond the range can be held as a whole", () => {
   const ledger = ledgerWith({ high: OLD_MAX, a: 0 });
   expect(decideCompound(ledger, { debit: "high", credit: "a", amount: OLD_MAX }, true)).toMatchObject({
     ok: true,
@@ -83,7 +83,7 @@ test("an older log's balance beyond the range may be held as a whole", () => {
   });
 });
 
-test("an older log's record that goes beyond what is decided now is applied as it stands", () => {
+test("an older log's record with a balance beyond the present range is applied unchanged", () => {
   const ledger = ledgerWith({ a: 0 });
   const command = transfer({ debit: "@x", credit: "a", amount: OLD_MAX });
   const from = { debitPosted: -OLD_MAX, debitHeld: 0, debitSeq: 1 };
@@ -92,21 +92,21 @@ test("an older log's record that goes beyond what is decided now is applied as i
   expect(ledger.account("p", "a")?.posted).toBe(OLD_MAX);
 });
 
-test("an entry that leaves the exact numbers is no entry", () => {
+test("an entry to a balance that is not a safe integer throws and changes nothing", () => {
   const slice = { ...EMPTY_SLICE, posted: OLD_MAX };
   expect(() => applyEntry(slice, 1, OLD_MAX + 1, 0, 1, 1)).toThrow("I2");
   expect(() => applyEntry(slice, -1, OLD_MAX - 1, OLD_MAX + 1, 1, 1)).toThrow("I2");
   expect(slice.posted).toBe(OLD_MAX);
 });
 
-test("room that is reserved in a slice counts, also from an image, until the reservation ends", () => {
+test("credits reserved on a slice count against its range, also after a restore, until they are released", () => {
   const ledger = ledgerWith({ a: 10, b: 0 });
   const vnode = homeVnodeOf("p", "a", "@x", null);
   const legs = [
     { posting: 0, account: "a", counterparty: "@x", vnode, amount: -6 },
     { posting: 0, account: "@x", counterparty: "a", vnode, amount: 6 },
   ];
-  const command: Reserve = { ...asked, op: "reserve", id: "tr", from: 1, purpose: "post", legs };
+  const command: Reserve = { ...header, op: "reserve", id: "tr", from: 1, purpose: "post", legs };
   ledger.apply(command, decideReserve(ledger.compound, command, NOW_MS), place, 0);
   const copy = new Ledger(0);
   const reader = new ImageReader(copy.state, { epoch: 0, seq: 0 });
@@ -116,7 +116,7 @@ test("room that is reserved in a slice counts, also from an image, until the res
     const credit = (amount: number) => decidePlain(each, { debit: "a", credit: "@x", amount });
     expect(credit(MAX - 6)).toMatchObject({ ok: true });
     expect(credit(MAX - 5)).toMatchObject({ code: "balance_out_of_range", subject: "@x" });
-    each.apply({ ...asked, op: "release", id: "tr" }, { ok: true, moves: [] }, place, 0);
+    each.apply({ ...header, op: "release", id: "tr" }, { ok: true, moves: [] }, place, 0);
     expect(credit(MAX)).toMatchObject({ ok: true });
   }
 });

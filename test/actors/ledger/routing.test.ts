@@ -7,7 +7,7 @@ import {
   vnodeOf,
 } from "../../../src/actors/ledger/routing.ts";
 
-test("the hash never changes: accounts stay where the log says they are", () => {
+test("the hash never changes, so that accounts stay on the vnodes of existing logs", () => {
   expect([vnodeOf("acme", "alice"), vnodeOf("acme", "bob"), vnodeOf("", "")]).toMatchInlineSnapshot(`
     [
       476,
@@ -17,7 +17,7 @@ test("the hash never changes: accounts stay where the log says they are", () => 
   `);
 });
 
-test("partner and owner key are not simply joined", () => {
+test("the hash separates partner and owner key", () => {
   expect(vnodeOf("ab", "c")).not.toBe(vnodeOf("a", "bc"));
 });
 
@@ -32,7 +32,7 @@ test("owners spread evenly over the vnodes", () => {
   expect(Math.min(...counts)).toBeGreaterThan(50);
 });
 
-test("every vnode belongs to a shard, and all shards get their share", () => {
+test("every vnode belongs to one shard, and vnodes are spread evenly over shards", () => {
   for (const shards of [1, 2, 3, 7, 64]) {
     const owned = new Array<number>(shards).fill(0);
     for (let vnode = 0; vnode < VNODES; vnode++) {
@@ -43,7 +43,7 @@ test("every vnode belongs to a shard, and all shards get their share", () => {
   }
 });
 
-test("a transfer's home is its debit account's owner, else its credit account's, else its key", () => {
+test("a transfer's home owner is that of its debit account, else of its credit account, else its key", () => {
   for (const id of ["alice", "alice/points", "alice/a/b"]) expect(ownerKeyOf(id)).toBe("alice");
   expect(ownerKeyOf("/points")).toBe("");
   expect(homeOwnerOfTransfer("alice/points", "bob", "k")).toBe("alice");

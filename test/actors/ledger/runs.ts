@@ -1,6 +1,6 @@
-/** How often a property is tried. */
+/** Number of runs of property tests. */
 
-/** A part of the usual number where the same tests run thousands of times: see test/mutation. */
+/** Fraction of the usual number. Below 1 for mutation tests, which run the same tests thousands of times. */
 export const RUNS_SHARE = Number(process.env["PROPERTY_RUNS_SHARE"] ?? 1);
 
 export function runs(usual: number): number {

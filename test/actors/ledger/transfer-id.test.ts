@@ -7,7 +7,7 @@ import { randomBytes } from "../../../src/random.ts";
 const vnodes = fc.integer({ min: 0, max: VNODES - 1 });
 const epochs = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 2 ** 40 }));
 
-test("a transfer id gives back its vnode and its epoch, and no other text does", () => {
+test("parsing a transfer id returns its vnode and epoch, and rejects other texts", () => {
   fc.assert(
     fc.property(vnodes, epochs, (vnode, epoch) => {
       const id = new TransferIds(epoch, randomBytes).next(vnode);
@@ -36,7 +36,7 @@ test("a transfer id gives back its vnode and its epoch, and no other text does",
     expect(parseTransferId(text), text).toBeUndefined();
 });
 
-test("an id with a counter, as they were before, is read as ever", () => {
+test("an id of an older version, with a counter, is still parsed", () => {
   const counters = fc.oneof(fc.nat(100_000), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
   fc.assert(
     fc.property(vnodes, epochs, counters, (vnode, epoch, counter) => {
@@ -48,7 +48,7 @@ test("an id with a counter, as they were before, is read as ever", () => {
     expect(parseTransferId(text), text).toBeUndefined();
 });
 
-test("ids are cut from the random bytes, each byte once", () => {
+test("ids use each random byte once", () => {
   let drawn = 0;
   const bytes: number[] = [];
   const ids = new TransferIds(7, (count) => {

@@ -1,4 +1,4 @@
-/** What quotas refuse, and what they never refuse: over all commands that there are. */
+/** Which commands quotas refuse, and which they never refuse, for every kind of command. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import type { LedgerSettings } from "../../../src/actors/ledger/ledger-state.ts";
@@ -19,7 +19,7 @@ const NOW_MS = 1_795_168_800_000;
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-const asked = { partner: "acme", key: "k", fingerprint: 5 } as const;
+const header = { partner: "acme", key: "k", fingerprint: 5 } as const;
 const moved = { debit: "a", credit: "b", amount: 1, memo: null, metadata: null, occurredAtMs: null } as const;
 const posting = { debit: "a", credit: "b", amount: 1 } as const;
 const view = {
@@ -36,7 +36,7 @@ const view = {
 } as const;
 const compound: CompoundTransfer = {
   op: "compound_transfer",
-  ...asked,
+  ...header,
   postings: [posting],
   available: false,
   pending: false,
@@ -50,39 +50,39 @@ const message = { from: 1, no: 1, sentAtMs: NOW_MS } as const;
 const newKey = { id: "key_1", role: "read", name: "n", prefix: "dk", hash: "h" } as const;
 const act = { programme: "loyalty", act: "create_member", subject: "points:m", name: null } as const;
 
-/** An example of each op, with a key, and what it makes grow. A new op must be given a place here. */
+/** An example of each op, with a key and its expected growth. The type requires an entry for every op. */
 const EXAMPLES: { readonly [Op in Command["op"]]: readonly [Extract<Command, { op: Op }>, Growth] } = {
-  transfer: [{ op: "transfer", ...asked, ...moved, vnode: 1 }, "key"],
-  credit: [{ op: "credit", ...asked, ...moved, id: view.id, createdAtMs: NOW_MS, from: 1, no: 1 }, "never"],
-  delivered: [{ op: "delivered", ...asked, to: 1, upTo: 1 }, "never"],
-  act: [{ op: "act", ...asked, act }, "more"],
-  notice: [{ op: "notice", ...asked, programme: "loyalty", notice: null, ...message }, "never"],
+  transfer: [{ op: "transfer", ...header, ...moved, vnode: 1 }, "key"],
+  credit: [{ op: "credit", ...header, ...moved, id: view.id, createdAtMs: NOW_MS, from: 1, no: 1 }, "never"],
+  delivered: [{ op: "delivered", ...header, to: 1, upTo: 1 }, "never"],
+  act: [{ op: "act", ...header, act }, "more"],
+  notice: [{ op: "notice", ...header, programme: "loyalty", notice: null, ...message }, "never"],
   compound_transfer: [compound, "key"],
   post_transfer: [
-    { op: "post_transfer", ...asked, id: view.id, amount: null, final: false, settled: null },
+    { op: "post_transfer", ...header, id: view.id, amount: null, final: false, settled: null },
     "never",
   ],
-  void_transfer: [{ op: "void_transfer", ...asked, id: view.id, settled: null }, "never"],
-  revert_transfer: [{ op: "revert_transfer", ...asked, id: view.id, original: null, vnode: 1 }, "key"],
-  expire_transfer: [{ op: "expire_transfer", ...asked, id: view.id }, "never"],
-  reserve: [{ op: "reserve", ...asked, id: view.id, from: 1, purpose: "hold", legs: [] }, "never"],
-  release: [{ op: "release", ...asked, id: view.id }, "never"],
+  void_transfer: [{ op: "void_transfer", ...header, id: view.id, settled: null }, "never"],
+  revert_transfer: [{ op: "revert_transfer", ...header, id: view.id, original: null, vnode: 1 }, "key"],
+  expire_transfer: [{ op: "expire_transfer", ...header, id: view.id }, "never"],
+  reserve: [{ op: "reserve", ...header, id: view.id, from: 1, purpose: "hold", legs: [] }, "never"],
+  release: [{ op: "release", ...header, id: view.id }, "never"],
   portion: [
-    { op: "portion", ...asked, ...message, transfer: view, part: 0, purpose: "capture", legs: [] },
+    { op: "portion", ...header, ...message, transfer: view, part: 0, purpose: "capture", legs: [] },
     "never",
   ],
-  tick: [{ op: "tick", ...asked, owner: "alice" }, "never"],
+  tick: [{ op: "tick", ...header, owner: "alice" }, "never"],
   create_account: [
-    { op: "create_account", ...asked, id: "a", asset: "PTS/0", floor: 0, ceiling: null, metadata: null },
+    { op: "create_account", ...header, id: "a", asset: "PTS/0", floor: 0, ceiling: null, metadata: null },
     "more",
   ],
-  update_account: [{ op: "update_account", ...asked, id: "a" }, "more"],
-  set_account_status: [{ op: "set_account_status", ...asked, id: "a", action: "freeze" }, "never"],
-  create_partner: [{ op: "create_partner", ...asked, name: "Acme" }, "more"],
-  update_partner: [{ op: "update_partner", ...asked, status: "suspended" }, "never"],
-  create_key: [{ op: "create_key", ...asked, newKey }, "more"],
-  revoke_key: [{ op: "revoke_key", ...asked, keyId: "key_1" }, "never"],
-  set_operator_key: [{ op: "set_operator_key", ...asked, keyHash: "h" }, "never"],
+  update_account: [{ op: "update_account", ...header, id: "a" }, "more"],
+  set_account_status: [{ op: "set_account_status", ...header, id: "a", action: "freeze" }, "never"],
+  create_partner: [{ op: "create_partner", ...header, name: "Acme" }, "more"],
+  update_partner: [{ op: "update_partner", ...header, status: "suspended" }, "never"],
+  create_key: [{ op: "create_key", ...header, newKey }, "more"],
+  revoke_key: [{ op: "revoke_key", ...header, keyId: "key_1" }, "never"],
+  set_operator_key: [{ op: "set_operator_key", ...header, keyHash: "h" }, "never"],
 };
 const HOLD = { ...compound, pending: true };
 
@@ -106,7 +106,7 @@ function setQuota(ledger: Ledger, quotas: QuotaChanges): void {
   ledger.apply(command, outcome, PLACE, 0);
 }
 
-/** A refused transfer leaves its key. */
+/** Uses keys by rejected transfers, which record their keys too. */
 function useKeys(ledger: Ledger, keys: number, timeMs = NOW_MS, partner = "acme"): void {
   const [command] = EXAMPLES.transfer;
   for (let i = 0; i < keys; i++)
@@ -134,21 +134,24 @@ function open(ledger: Ledger, transfers: number, partner = "acme"): void {
   }
 }
 
-describe("over all commands", () => {
+describe("for every kind of command", () => {
   const examples = [...Object.values(EXAMPLES), [HOLD, "hold"] as const];
 
-  test.each(examples)("$op grows as it is said", (command, growth) => {
+  test.each(examples)("$op has the expected growth", (command, growth) => {
     expect(growthOf(command)).toBe(growth);
   });
 
-  test.each(examples)("a partner that may keep nothing: $op", (command, growth) => {
-    const ledger = ledgerWith({ idempotency_keys: 0, open_transfers: 0 });
-    useKeys(ledger, 3);
-    open(ledger, 2);
-    const refused = ledger.exceededBy(command, NOW_MS);
-    if (growth === "never") expect(refused).toBeUndefined();
-    else expect(refused).toEqual({ quota: "idempotency_keys", used: 5, allowed: 0 });
-  });
+  test.each(examples)(
+    "$op of a partner with quotas of 0 is refused, unless its growth is never",
+    (command, growth) => {
+      const ledger = ledgerWith({ idempotency_keys: 0, open_transfers: 0 });
+      useKeys(ledger, 3);
+      open(ledger, 2);
+      const refused = ledger.exceededBy(command, NOW_MS);
+      if (growth === "never") expect(refused).toBeUndefined();
+      else expect(refused).toEqual({ quota: "idempotency_keys", used: 5, allowed: 0 });
+    },
+  );
 });
 
 function never(table: Readonly<Record<string, Growth>>): readonly string[] {
@@ -186,7 +189,7 @@ describe("idempotency keys", () => {
   const refusal = (ledger: Ledger, command: Command = keyed, nowMs = NOW_MS) =>
     ledger.exceededBy(command, nowMs);
 
-  test("a partner takes as many as its quota, and another one is not concerned", () => {
+  test("a partner can use keys up to its quota, which does not affect other partners", () => {
     const ledger = ledgerWith({ idempotency_keys: 3 });
     useKeys(ledger, 2);
     expect(refusal(ledger)).toBeUndefined();
@@ -198,7 +201,7 @@ describe("idempotency keys", () => {
     expect(refusal(ledger)).toBeUndefined();
   });
 
-  test("a key counts while it is known, and for an hour more at most", () => {
+  test("a key counts while it is remembered, and for at most an hour longer", () => {
     const ledger = ledgerWith({ idempotency_keys: 2 });
     useKeys(ledger, 1, NOW_MS);
     useKeys(ledger, 1, NOW_MS + 2 * HOUR_MS);
@@ -208,7 +211,7 @@ describe("idempotency keys", () => {
     expect(refusal(ledger, keyed, NOW_MS + DAY_MS + HOUR_MS)).toMatchObject({ used: 2 });
   });
 
-  test("each open transfer reserves one for its end, which so finds it", () => {
+  test("each open transfer reserves a key for its post or void, which is therefore never refused", () => {
     const ledger = ledgerWith({ idempotency_keys: 4 });
     open(ledger, 2);
     useKeys(ledger, 1);
@@ -220,7 +223,7 @@ describe("idempotency keys", () => {
     expect(refusal(ledger, EXAMPLES.void_transfer[0])).toBeUndefined();
   });
 
-  test("a partner never takes more than it leaves, so that whoever comes new finds room", () => {
+  test("a partner never uses more keys than are still free, so that a new partner finds room", () => {
     const ledger = ledgerWith({}, { keysMax: 30 });
     useKeys(ledger, 14);
     expect(refusal(ledger)).toBeUndefined();
@@ -233,7 +236,7 @@ describe("idempotency keys", () => {
     expect(refusal(ledger, { ...keyed, partner: "c" })).toBeUndefined();
   });
 
-  test("what ends nothing although it should fills no table either", () => {
+  test("rejected posts and voids, which end nothing, cannot fill the table", () => {
     const ledger = ledgerWith({}, { keysMax: 40 });
     useKeys(ledger, 29);
     expect(refusal(ledger, EXAMPLES.post_transfer[0])).toBeUndefined();
@@ -248,7 +251,7 @@ describe("idempotency keys", () => {
   });
 });
 
-test("open transfers: a quota of their own, and never more than are left of the shard's", () => {
+test("open transfers have a quota, and a partner never has more of them than the shard has room for", () => {
   const ledger = ledgerWith({ open_transfers: 2 }, { pendingMax: 5 });
   const hold = { ...HOLD, key: null };
   open(ledger, 1);
@@ -276,7 +279,7 @@ describe("bytes", () => {
     );
   }
 
-  test("a partner keeps no more than its quota; what makes less of it, and what grows nothing, goes on", () => {
+  test("a partner keeps no more than its quota; commands that shrink or add nothing are still accepted", () => {
     const ledger = ledgerWith({ bytes: 3_000 });
     openAccount(ledger, "a");
     expect(ledger.exceededBy(LARGE, NOW_MS)).toBeUndefined();
@@ -293,7 +296,7 @@ describe("bytes", () => {
       expect(ledger.exceededBy({ op, ...command } as Command, NOW_MS), op).toBeUndefined();
   });
 
-  test("a shard that is short of memory takes nothing that stays, from nobody; what ends something goes on", () => {
+  test("a shard short of memory refuses commands that add to it from every partner, and accepts all others", () => {
     const ledger = ledgerWith({});
     expect(ledger.exceededBy(LARGE, NOW_MS, 5_000)).toBeUndefined();
     expect(ledger.exceededBy(LARGE, NOW_MS, 500)).toBe("heap_full");
@@ -303,7 +306,7 @@ describe("bytes", () => {
     expect(ledger.exceededBy(HOLD, NOW_MS, -7)).toBe("heap_full");
   });
 
-  test("nobody takes more than three times what is left of a shard's memory", () => {
+  test("a partner never uses more than three times the shard's free memory", () => {
     const ledger = ledgerWith({});
     for (let i = 0; i < 6; i++) openAccount(ledger, `a${i}`);
     expect(ledger.exceededBy(LARGE, NOW_MS, 4_000)).toBeUndefined();
@@ -311,7 +314,7 @@ describe("bytes", () => {
     expect(ledger.exceededBy({ ...LARGE, partner: "other" }, NOW_MS, 2_000)).toBeUndefined();
   });
 
-  test("a system account that was not there before takes its room", () => {
+  test("a transfer that is the first to use a system account's slice counts the slice's bytes", () => {
     const ledger = ledgerWith({ bytes: 1_400 });
     openAccount(ledger, "a");
     const postings = ["@x", "@y"].map((credit) => ({ ...posting, credit }));

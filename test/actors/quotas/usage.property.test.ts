@@ -18,7 +18,7 @@ const hours = fc.oneof(
 );
 const keyedHistory = fc.tuple(history, fc.array(fc.tuple(fc.boolean(), hours), { minLength: 1 }));
 
-/** What a partner uses, counted one by one: records with a key whose hour has not passed its window, and what is open. */
+/** A partner's usage counted from scratch: keys of records whose hour is within the window, open transfers, bytes. */
 function recounted(ledger: Ledger, records: readonly TimedRecord[], partner: string, nowMs: number) {
   const known = records.filter(({ command, timeMs }) => {
     const endMs = (Math.floor(timeMs / HOUR_MS) + 1) * HOUR_MS + KEY_WINDOW_MS;
@@ -33,7 +33,7 @@ function recounted(ledger: Ledger, records: readonly TimedRecord[], partner: str
   return { idempotency_keys: known.length + open.length, open_transfers: open.length, bytes };
 }
 
-test("what a partner uses is what a count of everything comes to; after a replay and from an image as well", () => {
+test("the usage of a partner equals a count from scratch, also after a replay and after a restore", () => {
   fc.assert(
     fc.property(keyedHistory, ([steps, keys]) => {
       const records: TimedRecord[] = [];

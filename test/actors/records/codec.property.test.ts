@@ -12,7 +12,7 @@ const integer = fc.oneof(
 );
 const text = fc.oneof(fc.string({ unit: "binary" }), fc.string({ minLength: 25, maxLength: 70 }));
 
-test("what is written by hand reads as any MessagePack does", () => {
+test("a general MessagePack decoder reads what PackWriter writes", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(integer, text, fc.constant(null)), { maxLength: 15 }), (values) => {
       const writer = new PackWriter();
@@ -26,7 +26,7 @@ test("what is written by hand reads as any MessagePack does", () => {
   );
 });
 
-test("a transfer and its outcome come back from a batch body as they went in, however many stand there", () => {
+test("transfers and outcomes are unchanged after packing into a batch body and reading it, for any number", () => {
   const transfer = fc.record({
     op: fc.constant("transfer" as const),
     partner: text,

@@ -1,4 +1,4 @@
-/** What records of transfers say in full: nothing that was asked may be missing from them, and nothing be added. */
+/** The complete content of the records of transfers: every field of the request, and no other. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
@@ -10,36 +10,36 @@ import type {
 } from "../../../src/actors/records/compound-command.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
 
-const asked = { partner: "p", key: null, fingerprint: 0 } as const;
-const noted = { memo: "rent", metadata: '{"a":"1"}', occurredAtMs: 5 } as const;
+const header = { partner: "p", key: null, fingerprint: 0 } as const;
+const details = { memo: "rent", metadata: '{"a":"1"}', occurredAtMs: 5 } as const;
 const VNODE = homeVnodeOf("p", "a", "b", null);
 
 function create(id: string, more: Partial<CreateAccount> = {}): CreateAccount {
   const rules = { asset: "PTS/0", floor: null, ceiling: null, metadata: null };
-  return { op: "create_account", ...asked, id, ...rules, ...more };
+  return { op: "create_account", ...header, id, ...rules, ...more };
 }
 
 function plain(debit: string, credit: string, amount: number): Transfer {
   const vnode = homeVnodeOf("p", debit, credit, null);
-  return { op: "transfer", ...asked, ...noted, debit, credit, amount, vnode };
+  return { op: "transfer", ...header, ...details, debit, credit, amount, vnode };
 }
 
 function compound(more: Partial<CompoundTransfer>): CompoundTransfer {
   const postings = [{ debit: "a", credit: "b", amount: 9 }];
   const kind = { available: false, pending: false, timeoutMs: null, vnode: VNODE };
-  return { op: "compound_transfer", ...asked, ...noted, ...kind, postings, ...more };
+  return { op: "compound_transfer", ...header, ...details, ...kind, postings, ...more };
 }
 
 function post(id: string, more: Partial<PostTransfer> = {}): PostTransfer {
-  return { op: "post_transfer", ...asked, id, amount: null, final: false, settled: null, ...more };
+  return { op: "post_transfer", ...header, id, amount: null, final: false, settled: null, ...more };
 }
 
 function revert(id: string): RevertTransfer {
-  return { op: "revert_transfer", ...asked, id, original: null, vnode: VNODE };
+  return { op: "revert_transfer", ...header, id, original: null, vnode: VNODE };
 }
 
-/** What `a` has, up to this. */
-function all(amount: number): CompoundTransfer {
+/** Moves the available balance of `a`, at most `amount`. */
+function allAvailable(amount: number): CompoundTransfer {
   return compound({ available: true, postings: [{ debit: "a", credit: "b", amount }] });
 }
 
@@ -61,7 +61,7 @@ const balances = { asset: "PTS/0", vnode: VNODE };
 const away = { asset: "PTS/0", vnode: vnodeOfAccount("p", "b") };
 
 describe("a record", () => {
-  test("of a plain transfer says where both balances stand, and no act or effect", () => {
+  test("of a plain transfer has both balances after it, and no act or effect", () => {
     expect(opened().do(plain("a", "b", 3)).outcome).toEqual({
       ok: true,
       id: expect.stringMatching(/^tr_/),
@@ -74,13 +74,13 @@ describe("a record", () => {
     });
   });
 
-  test("of a transfer that is held, posted in part, posted finally and taken back", () => {
+  test("of a hold, a partial post, a final post and a revert is complete", () => {
     const run = opened();
     const createdAtMs = run.nowMs;
     const held = run.do(compound({ pending: true, timeoutMs: 50 })).outcome;
     const id = held.ok && "id" in held ? held.id : "none";
     const postings = [{ debit: "a", credit: "b", amount: 9 }];
-    const transfer = { id, postings, ...noted, createdAtMs, expiresAtMs: createdAtMs + 50, reverts: null };
+    const transfer = { id, postings, ...details, createdAtMs, expiresAtMs: createdAtMs + 50, reverts: null };
     expect(held).toEqual({
       ok: true,
       id,
@@ -135,17 +135,17 @@ describe("a record", () => {
     });
   });
 
-  test("of a void says what was given back, and of an expiry only what does not stand in the first record", () => {
+  test("of a void has the released holds; that of an expiry omits what the first record has", () => {
     const run = opened();
     const createdAtMs = run.nowMs;
     const voided = idOf(run, compound({ pending: true }));
     const postings = [{ debit: "a", credit: "b", amount: 9 }];
     const rest = { postings, postedAmount: 0, createdAtMs, reverts: null };
     const moves = [{ posting: 0, account: "a", ...balances, amount: 0, posted: 20, held: 0, seq: 1 }];
-    expect(run.do({ op: "void_transfer", ...asked, id: voided, settled: null }).outcome).toEqual({
+    expect(run.do({ op: "void_transfer", ...header, id: voided, settled: null }).outcome).toEqual({
       ok: true,
       id: voided,
-      transfer: { id: voided, ...rest, ...noted, status: "voided", expiresAtMs: null },
+      transfer: { id: voided, ...rest, ...details, status: "voided", expiresAtMs: null },
       ...nothing,
       moves,
     });
@@ -167,14 +167,14 @@ describe("a record", () => {
     });
   });
 
-  test("of several postings has a move for each side, in their order", () => {
+  test("of several postings has a move for each leg, in posting order", () => {
     const run = opened();
     const postings = [
       { debit: "a", credit: "b", amount: 4 },
       { debit: "b", credit: "@y", amount: 3 },
     ];
     expect(run.do(compound({ postings })).outcome).toMatchObject({
-      transfer: { status: "posted", postings, postedAmount: 7, ...noted, expiresAtMs: null, reverts: null },
+      transfer: { status: "posted", postings, postedAmount: 7, ...details, expiresAtMs: null, reverts: null },
       moves: [
         { posting: 0, account: "a", ...balances, amount: -4, posted: 16, seq: 2 },
         { posting: 0, account: "b", ...away, amount: 4, posted: 4, seq: 1 },
@@ -184,17 +184,17 @@ describe("a record", () => {
     });
   });
 
-  test("of what there is moves that and no more, and nothing where there is nothing", () => {
+  test("of a transfer of the available balance moves at most that, and is rejected if it is 0", () => {
     const run = opened();
-    expect(run.do(all(19)).outcome).toMatchObject({ transfer: { postedAmount: 19 } });
-    expect(run.do(all(5)).outcome).toMatchObject({ transfer: { postedAmount: 1 } });
-    expect(run.do(all(5)).outcome).toEqual({ ok: false, code: "insufficient_funds", subject: "a" });
+    expect(run.do(allAvailable(19)).outcome).toMatchObject({ transfer: { postedAmount: 19 } });
+    expect(run.do(allAvailable(5)).outcome).toMatchObject({ transfer: { postedAmount: 1 } });
+    expect(run.do(allAvailable(5)).outcome).toEqual({ ok: false, code: "insufficient_funds", subject: "a" });
   });
 });
 
 describe("across shards", () => {
   const SHARDS = 2;
-  const [here, there] = ["a", "b", "c", "d", "e", "f"].reduce<readonly [string, string]>(
+  const [debitId, creditId] = ["a", "b", "c", "d", "e", "f"].reduce<readonly [string, string]>(
     ([first, second], id) => {
       const shard = shardOfVnode(vnodeOfAccount("p", id), SHARDS);
       return shard === 0 ? [id, second] : [first, id];
@@ -203,8 +203,8 @@ describe("across shards", () => {
   );
   const place = { epoch: 1, seq: 2, index: 3, timeMs: 70 };
 
-  function shard(no: number, id: string, more: Partial<CreateAccount> = {}): Ledger {
-    const ledger = new Ledger(no, SHARDS);
+  function shard(index: number, id: string, more: Partial<CreateAccount> = {}): Ledger {
+    const ledger = new Ledger(index, SHARDS);
     const command = create(id, more);
     ledger.apply(
       command,
@@ -215,62 +215,65 @@ describe("across shards", () => {
     return ledger;
   }
 
-  test("a transfer takes from the debit here, and its message has all that the credit's record needs", () => {
-    const ledger = shard(0, here);
-    const command = plain(here, there, 8);
+  test("a transfer debits its account on this shard, and its message has all that the credit's record needs", () => {
+    const ledger = shard(0, debitId);
+    const command = plain(debitId, creditId, 8);
     const remote = { asset: "PTS/0", refusal: null };
     const sent = ledger.decideSend(command, remote, 1, 70, () => "tr_1");
     const debited = { debitPosted: -8, debitHeld: 0, debitSeq: 1 };
     expect(sent).toEqual({ ok: true, id: "tr_1", ...debited, to: 1, no: 1 });
     ledger.apply(command, sent, place, 0);
-    expect(ledger.account("p", here)).toMatchObject({ posted: -8, held: 0, seq: 1 });
+    expect(ledger.account("p", debitId)).toMatchObject({ posted: -8, held: 0, seq: 1 });
     const { vnode: _vnode, op: _op, ...rest } = command;
     const message = { ...rest, op: "credit", id: "tr_1", createdAtMs: 70, from: 0, no: 1 } as const;
     expect(ledger.exchange(1).message(1)).toEqual(message);
     expect(ledger.exchange(1).kept).toEqual([{ message, epoch: 1, seq: 2, index: 3 }]);
-    const other = shard(1, there);
+    const other = shard(1, creditId);
     const credited = other.decideCredit(message);
     expect(credited).toEqual({ ok: true, posted: 8, held: 0, seq: 1 });
     other.apply(message, credited, { ...place, timeMs: 75 }, 0);
-    expect(other.account("p", there)).toMatchObject({ posted: 8, seq: 1 });
+    expect(other.account("p", creditId)).toMatchObject({ posted: 8, seq: 1 });
     expect(other.exchange(0).received).toBe(1);
     expect([ledger, other].map((each) => each.sums("p").get("PTS/0")?.sum)).toEqual([-8n, 8n]);
   });
 
   test.each([
-    [{ floor: 0 }, { asset: "PTS/0", refusal: null }, "insufficient_funds", here],
-    [{}, null, "account_not_found", there],
-    [{}, { asset: "USD/2", refusal: null }, "asset_mismatch", there],
-    [{}, { asset: "PTS/0", refusal: "ceiling_exceeded" }, "ceiling_exceeded", there],
-    [{ floor: 0 }, { asset: "PTS/0", refusal: "ceiling_exceeded" }, "insufficient_funds", here],
-    [{ floor: 0 }, { asset: "PTS/0", refusal: "account_closed" }, "account_closed", there],
+    [{ floor: 0 }, { asset: "PTS/0", refusal: null }, "insufficient_funds", debitId],
+    [{}, null, "account_not_found", creditId],
+    [{}, { asset: "USD/2", refusal: null }, "asset_mismatch", creditId],
+    [{}, { asset: "PTS/0", refusal: "ceiling_exceeded" }, "ceiling_exceeded", creditId],
+    [{ floor: 0 }, { asset: "PTS/0", refusal: "ceiling_exceeded" }, "insufficient_funds", debitId],
+    [{ floor: 0 }, { asset: "PTS/0", refusal: "account_closed" }, "account_closed", creditId],
     [
       { limits: [{ windowS: 60, direction: "debit", maxAmount: 7, maxCount: null }] },
       { asset: "PTS/0", refusal: null },
       "limit_exceeded",
-      here,
+      debitId,
     ],
-  ] as const)("with %o here and %o there the answer is %s of %s", (rules, remote, code, subject) => {
-    const ledger = shard(0, here, rules);
-    const decided = ledger.decideSend(plain(here, there, 8), remote, 1, 70, () => "tr_1");
-    expect(decided).toEqual({ ok: false, code, subject });
-    const none = new Ledger(0, SHARDS).decideSend(plain(here, there, 8), remote, 1, 70, () => "tr_1");
-    expect(none).toEqual({ ok: false, code: "account_not_found", subject: here });
-  });
+  ] as const)(
+    "a debit account with %o and a remote credit account with %o give %s of %s",
+    (rules, remote, code, subject) => {
+      const ledger = shard(0, debitId, rules);
+      const decided = ledger.decideSend(plain(debitId, creditId, 8), remote, 1, 70, () => "tr_1");
+      expect(decided).toEqual({ ok: false, code, subject });
+      const none = new Ledger(0, SHARDS).decideSend(plain(debitId, creditId, 8), remote, 1, 70, () => "tr_1");
+      expect(none).toEqual({ ok: false, code: "account_not_found", subject: debitId });
+    },
+  );
 
-  test("what was sent and received counts against the limits of each side", () => {
+  test("debit and credit count against the limits of their accounts", () => {
     const limit = { windowS: 60, maxAmount: 10, maxCount: null };
-    const ledger = shard(0, here, { limits: [{ ...limit, direction: "debit" }] });
+    const ledger = shard(0, debitId, { limits: [{ ...limit, direction: "debit" }] });
     const remote = { asset: "PTS/0", refusal: null };
     const send = (amount: number) =>
-      ledger.decideSend(plain(here, there, amount), remote, 1, 70, () => "tr_1");
-    ledger.apply(plain(here, there, 8), send(8), place, 0);
+      ledger.decideSend(plain(debitId, creditId, amount), remote, 1, 70, () => "tr_1");
+    ledger.apply(plain(debitId, creditId, 8), send(8), place, 0);
     expect(send(3)).toMatchObject({ code: "limit_exceeded" });
     expect(send(2)).toMatchObject({ ok: true, no: 2 });
-    const other = shard(1, there, { limits: [{ ...limit, direction: "credit" }] });
+    const other = shard(1, creditId, { limits: [{ ...limit, direction: "credit" }] });
     const { message } = ledger.exchange(1).kept[0] as { message: Command };
     other.apply(message, { ok: true, posted: 8, held: 0, seq: 1 }, place, 0);
-    const local = (amount: number) => other.decide(plain("@x", there, amount), 70, () => "tr_2");
+    const local = (amount: number) => other.decide(plain("@x", creditId, amount), 70, () => "tr_2");
     expect(local(3)).toMatchObject({ code: "limit_exceeded" });
     expect(local(2)).toMatchObject({ ok: true });
   });

@@ -1,15 +1,15 @@
 /**
- * Deadlines by what they concern (an account, a member): finding what is over on one subject costs O(1) where nothing is,
- * and O(log n) for each item that is.
+ * Deadlines by subject (an account, a member). Finding the expired items of a subject costs O(1) if there are none,
+ * and O(log n) for each one.
  *
- * An item that ends stays in its heaps as a dead entry until it comes to the top, or until more than half of a heap is
- * dead. So an item keeps no position here, and costs one reference for each of its subjects: a shard may have a million.
+ * A removed item stays in its subjects' heaps as a dead entry until it reaches the top, or until more than half of a
+ * heap is dead. So an item stores no position here and costs one reference per subject; there may be a million.
  */
 import { type Expiring, isBefore } from "./deadlines.ts";
 
 type Heap<T> = { items: T[]; dead: number };
 
-/** Every item is also in a `Deadlines`, whose `place` says whether it is still there. An item is added once. */
+/** Each item must also be in a `Deadlines`; its `place` there tells whether it is alive. An item is added only once. */
 export class DeadlinesBySubject<T extends Expiring> {
   readonly #heaps = new Map<string, Heap<T>>();
 
@@ -19,7 +19,7 @@ export class DeadlinesBySubject<T extends Expiring> {
     else push(heap.items, item);
   }
 
-  /** One of the subject's items has left its `Deadlines`. */
+  /** Must be called for each subject of an item when it has been removed from its `Deadlines`. */
   removed(subject: string): void {
     const heap = this.#heaps.get(subject);
     if (heap === undefined) return;
@@ -31,12 +31,12 @@ export class DeadlinesBySubject<T extends Expiring> {
     else for (let at = (heap.items.length >>> 1) - 1; at >= 0; at--) sink(heap.items, at);
   }
 
-  /** The one that ends first. */
+  /** The subject's item with the earliest expiry. */
   firstOf(subject: string): T | undefined {
     const heap = this.#heaps.get(subject);
     if (heap === undefined) return undefined;
     let [first] = heap.items;
-    // Never all of them: a heap without living items was dropped.
+    // Finds a live item: a heap without one was deleted.
     while (first !== undefined && !isAlive(first)) {
       pop(heap.items);
       heap.dead -= 1;

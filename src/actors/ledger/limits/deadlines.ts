@@ -1,17 +1,18 @@
-/** A binary heap of things that end at some time, the one that ends first on top. */
+/** A binary heap of items ordered by expiry, the earliest on top. */
 
 export interface Expiring {
+  /** Expiry, in ms since 1970 UTC. */
   readonly endsAtMs: number;
-  /** Equal times go by it, so that every run is the same. */
+  /** Orders items with equal expiry, so that the order is deterministic. */
   readonly id: string;
-  /** Where it stands in the heap; -1 outside. */
+  /** Zero-based index in the heap; -1 if it is in none. */
   place: number;
 }
 
 export class Deadlines<T extends Expiring> {
   readonly #heap: T[] = [];
 
-  /** The one that ends first. */
+  /** The item with the earliest expiry. */
   get first(): T | undefined {
     return this.#heap[0];
   }

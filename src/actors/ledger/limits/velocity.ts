@@ -1,6 +1,6 @@
 /**
- * Velocity limits of an account: so much, or so often, within a sliding window of log time. A window is cut into 60
- * buckets; the one that it covers in part is counted in full, so that no window ever holds more than it may.
+ * Velocity limits of an account: a bound on the sum or the number of entries within a sliding window of log time. A
+ * window has 60 buckets. A bucket that it covers only in part counts in full, so that no window exceeds its limit.
  */
 import type { Limit } from "../../records/command.ts";
 
@@ -8,18 +8,18 @@ const BUCKETS = 60;
 
 export type Direction = Limit["direction"];
 
-/** What was counted within one bucket of time. */
+/** Sum and number of the entries in one 60th of the window. `number` is the bucket's time divided by its length. */
 type Bucket = { readonly number: number; amount: number; count: number };
 
 export type Velocity = {
   readonly limit: Limit;
-  /** It counts from here on. */
+  /** Log time at which counting began. */
   readonly sinceMs: number;
-  /** Oldest first, and only those that count anything: at most 61. */
+  /** Oldest first, without empty ones: at most 61. */
   readonly buckets: Bucket[];
 };
 
-/** @param before the account's limits so far: a window that is limited again goes on counting. */
+/** @param before the account's previous limits: a new limit with the same window and direction keeps their counts. */
 export function velocitiesOf(
   limits: readonly Limit[],
   before: readonly Velocity[] | null,
@@ -34,7 +34,7 @@ export function velocitiesOf(
   });
 }
 
-/** Whether `amount` in `count` postings is more than some limit still allows. */
+/** Whether `count` further entries with sum `amount` exceed one of the limits. */
 export function exceeds(
   velocities: readonly Velocity[],
   direction: Direction,
@@ -59,7 +59,7 @@ export function exceeds(
   });
 }
 
-/** Nothing is counted where there is no limit. */
+/** Counts `count` entries with sum `amount` against each limit of this direction. */
 export function countUse(
   velocities: readonly Velocity[] | null | undefined,
   direction: Direction,
@@ -77,13 +77,13 @@ export function countUse(
       continue;
     }
     buckets.push({ number, amount, count });
-    const over = buckets.findIndex((bucket) => bucket.number >= number - BUCKETS);
-    buckets.splice(0, over);
+    const expired = buckets.findIndex((bucket) => bucket.number >= number - BUCKETS);
+    buckets.splice(0, expired);
   }
 }
 
-/** Takes back what was counted at `atMs`, unless it was before the limit was set. */
-export function giveBackUse(
+/** Reverses a `countUse` at `atMs`. Does nothing for a limit that was set at or after `atMs`. */
+export function uncountUse(
   velocities: readonly Velocity[] | null | undefined,
   direction: Direction,
   amount: number,

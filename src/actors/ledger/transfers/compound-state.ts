@@ -1,4 +1,4 @@
-/** What a shard knows of transfers of any shape while they are under way, and how records change it. */
+/** A shard's pending transfers, reservations and claims, and how compound records change them. */
 import { unreachable } from "../../../errors/assert.ts";
 import type { Done, Effect } from "../../programmes/programme.ts";
 import { claimOfAct, type Programmes } from "../../programmes/programmes.ts";
@@ -17,19 +17,17 @@ import type {
   Use,
 } from "../../records/compound-command.ts";
 import type { Book } from "../book.ts";
-import type { Exchange, RecordPlace } from "../exchange.ts";
+import type { Exchange, TimedRecordPlace } from "../exchange.ts";
 import { claimOf, seenOf } from "../limits/claim-names.ts";
 import type { Claims, LogPlace } from "../limits/claims.ts";
-import { countUse, type Direction, giveBackUse } from "../limits/velocity.ts";
+import { countUse, type Direction, uncountUse } from "../limits/velocity.ts";
 import { shardOfVnode } from "../routing.ts";
 import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
 import { Reservations } from "./reservations.ts";
 
-/** What nobody has asked a programme for. */
 const NO_ACT: Effect = { ok: true, effect: null };
 
-/** What the rest of the ledger has for it. */
 export type CompoundStateOptions = Readonly<{
   shard: number;
   shards: number;
@@ -37,12 +35,11 @@ export type CompoundStateOptions = Readonly<{
   exchangeWith: (shard: number) => Exchange;
   programmes: Programmes;
   claims: Claims;
-  /** Of all partners together. */
+  /** Bound on pending transfers of all partners together. */
   pendingMax?: number | undefined;
 }>;
 
-type Place = RecordPlace & Readonly<{ timeMs: number }>;
-/** A command that moves money, or gives it back: it may come with a programme's act. */
+/** A command that may carry a programme's act. */
 type Acting = Readonly<{ partner: string; act?: Act }>;
 type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true }>;
 
@@ -66,14 +63,14 @@ export class CompoundState {
     this.exchangeWith = exchangeWith;
   }
 
-  /** The numbers of all other shards. */
+  /** Numbers of all other shards. */
   get others(): readonly number[] {
     return Array.from({ length: this.#shards }, (_, shard) => shard).filter((shard) => shard !== this.shard);
   }
 
   /**
-   * Where the command takes a name for ever, and only the archive can tell whether it is free: up to where the archive
-   * must hold this shard's log. `undefined` where the command can be decided.
+   * For a command that claims a name, if only the archive can tell whether the name is free: the log position up to
+   * which the archive must have read this shard's log. `undefined` if the command can be decided now.
    */
   uncertainUpTo(command: Command): LogPlace | undefined {
     const name = claimOf(command);
@@ -81,12 +78,12 @@ export class CompoundState {
     return this.claims.forgotten;
   }
 
-  /** The legs of each shard, in the order of their postings. */
+  /** The legs by shard, in posting order. */
   byShard(legs: readonly Leg[]): ReadonlyMap<number, readonly Leg[]> {
     return Map.groupBy(legs, ({ vnode }) => shardOfVnode(vnode, this.#shards));
   }
 
-  /** What its programme says of a command that may come with an act. */
+  /** The programme's decision on the command's act; accepts a command without one. */
   decideAct({ partner, act }: Acting, amount: number, nowMs: number): Effect | Rejected {
     if (act === undefined) return NO_ACT;
     const name = claimOfAct(partner, act);
@@ -94,17 +91,17 @@ export class CompoundState {
     return this.#programmes.decide(act, { partner, nowMs, amount, isTaken });
   }
 
-  /** How much of this amount a revert may move back. */
+  /** How much of `amount` a revert may move back: less than all if a programme has already used some of it. */
   takeable({ partner, act }: Acting, amount: number): number {
     return act === undefined ? amount : this.#programmes.takeable(act, partner, amount);
   }
 
-  /** Tells its programme that the act is done, if the command has come with one. */
+  /** Applies the command's act, if it has one, to its programme. */
   applyAct({ partner, act }: Acting, effect: JsonValue | undefined, done: Omit<Done, "partner">): void {
     if (act !== undefined) this.#programmes.apply(act, effect ?? null, { partner, ...done });
   }
 
-  apply(command: CompoundCommand, outcome: CompoundOutcome, place: Place, batch: number): void {
+  apply(command: CompoundCommand, outcome: CompoundOutcome, place: TimedRecordPlace, batch: number): void {
     const book = this.bookOf(command.partner);
     switch (command.op) {
       case "tick":
@@ -143,18 +140,18 @@ export class CompoundState {
   #applyPortion(book: Book, command: Portion, timeMs: number): void {
     const { from, no, transfer, legs, purpose } = command;
     this.reservations.remove(book, transfer.id, legs.length === 0);
-    if (purpose !== "revert") count(book, usesOf(legs, "credit"), "credit", timeMs);
-    for (const { asset, amount } of legs) book.cross(asset, 0, amount);
+    if (purpose !== "revert") countUses(book, usesOf(legs, "credit"), "credit", timeMs);
+    for (const { asset, amount } of legs) book.countCrossShard(asset, 0, amount);
     this.exchangeWith(from).receive(no);
   }
 
-  /** Messages to other shards can be made again from the record alone. */
-  #send(book: Book, { partner }: CompoundCommand, changed: TransferChanged, place: Place): void {
+  /** Rebuilds the messages from the record alone, so that a replay sends the same ones. */
+  #send(book: Book, { partner }: CompoundCommand, changed: TransferChanged, place: TimedRecordPlace): void {
     const { transfer, part } = changed;
     for (const { to, no, purpose, legs } of changed.sent) {
-      for (const { asset, amount } of legs) book.cross(asset, amount, 0);
-      const names = { op: "portion", partner, key: null, fingerprint: 0, from: this.shard, no } as const;
-      const portion: Portion = { ...names, transfer, part, purpose, legs, sentAtMs: place.timeMs };
+      for (const { asset, amount } of legs) book.countCrossShard(asset, amount, 0);
+      const header = { op: "portion", partner, key: null, fingerprint: 0, from: this.shard, no } as const;
+      const portion: Portion = { ...header, transfer, part, purpose, legs, sentAtMs: place.timeMs };
       this.exchangeWith(to).send(portion, place);
     }
   }
@@ -165,8 +162,8 @@ export class CompoundState {
         if (command.pending) this.#open(book, command, changed, timeMs);
         else {
           const legs = this.#legsOf(command.partner, changed.transfer.postings);
-          count(book, usesOf(legs, "debit"), "debit", timeMs);
-          count(book, usesOf(legs, "credit"), "credit", timeMs);
+          countUses(book, usesOf(legs, "debit"), "debit", timeMs);
+          countUses(book, usesOf(legs, "credit"), "credit", timeMs);
         }
         return;
       case "post_transfer":
@@ -175,9 +172,9 @@ export class CompoundState {
       case "revert_transfer":
         return;
       default: {
-        const open = this.#openOf(changed.id);
+        const open = this.#openTransfer(changed.id);
         this.pending.remove(open);
-        this.#giveBack(book, open);
+        this.#uncountRemainder(book, open);
       }
     }
   }
@@ -194,7 +191,7 @@ export class CompoundState {
     timeMs: number,
   ) {
     const uses = usesOf(this.#legsOf(command.partner, transfer.postings), "debit");
-    count(book, uses, "debit", timeMs);
+    countUses(book, uses, "debit", timeMs);
     this.pending.add({
       id: transfer.id,
       partner: command.partner,
@@ -210,10 +207,10 @@ export class CompoundState {
   }
 
   #applyPost(book: Book, command: PostTransfer, { transfer, part }: TransferChanged, timeMs: number): void {
-    const open = this.#openOf(transfer.id);
+    const open = this.#openTransfer(transfer.id);
     const amount = transfer.postedAmount - open.view.postedAmount;
     const credited = this.#legsOf(command.partner, partOf(transfer.postings, amount));
-    count(book, usesOf(credited, "credit"), "credit", timeMs);
+    countUses(book, usesOf(credited, "credit"), "credit", timeMs);
     open.view = transfer;
     open.remaining -= amount;
     open.part = part + 1;
@@ -222,31 +219,31 @@ export class CompoundState {
       return;
     }
     this.pending.remove(open);
-    this.#giveBack(book, open);
+    this.#uncountRemainder(book, open);
   }
 
-  /** What is left of it does not count against limits any more. */
-  #giveBack(book: Book, { view, remaining, part, uses }: OpenTransfer): void {
+  /** Removes the amount that was never posted from the counts of the accounts' limits. */
+  #uncountRemainder(book: Book, { view, remaining, part, uses }: OpenTransfer): void {
     for (const { account, amount, count: times } of uses) {
-      const left = view.postings.length === 1 ? remaining : part === 0 ? amount : 0;
+      const unposted = view.postings.length === 1 ? remaining : part === 0 ? amount : 0;
       const velocities = book.accounts.get(account)?.velocities;
-      giveBackUse(velocities, "debit", left, part === 0 ? times : 0, view.createdAtMs);
+      uncountUse(velocities, "debit", unposted, part === 0 ? times : 0, view.createdAtMs);
     }
   }
 
-  #openOf(id: string): OpenTransfer {
+  #openTransfer(id: string): OpenTransfer {
     const open = this.pending.get(id);
     if (open === undefined) throw new Error(`I10: the record resolves ${id}, which is not open`);
     return open;
   }
 
-  /** Those of this shard. */
+  /** The postings' legs on this shard. */
   #legsOf(partner: string, postings: readonly Posting[]): readonly Leg[] {
     return this.byShard(legsOf(partner, postings)).get(this.shard) ?? [];
   }
 }
 
-function count(book: Book, uses: readonly Use[], direction: Direction, timeMs: number): void {
+function countUses(book: Book, uses: readonly Use[], direction: Direction, timeMs: number): void {
   for (const { account, amount, count: times } of uses)
     countUse(book.accounts.get(account)?.velocities, direction, amount, times, timeMs);
 }

@@ -1,6 +1,6 @@
 /**
- * Decides transfers of any shape: pending, of several postings, taken back. What they need of other shards is asked
- * before; here all of it is at hand, and one decision sees every rule.
+ * Decides compound transfers: pending ones, those of several postings, posts, voids and reverts. Other shards have
+ * reported on their legs before, so one decision sees every rule.
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Effect } from "../../programmes/programme.ts";
@@ -36,50 +36,51 @@ import { examine, type LegReport, legsOf, partOf, releaseOf, risesOf, totalOf } 
 import type { OpenTransfer } from "./pending.ts";
 import { areTaking } from "./reservations.ts";
 
-/** The transfer is not open here: what became of it has to be handed in. */
+/** The transfer is not open on this shard. The gateway must ask the archive for its status and retry with it. */
 export const NOT_OPEN = Symbol("not open");
 
-/** Commands that move money, or hold it, on any number of accounts. */
+/** Commands that move or hold money on any number of accounts. */
 export type LegsCommand = CompoundTransfer | PostTransfer | RevertTransfer;
 
-/** What a command comes to, if nothing is against it. */
+/** What a command will do if every rule accepts it. `legs` are by shard. */
 export type Plan = Readonly<{
   ok: true;
   postings: readonly Posting[];
   purpose: Purpose;
   legs: ReadonlyMap<number, readonly Leg[]>;
-  /** The pending transfer that it posts. */
+  /** For a post: the pending transfer. */
   open: OpenTransfer | undefined;
-  /** It moves what there is, and there is nothing. */
+  /** Nothing is available, or nothing can be reverted. The postings then have amount 1 and are rejected. */
   isEmpty: boolean;
-  /** The programme that moves the money, if one does. */
+  /** The programme whose act comes with the command. */
   programme: string | null;
 }>;
 
 /**
- * What is to be moved and where: before anybody has been asked, and again when all have answered.
+ * Computes a command's postings and legs. Called before other shards are asked, and again when all have answered.
  *
- * @param times as often as it is there is what is asked for where a transfer is to move what there is.
+ * @param factor for a transfer of the available balance: plans for this multiple of it, so that other shards also
+ * accept a balance that grows until they have answered.
  */
 export function plan(
   state: CompoundState,
   command: LegsCommand,
-  times = 1,
+  factor = 1,
 ): Plan | Rejected | typeof NOT_OPEN {
   switch (command.op) {
     case "compound_transfer": {
-      const there = command.available ? times * availableFor(state, command) : Number.POSITIVE_INFINITY;
+      const available = command.available ? factor * availableFor(state, command) : Number.POSITIVE_INFINITY;
       const postings = command.postings.map((posting) => {
-        return { ...posting, amount: Math.max(1, Math.min(posting.amount, there)) };
+        return { ...posting, amount: Math.max(1, Math.min(posting.amount, available)) };
       });
-      return planOf(state, command, postings, command.pending ? "hold" : "post", { isEmpty: there <= 0 });
+      return planOf(state, command, postings, command.pending ? "hold" : "post", { isEmpty: available <= 0 });
     }
     case "post_transfer": {
       const open = openFor(state, command);
       if (open === NOT_OPEN || "ok" in open) return open;
       const postings = creditedTo(command.credit, open.view.postings);
       const amount = command.amount ?? open.remaining;
-      // Several postings go together or not at all.
+      // Several postings are posted together or not at all.
       const isTooMuch = postings.length === 1 ? amount > open.remaining : amount !== open.remaining;
       if (isTooMuch) return reject("amount_exceeds_pending", open.id);
       return planOf(state, command, partOf(postings, amount), "capture", { open });
@@ -90,19 +91,19 @@ export function plan(
       if (original.postings.length === 0) return reject("transfer_not_posted", id);
       if (state.claims.takenBy(revertClaim(id), command.seen) !== undefined)
         return reject("already_reverted", id);
-      const there = state.takeable(command, totalOf(original.postings));
-      const back = partOf(original.postings, Math.max(1, there)).toReversed();
+      const takeable = state.takeable(command, totalOf(original.postings));
+      const back = partOf(original.postings, Math.max(1, takeable)).toReversed();
       const postings = back.map(({ debit, credit, amount }) => ({ debit: credit, credit: debit, amount }));
-      return planOf(state, command, postings, "revert", { isEmpty: there <= 0 });
+      return planOf(state, command, postings, "revert", { isEmpty: takeable <= 0 });
     }
   }
 }
 
 /**
- * Decides what was planned in the same turn.
+ * Decides a planned command. The state must not have changed since `plan`.
  *
- * @param remote what the other shards have said of their legs.
- * @param newId of the transfer, if it is a new one.
+ * @param remote the other shards' reports on their legs.
+ * @param newId the id for a new transfer; a post does not use it.
  */
 export function decideLegs(
   state: CompoundState,
@@ -115,17 +116,17 @@ export function decideLegs(
   const { postings, legs, purpose, open } = planned;
   const decided = state.decideAct(command, totalOf(postings), nowMs);
   if (!decided.ok) return decided;
-  const here = legs.get(state.shard) ?? [];
+  const localLegs = legs.get(state.shard) ?? [];
   const { programme } = planned;
   const book = state.bookOf(command.partner);
-  const local = examine(book, here, purpose, nowMs, programme, givenBack(command, planned));
+  const local = examine(book, localLegs, purpose, nowMs, programme, releasedHolds(command, planned));
   const reports = new Map<string, LegReport>();
-  for (const [shard, there] of legs) {
-    const said = shard === state.shard ? local.reports : remote.get(shard);
-    assert(said?.length === there.length, "every leg was examined");
-    for (const [i, leg] of there.entries()) {
-      const report = said[i] as LegReport;
-      reports.set(sideOf(leg), planned.isEmpty && leg.amount < 0 ? emptied(report) : report);
+  for (const [shard, shardLegs] of legs) {
+    const shardReports = shard === state.shard ? local.reports : remote.get(shard);
+    assert(shardReports?.length === shardLegs.length, "every leg was examined");
+    for (const [i, leg] of shardLegs.entries()) {
+      const report = shardReports[i] as LegReport;
+      reports.set(sideOf(leg), planned.isEmpty && leg.amount < 0 ? withInsufficientFunds(report) : report);
     }
   }
   for (const [i, posting] of postings.entries()) {
@@ -134,9 +135,11 @@ export function decideLegs(
   }
   const others = othersOf(state, planned);
   const isHold = purpose === "hold";
-  const sent = (isHold ? [] : others).map(([to, there]): SentPortion => {
-    const known = there.map((leg): AssetLeg => ({ ...leg, asset: reports.get(sideOf(leg))?.asset ?? "" }));
-    return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: known };
+  const sent = (isHold ? [] : others).map(([to, shardLegs]): SentPortion => {
+    const assetLegs = shardLegs.map((leg): AssetLeg => {
+      return { ...leg, asset: reports.get(sideOf(leg))?.asset ?? "" };
+    });
+    return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: assetLegs };
   });
   const transfer = viewAfter(command, planned, decided.effect, newId, nowMs);
   return {
@@ -147,25 +150,25 @@ export function decideLegs(
     sent,
     part: open?.part ?? 0,
     holds: isHold ? local.holds : [],
-    reservedAt: isHold ? others.filter(([, there]) => areTaking(there, true)).map(([shard]) => shard) : [],
+    reservedAt: isHold ? others.filter(([, each]) => areTaking(each, true)).map(([shard]) => shard) : [],
     elsewhere: isHold ? movesElsewhere(state, planned, remote) : [],
     ...effectOf(decided),
   };
 }
 
-/** What accepted legs would do on other shards, by what those have said of them. */
+/** The moves of accepted legs on other shards, computed from those shards' reports. */
 export function movesElsewhere(
   state: CompoundState,
   planned: Plan,
   remote: ReadonlyMap<number, readonly LegReport[]>,
 ): readonly Move[] {
   const isHold = planned.purpose === "hold";
-  return othersOf(state, planned).flatMap(([shard, there]) => {
-    const said = remote.get(shard) ?? [];
-    return there.flatMap((leg, i): readonly Move[] => {
-      // Only what is taken is held.
+  return othersOf(state, planned).flatMap(([shard, shardLegs]) => {
+    const reports = remote.get(shard) ?? [];
+    return shardLegs.flatMap((leg, i): readonly Move[] => {
+      // Only debits are held.
       if (isHold && leg.amount > 0) return [];
-      const { asset, posted, held, seq } = said[i] as LegReport;
+      const { asset, posted, held, seq } = reports[i] as LegReport;
       const { posting, account, vnode } = leg;
       const amount = isHold ? 0 : leg.amount;
       return [{ posting, account, asset: asset ?? "", vnode, amount, posted, held, seq }];
@@ -173,7 +176,7 @@ export function movesElsewhere(
   });
 }
 
-/** Gives back what is left of a pending transfer. */
+/** Decides a void or an expiry: releases the remaining holds of a pending transfer. */
 export function decideEnd(
   state: CompoundState,
   command: VoidTransfer,
@@ -215,7 +218,7 @@ function expiredOf(view: TransferView): ExpiredTransfer {
   return { ...rest, status: "expired" };
 }
 
-/** Keeps what the legs will take, and the room that they will need. */
+/** Decides another shard's reservation: holds for its debits, credit reservations for its credits. Never refuses. */
 export function decideReserve(
   state: CompoundState,
   { partner, legs, purpose }: Reserve,
@@ -223,7 +226,7 @@ export function decideReserve(
 ): Reserved {
   const book = state.bookOf(partner);
   const { moves, holds } = examine(book, legs, "hold", nowMs, null);
-  // What is pending takes no room: it is asked for once it is posted.
+  // A pending credit reserves no headroom: the ceiling is checked when it is posted.
   return { ok: true, moves, holds, rises: purpose === "hold" ? [] : risesOf(book, legs) };
 }
 
@@ -231,7 +234,7 @@ export function decideRelease(state: CompoundState, { partner, id }: Release): M
   return { ok: true, moves: releaseOf(state.bookOf(partner), state.reservations.holdsOf(id)) };
 }
 
-/** The commit stands: what was held is given back, and the legs move. */
+/** Decides another shard's committed portion: releases its reservation and moves its legs. Never refuses. */
 export function decidePortion(state: CompoundState, command: Portion, nowMs: number): Moved {
   const { partner, transfer, legs, purpose } = command;
   const book = state.bookOf(partner);
@@ -252,13 +255,13 @@ function planOf(
   return { ok: true, postings, purpose, legs, open, isEmpty, programme: act?.programme ?? null };
 }
 
-/** What the debit account has, which lives at its home. */
+/** Available balance of the debit account, which is on the transfer's home shard. */
 function availableFor(state: CompoundState, { partner, postings }: CompoundTransfer): number {
   const account = state.bookOf(partner).accounts.get(postings[0]?.debit ?? "");
   return account === undefined ? 0 : account.posted - account.held;
 }
 
-/** Somebody else's transfer is as good as none (I12). */
+/** The pending transfer that a command resolves. Another partner's transfer counts as not found (I12). */
 function openFor(
   state: CompoundState,
   command: PostTransfer | VoidTransfer | ExpireTransfer,
@@ -267,8 +270,8 @@ function openFor(
   const open = state.pending.get(id);
   if (open !== undefined) {
     if (open.partner !== partner) return reject("transfer_not_found", id);
-    const by = command.op === "expire_transfer" ? open.view.act : command.act;
-    return by?.programme === open.view.act?.programme ? open : reject("managed_account", id);
+    const act = command.op === "expire_transfer" ? open.view.act : command.act;
+    return act?.programme === open.view.act?.programme ? open : reject("managed_account", id);
   }
   const settled = command.op === "expire_transfer" ? "expired" : command.settled;
   if (settled === null) return NOT_OPEN;
@@ -276,8 +279,8 @@ function openFor(
   return reject(settled === "expired" ? "transfer_expired" : "transfer_not_pending", id);
 }
 
-/** What was held for the legs here: all of it, or of a part that is posted as much as the part. */
-function givenBack(command: LegsCommand, { open, postings }: Plan): readonly Hold[] {
+/** The local holds that a post releases: all of them, or for a partial post that is not final, the posted amount. */
+function releasedHolds(command: LegsCommand, { open, postings }: Plan): readonly Hold[] {
   if (open === undefined) return [];
   const isFinal = command.op === "post_transfer" && command.final;
   if (open.view.postings.length > 1 || isFinal) return open.holds;
@@ -293,10 +296,10 @@ function viewAfter(
 ): TransferView {
   const amount = totalOf(postings);
   if (command.op === "post_transfer") {
-    assert(open !== undefined, "what is posted was pending");
-    const isOver = command.final || amount === open.remaining;
+    assert(open !== undefined, "a posted transfer was pending");
+    const isResolved = command.final || amount === open.remaining;
     const postedAmount = open.view.postedAmount + amount;
-    const status = isOver ? "posted" : "pending";
+    const status = isResolved ? "posted" : "pending";
     return { ...open.view, status, postings: creditedTo(command.credit, open.view.postings), postedAmount };
   }
   const isHold = purpose === "hold";
@@ -318,12 +321,12 @@ function viewAfter(
   };
 }
 
-/** With another credit account, where one is named. */
+/** The postings with another credit account, if one is given. */
 function creditedTo(credit: string | undefined, postings: readonly Posting[]): readonly Posting[] {
   return credit === undefined ? postings : postings.map((posting) => ({ ...posting, credit }));
 }
 
-/** Nothing stands in the record where nothing came of it. */
+/** Omits the field from the record if the act has no effect. */
 function effectOf({ effect }: Effect): Readonly<{ effect?: JsonValue }> {
   return effect === null ? {} : { effect };
 }
@@ -336,8 +339,8 @@ function sideOf({ posting, amount }: Leg): string {
   return `${posting}${amount < 0 ? "-" : "+"}`;
 }
 
-/** What keeps the account from being debited at all comes before that it has nothing. */
-function emptied(report: LegReport): LegReport {
+/** Reports `insufficient_funds`, unless a reason that precedes it (such as closed or frozen) is reported already. */
+function withInsufficientFunds(report: LegReport): LegReport {
   const { objection } = report;
   const isWeaker =
     objection === null || objection === "limit_exceeded" || objection === "balance_out_of_range";

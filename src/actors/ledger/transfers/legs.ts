@@ -1,7 +1,4 @@
-/**
- * The legs of a transfer's postings: where they lie, what each account has against them one after the other, and what
- * they would do to the balances.
- */
+/** The legs of a transfer's postings: the vnode of each, which accounts refuse them, and the balances after them. */
 import { assert } from "../../../errors/assert.ts";
 import type { Hold, Leg, Move, Posting, Purpose, Rise, Use } from "../../records/compound-command.ts";
 import {
@@ -22,34 +19,35 @@ import type { Direction } from "../limits/velocity.ts";
 import type { Objection, SideReport } from "../precedence.ts";
 import { homeVnodeOf, isSystemAccount, vnodeOfAccount } from "../routing.ts";
 
-/** One side of a posting: with it the balance stands so, if nothing is against it. */
+/** The result for one leg: the account's objection, if any, and its balance after the leg. */
 export type LegReport = SideReport & Readonly<{ posted: number; held: number; seq: number }>;
 
 export type Examined = Readonly<{
-  /** One for each leg. */
+  /** One report per leg, in the same order. */
   reports: readonly LegReport[];
-  /** What the legs do: entries, or for `hold` what is held from then on. Meaningless where there are objections. */
+  /** The entries of the legs; for `hold`, changes of `held` only. Meaningless if any report has an objection. */
   moves: readonly Move[];
-  /** What must stay available until the legs move: the deepest dip of any prefix of a balance's legs. */
+  /** Per balance, the amount to keep available until the legs move: the deepest dip of any prefix of its legs. */
   holds: readonly Hold[];
 }>;
 
-/** A balance while its legs are gone through. */
+/** The working state of one balance while its legs are examined. */
 interface Draft {
   readonly name: string;
   readonly account: Account | undefined;
   readonly slice: Readonly<Slice>;
   readonly asset: string | null;
   readonly vnode: number;
-  /** The first posting that concerns it. */
+  /** Zero-based index of the first posting that has a leg on this balance. */
   readonly posting: number;
-  /** Posted before the first of its legs. */
+  /** Posted balance before the first leg. */
   readonly before: number;
   posted: number;
   held: number;
   seq: number;
-  /** Of the legs so far. */
+  /** Sum of the legs so far. */
   net: number;
+  /** The largest amount by which any prefix of the legs lowers the balance. */
   dip: number;
   debited: number;
   debits: number;
@@ -57,7 +55,7 @@ interface Draft {
   credits: number;
 }
 
-/** Both legs of each posting, debit first. A leg on a system account is where the posting's other account is. */
+/** Both legs of each posting, debit first. A leg on a system account is on the vnode of the posting's other account. */
 export function legsOf(partner: string, postings: readonly Posting[]): readonly Leg[] {
   return postings.flatMap(({ debit, credit, amount }, posting) => {
     const home = homeVnodeOf(partner, debit, credit, null);
@@ -69,28 +67,28 @@ export function legsOf(partner: string, postings: readonly Posting[]): readonly 
   });
 }
 
-/** What all postings come to. */
+/** Sum of the amounts of all postings. */
 export function totalOf(postings: readonly Posting[]): number {
   return postings.reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** So much of what a transfer asks for: of one posting any part, of several all. */
+/** The postings for a partial amount. Only a single posting can be partial; several are returned unchanged. */
 export function partOf(postings: readonly Posting[], amount: number): readonly Posting[] {
   return postings.length === 1 ? postings.map((posting) => ({ ...posting, amount })) : postings;
 }
 
 /**
- * Goes through legs in order, each on what the ones before have left.
+ * Examines legs in order: each sees the balances as the legs before it leave them. Changes nothing.
  *
- * @param by the programme that moves them, if one does.
- * @param held what is held for these legs already, and given back before they move.
+ * @param byProgramme the programme that moves the legs, or `null`.
+ * @param held holds for these same legs, which are released before they move.
  */
 export function examine(
   book: Book,
   legs: readonly Leg[],
   purpose: Purpose,
   nowMs: number,
-  by: string | null,
+  byProgramme: string | null,
   held: readonly Hold[] = [],
 ): Examined {
   const drafts = new Map<string, Draft>();
@@ -98,7 +96,7 @@ export function examine(
   const moves: Move[] = [];
   for (const leg of legs) {
     const draft = draftOf(book, drafts, leg, held);
-    const objection = take(draft, leg, purpose, nowMs, by);
+    const objection = applyLeg(draft, leg, purpose, nowMs, byProgramme);
     reports.push({ asset: draft.asset, objection, posted: draft.posted, held: draft.held, seq: draft.seq });
     if (purpose !== "hold") moves.push(moveOf(draft, leg.posting, leg.amount));
   }
@@ -117,7 +115,7 @@ export function examine(
   };
 }
 
-/** What legs debit, or credit, on accounts that have rules: all of it, whatever is left in the end. */
+/** Sum and number of the debits (or credits) on each account, without system accounts. Opposite legs do not offset. */
 export function usesOf(legs: readonly Leg[], direction: Direction): readonly Use[] {
   const uses = new Map<string, Use>();
   for (const { account, amount } of legs) {
@@ -128,13 +126,13 @@ export function usesOf(legs: readonly Leg[], direction: Direction): readonly Use
   return [...uses.values()];
 }
 
-/** Room that the credits of these legs need until they come, on accounts and on slices of system accounts. */
+/** The credit reservations that these legs need, on accounts and on slices of system accounts. */
 export function risesOf(book: Book, legs: readonly Leg[]): readonly Rise[] {
   const rises = new Map<string, Rise>();
   for (const { account, counterparty, vnode, amount } of legs) {
     if (amount <= 0 || !isSystemAccount(account)) continue;
     const asset = book.accounts.get(counterparty)?.asset;
-    assert(asset !== undefined, "a slice lies where the posting's other account does");
+    assert(asset !== undefined, "the other account of a system account's posting is on this shard");
     const key = `${account}\0${asset}\0${vnode}`;
     const rise = rises.get(key) ?? { account, amount: 0, count: 0 };
     rises.set(key, { account, amount: rise.amount + amount, count: rise.count + 1, slice: { asset, vnode } });
@@ -142,7 +140,7 @@ export function risesOf(book: Book, legs: readonly Leg[]): readonly Rise[] {
   return [...usesOf(legs, "credit"), ...rises.values()];
 }
 
-/** Puts a move that a record holds on its balance. */
+/** Applies a move of a record to its balance. */
 export function applyMove(book: Book, move: Move, batch: number): void {
   const { account: name, asset, vnode, amount, posted, held, seq } = move;
   const balance = isSystemAccount(name) ? book.openSlice(name, asset, vnode) : book.accounts.get(name);
@@ -157,11 +155,11 @@ export function applyMove(book: Book, move: Move, batch: number): void {
   balance.batch = batch;
 }
 
-/** What it is to give holds back and do nothing else. */
+/** The moves that release these holds. */
 export function releaseOf(book: Book, holds: readonly Hold[]): readonly Move[] {
   return holds.map(({ account, asset, vnode, amount }) => {
     const balance = balanceOf(book, account, asset, vnode);
-    assert(balance !== undefined && balance.held >= amount, "I3: what is given back was held");
+    assert(balance !== undefined && balance.held >= amount, "I3: a released amount was held");
     const { posted, held, seq } = balance;
     return { posting: 0, account, asset, vnode, amount: 0, posted, held: held - amount, seq };
   });
@@ -180,8 +178,8 @@ function draftOf(book: Book, drafts: Map<string, Draft>, leg: Leg, held: readonl
   const known = drafts.get(key);
   if (known !== undefined) return known;
   const slice = (isSystem && asset !== null ? book.sliceOf(name, asset, vnode) : undefined) ?? EMPTY_SLICE;
-  const { posted, held: all, seq } = account ?? slice;
-  const given = held.find(
+  const { posted, held: heldBefore, seq } = account ?? slice;
+  const released = held.find(
     (each) => each.account === name && (!isSystem || (each.asset === asset && each.vnode === vnode)),
   );
   const draft: Draft = {
@@ -193,7 +191,7 @@ function draftOf(book: Book, drafts: Map<string, Draft>, leg: Leg, held: readonl
     posting,
     before: posted,
     posted,
-    held: all - (given?.amount ?? 0),
+    held: heldBefore - (released?.amount ?? 0),
     seq,
     net: 0,
     dip: 0,
@@ -206,13 +204,13 @@ function draftOf(book: Book, drafts: Map<string, Draft>, leg: Leg, held: readonl
   return draft;
 }
 
-/** Puts the next leg on the balance, and says what is against it. */
-function take(
+/** Applies the next leg to the draft and returns the account's objection. */
+function applyLeg(
   draft: Draft,
   { account: name, amount }: Leg,
   purpose: Purpose,
   nowMs: number,
-  by: string | null,
+  byProgramme: string | null,
 ): Objection | null {
   const isHold = purpose === "hold";
   const dipBefore = draft.dip;
@@ -231,8 +229,8 @@ function take(
     draft.credits += 1;
   }
   const { account, slice, asset, posted, held } = draft;
-  // A transfer of another shard holds this before it moves. As much as an account has may always be held: a balance of an
-  // older log that is beyond the range may go back.
+  // A transfer that another shard decides holds this amount before it moves. An account may always hold what it has, so
+  // that a balance of an older log beyond the range can move back.
   const heldMost = purpose === "post" || purpose === "revert" ? held + draft.dip : held;
   const holdsTooMuch = heldMost > Math.max(DECIDED_MAX, draft.before);
   if (account === undefined) {
@@ -244,18 +242,20 @@ function take(
     }
     return isHold ? null : (refusalOfSliceCredit(slice, posted, draft.credited) ?? null);
   }
-  if (isManaged(account, by)) return "managed_account";
+  if (isManaged(account, byProgramme)) return "managed_account";
   const limited = purpose !== "revert";
   if (amount < 0) {
-    // What was held may go: its account may have been frozen since, or its rules changed.
+    // A held amount may always be captured, even if the account was frozen or its rules changed since.
     if (purpose === "capture") return null;
     const debits = limited ? draft.debits : 0;
-    const refusal = refusalOfDebit(account, by, posted, held, draft.debited, debits, nowMs);
+    const refusal = refusalOfDebit(account, byProgramme, posted, held, draft.debited, debits, nowMs);
     return refusal ?? (holdsTooMuch ? "balance_out_of_range" : null);
   }
-  // What is pending takes no room: it is asked for once it is posted.
+  // A pending credit reserves no headroom: the ceiling is checked when it is posted.
   if (isHold) return account.status === "closed" ? "account_closed" : null;
-  return refusalOfCredit(account, by, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null;
+  return (
+    refusalOfCredit(account, byProgramme, posted, draft.credited, limited ? draft.credits : 0, nowMs) ?? null
+  );
 }
 
 function moveOf(draft: Draft, posting: number, amount: number): Move {

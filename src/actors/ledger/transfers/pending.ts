@@ -1,4 +1,4 @@
-/** Pending transfers that are open at their home, and when the time of each is over. */
+/** The pending transfers of a shard, which is their home, ordered by expiry. */
 import { assert } from "../../../errors/assert.ts";
 import { openTransferBytes } from "../../quotas/bytes.ts";
 import type { PartnerUsage } from "../../quotas/usage.ts";
@@ -6,22 +6,22 @@ import type { Hold, TransferView, Use } from "../../records/compound-command.ts"
 import { Deadlines, type Expiring } from "../limits/deadlines.ts";
 import { DeadlinesBySubject } from "../limits/deadlines-by-subject.ts";
 
-/** So many, some hundred bytes each, a shard takes of all partners together: see src/actors/quotas/quotas.ts. */
+/** Bound on pending transfers of one shard, all partners together; each takes some hundred bytes. See quotas.ts. */
 export const PENDING_MAX = 1_000_000;
 
 export type OpenTransfer = Expiring & {
   readonly partner: string;
-  /** Replaced as a whole whenever something is posted. */
+  /** Replaced as a whole by each post. */
   view: TransferView;
-  /** Of a transfer of one posting, what may still be posted. */
+  /** Amount not yet posted, summed over the postings. */
   remaining: number;
-  /** How often it was posted. */
+  /** Number of posts so far. */
   part: number;
-  /** What is held for it on this shard. */
+  /** Holds on this shard. */
   holds: readonly Hold[];
-  /** What was counted for it against limits on this shard. */
+  /** Debits counted against limits of accounts on this shard. */
   readonly uses: readonly Use[];
-  /** Other shards that hold something for it. */
+  /** Other shards that hold a reservation for it. */
   readonly reservedAt: readonly number[];
 };
 
@@ -29,12 +29,12 @@ export class PendingTransfers {
   readonly #usageOf: (partner: string) => PartnerUsage;
   readonly #max: number;
   readonly #open = new Map<string, OpenTransfer>();
-  /** Those that have a time-out. */
+  /** The transfers that expire. */
   readonly #deadlines = new Deadlines<OpenTransfer>();
-  /** The same by account. */
+  /** The transfers that expire, by account on which they hold something. */
   readonly #byAccount = new DeadlinesBySubject<OpenTransfer>();
 
-  /** @param usageOf where it counts whose they are. */
+  /** @param usageOf returns the counters of a partner's quotas. */
   constructor(usageOf: (partner: string) => PartnerUsage, max = PENDING_MAX) {
     this.#usageOf = usageOf;
     this.#max = max;
@@ -44,7 +44,7 @@ export class PendingTransfers {
     return this.#open.size;
   }
 
-  /** How many more it should take. */
+  /** How many more pending transfers fit. Not enforced here: quotas.ts checks it before a command is decided. */
   get room(): number {
     return Math.max(0, this.#max - this.#open.size);
   }
@@ -62,7 +62,7 @@ export class PendingTransfers {
     for (const key of accountKeysOf(transfer)) this.#byAccount.add(key, transfer);
   }
 
-  /** It is pending no more. */
+  /** Removes a transfer that was posted in full, voided or expired. */
   remove(transfer: OpenTransfer): void {
     assert(this.#open.delete(transfer.id), "I10: a transfer is resolved once");
     this.#count(transfer, -1);
@@ -71,18 +71,18 @@ export class PendingTransfers {
     for (const key of accountKeysOf(transfer)) this.#byAccount.removed(key);
   }
 
-  /** When the next one's time is over. */
+  /** Earliest expiry in ms; infinity if there is none. */
   get nextEndMs(): number {
     return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The one whose time was over first at `nowMs`. */
+  /** The transfer with the earliest expiry, if it has expired at `nowMs`. */
   nextDue(nowMs: number): OpenTransfer | undefined {
     const { first } = this.#deadlines;
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 
-  /** The same among those that hold something on this account. */
+  /** The same among the transfers that hold something on this account. */
   nextDueOf(partner: string, account: string, nowMs: number): OpenTransfer | undefined {
     const first = this.#byAccount.firstOf(accountKeyOf(partner, account));
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
@@ -104,7 +104,7 @@ function accountKeyOf(partner: string, account: string): string {
   return `${partner}\0${account}`;
 }
 
-/** A transfer's accounts on this shard; a system account may have several slices among them. */
+/** The accounts of a transfer's holds on this shard. Several holds may be on slices of one system account. */
 function accountKeysOf({ partner, holds }: OpenTransfer): ReadonlySet<string> {
   return new Set(holds.map(({ account }) => accountKeyOf(partner, account)));
 }

@@ -1,17 +1,17 @@
 /**
- * What this shard keeps for transfers of other shards: money that they will take, room that they will need. A reservation
- * is logged and named by its transfer; it ends with that transfer's portion, or by the word of its home, and never by
- * itself.
+ * Reservations of this shard for transfers of other shards: holds for their debits, credit reservations for their
+ * credits. A reservation is logged under its transfer's id. It is removed by that transfer's portion or by a release
+ * from its home shard, and never expires.
  */
 import { assert } from "../../../errors/assert.ts";
 import { reservationBytes } from "../../quotas/bytes.ts";
 import type { Hold, Leg, Reservation, Reserve, Reserved, Rise } from "../../records/compound-command.ts";
 import type { Book } from "../book.ts";
-import { countUse, giveBackUse } from "../limits/velocity.ts";
+import { countUse, uncountUse } from "../limits/velocity.ts";
 import { isSystemAccount } from "../routing.ts";
 import { usesOf } from "./legs.ts";
 
-/** Whether these legs take something, which must be there when the transfer is committed: credits need a pin at most. */
+/** Whether these legs need a reservation, since one debits an amount that must be there after the commit. */
 export function areTaking(legs: readonly Leg[], isPending: boolean): boolean {
   return legs.some(({ account, amount }) => amount < 0 && (isPending || !isSystemAccount(account)));
 }
@@ -27,12 +27,12 @@ export class Reservations {
     return this.#byId.get(id);
   }
 
-  /** What is held under this name: nothing where there is none. */
+  /** The holds of a reservation; empty if there is no such reservation. */
   holdsOf(id: string): readonly Hold[] {
     return this.#byId.get(id)?.holds ?? [];
   }
 
-  /** Names of those that belong to transfers of shard `from`. */
+  /** Ids of the reservations for transfers of shard `from`. */
   idsOf(from: number): string[] {
     return [...this.#byId].filter(([, reservation]) => reservation.from === from).map(([id]) => id);
   }
@@ -42,33 +42,37 @@ export class Reservations {
     return this.#byId;
   }
 
-  /** The record's moves are applied by the caller. */
+  /** Adds a reservation and its credit reservations. The caller has applied the record's moves. */
   add(book: Book, { id, partner, from, legs, purpose }: Reserve, reserved: Reserved, atMs: number): void {
-    assert(!this.#byId.has(id), "an attempt reserves once on each shard");
+    assert(!this.#byId.has(id), "an attempt reserves at most once on each shard");
     const uses = purpose === "revert" ? [] : usesOf(legs, "debit");
     this.#keep(book, id, { partner, from, holds: reserved.holds, rises: reserved.rises, uses, atMs });
-    for (const rise of reserved.rises) keepRoom(book, rise, 1);
+    for (const rise of reserved.rises) reserveCredit(book, rise, 1);
     for (const { account, amount, count } of uses)
       countUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
   }
 
-  /** As an image has it: what it holds and what it was counted for stands with the accounts already. */
+  /** Restores a reservation from an image, in which the accounts already contain its holds and counted uses. */
   restore(book: Book, id: string, reservation: Reservation): void {
     this.#keep(book, id, reservation);
-    for (const rise of reservation.rises) keepRoom(book, rise, 1);
+    for (const rise of reservation.rises) reserveCredit(book, rise, 1);
   }
 
-  /** It is over, if there is one of this name; with `isVoid` what was counted does not count any more. */
+  /**
+   * Removes the reservation, if there is one with this id.
+   *
+   * @param isVoid the transfer does not move the money: its uses no longer count against limits.
+   */
   remove(book: Book, id: string, isVoid: boolean): void {
     const reservation = this.#byId.get(id);
     if (reservation === undefined) return;
     const { rises, uses, atMs } = reservation;
     this.#byId.delete(id);
     book.usage.count(-reservationBytes(reservation));
-    for (const rise of rises) keepRoom(book, rise, -1);
+    for (const rise of rises) reserveCredit(book, rise, -1);
     if (!isVoid) return;
     for (const { account, amount, count } of uses)
-      giveBackUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
+      uncountUse(book.accounts.get(account)?.velocities, "debit", amount, count, atMs);
   }
 
   #keep(book: Book, id: string, reservation: Reservation): void {
@@ -77,12 +81,12 @@ export class Reservations {
   }
 }
 
-/** @param sign 1 to keep it, -1 to give it back. */
-function keepRoom(book: Book, { account: name, amount, count, slice }: Rise, sign: 1 | -1): void {
+/** @param sign 1 to reserve, -1 to release. */
+function reserveCredit(book: Book, { account: name, amount, count, slice }: Rise, sign: 1 | -1): void {
   const balance =
     slice === undefined ? book.accounts.get(name) : book.sliceWithRoom(name, slice.asset, slice.vnode);
-  assert(balance !== undefined, "room is reserved on accounts that exist");
+  assert(balance !== undefined, "credits are reserved on accounts that exist");
   balance.reserved += sign * amount;
-  assert(Number.isSafeInteger(balance.reserved), "I2: reserved room is a safe integer");
+  assert(Number.isSafeInteger(balance.reserved), "I2: reserved credits are a safe integer");
   if ("reservations" in balance) balance.reservations += sign * count;
 }

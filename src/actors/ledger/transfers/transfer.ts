@@ -1,8 +1,7 @@
 /**
- * A transfer of one posting. Between two balances of one shard it is one record. A leg on a system account sits on the
- * slice of the transfer's home vnode, which is the other account's, so that no system account is ever hot. When the
- * credit account lives on another shard, the debit is decided here with what that shard has said, and the credit follows
- * as a message.
+ * Decides and applies transfers of one posting. Between two balances of one shard, a transfer is one record. A leg on
+ * a system account uses the slice of the other account's vnode, so that no system account is hot. If the credit
+ * account is on another shard, this shard decides with that shard's report, and the credit follows as a message.
  */
 import { assert } from "../../../errors/assert.ts";
 import {
@@ -32,9 +31,9 @@ import { type Objection, verdictOf } from "../precedence.ts";
 import { isSystemAccount } from "../routing.ts";
 
 /**
- * All rules of both accounts; which one is the answer when several hold stands in `precedence.ts`.
+ * Checks all rules of both accounts; `precedence.ts` selects the reason if several refuse.
  *
- * @param newId gives the transfer its id, asked only when it is accepted.
+ * @param newId returns the transfer's id; called only if it is accepted.
  */
 export function decideTransfer(
   book: Book,
@@ -43,7 +42,7 @@ export function decideTransfer(
   newId: (vnode: number) => string,
 ): TransferPosted | Rejected {
   const { debit, credit, amount, vnode } = command;
-  const by = programmeOf(command);
+  const byProgramme = programmeOf(command);
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;
@@ -57,18 +56,18 @@ export function decideTransfer(
     ? refusalOfSliceDebit(fromSlice, debitPosted, from.held, amount)
     : debitAccount === undefined
       ? "account_not_found"
-      : refusalOfDebit(debitAccount, by, debitPosted, from.held, amount, 1, nowMs);
+      : refusalOfDebit(debitAccount, byProgramme, debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = isSystemAccount(credit)
     ? refusalOfSliceCredit(toSlice, creditPosted, amount)
     : creditAccount === undefined
       ? "account_not_found"
-      : refusalOfCredit(creditAccount, by, creditPosted, amount, 1, nowMs);
+      : refusalOfCredit(creditAccount, byProgramme, creditPosted, amount, 1, nowMs);
   const isMismatch =
     asset === undefined || (creditAccount !== undefined && creditAccount.asset !== asset) || debit === credit;
   if (againstDebit !== undefined || againstCredit !== undefined || isMismatch) {
     const ofDebit = isSystemAccount(debit) ? asset : debitAccount?.asset;
     const ofCredit = isSystemAccount(credit) ? asset : creditAccount?.asset;
-    return rejectionOf(command, ofDebit, againstDebit, ofCredit, againstCredit);
+    return rejectTransfer(command, ofDebit, againstDebit, ofCredit, againstCredit);
   }
   return {
     ok: true,
@@ -83,9 +82,9 @@ export function decideTransfer(
 }
 
 /**
- * The same rules where the credit account lives on another shard.
+ * The same rules for a credit account on another shard.
  *
- * @param message where the credit would go: the shard, and the number of the next message to it.
+ * @param message the shard that gets the credit, and the sequence number of the next message to it.
  */
 export function decideSend(
   book: Book,
@@ -102,7 +101,7 @@ export function decideSend(
   const againstDebit = refusalOfDebit(from, programmeOf(command), debitPosted, from.held, amount, 1, nowMs);
   const againstCredit = remote === null ? "account_not_found" : (remote.refusal ?? undefined);
   if (againstDebit !== undefined || againstCredit !== undefined || remote?.asset !== from.asset)
-    return rejectionOf(command, from.asset, againstDebit, remote?.asset, againstCredit);
+    return rejectTransfer(command, from.asset, againstDebit, remote?.asset, againstCredit);
   return {
     ok: true,
     id: newId(vnode),
@@ -114,12 +113,12 @@ export function decideSend(
   };
 }
 
-/** The programme that moves the money, if one does. */
+/** The programme whose act comes with the transfer, which may move that programme's managed accounts. */
 function programmeOf({ act }: Transfer): string | null {
   return act === undefined ? null : act.programme;
 }
 
-function rejectionOf(
+function rejectTransfer(
   command: Transfer,
   debitAsset: string | undefined,
   againstDebit: Objection | undefined,
@@ -131,7 +130,7 @@ function rejectionOf(
     { asset: debitAsset ?? null, objection: againstDebit ?? null },
     { asset: creditAsset ?? null, objection: againstCredit ?? null },
   );
-  assert(rejected !== undefined, "what is against a transfer has a place in the order of precedence");
+  assert(rejected !== undefined, "the order of precedence has every reason to refuse a transfer");
   return rejected;
 }
 
@@ -150,17 +149,17 @@ export function applyTransfer(
   const debitAccount = isSystemAccount(debit) ? undefined : book.accounts.get(debit);
   const creditAccount = isSystemAccount(credit) ? undefined : book.accounts.get(credit);
   const asset = debitAccount?.asset ?? creditAccount?.asset;
-  assert(asset !== undefined, "a posted transfer has an account that knows its asset");
+  assert(asset !== undefined, "a posted transfer has at least one account that is not a system account");
   const from = debitAccount ?? book.openSlice(debit, asset, vnode);
   const to = creditAccount ?? book.openSlice(credit, asset, vnode);
-  // One amount, taken from one and given to the other: I1 holds after every record.
+  // Both entries have the same amount, so I1 (balances sum to zero) holds after every record.
   applyEntry(from, -amount, posted.debitPosted, posted.debitHeld, posted.debitSeq, batch);
   applyEntry(to, amount, posted.creditPosted, posted.creditHeld, posted.creditSeq, batch);
   if (debitAccount?.velocities) countUse(debitAccount.velocities, "debit", amount, 1, timeMs);
   if (creditAccount?.velocities) countUse(creditAccount.velocities, "credit", amount, 1, timeMs);
 }
 
-/** Takes from the debit account what is now on its way. */
+/** Applies the debit of a cross-shard transfer. */
 export function applySend(
   book: Book,
   command: Transfer,
@@ -168,13 +167,13 @@ export function applySend(
   timeMs: number,
   batch: number,
 ): void {
-  const from = personOf(book, command.debit);
+  const from = existingAccount(book, command.debit);
   applyEntry(from, -command.amount, sent.debitPosted, sent.debitHeld, sent.debitSeq, batch);
-  book.cross(from.asset, command.amount, 0);
+  book.countCrossShard(from.asset, command.amount, 0);
   if (from.velocities) countUse(from.velocities, "debit", command.amount, 1, timeMs);
 }
 
-/** The message to the credit account's shard; it can be made again from the record alone. */
+/** The message to the credit account's shard. Built from the record alone, so that a replay rebuilds it. */
 export function creditOf(command: Transfer, sent: TransferSent, from: number, createdAtMs: number): Credit {
   const { partner, debit, credit, amount, memo, metadata, occurredAtMs } = command;
   return {
@@ -195,9 +194,9 @@ export function creditOf(command: Transfer, sent: TransferSent, from: number, cr
   };
 }
 
-/** A credit whose debit is durable is never refused: its account was pinned, or the pin would have been refused. */
+/** Decides a credit whose debit is durable. Never refuses: the account was checked and pinned before the debit. */
 export function decideCredit(book: Book, { credit, amount }: Credit): Credited {
-  const to = personOf(book, credit);
+  const to = existingAccount(book, credit);
   return { ok: true, posted: to.posted + amount, held: to.held, seq: to.seq + 1 };
 }
 
@@ -208,14 +207,14 @@ export function applyCredit(
   timeMs: number,
   batch: number,
 ): void {
-  const to = personOf(book, command.credit);
+  const to = existingAccount(book, command.credit);
   applyEntry(to, command.amount, credited.posted, credited.held, credited.seq, batch);
-  book.cross(to.asset, 0, command.amount);
+  book.countCrossShard(to.asset, 0, command.amount);
   if (to.velocities) countUse(to.velocities, "credit", command.amount, 1, timeMs);
 }
 
-function personOf(book: Book, id: string): Account {
+function existingAccount(book: Book, id: string): Account {
   const account = book.accounts.get(id);
-  assert(account !== undefined, "a transfer across shards is between accounts that exist");
+  assert(account !== undefined, "the accounts of a committed cross-shard transfer exist");
   return account;
 }

@@ -2,16 +2,16 @@ import { expect, test } from "vitest";
 import type { Command, Limit } from "../../../../src/actors/records/command.ts";
 import { LedgerRun } from "../ledger-run.ts";
 
-const asked = { partner: "p", key: null, fingerprint: 0 } as const;
-const noted = { memo: null, metadata: null, occurredAtMs: null, vnode: 0 } as const;
+const header = { partner: "p", key: null, fingerprint: 0 } as const;
+const details = { memo: null, metadata: null, occurredAtMs: null, vnode: 0 } as const;
 const limit: Limit = { windowS: 60, direction: "debit", maxAmount: 10, maxCount: null };
 
-/** An account that may spend 10 a minute. */
+/** An account that may be debited by 10 per minute. */
 class Spender {
   readonly #run = new LedgerRun(() => {});
 
   constructor() {
-    const account = { ...asked, op: "create_account", id: "a", asset: "PTS/0", metadata: null } as const;
+    const account = { ...header, op: "create_account", id: "a", asset: "PTS/0", metadata: null } as const;
     this.#take({ ...account, floor: null, ceiling: null, limits: [limit] });
   }
 
@@ -23,27 +23,27 @@ class Spender {
   hold(amount: number): string {
     const kind = { available: false, pending: true, timeoutMs: null } as const;
     const postings = [{ debit: "a", credit: "@x", amount }];
-    return this.#take({ ...asked, ...noted, ...kind, op: "compound_transfer", postings });
+    return this.#take({ ...header, ...details, ...kind, op: "compound_transfer", postings });
   }
 
   spend(amount: number): string {
-    return this.#take({ ...asked, ...noted, op: "transfer", debit: "a", credit: "@x", amount });
+    return this.#take({ ...header, ...details, op: "transfer", debit: "a", credit: "@x", amount });
   }
 
   post(amount: number, final: boolean): string {
-    return this.#take({ ...asked, op: "post_transfer", id: "", amount, final, settled: null });
+    return this.#take({ ...header, op: "post_transfer", id: "", amount, final, settled: null });
   }
 
   void(): string {
-    return this.#take({ ...asked, op: "void_transfer", id: "", settled: null });
+    return this.#take({ ...header, op: "void_transfer", id: "", settled: null });
   }
 
   limit(...limits: readonly Limit[]): string {
-    return this.#take({ ...asked, op: "update_account", id: "a", limits });
+    return this.#take({ ...header, op: "update_account", id: "a", limits });
   }
 }
 
-test("a final post gives back to a limit what it has released, and no more", () => {
+test("a final post uncounts from a limit exactly the amount that it releases", () => {
   const spender = new Spender();
   expect(spender.hold(8)).toBe("ok");
   expect(spender.spend(3)).toBe("limit_exceeded");
@@ -52,7 +52,7 @@ test("a final post gives back to a limit what it has released, and no more", () 
   expect(spender.spend(5)).toBe("ok");
 });
 
-test("a void after a limit was changed gives back what its window had counted", () => {
+test("a void after a change of the limit uncounts the held amount, since the window kept its counts", () => {
   const spender = new Spender();
   expect(spender.hold(8)).toBe("ok");
   expect(spender.limit({ ...limit, maxAmount: 12 })).toBe("ok");
@@ -61,7 +61,7 @@ test("a void after a limit was changed gives back what its window had counted", 
   expect(spender.spend(12)).toBe("ok");
 });
 
-test("a void gives nothing back to a limit that was set after the hold", () => {
+test("a void uncounts nothing from a limit that was set after the hold", () => {
   const spender = new Spender();
   expect(spender.hold(8)).toBe("ok");
   expect([spender.limit(), spender.limit(limit), spender.spend(6)]).toEqual(["ok", "ok", "ok"]);

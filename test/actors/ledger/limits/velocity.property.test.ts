@@ -1,10 +1,10 @@
-/** Velocity limits against a list of all that ever counted. */
+/** Velocity limits against a naive model: a list of everything that was ever counted. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   countUse,
   exceeds,
-  giveBackUse,
+  uncountUse,
   type Velocity,
   velocitiesOf,
 } from "../../../../src/actors/ledger/limits/velocity.ts";
@@ -24,7 +24,7 @@ const limits = fc.uniqueArray(
   { maxLength: 3, selector: ({ windowS, direction: of }) => `${windowS} ${of}` },
 );
 const use = { direction, amount: fc.nat(30), count: fc.nat(4) };
-/** About a bucket of each window, and about the whole of it. */
+/** Around the length of one bucket of each window, and around that of the whole window. */
 const afterMs = fc.oneof(
   { weight: 6, arbitrary: fc.constant(0) },
   fc.constantFrom(1, 16, 17, 983, 1000, 1001, 1017, 59_000, 60_000, 61_000, 1_440_000, 86_400_000),
@@ -32,7 +32,7 @@ const afterMs = fc.oneof(
 const step = fc.oneof(
   { weight: 9, arbitrary: fc.record({ do: fc.constant("count" as const), afterMs, ...use }) },
   { weight: 9, arbitrary: fc.record({ do: fc.constant("ask" as const), afterMs, ...use }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("give back" as const), which: fc.nat(5) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("uncount" as const), which: fc.nat(5) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("limit" as const), limits }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -58,27 +58,25 @@ class Run {
     switch (what.do) {
       case "limit":
         return this.limit(what.limits);
-      case "give back": {
+      case "uncount": {
         const [used] = this.#used.splice(-1 - what.which, 1);
         if (used === undefined) return undefined;
-        giveBackUse(this.#velocities, used.direction, used.amount, used.count, used.atMs);
+        uncountUse(this.#velocities, used.direction, used.amount, used.count, used.atMs);
         for (const window of this.#of(used.direction))
-          window.giveBack(BigInt(used.amount), used.count, used.atMs);
+          window.uncount(BigInt(used.amount), used.count, used.atMs);
         return undefined;
       }
       default: {
         this.#nowMs += what.afterMs;
         const { direction: of, amount, count } = what;
-        const isTooMuch = this.#of(of).map((window) => {
+        const exceeded = this.#of(of).map((window) => {
           const undo = window.mark();
           window.count(BigInt(amount), count, this.#nowMs);
           const isExceeded = window.isExceeded(this.#nowMs);
           if (what.do === "ask") undo();
           return isExceeded;
         });
-        expect(exceeds(this.#velocities ?? [], of, amount, count, this.#nowMs)).toBe(
-          isTooMuch.includes(true),
-        );
+        expect(exceeds(this.#velocities ?? [], of, amount, count, this.#nowMs)).toBe(exceeded.includes(true));
         if (what.do === "ask") return undefined;
         countUse(this.#velocities, of, amount, count, this.#nowMs);
         this.#used.push({ direction: of, amount, count, atMs: this.#nowMs });
@@ -93,7 +91,7 @@ class Run {
   }
 }
 
-test("a window allows what a list of all that it has counted allows, whatever is given back or limited anew", () => {
+test("in any sequence of counts, uncounts and changes, a limit allows what the naive model allows", () => {
   fc.assert(
     fc.property(limits, fc.array(step, { minLength: 20, maxLength: 60 }), (first, steps) => {
       const run = new Run();

@@ -1,4 +1,4 @@
-/** A velocity limit once more, as a plain list of all that ever counted. */
+/** A naive model of a velocity limit: a list of everything that was ever counted. */
 import type { Limit } from "../../../../src/actors/records/command.ts";
 
 type Counted = Readonly<{ atMs: number; amount: bigint; count: number }>;
@@ -13,7 +13,7 @@ export class WindowModel {
     this.#sinceMs = sinceMs;
   }
 
-  /** The same window under another limit goes on counting. */
+  /** The same window with another limit, which keeps the counts. */
   limitedTo(limit: Limit): WindowModel {
     const next = new WindowModel(limit, this.#sinceMs);
     next.#counted = this.#counted;
@@ -28,7 +28,7 @@ export class WindowModel {
     this.#counted.push({ atMs, amount, count });
   }
 
-  giveBack(amount: bigint, count: number, atMs: number): void {
+  uncount(amount: bigint, count: number, atMs: number): void {
     if (atMs > this.#sinceMs) this.count(-amount, -count, atMs);
   }
 
@@ -40,7 +40,7 @@ export class WindowModel {
     return (maxAmount !== null && amount > BigInt(maxAmount)) || (maxCount !== null && count > maxCount);
   }
 
-  /** How it was, to return to. */
+  /** Returns a function that restores the present counts. */
   mark(): () => void {
     const { length } = this.#counted;
     return () => {
