@@ -3,9 +3,9 @@ import { openAccount, viewOf } from "../ledger/account.ts";
 import type { RecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
-import type { Effect, Opening } from "./programme.ts";
+import type { AccountOpening, Effect } from "./programme.ts";
 
-type Place = RecordPlace & Readonly<{ timeMs: number }>;
+type RecordPosition = RecordPlace & Readonly<{ timeMs: number }>;
 
 export function decideAct(state: LedgerState, command: ActAlone, nowMs: number): ActDone | Rejected {
   const { partner, act } = command;
@@ -28,7 +28,7 @@ export function applyAct(
   state: LedgerState,
   { partner, act }: ActAlone,
   { effect, account, notice, told = [] }: ActDone,
-  place: Place,
+  place: RecordPosition,
   batch: number,
 ): void {
   const { timeMs } = place;
@@ -67,7 +67,7 @@ function accountAfter(
   return isEmpty ? { ...viewOf(known), status: "closed" } : reject("account_not_empty", known.id);
 }
 
-function newAccount({ id, asset }: Opening, programme: string, nowMs: number): AccountView {
+function newAccount({ id, asset }: AccountOpening, programme: string, nowMs: number): AccountView {
   return {
     id,
     asset,

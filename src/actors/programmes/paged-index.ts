@@ -14,15 +14,15 @@ export type ListPart<R> = Readonly<{
 export type ListAsk = readonly [limit: number, before: ListPlace | null];
 
 /** So many are looked at in one go, whatever the list leaves out. */
-const LOOKED_AT_MAX = 5_000;
+const SCANNED_MAX = 5_000;
 
-type Line<T> = { readonly atMs: number; readonly serial: number; item: T | undefined };
+type Slot<T> = { readonly atMs: number; readonly serial: number; item: T | undefined };
 
 export class PagedIndex<T> {
   readonly #shard: number;
   /** Oldest first. */
-  #lines: Line<T>[] = [];
-  readonly #byItem = new Map<T, Line<T>>();
+  #lines: Slot<T>[] = [];
+  readonly #byItem = new Map<T, Slot<T>>();
   #serial = 0;
 
   constructor(shard: number) {
@@ -59,9 +59,9 @@ export class PagedIndex<T> {
   list<R extends JsonValue>([limit, before]: ListAsk, show: (item: T) => R | undefined): ListPart<R> {
     const rows: [ListPlace, R][] = [];
     const from = before === null ? this.#lines.length : this.#firstNotBefore(before);
-    const to = Math.max(0, from - LOOKED_AT_MAX);
+    const to = Math.max(0, from - SCANNED_MAX);
     for (let at = from - 1; at >= to; at--) {
-      const { atMs, serial, item } = this.#lines[at] as Line<T>;
+      const { atMs, serial, item } = this.#lines[at] as Slot<T>;
       const row = item === undefined ? undefined : show(item);
       if (row === undefined) continue;
       const place = [atMs, this.#shard, serial] as const;
@@ -77,7 +77,7 @@ export class PagedIndex<T> {
     let high = this.#lines.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const { atMs, serial } = this.#lines[middle] as Line<T>;
+      const { atMs, serial } = this.#lines[middle] as Slot<T>;
       if (comparePlaces([atMs, this.#shard, serial], before) < 0) low = middle + 1;
       else high = middle;
     }

@@ -22,14 +22,14 @@ import type { Command, Rejected } from "../records/command.ts";
 export type Growth = "never" | "key" | "hold" | "more";
 
 /** An account that an act opens, or opens again. Only its programme moves it. */
-export type Opening = Readonly<{ id: string; asset: string }>;
+export type AccountOpening = Readonly<{ id: string; asset: string }>;
 
 /** What an accepted act comes to. */
 export type Effect<E = JsonValue> = Readonly<{
   ok: true;
   /** What `apply` needs beside the act itself. */
   effect: E;
-  opens?: Opening;
+  opens?: AccountOpening;
   /** An empty account that ends with its subject. */
   closes?: string;
   /** What all other shards must know before anybody is answered: they `hear` it, in order. */
@@ -81,9 +81,9 @@ export type ProgrammeContext = Readonly<{
   /** For `decide` alone, as `random`; a shard that has none makes no secrets. */
   seal?: Seal | undefined;
   /** Counts what a partner keeps in memory: more of it, or less (negative). What is due counts by itself. */
-  kept?: (partner: string, bytes: number) => void;
+  countBytes?: (partner: string, bytes: number) => void;
   /** Remembered until it is ended, or taken off. */
-  due: Readonly<{ add(item: ScheduledCommand): void; remove(item: ScheduledCommand): void }>;
+  scheduler: Readonly<{ add(item: ScheduledCommand): void; remove(item: ScheduledCommand): void }>;
 }>;
 
 /** A question to one subject's shard, or to all. `R` is what it answers: plain data. */
@@ -102,7 +102,7 @@ export type Question<R> = Readonly<{
 export type QuestionTo<R> = Question<R> & Readonly<{ subject: string }>;
 
 /** A transfer that came with an act, as a revert finds it. */
-export type Acted = Readonly<{
+export type TransferWithAct = Readonly<{
   id: string;
   /** What the act has come to. */
   effect?: JsonValue;

@@ -10,9 +10,8 @@ import type { Rejected } from "../records/command.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
-import { takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/member.ts";
+import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
 import type {
-  Acted,
   DecisionContext,
   Done,
   Effect,
@@ -20,16 +19,17 @@ import type {
   Programme,
   ProgrammeContext,
   ScheduledCommand,
+  TransferWithAct,
 } from "./programme.ts";
 import { QUOTAS_GROWTH } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
 import { usersOfSegments } from "./segments/changes.ts";
-import { Segments, timesAheadOfSegments } from "./segments/segments.ts";
+import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
 import { TOPUP_GROWTH } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
-import { timesAheadOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
+import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
 import { WALLET_GROWTH } from "./wallet/acts.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
@@ -81,50 +81,50 @@ function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
   return subjects.map((subject) => `${partner}\0${subject}`);
 }
 
-type Kind = Readonly<{
-  create: (surroundings: ProgrammeContext) => Programme;
+type ProgrammeDefinition = Readonly<{
+  create: (context: ProgrammeContext) => Programme;
   /** By act, what it makes grow: see `Growth`. */
   growth: Readonly<Record<string, Growth>>;
   /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
-  takeBack?: (act: Act, transfer: Acted) => Act | undefined;
+  takeBack?: (act: Act, transfer: TransferWithAct) => Act | undefined;
   /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
   claim?: (act: Act, partner: string) => string | undefined;
   /** The times of an act that must be ahead of log time, each with its path in the request. */
-  timesAhead?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
+  futureTimes?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
   /** Of whose history an act is a part, beside its programme's: they can be read alone. */
-  concerned?: (act: Act, effect: JsonValue) => readonly string[];
+  affectedSubjects?: (act: Act, effect: JsonValue) => readonly string[];
   /** The names in an item of an image of an older version, which kept them with its programme. */
   claimsIn?: (item: readonly JsonValue[]) => readonly string[] | undefined;
 }>;
 
 /** A programme more is a line more. */
-const KINDS: Readonly<Record<string, Kind>> = {
+const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   loyalty: {
-    create: (surroundings) => new Loyalty(surroundings),
+    create: (context) => new Loyalty(context),
     growth: LOYALTY_GROWTH,
     takeBack: takeBackLoyalty,
-    timesAhead: timesAheadOfLoyalty,
+    futureTimes: futureTimesOfLoyalty,
   },
   vouchers: {
-    create: (surroundings) => new Vouchers(surroundings),
+    create: (context) => new Vouchers(context),
     growth: VOUCHERS_GROWTH,
-    timesAhead: timesAheadOfVouchers,
+    futureTimes: futureTimesOfVouchers,
   },
   topup: {
-    create: (surroundings) => new Topup(surroundings),
+    create: (context) => new Topup(context),
     growth: TOPUP_GROWTH,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   },
   segments: {
-    create: (surroundings) => new Segments(surroundings),
+    create: (context) => new Segments(context),
     growth: SEGMENTS_GROWTH,
-    timesAhead: timesAheadOfSegments,
-    concerned: usersOfSegments,
+    futureTimes: futureTimesOfSegments,
+    affectedSubjects: usersOfSegments,
   },
   wallet: {
-    create: (surroundings) => new Wallet(surroundings),
+    create: (context) => new Wallet(context),
     growth: WALLET_GROWTH,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
@@ -134,22 +134,22 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** What an act makes grow, alone or with a transfer. One that no version knows is refused elsewhere. */
 export function growthOfAct({ programme, act }: Act): Growth {
-  return KINDS[programme]?.growth[act] ?? "more";
+  return PROGRAMMES[programme]?.growth[act] ?? "more";
 }
 
 /** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
-export function takeBackOf(act: Act, transfer: Acted): Act | undefined {
-  return KINDS[act.programme]?.takeBack?.(act, transfer);
+export function takeBackOf(act: Act, transfer: TransferWithAct): Act | undefined {
+  return PROGRAMMES[act.programme]?.takeBack?.(act, transfer);
 }
 
 /** The name that an act takes for ever once it is accepted. */
 export function claimOfAct(partner: string, act: Act): string | undefined {
-  return KINDS[act.programme]?.claim?.(act, partner);
+  return PROGRAMMES[act.programme]?.claim?.(act, partner);
 }
 
 /** The first time of a new act that is not ahead of log time: the act is refused and not logged. */
 export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
-  for (const [path, atMs] of KINDS[act.programme]?.timesAhead?.(act) ?? [])
+  for (const [path, atMs] of PROGRAMMES[act.programme]?.futureTimes?.(act) ?? [])
     if (atMs <= nowMs) return { path, message: "must be in the future" };
   return undefined;
 }
@@ -157,7 +157,7 @@ export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
 /** The names of the histories that an accepted act without a transfer is a part of. */
 export function historiesOf(act: Act, effect: JsonValue): readonly string[] {
   const { programme } = act;
-  const concerned = KINDS[programme]?.concerned?.(act, effect) ?? [];
+  const concerned = PROGRAMMES[programme]?.affectedSubjects?.(act, effect) ?? [];
   return [historyName(programme), ...concerned.map((subject) => historyName(programme, subject))];
 }
 
@@ -178,14 +178,14 @@ export class Programmes {
     claims,
     usageOf,
     ...place
-  }: Omit<ProgrammeContext, "due"> &
+  }: Omit<ProgrammeContext, "scheduler"> &
     Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
     this.due = new Scheduler(usageOf);
     this.#claims = claims;
-    const kept = (partner: string, bytes: number) => usageOf(partner).count(bytes);
-    const surroundings = { ...place, kept, due: this.due };
+    const countBytes = (partner: string, bytes: number) => usageOf(partner).count(bytes);
+    const context = { ...place, countBytes, scheduler: this.due };
     this.#byName = new Map(
-      Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
+      Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const),
     );
     this.quotas = this.#of("quotas") as PartnerQuotas;
   }
@@ -215,7 +215,7 @@ export class Programmes {
   }
 
   restore(programme: string, item: readonly JsonValue[]): void {
-    const names = KINDS[programme]?.claimsIn?.(item);
+    const names = PROGRAMMES[programme]?.claimsIn?.(item);
     if (names === undefined) this.#of(programme).restore(item);
     else for (const name of names) this.#claims.restore(name, "");
   }

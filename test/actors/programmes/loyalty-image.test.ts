@@ -4,15 +4,15 @@ import { Loyalty } from "../../../src/actors/programmes/loyalty/loyalty.ts";
 import type { ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
 
 function newLoyalty(): Loyalty {
-  const due = { add: () => undefined, remove: () => undefined };
-  const surroundings: ProgrammeContext = {
+  const scheduler = { add: () => undefined, remove: () => undefined };
+  const context: ProgrammeContext = {
     shard: 0,
     shards: 1,
     account: () => undefined,
     random: (bytes) => new Uint8Array(bytes),
-    due,
+    scheduler,
   };
-  return new Loyalty(surroundings);
+  return new Loyalty(context);
 }
 
 const names = { programme: "loyalty", subject: "points:ann" } as const;

@@ -23,7 +23,7 @@ function segments(): {
   items: () => readonly unknown[];
 } {
   const surroundings = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
-  const programme = new Segments({ ...surroundings, seal: sealerOf(KEY), due: new Scheduler() });
+  const programme = new Segments({ ...surroundings, seal: sealerOf(KEY), scheduler: new Scheduler() });
   const done = { partner: "acme", timeMs: 1, transfer: null, amount: 0 };
   return {
     decide: (act) => {

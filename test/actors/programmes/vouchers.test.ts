@@ -19,7 +19,7 @@ import {
   VOUCHERS_SUBJECT,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
-import { Pool } from "../../../src/actors/programmes/vouchers/pool.ts";
+import { VoucherStore } from "../../../src/actors/programmes/vouchers/pool.ts";
 
 import { ANN, asked, of, PARTNER, Shop } from "./voucher-shop.ts";
 
@@ -132,12 +132,12 @@ describe("a voucher", () => {
 
   test("has a code that says where it lives, and no other voucher has", () => {
     let drawn = 0;
-    const pool = new Pool(PARTNER, {
+    const pool = new VoucherStore(PARTNER, {
       shard: 0,
       shards: 1,
       account: () => undefined,
       random: (bytes) => new Uint8Array(bytes).fill(drawn++ < 2 ? 5 : 6),
-      due: { add: () => {}, remove: () => {} },
+      scheduler: { add: () => {}, remove: () => {} },
     });
     pool.addCustomer("a/b@x", null, 0);
     const code = pool.newCode("a/b@x");

@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
 import {
-  type PaperAct,
-  type PaperList,
+  type OrderAct,
+  type OrderList,
   PLATFORM_TENANT,
   vnodeOfWallet,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import { PAPERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import { ORDERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
 
 const HOUR_MS = 3_600_000;
 const ALL: ListAsk = [999, null];
@@ -18,29 +18,29 @@ const PAYER = "wal_a";
 
 /** What papers there are, without the ledger that moves the money. */
 class Desk {
-  readonly dues = new Set<ScheduledCommand>();
-  readonly papers: WalletOrders;
+  readonly scheduled = new Set<ScheduledCommand>();
+  readonly orders: WalletOrders;
   nowMs = 1000;
   #made = 0;
 
   constructor() {
-    const due = {
-      add: (item: ScheduledCommand) => void this.dues.add(item),
-      remove: (item: ScheduledCommand) => void this.dues.delete(item),
+    const scheduler = {
+      add: (item: ScheduledCommand) => void this.scheduled.add(item),
+      remove: (item: ScheduledCommand) => void this.scheduled.delete(item),
     };
     const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#made >> (8 * i));
     const place = { shard: 3, shards: 4, account: () => undefined };
-    const surroundings: ProgrammeContext = { ...place, random, due };
-    this.papers = new WalletOrders(surroundings, (wallet) => wallet.startsWith("wal_"));
+    const context: ProgrammeContext = { ...place, random, scheduler };
+    this.orders = new WalletOrders(context, (wallet) => wallet.startsWith("wal_"));
   }
 
   /** @returns the code of what refused it, or the id that it was given */
-  do(act: PaperAct, amount = 0): string {
+  do(act: OrderAct, amount = 0): string {
     this.#made += 1;
     const transfer = `t${this.#made}`;
-    const decided = this.papers.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
+    const decided = this.orders.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
     if (!decided.ok) return decided.code;
-    this.papers.apply(act, decided.effect, {
+    this.orders.apply(act, decided.effect, {
       partner: PLATFORM_TENANT,
       timeMs: this.nowMs,
       transfer,
@@ -49,8 +49,8 @@ class Desk {
     return decided.effect !== null && "id" in decided.effect ? decided.effect.id : transfer;
   }
 
-  ids(list: PaperList, wallet: string): readonly string[] {
-    return this.papers.list(list, wallet, ALL, this.nowMs).rows.map(([, { id }]) => id);
+  ids(list: OrderList, wallet: string): readonly string[] {
+    return this.orders.list(list, wallet, ALL, this.nowMs).rows.map(([, { id }]) => id);
   }
 }
 
@@ -84,22 +84,22 @@ const KINDS = {
     },
     end: (request: string) => ({ ...ofPayer, act: "decline_request", vnode: 7, request }),
   },
-} as const satisfies Record<string, { make: PaperAct; end: (id: string) => PaperAct }>;
+} as const satisfies Record<string, { make: OrderAct; end: (id: string) => OrderAct }>;
 
 describe.each(Object.entries(KINDS))("of %s", (list, { make, end }) => {
   test("a wallet has 500: for one more the oldest that is over leaves, and while all are pending none comes", () => {
     const desk = new Desk();
-    const ids = Array.from({ length: PAPERS_MAX }, () => desk.do(make));
-    expect([PAPERS_MAX, new Set(ids).size]).toEqual([500, 500]);
+    const ids = Array.from({ length: ORDERS_MAX }, () => desk.do(make));
+    expect([ORDERS_MAX, new Set(ids).size]).toEqual([500, 500]);
     expect(desk.do(make)).toBe("too_many_pending");
     const [first = "", second = "", third = ""] = ids;
     desk.do(end(third));
     desk.do(end(second));
     const more = desk.do(make);
     const kept = [...ids.filter((id) => id !== second), more];
-    expect(desk.ids(list as PaperList, PAYER)).toEqual(kept.toReversed());
-    expect(desk.papers.paper(second, desk.nowMs)).toBeNull();
-    expect(desk.papers.paper(first, desk.nowMs)).toMatchObject({ id: first, status: "pending" });
+    expect(desk.ids(list as OrderList, PAYER)).toEqual(kept.toReversed());
+    expect(desk.orders.order(second, desk.nowMs)).toBeNull();
+    expect(desk.orders.order(first, desk.nowMs)).toMatchObject({ id: first, status: "pending" });
     expect(desk.do(end(second))).toMatch(/_not_found$/);
     desk.do(make);
     expect(desk.do(make)).toBe("too_many_pending");
@@ -108,7 +108,7 @@ describe.each(Object.entries(KINDS))("of %s", (list, { make, end }) => {
 
 test("a hold whose time is over makes room, as nobody is told of its end", () => {
   const desk = new Desk();
-  for (let i = 0; i < PAPERS_MAX; i++) desk.do(KINDS.holds.make);
+  for (let i = 0; i < ORDERS_MAX; i++) desk.do(KINDS.holds.make);
   desk.nowMs += HOUR_MS - 1;
   expect(desk.do(KINDS.holds.make)).toBe("too_many_pending");
   desk.nowMs += 1;
@@ -117,32 +117,32 @@ test("a hold whose time is over makes room, as nobody is told of its end", () =>
 
 test("what is made for a full wallet leaves the other lists that it stood in, too", () => {
   const desk = new Desk();
-  const make: PaperAct = { ...KINDS.payer.make, wallet: "wal_c" };
+  const make: OrderAct = { ...KINDS.payer.make, wallet: "wal_c" };
   const lonely = desk.do(make);
   expect(desk.ids("requester", "wal_c")).toEqual([lonely]);
-  for (let i = 1; i < PAPERS_MAX; i++) desk.do(KINDS.payer.make);
+  for (let i = 1; i < ORDERS_MAX; i++) desk.do(KINDS.payer.make);
   desk.do(KINDS.payer.end(lonely));
   desk.do(KINDS.payer.make);
   expect(desk.ids("requester", "wal_c")).toEqual([]);
-  expect(desk.ids("requester", "wal_b")).toHaveLength(PAPERS_MAX);
-  expect(desk.ids("payer", PAYER)).toHaveLength(PAPERS_MAX);
+  expect(desk.ids("requester", "wal_b")).toHaveLength(ORDERS_MAX);
+  expect(desk.ids("payer", PAYER)).toHaveLength(ORDERS_MAX);
 });
 
 test("a request ends by itself, and both who pays and who asked see it", () => {
   const desk = new Desk();
   const request = desk.do(KINDS.payer.make);
-  const [due] = desk.dues;
+  const [scheduler] = desk.scheduled;
   const act = { ...ofPayer, act: "expire_request", vnode: vnodeOfWallet(PAYER), request };
-  expect(due?.command()).toEqual({ op: "act", ...asked, act });
-  expect(due).toMatchObject({
+  expect(scheduler?.command()).toEqual({ op: "act", ...asked, act });
+  expect(scheduler).toMatchObject({
     partner: PLATFORM_TENANT,
     id: request,
     endsAtMs: desk.nowMs + HOUR_MS,
     subjects: [walletAccount(PAYER), walletAccount("wal_b")],
   });
   desk.do(KINDS.payer.end(request));
-  expect(desk.dues.size).toBe(0);
-  const { rows } = desk.papers.list("payer", PAYER, ALL, desk.nowMs);
+  expect(desk.scheduled.size).toBe(0);
+  const { rows } = desk.orders.list("payer", PAYER, ALL, desk.nowMs);
   expect(rows.map(([place]) => place)).toEqual([[desk.nowMs, 3, 1]]);
 });
 

@@ -24,16 +24,22 @@ const SHARDS = 2;
 
 type Logged = Readonly<{ timeMs: number }> &
   Readonly<{ act: Act; effect: JsonValue } | { notice: JsonValue }>;
-type Shard = Readonly<{ programme: Programme; due: Scheduler; log: Logged[] }>;
+type Shard = Readonly<{ programme: Programme; scheduler: Scheduler; log: Logged[] }>;
 
 function sevens(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(7);
 }
 
 function newShard(shard: number): Shard {
-  const due = new Scheduler();
-  const programme = new Segments({ shard, shards: SHARDS, account: () => undefined, random: sevens, due });
-  return { programme, due, log: [] };
+  const scheduler = new Scheduler();
+  const programme = new Segments({
+    shard,
+    shards: SHARDS,
+    account: () => undefined,
+    random: sevens,
+    scheduler,
+  });
+  return { programme, scheduler, log: [] };
 }
 
 function recordOf({ act, effect, timeMs }: Extract<Logged, { act: Act }>): ArchivedRecord {
@@ -55,8 +61,12 @@ export class World {
 
   /** Ends all whose time is over, and the chores of this millisecond. */
   endDue(): void {
-    for (const [shard, { due }] of this.#shards.entries()) {
-      for (let item = due.nextDue(this.nowMs); item !== undefined; item = due.nextDue(this.nowMs)) {
+    for (const [shard, { scheduler }] of this.#shards.entries()) {
+      for (
+        let item = scheduler.nextDue(this.nowMs);
+        item !== undefined;
+        item = scheduler.nextDue(this.nowMs)
+      ) {
         const { act } = item.command() as ActAlone;
         this.#decide(shard, act);
         expect(item.place).toBe(-1);

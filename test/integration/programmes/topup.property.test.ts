@@ -61,8 +61,8 @@ function topupOver(credit: ReadonlyMap<string, number>, random: ProgrammeContext
     const posted = credit.get(id);
     return posted === undefined ? undefined : ({ posted } as Account);
   };
-  const due = { add: () => expect.unreachable(), remove: () => expect.unreachable() };
-  return new Topup({ shard: 1, shards: 3, account, random, due });
+  const scheduler = { add: () => expect.unreachable(), remove: () => expect.unreachable() };
+  return new Topup({ shard: 1, shards: 3, account, random, scheduler });
 }
 
 /** What is replayed decides nothing. */

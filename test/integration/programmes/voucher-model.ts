@@ -14,12 +14,12 @@ import type { Rejection } from "../../../src/actors/records/rejection.ts";
 import { randomBytes } from "../../../src/random.ts";
 
 export const PARTNER = "acme";
-export type Programme = Readonly<{ due: Scheduler; vouchers: Vouchers }>;
+export type Programme = Readonly<{ scheduler: Scheduler; vouchers: Vouchers }>;
 
 export function newProgramme(): Programme {
-  const due = new Scheduler();
+  const scheduler = new Scheduler();
   const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
-  return { due, vouchers: new Vouchers({ ...place, due }) };
+  return { scheduler, vouchers: new Vouchers({ ...place, scheduler }) };
 }
 
 export function restored(items: readonly (readonly JsonValue[])[]): Programme {
@@ -43,7 +43,7 @@ export class Shard {
 
   end(): void {
     for (;;) {
-      const due = this.programme.due.nextDue(this.timeMs);
+      const due = this.programme.scheduler.nextDue(this.timeMs);
       if (due === undefined) return;
       const effect = this.#decide((due.command() as ActAlone).act as VoucherAct);
       expect(due.place).toBe(-1);

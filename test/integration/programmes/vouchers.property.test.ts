@@ -197,7 +197,7 @@ test("whatever is done, it is as the model says; its log and its snapshot make t
       }
       const { shard, model } = run;
       // All that is due comes to its end: portions one after the other, and then all vouchers.
-      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.due.nextEndMs) {
+      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.scheduler.nextEndMs) {
         shard.timeMs = Math.max(shard.timeMs, ends);
         shard.end();
       }
@@ -248,7 +248,7 @@ test("many vouchers of one customer end at one moment, 32 in a record", () => {
   const ended = shard.log.filter(([each]) => each.act === "expire").map(([, effect]) => effect as Expired);
   expect(ended.map(({ expired }) => expired.length)).toEqual([32, 32, 32, 4]);
   expect(new Set(ended.flatMap(({ expired }) => expired.map(([code]) => code))).size).toBe(100);
-  expect(shard.programme.due.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+  expect(shard.programme.scheduler.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("a batch may be heard of before the offer that it is for", () => {
@@ -310,14 +310,14 @@ test("definitions of one offer that pass each other end up the same everywhere",
       const onTheWay = shards.map(() => shards.map((): Offer[] => []));
       const hear = (from: number, to: number) => {
         const heard = onTheWay[from]?.[to]?.shift();
-        if (heard !== undefined) shards[to]?.take(heard, 0);
+        if (heard !== undefined) shards[to]?.put(heard, 0);
       };
       for (const { shard, from, discount: worth } of events) {
         // Sometimes one hears of another, sometimes one defines.
         if (from !== shard) hear(from, shard);
         else {
-          const defined = shards[shard]?.defined("o", worth) as Offer;
-          shards[shard]?.take(defined, 0);
+          const defined = shards[shard]?.define("o", worth) as Offer;
+          shards[shard]?.put(defined, 0);
           for (const [to, queue] of (onTheWay[shard] ?? []).entries()) if (to !== shard) queue.push(defined);
         }
       }

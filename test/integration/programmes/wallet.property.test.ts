@@ -28,7 +28,7 @@ const AGE_MS = 30 * 24 * HOUR_MS;
 const EMAILS = ["ann@example.com", "bo@example.com", "cy@example.com"];
 
 class Shard {
-  readonly due = new Scheduler();
+  readonly scheduler = new Scheduler();
   readonly wallet: Wallet;
   #drawn = 0;
 
@@ -37,7 +37,13 @@ class Shard {
       this.#drawn += 1;
       return new Uint8Array(bytes).fill(this.#drawn % 256).fill(this.#drawn >> 8, 1);
     };
-    this.wallet = new Wallet({ shard: 0, shards: 1, account: () => undefined, random, due: this.due });
+    this.wallet = new Wallet({
+      shard: 0,
+      shards: 1,
+      account: () => undefined,
+      random,
+      scheduler: this.scheduler,
+    });
   }
 
   get items(): readonly (readonly JsonValue[])[] {
@@ -105,11 +111,11 @@ class History {
 
   take(step: Step): void {
     this.nowMs += step.waitMs;
-    for (let due = this.live.due.nextDue(this.nowMs); due !== undefined; ) {
+    for (let due = this.live.scheduler.nextDue(this.nowMs); due !== undefined; ) {
       const { act } = due.command() as ActAlone;
       this.#apply(act as WalletAct, this.#decided(act as WalletAct));
       expect(due.place).toBe(-1);
-      due = this.live.due.nextDue(this.nowMs);
+      due = this.live.scheduler.nextDue(this.nowMs);
     }
     this.model.end(this.nowMs);
     this.#made += 1;
@@ -305,7 +311,7 @@ test("users, sessions and payment requests do what a plain model says, and repla
       for (const item of items) restored.wallet.restore(structuredClone(item));
       for (const other of [replayed, restored]) {
         expect(other.items).toEqual(items);
-        expect(other.due.nextEndMs).toBe(live.due.nextEndMs);
+        expect(other.scheduler.nextEndMs).toBe(live.scheduler.nextEndMs);
       }
     }),
     { numRuns: runs(300) },

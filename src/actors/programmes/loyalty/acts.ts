@@ -12,7 +12,7 @@ export function pointsAccount(member: string): string {
   return `${PREFIX}${member}`;
 }
 
-export function memberOf(subject: string): string {
+export function memberIdOf(subject: string): string {
   return subject.slice(PREFIX.length);
 }
 

@@ -8,7 +8,7 @@ export type Lot = { readonly id: string; readonly expiresAtMs: number; points: n
 export type LotPart = readonly [id: string, points: number, expiresAtMs: number];
 
 /** What taking so many points takes of which lots: of `first` before all others, then of those that expire soonest. */
-export function partsFor(lots: readonly Lot[], points: number, first?: string): readonly LotPart[] {
+export function splitOverLots(lots: readonly Lot[], points: number, first?: string): readonly LotPart[] {
   if (lots.length === 0) return [];
   const own = lots.filter(({ id }) => id === first);
   const parts: LotPart[] = [];
@@ -23,12 +23,12 @@ export function partsFor(lots: readonly Lot[], points: number, first?: string): 
 }
 
 /** Where a lot belongs among those that are there: behind all that expire no later. */
-export function placeFor(lots: readonly Lot[], expiresAtMs: number): number {
+export function insertionIndex(lots: readonly Lot[], expiresAtMs: number): number {
   const place = lots.findIndex((lot) => lot.expiresAtMs > expiresAtMs);
   return place < 0 ? lots.length : place;
 }
 
-export function lotOf(lots: readonly Lot[], id: string): Lot {
+export function lotById(lots: readonly Lot[], id: string): Lot {
   const lot = lots.find((each) => each.id === id);
   assert(lot !== undefined, "what is taken of a lot was in it");
   return lot;

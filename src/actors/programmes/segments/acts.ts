@@ -14,7 +14,7 @@ export function segmentSubject(slug: string): string {
 /** Here the numbers of users without an id of their own are counted. */
 const USERS_SUBJECT = "users";
 /** Here ends what ends by itself: of each shard its own. */
-export const ENDINGS_SUBJECT = "segment-endings";
+export const EXPIRIES_SUBJECT = "segment-endings";
 /** Here is the secret with which reports are signed. */
 export const REPORTS_SUBJECT = "segment-reports";
 
@@ -99,7 +99,7 @@ export type SegmentNews =
   | Readonly<{ news: "raised"; slug: string; generation: number; draw: Draw }>
   | Readonly<{ news: "deleted"; slug: string; generation: number; atMs: number }>;
 
-export type Ends = readonly (readonly [name: string, endsAtMs: number | null])[];
+export type ExpiriesByName = readonly (readonly [name: string, endsAtMs: number | null])[];
 
 /** `auto`: the segments that a user gets by being created. */
 export type NewUser = Readonly<{ auto: readonly string[] }>;
@@ -109,16 +109,16 @@ export type NewUser = Readonly<{ auto: readonly string[] }>;
  */
 export type UserChange = Readonly<{
   created: NewUser | null;
-  over: Ends;
-  added: Ends;
-  prolonged: Ends;
+  over: ExpiriesByName;
+  added: ExpiriesByName;
+  prolonged: ExpiriesByName;
   removed: readonly string[];
   held?: readonly MembershipView[];
 }>;
 /** By user, all of one segment. */
 export type MembershipChanges = Readonly<{
   created: readonly (readonly [user: string, auto: readonly string[]])[];
-  over: Ends;
+  over: ExpiriesByName;
   added: readonly string[];
   prolonged: readonly string[];
   endsAtMs: number | null;
@@ -129,7 +129,7 @@ export type Expired = Readonly<{
 }>;
 /** `upTo`: serial number of the last user that was looked at. */
 export type Filled = Readonly<{ upTo: number }> & Omit<MembershipChanges, "created" | "endsAtMs">;
-export type Swept = Readonly<{ upTo: number; over: Ends; removed: readonly string[] }>;
+export type Swept = Readonly<{ upTo: number; over: ExpiriesByName; removed: readonly string[] }>;
 
 export type SegmentsEffect =
   | null

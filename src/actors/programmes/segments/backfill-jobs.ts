@@ -9,36 +9,36 @@ import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
 import { isChosen, lanesOf, placeOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
-import { heldOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
+import { membershipOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
-const LOOKED_AT_MAX = 2_500;
+const SCANNED_MAX = 2_500;
 /** Somebody waits for a segment to be filled, and nobody for a deleted one to be swept: nobody reads what is left of it. */
-const CONCERNED_MAX = { fill: 1_000, sweep: 200 } as const;
+const CHANGED_MAX = { fill: 1_000, sweep: 200 } as const;
 const PAUSE_MS = { fill: 1, sweep: 4 } as const;
 
 export type BackfillJob = {
   readonly kind: "fill" | "sweep";
-  readonly roster: SegmentStore;
+  readonly store: SegmentStore;
   readonly segment: Segment;
   /** Of the segment's rounds, which a `fill` carries out. */
   readonly round: number;
   /** Serial number of the last user that was looked at, and of the last one that is to be. */
-  at: number;
+  scannedTo: number;
   readonly upTo: number;
 };
 
 /** Bounded by the segments, and the rounds of each, which are 100 at most. */
 export class BackfillJobs {
-  readonly #due: ProgrammeContext["due"];
-  readonly #row: BackfillJob[] = [];
+  readonly #scheduler: ProgrammeContext["scheduler"];
+  readonly #queue: BackfillJob[] = [];
   #next: ScheduledCommand | undefined;
 
-  constructor(due: ProgrammeContext["due"]) {
-    this.#due = due;
+  constructor(scheduler: ProgrammeContext["scheduler"]) {
+    this.#scheduler = scheduler;
   }
 
   get first(): BackfillJob {
-    const [first] = this.#row;
+    const [first] = this.#queue;
     assert(first !== undefined, "a portion belongs to a chore");
     return first;
   }
@@ -49,38 +49,38 @@ export class BackfillJobs {
   }
 
   all(): Iterable<BackfillJob> {
-    return this.#row;
+    return this.#queue;
   }
 
   isFilling(segment: Segment): boolean {
-    return this.#row.some((chore) => chore.segment === segment && chore.kind === "fill");
+    return this.#queue.some((job) => job.segment === segment && job.kind === "fill");
   }
 
-  add(chore: BackfillJob, nextAtMs: number): void {
-    this.#row.push(chore);
-    if (this.#next === undefined) this.#expect(nextAtMs);
+  add(job: BackfillJob, nextAtMs: number): void {
+    this.#queue.push(job);
+    if (this.#next === undefined) this.#schedule(nextAtMs);
   }
 
   /** The first one has got as far as this. */
   advance(at: number, timeMs: number): void {
-    const chore = this.#row.shift();
-    assert(chore !== undefined && this.#next !== undefined, "a portion was due");
-    this.#due.remove(this.#next);
+    const job = this.#queue.shift();
+    assert(job !== undefined && this.#next !== undefined, "a portion was due");
+    this.#scheduler.remove(this.#next);
     this.#next = undefined;
-    chore.at = at;
-    if (at < chore.upTo) this.#row.push(chore);
-    if (this.#row.length > 0) this.#expect(timeMs + PAUSE_MS[this.first.kind]);
+    job.scannedTo = at;
+    if (at < job.upTo) this.#queue.push(job);
+    if (this.#queue.length > 0) this.#schedule(timeMs + PAUSE_MS[this.first.kind]);
   }
 
-  #expect(endsAtMs: number): void {
-    const { partner } = this.first.roster;
+  #schedule(endsAtMs: number): void {
+    const { partner } = this.first.store;
     const command = () => commandOf(this.first);
     this.#next = { partner, endsAtMs, id: "segments", place: -1, subjects: [], command };
-    this.#due.add(this.#next);
+    this.#scheduler.add(this.#next);
   }
 }
 
-export function decideFill({ roster, segment, round, at, upTo }: BackfillJob, nowMs: number): Filled {
+export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJob, nowMs: number): Filled {
   const additions = new Additions(nowMs);
   const { over, added, prolonged } = additions;
   const result = (last: number) => ({
@@ -92,50 +92,50 @@ export function decideFill({ roster, segment, round, at, upTo }: BackfillJob, no
   if (segment.deletedAtMs !== null) return result(upTo);
   const rounds = segment.rounds.slice(round, round + 1);
   const earlier = segment.rounds.slice(0, round);
-  const end = Math.min(upTo, at + LOOKED_AT_MAX);
-  let serial = at;
-  while (serial < end && added.length + prolonged.length < CONCERNED_MAX.fill) {
-    const user = roster.bySerial[serial] as User;
+  const end = Math.min(upTo, scannedTo + SCANNED_MAX);
+  let serial = scannedTo;
+  while (serial < end && added.length + prolonged.length < CHANGED_MAX.fill) {
+    const user = store.bySerial[serial] as User;
     serial += 1;
     const place = placeOf(segment.lanes, lanesOf(user.id));
     // Who was chosen before has it, or has been removed by hand.
     if (!isChosen(place, serial, rounds) || isChosen(place, serial, earlier)) continue;
-    const held = heldOf(user, segment);
+    const held = membershipOf(user, segment);
     if (held?.kind !== "removed") additions.add(user.id, held, null);
   }
   return result(serial);
 }
 
-export function applyFill({ roster, segment }: BackfillJob, { added, prolonged }: Filled): void {
-  for (const id of [...added, ...prolonged]) roster.put(roster.userOf(id), segment.lasting.auto);
+export function applyFill({ store, segment }: BackfillJob, { added, prolonged }: Filled): void {
+  for (const id of [...added, ...prolonged]) store.putMembership(store.userById(id), segment.permanent.auto);
 }
 
-export function decideSweep({ roster, segment, at, upTo }: BackfillJob): Swept {
+export function decideSweep({ store, segment, scannedTo, upTo }: BackfillJob): Swept {
   const over: [string, number][] = [];
   const removed: string[] = [];
-  const end = Math.min(upTo, at + LOOKED_AT_MAX);
+  const end = Math.min(upTo, scannedTo + SCANNED_MAX);
   let concerned = 0;
-  let serial = at;
-  while (serial < end && concerned < Math.min(CONCERNED_MAX.sweep, segment.traces)) {
-    const user = roster.bySerial[serial] as User;
+  let serial = scannedTo;
+  while (serial < end && concerned < Math.min(CHANGED_MAX.sweep, segment.references)) {
+    const user = store.bySerial[serial] as User;
     serial += 1;
-    const held = heldOf(user, segment);
+    const held = membershipOf(user, segment);
     if (held === undefined) continue;
     concerned += 1;
     if (held.kind === "removed") continue;
     if (held.endsAtMs <= (segment.deletedAtMs ?? 0)) over.push([user.id, held.endsAtMs]);
     else removed.push(user.id);
   }
-  return { upTo: concerned === segment.traces ? upTo : serial, over, removed };
+  return { upTo: concerned === segment.references ? upTo : serial, over, removed };
 }
 
-export function applySweep({ roster, segment, at, upTo: last }: BackfillJob, { upTo }: Swept): void {
-  for (let serial = at; serial < upTo && segment.traces > 0; serial++)
-    roster.drop(roster.bySerial[serial] as User, segment);
-  if (upTo === last) roster.forget(segment);
+export function applySweep({ store, segment, scannedTo, upTo: last }: BackfillJob, { upTo }: Swept): void {
+  for (let serial = scannedTo; serial < upTo && segment.references > 0; serial++)
+    store.dropMembership(store.bySerial[serial] as User, segment);
+  if (upTo === last) store.forgetSegment(segment);
 }
 
-function commandOf({ kind, roster: { partner }, segment }: BackfillJob): Command {
+function commandOf({ kind, store: { partner }, segment }: BackfillJob): Command {
   const { slug, generation, deletedAtMs } = segment;
   const names = { programme: "segments", subject: segmentSubject(slug), slug, generation } as const;
   const act: Fill | Sweep =

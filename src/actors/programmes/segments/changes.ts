@@ -2,8 +2,8 @@
 import { unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import type {
-  Ends,
   Expired,
+  ExpiriesByName,
   Filled,
   MembershipChanges,
   NewUser,
@@ -81,6 +81,6 @@ function* entered(user: string, slugs: readonly string[], atMs: number): Generat
   for (const slug of slugs) yield { user, slug, operation: "I", atMs };
 }
 
-function* leftBefore(over: Ends, slug: string, timeMs: number): Generator<MembershipChange> {
+function* leftBefore(over: ExpiriesByName, slug: string, timeMs: number): Generator<MembershipChange> {
   for (const [user, atMs] of over) yield { user, slug, operation: "D", atMs: atMs ?? timeMs };
 }

@@ -10,14 +10,14 @@ export const KINDS = ["manual", "auto", "removed"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Those without an end are one object for all users. */
-export interface Held {
+export interface Membership {
   readonly segment: Segment;
   readonly kind: Kind;
   readonly endsAtMs: number;
 }
 
 /** A membership that ends by itself. */
-interface Timed extends Held {
+interface ExpiringMembership extends Membership {
   readonly user: User;
 }
 
@@ -26,39 +26,39 @@ export interface User {
   /** 1, 2, 3, … on this shard: users are never removed. */
   readonly serial: number;
   readonly createdAtMs: number;
-  held: readonly Held[];
+  memberships: readonly Membership[];
 }
 
-type Definition = Pick<Segment, "partner" | "no" | "slug" | "generation" | "createdAtMs" | "rounds">;
+type Definition = Pick<Segment, "partner" | "localId" | "slug" | "generation" | "createdAtMs" | "rounds">;
 
 /** One generation of a slug. */
 export class Segment {
   readonly partner: string;
   /** Names it on this shard. */
-  readonly no: number;
+  readonly localId: number;
   readonly slug: string;
   readonly generation: number;
   readonly createdAtMs: number;
   readonly lanes: Lanes;
   /** The percentage rises from each to the next. */
   readonly rounds: Round[];
-  readonly lasting: Readonly<Record<Kind, Held>>;
+  readonly permanent: Readonly<Record<Kind, Membership>>;
   /** Users here who hold it; those whose time is over count until that is logged. */
   members = 0;
   /** Users here with anything of it: members, and who was removed by hand. */
-  traces = 0;
+  references = 0;
   deletedAtMs: number | null = null;
 
-  constructor({ partner, no, slug, generation, createdAtMs, rounds }: Definition) {
+  constructor({ partner, localId, slug, generation, createdAtMs, rounds }: Definition) {
     this.partner = partner;
-    this.no = no;
+    this.localId = localId;
     this.slug = slug;
     this.generation = generation;
     this.createdAtMs = createdAtMs;
     this.rounds = rounds;
     this.lanes = lanesOf(slug);
     const lasting = { segment: this, endsAtMs: Number.POSITIVE_INFINITY };
-    this.lasting = {
+    this.permanent = {
       manual: { ...lasting, kind: "manual" },
       auto: { ...lasting, kind: "auto" },
       removed: { ...lasting, kind: "removed" },
@@ -72,8 +72,8 @@ export class Segment {
 
 /** In memory, about. */
 const USER_BYTES = 280;
-const HELD_BYTES = 150;
-const TIMED_BYTES = 540;
+const MEMBERSHIP_BYTES = 150;
+const EXPIRING_BYTES = 540;
 
 export class SegmentStore {
   readonly partner: string;
@@ -85,17 +85,17 @@ export class SegmentStore {
   /** Those of them that have their home here. */
   readonly ownSegments: PagedIndex<Segment>;
   /** Those with a percentage, which look at every new user. */
-  readonly drawn = new Set<Segment>();
+  readonly percentSegments = new Set<Segment>();
   /** By number, with the deleted ones of which users here have traces still. */
-  readonly #all = new Map<number, Segment>();
-  readonly #endings: MembershipExpiries;
-  readonly #kept: (bytes: number) => void;
+  readonly #byLocalId = new Map<number, Segment>();
+  readonly #expiries: MembershipExpiries;
+  readonly #countBytes: (bytes: number) => void;
   /** Segments ever made at this home. */
   generations = 0;
   /** Segments ever known here. */
-  segmentNos = 0;
+  segmentsSeen = 0;
   /** The last number that a user without an id was given. */
-  numbers = 0;
+  lastUserNumber = 0;
   /** Signs reports: sealed, or, from before that was done, in hex. */
   secret: string | null = null;
 
@@ -103,35 +103,35 @@ export class SegmentStore {
   constructor(
     partner: string,
     shard: number,
-    endings: MembershipExpiries,
-    kept: (bytes: number) => void = () => {},
+    expiries: MembershipExpiries,
+    countBytes: (bytes: number) => void = () => {},
   ) {
     this.partner = partner;
-    this.#kept = kept;
-    this.#endings = endings;
+    this.#countBytes = countBytes;
+    this.#expiries = expiries;
     this.userList = new PagedIndex(shard);
     this.ownSegments = new PagedIndex(shard);
   }
 
   /** In the order in which they became known. */
   allSegments(): Iterable<Segment> {
-    return this.#all.values();
+    return this.#byLocalId.values();
   }
 
-  segmentOfNo(no: number): Segment {
-    const segment = this.#all.get(no);
+  segmentByLocalId(localId: number): Segment {
+    const segment = this.#byLocalId.get(localId);
     assert(segment !== undefined, "what is stored names a segment that is stored before it");
     return segment;
   }
 
   /** The segment that has this slug now. */
-  segmentOf(slug: string): Segment {
+  segmentBySlug(slug: string): Segment {
     const segment = this.segments.get(slug);
     assert(segment !== undefined, "an act concerns a segment that exists");
     return segment;
   }
 
-  userOf(id: string): User {
+  userById(id: string): User {
     const user = this.users.get(id);
     assert(user !== undefined, "an act concerns a user who exists");
     return user;
@@ -139,103 +139,103 @@ export class SegmentStore {
 
   /** @param isOwn its home is here. */
   addSegment(segment: Segment, isOwn: boolean): void {
-    this.#all.set(segment.no, segment);
+    this.#byLocalId.set(segment.localId, segment);
     this.segments.set(segment.slug, segment);
     if (isOwn) this.ownSegments.add(segment, segment.createdAtMs);
-    if (segment.rounds.length > 0) this.drawn.add(segment);
+    if (segment.rounds.length > 0) this.percentSegments.add(segment);
   }
 
   /** From here on nobody reads it. */
-  delete(segment: Segment, atMs: number): void {
+  deleteSegment(segment: Segment, atMs: number): void {
     segment.deletedAtMs = atMs;
     this.segments.delete(segment.slug);
     this.ownSegments.remove(segment);
-    this.drawn.delete(segment);
+    this.percentSegments.delete(segment);
   }
 
   /** No user has a trace of it any more. */
-  forget({ no, traces }: Segment): void {
-    assert(traces === 0, "a segment is forgotten once nobody has a trace of it");
-    this.#all.delete(no);
+  forgetSegment({ localId, references }: Segment): void {
+    assert(references === 0, "a segment is forgotten once nobody has a trace of it");
+    this.#byLocalId.delete(localId);
   }
 
   /** Slugs of the segments that somebody gets by being created now. */
-  drawnFor(user: string): readonly string[] {
-    if (this.drawn.size === 0) return [];
+  autoSlugsFor(user: string): readonly string[] {
+    if (this.percentSegments.size === 0) return [];
     const lanes = lanesOf(user);
     const serial = this.bySerial.length + 1;
-    return [...this.drawn]
+    return [...this.percentSegments]
       .filter((segment) => isChosen(placeOf(segment.lanes, lanes), serial, segment.rounds))
       .map(({ slug }) => slug);
   }
 
   addUser(id: string, createdAtMs: number, auto: readonly string[]): User {
-    const user: User = { id, serial: this.bySerial.length + 1, createdAtMs, held: [] };
+    const user: User = { id, serial: this.bySerial.length + 1, createdAtMs, memberships: [] };
     this.users.set(id, user);
     this.bySerial.push(user);
     this.userList.add(user, createdAtMs);
-    this.#kept(USER_BYTES + id.length);
-    for (const slug of auto) this.put(user, this.segmentOf(slug).lasting.auto);
+    this.#countBytes(USER_BYTES + id.length);
+    for (const slug of auto) this.putMembership(user, this.segmentBySlug(slug).permanent.auto);
     return user;
   }
 
   /** In the place of what the user had of the segment, if there was anything. */
-  put(user: User, held: Held): void {
-    const at = user.held.findIndex(({ segment }) => segment === held.segment);
-    if (at < 0) user.held = [...user.held, held];
+  putMembership(user: User, held: Membership): void {
+    const at = user.memberships.findIndex(({ segment }) => segment === held.segment);
+    if (at < 0) user.memberships = [...user.memberships, held];
     else {
-      this.#letGo(user.held[at] as Held);
-      user.held = user.held.with(at, held);
+      this.#release(user.memberships[at] as Membership);
+      user.memberships = user.memberships.with(at, held);
     }
-    this.#kept(heldBytes(held));
-    held.segment.traces += 1;
+    this.#countBytes(membershipBytes(held));
+    held.segment.references += 1;
     if (held.kind !== "removed") held.segment.members += 1;
   }
 
   /** @param endsAtMs `null`: never. */
-  putUntil(user: User, segment: Segment, endsAtMs: number | null): void {
+  putWithExpiry(user: User, segment: Segment, endsAtMs: number | null): void {
     if (endsAtMs === null) {
-      this.put(user, segment.lasting.manual);
+      this.putMembership(user, segment.permanent.manual);
       return;
     }
-    const timed: Timed = { user, segment, kind: "manual", endsAtMs };
-    this.put(user, timed);
-    this.#endings.add(timed);
+    const membership: ExpiringMembership = { user, segment, kind: "manual", endsAtMs };
+    this.putMembership(user, membership);
+    this.#expiries.add(membership);
   }
 
-  drop(user: User, segment: Segment): void {
-    const held = heldOf(user, segment);
+  dropMembership(user: User, segment: Segment): void {
+    const held = membershipOf(user, segment);
     if (held === undefined) return;
-    this.#letGo(held);
-    user.held = user.held.filter((each) => each !== held);
+    this.#release(held);
+    user.memberships = user.memberships.filter((each) => each !== held);
   }
 
-  #letGo(held: Held): void {
-    this.#kept(-heldBytes(held));
-    held.segment.traces -= 1;
+  #release(held: Membership): void {
+    this.#countBytes(-membershipBytes(held));
+    held.segment.references -= 1;
     if (held.kind !== "removed") held.segment.members -= 1;
-    if (isTimed(held)) this.#endings.remove(held);
+    if (isExpiring(held)) this.#expiries.remove(held);
   }
 }
 
-function heldBytes(held: Held): number {
-  return isTimed(held) ? TIMED_BYTES : HELD_BYTES;
+function membershipBytes(held: Membership): number {
+  return isExpiring(held) ? EXPIRING_BYTES : MEMBERSHIP_BYTES;
 }
 
-function isTimed(held: Held): held is Timed {
+function isExpiring(held: Membership): held is ExpiringMembership {
   return held.endsAtMs !== Number.POSITIVE_INFINITY;
 }
 
-export function heldOf(user: User, segment: Segment): Held | undefined {
-  return user.held.find((held) => held.segment === segment);
+export function membershipOf(user: User, segment: Segment): Membership | undefined {
+  return user.memberships.find((held) => held.segment === segment);
 }
 
 /** Whether it is read at this time. */
-export function isMembership({ segment, kind, endsAtMs }: Held, nowMs: number): boolean {
+export function isActive({ segment, kind, endsAtMs }: Membership, nowMs: number): boolean {
   return kind !== "removed" && segment.deletedAtMs === null && endsAtMs > nowMs;
 }
 
-export function membershipView({ segment: { slug }, kind, endsAtMs }: Held): MembershipView {
+export function membershipView({ segment: { slug }, kind, endsAtMs }: Membership): MembershipView {
   return {
     slug,
     endsAtMs: endsAtMs === Number.POSITIVE_INFINITY ? null : endsAtMs,

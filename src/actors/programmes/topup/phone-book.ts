@@ -11,14 +11,14 @@ const BLOCK_MAX = 512;
 const PHONE_BYTES = 140;
 
 export class PhoneBook {
-  readonly #kept: (bytes: number) => void;
+  readonly #countBytes: (bytes: number) => void;
   readonly #byName = new Map<string, Phone>();
   /** None is empty; within each, and from one to the next, the phones ascend. */
   readonly #blocks: Phone[][] = [];
 
   /** @param kept counts what is kept in memory. */
-  constructor(kept: (bytes: number) => void = () => {}) {
-    this.#kept = kept;
+  constructor(countBytes: (bytes: number) => void = () => {}) {
+    this.#countBytes = countBytes;
   }
 
   find(phone: string): Phone | undefined {
@@ -56,7 +56,7 @@ export class PhoneBook {
 
   #insert(added: Phone): void {
     this.#byName.set(added.phone, added);
-    this.#kept(PHONE_BYTES);
+    this.#countBytes(PHONE_BYTES);
     const at = this.#blockOf(added.phone);
     const block = this.#blocks[at];
     if (block === undefined) {

@@ -71,7 +71,7 @@ export type Item =
 export const DECIDED_MAX = 10_000;
 
 /** So many phones are one item: each alone would be mostly names. */
-const PER_ITEM = 256;
+const PHONES_PER_ITEM = 256;
 
 /** In memory, about. */
 const SELLER_BYTES = 470;
@@ -83,7 +83,7 @@ function requestBytes({ note, decision }: CreditRequest): number {
 
 export class TopupState {
   readonly #shard: number;
-  readonly #kept: (bytes: number) => void;
+  readonly #countBytes: (bytes: number) => void;
   /** By subject. */
   readonly sellers = new Map<string, Seller>();
   readonly requests = new Map<string, CreditRequest>();
@@ -94,28 +94,28 @@ export class TopupState {
   readonly pendingList: PagedIndex<CreditRequest>;
 
   /** @param kept counts what is kept in memory. */
-  constructor(shard: number, kept: (bytes: number) => void = () => {}) {
+  constructor(shard: number, countBytes: (bytes: number) => void = () => {}) {
     this.#shard = shard;
-    this.#kept = kept;
-    this.phones = new PhoneBook(kept);
+    this.#countBytes = countBytes;
+    this.phones = new PhoneBook(countBytes);
     this.sellerList = new PagedIndex(shard);
     this.requestList = new PagedIndex(shard);
     this.pendingList = new PagedIndex(shard);
   }
 
   addSeller(id: string, name: string, createdAtMs: number): Seller {
-    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
+    const counters = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
     const requests = new PagedIndex<CreditRequest>(this.#shard);
-    const seller: Seller = { id, name, createdAtMs, ...figures, requests };
+    const seller: Seller = { id, name, createdAtMs, ...counters, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
-    this.#kept(SELLER_BYTES + textBytes(name));
+    this.#countBytes(SELLER_BYTES + textBytes(name));
     return seller;
   }
 
   addRequest(request: CreditRequest): void {
     this.requests.set(request.id, request);
-    this.#kept(requestBytes(request));
+    this.#countBytes(requestBytes(request));
     this.requestList.add(request, request.createdAtMs);
     request.seller.requests.add(request, request.createdAtMs);
     if (request.decision !== undefined) {
@@ -129,7 +129,7 @@ export class TopupState {
   settle(request: CreditRequest, decision: Decision): void {
     const before = requestBytes(request);
     request.decision = decision;
-    this.#kept(requestBytes(request) - before);
+    this.#countBytes(requestBytes(request) - before);
     request.seller.pending -= 1;
     this.pendingList.remove(request);
     this.#countDecided(request.seller);
@@ -142,7 +142,7 @@ export class TopupState {
     for (const old of seller.requests.all()) {
       if (old.decision === undefined) continue;
       this.requests.delete(old.id);
-      this.#kept(-requestBytes(old));
+      this.#countBytes(-requestBytes(old));
       this.requestList.remove(old);
       seller.requests.remove(old);
       seller.decided -= 1;
@@ -160,8 +160,8 @@ export class TopupState {
         decision === undefined ? null : [decision.isApproved, decision.by, decision.atMs, decision.reason];
       yield ["request", partner, id, seller.id, amount, note, createdAtMs, stored];
     }
-    for (const some of inPortions(this.phones.all()))
-      yield ["phones", partner, some.map(({ phone, total, topups }) => [phone, total, topups] as const)];
+    for (const portion of inPortions(this.phones.all()))
+      yield ["phones", partner, portion.map(({ phone, total, topups }) => [phone, total, topups] as const)];
   }
 
   restore(item: Item): void {
@@ -202,12 +202,12 @@ function decisionOf(stored: StoredDecision | null): Decision | undefined {
 }
 
 function* inPortions<T>(all: Iterable<T>): Generator<readonly T[]> {
-  let some: T[] = [];
+  let portion: T[] = [];
   for (const one of all) {
-    some.push(one);
-    if (some.length < PER_ITEM) continue;
-    yield some;
-    some = [];
+    portion.push(one);
+    if (portion.length < PHONES_PER_ITEM) continue;
+    yield portion;
+    portion = [];
   }
-  if (some.length > 0) yield some;
+  if (portion.length > 0) yield portion;
 }

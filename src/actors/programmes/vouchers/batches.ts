@@ -33,10 +33,10 @@ export interface Batch extends Expiring {
   endsAtMs: number;
 }
 
-type OfPartner = { readonly byId: Map<string, Batch>; unfinished: number };
+type PartnerBatches = { readonly byId: Map<string, Batch>; unfinished: number };
 
 /** One more is done: beyond the bound the one that came first leaves. */
-function forgetFinished({ byId, unfinished }: OfPartner): void {
+function forgetFinished({ byId, unfinished }: PartnerBatches): void {
   if (byId.size - unfinished <= FINISHED_MAX) return;
   for (const { id, isDone } of byId.values()) {
     if (!isDone) continue;
@@ -46,15 +46,15 @@ function forgetFinished({ byId, unfinished }: OfPartner): void {
 }
 
 export class Batches {
-  readonly #due: ProgrammeContext["due"];
-  readonly #partners = new Map<string, OfPartner>();
+  readonly #scheduler: ProgrammeContext["scheduler"];
+  readonly #partners = new Map<string, PartnerBatches>();
   readonly #waiting = new Deadlines<Batch>();
   /** For the next portion of whichever batch it is: they come one after the other, however many batches there are. */
   #next: ScheduledCommand | undefined;
   #pausedUntilMs = 0;
 
-  constructor(due: ProgrammeContext["due"]) {
-    this.#due = due;
+  constructor(scheduler: ProgrammeContext["scheduler"]) {
+    this.#scheduler = scheduler;
   }
 
   get(partner: string, id: string): Batch | undefined {
@@ -105,7 +105,7 @@ export class Batches {
   }
 
   #schedule(): void {
-    if (this.#next !== undefined) this.#due.remove(this.#next);
+    if (this.#next !== undefined) this.#scheduler.remove(this.#next);
     this.#next = undefined;
     const { first } = this.#waiting;
     if (first === undefined) return;
@@ -118,7 +118,7 @@ export class Batches {
       subjects: [],
       command: () => portionOf(partner, id),
     };
-    this.#due.add(this.#next);
+    this.#scheduler.add(this.#next);
   }
 }
 

@@ -10,11 +10,11 @@ type Entry = { offer: Offer; readonly addedAtMs: number };
 export class Offers {
   readonly #shard: number;
   readonly #byName = new Map<string, Entry>();
-  readonly #register: PagedIndex<Entry>;
+  readonly #list: PagedIndex<Entry>;
 
   constructor(shard: number) {
     this.#shard = shard;
-    this.#register = new PagedIndex(shard);
+    this.#list = new PagedIndex(shard);
   }
 
   get isFull(): boolean {
@@ -30,7 +30,7 @@ export class Offers {
    *
    * @param pricing without one it stays as it is; live at first.
    */
-  defined(name: string, discount: number, pricing?: Pricing): Offer {
+  define(name: string, discount: number, pricing?: Pricing): Offer {
     const known = this.get(name);
     const wanted = pricing ?? known?.pricing ?? "live";
     if (known?.discount === discount && known.pricing === wanted) return known;
@@ -44,22 +44,22 @@ export class Offers {
    *
    * @param timeMs never before that of the one before.
    */
-  take(offer: Offer, timeMs: number): void {
+  put(offer: Offer, timeMs: number): void {
     const entry = this.#byName.get(offer.name);
     if (entry === undefined) {
       const added = { offer, addedAtMs: timeMs };
       this.#byName.set(offer.name, added);
-      this.#register.add(added, timeMs);
+      this.#list.add(added, timeMs);
     } else if (isNewer(offer, entry.offer)) entry.offer = offer;
   }
 
   list(page: ListAsk): ListPart<Offer> {
-    return this.#register.list(page, ({ offer }) => offer);
+    return this.#list.list(page, ({ offer }) => offer);
   }
 
   /** In the order in which they came. */
   all(): Iterable<Readonly<Entry>> {
-    return this.#register.all();
+    return this.#list.all();
   }
 }
 

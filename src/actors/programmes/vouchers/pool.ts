@@ -19,9 +19,9 @@ import { makeCode } from "./codes.ts";
 import { Offers } from "./offers.ts";
 
 /** Ended in one record: few, as the records of many customers may come in one go. */
-const ENDED_AT_ONCE_MAX = 32;
+const EXPIRED_PER_RECORD_MAX = 32;
 /** For one page of a list. */
-const LOOKED_AT_MAX = 5_000;
+const SCANNED_MAX = 5_000;
 
 export interface Voucher extends Expiring {
   /** Its code. */
@@ -41,13 +41,13 @@ export interface Customer {
   readonly name: string | null;
   readonly createdAtMs: number;
   /** As the how manyth of this shard it came, from 0. */
-  readonly place: number;
+  readonly creationIndex: number;
   /** In order of issue. */
   readonly vouchers: Voucher[];
   /** Of those the valid ones. */
   readonly valid: Deadlines<Voucher>;
   /** Ends the first of them. */
-  due: ScheduledCommand | undefined;
+  expiryCommand: ScheduledCommand | undefined;
 }
 
 export type NewVoucher = Pick<
@@ -59,19 +59,19 @@ export type NewVoucher = Pick<
 const CUSTOMER_BYTES = 290;
 const VOUCHER_BYTES = 330;
 
-export class Pool {
+export class VoucherStore {
   readonly offers: Offers;
   readonly #partner: string;
-  readonly #surroundings: ProgrammeContext;
+  readonly #context: ProgrammeContext;
   readonly #customers = new Map<string, Customer>();
   /** In the order in which they came: nobody leaves. */
   readonly #inOrder: Customer[] = [];
   readonly #codes = new Map<string, Voucher>();
 
-  constructor(partner: string, surroundings: ProgrammeContext) {
+  constructor(partner: string, context: ProgrammeContext) {
     this.#partner = partner;
-    this.#surroundings = surroundings;
-    this.offers = new Offers(surroundings.shard);
+    this.#context = context;
+    this.offers = new Offers(context.shard);
   }
 
   get customers(): readonly Customer[] {
@@ -82,8 +82,8 @@ export class Pool {
     return this.#customers.get(email);
   }
 
-  placeOf(email: string): number | null {
-    return this.#customers.get(email)?.place ?? null;
+  creationIndexOf(email: string): number | null {
+    return this.#customers.get(email)?.creationIndex ?? null;
   }
 
   /** The next ones of a batch, when it has got as far as `from`. */
@@ -105,21 +105,21 @@ export class Pool {
       email,
       name,
       createdAtMs,
-      place: this.#inOrder.length,
+      creationIndex: this.#inOrder.length,
       vouchers: [],
       valid: new Deadlines(),
-      due: undefined,
+      expiryCommand: undefined,
     };
     this.#customers.set(email, customer);
     this.#inOrder.push(customer);
-    this.#surroundings.kept?.(this.#partner, CUSTOMER_BYTES + textBytes(email) + textBytes(name));
+    this.#context.countBytes?.(this.#partner, CUSTOMER_BYTES + textBytes(email) + textBytes(name));
   }
 
   /** A code that no voucher has. */
   newCode(email: string): string {
     const vnode = vnodeOfAccount(this.#partner, customerSubject(email));
     for (;;) {
-      const code = makeCode(vnode, this.#surroundings.random);
+      const code = makeCode(vnode, this.#context.random);
       if (!this.#codes.has(code)) return code;
     }
   }
@@ -130,14 +130,14 @@ export class Pool {
     const voucher: Voucher = { ...added, customer, place: -1 };
     customer.vouchers.push(voucher);
     this.#codes.set(voucher.id, voucher);
-    this.#surroundings.kept?.(this.#partner, VOUCHER_BYTES);
+    this.#context.countBytes?.(this.#partner, VOUCHER_BYTES);
     if (voucher.status !== "valid") return;
     customer.valid.add(voucher);
     this.#schedule(customer);
   }
 
   /** What somebody did to a voucher, or its time. */
-  become(code: string, status: VoucherStatus, used: Voucher["used"] = null): void {
+  setStatus(code: string, status: VoucherStatus, used: Voucher["used"] = null): void {
     const voucher = this.#codes.get(code);
     assert(voucher !== undefined, "an act concerns a voucher that exists");
     const { customer } = voucher;
@@ -149,13 +149,13 @@ export class Pool {
   }
 
   /** Those of a customer that are over, the first to end first; not more than fit one record. */
-  over(email: string, nowMs: number): readonly Voucher[] {
+  firstExpired(email: string, nowMs: number): readonly Voucher[] {
     const customer = this.#customers.get(email);
     assert(customer !== undefined, "vouchers end for customers that exist");
     const { valid } = customer;
     const over: Voucher[] = [];
     for (let first = valid.first; first !== undefined && first.endsAtMs <= nowMs; first = valid.first) {
-      if (over.length === ENDED_AT_ONCE_MAX) break;
+      if (over.length === EXPIRED_PER_RECORD_MAX) break;
       valid.remove(first);
       over.push(first);
     }
@@ -173,14 +173,14 @@ export class Pool {
     return live.discount;
   }
 
-  told(voucher: Voucher): VoucherTerms {
+  termsOf(voucher: Voucher): VoucherTerms {
     const { offer, endsAtMs, createdAtMs } = voucher;
     return { offer, discount: this.discountOf(voucher), expiresAtMs: endsAtMs, createdAtMs };
   }
 
   viewOf(voucher: Voucher, nowMs: number): VoucherView {
     const usedAtMs = voucher.used?.atMs ?? null;
-    return { code: voucher.id, ...this.told(voucher), status: statusAt(voucher, nowMs), usedAtMs };
+    return { code: voucher.id, ...this.termsOf(voucher), status: statusAt(voucher, nowMs), usedAtMs };
   }
 
   /** A customer's vouchers, newest first. @param status `null`: all. */
@@ -190,12 +190,12 @@ export class Pool {
     [limit, before]: ListAsk,
     nowMs: number,
   ): ListPart<VoucherView> {
-    const { shard } = this.#surroundings;
+    const { shard } = this.#context;
     const vouchers = this.#customers.get(email)?.vouchers ?? [];
     const rows: [ListPlace, VoucherView][] = [];
     const from = Math.min(vouchers.length, before === null ? vouchers.length : before[2]);
     let at = from;
-    while (at > 0 && rows.length < limit && from - at < LOOKED_AT_MAX) {
+    while (at > 0 && rows.length < limit && from - at < SCANNED_MAX) {
       at -= 1;
       const voucher = vouchers[at] as Voucher;
       if (status === null || statusAt(voucher, nowMs) === status)
@@ -207,14 +207,14 @@ export class Pool {
 
   /** Its first valid voucher to end is on the timetable. */
   #schedule(customer: Customer): void {
-    const { due } = this.#surroundings;
+    const { scheduler } = this.#context;
     const endsAtMs = customer.valid.first?.endsAtMs;
     // One that is over and has ended some vouchers has to give way to the next, whenever that is.
-    if (customer.due !== undefined) due.remove(customer.due);
-    customer.due = undefined;
+    if (customer.expiryCommand !== undefined) scheduler.remove(customer.expiryCommand);
+    customer.expiryCommand = undefined;
     if (endsAtMs === undefined) return;
     const subject = customerSubject(customer.email);
-    customer.due = {
+    customer.expiryCommand = {
       partner: this.#partner,
       endsAtMs,
       id: `${this.#partner}\0${subject}`,
@@ -222,7 +222,7 @@ export class Pool {
       subjects: [subject],
       command: () => expiryOf(this.#partner, customer.email, subject),
     };
-    due.add(customer.due);
+    scheduler.add(customer.expiryCommand);
   }
 }
 

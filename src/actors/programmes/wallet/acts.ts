@@ -100,7 +100,7 @@ export type UserAct =
   | ChangePassword
   | Deposit
   | Send;
-export type PaperAct =
+export type OrderAct =
   | Hold
   | Capture
   | VoidHold
@@ -112,7 +112,7 @@ export type PaperAct =
   | Withdraw
   | ConfirmWithdrawal
   | FailWithdrawal;
-export type WalletAct = UserAct | PaperAct;
+export type WalletAct = UserAct | OrderAct;
 
 export const WALLET_GROWTH = {
   sign_up: "more",
@@ -188,7 +188,7 @@ export type WithdrawalView = Readonly<{
 export type WalletOrder = HoldView | RequestView | WithdrawalView;
 
 /** Lists of papers: of one wallet, or (withdrawals that all banks see) of all. */
-export type PaperList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
+export type OrderList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
 
 export function askCredential(email: string): QuestionTo<CredentialView | null> {
   return { programme: "wallet", subject: emailSubject(email), ask: ["credential", email] };
@@ -211,7 +211,7 @@ export function vnodeOfPaper(id: string): number | undefined {
 
 /** Of one wallet: on its shard. What it has asked for lies with those who are to pay, so then all shards are asked. */
 export function askPapers(
-  list: Exclude<PaperList, "all_withdrawals">,
+  list: Exclude<OrderList, "all_withdrawals">,
   wallet: string,
   page: ListAsk,
 ): Question<ListPart<WalletOrder>> {

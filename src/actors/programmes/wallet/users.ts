@@ -46,7 +46,7 @@ interface Session {
   touchedAtMs: number;
   /** Another token has taken its place, and it ends then at the latest. */
   replacedUntilMs: number | null;
-  due: ScheduledCommand;
+  expiryCommand: ScheduledCommand;
 }
 
 /** Behind these three: until when it lives, where another one has taken its place. */
@@ -70,13 +70,13 @@ export type UserItem = readonly [
 const USER_BYTES = 1_000;
 
 export class Users {
-  readonly #surroundings: ProgrammeContext;
+  readonly #context: ProgrammeContext;
   readonly #byEmail = new Map<string, User>();
   readonly #byWallet = new Map<string, User>();
   readonly #sessions = new Map<string, Session>();
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#surroundings = surroundings;
+  constructor(context: ProgrammeContext) {
+    this.#context = context;
   }
 
   has(wallet: string): boolean {
@@ -117,8 +117,8 @@ export class Users {
     switch (act.act) {
       case "sign_up": {
         const { asset, password, session } = act;
-        const made = { asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
-        const user: User = { ...(effect as UserView), ...made };
+        const common = { asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
+        const user: User = { ...(effect as UserView), ...common };
         this.#add(user);
         this.#open(user, session, timeMs, timeMs);
         return;
@@ -196,7 +196,7 @@ export class Users {
   /** Here alone it is known whether the e-mail is taken, so here the wallet is at home, too. */
   #decideSignUp({ email, name, subject, asset }: SignUp): Effect<UserView> | Rejected {
     if (this.#byEmail.has(email)) return reject("email_taken", email);
-    const { random } = this.#surroundings;
+    const { random } = this.#context;
     const vnode = vnodeOfAccount(PLATFORM_TENANT, subject);
     const userId = drawId("usr", random);
     const walletId = drawIdAt(vnode, PLATFORM_TENANT, walletAccount, "wal", random);
@@ -207,7 +207,7 @@ export class Users {
   #add(user: User): void {
     this.#byEmail.set(user.email, user);
     this.#byWallet.set(user.walletId, user);
-    this.#surroundings.kept?.(PLATFORM_TENANT, USER_BYTES + textBytes(user.email) + textBytes(user.name));
+    this.#context.countBytes?.(PLATFORM_TENANT, USER_BYTES + textBytes(user.email) + textBytes(user.name));
   }
 
   #open(
@@ -222,22 +222,22 @@ export class Users {
       const ended = replaced ?? user.sessions[0];
       if (ended !== undefined) this.#end(ended.id);
     }
-    const begun = { id, user, openedAtMs, touchedAtMs, replacedUntilMs };
-    const session: Session = { ...begun, due: dueOf(begun) };
+    const opened = { id, user, openedAtMs, touchedAtMs, replacedUntilMs };
+    const session: Session = { ...opened, expiryCommand: expiryCommandOf(opened) };
     user.sessions.push(session);
     this.#sessions.set(id, session);
-    this.#surroundings.due.add(session.due);
+    this.#context.scheduler.add(session.expiryCommand);
   }
 
   #reschedule(session: Session): void {
-    this.#surroundings.due.remove(session.due);
-    session.due = dueOf(session);
-    this.#surroundings.due.add(session.due);
+    this.#context.scheduler.remove(session.expiryCommand);
+    session.expiryCommand = expiryCommandOf(session);
+    this.#context.scheduler.add(session.expiryCommand);
   }
 
   #end(id: string): void {
     const session = this.#sessionOf(id);
-    this.#surroundings.due.remove(session.due);
+    this.#context.scheduler.remove(session.expiryCommand);
     this.#sessions.delete(id);
     session.user.sessions.splice(session.user.sessions.indexOf(session), 1);
   }
@@ -264,7 +264,7 @@ function storedSession({ id, openedAtMs, touchedAtMs, replacedUntilMs }: Session
     : [id, openedAtMs, touchedAtMs, replacedUntilMs];
 }
 
-function dueOf(session: Omit<Session, "due">): ScheduledCommand {
+function expiryCommandOf(session: Omit<Session, "expiryCommand">): ScheduledCommand {
   const { id, user, openedAtMs, touchedAtMs, replacedUntilMs } = session;
   const subject = sessionSubject(id);
   return {
