@@ -237,7 +237,7 @@ describe("ids", () => {
         ).not.toBe(vnode);
     }
     expect(() => drawIdAt(VNODES, PLATFORM_TENANT, walletAccount, "wal", zeros)).toThrow(
-      "no id is at home there",
+      "no account id found for vnode",
     );
   });
 
@@ -279,8 +279,10 @@ test("who is asked: the shard of the user, the wallet, the session or the paper,
   ]);
 });
 
-test("the programme tells no notices, and is told of none", () => {
+test("the wallet programme sends no notices and accepts none", () => {
   const { programmes } = new Ledger(0, 1, zeros).state;
-  expect(() => programmes.receiveBroadcast("wallet", null, PLATFORM_TENANT, 0)).toThrow("tells no notices");
-  expect(() => programmes.answer("wallet", PLATFORM_TENANT, ["nothing"], 0)).toThrow("knows no question");
+  expect(() => programmes.receiveBroadcast("wallet", null, PLATFORM_TENANT, 0)).toThrow("has no notices");
+  expect(() => programmes.answer("wallet", PLATFORM_TENANT, ["nothing"], 0)).toThrow(
+    "unknown query of the wallet programme",
+  );
 });

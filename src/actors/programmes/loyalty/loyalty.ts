@@ -1,6 +1,7 @@
 /**
- * Loyalty points. A member is an account of points with a name, and lots of those points that expire. Points come from
- * `@issuance`, and go to `@redemption` or `@expired`, so that each movement is one record on the member's shard.
+ * The loyalty programme. A member is a named account of points, with lots for the points that expire. Points come from
+ * `@issuance` and go to `@redemption` or `@expired`. These system accounts have a slice on every shard, so that each
+ * movement is one record on the member's shard.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
@@ -33,7 +34,7 @@ import {
   memberFromItem,
 } from "./member.ts";
 
-/** A sum that may leave the range of exact numbers, and hardly ever costs more than a number. */
+/** A sum that may exceed `Number.MAX_SAFE_INTEGER`. An addition uses a bigint only when the number part overflows. */
 export class Total {
   #whole: bigint;
   #rest = 0;
@@ -59,7 +60,7 @@ export class Total {
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 
-/** One partner's programme on this shard. The sums are over all members that there ever were. */
+/** The programme of one partner on this shard. The sums include deleted members. */
 interface LoyaltyState {
   /** By subject. */
   readonly members: Map<string, Member>;
@@ -70,7 +71,7 @@ interface LoyaltyState {
   expired: Total;
 }
 
-/** What is done to a member who is there. */
+/** Acts on an existing member. */
 type MemberAct = Exclude<LoyaltyAct, ChangeSettings | CreateMember>;
 
 type Item =
@@ -146,7 +147,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       return;
     }
     const member = state.members.get(act.subject);
-    assert(member !== undefined, "an act concerns a member that exists");
+    assert(member !== undefined, "the member of an act exists");
     const before = memberBytes(member);
     this.#applyTo(state, member, act, effect, done);
     const after = act.act === "delete_member" ? 0 : memberBytes(member);
@@ -194,7 +195,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
   }
 
-  /** What has expired of an accrual is gone already. */
+  /** Points of an accrual that have expired cannot be taken back. */
   takeable(act: LoyaltyAct, partner: string, amount: number): number {
     if (act.act !== "take_back" || act.of !== "accrual" || act.lot === undefined) return amount;
     const member = this.#states.get(partner)?.members.get(act.subject);
@@ -205,9 +206,9 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     this.#stateOf(partner).settings = notice as LoyaltySettings;
   }
 
-  answer(partner: string, [question, ...values]: readonly JsonValue[]): JsonValue {
+  answer(partner: string, [query, ...values]: readonly JsonValue[]): JsonValue {
     const state = this.#states.get(partner);
-    switch (question) {
+    switch (query) {
       case "member": {
         const member = state?.members.get(pointsAccount(values[0] as string));
         return member === undefined ? null : this.#viewOf(partner, member);
@@ -224,7 +225,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       case "settings":
         return state?.settings ?? DEFAULTS;
       default:
-        throw new TypeError(`the loyalty programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the loyalty programme: ${JSON.stringify(query)}`);
     }
   }
 
@@ -266,7 +267,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     return state;
   }
 
-  /** What a member's points come to, and what is to be told of it. */
+  /** The effect of a movement of `amount` points (negative: out of the account), with the threshold it crosses. */
   #movement(
     { subject }: Act,
     { partner }: DecisionContext,
@@ -299,11 +300,12 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
   }
 
+  /** Rejects with `member_not_found` if the reverted entry belongs to a former member with the same id. */
   #decideTakeBack(member: Member, act: TakeBack, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
     const { partner, amount } = context;
     if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
     if (act.of === "redemption") {
-      // What was paid for such a lot with other points is theirs.
+      // The revert of their accrual took other points, so the points that return are no longer part of these lots.
       const back = act.lots.filter(([lot]) => !member.undoneLots.has(lot));
       return this.#movement(act, context, amount, back);
     }
@@ -313,7 +315,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       const [, own = 0] = parts.find(([id]) => id === lot) ?? [];
       return this.#movement(act, context, -amount, parts, own < amount ? { undone: lot } : null);
     }
-    // Points without an end are spent last: so what is there of them is taken before any that have one.
+    // Points without expiry are spent last: the revert takes from them first and from lots only the rest.
     const posted = this.#context.account(partner, act.subject)?.posted ?? 0;
     const permanentPoints = posted - member.lots.reduce((sum, { points }) => sum + points, 0);
     return this.#movement(

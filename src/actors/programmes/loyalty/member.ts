@@ -1,4 +1,4 @@
-/** A member of a loyalty programme, and what became of the points that had an end. */
+/** A member of a loyalty programme: its state, its snapshot item, and the acts that follow from its transfers. */
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Act } from "../../records/act.ts";
@@ -21,13 +21,15 @@ export interface Member {
   earned: number;
   spent: number;
   expired: number;
-  /** Seq of the account when he came: what it has from before is another's, who had the same id. */
+  /** Sequence number of the account at creation. Earlier entries belong to a former member with the same id. */
   readonly since: number;
-  /** Those that expire soonest first. */
+  /** By expiry, the earliest first. */
   readonly lots: (Lot & { readonly expiryCommand: ScheduledCommand })[];
-  /** What has expired, by lot. */
+  /** Expired points, by lot. */
   readonly expiredByLot: Map<string, number>;
-  /** Lots whose accrual was taken back after some of it was spent: the rest came out of other points. */
+  /**
+   * Lots of accruals that were reverted after some of their points were spent; the revert took other points instead.
+   */
   readonly undoneLots: Set<string>;
 }
 
@@ -39,7 +41,7 @@ export type MemberItem = readonly [
   createdAtMs: number,
   totals: readonly [earned: number, spent: number, expired: number],
   lots: readonly LotPart[],
-  /** Since, what has expired by lot, and which lots are undone: as far as there is any of it. */
+  /** Omitted if all of it is empty. Older versions wrote only `since`. */
   ...history: History | readonly [since: number] | readonly [],
 ];
 type History = readonly [
@@ -59,12 +61,12 @@ export function itemOf(partner: string, member: Member): MemberItem {
 const MEMBER_BYTES = 360;
 const HISTORY_LOT_BYTES = 100;
 
-/** In memory, about; beside the account, and the lots that are there. */
+/** Approximate size in memory, without the account and the current lots. */
 export function memberBytes({ name, expiredByLot, undoneLots }: Member): number {
   return MEMBER_BYTES + textBytes(name) + (expiredByLot.size + undoneLots.size) * HISTORY_LOT_BYTES;
 }
 
-/** The lots are not given to it yet. */
+/** The member of a snapshot item, without its lots: the caller adds and schedules them. */
 export function memberFromItem(item: MemberItem): Member {
   const [, , id, name, createdAtMs, [earned, spent, expired], , since = 0, expiredOf = [], undone = []] =
     item;
@@ -76,14 +78,17 @@ export function addExpired({ expiredByLot }: Member, lot: string, points: number
   expiredByLot.set(lot, (expiredByLot.get(lot) ?? 0) + points);
 }
 
-/** Points that expire do so later. */
+/** Points must not be expired when they are accrued. */
 export function futureTimesOfLoyalty(act: Act): readonly (readonly [string, number])[] {
   const loyaltyAct = act as LoyaltyAct;
   if (loyaltyAct.act !== "accrual" || loyaltyAct.expiresAtMs === undefined) return [];
   return [["expires_at", loyaltyAct.expiresAtMs]];
 }
 
-/** What a revert has to be together with: the same lots back, or the points out of them. */
+/**
+ * The act that must come with a revert: it gives points back to the same lots, or takes them out of the accrual's
+ * lot.
+ */
 export function takeBackLoyalty(act: Act, { id, effect, seqs }: TransferWithAct): TakeBack | undefined {
   const original = act as LoyaltyAct;
   if (original.act !== "accrual" && original.act !== "redemption") return undefined;

@@ -1,4 +1,4 @@
-/** What a shard answers about its users and segments. */
+/** The queries about the users and segments of one shard. */
 import type { JsonValue } from "../../records/act.ts";
 import type { ListAsk } from "../paged-index.ts";
 import {
@@ -16,7 +16,7 @@ import { isActive, membershipView, type Segment, type SegmentStore, type User } 
 
 const PIECE_SPAN = SPAN / PIECES;
 
-/** Users after this one, by serial number, and no further than the cutoff. */
+/** Users with serial numbers from `after + 1` to `cutoff`. */
 type SerialRange = Readonly<{ slug: string; after: number; cutoff: number }>;
 
 export function surveyOf(store: SegmentStore, stretch: SerialRange): SurveyPart {
@@ -39,7 +39,7 @@ export function placesIn(store: SegmentStore, stretch: SerialRange, piece: numbe
   return places;
 }
 
-/** `null`: chosen before. */
+/** The draw position of each user; `null` for a user that an earlier draw selected. */
 function* placesOf(store: SegmentStore, { slug, after, cutoff }: SerialRange): Generator<number | null> {
   const rounds = store.segments.get(slug)?.rounds ?? [];
   const segment = lanesOf(slug);
@@ -56,13 +56,13 @@ type AnswerSource = Readonly<{
   store: SegmentStore;
   jobs: BackfillJobs;
   nowMs: number;
-  /** Whether all is ended whose time is over. */
+  /** Whether all expiries up to `nowMs` have been applied. */
   isCurrent: boolean;
 }>;
 
-export function answerOf(place: AnswerSource, [question, ...values]: readonly JsonValue[]): JsonValue {
+export function answerOf(place: AnswerSource, [query, ...values]: readonly JsonValue[]): JsonValue {
   const { store, nowMs } = place;
-  switch (question) {
+  switch (query) {
     case "segment":
       return partOf(place, values[0] as string);
     case "parts":
@@ -76,8 +76,8 @@ export function answerOf(place: AnswerSource, [question, ...values]: readonly Js
     case "users":
       return store.userList.list(values as unknown as ListAsk, userView);
     case "memberships": {
-      const held = store.users.get(values[0] as string)?.memberships ?? [];
-      return held.filter((each) => isActive(each, nowMs)).map(membershipView);
+      const membership = store.users.get(values[0] as string)?.memberships ?? [];
+      return membership.filter((each) => isActive(each, nowMs)).map(membershipView);
     }
     case "holders": {
       const [slug, ...page] = values;
@@ -96,7 +96,7 @@ export function answerOf(place: AnswerSource, [question, ...values]: readonly Js
     case "secret":
       return store.secret;
     default:
-      throw new TypeError(`the segments know no question ${JSON.stringify(question)}`);
+      throw new TypeError(`unknown query of the segments programme: ${JSON.stringify(query)}`);
   }
 }
 
@@ -116,8 +116,8 @@ function userView({ id, createdAtMs }: User): UserView {
 }
 
 function holderView(user: User, segment: Segment | undefined, nowMs: number): HolderView | undefined {
-  const held = segment && user.memberships.find((each) => each.segment === segment);
-  if (held === undefined || !isActive(held, nowMs)) return undefined;
-  const { endsAtMs, source } = membershipView(held);
+  const membership = segment && user.memberships.find((each) => each.segment === segment);
+  if (membership === undefined || !isActive(membership, nowMs)) return undefined;
+  const { endsAtMs, source } = membershipView(membership);
   return { id: user.id, endsAtMs, source };
 }

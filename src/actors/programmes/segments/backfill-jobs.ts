@@ -1,7 +1,7 @@
 /**
- * What concerns a great many users is done in portions, so that nobody else has to wait for it: who falls under a
- * percentage is given the segment, and who held a deleted one loses what is left of it. All chores of a shard stand in
- * one row and take turns, with a pause after each portion.
+ * Long jobs over all users of a shard, done in portions so that other requests need not wait: `fill` adds the users
+ * that a percentage selects, `sweep` removes the memberships of a deleted segment. The jobs of a shard share one
+ * queue; after each portion the first job moves to the end of the queue and pauses.
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Command } from "../../records/command.ts";
@@ -11,8 +11,9 @@ import { isChosen, lanesOf, placeOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
 import { membershipOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
+/** Users scanned per portion. */
 const SCANNED_MAX = 2_500;
-/** Somebody waits for a segment to be filled, and nobody for a deleted one to be swept: nobody reads what is left of it. */
+/** Memberships changed per portion. A client waits for a fill; nothing waits for a sweep, so it takes smaller steps. */
 const CHANGED_MAX = { fill: 1_000, sweep: 200 } as const;
 const PAUSE_MS = { fill: 1, sweep: 4 } as const;
 
@@ -20,14 +21,17 @@ export type BackfillJob = {
   readonly kind: "fill" | "sweep";
   readonly store: SegmentStore;
   readonly segment: Segment;
-  /** Of the segment's rounds, which a `fill` carries out. */
+  /** Index of the round in `Segment.rounds` that a `fill` executes. */
   readonly round: number;
-  /** Serial number of the last user that was looked at, and of the last one that is to be. */
+  /** Serial number of the last user that was scanned; 0 at the start. */
   scannedTo: number;
+  /** Serial number of the last user to scan. */
   readonly upTo: number;
 };
 
-/** Bounded by the segments, and the rounds of each, which are 100 at most. */
+/**
+ * The job queue of one shard. Its length is bounded by the number of segments and of their rounds (at most 100 each).
+ */
 export class BackfillJobs {
   readonly #scheduler: ProgrammeContext["scheduler"];
   readonly #queue: BackfillJob[] = [];
@@ -39,11 +43,11 @@ export class BackfillJobs {
 
   get first(): BackfillJob {
     const [first] = this.#queue;
-    assert(first !== undefined, "a portion belongs to a chore");
+    assert(first !== undefined, "a portion belongs to a job");
     return first;
   }
 
-  /** When the next portion is due. */
+  /** Due time of the next portion, in ms. */
   get nextAtMs(): number {
     return this.#next?.endsAtMs ?? 0;
   }
@@ -61,14 +65,14 @@ export class BackfillJobs {
     if (this.#next === undefined) this.#schedule(nextAtMs);
   }
 
-  /** The first one has got as far as this. */
-  advance(at: number, timeMs: number): void {
+  /** Records that the first job has scanned up to serial number `serial`, and schedules the next portion. */
+  advance(serial: number, timeMs: number): void {
     const job = this.#queue.shift();
     assert(job !== undefined && this.#next !== undefined, "a portion was due");
     this.#scheduler.remove(this.#next);
     this.#next = undefined;
-    job.scannedTo = at;
-    if (at < job.upTo) this.#queue.push(job);
+    job.scannedTo = serial;
+    if (serial < job.upTo) this.#queue.push(job);
     if (this.#queue.length > 0) this.#schedule(timeMs + PAUSE_MS[this.first.kind]);
   }
 
@@ -83,8 +87,8 @@ export class BackfillJobs {
 export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJob, nowMs: number): Filled {
   const additions = new Additions(nowMs);
   const { over, added, prolonged } = additions;
-  const result = (last: number) => ({
-    upTo: last,
+  const result = (scanned: number) => ({
+    upTo: scanned,
     over,
     added: namesOf(added),
     prolonged: namesOf(prolonged),
@@ -98,10 +102,10 @@ export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJ
     const user = store.bySerial[serial] as User;
     serial += 1;
     const place = placeOf(segment.lanes, lanesOf(user.id));
-    // Who was chosen before has it, or has been removed by hand.
+    // A user that an earlier round selected has the segment already, or was removed by hand.
     if (!isChosen(place, serial, rounds) || isChosen(place, serial, earlier)) continue;
-    const held = membershipOf(user, segment);
-    if (held?.kind !== "removed") additions.add(user.id, held, null);
+    const membership = membershipOf(user, segment);
+    if (membership?.kind !== "removed") additions.add(user.id, membership, null);
   }
   return result(serial);
 }
@@ -114,25 +118,28 @@ export function decideSweep({ store, segment, scannedTo, upTo }: BackfillJob): S
   const over: [string, number][] = [];
   const removed: string[] = [];
   const end = Math.min(upTo, scannedTo + SCANNED_MAX);
-  let concerned = 0;
+  let changed = 0;
   let serial = scannedTo;
-  while (serial < end && concerned < Math.min(CHANGED_MAX.sweep, segment.references)) {
+  while (serial < end && changed < Math.min(CHANGED_MAX.sweep, segment.references)) {
     const user = store.bySerial[serial] as User;
     serial += 1;
-    const held = membershipOf(user, segment);
-    if (held === undefined) continue;
-    concerned += 1;
-    if (held.kind === "removed") continue;
-    if (held.endsAtMs <= (segment.deletedAtMs ?? 0)) over.push([user.id, held.endsAtMs]);
+    const membership = membershipOf(user, segment);
+    if (membership === undefined) continue;
+    changed += 1;
+    if (membership.kind === "removed") continue;
+    if (membership.endsAtMs <= (segment.deletedAtMs ?? 0)) over.push([user.id, membership.endsAtMs]);
     else removed.push(user.id);
   }
-  return { upTo: concerned === segment.references ? upTo : serial, over, removed };
+  return { upTo: changed === segment.references ? upTo : serial, over, removed };
 }
 
-export function applySweep({ store, segment, scannedTo, upTo: last }: BackfillJob, { upTo }: Swept): void {
+export function applySweep(
+  { store, segment, scannedTo, upTo: lastSerial }: BackfillJob,
+  { upTo }: Swept,
+): void {
   for (let serial = scannedTo; serial < upTo && segment.references > 0; serial++)
     store.dropMembership(store.bySerial[serial] as User, segment);
-  if (upTo === last) store.forgetSegment(segment);
+  if (upTo === lastSerial) store.forgetSegment(segment);
 }
 
 function commandOf({ kind, store: { partner }, segment }: BackfillJob): Command {

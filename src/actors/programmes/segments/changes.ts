@@ -1,4 +1,4 @@
-/** Who has entered and left which segment, and when, by what was done. */
+/** Derives from logged acts which users entered and left which segments, and when. */
 import { unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import type {
@@ -22,7 +22,7 @@ export function usersOfSegments(act: Act, effect: JsonValue): readonly string[] 
   return [...new Set(Array.from(changes, ({ user }) => user))];
 }
 
-/** @param timeMs when it was logged. */
+/** @param timeMs the log time of the act. */
 export function* membershipChanges(
   act: SegmentsAct,
   effect: SegmentsEffect,

@@ -1,10 +1,10 @@
-/** What a shard knows of segments, as items of a snapshot, and back. */
+/** The snapshot items of the segments programme on one shard. */
 import { unreachable } from "../../../errors/assert.ts";
 import type { BackfillJob, BackfillJobs } from "./backfill-jobs.ts";
 import type { Round } from "./draw.ts";
 import { KINDS, type Membership, Segment, type SegmentStore } from "./segment-store.ts";
 
-/** By its segment's number: one that ends, or, with its kind, one that does not. */
+/** A membership with an expiry; without one it is the number `localId * KINDS.length + index of its kind`. */
 type MembershipItem = readonly [localId: number, endsAtMs: number] | number;
 
 export type Item =
@@ -51,7 +51,7 @@ export function* itemsOf(stores: Iterable<SegmentStore>, jobs: BackfillJobs): Ge
     yield ["chore", store.partner, kind, segment.localId, round, scannedTo, upTo, jobs.nextAtMs];
 }
 
-/** @param isHome whether the segment with this slug has its home here. */
+/** @param isHome whether this shard is the home of the segment with this slug. */
 export function restoreItem(
   item: Item,
   store: SegmentStore,

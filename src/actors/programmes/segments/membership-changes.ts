@@ -1,4 +1,4 @@
-/** What it comes to when users are added to segments, and taken from them. */
+/** Adding users to segments by hand and removing them. */
 import { type Rejected, reject } from "../../records/command.ts";
 import type { AddUsers, ChangeUser, MembershipChanges, Until, UserChange } from "./acts.ts";
 import {
@@ -12,7 +12,7 @@ import {
 
 type NameAndExpiry = readonly [name: string, endsAtMs: number | null];
 
-/** What is to become of users who are added by hand until then, or by a percentage for ever. */
+/** Collects the changes that additions cause, by hand or by a percentage. */
 export class Additions {
   readonly over: [string, number][] = [];
   readonly added: NameAndExpiry[] = [];
@@ -23,7 +23,14 @@ export class Additions {
     this.#nowMs = nowMs;
   }
 
-  /** Nothing is ever shortened. @param name what stands for it in the lists. @returns whether it changes anything. */
+  /**
+   * Adds a membership. It never shortens an existing one.
+   *
+   * @param name the slug or user that the lists name the membership by.
+   * @param held the existing membership or tombstone.
+   * @param endsAtMs the wanted expiry; `null`: never.
+   * @returns whether anything changes.
+   */
   add(
     name: string,
     held: Pick<Membership, "kind" | "endsAtMs"> | undefined,
@@ -50,7 +57,7 @@ export function decideChangeUser(store: SegmentStore, act: ChangeUser, nowMs: nu
   const user = store.users.get(act.user);
   const created = user === undefined ? { auto: store.autoSlugsFor(act.user) } : null;
   const autoMembership = (created?.auto ?? []).map((slug) => store.segmentBySlug(slug).permanent.auto);
-  // What is there after each step.
+  // The user's memberships after each step.
   const holds = new Map<Segment, Membership>();
   for (const held of user?.memberships ?? autoMembership) holds.set(held.segment, held);
   const additions = new Additions(nowMs);

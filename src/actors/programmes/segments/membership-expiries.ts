@@ -1,6 +1,7 @@
 /**
- * Memberships that end by themselves, by the time at which they do: those of one time are ended together, in portions if
- * they are many. Nobody waits for it: who reads or changes a membership looks at its time.
+ * Expiry of memberships. Memberships of one partner with the same expiry form a group and are ended together, in
+ * portions if there are many. Requests need not wait for it: reads and changes compare the expiry with the time
+ * themselves.
  */
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
@@ -8,8 +9,9 @@ import type { Command } from "../../records/command.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { EXPIRIES_SUBJECT, type Expire, type Expired } from "./acts.ts";
 
-const ENDED_MAX = 500;
-/** After a full portion others have their turn. */
+/** Memberships ended per portion. */
+const PORTION_MAX = 500;
+/** Pause after a full portion, so that other requests get their turn. */
 const PAUSE_MS = 1;
 
 type ExpiringMembership = Readonly<{
@@ -34,7 +36,7 @@ export class MembershipExpiries {
     this.#scheduler = scheduler;
   }
 
-  /** When the first one is over that is there still. */
+  /** The earliest expiry that was not applied yet, in ms; infinite without one. */
   get firstExpiryMs(): number {
     return this.#order.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
   }
@@ -54,33 +56,33 @@ export class MembershipExpiries {
 
   remove(membership: ExpiringMembership): void {
     const group = this.#groups.get(idOf(membership));
-    assert(group?.memberships.delete(membership) === true, "what ends by itself is known here");
+    assert(group?.memberships.delete(membership) === true, "a membership with an expiry is in a group");
     if (group.memberships.size > 0) return;
     this.#groups.delete(group.id);
     this.#order.remove(group);
     this.#schedule();
   }
 
-  /** What the next portion is. */
+  /** The next portion. */
   decide(): Expired {
     const ended: [string, string, number, number][] = [];
     for (const { user, segment, endsAtMs } of this.#order.first?.memberships ?? []) {
-      if (ended.length === ENDED_MAX) break;
+      if (ended.length === PORTION_MAX) break;
       const { slug, localId, deletedAtMs } = segment;
       ended.push([user.id, slug, localId, Math.min(endsAtMs, deletedAtMs ?? endsAtMs)]);
     }
     return { ended };
   }
 
-  /** So many have been ended. */
+  /** Schedules the next portion after one of `count` memberships was applied. */
   advance(count: number, timeMs: number): void {
-    if (count === ENDED_MAX) this.#pausedUntilMs = timeMs + PAUSE_MS;
+    if (count === PORTION_MAX) this.#pausedUntilMs = timeMs + PAUSE_MS;
     if (this.#next !== undefined) this.#scheduler.remove(this.#next);
     this.#next = undefined;
     this.#schedule();
   }
 
-  /** Puts the first group on the timetable, if it is not there. */
+  /** Schedules the earliest group, unless it is scheduled already. */
   #schedule(): void {
     const { first } = this.#order;
     const endsAtMs = first === undefined ? undefined : Math.max(first.endsAtMs, this.#pausedUntilMs);

@@ -1,22 +1,23 @@
-/** One partner's users and segments as one shard has them, and who holds what. */
+/** The users, segments and memberships of one partner on one shard. */
 import { assert } from "../../../errors/assert.ts";
 import { PagedIndex } from "../paged-index.ts";
 import type { MembershipView } from "./acts.ts";
 import { isChosen, type Lanes, lanesOf, placeOf, type Round } from "./draw.ts";
 import type { MembershipExpiries } from "./membership-expiries.ts";
 
-/** `removed` by hand: nobody is added again by a percentage. */
+/** `removed` is a tombstone: a user who was removed by hand is never added again by a percentage. */
 export const KINDS = ["manual", "auto", "removed"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Those without an end are one object for all users. */
+/** A membership of a user, or a tombstone. Users share one object per segment and kind if there is no expiry. */
 export interface Membership {
   readonly segment: Segment;
   readonly kind: Kind;
+  /** Infinite without an expiry. */
   readonly endsAtMs: number;
 }
 
-/** A membership that ends by itself. */
+/** A membership with an expiry; it belongs to one user. */
 interface ExpiringMembership extends Membership {
   readonly user: User;
 }
@@ -31,21 +32,22 @@ export interface User {
 
 type Definition = Pick<Segment, "partner" | "localId" | "slug" | "generation" | "createdAtMs" | "rounds">;
 
-/** One generation of a slug. */
+/** One generation of a slug: a segment that is deleted and created again is a new generation. */
 export class Segment {
   readonly partner: string;
-  /** Names it on this shard. */
+  /** Identifies the generation on this shard: 1, 2, 3, … in the order in which the shard learned of them. */
   readonly localId: number;
   readonly slug: string;
   readonly generation: number;
   readonly createdAtMs: number;
   readonly lanes: Lanes;
-  /** The percentage rises from each to the next. */
+  /** Draws in ascending order of their percentage. */
   readonly rounds: Round[];
+  /** The shared objects for memberships without an expiry. */
   readonly permanent: Readonly<Record<Kind, Membership>>;
-  /** Users here who hold it; those whose time is over count until that is logged. */
+  /** Members on this shard. Counts an expired membership until its expiry is logged. */
   members = 0;
-  /** Users here with anything of it: members, and who was removed by hand. */
+  /** Users on this shard with a membership or tombstone of this segment. */
   references = 0;
   deletedAtMs: number | null = null;
 
@@ -70,7 +72,7 @@ export class Segment {
   }
 }
 
-/** In memory, about. */
+/** Approximate sizes in memory. */
 const USER_BYTES = 280;
 const MEMBERSHIP_BYTES = 150;
 const EXPIRING_BYTES = 540;
@@ -78,28 +80,29 @@ const EXPIRING_BYTES = 540;
 export class SegmentStore {
   readonly partner: string;
   readonly users = new Map<string, User>();
+  /** The user with serial number `n` is at index `n - 1`. */
   readonly bySerial: User[] = [];
   readonly userList: PagedIndex<User>;
-  /** By slug. */
+  /** By slug; without deleted segments. */
   readonly segments = new Map<string, Segment>();
-  /** Those of them that have their home here. */
+  /** Segments whose home shard is this one. */
   readonly ownSegments: PagedIndex<Segment>;
-  /** Those with a percentage, which look at every new user. */
+  /** Segments with a percentage: each is checked for every new user. */
   readonly percentSegments = new Set<Segment>();
-  /** By number, with the deleted ones of which users here have traces still. */
+  /** Also holds deleted segments until they are swept. */
   readonly #byLocalId = new Map<number, Segment>();
   readonly #expiries: MembershipExpiries;
   readonly #countBytes: (bytes: number) => void;
-  /** Segments ever made at this home. */
+  /** Number of segments ever created on this shard as their home. */
   generations = 0;
-  /** Segments ever known here. */
+  /** Number of segments that this shard ever learned of; the last `localId`. */
   segmentsSeen = 0;
-  /** The last number that a user without an id was given. */
+  /** The last number given to a user that was created without an id. */
   lastUserNumber = 0;
-  /** Signs reports: sealed, or, from before that was done, in hex. */
+  /** Signs reports. Sealed, or in hex if an older version wrote it. */
   secret: string | null = null;
 
-  /** @param kept counts what is kept in memory. */
+  /** @param countBytes adds to the bytes that the partner occupies in memory. */
   constructor(
     partner: string,
     shard: number,
@@ -113,31 +116,31 @@ export class SegmentStore {
     this.ownSegments = new PagedIndex(shard);
   }
 
-  /** In the order in which they became known. */
+  /** By `localId`, including deleted segments that are not swept yet. */
   allSegments(): Iterable<Segment> {
     return this.#byLocalId.values();
   }
 
   segmentByLocalId(localId: number): Segment {
     const segment = this.#byLocalId.get(localId);
-    assert(segment !== undefined, "what is stored names a segment that is stored before it");
+    assert(segment !== undefined, "a segment is stored before the items that refer to it");
     return segment;
   }
 
-  /** The segment that has this slug now. */
+  /** The current segment with this slug. It must exist. */
   segmentBySlug(slug: string): Segment {
     const segment = this.segments.get(slug);
-    assert(segment !== undefined, "an act concerns a segment that exists");
+    assert(segment !== undefined, "the segment of an act exists");
     return segment;
   }
 
   userById(id: string): User {
     const user = this.users.get(id);
-    assert(user !== undefined, "an act concerns a user who exists");
+    assert(user !== undefined, "the user of an act exists");
     return user;
   }
 
-  /** @param isOwn its home is here. */
+  /** @param isOwn whether this shard is the segment's home. */
   addSegment(segment: Segment, isOwn: boolean): void {
     this.#byLocalId.set(segment.localId, segment);
     this.segments.set(segment.slug, segment);
@@ -145,7 +148,7 @@ export class SegmentStore {
     if (segment.rounds.length > 0) this.percentSegments.add(segment);
   }
 
-  /** From here on nobody reads it. */
+  /** Hides the segment from all reads. Its memberships stay in memory until a sweep has removed them. */
   deleteSegment(segment: Segment, atMs: number): void {
     segment.deletedAtMs = atMs;
     this.segments.delete(segment.slug);
@@ -153,13 +156,13 @@ export class SegmentStore {
     this.percentSegments.delete(segment);
   }
 
-  /** No user has a trace of it any more. */
+  /** Frees a deleted segment after its sweep. */
   forgetSegment({ localId, references }: Segment): void {
-    assert(references === 0, "a segment is forgotten once nobody has a trace of it");
+    assert(references === 0, "a segment is forgotten once no user refers to it");
     this.#byLocalId.delete(localId);
   }
 
-  /** Slugs of the segments that somebody gets by being created now. */
+  /** Slugs of the segments whose percentage selects the user if it is created now. */
   autoSlugsFor(user: string): readonly string[] {
     if (this.percentSegments.size === 0) return [];
     const lanes = lanesOf(user);
@@ -179,7 +182,7 @@ export class SegmentStore {
     return user;
   }
 
-  /** In the place of what the user had of the segment, if there was anything. */
+  /** Replaces the user's membership or tombstone of the same segment, if there is one. */
   putMembership(user: User, held: Membership): void {
     const at = user.memberships.findIndex(({ segment }) => segment === held.segment);
     if (at < 0) user.memberships = [...user.memberships, held];
@@ -192,7 +195,7 @@ export class SegmentStore {
     if (held.kind !== "removed") held.segment.members += 1;
   }
 
-  /** @param endsAtMs `null`: never. */
+  /** Puts a membership by hand. @param endsAtMs `null`: no expiry. */
   putWithExpiry(user: User, segment: Segment, endsAtMs: number | null): void {
     if (endsAtMs === null) {
       this.putMembership(user, segment.permanent.manual);
@@ -230,7 +233,7 @@ export function membershipOf(user: User, segment: Segment): Membership | undefin
   return user.memberships.find((held) => held.segment === segment);
 }
 
-/** Whether it is read at this time. */
+/** Whether the user is a member at this time. */
 export function isActive({ segment, kind, endsAtMs }: Membership, nowMs: number): boolean {
   return kind !== "removed" && segment.deletedAtMs === null && endsAtMs > nowMs;
 }

@@ -1,6 +1,7 @@
 /**
- * Segments of users. A user lives on his own shard, with what he holds; a segment's home is the shard of its slug, and all
- * others are told of it. What concerns many users is done in portions (`backfill-jobs.ts`), and read as if it were done at once.
+ * The segments programme. A user and its memberships are stored on the user's shard. The home shard of a segment,
+ * selected by the slug, decides its definition and broadcasts it to all others. Changes to many users are done in
+ * portions (`backfill-jobs.ts`), but reads show them as if they were done at once.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
@@ -31,10 +32,10 @@ import { applyAddUsers, applyChangeUser, decideAddUsers, decideChangeUser } from
 import { MembershipExpiries } from "./membership-expiries.ts";
 import { Segment, SegmentStore } from "./segment-store.ts";
 
-/** Of one partner: every shard holds all of them. */
+/** Per partner: every shard has all of them. */
 const SEGMENTS_MAX = 5_000;
-/** Those with a percentage: each looks at every new user. */
-const DRAWN_MAX = 200;
+/** Segments with a percentage, per partner: each is checked for every new user. */
+const PERCENT_SEGMENTS_MAX = 200;
 const SECRET_BYTES = 32;
 
 export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
@@ -177,7 +178,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
       }
       case "deleted": {
         const segment = store.segmentBySlug(news.slug);
-        assert(segment.generation === news.generation, "news of a segment come in order");
+        assert(segment.generation === news.generation, "the notices of a segment arrive in order");
         store.deleteSegment(segment, news.atMs);
         this.#startJob("sweep", store, segment, timeMs);
         return;
@@ -213,16 +214,16 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
 
   #newSecret(partner: string): SegmentsEffect {
     const { random, seal } = this.#context;
-    assert(seal !== undefined, "no secret stands in the log as it is");
+    assert(seal !== undefined, "secrets are logged only sealed");
     return { secret: seal(random(SECRET_BYTES), reportSecretOf(partner), random) };
   }
 }
 
-/** A membership that is given ends later. */
+/** A membership must not be expired when it is added. */
 export function* futureTimesOfSegments(act: Act): Generator<readonly [string, number]> {
-  const asked = act as SegmentsAct;
-  if (asked.act !== "change_user") return;
-  for (const [i, [, until]] of asked.add.entries())
+  const segmentsAct = act as SegmentsAct;
+  if (segmentsAct.act !== "change_user") return;
+  for (const [i, [, until]] of segmentsAct.add.entries())
     if (until?.[0] === "at") yield [`add.${i}.expires_at`, until[1]];
 }
 
@@ -245,7 +246,8 @@ function decideCreate(
 ): Effect<SegmentNews> | Rejected {
   if (store.segments.has(slug)) return reject("segment_exists", slug);
   const isFull =
-    store.segments.size >= SEGMENTS_MAX || (draw !== null && store.percentSegments.size >= DRAWN_MAX);
+    store.segments.size >= SEGMENTS_MAX ||
+    (draw !== null && store.percentSegments.size >= PERCENT_SEGMENTS_MAX);
   if (isFull) return reject("too_many_segments", slug);
   const generation = store.generations + 1;
   return announced({ news: "created", slug, generation, createdAtMs, draw });
@@ -260,7 +262,8 @@ function decideRaise(
   const percent = segment.percent ?? 0;
   if (draw.percent < percent) return reject("percent_lowered", slug);
   if (draw.percent === percent) return { ok: true, effect: null };
-  if (percent === 0 && store.percentSegments.size >= DRAWN_MAX) return reject("too_many_segments", slug);
+  if (percent === 0 && store.percentSegments.size >= PERCENT_SEGMENTS_MAX)
+    return reject("too_many_segments", slug);
   return announced({ news: "raised", slug, generation, draw });
 }
 

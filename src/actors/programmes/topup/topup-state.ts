@@ -1,4 +1,4 @@
-/** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
+/** The top-up state of one partner on one shard: sellers, their credit requests, and the phones they sold to. */
 import { textBytes } from "../../quotas/bytes.ts";
 import { PagedIndex } from "../paged-index.ts";
 import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
@@ -9,12 +9,13 @@ export interface Seller {
   readonly name: string;
   readonly createdAtMs: number;
   isSuspended: boolean;
-  /** Net of decreases. */
+  /** Approved credit, net of decreases. */
   credited: number;
-  /** Without what was taken back. */
+  /** Sales, net of reverts. */
   sold: number;
+  /** Number of pending requests. */
   pending: number;
-  /** Of the requests, how many are decided. */
+  /** Number of decided requests in memory. */
   decided: number;
   readonly requests: PagedIndex<CreditRequest>;
 }
@@ -65,15 +66,15 @@ export type Item =
     ];
 
 /**
- * A seller's requests that are decided, some 400 bytes each: for one more, the oldest of them leaves. What it moved, and
- * its acts, stay in the archive.
+ * Decided requests kept per seller, some 400 bytes each. One more removes the oldest; its transfer and its acts stay in
+ * the archive.
  */
 export const DECIDED_MAX = 10_000;
 
-/** So many phones are one item: each alone would be mostly names. */
+/** Phones per snapshot item: an item per phone would mostly repeat the kind and the partner. */
 const PHONES_PER_ITEM = 256;
 
-/** In memory, about. */
+/** Approximate sizes in memory. */
 const SELLER_BYTES = 470;
 const REQUEST_BYTES = 470;
 
@@ -90,10 +91,10 @@ export class TopupState {
   readonly phones: PhoneBook;
   readonly sellerList: PagedIndex<Seller>;
   readonly requestList: PagedIndex<CreditRequest>;
-  /** Those that nobody has decided: among many that are, they would be far apart. */
+  /** Undecided requests, in a list of their own because they are rare among decided ones. */
   readonly pendingList: PagedIndex<CreditRequest>;
 
-  /** @param kept counts what is kept in memory. */
+  /** @param countBytes adds to the bytes that the partner occupies in memory. */
   constructor(shard: number, countBytes: (bytes: number) => void = () => {}) {
     this.#shard = shard;
     this.#countBytes = countBytes;
@@ -135,7 +136,7 @@ export class TopupState {
     this.#countDecided(request.seller);
   }
 
-  /** One more is decided: beyond the bound the one that was made first leaves. */
+  /** Counts one more decided request of the seller; beyond `DECIDED_MAX`, removes the oldest one. */
   #countDecided(seller: Seller): void {
     seller.decided += 1;
     if (seller.decided <= DECIDED_MAX) return;

@@ -1,7 +1,7 @@
 /**
- * Top-up credit. A partner grants sellers credit, by requests that he decides once; they sell it to phones. Credit comes
- * from `@credit`, and a sale goes to the phone's system account, so that each movement is one record on the seller's
- * shard, beside everything else that there is of him.
+ * The top-up programme. A partner grants its sellers credit by deciding their requests; the sellers sell the credit
+ * to phones. Credit comes from `@credit` and a sale goes to the phone's system account. System accounts have a slice
+ * on every shard, so that each movement is one record on the seller's shard, next to the rest of the seller's state.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
@@ -26,7 +26,7 @@ import {
 } from "./acts.ts";
 import { type CreditRequest, type Item, requestView, type Seller, TopupState } from "./topup-state.ts";
 
-/** A seller's that wait for a decision; more of them would only be in each other's way. */
+/** Pending requests per seller. */
 export const PENDING_REQUESTS_MAX = 1_000;
 
 const ACCEPTED = { ok: true, effect: null } as const;
@@ -77,19 +77,19 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       return;
     }
     const seller = state.sellers.get(act.subject);
-    assert(seller !== undefined, "an act concerns a seller who exists");
+    assert(seller !== undefined, "the seller of an act exists");
     switch (act.act) {
       case "suspend_seller":
       case "resume_seller":
         seller.isSuspended = act.act === "suspend_seller";
         return;
       case "request_credit": {
-        assert(effect !== null && "request" in effect, "a new request has its id");
-        const { amount: asked, note } = act;
+        assert(effect !== null && "request" in effect, "the effect of a new request is its id");
+        const { amount: requested, note } = act;
         state.addRequest({
           id: effect.request,
           seller,
-          amount: asked,
+          amount: requested,
           note,
           createdAtMs: timeMs,
           decision: undefined,
@@ -118,12 +118,12 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
   }
 
   receiveBroadcast(): void {
-    assert(false, "what happens to a seller is told to nobody");
+    assert(false, "the top-up programme has no notices");
   }
 
-  answer(partner: string, [question, ...values]: readonly JsonValue[]): JsonValue {
+  answer(partner: string, [query, ...values]: readonly JsonValue[]): JsonValue {
     const state = this.#states.get(partner);
-    switch (question) {
+    switch (query) {
       case "seller": {
         const seller = state?.sellers.get(creditAccount(values[0] as string));
         return seller === undefined ? null : this.#viewOf(partner, seller);
@@ -145,7 +145,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       case "phones":
         return state?.phones.page(values[0] as number, values[1] as string | null) ?? [];
       default:
-        throw new TypeError(`the top-up programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the top-up programme: ${JSON.stringify(query)}`);
     }
   }
 
@@ -188,7 +188,9 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
   }
 }
 
-/** What a revert has to be together with. A reference stays taken: the sale that had it is still in the books. */
+/**
+ * The act that must come with a revert. The reference of a reverted sale stays claimed: the sale is still in the log.
+ */
 export function takeBackTopup(act: Act): TakeBack | undefined {
   const original = act as TopupAct;
   const names = { programme: "topup", act: "take_back", subject: original.subject } as const;
@@ -196,7 +198,7 @@ export function takeBackTopup(act: Act): TakeBack | undefined {
   return original.act === "approve" ? { ...names, wasDecrease: original.amount < 0 } : undefined;
 }
 
-/** A seller's reference names one sale. */
+/** The claimed name of a sale: a seller uses each reference once. */
 export function claimOfTopup(act: Act, partner: string): string | undefined {
   if (act.act !== "sale") return undefined;
   const { subject, reference } = act as Sale;
@@ -226,7 +228,7 @@ function decideRequest(
     effect: { decided: requestView({ ...request, decision }) },
   };
   if (!isApproved) return decided;
-  assert(request.amount === act.amount, "a request is approved as it is");
+  assert(request.amount === act.amount, "a request is approved with its own amount");
   const increase = act.amount > 0 ? decideIncrease(seller, act.amount) : ACCEPTED;
   return increase.ok ? decided : increase;
 }
@@ -249,7 +251,7 @@ function decideSale(
 
 function requestOf(state: TopupState, { request: id }: Approve | Reject): CreditRequest {
   const request = state.requests.get(id);
-  assert(request !== undefined, "what is decided was asked for");
+  assert(request !== undefined, "a decided request exists");
   return request;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Vouchers for many, on one shard: its own customers' part of each batch, issued a portion at a time, so that a million
- * hold up nobody.
+ * Voucher batches: one order for many customers. Each shard issues the vouchers of its own customers, in portions, so
+ * that a batch of a million does not block other requests.
  */
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
@@ -14,19 +14,19 @@ import {
   VOUCHERS_SUBJECT,
 } from "./acts.ts";
 
-/** About a millisecond's work. */
+/** Vouchers issued in one record: about 1 ms of work. */
 export const PORTION_MAX = 128;
-/** Of one partner at a time: the recipients of each are in memory. */
+/** Unfinished batches per partner: the recipients of each are in memory. */
 const UNFINISHED_MAX = 100;
-/** Of one partner, some 300 bytes each: for one more, the oldest of them leaves. Its vouchers stay. */
+/** Finished batches kept per partner, some 300 bytes each. Beyond it the oldest is forgotten; its vouchers stay. */
 export const FINISHED_MAX = 10_000;
 
 export interface Batch extends Expiring {
   readonly partner: string;
   readonly order: BatchOrder;
-  /** Of this shard; once all have theirs, only how many they were. */
+  /** The recipients on this shard; replaced by their number once the batch is done, to free the memory. */
   recipients: Recipients;
-  /** So many have theirs. */
+  /** Vouchers issued so far. */
   issued: number;
   isDone: boolean;
   /** When the next portion may be issued. */
@@ -35,7 +35,7 @@ export interface Batch extends Expiring {
 
 type PartnerBatches = { readonly byId: Map<string, Batch>; unfinished: number };
 
-/** One more is done: beyond the bound the one that came first leaves. */
+/** Deletes the oldest finished batch if there are more than `FINISHED_MAX`. */
 function forgetFinished({ byId, unfinished }: PartnerBatches): void {
   if (byId.size - unfinished <= FINISHED_MAX) return;
   for (const { id, isDone } of byId.values()) {
@@ -49,7 +49,9 @@ export class Batches {
   readonly #scheduler: ProgrammeContext["scheduler"];
   readonly #partners = new Map<string, PartnerBatches>();
   readonly #waiting = new Deadlines<Batch>();
-  /** For the next portion of whichever batch it is: they come one after the other, however many batches there are. */
+  /**
+   * The next portion, of any batch. There is one for all batches, so that their portions never run at the same time.
+   */
   #next: ScheduledCommand | undefined;
   #pausedUntilMs = 0;
 
@@ -65,7 +67,7 @@ export class Batches {
     return (this.#partners.get(partner)?.unfinished ?? 0) >= UNFINISHED_MAX;
   }
 
-  /** In the order in which they came, by partner. */
+  /** By partner, each partner's in creation order. */
   *all(): Generator<Batch> {
     for (const { byId } of this.#partners.values()) yield* byId.values();
   }
@@ -84,7 +86,7 @@ export class Batches {
     this.#schedule();
   }
 
-  /** So many more have theirs. */
+  /** Records that `count` more vouchers were issued, and schedules the next portion. */
   issued(batch: Batch, count: number, timeMs: number): void {
     this.#waiting.remove(batch);
     batch.issued += count;
@@ -92,11 +94,11 @@ export class Batches {
     if (batch.isDone) {
       batch.recipients = batch.issued;
       const own = this.#partners.get(batch.partner);
-      assert(own !== undefined, "a batch is one of its partner's");
+      assert(own !== undefined, "the partner of a batch has batches");
       own.unfinished -= 1;
       forgetFinished(own);
     } else {
-      // The others first; and whatever came meanwhile, since a batch of the log has one time.
+      // Commands in one log batch share a time. A due time 1 ms later yields to other voucher batches and to requests.
       batch.endsAtMs = timeMs + 1;
       this.#waiting.add(batch);
     }

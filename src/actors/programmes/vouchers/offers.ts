@@ -1,8 +1,8 @@
-/** One partner's offers. Every shard has all of them, so that a voucher's discount is known wherever it lives. */
+/** The offers of one partner. Every shard has all of them, so that it can price any voucher that it stores. */
 import { type ListAsk, type ListPart, PagedIndex } from "../paged-index.ts";
 import type { Offer, Pricing } from "./acts.ts";
 
-/** Each is told to every shard and kept for ever. */
+/** Per partner: each offer is broadcast to every shard and never deleted. */
 const OFFERS_MAX = 10_000;
 
 type Entry = { offer: Offer; readonly addedAtMs: number };
@@ -26,9 +26,10 @@ export class Offers {
   }
 
   /**
-   * The offer with this discount, defined here: the known one if that is what it says already.
+   * The next version of an offer, defined by this shard. Returns the known version itself if nothing changes. Stores
+   * nothing.
    *
-   * @param pricing without one it stays as it is; live at first.
+   * @param pricing default: that of the known version, or `live`.
    */
   define(name: string, discount: number, pricing?: Pricing): Offer {
     const known = this.get(name);
@@ -39,10 +40,10 @@ export class Offers {
   }
 
   /**
-   * Takes what was defined here or elsewhere, in whatever order it comes: what was defined by somebody who knew of the other
-   * definition counts; of two that did not know of each other that of the greater shard.
+   * Stores a definition of any shard. Definitions may arrive in any order: the higher version wins, and of two
+   * concurrent ones with the same version that of the higher shard number.
    *
-   * @param timeMs never before that of the one before.
+   * @param timeMs not less than in the call before.
    */
   put(offer: Offer, timeMs: number): void {
     const entry = this.#byName.get(offer.name);
@@ -57,7 +58,7 @@ export class Offers {
     return this.#list.list(page, ({ offer }) => offer);
   }
 
-  /** In the order in which they came. */
+  /** In creation order. */
   all(): Iterable<Readonly<Entry>> {
     return this.#list.all();
   }

@@ -1,6 +1,6 @@
 /**
- * Vouchers. A customer's vouchers live on the customer's shard, where they are issued, redeemed and end; offers, which say
- * what they are worth, are known on every shard.
+ * The voucher programme. A voucher is stored on the shard of its customer, which decides everything about it. Offers,
+ * which set the discount of their vouchers, are stored on every shard.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
@@ -82,8 +82,8 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
       case "cancel":
         return decideRollbackOrCancel(store, act, context);
       case "expire": {
-        const over = store.firstExpired(act.email, context.nowMs);
-        return { ok: true, effect: { expired: over.map(({ id, offer }) => [id, offer]) } };
+        const expired = store.firstExpired(act.email, context.nowMs);
+        return { ok: true, effect: { expired: expired.map(({ id, offer }) => [id, offer]) } };
       }
       case "create_batch":
         return this.#decideBatch(store, act, context);
@@ -142,10 +142,10 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     if (batch !== undefined) this.#addBatch(partner, batch.id, batch.order, batch.recipients);
   }
 
-  answer(partner: string, [question, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
+  answer(partner: string, [query, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
     const store = this.#storeForRead(partner);
     const name = values[0] as string;
-    switch (question) {
+    switch (query) {
       case "customer":
         return customerView(store, name);
       case "voucher": {
@@ -169,7 +169,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
       case "batch":
         return this.#partOf(partner, name, nowMs);
       default:
-        throw new TypeError(`the voucher programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the voucher programme: ${JSON.stringify(query)}`);
     }
   }
 
@@ -210,7 +210,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     }
   }
 
-  /** For reading: of a partner that has none yet an empty one. */
+  /** Reads must not create state: for an unknown partner this is an empty store that is not kept. */
   #storeForRead(partner: string): VoucherStore {
     return this.#stores.get(partner) ?? new VoucherStore(partner, this.#context);
   }
@@ -240,10 +240,10 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
 
   #decidePortion(store: VoucherStore, id: string, { partner }: DecisionContext): Effect<PortionIssued> {
     const batch = this.#batches.get(partner, id);
-    assert(batch !== undefined, "a portion is of a batch that is known");
+    assert(batch !== undefined, "the batch of a portion is known");
     const { recipients, issued: from, order } = batch;
     const offer = store.offers.get(order.offer);
-    assert(offer !== undefined, "a batch is of an offer that exists");
+    assert(offer !== undefined, "the offer of a batch exists");
     const taken = new Set<string>();
     const issued = store.recipients(recipients, from, PORTION_MAX).map(({ email }) => {
       let code = store.newCode(email);
@@ -276,7 +276,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     timeMs: number,
   ): void {
     const batch = this.#batches.get(partner, id);
-    assert(batch !== undefined, "a portion is of a batch that is known");
+    assert(batch !== undefined, "the batch of a portion is known");
     for (const [email, code] of issued)
       store.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot));
     this.#batches.issued(batch, issued.length, timeMs);
@@ -288,7 +288,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
   }
 }
 
-/** A voucher that is issued can be used for a while. */
+/** Vouchers must not be expired when they are issued. */
 export function futureTimesOfVouchers(act: Act): readonly (readonly [string, number])[] {
   const voucherAct = act as VoucherAct;
   return voucherAct.act === "issue" || voucherAct.act === "create_batch"

@@ -1,6 +1,6 @@
 /**
- * Holds, payment requests and withdrawals: what begins pending and is over once. They lie where the wallet is that pays,
- * so that what is decided of one and the money it moves are one record.
+ * The orders of wallets: holds, payment requests and withdrawals. An order starts as pending and is closed once. It is
+ * stored on the shard of the wallet that pays, so that a decision about it and its transfer are one record.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { textBytes } from "../../quotas/bytes.ts";
@@ -24,7 +24,7 @@ import {
 } from "./acts.ts";
 import { drawRoutedId } from "./ids.ts";
 
-/** So many of a kind a wallet has: for one more, the oldest that is over leaves. The entries stay in the archive. */
+/** Orders kept per wallet and kind. One more removes the oldest closed one; its entries stay in the archive. */
 export const ORDERS_MAX = 500;
 
 type Mutable<P extends WalletOrder> = { -readonly [K in keyof P]: P[K] };
@@ -32,7 +32,7 @@ type StoredOrder = Mutable<HoldView> | Mutable<RequestView> | Mutable<Withdrawal
 
 export type OrderItem = readonly ["paper", order: WalletOrder];
 
-/** In memory, about. */
+/** Approximate size in memory. */
 const ORDER_BYTES = 600;
 
 function orderBytes(order: StoredOrder): number {
@@ -42,11 +42,11 @@ function orderBytes(order: StoredOrder): number {
 export class WalletOrders {
   readonly #context: ProgrammeContext;
   readonly #hasWallet: (wallet: string) => boolean;
-  /** In the order in which they were made. */
+  /** In creation order. */
   readonly #byId = new Map<string, StoredOrder>();
-  /** Of the requests that are pending, by id. */
+  /** The expiries of pending payment requests, by id. */
   readonly #scheduled = new Map<string, ScheduledCommand>();
-  /** By list, and the wallet whose list it is. */
+  /** By list and wallet; see `keyOf`. */
   readonly #indexes = new Map<string, PagedIndex<StoredOrder>>();
 
   constructor(context: ProgrammeContext, hasWallet: (wallet: string) => boolean) {
@@ -57,9 +57,9 @@ export class WalletOrders {
   decide(act: OrderAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
     switch (act.act) {
       case "hold":
-        return this.#roomFor("holds", act.wallet, context.nowMs) ?? ACCEPTED;
+        return this.#rejectIfFull("holds", act.wallet, context.nowMs) ?? ACCEPTED;
       case "withdraw":
-        return this.#roomFor("withdrawals", act.wallet, context.nowMs) ?? ACCEPTED;
+        return this.#rejectIfFull("withdrawals", act.wallet, context.nowMs) ?? ACCEPTED;
       case "request_payment":
         return this.#decideRequest(act, context);
       case "capture":
@@ -73,7 +73,10 @@ export class WalletOrders {
         const request = this.#byId.get(act.request);
         const isPayer = request?.kind === "request" && request.wallet === act.wallet;
         if (!isPayer) return reject("payment_request_not_found", act.request);
-        assert(act.act === "decline_request" || context.amount === request.amount, "all of it is paid");
+        assert(
+          act.act === "decline_request" || context.amount === request.amount,
+          "a payment request is paid in full",
+        );
         return decideRequest(request, act.act === "accept_request" ? "accepted" : "declined");
       }
       case "cancel_request": {
@@ -144,7 +147,7 @@ export class WalletOrders {
       case "confirm_withdrawal":
       case "fail_withdrawal": {
         const withdrawal = this.#byId.get(act.withdrawal);
-        assert(withdrawal?.kind === "withdrawal", "what is told of a withdrawal concerns one");
+        assert(withdrawal?.kind === "withdrawal", "the withdrawal of an act exists");
         withdrawal.status = act.act === "confirm_withdrawal" ? "confirmed" : "failed";
         withdrawal.bank = act.bank;
         return;
@@ -185,14 +188,14 @@ export class WalletOrders {
     const { payer, wallet, vnode, timeoutMs } = act;
     if (payer === wallet) return reject("same_account", wallet);
     if (!this.#hasWallet(payer)) return reject("wallet_not_found", payer);
-    const rejection = this.#roomFor("payer", payer, nowMs);
+    const rejection = this.#rejectIfFull("payer", payer, nowMs);
     if (rejection !== undefined) return rejection;
     const id = drawRoutedId("pr", vnode, this.#context.random);
     return { ok: true, effect: { id, expiresAtMs: nowMs + timeoutMs } };
   }
 
-  /** `undefined` where there is room for one more. */
-  #roomFor(list: OrderList, wallet: string, nowMs: number): Rejected | undefined {
+  /** The rejection `too_many_pending`, or `undefined` if the list has room or contains a closed order to remove. */
+  #rejectIfFull(list: OrderList, wallet: string, nowMs: number): Rejected | undefined {
     const index = this.#indexes.get(keyOf(list, wallet));
     if (index === undefined || index.size < ORDERS_MAX) return undefined;
     for (const order of index.all()) if (viewOf(order, nowMs).status !== "pending") return undefined;
@@ -212,7 +215,7 @@ export class WalletOrders {
   }
 
   #put(order: StoredOrder): void {
-    assert(!this.#byId.has(order.id), "a paper is made once");
+    assert(!this.#byId.has(order.id), "the id of an order is new");
     this.#byId.set(order.id, order);
     this.#context.countBytes?.(PLATFORM_TENANT, orderBytes(order));
     for (const key of listsOf(order)) {
@@ -241,7 +244,7 @@ export class WalletOrders {
 
   #hold(id: string): Mutable<HoldView> {
     const hold = this.#byId.get(id);
-    assert(hold?.kind === "hold", "what is done to a hold concerns one");
+    assert(hold?.kind === "hold", "the hold of an act exists");
     return hold;
   }
 
@@ -258,16 +261,16 @@ export class WalletOrders {
 
 const ACCEPTED: Effect<null> = { ok: true, effect: null };
 
-/** The effect is the request after the decision, without the transfer, whose id is not known yet. */
+/** The effect is the request after the decision, but without its transfer, whose id is not known yet. */
 function decideRequest(request: RequestView, status: RequestView["status"]): Effect<RequestView> | Rejected {
   if (request.status !== "pending") return reject("already_decided", request.id);
   return { ok: true, effect: { ...request, status } };
 }
 
-/** A copy as of now. The ledger ends a hold by itself when its time is over: nobody is told of it. */
+/** A copy with the status at `nowMs`. The ledger expires the transfer of a hold without telling this programme. */
 function viewOf(order: StoredOrder, nowMs: number): WalletOrder {
-  const isOver = order.kind === "hold" && order.status === "pending" && order.expiresAtMs <= nowMs;
-  return isOver ? { ...order, status: "expired" } : { ...order };
+  const isExpired = order.kind === "hold" && order.status === "pending" && order.expiresAtMs <= nowMs;
+  return isExpired ? { ...order, status: "expired" } : { ...order };
 }
 
 function homeListOf({ kind }: StoredOrder): OrderList {
@@ -285,11 +288,11 @@ function keyOf(list: OrderList, wallet: string): string {
 }
 
 function transferOf(transfer: string | null): string {
-  assert(transfer !== null, "it came with a transfer");
+  assert(transfer !== null, "the act came with a transfer");
   return transfer;
 }
 
-/** Both who pays and who asked see that its time is over. */
+/** Both wallets are subjects, so that the payer and the requester never see an expired request as pending. */
 function expiryCommandOf({ id, wallet, requester, expiresAtMs }: RequestView): ScheduledCommand {
   const subjects = [walletAccount(wallet), walletAccount(requester)];
   return {

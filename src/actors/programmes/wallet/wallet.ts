@@ -1,6 +1,7 @@
 /**
- * Wallets: users with a password each and an account, deposits by banks, transfers, holds, payment requests and
- * withdrawals. Money comes from and goes to `@bank:<name>`; what is held waits on `@holds` and `@withdrawals`.
+ * The wallet programme: users with a password and an account, deposits by banks, transfers, holds, payment requests
+ * and withdrawals. Money enters and leaves through `@bank:<name>`. Pending transfers of holds and withdrawals go to
+ * `@holds` and `@withdrawals`.
  */
 import type { Act, JsonValue } from "../../records/act.ts";
 import type { Rejected } from "../../records/command.ts";
@@ -39,11 +40,11 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
   }
 
   receiveBroadcast(): void {
-    throw new TypeError("the wallet programme tells no notices");
+    throw new TypeError("the wallet programme has no notices");
   }
 
-  answer(_: string, [question, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
-    switch (question) {
+  answer(_: string, [query, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
+    switch (query) {
       case "credential":
         return this.#users.credentialOf(values[0] as string);
       case "session":
@@ -59,7 +60,7 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
         return this.#orders.list("all_withdrawals", "", page, nowMs, status ?? undefined);
       }
       default:
-        throw new TypeError(`the wallet programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the wallet programme: ${JSON.stringify(query)}`);
     }
   }
 
