@@ -4,7 +4,7 @@ import type { BackfillJob, BackfillJobs } from "./backfill-jobs.ts";
 import type { Round } from "./draw.ts";
 import { KINDS, type Membership, Segment, type SegmentStore } from "./segment-store.ts";
 
-/** A membership with an expiry; without one it is the number `localId * KINDS.length + index of its kind`. */
+/** `[localId, endsAtMs]` for a membership with an expiry, else the number `localId * KINDS.length + index of its kind`. */
 type MembershipItem = readonly [localId: number, endsAtMs: number] | number;
 
 export type Item =
