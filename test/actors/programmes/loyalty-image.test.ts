@@ -17,7 +17,7 @@ function newLoyalty(): Loyalty {
 
 const names = { programme: "loyalty", subject: "points:ann" } as const;
 
-it("an image of a member has what became of lots, and only where there is something to say", () => {
+it("the snapshot item of a member contains the history of its lots only if there is any", () => {
   const loyalty = newLoyalty();
   const apply = (act: LoyaltyAct, effect: LoyaltyEffect, amount: number, transfer: string | null) =>
     loyalty.apply(act, effect, { partner: "acme", timeMs: 1, transfer, amount });

@@ -228,7 +228,7 @@ function toldOf(outcome: Recorded): unknown {
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
 
-test("L1 to L18: in any history it says what a plain model says; a log and a snapshot come to the same", () => {
+test("L1 to L18: random commands give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) => {
       const world = new World();
@@ -243,7 +243,7 @@ test("L1 to L18: in any history it says what a plain model says; a log and a sna
   );
 });
 
-test("what a former member of the id moved is not taken back from the one who has it now", () => {
+test("a transfer of a former member cannot be reverted from a new member with the same id", () => {
   const run = new LedgerRun(() => {});
   const act = (alone: LoyaltyAct) => run.do({ op: "act", ...asked, act: alone }).outcome;
   const move = (debit: string, credit: string, withAct: LoyaltyAct) => {
@@ -268,7 +268,7 @@ test("what a former member of the id moved is not taken back from the one who ha
   for (const id of [redemption, accrual]) expect(revert(id)).toMatchObject({ ok: true });
 });
 
-test("an accrual that was spent in part is taken back out of other points, which are theirs for ever", () => {
+test("reverting a partly spent accrual takes other points, and those do not return to its lot", () => {
   const card = new Card();
   const lot = card.accrue(10, 9);
   card.accrue(10);
@@ -279,7 +279,7 @@ test("an accrual that was spent in part is taken back out of other points, which
   expect(card.lots()).toEqual([]);
 });
 
-test("points without an end are taken back from what is left of them, and beyond that from lots", () => {
+test("reverting an accrual without expiry takes points without expiry first, then points of lots", () => {
   const card = new Card();
   const endless = card.accrue(5);
   card.accrue(7, 9);
@@ -292,7 +292,7 @@ test("points without an end are taken back from what is left of them, and beyond
   ]);
 });
 
-test("settings are told to every shard, and count there from then on; each partner has his own", () => {
+test("settings are broadcast to every shard and apply from then on; each partner has its own", () => {
   const settings = { memberThreshold: 3, totalThreshold: 9 };
   const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT, settings } as const;
   const decided = new Ledger(0, 3).decide({ op: "act", ...asked, act }, 0, () => "");
@@ -308,7 +308,7 @@ test("settings are told to every shard, and count there from then on; each partn
   expect(run.ask("other", askSummary())).toEqual({ members: 0, earned: "0", spent: "0", expired: "0" });
 });
 
-test("points that are over end before anybody asks about their member", () => {
+test("expired points are removed before a request about their member is answered", () => {
   const run = new LedgerRun(() => {});
   run.do({ op: "act", ...asked, act: create });
   const account = pointsAccount("ann");
@@ -325,7 +325,7 @@ test("points that are over end before anybody asks about their member", () => {
   expect(run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-test("an accrual's end must be ahead, and nothing else of the programme has a time", () => {
+test("the expiry of an accrual must be in the future; no other loyalty act has such a time", () => {
   const accrual = { ...actOf("accrual", "ann"), expiresAtMs: 5 };
   expect(timeFaultOf(accrual, 4)).toBeUndefined();
   expect(timeFaultOf(accrual, 5)).toEqual({ path: "expires_at", message: "must be in the future" });

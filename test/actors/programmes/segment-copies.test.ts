@@ -74,7 +74,7 @@ function grown(): Staff {
   return staff;
 }
 
-test("a ledger that is made again in the middle of a fill and a sweep goes on as the first one does", () => {
+test("a ledger restored in the middle of a fill and a sweep continues like the original", () => {
   const staff = grown();
   const { ledger } = staff.run;
   const kinds = [...ledger.state.programmes.items()].map(([, [kind]]) => kind);
@@ -105,7 +105,7 @@ function place(user: string): number {
   return placeOf(lanesOf("A"), lanesOf(user));
 }
 
-test("a survey says how places are spread among those who are not chosen yet, and then the places themselves", () => {
+test("a survey returns the histogram of the draw positions of unselected users, then the positions", () => {
   const staff = new Staff();
   const users = Array.from({ length: 40 }, (_, i) => `u${i}`);
   for (const user of users) staff.do(createUser(user));
@@ -128,7 +128,7 @@ test("a survey says how places are spread among those who are not chosen yet, an
   expect(survey(0, null)).toEqual({ cutoff: 40, chosen: 1, pieces: counted(others) });
 });
 
-test("a survey looks at 5000 users in one go", () => {
+test("a survey scans at most 5000 users per answer", () => {
   const staff = new Staff();
   const { programmes } = staff.run.ledger.state;
   for (let i = 0; i < SURVEYED_MAX + 2; i++) programmes.restore("segments", ["user", "acme", `u${i}`, 0, []]);

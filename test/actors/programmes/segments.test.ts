@@ -27,7 +27,7 @@ import type { JsonValue } from "../../../src/actors/records/act.ts";
 import { ALL, asked, everyone, PARTNER, Staff } from "./segment-staff.ts";
 
 describe("a segment", () => {
-  test("is created, raised and deleted, and each time all shards are told what it is then", () => {
+  test("is created, raised and deleted, and each change is broadcast to all shards", () => {
     const ledger = new Ledger(0, 3);
     const nowMs = 7;
     const decide = (act: SegmentsAct) => {
@@ -51,7 +51,7 @@ describe("a segment", () => {
     expect(decide(deleteSegment("S4"))).toMatchObject({ code: "segment_not_found", subject: "S4" });
   });
 
-  test("shows its members, and has a new generation when its slug is used again", () => {
+  test("shows its members, and gets a new generation when its slug is used again", () => {
     const staff = new Staff();
     staff.do(createSegment("A", null));
     staff.do(createSegment("B", { ...everyone(0), percent: 1 }));
@@ -81,7 +81,7 @@ describe("a segment", () => {
     ]);
   });
 
-  test("is one of 5000, and of 200 with a percentage", () => {
+  test("is one of at most 5000, of which at most 200 have a percentage", () => {
     const staff = new Staff();
     const { programmes } = staff.run.ledger.state;
     const rounds = [{ percent: 1, threshold: 0, upTo: 0 }];
@@ -97,7 +97,7 @@ describe("a segment", () => {
 });
 
 describe("a membership", () => {
-  test("ends at its very millisecond, for those who ask before that is logged too", () => {
+  test("ends at the millisecond of its expiry, also for reads before the expiry is logged", () => {
     const staff = new Staff();
     staff.do(createSegment("A", null));
     const endsAtMs = staff.run.nowMs + 50;
@@ -127,7 +127,7 @@ describe("a membership", () => {
     expect(staff.run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("is prolonged and never shortened; removed it can come again, over it comes anew", () => {
+  test("is prolonged but never shortened, and can be added again after removal or expiry", () => {
     const staff = new Staff();
     const now = staff.run.nowMs;
     staff.do(createSegment("A", null));
@@ -151,7 +151,7 @@ describe("a membership", () => {
     expect(staff.remove("u", "none")).toEqual(["segment_not_found", "none"]);
   });
 
-  test("is added before it is removed in one act", () => {
+  test("is added before it is removed if one act does both", () => {
     const staff = new Staff();
     for (const slug of ["A", "B"]) staff.do(createSegment(slug, null));
     const both = changeUser("u", {
@@ -171,7 +171,7 @@ describe("a membership", () => {
     expect(staff.held("u")).toEqual([["B", staff.run.nowMs + 5, "manual"]]);
   });
 
-  test("ends with 500 others at once, and then with the rest, a millisecond later", () => {
+  test("expires in portions of 500, one millisecond apart", () => {
     const staff = new Staff();
     staff.do(createSegment("A", null));
     const users = Array.from({ length: 501 }, (_, i) => `u${i}`);
@@ -190,7 +190,7 @@ describe("a membership", () => {
     expect(staff.ask(askSegment("A"))).toMatchObject({ members: 0, isCurrent: true });
   });
 
-  test("of a deleted segment ended with it, at the latest", () => {
+  test("ends no later than the deletion of its segment", () => {
     const staff = new Staff();
     staff.do(createSegment("A", null));
     const now = staff.run.nowMs;
@@ -209,7 +209,7 @@ describe("a membership", () => {
 });
 
 describe("users", () => {
-  test("are created once, counted, and listed newest first", () => {
+  test("are created once, numbered, and listed newest first", () => {
     const staff = new Staff();
     expect(staff.do(countUser(0))).toEqual({ number: 1 });
     expect(staff.do(countUser(3))).toEqual({ number: 5 });
@@ -227,7 +227,7 @@ describe("users", () => {
     ]);
   });
 
-  test("who are added to a segment together come in once each, and as they would alone", () => {
+  test("are added in bulk once each, with the same effect as one by one", () => {
     const staff = new Staff();
     staff.do(createSegment("A", null));
     staff.do(createSegment("AUTO", { percent: 100, threshold: 0, cutoffs: [0] }));
@@ -252,7 +252,7 @@ describe("users", () => {
     expect(staff.do(addUsers("none", ["new"], null, 0))).toEqual(["segment_not_found", "none"]);
   });
 
-  test("under a percentage get the segment when they come, or a millisecond after it", () => {
+  test("selected by a percentage get the segment at creation, or from a fill one millisecond after the draw", () => {
     const staff = new Staff();
     for (const user of ["u1", "u2", "u3"]) staff.do(createUser(user));
     staff.do(createSegment("A", null));
@@ -275,7 +275,7 @@ describe("users", () => {
     ]);
   });
 
-  test("are looked at 2500 at a time, and given a segment 1000 at a time, a millisecond apart; swept 200 at a time", () => {
+  test("are scanned 2500 and filled 1000 per portion, one millisecond apart; swept 200 per portion", () => {
     const staff = new Staff();
     staff.do(createSegment("ALL", null));
     const users = Array.from({ length: 2_600 }, (_, i) => `u${i}`);
@@ -307,7 +307,7 @@ describe("users", () => {
   });
 });
 
-test("reports are signed with one secret, which is made with the first", () => {
+test("reports are signed with one secret, which the first report creates", () => {
   const staff = new Staff();
   expect(staff.ask(askReportSecret())).toBeNull();
   const drawn = Array.from({ length: 32 }, (_, i) => (8 * i).toString(16).padStart(2, "0")).join("");
@@ -317,7 +317,7 @@ test("reports are signed with one secret, which is made with the first", () => {
   expect(staff.ask(askReportSecret())).toBe(secret);
 });
 
-test("an answer is recorded, and changes nothing", () => {
+test("a recorded answer changes nothing", () => {
   const staff = new Staff();
   staff.do(createSegment("A", null));
   const lines = [...staff.run.ledger.lines(0)];
@@ -325,7 +325,7 @@ test("an answer is recorded, and changes nothing", () => {
   expect([...staff.run.ledger.lines(0)]).toEqual(lines);
 });
 
-test("an end that is given must be ahead", () => {
+test("a given expiry must be in the future", () => {
   const act = changeUser("u", {
     add: [
       ["A", null],
@@ -339,7 +339,7 @@ test("an end that is given must be ahead", () => {
   expect(timeFaultOf(addUsers("A", ["u"], ["at", 9], 0), 9)).toBeUndefined();
 });
 
-test("an act is a part of the history of whom it moves", () => {
+test("an act is part of the history of the users whose memberships it changes", () => {
   const staff = new Staff();
   staff.do(createSegment("A", null));
   staff.do(addUsers("A", ["u1", "u2"], ["after", 5], 0));

@@ -225,7 +225,7 @@ function toldOf(outcome: Recorded): unknown {
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
 
-test("in any history it says what a plain model says, to the last field; a log and a snapshot come to the same", () => {
+test("random commands give what a plain model gives, in every field; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
       const world = new World();
@@ -242,7 +242,7 @@ test("in any history it says what a plain model says, to the last field; a log a
   );
 });
 
-test("a seller's account is made with the seller, and only the programme moves it", () => {
+test("a seller's account is created with the seller, and only the programme moves its balance", () => {
   const run = new LedgerRun(() => {}, counted());
   const act: TopupAct = { ...actOf("create_seller", "a"), name: "A", asset: "IRT/0" };
   const account = { id: "credit:a", asset: "IRT/0", floor: 0, ceiling: null, programme: "topup" };
@@ -252,7 +252,7 @@ test("a seller's account is made with the seller, and only the programme moves i
   expect(outcome).toMatchObject({ code: "managed_account", subject: "credit:a" });
 });
 
-test("no sum of a seller or a phone leaves the exact numbers", () => {
+test("no sum of a seller or a phone exceeds the safe integers", () => {
   const MAX = Number.MAX_SAFE_INTEGER;
   const run = new LedgerRun(() => {}, counted());
   const { programmes } = run.ledger.state;
@@ -292,7 +292,7 @@ test("no sum of a seller or a phone leaves the exact numbers", () => {
   expect(decide(sale, 6)).toMatchObject({ code: "balance_out_of_range", subject: phone });
 });
 
-test("a request's id says where its seller lives, and no other text does", () => {
+test("the id of a credit request contains the seller's vnode, and no other text is accepted", () => {
   const bytes = Uint8Array.from({ length: 12 }, (_, i) => 7 * i);
   const id = requestId(PARTNER, creditAccount("a"), bytes);
   expect(id).toMatch(/^cr_[0-9a-z]{2}00070e151c232a31383f464d$/);
@@ -308,7 +308,7 @@ test("a request's id says where its seller lives, and no other text does", () =>
   expect(requestOwner(id)).toBe(`#${id}`);
 });
 
-test("who is asked: a seller's shard about the seller, and all shards for a list", () => {
+test("queries about a seller go to the seller's shard, lists to all shards", () => {
   const subject = creditAccount("b/1");
   expect([subject, sellerOf(subject), phoneAccount("+98"), CREDIT_SOURCE]).toEqual([
     "credit:b/1",

@@ -86,8 +86,8 @@ const KINDS = {
   },
 } as const satisfies Record<string, { make: OrderAct; end: (id: string) => OrderAct }>;
 
-describe.each(Object.entries(KINDS))("of %s", (list, { make, end }) => {
-  test("a wallet has 500: for one more the oldest that is over leaves, and while all are pending none comes", () => {
+describe.each(Object.entries(KINDS))("orders in the list %s", (list, { make, end }) => {
+  test("a wallet keeps 500: one more removes the oldest closed one, and is rejected if all are pending", () => {
     const desk = new Desk();
     const ids = Array.from({ length: ORDERS_MAX }, () => desk.do(make));
     expect([ORDERS_MAX, new Set(ids).size]).toEqual([500, 500]);
@@ -106,7 +106,7 @@ describe.each(Object.entries(KINDS))("of %s", (list, { make, end }) => {
   });
 });
 
-test("a hold whose time is over makes room, as nobody is told of its end", () => {
+test("an expired hold makes room, although the programme is not notified of its expiry", () => {
   const desk = new Desk();
   for (let i = 0; i < ORDERS_MAX; i++) desk.do(KINDS.holds.make);
   desk.nowMs += HOUR_MS - 1;
@@ -115,7 +115,7 @@ test("a hold whose time is over makes room, as nobody is told of its end", () =>
   expect(desk.do(KINDS.holds.make)).toMatch(/^t/);
 });
 
-test("what is made for a full wallet leaves the other lists that it stood in, too", () => {
+test("an order removed from a full wallet leaves its other lists, too", () => {
   const desk = new Desk();
   const make: OrderAct = { ...KINDS.payer.make, wallet: "wal_c" };
   const lonely = desk.do(make);
@@ -128,7 +128,7 @@ test("what is made for a full wallet leaves the other lists that it stood in, to
   expect(desk.ids("payer", PAYER)).toHaveLength(ORDERS_MAX);
 });
 
-test("a request ends by itself, and both who pays and who asked see it", () => {
+test("a payment request expires by itself, for the payer and the requester", () => {
   const desk = new Desk();
   const request = desk.do(KINDS.payer.make);
   const [scheduler] = desk.scheduled;
@@ -146,7 +146,7 @@ test("a request ends by itself, and both who pays and who asked see it", () => {
   expect(rows.map(([place]) => place)).toEqual([[desk.nowMs, 3, 1]]);
 });
 
-test("what is told of a withdrawal concerns one, and one that is pending", () => {
+test("only a pending withdrawal can be confirmed or failed", () => {
   const desk = new Desk();
   const told = (act: "confirm_withdrawal" | "fail_withdrawal", withdrawal: string) =>
     desk.do({ programme: "wallet", act, subject: "", withdrawal, bank: "mill" });

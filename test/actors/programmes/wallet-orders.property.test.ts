@@ -337,7 +337,7 @@ function toldOf(outcome: Recorded): unknown {
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
 
-test("in any history papers and money do what a plain model says; a log and a snapshot come to the same", () => {
+test("random commands give the orders and balances of a plain model; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
       const world = new World();

@@ -86,7 +86,7 @@ class House {
 }
 
 describe("a session", () => {
-  test("ends when it was not used for 24 hours, at that very millisecond", () => {
+  test("expires after exactly 24 hours without use", () => {
     const house = new House();
     house.run.nowMs += DAY_MS - 1;
     expect(house.unused("first")).toBe(DAY_MS - 1);
@@ -98,7 +98,7 @@ describe("a session", () => {
     expect(house.touch("first")).toBe("bad_credentials");
   });
 
-  test("ends 30 days after it began, however often it is used, and under another name too", () => {
+  test("expires 30 days after it was opened, however often it is used or refreshed", () => {
     const house = new House();
     for (let half = 1; half < 60; half++) {
       house.run.nowMs += 12 * HOUR_MS;
@@ -112,14 +112,14 @@ describe("a session", () => {
     expect(house.unused("next")).toBeUndefined();
   });
 
-  test("is known by its new name alone from when it has one", () => {
+  test("is valid only under its new token after a refresh", () => {
     const house = new House();
     house.refresh("first", "next");
     expect([house.unused("first"), house.unused("next")]).toEqual([undefined, 0]);
     expect(house.touch("first")).toBe("bad_credentials");
   });
 
-  test("shows whose it is, and what it is paid in", () => {
+  test("shows its user and the asset of the wallet", () => {
     const house = new House();
     house.run.nowMs += 5;
     expect(house.run.ask(PLATFORM_TENANT, askSession("first", 0))).toEqual({
@@ -133,7 +133,7 @@ describe("a session", () => {
     expect(house.open("second")).toEqual(house.view);
   });
 
-  test("is one of 50 of its user: for one more the oldest ends", () => {
+  test("is one of at most 50 per user: one more ends the oldest", () => {
     const house = new House();
     for (let i = 2; i <= 50; i++) house.open(`s${i}`);
     expect(house.unused("first")).toBe(0);
@@ -142,7 +142,7 @@ describe("a session", () => {
     for (let i = 2; i <= 51; i++) expect(house.unused(`s${i}`), `s${i}`).toBe(0);
   });
 
-  test("ends with its password; the old password opens none", () => {
+  test("ends when the password changes; the old password opens no session", () => {
     const house = new House();
     for (const session of ["ended", "second", "third"]) house.open(session);
     house.end("ended");
@@ -163,7 +163,7 @@ describe("a session", () => {
     expect(house.open("last", 2)).toEqual(house.view);
   });
 
-  test("is ended by its shard before anybody asks about it", () => {
+  test("is ended by its shard before a request about it is answered", () => {
     const house = new House();
     const { due } = house.run.ledger.state.programmes;
     const endsAtMs = house.run.nowMs + DAY_MS;
@@ -181,7 +181,7 @@ describe("a session", () => {
   });
 });
 
-test("a bank's reference is taken once, also one that an image of an older version has", () => {
+test("a bank uses a reference once, also one in a snapshot of an older version", () => {
   const house = new House();
   const { programmes } = house.run.ledger.state;
   programmes.restore("wallet", ["reference", "mill", "r1"]);
@@ -215,7 +215,7 @@ function bytes(count: number): Uint8Array {
 }
 
 describe("ids", () => {
-  test("hold 96 random bits, and may say where they belong", () => {
+  test("contain 96 random bits, and optionally a vnode", () => {
     expect(drawId("usr", bytes)).toBe("usr_00172e455c738aa1b8cfe6fd");
     expect(drawRoutedId("pr", 37, bytes)).toBe("pr_1100172e455c738aa1b8cfe6fd");
     for (const vnode of [0, 35, 36, VNODES - 1])
@@ -225,7 +225,7 @@ describe("ids", () => {
       expect(vnodeOfId("pr", text), text).toBeUndefined();
   });
 
-  test("are drawn until one is at home where it should be", () => {
+  test("are drawn until one falls on the wanted vnode", () => {
     for (const vnode of [0, 500, 1023]) {
       const id = drawIdAt(vnode, PLATFORM_TENANT, walletAccount, "wal", zeros);
       expect(id).toMatch(/^wal_0{24}[0-9a-z]+$/);
@@ -241,14 +241,14 @@ describe("ids", () => {
     );
   });
 
-  test("of users and wallets begin with their kind", () => {
+  test("of users and wallets begin with a prefix of their kind", () => {
     const { userId, walletId } = new House().view;
     expect(userId).toBe(`usr_${"0".repeat(24)}`);
     expect(walletId).toMatch(/^wal_0{24}/);
   });
 });
 
-test("who is asked: the shard of the user, the wallet, the session or the paper, and all for other lists", () => {
+test("queries go to the shard of the user, wallet, session or order, other lists to all shards", () => {
   expect(emailSubject("a/b@x")).toBe("email:a%2Fb%40x");
   expect(askCredential("a/b@x")).toEqual({
     programme: "wallet",

@@ -258,14 +258,14 @@ function isCreation({ method, route }: Twin): boolean {
   return CREATES.includes(`${method} ${route}`);
 }
 
-test("I12 without a key every route but the open ones is 401, whatever it names", async () => {
+test("I12 without a key every route except the public ones answers 401, with any parameters", async () => {
   const nobody = house.caller("");
   const twins = twinsOf(document, fills);
   expect(new Set(twins.map(({ method, route }) => `${method} ${route}`)).size).toBeGreaterThan(45);
   for (const twin of twins) await walk("no key", nobody, twin, [401]);
 });
 
-test("I12 what one partner has is for no other partner's key, and for no narrower one", async () => {
+test("I12 a partner's data is closed to keys of other partners and to narrower keys", async () => {
   const before = await inventory();
   const twins = twinsOf(document, fills);
   const groups = [
@@ -279,7 +279,7 @@ test("I12 what one partner has is for no other partner's key, and for no narrowe
   expect(await inventory()).toEqual(before);
 });
 
-test("I12 a cursor of another partner's list leads into the caller's own list, and shows nothing else", async () => {
+test("I12 a cursor from another partner's list shows only the caller's own list", async () => {
   const caller = await house.partner("third");
   const things = [
     ["/v1/accounts", { asset: "USD/2" }],
@@ -309,7 +309,7 @@ test("I12 a cursor of another partner's list leads into the caller's own list, a
   }
 });
 
-test("I12 a key for somebody else's seller cannot be made", async () => {
+test("I12 a key for another partner's seller cannot be created", async () => {
   const caller = strangers.get("another partner's key") as Caller;
   const bodies = [`${MARK}-only`, "nobody"].map((seller) => ({ role: "seller", seller }));
   await owner.post("/v1/sellers", 201, { id: `${MARK}-only`, name: "Only here" });
@@ -327,7 +327,7 @@ test("I12 a read key reads what its partner's key reads, and changes nothing", a
   }
 });
 
-test("I12 a route that the walk does not know how to fill stops it", () => {
+test("I12 the walk fails at a route whose parameters it cannot fill", () => {
   const operation = { security: [{}] };
   const withRoute = (path: string, more: object = {}): OpenApi => {
     return { ...document, paths: { ...document.paths, [path]: { post: { ...operation, ...more } } } };

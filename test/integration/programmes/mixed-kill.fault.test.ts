@@ -222,7 +222,7 @@ function roundsPass(count: number): Promise<void> {
   return until("work is done", () => run.rounds >= end, 60_000);
 }
 
-test("kill -9 under a mixed load of all five programmes: every acknowledged fact is there, once, and the books balance", async () => {
+test("kill -9 under a mixed load of all five programmes: every acknowledged fact is present once, and the books balance", async () => {
   const working = Promise.all(PROGRAMMES.map(work));
   for (let kill = 0; kill < KILLS; kill++) {
     await Promise.race([roundsPass(ROUNDS_BETWEEN_KILLS), working]);

@@ -239,7 +239,7 @@ function compareHistory(world: World, model: Model): void {
   expect([...inside].toSorted()).toEqual(held.toSorted());
 }
 
-test("users hold what the model says, after a restart from a snapshot or from the log, too", async () => {
+test("users have the memberships of a plain model, also after a restart from a snapshot or the log", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
       const world = new World();
@@ -267,7 +267,7 @@ function firstTenth(name: string): Set<string> {
 }
 
 describe("a percentage", () => {
-  test("falls on its share of any ids, and on each segment's users anew", () => {
+  test("selects its share of any ids, independently for each segment", () => {
     const segments = ["DISCOUNT_30", "DISCOUNT_31", "VOICE", "AAA", "AAB"].map(firstTenth);
     for (const [i, chosen] of segments.entries()) {
       // Within four standard deviations.
@@ -279,7 +279,7 @@ describe("a percentage", () => {
     }
   });
 
-  test("is not drawn again for who was chosen once and has left, however that came", async () => {
+  test("does not select a user again who was selected once and has left", async () => {
     const world = new World();
     for (const id of ["u0", "u1"]) world.submit(createUser(id));
     world.submit(createSegment("AAA", await world.draw("AAA", 50)));
@@ -296,7 +296,7 @@ describe("a percentage", () => {
     ]);
   });
 
-  test("is filled, and a deleted segment swept, in portions that end", async () => {
+  test("is filled, and a deleted segment swept, in portions that come to an end", async () => {
     const world = new World();
     const some = ids.slice(0, 12_000);
     world.submit(createSegment("ALL", null));

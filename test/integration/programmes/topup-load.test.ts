@@ -91,7 +91,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     return seller;
   }
 
-  test("T6 T8 T15 T16 T22 sellers, increases and 1000 sales from four processes: all figures agree", {
+  test("T6 T8 T15 T16 T22 sellers, increases and 1000 sales from four processes: all totals agree", {
     timeout: TEST_MS_MAX,
   }, async () => {
     const GRANTS = 10;
@@ -155,7 +155,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     expect(await acme.get("/v1/trial-balance")).toMatchObject({ balanced: true });
   });
 
-  test("T8 a kill in the middle of sales: what was acknowledged is there, and nothing twice", {
+  test("T8 a kill in the middle of sales: acknowledged sales are present, and none twice", {
     timeout: TEST_MS_MAX,
   }, async () => {
     const shops = [

@@ -271,7 +271,7 @@ function idsOf(model: Model, isWanted: (request: ModelRequest) => boolean): read
     .toReversed();
 }
 
-test("whatever is asked of it, it says what a plain model says; replay and a snapshot come to the same", () => {
+test("random acts give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => {
       const shard = new Shard();
@@ -294,7 +294,7 @@ test("whatever is asked of it, it says what a plain model says; replay and a sna
   );
 });
 
-test("a snapshot holds more phones than one item does", () => {
+test("a snapshot stores more phones than fit one item", () => {
   const shard = new Shard();
   const id = "a";
   shard.do({ ...names("create_seller", id), name: id, asset: "IRT/0" });
@@ -310,7 +310,7 @@ test("a snapshot holds more phones than one item does", () => {
   expect([...restored.items()]).toEqual(items);
 });
 
-test("a seller has no more than so many requests that wait", () => {
+test("a seller has a limited number of pending requests", () => {
   const shard = new Shard();
   shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
   const wish: TopupAct = { ...names("request_credit", "a"), amount: 5, note: null };
@@ -326,7 +326,7 @@ test("a seller has no more than so many requests that wait", () => {
   expect(restored.decide(wish, { partner: PARTNER, nowMs: 0, amount: 0 })).toMatchObject({ ok: true });
 });
 
-test("a request that waits is found at once behind thousands that are decided", () => {
+test("a pending request is found at once behind thousands of decided ones", () => {
   const shard = new Shard();
   shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
   const wish: TopupAct = { ...names("request_credit", "a"), amount: 5, note: null };
@@ -339,7 +339,7 @@ test("a request that waits is found at once behind thousands that are decided", 
   expect(rowsOf(shard.topup, ["requests", null, "rejected"])).toHaveLength(1_000);
 });
 
-test("a sum that would leave the range of exact numbers is refused", () => {
+test("a sum that would exceed the safe integers is rejected", () => {
   const shard = new Shard();
   shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
   const grant = (amount: number) => {

@@ -186,7 +186,7 @@ class Run {
   }
 }
 
-test("whatever is done, it is as the model says; its log and its snapshot make the same of it", () => {
+test("random acts give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 30, maxLength: 80, size: "max" }), (steps) => {
       const run = new Run();
@@ -214,7 +214,7 @@ test("whatever is done, it is as the model says; its log and its snapshot make t
   );
 });
 
-test("a portion is never more than 128 vouchers, and batches take turns", () => {
+test("a portion has at most 128 vouchers, and batches take turns", () => {
   const { shard, do: act } = { shard: new Shard(), do: { programme: "vouchers" } as const };
   for (let i = 0; i < 600; i++) {
     const who = `m${i}@x`;
@@ -237,7 +237,7 @@ test("a portion is never more than 128 vouchers, and batches take turns", () => 
   expect(itemsOf(middle)).toEqual(itemsOf(shard.programme));
 });
 
-test("many vouchers of one customer end at one moment, 32 in a record", () => {
+test("many vouchers of one customer expire at the same time, 32 per record", () => {
   const shard = new Shard();
   const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
   shard.do({ ...named, act: "create_customer", name: null });
@@ -251,7 +251,7 @@ test("many vouchers of one customer end at one moment, 32 in a record", () => {
   expect(shard.programme.scheduler.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-test("a batch may be heard of before the offer that it is for", () => {
+test("the broadcast of a batch may arrive before that of its offer", () => {
   const shard = new Shard();
   const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
   shard.do({ ...named, act: "create_customer", name: null });
@@ -270,7 +270,7 @@ test("a batch may be heard of before the offer that it is for", () => {
   expect(shard.ask("batch", "b")).toMatchObject({ requested: 1, issued: 1, isDone: true });
 });
 
-test("there are only so many offers, and unfinished batches", () => {
+test("the numbers of offers and of unfinished batches are limited", () => {
   const shard = new Shard();
   const act = { programme: "vouchers" } as const;
   const { programme } = shard;
@@ -301,7 +301,7 @@ test("there are only so many offers, and unfinished batches", () => {
   expect(decided).toMatchObject({ code: "too_many_batches" });
 });
 
-test("definitions of one offer that pass each other end up the same everywhere", () => {
+test("concurrent definitions of an offer converge on all shards", () => {
   const SHARDS = 3;
   const event = fc.record({ shard: fc.nat(SHARDS - 1), from: fc.nat(SHARDS - 1), discount });
   fc.assert(
@@ -329,7 +329,7 @@ test("definitions of one offer that pass each other end up the same everywhere",
   );
 });
 
-test("a code says where it lives, has nothing that looks like something else, and is read in any letters", () => {
+test("a code contains its vnode, has no look-alike characters, and is read in any case", () => {
   for (let vnode = 0; vnode < VNODES; vnode++) {
     const code = makeCode(vnode, randomBytes);
     expect(code).toMatch(/^[2-9A-HJ-NP-Z]{14}$/);

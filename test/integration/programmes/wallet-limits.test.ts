@@ -53,7 +53,7 @@ const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, s
 const paperOf = (wallet: Wallet, id: string) =>
   wallet.answer(PLATFORM_TENANT, ["paper", id], 0) as WalletOrder | null;
 
-test("a wallet has so many requests to decide; what is decided leaves for what is new", () => {
+test("a wallet has a limited number of payment requests, and decided ones make room for new ones", () => {
   const { wallet, scheduler, submit } = wallets();
   const { walletId: payer } = submit(signUp("a@example.com")) as UserView;
   const { walletId } = submit(signUp("b@example.com")) as UserView;
@@ -86,7 +86,7 @@ test("a wallet has so many requests to decide; what is decided leaves for what i
   expect(scheduler.nextEndMs).toBeLessThan(Number.POSITIVE_INFINITY);
 });
 
-test("holds whose time is over make room, though nobody has told of them", () => {
+test("expired holds make room, although the programme is not notified of their expiry", () => {
   const { wallet, submit } = wallets();
   const { walletId } = submit(signUp("a@example.com")) as UserView;
   const subject = walletAccount(walletId);
@@ -103,7 +103,7 @@ test("holds whose time is over make room, though nobody has told of them", () =>
   expect(hold(1_000_000)).toBe("too_many_pending");
 });
 
-test("a hold is captured and voided by its owner alone", () => {
+test("a hold is captured and voided only by its owner", () => {
   const { submit } = wallets();
   const { walletId: wallet } = submit(signUp("a@example.com")) as UserView;
   const { walletId: other } = submit(signUp("b@example.com")) as UserView;
@@ -114,7 +114,7 @@ test("a hold is captured and voided by its owner alone", () => {
   expect(submit({ ...named, act: "void_hold", wallet })).toBeNull();
 });
 
-test("a session ends 24 hours after it was last used, and 30 days after the login, whatever its token is", () => {
+test("a session expires 24 hours after its last use and 30 days after the login, whatever its token is", () => {
   const { scheduler, submit, pass } = wallets();
   submit(signUp("a@example.com"));
   const hour = 60 * 60 * 1000;
@@ -131,7 +131,7 @@ test("a session ends 24 hours after it was last used, and 30 days after the logi
   expect(scheduler.nextEndMs).toBe(1 + 30 * 24 * hour);
 });
 
-test("a session that was replaced ends a minute later, however it is used, and before others when there are too many", () => {
+test("a replaced session ends a minute later, however it is used, and is the first to end when there are too many", () => {
   const { scheduler, submit, pass } = wallets();
   submit(signUp("a@example.com"));
   const minute = 60_000;
@@ -150,7 +150,7 @@ test("a session that was replaced ends a minute later, however it is used, and b
   expect(submit({ ...of("s2"), act: "touch_session" })).toBe("bad_credentials");
 });
 
-test("a wallet's id is drawn until it is at home where the e-mail is", () => {
+test("a wallet id is drawn until it falls on the vnode of the e-mail", () => {
   const { submit } = wallets();
   const ids = Array.from(
     { length: 50 },
@@ -163,7 +163,7 @@ test("a wallet's id is drawn until it is at home where the e-mail is", () => {
 test.each([
   [14 * 60_000, 0],
   [15 * 60_000, 1],
-])("a session that was last used %i ms ago is noted %i times", async (agoMs, times) => {
+])("a session last used %i ms ago is touched %i times", async (agoMs, times) => {
   const token = newToken(5, randomBytes);
   const commands: Command[] = [];
   const session = { walletId: "wal_x", unusedMs: agoMs } as SessionView;
@@ -186,7 +186,7 @@ test.each([
     expect(commands[0]).toMatchObject({ act: { act: "touch_session", session: token.id, vnode: 5 } });
 });
 
-test("a password is right or wrong by its slow hash, which is never the same twice and shows nothing", async () => {
+test("a password is verified against a slow salted hash that does not reveal it", async () => {
   const passwords = new Passwords(randomBytes);
   const stored = await passwords.hash("correct horse", "here");
   expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
@@ -196,7 +196,7 @@ test("a password is right or wrong by its slow hash, which is never the same twi
   expect(await passwords.isRight("correct horse", undefined, "here")).toBe(false);
 });
 
-test("of too many passwords at once some are refused, none of them another address's, and nobody waits for ever", async () => {
+test("too many concurrent password checks are refused per address, and none waits for ever", async () => {
   const passwords = new Passwords(randomBytes);
   const crowd = Promise.allSettled(Array.from({ length: 80 }, () => passwords.hash("x", "crowd")));
   const others = await Promise.all(["a", "b", "c"].map((address) => passwords.hash("x", address)));

@@ -295,7 +295,7 @@ function sessionOf({ wallet }: Shard, id: string): JsonValue {
   return wallet.answer(PLATFORM_TENANT, ["session", id], 0);
 }
 
-test("users, sessions and payment requests do what a plain model says, and replay and restore to the same", () => {
+test("random acts on users, sessions and payment requests give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(steps, (taken) => {
       const history = new History();
