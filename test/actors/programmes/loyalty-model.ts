@@ -1,6 +1,6 @@
-/** The loyalty programme of one partner once more, as plainly as possible and without a line of its own. */
+/** A plain model of the loyalty programme of one partner. It shares no code with the programme. */
 
-/** Points that end, and the transfer that they came with. */
+/** Points with an expiry. `id`: the transfer that accrued them. */
 type Lot = { readonly id: string; points: number; readonly expiresAtMs: number };
 type Part = readonly [lot: string, points: number, expiresAtMs: number];
 
@@ -27,7 +27,7 @@ type Moved = Readonly<{
   lot?: string;
 }> & { isReverted: boolean };
 
-/** What is to be told of a movement, as it stands in its record. */
+/** The expected effect of a movement, as in its record. */
 export type Told = Record<string, unknown> | undefined;
 export type Answer = Readonly<{ code: string; subject: string | null } | { told: Told }>;
 
@@ -41,9 +41,9 @@ export class LoyaltyModel {
   readonly moved = new Map<string, Moved>();
   readonly sums = { earned: 0n, spent: 0n, expired: 0n };
   settings = { memberThreshold: 1000, totalThreshold: 100_000 };
-  /** To each member, and to the ones of this id before, without what was taken back. */
+  /** Points accrued by id, net of reverts, including former members with the same id. */
   readonly #issued = new Map<string, number>();
-  /** Entries of each member's account, also of the ones who are gone. */
+  /** Number of entries of each member's account, including those of former members. */
   readonly #seqs = new Map<string, number>();
 
   create(id: string, name: string | null, nowMs: number): Answer {
@@ -95,7 +95,7 @@ export class LoyaltyModel {
     return { told };
   }
 
-  /** The lot that ends next, if its time is over. */
+  /** The expired lot with the earliest expiry. */
   nextOver(nowMs: number): Readonly<{ member: string; lot: string; points: number }> | undefined {
     const over = [...this.members.values()].flatMap(({ id, lots }) =>
       lots
@@ -161,7 +161,7 @@ export class LoyaltyModel {
     return { ...this.#tellOf(member, -amount, lots), undone: lot };
   }
 
-  /** Before the figures change. */
+  /** The expected effect; call it before the balance changes. */
   #tellOf({ balance }: Member, amount: number, lots: readonly Part[] = []): Told {
     const after = balance + amount;
     const { memberThreshold } = this.settings;
@@ -188,7 +188,7 @@ export class LoyaltyModel {
   }
 }
 
-/** So many points of the lots: of `first` before all others, then of those that end soonest. */
+/** Takes points from the lots: from `first`, then by expiry. */
 function take(member: Member, points: number, first?: string): readonly Part[] {
   const parts: Part[] = [];
   let left = points;
@@ -202,7 +202,7 @@ function take(member: Member, points: number, first?: string): readonly Part[] {
   return parts;
 }
 
-/** Of those that end at one time the one that came first is spent first. */
+/** Of lots with the same expiry the older one is spent first. */
 function give(member: Member, [id, points, expiresAtMs]: Part): void {
   const known = member.lots.find((lot) => lot.id === id);
   if (known !== undefined) known.points += points;

@@ -1,4 +1,6 @@
-/** The loyalty programme on a ledger of its own: against a plain model, and what a log and a snapshot make of it again. */
+/**
+ * Compares the loyalty programme on a ledger with a plain model, and with its replay and its restored snapshot.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
@@ -25,7 +27,7 @@ import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
 const PARTNER = "acme";
 const MEMBERS = ["ann", "bo/1"];
 const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
-/** Nobody has made it. */
+/** An id that no transfer has. */
 const NO_TRANSFER = "tr_0019001";
 const noted = { memo: "why", metadata: null, occurredAtMs: null, vnode: 0 } as const;
 
@@ -62,7 +64,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 const create: LoyaltyAct = { ...actOf("create_member", "ann"), name: null };
 
-/** One member, whose movements are made one by one. */
+/** One member, with a helper for each movement. */
 class Card {
   readonly #run = new LedgerRun(() => {});
   readonly #ids: string[] = [];
@@ -80,13 +82,13 @@ class Card {
     return this.#move(pointsAccount("ann"), "@redemption", amount, actOf("redemption", "ann"));
   }
 
-  /** What it has come to. */
+  /** Reverts the movement with this index and returns the effect or the rejection. */
   revert(which: number): unknown {
     const id = this.#ids[which] ?? NO_TRANSFER;
     return toldOf(this.#run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome);
   }
 
-  /** Points by lot, a lot by the number of its accrual. */
+  /** The points of each lot; a lot is named by the index of its accrual. */
   lots(): readonly (readonly [lot: number, points: number])[] {
     const lots = this.#run.ask(PARTNER, askLots("ann")) ?? [];
     return lots.map(({ id, points: there }) => [this.#ids.indexOf(id), there]);
@@ -103,7 +105,7 @@ class World {
   readonly #log = new PackedLog();
   readonly #run = new LedgerRun((record) => this.#follow(record));
   readonly #model = new LoyaltyModel();
-  /** Transfers, in the order in which they were made. */
+  /** Ids of the transfers in creation order. */
   readonly #made: string[] = [];
 
   take(what: Step): void {
@@ -153,7 +155,7 @@ class World {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { members, sums, settings } = this.#model;
     this.#run.end();
@@ -200,7 +202,7 @@ class World {
     else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
   }
 
-  /** What ends by itself ends as the model says; all else is compared where it is asked. */
+  /** Compares expiries with the model; other commands are compared where they are sent. */
   #follow(record: TimedRecord): void {
     this.#log.add(record);
     const { command, outcome, timeMs } = record;

@@ -1,4 +1,4 @@
-/** Lists over all shards, newest first, a page at a time; and sums without a bound. */
+/** Lists over all shards, newest first and in pages; and sums beyond the safe integers. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Total } from "../../../src/actors/programmes/loyalty/loyalty.ts";

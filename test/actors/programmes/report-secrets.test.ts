@@ -1,4 +1,6 @@
-/** The secret that signs a partner's reports: made once, sealed, replaced when it is asked for; and as older logs have it. */
+/**
+ * The secret that signs a partner's reports: created once, sealed, replaced on request, and read from older logs.
+ */
 import { expect, test } from "vitest";
 import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {

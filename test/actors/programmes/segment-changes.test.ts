@@ -1,4 +1,4 @@
-/** The plain parts of segments: how places are drawn, what an effect says of memberships, and who is asked. */
+/** The pure parts of segments: draw positions, membership changes in effects, and the shards of acts and queries. */
 import { expect, test } from "vitest";
 import {
   addUsers,

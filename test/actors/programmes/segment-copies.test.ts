@@ -1,4 +1,4 @@
-/** What a log and a snapshot make of segments, in the middle of all that may be under way; and surveys of users. */
+/** Replay and snapshots of segments while jobs are running; and surveys of users. */
 import { expect, test } from "vitest";
 import {
   addUsers,
@@ -23,7 +23,7 @@ import { lanesOf, placeOf, SPAN } from "../../../src/actors/programmes/segments/
 import { copiesOf } from "../ledger/copies.ts";
 import { ALL, everyone, Staff } from "./segment-staff.ts";
 
-/** All that can be read of it. */
+/** The answers of all queries. */
 function seen(staff: Staff): unknown {
   const slugs = ["A", "B", "ALL", "GONE"];
   return [
@@ -36,7 +36,7 @@ function seen(staff: Staff): unknown {
   ];
 }
 
-/** In the middle of all that there is. */
+/** A state in which every kind of job is unfinished. */
 function grown(): Staff {
   const staff = new Staff();
   staff.do(requestReport());

@@ -1,4 +1,4 @@
-/** Segments one by one: what each act comes to, when a membership ends, and how far a portion goes. */
+/** Segments on one ledger: the effect of each act, the expiry of memberships, and the size of portions. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { historiesOf, timeFaultOf } from "../../../src/actors/programmes/programmes.ts";
@@ -141,7 +141,7 @@ describe("a membership", () => {
     expect(staff.remove("u", "A")).toMatchObject({ removed: ["A"], held: [] });
     expect(staff.remove("u", "A")).toMatchObject({ removed: [] });
     expect(staff.add("u", "A", ["after", 9])).toMatchObject({ added: [["A", now + 9]] });
-    // Decided before the end is logged, as where many are over at once.
+    // Decided after the expiry but before it is logged, as happens when many memberships expire at once.
     const { programmes } = staff.run.ledger.state;
     const again = changeUser("u", { add: [["A", null]], remove: [] });
     const decided = programmes.decide(again, { partner: PARTNER, nowMs: now + 9, amount: 0 });

@@ -1,4 +1,4 @@
-/** The top-up programme of one partner once more, as plainly as possible and without a line of its own. */
+/** A plain model of the top-up programme of one partner. It shares no code with the programme. */
 import type { RequestView, SellerView } from "../../../src/actors/programmes/topup/acts.ts";
 
 type Seller = {
@@ -11,7 +11,7 @@ type Seller = {
   readonly references: Set<string>;
 };
 type Request = { -readonly [K in keyof RequestView]: RequestView[K] };
-/** `credit`: what it has done to the seller's. */
+/** `credit`: the change of the seller's credit. */
 type Made = Readonly<{ seller: string; credit: number; phone?: string }> & { isReverted: boolean };
 
 export type Answer = Readonly<{ code: string; subject: string | null } | { told: unknown }>;
@@ -38,7 +38,7 @@ export class TopupModel {
     return { told: { seller: this.view(seller) } };
   }
 
-  /** @param request the new one's id. */
+  /** @param request id of the new request. */
   request(id: string, amount: number, note: string | null, request: string, nowMs: number): Answer {
     if (!this.sellers.has(id)) return refused("seller_not_found", id);
     const open = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
@@ -85,7 +85,7 @@ export class TopupModel {
     if (made === undefined) return refused("transfer_not_found", id);
     if (made.isReverted) return refused("already_reverted", id);
     const seller = this.sellers.get(made.seller) as Seller;
-    // What takes something back is not taken back.
+    // A revert cannot be reverted.
     if (this.#backs.has(id)) return refused("managed_account", `credit:${seller.id}`);
     if (seller.credited - seller.sold < made.credit)
       return refused("insufficient_funds", `credit:${seller.id}`);

@@ -1,4 +1,6 @@
-/** The top-up programme on a ledger of its own: against a plain model, and what a log and a snapshot make of it again. */
+/**
+ * Compares the top-up programme on a ledger with a plain model, and with its replay and its restored snapshot.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
@@ -77,7 +79,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Other bytes each time. */
+/** Different bytes on each call. */
 function counted(): (bytes: number) => Uint8Array {
   let count = 0;
   return (bytes) => {
@@ -150,7 +152,7 @@ class World {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { sellers, requests, phones } = this.#model;
     const ask = <R>(question: Question<R>) => this.#run.ask(PARTNER, question);

@@ -1,4 +1,4 @@
-/** Offers and batches of vouchers: who is told of them, what they come to, and how many there may be. */
+/** Offers and batches of vouchers: broadcasts, effects and limits. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import {
@@ -20,7 +20,7 @@ import type { ActAlone } from "../../../src/actors/records/command.ts";
 
 import { ANN, asked, counted, of, PARTNER, Shop } from "./voucher-shop.ts";
 
-/** What it says to put it on the first of three shards. */
+/** The outcome of defining an offer on the first of three shards. */
 function putOn(ledger: Ledger, name: string, discount: number, pricing: Pricing) {
   const act = { ...of("put_offer", offerSubject(name)), name, discount, pricing };
   const command = { op: "act", ...asked, act } as const;
@@ -181,7 +181,7 @@ describe("a batch", () => {
   test("gives each voucher of a portion a unique code, also when a random code repeats", () => {
     let drawn = 0;
     const shop = new Shop((bytes) => new Uint8Array(bytes).fill(drawn++ >> 1));
-    // Both live on one vnode, as their owner key is the same.
+    // The random codes repeat, and both customers are on the same vnode.
     for (const email of ["x", "x2"]) shop.customer(email);
     shop.put("o", 5);
     const { programmes } = shop.run.ledger.state;

@@ -1,4 +1,4 @@
-/** Vouchers one by one: what each act comes to, what each refusal says, and how lists look. */
+/** Vouchers on one ledger: effects, rejections and lists. */
 import { describe, expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { ListPlace } from "../../../src/actors/programmes/paged-index.ts";
@@ -23,7 +23,7 @@ import { VoucherStore } from "../../../src/actors/programmes/vouchers/pool.ts";
 
 import { ANN, asked, of, PARTNER, Shop } from "./voucher-shop.ts";
 
-/** A shop with a customer who has one voucher. */
+/** A ledger with one customer and one voucher. */
 function withVoucher(
   discount = 500,
   inMs = 100,

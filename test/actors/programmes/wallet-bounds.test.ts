@@ -1,4 +1,4 @@
-/** How many papers a wallet may have, which of them leave, and which end by themselves. */
+/** Limits and expiry of a wallet's orders. */
 import { describe, expect, test } from "vitest";
 import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
@@ -16,7 +16,7 @@ const ALL: ListAsk = [999, null];
 const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const PAYER = "wal_a";
 
-/** What papers there are, without the ledger that moves the money. */
+/** The orders of wallets, without the ledger that moves the money. */
 class Desk {
   readonly scheduled = new Set<ScheduledCommand>();
   readonly orders: WalletOrders;
@@ -34,7 +34,7 @@ class Desk {
     this.orders = new WalletOrders(context, (wallet) => wallet.startsWith("wal_"));
   }
 
-  /** @returns the code of what refused it, or the id that it was given */
+  /** @returns the code of the rejection, or the id of the order */
   do(act: OrderAct, amount = 0): string {
     this.#made += 1;
     const transfer = `t${this.#made}`;

@@ -1,4 +1,6 @@
-/** Holds, payment requests and withdrawals of wallets once more, as plainly as possible and without a line of theirs. */
+/**
+ * A plain model of holds, payment requests and withdrawals. It shares no code with the programme.
+ */
 import type {
   HoldView,
   RequestView,
@@ -19,7 +21,7 @@ const OVER = {
 };
 
 export class PapersModel {
-  /** By wallet: what it has, and what of it is held. */
+  /** By wallet: the balance and the held amount. */
   readonly money = new Map<string, { posted: number; held: number }>();
   readonly papers: Open<WalletOrder>[] = [];
 
@@ -27,7 +29,7 @@ export class PapersModel {
     return this.papers.find((paper) => paper.kind === kind && paper.id === id) as KindOf<K> | undefined;
   }
 
-  /** Of what is pending, and has an end, until then or earlier. */
+  /** Expires the pending orders whose expiry is not later than `nowMs`. */
   passTime(nowMs: number): void {
     for (const paper of this.papers) {
       if (paper.kind === "withdrawal" || paper.status !== "pending" || paper.expiresAtMs > nowMs) continue;
@@ -98,7 +100,7 @@ export class PapersModel {
     return { told: { id, expiresAtMs } };
   }
 
-  /** @param transfer that it is paid with. */
+  /** @param transfer the transfer that pays the request. */
   decide(
     id: string,
     by: string,

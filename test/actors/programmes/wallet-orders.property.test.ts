@@ -1,4 +1,4 @@
-/** Holds, payment requests and withdrawals with the money that they move, on a ledger: against a plain model. */
+/** Compares holds, payment requests, withdrawals and their money on a ledger with a plain model. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
@@ -29,7 +29,7 @@ import { type Answer, PapersModel } from "./wallet-orders-model.ts";
 const ALL: ListAsk = [99, null];
 const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
-/** Nobody has it. */
+/** An id that no order has. */
 const NO_ID = "tr_0019001";
 
 const who = fc.nat(1);
@@ -37,7 +37,7 @@ const which = fc.nat(4);
 const amount = fc.integer({ min: 1, max: 20 });
 const timeoutMs = fc.constantFrom(3, 5, 9);
 const memo = fc.option(fc.constant("rent"), { nil: null });
-/** Mostly whoever may. */
+/** Mostly a wallet that is allowed to act. */
 const isOther = fc.nat(5).map((dice) => dice === 3);
 const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("deposit" as const), who, amount }) },
@@ -91,7 +91,7 @@ class World {
   readonly #log = new PackedLog();
   readonly #run = new LedgerRun((record) => this.#log.add(record), this.#random);
   readonly #model = new PapersModel();
-  /** Two that there are, and one that there is not. */
+  /** Two wallets that exist and one that does not. */
   readonly wallets: readonly string[] = [this.#signUp("ann@x"), this.#signUp("bo@x"), "wal_none"];
 
   take(what: Step): void {
@@ -155,7 +155,7 @@ class World {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { money, papers } = this.#model;
     this.#run.end();
@@ -283,7 +283,7 @@ class World {
     return this.wallets[at] ?? "wal_none";
   }
 
-  /** One of the newest, and whose it is, or for once somebody else. */
+  /** One of the newest orders with its wallet, or sometimes with another wallet. */
   #paper(
     kind: WalletOrder["kind"],
     { which: at, isOther: isNot }: Readonly<{ which: number; isOther: boolean }>,

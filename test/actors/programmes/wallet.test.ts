@@ -1,4 +1,4 @@
-/** Wallets: how long a session lasts, how many there may be of anything, and what ids and questions say. */
+/** Wallets on one ledger: expiry and limits of sessions, ids, and the shards of queries. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { VNODES, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
@@ -31,7 +31,7 @@ const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const named = { programme: "wallet", subject: emailSubject("ann@x") } as const;
 const zeros = (bytes: number) => new Uint8Array(bytes);
 
-/** One user on a ledger. */
+/** A ledger with one wallet user. */
 class House {
   readonly run = new LedgerRun(() => {}, zeros);
   readonly view: UserView;
@@ -74,7 +74,7 @@ class House {
     return this.told({ ...act, wallet, credential, password });
   }
 
-  /** How long it was not used, if it is there. */
+  /** Time since the session was last used, in ms; `undefined` if it does not exist. */
   unused(session: string): number | undefined {
     return this.run.ask(PLATFORM_TENANT, askSession(session, 0))?.unusedMs;
   }

@@ -1,11 +1,11 @@
-/** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
+/** I12: another partner's key, a narrower key or no key reveals nothing about a partner's data. */
 import { beforeAll, expect, test } from "vitest";
 import { parseTransferId } from "../../../src/actors/ledger/transfer-id.ts";
 import type { Answer } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
 
-/** What the other partner has; all that could give it away begins so. */
+/** Prefix of all names of the other partner, so that an answer that reveals one contains it. */
 const MARK = "zebra";
 const PHONE = "+989121111222";
 const AMOUNT = 424_242;
@@ -14,12 +14,12 @@ const house = openHouse({ ISOLATION: "threads" });
 let owner: Caller;
 let document: OpenApi;
 let fills: Fills;
-/** By role. */
+/** Callers with a key that must not read the data, by role. */
 const strangers = new Map<string, Caller>();
-/** What no answer may say. */
+/** Texts that no answer may contain. */
 let secrets: readonly string[];
 
-/** Ids of programmes that this walk has nothing of: nobody has them. */
+/** Well-formed ids of things that the walk does not create; they belong to no partner. */
 function plausible(...ids: readonly string[]) {
   return { pairs: ids.map((id): Pair => [`${MARK}-${id}`, `nobody-${id}`]), plausible: true };
 }
@@ -158,7 +158,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
   };
 }
 
-/** Everything that the owner can read, to see whether anybody has changed it. */
+/** Everything that the owner can read, to detect changes. */
 async function inventory(): Promise<readonly unknown[]> {
   const lists = [
     "/v1/accounts",
@@ -205,7 +205,7 @@ beforeAll(async () => {
   secrets = [MARK, String(AMOUNT), PHONE.slice(1), ...ids];
 });
 
-/** An answer without the names that the request itself had; a number is too short to be one. */
+/** The answer without the names in the request. Numbers are kept: they are too short to be recognised as names. */
 function anonymous(text: string, { names }: Twin, side: 0 | 1): string {
   const said = names.map((pair) => pair[side]).filter((name) => !/^\d+$/.test(name));
   return said
@@ -213,7 +213,7 @@ function anonymous(text: string, { names }: Twin, side: 0 | 1): string {
     .reduce((left, name) => left.replaceAll(name, "<it>"), text);
 }
 
-/** @param expected statuses that the answers may have; any where there are none. */
+/** @param expected allowed statuses; default: any. */
 async function walk(name: string, caller: Caller, twin: Twin, expected?: readonly number[]): Promise<void> {
   const { method, paths, bodies } = twin;
   const real = await caller.client.send(method, paths[0], bodies[0]);
@@ -223,7 +223,7 @@ async function walk(name: string, caller: Caller, twin: Twin, expected?: readonl
   expect(real.status, what).toBeLessThan(500);
   if (expected !== undefined) expect(expected, what).toContain(real.status);
   const said = anonymous(real.text, twin, 0);
-  // What a caller has made under the same name is its own, and was made at its own time.
+  // If the caller creates its own thing with the same name, the answers differ in ids and times.
   if (real.status >= 400 || method === "GET") expect(said, what).toBe(anonymous(missing.text, twin, 1));
   for (const secret of secrets) expect(said, what).not.toContain(secret);
   if (real.status >= 400 || method === "GET") expect(headerNames(real), what).toEqual(headerNames(missing));
@@ -235,13 +235,13 @@ function headerNames({ headers }: Answer): readonly string[] {
   return Object.keys(headers).toSorted();
 }
 
-/** A system account has no rules to change, which is said of any. */
+/** A system account has no settings to change: such a request answers 400 for every caller. */
 function expectedOf({ isNamed, names }: Twin): readonly number[] | undefined {
   if (!isNamed) return undefined;
   return names.some(([name]) => name.startsWith("@")) ? [400, 403, 404] : [403, 404];
 }
 
-/** What brings in things of the caller's own, under the names of others. */
+/** Routes that create the caller's own things, with names that the other partner also uses. */
 const CREATES = [
   "POST /v1/accounts",
   "POST /v1/loyalty/members",

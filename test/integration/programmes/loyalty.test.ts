@@ -1,4 +1,4 @@
-/** The loyalty programme over HTTP: a scenario for each requirement, named after it. */
+/** The loyalty programme over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -113,7 +113,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     await acme.ask("DELETE", path, 204);
     await acme.refused("GET", path, 404, "member_not_found");
     expect((await acme.all(`${members}?limit=3`)).map((row) => row["id"])).not.toContain(id);
-    // Somebody may begin anew under the name.
+    // A new member may use the id.
     expect(await acme.post(members, 201, { id })).toMatchObject({ balance: 0 });
     await accrue(path, 3);
     expect(await acme.get(path)).toMatchObject({ balance: 3, earned: 3, spent: 0 });
@@ -138,7 +138,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
       ["revert", -100],
       ["accrual", 100],
     ]);
-    // What is spent is gone.
+    // Spent points cannot be taken back.
     const second = await accrue(path, 10);
     await redeem(path, 8);
     await acme.refused("POST", `/v1/transfers/${String(second["id"])}/revert`, 422, "insufficient_funds");

@@ -1,6 +1,6 @@
 /**
- * All five programmes at once on a server that is killed again and again: whatever was acknowledged is there, nothing is
- * there twice, and the books balance. Everybody asks with a key until he knows, as a client would.
+ * All five programmes run at once on a server that is killed repeatedly: every acknowledged fact is present once, and
+ * the books balance. As a client would, each worker retries with its idempotency key until it knows the outcome.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
@@ -53,7 +53,7 @@ beforeAll(async () => {
 
 type Told = Readonly<{ status: number; body: Json }>;
 
-/** Asks until there is an answer that says what has happened, wherever the server is by then. */
+/** Retries until an answer states the outcome; the address of the server may change in between. */
 async function insist(as: string, method: string, path: string, body?: unknown): Promise<Told> {
   keys += 1;
   const headers = { "Idempotency-Key": `mixed-${keys}` };
@@ -79,21 +79,21 @@ async function attempt(
     client = new Client(house.server.url, as);
     return await client.send(method, path, body, headers);
   } catch {
-    // It was killed, or is not back yet.
+    // The server was killed, or is not ready yet.
     return undefined;
   } finally {
     client?.close();
   }
 }
 
-/** What everybody was told. */
+/** The acknowledged facts. */
 const points = new Map<string, number>();
 const vouchers = new Map<string, "valid" | "redeemed">();
 const memberships = new Map<string, Set<string>>();
 const balances = new Map<string, number>();
 let credit = 1_000_000;
 let sold = 0;
-/** Of all workers. */
+/** Shared by all workers. */
 const run = { rounds: 0, isOver: false };
 
 const sum = (map: Map<string, number>, key: string, amount: number) =>
@@ -161,7 +161,7 @@ function pay(from: string, to: string, amount: number): void {
   sum(balances, to, amount);
 }
 
-/** What is begun must be ended once, over whatever happens between: `undefined` where there was not enough for it. */
+/** Creates something and returns its id, also across kills; `undefined` if funds were insufficient. */
 async function begun(as: string, path: string, body: Json): Promise<string | undefined> {
   const { status, body: made } = await insist(as, "POST", path, body);
   expect([201, 422]).toContain(status);
@@ -209,7 +209,7 @@ async function topup(i: number): Promise<void> {
 
 const PROGRAMMES = [loyalty, voucher, segment, wallet, topup];
 
-/** One thing after the other, so that what it was told is what there is. */
+/** Each worker works sequentially, so that its acknowledged facts are the expected state. */
 async function work(programme: (i: number) => Promise<void>): Promise<void> {
   for (let i = 1; !run.isOver; i++) {
     await programme(i);

@@ -1,4 +1,4 @@
-/** Reports of segments: every entry and every exit of a month, in the order in which they were logged. */
+/** Reports of segments: every entry and exit of a month, in log order. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";

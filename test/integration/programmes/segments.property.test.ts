@@ -1,4 +1,4 @@
-/** Segments against a plain model, whatever is done in whatever order; and what a percentage promises. */
+/** Compares segments with a plain model under random acts; and checks the properties of percentages. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
@@ -19,7 +19,7 @@ import { PARTNER, World } from "./segments-world.ts";
 
 type Membership = { source: "manual" | "auto"; endsAtMs: number };
 
-/** Users, and what they hold, by hand or by chance; who was removed by hand. */
+/** Users and their memberships (manual or selected), and the users removed by hand. */
 class Model {
   readonly users = new Map<string, Map<string, Membership>>();
   readonly segments = new Map<string, { percent: number; chosen: Set<string>; out: Set<string> }>();
@@ -28,7 +28,7 @@ class Model {
     return [...this.users].filter(([, held]) => (held.get(slug)?.endsAtMs ?? 0) > nowMs).map(([id]) => id);
   }
 
-  /** A new one gets what it falls under. */
+  /** Creates the user if it is new, with the segments that select it. */
   user(id: string): Map<string, Membership> {
     const known = this.users.get(id);
     if (known !== undefined) return known;
@@ -62,7 +62,7 @@ class Model {
     return was;
   }
 
-  /** The first of those who were not chosen before, by their places, until the share is full. */
+  /** Selects users that were not selected before, by ascending draw position, until the share is complete. */
   draw(slug: string, percent: number): void {
     const segment = this.segments.get(slug);
     if (segment === undefined) return;
@@ -131,7 +131,7 @@ function untilOf(ms: number | null): Until {
 }
 
 async function take(world: World, model: Model, action: Step): Promise<void> {
-  // Every act is decided a millisecond after what was before it; some find memberships that are over and not ended yet.
+  // Each act is decided one millisecond after the previous one. Some find expired memberships whose expiry is not logged yet.
   const nowMs = world.nowMs + 1;
   const endOf = (ms: number | null) => (ms === null ? Number.POSITIVE_INFINITY : nowMs + ms);
   switch (action.do) {
@@ -224,7 +224,7 @@ function compare(world: World, model: Model): void {
   }
 }
 
-/** Who enters is outside before, who leaves is inside; and in the end those are inside who hold it. */
+/** Entries and exits alternate for each user, and the final members are those of the model. */
 function compareHistory(world: World, model: Model): void {
   const inside = new Set<string>();
   for (const { user: id, slug: name, operation } of world.rows()) {
@@ -270,7 +270,7 @@ describe("a percentage", () => {
   test("selects its share of any ids, independently for each segment", () => {
     const segments = ["DISCOUNT_30", "DISCOUNT_31", "VOICE", "AAA", "AAB"].map(firstTenth);
     for (const [i, chosen] of segments.entries()) {
-      // Within four standard deviations.
+      // Within four standard deviations of the expectation.
       expect(Math.abs(chosen.size - 3_000)).toBeLessThan(4 * Math.sqrt(30_000 * 0.09));
       for (const another of segments.slice(i + 1)) {
         const both = [...chosen].filter((id) => another.has(id)).length;

@@ -1,4 +1,4 @@
-/** Segments of users over HTTP: a scenario for each requirement, named after it. */
+/** Segments over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -114,7 +114,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(created).toMatchObject({ slug: "HALF", user_percent: 50, members: 100 });
     const holders = await holdersOf("HALF", half);
     expect(holders).toHaveLength(100);
-    // Halves are rounded up, of another choice.
+    // Another segment selects other users, and half a user is rounded up.
     await half.post("/v1/segments", 201, { slug: "OTHER_HALF", user_percent: 50 });
     const others = new Set(await holdersOf("OTHER_HALF", half));
     const both = holders.filter((id) => others.has(id)).length;
@@ -223,7 +223,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
       [short, "string"],
       [long, "string"],
     ]);
-    // An end may be put off, and is not drawn nearer.
+    // An expiry can be prolonged but not shortened.
     const later = "2091-01-01T00:00:00.000Z";
     expect(await change(id, { add: [{ slug: long, expires_at: later }] })).toMatchObject({ added: 0 });
     const same = await change(id, { add: [{ slug: long, ttl_s: 5 }] });
@@ -276,7 +276,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     const percent = { slug: `${slug}_P`, user_percent: 10 };
     const first = await acme.ask("POST", "/v1/segments", 201, percent, { "Idempotency-Key": slug });
     expect(await acme.ask("POST", "/v1/segments", 201, percent, { "Idempotency-Key": slug })).toEqual(first);
-    // Also when what it was about is gone by now.
+    // The retry gets the same answer after the segment was deleted.
     const raise = { "Idempotency-Key": `raise-${slug}` };
     const raised = await acme.ask("PATCH", `/v1/segments/${slug}_P`, 200, { user_percent: 20 }, raise);
     expect(raised["user_percent"]).toBe(20);

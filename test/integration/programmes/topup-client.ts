@@ -1,4 +1,4 @@
-/** A process of its own that sells: as many sales as it is told to, some at once, and says what became of them. */
+/** A separate process that makes a given number of sales, some concurrently, and reports the outcomes. */
 import { setTimeout } from "node:timers/promises";
 
 export type SellerPlan = Readonly<{ id: string; key: string }>;
@@ -13,7 +13,7 @@ export type ClientPlan = Readonly<{
   amountMax: number;
 }>;
 
-/** What was sold, by seller and by phone, and how often credit did not suffice. */
+/** Amounts sold by seller and by phone, and the number of sales refused for lack of credit. */
 export type ClientReport = Readonly<{
   sold: Readonly<Record<string, number>>;
   charged: Readonly<Record<string, number>>;
@@ -23,7 +23,7 @@ export type ClientReport = Readonly<{
 
 const RETRY_MS = 50;
 
-/** The status of the one outcome; what the server could not say is asked again under the same key. */
+/** The status of the final outcome. An unknown outcome is retried with the same idempotency key. */
 async function sell(plan: ClientPlan, { key }: SellerPlan, no: number, sale: object): Promise<number> {
   for (;;) {
     const response = await fetch(`${plan.url}/v1/topups`, {

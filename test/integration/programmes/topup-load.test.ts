@@ -1,4 +1,4 @@
-/** The books of top-up under load from several processes, and when the server is killed in the middle of it. */
+/** Top-up under load from several processes, and with a server that is killed in the middle. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -9,12 +9,12 @@ import { type Caller, type Json, openHouse } from "./house.ts";
 import { openShop, requestCredit } from "./shop.ts";
 import type { ClientPlan, ClientReport, SellerPlan } from "./topup-client.ts";
 
-/** Several processes, and a machine that may be busy with others. */
+/** Long enough for several processes on a busy machine. */
 const TEST_MS_MAX = 180_000;
 const CLIENT = join(import.meta.dirname, "topup-client.ts");
 const PHONES = Array.from({ length: 20 }, (_, i) => `+9891212345${String(i).padStart(2, "0")}`);
 
-/** Runs one selling process to its end. */
+/** Runs one selling process until it exits. */
 async function sellIn(plan: ClientPlan): Promise<ClientReport> {
   const child = fork(CLIENT, [], { execArgv: [] });
   child.send(plan);
@@ -27,13 +27,13 @@ function sumOf(figures: readonly Readonly<Record<string, number>>[], name: strin
   return figures.reduce((sum, each) => sum + (each[name] ?? 0), 0);
 }
 
-/** A sale that may be asked for again. */
+/** A sale that can be retried. */
 function sell(caller: Caller, no: number): Promise<Answer> {
   const sale = { phone: PHONES[no % PHONES.length], amount: 10, reference: `kill-${no}` };
   return caller.client.send("POST", "/v1/topups", sale, { "Idempotency-Key": `kill-${no}` });
 }
 
-/** The one outcome of what is sent under a key: what a busy server could not say is asked again. */
+/** Retries with the same idempotency key until the outcome is known. */
 async function surely(send: () => Promise<Answer>): Promise<Answer> {
   let answer = await send();
   await until(
@@ -48,7 +48,7 @@ async function surely(send: () => Promise<Answer>): Promise<Answer> {
   return answer;
 }
 
-/** A new seller that may be asked for again. */
+/** The creation of a seller, which can be retried. */
 function add(caller: Caller, { id, key }: SellerPlan): Promise<Answer> {
   return caller.client.send("POST", "/v1/sellers", { id, name: id }, { "Idempotency-Key": key });
 }
@@ -61,7 +61,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     acme = await house.partner("acme");
   });
 
-  /** Whatever was asked of it: what a seller has is the sum of its entries, and of what it was given and sold. */
+  /** The credit of a seller equals the sum of its entries, and the credit granted minus the sales. */
   async function checkSeller(id: string): Promise<Json> {
     const path = `/v1/sellers/${id}`;
     const seller = await acme.get(path);
@@ -96,7 +96,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
   }, async () => {
     const GRANTS = 10;
     const GRANT = 2_000;
-    // The first of them has far too little.
+    // The first seller has far too little credit.
     const sellers = [
       await openShop(house, acme, "poor", 0),
       await openShop(house, acme, "middling", 10_000),
@@ -115,7 +115,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
       amountMax: 400,
     };
     const clients = Array.from({ length: 4 }, (_, i) => sellIn({ ...plan, name: `client-${i}` }));
-    // Meanwhile all of the poor one's requests are approved, each by five at once.
+    // At the same time all requests of seller `poor` are approved, each by five concurrent calls.
     const approvals = await acme.race(GRANTS * 5, (client, i) =>
       surely(() =>
         client.send("POST", `${String(grants[i % GRANTS])}/approve`, undefined, {
@@ -163,7 +163,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
       await openShop(house, acme, "k2", 1_000_000),
     ];
     const { api_key: partnerKey } = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
-    // So many that the day of one seller is more than a page.
+    // Enough sales that one seller's day exceeds a page.
     const SALES = 1_100;
     const acknowledged = new Set<number>();
     const owner = house.caller(String(partnerKey));
@@ -189,7 +189,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
         .filter((reference) => reference.startsWith("kill-"));
     const before = new Set(await there());
     for (const no of acknowledged) expect(before).toContain(`kill-${no}`);
-    // Everybody asks for everything once more: what was done is not done again.
+    // All sales are retried: no sale is executed twice.
     const again = shops.map(({ key }) => house.caller(key));
     const statuses = await Promise.all(
       Array.from({ length: SALES }, async (_, no) => {
@@ -203,7 +203,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     expect(new Set(after).size).toBe(SALES);
     for (const { id } of shops)
       expect(await checkSeller(id)).toMatchObject({ credit: 1_000_000 - 10 * (SALES / 2) });
-    // A seller that was left without a key gets it now; for one whose key was lost on its way another is made.
+    // A seller whose creation was lost is created now; one whose key was lost with the answer gets another key.
     for (const seller of newcomers) {
       const answer = await surely(() => add(acme, seller));
       expect(answer.status, answer.text).toBe(201);

@@ -1,4 +1,4 @@
-/** Phones: how they are written, and the order in which they stand. */
+/** Phones: spellings and order. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PhoneBook } from "../../../src/actors/programmes/topup/phone-book.ts";

@@ -1,4 +1,6 @@
-/** Sellers, their keys, and the credit that they ask for, over HTTP: a scenario for each requirement, named after it. */
+/**
+ * Sellers, their keys and their credit requests over HTTP: one scenario per requirement.
+ */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, openHouse } from "./house.ts";
@@ -225,7 +227,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     );
     expect(new Set(all.map((made) => made["key_id"])).size).toBe(1);
     expect(all.filter((made) => made["api_key"] !== null)).toHaveLength(1);
-    // One key for two sellers is two requests, and makes two keys.
+    // The same idempotency key for two sellers means two requests, which create two API keys.
     const [a, b] = await Promise.all(
       ["twin-a", "twin-b"].map((id) => acme.ask("POST", "/v1/sellers", 201, { id, name: id }, headers)),
     );

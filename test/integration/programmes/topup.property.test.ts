@@ -1,4 +1,4 @@
-/** The rules of top-up against a plain model, and what replay and snapshots make of the same history. */
+/** Compares the rules of top-up with a plain model, and with replay and a restored snapshot. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Account } from "../../../src/actors/ledger/account.ts";
@@ -19,12 +19,12 @@ const PARTNER = "acme";
 const SELLERS = ["a", "b", "c/1"];
 const PHONES = ["+989121111111", "+989122222222"];
 
-/** One shard: the programme, and the accounts that its transfers move. */
+/** One shard: the programme, and the balances of the sellers. */
 class Shard {
   readonly credit = new Map<string, number>();
   readonly applied: [TopupAct, JsonValue, Done][] = [];
   readonly topup: Topup;
-  /** As the ledger keeps them for its programmes. */
+  /** Claimed names, which the ledger keeps for its programmes. */
   readonly #claims = new Claims();
   #randoms = 0;
   #transfers = 0;
@@ -36,7 +36,10 @@ class Shard {
     });
   }
 
-  /** The code of what refused it, or its effect. `delta`: what the act's transfer does to the seller's credit. */
+  /**
+   * Decides and applies an act; returns the code of a rejection, or the effect. `delta`: change of the seller's
+   * credit by the act's transfer.
+   */
   do(act: TopupAct, delta = 0): string | Readonly<{ effect: JsonValue; transfer: string }> {
     const amount = Math.abs(delta);
     const name = claimOfAct(PARTNER, act);
@@ -65,7 +68,7 @@ function topupOver(credit: ReadonlyMap<string, number>, random: ProgrammeContext
   return new Topup({ shard: 1, shards: 3, account, random, scheduler });
 }
 
-/** What is replayed decides nothing. */
+/** Replay never decides, so it draws no random bytes. */
 function noRandom(): never {
   return expect.unreachable();
 }
@@ -104,7 +107,7 @@ type ModelSeller = { suspended: boolean; credited: number; sold: number; referen
 type ModelRequest = { id: string; seller: string; amount: number; status: string };
 type ModelTransfer = { act: TopupAct; transfer: string; delta: number };
 
-/** All of it once more, in lists that are looked through. */
+/** A plain model, with lists instead of indexes. */
 class Model {
   readonly sellers = new Map<string, ModelSeller>();
   readonly requests: ModelRequest[] = [];
@@ -121,7 +124,7 @@ function names<A extends string>(act: A, seller: string) {
   return { programme: "topup", act, subject: creditAccount(seller) } as const;
 }
 
-/** The id of a request that an act has made. */
+/** The id of the request that an act has created. */
 function madeBy(got: ReturnType<Shard["do"]>): string {
   const { effect } = got as { effect: JsonValue };
   return (effect as { request: string }).request;

@@ -1,4 +1,4 @@
-/** Top-up sales over HTTP, and the books of them: a scenario for each requirement, named after it. */
+/** Top-up sales and their books over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, openHouse } from "./house.ts";
@@ -38,7 +38,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     await charged.refused("GET", "/v1/phones/nobody", 400, "validation_failed");
     await charged.refused("GET", "/v1/phones?cursor=nonsense", 400, "validation_failed");
     await (shops[0] as Shop).caller.refused("GET", "/v1/phones", 403, "forbidden");
-    // The ledger's own account of the phone agrees.
+    // The phone's account in the ledger agrees.
     const account = await charged.get(`/v1/accounts/${encodeURIComponent("@phone:+989120000003")}`);
     expect(account).toMatchObject({ balances: { "IRT/0": { posted: 12 } } });
     const history = await charged.all("/v1/topups?phone=09120000003&limit=2");
@@ -49,7 +49,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
       status: "completed",
       reference: phones[3],
     });
-    // A seller finds its own sales to a phone, also with a + that was not escaped.
+    // A seller finds its own sales to a phone, also if the + in the query is not escaped.
     const own = await (shops[1] as Shop).caller.all(`/v1/topups?phone=${String(phones[3])}`);
     expect(own.map(({ seller }) => seller)).toEqual([(shops[1] as Shop).id]);
   });
@@ -204,7 +204,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     expect(await acme.get(shop.path)).toMatchObject({ credit: 990 });
     const neighbour = await seller(10);
     await sell(neighbour, 1, { reference: "r3" });
-    // What came to nothing has not used its reference up.
+    // A refused sale does not use up its reference.
     const failed = { phone: PHONE, amount: 999_999, reference: "later" };
     await shop.caller.refused("POST", "/v1/topups", 422, "insufficient_funds", failed);
     await sell(shop, 1, { reference: "later" });

@@ -1,4 +1,4 @@
-/** The voucher programme on one shard alone, and a plain model of what it should do. */
+/** The voucher programme on a single shard, and a plain model of it. */
 import { expect } from "vitest";
 import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import type {
@@ -30,7 +30,7 @@ export function restored(items: readonly (readonly JsonValue[])[]): Programme {
 
 export const itemsOf = ({ vouchers }: Programme) => [...vouchers.items()];
 
-/** One shard: what is decided is applied, written down, and whatever is due is ended first. */
+/** One shard. It executes due commands before each act, and logs what it applies. */
 export class Shard {
   programme = newProgramme();
   readonly log: (readonly [act: VoucherAct, effect: VoucherEffect, timeMs: number])[] = [];
@@ -80,7 +80,7 @@ type Known = {
   used: { atMs: number; discount: number } | null;
 };
 
-/** The same by looking at everything every time. */
+/** A plain model that scans everything for each answer. */
 export class Model {
   readonly customers: string[] = [];
   readonly offers = new Map<string, { discount: number; pricing: string }>();

@@ -1,4 +1,4 @@
-/** Vouchers for many at once over HTTP: a scenario for each requirement, named after it. */
+/** Voucher batches over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, shardsOf, until } from "../../support/server.ts";

@@ -1,4 +1,4 @@
-/** The voucher programme against a plain model; and what its log and its snapshots make of it again. */
+/** Compares the voucher programme with a plain model, and with its replay and its restored snapshot. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { VNODES } from "../../../src/actors/ledger/routing.ts";
@@ -83,7 +83,7 @@ class Run {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { shard, model } = this;
     shard.end();
@@ -163,7 +163,7 @@ class Run {
 
   #read = 0;
 
-  /** Takes the codes of portions from the log; who gets one, and when, is the model's to say. */
+  /** Takes the random codes of portions from the log; the model computes who gets a voucher, and when. */
   #catchUp(): void {
     const { shard, model } = this;
     for (const [act, effect, timeMs] of shard.log.slice(this.#read)) {
@@ -196,7 +196,7 @@ test("random acts give what a plain model gives; replay and a restored snapshot 
         run.check();
       }
       const { shard, model } = run;
-      // All that is due comes to its end: portions one after the other, and then all vouchers.
+      // Execute everything that is scheduled: first the portions, then all expiries.
       for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.scheduler.nextEndMs) {
         shard.timeMs = Math.max(shard.timeMs, ends);
         shard.end();
@@ -262,7 +262,7 @@ test("the broadcast of a batch may arrive before that of its offer", () => {
     PARTNER,
     1_000,
   );
-  // What it passed on the way is older.
+  // A broadcast that arrives late has an older version, and is ignored.
   shard.programme.vouchers.receiveBroadcast({ offer: { ...offer, discount: 6, version: 1 } }, PARTNER, 1_000);
   expect(shard.ask("vouchers", "a@x", "valid", 50, null)).toMatchObject({
     rows: [[[1_000, 0, 0], { discount: 7 }]],
@@ -313,7 +313,7 @@ test("concurrent definitions of an offer converge on all shards", () => {
         if (heard !== undefined) shards[to]?.put(heard, 0);
       };
       for (const { shard, from, discount: worth } of events) {
-        // Sometimes one hears of another, sometimes one defines.
+        // Each step delivers a broadcast or defines a new version.
         if (from !== shard) hear(from, shard);
         else {
           const defined = shards[shard]?.define("o", worth) as Offer;

@@ -1,4 +1,4 @@
-/** The voucher programme over HTTP: a scenario for each requirement, named after it. */
+/** The voucher programme over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -13,7 +13,7 @@ async function refusal(caller: Caller, code: string, body: Json): Promise<unknow
   return problem["detail"];
 }
 
-/** The address of a code that nobody has. */
+/** The redemption path of a code that no voucher has. */
 function guess(i: number): string {
   const digits = String(i).padStart(12, "2").replaceAll("0", "9").replaceAll("1", "8");
   return `/v1/vouchers/22${digits}/redeem`;
@@ -268,7 +268,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     const verdict = await acme.post(`${at(voucher)}/validate`, 200, { email });
     expect(verdict).toEqual({ valid: false, reason: "voucher_expired" });
     expect(await codes(acme, email, "expired")).toEqual([voucher["code"]]);
-    // What was used in time stays so, until it is taken back: then its time is over.
+    // A voucher redeemed in time stays redeemed until it is rolled back; then it is expired.
     expect(await codes(acme, email, "redeemed")).toEqual([early["code"]]);
     const back = await acme.post(`${at(early)}/rollback`, 200, { email });
     expect(back).toMatchObject({ status: "expired", used_at: null });

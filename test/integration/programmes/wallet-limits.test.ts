@@ -1,4 +1,4 @@
-/** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
+/** The limits of wallets and sessions, and when the use of a session is recorded. */
 import { expect, test } from "vitest";
 import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
@@ -143,7 +143,7 @@ test("a replaced session ends a minute later, however it is used, and is the fir
   submit({ ...of("s a@example.com"), act: "touch_session" });
   replace("s a@example.com", "s2");
   expect(scheduler.nextEndMs).toBe(2 + minute);
-  // Each of these replaces the one before, whose minute has not passed.
+  // Each session replaces the one before within its minute of grace.
   for (let i = 2; i < 100; i++) replace(`s${i}`, `s${i + 1}`);
   for (const session of ["s1", "s100"])
     expect(submit({ ...of(session), act: "touch_session" })).toMatchObject({ email: "a@example.com" });

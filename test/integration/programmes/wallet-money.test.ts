@@ -1,4 +1,4 @@
-/** Money in wallets: a scenario for each requirement, named after it. */
+/** Money in wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, until } from "../../support/server.ts";
@@ -19,7 +19,7 @@ const request = async (requester: Person, payer: Person, amount: number, more: J
   return `${requests}/${String(made["id"])}`;
 };
 
-/** The second time it is a repeat. */
+/** Sends a request twice with one idempotency key: the second is a retry. */
 const twice = async (caller: Caller, path: string, status: number, body?: Json): Promise<Json> => {
   const headers = { "Idempotency-Key": `${path}-once` };
   const first = await caller.ask("POST", path, status, body, headers);
@@ -70,7 +70,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     await bank.refused("POST", "/v1/deposits", 404, "wallet_not_found", nobodys);
     const withRef = { ...nobodys, bank_ref: "lost" };
     await bank.refused("POST", "/v1/deposits", 404, "wallet_not_found", withRef);
-    // What came to nothing has used no reference.
+    // A refused deposit does not use up its reference.
     await bank.post("/v1/deposits", 201, { ...body, bank_ref: "lost" });
   });
 
@@ -144,7 +144,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
   test("W5 W13 a user sends money to another wallet, and both wallets have an entry", async () => {
     const ann = await wallets.person(1000);
     for (let i = 0; i < 6; i++) {
-      // Sooner or later on another shard.
+      // With enough wallets, some are on another shard.
       const bo = await wallets.person();
       const body = { to_wallet_id: bo.wallet, amount: 100, memo: "lunch" };
       const sent = await ann.caller.post(transfers, 201, body);

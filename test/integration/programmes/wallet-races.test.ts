@@ -1,4 +1,4 @@
-/** Wallets that many use at once, and a server that is killed. */
+/** Concurrent requests for one wallet, and a server that is killed. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { OPERATOR_KEY, sendUntilDone, until } from "../../support/server.ts";
@@ -10,14 +10,14 @@ const holds = "/v1/wallet/holds";
 const requests = "/v1/wallet/payment-requests";
 const withdrawals = "/v1/wallet/withdrawals";
 
-/** A server that starts again and again, on a busy machine. */
+/** Long enough for repeated restarts on a busy machine. */
 const RESTARTS_MS_MAX = 180_000;
 
-/** Which action makes what of a payment request. */
+/** The status that each action gives a payment request. */
 const ENDS = { accept: "accepted", decline: "declined", cancel: "cancelled" } as const;
 type Action = keyof typeof ENDS;
 
-/** All at once; the status of each. */
+/** Sends all decisions concurrently and returns their HTTP statuses. */
 const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promise<number[]> =>
   Promise.all(
     by.map(async ([action, { caller }]) => (await caller.client.send("POST", `${path}/${action}`)).status),

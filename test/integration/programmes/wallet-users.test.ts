@@ -1,4 +1,4 @@
-/** Who has a wallet, and who is logged in: a scenario for each requirement, named after it. */
+/** Users and sessions of wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator } from "../../support/server.ts";

@@ -1,4 +1,6 @@
-/** The wallet programme without a server: against a plain model, replayed from its effects, and restored from its items. */
+/**
+ * Compares the wallet programme, without a server, with a plain model, and with its replay and its restored items.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
@@ -54,7 +56,7 @@ class Shard {
 type Session = { email: string; openedAtMs: number; touchedAtMs: number; replacedUntilMs?: number };
 type Request = { payer: string; requester: string; status: string; expiresAtMs: number };
 
-/** What must come of what is asked, as plainly as it can be said. */
+/** A plain model of users, sessions and payment requests. */
 class Model {
   readonly users = new Map<string, { wallet: string; credential: number }>();
   readonly sessions = new Map<string, Session>();
@@ -99,13 +101,13 @@ const steps = fc.array(
   { minLength: 1, maxLength: 80, size: "max" },
 );
 
-/** One history, on a shard and in the model. */
+/** Runs one history on a shard, on its replay and in the model. */
 class History {
   readonly live = new Shard();
   readonly replayed = new Shard();
   readonly model = new Model();
   nowMs = 1_000_000;
-  /** As the ledger keeps them for its programmes. */
+  /** Claimed names, which the ledger keeps for its programmes. */
   readonly #claims = new Claims();
   #made = 0;
 
@@ -146,7 +148,7 @@ class History {
     for (const { wallet } of [this.live, this.replayed]) wallet.apply(act, effect, done);
   }
 
-  /** What is asked, what must come of it, and what that is in the model. */
+  /** The act of a step, the expected outcome, and its change of the model. */
   #asked(step: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
     if (step.kind.endsWith("_request") || step.kind === "request_payment") return this.#askedOfRequests(step);
     if (step.kind.endsWith("_session") && step.kind !== "open_session") return this.#askedOfSessions(step);
@@ -228,7 +230,7 @@ class History {
         return [{ ...names, act: "touch_session" }, expected, () => void sessions.set(session, touched)];
       case "refresh_session": {
         const next = `n${this.#made}`;
-        // Older records know no grace.
+        // Older records have no grace period.
         const graceMs = b % 3 === 0 ? undefined : b * HOUR_MS;
         return [
           { ...names, act: "refresh_session", next, ...(graceMs !== undefined && { graceMs }) },
