@@ -26,7 +26,7 @@ import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
 
 const PARTNER = "acme";
 const MEMBERS = ["ann", "bo/1"];
-const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 /** An id that no transfer has. */
 const NO_TRANSFER = "tr_0019001";
 const noted = { memo: "why", metadata: null, occurredAtMs: null, vnode: 0 } as const;
@@ -65,12 +65,12 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const create: LoyaltyAct = { ...actOf("create_member", "ann"), name: null };
 
 /** One member, with a helper for each movement. */
-class Card {
+class MemberFixture {
   readonly #run = new LedgerRun(() => {});
   readonly #ids: string[] = [];
 
   constructor() {
-    this.#run.do({ op: "act", ...asked, act: create });
+    this.#run.do({ op: "act", ...header, act: create });
   }
 
   accrue(amount: number, inMs?: number): number {
@@ -85,17 +85,17 @@ class Card {
   /** Reverts the movement with this index and returns the effect or the rejection. */
   revert(which: number): unknown {
     const id = this.#ids[which] ?? NO_TRANSFER;
-    return toldOf(this.#run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome);
+    return effectOf(this.#run.do({ op: "revert_transfer", ...header, id, original: null, vnode: 0 }).outcome);
   }
 
   /** The points of each lot; a lot is named by the index of its accrual. */
   lots(): readonly (readonly [lot: number, points: number])[] {
     const lots = this.#run.ask(PARTNER, askLots("ann")) ?? [];
-    return lots.map(({ id, points: there }) => [this.#ids.indexOf(id), there]);
+    return lots.map(({ id, points }) => [this.#ids.indexOf(id), points]);
   }
 
   #move(debit: string, credit: string, amount: number, act: LoyaltyAct): number {
-    const command = { op: "transfer", ...asked, ...noted, debit, credit, amount, vnode: 0, act } as const;
+    const command = { op: "transfer", ...header, ...noted, debit, credit, amount, vnode: 0, act } as const;
     const { outcome } = this.#run.do(command);
     return this.#ids.push(outcome.ok && "id" in outcome ? outcome.id : "none") - 1;
   }
@@ -106,7 +106,7 @@ class World {
   readonly #run = new LedgerRun((record) => this.#follow(record));
   readonly #model = new LoyaltyModel();
   /** Ids of the transfers in creation order. */
-  readonly #made: string[] = [];
+  readonly #created: string[] = [];
 
   take(what: Step): void {
     this.#run.end();
@@ -134,8 +134,8 @@ class World {
       case "redeem all":
         return this.#redeem(what.member, this.#model.members.get(what.member)?.balance || 1);
       case "revert": {
-        const id = this.#made.at(-1 - what.which) ?? NO_TRANSFER;
-        const revert = { op: "revert_transfer", ...asked, id, original: null, vnode: 0 } as const;
+        const id = this.#created.at(-1 - what.which) ?? NO_TRANSFER;
+        const revert = { op: "revert_transfer", ...header, id, original: null, vnode: 0 } as const;
         return this.#do(revert, (newId) => this.#model.revert(id, newId));
       }
       case "set": {
@@ -143,7 +143,7 @@ class World {
         const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT } as const;
         return this.#act({ ...act, settings }, () => {
           this.#model.settings = settings;
-          return { told: undefined };
+          return { effect: undefined };
         });
       }
       case "wait":
@@ -185,21 +185,21 @@ class World {
   }
 
   #act(act: LoyaltyAct, expected: () => Answer): void {
-    this.#do({ op: "act", ...asked, act }, expected);
+    this.#do({ op: "act", ...header, act }, expected);
   }
 
   #move(act: LoyaltyAct, amount: number, expected: (id: string) => Answer): void {
     const { subject } = act;
     const [debit, credit] = act.act === "accrual" ? ["@issuance", subject] : [subject, "@redemption"];
     const vnode = homeVnodeOf(PARTNER, debit, credit, null);
-    this.#do({ op: "transfer", ...asked, ...noted, debit, credit, amount, vnode, act }, expected);
+    this.#do({ op: "transfer", ...header, ...noted, debit, credit, amount, vnode, act }, expected);
   }
 
   #do(command: Command, expected: (id: string) => Answer): void {
     const { outcome } = this.#run.do(command);
     const answer = expected(outcome.ok && "id" in outcome ? outcome.id : "");
     if ("code" in answer) expect(outcome, JSON.stringify(command)).toEqual({ ok: false, ...answer });
-    else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
+    else expect(effectOf(outcome), JSON.stringify(command)).toEqual(answer.effect);
   }
 
   /** Compares expiries with the model; other commands are compared where they are sent. */
@@ -207,17 +207,17 @@ class World {
     this.#log.add(record);
     const { command, outcome, timeMs } = record;
     const id = outcome.ok && "id" in outcome ? outcome.id : undefined;
-    if (id !== undefined) this.#made.push(id);
+    if (id !== undefined) this.#created.push(id);
     if (command.op !== "transfer" || command.act?.act !== "expiry") return;
     const over = this.#model.nextOver(timeMs);
     const { member: who = "", lot = "", points: amount } = over ?? {};
     const [debit, credit] = [pointsAccount(who), "@expired"];
     const vnode = homeVnodeOf(PARTNER, debit, credit, null);
     const act = { ...actOf("expiry", who), lot };
-    const moved = { ...asked, ...noted, memo: null, op: "transfer", debit, credit, amount, vnode, act };
+    const moved = { ...header, ...noted, memo: null, op: "transfer", debit, credit, amount, vnode, act };
     expect(command).toEqual(moved);
     expect(outcome).toMatchObject({ ok: true });
-    expect({ told: toldOf(outcome) }).toEqual(this.#model.expire(who, lot, amount ?? 0, id ?? ""));
+    expect({ effect: effectOf(outcome) }).toEqual(this.#model.expire(who, lot, amount ?? 0, id ?? ""));
   }
 }
 
@@ -225,7 +225,7 @@ function actOf<A extends string>(act: A, who: string) {
   return { programme: "loyalty", act, subject: pointsAccount(who) } as const;
 }
 
-function toldOf(outcome: Recorded): unknown {
+function effectOf(outcome: Recorded): unknown {
   if (!outcome.ok) return outcome;
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
@@ -247,14 +247,14 @@ test("L1 to L18: random commands give what a plain model gives; replay and a res
 
 test("a transfer of a former member cannot be reverted from a new member with the same id", () => {
   const run = new LedgerRun(() => {});
-  const act = (alone: LoyaltyAct) => run.do({ op: "act", ...asked, act: alone }).outcome;
+  const act = (alone: LoyaltyAct) => run.do({ op: "act", ...header, act: alone }).outcome;
   const move = (debit: string, credit: string, withAct: LoyaltyAct) => {
     const sides = { debit, credit, amount: 5, vnode: 0 };
-    const { outcome } = run.do({ op: "transfer", ...asked, ...noted, ...sides, act: withAct });
+    const { outcome } = run.do({ op: "transfer", ...header, ...noted, ...sides, act: withAct });
     return outcome.ok && "id" in outcome ? outcome.id : "";
   };
   const revert = (id: string) =>
-    run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome;
+    run.do({ op: "revert_transfer", ...header, id, original: null, vnode: 0 }).outcome;
   const account = pointsAccount("ann");
   const both = () => [
     move("@issuance", account, actOf("accrual", "ann")),
@@ -271,24 +271,24 @@ test("a transfer of a former member cannot be reverted from a new member with th
 });
 
 test("reverting a partly spent accrual takes other points, and those do not return to its lot", () => {
-  const card = new Card();
-  const lot = card.accrue(10, 9);
-  card.accrue(10);
-  const redemption = card.redeem(8);
-  expect(card.revert(lot)).toMatchObject({ lots: [[expect.anything(), 2, expect.anything()]] });
-  expect(card.lots()).toEqual([]);
-  expect(card.revert(redemption)).toBeUndefined();
-  expect(card.lots()).toEqual([]);
+  const fixture = new MemberFixture();
+  const lot = fixture.accrue(10, 9);
+  fixture.accrue(10);
+  const redemption = fixture.redeem(8);
+  expect(fixture.revert(lot)).toMatchObject({ lots: [[expect.anything(), 2, expect.anything()]] });
+  expect(fixture.lots()).toEqual([]);
+  expect(fixture.revert(redemption)).toBeUndefined();
+  expect(fixture.lots()).toEqual([]);
 });
 
 test("reverting an accrual without expiry takes points without expiry first, then points of lots", () => {
-  const card = new Card();
-  const endless = card.accrue(5);
-  card.accrue(7, 9);
-  card.redeem(8);
-  const [first, second] = [card.accrue(3, 7), card.accrue(3, 8)];
-  card.revert(endless);
-  expect(card.lots()).toEqual([
+  const fixture = new MemberFixture();
+  const endless = fixture.accrue(5);
+  fixture.accrue(7, 9);
+  fixture.redeem(8);
+  const [first, second] = [fixture.accrue(3, 7), fixture.accrue(3, 8)];
+  fixture.revert(endless);
+  expect(fixture.lots()).toEqual([
     [first, 2],
     [second, 3],
   ]);
@@ -297,12 +297,12 @@ test("reverting an accrual without expiry takes points without expiry first, the
 test("settings are broadcast to every shard and apply from then on; each partner has its own", () => {
   const settings = { memberThreshold: 3, totalThreshold: 9 };
   const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT, settings } as const;
-  const decided = new Ledger(0, 3).decide({ op: "act", ...asked, act }, 0, () => "");
+  const decided = new Ledger(0, 3).decide({ op: "act", ...header, act }, 0, () => "");
   const told = [1, 2].map((to) => ({ to, no: 1 }));
   expect(decided).toEqual({ ok: true, effect: null, notice: settings, told });
   const run = new LedgerRun(() => {});
   const settingsOf = (partner: string) => run.ask(partner, askSettings());
-  run.do({ op: "notice", ...asked, programme: "loyalty", notice: settings, from: 1, no: 1, sentAtMs: 0 });
+  run.do({ op: "notice", ...header, programme: "loyalty", notice: settings, from: 1, no: 1, sentAtMs: 0 });
   expect(settingsOf(PARTNER)).toEqual(settings);
   expect(settingsOf("other")).toEqual({ memberThreshold: 1000, totalThreshold: 100_000 });
   expect(run.ask("other", askMembers([9, null]))).toEqual({ rows: [], upTo: null });
@@ -312,11 +312,11 @@ test("settings are broadcast to every shard and apply from then on; each partner
 
 test("expired points are removed before a request about their member is answered", () => {
   const run = new LedgerRun(() => {});
-  run.do({ op: "act", ...asked, act: create });
+  run.do({ op: "act", ...header, act: create });
   const account = pointsAccount("ann");
   const act = { ...actOf("accrual", "ann"), expiresAtMs: run.nowMs + 7 };
   const sides = { debit: "@issuance", credit: account, amount: 5, vnode: 0 };
-  run.do({ op: "transfer", ...asked, ...noted, ...sides, act });
+  run.do({ op: "transfer", ...header, ...noted, ...sides, act });
   const { due } = run.ledger.state.programmes;
   expect(run.ledger.nextEndMs).toBe(run.nowMs + 7);
   expect(due.nextDueOf(PARTNER, account, run.nowMs + 6)).toBeUndefined();

@@ -16,7 +16,7 @@ import { LedgerRun } from "../ledger/ledger-run.ts";
 
 export const PARTNER = "acme";
 export const ALL: ListAsk = [99, null];
-export const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+export const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 
 /** A draw of all `count` existing users and of all later ones. */
 export function everyone(count: number): Draw {
@@ -24,7 +24,7 @@ export function everyone(count: number): Draw {
 }
 
 /** A ledger with one partner that uses segments. */
-export class Staff {
+export class SegmentFixture {
   readonly log: { act: SegmentsAct; effect: JsonValue; timeMs: number }[] = [];
   readonly packed = new PackedLog();
   readonly run = new LedgerRun(
@@ -37,7 +37,7 @@ export class Staff {
   );
 
   do(act: SegmentsAct): unknown {
-    const { outcome } = this.run.do({ op: "act", ...asked, act });
+    const { outcome } = this.run.do({ op: "act", ...header, act });
     if (!outcome.ok) return [outcome.code, outcome.subject];
     return "effect" in outcome ? outcome.effect : undefined;
   }

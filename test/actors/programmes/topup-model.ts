@@ -14,7 +14,7 @@ type Request = { -readonly [K in keyof RequestView]: RequestView[K] };
 /** `credit`: the change of the seller's credit. */
 type Made = Readonly<{ seller: string; credit: number; phone?: string }> & { isReverted: boolean };
 
-export type Answer = Readonly<{ code: string; subject: string | null } | { told: unknown }>;
+export type Answer = Readonly<{ code: string; subject: string | null } | { effect: unknown }>;
 
 const refused = (code: string, subject: string | null) => ({ code, subject });
 
@@ -28,14 +28,14 @@ export class TopupModel {
     if (this.sellers.has(id)) return refused("seller_exists", id);
     const figures = { isSuspended: false, credited: 0, sold: 0, references: new Set<string>() };
     this.sellers.set(id, { id, name, createdAtMs: nowMs, ...figures });
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   suspend(id: string, isSuspended: boolean): Answer {
     const seller = this.sellers.get(id);
     if (seller === undefined) return refused("seller_not_found", id);
     seller.isSuspended = isSuspended;
-    return { told: { seller: this.view(seller) } };
+    return { effect: { seller: this.view(seller) } };
   }
 
   /** @param request id of the new request. */
@@ -43,7 +43,7 @@ export class TopupModel {
     if (!this.sellers.has(id)) return refused("seller_not_found", id);
     const open = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
     this.requests.push({ id: request, seller: id, amount, note, createdAtMs: nowMs, ...open });
-    return { told: { request } };
+    return { effect: { request } };
   }
 
   decide(
@@ -65,7 +65,7 @@ export class TopupModel {
     const status = isApproved ? "approved" : "rejected";
     Object.assign(request, { status, decidedBy: by, decidedAtMs: nowMs, reason: isApproved ? null : reason });
     if (isApproved) this.#move(transfer, { seller, credit: amount });
-    return { told: { decided: { ...request } } };
+    return { effect: { decided: { ...request } } };
   }
 
   sell(id: string, phone: string, amount: number, reference: string | null, transfer: string): Answer {
@@ -77,7 +77,7 @@ export class TopupModel {
     if (seller.credited - seller.sold < amount) return refused("insufficient_funds", `credit:${id}`);
     if (reference !== null) seller.references.add(reference);
     this.#move(transfer, { seller: id, credit: -amount, phone });
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   revert(id: string, transfer: string): Answer {
@@ -92,7 +92,7 @@ export class TopupModel {
     made.isReverted = true;
     this.#move(transfer, { ...made, credit: -made.credit }, true);
     this.#backs.add(transfer);
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   readonly #backs = new Set<string>();

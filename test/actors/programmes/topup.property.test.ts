@@ -38,7 +38,7 @@ const SELLERS = ["a", "b/1"];
 const PHONES = ["+989121111111", "+989122222222"];
 const NO_TRANSFER = "tr_0019001";
 const ALL: ListAsk = [99, null];
-const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 
 const seller = fc.constantFrom(...SELLERS);
@@ -113,8 +113,8 @@ class World {
       case "request": {
         const { amount, note } = what;
         const act = { ...actOf("request_credit", what.seller), amount, note };
-        return this.#act(act, (told) => {
-          const { request } = (told ?? { request: "" }) as { request: string };
+        return this.#act(act, (effect) => {
+          const { request } = (effect ?? { request: "" }) as { request: string };
           return model.request(what.seller, amount, note, request, nowMs);
         });
       }
@@ -144,7 +144,7 @@ class World {
       }
       case "revert": {
         const id = this.#made.at(-1 - what.which) ?? NO_TRANSFER;
-        const revert = { op: "revert_transfer", ...asked, id, original: null, vnode: 0 } as const;
+        const revert = { op: "revert_transfer", ...header, id, original: null, vnode: 0 } as const;
         return this.#do(revert, (_, transfer) => model.revert(id, transfer));
       }
       case "restart":
@@ -192,8 +192,8 @@ class World {
     return request === undefined ? ["cr_none", "a", 1] : [request.id, request.seller, request.amount];
   }
 
-  #act(act: TopupAct, expected: (told: unknown) => Answer): void {
-    this.#do({ op: "act", ...asked, act }, expected);
+  #act(act: TopupAct, expected: (effect: unknown) => Answer): void {
+    this.#do({ op: "act", ...header, act }, expected);
   }
 
   #move(
@@ -204,17 +204,17 @@ class World {
     expected: (id: string) => Answer,
   ): void {
     const vnode = homeVnodeOf(PARTNER, debit, credit, null);
-    const command = { op: "transfer", ...asked, ...noted, debit, credit, amount, vnode, act } as const;
+    const command = { op: "transfer", ...header, ...noted, debit, credit, amount, vnode, act } as const;
     this.#do(command, (_, id) => expected(id));
   }
 
-  #do(command: Command, expected: (told: unknown, id: string) => Answer): void {
+  #do(command: Command, expected: (effect: unknown, id: string) => Answer): void {
     const { outcome } = this.#run.do(command);
     const id = outcome.ok && "id" in outcome ? outcome.id : "";
     if (id !== "") this.#made.push(id);
-    const answer = expected(outcome.ok ? toldOf(outcome) : undefined, id);
+    const answer = expected(outcome.ok ? effectOf(outcome) : undefined, id);
     if ("code" in answer) expect(outcome, JSON.stringify(command)).toEqual({ ok: false, ...answer });
-    else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
+    else expect(effectOf(outcome), JSON.stringify(command)).toEqual(answer.effect);
   }
 }
 
@@ -222,7 +222,7 @@ function actOf<A extends string>(act: A, id: string) {
   return { programme: "topup", act, subject: creditAccount(id) } as const;
 }
 
-function toldOf(outcome: Recorded): unknown {
+function effectOf(outcome: Recorded): unknown {
   if (!outcome.ok) return outcome;
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
@@ -248,9 +248,9 @@ test("a seller's account is created with the seller, and only the programme move
   const run = new LedgerRun(() => {}, counted());
   const act: TopupAct = { ...actOf("create_seller", "a"), name: "A", asset: "IRT/0" };
   const account = { id: "credit:a", asset: "IRT/0", floor: 0, ceiling: null, programme: "topup" };
-  expect(run.do({ op: "act", ...asked, act }).outcome).toMatchObject({ ok: true, account });
+  expect(run.do({ op: "act", ...header, act }).outcome).toMatchObject({ ok: true, account });
   const sides = { debit: CREDIT_SOURCE, credit: "credit:a", amount: 1, vnode: 0 };
-  const { outcome } = run.do({ op: "transfer", ...asked, ...noted, ...sides });
+  const { outcome } = run.do({ op: "transfer", ...header, ...noted, ...sides });
   expect(outcome).toMatchObject({ code: "managed_account", subject: "credit:a" });
 });
 
@@ -261,13 +261,13 @@ test("no sum of a seller or a phone exceeds the safe integers", () => {
   for (const id of ["a", "b"])
     run.do({
       op: "act",
-      ...asked,
+      ...header,
       act: { ...actOf("create_seller", id), name: id, asset: "IRT/0" } as TopupAct,
     });
   const make = (id: string, amount: number): string => {
     const act: TopupAct = { ...actOf("request_credit", id), amount, note: null };
-    const told = toldOf(run.do({ op: "act", ...asked, act }).outcome) as { request: string };
-    return told.request;
+    const effect = effectOf(run.do({ op: "act", ...header, act }).outcome) as { request: string };
+    return effect.request;
   };
   const decide = (act: TopupAct, amount: number) =>
     programmes.decide(act, { partner: PARTNER, nowMs: run.nowMs, amount, isTaken: false });

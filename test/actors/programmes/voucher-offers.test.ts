@@ -18,12 +18,12 @@ import {
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 
-import { ANN, asked, counted, of, PARTNER, Shop } from "./voucher-shop.ts";
+import { ANN, counted, header, of, PARTNER, Shop } from "./voucher-shop.ts";
 
 /** The outcome of defining an offer on the first of three shards. */
 function putOn(ledger: Ledger, name: string, discount: number, pricing: Pricing) {
   const act = { ...of("put_offer", offerSubject(name)), name, discount, pricing };
-  const command = { op: "act", ...asked, act } as const;
+  const command = { op: "act", ...header, act } as const;
   const outcome = ledger.decide(command, 0, () => "");
   ledger.apply(command, outcome, { epoch: 1, seq: 1, index: 0, timeMs: 0 }, 0);
   return outcome;
@@ -45,7 +45,7 @@ describe("an offer", () => {
     const ledger = new Ledger(0, 3, counted());
     const place = { epoch: 1, seq: 1, index: 0, timeMs: 0 };
     const act = (given: VoucherAct) => {
-      const command = { op: "act", ...asked, act: given } as const;
+      const command = { op: "act", ...header, act: given } as const;
       const outcome = ledger.decide(command, 0, () => "");
       ledger.apply(command, outcome, place, 0);
       return outcome;
@@ -101,7 +101,7 @@ describe("an offer", () => {
 });
 
 function command(act: VoucherAct): ActAlone {
-  return { op: "act", ...asked, act };
+  return { op: "act", ...header, act };
 }
 
 describe("a batch", () => {
@@ -143,7 +143,7 @@ describe("a batch", () => {
     expect(shop.ask(askBatch(id))).toMatchObject({ issued: 0, isScheduled: true });
     const { due } = shop.run.ledger.state.programmes;
     const act = { ...of("issue_portion", VOUCHERS_SUBJECT), batch: id };
-    expect(due.nextDue(shop.run.nowMs + 1)?.command()).toEqual({ op: "act", ...asked, act });
+    expect(due.nextDue(shop.run.nowMs + 1)?.command()).toEqual({ op: "act", ...header, act });
     shop.run.nowMs += 1;
     expect(shop.ask(askBatch(id))).toEqual({ requested: 2, issued: 2, isDone: true, isScheduled: false });
     for (const [email, count] of [

@@ -12,7 +12,7 @@ import {
 import { LedgerRun } from "../ledger/ledger-run.ts";
 
 export const PARTNER = "acme";
-export const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+export const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 export const ANN = "ann@x";
 
 /** Different bytes on each call, with few distinct values so that a failure is readable. */
@@ -33,7 +33,7 @@ export class Shop {
   }
 
   do(act: VoucherAct) {
-    const { outcome } = this.run.do({ op: "act", ...asked, act });
+    const { outcome } = this.run.do({ op: "act", ...header, act });
     if (!outcome.ok) return [outcome.code, outcome.subject];
     return "effect" in outcome ? outcome.effect : undefined;
   }

@@ -21,7 +21,7 @@ import {
 import { vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
 import { VoucherStore } from "../../../src/actors/programmes/vouchers/pool.ts";
 
-import { ANN, asked, of, PARTNER, Shop } from "./voucher-shop.ts";
+import { ANN, header, of, PARTNER, Shop } from "./voucher-shop.ts";
 
 /** A ledger with one customer and one voucher. */
 function withVoucher(
@@ -125,7 +125,7 @@ describe("a voucher", () => {
     const subject = customerSubject(ANN);
     const act = { ...of("expire", subject), email: ANN };
     const over = due.nextDueOf(PARTNER, subject, expiresAtMs);
-    expect(over?.command()).toEqual({ op: "act", ...asked, act });
+    expect(over?.command()).toEqual({ op: "act", ...header, act });
     expect(due.nextDueOf(PARTNER, subject, expiresAtMs - 1)).toBeUndefined();
     expect(due.nextDueOf("other", subject, expiresAtMs)).toBeUndefined();
   });

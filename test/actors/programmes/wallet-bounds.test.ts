@@ -13,31 +13,31 @@ import { ORDERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/
 
 const HOUR_MS = 3_600_000;
 const ALL: ListAsk = [999, null];
-const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
+const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const PAYER = "wal_a";
 
 /** The orders of wallets, without the ledger that moves the money. */
-class Desk {
+class OrderFixture {
   readonly scheduled = new Set<ScheduledCommand>();
   readonly orders: WalletOrders;
   nowMs = 1000;
-  #made = 0;
+  #created = 0;
 
   constructor() {
     const scheduler = {
       add: (item: ScheduledCommand) => void this.scheduled.add(item),
       remove: (item: ScheduledCommand) => void this.scheduled.delete(item),
     };
-    const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#made >> (8 * i));
-    const place = { shard: 3, shards: 4, account: () => undefined };
-    const context: ProgrammeContext = { ...place, random, scheduler };
+    const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#created >> (8 * i));
+    const shardContext = { shard: 3, shards: 4, account: () => undefined };
+    const context: ProgrammeContext = { ...shardContext, random, scheduler };
     this.orders = new WalletOrders(context, (wallet) => wallet.startsWith("wal_"));
   }
 
   /** @returns the code of the rejection, or the id of the order */
   do(act: OrderAct, amount = 0): string {
-    this.#made += 1;
-    const transfer = `t${this.#made}`;
+    this.#created += 1;
+    const transfer = `t${this.#created}`;
     const decided = this.orders.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
     if (!decided.ok) return decided.code;
     this.orders.apply(act, decided.effect, {
@@ -88,74 +88,74 @@ const KINDS = {
 
 describe.each(Object.entries(KINDS))("orders in the list %s", (list, { make, end }) => {
   test("a wallet keeps 500: one more removes the oldest closed one, and is rejected if all are pending", () => {
-    const desk = new Desk();
-    const ids = Array.from({ length: ORDERS_MAX }, () => desk.do(make));
+    const fixture = new OrderFixture();
+    const ids = Array.from({ length: ORDERS_MAX }, () => fixture.do(make));
     expect([ORDERS_MAX, new Set(ids).size]).toEqual([500, 500]);
-    expect(desk.do(make)).toBe("too_many_pending");
+    expect(fixture.do(make)).toBe("too_many_pending");
     const [first = "", second = "", third = ""] = ids;
-    desk.do(end(third));
-    desk.do(end(second));
-    const more = desk.do(make);
+    fixture.do(end(third));
+    fixture.do(end(second));
+    const more = fixture.do(make);
     const kept = [...ids.filter((id) => id !== second), more];
-    expect(desk.ids(list as OrderList, PAYER)).toEqual(kept.toReversed());
-    expect(desk.orders.order(second, desk.nowMs)).toBeNull();
-    expect(desk.orders.order(first, desk.nowMs)).toMatchObject({ id: first, status: "pending" });
-    expect(desk.do(end(second))).toMatch(/_not_found$/);
-    desk.do(make);
-    expect(desk.do(make)).toBe("too_many_pending");
+    expect(fixture.ids(list as OrderList, PAYER)).toEqual(kept.toReversed());
+    expect(fixture.orders.order(second, fixture.nowMs)).toBeNull();
+    expect(fixture.orders.order(first, fixture.nowMs)).toMatchObject({ id: first, status: "pending" });
+    expect(fixture.do(end(second))).toMatch(/_not_found$/);
+    fixture.do(make);
+    expect(fixture.do(make)).toBe("too_many_pending");
   });
 });
 
 test("an expired hold makes room, although the programme is not notified of its expiry", () => {
-  const desk = new Desk();
-  for (let i = 0; i < ORDERS_MAX; i++) desk.do(KINDS.holds.make);
-  desk.nowMs += HOUR_MS - 1;
-  expect(desk.do(KINDS.holds.make)).toBe("too_many_pending");
-  desk.nowMs += 1;
-  expect(desk.do(KINDS.holds.make)).toMatch(/^t/);
+  const fixture = new OrderFixture();
+  for (let i = 0; i < ORDERS_MAX; i++) fixture.do(KINDS.holds.make);
+  fixture.nowMs += HOUR_MS - 1;
+  expect(fixture.do(KINDS.holds.make)).toBe("too_many_pending");
+  fixture.nowMs += 1;
+  expect(fixture.do(KINDS.holds.make)).toMatch(/^t/);
 });
 
 test("an order removed from a full wallet leaves its other lists, too", () => {
-  const desk = new Desk();
+  const fixture = new OrderFixture();
   const make: OrderAct = { ...KINDS.payer.make, wallet: "wal_c" };
-  const lonely = desk.do(make);
-  expect(desk.ids("requester", "wal_c")).toEqual([lonely]);
-  for (let i = 1; i < ORDERS_MAX; i++) desk.do(KINDS.payer.make);
-  desk.do(KINDS.payer.end(lonely));
-  desk.do(KINDS.payer.make);
-  expect(desk.ids("requester", "wal_c")).toEqual([]);
-  expect(desk.ids("requester", "wal_b")).toHaveLength(ORDERS_MAX);
-  expect(desk.ids("payer", PAYER)).toHaveLength(ORDERS_MAX);
+  const first = fixture.do(make);
+  expect(fixture.ids("requester", "wal_c")).toEqual([first]);
+  for (let i = 1; i < ORDERS_MAX; i++) fixture.do(KINDS.payer.make);
+  fixture.do(KINDS.payer.end(first));
+  fixture.do(KINDS.payer.make);
+  expect(fixture.ids("requester", "wal_c")).toEqual([]);
+  expect(fixture.ids("requester", "wal_b")).toHaveLength(ORDERS_MAX);
+  expect(fixture.ids("payer", PAYER)).toHaveLength(ORDERS_MAX);
 });
 
 test("a payment request expires by itself, for the payer and the requester", () => {
-  const desk = new Desk();
-  const request = desk.do(KINDS.payer.make);
-  const [scheduler] = desk.scheduled;
+  const fixture = new OrderFixture();
+  const request = fixture.do(KINDS.payer.make);
+  const [scheduler] = fixture.scheduled;
   const act = { ...ofPayer, act: "expire_request", vnode: vnodeOfWallet(PAYER), request };
-  expect(scheduler?.command()).toEqual({ op: "act", ...asked, act });
+  expect(scheduler?.command()).toEqual({ op: "act", ...header, act });
   expect(scheduler).toMatchObject({
     partner: PLATFORM_TENANT,
     id: request,
-    endsAtMs: desk.nowMs + HOUR_MS,
+    endsAtMs: fixture.nowMs + HOUR_MS,
     subjects: [walletAccount(PAYER), walletAccount("wal_b")],
   });
-  desk.do(KINDS.payer.end(request));
-  expect(desk.scheduled.size).toBe(0);
-  const { rows } = desk.orders.list("payer", PAYER, ALL, desk.nowMs);
-  expect(rows.map(([place]) => place)).toEqual([[desk.nowMs, 3, 1]]);
+  fixture.do(KINDS.payer.end(request));
+  expect(fixture.scheduled.size).toBe(0);
+  const { rows } = fixture.orders.list("payer", PAYER, ALL, fixture.nowMs);
+  expect(rows.map(([shardContext]) => shardContext)).toEqual([[fixture.nowMs, 3, 1]]);
 });
 
 test("only a pending withdrawal can be confirmed or failed", () => {
-  const desk = new Desk();
-  const told = (act: "confirm_withdrawal" | "fail_withdrawal", withdrawal: string) =>
-    desk.do({ programme: "wallet", act, subject: "", withdrawal, bank: "mill" });
-  const hold = desk.do(KINDS.holds.make);
-  for (const id of ["none", hold]) expect(told("confirm_withdrawal", id)).toBe("withdrawal_not_found");
-  const withdrawal = desk.do(KINDS.withdrawals.make);
+  const fixture = new OrderFixture();
+  const decide = (act: "confirm_withdrawal" | "fail_withdrawal", withdrawal: string) =>
+    fixture.do({ programme: "wallet", act, subject: "", withdrawal, bank: "mill" });
+  const hold = fixture.do(KINDS.holds.make);
+  for (const id of ["none", hold]) expect(decide("confirm_withdrawal", id)).toBe("withdrawal_not_found");
+  const withdrawal = fixture.do(KINDS.withdrawals.make);
   for (const act of ["capture", "void_hold"] as const)
-    expect(desk.do({ ...ofPayer, act, hold: withdrawal, final: true })).toBe("hold_not_found");
-  expect(told("confirm_withdrawal", withdrawal)).toMatch(/^t/);
+    expect(fixture.do({ ...ofPayer, act, hold: withdrawal, final: true })).toBe("hold_not_found");
+  expect(decide("confirm_withdrawal", withdrawal)).toMatch(/^t/);
   for (const act of ["confirm_withdrawal", "fail_withdrawal"] as const)
-    expect(told(act, withdrawal)).toBe("already_decided");
+    expect(decide(act, withdrawal)).toBe("already_decided");
 });

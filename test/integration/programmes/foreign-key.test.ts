@@ -210,7 +210,7 @@ function anonymous(text: string, { names }: Twin, side: 0 | 1): string {
   const said = names.map((pair) => pair[side]).filter((name) => !/^\d+$/.test(name));
   return said
     .toSorted((a, b) => b.length - a.length)
-    .reduce((left, name) => left.replaceAll(name, "<it>"), text);
+    .reduce((masked, name) => masked.replaceAll(name, "<it>"), text);
 }
 
 /** @param expected allowed statuses; default: any. */

@@ -44,7 +44,7 @@ export type OpenApi = Readonly<{
 }>;
 
 function unknown(what: string): Error {
-  return new Error(`the walk does not know how to fill ${what}: teach it what that names`);
+  return new Error(`the walk cannot fill ${what}: add values for it in foreign-key.test.ts`);
 }
 
 const PARAMETER = /([a-z-]+)\/\{[a-z_]+\}/g;

@@ -159,12 +159,12 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
       async () => (await fetch(`${house.server.url}${path}`)).status === 200,
     );
     expect(await read(path)).toEqual(before);
-    let left: readonly string[] = [];
+    let exits: readonly string[] = [];
     await until("all have left", async () => {
-      left = (await read(sweptPath)).split("\r\n").filter((line) => line.includes(",CROWD,D,"));
-      return left.length >= ids.length;
+      exits = (await read(sweptPath)).split("\r\n").filter((line) => line.includes(",CROWD,D,"));
+      return exits.length >= ids.length;
     });
-    expect(new Set(left.map((line) => line.split(",")[0]))).toEqual(new Set(ids));
-    expect(left).toHaveLength(ids.length);
+    expect(new Set(exits.map((line) => line.split(",")[0]))).toEqual(new Set(ids));
+    expect(exits).toHaveLength(ids.length);
   });
 });

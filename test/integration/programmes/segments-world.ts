@@ -75,10 +75,10 @@ export class World {
   }
 
   /** Lets time pass until all jobs are done. */
-  finishChores(): void {
-    const hasChores = () =>
+  finishJobs(): void {
+    const hasJobs = () =>
       this.#shards.some(({ programme }) => [...programme.items()].some(([kind]) => kind === "chore"));
-    for (this.endDue(); hasChores(); this.endDue()) this.nowMs += 1;
+    for (this.endDue(); hasJobs(); this.endDue()) this.nowMs += 1;
   }
 
   ask<R extends JsonValue>({ subject, ask }: QuestionTo<R>): R {

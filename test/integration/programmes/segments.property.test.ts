@@ -145,7 +145,7 @@ async function take(world: World, model: Model, action: Step): Promise<void> {
       }
       model.segments.set(name, { percent: 0, chosen: new Set(), out: new Set() });
       if (share !== null) model.draw(name, share);
-      world.finishChores();
+      world.finishJobs();
       return;
     }
     case "raise": {
@@ -156,7 +156,7 @@ async function take(world: World, model: Model, action: Step): Promise<void> {
       if (known === undefined) expect(effect).toBe("segment_not_found");
       else if (share < known.percent) expect(effect).toBe("percent_lowered");
       else if (share > known.percent) model.draw(name, share);
-      world.finishChores();
+      world.finishJobs();
       return;
     }
     case "delete": {
@@ -249,7 +249,7 @@ test("users have the memberships of a plain model, also after a restart from a s
         compare(world, model);
         expect(world.restored()).toEqual(world.items());
       }
-      world.finishChores();
+      world.finishJobs();
       compare(world, model);
       compareHistory(world, model);
       expect(world.replayed()).toEqual(world.items());
@@ -283,14 +283,14 @@ describe("a percentage", () => {
     const world = new World();
     for (const id of ["u0", "u1"]) world.submit(createUser(id));
     world.submit(createSegment("AAA", await world.draw("AAA", 50)));
-    world.finishChores();
+    world.finishJobs();
     const [chosen = ""] = ["u0", "u1"].filter((id) => world.memberships(id).length > 0);
     world.submit(changeUser(chosen, { add: [], remove: ["AAA"] }));
     world.submit(changeUser(chosen, { add: [["AAA", ["after", 5]]], remove: [] }));
     world.nowMs += 10;
     world.endDue();
     world.submit(raisePercent("AAA", 1, await world.draw("AAA", 100)));
-    world.finishChores();
+    world.finishJobs();
     expect(["u0", "u1"].filter((id) => world.memberships(id).length > 0)).toEqual([
       chosen === "u0" ? "u1" : "u0",
     ]);
@@ -310,14 +310,14 @@ describe("a percentage", () => {
     expect(soon).toBeGreaterThan(0);
     expect(soon).toBeLessThanOrEqual(2 * 1_000);
     expect(world.restored()).toEqual(world.items());
-    world.finishChores();
+    world.finishJobs();
     expect(members()).toBe(3_960);
     world.submit(raisePercent("THIRD", 1, await world.draw("THIRD", 34)));
     world.submit(deleteSegment("ALL"));
     world.nowMs += 1;
     world.endDue();
     expect(world.restored()).toEqual(world.items());
-    world.finishChores();
+    world.finishJobs();
     expect(members()).toBe(4_080);
     expect(
       world

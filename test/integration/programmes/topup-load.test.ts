@@ -28,13 +28,13 @@ function sumOf(figures: readonly Readonly<Record<string, number>>[], name: strin
 }
 
 /** A sale that can be retried. */
-function sell(caller: Caller, no: number): Promise<Answer> {
-  const sale = { phone: PHONES[no % PHONES.length], amount: 10, reference: `kill-${no}` };
-  return caller.client.send("POST", "/v1/topups", sale, { "Idempotency-Key": `kill-${no}` });
+function sell(caller: Caller, index: number): Promise<Answer> {
+  const sale = { phone: PHONES[index % PHONES.length], amount: 10, reference: `kill-${index}` };
+  return caller.client.send("POST", "/v1/topups", sale, { "Idempotency-Key": `kill-${index}` });
 }
 
 /** Retries with the same idempotency key until the outcome is known. */
-async function surely(send: () => Promise<Answer>): Promise<Answer> {
+async function retryUntilKnown(send: () => Promise<Answer>): Promise<Answer> {
   let answer = await send();
   await until(
     "there is an outcome",
@@ -77,15 +77,15 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
       expect(balance).toBeGreaterThanOrEqual(0);
     }
     expect(await acme.get(`${path}/reconciliation`)).toMatchObject({ credit, reconciled: true });
-    for (const [date, there] of Map.groupBy(entries, ({ at }) => String(at).slice(0, 10))) {
+    for (const [date, rows] of Map.groupBy(entries, ({ at }) => String(at).slice(0, 10))) {
       const sum = (type: string) =>
-        there.reduce((total, entry) => total + (entry["type"] === type ? Number(entry["amount"]) : 0), 0);
+        rows.reduce((total, entry) => total + (entry["type"] === type ? Number(entry["amount"]) : 0), 0);
       expect(await acme.get(`${path}/settlement?date=${date}`)).toMatchObject({
-        opening: there.at(-1)?.["balance_before"],
+        opening: rows.at(-1)?.["balance_before"],
         credited: sum("credit"),
         sold: -sum("sale"),
         reverted: 0,
-        closing: there[0]?.["balance_after"],
+        closing: rows[0]?.["balance_after"],
       });
     }
     return seller;
@@ -117,7 +117,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     const clients = Array.from({ length: 4 }, (_, i) => sellIn({ ...plan, name: `client-${i}` }));
     // At the same time all requests of seller `poor` are approved, each by five concurrent calls.
     const approvals = await acme.race(GRANTS * 5, (client, i) =>
-      surely(() =>
+      retryUntilKnown(() =>
         client.send("POST", `${String(grants[i % GRANTS])}/approve`, undefined, {
           "Idempotency-Key": `a${i}`,
         }),
@@ -171,9 +171,9 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     const newcomers = Array.from({ length: 60 }, (_, i) => ({ id: `late-${i}`, key: `late-${i}` }));
     let restarting: Promise<void> | undefined;
     await Promise.all([
-      ...Array.from({ length: SALES }, async (_, no) => {
-        const answer = await sell(callers[no % 2] as Caller, no).catch(() => undefined);
-        if (answer?.status === 201) acknowledged.add(no);
+      ...Array.from({ length: SALES }, async (_, index) => {
+        const answer = await sell(callers[index % 2] as Caller, index).catch(() => undefined);
+        if (answer?.status === 201) acknowledged.add(index);
         if (acknowledged.size === 200) restarting ??= house.restart();
       }),
       ...newcomers.map((seller) => add(owner, seller).catch(() => undefined)),
@@ -183,29 +183,29 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     expect(acknowledged.size).toBeLessThan(SALES);
 
     acme = house.caller(String(partnerKey));
-    const there = async () =>
+    const rows = async () =>
       (await acme.all("/v1/topups?limit=500"))
         .map(({ reference }) => String(reference))
         .filter((reference) => reference.startsWith("kill-"));
-    const before = new Set(await there());
-    for (const no of acknowledged) expect(before).toContain(`kill-${no}`);
+    const before = new Set(await rows());
+    for (const index of acknowledged) expect(before).toContain(`kill-${index}`);
     // All sales are retried: no sale is executed twice.
     const again = shops.map(({ key }) => house.caller(key));
     const statuses = await Promise.all(
-      Array.from({ length: SALES }, async (_, no) => {
-        const { status } = await surely(() => sell(again[no % 2] as Caller, no));
+      Array.from({ length: SALES }, async (_, index) => {
+        const { status } = await retryUntilKnown(() => sell(again[index % 2] as Caller, index));
         return status;
       }),
     );
     expect(new Set(statuses)).toEqual(new Set([201]));
-    const after = await there();
+    const after = await rows();
     expect(after).toHaveLength(SALES);
     expect(new Set(after).size).toBe(SALES);
     for (const { id } of shops)
       expect(await checkSeller(id)).toMatchObject({ credit: 1_000_000 - 10 * (SALES / 2) });
     // A seller whose creation was lost is created now; one whose key was lost with the answer gets another key.
     for (const seller of newcomers) {
-      const answer = await surely(() => add(acme, seller));
+      const answer = await retryUntilKnown(() => add(acme, seller));
       expect(answer.status, answer.text).toBe(201);
       const { api_key: shown } = JSON.parse(answer.text) as { api_key: string | null };
       const another = { role: "seller", seller: seller.id };

@@ -48,14 +48,14 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
 
   test("T2 a seller requests credit, and only the partner's approval grants it", async () => {
     const shop = await seller();
-    const asked = await shop.caller.post("/v1/credit-requests", 201, { amount: 900, note: "weekend" });
-    expect(asked).toMatchObject({ seller: shop.id, amount: 900, status: "pending", note: "weekend" });
-    const path = `/v1/credit-requests/${String(asked["id"])}`;
+    const request = await shop.caller.post("/v1/credit-requests", 201, { amount: 900, note: "weekend" });
+    expect(request).toMatchObject({ seller: shop.id, amount: 900, status: "pending", note: "weekend" });
+    const path = `/v1/credit-requests/${String(request["id"])}`;
     await shop.caller.refused("POST", `${path}/approve`, 403, "forbidden");
     await shop.caller.refused("POST", `${path}/reject`, 403, "forbidden");
     expect(await acme.get(shop.path)).toMatchObject({ credit: 0 });
     const approved = await acme.post(`${path}/approve`, 200);
-    expect(approved).toMatchObject({ id: asked["id"], status: "approved", amount: 900, reason: null });
+    expect(approved).toMatchObject({ id: request["id"], status: "approved", amount: 900, reason: null });
     expect(approved["decided_by"]).toMatch(/^key_/);
     expect(approved["decided_at"]).toMatch(/Z$/);
     expect(await shop.caller.get(path)).toEqual(approved);

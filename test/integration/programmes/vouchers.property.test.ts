@@ -308,13 +308,13 @@ test("concurrent definitions of an offer converge on all shards", () => {
     fc.property(fc.array(event, { maxLength: 80, size: "max" }), (events) => {
       const shards = Array.from({ length: SHARDS }, (_, shard) => new Offers(shard));
       const onTheWay = shards.map(() => shards.map((): Offer[] => []));
-      const hear = (from: number, to: number) => {
-        const heard = onTheWay[from]?.[to]?.shift();
-        if (heard !== undefined) shards[to]?.put(heard, 0);
+      const deliver = (from: number, to: number) => {
+        const delivered = onTheWay[from]?.[to]?.shift();
+        if (delivered !== undefined) shards[to]?.put(delivered, 0);
       };
       for (const { shard, from, discount: worth } of events) {
         // Each step delivers a broadcast or defines a new version.
-        if (from !== shard) hear(from, shard);
+        if (from !== shard) deliver(from, shard);
         else {
           const defined = shards[shard]?.define("o", worth) as Offer;
           shards[shard]?.put(defined, 0);
@@ -322,7 +322,7 @@ test("concurrent definitions of an offer converge on all shards", () => {
         }
       }
       for (let from = 0; from < SHARDS; from++)
-        for (let to = 0; to < SHARDS; to++) while (onTheWay[from]?.[to]?.length) hear(from, to);
+        for (let to = 0; to < SHARDS; to++) while (onTheWay[from]?.[to]?.length) deliver(from, to);
       const seen = shards.map((offers) => offers.get("o"));
       for (const each of seen) expect(each).toEqual(seen[0]);
     }),

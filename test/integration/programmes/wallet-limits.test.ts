@@ -81,8 +81,8 @@ test("a wallet has a limited number of payment requests, and decided ones make r
   expect(paperOf(wallet, request)).toBeNull();
   expect(paperOf(wallet, id)).toMatchObject({ status: "pending" });
   expect(ask()).toBe("too_many_pending");
-  const papers = [...wallet.items()].filter(([kind]) => kind === "paper");
-  expect(papers).toHaveLength(ORDERS_MAX);
+  const orders = [...wallet.items()].filter(([kind]) => kind === "paper");
+  expect(orders).toHaveLength(ORDERS_MAX);
   expect(scheduler.nextEndMs).toBeLessThan(Number.POSITIVE_INFINITY);
 });
 

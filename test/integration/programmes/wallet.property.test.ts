@@ -121,7 +121,7 @@ class History {
     }
     this.model.end(this.nowMs);
     this.#made += 1;
-    const [act, expected, onDone] = this.#asked(step);
+    const [act, expected, onDone] = this.#expectation(step);
     const name = claimOfAct(PLATFORM_TENANT, act);
     const isTaken = name !== undefined && this.#claims.takenBy(name) !== undefined;
     const decided = this.live.wallet.decide(act, {
@@ -149,9 +149,11 @@ class History {
   }
 
   /** The act of a step, the expected outcome, and its change of the model. */
-  #asked(step: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
-    if (step.kind.endsWith("_request") || step.kind === "request_payment") return this.#askedOfRequests(step);
-    if (step.kind.endsWith("_session") && step.kind !== "open_session") return this.#askedOfSessions(step);
+  #expectation(step: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
+    if (step.kind.endsWith("_request") || step.kind === "request_payment")
+      return this.#expectationOfRequest(step);
+    if (step.kind.endsWith("_session") && step.kind !== "open_session")
+      return this.#expectationOfSession(step);
     const { kind, a, b } = step;
     const { users, sessions, references } = this.model;
     const email = EMAILS[a % EMAILS.length] as string;
@@ -217,7 +219,7 @@ class History {
     }
   }
 
-  #askedOfSessions({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
+  #expectationOfSession({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
     const { sessions } = this.model;
     const session = [...sessions.keys()][a] ?? "gone";
     const known = sessions.get(session);
@@ -248,7 +250,7 @@ class History {
     }
   }
 
-  #askedOfRequests({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
+  #expectationOfRequest({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
     const { requests, users } = this.model;
     const wallets = [...[...users.values()].map((user) => user.wallet), "wal_none"];
     const wallet = wallets[a % wallets.length] as string;
