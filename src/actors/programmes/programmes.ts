@@ -157,8 +157,8 @@ export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
 /** The names of the histories that include an accepted act without a transfer. */
 export function historiesOf(act: Act, effect: JsonValue): readonly string[] {
   const { programme } = act;
-  const concerned = PROGRAMMES[programme]?.affectedSubjects?.(act, effect) ?? [];
-  return [historyName(programme), ...concerned.map((subject) => historyName(programme, subject))];
+  const subjects = PROGRAMMES[programme]?.affectedSubjects?.(act, effect) ?? [];
+  return [historyName(programme), ...subjects.map((subject) => historyName(programme, subject))];
 }
 
 /** @param subject without it: the history of the whole programme. */

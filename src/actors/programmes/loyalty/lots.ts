@@ -13,10 +13,13 @@ export type LotPart = readonly [id: string, points: number, expiresAtMs: number]
  */
 export function splitOverLots(lots: readonly Lot[], points: number, first?: string): readonly LotPart[] {
   if (lots.length === 0) return [];
-  const own = lots.filter(({ id }) => id === first);
+  const preferred = lots.filter(({ id }) => id === first);
   const parts: LotPart[] = [];
   let remaining = points;
-  for (const { id, points: available, expiresAtMs } of [...own, ...lots.filter((lot) => lot.id !== first)]) {
+  for (const { id, points: available, expiresAtMs } of [
+    ...preferred,
+    ...lots.filter((lot) => lot.id !== first),
+  ]) {
     if (remaining === 0) break;
     const part = Math.min(available, remaining);
     parts.push([id, part, expiresAtMs]);

@@ -273,19 +273,19 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     { partner }: DecisionContext,
     amount: number,
     lots: readonly LotPart[],
-    more: LoyaltyEffect = null,
+    extra: LoyaltyEffect = null,
   ): Effect<LoyaltyEffect> {
     const before = this.#context.account(partner, subject)?.posted ?? 0;
     const after = before + amount;
     const { memberThreshold } = this.#states.get(partner)?.settings ?? DEFAULTS;
     const isAbove = before <= memberThreshold && after > memberThreshold;
     const isDepleted = amount < 0 && after === 0;
-    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: more };
+    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: extra };
     const effect: LoyaltyEffect = {
       ...(lots.length > 0 && { lots }),
       ...(isAbove && { crossed: "above_threshold" }),
       ...(isDepleted && { crossed: "depleted" }),
-      ...more,
+      ...extra,
     };
     return { ok: true, effect };
   }
@@ -306,8 +306,8 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
     if (act.of === "redemption") {
       // The revert of their accrual took other points, so the points that return are no longer part of these lots.
-      const back = act.lots.filter(([lot]) => !member.undoneLots.has(lot));
-      return this.#movement(act, context, amount, back);
+      const returned = act.lots.filter(([lot]) => !member.undoneLots.has(lot));
+      return this.#movement(act, context, amount, returned);
     }
     const { lot } = act;
     if (lot !== undefined) {

@@ -56,27 +56,28 @@ export function decideChangeUser(store: SegmentStore, act: ChangeUser, nowMs: nu
     if (!store.segments.has(slug)) return reject("segment_not_found", slug);
   const user = store.users.get(act.user);
   const created = user === undefined ? { auto: store.autoSlugsFor(act.user) } : null;
-  const autoMembership = (created?.auto ?? []).map((slug) => store.segmentBySlug(slug).permanent.auto);
+  const autoMemberships = (created?.auto ?? []).map((slug) => store.segmentBySlug(slug).permanent.auto);
   // The user's memberships after each step.
-  const holds = new Map<Segment, Membership>();
-  for (const held of user?.memberships ?? autoMembership) holds.set(held.segment, held);
+  const memberships = new Map<Segment, Membership>();
+  for (const membership of user?.memberships ?? autoMemberships)
+    memberships.set(membership.segment, membership);
   const additions = new Additions(nowMs);
   for (const [slug, until] of act.add) {
     const segment = store.segmentBySlug(slug);
-    const endsAtMs = endOf(until, nowMs);
-    if (additions.add(slug, holds.get(segment), endsAtMs))
-      holds.set(segment, { segment, kind: "manual", endsAtMs: endsAtMs ?? Number.POSITIVE_INFINITY });
+    const endsAtMs = expiryAtMs(until, nowMs);
+    if (additions.add(slug, memberships.get(segment), endsAtMs))
+      memberships.set(segment, { segment, kind: "manual", endsAtMs: endsAtMs ?? Number.POSITIVE_INFINITY });
   }
   const removed: string[] = [];
   for (const slug of act.remove) {
     const segment = store.segmentBySlug(slug);
-    const held = holds.get(segment);
-    if (held === undefined || !isActive(held, nowMs)) continue;
+    const membership = memberships.get(segment);
+    if (membership === undefined || !isActive(membership, nowMs)) continue;
     removed.push(slug);
-    holds.set(segment, segment.permanent.removed);
+    memberships.set(segment, segment.permanent.removed);
   }
   const { over, added, prolonged } = additions;
-  const held = [...holds.values()].filter((each) => isActive(each, nowMs)).map(membershipView);
+  const held = [...memberships.values()].filter((each) => isActive(each, nowMs)).map(membershipView);
   return { created, over, added, prolonged, removed, held };
 }
 
@@ -100,7 +101,7 @@ export function decideAddUsers(
 ): MembershipChanges | Rejected {
   const segment = store.segments.get(act.slug);
   if (segment === undefined) return reject("segment_not_found", act.slug);
-  const endsAtMs = endOf(act.until, nowMs);
+  const endsAtMs = expiryAtMs(act.until, nowMs);
   const created: [string, readonly string[]][] = [];
   const additions = new Additions(nowMs);
   for (const id of new Set(act.users)) {
@@ -125,7 +126,7 @@ export function applyAddUsers(
   for (const id of [...added, ...prolonged]) store.putWithExpiry(store.userById(id), segment, endsAtMs);
 }
 
-function endOf(until: Until, nowMs: number): number | null {
+function expiryAtMs(until: Until, nowMs: number): number | null {
   if (until === null) return null;
   return until[0] === "after" ? nowMs + until[1] : until[1];
 }

@@ -223,8 +223,8 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
 export function* futureTimesOfSegments(act: Act): Generator<readonly [string, number]> {
   const segmentsAct = act as SegmentsAct;
   if (segmentsAct.act !== "change_user") return;
-  for (const [i, [, until]] of segmentsAct.add.entries())
-    if (until?.[0] === "at") yield [`add.${i}.expires_at`, until[1]];
+  for (const [i, [, expiry]] of segmentsAct.add.entries())
+    if (expiry?.[0] === "at") yield [`add.${i}.expires_at`, expiry[1]];
 }
 
 function accepted<E extends SegmentsEffect>(effect: E | Rejected): Effect<E> | Rejected {

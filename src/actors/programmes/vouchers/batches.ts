@@ -74,14 +74,15 @@ export class Batches {
 
   add(batch: Omit<Batch, "place">): void {
     const added: Batch = { ...batch, place: -1 };
-    let own = this.#partners.get(batch.partner);
-    if (own === undefined) this.#partners.set(batch.partner, (own = { byId: new Map(), unfinished: 0 }));
-    own.byId.set(batch.id, added);
+    let partnerBatches = this.#partners.get(batch.partner);
+    if (partnerBatches === undefined)
+      this.#partners.set(batch.partner, (partnerBatches = { byId: new Map(), unfinished: 0 }));
+    partnerBatches.byId.set(batch.id, added);
     if (batch.isDone) {
-      forgetFinished(own);
+      forgetFinished(partnerBatches);
       return;
     }
-    own.unfinished += 1;
+    partnerBatches.unfinished += 1;
     this.#waiting.add(added);
     this.#schedule();
   }
@@ -93,10 +94,10 @@ export class Batches {
     batch.isDone = batch.issued === sizeOf(batch.recipients);
     if (batch.isDone) {
       batch.recipients = batch.issued;
-      const own = this.#partners.get(batch.partner);
-      assert(own !== undefined, "the partner of a batch has batches");
-      own.unfinished -= 1;
-      forgetFinished(own);
+      const partnerBatches = this.#partners.get(batch.partner);
+      assert(partnerBatches !== undefined, "the partner of a batch has batches");
+      partnerBatches.unfinished -= 1;
+      forgetFinished(partnerBatches);
     } else {
       // Commands in one log batch share a time. A due time 1 ms later yields to other voucher batches and to requests.
       batch.endsAtMs = timeMs + 1;

@@ -10,11 +10,11 @@ type Entry = { offer: Offer; readonly addedAtMs: number };
 export class Offers {
   readonly #shard: number;
   readonly #byName = new Map<string, Entry>();
-  readonly #list: PagedIndex<Entry>;
+  readonly #index: PagedIndex<Entry>;
 
   constructor(shard: number) {
     this.#shard = shard;
-    this.#list = new PagedIndex(shard);
+    this.#index = new PagedIndex(shard);
   }
 
   get isFull(): boolean {
@@ -33,10 +33,10 @@ export class Offers {
    */
   define(name: string, discount: number, pricing?: Pricing): Offer {
     const known = this.get(name);
-    const wanted = pricing ?? known?.pricing ?? "live";
-    if (known?.discount === discount && known.pricing === wanted) return known;
+    const nextPricing = pricing ?? known?.pricing ?? "live";
+    if (known?.discount === discount && known.pricing === nextPricing) return known;
     const version = (known?.version ?? 0) + 1;
-    return { name, discount, pricing: wanted, version, shard: this.#shard };
+    return { name, discount, pricing: nextPricing, version, shard: this.#shard };
   }
 
   /**
@@ -50,17 +50,17 @@ export class Offers {
     if (entry === undefined) {
       const added = { offer, addedAtMs: timeMs };
       this.#byName.set(offer.name, added);
-      this.#list.add(added, timeMs);
+      this.#index.add(added, timeMs);
     } else if (isNewer(offer, entry.offer)) entry.offer = offer;
   }
 
   list(page: ListAsk): ListPart<Offer> {
-    return this.#list.list(page, ({ offer }) => offer);
+    return this.#index.list(page, ({ offer }) => offer);
   }
 
   /** In creation order. */
   all(): Iterable<Readonly<Entry>> {
-    return this.#list.all();
+    return this.#index.all();
   }
 }
 

@@ -256,12 +256,12 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
   }
 
   #addBatch(partner: string, id: string, order: BatchOrder, recipients: readonly Recipients[]): void {
-    const own = recipients[this.#context.shard] ?? 0;
+    const ownRecipients = recipients[this.#context.shard] ?? 0;
     this.#batches.add({
       partner,
       id,
       order,
-      recipients: own,
+      recipients: ownRecipients,
       issued: 0,
       isDone: false,
       endsAtMs: order.runAtMs,
