@@ -181,7 +181,7 @@ describe("a batch", () => {
   test("gives each voucher of a portion a unique code, also when a random code repeats", () => {
     let drawn = 0;
     const shop = new Shop((bytes) => new Uint8Array(bytes).fill(drawn++ >> 1));
-    // The random codes repeat, and both customers are on the same vnode.
+    // Each random value is drawn twice; both vouchers go to one customer, so that their codes have the same vnode.
     for (const email of ["x", "x2"]) shop.customer(email);
     shop.put("o", 5);
     const { programmes } = shop.run.ledger.state;
