@@ -1,11 +1,11 @@
-/** Acts that move no money: decided by their programme, and applied with what they bring along. */
+/** Decides and applies acts that come without a transfer, with the accounts they open or close and their notices. */
 import { openAccount, viewOf } from "../ledger/account.ts";
 import type { RecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
-import type { Effect, Opening } from "./programme.ts";
+import type { AccountOpening, Effect } from "./programme.ts";
 
-type Place = RecordPlace & Readonly<{ timeMs: number }>;
+type RecordPosition = RecordPlace & Readonly<{ timeMs: number }>;
 
 export function decideAct(state: LedgerState, command: ActAlone, nowMs: number): ActDone | Rejected {
   const { partner, act } = command;
@@ -14,13 +14,13 @@ export function decideAct(state: LedgerState, command: ActAlone, nowMs: number):
   const { effect, notice } = decided;
   const changed = accountAfter(state, partner, act.programme, decided, nowMs);
   if (changed !== undefined && "ok" in changed) return changed;
-  const told = notice === undefined ? [] : toAllOthers(state);
+  const recipients = notice === undefined ? [] : noticeRecipients(state);
   return {
     ok: true,
     effect,
     ...(changed !== undefined && { account: changed }),
-    // A shard that is alone has nobody to tell, and nobody to wait for.
-    ...(told.length > 0 && { notice, told }),
+    // With a single shard there are no recipients, and the record needs no notice.
+    ...(recipients.length > 0 && { notice, told: recipients }),
   };
 }
 
@@ -28,7 +28,7 @@ export function applyAct(
   state: LedgerState,
   { partner, act }: ActAlone,
   { effect, account, notice, told = [] }: ActDone,
-  place: Place,
+  place: RecordPosition,
   batch: number,
 ): void {
   const { timeMs } = place;
@@ -45,7 +45,10 @@ export function applyAct(
     state.exchange(to).send({ ...names, notice, from: state.compound.shard, no, sentAtMs: timeMs }, place);
 }
 
-/** The account that an act opens, opens again, or closes, as it stands then. */
+/**
+ * The state, after the act, of the account that it opens, reopens or closes; `undefined` if it does neither.
+ * Rejects with `account_exists` or `account_not_empty`.
+ */
 function accountAfter(
   state: LedgerState,
   partner: string,
@@ -67,7 +70,7 @@ function accountAfter(
   return isEmpty ? { ...viewOf(known), status: "closed" } : reject("account_not_empty", known.id);
 }
 
-function newAccount({ id, asset }: Opening, programme: string, nowMs: number): AccountView {
+function newAccount({ id, asset }: AccountOpening, programme: string, nowMs: number): AccountView {
   return {
     id,
     asset,
@@ -84,6 +87,7 @@ function newAccount({ id, asset }: Opening, programme: string, nowMs: number): A
   };
 }
 
-function toAllOthers({ compound }: LedgerState): readonly Readonly<{ to: number; no: number }>[] {
+/** All other shards, each with the sequence number of the message that it will get. */
+function noticeRecipients({ compound }: LedgerState): readonly Readonly<{ to: number; no: number }>[] {
   return compound.others.map((to) => ({ to, no: compound.exchangeWith(to).sent + 1 }));
 }

@@ -1,28 +1,32 @@
-/** Things in the order in which they came, so that they can be listed newest first, over all shards, a page at a time. */
+/** Items in creation order. Lists them newest first, in pages, so that the pages of all shards can be merged. */
 import type { JsonValue } from "../records/act.ts";
 
-/** Where a thing stands in the list of all shards: the newest is the greatest. */
+/** The position of an item in the merged list of all shards. The newest item has the greatest position. */
 export type ListPlace = readonly [atMs: number, shard: number, serial: number];
 
-/** Rows of one shard, newest first; `upTo` is how far it has looked, `null` when that was all. */
+/**
+ * One shard's part of a page, newest first. `upTo` is the position of the last item that was scanned, where the next
+ * page continues; `null` at the end of the list.
+ */
 export type ListPart<R> = Readonly<{
   rows: readonly (readonly [place: ListPlace, row: R])[];
   upTo: ListPlace | null;
 }>;
 
-/** A question's last two values: how many, and before what. */
+/** The last two values of a list query: the page size, and the position that the page starts below (`null`: newest). */
 export type ListAsk = readonly [limit: number, before: ListPlace | null];
 
-/** So many are looked at in one go, whatever the list leaves out. */
-const LOOKED_AT_MAX = 5_000;
+/** Items scanned for one page, whether the list shows them or not. */
+const SCANNED_MAX = 5_000;
 
-type Line<T> = { readonly atMs: number; readonly serial: number; item: T | undefined };
+/** `item` is `undefined` once it was removed; the slot stays until the next compaction. */
+type Slot<T> = { readonly atMs: number; readonly serial: number; item: T | undefined };
 
 export class PagedIndex<T> {
   readonly #shard: number;
   /** Oldest first. */
-  #lines: Line<T>[] = [];
-  readonly #byItem = new Map<T, Line<T>>();
+  #slots: Slot<T>[] = [];
+  readonly #byItem = new Map<T, Slot<T>>();
   #serial = 0;
 
   constructor(shard: number) {
@@ -33,21 +37,21 @@ export class PagedIndex<T> {
     return this.#byItem.size;
   }
 
-  /** @param atMs never before that of the one added last. */
+  /** @param atMs not less than that of the item added before. */
   add(item: T, atMs: number): void {
     this.#serial += 1;
-    const line = { atMs, serial: this.#serial, item };
-    this.#lines.push(line);
-    this.#byItem.set(item, line);
+    const slot = { atMs, serial: this.#serial, item };
+    this.#slots.push(slot);
+    this.#byItem.set(item, slot);
   }
 
   remove(item: T): void {
-    const line = this.#byItem.get(item);
-    if (line === undefined) return;
-    line.item = undefined;
+    const slot = this.#byItem.get(item);
+    if (slot === undefined) return;
+    slot.item = undefined;
     this.#byItem.delete(item);
-    if (this.#lines.length > 2 * this.#byItem.size + 16)
-      this.#lines = this.#lines.filter((each) => each.item !== undefined);
+    if (this.#slots.length > 2 * this.#byItem.size + 16)
+      this.#slots = this.#slots.filter((each) => each.item !== undefined);
   }
 
   /** Oldest first. */
@@ -55,29 +59,29 @@ export class PagedIndex<T> {
     return this.#byItem.keys();
   }
 
-  /** @param show what the list says of it; `undefined`: it is not in this list. */
+  /** @param show the row of an item, or `undefined` to leave the item out of this list. */
   list<R extends JsonValue>([limit, before]: ListAsk, show: (item: T) => R | undefined): ListPart<R> {
     const rows: [ListPlace, R][] = [];
-    const from = before === null ? this.#lines.length : this.#firstNotBefore(before);
-    const to = Math.max(0, from - LOOKED_AT_MAX);
+    const from = before === null ? this.#slots.length : this.#firstNotBefore(before);
+    const to = Math.max(0, from - SCANNED_MAX);
     for (let at = from - 1; at >= to; at--) {
-      const { atMs, serial, item } = this.#lines[at] as Line<T>;
+      const { atMs, serial, item } = this.#slots[at] as Slot<T>;
       const row = item === undefined ? undefined : show(item);
       if (row === undefined) continue;
       const place = [atMs, this.#shard, serial] as const;
       rows.push([place, row]);
       if (rows.length === limit) return { rows, upTo: at === 0 ? null : place };
     }
-    const last = this.#lines[to];
+    const last = this.#slots[to];
     return { rows, upTo: to === 0 || last === undefined ? null : [last.atMs, this.#shard, last.serial] };
   }
 
   #firstNotBefore(before: ListPlace): number {
     let low = 0;
-    let high = this.#lines.length;
+    let high = this.#slots.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const { atMs, serial } = this.#lines[middle] as Line<T>;
+      const { atMs, serial } = this.#slots[middle] as Slot<T>;
       if (comparePlaces([atMs, this.#shard, serial], before) < 0) low = middle + 1;
       else high = middle;
     }
@@ -85,7 +89,7 @@ export class PagedIndex<T> {
   }
 }
 
-/** Negative when `a` is the older one. */
+/** Negative if `a` is older than `b`. */
 export function comparePlaces(a: ListPlace, b: ListPlace): number {
   return a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
 }

@@ -1,10 +1,10 @@
 /**
- * The contract of a programme: what Daybook does for a business beside plain accounts, as loyalty points or vouchers.
+ * The interface of a programme: a business feature on top of plain accounts, such as loyalty points or vouchers.
  *
- * A programme is state on every shard, changed by acts alone. An act has a *subject* (a member, a customer, …), which
- * names the actor that decides it, and so its shard. What was decided goes into the log as the act's *effect*, and
- * `apply` makes it part of the state: live, in replay, and for snapshots alike. So everything here is pure: time and
- * randomness are handed in. docs/adding-a-programme.md goes through it step by step.
+ * Each shard holds a part of a programme's state. Only acts change it. An act has a *subject* (a member, a customer,
+ * …); the subject selects the actor, and so the shard, that decides the act. The decision is logged as the act's
+ * *effect*. `apply` writes the effect into the state: live, in replay and for snapshots. Everything here is therefore
+ * pure; time and randomness are passed in. See docs/adding-a-programme.md.
  */
 import type { Account } from "../ledger/account.ts";
 import type { Expiring } from "../ledger/limits/deadlines.ts";
@@ -12,115 +12,116 @@ import type { Act, JsonValue } from "../records/act.ts";
 import type { Command, Rejected } from "../records/command.ts";
 
 /**
- * What a command leaves behind that was not there before:
- * - `never`: it ends something, makes it smaller, or is needed so that others can end; no quota and no want of memory
- *   refuses it.
- * - `key`: at most the entry of its idempotency key.
- * - `hold`: a transfer that stays open, whose end will need a key.
- * - `more`: something else that stays, as an account or a voucher.
+ * The memory that a command leaves occupied:
+ * - `never`: none that a limit may refuse. It ends or shrinks something, or others need it in order to end; quotas and
+ *   low memory never refuse it.
+ * - `key`: at most its idempotency key.
+ * - `hold`: a transfer that stays open; closing it will take another key.
+ * - `more`: something else that stays, such as an account or a voucher.
  */
 export type Growth = "never" | "key" | "hold" | "more";
 
-/** An account that an act opens, or opens again. Only its programme moves it. */
-export type Opening = Readonly<{ id: string; asset: string }>;
+/** An account that an act opens or reopens. Only its programme may debit or credit it. */
+export type AccountOpening = Readonly<{ id: string; asset: string }>;
 
-/** What an accepted act comes to. */
+/** The outcome of an accepted act. */
 export type Effect<E = JsonValue> = Readonly<{
   ok: true;
-  /** What `apply` needs beside the act itself. */
+  /** The result that is logged; `apply` needs it in addition to the act. */
   effect: E;
-  opens?: Opening;
-  /** An empty account that ends with its subject. */
+  opens?: AccountOpening;
+  /** Id of an account to close. Its balance, holds and reservations must be zero. */
   closes?: string;
-  /** What all other shards must know before anybody is answered: they `hear` it, in order. */
+  /** Message to all other shards; they receive it in order. The act is answered once all of them have it. */
   notice?: JsonValue;
 }>;
 
 export type Random = (bytes: number) => Uint8Array;
 
-/** Makes of a secret what may stand in the log. `purpose`: what it is for; it opens for nothing else. */
+/** Encrypts a secret for the log. The result can be decrypted only with the same `purpose`. */
 export type Seal = (secret: Uint8Array, purpose: string, random: Random) => string;
 
-/** Where an act is decided, and with what. */
+/** Input of a decision. */
 export type DecisionContext = Readonly<{
   partner: string;
-  /** The time of the batch that will hold the record. */
+  /** Log time of the batch that will contain the record, in ms. */
   nowMs: number;
-  /** Of the transfer that the act comes with; 0 where there is none. */
+  /** Amount of the transfer that the act comes with; 0 without a transfer. */
   amount: number;
-  /** The name that the act would take for ever (`claimOfAct`) is taken: it must be rejected. */
+  /** Another act has already claimed the name of this one (`claimOfAct`): reject it. */
   isTaken?: boolean;
 }>;
 
-/** What was done, when it is applied. */
+/** Facts about an accepted act, for `apply`. */
 export type Done = Readonly<{
   partner: string;
   timeMs: number;
-  /** The transfer that the act came with, and what it moved. */
+  /** Id of the transfer that the act came with; `null` without one. */
   transfer: string | null;
+  /** Amount that the transfer moved; 0 without a transfer. */
   amount: number;
 }>;
 
-/** Something that ends by itself, at a time. */
+/** A command that its shard executes on its own at `endsAtMs` (an expiry, a portion of a long job). */
 export interface ScheduledCommand extends Expiring {
   readonly partner: string;
-  /** Whoever asks about one of these must not see it once its time is over. */
+  /** The shard executes a due command before it answers any request about one of these subjects. */
   readonly subjects: readonly string[];
-  /** Ends it. Decided and logged like any other command, by this shard alone; never refused. */
+  /** Decided and logged like any other command, by this shard alone; never refused. */
   command(): Command;
 }
 
-/** What a programme has of its shard. */
+/** The services of its shard that a programme uses. */
 export type ProgrammeContext = Readonly<{
   shard: number;
   shards: number;
-  /** An account of this shard. */
+  /** Looks up an account of this shard. */
   account: (partner: string, id: string) => Account | undefined;
-  /** Secure random bytes, for `decide` alone: what is made of them stands in the effect. */
+  /** Secure random bytes. For `decide` only: what it derives from them must be in the effect. */
   random: Random;
-  /** For `decide` alone, as `random`; a shard that has none makes no secrets. */
+  /** For `decide` only, like `random`. A shard without it creates no secrets. */
   seal?: Seal | undefined;
-  /** Counts what a partner keeps in memory: more of it, or less (negative). What is due counts by itself. */
-  kept?: (partner: string, bytes: number) => void;
-  /** Remembered until it is ended, or taken off. */
-  due: Readonly<{ add(item: ScheduledCommand): void; remove(item: ScheduledCommand): void }>;
+  /** Adds to the bytes that a partner occupies in memory (negative: subtracts). The scheduler counts its own items. */
+  countBytes?: (partner: string, bytes: number) => void;
+  /** A command stays scheduled until it is removed, also after it has come due. */
+  scheduler: Readonly<{ add(item: ScheduledCommand): void; remove(item: ScheduledCommand): void }>;
 }>;
 
-/** A question to one subject's shard, or to all. `R` is what it answers: plain data. */
+/** A query to the shard of one subject, or to all shards. `R` is the type of the answer, plain JSON data. */
 export type Question<R> = Readonly<{
   programme: string;
-  /** `null`: it is put to every shard. */
+  /** `null`: query every shard. */
   subject: string | null;
-  /** Where it is put, when something else than the subject says so. */
+  /** Selects the shard instead of the subject. */
   vnode?: number;
   ask: readonly JsonValue[];
-  /** Never there: it carries the type of the answer. */
+  /** Never set. It only carries the type of the answer. */
   answer?: R;
 }>;
 
-/** One that is put to one shard. */
+/** A query to one shard. */
 export type QuestionTo<R> = Question<R> & Readonly<{ subject: string }>;
 
-/** A transfer that came with an act, as a revert finds it. */
-export type Acted = Readonly<{
+/** A transfer that came with an act, as the input of its revert. */
+export type TransferWithAct = Readonly<{
   id: string;
-  /** What the act has come to. */
+  /** The effect of its act. */
   effect?: JsonValue;
-  /** Of its entries, where it is one record. */
+  /** Sequence numbers of its entries, if both are in one record. */
   seqs?: readonly [debit: number, credit: number];
 }>;
 
 export interface Programme<A extends Act = Act, E = JsonValue> {
-  /** All rules of the programme; those of the accounts come after. The state stays as it is. */
+  /** Checks all rules of the programme; the rules of the accounts are checked afterwards. Changes nothing. */
   decide(act: A, context: DecisionContext): Effect<E> | Rejected;
   apply(act: A, effect: E, done: Done): void;
-  /** How much may be moved back of the amount of a transfer, by its revert with this act; where it is not said, all. */
+  /** The part of a transfer's `amount` that a revert with this act may move back. Default: all of it. */
   takeable?(act: A, partner: string, amount: number): number;
-  /** What an act on another shard has told all. */
+  /** Applies the notice of an act that another shard has decided. */
   receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void;
-  /** A read. The state stays as it is. */
+  /** Answers a query. Changes nothing. */
   answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue;
-  /** The whole state as items, in an order that depends on nothing but what was applied; `restore` takes them in it. */
+  /** The whole state as snapshot items. Their order depends only on what was applied; `restore` gets them in it. */
   items(): Iterable<readonly JsonValue[]>;
   restore(item: readonly JsonValue[]): void;
 }

@@ -1,4 +1,4 @@
-/** All programmes of one shard, by name: the only place that knows which there are. */
+/** All programmes of one shard by name. This is the only list of the programmes that exist. */
 import { assert } from "../../errors/assert.ts";
 import type { Claims } from "../ledger/limits/claims.ts";
 import { Deadlines } from "../ledger/limits/deadlines.ts";
@@ -10,9 +10,8 @@ import type { Rejected } from "../records/command.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
-import { takeBackLoyalty, timesAheadOfLoyalty } from "./loyalty/member.ts";
+import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
 import type {
-  Acted,
   DecisionContext,
   Done,
   Effect,
@@ -20,16 +19,17 @@ import type {
   Programme,
   ProgrammeContext,
   ScheduledCommand,
+  TransferWithAct,
 } from "./programme.ts";
 import { QUOTAS_GROWTH } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
 import { usersOfSegments } from "./segments/changes.ts";
-import { Segments, timesAheadOfSegments } from "./segments/segments.ts";
+import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
 import { TOPUP_GROWTH } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
-import { timesAheadOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
+import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
 import { WALLET_GROWTH } from "./wallet/acts.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
@@ -37,12 +37,13 @@ type Counter = Pick<PartnerUsage, "count">;
 
 const UNCOUNTED: Counter = { count: () => {} };
 
+/** The commands of one shard that are due at some time, for all programmes. */
 export class Scheduler {
   readonly #usageOf: (partner: string) => Counter;
   readonly #deadlines = new Deadlines<ScheduledCommand>();
   readonly #bySubject = new DeadlinesBySubject<ScheduledCommand>();
 
-  /** @param usageOf where it is counted what partners keep. */
+  /** @param usageOf counts the memory that a partner occupies. */
   constructor(usageOf: (partner: string) => Counter = () => UNCOUNTED) {
     this.#usageOf = usageOf;
   }
@@ -58,19 +59,19 @@ export class Scheduler {
   }
 
   remove(item: ScheduledCommand): void {
-    assert(item.place >= 0, "what is taken off the timetable is on it");
+    assert(item.place >= 0, "a command that is removed is scheduled");
     this.#deadlines.remove(item);
     this.#usageOf(item.partner).count(-DUE_BYTES);
     for (const key of keysOf(item)) this.#bySubject.removed(key);
   }
 
-  /** The one whose time was over first at `nowMs`. */
+  /** The earliest command that is due at `nowMs`. */
   nextDue(nowMs: number): ScheduledCommand | undefined {
     const { first } = this.#deadlines;
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 
-  /** The same among those of one subject. */
+  /** The earliest command of one subject that is due at `nowMs`. */
   nextDueOf(partner: string, subject: string, nowMs: number): ScheduledCommand | undefined {
     const first = this.#bySubject.firstOf(`${partner}\0${subject}`);
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
@@ -81,50 +82,49 @@ function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
   return subjects.map((subject) => `${partner}\0${subject}`);
 }
 
-type Kind = Readonly<{
-  create: (surroundings: ProgrammeContext) => Programme;
-  /** By act, what it makes grow: see `Growth`. */
+type ProgrammeDefinition = Readonly<{
+  create: (context: ProgrammeContext) => Programme;
+  /** By act; see `Growth`. */
   growth: Readonly<Record<string, Growth>>;
-  /** The act that takes back a transfer, by what the transfer's own act was and came to; without one nobody may. */
-  takeBack?: (act: Act, transfer: Acted) => Act | undefined;
-  /** The name that an act takes for ever, and nobody else may take: see claims.ts. */
+  /** The act that must come with the revert of a transfer. Without it the programme's transfers cannot be reverted. */
+  takeBack?: (act: Act, transfer: TransferWithAct) => Act | undefined;
+  /** The unique name that an accepted act claims for ever; see `claims.ts`. */
   claim?: (act: Act, partner: string) => string | undefined;
-  /** The times of an act that must be ahead of log time, each with its path in the request. */
-  timesAhead?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
-  /** Of whose history an act is a part, beside its programme's: they can be read alone. */
-  concerned?: (act: Act, effect: JsonValue) => readonly string[];
-  /** The names in an item of an image of an older version, which kept them with its programme. */
+  /** The times of an act that must be later than log time, each with its path in the request. */
+  futureTimes?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
+  /** Subjects whose own history includes the act, besides the history of the whole programme. */
+  affectedSubjects?: (act: Act, effect: JsonValue) => readonly string[];
+  /** The claimed names in a snapshot item of an older version, which stored them with their programme. */
   claimsIn?: (item: readonly JsonValue[]) => readonly string[] | undefined;
 }>;
 
-/** A programme more is a line more. */
-const KINDS: Readonly<Record<string, Kind>> = {
+const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   loyalty: {
-    create: (surroundings) => new Loyalty(surroundings),
+    create: (context) => new Loyalty(context),
     growth: LOYALTY_GROWTH,
     takeBack: takeBackLoyalty,
-    timesAhead: timesAheadOfLoyalty,
+    futureTimes: futureTimesOfLoyalty,
   },
   vouchers: {
-    create: (surroundings) => new Vouchers(surroundings),
+    create: (context) => new Vouchers(context),
     growth: VOUCHERS_GROWTH,
-    timesAhead: timesAheadOfVouchers,
+    futureTimes: futureTimesOfVouchers,
   },
   topup: {
-    create: (surroundings) => new Topup(surroundings),
+    create: (context) => new Topup(context),
     growth: TOPUP_GROWTH,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   },
   segments: {
-    create: (surroundings) => new Segments(surroundings),
+    create: (context) => new Segments(context),
     growth: SEGMENTS_GROWTH,
-    timesAhead: timesAheadOfSegments,
-    concerned: usersOfSegments,
+    futureTimes: futureTimesOfSegments,
+    affectedSubjects: usersOfSegments,
   },
   wallet: {
-    create: (surroundings) => new Wallet(surroundings),
+    create: (context) => new Wallet(context),
     growth: WALLET_GROWTH,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
@@ -132,60 +132,60 @@ const KINDS: Readonly<Record<string, Kind>> = {
   quotas: { create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH },
 };
 
-/** What an act makes grow, alone or with a transfer. One that no version knows is refused elsewhere. */
+/** The growth of an act, alone or with a transfer; `more` for an unknown act, which is refused elsewhere. */
 export function growthOfAct({ programme, act }: Act): Growth {
-  return KINDS[programme]?.growth[act] ?? "more";
+  return PROGRAMMES[programme]?.growth[act] ?? "more";
 }
 
-/** What a revert of this transfer has to be together with; `undefined` where its programme does not allow one. */
-export function takeBackOf(act: Act, transfer: Acted): Act | undefined {
-  return KINDS[act.programme]?.takeBack?.(act, transfer);
+/** The act that must come with the revert of this transfer; `undefined` if its programme allows no revert. */
+export function takeBackOf(act: Act, transfer: TransferWithAct): Act | undefined {
+  return PROGRAMMES[act.programme]?.takeBack?.(act, transfer);
 }
 
-/** The name that an act takes for ever once it is accepted. */
+/** The unique name that the act claims for ever once it is accepted. */
 export function claimOfAct(partner: string, act: Act): string | undefined {
-  return KINDS[act.programme]?.claim?.(act, partner);
+  return PROGRAMMES[act.programme]?.claim?.(act, partner);
 }
 
-/** The first time of a new act that is not ahead of log time: the act is refused and not logged. */
+/** The first time of a new act that is not later than log time. Such an act is refused and not logged. */
 export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
-  for (const [path, atMs] of KINDS[act.programme]?.timesAhead?.(act) ?? [])
+  for (const [path, atMs] of PROGRAMMES[act.programme]?.futureTimes?.(act) ?? [])
     if (atMs <= nowMs) return { path, message: "must be in the future" };
   return undefined;
 }
 
-/** The names of the histories that an accepted act without a transfer is a part of. */
+/** The names of the histories that include an accepted act without a transfer. */
 export function historiesOf(act: Act, effect: JsonValue): readonly string[] {
   const { programme } = act;
-  const concerned = KINDS[programme]?.concerned?.(act, effect) ?? [];
-  return [historyName(programme), ...concerned.map((subject) => historyName(programme, subject))];
+  const subjects = PROGRAMMES[programme]?.affectedSubjects?.(act, effect) ?? [];
+  return [historyName(programme), ...subjects.map((subject) => historyName(programme, subject))];
 }
 
-/** @param subject whom it concerns; all of the programme when absent. */
+/** @param subject without it: the history of the whole programme. */
 export function historyName(programme: string, subject?: string): string {
   return subject === undefined ? programme : `${programme}\0${subject}`;
 }
 
 export class Programmes {
   readonly due: Scheduler;
-  /** What the operator allows partners to keep. */
+  /** Quotas that the operator has set for partners. */
   readonly quotas: PartnerQuotas;
   readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
-  /** @param usageOf where it is counted what partners keep. */
+  /** @param usageOf counts the memory that a partner occupies. */
   constructor({
     claims,
     usageOf,
-    ...place
-  }: Omit<ProgrammeContext, "due"> &
+    ...shardContext
+  }: Omit<ProgrammeContext, "scheduler"> &
     Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
     this.due = new Scheduler(usageOf);
     this.#claims = claims;
-    const kept = (partner: string, bytes: number) => usageOf(partner).count(bytes);
-    const surroundings = { ...place, kept, due: this.due };
+    const countBytes = (partner: string, bytes: number) => usageOf(partner).count(bytes);
+    const context = { ...shardContext, countBytes, scheduler: this.due };
     this.#byName = new Map(
-      Object.entries(KINDS).map(([name, { create }]) => [name, create(surroundings)] as const),
+      Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const),
     );
     this.quotas = this.#of("quotas") as PartnerQuotas;
   }
@@ -215,14 +215,14 @@ export class Programmes {
   }
 
   restore(programme: string, item: readonly JsonValue[]): void {
-    const names = KINDS[programme]?.claimsIn?.(item);
+    const names = PROGRAMMES[programme]?.claimsIn?.(item);
     if (names === undefined) this.#of(programme).restore(item);
     else for (const name of names) this.#claims.restore(name, "");
   }
 
   #of(name: string): Programme {
     const programme = this.#byName.get(name);
-    // A newer version has written it.
+    // The record was written by a newer version.
     if (programme === undefined) throw new TypeError(`unknown programme ${name}`);
     return programme;
   }

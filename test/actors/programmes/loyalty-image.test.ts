@@ -4,20 +4,20 @@ import { Loyalty } from "../../../src/actors/programmes/loyalty/loyalty.ts";
 import type { ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
 
 function newLoyalty(): Loyalty {
-  const due = { add: () => undefined, remove: () => undefined };
-  const surroundings: ProgrammeContext = {
+  const scheduler = { add: () => undefined, remove: () => undefined };
+  const context: ProgrammeContext = {
     shard: 0,
     shards: 1,
     account: () => undefined,
     random: (bytes) => new Uint8Array(bytes),
-    due,
+    scheduler,
   };
-  return new Loyalty(surroundings);
+  return new Loyalty(context);
 }
 
 const names = { programme: "loyalty", subject: "points:ann" } as const;
 
-it("an image of a member has what became of lots, and only where there is something to say", () => {
+it("the snapshot item of a member contains the history of its lots only if there is any", () => {
   const loyalty = newLoyalty();
   const apply = (act: LoyaltyAct, effect: LoyaltyEffect, amount: number, transfer: string | null) =>
     loyalty.apply(act, effect, { partner: "acme", timeMs: 1, transfer, amount });

@@ -1,6 +1,6 @@
-/** The loyalty programme of one partner once more, as plainly as possible and without a line of its own. */
+/** A plain model of the loyalty programme of one partner. It shares no code with the programme. */
 
-/** Points that end, and the transfer that they came with. */
+/** Points with an expiry. `id`: the transfer that accrued them. */
 type Lot = { readonly id: string; points: number; readonly expiresAtMs: number };
 type Part = readonly [lot: string, points: number, expiresAtMs: number];
 
@@ -27,9 +27,9 @@ type Moved = Readonly<{
   lot?: string;
 }> & { isReverted: boolean };
 
-/** What is to be told of a movement, as it stands in its record. */
-export type Told = Record<string, unknown> | undefined;
-export type Answer = Readonly<{ code: string; subject: string | null } | { told: Told }>;
+/** The expected effect of a movement, as in its record. */
+export type ExpectedEffect = Record<string, unknown> | undefined;
+export type Answer = Readonly<{ code: string; subject: string | null } | { effect: ExpectedEffect }>;
 
 const BALANCE_MAX = 2 ** 52;
 const SUM_MAX = 2 ** 53 - 1;
@@ -41,25 +41,25 @@ export class LoyaltyModel {
   readonly moved = new Map<string, Moved>();
   readonly sums = { earned: 0n, spent: 0n, expired: 0n };
   settings = { memberThreshold: 1000, totalThreshold: 100_000 };
-  /** To each member, and to the ones of this id before, without what was taken back. */
+  /** Points accrued by id, net of reverts, including former members with the same id. */
   readonly #issued = new Map<string, number>();
-  /** Entries of each member's account, also of the ones who are gone. */
+  /** Number of entries of each member's account, including those of former members. */
   readonly #seqs = new Map<string, number>();
 
   create(id: string, name: string | null, nowMs: number): Answer {
     if (this.members.has(id)) return refused("member_exists", id);
     const since = this.#seqs.get(id) ?? 0;
-    const figures = { balance: 0, earned: 0, spent: 0, expired: 0 };
+    const totals = { balance: 0, earned: 0, spent: 0, expired: 0 };
     const kept = { lots: [], expiredOf: new Map(), undone: new Set<string>() };
-    this.members.set(id, { id, name, createdAtMs: nowMs, since, ...figures, ...kept });
-    return { told: since > 0 ? { since } : undefined };
+    this.members.set(id, { id, name, createdAtMs: nowMs, since, ...totals, ...kept });
+    return { effect: since > 0 ? { since } : undefined };
   }
 
   rename(id: string, name: string | null): Answer {
     const member = this.members.get(id);
     if (member === undefined) return refused("member_not_found", id);
     member.name = name;
-    return { told: { member: this.view(member) } };
+    return { effect: { member: this.view(member) } };
   }
 
   remove(id: string): Answer {
@@ -67,7 +67,7 @@ export class LoyaltyModel {
     if (member === undefined) return refused("member_not_found", id);
     if (member.balance > 0) return refused("account_not_empty", `points:${id}`);
     this.members.delete(id);
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   accrue(id: string, amount: number, expiresAtMs: number | undefined, transfer: string): Answer {
@@ -76,12 +76,12 @@ export class LoyaltyModel {
     if (member.earned + amount > SUM_MAX) return refused("balance_out_of_range", id);
     const issued = (this.#issued.get(id) ?? 0) + amount;
     if (issued > BALANCE_MAX) return refused("balance_out_of_range", "@issuance");
-    const told = this.#tellOf(member, amount);
+    const effect = this.#effectOf(member, amount);
     this.#count(member, "earned", amount);
     if (expiresAtMs !== undefined) give(member, [transfer, amount, expiresAtMs]);
     const lot = expiresAtMs === undefined ? {} : { lot: transfer };
     this.#note(transfer, { of: "accrual", member: id, amount, lots: [], ...lot });
-    return { told };
+    return { effect };
   }
 
   redeem(id: string, amount: number, transfer: string): Answer {
@@ -89,13 +89,13 @@ export class LoyaltyModel {
     if (member === undefined) return refused("member_not_found", id);
     if (member.balance < amount) return refused("insufficient_funds", `points:${id}`);
     const lots = take(member, amount);
-    const told = this.#tellOf(member, -amount, lots);
+    const effect = this.#effectOf(member, -amount, lots);
     this.#count(member, "spent", amount);
     this.#note(transfer, { of: "redemption", member: id, amount, lots });
-    return { told };
+    return { effect };
   }
 
-  /** The lot that ends next, if its time is over. */
+  /** The expired lot with the earliest expiry. */
   nextOver(nowMs: number): Readonly<{ member: string; lot: string; points: number }> | undefined {
     const over = [...this.members.values()].flatMap(({ id, lots }) =>
       lots
@@ -109,11 +109,11 @@ export class LoyaltyModel {
     const member = this.members.get(id);
     if (member === undefined) return refused("member_not_found", id);
     const lots = take(member, amount, lot);
-    const told = { ...this.#tellOf(member, -amount, lots), ended: lot };
+    const effect = { ...this.#effectOf(member, -amount, lots), ended: lot };
     this.#count(member, "expired", amount);
     member.expiredOf.set(lot, (member.expiredOf.get(lot) ?? 0) + amount);
     this.#note(transfer, { of: "expiry", member: id, amount, lots });
-    return { told };
+    return { effect };
   }
 
   revert(id: string, transfer: string): Answer {
@@ -126,20 +126,21 @@ export class LoyaltyModel {
     if (member === undefined || seq <= member.since) return refused("member_not_found", name);
     if (of === "redemption") {
       const back = lots.filter(([lot]) => !member.undone.has(lot));
-      const told = this.#tellOf(member, amount, back);
+      const effect = this.#effectOf(member, amount, back);
       for (const part of back) give(member, part);
       this.#count(member, "spent", -amount);
       this.#note(transfer, { of: "take_back", member: name, amount, lots: back });
       original.isReverted = true;
-      return { told };
+      return { effect };
     }
-    const there = amount - (original.lot === undefined ? 0 : (member.expiredOf.get(original.lot) ?? 0));
-    if (there <= 0 || member.balance < there) return refused("insufficient_funds", `points:${name}`);
-    const told = this.#takeBack(member, there, original.lot);
-    this.#count(member, "earned", -there);
-    this.#note(transfer, { of: "take_back", member: name, amount: there, lots: [] });
+    const revertible = amount - (original.lot === undefined ? 0 : (member.expiredOf.get(original.lot) ?? 0));
+    if (revertible <= 0 || member.balance < revertible)
+      return refused("insufficient_funds", `points:${name}`);
+    const effect = this.#takeBack(member, revertible, original.lot);
+    this.#count(member, "earned", -revertible);
+    this.#note(transfer, { of: "take_back", member: name, amount: revertible, lots: [] });
     original.isReverted = true;
-    return { told };
+    return { effect };
   }
 
   view(member: Member) {
@@ -147,22 +148,22 @@ export class LoyaltyModel {
     return { id, name, balance, held: 0, earned, spent, expired, createdAtMs, since };
   }
 
-  #takeBack(member: Member, amount: number, lot: string | undefined): Told {
+  #takeBack(member: Member, amount: number, lot: string | undefined): ExpectedEffect {
     if (lot === undefined) {
       const inLots = member.lots.reduce((sum, { points }) => sum + points, 0);
       const lots = take(member, Math.max(0, amount - (member.balance - inLots)));
-      return this.#tellOf(member, -amount, lots);
+      return this.#effectOf(member, -amount, lots);
     }
     const own = member.lots.find(({ id }) => id === lot)?.points ?? 0;
     const lots = take(member, amount, lot);
     member.expiredOf.delete(lot);
-    if (own >= amount) return this.#tellOf(member, -amount, lots);
+    if (own >= amount) return this.#effectOf(member, -amount, lots);
     member.undone.add(lot);
-    return { ...this.#tellOf(member, -amount, lots), undone: lot };
+    return { ...this.#effectOf(member, -amount, lots), undone: lot };
   }
 
-  /** Before the figures change. */
-  #tellOf({ balance }: Member, amount: number, lots: readonly Part[] = []): Told {
+  /** The expected effect; call it before the balance changes. */
+  #effectOf({ balance }: Member, amount: number, lots: readonly Part[] = []): ExpectedEffect {
     const after = balance + amount;
     const { memberThreshold } = this.settings;
     const isAbove = balance <= memberThreshold && after > memberThreshold;
@@ -188,21 +189,21 @@ export class LoyaltyModel {
   }
 }
 
-/** So many points of the lots: of `first` before all others, then of those that end soonest. */
+/** Takes points from the lots: from `first`, then by expiry. */
 function take(member: Member, points: number, first?: string): readonly Part[] {
   const parts: Part[] = [];
-  let left = points;
+  let remaining = points;
   for (const lot of member.lots.toSorted((a, b) => Number(b.id === first) - Number(a.id === first))) {
-    const part = Math.min(lot.points, left);
+    const part = Math.min(lot.points, remaining);
     if (part > 0) parts.push([lot.id, part, lot.expiresAtMs]);
     lot.points -= part;
-    left -= part;
+    remaining -= part;
   }
   member.lots = member.lots.filter((lot) => lot.points > 0);
   return parts;
 }
 
-/** Of those that end at one time the one that came first is spent first. */
+/** Of lots with the same expiry the older one is spent first. */
 function give(member: Member, [id, points, expiresAtMs]: Part): void {
   const known = member.lots.find((lot) => lot.id === id);
   if (known !== undefined) known.points += points;

@@ -1,4 +1,6 @@
-/** The loyalty programme on a ledger of its own: against a plain model, and what a log and a snapshot make of it again. */
+/**
+ * Compares the loyalty programme on a ledger with a plain model, and with its replay and its restored snapshot.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
@@ -24,8 +26,8 @@ import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
 
 const PARTNER = "acme";
 const MEMBERS = ["ann", "bo/1"];
-const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
-/** Nobody has made it. */
+const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+/** An id that no transfer has. */
 const NO_TRANSFER = "tr_0019001";
 const noted = { memo: "why", metadata: null, occurredAtMs: null, vnode: 0 } as const;
 
@@ -62,13 +64,13 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 const create: LoyaltyAct = { ...actOf("create_member", "ann"), name: null };
 
-/** One member, whose movements are made one by one. */
-class Card {
+/** One member, with a helper for each movement. */
+class MemberFixture {
   readonly #run = new LedgerRun(() => {});
   readonly #ids: string[] = [];
 
   constructor() {
-    this.#run.do({ op: "act", ...asked, act: create });
+    this.#run.do({ op: "act", ...header, act: create });
   }
 
   accrue(amount: number, inMs?: number): number {
@@ -80,20 +82,20 @@ class Card {
     return this.#move(pointsAccount("ann"), "@redemption", amount, actOf("redemption", "ann"));
   }
 
-  /** What it has come to. */
+  /** Reverts the movement with this index and returns the effect or the rejection. */
   revert(which: number): unknown {
     const id = this.#ids[which] ?? NO_TRANSFER;
-    return toldOf(this.#run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome);
+    return effectOf(this.#run.do({ op: "revert_transfer", ...header, id, original: null, vnode: 0 }).outcome);
   }
 
-  /** Points by lot, a lot by the number of its accrual. */
+  /** The points of each lot; a lot is named by the index of its accrual. */
   lots(): readonly (readonly [lot: number, points: number])[] {
     const lots = this.#run.ask(PARTNER, askLots("ann")) ?? [];
-    return lots.map(({ id, points: there }) => [this.#ids.indexOf(id), there]);
+    return lots.map(({ id, points }) => [this.#ids.indexOf(id), points]);
   }
 
   #move(debit: string, credit: string, amount: number, act: LoyaltyAct): number {
-    const command = { op: "transfer", ...asked, ...noted, debit, credit, amount, vnode: 0, act } as const;
+    const command = { op: "transfer", ...header, ...noted, debit, credit, amount, vnode: 0, act } as const;
     const { outcome } = this.#run.do(command);
     return this.#ids.push(outcome.ok && "id" in outcome ? outcome.id : "none") - 1;
   }
@@ -103,8 +105,8 @@ class World {
   readonly #log = new PackedLog();
   readonly #run = new LedgerRun((record) => this.#follow(record));
   readonly #model = new LoyaltyModel();
-  /** Transfers, in the order in which they were made. */
-  readonly #made: string[] = [];
+  /** Ids of the transfers in creation order. */
+  readonly #created: string[] = [];
 
   take(what: Step): void {
     this.#run.end();
@@ -132,8 +134,8 @@ class World {
       case "redeem all":
         return this.#redeem(what.member, this.#model.members.get(what.member)?.balance || 1);
       case "revert": {
-        const id = this.#made.at(-1 - what.which) ?? NO_TRANSFER;
-        const revert = { op: "revert_transfer", ...asked, id, original: null, vnode: 0 } as const;
+        const id = this.#created.at(-1 - what.which) ?? NO_TRANSFER;
+        const revert = { op: "revert_transfer", ...header, id, original: null, vnode: 0 } as const;
         return this.#do(revert, (newId) => this.#model.revert(id, newId));
       }
       case "set": {
@@ -141,7 +143,7 @@ class World {
         const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT } as const;
         return this.#act({ ...act, settings }, () => {
           this.#model.settings = settings;
-          return { told: undefined };
+          return { effect: undefined };
         });
       }
       case "wait":
@@ -153,7 +155,7 @@ class World {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { members, sums, settings } = this.#model;
     this.#run.end();
@@ -183,39 +185,39 @@ class World {
   }
 
   #act(act: LoyaltyAct, expected: () => Answer): void {
-    this.#do({ op: "act", ...asked, act }, expected);
+    this.#do({ op: "act", ...header, act }, expected);
   }
 
   #move(act: LoyaltyAct, amount: number, expected: (id: string) => Answer): void {
     const { subject } = act;
     const [debit, credit] = act.act === "accrual" ? ["@issuance", subject] : [subject, "@redemption"];
     const vnode = homeVnodeOf(PARTNER, debit, credit, null);
-    this.#do({ op: "transfer", ...asked, ...noted, debit, credit, amount, vnode, act }, expected);
+    this.#do({ op: "transfer", ...header, ...noted, debit, credit, amount, vnode, act }, expected);
   }
 
   #do(command: Command, expected: (id: string) => Answer): void {
     const { outcome } = this.#run.do(command);
     const answer = expected(outcome.ok && "id" in outcome ? outcome.id : "");
     if ("code" in answer) expect(outcome, JSON.stringify(command)).toEqual({ ok: false, ...answer });
-    else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
+    else expect(effectOf(outcome), JSON.stringify(command)).toEqual(answer.effect);
   }
 
-  /** What ends by itself ends as the model says; all else is compared where it is asked. */
+  /** Compares expiries with the model; other commands are compared where they are sent. */
   #follow(record: TimedRecord): void {
     this.#log.add(record);
     const { command, outcome, timeMs } = record;
     const id = outcome.ok && "id" in outcome ? outcome.id : undefined;
-    if (id !== undefined) this.#made.push(id);
+    if (id !== undefined) this.#created.push(id);
     if (command.op !== "transfer" || command.act?.act !== "expiry") return;
     const over = this.#model.nextOver(timeMs);
     const { member: who = "", lot = "", points: amount } = over ?? {};
     const [debit, credit] = [pointsAccount(who), "@expired"];
     const vnode = homeVnodeOf(PARTNER, debit, credit, null);
     const act = { ...actOf("expiry", who), lot };
-    const moved = { ...asked, ...noted, memo: null, op: "transfer", debit, credit, amount, vnode, act };
+    const moved = { ...header, ...noted, memo: null, op: "transfer", debit, credit, amount, vnode, act };
     expect(command).toEqual(moved);
     expect(outcome).toMatchObject({ ok: true });
-    expect({ told: toldOf(outcome) }).toEqual(this.#model.expire(who, lot, amount ?? 0, id ?? ""));
+    expect({ effect: effectOf(outcome) }).toEqual(this.#model.expire(who, lot, amount ?? 0, id ?? ""));
   }
 }
 
@@ -223,12 +225,12 @@ function actOf<A extends string>(act: A, who: string) {
   return { programme: "loyalty", act, subject: pointsAccount(who) } as const;
 }
 
-function toldOf(outcome: Recorded): unknown {
+function effectOf(outcome: Recorded): unknown {
   if (!outcome.ok) return outcome;
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
 
-test("L1 to L18: in any history it says what a plain model says; a log and a snapshot come to the same", () => {
+test("L1 to L18: random commands give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) => {
       const world = new World();
@@ -243,16 +245,16 @@ test("L1 to L18: in any history it says what a plain model says; a log and a sna
   );
 });
 
-test("what a former member of the id moved is not taken back from the one who has it now", () => {
+test("a transfer of a former member cannot be reverted from a new member with the same id", () => {
   const run = new LedgerRun(() => {});
-  const act = (alone: LoyaltyAct) => run.do({ op: "act", ...asked, act: alone }).outcome;
+  const act = (alone: LoyaltyAct) => run.do({ op: "act", ...header, act: alone }).outcome;
   const move = (debit: string, credit: string, withAct: LoyaltyAct) => {
     const sides = { debit, credit, amount: 5, vnode: 0 };
-    const { outcome } = run.do({ op: "transfer", ...asked, ...noted, ...sides, act: withAct });
+    const { outcome } = run.do({ op: "transfer", ...header, ...noted, ...sides, act: withAct });
     return outcome.ok && "id" in outcome ? outcome.id : "";
   };
   const revert = (id: string) =>
-    run.do({ op: "revert_transfer", ...asked, id, original: null, vnode: 0 }).outcome;
+    run.do({ op: "revert_transfer", ...header, id, original: null, vnode: 0 }).outcome;
   const account = pointsAccount("ann");
   const both = () => [
     move("@issuance", account, actOf("accrual", "ann")),
@@ -268,39 +270,39 @@ test("what a former member of the id moved is not taken back from the one who ha
   for (const id of [redemption, accrual]) expect(revert(id)).toMatchObject({ ok: true });
 });
 
-test("an accrual that was spent in part is taken back out of other points, which are theirs for ever", () => {
-  const card = new Card();
-  const lot = card.accrue(10, 9);
-  card.accrue(10);
-  const redemption = card.redeem(8);
-  expect(card.revert(lot)).toMatchObject({ lots: [[expect.anything(), 2, expect.anything()]] });
-  expect(card.lots()).toEqual([]);
-  expect(card.revert(redemption)).toBeUndefined();
-  expect(card.lots()).toEqual([]);
+test("reverting a partly spent accrual takes other points, and those do not return to its lot", () => {
+  const fixture = new MemberFixture();
+  const lot = fixture.accrue(10, 9);
+  fixture.accrue(10);
+  const redemption = fixture.redeem(8);
+  expect(fixture.revert(lot)).toMatchObject({ lots: [[expect.anything(), 2, expect.anything()]] });
+  expect(fixture.lots()).toEqual([]);
+  expect(fixture.revert(redemption)).toBeUndefined();
+  expect(fixture.lots()).toEqual([]);
 });
 
-test("points without an end are taken back from what is left of them, and beyond that from lots", () => {
-  const card = new Card();
-  const endless = card.accrue(5);
-  card.accrue(7, 9);
-  card.redeem(8);
-  const [first, second] = [card.accrue(3, 7), card.accrue(3, 8)];
-  card.revert(endless);
-  expect(card.lots()).toEqual([
+test("reverting an accrual without expiry takes points without expiry first, then points of lots", () => {
+  const fixture = new MemberFixture();
+  const endless = fixture.accrue(5);
+  fixture.accrue(7, 9);
+  fixture.redeem(8);
+  const [first, second] = [fixture.accrue(3, 7), fixture.accrue(3, 8)];
+  fixture.revert(endless);
+  expect(fixture.lots()).toEqual([
     [first, 2],
     [second, 3],
   ]);
 });
 
-test("settings are told to every shard, and count there from then on; each partner has his own", () => {
+test("settings are broadcast to every shard and apply from then on; each partner has its own", () => {
   const settings = { memberThreshold: 3, totalThreshold: 9 };
   const act = { programme: "loyalty", act: "change_settings", subject: LOYALTY_SUBJECT, settings } as const;
-  const decided = new Ledger(0, 3).decide({ op: "act", ...asked, act }, 0, () => "");
+  const decided = new Ledger(0, 3).decide({ op: "act", ...header, act }, 0, () => "");
   const told = [1, 2].map((to) => ({ to, no: 1 }));
   expect(decided).toEqual({ ok: true, effect: null, notice: settings, told });
   const run = new LedgerRun(() => {});
   const settingsOf = (partner: string) => run.ask(partner, askSettings());
-  run.do({ op: "notice", ...asked, programme: "loyalty", notice: settings, from: 1, no: 1, sentAtMs: 0 });
+  run.do({ op: "notice", ...header, programme: "loyalty", notice: settings, from: 1, no: 1, sentAtMs: 0 });
   expect(settingsOf(PARTNER)).toEqual(settings);
   expect(settingsOf("other")).toEqual({ memberThreshold: 1000, totalThreshold: 100_000 });
   expect(run.ask("other", askMembers([9, null]))).toEqual({ rows: [], upTo: null });
@@ -308,13 +310,13 @@ test("settings are told to every shard, and count there from then on; each partn
   expect(run.ask("other", askSummary())).toEqual({ members: 0, earned: "0", spent: "0", expired: "0" });
 });
 
-test("points that are over end before anybody asks about their member", () => {
+test("expired points are removed before a request about their member is answered", () => {
   const run = new LedgerRun(() => {});
-  run.do({ op: "act", ...asked, act: create });
+  run.do({ op: "act", ...header, act: create });
   const account = pointsAccount("ann");
   const act = { ...actOf("accrual", "ann"), expiresAtMs: run.nowMs + 7 };
   const sides = { debit: "@issuance", credit: account, amount: 5, vnode: 0 };
-  run.do({ op: "transfer", ...asked, ...noted, ...sides, act });
+  run.do({ op: "transfer", ...header, ...noted, ...sides, act });
   const { due } = run.ledger.state.programmes;
   expect(run.ledger.nextEndMs).toBe(run.nowMs + 7);
   expect(due.nextDueOf(PARTNER, account, run.nowMs + 6)).toBeUndefined();
@@ -325,7 +327,7 @@ test("points that are over end before anybody asks about their member", () => {
   expect(run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-test("an accrual's end must be ahead, and nothing else of the programme has a time", () => {
+test("the expiry of an accrual must be in the future; no other loyalty act has such a time", () => {
   const accrual = { ...actOf("accrual", "ann"), expiresAtMs: 5 };
   expect(timeFaultOf(accrual, 4)).toBeUndefined();
   expect(timeFaultOf(accrual, 5)).toEqual({ path: "expires_at", message: "must be in the future" });

@@ -1,4 +1,4 @@
-/** Lists over all shards, newest first, a page at a time; and sums without a bound. */
+/** Lists over all shards, newest first and in pages; and sums beyond the safe integers. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Total } from "../../../src/actors/programmes/loyalty/loyalty.ts";
@@ -14,8 +14,8 @@ const show = (item: string) => item;
 const firstTwo = (item: number) => (item <= 2 ? item : undefined);
 const even = (item: string) => (Number(item) % 2 === 0 ? item : undefined);
 
-describe("a register", () => {
-  test("lists in pages what is there, newest first, whatever has left it", () => {
+describe("a paged index", () => {
+  test("lists the items in pages, newest first, also after removals", () => {
     const steps = fc.array(fc.record({ add: fc.integer({ min: 0, max: 3 }), which: fc.nat(40) }), {
       maxLength: 60,
     });
@@ -54,7 +54,7 @@ describe("a register", () => {
     );
   });
 
-  test("begins a page before a place of any shard, and says whether that was all", () => {
+  test("starts a page below a position of any shard, and reports the end of the list", () => {
     const register = new PagedIndex<string>(3);
     for (const [item, atMs] of [
       ["a", 5],
@@ -75,7 +75,7 @@ describe("a register", () => {
     expect(page(9, [8, 0, 0])).toEqual(["ba", null]);
   });
 
-  test("looks at 5000 in one go, and says how far it has come", () => {
+  test("scans at most 5000 items per page, and reports how far it got", () => {
     const register = new PagedIndex<number>(0);
     for (let i = 1; i <= 5_002; i++) register.add(i, i);
     expect(register.list([9, null], firstTwo)).toEqual({ rows: [], upTo: [3, 0, 3] });
@@ -86,7 +86,7 @@ describe("a register", () => {
     ]);
   });
 
-  test("orders places by time, then shard, then number", () => {
+  test("orders positions by time, then shard, then serial number", () => {
     const places: ListPlace[] = [
       [1, 1, 1],
       [1, 1, 2],
@@ -98,7 +98,7 @@ describe("a register", () => {
   });
 });
 
-test("a sum is exact, however far it goes", () => {
+test("a total stays exact beyond the safe integers", () => {
   const amount = fc.maxSafeInteger();
   fc.assert(
     fc.property(fc.bigInt(), fc.array(amount, { maxLength: 20 }), (first, amounts) => {

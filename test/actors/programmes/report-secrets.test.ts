@@ -1,4 +1,6 @@
-/** The secret that signs a partner's reports: made once, sealed, replaced when it is asked for; and as older logs have it. */
+/**
+ * The secret that signs a partner's reports: created once, sealed, replaced on request, and read from older logs.
+ */
 import { expect, test } from "vitest";
 import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
@@ -23,7 +25,7 @@ function segments(): {
   items: () => readonly unknown[];
 } {
   const surroundings = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
-  const programme = new Segments({ ...surroundings, seal: sealerOf(KEY), due: new Scheduler() });
+  const programme = new Segments({ ...surroundings, seal: sealerOf(KEY), scheduler: new Scheduler() });
   const done = { partner: "acme", timeMs: 1, transfer: null, amount: 0 };
   return {
     decide: (act) => {
@@ -37,7 +39,7 @@ function segments(): {
   };
 }
 
-test("it is made with the first report, sealed, and replay makes the same state of the record", () => {
+test("the secret is created with the first report and sealed; replay restores it", () => {
   const live = segments();
   const effect = live.decide(REQUEST);
   live.apply(REQUEST, effect);
@@ -49,7 +51,7 @@ test("it is made with the first report, sealed, and replay makes the same state 
   expect(replayed.items()).toEqual(live.items());
 });
 
-test("one that an older version has logged in clear signs on, until it is first replaced", () => {
+test("a secret that an older version logged in clear still signs, until it is replaced", () => {
   const { decide, apply, stored } = segments();
   apply(REQUEST, { secret: CLEAR });
   expect(decide(REQUEST)).toBeNull();
@@ -59,7 +61,7 @@ test("one that an older version has logged in clear signs on, until it is first 
   expect(stored()).toMatch(/^sealed:1:/);
 });
 
-test("one that cannot be opened is replaced once, however many have found it so", () => {
+test("a secret that cannot be opened is replaced once, however many requests notice", () => {
   const { decide, apply, stored } = segments();
   const other = sealerOf("another key 0123456789 0123456789")(
     randomBytes(32),
@@ -76,7 +78,7 @@ test("one that cannot be opened is replaced once, however many have found it so"
   expect(stored()).toBe(replaced);
 });
 
-test("what was changed does not open, nor does it for another partner", () => {
+test("a changed secret does not open, and a secret of another partner does not either", () => {
   const sealed = sealerOf(KEY)(randomBytes(32), reportSecretOf("acme"), randomBytes);
   expect(open(sealed, reportSecretOf("acme"))).toHaveLength(32);
   expect(open(sealed, reportSecretOf("other"))).toBeUndefined();

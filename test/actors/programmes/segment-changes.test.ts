@@ -1,4 +1,4 @@
-/** The plain parts of segments: how places are drawn, what an effect says of memberships, and who is asked. */
+/** The pure parts of segments: draw positions, membership changes in effects, and the shards of acts and queries. */
 import { expect, test } from "vitest";
 import {
   addUsers,
@@ -35,7 +35,7 @@ import {
 
 const names = { programme: "segments" } as const;
 
-test("places never change: segments stay with those who have them", () => {
+test("draw positions never change, so that users keep their segments", () => {
   expect([lanesOf(""), lanesOf("VOICE"), lanesOf("user-1")]).toEqual([
     [233162409, 1260183244],
     [1651466863, -1420793952],
@@ -45,7 +45,7 @@ test("places never change: segments stay with those who have them", () => {
   expect(placeOf(lanesOf("A"), lanesOf("é"))).toBe(862284590202058);
 });
 
-test("who was there falls under the threshold, and who came later under the percentage", () => {
+test("a draw selects existing users by the threshold and later users by the percentage", () => {
   const round = roundOf({ percent: 25, threshold: 10, cutoffs: [1, 3] }, 1);
   expect(round).toEqual({ percent: 25, threshold: 10, upTo: 3 });
   expect(roundOf({ percent: 25, threshold: 10, cutoffs: [1] }, 1).upTo).toBe(0);
@@ -108,7 +108,7 @@ const CHANGES: readonly (readonly [SegmentsAct, SegmentsEffect, readonly string[
 ];
 
 test.each(CHANGES.map(([act, effect, rows]) => [act.act, act, effect, rows] as const))(
-  "%s: who has entered and left, and when",
+  "%s: derives who entered and left, and when",
   (_, act, effect, rows) => {
     const changes = [...membershipChanges(act, effect, 9)];
     expect(changes.map(({ user, slug, operation, atMs }) => `${user} ${slug} ${operation} ${atMs}`)).toEqual(
@@ -117,7 +117,7 @@ test.each(CHANGES.map(([act, effect, rows]) => [act.act, act, effect, rows] as c
   },
 );
 
-test("acts and questions go to the shard of the user or the segment, and lists to all", () => {
+test("acts and queries go to the shard of the user or segment, lists to all shards", () => {
   const draw = { percent: 1, threshold: 0, cutoffs: [] };
   const [ofUser, ofSegment] = [
     { ...names, subject: "user:u" },

@@ -1,4 +1,4 @@
-/** Asks for segments, on one ledger. */
+/** Helpers that run the segments programme on one ledger. */
 
 import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
 import type { Question } from "../../../src/actors/programmes/programme.ts";
@@ -16,15 +16,15 @@ import { LedgerRun } from "../ledger/ledger-run.ts";
 
 export const PARTNER = "acme";
 export const ALL: ListAsk = [99, null];
-export const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+export const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 
-/** All who are there, and all who come. */
+/** A draw of all `count` existing users and of all later ones. */
 export function everyone(count: number): Draw {
   return { percent: 100, threshold: SPAN, cutoffs: [count] };
 }
 
-/** A partner with segments on a ledger of its own. */
-export class Staff {
+/** A ledger with one partner that uses segments. */
+export class SegmentFixture {
   readonly log: { act: SegmentsAct; effect: JsonValue; timeMs: number }[] = [];
   readonly packed = new PackedLog();
   readonly run = new LedgerRun(
@@ -37,7 +37,7 @@ export class Staff {
   );
 
   do(act: SegmentsAct): unknown {
-    const { outcome } = this.run.do({ op: "act", ...asked, act });
+    const { outcome } = this.run.do({ op: "act", ...header, act });
     if (!outcome.ok) return [outcome.code, outcome.subject];
     return "effect" in outcome ? outcome.effect : undefined;
   }
@@ -54,12 +54,12 @@ export class Staff {
     return this.do(changeUser(user, { add: [], remove: [slug] }));
   }
 
-  /** Slugs, and when each ends. */
+  /** Slug, expiry and source of each membership. */
   held(user: string): readonly (readonly [string, number | null, string])[] {
     return this.ask(askMemberships(user)).map(({ slug, endsAtMs, source }) => [slug, endsAtMs, source]);
   }
 
-  /** What is due within so many milliseconds, one after the other. */
+  /** Lets `ms` milliseconds pass, and executes the due commands after each. */
   pass(ms: number): void {
     for (let i = 0; i < ms; i++) {
       this.run.nowMs += 1;

@@ -1,4 +1,4 @@
-/** Segments one by one: what each act comes to, when a membership ends, and how far a portion goes. */
+/** Segments on one ledger: the effect of each act, the expiry of memberships, and the size of portions. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { historiesOf, timeFaultOf } from "../../../src/actors/programmes/programmes.ts";
@@ -24,14 +24,14 @@ import {
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { JsonValue } from "../../../src/actors/records/act.ts";
 
-import { ALL, asked, everyone, PARTNER, Staff } from "./segment-staff.ts";
+import { ALL, everyone, header, PARTNER, SegmentFixture } from "./segment-staff.ts";
 
 describe("a segment", () => {
-  test("is created, raised and deleted, and each time all shards are told what it is then", () => {
+  test("is created, raised and deleted, and each change is broadcast to all shards", () => {
     const ledger = new Ledger(0, 3);
     const nowMs = 7;
     const decide = (act: SegmentsAct) => {
-      const command = { op: "act", ...asked, act } as const;
+      const command = { op: "act", ...header, act } as const;
       const outcome = ledger.decide(command, nowMs, () => "");
       ledger.apply(command, outcome, { epoch: 1, seq: 1, index: 0, timeMs: nowMs }, 0);
       return outcome;
@@ -51,57 +51,57 @@ describe("a segment", () => {
     expect(decide(deleteSegment("S4"))).toMatchObject({ code: "segment_not_found", subject: "S4" });
   });
 
-  test("shows its members, and has a new generation when its slug is used again", () => {
-    const staff = new Staff();
-    staff.do(createSegment("A", null));
-    staff.do(createSegment("B", { ...everyone(0), percent: 1 }));
-    staff.pass(2);
-    for (const user of ["u1", "u2"]) staff.add(user, "A");
-    const part = { percent: null, createdAtMs: staff.run.nowMs - 2, isCurrent: true, isFilled: true };
-    expect(staff.ask(askSegment("A"))).toEqual({ generation: 1, members: 2, ...part });
-    expect(staff.ask(askSegmentParts(["B", "none"]))).toMatchObject([{ generation: 2, percent: 1 }, null]);
-    expect(staff.ask(askSegments(ALL)).rows.map(([, row]) => row)).toEqual([
+  test("shows its members, and gets a new generation when its slug is used again", () => {
+    const fixture = new SegmentFixture();
+    fixture.do(createSegment("A", null));
+    fixture.do(createSegment("B", { ...everyone(0), percent: 1 }));
+    fixture.pass(2);
+    for (const user of ["u1", "u2"]) fixture.add(user, "A");
+    const part = { percent: null, createdAtMs: fixture.run.nowMs - 2, isCurrent: true, isFilled: true };
+    expect(fixture.ask(askSegment("A"))).toEqual({ generation: 1, members: 2, ...part });
+    expect(fixture.ask(askSegmentParts(["B", "none"]))).toMatchObject([{ generation: 2, percent: 1 }, null]);
+    expect(fixture.ask(askSegments(ALL)).rows.map(([, row]) => row)).toEqual([
       { slug: "B", generation: 2, percent: 1, createdAtMs: part.createdAtMs },
       { slug: "A", generation: 1, percent: null, createdAtMs: part.createdAtMs },
     ]);
-    staff.do(deleteSegment("A"));
-    expect(staff.ask(askSegment("A"))).toBeNull();
-    expect([staff.held("u1"), staff.ask(askHolders("A")(ALL)).rows]).toEqual([[], []]);
-    expect(staff.add("u1", "A")).toEqual(["segment_not_found", "A"]);
-    staff.do(createSegment("A", null));
-    expect(staff.ask(askSegment("A"))).toMatchObject({ generation: 3, members: 0 });
-    expect(staff.held("u1")).toEqual([]);
-    staff.pass(9);
-    expect(staff.done("sweep").map(({ effect }) => effect)).toEqual([
+    fixture.do(deleteSegment("A"));
+    expect(fixture.ask(askSegment("A"))).toBeNull();
+    expect([fixture.held("u1"), fixture.ask(askHolders("A")(ALL)).rows]).toEqual([[], []]);
+    expect(fixture.add("u1", "A")).toEqual(["segment_not_found", "A"]);
+    fixture.do(createSegment("A", null));
+    expect(fixture.ask(askSegment("A"))).toMatchObject({ generation: 3, members: 0 });
+    expect(fixture.held("u1")).toEqual([]);
+    fixture.pass(9);
+    expect(fixture.done("sweep").map(({ effect }) => effect)).toEqual([
       { upTo: 2, over: [], removed: ["u1", "u2"] },
     ]);
-    staff.add("u1", "A");
-    expect(staff.ask(askHolders("A")(ALL)).rows.map(([, row]) => row)).toEqual([
+    fixture.add("u1", "A");
+    expect(fixture.ask(askHolders("A")(ALL)).rows.map(([, row]) => row)).toEqual([
       { id: "u1", endsAtMs: null, source: "manual" },
     ]);
   });
 
-  test("is one of 5000, and of 200 with a percentage", () => {
-    const staff = new Staff();
-    const { programmes } = staff.run.ledger.state;
+  test("is one of at most 5000, of which at most 200 have a percentage", () => {
+    const fixture = new SegmentFixture();
+    const { programmes } = fixture.run.ledger.state;
     const rounds = [{ percent: 1, threshold: 0, upTo: 0 }];
     for (let i = 1; i <= 4_999; i++)
       programmes.restore("segments", ["segment", PARTNER, i, `S${i}`, 1, 0, null, i < 200 ? rounds : []]);
-    expect(staff.do(raisePercent("S300", 1, everyone(0)))).toMatchObject({ news: "raised" });
-    expect(staff.do(raisePercent("S301", 1, everyone(0)))).toEqual(["too_many_segments", "S301"]);
-    expect(staff.do(raisePercent("S1", 1, everyone(0)))).toMatchObject({ news: "raised" });
-    expect(staff.do(createSegment("NEW", everyone(0)))).toEqual(["too_many_segments", "NEW"]);
-    expect(staff.do(createSegment("NEW", null))).toMatchObject({ news: "created" });
-    expect(staff.do(createSegment("MORE", null))).toEqual(["too_many_segments", "MORE"]);
+    expect(fixture.do(raisePercent("S300", 1, everyone(0)))).toMatchObject({ news: "raised" });
+    expect(fixture.do(raisePercent("S301", 1, everyone(0)))).toEqual(["too_many_segments", "S301"]);
+    expect(fixture.do(raisePercent("S1", 1, everyone(0)))).toMatchObject({ news: "raised" });
+    expect(fixture.do(createSegment("NEW", everyone(0)))).toEqual(["too_many_segments", "NEW"]);
+    expect(fixture.do(createSegment("NEW", null))).toMatchObject({ news: "created" });
+    expect(fixture.do(createSegment("MORE", null))).toEqual(["too_many_segments", "MORE"]);
   });
 });
 
 describe("a membership", () => {
-  test("ends at its very millisecond, for those who ask before that is logged too", () => {
-    const staff = new Staff();
-    staff.do(createSegment("A", null));
-    const endsAtMs = staff.run.nowMs + 50;
-    expect(staff.add("u", "A", ["after", 50])).toEqual({
+  test("ends at the millisecond of its expiry, also for reads before the expiry is logged", () => {
+    const fixture = new SegmentFixture();
+    fixture.do(createSegment("A", null));
+    const endsAtMs = fixture.run.nowMs + 50;
+    expect(fixture.add("u", "A", ["after", 50])).toEqual({
       created: { auto: [] },
       over: [],
       added: [["A", endsAtMs]],
@@ -109,7 +109,7 @@ describe("a membership", () => {
       removed: [],
       held: [{ slug: "A", endsAtMs, source: "manual" }],
     });
-    const { programmes } = staff.run.ledger.state;
+    const { programmes } = fixture.run.ledger.state;
     const at = (nowMs: number) => [
       programmes.answer("segments", PARTNER, askMemberships("u").ask, nowMs),
       (programmes.answer("segments", PARTNER, askHolders("A")(ALL).ask, nowMs) as { rows: JsonValue[] }).rows
@@ -118,42 +118,49 @@ describe("a membership", () => {
     ];
     expect(at(endsAtMs - 1)).toMatchObject([[{ slug: "A" }], 1, { members: 1, isCurrent: true }]);
     expect(at(endsAtMs)).toMatchObject([[], 0, { members: 1, isCurrent: false }]);
-    expect(staff.run.ledger.nextEndMs).toBe(endsAtMs);
-    staff.run.nowMs = endsAtMs;
-    expect(staff.ask(askSegment("A"))).toMatchObject({ members: 0, isCurrent: true });
-    expect(staff.done("expire")).toMatchObject([
+    expect(fixture.run.ledger.nextEndMs).toBe(endsAtMs);
+    fixture.run.nowMs = endsAtMs;
+    expect(fixture.ask(askSegment("A"))).toMatchObject({ members: 0, isCurrent: true });
+    expect(fixture.done("expire")).toMatchObject([
       { effect: { ended: [["u", "A", 1, endsAtMs]] }, timeMs: endsAtMs },
     ]);
-    expect(staff.run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+    expect(fixture.run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("is prolonged and never shortened; removed it can come again, over it comes anew", () => {
-    const staff = new Staff();
-    const now = staff.run.nowMs;
-    staff.do(createSegment("A", null));
-    staff.add("u", "A", ["at", now + 50]);
-    expect(staff.add("u", "A", ["at", now + 40])).toMatchObject({ added: [], prolonged: [], created: null });
-    expect(staff.add("u", "A", ["at", now + 50])).toMatchObject({ added: [], prolonged: [] });
-    expect(staff.held("u")).toEqual([["A", now + 50, "manual"]]);
-    expect(staff.add("u", "A", ["at", now + 51])).toMatchObject({ added: [], prolonged: [["A", now + 51]] });
-    expect(staff.add("u", "A")).toMatchObject({ prolonged: [["A", null]] });
-    expect(staff.add("u", "A", ["after", 9])).toMatchObject({ added: [], prolonged: [] });
-    expect(staff.remove("u", "A")).toMatchObject({ removed: ["A"], held: [] });
-    expect(staff.remove("u", "A")).toMatchObject({ removed: [] });
-    expect(staff.add("u", "A", ["after", 9])).toMatchObject({ added: [["A", now + 9]] });
-    // Decided before the end is logged, as where many are over at once.
-    const { programmes } = staff.run.ledger.state;
+  test("is prolonged but never shortened, and can be added again after removal or expiry", () => {
+    const fixture = new SegmentFixture();
+    const now = fixture.run.nowMs;
+    fixture.do(createSegment("A", null));
+    fixture.add("u", "A", ["at", now + 50]);
+    expect(fixture.add("u", "A", ["at", now + 40])).toMatchObject({
+      added: [],
+      prolonged: [],
+      created: null,
+    });
+    expect(fixture.add("u", "A", ["at", now + 50])).toMatchObject({ added: [], prolonged: [] });
+    expect(fixture.held("u")).toEqual([["A", now + 50, "manual"]]);
+    expect(fixture.add("u", "A", ["at", now + 51])).toMatchObject({
+      added: [],
+      prolonged: [["A", now + 51]],
+    });
+    expect(fixture.add("u", "A")).toMatchObject({ prolonged: [["A", null]] });
+    expect(fixture.add("u", "A", ["after", 9])).toMatchObject({ added: [], prolonged: [] });
+    expect(fixture.remove("u", "A")).toMatchObject({ removed: ["A"], held: [] });
+    expect(fixture.remove("u", "A")).toMatchObject({ removed: [] });
+    expect(fixture.add("u", "A", ["after", 9])).toMatchObject({ added: [["A", now + 9]] });
+    // Decided after the expiry but before it is logged, as happens when many memberships expire at once.
+    const { programmes } = fixture.run.ledger.state;
     const again = changeUser("u", { add: [["A", null]], remove: [] });
     const decided = programmes.decide(again, { partner: PARTNER, nowMs: now + 9, amount: 0 });
     expect(decided).toMatchObject({
       effect: { over: [["A", now + 9]], added: [["A", null]], prolonged: [] },
     });
-    expect(staff.remove("u", "none")).toEqual(["segment_not_found", "none"]);
+    expect(fixture.remove("u", "none")).toEqual(["segment_not_found", "none"]);
   });
 
-  test("is added before it is removed in one act", () => {
-    const staff = new Staff();
-    for (const slug of ["A", "B"]) staff.do(createSegment(slug, null));
+  test("is added before it is removed if one act does both", () => {
+    const fixture = new SegmentFixture();
+    for (const slug of ["A", "B"]) fixture.do(createSegment(slug, null));
     const both = changeUser("u", {
       add: [
         ["A", null],
@@ -161,143 +168,143 @@ describe("a membership", () => {
       ],
       remove: ["A"],
     });
-    expect(staff.do(both)).toMatchObject({
+    expect(fixture.do(both)).toMatchObject({
       added: [
         ["A", null],
-        ["B", staff.run.nowMs + 5],
+        ["B", fixture.run.nowMs + 5],
       ],
       removed: ["A"],
     });
-    expect(staff.held("u")).toEqual([["B", staff.run.nowMs + 5, "manual"]]);
+    expect(fixture.held("u")).toEqual([["B", fixture.run.nowMs + 5, "manual"]]);
   });
 
-  test("ends with 500 others at once, and then with the rest, a millisecond later", () => {
-    const staff = new Staff();
-    staff.do(createSegment("A", null));
+  test("expires in portions of 500, one millisecond apart", () => {
+    const fixture = new SegmentFixture();
+    fixture.do(createSegment("A", null));
     const users = Array.from({ length: 501 }, (_, i) => `u${i}`);
-    staff.do(addUsers("A", users, ["after", 5], 0));
-    const endsAtMs = staff.run.nowMs + 5;
-    staff.pass(5);
-    expect(staff.ask(askSegment("A"))).toMatchObject({ members: 1, isCurrent: false });
-    staff.pass(1);
-    const ended = staff
+    fixture.do(addUsers("A", users, ["after", 5], 0));
+    const endsAtMs = fixture.run.nowMs + 5;
+    fixture.pass(5);
+    expect(fixture.ask(askSegment("A"))).toMatchObject({ members: 1, isCurrent: false });
+    fixture.pass(1);
+    const ended = fixture
       .done("expire")
       .map(({ effect, timeMs }) => [(effect as { ended: [] }).ended.length, timeMs]);
     expect(ended).toEqual([
       [500, endsAtMs],
       [1, endsAtMs + 1],
     ]);
-    expect(staff.ask(askSegment("A"))).toMatchObject({ members: 0, isCurrent: true });
+    expect(fixture.ask(askSegment("A"))).toMatchObject({ members: 0, isCurrent: true });
   });
 
-  test("of a deleted segment ended with it, at the latest", () => {
-    const staff = new Staff();
-    staff.do(createSegment("A", null));
-    const now = staff.run.nowMs;
-    staff.add("early", "A", ["after", 2]);
-    staff.add("late", "A", ["after", 90]);
-    staff.pass(5);
-    staff.do(deleteSegment("A"));
-    staff.pass(9);
-    expect(staff.done("expire")).toMatchObject([{ effect: { ended: [["early", "A", 1, now + 2]] } }]);
-    expect(staff.done("sweep")).toMatchObject([
+  test("ends no later than the deletion of its segment", () => {
+    const fixture = new SegmentFixture();
+    fixture.do(createSegment("A", null));
+    const now = fixture.run.nowMs;
+    fixture.add("early", "A", ["after", 2]);
+    fixture.add("late", "A", ["after", 90]);
+    fixture.pass(5);
+    fixture.do(deleteSegment("A"));
+    fixture.pass(9);
+    expect(fixture.done("expire")).toMatchObject([{ effect: { ended: [["early", "A", 1, now + 2]] } }]);
+    expect(fixture.done("sweep")).toMatchObject([
       { act: { deletedAtMs: now + 5, generation: 1, slug: "A" }, effect: { removed: ["late"] } },
     ]);
-    staff.pass(90);
-    expect(staff.done("expire")).toHaveLength(1);
+    fixture.pass(90);
+    expect(fixture.done("expire")).toHaveLength(1);
   });
 });
 
 describe("users", () => {
-  test("are created once, counted, and listed newest first", () => {
-    const staff = new Staff();
-    expect(staff.do(countUser(0))).toEqual({ number: 1 });
-    expect(staff.do(countUser(3))).toEqual({ number: 5 });
-    expect(staff.do(countUser(0))).toEqual({ number: 6 });
-    expect(staff.do(createUser("u1"))).toEqual({ auto: [] });
-    expect(staff.do(createUser("u1"))).toEqual(["user_exists", "u1"]);
-    staff.pass(1);
-    staff.do(createUser("u2"));
-    const { nowMs } = staff.run;
-    expect(staff.ask(askUser("u1"))).toEqual({ id: "u1", createdAtMs: nowMs - 1 });
-    expect(staff.ask(askUser("none"))).toBeNull();
-    expect(staff.ask(askUsers(ALL)).rows).toEqual([
+  test("are created once, numbered, and listed newest first", () => {
+    const fixture = new SegmentFixture();
+    expect(fixture.do(countUser(0))).toEqual({ number: 1 });
+    expect(fixture.do(countUser(3))).toEqual({ number: 5 });
+    expect(fixture.do(countUser(0))).toEqual({ number: 6 });
+    expect(fixture.do(createUser("u1"))).toEqual({ auto: [] });
+    expect(fixture.do(createUser("u1"))).toEqual(["user_exists", "u1"]);
+    fixture.pass(1);
+    fixture.do(createUser("u2"));
+    const { nowMs } = fixture.run;
+    expect(fixture.ask(askUser("u1"))).toEqual({ id: "u1", createdAtMs: nowMs - 1 });
+    expect(fixture.ask(askUser("none"))).toBeNull();
+    expect(fixture.ask(askUsers(ALL)).rows).toEqual([
       [[nowMs, 0, 2], { id: "u2", createdAtMs: nowMs }],
       [[nowMs - 1, 0, 1], { id: "u1", createdAtMs: nowMs - 1 }],
     ]);
   });
 
-  test("who are added to a segment together come in once each, and as they would alone", () => {
-    const staff = new Staff();
-    staff.do(createSegment("A", null));
-    staff.do(createSegment("AUTO", { percent: 100, threshold: 0, cutoffs: [0] }));
-    const now = staff.run.nowMs;
-    staff.do(createUser("held"));
-    staff.add("held", "A", ["after", 5]);
-    staff.add("gone", "A");
-    staff.remove("gone", "A");
-    expect(staff.do(addUsers("A", ["held", "new", "gone", "new"], ["after", 9], 0))).toEqual({
+  test("are added in bulk once each, with the same effect as one by one", () => {
+    const fixture = new SegmentFixture();
+    fixture.do(createSegment("A", null));
+    fixture.do(createSegment("AUTO", { percent: 100, threshold: 0, cutoffs: [0] }));
+    const now = fixture.run.nowMs;
+    fixture.do(createUser("held"));
+    fixture.add("held", "A", ["after", 5]);
+    fixture.add("gone", "A");
+    fixture.remove("gone", "A");
+    expect(fixture.do(addUsers("A", ["held", "new", "gone", "new"], ["after", 9], 0))).toEqual({
       created: [["new", ["AUTO"]]],
       over: [],
       added: ["new", "gone"],
       prolonged: ["held"],
       endsAtMs: now + 9,
     });
-    expect(staff.held("new")).toEqual([
+    expect(fixture.held("new")).toEqual([
       ["AUTO", null, "auto"],
       ["A", now + 9, "manual"],
     ]);
-    expect(staff.held("held")).toContainEqual(["A", now + 9, "manual"]);
-    expect(staff.do(addUsers("AUTO", ["other"], null, 0))).toMatchObject({ added: [], prolonged: [] });
-    expect(staff.do(addUsers("none", ["new"], null, 0))).toEqual(["segment_not_found", "none"]);
+    expect(fixture.held("held")).toContainEqual(["A", now + 9, "manual"]);
+    expect(fixture.do(addUsers("AUTO", ["other"], null, 0))).toMatchObject({ added: [], prolonged: [] });
+    expect(fixture.do(addUsers("none", ["new"], null, 0))).toEqual(["segment_not_found", "none"]);
   });
 
-  test("under a percentage get the segment when they come, or a millisecond after it", () => {
-    const staff = new Staff();
-    for (const user of ["u1", "u2", "u3"]) staff.do(createUser(user));
-    staff.do(createSegment("A", null));
-    staff.add("u2", "A", ["after", 500]);
-    staff.add("u3", "A");
-    staff.remove("u3", "A");
-    staff.do(raisePercent("A", 1, everyone(3)));
-    expect(staff.ask(askSegment("A"))).toMatchObject({ isFilled: false, members: 1, percent: 100 });
-    expect(staff.do(createUser("u4"))).toEqual({ auto: ["A"] });
-    expect(staff.run.ledger.nextEndMs).toBe(staff.run.nowMs + 1);
-    staff.pass(1);
-    expect(staff.done("fill")).toMatchObject([
+  test("selected by a percentage get the segment at creation, or from a fill one millisecond after the draw", () => {
+    const fixture = new SegmentFixture();
+    for (const user of ["u1", "u2", "u3"]) fixture.do(createUser(user));
+    fixture.do(createSegment("A", null));
+    fixture.add("u2", "A", ["after", 500]);
+    fixture.add("u3", "A");
+    fixture.remove("u3", "A");
+    fixture.do(raisePercent("A", 1, everyone(3)));
+    expect(fixture.ask(askSegment("A"))).toMatchObject({ isFilled: false, members: 1, percent: 100 });
+    expect(fixture.do(createUser("u4"))).toEqual({ auto: ["A"] });
+    expect(fixture.run.ledger.nextEndMs).toBe(fixture.run.nowMs + 1);
+    fixture.pass(1);
+    expect(fixture.done("fill")).toMatchObject([
       { act: { slug: "A", generation: 1 }, effect: { upTo: 3, over: [], added: ["u1"], prolonged: ["u2"] } },
     ]);
-    expect(staff.ask(askSegment("A"))).toMatchObject({ isFilled: true, members: 3 });
-    expect([staff.held("u1"), staff.held("u2"), staff.held("u3")]).toEqual([
+    expect(fixture.ask(askSegment("A"))).toMatchObject({ isFilled: true, members: 3 });
+    expect([fixture.held("u1"), fixture.held("u2"), fixture.held("u3")]).toEqual([
       [["A", null, "auto"]],
       [["A", null, "auto"]],
       [],
     ]);
   });
 
-  test("are looked at 2500 at a time, and given a segment 1000 at a time, a millisecond apart; swept 200 at a time", () => {
-    const staff = new Staff();
-    staff.do(createSegment("ALL", null));
+  test("are scanned 2500 and filled 1000 per portion, one millisecond apart; swept 200 per portion", () => {
+    const fixture = new SegmentFixture();
+    fixture.do(createSegment("ALL", null));
     const users = Array.from({ length: 2_600 }, (_, i) => `u${i}`);
-    staff.do(addUsers("ALL", users, null, 0));
-    const now = staff.run.nowMs;
-    staff.do(createSegment("NOBODY", { percent: 1, threshold: -1, cutoffs: [2_600] }));
-    staff.pass(4);
+    fixture.do(addUsers("ALL", users, null, 0));
+    const now = fixture.run.nowMs;
+    fixture.do(createSegment("NOBODY", { percent: 1, threshold: -1, cutoffs: [2_600] }));
+    fixture.pass(4);
     const progress = (act: "fill" | "sweep") =>
-      staff.done(act).map(({ effect, timeMs }) => [(effect as { upTo: number }).upTo, timeMs - now]);
+      fixture.done(act).map(({ effect, timeMs }) => [(effect as { upTo: number }).upTo, timeMs - now]);
     expect(progress("fill")).toEqual([
       [2_500, 1],
       [2_600, 2],
     ]);
-    staff.do(createSegment("MOST", everyone(2_600)));
-    staff.pass(5);
+    fixture.do(createSegment("MOST", everyone(2_600)));
+    fixture.pass(5);
     expect(progress("fill").slice(2)).toEqual([
       [1_000, 5],
       [2_000, 6],
       [2_600, 7],
     ]);
-    staff.do(deleteSegment("MOST"));
-    staff.pass(60);
+    fixture.do(deleteSegment("MOST"));
+    fixture.pass(60);
     expect(progress("sweep").slice(0, 3)).toEqual([
       [200, 10],
       [400, 14],
@@ -307,25 +314,25 @@ describe("users", () => {
   });
 });
 
-test("reports are signed with one secret, which is made with the first", () => {
-  const staff = new Staff();
-  expect(staff.ask(askReportSecret())).toBeNull();
+test("reports are signed with one secret, which the first report creates", () => {
+  const fixture = new SegmentFixture();
+  expect(fixture.ask(askReportSecret())).toBeNull();
   const drawn = Array.from({ length: 32 }, (_, i) => (8 * i).toString(16).padStart(2, "0")).join("");
   const secret = `reports of segments of acme: ${drawn}`;
-  expect(staff.do(requestReport())).toEqual({ secret });
-  expect(staff.do(requestReport())).toBeNull();
-  expect(staff.ask(askReportSecret())).toBe(secret);
+  expect(fixture.do(requestReport())).toEqual({ secret });
+  expect(fixture.do(requestReport())).toBeNull();
+  expect(fixture.ask(askReportSecret())).toBe(secret);
 });
 
-test("an answer is recorded, and changes nothing", () => {
-  const staff = new Staff();
-  staff.do(createSegment("A", null));
-  const lines = [...staff.run.ledger.lines(0)];
-  expect(staff.do(recordAnswer({ slug: "A", percent: null, members: 0, createdAtMs: 0 }))).toBeNull();
-  expect([...staff.run.ledger.lines(0)]).toEqual(lines);
+test("a recorded answer changes nothing", () => {
+  const fixture = new SegmentFixture();
+  fixture.do(createSegment("A", null));
+  const lines = [...fixture.run.ledger.lines(0)];
+  expect(fixture.do(recordAnswer({ slug: "A", percent: null, members: 0, createdAtMs: 0 }))).toBeNull();
+  expect([...fixture.run.ledger.lines(0)]).toEqual(lines);
 });
 
-test("an end that is given must be ahead", () => {
+test("a given expiry must be in the future", () => {
   const act = changeUser("u", {
     add: [
       ["A", null],
@@ -339,12 +346,12 @@ test("an end that is given must be ahead", () => {
   expect(timeFaultOf(addUsers("A", ["u"], ["at", 9], 0), 9)).toBeUndefined();
 });
 
-test("an act is a part of the history of whom it moves", () => {
-  const staff = new Staff();
-  staff.do(createSegment("A", null));
-  staff.do(addUsers("A", ["u1", "u2"], ["after", 5], 0));
-  staff.pass(5);
-  const histories = staff.log.map(({ act, effect }) => historiesOf(act, effect));
+test("an act is part of the history of the users whose memberships it changes", () => {
+  const fixture = new SegmentFixture();
+  fixture.do(createSegment("A", null));
+  fixture.do(addUsers("A", ["u1", "u2"], ["after", 5], 0));
+  fixture.pass(5);
+  const histories = fixture.log.map(({ act, effect }) => historiesOf(act, effect));
   const both = ["segments", "segments\0u1", "segments\0u2"];
   expect(histories).toEqual([["segments"], both, both]);
 });

@@ -1,4 +1,4 @@
-/** The top-up programme of one partner once more, as plainly as possible and without a line of its own. */
+/** A plain model of the top-up programme of one partner. It shares no code with the programme. */
 import type { RequestView, SellerView } from "../../../src/actors/programmes/topup/acts.ts";
 
 type Seller = {
@@ -11,10 +11,10 @@ type Seller = {
   readonly references: Set<string>;
 };
 type Request = { -readonly [K in keyof RequestView]: RequestView[K] };
-/** `credit`: what it has done to the seller's. */
+/** `credit`: the change of the seller's credit. */
 type Made = Readonly<{ seller: string; credit: number; phone?: string }> & { isReverted: boolean };
 
-export type Answer = Readonly<{ code: string; subject: string | null } | { told: unknown }>;
+export type Answer = Readonly<{ code: string; subject: string | null } | { effect: unknown }>;
 
 const refused = (code: string, subject: string | null) => ({ code, subject });
 
@@ -28,22 +28,22 @@ export class TopupModel {
     if (this.sellers.has(id)) return refused("seller_exists", id);
     const figures = { isSuspended: false, credited: 0, sold: 0, references: new Set<string>() };
     this.sellers.set(id, { id, name, createdAtMs: nowMs, ...figures });
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   suspend(id: string, isSuspended: boolean): Answer {
     const seller = this.sellers.get(id);
     if (seller === undefined) return refused("seller_not_found", id);
     seller.isSuspended = isSuspended;
-    return { told: { seller: this.view(seller) } };
+    return { effect: { seller: this.view(seller) } };
   }
 
-  /** @param request the new one's id. */
+  /** @param request id of the new request. */
   request(id: string, amount: number, note: string | null, request: string, nowMs: number): Answer {
     if (!this.sellers.has(id)) return refused("seller_not_found", id);
     const open = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
     this.requests.push({ id: request, seller: id, amount, note, createdAtMs: nowMs, ...open });
-    return { told: { request } };
+    return { effect: { request } };
   }
 
   decide(
@@ -65,7 +65,7 @@ export class TopupModel {
     const status = isApproved ? "approved" : "rejected";
     Object.assign(request, { status, decidedBy: by, decidedAtMs: nowMs, reason: isApproved ? null : reason });
     if (isApproved) this.#move(transfer, { seller, credit: amount });
-    return { told: { decided: { ...request } } };
+    return { effect: { decided: { ...request } } };
   }
 
   sell(id: string, phone: string, amount: number, reference: string | null, transfer: string): Answer {
@@ -77,7 +77,7 @@ export class TopupModel {
     if (seller.credited - seller.sold < amount) return refused("insufficient_funds", `credit:${id}`);
     if (reference !== null) seller.references.add(reference);
     this.#move(transfer, { seller: id, credit: -amount, phone });
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   revert(id: string, transfer: string): Answer {
@@ -85,14 +85,14 @@ export class TopupModel {
     if (made === undefined) return refused("transfer_not_found", id);
     if (made.isReverted) return refused("already_reverted", id);
     const seller = this.sellers.get(made.seller) as Seller;
-    // What takes something back is not taken back.
+    // A revert cannot be reverted.
     if (this.#backs.has(id)) return refused("managed_account", `credit:${seller.id}`);
     if (seller.credited - seller.sold < made.credit)
       return refused("insufficient_funds", `credit:${seller.id}`);
     made.isReverted = true;
     this.#move(transfer, { ...made, credit: -made.credit }, true);
     this.#backs.add(transfer);
-    return { told: undefined };
+    return { effect: undefined };
   }
 
   readonly #backs = new Set<string>();

@@ -1,4 +1,6 @@
-/** The top-up programme on a ledger of its own: against a plain model, and what a log and a snapshot make of it again. */
+/**
+ * Compares the top-up programme on a ledger with a plain model, and with its replay and its restored snapshot.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
@@ -36,7 +38,7 @@ const SELLERS = ["a", "b/1"];
 const PHONES = ["+989121111111", "+989122222222"];
 const NO_TRANSFER = "tr_0019001";
 const ALL: ListAsk = [99, null];
-const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 
 const seller = fc.constantFrom(...SELLERS);
@@ -77,7 +79,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Other bytes each time. */
+/** Different bytes on each call. */
 function counted(): (bytes: number) => Uint8Array {
   let count = 0;
   return (bytes) => {
@@ -111,8 +113,8 @@ class World {
       case "request": {
         const { amount, note } = what;
         const act = { ...actOf("request_credit", what.seller), amount, note };
-        return this.#act(act, (told) => {
-          const { request } = (told ?? { request: "" }) as { request: string };
+        return this.#act(act, (effect) => {
+          const { request } = (effect ?? { request: "" }) as { request: string };
           return model.request(what.seller, amount, note, request, nowMs);
         });
       }
@@ -142,7 +144,7 @@ class World {
       }
       case "revert": {
         const id = this.#made.at(-1 - what.which) ?? NO_TRANSFER;
-        const revert = { op: "revert_transfer", ...asked, id, original: null, vnode: 0 } as const;
+        const revert = { op: "revert_transfer", ...header, id, original: null, vnode: 0 } as const;
         return this.#do(revert, (_, transfer) => model.revert(id, transfer));
       }
       case "restart":
@@ -150,7 +152,7 @@ class World {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { sellers, requests, phones } = this.#model;
     const ask = <R>(question: Question<R>) => this.#run.ask(PARTNER, question);
@@ -190,8 +192,8 @@ class World {
     return request === undefined ? ["cr_none", "a", 1] : [request.id, request.seller, request.amount];
   }
 
-  #act(act: TopupAct, expected: (told: unknown) => Answer): void {
-    this.#do({ op: "act", ...asked, act }, expected);
+  #act(act: TopupAct, expected: (effect: unknown) => Answer): void {
+    this.#do({ op: "act", ...header, act }, expected);
   }
 
   #move(
@@ -202,17 +204,17 @@ class World {
     expected: (id: string) => Answer,
   ): void {
     const vnode = homeVnodeOf(PARTNER, debit, credit, null);
-    const command = { op: "transfer", ...asked, ...noted, debit, credit, amount, vnode, act } as const;
+    const command = { op: "transfer", ...header, ...noted, debit, credit, amount, vnode, act } as const;
     this.#do(command, (_, id) => expected(id));
   }
 
-  #do(command: Command, expected: (told: unknown, id: string) => Answer): void {
+  #do(command: Command, expected: (effect: unknown, id: string) => Answer): void {
     const { outcome } = this.#run.do(command);
     const id = outcome.ok && "id" in outcome ? outcome.id : "";
     if (id !== "") this.#made.push(id);
-    const answer = expected(outcome.ok ? toldOf(outcome) : undefined, id);
+    const answer = expected(outcome.ok ? effectOf(outcome) : undefined, id);
     if ("code" in answer) expect(outcome, JSON.stringify(command)).toEqual({ ok: false, ...answer });
-    else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
+    else expect(effectOf(outcome), JSON.stringify(command)).toEqual(answer.effect);
   }
 }
 
@@ -220,12 +222,12 @@ function actOf<A extends string>(act: A, id: string) {
   return { programme: "topup", act, subject: creditAccount(id) } as const;
 }
 
-function toldOf(outcome: Recorded): unknown {
+function effectOf(outcome: Recorded): unknown {
   if (!outcome.ok) return outcome;
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
 
-test("in any history it says what a plain model says, to the last field; a log and a snapshot come to the same", () => {
+test("random commands give what a plain model gives, in every field; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
       const world = new World();
@@ -242,30 +244,30 @@ test("in any history it says what a plain model says, to the last field; a log a
   );
 });
 
-test("a seller's account is made with the seller, and only the programme moves it", () => {
+test("a seller's account is created with the seller, and only the programme moves its balance", () => {
   const run = new LedgerRun(() => {}, counted());
   const act: TopupAct = { ...actOf("create_seller", "a"), name: "A", asset: "IRT/0" };
   const account = { id: "credit:a", asset: "IRT/0", floor: 0, ceiling: null, programme: "topup" };
-  expect(run.do({ op: "act", ...asked, act }).outcome).toMatchObject({ ok: true, account });
+  expect(run.do({ op: "act", ...header, act }).outcome).toMatchObject({ ok: true, account });
   const sides = { debit: CREDIT_SOURCE, credit: "credit:a", amount: 1, vnode: 0 };
-  const { outcome } = run.do({ op: "transfer", ...asked, ...noted, ...sides });
+  const { outcome } = run.do({ op: "transfer", ...header, ...noted, ...sides });
   expect(outcome).toMatchObject({ code: "managed_account", subject: "credit:a" });
 });
 
-test("no sum of a seller or a phone leaves the exact numbers", () => {
+test("no sum of a seller or a phone exceeds the safe integers", () => {
   const MAX = Number.MAX_SAFE_INTEGER;
   const run = new LedgerRun(() => {}, counted());
   const { programmes } = run.ledger.state;
   for (const id of ["a", "b"])
     run.do({
       op: "act",
-      ...asked,
+      ...header,
       act: { ...actOf("create_seller", id), name: id, asset: "IRT/0" } as TopupAct,
     });
   const make = (id: string, amount: number): string => {
     const act: TopupAct = { ...actOf("request_credit", id), amount, note: null };
-    const told = toldOf(run.do({ op: "act", ...asked, act }).outcome) as { request: string };
-    return told.request;
+    const effect = effectOf(run.do({ op: "act", ...header, act }).outcome) as { request: string };
+    return effect.request;
   };
   const decide = (act: TopupAct, amount: number) =>
     programmes.decide(act, { partner: PARTNER, nowMs: run.nowMs, amount, isTaken: false });
@@ -292,7 +294,7 @@ test("no sum of a seller or a phone leaves the exact numbers", () => {
   expect(decide(sale, 6)).toMatchObject({ code: "balance_out_of_range", subject: phone });
 });
 
-test("a request's id says where its seller lives, and no other text does", () => {
+test("the id of a credit request contains the seller's vnode, and no other text is accepted", () => {
   const bytes = Uint8Array.from({ length: 12 }, (_, i) => 7 * i);
   const id = requestId(PARTNER, creditAccount("a"), bytes);
   expect(id).toMatch(/^cr_[0-9a-z]{2}00070e151c232a31383f464d$/);
@@ -308,7 +310,7 @@ test("a request's id says where its seller lives, and no other text does", () =>
   expect(requestOwner(id)).toBe(`#${id}`);
 });
 
-test("who is asked: a seller's shard about the seller, and all shards for a list", () => {
+test("queries about a seller go to the seller's shard, lists to all shards", () => {
   const subject = creditAccount("b/1");
   expect([subject, sellerOf(subject), phoneAccount("+98"), CREDIT_SOURCE]).toEqual([
     "credit:b/1",

@@ -1,4 +1,4 @@
-/** Offers and batches of vouchers: who is told of them, what they come to, and how many there may be. */
+/** Offers and batches of vouchers: broadcasts, effects and limits. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import {
@@ -18,19 +18,19 @@ import {
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 
-import { ANN, asked, counted, of, PARTNER, Shop } from "./voucher-shop.ts";
+import { ANN, counted, header, of, PARTNER, Shop } from "./voucher-shop.ts";
 
-/** What it says to put it on the first of three shards. */
+/** The outcome of defining an offer on the first of three shards. */
 function putOn(ledger: Ledger, name: string, discount: number, pricing: Pricing) {
   const act = { ...of("put_offer", offerSubject(name)), name, discount, pricing };
-  const command = { op: "act", ...asked, act } as const;
+  const command = { op: "act", ...header, act } as const;
   const outcome = ledger.decide(command, 0, () => "");
   ledger.apply(command, outcome, { epoch: 1, seq: 1, index: 0, timeMs: 0 }, 0);
   return outcome;
 }
 
 describe("an offer", () => {
-  test("is told to all shards when it changes, and to nobody when it does not", () => {
+  test("is broadcast to all shards when it changes, and not otherwise", () => {
     const ledger = new Ledger(0, 3, counted());
     const offer = { name: "o", discount: 5, pricing: "live", version: 1, shard: 0 } as const;
     expect(putOn(ledger, "o", 5, "live")).toMatchObject({ effect: offer, notice: { offer } });
@@ -41,11 +41,11 @@ describe("an offer", () => {
     expect(putOn(ledger, "o", 6, "snapshot")).toMatchObject({ effect: last, notice: { offer: last } });
   });
 
-  test("is made, or changed, by an issue with a discount; without one it stays as it is", () => {
+  test("is created or changed by an issue with a discount, and unchanged by one without", () => {
     const ledger = new Ledger(0, 3, counted());
     const place = { epoch: 1, seq: 1, index: 0, timeMs: 0 };
     const act = (given: VoucherAct) => {
-      const command = { op: "act", ...asked, act: given } as const;
+      const command = { op: "act", ...header, act: given } as const;
       const outcome = ledger.decide(command, 0, () => "");
       ledger.apply(command, outcome, place, 0);
       return outcome;
@@ -68,7 +68,7 @@ describe("an offer", () => {
     });
   });
 
-  test("stands in a list, newest first, where it came; a voucher keeps its discount or follows it", () => {
+  test("keeps its position in the list, newest first; its vouchers keep their discount or follow it", () => {
     const shop = new Shop();
     shop.customer(ANN);
     shop.put("live", 5);
@@ -86,7 +86,7 @@ describe("an offer", () => {
     expect(shop.ask(askVoucher(ANN, kept ?? ""))).toMatchObject({ discount: 6 });
   });
 
-  test("is one of 10,000, however it is made", () => {
+  test("is one of at most 10,000, however it is created", () => {
     const shop = new Shop();
     shop.customer(ANN);
     const { programmes } = shop.run.ledger.state;
@@ -101,11 +101,11 @@ describe("an offer", () => {
 });
 
 function command(act: VoucherAct): ActAlone {
-  return { op: "act", ...asked, act };
+  return { op: "act", ...header, act };
 }
 
 describe("a batch", () => {
-  test("is told to all shards with its offer, and issued where its customers are", () => {
+  test("is broadcast to all shards with its offer, and issued on the shards of its customers", () => {
     const ledger = new Ledger(0, 3, counted());
     const put = command({ ...of("put_offer", "offer:o"), name: "o", discount: 5, pricing: "live" });
     const known = ledger.decide(put, 0, () => "");
@@ -122,7 +122,7 @@ describe("a batch", () => {
     });
   });
 
-  test("is for an offer and customers that there are", () => {
+  test("needs an existing offer and existing customers", () => {
     const shop = new Shop();
     expect(shop.batch("o", [0], null, "none@x")).toEqual(["offer_not_found", "o"]);
     shop.put("o", 5);
@@ -131,7 +131,7 @@ describe("a batch", () => {
     expect(shop.batch("o", [0], 1000)).toEqual(["too_many_batches", PARTNER]);
   });
 
-  test("begins at its time, for those whom it names, and says how far it is", () => {
+  test("starts at its time, for the named customers, and reports its progress", () => {
     const shop = new Shop();
     for (const email of ["a@x", "b@x", "c@x"]) shop.customer(email);
     shop.put("o", 5, "snapshot");
@@ -143,7 +143,7 @@ describe("a batch", () => {
     expect(shop.ask(askBatch(id))).toMatchObject({ issued: 0, isScheduled: true });
     const { due } = shop.run.ledger.state.programmes;
     const act = { ...of("issue_portion", VOUCHERS_SUBJECT), batch: id };
-    expect(due.nextDue(shop.run.nowMs + 1)?.command()).toEqual({ op: "act", ...asked, act });
+    expect(due.nextDue(shop.run.nowMs + 1)?.command()).toEqual({ op: "act", ...header, act });
     shop.run.nowMs += 1;
     expect(shop.ask(askBatch(id))).toEqual({ requested: 2, issued: 2, isDone: true, isScheduled: false });
     for (const [email, count] of [
@@ -158,7 +158,7 @@ describe("a batch", () => {
     }
   });
 
-  test("goes on where a portion has ended, a millisecond later", () => {
+  test("continues after a portion, one millisecond later", () => {
     const shop = new Shop((bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
     for (let i = 0; i < 300; i++) shop.customer(`c${i}@x`);
     shop.put("o", 5);
@@ -178,10 +178,10 @@ describe("a batch", () => {
       expect(shop.ask(askVouchers(email, null)([9, null])).rows).toHaveLength(count);
   });
 
-  test("gives each voucher of a portion a code of its own, whatever is drawn", () => {
+  test("gives each voucher of a portion a unique code, also when a random code repeats", () => {
     let drawn = 0;
     const shop = new Shop((bytes) => new Uint8Array(bytes).fill(drawn++ >> 1));
-    // Both live on one vnode, as their owner key is the same.
+    // Each random value is drawn twice; both vouchers go to one customer, so that their codes have the same vnode.
     for (const email of ["x", "x2"]) shop.customer(email);
     shop.put("o", 5);
     const { programmes } = shop.run.ledger.state;

@@ -1,4 +1,4 @@
-/** Asks the voucher programme, on one ledger. */
+/** Helpers that run the voucher programme on one ledger. */
 import type { Question } from "../../../src/actors/programmes/programme.ts";
 import {
   askVoucher,
@@ -12,10 +12,10 @@ import {
 import { LedgerRun } from "../ledger/ledger-run.ts";
 
 export const PARTNER = "acme";
-export const asked = { partner: PARTNER, key: null, fingerprint: 0 } as const;
+export const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 export const ANN = "ann@x";
 
-/** Other bytes each time, few enough to be told apart in a failure. */
+/** Different bytes on each call, with few distinct values so that a failure is readable. */
 export function counted(): (bytes: number) => Uint8Array {
   let count = 0;
   return (bytes) => {
@@ -24,7 +24,7 @@ export function counted(): (bytes: number) => Uint8Array {
   };
 }
 
-/** A partner with the voucher programme on a ledger of its own. */
+/** A ledger with one partner that uses vouchers. */
 export class Shop {
   readonly run: LedgerRun;
 
@@ -33,7 +33,7 @@ export class Shop {
   }
 
   do(act: VoucherAct) {
-    const { outcome } = this.run.do({ op: "act", ...asked, act });
+    const { outcome } = this.run.do({ op: "act", ...header, act });
     if (!outcome.ok) return [outcome.code, outcome.subject];
     return "effect" in outcome ? outcome.effect : undefined;
   }
@@ -70,7 +70,7 @@ export class Shop {
     return this.do({ ...act, offer, expiresAtMs: this.run.nowMs + 1000, runAtMs, recipients, unknown });
   }
 
-  /** Without ending anything before. */
+  /** The status at a time, without executing due commands before. */
   statusAt(nowMs: number, email: string, code: string): unknown {
     const { programmes } = this.run.ledger.state;
     const ask = askVoucher(email, code).ask;

@@ -1,4 +1,4 @@
-/** Vouchers one by one: what each act comes to, what each refusal says, and how lists look. */
+/** Vouchers on one ledger: effects, rejections and lists. */
 import { describe, expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { ListPlace } from "../../../src/actors/programmes/paged-index.ts";
@@ -19,11 +19,11 @@ import {
   VOUCHERS_SUBJECT,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
-import { Pool } from "../../../src/actors/programmes/vouchers/pool.ts";
+import { VoucherStore } from "../../../src/actors/programmes/vouchers/pool.ts";
 
-import { ANN, asked, of, PARTNER, Shop } from "./voucher-shop.ts";
+import { ANN, header, of, PARTNER, Shop } from "./voucher-shop.ts";
 
-/** A shop with a customer who has one voucher. */
+/** A ledger with one customer and one voucher. */
 function withVoucher(
   discount = 500,
   inMs = 100,
@@ -35,7 +35,7 @@ function withVoucher(
 }
 
 describe("a voucher", () => {
-  test("is issued, redeemed, rolled back and redeemed again, and each time says what it is worth", () => {
+  test("is issued, redeemed, rolled back and redeemed again, and each answer has its discount", () => {
     const { shop, code, expiresAtMs } = withVoucher(500);
     const createdAtMs = shop.run.nowMs;
     const seen = { code, offer: "spring", expiresAtMs, createdAtMs };
@@ -60,7 +60,7 @@ describe("a voucher", () => {
     expect(shop.use("redeem", ANN, code)).toEqual({ offer: "spring", discount: 900 });
   });
 
-  test("is over at its very millisecond, also before that is logged, and also when it was rolled back", () => {
+  test("expires at its exact millisecond, before that is logged too, and after a rollback", () => {
     const { shop, code, expiresAtMs } = withVoucher();
     shop.use("redeem", ANN, code);
     expect(shop.statusAt(expiresAtMs, ANN, code)).toBe("redeemed");
@@ -74,7 +74,7 @@ describe("a voucher", () => {
     expect(shop.run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("that is used when its time is over stays so, and ends when it is rolled back", () => {
+  test("that was redeemed stays redeemed after its expiry, and expires when it is rolled back", () => {
     const { shop, code, expiresAtMs } = withVoucher();
     shop.use("redeem", ANN, code);
     shop.run.nowMs = expiresAtMs;
@@ -92,7 +92,7 @@ describe("a voucher", () => {
       { redeem: "voucher_cancelled", rollback: "not_redeemed", cancel: "voucher_cancelled" },
     ],
     ["expired", ["wait"], { redeem: "voucher_expired", rollback: "not_redeemed", cancel: "voucher_expired" }],
-  ] as const)("that is %s says so to what cannot be done with it any more", (status, steps, refusals) => {
+  ] as const)("that is %s rejects what its status no longer allows", (status, steps, refusals) => {
     for (const act of ["redeem", "rollback", "cancel"] as const) {
       const { shop, code } = withVoucher();
       for (const step of steps) {
@@ -106,7 +106,7 @@ describe("a voucher", () => {
     }
   });
 
-  test("of somebody else is as if there were none", () => {
+  test("of another customer is treated as unknown", () => {
     const { shop, code } = withVoucher();
     shop.customer("bo@x");
     for (const act of ["redeem", "rollback", "cancel"] as const) {
@@ -119,25 +119,25 @@ describe("a voucher", () => {
     expect(shop.ask(askOwner("23456789ABCDEF"))).toBeNull();
   });
 
-  test("is ended by its shard, with whatever else of the customer's is over", () => {
+  test("is expired by its shard, together with the customer's other expired vouchers", () => {
     const { shop, expiresAtMs } = withVoucher();
     const { due } = shop.run.ledger.state.programmes;
     const subject = customerSubject(ANN);
     const act = { ...of("expire", subject), email: ANN };
     const over = due.nextDueOf(PARTNER, subject, expiresAtMs);
-    expect(over?.command()).toEqual({ op: "act", ...asked, act });
+    expect(over?.command()).toEqual({ op: "act", ...header, act });
     expect(due.nextDueOf(PARTNER, subject, expiresAtMs - 1)).toBeUndefined();
     expect(due.nextDueOf("other", subject, expiresAtMs)).toBeUndefined();
   });
 
-  test("has a code that says where it lives, and no other voucher has", () => {
+  test("has a unique code that contains its vnode", () => {
     let drawn = 0;
-    const pool = new Pool(PARTNER, {
+    const pool = new VoucherStore(PARTNER, {
       shard: 0,
       shards: 1,
       account: () => undefined,
       random: (bytes) => new Uint8Array(bytes).fill(drawn++ < 2 ? 5 : 6),
-      due: { add: () => {}, remove: () => {} },
+      scheduler: { add: () => {}, remove: () => {} },
     });
     pool.addCustomer("a/b@x", null, 0);
     const code = pool.newCode("a/b@x");
@@ -155,7 +155,7 @@ describe("a voucher", () => {
   });
 });
 
-test("customers are known by their e-mail, and in the order in which they came", () => {
+test("customers are found by e-mail and by creation index", () => {
   const shop = new Shop();
   expect(shop.ask(askCustomer(ANN))).toBeNull();
   expect(shop.ask(askCount())).toBe(0);
@@ -169,7 +169,7 @@ test("customers are known by their e-mail, and in the order in which they came",
   expect(shop.ask(askOffer("o"))).toBeNull();
 });
 
-test("a list of vouchers is a page at a time, newest first, of one status or of all", () => {
+test("vouchers are listed in pages, newest first, of one status or of any", () => {
   const shop = new Shop();
   shop.customer(ANN);
   const codes = Array.from({ length: 5 }, () => {
@@ -195,7 +195,7 @@ test("a list of vouchers is a page at a time, newest first, of one status or of 
   expect(shop.ask(askVoucher(ANN, first))).toMatchObject({ code: first });
 });
 
-test("an answer looks at 5000 vouchers at most, and says how far it has come", () => {
+test("a page scans at most 5000 vouchers, and reports how far it got", () => {
   const shop = new Shop();
   shop.customer(ANN);
   const { programmes } = shop.run.ledger.state;
@@ -206,7 +206,7 @@ test("an answer looks at 5000 vouchers at most, and says how far it has come", (
   expect(list([2, 0, 2])).toEqual({ rows: [], upTo: null });
 });
 
-test("a voucher must end later than now, whether it is issued alone or with others", () => {
+test("the expiry of a voucher must be in the future, for single vouchers and for batches", () => {
   const fault = { path: "expires_at", message: "must be in the future" };
   const issue = { ...of("issue", customerSubject(ANN)), email: ANN, offer: "o", discount: 5, expiresAtMs: 9 };
   const batch = { ...of("create_batch", VOUCHERS_SUBJECT), offer: "o", expiresAtMs: 9 };
@@ -217,7 +217,7 @@ test("a voucher must end later than now, whether it is issued alone or with othe
   expect(timeFaultOf({ ...issue, act: "redeem" }, 9)).toBeUndefined();
 });
 
-test("who is asked: a customer's shard, the one that a code names, that of an offer, or all", () => {
+test("queries go to the shard of the customer, the code or the offer, or to all shards", () => {
   const programme = "vouchers";
   expect(customerSubject("a/b/c@x")).toBe("customer:a%2Fb%2Fc@x");
   expect(offerSubject("a/b/c")).toBe("offer:a%2Fb%2Fc");

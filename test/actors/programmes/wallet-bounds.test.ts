@@ -1,46 +1,46 @@
-/** How many papers a wallet may have, which of them leave, and which end by themselves. */
+/** Limits and expiry of a wallet's orders. */
 import { describe, expect, test } from "vitest";
 import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
 import {
-  type PaperAct,
-  type PaperList,
+  type OrderAct,
+  type OrderList,
   PLATFORM_TENANT,
   vnodeOfWallet,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import { PAPERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import { ORDERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
 
 const HOUR_MS = 3_600_000;
 const ALL: ListAsk = [999, null];
-const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
+const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const PAYER = "wal_a";
 
-/** What papers there are, without the ledger that moves the money. */
-class Desk {
-  readonly dues = new Set<ScheduledCommand>();
-  readonly papers: WalletOrders;
+/** The orders of wallets, without the ledger that moves the money. */
+class OrderFixture {
+  readonly scheduled = new Set<ScheduledCommand>();
+  readonly orders: WalletOrders;
   nowMs = 1000;
-  #made = 0;
+  #created = 0;
 
   constructor() {
-    const due = {
-      add: (item: ScheduledCommand) => void this.dues.add(item),
-      remove: (item: ScheduledCommand) => void this.dues.delete(item),
+    const scheduler = {
+      add: (item: ScheduledCommand) => void this.scheduled.add(item),
+      remove: (item: ScheduledCommand) => void this.scheduled.delete(item),
     };
-    const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#made >> (8 * i));
-    const place = { shard: 3, shards: 4, account: () => undefined };
-    const surroundings: ProgrammeContext = { ...place, random, due };
-    this.papers = new WalletOrders(surroundings, (wallet) => wallet.startsWith("wal_"));
+    const random = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => this.#created >> (8 * i));
+    const shardContext = { shard: 3, shards: 4, account: () => undefined };
+    const context: ProgrammeContext = { ...shardContext, random, scheduler };
+    this.orders = new WalletOrders(context, (wallet) => wallet.startsWith("wal_"));
   }
 
-  /** @returns the code of what refused it, or the id that it was given */
-  do(act: PaperAct, amount = 0): string {
-    this.#made += 1;
-    const transfer = `t${this.#made}`;
-    const decided = this.papers.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
+  /** @returns the code of the rejection, or the id of the order */
+  do(act: OrderAct, amount = 0): string {
+    this.#created += 1;
+    const transfer = `t${this.#created}`;
+    const decided = this.orders.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
     if (!decided.ok) return decided.code;
-    this.papers.apply(act, decided.effect, {
+    this.orders.apply(act, decided.effect, {
       partner: PLATFORM_TENANT,
       timeMs: this.nowMs,
       transfer,
@@ -49,8 +49,8 @@ class Desk {
     return decided.effect !== null && "id" in decided.effect ? decided.effect.id : transfer;
   }
 
-  ids(list: PaperList, wallet: string): readonly string[] {
-    return this.papers.list(list, wallet, ALL, this.nowMs).rows.map(([, { id }]) => id);
+  ids(list: OrderList, wallet: string): readonly string[] {
+    return this.orders.list(list, wallet, ALL, this.nowMs).rows.map(([, { id }]) => id);
   }
 }
 
@@ -84,78 +84,78 @@ const KINDS = {
     },
     end: (request: string) => ({ ...ofPayer, act: "decline_request", vnode: 7, request }),
   },
-} as const satisfies Record<string, { make: PaperAct; end: (id: string) => PaperAct }>;
+} as const satisfies Record<string, { make: OrderAct; end: (id: string) => OrderAct }>;
 
-describe.each(Object.entries(KINDS))("of %s", (list, { make, end }) => {
-  test("a wallet has 500: for one more the oldest that is over leaves, and while all are pending none comes", () => {
-    const desk = new Desk();
-    const ids = Array.from({ length: PAPERS_MAX }, () => desk.do(make));
-    expect([PAPERS_MAX, new Set(ids).size]).toEqual([500, 500]);
-    expect(desk.do(make)).toBe("too_many_pending");
+describe.each(Object.entries(KINDS))("orders in the list %s", (list, { make, end }) => {
+  test("a wallet keeps 500: one more removes the oldest closed one, and is rejected if all are pending", () => {
+    const fixture = new OrderFixture();
+    const ids = Array.from({ length: ORDERS_MAX }, () => fixture.do(make));
+    expect([ORDERS_MAX, new Set(ids).size]).toEqual([500, 500]);
+    expect(fixture.do(make)).toBe("too_many_pending");
     const [first = "", second = "", third = ""] = ids;
-    desk.do(end(third));
-    desk.do(end(second));
-    const more = desk.do(make);
+    fixture.do(end(third));
+    fixture.do(end(second));
+    const more = fixture.do(make);
     const kept = [...ids.filter((id) => id !== second), more];
-    expect(desk.ids(list as PaperList, PAYER)).toEqual(kept.toReversed());
-    expect(desk.papers.paper(second, desk.nowMs)).toBeNull();
-    expect(desk.papers.paper(first, desk.nowMs)).toMatchObject({ id: first, status: "pending" });
-    expect(desk.do(end(second))).toMatch(/_not_found$/);
-    desk.do(make);
-    expect(desk.do(make)).toBe("too_many_pending");
+    expect(fixture.ids(list as OrderList, PAYER)).toEqual(kept.toReversed());
+    expect(fixture.orders.order(second, fixture.nowMs)).toBeNull();
+    expect(fixture.orders.order(first, fixture.nowMs)).toMatchObject({ id: first, status: "pending" });
+    expect(fixture.do(end(second))).toMatch(/_not_found$/);
+    fixture.do(make);
+    expect(fixture.do(make)).toBe("too_many_pending");
   });
 });
 
-test("a hold whose time is over makes room, as nobody is told of its end", () => {
-  const desk = new Desk();
-  for (let i = 0; i < PAPERS_MAX; i++) desk.do(KINDS.holds.make);
-  desk.nowMs += HOUR_MS - 1;
-  expect(desk.do(KINDS.holds.make)).toBe("too_many_pending");
-  desk.nowMs += 1;
-  expect(desk.do(KINDS.holds.make)).toMatch(/^t/);
+test("an expired hold makes room, although the programme is not notified of its expiry", () => {
+  const fixture = new OrderFixture();
+  for (let i = 0; i < ORDERS_MAX; i++) fixture.do(KINDS.holds.make);
+  fixture.nowMs += HOUR_MS - 1;
+  expect(fixture.do(KINDS.holds.make)).toBe("too_many_pending");
+  fixture.nowMs += 1;
+  expect(fixture.do(KINDS.holds.make)).toMatch(/^t/);
 });
 
-test("what is made for a full wallet leaves the other lists that it stood in, too", () => {
-  const desk = new Desk();
-  const make: PaperAct = { ...KINDS.payer.make, wallet: "wal_c" };
-  const lonely = desk.do(make);
-  expect(desk.ids("requester", "wal_c")).toEqual([lonely]);
-  for (let i = 1; i < PAPERS_MAX; i++) desk.do(KINDS.payer.make);
-  desk.do(KINDS.payer.end(lonely));
-  desk.do(KINDS.payer.make);
-  expect(desk.ids("requester", "wal_c")).toEqual([]);
-  expect(desk.ids("requester", "wal_b")).toHaveLength(PAPERS_MAX);
-  expect(desk.ids("payer", PAYER)).toHaveLength(PAPERS_MAX);
+test("an order removed from a full wallet leaves its other lists, too", () => {
+  const fixture = new OrderFixture();
+  const make: OrderAct = { ...KINDS.payer.make, wallet: "wal_c" };
+  const first = fixture.do(make);
+  expect(fixture.ids("requester", "wal_c")).toEqual([first]);
+  for (let i = 1; i < ORDERS_MAX; i++) fixture.do(KINDS.payer.make);
+  fixture.do(KINDS.payer.end(first));
+  fixture.do(KINDS.payer.make);
+  expect(fixture.ids("requester", "wal_c")).toEqual([]);
+  expect(fixture.ids("requester", "wal_b")).toHaveLength(ORDERS_MAX);
+  expect(fixture.ids("payer", PAYER)).toHaveLength(ORDERS_MAX);
 });
 
-test("a request ends by itself, and both who pays and who asked see it", () => {
-  const desk = new Desk();
-  const request = desk.do(KINDS.payer.make);
-  const [due] = desk.dues;
+test("a payment request expires by itself, for the payer and the requester", () => {
+  const fixture = new OrderFixture();
+  const request = fixture.do(KINDS.payer.make);
+  const [scheduler] = fixture.scheduled;
   const act = { ...ofPayer, act: "expire_request", vnode: vnodeOfWallet(PAYER), request };
-  expect(due?.command()).toEqual({ op: "act", ...asked, act });
-  expect(due).toMatchObject({
+  expect(scheduler?.command()).toEqual({ op: "act", ...header, act });
+  expect(scheduler).toMatchObject({
     partner: PLATFORM_TENANT,
     id: request,
-    endsAtMs: desk.nowMs + HOUR_MS,
+    endsAtMs: fixture.nowMs + HOUR_MS,
     subjects: [walletAccount(PAYER), walletAccount("wal_b")],
   });
-  desk.do(KINDS.payer.end(request));
-  expect(desk.dues.size).toBe(0);
-  const { rows } = desk.papers.list("payer", PAYER, ALL, desk.nowMs);
-  expect(rows.map(([place]) => place)).toEqual([[desk.nowMs, 3, 1]]);
+  fixture.do(KINDS.payer.end(request));
+  expect(fixture.scheduled.size).toBe(0);
+  const { rows } = fixture.orders.list("payer", PAYER, ALL, fixture.nowMs);
+  expect(rows.map(([shardContext]) => shardContext)).toEqual([[fixture.nowMs, 3, 1]]);
 });
 
-test("what is told of a withdrawal concerns one, and one that is pending", () => {
-  const desk = new Desk();
-  const told = (act: "confirm_withdrawal" | "fail_withdrawal", withdrawal: string) =>
-    desk.do({ programme: "wallet", act, subject: "", withdrawal, bank: "mill" });
-  const hold = desk.do(KINDS.holds.make);
-  for (const id of ["none", hold]) expect(told("confirm_withdrawal", id)).toBe("withdrawal_not_found");
-  const withdrawal = desk.do(KINDS.withdrawals.make);
+test("only a pending withdrawal can be confirmed or failed", () => {
+  const fixture = new OrderFixture();
+  const decide = (act: "confirm_withdrawal" | "fail_withdrawal", withdrawal: string) =>
+    fixture.do({ programme: "wallet", act, subject: "", withdrawal, bank: "mill" });
+  const hold = fixture.do(KINDS.holds.make);
+  for (const id of ["none", hold]) expect(decide("confirm_withdrawal", id)).toBe("withdrawal_not_found");
+  const withdrawal = fixture.do(KINDS.withdrawals.make);
   for (const act of ["capture", "void_hold"] as const)
-    expect(desk.do({ ...ofPayer, act, hold: withdrawal, final: true })).toBe("hold_not_found");
-  expect(told("confirm_withdrawal", withdrawal)).toMatch(/^t/);
+    expect(fixture.do({ ...ofPayer, act, hold: withdrawal, final: true })).toBe("hold_not_found");
+  expect(decide("confirm_withdrawal", withdrawal)).toMatch(/^t/);
   for (const act of ["confirm_withdrawal", "fail_withdrawal"] as const)
-    expect(told(act, withdrawal)).toBe("already_decided");
+    expect(decide(act, withdrawal)).toBe("already_decided");
 });

@@ -1,4 +1,6 @@
-/** Holds, payment requests and withdrawals of wallets once more, as plainly as possible and without a line of theirs. */
+/**
+ * A plain model of holds, payment requests and withdrawals. It shares no code with the programme.
+ */
 import type {
   HoldView,
   RequestView,
@@ -9,7 +11,7 @@ import type {
 type Open<P> = { -readonly [K in keyof P]: P[K] };
 type KindOf<K extends WalletOrder["kind"]> = Open<Extract<WalletOrder, Readonly<{ kind: K }>>>;
 
-export type Answer = Readonly<{ code: string; subject: string | null } | { told?: unknown }>;
+export type Answer = Readonly<{ code: string; subject: string | null } | { effect?: unknown }>;
 
 const refused = (code: string, subject: string | null) => ({ code, subject });
 const OVER = {
@@ -19,29 +21,29 @@ const OVER = {
 };
 
 export class PapersModel {
-  /** By wallet: what it has, and what of it is held. */
+  /** By wallet: the balance and the held amount. */
   readonly money = new Map<string, { posted: number; held: number }>();
-  readonly papers: Open<WalletOrder>[] = [];
+  readonly orders: Open<WalletOrder>[] = [];
 
   find<K extends WalletOrder["kind"]>(kind: K, id: string): KindOf<K> | undefined {
-    return this.papers.find((paper) => paper.kind === kind && paper.id === id) as KindOf<K> | undefined;
+    return this.orders.find((order) => order.kind === kind && order.id === id) as KindOf<K> | undefined;
   }
 
-  /** Of what is pending, and has an end, until then or earlier. */
+  /** Expires the pending orders whose expiry is not later than `nowMs`. */
   passTime(nowMs: number): void {
-    for (const paper of this.papers) {
-      if (paper.kind === "withdrawal" || paper.status !== "pending" || paper.expiresAtMs > nowMs) continue;
-      paper.status = "expired";
-      if (paper.kind === "hold") this.#moneyOf(paper.wallet).held -= paper.amount - paper.captured;
+    for (const order of this.orders) {
+      if (order.kind === "withdrawal" || order.status !== "pending" || order.expiresAtMs > nowMs) continue;
+      order.status = "expired";
+      if (order.kind === "hold") this.#moneyOf(order.wallet).held -= order.amount - order.captured;
     }
   }
 
-  hold(paper: HoldView): Answer {
-    return this.#keep(paper);
+  hold(order: HoldView): Answer {
+    return this.#keep(order);
   }
 
-  withdraw(paper: WithdrawalView): Answer {
-    return this.#keep(paper);
+  withdraw(order: WithdrawalView): Answer {
+    return this.#keep(order);
   }
 
   send(from: string, to: string, amount: number): Answer {
@@ -90,15 +92,15 @@ export class PapersModel {
     return {};
   }
 
-  request(paper: RequestView): Answer {
-    const { wallet: payer, requester, id, expiresAtMs } = paper;
+  request(order: RequestView): Answer {
+    const { wallet: payer, requester, id, expiresAtMs } = order;
     if (payer === requester) return refused("same_account", payer);
     if (!this.money.has(payer)) return refused("wallet_not_found", payer);
-    this.papers.push({ ...paper });
-    return { told: { id, expiresAtMs } };
+    this.orders.push({ ...order });
+    return { effect: { id, expiresAtMs } };
   }
 
-  /** @param transfer that it is paid with. */
+  /** @param transfer the transfer that pays the request. */
   decide(
     id: string,
     by: string,
@@ -113,16 +115,16 @@ export class PapersModel {
       const paid = this.send(by, request.requester, request.amount);
       if ("code" in paid) return paid;
     }
-    const told = { ...request, status };
+    const effect = { ...request, status };
     Object.assign(request, { status, transfer });
-    return { told };
+    return { effect };
   }
 
-  #keep(paper: HoldView | WithdrawalView): Answer {
-    if (this.#available(paper.wallet) < paper.amount)
-      return refused("insufficient_funds", `wallet:${paper.wallet}`);
-    this.#moneyOf(paper.wallet).held += paper.amount;
-    this.papers.push({ ...paper });
+  #keep(order: HoldView | WithdrawalView): Answer {
+    if (this.#available(order.wallet) < order.amount)
+      return refused("insufficient_funds", `wallet:${order.wallet}`);
+    this.#moneyOf(order.wallet).held += order.amount;
+    this.orders.push({ ...order });
     return {};
   }
 

@@ -1,4 +1,4 @@
-/** Holds, payment requests and withdrawals with the money that they move, on a ledger: against a plain model. */
+/** Compares holds, payment requests, withdrawals and their money on a ledger with a plain model. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
@@ -27,9 +27,9 @@ import { runs } from "../ledger/runs.ts";
 import { type Answer, PapersModel } from "./wallet-orders-model.ts";
 
 const ALL: ListAsk = [99, null];
-const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
+const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
-/** Nobody has it. */
+/** An id that no order has. */
 const NO_ID = "tr_0019001";
 
 const who = fc.nat(1);
@@ -37,7 +37,7 @@ const which = fc.nat(4);
 const amount = fc.integer({ min: 1, max: 20 });
 const timeoutMs = fc.constantFrom(3, 5, 9);
 const memo = fc.option(fc.constant("rent"), { nil: null });
-/** Mostly whoever may. */
+/** Mostly a wallet that is allowed to act. */
 const isOther = fc.nat(5).map((dice) => dice === 3);
 const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("deposit" as const), who, amount }) },
@@ -91,7 +91,7 @@ class World {
   readonly #log = new PackedLog();
   readonly #run = new LedgerRun((record) => this.#log.add(record), this.#random);
   readonly #model = new PapersModel();
-  /** Two that there are, and one that there is not. */
+  /** Two wallets that exist and one that does not. */
   readonly wallets: readonly string[] = [this.#signUp("ann@x"), this.#signUp("bo@x"), "wal_none"];
 
   take(what: Step): void {
@@ -118,9 +118,9 @@ class World {
       case "capture":
         return this.#capture(what);
       case "void": {
-        const [id, by] = this.#paper("hold", what);
+        const [id, by] = this.#order("hold", what);
         const act = actOf("void_hold", walletAccount(by), { wallet: by, hold: id });
-        const command = { op: "void_transfer", ...asked, id, settled: null, act } as const;
+        const command = { op: "void_transfer", ...header, id, settled: null, act } as const;
         return this.#do(command, () => this.#model.void(id, by));
       }
       case "withdraw": {
@@ -155,36 +155,36 @@ class World {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
-    const { money, papers } = this.#model;
+    const { money, orders } = this.#model;
     this.#run.end();
     for (const [wallet, { posted, held }] of money)
       expect(this.#run.ledger.account(PLATFORM_TENANT, walletAccount(wallet))).toMatchObject({
         posted,
         held,
       });
-    for (const paper of papers) {
-      const question = askPaper(paper.id);
-      expect(question && this.#run.ask(PLATFORM_TENANT, question)).toEqual(paper);
+    for (const order of orders) {
+      const question = askPaper(order.id);
+      expect(question && this.#run.ask(PLATFORM_TENANT, question)).toEqual(order);
     }
     for (const wallet of this.wallets) {
       const lists = {
-        holds: (paper: WalletOrder) => paper.kind === "hold" && paper.wallet === wallet,
-        payer: (paper: WalletOrder) => paper.kind === "request" && paper.wallet === wallet,
-        requester: (paper: WalletOrder) => paper.kind === "request" && paper.requester === wallet,
-        withdrawals: (paper: WalletOrder) => paper.kind === "withdrawal" && paper.wallet === wallet,
+        holds: (order: WalletOrder) => order.kind === "hold" && order.wallet === wallet,
+        payer: (order: WalletOrder) => order.kind === "request" && order.wallet === wallet,
+        requester: (order: WalletOrder) => order.kind === "request" && order.requester === wallet,
+        withdrawals: (order: WalletOrder) => order.kind === "withdrawal" && order.wallet === wallet,
       };
       for (const list of ["holds", "payer", "requester", "withdrawals"] as const) {
         const { rows } = this.#run.ask(PLATFORM_TENANT, askPapers(list, wallet, ALL));
-        expect(rows.map(([, row]) => row)).toEqual(papers.filter(lists[list]).toReversed());
+        expect(rows.map(([, row]) => row)).toEqual(orders.filter(lists[list]).toReversed());
       }
     }
     for (const status of ["pending", "confirmed", "failed", null] as const) {
       const { rows } = this.#run.ask(PLATFORM_TENANT, askWithdrawals(status, ALL));
       expect(rows.map(([, row]) => row)).toEqual(
-        papers
-          .filter((paper) => paper.kind === "withdrawal" && paper.status === (status ?? paper.status))
+        orders
+          .filter((order) => order.kind === "withdrawal" && order.status === (status ?? order.status))
           .toReversed(),
       );
     }
@@ -200,8 +200,8 @@ class World {
   #signUp(email: string): string {
     const person = { email, name: "X", password: "hash", session: email, asset: "USD/2" };
     const act = actOf("sign_up", emailSubject(email), person);
-    const { outcome } = this.#run.do({ op: "act", ...asked, act });
-    const { walletId } = toldOf(outcome) as UserView;
+    const { outcome } = this.#run.do({ op: "act", ...header, act });
+    const { walletId } = effectOf(outcome) as UserView;
     this.#model.money.set(walletId, { posted: 0, held: 0 });
     return walletId;
   }
@@ -218,26 +218,26 @@ class World {
 
   #capture(what: Of<"capture">): void {
     const { part, isFinal: final } = what;
-    const [hold, by] = this.#paper("hold", what);
+    const [hold, by] = this.#order("hold", what);
     const to = what.toSelf ? by : (this.wallets.find((each) => each !== by) ?? "");
     const act = actOf("capture", walletAccount(by), { wallet: by, hold, final });
-    const command = { op: "post_transfer", ...asked, id: hold, amount: part, final, settled: null } as const;
+    const command = { op: "post_transfer", ...header, id: hold, amount: part, final, settled: null } as const;
     this.#do({ ...command, credit: walletAccount(to), act }, () =>
       this.#model.capture(hold, by, to, part, final),
     );
   }
 
   #end(what: Of<"confirm" | "fail">): void {
-    const [id] = this.#paper("withdrawal", { ...what, isOther: false });
+    const [id] = this.#order("withdrawal", { ...what, isOther: false });
     const named = { withdrawal: id, bank: "mill" };
     if (what.do === "fail") {
       const act = actOf("fail_withdrawal", `withdrawal:${id}`, named);
-      const command = { op: "void_transfer", ...asked, id, settled: null, act } as const;
+      const command = { op: "void_transfer", ...header, id, settled: null, act } as const;
       return this.#do(command, () => this.#model.end(id, "mill", "failed"));
     }
     const act = actOf("confirm_withdrawal", `withdrawal:${id}`, named);
     const all = { amount: null, final: true, settled: null, credit: bankAccount("mill") } as const;
-    const command = { op: "post_transfer", ...asked, id, ...all, act } as const;
+    const command = { op: "post_transfer", ...header, id, ...all, act } as const;
     return this.#do(command, () => this.#model.end(id, "mill", "confirmed"));
   }
 
@@ -246,8 +246,8 @@ class World {
     const own = { wallet: requester, payer, amount: asking, memo: why, timeoutMs: ms };
     const act = actOf("request_payment", walletAccount(requester), { ...own, vnode: vnodeOfWallet(payer) });
     const createdAtMs = this.#run.nowMs;
-    this.#do({ op: "act", ...asked, act }, (told) => {
-      const { id } = (told ?? { id: "" }) as { id: string };
+    this.#do({ op: "act", ...header, act }, (effect) => {
+      const { id } = (effect ?? { id: "" }) as { id: string };
       if (id !== "") expect(askPaper(id)).toMatchObject({ vnode: vnodeOfWallet(payer) });
       const made = { wallet: payer, requester, amount: asking, memo: why, transfer: null, createdAtMs };
       return this.#model.request({
@@ -261,14 +261,14 @@ class World {
   }
 
   #decide(what: Of<"accept" | "decline" | "cancel">): void {
-    const [request, payer, requester] = this.#paper("request", what);
+    const [request, payer, requester] = this.#order("request", what);
     const by = what.do === "cancel" ? requester : payer;
     const named = { wallet: by, request, vnode: 0 };
     if (what.do === "accept") {
-      const paper = this.#model.find("request", request);
-      const to = paper?.requester ?? requester;
+      const order = this.#model.find("request", request);
+      const to = order?.requester ?? requester;
       const act = actOf("accept_request", walletAccount(by), named);
-      return this.#move(act, walletAccount(by), walletAccount(to), paper?.amount ?? 1, (id) =>
+      return this.#move(act, walletAccount(by), walletAccount(to), order?.amount ?? 1, (id) =>
         this.#model.decide(request, by, "accepted", id),
       );
     }
@@ -276,22 +276,22 @@ class World {
       what.do === "decline"
         ? ([actOf("decline_request", walletAccount(by), named), "declined"] as const)
         : ([actOf("cancel_request", walletAccount(by), named), "cancelled"] as const);
-    return this.#do({ op: "act", ...asked, act }, () => this.#model.decide(request, by, status, null));
+    return this.#do({ op: "act", ...header, act }, () => this.#model.decide(request, by, status, null));
   }
 
   #wallet(at: number): string {
     return this.wallets[at] ?? "wal_none";
   }
 
-  /** One of the newest, and whose it is, or for once somebody else. */
-  #paper(
+  /** One of the newest orders with its wallet, or sometimes with another wallet. */
+  #order(
     kind: WalletOrder["kind"],
     { which: at, isOther: isNot }: Readonly<{ which: number; isOther: boolean }>,
   ): readonly [id: string, wallet: string, requester: string] {
-    const paper = this.#model.papers.filter((each) => each.kind === kind).at(-1 - at);
-    const wallet = paper?.wallet ?? this.#wallet(0);
+    const order = this.#model.orders.filter((each) => each.kind === kind).at(-1 - at);
+    const wallet = order?.wallet ?? this.#wallet(0);
     const other = this.wallets.find((each) => each !== wallet) ?? "";
-    return isNot ? [paper?.id ?? NO_ID, other, wallet] : [paper?.id ?? NO_ID, wallet, other];
+    return isNot ? [order?.id ?? NO_ID, other, wallet] : [order?.id ?? NO_ID, wallet, other];
   }
 
   #pend(
@@ -305,22 +305,22 @@ class World {
     const debit = walletAccount(wallet);
     const kind = { available: false, pending: true, timeoutMs: ms, vnode: vnodeOfWallet(wallet) } as const;
     const postings = [{ debit, credit, amount: of }];
-    const command = { op: "compound_transfer", ...asked, ...noted, ...kind, postings, act } as const;
+    const command = { op: "compound_transfer", ...header, ...noted, ...kind, postings, act } as const;
     this.#do(command, (_, id) => expected(id));
   }
 
   #move(act: WalletAct, debit: string, credit: string, of: number, expected: (id: string) => Answer): void {
     const vnode = homeVnodeOf(PLATFORM_TENANT, debit, credit, null);
-    const command = { op: "transfer", ...asked, ...noted, debit, credit, amount: of, vnode, act } as const;
+    const command = { op: "transfer", ...header, ...noted, debit, credit, amount: of, vnode, act } as const;
     this.#do(command, (_, id) => expected(id));
   }
 
-  #do(command: Command, expected: (told: unknown, id: string) => Answer): void {
+  #do(command: Command, expected: (effect: unknown, id: string) => Answer): void {
     const { outcome } = this.#run.do(command);
     const id = outcome.ok && "id" in outcome ? outcome.id : "";
-    const answer = expected(outcome.ok ? toldOf(outcome) : undefined, id);
+    const answer = expected(outcome.ok ? effectOf(outcome) : undefined, id);
     if ("code" in answer) expect(outcome, JSON.stringify(command)).toEqual({ ok: false, ...answer });
-    else expect(toldOf(outcome), JSON.stringify(command)).toEqual(answer.told);
+    else expect(effectOf(outcome), JSON.stringify(command)).toEqual(answer.effect);
   }
 }
 
@@ -332,12 +332,12 @@ function actOf<A extends WalletAct["act"]>(
   return { programme: "wallet", act, subject, ...more } as unknown as WalletAct;
 }
 
-function toldOf(outcome: Recorded): unknown {
+function effectOf(outcome: Recorded): unknown {
   if (!outcome.ok) return outcome;
   return ("effect" in outcome ? outcome.effect : undefined) ?? undefined;
 }
 
-test("in any history papers and money do what a plain model says; a log and a snapshot come to the same", () => {
+test("random commands give the orders and balances of a plain model; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
       const world = new World();

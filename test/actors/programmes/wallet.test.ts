@@ -1,4 +1,4 @@
-/** Wallets: how long a session lasts, how many there may be of anything, and what ids and questions say. */
+/** Wallets on one ledger: expiry and limits of sessions, ids, and the shards of queries. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { VNODES, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
@@ -27,54 +27,54 @@ import { LedgerRun } from "../ledger/ledger-run.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const ALL: ListAsk = [999, null];
-const asked = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
+const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const named = { programme: "wallet", subject: emailSubject("ann@x") } as const;
 const zeros = (bytes: number) => new Uint8Array(bytes);
 
-/** One user on a ledger. */
-class House {
+/** A ledger with one wallet user. */
+class WalletFixture {
   readonly run = new LedgerRun(() => {}, zeros);
   readonly view: UserView;
   readonly #vnode = vnodeOfAccount(PLATFORM_TENANT, named.subject);
 
   constructor() {
     const person = { email: "ann@x", name: "Ann", password: "hash 1", asset: "USD/2" };
-    this.view = this.told({ ...named, act: "sign_up", ...person, session: "first" }) as UserView;
+    this.view = this.submit({ ...named, act: "sign_up", ...person, session: "first" }) as UserView;
   }
 
   do(act: WalletAct) {
-    return this.run.do({ op: "act", ...asked, act }).outcome;
+    return this.run.do({ op: "act", ...header, act }).outcome;
   }
 
-  told(act: UserAct): unknown {
+  submit(act: UserAct): unknown {
     const outcome = this.do(act);
     if (!outcome.ok) return outcome.code;
     return "effect" in outcome ? outcome.effect : undefined;
   }
 
   open(session: string, credential = 1): unknown {
-    return this.told({ ...named, act: "open_session", email: "ann@x", credential, session });
+    return this.submit({ ...named, act: "open_session", email: "ann@x", credential, session });
   }
 
   touch(session: string): unknown {
-    return this.told({ ...this.#of(session), act: "touch_session" });
+    return this.submit({ ...this.#of(session), act: "touch_session" });
   }
 
   refresh(session: string, next: string): unknown {
-    return this.told({ ...this.#of(session), act: "refresh_session", next });
+    return this.submit({ ...this.#of(session), act: "refresh_session", next });
   }
 
   end(session: string): unknown {
-    return this.told({ ...this.#of(session), act: "end_session" });
+    return this.submit({ ...this.#of(session), act: "end_session" });
   }
 
   changePassword(credential: number, password: string): unknown {
     const wallet = this.view.walletId;
     const act = { programme: "wallet", act: "change_password", subject: walletAccount(wallet) } as const;
-    return this.told({ ...act, wallet, credential, password });
+    return this.submit({ ...act, wallet, credential, password });
   }
 
-  /** How long it was not used, if it is there. */
+  /** Time since the session was last used, in ms; `undefined` if it does not exist. */
   unused(session: string): number | undefined {
     return this.run.ask(PLATFORM_TENANT, askSession(session, 0))?.unusedMs;
   }
@@ -86,87 +86,87 @@ class House {
 }
 
 describe("a session", () => {
-  test("ends when it was not used for 24 hours, at that very millisecond", () => {
-    const house = new House();
-    house.run.nowMs += DAY_MS - 1;
-    expect(house.unused("first")).toBe(DAY_MS - 1);
-    expect(house.touch("first")).toEqual(house.view);
-    house.run.nowMs += DAY_MS - 1;
-    expect(house.unused("first")).toBe(DAY_MS - 1);
-    house.run.nowMs += 1;
-    expect(house.unused("first")).toBeUndefined();
-    expect(house.touch("first")).toBe("bad_credentials");
+  test("expires after exactly 24 hours without use", () => {
+    const fixture = new WalletFixture();
+    fixture.run.nowMs += DAY_MS - 1;
+    expect(fixture.unused("first")).toBe(DAY_MS - 1);
+    expect(fixture.touch("first")).toEqual(fixture.view);
+    fixture.run.nowMs += DAY_MS - 1;
+    expect(fixture.unused("first")).toBe(DAY_MS - 1);
+    fixture.run.nowMs += 1;
+    expect(fixture.unused("first")).toBeUndefined();
+    expect(fixture.touch("first")).toBe("bad_credentials");
   });
 
-  test("ends 30 days after it began, however often it is used, and under another name too", () => {
-    const house = new House();
+  test("expires 30 days after it was opened, however often it is used or refreshed", () => {
+    const fixture = new WalletFixture();
     for (let half = 1; half < 60; half++) {
-      house.run.nowMs += 12 * HOUR_MS;
+      fixture.run.nowMs += 12 * HOUR_MS;
       expect(
-        half === 30 ? house.refresh("first", "next") : house.touch(half < 30 ? "first" : "next"),
-      ).toEqual(house.view);
+        half === 30 ? fixture.refresh("first", "next") : fixture.touch(half < 30 ? "first" : "next"),
+      ).toEqual(fixture.view);
     }
-    house.run.nowMs += 12 * HOUR_MS - 1;
-    expect(house.unused("next")).toBe(12 * HOUR_MS - 1);
-    house.run.nowMs += 1;
-    expect(house.unused("next")).toBeUndefined();
+    fixture.run.nowMs += 12 * HOUR_MS - 1;
+    expect(fixture.unused("next")).toBe(12 * HOUR_MS - 1);
+    fixture.run.nowMs += 1;
+    expect(fixture.unused("next")).toBeUndefined();
   });
 
-  test("is known by its new name alone from when it has one", () => {
-    const house = new House();
-    house.refresh("first", "next");
-    expect([house.unused("first"), house.unused("next")]).toEqual([undefined, 0]);
-    expect(house.touch("first")).toBe("bad_credentials");
+  test("is valid only under its new token after a refresh", () => {
+    const fixture = new WalletFixture();
+    fixture.refresh("first", "next");
+    expect([fixture.unused("first"), fixture.unused("next")]).toEqual([undefined, 0]);
+    expect(fixture.touch("first")).toBe("bad_credentials");
   });
 
-  test("shows whose it is, and what it is paid in", () => {
-    const house = new House();
-    house.run.nowMs += 5;
-    expect(house.run.ask(PLATFORM_TENANT, askSession("first", 0))).toEqual({
-      ...house.view,
+  test("shows its user and the asset of the wallet", () => {
+    const fixture = new WalletFixture();
+    fixture.run.nowMs += 5;
+    expect(fixture.run.ask(PLATFORM_TENANT, askSession("first", 0))).toEqual({
+      ...fixture.view,
       session: "first",
       unusedMs: 5,
       asset: "USD/2",
     });
-    expect(house.view).toMatchObject({ name: "Ann", email: "ann@x" });
-    expect(house.open("no", 2)).toBe("bad_credentials");
-    expect(house.open("second")).toEqual(house.view);
+    expect(fixture.view).toMatchObject({ name: "Ann", email: "ann@x" });
+    expect(fixture.open("no", 2)).toBe("bad_credentials");
+    expect(fixture.open("second")).toEqual(fixture.view);
   });
 
-  test("is one of 50 of its user: for one more the oldest ends", () => {
-    const house = new House();
-    for (let i = 2; i <= 50; i++) house.open(`s${i}`);
-    expect(house.unused("first")).toBe(0);
-    house.open("s51");
-    expect(house.unused("first")).toBeUndefined();
-    for (let i = 2; i <= 51; i++) expect(house.unused(`s${i}`), `s${i}`).toBe(0);
+  test("is one of at most 50 per user: one more ends the oldest", () => {
+    const fixture = new WalletFixture();
+    for (let i = 2; i <= 50; i++) fixture.open(`s${i}`);
+    expect(fixture.unused("first")).toBe(0);
+    fixture.open("s51");
+    expect(fixture.unused("first")).toBeUndefined();
+    for (let i = 2; i <= 51; i++) expect(fixture.unused(`s${i}`), `s${i}`).toBe(0);
   });
 
-  test("ends with its password; the old password opens none", () => {
-    const house = new House();
-    for (const session of ["ended", "second", "third"]) house.open(session);
-    house.end("ended");
-    expect(house.run.ask(PLATFORM_TENANT, askCredential("ann@x"))).toEqual({
+  test("ends when the password changes; the old password opens no session", () => {
+    const fixture = new WalletFixture();
+    for (const session of ["ended", "second", "third"]) fixture.open(session);
+    fixture.end("ended");
+    expect(fixture.run.ask(PLATFORM_TENANT, askCredential("ann@x"))).toEqual({
       password: "hash 1",
       credential: 1,
     });
-    expect(house.changePassword(2, "hash")).toBe("bad_credentials");
-    expect(house.changePassword(1, "hash 2")).toEqual(house.view);
+    expect(fixture.changePassword(2, "hash")).toBe("bad_credentials");
+    expect(fixture.changePassword(1, "hash 2")).toEqual(fixture.view);
     for (const session of ["first", "ended", "second", "third"])
-      expect(house.unused(session), session).toBeUndefined();
-    expect(house.run.ask(PLATFORM_TENANT, askCredential("ann@x"))).toEqual({
+      expect(fixture.unused(session), session).toBeUndefined();
+    expect(fixture.run.ask(PLATFORM_TENANT, askCredential("ann@x"))).toEqual({
       password: "hash 2",
       credential: 2,
     });
-    expect(house.run.ask(PLATFORM_TENANT, askCredential("bo@x"))).toBeNull();
-    expect(house.open("last", 1)).toBe("bad_credentials");
-    expect(house.open("last", 2)).toEqual(house.view);
+    expect(fixture.run.ask(PLATFORM_TENANT, askCredential("bo@x"))).toBeNull();
+    expect(fixture.open("last", 1)).toBe("bad_credentials");
+    expect(fixture.open("last", 2)).toEqual(fixture.view);
   });
 
-  test("is ended by its shard before anybody asks about it", () => {
-    const house = new House();
-    const { due } = house.run.ledger.state.programmes;
-    const endsAtMs = house.run.nowMs + DAY_MS;
+  test("is ended by its shard before a request about it is answered", () => {
+    const fixture = new WalletFixture();
+    const { due } = fixture.run.ledger.state.programmes;
+    const endsAtMs = fixture.run.nowMs + DAY_MS;
     expect(due.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs - 1)).toBeUndefined();
     const over = due.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs);
     const vnode = vnodeOfAccount(PLATFORM_TENANT, named.subject);
@@ -177,16 +177,16 @@ describe("a session", () => {
       vnode,
       session: "first",
     };
-    expect(over?.command()).toEqual({ op: "act", ...asked, act: end });
+    expect(over?.command()).toEqual({ op: "act", ...header, act: end });
   });
 });
 
-test("a bank's reference is taken once, also one that an image of an older version has", () => {
-  const house = new House();
-  const { programmes } = house.run.ledger.state;
+test("a bank uses a reference once, also one in a snapshot of an older version", () => {
+  const fixture = new WalletFixture();
+  const { programmes } = fixture.run.ledger.state;
   programmes.restore("wallet", ["reference", "mill", "r1"]);
   const deposit = (bank: string, ref: string | null) => {
-    const wallet = house.view.walletId;
+    const wallet = fixture.view.walletId;
     const act: Deposit = {
       programme: "wallet",
       act: "deposit",
@@ -197,7 +197,7 @@ test("a bank's reference is taken once, also one that an image of an older versi
     };
     const sides = { debit: bankAccount(bank), credit: walletAccount(wallet), amount: 1, vnode: 0 };
     const rest = { memo: null, metadata: null, occurredAtMs: null };
-    return house.run.do({ op: "transfer", ...asked, ...sides, ...rest, act }).outcome;
+    return fixture.run.do({ op: "transfer", ...header, ...sides, ...rest, act }).outcome;
   };
   expect(deposit("mill", "r1")).toEqual({ ok: false, code: "duplicate_reference", subject: "r1" });
   for (const [bank, ref] of [
@@ -215,7 +215,7 @@ function bytes(count: number): Uint8Array {
 }
 
 describe("ids", () => {
-  test("hold 96 random bits, and may say where they belong", () => {
+  test("contain 96 random bits, and optionally a vnode", () => {
     expect(drawId("usr", bytes)).toBe("usr_00172e455c738aa1b8cfe6fd");
     expect(drawRoutedId("pr", 37, bytes)).toBe("pr_1100172e455c738aa1b8cfe6fd");
     for (const vnode of [0, 35, 36, VNODES - 1])
@@ -225,7 +225,7 @@ describe("ids", () => {
       expect(vnodeOfId("pr", text), text).toBeUndefined();
   });
 
-  test("are drawn until one is at home where it should be", () => {
+  test("are drawn until one falls on the wanted vnode", () => {
     for (const vnode of [0, 500, 1023]) {
       const id = drawIdAt(vnode, PLATFORM_TENANT, walletAccount, "wal", zeros);
       expect(id).toMatch(/^wal_0{24}[0-9a-z]+$/);
@@ -237,18 +237,18 @@ describe("ids", () => {
         ).not.toBe(vnode);
     }
     expect(() => drawIdAt(VNODES, PLATFORM_TENANT, walletAccount, "wal", zeros)).toThrow(
-      "no id is at home there",
+      "no account id found for vnode",
     );
   });
 
-  test("of users and wallets begin with their kind", () => {
-    const { userId, walletId } = new House().view;
+  test("of users and wallets begin with a prefix of their kind", () => {
+    const { userId, walletId } = new WalletFixture().view;
     expect(userId).toBe(`usr_${"0".repeat(24)}`);
     expect(walletId).toMatch(/^wal_0{24}/);
   });
 });
 
-test("who is asked: the shard of the user, the wallet, the session or the paper, and all for other lists", () => {
+test("queries go to the shard of the user, wallet, session or order, other lists to all shards", () => {
   expect(emailSubject("a/b@x")).toBe("email:a%2Fb%40x");
   expect(askCredential("a/b@x")).toEqual({
     programme: "wallet",
@@ -279,8 +279,10 @@ test("who is asked: the shard of the user, the wallet, the session or the paper,
   ]);
 });
 
-test("the programme tells no notices, and is told of none", () => {
+test("the wallet programme sends no notices and accepts none", () => {
   const { programmes } = new Ledger(0, 1, zeros).state;
-  expect(() => programmes.receiveBroadcast("wallet", null, PLATFORM_TENANT, 0)).toThrow("tells no notices");
-  expect(() => programmes.answer("wallet", PLATFORM_TENANT, ["nothing"], 0)).toThrow("knows no question");
+  expect(() => programmes.receiveBroadcast("wallet", null, PLATFORM_TENANT, 0)).toThrow("has no notices");
+  expect(() => programmes.answer("wallet", PLATFORM_TENANT, ["nothing"], 0)).toThrow(
+    "unknown query of the wallet programme",
+  );
 });

@@ -1,11 +1,11 @@
-/** I12: with somebody else's key, with a narrower one, or without one, nobody learns what a partner has. */
+/** I12: another partner's key, a narrower key or no key reveals nothing about a partner's data. */
 import { beforeAll, expect, test } from "vitest";
 import { parseTransferId } from "../../../src/actors/ledger/transfer-id.ts";
 import type { Answer } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
 
-/** What the other partner has; all that could give it away begins so. */
+/** Prefix of all names of the other partner, so that an answer that reveals one contains it. */
 const MARK = "zebra";
 const PHONE = "+989121111222";
 const AMOUNT = 424_242;
@@ -14,12 +14,12 @@ const house = openHouse({ ISOLATION: "threads" });
 let owner: Caller;
 let document: OpenApi;
 let fills: Fills;
-/** By role. */
+/** Callers with a key that must not read the data, by role. */
 const strangers = new Map<string, Caller>();
-/** What no answer may say. */
+/** Texts that no answer may contain. */
 let secrets: readonly string[];
 
-/** Ids of programmes that this walk has nothing of: nobody has them. */
+/** Well-formed ids of things that the walk does not create; they belong to no partner. */
 function plausible(...ids: readonly string[]) {
   return { pairs: ids.map((id): Pair => [`${MARK}-${id}`, `nobody-${id}`]), plausible: true };
 }
@@ -158,7 +158,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
   };
 }
 
-/** Everything that the owner can read, to see whether anybody has changed it. */
+/** Everything that the owner can read, to detect changes. */
 async function inventory(): Promise<readonly unknown[]> {
   const lists = [
     "/v1/accounts",
@@ -205,15 +205,15 @@ beforeAll(async () => {
   secrets = [MARK, String(AMOUNT), PHONE.slice(1), ...ids];
 });
 
-/** An answer without the names that the request itself had; a number is too short to be one. */
+/** The answer without the names in the request. Numbers are kept: they are too short to be recognised as names. */
 function anonymous(text: string, { names }: Twin, side: 0 | 1): string {
   const said = names.map((pair) => pair[side]).filter((name) => !/^\d+$/.test(name));
   return said
     .toSorted((a, b) => b.length - a.length)
-    .reduce((left, name) => left.replaceAll(name, "<it>"), text);
+    .reduce((masked, name) => masked.replaceAll(name, "<it>"), text);
 }
 
-/** @param expected statuses that the answers may have; any where there are none. */
+/** @param expected allowed statuses; default: any. */
 async function walk(name: string, caller: Caller, twin: Twin, expected?: readonly number[]): Promise<void> {
   const { method, paths, bodies } = twin;
   const real = await caller.client.send(method, paths[0], bodies[0]);
@@ -223,7 +223,7 @@ async function walk(name: string, caller: Caller, twin: Twin, expected?: readonl
   expect(real.status, what).toBeLessThan(500);
   if (expected !== undefined) expect(expected, what).toContain(real.status);
   const said = anonymous(real.text, twin, 0);
-  // What a caller has made under the same name is its own, and was made at its own time.
+  // If the caller creates its own thing with the same name, the answers differ in ids and times.
   if (real.status >= 400 || method === "GET") expect(said, what).toBe(anonymous(missing.text, twin, 1));
   for (const secret of secrets) expect(said, what).not.toContain(secret);
   if (real.status >= 400 || method === "GET") expect(headerNames(real), what).toEqual(headerNames(missing));
@@ -235,13 +235,13 @@ function headerNames({ headers }: Answer): readonly string[] {
   return Object.keys(headers).toSorted();
 }
 
-/** A system account has no rules to change, which is said of any. */
+/** A system account has no settings to change: such a request answers 400 for every caller. */
 function expectedOf({ isNamed, names }: Twin): readonly number[] | undefined {
   if (!isNamed) return undefined;
   return names.some(([name]) => name.startsWith("@")) ? [400, 403, 404] : [403, 404];
 }
 
-/** What brings in things of the caller's own, under the names of others. */
+/** Routes that create the caller's own things, with names that the other partner also uses. */
 const CREATES = [
   "POST /v1/accounts",
   "POST /v1/loyalty/members",
@@ -258,14 +258,14 @@ function isCreation({ method, route }: Twin): boolean {
   return CREATES.includes(`${method} ${route}`);
 }
 
-test("I12 without a key every route but the open ones is 401, whatever it names", async () => {
+test("I12 without a key every route except the public ones answers 401, with any parameters", async () => {
   const nobody = house.caller("");
   const twins = twinsOf(document, fills);
   expect(new Set(twins.map(({ method, route }) => `${method} ${route}`)).size).toBeGreaterThan(45);
   for (const twin of twins) await walk("no key", nobody, twin, [401]);
 });
 
-test("I12 what one partner has is for no other partner's key, and for no narrower one", async () => {
+test("I12 a partner's data is closed to keys of other partners and to narrower keys", async () => {
   const before = await inventory();
   const twins = twinsOf(document, fills);
   const groups = [
@@ -279,7 +279,7 @@ test("I12 what one partner has is for no other partner's key, and for no narrowe
   expect(await inventory()).toEqual(before);
 });
 
-test("I12 a cursor of another partner's list leads into the caller's own list, and shows nothing else", async () => {
+test("I12 a cursor from another partner's list shows only the caller's own list", async () => {
   const caller = await house.partner("third");
   const things = [
     ["/v1/accounts", { asset: "USD/2" }],
@@ -309,7 +309,7 @@ test("I12 a cursor of another partner's list leads into the caller's own list, a
   }
 });
 
-test("I12 a key for somebody else's seller cannot be made", async () => {
+test("I12 a key for another partner's seller cannot be created", async () => {
   const caller = strangers.get("another partner's key") as Caller;
   const bodies = [`${MARK}-only`, "nobody"].map((seller) => ({ role: "seller", seller }));
   await owner.post("/v1/sellers", 201, { id: `${MARK}-only`, name: "Only here" });
@@ -327,7 +327,7 @@ test("I12 a read key reads what its partner's key reads, and changes nothing", a
   }
 });
 
-test("I12 a route that the walk does not know how to fill stops it", () => {
+test("I12 the walk fails at a route whose parameters it cannot fill", () => {
   const operation = { security: [{}] };
   const withRoute = (path: string, more: object = {}): OpenApi => {
     return { ...document, paths: { ...document.paths, [path]: { post: { ...operation, ...more } } } };

@@ -1,4 +1,4 @@
-/** A server with three shards and a partner, for scenarios over HTTP. */
+/** A server process with three shards, and callers for scenarios over HTTP. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
@@ -15,7 +15,7 @@ import {
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** One caller, and what it expects to hear. */
+/** An HTTP client with one key, with helpers that check the status of the answer. */
 export class Caller {
   readonly client: Client;
 
@@ -23,7 +23,7 @@ export class Caller {
     this.client = new Client(url, key);
   }
 
-  /** The body of an answer with this status. */
+  /** Sends a request, expects `status`, and returns the body. */
   async ask(
     method: string,
     path: string,
@@ -44,12 +44,12 @@ export class Caller {
     return this.ask("POST", path, status, body);
   }
 
-  /** A request that is refused for this reason. */
+  /** Sends a request and expects a problem with this status and code. */
   async refused(method: string, path: string, status: number, code: string, body?: unknown): Promise<void> {
     expect(await this.ask(method, path, status, body)).toMatchObject({ status, code });
   }
 
-  /** Many at once; how many had which status. */
+  /** Sends requests concurrently; returns the number of answers by status. */
   async race(
     times: number,
     send: (client: Client, i: number) => Promise<Answer>,
@@ -60,7 +60,7 @@ export class Caller {
     return statuses;
   }
 
-  /** All rows of a list, page by page. */
+  /** All rows of a list, read in pages. */
   async all(path: string): Promise<readonly Json[]> {
     const rows: Json[] = [];
     for (let cursor: string | null = null; ; ) {
@@ -94,12 +94,12 @@ export class House {
     return this.#server;
   }
 
-  /** A new partner's caller. */
+  /** Creates a partner and returns its caller. */
   async partner(id: string): Promise<Caller> {
     return this.caller(await this.newPartner(id));
   }
 
-  /** How far each shard's log goes. */
+  /** The log position of each shard. */
   async positions(): Promise<readonly string[]> {
     const admin = operator(this.server);
     const views = await shardsOf(admin);
@@ -107,7 +107,7 @@ export class House {
     return views.map(({ position }) => position);
   }
 
-  /** A new partner's key. */
+  /** Creates a partner and returns its key. */
   async newPartner(id: string): Promise<string> {
     const admin = operator(this.server);
     const key = await makePartner(admin, id);
@@ -121,7 +121,7 @@ export class House {
     return caller;
   }
 
-  /** Kills the server, and starts it again at another address: callers of before are of no use. */
+  /** Kills the server and starts it at another address. Earlier callers cannot be used afterwards. */
   async restart(): Promise<void> {
     this.#hangUp();
     await this.server.kill();
@@ -142,7 +142,7 @@ export class House {
   }
 }
 
-/** A house that is open while the tests beside it run. */
+/** Starts a server before the tests of the file or `describe` block, and stops it afterwards. */
 export function openHouse(settings: Readonly<Record<string, string>>): House {
   const house = new House(settings);
   beforeAll(() => house.open());

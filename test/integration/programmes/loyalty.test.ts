@@ -1,4 +1,4 @@
-/** The loyalty programme over HTTP: a scenario for each requirement, named after it. */
+/** The loyalty programme over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -28,7 +28,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
   const redeem = (path: string, points: number) =>
     acme.post(`${path}/redemptions`, 201, { points, description: "Coffee" });
 
-  test("L1 L11 L19 the same person collects at two partners, who see their own members alone", async () => {
+  test("L1 L11 L19 the same person can be a member of two partners, and each sees only its own members", async () => {
     await acme.post(members, 201, { id: "shared/anna", name: "Anna" });
     await other.post(members, 201, { id: "shared/anna", name: "Anna O." });
     await acme.post(`${members}/shared%2Fanna/accruals`, 201, { points: 7, description: "x" });
@@ -41,7 +41,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     expect((await other.all(members)).map(({ id }) => id)).toEqual(["shared/anna"]);
   });
 
-  test("L2 points are given with a description, and when it was", async () => {
+  test("L2 points are accrued with a description and a time", async () => {
     const path = await member();
     const given = await accrue(path, 120, { occurred_at: "2026-11-01T12:00:00+02:00" });
     expect(given).toMatchObject({
@@ -61,7 +61,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     });
   });
 
-  test("L3 L20 points are written off in the same way, and never more than there are", async () => {
+  test("L3 L20 points are redeemed in the same way, and never more than the balance", async () => {
     const path = await member();
     await accrue(path, 100);
     expect(await redeem(path, 60)).toMatchObject({ points: 60, description: "Coffee", balance: 40 });
@@ -71,7 +71,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     expect(entry).toMatchObject({ type: "redemption", amount: -60, balance_after: 40, seq: 2 });
   });
 
-  test("L4 the balance, and what was earned and spent", async () => {
+  test("L4 a member shows its balance and the points earned and spent", async () => {
     const path = await member();
     await accrue(path, 100);
     await accrue(path, 50);
@@ -79,7 +79,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     expect(await acme.get(path)).toMatchObject({ balance: 120, held: 0, earned: 150, spent: 30, expired: 0 });
   });
 
-  test("L8 the points of a member are an account of the ledger that only the programme moves", async () => {
+  test("L8 a member's points are a ledger account that only the programme moves", async () => {
     const path = await member();
     await accrue(path, 100);
     const id = `points:${path.slice(members.length + 1)}`;
@@ -102,7 +102,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     });
   });
 
-  test("L14 L15 L18 members are made, listed, renamed and removed, and an empty one only", async () => {
+  test("L14 L15 L18 members are created, listed, renamed, and deleted only if their balance is zero", async () => {
     const path = await member();
     const id = path.slice(members.length + 1);
     await acme.refused("POST", members, 409, "member_exists", { id });
@@ -113,13 +113,13 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     await acme.ask("DELETE", path, 204);
     await acme.refused("GET", path, 404, "member_not_found");
     expect((await acme.all(`${members}?limit=3`)).map((row) => row["id"])).not.toContain(id);
-    // Somebody may begin anew under the name.
+    // A new member may use the id.
     expect(await acme.post(members, 201, { id })).toMatchObject({ balance: 0 });
     await accrue(path, 3);
     expect(await acme.get(path)).toMatchObject({ balance: 3, earned: 3, spent: 0 });
   });
 
-  test("L15 the list shows all members of all shards once, newest first", async () => {
+  test("L15 the list shows the members of all shards once each, newest first", async () => {
     const lister = await house.partner(`lister-${isolation}`);
     const ids = Array.from({ length: 25 }, (_, i) => `l${i}`);
     for (const id of ids) await lister.post(members, 201, { id });
@@ -127,7 +127,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     await lister.refused("GET", `${members}?cursor=nonsense`, 400, "validation_failed");
   });
 
-  test("L16 L17 nothing is edited: an accrual is taken back once, by a transfer of its own", async () => {
+  test("L16 L17 nothing is edited: an accrual is reverted once, by a new transfer", async () => {
     const path = await member();
     const { id } = await accrue(path, 100);
     const back = await acme.post(`/v1/transfers/${String(id)}/revert`, 201);
@@ -138,13 +138,13 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
       ["revert", -100],
       ["accrual", 100],
     ]);
-    // What is spent is gone.
+    // Spent points cannot be taken back.
     const second = await accrue(path, 10);
     await redeem(path, 8);
     await acme.refused("POST", `/v1/transfers/${String(second["id"])}/revert`, 422, "insufficient_funds");
   });
 
-  test("P-L2 lots are spent in the order in which they expire, and a revert restores them", async () => {
+  test("P-L2 lots are spent in the order of their expiry, and a revert restores them", async () => {
     const path = await member();
     const early = "2030-01-01T00:00:00.000Z";
     const late = "2031-01-01T00:00:00.000Z";
@@ -171,7 +171,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     await acme.refused("POST", `${path}/accruals`, 400, "validation_failed", past);
   });
 
-  test("P-L2 what is over expires by itself, as an entry of its own", async () => {
+  test("P-L2 points expire by themselves, with an entry of their own", async () => {
     const path = await member();
     const expires_at = new Date(Date.now() + 300).toISOString();
     await accrue(path, 30, { expires_at });
@@ -186,7 +186,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     expect(await acme.all(`${path}/lots`)).toEqual([]);
   });
 
-  test("L7 the sums of all members, and the thresholds", async () => {
+  test("L7 the summary adds up all members; the thresholds can be set", async () => {
     const summed = await house.partner(`summed-${isolation}`);
     for (let i = 0; i < 9; i++) {
       await summed.post(members, 201, { id: `s${i}` });
@@ -202,7 +202,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     expect(await summed.get(settings)).toEqual(changed);
   });
 
-  test("a retry meets its first answer, also with another body in vain", async () => {
+  test("a retry gets the first answer, and a reused key with another body is refused", async () => {
     const path = await member();
     const headers = { "Idempotency-Key": `once-${path}` };
     const body = { points: 9, description: "once" };
@@ -217,7 +217,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     expect(await acme.get(path)).toMatchObject({ balance: 9 });
   });
 
-  test("50 redemptions of 10 on a balance of 100: 10 win, every time", async () => {
+  test("50 concurrent redemptions of 10 on a balance of 100: exactly 10 succeed", async () => {
     for (let round = 0; round < 10; round++) {
       const path = await member();
       await accrue(path, 100);
@@ -233,7 +233,7 @@ describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
     }
   });
 
-  test("all of it is there after a kill, and the books balance", async () => {
+  test("all state survives a kill, and the books balance", async () => {
     const path = await member();
     await accrue(path, 50, { expires_at: "2030-01-01T00:00:00Z" });
     await redeem(path, 20);

@@ -1,6 +1,6 @@
 /**
- * All five programmes at once on a server that is killed again and again: whatever was acknowledged is there, nothing is
- * there twice, and the books balance. Everybody asks with a key until he knows, as a client would.
+ * All five programmes run at once on a server that is killed repeatedly: every acknowledged fact is present once, and
+ * the books balance. As a client would, each worker retries with its idempotency key until it knows the outcome.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
@@ -22,12 +22,12 @@ let keys = 0;
 beforeAll(async () => {
   partnerKey = await house.newPartner("acme");
   const admin = operator(house.server);
-  const asked = [
+  const roles = [
     ["bank", "first"],
     ["partner", "books"],
   ] as const;
   const made: string[] = [];
-  for (const [role, name] of asked) {
+  for (const [role, name] of roles) {
     const { text } = await admin.send("POST", "/v1/partners/house/keys", { role, name });
     made.push((JSON.parse(text) as { api_key: string }).api_key);
   }
@@ -51,17 +51,22 @@ beforeAll(async () => {
   }
 });
 
-type Told = Readonly<{ status: number; body: Json }>;
+type KnownAnswer = Readonly<{ status: number; body: Json }>;
 
-/** Asks until there is an answer that says what has happened, wherever the server is by then. */
-async function insist(as: string, method: string, path: string, body?: unknown): Promise<Told> {
+/** Retries until an answer states the outcome; the address of the server may change in between. */
+async function retryUntilKnown(
+  as: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<KnownAnswer> {
   keys += 1;
   const headers = { "Idempotency-Key": `mixed-${keys}` };
   for (;;) {
     const answer = await attempt(as, method, path, body, headers);
     if (answer !== undefined && answer.status !== 503) {
-      const told = answer.text === "" ? {} : (JSON.parse(answer.text) as Json);
-      return { status: answer.status, body: told };
+      const parsed = answer.text === "" ? {} : (JSON.parse(answer.text) as Json);
+      return { status: answer.status, body: parsed };
     }
     await delay(RETRY_MS);
   }
@@ -79,21 +84,21 @@ async function attempt(
     client = new Client(house.server.url, as);
     return await client.send(method, path, body, headers);
   } catch {
-    // It was killed, or is not back yet.
+    // The server was killed, or is not ready yet.
     return undefined;
   } finally {
     client?.close();
   }
 }
 
-/** What everybody was told. */
+/** The acknowledged facts. */
 const points = new Map<string, number>();
 const vouchers = new Map<string, "valid" | "redeemed">();
 const memberships = new Map<string, Set<string>>();
 const balances = new Map<string, number>();
 let credit = 1_000_000;
 let sold = 0;
-/** Of all workers. */
+/** Shared by all workers. */
 const run = { rounds: 0, isOver: false };
 
 const sum = (map: Map<string, number>, key: string, amount: number) =>
@@ -104,7 +109,7 @@ async function loyalty(i: number): Promise<void> {
   const isAccrual = i % 3 !== 0;
   const amount = 1 + (i % 7);
   const body = { points: amount, description: "x" };
-  const { status } = await insist(
+  const { status } = await retryUntilKnown(
     partnerKey,
     "POST",
     `${path}/${isAccrual ? "accruals" : "redemptions"}`,
@@ -116,14 +121,16 @@ async function loyalty(i: number): Promise<void> {
 
 async function voucher(i: number): Promise<void> {
   const email = `c${i % 4}@example.com`;
-  const asked = { email, offer_name: "spring", expires_at: "2090-01-01T00:00:00Z" };
-  const { status, body } = await insist(partnerKey, "POST", "/v1/vouchers", asked);
+  const voucher = { email, offer_name: "spring", expires_at: "2090-01-01T00:00:00Z" };
+  const { status, body } = await retryUntilKnown(partnerKey, "POST", "/v1/vouchers", voucher);
   expect(status).toBe(201);
   const code = String(body["code"]);
   expect(vouchers.has(code)).toBe(false);
   vouchers.set(code, "valid");
   if (i % 2 === 0) return;
-  expect((await insist(partnerKey, "POST", `/v1/vouchers/${code}/redeem`, { email })).status).toBe(200);
+  expect((await retryUntilKnown(partnerKey, "POST", `/v1/vouchers/${code}/redeem`, { email })).status).toBe(
+    200,
+  );
   vouchers.set(code, "redeemed");
 }
 
@@ -134,21 +141,21 @@ async function segment(i: number): Promise<void> {
   memberships.set(user, held);
   const isAdding = !held.has(slug);
   const body = isAdding ? { add: [slug] } : { remove: [slug] };
-  const told = await insist(partnerKey, "PATCH", `/v1/users/${user}/segments`, body);
-  expect(told.status).toBe(200);
+  const answer = await retryUntilKnown(partnerKey, "PATCH", `/v1/users/${user}/segments`, body);
+  expect(answer.status).toBe(200);
   if (isAdding) held.add(slug);
   else held.delete(slug);
-  expect(told.body).toMatchObject({ added: isAdding ? 1 : 0, removed: isAdding ? 0 : 1 });
+  expect(answer.body).toMatchObject({ added: isAdding ? 1 : 0, removed: isAdding ? 0 : 1 });
 }
 
 async function wallet(i: number): Promise<void> {
   const [from, to] = [wallets[i % 3], wallets[(i + 1) % 3]] as Wallet[];
   if (from === undefined || to === undefined) return;
   const deposit = { wallet_id: from.id, amount: 10, details: "x", bank_ref: `ref-${i}` };
-  expect((await insist(bankKey, "POST", "/v1/deposits", deposit)).status).toBe(201);
+  expect((await retryUntilKnown(bankKey, "POST", "/v1/deposits", deposit)).status).toBe(201);
   sum(balances, from.id, 10);
   const sent = { to_wallet_id: to.id, amount: 7 };
-  const { status } = await insist(from.token, "POST", "/v1/wallet/transfers", sent);
+  const { status } = await retryUntilKnown(from.token, "POST", "/v1/wallet/transfers", sent);
   expect([201, 422]).toContain(status);
   if (status === 201) pay(from.id, to.id, 7);
   await PAPERS[i % PAPERS.length]?.(from, to);
@@ -161,55 +168,55 @@ function pay(from: string, to: string, amount: number): void {
   sum(balances, to, amount);
 }
 
-/** What is begun must be ended once, over whatever happens between: `undefined` where there was not enough for it. */
-async function begun(as: string, path: string, body: Json): Promise<string | undefined> {
-  const { status, body: made } = await insist(as, "POST", path, body);
+/** Creates something and returns its id, also across kills; `undefined` if funds were insufficient. */
+async function create(as: string, path: string, body: Json): Promise<string | undefined> {
+  const { status, body: made } = await retryUntilKnown(as, "POST", path, body);
   expect([201, 422]).toContain(status);
   return status === 201 ? String(made["id"]) : undefined;
 }
 
 async function ended(as: string, path: string, body?: Json): Promise<void> {
-  expect((await insist(as, "POST", path, body)).status, path).toBe(200);
+  expect((await retryUntilKnown(as, "POST", path, body)).status, path).toBe(200);
 }
 
 const PAPERS: readonly ((from: Wallet, to: Wallet) => Promise<void>)[] = [
   async (from, to) => {
-    const hold = await begun(from.token, "/v1/wallet/holds", { amount: 5 });
+    const hold = await create(from.token, "/v1/wallet/holds", { amount: 5 });
     if (hold === undefined) return;
     const captured = { to_wallet_id: to.id, amount: 3 };
     await ended(from.token, `/v1/wallet/holds/${hold}/capture`, captured);
     pay(from.id, to.id, 3);
   },
   async (from, to) => {
-    const asked = { payer_wallet_id: from.id, amount: 2 };
-    const request = await begun(to.token, "/v1/wallet/payment-requests", asked);
+    const paymentRequest = { payer_wallet_id: from.id, amount: 2 };
+    const request = await create(to.token, "/v1/wallet/payment-requests", paymentRequest);
     const path = `/v1/wallet/payment-requests/${request}/accept`;
-    const { status } = await insist(from.token, "POST", path);
+    const { status } = await retryUntilKnown(from.token, "POST", path);
     expect([200, 422]).toContain(status);
     if (status === 200) pay(from.id, to.id, 2);
   },
   async (from) => {
-    const withdrawal = await begun(from.token, "/v1/wallet/withdrawals", { amount: 4, details: "DE02" });
+    const withdrawal = await create(from.token, "/v1/wallet/withdrawals", { amount: 4, details: "DE02" });
     if (withdrawal === undefined) return;
     await ended(bankKey, `/v1/withdrawals/${withdrawal}/confirm`);
     sum(balances, from.id, -4);
   },
   async (from) => {
-    const withdrawal = await begun(from.token, "/v1/wallet/withdrawals", { amount: 4, details: "DE02" });
+    const withdrawal = await create(from.token, "/v1/wallet/withdrawals", { amount: 4, details: "DE02" });
     if (withdrawal !== undefined) await ended(bankKey, `/v1/withdrawals/${withdrawal}/fail`);
   },
 ];
 
 async function topup(i: number): Promise<void> {
   const sale = { phone: `0912000000${i % 5}`, amount: 100, reference: `sale-${i}` };
-  expect((await insist(sellerKey, "POST", "/v1/topups", sale)).status).toBe(201);
+  expect((await retryUntilKnown(sellerKey, "POST", "/v1/topups", sale)).status).toBe(201);
   credit -= 100;
   sold += 1;
 }
 
 const PROGRAMMES = [loyalty, voucher, segment, wallet, topup];
 
-/** One thing after the other, so that what it was told is what there is. */
+/** Each worker works sequentially, so that its acknowledged facts are the expected state. */
 async function work(programme: (i: number) => Promise<void>): Promise<void> {
   for (let i = 1; !run.isOver; i++) {
     await programme(i);
@@ -222,7 +229,7 @@ function roundsPass(count: number): Promise<void> {
   return until("work is done", () => run.rounds >= end, 60_000);
 }
 
-test("kill -9 under a mixed load of all five programmes: every acknowledged fact is there, once, and the books balance", async () => {
+test("kill -9 under a mixed load of all five programmes: every acknowledged fact is present once, and the books balance", async () => {
   const working = Promise.all(PROGRAMMES.map(work));
   for (let kill = 0; kill < KILLS; kill++) {
     await Promise.race([roundsPass(ROUNDS_BETWEEN_KILLS), working]);

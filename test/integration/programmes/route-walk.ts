@@ -1,32 +1,35 @@
-/** Every route of the OpenAPI document, filled in twice: with what exists at somebody else, and with what exists nowhere. */
+/**
+ * Requests for every route of the OpenAPI document, in pairs: one names a thing of another partner, the other a thing
+ * that does not exist.
+ */
 
-/** The same place of a request filled in: with a thing of somebody else, and with one that nobody has. */
+/** Two values for the same place in a request: a thing of another partner, and one that does not exist. */
 export type Pair = readonly [real: string, missing: string];
 
-/** What a noun of a path, as `accounts`, can be filled with. `own`: a thing of the caller, to get past it. */
+/** Values for a noun of a path, such as `accounts`. `own`: a thing of the caller, to reach the parameters after it. */
 export type Noun = Readonly<{ pairs: readonly Pair[]; own?: string; plausible?: boolean }>;
 
 export type Fills = Readonly<{
   nouns: Readonly<Record<string, Noun>>;
-  /** Of queries; with `null` those that name nothing, and with a text those of them that a request needs. */
+  /** By query parameter. `null`: it names nothing. A text: its value, because requests need it. */
   queries: Readonly<Record<string, readonly Pair[] | string | null>>;
-  /** By `METHOD path`, where the document's own example will not do. */
+  /** By `METHOD path`, where the example of the document cannot be used. */
   bodies: Readonly<Record<string, (side: 0 | 1) => unknown>>;
 }>;
 
-/** Two requests that must not be told apart by their answers. */
+/** Two requests whose answers must be indistinguishable. */
 export type Twin = Readonly<{
   method: string;
   route: string;
   paths: Pair;
   bodies: readonly [real: unknown, missing: unknown];
-  /** What the two name differently. */
+  /** The names that differ between the two. */
   names: readonly Pair[];
-  /** Its path names something that certainly exists at somebody else. */
+  /** Whether the path names a thing that exists for another partner. */
   isNamed: boolean;
 }>;
 
-/** A part of a request, and what it names. */
+/** A part of the two requests, and the names in it. */
 type Part = Readonly<{ texts: Pair; names: readonly Pair[] }>;
 
 type Schema = Readonly<{ $ref?: string; example?: unknown }>;
@@ -41,12 +44,14 @@ export type OpenApi = Readonly<{
 }>;
 
 function unknown(what: string): Error {
-  return new Error(`the walk does not know how to fill ${what}: teach it what that names`);
+  return new Error(`the walk cannot fill ${what}: add values for it in foreign-key.test.ts`);
 }
 
 const PARAMETER = /([a-z-]+)\/\{[a-z_]+\}/g;
 
-/** Every way to fill in a path; those that name nothing foreign are left out. @throws Error an unknown noun */
+/**
+ * Every way to fill in a path, without those that name nothing of another partner. @throws Error for an unknown noun
+ */
 function pathsOf(route: string, { nouns }: Fills): readonly Part[] {
   let parts: readonly Part[] = [{ texts: [route, route], names: [] }];
   for (const [, name = ""] of route.matchAll(PARAMETER)) {
@@ -68,7 +73,7 @@ function filled(path: string, value: string): string {
   return path.replace(/\{[a-z_]+\}/, encodeURIComponent(value));
 }
 
-/** The queries to ask with: none but what is needed, and one for each thing that can be named. */
+/** The query strings to send: only the required parameters, and one more for each thing that can be named. */
 function queriesOf(name: string, { parameters = [] }: Operation, { queries }: Fills): readonly Part[] {
   const needed: string[] = [];
   const naming: [string, Pair][] = [];
@@ -89,13 +94,13 @@ function queriesOf(name: string, { parameters = [] }: Operation, { queries }: Fi
   return [bare, ...named];
 }
 
-/** The texts of a body, in their order. */
+/** The text values of a body, in order. */
 function textsOf(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
-/** What two bodies of one form name differently. */
+/** The text values that differ between two bodies of the same form. */
 function namesOf([real, missing]: Twin["bodies"]): readonly Pair[] {
   const others = textsOf(missing);
   return textsOf(real)
@@ -114,7 +119,7 @@ function bodiesOf(name: string, operation: Operation, document: OpenApi, fills: 
   return [example, example];
 }
 
-/** All requests that need a key. @throws Error a route that it cannot fill */
+/** All pairs of requests that need a key. @throws Error for a route that it cannot fill */
 export function twinsOf(document: OpenApi, fills: Fills): readonly Twin[] {
   const twins: Twin[] = [];
   for (const [route, operations] of Object.entries(document.paths)) {

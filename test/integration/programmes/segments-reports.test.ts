@@ -1,4 +1,4 @@
-/** Reports of segments: every entry and every exit of a month, in the order in which they were logged. */
+/** Reports of segments: every entry and exit of a month, in log order. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -40,7 +40,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     new URL(String((await caller.post("/v1/segment-reports", 201, month))["url"])).pathname;
   const change = (id: string, body: Json) => acme.ask("PATCH", `/v1/users/${id}/segments`, 200, body);
 
-  test("S9 S10 S11 S20 each entry and each exit is a row, whatever made it", async () => {
+  test("S9 S10 S11 S20 every entry and exit is a row, whatever caused it", async () => {
     for (const slug of ["HAND", "SHORT", "GONE", "MANY"]) await acme.post("/v1/segments", 201, { slug });
     await change("ann", { add: ["HAND", "GONE"], remove: ["HAND"] });
     await change("ann", { add: ["HAND"] });
@@ -78,7 +78,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     for (const [, , , at] of await rows(acme)) expect(at).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
   });
 
-  test("S9 S10 S24 P-S7 the address is signed, needs no key, and shows its partner's rows alone", async () => {
+  test("S9 S10 S24 P-S7 the download URL is signed, needs no key, and shows only its partner's rows", async () => {
     const { id, url } = await acme.post("/v1/segment-reports", 201, month);
     expect(id).toMatch(/^rep_/);
     const response = await download(String(url));
@@ -111,7 +111,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     expect(again).toEqual({ ...first, url: null, secret_shown: true });
   });
 
-  test("S9 S24 a month is one of twelve, and a separator one of two", async () => {
+  test("S9 S24 the month must be 1 to 12, and the separator one of two", async () => {
     const bad: Json[] = [
       { ...month, month: 13 },
       { ...month, month: 0 },
@@ -124,7 +124,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     for (const body of bad) await acme.refused("POST", "/v1/segment-reports", 400, "validation_failed", body);
   });
 
-  test("S5 S11 20,000 holders lose a deleted segment at once, and each has his row of it at that time", async () => {
+  test("S5 S11 20,000 members lose a deleted segment at once, each with a row of that time", async () => {
     const crowd = await house.partner(`crowd-${isolation}`);
     await crowd.post("/v1/segments", 201, { slug: "CROWD" });
     const ids = Array.from({ length: 20_000 }, (_, i) => `c${i}`);
@@ -144,7 +144,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     expect(new Set(exits.map(([, , , at]) => at)).size).toBe(1);
   });
 
-  test("an address is good after a kill, so are the rows, and what was to be done goes on", async () => {
+  test("download URLs and rows survive a kill, and unfinished sweeps continue", async () => {
     const swept = await house.partner(`swept-${isolation}`);
     const ids = Array.from({ length: 10_000 }, (_, i) => `w${i}`);
     await swept.post("/v1/segments", 201, { slug: "CROWD" });
@@ -159,12 +159,12 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
       async () => (await fetch(`${house.server.url}${path}`)).status === 200,
     );
     expect(await read(path)).toEqual(before);
-    let left: readonly string[] = [];
+    let exits: readonly string[] = [];
     await until("all have left", async () => {
-      left = (await read(sweptPath)).split("\r\n").filter((line) => line.includes(",CROWD,D,"));
-      return left.length >= ids.length;
+      exits = (await read(sweptPath)).split("\r\n").filter((line) => line.includes(",CROWD,D,"));
+      return exits.length >= ids.length;
     });
-    expect(new Set(left.map((line) => line.split(",")[0]))).toEqual(new Set(ids));
-    expect(left).toHaveLength(ids.length);
+    expect(new Set(exits.map((line) => line.split(",")[0]))).toEqual(new Set(ids));
+    expect(exits).toHaveLength(ids.length);
   });
 });

@@ -1,4 +1,4 @@
-/** The segments of two shards without a server: acts are decided, told to the other, and kept as a log. */
+/** The segments programme on two shards without a server: acts are decided, broadcast and logged. */
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { Programme, Question, QuestionTo } from "../../../src/actors/programmes/programme.ts";
@@ -24,16 +24,22 @@ const SHARDS = 2;
 
 type Logged = Readonly<{ timeMs: number }> &
   Readonly<{ act: Act; effect: JsonValue } | { notice: JsonValue }>;
-type Shard = Readonly<{ programme: Programme; due: Scheduler; log: Logged[] }>;
+type Shard = Readonly<{ programme: Programme; scheduler: Scheduler; log: Logged[] }>;
 
 function sevens(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(7);
 }
 
 function newShard(shard: number): Shard {
-  const due = new Scheduler();
-  const programme = new Segments({ shard, shards: SHARDS, account: () => undefined, random: sevens, due });
-  return { programme, due, log: [] };
+  const scheduler = new Scheduler();
+  const programme = new Segments({
+    shard,
+    shards: SHARDS,
+    account: () => undefined,
+    random: sevens,
+    scheduler,
+  });
+  return { programme, scheduler, log: [] };
 }
 
 function recordOf({ act, effect, timeMs }: Extract<Logged, { act: Act }>): ArchivedRecord {
@@ -46,17 +52,21 @@ export class World {
   nowMs = 1_000_000;
   readonly #shards = Array.from({ length: SHARDS }, (_, shard) => newShard(shard));
 
-  /** The effect, or why not. */
+  /** Decides an act and returns its effect or its rejection. */
   submit(act: SegmentsAct): JsonValue {
     this.nowMs += 1;
     const shard = shardOfVnode(act.vnode ?? vnodeOfAccount(PARTNER, act.subject), SHARDS);
     return this.#decide(shard, act);
   }
 
-  /** Ends all whose time is over, and the chores of this millisecond. */
+  /** Executes all commands that are due, including the job portions of this millisecond. */
   endDue(): void {
-    for (const [shard, { due }] of this.#shards.entries()) {
-      for (let item = due.nextDue(this.nowMs); item !== undefined; item = due.nextDue(this.nowMs)) {
+    for (const [shard, { scheduler }] of this.#shards.entries()) {
+      for (
+        let item = scheduler.nextDue(this.nowMs);
+        item !== undefined;
+        item = scheduler.nextDue(this.nowMs)
+      ) {
         const { act } = item.command() as ActAlone;
         this.#decide(shard, act);
         expect(item.place).toBe(-1);
@@ -64,11 +74,11 @@ export class World {
     }
   }
 
-  /** Lets time go by until the chores are done. */
-  finishChores(): void {
-    const hasChores = () =>
+  /** Lets time pass until all jobs are done. */
+  finishJobs(): void {
+    const hasJobs = () =>
       this.#shards.some(({ programme }) => [...programme.items()].some(([kind]) => kind === "chore"));
-    for (this.endDue(); hasChores(); this.endDue()) this.nowMs += 1;
+    for (this.endDue(); hasJobs(); this.endDue()) this.nowMs += 1;
   }
 
   ask<R extends JsonValue>({ subject, ask }: QuestionTo<R>): R {
@@ -98,7 +108,7 @@ export class World {
     return this.#shards.map(({ programme }) => structuredClone([...programme.items()]) as JsonValue[]);
   }
 
-  /** What new shards come to that are given the items of these. */
+  /** The items of new shards that were restored from the items of these. */
   restored(): readonly (readonly JsonValue[])[] {
     return this.#shards.map(({ programme }, shard) => {
       const copy = newShard(shard).programme;
@@ -107,7 +117,7 @@ export class World {
     });
   }
 
-  /** What new shards come to that apply all that was logged. */
+  /** The items of new shards that have replayed the log. */
   replayed(): readonly (readonly JsonValue[])[] {
     return this.#shards.map(({ log }, shard) => {
       const copy = newShard(shard).programme;
@@ -120,7 +130,7 @@ export class World {
     });
   }
 
-  /** All rows that a report would have, the oldest first. */
+  /** All rows of a report, oldest first. */
   rows(): readonly MembershipChange[] {
     return this.#shards
       .flatMap(({ log }) => log)

@@ -1,4 +1,4 @@
-/** Segments against a plain model, whatever is done in whatever order; and what a percentage promises. */
+/** Compares segments with a plain model under random acts; and checks the properties of percentages. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
@@ -19,7 +19,7 @@ import { PARTNER, World } from "./segments-world.ts";
 
 type Membership = { source: "manual" | "auto"; endsAtMs: number };
 
-/** Users, and what they hold, by hand or by chance; who was removed by hand. */
+/** Users and their memberships (manual or selected), and the users removed by hand. */
 class Model {
   readonly users = new Map<string, Map<string, Membership>>();
   readonly segments = new Map<string, { percent: number; chosen: Set<string>; out: Set<string> }>();
@@ -28,7 +28,7 @@ class Model {
     return [...this.users].filter(([, held]) => (held.get(slug)?.endsAtMs ?? 0) > nowMs).map(([id]) => id);
   }
 
-  /** A new one gets what it falls under. */
+  /** Creates the user if it is new, with the segments that select it. */
   user(id: string): Map<string, Membership> {
     const known = this.users.get(id);
     if (known !== undefined) return known;
@@ -62,7 +62,7 @@ class Model {
     return was;
   }
 
-  /** The first of those who were not chosen before, by their places, until the share is full. */
+  /** Selects users that were not selected before, by ascending draw position, until the share is complete. */
   draw(slug: string, percent: number): void {
     const segment = this.segments.get(slug);
     if (segment === undefined) return;
@@ -131,7 +131,7 @@ function untilOf(ms: number | null): Until {
 }
 
 async function take(world: World, model: Model, action: Step): Promise<void> {
-  // Every act is decided a millisecond after what was before it; some find memberships that are over and not ended yet.
+  // Each act is decided one millisecond after the previous one. Some find expired memberships whose expiry is not logged yet.
   const nowMs = world.nowMs + 1;
   const endOf = (ms: number | null) => (ms === null ? Number.POSITIVE_INFINITY : nowMs + ms);
   switch (action.do) {
@@ -145,7 +145,7 @@ async function take(world: World, model: Model, action: Step): Promise<void> {
       }
       model.segments.set(name, { percent: 0, chosen: new Set(), out: new Set() });
       if (share !== null) model.draw(name, share);
-      world.finishChores();
+      world.finishJobs();
       return;
     }
     case "raise": {
@@ -156,7 +156,7 @@ async function take(world: World, model: Model, action: Step): Promise<void> {
       if (known === undefined) expect(effect).toBe("segment_not_found");
       else if (share < known.percent) expect(effect).toBe("percent_lowered");
       else if (share > known.percent) model.draw(name, share);
-      world.finishChores();
+      world.finishJobs();
       return;
     }
     case "delete": {
@@ -224,7 +224,7 @@ function compare(world: World, model: Model): void {
   }
 }
 
-/** Who enters is outside before, who leaves is inside; and in the end those are inside who hold it. */
+/** Entries and exits alternate for each user, and the final members are those of the model. */
 function compareHistory(world: World, model: Model): void {
   const inside = new Set<string>();
   for (const { user: id, slug: name, operation } of world.rows()) {
@@ -239,7 +239,7 @@ function compareHistory(world: World, model: Model): void {
   expect([...inside].toSorted()).toEqual(held.toSorted());
 }
 
-test("users hold what the model says, after a restart from a snapshot or from the log, too", async () => {
+test("users have the memberships of a plain model, also after a restart from a snapshot or the log", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
       const world = new World();
@@ -249,7 +249,7 @@ test("users hold what the model says, after a restart from a snapshot or from th
         compare(world, model);
         expect(world.restored()).toEqual(world.items());
       }
-      world.finishChores();
+      world.finishJobs();
       compare(world, model);
       compareHistory(world, model);
       expect(world.replayed()).toEqual(world.items());
@@ -267,10 +267,10 @@ function firstTenth(name: string): Set<string> {
 }
 
 describe("a percentage", () => {
-  test("falls on its share of any ids, and on each segment's users anew", () => {
+  test("selects its share of any ids, independently for each segment", () => {
     const segments = ["DISCOUNT_30", "DISCOUNT_31", "VOICE", "AAA", "AAB"].map(firstTenth);
     for (const [i, chosen] of segments.entries()) {
-      // Within four standard deviations.
+      // Within four standard deviations of the expectation.
       expect(Math.abs(chosen.size - 3_000)).toBeLessThan(4 * Math.sqrt(30_000 * 0.09));
       for (const another of segments.slice(i + 1)) {
         const both = [...chosen].filter((id) => another.has(id)).length;
@@ -279,24 +279,24 @@ describe("a percentage", () => {
     }
   });
 
-  test("is not drawn again for who was chosen once and has left, however that came", async () => {
+  test("does not select a user again who was selected once and has left", async () => {
     const world = new World();
     for (const id of ["u0", "u1"]) world.submit(createUser(id));
     world.submit(createSegment("AAA", await world.draw("AAA", 50)));
-    world.finishChores();
+    world.finishJobs();
     const [chosen = ""] = ["u0", "u1"].filter((id) => world.memberships(id).length > 0);
     world.submit(changeUser(chosen, { add: [], remove: ["AAA"] }));
     world.submit(changeUser(chosen, { add: [["AAA", ["after", 5]]], remove: [] }));
     world.nowMs += 10;
     world.endDue();
     world.submit(raisePercent("AAA", 1, await world.draw("AAA", 100)));
-    world.finishChores();
+    world.finishJobs();
     expect(["u0", "u1"].filter((id) => world.memberships(id).length > 0)).toEqual([
       chosen === "u0" ? "u1" : "u0",
     ]);
   });
 
-  test("is filled, and a deleted segment swept, in portions that end", async () => {
+  test("is filled, and a deleted segment swept, in portions that come to an end", async () => {
     const world = new World();
     const some = ids.slice(0, 12_000);
     world.submit(createSegment("ALL", null));
@@ -310,14 +310,14 @@ describe("a percentage", () => {
     expect(soon).toBeGreaterThan(0);
     expect(soon).toBeLessThanOrEqual(2 * 1_000);
     expect(world.restored()).toEqual(world.items());
-    world.finishChores();
+    world.finishJobs();
     expect(members()).toBe(3_960);
     world.submit(raisePercent("THIRD", 1, await world.draw("THIRD", 34)));
     world.submit(deleteSegment("ALL"));
     world.nowMs += 1;
     world.endDue();
     expect(world.restored()).toEqual(world.items());
-    world.finishChores();
+    world.finishJobs();
     expect(members()).toBe(4_080);
     expect(
       world

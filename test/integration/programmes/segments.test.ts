@@ -1,4 +1,4 @@
-/** Segments of users over HTTP: a scenario for each requirement, named after it. */
+/** Segments over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -46,7 +46,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
   const addAll = async (slug: string, ids: readonly string[], caller = acme) =>
     (await caller.post(`/v1/segments/${slug}/users`, 200, { ids }))["added"];
 
-  test("S1 S5 segments are made, read, listed, changed and deleted", async () => {
+  test("S1 S5 segments are created, read, listed, changed and deleted", async () => {
     const lister = await house.partner(`lister-${isolation}`);
     const slugs = Array.from({ length: 12 }, (_, i) => `LIST_${i}`);
     for (const slug of slugs) await lister.post("/v1/segments", 201, { slug });
@@ -64,7 +64,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     await other.refused("GET", "/v1/segments/LIST_4", 404, "segment_not_found");
   });
 
-  test("S2 users get whole numbers, past ids that are taken; a given id is kept", async () => {
+  test("S2 users get consecutive numbers that skip taken ids; a given id is kept", async () => {
     const house2 = await house.partner(`numbers-${isolation}`);
     expect(await house2.post("/v1/users", 201, { id: "1" })).toEqual({ id: "1" });
     expect(await house2.post("/v1/users", 201, {})).toEqual({ id: "2" });
@@ -90,7 +90,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(new Set(many.map((one) => one["id"])).size).toBe(20);
   });
 
-  test("S3 what a segment may be called, and its percentage", async () => {
+  test("S3 slugs and percentages are validated", async () => {
     for (const slug of ["AB", "lower", "A-B", "X".repeat(65), ""])
       await acme.refused("POST", "/v1/segments", 400, "validation_failed", { slug });
     for (const user_percent of [0, 101, 1.5, "5"])
@@ -100,7 +100,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     await acme.refused("POST", "/v1/segments", 409, "segment_exists", { slug, user_percent: 5 });
   });
 
-  test("S4 S22 50 % of 200 users are exactly 100, and stay them; others come by their hash", async () => {
+  test("S4 S22 50 % of 200 users are exactly 100 and stay the same; later users are selected by hash", async () => {
     const half = await house.partner(`half-${isolation}`);
     await half.post("/v1/segments", 201, { slug: "ALL" });
     expect(
@@ -114,7 +114,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(created).toMatchObject({ slug: "HALF", user_percent: 50, members: 100 });
     const holders = await holdersOf("HALF", half);
     expect(holders).toHaveLength(100);
-    // Halves are rounded up, of another choice.
+    // Another segment selects other users, and half a user is rounded up.
     await half.post("/v1/segments", 201, { slug: "OTHER_HALF", user_percent: 50 });
     const others = new Set(await holdersOf("OTHER_HALF", half));
     const both = holders.filter((id) => others.has(id)).length;
@@ -128,7 +128,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(await holdersOf("HALF", half)).toEqual(expect.arrayContaining(holders));
   });
 
-  test("S4 10 % of nobody, then 10,000 users come: about 1,000 of them get it", async () => {
+  test("S4 10 % of no users, then 10,000 are created: about 1,000 get the segment", async () => {
     const late = await house.partner(`late-${isolation}`);
     await late.post("/v1/segments", 201, { slug: "ALL" });
     await late.post("/v1/segments", 201, { slug: "TENTH", user_percent: 10 });
@@ -147,7 +147,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(exact["members"]).toBe(2000);
   });
 
-  test("S5 a deleted segment is lost by all at once, and a new one with its slug begins empty", async () => {
+  test("S5 all members lose a deleted segment at once, and a new one with the same slug starts empty", async () => {
     const slug = await segment();
     const ids = Array.from({ length: 300 }, user);
     await addAll(slug, ids);
@@ -161,7 +161,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(await membersOf(slug)).toBe(10);
   });
 
-  test("S6 S7 S18 S23 adds come before removes, what is held or not is not counted, an unknown slug applies nothing", async () => {
+  test("S6 S7 S18 S23 adds apply before removes, changes without effect are not counted, an unknown slug applies nothing", async () => {
     const [a, b, c] = [await segment(), await segment(), await segment()];
     const id = user();
     expect(await change(id, { add: [a, b] })).toEqual({
@@ -191,7 +191,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     for (const body of bad) await acme.refused("PATCH", path, 400, "validation_failed", body);
   });
 
-  test("S8 S19 S24 an unknown user holds nothing, and is made with his own id when he gets something", async () => {
+  test("S8 S19 S24 an unknown user has no segments, and is created with its id by the first add", async () => {
     const id = user();
     expect(await acme.get(`/v1/users/${id}/segments`)).toEqual({ segments: [] });
     await acme.refused("GET", `/v1/users/${id}`, 404, "user_not_found");
@@ -207,7 +207,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     await acme.ask("DELETE", `/v1/segments/${all}`, 204);
   });
 
-  test("S12 S21 S24 a membership ends at its time, and a permanent one is never shortened", async () => {
+  test("S12 S21 S24 a membership ends at its expiry, and a permanent one is never shortened", async () => {
     const [short, long, forever] = [await segment(), await segment(), await segment()];
     const id = user();
     await change(id, { add: [forever] });
@@ -223,7 +223,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
       [short, "string"],
       [long, "string"],
     ]);
-    // An end may be put off, and is not drawn nearer.
+    // An expiry can be prolonged but not shortened.
     const later = "2091-01-01T00:00:00.000Z";
     expect(await change(id, { add: [{ slug: long, expires_at: later }] })).toMatchObject({ added: 0 });
     const same = await change(id, { add: [{ slug: long, ttl_s: 5 }] });
@@ -235,7 +235,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect((await change(id, {}))["segments"]).toContainEqual({ slug: long, source: "manual" });
   });
 
-  test("S17 many adds at once lose none, and one membership is counted once", async () => {
+  test("S17 concurrent adds lose none, and a membership is counted once", async () => {
     for (let round = 0; round < 5; round++) {
       const slugs = await Promise.all(Array.from({ length: 8 }, () => segment()));
       const id = user();
@@ -247,7 +247,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     }
   });
 
-  test("S22 P-S2 who was removed by hand is not added again, and who is added by hand comes back", async () => {
+  test("S22 P-S2 a user removed by hand is not added by a percentage again, only by hand", async () => {
     const sticky = await house.partner(`sticky-${isolation}`);
     const ids = Array.from({ length: 10 }, (_, i) => `s${i}`);
     for (const id of ids) await sticky.post("/v1/users", 201, { id });
@@ -261,7 +261,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     expect(await membersOf("SOME", sticky)).toBe(10);
   });
 
-  test("a retry meets its first answer, also in portions", async () => {
+  test("a retry gets the first answer, also for a request that is done in portions", async () => {
     const slug = await segment();
     const headers = { "Idempotency-Key": `bulk-${slug}` };
     const body = { ids: Array.from({ length: 1200 }, user) };
@@ -276,7 +276,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     const percent = { slug: `${slug}_P`, user_percent: 10 };
     const first = await acme.ask("POST", "/v1/segments", 201, percent, { "Idempotency-Key": slug });
     expect(await acme.ask("POST", "/v1/segments", 201, percent, { "Idempotency-Key": slug })).toEqual(first);
-    // Also when what it was about is gone by now.
+    // The retry gets the same answer after the segment was deleted.
     const raise = { "Idempotency-Key": `raise-${slug}` };
     const raised = await acme.ask("PATCH", `/v1/segments/${slug}_P`, 200, { user_percent: 20 }, raise);
     expect(raised["user_percent"]).toBe(20);
@@ -284,7 +284,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     await acme.ask("PATCH", `/v1/segments/${slug}_P`, 200, { user_percent: 20 }, raise);
   });
 
-  test("S17 add against delete, many rounds: no read shows what was deleted, and the counts agree", async () => {
+  test("S17 adds race with deletes: no read shows a deleted segment, and the counts agree", async () => {
     const ids = Array.from({ length: 20 }, user);
     const slug = await segment();
     for (let round = 0; round < 15; round++) {
@@ -306,7 +306,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     }
   });
 
-  test("all of it is there after a kill: the same holders, ends, chores and numbers", async () => {
+  test("all state survives a kill: members, expiries, unfinished jobs and user numbers", async () => {
     const kept = await house.partner(`kept-${isolation}`);
     await kept.post("/v1/segments", 201, { slug: "ALL" });
     await addAll(

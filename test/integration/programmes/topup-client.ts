@@ -1,4 +1,4 @@
-/** A process of its own that sells: as many sales as it is told to, some at once, and says what became of them. */
+/** A separate process that makes a given number of sales, some concurrently, and reports the outcomes. */
 import { setTimeout } from "node:timers/promises";
 
 export type SellerPlan = Readonly<{ id: string; key: string }>;
@@ -13,7 +13,7 @@ export type ClientPlan = Readonly<{
   amountMax: number;
 }>;
 
-/** What was sold, by seller and by phone, and how often credit did not suffice. */
+/** Amounts sold by seller and by phone, and the number of sales refused for lack of credit. */
 export type ClientReport = Readonly<{
   sold: Readonly<Record<string, number>>;
   charged: Readonly<Record<string, number>>;
@@ -23,15 +23,15 @@ export type ClientReport = Readonly<{
 
 const RETRY_MS = 50;
 
-/** The status of the one outcome; what the server could not say is asked again under the same key. */
-async function sell(plan: ClientPlan, { key }: SellerPlan, no: number, sale: object): Promise<number> {
+/** The status of the final outcome. An unknown outcome is retried with the same idempotency key. */
+async function sell(plan: ClientPlan, { key }: SellerPlan, index: number, sale: object): Promise<number> {
   for (;;) {
     const response = await fetch(`${plan.url}/v1/topups`, {
       method: "POST",
       headers: {
         Authorization: `Bearer ${key}`,
         "Content-Type": "application/json",
-        "Idempotency-Key": `${plan.name}-${no}`,
+        "Idempotency-Key": `${plan.name}-${index}`,
       },
       body: JSON.stringify(sale),
     });
@@ -45,14 +45,14 @@ async function work(plan: ClientPlan): Promise<ClientReport> {
   const sold: Record<string, number> = {};
   const charged: Record<string, number> = {};
   const counts = { completed: 0, refused: 0 };
-  const numbers = Array.from({ length: plan.sales }, (_, no) => no).values();
+  const numbers = Array.from({ length: plan.sales }, (_, index) => index).values();
   const lane = async (): Promise<void> => {
-    for (const no of numbers) {
-      const seller = plan.sellers[no % plan.sellers.length] as SellerPlan;
-      const phone = plan.phones[(no * 7) % plan.phones.length] as string;
-      const amount = 1 + ((no * 31) % plan.amountMax);
-      const reference = `${plan.name}-${no}`;
-      const status = await sell(plan, seller, no, { phone, amount, reference });
+    for (const index of numbers) {
+      const seller = plan.sellers[index % plan.sellers.length] as SellerPlan;
+      const phone = plan.phones[(index * 7) % plan.phones.length] as string;
+      const amount = 1 + ((index * 31) % plan.amountMax);
+      const reference = `${plan.name}-${index}`;
+      const status = await sell(plan, seller, index, { phone, amount, reference });
       if (status === 422) {
         counts.refused += 1;
         continue;

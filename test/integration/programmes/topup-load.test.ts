@@ -1,4 +1,4 @@
-/** The books of top-up under load from several processes, and when the server is killed in the middle of it. */
+/** Top-up under load from several processes, and with a server that is killed in the middle. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -9,12 +9,12 @@ import { type Caller, type Json, openHouse } from "./house.ts";
 import { openShop, requestCredit } from "./shop.ts";
 import type { ClientPlan, ClientReport, SellerPlan } from "./topup-client.ts";
 
-/** Several processes, and a machine that may be busy with others. */
+/** Long enough for several processes on a busy machine. */
 const TEST_MS_MAX = 180_000;
 const CLIENT = join(import.meta.dirname, "topup-client.ts");
 const PHONES = Array.from({ length: 20 }, (_, i) => `+9891212345${String(i).padStart(2, "0")}`);
 
-/** Runs one selling process to its end. */
+/** Runs one selling process until it exits. */
 async function sellIn(plan: ClientPlan): Promise<ClientReport> {
   const child = fork(CLIENT, [], { execArgv: [] });
   child.send(plan);
@@ -27,14 +27,14 @@ function sumOf(figures: readonly Readonly<Record<string, number>>[], name: strin
   return figures.reduce((sum, each) => sum + (each[name] ?? 0), 0);
 }
 
-/** A sale that may be asked for again. */
-function sell(caller: Caller, no: number): Promise<Answer> {
-  const sale = { phone: PHONES[no % PHONES.length], amount: 10, reference: `kill-${no}` };
-  return caller.client.send("POST", "/v1/topups", sale, { "Idempotency-Key": `kill-${no}` });
+/** A sale that can be retried. */
+function sell(caller: Caller, index: number): Promise<Answer> {
+  const sale = { phone: PHONES[index % PHONES.length], amount: 10, reference: `kill-${index}` };
+  return caller.client.send("POST", "/v1/topups", sale, { "Idempotency-Key": `kill-${index}` });
 }
 
-/** The one outcome of what is sent under a key: what a busy server could not say is asked again. */
-async function surely(send: () => Promise<Answer>): Promise<Answer> {
+/** Retries with the same idempotency key until the outcome is known. */
+async function retryUntilKnown(send: () => Promise<Answer>): Promise<Answer> {
   let answer = await send();
   await until(
     "there is an outcome",
@@ -48,7 +48,7 @@ async function surely(send: () => Promise<Answer>): Promise<Answer> {
   return answer;
 }
 
-/** A new seller that may be asked for again. */
+/** The creation of a seller, which can be retried. */
 function add(caller: Caller, { id, key }: SellerPlan): Promise<Answer> {
   return caller.client.send("POST", "/v1/sellers", { id, name: id }, { "Idempotency-Key": key });
 }
@@ -61,7 +61,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     acme = await house.partner("acme");
   });
 
-  /** Whatever was asked of it: what a seller has is the sum of its entries, and of what it was given and sold. */
+  /** The credit of a seller equals the sum of its entries, and the credit granted minus the sales. */
   async function checkSeller(id: string): Promise<Json> {
     const path = `/v1/sellers/${id}`;
     const seller = await acme.get(path);
@@ -77,26 +77,26 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
       expect(balance).toBeGreaterThanOrEqual(0);
     }
     expect(await acme.get(`${path}/reconciliation`)).toMatchObject({ credit, reconciled: true });
-    for (const [date, there] of Map.groupBy(entries, ({ at }) => String(at).slice(0, 10))) {
+    for (const [date, rows] of Map.groupBy(entries, ({ at }) => String(at).slice(0, 10))) {
       const sum = (type: string) =>
-        there.reduce((total, entry) => total + (entry["type"] === type ? Number(entry["amount"]) : 0), 0);
+        rows.reduce((total, entry) => total + (entry["type"] === type ? Number(entry["amount"]) : 0), 0);
       expect(await acme.get(`${path}/settlement?date=${date}`)).toMatchObject({
-        opening: there.at(-1)?.["balance_before"],
+        opening: rows.at(-1)?.["balance_before"],
         credited: sum("credit"),
         sold: -sum("sale"),
         reverted: 0,
-        closing: there[0]?.["balance_after"],
+        closing: rows[0]?.["balance_after"],
       });
     }
     return seller;
   }
 
-  test("T6 T8 T15 T16 T22 sellers, increases and 1000 sales from four processes: all figures agree", {
+  test("T6 T8 T15 T16 T22 sellers, increases and 1000 sales from four processes: all totals agree", {
     timeout: TEST_MS_MAX,
   }, async () => {
     const GRANTS = 10;
     const GRANT = 2_000;
-    // The first of them has far too little.
+    // The first seller has far too little credit.
     const sellers = [
       await openShop(house, acme, "poor", 0),
       await openShop(house, acme, "middling", 10_000),
@@ -115,9 +115,9 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
       amountMax: 400,
     };
     const clients = Array.from({ length: 4 }, (_, i) => sellIn({ ...plan, name: `client-${i}` }));
-    // Meanwhile all of the poor one's requests are approved, each by five at once.
+    // At the same time all requests of seller `poor` are approved, each by five concurrent calls.
     const approvals = await acme.race(GRANTS * 5, (client, i) =>
-      surely(() =>
+      retryUntilKnown(() =>
         client.send("POST", `${String(grants[i % GRANTS])}/approve`, undefined, {
           "Idempotency-Key": `a${i}`,
         }),
@@ -155,7 +155,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     expect(await acme.get("/v1/trial-balance")).toMatchObject({ balanced: true });
   });
 
-  test("T8 a kill in the middle of sales: what was acknowledged is there, and nothing twice", {
+  test("T8 a kill in the middle of sales: acknowledged sales are present, and none twice", {
     timeout: TEST_MS_MAX,
   }, async () => {
     const shops = [
@@ -163,7 +163,7 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
       await openShop(house, acme, "k2", 1_000_000),
     ];
     const { api_key: partnerKey } = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
-    // So many that the day of one seller is more than a page.
+    // Enough sales that one seller's day exceeds a page.
     const SALES = 1_100;
     const acknowledged = new Set<number>();
     const owner = house.caller(String(partnerKey));
@@ -171,9 +171,9 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     const newcomers = Array.from({ length: 60 }, (_, i) => ({ id: `late-${i}`, key: `late-${i}` }));
     let restarting: Promise<void> | undefined;
     await Promise.all([
-      ...Array.from({ length: SALES }, async (_, no) => {
-        const answer = await sell(callers[no % 2] as Caller, no).catch(() => undefined);
-        if (answer?.status === 201) acknowledged.add(no);
+      ...Array.from({ length: SALES }, async (_, index) => {
+        const answer = await sell(callers[index % 2] as Caller, index).catch(() => undefined);
+        if (answer?.status === 201) acknowledged.add(index);
         if (acknowledged.size === 200) restarting ??= house.restart();
       }),
       ...newcomers.map((seller) => add(owner, seller).catch(() => undefined)),
@@ -183,29 +183,29 @@ describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
     expect(acknowledged.size).toBeLessThan(SALES);
 
     acme = house.caller(String(partnerKey));
-    const there = async () =>
+    const rows = async () =>
       (await acme.all("/v1/topups?limit=500"))
         .map(({ reference }) => String(reference))
         .filter((reference) => reference.startsWith("kill-"));
-    const before = new Set(await there());
-    for (const no of acknowledged) expect(before).toContain(`kill-${no}`);
-    // Everybody asks for everything once more: what was done is not done again.
+    const before = new Set(await rows());
+    for (const index of acknowledged) expect(before).toContain(`kill-${index}`);
+    // All sales are retried: no sale is executed twice.
     const again = shops.map(({ key }) => house.caller(key));
     const statuses = await Promise.all(
-      Array.from({ length: SALES }, async (_, no) => {
-        const { status } = await surely(() => sell(again[no % 2] as Caller, no));
+      Array.from({ length: SALES }, async (_, index) => {
+        const { status } = await retryUntilKnown(() => sell(again[index % 2] as Caller, index));
         return status;
       }),
     );
     expect(new Set(statuses)).toEqual(new Set([201]));
-    const after = await there();
+    const after = await rows();
     expect(after).toHaveLength(SALES);
     expect(new Set(after).size).toBe(SALES);
     for (const { id } of shops)
       expect(await checkSeller(id)).toMatchObject({ credit: 1_000_000 - 10 * (SALES / 2) });
-    // A seller that was left without a key gets it now; for one whose key was lost on its way another is made.
+    // A seller whose creation was lost is created now; one whose key was lost with the answer gets another key.
     for (const seller of newcomers) {
-      const answer = await surely(() => add(acme, seller));
+      const answer = await retryUntilKnown(() => add(acme, seller));
       expect(answer.status, answer.text).toBe(201);
       const { api_key: shown } = JSON.parse(answer.text) as { api_key: string | null };
       const another = { role: "seller", seller: seller.id };

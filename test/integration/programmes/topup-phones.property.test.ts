@@ -1,11 +1,11 @@
-/** Phones: how they are written, and the order in which they stand. */
+/** Phones: spellings and order. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PhoneBook } from "../../../src/actors/programmes/topup/phone-book.ts";
 import { phoneOf, phoneOfQuery } from "../../../src/http/programmes/topup/phone.ts";
 import { runs } from "../../actors/ledger/runs.ts";
 
-test("a book of phones is in order, whatever the order in which they came", () => {
+test("a phone book is sorted, whatever the order of insertion", () => {
   const phone = fc.integer({ min: 1_000_000, max: 1_002_000 }).map((digits) => `+${digits}`);
   fc.assert(
     fc.property(
@@ -37,7 +37,7 @@ test("a book of phones is in order, whatever the order in which they came", () =
   );
 });
 
-test("every spelling of a phone is the same phone, and what is stored is a spelling of itself", () => {
+test("all spellings of a phone are the same phone, and the stored form is one of them", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 999_999_999 }), (digits) => {
       const national = `9${String(digits).padStart(9, "0")}`;

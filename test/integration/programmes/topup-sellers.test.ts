@@ -1,4 +1,6 @@
-/** Sellers, their keys, and the credit that they ask for, over HTTP: a scenario for each requirement, named after it. */
+/**
+ * Sellers, their keys and their credit requests over HTTP: one scenario per requirement.
+ */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, openHouse } from "./house.ts";
@@ -18,7 +20,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     return openShop(house, partner, `s${made}`, credit);
   }
 
-  test("T1 sellers each have an amount of credit, a key, and their own books", async () => {
+  test("T1 each seller has credit, an API key and a history of its own", async () => {
     const created = await acme.post("/v1/sellers", 201, { id: "kiosk/north", name: "Kiosk" });
     expect(created).toMatchObject({ id: "kiosk/north", name: "Kiosk", status: "active", credit: 0 });
     expect(created["api_key"]).toMatch(/^dk_seller_/);
@@ -34,7 +36,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     await acme.refused("POST", "/v1/transfers", 422, "managed_account", move);
   });
 
-  test("T1 sellers are listed over all shards, newest first, and a seller sees itself alone", async () => {
+  test("T1 sellers of all shards are listed, newest first, and a seller sees only itself", async () => {
     const lister = await house.partner(`lister-${isolation}`);
     const shops: Shop[] = [];
     for (let i = 0; i < 12; i++) shops.push(await seller(0, lister));
@@ -44,23 +46,23 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     expect((await first.caller.all("/v1/sellers")).map(({ id }) => id)).toEqual([first.id]);
   });
 
-  test("T2 a seller asks for credit, and only the partner's approval gives it", async () => {
+  test("T2 a seller requests credit, and only the partner's approval grants it", async () => {
     const shop = await seller();
-    const asked = await shop.caller.post("/v1/credit-requests", 201, { amount: 900, note: "weekend" });
-    expect(asked).toMatchObject({ seller: shop.id, amount: 900, status: "pending", note: "weekend" });
-    const path = `/v1/credit-requests/${String(asked["id"])}`;
+    const request = await shop.caller.post("/v1/credit-requests", 201, { amount: 900, note: "weekend" });
+    expect(request).toMatchObject({ seller: shop.id, amount: 900, status: "pending", note: "weekend" });
+    const path = `/v1/credit-requests/${String(request["id"])}`;
     await shop.caller.refused("POST", `${path}/approve`, 403, "forbidden");
     await shop.caller.refused("POST", `${path}/reject`, 403, "forbidden");
     expect(await acme.get(shop.path)).toMatchObject({ credit: 0 });
     const approved = await acme.post(`${path}/approve`, 200);
-    expect(approved).toMatchObject({ id: asked["id"], status: "approved", amount: 900, reason: null });
+    expect(approved).toMatchObject({ id: request["id"], status: "approved", amount: 900, reason: null });
     expect(approved["decided_by"]).toMatch(/^key_/);
     expect(approved["decided_at"]).toMatch(/Z$/);
     expect(await shop.caller.get(path)).toEqual(approved);
     expect(await acme.get(shop.path)).toMatchObject({ credit: 900, total_credited: 900 });
   });
 
-  test("T2 T19 T21 a refusal has a reason, moves nothing, and is final", async () => {
+  test("T2 T19 T21 a rejection has a reason, moves nothing, and is final", async () => {
     const shop = await seller();
     const path = await requestCredit(acme, shop.id, 700);
     const rejected = await acme.post(`${path}/reject`, 200, { reason: "Pay first" });
@@ -98,7 +100,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     await lister.refused("GET", "/v1/credit-requests?status=lost", 400, "validation_failed");
   });
 
-  test("T10 T22 50 approvals of one request at once credit it once, every time", async () => {
+  test("T10 T22 50 concurrent approvals of one request credit it exactly once", async () => {
     const shop = await seller();
     for (let round = 1; round <= 10; round++) {
       const path = await requestCredit(acme, shop.id, 100);
@@ -117,7 +119,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     });
   });
 
-  test("T10 an approval and a refusal of one request at once: one of them counts", async () => {
+  test("T10 concurrent approval and rejection of one request: exactly one succeeds", async () => {
     const shop = await seller();
     let granted = 0;
     for (let round = 0; round < 10; round++) {
@@ -131,7 +133,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     }
   });
 
-  test("T10 a retried approval meets its first answer, by another key of the partner too", async () => {
+  test("T10 a retried approval gets the first answer, also with another key of the partner", async () => {
     const shop = await seller();
     const path = await requestCredit(acme, shop.id, 100);
     const headers = { "Idempotency-Key": "approve-once" };
@@ -143,7 +145,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     expect(await acme.get(shop.path)).toMatchObject({ credit: 100 });
   });
 
-  test("T21 a suspended seller sells nothing until it is resumed; credit may still change", async () => {
+  test("T21 a suspended seller cannot sell until it is resumed; its credit may still change", async () => {
     const shop = await seller(100);
     await shop.caller.refused("POST", `${shop.path}/suspend`, 403, "forbidden");
     expect(await acme.post(`${shop.path}/suspend`, 200)).toMatchObject({ status: "suspended", credit: 100 });
@@ -156,7 +158,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     await acme.refused("POST", "/v1/sellers/nobody/suspend", 404, "seller_not_found");
   });
 
-  test("T13 a grant is taken back as long as it is not sold, and the request stays decided", async () => {
+  test("T13 a grant can be reverted while the credit is unsold, and the request stays decided", async () => {
     const shop = await seller();
     const path = await requestCredit(acme, shop.id, 100);
     await acme.post(`${path}/approve`, 200);
@@ -171,7 +173,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     await acme.refused("POST", `${path}/approve`, 409, "already_decided");
   });
 
-  test("a seller's key opens its own and nothing else", async () => {
+  test("a seller's key reaches the seller's own data and nothing else", async () => {
     const shop = await seller(100);
     const neighbour = await seller(100);
     const { id } = await sell(neighbour, 10, { reference: "theirs" });
@@ -193,7 +195,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     await caller.refused("GET", `/v1/accounts/credit:${shop.id}`, 403, "forbidden");
   });
 
-  test("further keys of a seller are made by naming it, and revoked like any key", async () => {
+  test("more keys for a seller are created by naming the seller, and revoked like any key", async () => {
     const shop = await seller(100);
     const keys = "/v1/partners/acme/keys";
     await acme.refused("POST", keys, 400, "validation_failed", { role: "seller" });
@@ -209,7 +211,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     await till.refused("GET", shop.path, 401, "unauthenticated");
   });
 
-  test("a retry of a new seller is not shown its key, and of a sale gets the first answer", async () => {
+  test("a retry of a seller's creation does not show the key again; a retry of a sale gets the first answer", async () => {
     const headers = { "Idempotency-Key": "seller-once" };
     const body = { name: "Once" };
     const first = await acme.ask("POST", "/v1/sellers", 201, body, headers);
@@ -225,7 +227,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
     );
     expect(new Set(all.map((made) => made["key_id"])).size).toBe(1);
     expect(all.filter((made) => made["api_key"] !== null)).toHaveLength(1);
-    // One key for two sellers is two requests, and makes two keys.
+    // The same idempotency key for two sellers means two requests, which create two API keys.
     const [a, b] = await Promise.all(
       ["twin-a", "twin-b"].map((id) => acme.ask("POST", "/v1/sellers", 201, { id, name: id }, headers)),
     );

@@ -1,4 +1,4 @@
-/** The rules of top-up against a plain model, and what replay and snapshots make of the same history. */
+/** Compares the rules of top-up with a plain model, and with replay and a restored snapshot. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Account } from "../../../src/actors/ledger/account.ts";
@@ -19,12 +19,12 @@ const PARTNER = "acme";
 const SELLERS = ["a", "b", "c/1"];
 const PHONES = ["+989121111111", "+989122222222"];
 
-/** One shard: the programme, and the accounts that its transfers move. */
+/** One shard: the programme, and the balances of the sellers. */
 class Shard {
   readonly credit = new Map<string, number>();
   readonly applied: [TopupAct, JsonValue, Done][] = [];
   readonly topup: Topup;
-  /** As the ledger keeps them for its programmes. */
+  /** Claimed names, which the ledger keeps for its programmes. */
   readonly #claims = new Claims();
   #randoms = 0;
   #transfers = 0;
@@ -36,7 +36,10 @@ class Shard {
     });
   }
 
-  /** The code of what refused it, or its effect. `delta`: what the act's transfer does to the seller's credit. */
+  /**
+   * Decides and applies an act; returns the code of a rejection, or the effect. `delta`: change of the seller's
+   * credit by the act's transfer.
+   */
   do(act: TopupAct, delta = 0): string | Readonly<{ effect: JsonValue; transfer: string }> {
     const amount = Math.abs(delta);
     const name = claimOfAct(PARTNER, act);
@@ -61,11 +64,11 @@ function topupOver(credit: ReadonlyMap<string, number>, random: ProgrammeContext
     const posted = credit.get(id);
     return posted === undefined ? undefined : ({ posted } as Account);
   };
-  const due = { add: () => expect.unreachable(), remove: () => expect.unreachable() };
-  return new Topup({ shard: 1, shards: 3, account, random, due });
+  const scheduler = { add: () => expect.unreachable(), remove: () => expect.unreachable() };
+  return new Topup({ shard: 1, shards: 3, account, random, scheduler });
 }
 
-/** What is replayed decides nothing. */
+/** Replay never decides, so it draws no random bytes. */
 function noRandom(): never {
   return expect.unreachable();
 }
@@ -104,7 +107,7 @@ type ModelSeller = { suspended: boolean; credited: number; sold: number; referen
 type ModelRequest = { id: string; seller: string; amount: number; status: string };
 type ModelTransfer = { act: TopupAct; transfer: string; delta: number };
 
-/** All of it once more, in lists that are looked through. */
+/** A plain model, with lists instead of indexes. */
 class Model {
   readonly sellers = new Map<string, ModelSeller>();
   readonly requests: ModelRequest[] = [];
@@ -121,7 +124,7 @@ function names<A extends string>(act: A, seller: string) {
   return { programme: "topup", act, subject: creditAccount(seller) } as const;
 }
 
-/** The id of a request that an act has made. */
+/** The id of the request that an act has created. */
 function madeBy(got: ReturnType<Shard["do"]>): string {
   const { effect } = got as { effect: JsonValue };
   return (effect as { request: string }).request;
@@ -271,7 +274,7 @@ function idsOf(model: Model, isWanted: (request: ModelRequest) => boolean): read
     .toReversed();
 }
 
-test("whatever is asked of it, it says what a plain model says; replay and a snapshot come to the same", () => {
+test("random acts give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => {
       const shard = new Shard();
@@ -294,7 +297,7 @@ test("whatever is asked of it, it says what a plain model says; replay and a sna
   );
 });
 
-test("a snapshot holds more phones than one item does", () => {
+test("a snapshot stores more phones than fit one item", () => {
   const shard = new Shard();
   const id = "a";
   shard.do({ ...names("create_seller", id), name: id, asset: "IRT/0" });
@@ -310,7 +313,7 @@ test("a snapshot holds more phones than one item does", () => {
   expect([...restored.items()]).toEqual(items);
 });
 
-test("a seller has no more than so many requests that wait", () => {
+test("a seller has a limited number of pending requests", () => {
   const shard = new Shard();
   shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
   const wish: TopupAct = { ...names("request_credit", "a"), amount: 5, note: null };
@@ -326,7 +329,7 @@ test("a seller has no more than so many requests that wait", () => {
   expect(restored.decide(wish, { partner: PARTNER, nowMs: 0, amount: 0 })).toMatchObject({ ok: true });
 });
 
-test("a request that waits is found at once behind thousands that are decided", () => {
+test("a pending request is found at once behind thousands of decided ones", () => {
   const shard = new Shard();
   shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
   const wish: TopupAct = { ...names("request_credit", "a"), amount: 5, note: null };
@@ -339,7 +342,7 @@ test("a request that waits is found at once behind thousands that are decided", 
   expect(rowsOf(shard.topup, ["requests", null, "rejected"])).toHaveLength(1_000);
 });
 
-test("a sum that would leave the range of exact numbers is refused", () => {
+test("a sum that would exceed the safe integers is rejected", () => {
   const shard = new Shard();
   shard.do({ ...names("create_seller", "a"), name: "a", asset: "IRT/0" });
   const grant = (amount: number) => {

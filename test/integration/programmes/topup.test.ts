@@ -1,4 +1,4 @@
-/** Top-up sales over HTTP, and the books of them: a scenario for each requirement, named after it. */
+/** Top-up sales and their books over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, openHouse } from "./house.ts";
@@ -20,7 +20,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     return openShop(house, partner, `s${made}`, credit);
   }
 
-  test("T3 T20 phones are what was charged: their sums, their list, their history", async () => {
+  test("T3 T20 phones have totals, a list and a history of the sales to them", async () => {
     const charged = await house.partner(`phones-${isolation}`);
     const shops = [
       await seller(10_000, charged),
@@ -38,7 +38,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     await charged.refused("GET", "/v1/phones/nobody", 400, "validation_failed");
     await charged.refused("GET", "/v1/phones?cursor=nonsense", 400, "validation_failed");
     await (shops[0] as Shop).caller.refused("GET", "/v1/phones", 403, "forbidden");
-    // The ledger's own account of the phone agrees.
+    // The phone's account in the ledger agrees.
     const account = await charged.get(`/v1/accounts/${encodeURIComponent("@phone:+989120000003")}`);
     expect(account).toMatchObject({ balances: { "IRT/0": { posted: 12 } } });
     const history = await charged.all("/v1/topups?phone=09120000003&limit=2");
@@ -49,12 +49,12 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
       status: "completed",
       reference: phones[3],
     });
-    // A seller finds its own sales to a phone, also with a + that was not escaped.
+    // A seller finds its own sales to a phone, also if the + in the query is not escaped.
     const own = await (shops[1] as Shop).caller.all(`/v1/topups?phone=${String(phones[3])}`);
     expect(own.map(({ seller }) => seller)).toEqual([(shops[1] as Shop).id]);
   });
 
-  test("T4 T21 a sale to a phone drops the seller's credit by exactly that, however the phone is written", async () => {
+  test("T4 T21 a sale reduces the seller's credit by its amount, with any spelling of the phone", async () => {
     const shop = await seller(100);
     const spellings = ["09121234567", "9121234567", PHONE, "00989121234567"];
     for (const [i, phone] of spellings.entries()) {
@@ -83,7 +83,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     await shop.caller.refused("GET", "/v1/topups/tr_0a11zzz", 404, "topup_not_found");
   });
 
-  test("T4 T22 the partner may sell in a seller's name, and has to name one that there is", async () => {
+  test("T4 T22 the partner may sell for a seller, which must exist", async () => {
     const shop = await seller(100);
     const sale = { phone: PHONE, amount: 30 };
     const sold = await acme.post("/v1/topups", 201, { ...sale, seller: shop.id });
@@ -97,7 +97,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     await acme.refused("POST", "/v1/credit-requests", 400, "validation_failed", { amount: 1 });
   });
 
-  test("T5 T12 T13 T22 credit is never negative: not by a sale, not by a decrease, and amounts are not 0", async () => {
+  test("T5 T12 T13 T22 neither a sale nor a decrease makes credit negative, and amounts are not 0", async () => {
     const shop = await seller(50);
     await shop.caller.refused("POST", "/v1/topups", 422, "insufficient_funds", { phone: PHONE, amount: 51 });
     for (const amount of [0, -5, 1.5, "5", 2 ** 53])
@@ -114,7 +114,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     expect(await acme.get(shop.path)).toMatchObject({ credit: 0, total_credited: 0, total_sold: 0 });
   });
 
-  test("T6 T7 T11 1,000,000 credited and 60 sales of 5,000 leave 700,000, each of them an entry", async () => {
+  test("T6 T7 T11 1,000,000 credited and 60 sales of 5,000 leave 700,000, with an entry for each", async () => {
     const shop = await seller(1_000_000);
     for (let i = 0; i < 60; i++) await sell(shop, 5_000, { reference: `sale-${i}` });
     expect(await acme.get(shop.path)).toMatchObject({
@@ -148,7 +148,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     );
   });
 
-  test("T20 a day's settlement is what the entries say", async () => {
+  test("T20 the settlement of a day agrees with the entries", async () => {
     const shop = await seller(1_000);
     await sell(shop, 300);
     const { id } = await sell(shop, 200);
@@ -172,7 +172,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     await acme.refused("GET", `${shop.path}/settlement`, 400, "validation_failed");
   });
 
-  test("T14 T22 50 sales of 10 on a credit of 100 at once: 10 win, every time", async () => {
+  test("T14 T22 50 concurrent sales of 10 on a credit of 100: exactly 10 succeed", async () => {
     for (let round = 0; round < 10; round++) {
       const shop = await seller(100);
       const sale = { phone: PHONE, amount: 10 };
@@ -187,7 +187,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     }
   });
 
-  test("T14 a reference names one sale of a seller, also when all come at once", async () => {
+  test("T14 a seller uses each reference for one sale, also under concurrency", async () => {
     const shop = await seller(1_000);
     for (let round = 0; round < 10; round++) {
       const sale = { phone: PHONE, amount: 1, reference: `r${round}` };
@@ -204,13 +204,13 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     expect(await acme.get(shop.path)).toMatchObject({ credit: 990 });
     const neighbour = await seller(10);
     await sell(neighbour, 1, { reference: "r3" });
-    // What came to nothing has not used its reference up.
+    // A refused sale does not use up its reference.
     const failed = { phone: PHONE, amount: 999_999, reference: "later" };
     await shop.caller.refused("POST", "/v1/topups", 422, "insufficient_funds", failed);
     await sell(shop, 1, { reference: "later" });
   });
 
-  test("T21 a sale is taken back by the partner, once, and counts no longer; its reference stays used", async () => {
+  test("T21 the partner reverts a sale once, and it no longer counts; its reference stays used", async () => {
     const shop = await seller(100);
     const phone = "+989350000001";
     const { id } = await sell(shop, 30, { phone, reference: "back" });
@@ -242,7 +242,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     await shop.caller.refused("POST", "/v1/topups", 409, "duplicate_reference", again);
   });
 
-  test("sellers of two partners with the same name have nothing in common", async () => {
+  test("sellers of two partners with the same id are independent", async () => {
     const shop = await seller(100);
     await other.post("/v1/sellers", 201, { id: shop.id, name: "Other" });
     expect(await other.get(shop.path)).toMatchObject({ credit: 0, name: "Other" });
@@ -252,7 +252,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
     expect(await other.all("/v1/topups")).toEqual([]);
   });
 
-  test("all of it is there after a kill, and the books balance", async () => {
+  test("all state survives a kill, and the books balance", async () => {
     const shop = await seller(1_000);
     await sell(shop, 100, { reference: "kept" });
     const waiting = await requestCredit(acme, shop.id, 50);

@@ -1,4 +1,4 @@
-/** What the scenarios of vouchers have in common. */
+/** Helpers for the scenarios of vouchers. */
 import { expect } from "vitest";
 import { sendUntilDone, until } from "../../support/server.ts";
 import type { Caller, Json } from "./house.ts";
@@ -8,7 +8,7 @@ export const BATCHES = "/v1/voucher-batches";
 
 let made = 0;
 
-/** A new one's e-mail. */
+/** Creates a customer and returns the e-mail. */
 export async function newCustomer(caller: Caller): Promise<string> {
   made += 1;
   const email = `c${made}@example.com`;
@@ -25,7 +25,7 @@ export function inMs(ms: number): string {
   return new Date(Date.now() + ms).toISOString();
 }
 
-/** A voucher's address. */
+/** The path of a voucher. */
 export function at(voucher: Json): string {
   return `/v1/vouchers/${String(voucher["code"])}`;
 }
@@ -51,7 +51,7 @@ export async function completed(caller: Caller, id: unknown): Promise<Json> {
   return batch;
 }
 
-/** Enough customers for several portions of a batch on each shard; and an offer. */
+/** Creates an offer, and enough customers for several portions of a batch on each shard. */
 export async function crowd(caller: Caller): Promise<readonly string[]> {
   const emails = Array.from({ length: 1200 }, (_, i) => `m${i}@example.com`);
   const statuses = await caller.race(emails.length, (client, i) =>
@@ -62,7 +62,7 @@ export async function crowd(caller: Caller): Promise<readonly string[]> {
   return emails;
 }
 
-/** Each has so many vouchers, and no two have the same. */
+/** Expects `count` vouchers for each customer, all with different codes. */
 export async function expectEach(caller: Caller, emails: readonly string[], count: number): Promise<void> {
   const seen = new Set<unknown>();
   for (const held of await Promise.all(emails.map((email) => codes(caller, email)))) {

@@ -1,4 +1,4 @@
-/** The voucher programme on one shard alone, and a plain model of what it should do. */
+/** The voucher programme on a single shard, and a plain model of it. */
 import { expect } from "vitest";
 import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import type {
@@ -14,12 +14,12 @@ import type { Rejection } from "../../../src/actors/records/rejection.ts";
 import { randomBytes } from "../../../src/random.ts";
 
 export const PARTNER = "acme";
-export type Programme = Readonly<{ due: Scheduler; vouchers: Vouchers }>;
+export type Programme = Readonly<{ scheduler: Scheduler; vouchers: Vouchers }>;
 
 export function newProgramme(): Programme {
-  const due = new Scheduler();
+  const scheduler = new Scheduler();
   const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes };
-  return { due, vouchers: new Vouchers({ ...place, due }) };
+  return { scheduler, vouchers: new Vouchers({ ...place, scheduler }) };
 }
 
 export function restored(items: readonly (readonly JsonValue[])[]): Programme {
@@ -30,7 +30,7 @@ export function restored(items: readonly (readonly JsonValue[])[]): Programme {
 
 export const itemsOf = ({ vouchers }: Programme) => [...vouchers.items()];
 
-/** One shard: what is decided is applied, written down, and whatever is due is ended first. */
+/** One shard. It executes due commands before each act, and logs what it applies. */
 export class Shard {
   programme = newProgramme();
   readonly log: (readonly [act: VoucherAct, effect: VoucherEffect, timeMs: number])[] = [];
@@ -43,7 +43,7 @@ export class Shard {
 
   end(): void {
     for (;;) {
-      const due = this.programme.due.nextDue(this.timeMs);
+      const due = this.programme.scheduler.nextDue(this.timeMs);
       if (due === undefined) return;
       const effect = this.#decide((due.command() as ActAlone).act as VoucherAct);
       expect(due.place).toBe(-1);
@@ -80,7 +80,7 @@ type Known = {
   used: { atMs: number; discount: number } | null;
 };
 
-/** The same by looking at everything every time. */
+/** A plain model that scans everything for each answer. */
 export class Model {
   readonly customers: string[] = [];
   readonly offers = new Map<string, { discount: number; pricing: string }>();

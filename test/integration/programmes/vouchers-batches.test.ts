@@ -1,4 +1,4 @@
-/** Vouchers for many at once over HTTP: a scenario for each requirement, named after it. */
+/** Voucher batches over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, shardsOf, until } from "../../support/server.ts";
@@ -25,7 +25,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
     other = await house.partner("other");
   });
 
-  test("V13 a batch gives each of the named customers one, who is named twice too", async () => {
+  test("V13 a batch gives each named customer one voucher, also one named twice", async () => {
     const emails = await Promise.all(Array.from({ length: 9 }, () => newCustomer(acme)));
     const [first = ""] = emails;
     await issue(acme, first, { offer_name: "V13" });
@@ -51,7 +51,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
     for (const email of emails) expect(await listed(acme, email)).toHaveLength(email === first ? 2 : 1);
   });
 
-  test("V20 a batch waits for its time, and is for those who existed when it was asked for", async () => {
+  test("V20 a batch starts at its time, for the customers that existed when it was requested", async () => {
     const shop = await house.partner(`shop-${isolation}`);
     const add = (email: string) => shop.post("/v1/customers", 201, { email });
     const early = Array.from({ length: 8 }, (_, i) => `early${i}@example.com`);
@@ -67,7 +67,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
     expect(await shop.all("/v1/vouchers?email=late@example.com")).toEqual([]);
   });
 
-  test("V13 batches over 1200 customers that are killed in the middle give each exactly one", async () => {
+  test("V13 a batch for 1200 customers that is killed in the middle gives each exactly one voucher", async () => {
     const mass = await house.partner(`mass-${isolation}`);
     const emails = await crowd(mass);
     const key = await mass.post(`/v1/partners/mass-${isolation}/keys`, 201, { role: "partner" });
@@ -89,7 +89,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
     await expectEach(again, emails, started.length);
   });
 
-  test("V13 a batch goes on where each shard was when it crashed", async () => {
+  test("V13 a batch continues on each shard from where it was at the crash", async () => {
     const points = "0:before_expire@2,1:before_expire@1,2:before_expire@3";
     const shaky = new House({ ISOLATION: isolation, FAILPOINTS: points });
     try {
@@ -109,7 +109,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
   });
 });
 
-test("V5 V13 one shard alone does all of it as well", async () => {
+test("V5 V13 offers and batches work with a single shard", async () => {
   const house = new House({ SHARDS: "1" });
   try {
     await house.open();

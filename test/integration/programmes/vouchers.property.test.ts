@@ -1,4 +1,4 @@
-/** The voucher programme against a plain model; and what its log and its snapshots make of it again. */
+/** Compares the voucher programme with a plain model, and with its replay and its restored snapshot. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { VNODES } from "../../../src/actors/ledger/routing.ts";
@@ -83,7 +83,7 @@ class Run {
     }
   }
 
-  /** All that is to be seen is as the model says. */
+  /** Compares all that can be read with the model. */
   check(): void {
     const { shard, model } = this;
     shard.end();
@@ -163,7 +163,7 @@ class Run {
 
   #read = 0;
 
-  /** Takes the codes of portions from the log; who gets one, and when, is the model's to say. */
+  /** Takes the random codes of portions from the log; the model computes who gets a voucher, and when. */
   #catchUp(): void {
     const { shard, model } = this;
     for (const [act, effect, timeMs] of shard.log.slice(this.#read)) {
@@ -186,7 +186,7 @@ class Run {
   }
 }
 
-test("whatever is done, it is as the model says; its log and its snapshot make the same of it", () => {
+test("random acts give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 30, maxLength: 80, size: "max" }), (steps) => {
       const run = new Run();
@@ -196,8 +196,8 @@ test("whatever is done, it is as the model says; its log and its snapshot make t
         run.check();
       }
       const { shard, model } = run;
-      // All that is due comes to its end: portions one after the other, and then all vouchers.
-      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.due.nextEndMs) {
+      // Execute everything that is scheduled: first the portions, then all expiries.
+      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.scheduler.nextEndMs) {
         shard.timeMs = Math.max(shard.timeMs, ends);
         shard.end();
       }
@@ -214,7 +214,7 @@ test("whatever is done, it is as the model says; its log and its snapshot make t
   );
 });
 
-test("a portion is never more than 128 vouchers, and batches take turns", () => {
+test("a portion has at most 128 vouchers, and batches take turns", () => {
   const { shard, do: act } = { shard: new Shard(), do: { programme: "vouchers" } as const };
   for (let i = 0; i < 600; i++) {
     const who = `m${i}@x`;
@@ -237,7 +237,7 @@ test("a portion is never more than 128 vouchers, and batches take turns", () => 
   expect(itemsOf(middle)).toEqual(itemsOf(shard.programme));
 });
 
-test("many vouchers of one customer end at one moment, 32 in a record", () => {
+test("many vouchers of one customer expire at the same time, 32 per record", () => {
   const shard = new Shard();
   const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
   shard.do({ ...named, act: "create_customer", name: null });
@@ -248,10 +248,10 @@ test("many vouchers of one customer end at one moment, 32 in a record", () => {
   const ended = shard.log.filter(([each]) => each.act === "expire").map(([, effect]) => effect as Expired);
   expect(ended.map(({ expired }) => expired.length)).toEqual([32, 32, 32, 4]);
   expect(new Set(ended.flatMap(({ expired }) => expired.map(([code]) => code))).size).toBe(100);
-  expect(shard.programme.due.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+  expect(shard.programme.scheduler.nextEndMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-test("a batch may be heard of before the offer that it is for", () => {
+test("the broadcast of a batch may arrive before that of its offer", () => {
   const shard = new Shard();
   const named = { programme: "vouchers", subject: customerSubject("a@x"), email: "a@x" } as const;
   shard.do({ ...named, act: "create_customer", name: null });
@@ -262,7 +262,7 @@ test("a batch may be heard of before the offer that it is for", () => {
     PARTNER,
     1_000,
   );
-  // What it passed on the way is older.
+  // A broadcast that arrives late has an older version, and is ignored.
   shard.programme.vouchers.receiveBroadcast({ offer: { ...offer, discount: 6, version: 1 } }, PARTNER, 1_000);
   expect(shard.ask("vouchers", "a@x", "valid", 50, null)).toMatchObject({
     rows: [[[1_000, 0, 0], { discount: 7 }]],
@@ -270,7 +270,7 @@ test("a batch may be heard of before the offer that it is for", () => {
   expect(shard.ask("batch", "b")).toMatchObject({ requested: 1, issued: 1, isDone: true });
 });
 
-test("there are only so many offers, and unfinished batches", () => {
+test("the numbers of offers and of unfinished batches are limited", () => {
   const shard = new Shard();
   const act = { programme: "vouchers" } as const;
   const { programme } = shard;
@@ -301,35 +301,35 @@ test("there are only so many offers, and unfinished batches", () => {
   expect(decided).toMatchObject({ code: "too_many_batches" });
 });
 
-test("definitions of one offer that pass each other end up the same everywhere", () => {
+test("concurrent definitions of an offer converge on all shards", () => {
   const SHARDS = 3;
   const event = fc.record({ shard: fc.nat(SHARDS - 1), from: fc.nat(SHARDS - 1), discount });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 80, size: "max" }), (events) => {
       const shards = Array.from({ length: SHARDS }, (_, shard) => new Offers(shard));
       const onTheWay = shards.map(() => shards.map((): Offer[] => []));
-      const hear = (from: number, to: number) => {
-        const heard = onTheWay[from]?.[to]?.shift();
-        if (heard !== undefined) shards[to]?.take(heard, 0);
+      const deliver = (from: number, to: number) => {
+        const delivered = onTheWay[from]?.[to]?.shift();
+        if (delivered !== undefined) shards[to]?.put(delivered, 0);
       };
       for (const { shard, from, discount: worth } of events) {
-        // Sometimes one hears of another, sometimes one defines.
-        if (from !== shard) hear(from, shard);
+        // Each step delivers a broadcast or defines a new version.
+        if (from !== shard) deliver(from, shard);
         else {
-          const defined = shards[shard]?.defined("o", worth) as Offer;
-          shards[shard]?.take(defined, 0);
+          const defined = shards[shard]?.define("o", worth) as Offer;
+          shards[shard]?.put(defined, 0);
           for (const [to, queue] of (onTheWay[shard] ?? []).entries()) if (to !== shard) queue.push(defined);
         }
       }
       for (let from = 0; from < SHARDS; from++)
-        for (let to = 0; to < SHARDS; to++) while (onTheWay[from]?.[to]?.length) hear(from, to);
+        for (let to = 0; to < SHARDS; to++) while (onTheWay[from]?.[to]?.length) deliver(from, to);
       const seen = shards.map((offers) => offers.get("o"));
       for (const each of seen) expect(each).toEqual(seen[0]);
     }),
   );
 });
 
-test("a code says where it lives, has nothing that looks like something else, and is read in any letters", () => {
+test("a code contains its vnode, has no look-alike characters, and is read in any case", () => {
   for (let vnode = 0; vnode < VNODES; vnode++) {
     const code = makeCode(vnode, randomBytes);
     expect(code).toMatch(/^[2-9A-HJ-NP-Z]{14}$/);

@@ -1,4 +1,4 @@
-/** The voucher programme over HTTP: a scenario for each requirement, named after it. */
+/** The voucher programme over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
@@ -13,7 +13,7 @@ async function refusal(caller: Caller, code: string, body: Json): Promise<unknow
   return problem["detail"];
 }
 
-/** The address of a code that nobody has. */
+/** The redemption path of a code that no voucher has. */
 function guess(i: number): string {
   const digits = String(i).padStart(12, "2").replaceAll("0", "9").replaceAll("1", "8");
   return `/v1/vouchers/22${digits}/redeem`;
@@ -29,7 +29,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     other = await house.partner("other");
   });
 
-  test("V6 V12 customers are added once, whatever the letters of their e-mail", async () => {
+  test("V6 V12 customers are added once, with the e-mail in any case", async () => {
     const email = "anna.o'neil+x/y@Example.com";
     const body = { email: ` ${email} `, name: "Anna" };
     const added = await acme.post("/v1/customers", 201, body);
@@ -44,7 +44,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     await acme.refused("GET", "/v1/customers/nobody", 400, "validation_failed");
   });
 
-  test("V2 V12 a voucher is given: the offer is made, and the code is unique and hard to guess", async () => {
+  test("V2 V12 issuing a voucher creates the offer; the code is unique and hard to guess", async () => {
     const email = await newCustomer(acme);
     const body = { email, offer_name: "V2", discount: 38.5, expires_at: "2040-01-01T02:00:00+02:00" };
     const voucher = await acme.post("/v1/vouchers", 201, body);
@@ -61,7 +61,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(new Set(more.map(({ code }) => code)).size).toBe(50);
   });
 
-  test("V3 V21 a voucher is redeemed once, by its owner, in letters of any case; validate changes nothing", async () => {
+  test("V3 V21 a voucher is redeemed once, by its owner, with the code in any case; validate changes nothing", async () => {
     const email = await newCustomer(acme);
     const voucher = await issue(acme, email, { discount: 38.5 });
     const { offer_name, expires_at } = voucher;
@@ -113,7 +113,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
       await acme.refused("GET", `/v1/vouchers${query}`, 400, "validation_failed");
   });
 
-  test("V5 an offer has one discount: the last one counts, for old vouchers too unless they keep theirs", async () => {
+  test("V5 an offer has one discount, the latest; it applies to old vouchers too, unless they keep theirs", async () => {
     const email = await newCustomer(acme);
     const live = await issue(acme, email, { offer_name: "V5 live", discount: 10 });
     const used = await issue(acme, email, { offer_name: "V5 live", discount: 20 });
@@ -137,7 +137,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(await redeem(acme, kept, email)).toMatchObject({ discount: 50 });
   });
 
-  test("V5 V11 an unknown customer leaves the offer as it was, and without a discount it must exist", async () => {
+  test("V5 V11 an unknown customer leaves the offer unchanged; without a discount the offer must exist", async () => {
     const email = await newCustomer(acme);
     await issue(acme, email, { offer_name: "V11", discount: 10 });
     const body = { email: "nobody@example.com", offer_name: "V11", discount: 90, expires_at: LATER };
@@ -149,7 +149,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     await acme.refused("POST", "/v1/vouchers", 404, "offer_not_found", bare);
   });
 
-  test("V5 changes of one offer that race on all shards end up the same on all of them", async () => {
+  test("V5 racing changes of one offer converge on all shards", async () => {
     const emails = await Promise.all(Array.from({ length: 12 }, () => newCustomer(acme)));
     const vouchers = await Promise.all(emails.map((email) => issue(acme, email, { offer_name: "race" })));
     for (let round = 0; round < 10; round++) {
@@ -166,7 +166,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     }
   });
 
-  test("V2 offers are listed, newest first, each once", async () => {
+  test("V2 offers are listed once each, newest first", async () => {
     const lister = await house.partner(`lister-${isolation}`);
     for (let i = 0; i < 7; i++) await lister.ask("PUT", `/v1/offers/o${i}`, 200, { discount: i + 1 });
     await lister.ask("PUT", "/v1/offers/o0", 200, { discount: 99 });
@@ -176,7 +176,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(await lister.get("/v1/offers/a%2Fb")).toMatchObject({ name: "a/b", discount: 5 });
   });
 
-  test("V7 V9 V11 V19 what is out of range is 400, and changes nothing", async () => {
+  test("V7 V9 V11 V19 values out of range answer 400 and change nothing", async () => {
     const email = await newCustomer(acme);
     const good = { email, offer_name: "V7", discount: 100, expires_at: LATER };
     const bad: Json[] = [
@@ -208,7 +208,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
         await acme.refused("POST", `${at(voucher)}/${action}`, 400, "validation_failed", body);
   });
 
-  test("V8 an unknown code, another's code and another partner's code are the same 404", async () => {
+  test("V8 an unknown code, another customer's code and another partner's code give the same 404", async () => {
     const hunter = await house.partner(`hunter-${isolation}`);
     const email = await newCustomer(acme);
     const stranger = await newCustomer(acme);
@@ -230,7 +230,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(await redeem(acme, voucher, email)).toMatchObject({ code });
   });
 
-  test("V14 who guesses codes is held up after 50 in a minute, also many at once, but for no code that is there", async () => {
+  test("V14 a caller that guesses codes is limited after 50 a minute, also concurrently, but never for an existing code", async () => {
     const thief = await house.partner(`thief-${isolation}`);
     await thief.post("/v1/customers", 201, { email: "t@example.com" });
     const mine = await issue(thief, "t@example.com");
@@ -256,7 +256,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     await thief.post(`${at(mine)}/redeem`, 200, body);
   });
 
-  test("V8 V21 what is over is 410, is listed as expired, and its end is a record of its own", async () => {
+  test("V8 V21 an expired voucher answers 410, is listed as expired, and its expiry is a record", async () => {
     const email = await newCustomer(acme);
     const voucher = await issue(acme, email, { expires_at: inMs(3000) });
     const early = await issue(acme, email, { expires_at: inMs(3000) });
@@ -268,7 +268,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     const verdict = await acme.post(`${at(voucher)}/validate`, 200, { email });
     expect(verdict).toEqual({ valid: false, reason: "voucher_expired" });
     expect(await codes(acme, email, "expired")).toEqual([voucher["code"]]);
-    // What was used in time stays so, until it is taken back: then its time is over.
+    // A voucher redeemed in time stays redeemed until it is rolled back; then it is expired.
     expect(await codes(acme, email, "redeemed")).toEqual([early["code"]]);
     const back = await acme.post(`${at(early)}/rollback`, 200, { email });
     expect(back).toMatchObject({ status: "expired", used_at: null });
@@ -276,7 +276,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(await codes(acme, email, "expired")).toEqual([early["code"], voucher["code"]]);
   });
 
-  test("many vouchers of one customer end at one moment", async () => {
+  test("many vouchers of one customer expire at the same time", async () => {
     const email = await newCustomer(acme);
     const expires_at = inMs(3000);
     const vouchers = await Promise.all(Array.from({ length: 50 }, () => issue(acme, email, { expires_at })));
@@ -285,7 +285,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(new Set(await codes(acme, email, "expired"))).toEqual(all);
   });
 
-  test("P-V3 a redemption is taken back once, and the voucher is good again", async () => {
+  test("P-V3 a redemption is rolled back once, and the voucher is valid again", async () => {
     const email = await newCustomer(acme);
     const voucher = await issue(acme, email, { offer_name: "P-V3", discount: 15 });
     const rollback = `${at(voucher)}/rollback`;
@@ -318,7 +318,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     await acme.refused("POST", `${at(used)}/cancel`, 409, "voucher_already_redeemed");
   });
 
-  test("V21 100 redemptions of one voucher: one wins, every time, and a hundred rollbacks undo it once", async () => {
+  test("V21 100 concurrent redemptions of one voucher: one succeeds, and 100 rollbacks undo it once", async () => {
     const email = await newCustomer(acme);
     for (let round = 0; round < 10; round++) {
       const voucher = await issue(acme, email);
@@ -334,7 +334,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     }
   });
 
-  test("a retry meets its first answer, with its first code", async () => {
+  test("a retry gets the first answer, with the first code", async () => {
     const email = await newCustomer(acme);
     const body = { email, offer_name: "retry", discount: 10, expires_at: LATER };
     const headers = (what: string) => ({ "Idempotency-Key": `${what}-${email}` });
@@ -359,7 +359,7 @@ describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
     expect(await acme.ask("POST", "/v1/voucher-batches", 202, batch, headers("batch"))).toEqual(started);
   });
 
-  test("all of it is there after a kill", async () => {
+  test("all state survives a kill", async () => {
     const email = await newCustomer(acme);
     const vouchers = [await issue(acme, email), await issue(acme, email), await issue(acme, email)] as const;
     await redeem(acme, vouchers[0], email);

@@ -1,4 +1,4 @@
-/** What of wallets is bounded, and what happens at the bounds; and when it is noted that a session was used. */
+/** The limits of wallets and sessions, and when the use of a session is recorded. */
 import { expect, test } from "vitest";
 import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
@@ -14,7 +14,7 @@ import {
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
-import { PAPERS_MAX } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import { ORDERS_MAX } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
 import type { Command } from "../../../src/actors/records/command.ts";
 import { answer, type Call } from "../../../src/http/call.ts";
 import { Passwords } from "../../../src/http/programmes/wallet/passwords.ts";
@@ -24,12 +24,12 @@ import { randomBytes } from "../../../src/random.ts";
 
 function wallets(): {
   wallet: Wallet;
-  due: Scheduler;
+  scheduler: Scheduler;
   submit: (act: WalletAct, transfer?: string) => WalletEffect | string;
   pass: (ms: number) => void;
 } {
-  const due = new Scheduler();
-  const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes, due };
+  const scheduler = new Scheduler();
+  const place = { shard: 0, shards: 1, account: () => undefined, random: randomBytes, scheduler };
   const wallet = new Wallet(place);
   let timeMs = 0;
   const submit = (act: WalletAct, transfer = ""): WalletEffect | string => {
@@ -40,7 +40,7 @@ function wallets(): {
     wallet.apply(act, effect, { partner: PLATFORM_TENANT, timeMs, transfer, amount: 1 });
     return effect;
   };
-  return { wallet, due, submit, pass: (ms) => (timeMs += ms) };
+  return { wallet, scheduler, submit, pass: (ms) => (timeMs += ms) };
 }
 
 function signUp(email: string): WalletAct {
@@ -53,8 +53,8 @@ const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, s
 const paperOf = (wallet: Wallet, id: string) =>
   wallet.answer(PLATFORM_TENANT, ["paper", id], 0) as WalletOrder | null;
 
-test("a wallet has so many requests to decide; what is decided leaves for what is new", () => {
-  const { wallet, due, submit } = wallets();
+test("a wallet has a limited number of payment requests, and decided ones make room for new ones", () => {
+  const { wallet, scheduler, submit } = wallets();
   const { walletId: payer } = submit(signUp("a@example.com")) as UserView;
   const { walletId } = submit(signUp("b@example.com")) as UserView;
   const subject = walletAccount(walletId);
@@ -69,9 +69,9 @@ test("a wallet has so many requests to decide; what is decided leaves for what i
       payer,
       amount: 1,
       memo: null,
-      timeoutMs: 1000 * PAPERS_MAX,
+      timeoutMs: 1000 * ORDERS_MAX,
     });
-  const ids = Array.from({ length: PAPERS_MAX }, () => (ask() as RequestMade).id);
+  const ids = Array.from({ length: ORDERS_MAX }, () => (ask() as RequestMade).id);
   expect(ask()).toBe("too_many_pending");
   const request = ids[7] as string;
   const names = { programme: "wallet", subject, vnode, wallet: walletId } as const;
@@ -81,12 +81,12 @@ test("a wallet has so many requests to decide; what is decided leaves for what i
   expect(paperOf(wallet, request)).toBeNull();
   expect(paperOf(wallet, id)).toMatchObject({ status: "pending" });
   expect(ask()).toBe("too_many_pending");
-  const papers = [...wallet.items()].filter(([kind]) => kind === "paper");
-  expect(papers).toHaveLength(PAPERS_MAX);
-  expect(due.nextEndMs).toBeLessThan(Number.POSITIVE_INFINITY);
+  const orders = [...wallet.items()].filter(([kind]) => kind === "paper");
+  expect(orders).toHaveLength(ORDERS_MAX);
+  expect(scheduler.nextEndMs).toBeLessThan(Number.POSITIVE_INFINITY);
 });
 
-test("holds whose time is over make room, though nobody has told of them", () => {
+test("expired holds make room, although the programme is not notified of their expiry", () => {
   const { wallet, submit } = wallets();
   const { walletId } = submit(signUp("a@example.com")) as UserView;
   const subject = walletAccount(walletId);
@@ -97,13 +97,13 @@ test("holds whose time is over make room, though nobody has told of them", () =>
     return submit({ ...names, amount: 5, memo: null, timeoutMs }, `tr_${made}`);
   };
   expect(hold(1)).toBeNull();
-  for (let i = 1; i < PAPERS_MAX; i++) expect(hold(1_000_000)).toBeNull();
+  for (let i = 1; i < ORDERS_MAX; i++) expect(hold(1_000_000)).toBeNull();
   expect(hold(1_000_000)).toBeNull();
   expect(paperOf(wallet, "tr_1")).toBeNull();
   expect(hold(1_000_000)).toBe("too_many_pending");
 });
 
-test("a hold is captured and voided by its owner alone", () => {
+test("a hold is captured and voided only by its owner", () => {
   const { submit } = wallets();
   const { walletId: wallet } = submit(signUp("a@example.com")) as UserView;
   const { walletId: other } = submit(signUp("b@example.com")) as UserView;
@@ -114,11 +114,11 @@ test("a hold is captured and voided by its owner alone", () => {
   expect(submit({ ...named, act: "void_hold", wallet })).toBeNull();
 });
 
-test("a session ends 24 hours after it was last used, and 30 days after the login, whatever its token is", () => {
-  const { due, submit, pass } = wallets();
+test("a session expires 24 hours after its last use and 30 days after the login, whatever its token is", () => {
+  const { scheduler, submit, pass } = wallets();
   submit(signUp("a@example.com"));
   const hour = 60 * 60 * 1000;
-  expect(due.nextEndMs).toBe(1 + 24 * hour);
+  expect(scheduler.nextEndMs).toBe(1 + 24 * hour);
   let session = "s a@example.com";
   for (let hours = 20; hours < 30 * 24; hours += 20) {
     pass(20 * hour);
@@ -128,29 +128,29 @@ test("a session ends 24 hours after it was last used, and 30 days after the logi
     submit(isSwapped ? { ...named, act: "refresh_session", next } : { ...named, act: "touch_session" });
     if (isSwapped) session = next;
   }
-  expect(due.nextEndMs).toBe(1 + 30 * 24 * hour);
+  expect(scheduler.nextEndMs).toBe(1 + 30 * 24 * hour);
 });
 
-test("a session that was replaced ends a minute later, however it is used, and before others when there are too many", () => {
-  const { due, submit, pass } = wallets();
+test("a replaced session ends a minute later, however it is used, and is the first to end when there are too many", () => {
+  const { scheduler, submit, pass } = wallets();
   submit(signUp("a@example.com"));
   const minute = 60_000;
   const replace = (session: string, next: string) =>
     submit({ ...of(session), act: "refresh_session", next, graceMs: minute });
   replace("s a@example.com", "s1");
-  expect(due.nextEndMs).toBe(2 + minute);
+  expect(scheduler.nextEndMs).toBe(2 + minute);
   pass(minute / 2);
   submit({ ...of("s a@example.com"), act: "touch_session" });
   replace("s a@example.com", "s2");
-  expect(due.nextEndMs).toBe(2 + minute);
-  // Each of these replaces the one before, whose minute has not passed.
+  expect(scheduler.nextEndMs).toBe(2 + minute);
+  // Each session replaces the one before within its minute of grace.
   for (let i = 2; i < 100; i++) replace(`s${i}`, `s${i + 1}`);
   for (const session of ["s1", "s100"])
     expect(submit({ ...of(session), act: "touch_session" })).toMatchObject({ email: "a@example.com" });
   expect(submit({ ...of("s2"), act: "touch_session" })).toBe("bad_credentials");
 });
 
-test("a wallet's id is drawn until it is at home where the e-mail is", () => {
+test("a wallet id is drawn until it falls on the vnode of the e-mail", () => {
   const { submit } = wallets();
   const ids = Array.from(
     { length: 50 },
@@ -163,7 +163,7 @@ test("a wallet's id is drawn until it is at home where the e-mail is", () => {
 test.each([
   [14 * 60_000, 0],
   [15 * 60_000, 1],
-])("a session that was last used %i ms ago is noted %i times", async (agoMs, times) => {
+])("a session last used %i ms ago is touched %i times", async (agoMs, times) => {
   const token = newToken(5, randomBytes);
   const commands: Command[] = [];
   const session = { walletId: "wal_x", unusedMs: agoMs } as SessionView;
@@ -186,7 +186,7 @@ test.each([
     expect(commands[0]).toMatchObject({ act: { act: "touch_session", session: token.id, vnode: 5 } });
 });
 
-test("a password is right or wrong by its slow hash, which is never the same twice and shows nothing", async () => {
+test("a password is verified against a slow salted hash that does not reveal it", async () => {
   const passwords = new Passwords(randomBytes);
   const stored = await passwords.hash("correct horse", "here");
   expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
@@ -196,7 +196,7 @@ test("a password is right or wrong by its slow hash, which is never the same twi
   expect(await passwords.isRight("correct horse", undefined, "here")).toBe(false);
 });
 
-test("of too many passwords at once some are refused, none of them another address's, and nobody waits for ever", async () => {
+test("too many concurrent password checks are refused per address, and none waits for ever", async () => {
   const passwords = new Passwords(randomBytes);
   const crowd = Promise.allSettled(Array.from({ length: 80 }, () => passwords.hash("x", "crowd")));
   const others = await Promise.all(["a", "b", "c"].map((address) => passwords.hash("x", address)));

@@ -1,4 +1,4 @@
-/** Money in wallets: a scenario for each requirement, named after it. */
+/** Money in wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, until } from "../../support/server.ts";
@@ -19,7 +19,7 @@ const request = async (requester: Person, payer: Person, amount: number, more: J
   return `${requests}/${String(made["id"])}`;
 };
 
-/** The second time it is a repeat. */
+/** Sends a request twice with one idempotency key: the second is a retry. */
 const twice = async (caller: Caller, path: string, status: number, body?: Json): Promise<Json> => {
   const headers = { "Idempotency-Key": `${path}-once` };
   const first = await caller.ask("POST", path, status, body, headers);
@@ -41,7 +41,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     bank = await wallets.bank("north");
   });
 
-  test("W3 W12 W21 a bank brings money into a wallet, from an account of its own", async () => {
+  test("W3 W12 W21 a bank deposits money into a wallet from its own account", async () => {
     const ann = await wallets.person();
     const body = { wallet_id: ann.wallet, amount: 500, details: "Top-up" };
     const made = await bank.post("/v1/deposits", 201, body);
@@ -70,11 +70,11 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     await bank.refused("POST", "/v1/deposits", 404, "wallet_not_found", nobodys);
     const withRef = { ...nobodys, bank_ref: "lost" };
     await bank.refused("POST", "/v1/deposits", 404, "wallet_not_found", withRef);
-    // What came to nothing has used no reference.
+    // A refused deposit does not use up its reference.
     await bank.post("/v1/deposits", 201, { ...body, bank_ref: "lost" });
   });
 
-  test("W4 W14 W24 nobody but a bank of the house deposits; bad amounts are refused", async () => {
+  test("W4 W14 W24 only a bank of the platform tenant can deposit; bad amounts are refused", async () => {
     const ann = await wallets.person();
     const body = { wallet_id: ann.wallet, amount: 5, details: "x" };
     await ann.caller.refused("POST", "/v1/deposits", 403, "forbidden", body);
@@ -91,7 +91,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await balanceOf(ann)).toBe(0);
   });
 
-  test("a reference of a bank is used once, whichever wallet it is for; each bank has its own", async () => {
+  test("a bank uses a reference once across all wallets; references of other banks are independent", async () => {
     const [ann, bo] = [await wallets.person(), await wallets.person()];
     const body = { amount: 5, details: "x", bank_ref: "r1" };
     await bank.post("/v1/deposits", 201, { ...body, wallet_id: ann.wallet });
@@ -113,7 +113,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     }
   });
 
-  test("W21 a bank sees its own deposits, wherever the wallets are", async () => {
+  test("W21 a bank sees its own deposits to the wallets of all shards", async () => {
     const east = await wallets.bank("east");
     const refs = Array.from({ length: 9 }, (_, i) => (i % 3 === 0 ? null : `e${i}`));
     for (const [i, ref] of refs.entries()) {
@@ -127,7 +127,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(rows.map(({ amount }) => amount)).toEqual(refs.map((_, i) => refs.length - i));
   });
 
-  test("the same idempotency key of two banks names two deposits, and of one bank one", async () => {
+  test("the same idempotency key means two deposits for two banks, and one for one bank", async () => {
     const ann = await wallets.person();
     const south = await wallets.bank("south");
     const headers = { "Idempotency-Key": `same-${isolation}` };
@@ -141,10 +141,10 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await balanceOf(ann)).toBe(40);
   });
 
-  test("W5 W13 a user sends from the own wallet to another, and both have an entry", async () => {
+  test("W5 W13 a user sends money to another wallet, and both wallets have an entry", async () => {
     const ann = await wallets.person(1000);
     for (let i = 0; i < 6; i++) {
-      // Sooner or later on another shard.
+      // With enough wallets, some are on another shard.
       const bo = await wallets.person();
       const body = { to_wallet_id: bo.wallet, amount: 100, memo: "lunch" };
       const sent = await ann.caller.post(transfers, 201, body);
@@ -157,7 +157,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     }
   });
 
-  test("W14 unknown wallet, own wallet, too much: each has its reason", async () => {
+  test("W14 an unknown wallet, the own wallet and too large an amount have different rejections", async () => {
     const [ann, bo] = [await wallets.person(100), await wallets.person()];
     const send = (body: Json, status: number, code: string) =>
       ann.caller.refused("POST", transfers, status, code, { amount: 1, ...body });
@@ -170,7 +170,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await balanceOf(ann)).toBe(100);
   });
 
-  test("W6 W11 P-W5 the own entries, page by page, with the balances around them", async () => {
+  test("W6 W11 P-W5 a user lists the wallet's entries in pages, with the balances before and after", async () => {
     const ann = await wallets.person();
     for (let i = 1; i <= 23; i++) await wallets.deposit(ann.wallet, i);
     expect((await ann.caller.get("/v1/wallet"))["entries"]).toHaveLength(20);
@@ -180,7 +180,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(page).toMatchObject({ opening_balance: 0, closing_balance: 276 });
   });
 
-  test("the account of a wallet is moved by its programme alone", async () => {
+  test("only the wallet programme moves the account of a wallet", async () => {
     const ann = await wallets.person(100);
     const admin = operator(house.server);
     const made = await admin.send("POST", "/v1/partners/house/keys", { role: "partner" });
@@ -201,7 +201,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await owner.get(`/v1/accounts/${id}/reconciliation`)).toMatchObject({ reconciled: true });
   });
 
-  test("W18 P-W2 a hold takes from what is available, and is captured in full or in parts, or voided", async () => {
+  test("W18 P-W2 a hold reduces the available balance, and is captured in full, in parts, or voided", async () => {
     for (let i = 0; i < 4; i++) {
       const [ann, shop] = [await wallets.person(1000), await wallets.person()];
       const wallet = () => ann.caller.get("/v1/wallet");
@@ -241,7 +241,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     }
   });
 
-  test("P-W2 a hold is its owner's alone, and to a wallet that there is", async () => {
+  test("P-W2 only its owner can use a hold, and the capture needs an existing wallet", async () => {
     const [ann, eve] = [await wallets.person(100), await wallets.person()];
     const { id } = await ann.caller.post(holds, 201, { amount: 60 });
     const path = `${holds}/${String(id)}`;
@@ -260,7 +260,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await balanceOf(eve)).toBe(0);
   });
 
-  test("P-W2 a hold releases itself", async () => {
+  test("P-W2 a hold expires and releases its amount", async () => {
     const ann = await wallets.person(100);
     const made = await ann.caller.post(holds, 201, { amount: 60, timeout_s: 1 });
     expect(await ann.caller.get("/v1/wallet")).toMatchObject({ held: 60 });
@@ -270,7 +270,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     await ann.caller.refused("POST", `${path}/void`, 410, "transfer_expired");
   });
 
-  test("W19 P-W3 a payment request is accepted, declined or taken back, once", async () => {
+  test("W19 P-W3 a payment request is accepted, declined or cancelled, once", async () => {
     for (let i = 0; i < 4; i++) {
       const [ann, bo, eve] = [await wallets.person(), await wallets.person(100), await wallets.person(100)];
       const first = await request(ann, bo, 60, { memo: "half of it" });
@@ -313,7 +313,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     }
   });
 
-  test("W19 a payment request that nobody decides ends; to oneself or to nobody there is none", async () => {
+  test("W19 an undecided payment request expires; one to oneself or to an unknown wallet is refused", async () => {
     const [ann, bo] = [await wallets.person(), await wallets.person(100)];
     const path = await request(ann, bo, 60, { expires_in_s: 1 });
     const isOver = async () => (await statusesOf(ann.caller, `${requests}?role=requester`))[0] === "expired";
@@ -327,7 +327,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     expect(await balanceOf(bo)).toBe(100);
   });
 
-  test("W20 P-W4 a withdrawal is held, and a bank confirms it or gives it back, once", async () => {
+  test("W20 P-W4 a withdrawal holds its amount, and a bank confirms or fails it, once", async () => {
     const ann = await wallets.person(100);
     const ask = async (amount: number) => {
       const made = await ann.caller.post(withdrawals, 201, { amount, details: "DE02 1203" });
@@ -361,7 +361,7 @@ describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
     await bank.refused("POST", path, 404, "withdrawal_not_found");
   });
 
-  test("P-W1 a retry of anything that moves money meets its first answer", async () => {
+  test("P-W1 a retry of any request that moves money gets the first answer", async () => {
     const [ann, bo] = [await wallets.person(1000), await wallets.person(1000)];
     await twice(ann.caller, transfers, 201, { to_wallet_id: bo.wallet, amount: 10 });
     const hold = await twice(ann.caller, holds, 201, { amount: 20 });

@@ -1,4 +1,4 @@
-/** Wallets that many use at once, and a server that is killed. */
+/** Concurrent requests for one wallet, and a server that is killed. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { OPERATOR_KEY, sendUntilDone, until } from "../../support/server.ts";
@@ -10,20 +10,20 @@ const holds = "/v1/wallet/holds";
 const requests = "/v1/wallet/payment-requests";
 const withdrawals = "/v1/wallet/withdrawals";
 
-/** A server that starts again and again, on a busy machine. */
+/** Long enough for repeated restarts on a busy machine. */
 const RESTARTS_MS_MAX = 180_000;
 
-/** Which action makes what of a payment request. */
+/** The status that each action gives a payment request. */
 const ENDS = { accept: "accepted", decline: "declined", cancel: "cancelled" } as const;
 type Action = keyof typeof ENDS;
 
-/** All at once; the status of each. */
+/** Sends all decisions concurrently and returns their HTTP statuses. */
 const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promise<number[]> =>
   Promise.all(
     by.map(async ([action, { caller }]) => (await caller.client.send("POST", `${path}/${action}`)).status),
   );
 
-describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
+describe.each(ISOLATIONS)("concurrent requests for one wallet, shards as %s", (isolation) => {
   const house = openHouse({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
   const wallets = new Wallets(house);
   let bank: Caller;
@@ -37,7 +37,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     expect(books).toMatchObject({ balanced: true });
   };
 
-  test("W2 W8 P-W1 deposits and transfers at one wallet at once come out right", async () => {
+  test("W2 W8 P-W1 concurrent deposits and transfers of one wallet give the right balance", async () => {
     const ann = await wallets.person(1000);
     const others = await Promise.all([1, 2, 3, 4].map(() => wallets.person(1000)));
     const made = Array.from({ length: 40 }, (_, i) => {
@@ -63,7 +63,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     await booksBalance();
   });
 
-  test("W8 50 transfers of 10 from a wallet of 100: 10 win, every time", async () => {
+  test("W8 50 concurrent transfers of 10 from a wallet of 100: exactly 10 succeed", async () => {
     for (let round = 0; round < 6; round++) {
       const [ann, bo] = [await wallets.person(100), await wallets.person()];
       const body = { to_wallet_id: bo.wallet, amount: 10 };
@@ -78,7 +78,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     }
   });
 
-  test("W19 accept, decline and cancel at once: one of them, and money moves with an accept alone", async () => {
+  test("W19 concurrent accept, decline and cancel: one succeeds, and only accept moves money", async () => {
     const [bo, ...askers] = await Promise.all([10_000, 0, 0, 0].map((money) => wallets.person(money)));
     if (bo === undefined) throw new Error("somebody pays");
     const ends = new Map<unknown, number>();
@@ -108,7 +108,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     await booksBalance();
   });
 
-  test("W19 accept and cancel at the very end of a payment request: one of three, and the money with it", async () => {
+  test("W19 accept and cancel race with the expiry of a payment request: one wins, and the money agrees with it", async () => {
     const [bo, ann] = [await wallets.person(10_000), await wallets.person()];
     const made = await Promise.all(
       Array.from({ length: 60 }, () =>
@@ -139,7 +139,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     expect([await balanceOf(ann), await balanceOf(bo)]).toEqual([accepted, 10_000 - accepted]);
   });
 
-  test("P-W2 captures and a void of one hold at once never give more than was held", async () => {
+  test("P-W2 concurrent captures and a void of one hold never move more than was held", async () => {
     for (let round = 0; round < 10; round++) {
       const [ann, shop] = [await wallets.person(100), await wallets.person()];
       const { id } = await ann.caller.post(holds, 201, { amount: 100 });
@@ -157,7 +157,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
     }
   });
 
-  test("W20 two banks confirm and fail one withdrawal at once: one of them is heard", async () => {
+  test("W20 two banks confirm and fail one withdrawal at the same time: one succeeds", async () => {
     const south = await wallets.bank("south");
     for (let round = 0; round < 15; round++) {
       const ann = await wallets.person(10);
@@ -177,7 +177,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
   });
 
   test(
-    "a kill in the midst of deposits: sent again with their references, each is there once",
+    "a kill in the middle of deposits: resent with their references, each is booked once",
     async () => {
       let people = await Promise.all([1, 2, 3].map(() => wallets.person()));
       for (let round = 1; round <= 2; round++) {
@@ -207,7 +207,7 @@ describe.each(ISOLATIONS)("many at one wallet, shards as %s", (isolation) => {
   );
 
   test(
-    "sessions, money, references and what is pending are there after a kill",
+    "sessions, money, references and pending orders survive a kill",
     async () => {
       let [ann, bo] = [await wallets.person(500), await wallets.person(100)];
       const deposit = { wallet_id: ann.wallet, amount: 5, details: "x", bank_ref: "kept" };

@@ -1,4 +1,4 @@
-/** Who has a wallet, and who is logged in: a scenario for each requirement, named after it. */
+/** Users and sessions of wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator } from "../../support/server.ts";
@@ -24,7 +24,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
 
-  test("W9 a sign-up makes a user, who is logged in, and an empty wallet", async () => {
+  test("W9 a sign-up creates a user with a session and an empty wallet", async () => {
     const body = { name: "Ann", email: "  Ann@Example.com ", password: "correct horse" };
     const made = await stranger.post(signup, 201, body);
     expect(made).toEqual({
@@ -47,7 +47,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await stranger.refused("POST", signup, 409, "email_taken", { ...body, email: "ANN@example.COM" });
   });
 
-  test("W9 W15 what is missing or wrong in a sign-up is said", async () => {
+  test("W9 W15 the fields of a sign-up are validated, and the answer names the faults", async () => {
     const good = { name: "Bo", email: "bo@example.com", password: "longenough" };
     for (const bad of [
       { name: undefined },
@@ -64,7 +64,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await stranger.post(signup, 201, { ...good, email: "o'b/c+d@exämple.com" });
   });
 
-  test("W9 a repeat of a sign-up shows no token; with another password it is another request", async () => {
+  test("W9 a retry of a sign-up shows no token; with another password it is another request", async () => {
     const headers = { "Idempotency-Key": "once" };
     const body = { name: "Cy", email: "cy@example.com", password: "correct horse" };
     const first = await stranger.ask("POST", signup, 201, body, headers);
@@ -82,7 +82,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
       });
   });
 
-  test("W10 a login with the password, also of who is logged in, and 401 with another", async () => {
+  test("W10 a user logs in with the password, also while logged in; a wrong password answers 401", async () => {
     const { email, password, wallet, user, caller } = await wallets.person();
     const back = await stranger.post(login, 200, { email: email.toUpperCase(), password });
     expect(back).toMatchObject({ wallet_id: wallet, user_id: user, email });
@@ -92,7 +92,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await stranger.refused("POST", login, 401, "bad_credentials", unknown);
   });
 
-  test("W7 a cookie keeps the session, and another site cannot use it", async () => {
+  test("W7 a cookie carries the session, and another site cannot use it", async () => {
     const { email, password, wallet } = await wallets.person();
     const answer = await browse("POST", login, {}, { email, password });
     const [cookie = "", ...attributes] = (answer.headers.get("set-cookie") ?? "").split("; ");
@@ -117,7 +117,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     expect((await browse("GET", "/v1/wallet", { Cookie: cookie })).status).toBe(401);
   });
 
-  test("W7 P-W8 a logout ends one session, a change of the password all", async () => {
+  test("W7 P-W8 a logout ends one session, a change of the password ends all", async () => {
     const { email, password, caller } = await wallets.person();
     const body = { email, password };
     const second = house.caller(String((await stranger.post(login, 200, body))["token"]));
@@ -135,7 +135,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await stranger.post(login, 200, { email, password: "a new password" });
   });
 
-  test("W16 a token is swapped for another, and is good for a moment longer, in which a retry gets a third", async () => {
+  test("W16 a refreshed token stays valid for a grace period, in which a retry gets a third token", async () => {
     const { caller, wallet } = await wallets.person();
     const headers = { "Idempotency-Key": "swap" };
     const swapped = await caller.ask("POST", "/v1/wallet/refresh", 200, undefined, headers);
@@ -157,7 +157,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     expect(await house.positions()).toEqual(before);
   });
 
-  test("P-W8 ten failed logins in a minute, and the next has to wait; those that succeed do not count", async () => {
+  test("P-W8 after ten failed logins in a minute the next is limited; successful logins do not count", async () => {
     const { email, password } = await wallets.person();
     for (let i = 0; i < 12; i++) await stranger.post(login, 200, { email, password });
     const wrong = { email, password: "wrong" };
@@ -178,7 +178,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await wallets.person();
   });
 
-  test("of more than 50 sessions the oldest end", async () => {
+  test("more than 50 sessions of a user end the oldest", async () => {
     const { email, password, caller } = await wallets.person();
     const tokens: string[] = [];
     for (let i = 0; i < 50; i++)
@@ -187,7 +187,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     for (const token of [tokens[0], tokens[49]]) await house.caller(String(token)).get("/v1/wallet");
   });
 
-  test("W4 W14 an API key opens no wallet, a session no partner, and a suspended house nothing", async () => {
+  test("W4 W14 API keys cannot use wallets, sessions cannot use partner routes, and a suspended platform tenant has no access", async () => {
     const { caller, email, password } = await wallets.person();
     const bank = await wallets.bank("north");
     await bank.refused("GET", "/v1/wallet", 403, "forbidden");
@@ -202,7 +202,7 @@ describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
     await caller.get("/v1/wallet");
   });
 
-  test("W9 two sign-ups with one e-mail at once: one wins, every time", async () => {
+  test("W9 two concurrent sign-ups with one e-mail: exactly one succeeds", async () => {
     for (let round = 0; round < 25; round++) {
       const body = { name: "Twin", email: `twin${round}@example.com`, password: "correct horse" };
       const statuses = await stranger.race(2, (client) => client.send("POST", signup, body));

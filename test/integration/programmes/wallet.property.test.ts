@@ -1,4 +1,6 @@
-/** The wallet programme without a server: against a plain model, replayed from its effects, and restored from its items. */
+/**
+ * Compares the wallet programme, without a server, with a plain model, and with its replay and its restored items.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
@@ -28,7 +30,7 @@ const AGE_MS = 30 * 24 * HOUR_MS;
 const EMAILS = ["ann@example.com", "bo@example.com", "cy@example.com"];
 
 class Shard {
-  readonly due = new Scheduler();
+  readonly scheduler = new Scheduler();
   readonly wallet: Wallet;
   #drawn = 0;
 
@@ -37,7 +39,13 @@ class Shard {
       this.#drawn += 1;
       return new Uint8Array(bytes).fill(this.#drawn % 256).fill(this.#drawn >> 8, 1);
     };
-    this.wallet = new Wallet({ shard: 0, shards: 1, account: () => undefined, random, due: this.due });
+    this.wallet = new Wallet({
+      shard: 0,
+      shards: 1,
+      account: () => undefined,
+      random,
+      scheduler: this.scheduler,
+    });
   }
 
   get items(): readonly (readonly JsonValue[])[] {
@@ -48,7 +56,7 @@ class Shard {
 type Session = { email: string; openedAtMs: number; touchedAtMs: number; replacedUntilMs?: number };
 type Request = { payer: string; requester: string; status: string; expiresAtMs: number };
 
-/** What must come of what is asked, as plainly as it can be said. */
+/** A plain model of users, sessions and payment requests. */
 class Model {
   readonly users = new Map<string, { wallet: string; credential: number }>();
   readonly sessions = new Map<string, Session>();
@@ -93,27 +101,27 @@ const steps = fc.array(
   { minLength: 1, maxLength: 80, size: "max" },
 );
 
-/** One history, on a shard and in the model. */
+/** Runs one history on a shard, on its replay and in the model. */
 class History {
   readonly live = new Shard();
   readonly replayed = new Shard();
   readonly model = new Model();
   nowMs = 1_000_000;
-  /** As the ledger keeps them for its programmes. */
+  /** Claimed names, which the ledger keeps for its programmes. */
   readonly #claims = new Claims();
   #made = 0;
 
   take(step: Step): void {
     this.nowMs += step.waitMs;
-    for (let due = this.live.due.nextDue(this.nowMs); due !== undefined; ) {
+    for (let due = this.live.scheduler.nextDue(this.nowMs); due !== undefined; ) {
       const { act } = due.command() as ActAlone;
       this.#apply(act as WalletAct, this.#decided(act as WalletAct));
       expect(due.place).toBe(-1);
-      due = this.live.due.nextDue(this.nowMs);
+      due = this.live.scheduler.nextDue(this.nowMs);
     }
     this.model.end(this.nowMs);
     this.#made += 1;
-    const [act, expected, onDone] = this.#asked(step);
+    const [act, expected, onDone] = this.#expectation(step);
     const name = claimOfAct(PLATFORM_TENANT, act);
     const isTaken = name !== undefined && this.#claims.takenBy(name) !== undefined;
     const decided = this.live.wallet.decide(act, {
@@ -140,10 +148,12 @@ class History {
     for (const { wallet } of [this.live, this.replayed]) wallet.apply(act, effect, done);
   }
 
-  /** What is asked, what must come of it, and what that is in the model. */
-  #asked(step: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
-    if (step.kind.endsWith("_request") || step.kind === "request_payment") return this.#askedOfRequests(step);
-    if (step.kind.endsWith("_session") && step.kind !== "open_session") return this.#askedOfSessions(step);
+  /** The act of a step, the expected outcome, and its change of the model. */
+  #expectation(step: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
+    if (step.kind.endsWith("_request") || step.kind === "request_payment")
+      return this.#expectationOfRequest(step);
+    if (step.kind.endsWith("_session") && step.kind !== "open_session")
+      return this.#expectationOfSession(step);
     const { kind, a, b } = step;
     const { users, sessions, references } = this.model;
     const email = EMAILS[a % EMAILS.length] as string;
@@ -209,7 +219,7 @@ class History {
     }
   }
 
-  #askedOfSessions({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
+  #expectationOfSession({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
     const { sessions } = this.model;
     const session = [...sessions.keys()][a] ?? "gone";
     const known = sessions.get(session);
@@ -222,7 +232,7 @@ class History {
         return [{ ...names, act: "touch_session" }, expected, () => void sessions.set(session, touched)];
       case "refresh_session": {
         const next = `n${this.#made}`;
-        // Older records know no grace.
+        // Older records have no grace period.
         const graceMs = b % 3 === 0 ? undefined : b * HOUR_MS;
         return [
           { ...names, act: "refresh_session", next, ...(graceMs !== undefined && { graceMs }) },
@@ -240,7 +250,7 @@ class History {
     }
   }
 
-  #askedOfRequests({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
+  #expectationOfRequest({ kind, a, b }: Step): readonly [WalletAct, string, (effect: WalletEffect) => void] {
     const { requests, users } = this.model;
     const wallets = [...[...users.values()].map((user) => user.wallet), "wal_none"];
     const wallet = wallets[a % wallets.length] as string;
@@ -289,7 +299,7 @@ function sessionOf({ wallet }: Shard, id: string): JsonValue {
   return wallet.answer(PLATFORM_TENANT, ["session", id], 0);
 }
 
-test("users, sessions and payment requests do what a plain model says, and replay and restore to the same", () => {
+test("random acts on users, sessions and payment requests give what a plain model gives; replay and a restored snapshot give the same state", () => {
   fc.assert(
     fc.property(steps, (taken) => {
       const history = new History();
@@ -305,7 +315,7 @@ test("users, sessions and payment requests do what a plain model says, and repla
       for (const item of items) restored.wallet.restore(structuredClone(item));
       for (const other of [replayed, restored]) {
         expect(other.items).toEqual(items);
-        expect(other.due.nextEndMs).toBe(live.due.nextEndMs);
+        expect(other.scheduler.nextEndMs).toBe(live.scheduler.nextEndMs);
       }
     }),
     { numRuns: runs(300) },

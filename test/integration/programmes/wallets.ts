@@ -1,4 +1,4 @@
-/** A house with a bank, and people with wallets. */
+/** A server with banks of the platform tenant and users with wallets. */
 import { expect } from "vitest";
 import { operator } from "../../support/server.ts";
 import type { Caller, House, Json } from "./house.ts";
@@ -22,7 +22,7 @@ export class Wallets {
     this.#house = house;
   }
 
-  /** A bank's caller, by the name of its key. */
+  /** The caller of a bank, by the name of its key. */
   async bank(name: string): Promise<Caller> {
     const known = this.#keys.get(name);
     if (known !== undefined) return this.#house.caller(known);
@@ -34,7 +34,7 @@ export class Wallets {
     return this.bank(name);
   }
 
-  /** Somebody new, who is logged in, with so much money from bank `north`. */
+  /** Creates a user with a session, with this balance deposited by bank `north`. */
   async person(balance = 0): Promise<Person> {
     this.#people += 1;
     const name = `P${this.#people}`;
@@ -48,7 +48,7 @@ export class Wallets {
     return { ...names, token, caller: this.#house.caller(token) };
   }
 
-  /** The same after a restart. */
+  /** The user's caller after a restart of the server. */
   again(person: Person): Person {
     return { ...person, caller: this.#house.caller(person.token) };
   }
@@ -60,7 +60,7 @@ export class Wallets {
   }
 }
 
-/** What a wallet says it has. */
+/** The balance of a wallet. */
 export async function balanceOf({ caller }: Person): Promise<number> {
   return Number((await caller.get("/v1/wallet"))["balance"]);
 }

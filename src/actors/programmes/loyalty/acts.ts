@@ -1,4 +1,4 @@
-/** What can be asked of the loyalty programme. Points are whole; times are milliseconds since 1970 UTC. */
+/** Acts, effects and queries of the loyalty programme. Points are integers; times are milliseconds since 1970 UTC. */
 import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
 import type { LotPart } from "./lots.ts";
@@ -7,16 +7,16 @@ export const POINTS = "PTS/0";
 
 const PREFIX = "points:";
 
-/** A member's points are an account of this id, which is also the subject of what concerns him. */
+/** The id of the account with a member's points. It is also the subject of the member's acts. */
 export function pointsAccount(member: string): string {
   return `${PREFIX}${member}`;
 }
 
-export function memberOf(subject: string): string {
+export function memberIdOf(subject: string): string {
   return subject.slice(PREFIX.length);
 }
 
-/** What concerns a partner's programme as a whole is decided here. */
+/** Subject of acts that concern a partner's whole programme. */
 export const LOYALTY_SUBJECT = "loyalty";
 
 type Of<A extends string> = Readonly<{ programme: "loyalty"; act: A; subject: string }>;
@@ -28,11 +28,12 @@ export type DeleteMember = Of<"delete_member">;
 export type Accrual = Of<"accrual"> & Readonly<{ expiresAtMs?: number }>;
 /** With a transfer to `@redemption`. */
 export type Redemption = Of<"redemption">;
-/** With a transfer to `@expired`, made by the member's shard. */
+/** With a transfer to `@expired`. Issued by the member's shard itself. */
 export type Expiry = Of<"expiry"> & Readonly<{ lot: string }>;
 /**
- * With a revert. `seq` is that of the member's entry that is taken back; `lots`: what the redemption took of them; `lot`:
- * the accrual's own, if it has an end, by the id of its transfer. (Older versions wrote it in any case, and no `seq`.)
+ * With a revert of an accrual or redemption. `seq`: sequence number of the member's entry that is reverted. `lots`: the
+ * points that the original took from each lot. `lot`: id of the lot of an accrual that expires, which is the id of its
+ * transfer. (Older versions always wrote `lot`, and no `seq`.)
  */
 export type TakeBack = Of<"take_back"> &
   Readonly<{ of: "accrual" | "redemption"; seq?: number; lots: readonly LotPart[]; lot?: string }>;
@@ -59,13 +60,15 @@ export const LOYALTY_GROWTH = {
   change_settings: "key",
 } as const satisfies Record<LoyaltyAct["act"], Growth>;
 
-/** Balances above which somebody is told. */
+/** Balances in points. An effect reports when a movement takes a member above `memberThreshold` (`crossed`). */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
 
 /**
- * `crossed`: what the balance has just done. `since`: seq that the account of a new member has from former ones; `ended`: the
- * lot that has expired; `undone`: the lot whose accrual was taken back in part out of other points. (Older versions wrote
- * none of these three.) `member`: what one who was renamed is then; not in the oldest records.
+ * - `lots`: points taken from, or given back to, each lot.
+ * - `crossed`: whether the balance rose above the threshold or fell to zero.
+ * - `since`: see `MemberView`; `ended`: the lot that has expired; `undone`: the lot of an accrual whose revert had to
+ *   take other points. Older versions wrote none of these three.
+ * - `member`: the renamed member, after the change; missing in the oldest records.
  */
 export type LoyaltyEffect = Readonly<{
   lots?: readonly LotPart[];
@@ -76,7 +79,7 @@ export type LoyaltyEffect = Readonly<{
   member?: MemberView;
 }> | null;
 
-/** Entries of the account up to `since` are those of former members of this id. */
+/** `since`: entries of the account with a sequence number up to this belong to former members with the same id. */
 export type MemberView = Readonly<{
   id: string;
   name: string | null;
@@ -91,7 +94,7 @@ export type MemberView = Readonly<{
 
 export type LotView = Readonly<{ id: string; points: number; expiresAtMs: number }>;
 
-/** Of one shard. Decimal text, since sums may leave the range of exact numbers. */
+/** Sums of one shard, as decimal text because they may exceed `Number.MAX_SAFE_INTEGER`. */
 export type LoyaltySummary = Readonly<{ members: number; earned: string; spent: string; expired: string }>;
 
 export function askMember(member: string): QuestionTo<MemberView | null> {

@@ -1,35 +1,41 @@
-/** Points that expire: one lot for each accrual that has an end, spent in the order in which they expire. */
+/** Points that expire. Each accrual with an expiry is one lot; lots are spent in the order of their expiry. */
 import { assert } from "../../../errors/assert.ts";
 
-/** `id` is that of the accrual's transfer. */
+/** `id` is the id of the accrual's transfer. `points`: those not spent yet. */
 export type Lot = { readonly id: string; readonly expiresAtMs: number; points: number };
 
-/** So many points of a lot, taken by a redemption or put back by its revert. */
+/** Points that one movement takes from a lot or gives back to it. */
 export type LotPart = readonly [id: string, points: number, expiresAtMs: number];
 
-/** What taking so many points takes of which lots: of `first` before all others, then of those that expire soonest. */
-export function partsFor(lots: readonly Lot[], points: number, first?: string): readonly LotPart[] {
+/**
+ * Splits `points` over the lots: first the lot `first`, then the others in the order of their expiry. Returns less than
+ * `points` in total if the lots hold less.
+ */
+export function splitOverLots(lots: readonly Lot[], points: number, first?: string): readonly LotPart[] {
   if (lots.length === 0) return [];
-  const own = lots.filter(({ id }) => id === first);
+  const preferred = lots.filter(({ id }) => id === first);
   const parts: LotPart[] = [];
-  let left = points;
-  for (const { id, points: there, expiresAtMs } of [...own, ...lots.filter((lot) => lot.id !== first)]) {
-    if (left === 0) break;
-    const part = Math.min(there, left);
+  let remaining = points;
+  for (const { id, points: available, expiresAtMs } of [
+    ...preferred,
+    ...lots.filter((lot) => lot.id !== first),
+  ]) {
+    if (remaining === 0) break;
+    const part = Math.min(available, remaining);
     parts.push([id, part, expiresAtMs]);
-    left -= part;
+    remaining -= part;
   }
   return parts;
 }
 
-/** Where a lot belongs among those that are there: behind all that expire no later. */
-export function placeFor(lots: readonly Lot[], expiresAtMs: number): number {
-  const place = lots.findIndex((lot) => lot.expiresAtMs > expiresAtMs);
-  return place < 0 ? lots.length : place;
+/** The index at which to insert a lot: after all lots that expire at the same time or earlier. */
+export function insertionIndex(lots: readonly Lot[], expiresAtMs: number): number {
+  const index = lots.findIndex((lot) => lot.expiresAtMs > expiresAtMs);
+  return index < 0 ? lots.length : index;
 }
 
-export function lotOf(lots: readonly Lot[], id: string): Lot {
+export function lotById(lots: readonly Lot[], id: string): Lot {
   const lot = lots.find((each) => each.id === id);
-  assert(lot !== undefined, "what is taken of a lot was in it");
+  assert(lot !== undefined, "points are taken from a lot that exists");
   return lot;
 }

@@ -1,6 +1,7 @@
 /**
- * Loyalty points. A member is an account of points with a name, and lots of those points that expire. Points come from
- * `@issuance`, and go to `@redemption` or `@expired`, so that each movement is one record on the member's shard.
+ * The loyalty programme. A member is a named account of points, with lots for the points that expire. Points come from
+ * `@issuance` and go to `@redemption` or `@expired`. These system accounts have a slice on every shard, so that each
+ * movement is one record on the member's shard.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
@@ -16,24 +17,24 @@ import {
   type LoyaltySettings,
   type LoyaltySummary,
   type MemberView,
-  memberOf,
+  memberIdOf,
   POINTS,
   pointsAccount,
   type TakeBack,
 } from "./acts.ts";
-import { type LotPart, lotOf, partsFor, placeFor } from "./lots.ts";
+import { insertionIndex, type LotPart, lotById, splitOverLots } from "./lots.ts";
 import {
+  addExpired,
   expiryOf,
   itemOf,
   lotView,
   type Member,
   type MemberItem,
   memberBytes,
-  memberIn,
-  noteExpired,
+  memberFromItem,
 } from "./member.ts";
 
-/** A sum that may leave the range of exact numbers, and hardly ever costs more than a number. */
+/** A sum that may exceed `Number.MAX_SAFE_INTEGER`. An addition uses a bigint only when the number part overflows. */
 export class Total {
   #whole: bigint;
   #rest = 0;
@@ -59,18 +60,18 @@ export class Total {
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 
-/** One partner's programme on this shard. The sums are over all members that there ever were. */
+/** The programme of one partner on this shard. The sums include deleted members. */
 interface LoyaltyState {
   /** By subject. */
   readonly members: Map<string, Member>;
-  readonly register: PagedIndex<Member>;
+  readonly memberList: PagedIndex<Member>;
   settings: LoyaltySettings;
   earned: Total;
   spent: Total;
   expired: Total;
 }
 
-/** What is done to a member who is there. */
+/** Acts on an existing member. */
 type MemberAct = Exclude<LoyaltyAct, ChangeSettings | CreateMember>;
 
 type Item =
@@ -85,18 +86,18 @@ type Item =
   | MemberItem;
 
 export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
-  readonly #surroundings: ProgrammeContext;
-  readonly #clubs = new Map<string, LoyaltyState>();
+  readonly #context: ProgrammeContext;
+  readonly #states = new Map<string, LoyaltyState>();
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#surroundings = surroundings;
+  constructor(context: ProgrammeContext) {
+    this.#context = context;
   }
 
   decide(act: LoyaltyAct, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
     if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
-    const member = this.#clubs.get(context.partner)?.members.get(act.subject);
+    const member = this.#states.get(context.partner)?.members.get(act.subject);
     if (act.act === "create_member") return this.#decideCreate(member, act, context);
-    if (member === undefined) return reject("member_not_found", memberOf(act.subject));
+    if (member === undefined) return reject("member_not_found", memberIdOf(act.subject));
     switch (act.act) {
       case "update_member":
         return {
@@ -107,14 +108,20 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
         return { ok: true, effect: null, closes: act.subject };
       case "accrual":
         if (member.earned + context.amount > BALANCE_MAX)
-          return reject("balance_out_of_range", memberOf(act.subject));
-        return this.#moved(act, context, context.amount, []);
+          return reject("balance_out_of_range", memberIdOf(act.subject));
+        return this.#movement(act, context, context.amount, []);
       case "redemption":
-        return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount));
+        return this.#movement(act, context, -context.amount, splitOverLots(member.lots, context.amount));
       case "expiry":
-        return this.#moved(act, context, -context.amount, partsFor(member.lots, context.amount, act.lot), {
-          ended: act.lot,
-        });
+        return this.#movement(
+          act,
+          context,
+          -context.amount,
+          splitOverLots(member.lots, context.amount, act.lot),
+          {
+            ended: act.lot,
+          },
+        );
       case "take_back":
         return this.#decideTakeBack(member, act, context);
       default:
@@ -124,26 +131,30 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
 
   apply(act: LoyaltyAct, effect: LoyaltyEffect, done: Done): void {
     const { partner, timeMs } = done;
-    const club = this.#club(partner);
+    const state = this.#stateOf(partner);
     if (act.act === "change_settings") {
-      club.settings = act.settings;
+      state.settings = act.settings;
       return;
     }
     if (act.act === "create_member") {
-      const id = memberOf(act.subject);
+      const id = memberIdOf(act.subject);
       const since = effect?.since ?? 0;
-      this.#add(club, partner, memberIn(["member", partner, id, act.name, timeMs, [0, 0, 0], [], since]));
+      this.#add(
+        state,
+        partner,
+        memberFromItem(["member", partner, id, act.name, timeMs, [0, 0, 0], [], since]),
+      );
       return;
     }
-    const member = club.members.get(act.subject);
-    assert(member !== undefined, "an act concerns a member that exists");
+    const member = state.members.get(act.subject);
+    assert(member !== undefined, "the member of an act exists");
     const before = memberBytes(member);
-    this.#applyTo(club, member, act, effect, done);
+    this.#applyTo(state, member, act, effect, done);
     const after = act.act === "delete_member" ? 0 : memberBytes(member);
-    this.#surroundings.kept?.(partner, after - before);
+    this.#context.countBytes?.(partner, after - before);
   }
 
-  #applyTo(club: LoyaltyState, member: Member, act: MemberAct, effect: LoyaltyEffect, done: Done): void {
+  #applyTo(state: LoyaltyState, member: Member, act: MemberAct, effect: LoyaltyEffect, done: Done): void {
     const { partner, amount } = done;
     const lots = effect?.lots ?? [];
     switch (act.act) {
@@ -151,32 +162,32 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
         member.name = act.name;
         return;
       case "delete_member":
-        club.members.delete(act.subject);
-        club.register.remove(member);
+        state.members.delete(act.subject);
+        state.memberList.remove(member);
         return;
       case "accrual":
-        count(club, member, "earned", amount);
+        count(state, member, "earned", amount);
         if (act.expiresAtMs !== undefined && done.transfer !== null)
-          this.#give(partner, member, [done.transfer, amount, act.expiresAtMs]);
+          this.#addToLot(partner, member, [done.transfer, amount, act.expiresAtMs]);
         return;
       case "redemption":
-        count(club, member, "spent", amount);
-        this.#take(member, lots);
+        count(state, member, "spent", amount);
+        this.#takeFromLots(member, lots);
         return;
       case "expiry":
-        count(club, member, "expired", amount);
-        this.#take(member, lots);
-        if (effect?.ended !== undefined) noteExpired(member, effect.ended, amount);
+        count(state, member, "expired", amount);
+        this.#takeFromLots(member, lots);
+        if (effect?.ended !== undefined) addExpired(member, effect.ended, amount);
         return;
       case "take_back":
         if (act.of === "accrual") {
-          count(club, member, "earned", -amount);
-          this.#take(member, lots);
-          if (act.lot !== undefined) member.expiredOf.delete(act.lot);
-          if (effect?.undone !== undefined) member.undone.add(effect.undone);
+          count(state, member, "earned", -amount);
+          this.#takeFromLots(member, lots);
+          if (act.lot !== undefined) member.expiredByLot.delete(act.lot);
+          if (effect?.undone !== undefined) member.undoneLots.add(effect.undone);
         } else {
-          count(club, member, "spent", -amount);
-          for (const part of lots) this.#give(partner, member, part);
+          count(state, member, "spent", -amount);
+          for (const part of lots) this.#addToLot(partner, member, part);
         }
         return;
       default:
@@ -184,97 +195,97 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
   }
 
-  /** What has expired of an accrual is gone already. */
+  /** Points of an accrual that have expired cannot be taken back. */
   takeable(act: LoyaltyAct, partner: string, amount: number): number {
     if (act.act !== "take_back" || act.of !== "accrual" || act.lot === undefined) return amount;
-    const member = this.#clubs.get(partner)?.members.get(act.subject);
-    return amount - (member?.expiredOf.get(act.lot) ?? 0);
+    const member = this.#states.get(partner)?.members.get(act.subject);
+    return amount - (member?.expiredByLot.get(act.lot) ?? 0);
   }
 
   receiveBroadcast(notice: JsonValue, partner: string): void {
-    this.#club(partner).settings = notice as LoyaltySettings;
+    this.#stateOf(partner).settings = notice as LoyaltySettings;
   }
 
-  answer(partner: string, [question, ...values]: readonly JsonValue[]): JsonValue {
-    const club = this.#clubs.get(partner);
-    switch (question) {
+  answer(partner: string, [query, ...values]: readonly JsonValue[]): JsonValue {
+    const state = this.#states.get(partner);
+    switch (query) {
       case "member": {
-        const member = club?.members.get(pointsAccount(values[0] as string));
+        const member = state?.members.get(pointsAccount(values[0] as string));
         return member === undefined ? null : this.#viewOf(partner, member);
       }
       case "lots":
-        return club?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
+        return state?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
       case "members": {
         const page = values as unknown as ListAsk;
-        const register = club?.register ?? new PagedIndex<Member>(this.#surroundings.shard);
-        return register.list(page, (member) => this.#viewOf(partner, member));
+        const memberList = state?.memberList ?? new PagedIndex<Member>(this.#context.shard);
+        return memberList.list(page, (member) => this.#viewOf(partner, member));
       }
       case "summary":
-        return summaryOf(club);
+        return summaryOf(state);
       case "settings":
-        return club?.settings ?? DEFAULTS;
+        return state?.settings ?? DEFAULTS;
       default:
-        throw new TypeError(`the loyalty programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the loyalty programme: ${JSON.stringify(query)}`);
     }
   }
 
   *items(): Generator<Item> {
-    for (const [partner, { settings, earned, spent, expired, register }] of this.#clubs) {
+    for (const [partner, { settings, earned, spent, expired, memberList }] of this.#states) {
       yield ["club", partner, settings, `${earned.value}`, `${spent.value}`, `${expired.value}`];
-      for (const member of register.all()) yield itemOf(partner, member);
+      for (const member of memberList.all()) yield itemOf(partner, member);
     }
   }
 
   restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
-    const club = this.#club(item[1]);
+    const state = this.#stateOf(item[1]);
     if (item[0] === "club") {
       const [, , settings, earned, spent, expired] = item;
       const [e, s, x] = [earned, spent, expired].map((sum) => new Total(BigInt(sum)));
-      Object.assign(club, { settings, earned: e, spent: s, expired: x });
+      Object.assign(state, { settings, earned: e, spent: s, expired: x });
       return;
     }
     const [, partner, , , , , lots] = item;
-    const member = memberIn(item);
-    this.#add(club, partner, member);
-    for (const lot of lots) this.#give(partner, member, lot);
+    const member = memberFromItem(item);
+    this.#add(state, partner, member);
+    for (const lot of lots) this.#addToLot(partner, member, lot);
   }
 
-  #add(club: LoyaltyState, partner: string, member: Member): void {
-    club.members.set(pointsAccount(member.id), member);
-    club.register.add(member, member.createdAtMs);
-    this.#surroundings.kept?.(partner, memberBytes(member));
+  #add(state: LoyaltyState, partner: string, member: Member): void {
+    state.members.set(pointsAccount(member.id), member);
+    state.memberList.add(member, member.createdAtMs);
+    this.#context.countBytes?.(partner, memberBytes(member));
   }
 
-  #club(partner: string): LoyaltyState {
-    let club = this.#clubs.get(partner);
-    if (club === undefined) {
-      const register = new PagedIndex<Member>(this.#surroundings.shard);
-      club = { members: new Map(), register, settings: DEFAULTS, ...noTotals() };
-      this.#clubs.set(partner, club);
+  #stateOf(partner: string): LoyaltyState {
+    let state = this.#states.get(partner);
+    if (state === undefined) {
+      const memberList = new PagedIndex<Member>(this.#context.shard);
+      state = { members: new Map(), memberList, settings: DEFAULTS, ...noTotals() };
+      this.#states.set(partner, state);
     }
-    return club;
+    return state;
   }
 
-  /** What a member's points come to, and what is to be told of it. */
-  #moved(
+  /** The effect of a movement of `amount` points (negative: out of the account), with the threshold it crosses. */
+  #movement(
     { subject }: Act,
     { partner }: DecisionContext,
     amount: number,
     lots: readonly LotPart[],
-    more: LoyaltyEffect = null,
+    extra: LoyaltyEffect = null,
   ): Effect<LoyaltyEffect> {
-    const before = this.#surroundings.account(partner, subject)?.posted ?? 0;
+    const before = this.#context.account(partner, subject)?.posted ?? 0;
     const after = before + amount;
-    const { memberThreshold } = this.#clubs.get(partner)?.settings ?? DEFAULTS;
+    const { memberThreshold } = this.#states.get(partner)?.settings ?? DEFAULTS;
     const isAbove = before <= memberThreshold && after > memberThreshold;
     const isDepleted = amount < 0 && after === 0;
-    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: more };
+    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: extra };
     const effect: LoyaltyEffect = {
       ...(lots.length > 0 && { lots }),
       ...(isAbove && { crossed: "above_threshold" }),
       ...(isDepleted && { crossed: "depleted" }),
-      ...more,
+      ...extra,
     };
     return { ok: true, effect };
   }
@@ -284,42 +295,48 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     { subject }: CreateMember,
     { partner }: DecisionContext,
   ): Effect<LoyaltyEffect> | Rejected {
-    if (member !== undefined) return reject("member_exists", memberOf(subject));
-    const since = this.#surroundings.account(partner, subject)?.seq ?? 0;
+    if (member !== undefined) return reject("member_exists", memberIdOf(subject));
+    const since = this.#context.account(partner, subject)?.seq ?? 0;
     return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
   }
 
+  /** Rejects with `member_not_found` if the reverted entry belongs to a former member with the same id. */
   #decideTakeBack(member: Member, act: TakeBack, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
     const { partner, amount } = context;
     if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
     if (act.of === "redemption") {
-      // What was paid for such a lot with other points is theirs.
-      const back = act.lots.filter(([lot]) => !member.undone.has(lot));
-      return this.#moved(act, context, amount, back);
+      // The revert of their accrual took other points, so the points that return are no longer part of these lots.
+      const returned = act.lots.filter(([lot]) => !member.undoneLots.has(lot));
+      return this.#movement(act, context, amount, returned);
     }
     const { lot } = act;
     if (lot !== undefined) {
-      const parts = partsFor(member.lots, amount, lot);
+      const parts = splitOverLots(member.lots, amount, lot);
       const [, own = 0] = parts.find(([id]) => id === lot) ?? [];
-      return this.#moved(act, context, -amount, parts, own < amount ? { undone: lot } : null);
+      return this.#movement(act, context, -amount, parts, own < amount ? { undone: lot } : null);
     }
-    // Points without an end are spent last: so what is there of them is taken before any that have one.
-    const posted = this.#surroundings.account(partner, act.subject)?.posted ?? 0;
-    const endless = posted - member.lots.reduce((sum, { points }) => sum + points, 0);
-    return this.#moved(act, context, -amount, partsFor(member.lots, Math.max(0, amount - endless)));
+    // Points without expiry are spent last: the revert takes from them first and from lots only the rest.
+    const posted = this.#context.account(partner, act.subject)?.posted ?? 0;
+    const permanentPoints = posted - member.lots.reduce((sum, { points }) => sum + points, 0);
+    return this.#movement(
+      act,
+      context,
+      -amount,
+      splitOverLots(member.lots, Math.max(0, amount - permanentPoints)),
+    );
   }
 
-  #take({ lots }: Member, parts: readonly LotPart[]): void {
+  #takeFromLots({ lots }: Member, parts: readonly LotPart[]): void {
     for (const [id, points] of parts) {
-      const lot = lotOf(lots, id) as Member["lots"][number];
+      const lot = lotById(lots, id) as Member["lots"][number];
       lot.points -= points;
       if (lot.points > 0) continue;
-      this.#surroundings.due.remove(lot.due);
+      this.#context.scheduler.remove(lot.expiryCommand);
       lots.splice(lots.indexOf(lot), 1);
     }
   }
 
-  #give(partner: string, member: Member, [id, points, expiresAtMs]: LotPart): void {
+  #addToLot(partner: string, member: Member, [id, points, expiresAtMs]: LotPart): void {
     const known = member.lots.find((lot) => lot.id === id);
     if (known !== undefined) {
       known.points += points;
@@ -330,7 +347,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       id,
       points,
       expiresAtMs,
-      due: {
+      expiryCommand: {
         partner,
         endsAtMs: expiresAtMs,
         id: `${partner}\0${id}`,
@@ -339,12 +356,12 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
         command: () => expiryOf(partner, member.id, lot),
       },
     };
-    member.lots.splice(placeFor(member.lots, expiresAtMs), 0, lot);
-    this.#surroundings.due.add(lot.due);
+    member.lots.splice(insertionIndex(member.lots, expiresAtMs), 0, lot);
+    this.#context.scheduler.add(lot.expiryCommand);
   }
 
   #viewOf(partner: string, { id, name, createdAtMs, earned, spent, expired, since }: Member): MemberView {
-    const { posted = 0, held = 0 } = this.#surroundings.account(partner, pointsAccount(id)) ?? {};
+    const { posted = 0, held = 0 } = this.#context.account(partner, pointsAccount(id)) ?? {};
     return { id, name, balance: posted, held, earned, spent, expired, createdAtMs, since };
   }
 }
@@ -354,21 +371,21 @@ function settingsNotice({ settings }: ChangeSettings): JsonValue {
 }
 
 function count(
-  club: LoyaltyState,
+  state: LoyaltyState,
   member: Member,
-  figure: "earned" | "spent" | "expired",
+  counter: "earned" | "spent" | "expired",
   points: number,
 ): void {
-  member[figure] += points;
-  club[figure].add(points);
+  member[counter] += points;
+  state[counter].add(points);
 }
 
 function noTotals(): Pick<LoyaltyState, "earned" | "spent" | "expired"> {
   return { earned: new Total(), spent: new Total(), expired: new Total() };
 }
 
-function summaryOf(club: LoyaltyState | undefined): LoyaltySummary {
-  const { earned, spent, expired } = club ?? noTotals();
-  const members = club?.members.size ?? 0;
+function summaryOf(state: LoyaltyState | undefined): LoyaltySummary {
+  const { earned, spent, expired } = state ?? noTotals();
+  const members = state?.members.size ?? 0;
   return { members, earned: `${earned.value}`, spent: `${spent.value}`, expired: `${expired.value}` };
 }

@@ -1,9 +1,9 @@
-/** A member of a loyalty programme, and what became of the points that had an end. */
+/** A member of a loyalty programme: its state, its snapshot item, and the acts that follow from its transfers. */
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Act } from "../../records/act.ts";
 import type { Command } from "../../records/command.ts";
-import type { Acted, ScheduledCommand } from "../programme.ts";
+import type { ScheduledCommand, TransferWithAct } from "../programme.ts";
 import {
   type Expiry,
   type LotView,
@@ -21,14 +21,16 @@ export interface Member {
   earned: number;
   spent: number;
   expired: number;
-  /** Seq of the account when he came: what it has from before is another's, who had the same id. */
+  /** Sequence number of the account at creation. Earlier entries belong to a former member with the same id. */
   readonly since: number;
-  /** Those that expire soonest first. */
-  readonly lots: (Lot & { readonly due: ScheduledCommand })[];
-  /** What has expired, by lot. */
-  readonly expiredOf: Map<string, number>;
-  /** Lots whose accrual was taken back after some of it was spent: the rest came out of other points. */
-  readonly undone: Set<string>;
+  /** By expiry, the earliest first. */
+  readonly lots: (Lot & { readonly expiryCommand: ScheduledCommand })[];
+  /** Expired points, by lot. */
+  readonly expiredByLot: Map<string, number>;
+  /**
+   * Lots of accruals that were reverted after some of their points were spent; the revert took other points instead.
+   */
+  readonly undoneLots: Set<string>;
 }
 
 export type MemberItem = readonly [
@@ -37,54 +39,57 @@ export type MemberItem = readonly [
   id: string,
   name: string | null,
   createdAtMs: number,
-  figures: readonly [earned: number, spent: number, expired: number],
+  totals: readonly [earned: number, spent: number, expired: number],
   lots: readonly LotPart[],
-  /** Since, what has expired by lot, and which lots are undone: as far as there is any of it. */
-  ...past: Past | readonly [since: number] | readonly [],
+  /** Omitted if all of it is empty. Older versions wrote only `since`. */
+  ...history: History | readonly [since: number] | readonly [],
 ];
-type Past = readonly [
+type History = readonly [
   since: number,
   expiredOf: readonly (readonly [lot: string, points: number])[],
   undone: readonly string[],
 ];
 
 export function itemOf(partner: string, member: Member): MemberItem {
-  const { id, name, createdAtMs, earned, spent, expired, since, expiredOf, undone } = member;
+  const { id, name, createdAtMs, earned, spent, expired, since, expiredByLot, undoneLots } = member;
   const lots = member.lots.map((lot): LotPart => [lot.id, lot.points, lot.expiresAtMs]);
-  const hasPast = since > 0 || expiredOf.size > 0 || undone.size > 0;
-  const past = hasPast ? ([since, [...expiredOf], [...undone]] as const) : ([] as const);
-  return ["member", partner, id, name, createdAtMs, [earned, spent, expired], lots, ...past];
+  const hasHistory = since > 0 || expiredByLot.size > 0 || undoneLots.size > 0;
+  const history = hasHistory ? ([since, [...expiredByLot], [...undoneLots]] as const) : ([] as const);
+  return ["member", partner, id, name, createdAtMs, [earned, spent, expired], lots, ...history];
 }
 
 const MEMBER_BYTES = 360;
-const PAST_LOT_BYTES = 100;
+const HISTORY_LOT_BYTES = 100;
 
-/** In memory, about; beside the account, and the lots that are there. */
-export function memberBytes({ name, expiredOf, undone }: Member): number {
-  return MEMBER_BYTES + textBytes(name) + (expiredOf.size + undone.size) * PAST_LOT_BYTES;
+/** Approximate size in memory, without the account and the current lots. */
+export function memberBytes({ name, expiredByLot, undoneLots }: Member): number {
+  return MEMBER_BYTES + textBytes(name) + (expiredByLot.size + undoneLots.size) * HISTORY_LOT_BYTES;
 }
 
-/** The lots are not given to it yet. */
-export function memberIn(item: MemberItem): Member {
+/** The member of a snapshot item, without its lots: the caller adds and schedules them. */
+export function memberFromItem(item: MemberItem): Member {
   const [, , id, name, createdAtMs, [earned, spent, expired], , since = 0, expiredOf = [], undone = []] =
     item;
-  const ended = { expiredOf: new Map(expiredOf), undone: new Set(undone) };
-  return { id, name, createdAtMs, since, earned, spent, expired, lots: [], ...ended };
+  const history = { expiredByLot: new Map(expiredOf), undoneLots: new Set(undone) };
+  return { id, name, createdAtMs, since, earned, spent, expired, lots: [], ...history };
 }
 
-export function noteExpired({ expiredOf }: Member, lot: string, points: number): void {
-  expiredOf.set(lot, (expiredOf.get(lot) ?? 0) + points);
+export function addExpired({ expiredByLot }: Member, lot: string, points: number): void {
+  expiredByLot.set(lot, (expiredByLot.get(lot) ?? 0) + points);
 }
 
-/** Points that expire do so later. */
-export function timesAheadOfLoyalty(act: Act): readonly (readonly [string, number])[] {
-  const asked = act as LoyaltyAct;
-  if (asked.act !== "accrual" || asked.expiresAtMs === undefined) return [];
-  return [["expires_at", asked.expiresAtMs]];
+/** Points must not be expired when they are accrued. */
+export function futureTimesOfLoyalty(act: Act): readonly (readonly [string, number])[] {
+  const loyaltyAct = act as LoyaltyAct;
+  if (loyaltyAct.act !== "accrual" || loyaltyAct.expiresAtMs === undefined) return [];
+  return [["expires_at", loyaltyAct.expiresAtMs]];
 }
 
-/** What a revert has to be together with: the same lots back, or the points out of them. */
-export function takeBackLoyalty(act: Act, { id, effect, seqs }: Acted): TakeBack | undefined {
+/**
+ * The act that must come with a revert: it gives points back to the same lots, or takes them out of the accrual's
+ * lot.
+ */
+export function takeBackLoyalty(act: Act, { id, effect, seqs }: TransferWithAct): TakeBack | undefined {
   const original = act as LoyaltyAct;
   if (original.act !== "accrual" && original.act !== "redemption") return undefined;
   const { subject, act: of } = original;

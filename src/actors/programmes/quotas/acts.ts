@@ -1,12 +1,12 @@
-/** What can be asked about quotas: only the operator asks for a change. See src/actors/quotas. */
+/** The act that changes a partner's quotas. Only the operator sends it. See src/actors/quotas. */
 import { vnodeOf } from "../../ledger/routing.ts";
 import type { Quotas } from "../../quotas/default-quotas.ts";
 import type { Growth } from "../programme.ts";
 
-/** No account has this id, so a partner's own keys cannot meet the operator's. */
+/** No account can have this id, so the idempotency keys of the partner and of the operator never collide. */
 const QUOTAS_SUBJECT = "#quotas";
 
-/** `null`: the default. */
+/** `null` resets a quota to its default. */
 export type QuotaChanges = Readonly<Partial<Record<keyof Quotas, number | null>>>;
 
 export type SetQuotas = Readonly<{
@@ -19,10 +19,10 @@ export type SetQuotas = Readonly<{
 
 export type QuotasAct = SetQuotas;
 
-/** Those that are not the default: the effect of the act, and the notice to all other shards. */
+/** The quotas that differ from the default: the effect of the act, and the notice to all other shards. */
 export type OwnQuotas = Readonly<Partial<Quotas>>;
 
-/** Decided where the partner itself is. */
+/** Builds the act. The home shard of the partner decides it. */
 export function setQuotas(partner: string, quotas: QuotaChanges): SetQuotas {
   const vnode = vnodeOf(partner, "");
   return { programme: "quotas", act: "set_quotas", subject: QUOTAS_SUBJECT, vnode, quotas };

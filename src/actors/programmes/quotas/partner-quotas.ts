@@ -1,6 +1,6 @@
 /**
- * The quotas that the operator has set for partners, on every shard: the partner's own shard decides a change, and tells
- * all others by a notice.
+ * The quotas that the operator has set for partners. Every shard has all of them; the partner's home shard decides a
+ * change and broadcasts it to the others.
  */
 import { DEFAULT_QUOTAS, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
 import type { JsonValue } from "../../records/act.ts";
@@ -8,20 +8,20 @@ import type { DecisionContext, Done, Effect, Programme } from "../programme.ts";
 import type { OwnQuotas, QuotasAct } from "./acts.ts";
 
 type Item = readonly ["quotas", partner: string, quotas: OwnQuotas];
-/** `all`: with the defaults of those that are not set. */
-type Kept = Readonly<{ own: OwnQuotas; all: Quotas }>;
+/** `all`: the set quotas, completed with the defaults. */
+type StoredQuotas = Readonly<{ own: OwnQuotas; all: Quotas }>;
 
 export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
-  /** Of partners with a quota that is not the default. */
-  readonly #set = new Map<string, Kept>();
+  /** By partner; only partners with a quota that differs from the default. */
+  readonly #quotas = new Map<string, StoredQuotas>();
 
-  /** Asked for each command with a key. */
+  /** On the hot path: called for each command with an idempotency key. */
   of(partner: string): Quotas {
-    return this.#set.get(partner)?.all ?? DEFAULT_QUOTAS;
+    return this.#quotas.get(partner)?.all ?? DEFAULT_QUOTAS;
   }
 
   decide({ quotas }: QuotasAct, { partner }: DecisionContext): Effect<OwnQuotas> {
-    const own: Partial<Record<QuotaName, number>> = { ...this.#set.get(partner)?.own };
+    const own: Partial<Record<QuotaName, number>> = { ...this.#quotas.get(partner)?.own };
     for (const [name, quota] of Object.entries(quotas) as [QuotaName, number | null][]) {
       if (quota === null) delete own[name];
       else own[name] = quota;
@@ -30,11 +30,11 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
   }
 
   apply(_: QuotasAct, own: OwnQuotas, { partner }: Done): void {
-    this.#keep(partner, own);
+    this.#store(partner, own);
   }
 
   receiveBroadcast(notice: JsonValue, partner: string): void {
-    this.#keep(partner, notice as OwnQuotas);
+    this.#store(partner, notice as OwnQuotas);
   }
 
   answer(partner: string): JsonValue {
@@ -42,16 +42,16 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
   }
 
   *items(): Generator<Item> {
-    for (const [partner, { own }] of this.#set) yield ["quotas", partner, own];
+    for (const [partner, { own }] of this.#quotas) yield ["quotas", partner, own];
   }
 
   restore(item: readonly JsonValue[]): void {
     const [, partner, own] = item as unknown as Item;
-    this.#keep(partner, own);
+    this.#store(partner, own);
   }
 
-  #keep(partner: string, own: OwnQuotas): void {
-    if (Object.keys(own).length === 0) this.#set.delete(partner);
-    else this.#set.set(partner, { own, all: { ...DEFAULT_QUOTAS, ...own } });
+  #store(partner: string, own: OwnQuotas): void {
+    if (Object.keys(own).length === 0) this.#quotas.delete(partner);
+    else this.#quotas.set(partner, { own, all: { ...DEFAULT_QUOTAS, ...own } });
   }
 }

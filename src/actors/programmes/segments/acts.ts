@@ -1,4 +1,7 @@
-/** What can be asked of the segments. Times are milliseconds since 1970 UTC; what has no end ends at `null`. */
+/**
+ * Acts, effects and queries of the segments programme. Times are milliseconds since 1970 UTC; an expiry of `null` means
+ * that a membership does not expire.
+ */
 import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
 import type { Draw } from "./draw.ts";
@@ -11,14 +14,14 @@ export function segmentSubject(slug: string): string {
   return `segment:${slug}`;
 }
 
-/** Here the numbers of users without an id of their own are counted. */
+/** Subject of the counter that numbers users created without an id. */
 const USERS_SUBJECT = "users";
-/** Here ends what ends by itself: of each shard its own. */
-export const ENDINGS_SUBJECT = "segment-endings";
-/** Here is the secret with which reports are signed. */
+/** Subject of membership expiries. Each shard decides those of its own users. */
+export const EXPIRIES_SUBJECT = "segment-endings";
+/** Subject of the secret that signs reports. */
 export const REPORTS_SUBJECT = "segment-reports";
 
-/** When a membership ends that is given now. */
+/** The expiry of a new membership: never, `ms` after the log time of the act, or at a time. */
 export type Until = null | readonly ["after", ms: number] | readonly ["at", ms: number];
 
 type Of<A extends string> = Readonly<{ programme: "segments"; act: A; subject: string; vnode?: number }>;
@@ -28,24 +31,25 @@ export type RaisePercent = Of<"raise_percent"> & Readonly<{ slug: string; genera
 export type DeleteSegment = Of<"delete_segment"> & Readonly<{ slug: string }>;
 export type CountUser = Of<"count_user"> & Readonly<{ skip: number }>;
 export type CreateUser = Of<"create_user"> & Readonly<{ user: string }>;
-/** Adds before removes. The user is created where there is none. */
+/** Additions apply before removals. Creates the user if it does not exist. */
 export type ChangeUser = Of<"change_user"> &
   Readonly<{
     user: string;
     add: readonly (readonly [slug: string, until: Until])[];
     remove: readonly string[];
   }>;
-/** Users of one shard, which `vnode` names. Those that are not there are created. */
+/** All users are on one shard, which `vnode` selects. Creates those that do not exist. */
 export type AddUsers = Of<"add_users"> & Readonly<{ slug: string; users: readonly string[]; until: Until }>;
-/** A portion of the memberships whose time is over, made by their shard. */
+/** Ends a portion of the expired memberships. Issued by their shard itself. */
 export type Expire = Of<"expire">;
-/** Portions, made by each shard: who falls under a draw gets the segment, and who had a deleted one loses it. */
+/** Adds a portion of the users that a percentage selects. Issued by each shard itself. */
 export type Fill = Of<"fill"> & Readonly<{ slug: string; generation: number }>;
+/** Removes the memberships of a deleted segment from a portion of the users. Issued by each shard itself. */
 export type Sweep = Of<"sweep"> & Readonly<{ slug: string; generation: number; deletedAtMs: number }>;
 export type RequestReport = Of<"request_report">;
-/** `only`: nothing is done unless this is the present one, as it is stored. */
+/** `only`: changes nothing unless this is the current secret in its stored form. */
 export type RotateReportSecret = Of<"rotate_report_secret"> & Readonly<{ only: string | null }>;
-/** Changes nothing. Records the answer to a request that fills a segment, for its repeats. */
+/** Changes nothing. Records the answer to a request that fills a segment, so that retries get the same answer. */
 export type RecordAnswer = Of<"record_answer"> & Readonly<{ view: SegmentShown }>;
 
 export type SegmentsAct =
@@ -79,7 +83,7 @@ export const SEGMENTS_GROWTH = {
   record_answer: "key",
 } as const satisfies Record<SegmentsAct["act"], Growth>;
 
-/** A segment as it is answered: `members` of all shards. */
+/** A segment as the API shows it. `members` is the sum over all shards. */
 export type SegmentShown = Readonly<{
   slug: string;
   percent: number | null;
@@ -87,7 +91,7 @@ export type SegmentShown = Readonly<{
   createdAtMs: number;
 }>;
 
-/** What has happened to a segment: the home's effect, and the notice to all others. */
+/** A change of a segment: the effect on its home shard, and the notice to all others. */
 export type SegmentNews =
   | Readonly<{
       news: "created";
@@ -99,37 +103,37 @@ export type SegmentNews =
   | Readonly<{ news: "raised"; slug: string; generation: number; draw: Draw }>
   | Readonly<{ news: "deleted"; slug: string; generation: number; atMs: number }>;
 
-export type Ends = readonly (readonly [name: string, endsAtMs: number | null])[];
+export type ExpiriesByName = readonly (readonly [name: string, endsAtMs: number | null])[];
 
-/** `auto`: the segments that a user gets by being created. */
+/** `auto`: slugs of the segments whose percentage selects the new user. */
 export type NewUser = Readonly<{ auto: readonly string[] }>;
 /**
- * By slug. `over`: had ended, and stood there still; `prolonged`: were held, and end later now. `held`: all that the user is
- * in then; not in the oldest records.
+ * All by slug. `over`: expired memberships whose expiry was not logged yet. `prolonged`: existing ones with a later
+ * expiry. `held`: all memberships after the change; missing in the oldest records.
  */
 export type UserChange = Readonly<{
   created: NewUser | null;
-  over: Ends;
-  added: Ends;
-  prolonged: Ends;
+  over: ExpiriesByName;
+  added: ExpiriesByName;
+  prolonged: ExpiriesByName;
   removed: readonly string[];
   held?: readonly MembershipView[];
 }>;
-/** By user, all of one segment. */
+/** Changes to one segment, by user. The fields mean the same as in `UserChange`. */
 export type MembershipChanges = Readonly<{
   created: readonly (readonly [user: string, auto: readonly string[]])[];
-  over: Ends;
+  over: ExpiriesByName;
   added: readonly string[];
   prolonged: readonly string[];
   endsAtMs: number | null;
 }>;
-/** `no` is the segment's on its shard. Where the segment was deleted before, they ended with it. */
+/** `localId` is `Segment.localId`. `atMs` is the expiry, or the deletion of the segment if that was earlier. */
 export type Expired = Readonly<{
-  ended: readonly (readonly [user: string, slug: string, no: number, atMs: number])[];
+  ended: readonly (readonly [user: string, slug: string, localId: number, atMs: number])[];
 }>;
-/** `upTo`: serial number of the last user that was looked at. */
+/** `upTo`: serial number of the last user that was scanned. */
 export type Filled = Readonly<{ upTo: number }> & Omit<MembershipChanges, "created" | "endsAtMs">;
-export type Swept = Readonly<{ upTo: number; over: Ends; removed: readonly string[] }>;
+export type Swept = Readonly<{ upTo: number; over: ExpiriesByName; removed: readonly string[] }>;
 
 export type SegmentsEffect =
   | null
@@ -143,7 +147,9 @@ export type SegmentsEffect =
   | Readonly<{ number: number }>
   | Readonly<{ secret: string }>;
 
-/** One shard's: `isCurrent` unless somebody's time is over who is counted still; `isFilled` when nobody is to be added. */
+/**
+ * One shard's part of a segment. `isCurrent`: `members` counts no expired membership. `isFilled`: no fill is running.
+ */
 export type SegmentPart = Readonly<{
   generation: number;
   percent: number | null;
@@ -162,12 +168,15 @@ export type UserView = Readonly<{ id: string; createdAtMs: number }>;
 export type MembershipView = Readonly<{ slug: string; endsAtMs: number | null; source: "manual" | "auto" }>;
 export type HolderView = Readonly<{ id: string; endsAtMs: number | null; source: "manual" | "auto" }>;
 
-/** A range of places is cut into so many pieces to be counted in. */
+/** Buckets of the histogram of draw positions (`draw.ts`). */
 export const PIECES = 1024;
-/** So many users are looked at for one answer of a survey. */
+/** Users scanned for one answer of a survey. */
 export const SURVEYED_MAX = 5_000;
 
-/** Of users up to `cutoff` who are not chosen yet: how many have their place in which piece. */
+/**
+ * Part of a survey of the users with serial numbers up to `cutoff`. `chosen`: users that earlier draws selected.
+ * `pieces`: histogram of the draw positions of the others.
+ */
 export type SurveyPart = Readonly<{ cutoff: number; chosen: number; pieces: readonly number[] }>;
 
 export function createSegment(slug: string, draw: Draw | null): CreateSegment {
@@ -183,7 +192,7 @@ export function deleteSegment(slug: string): DeleteSegment {
   return { programme: "segments", act: "delete_segment", subject: segmentSubject(slug), slug };
 }
 
-/** The next number for a user, after passing over so many. */
+/** Takes the next user number. @param skip numbers to pass over, because users with these ids exist. */
 export function countUser(skip: number): CountUser {
   return { programme: "segments", act: "count_user", subject: USERS_SUBJECT, skip };
 }
@@ -224,7 +233,7 @@ export function askSegments(page: ListAsk): Question<ListPart<SegmentRow>> {
   return { programme: "segments", subject: null, ask: ["segments", ...page] };
 }
 
-/** `null` in the place of one that the shard does not know. */
+/** One entry per slug; `null` for a segment that the shard does not know. */
 export function askSegmentParts(slugs: readonly string[]): Question<readonly (SegmentPart | null)[]> {
   return { programme: "segments", subject: null, ask: ["parts", slugs] };
 }
@@ -245,7 +254,10 @@ export function askHolders(slug: string): (page: ListAsk) => Question<ListPart<H
   return (page) => ({ programme: "segments", subject: null, ask: ["holders", slug, ...page] });
 }
 
-/** @param cutoffs of all shards; `null`: each says its own. */
+/**
+ * @param after serial number of the last user of the previous answer.
+ * @param cutoffs last serial number to scan, by shard; `null`: each shard chooses its current one.
+ */
 export function askSurvey(
   slug: string,
   after: number,
@@ -254,7 +266,7 @@ export function askSurvey(
   return { programme: "segments", subject: null, ask: ["survey", slug, after, cutoffs] };
 }
 
-/** The places themselves, of those in one piece. */
+/** The draw positions of the surveyed users in one bucket. */
 export function askPlaces(
   slug: string,
   after: number,
@@ -264,7 +276,7 @@ export function askPlaces(
   return { programme: "segments", subject: null, ask: ["places", slug, after, cutoffs, piece] };
 }
 
-/** What the secret is sealed for. */
+/** The purpose with which the secret is sealed. */
 export function reportSecretOf(partner: string): string {
   return `reports of segments of ${partner}`;
 }
@@ -273,14 +285,14 @@ export function rotateReportSecret(only: string | null = null): RotateReportSecr
   return { programme: "segments", act: "rotate_report_secret", subject: REPORTS_SUBJECT, only };
 }
 
-/** Of all partners of a shard, whoever asks. */
+/** The stored secrets of all partners on a shard, independent of the partner that queries. */
 export const ASK_REPORT_SECRETS: Question<readonly (readonly [partner: string, stored: string])[]> = {
   programme: "segments",
   subject: null,
   ask: ["secrets"],
 };
 
-/** As it is stored: sealed, or, from before that was done, in hex. `null` before the first report. */
+/** The secret in its stored form: sealed, or in hex if an older version wrote it. `null` before the first report. */
 export function askReportSecret(): QuestionTo<string | null> {
   return { programme: "segments", subject: REPORTS_SUBJECT, ask: ["secret"] };
 }

@@ -1,4 +1,4 @@
-/** What a shard answers about its users and segments. */
+/** The queries about the users and segments of one shard. */
 import type { JsonValue } from "../../records/act.ts";
 import type { ListAsk } from "../paged-index.ts";
 import {
@@ -12,17 +12,17 @@ import {
 } from "./acts.ts";
 import type { BackfillJobs } from "./backfill-jobs.ts";
 import { isChosen, lanesOf, placeOf, SPAN } from "./draw.ts";
-import { isMembership, membershipView, type Segment, type SegmentStore, type User } from "./segment-store.ts";
+import { isActive, membershipView, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
 const PIECE_SPAN = SPAN / PIECES;
 
-/** Users after this one, by serial number, and no further than the cutoff. */
-type Stretch = Readonly<{ slug: string; after: number; cutoff: number }>;
+/** Users with serial numbers from `after + 1` to `cutoff`. */
+type SerialRange = Readonly<{ slug: string; after: number; cutoff: number }>;
 
-export function surveyOf(roster: SegmentStore, stretch: Stretch): SurveyPart {
+export function surveyOf(store: SegmentStore, stretch: SerialRange): SurveyPart {
   const pieces = new Array<number>(PIECES).fill(0);
   let chosen = 0;
-  for (const place of placesOf(roster, stretch)) {
+  for (const place of placesOf(store, stretch)) {
     if (place === null) chosen += 1;
     else {
       const piece = Math.floor(place / PIECE_SPAN);
@@ -32,79 +32,79 @@ export function surveyOf(roster: SegmentStore, stretch: Stretch): SurveyPart {
   return { cutoff: stretch.cutoff, chosen, pieces };
 }
 
-export function placesIn(roster: SegmentStore, stretch: Stretch, piece: number): readonly number[] {
+export function placesIn(store: SegmentStore, stretch: SerialRange, piece: number): readonly number[] {
   const places: number[] = [];
-  for (const place of placesOf(roster, stretch))
+  for (const place of placesOf(store, stretch))
     if (place !== null && Math.floor(place / PIECE_SPAN) === piece) places.push(place);
   return places;
 }
 
-/** `null`: chosen before. */
-function* placesOf(roster: SegmentStore, { slug, after, cutoff }: Stretch): Generator<number | null> {
-  const rounds = roster.segments.get(slug)?.rounds ?? [];
+/** The draw position of each user; `null` for a user that an earlier draw selected. */
+function* placesOf(store: SegmentStore, { slug, after, cutoff }: SerialRange): Generator<number | null> {
+  const rounds = store.segments.get(slug)?.rounds ?? [];
   const segment = lanesOf(slug);
   const end = Math.min(cutoff, after + SURVEYED_MAX);
   for (let at = after; at < end; at++) {
-    const { id, serial } = roster.bySerial[at] as User;
+    const { id, serial } = store.bySerial[at] as User;
     const place = placeOf(segment, lanesOf(id));
     yield isChosen(place, serial, rounds) ? null : place;
   }
 }
 
-type Place = Readonly<{
+type AnswerSource = Readonly<{
   shard: number;
-  roster: SegmentStore;
-  chores: BackfillJobs;
+  store: SegmentStore;
+  jobs: BackfillJobs;
   nowMs: number;
-  /** Whether all is ended whose time is over. */
+  /** Whether all expiries up to `nowMs` have been applied. */
   isCurrent: boolean;
 }>;
 
-export function answerOf(place: Place, [question, ...values]: readonly JsonValue[]): JsonValue {
-  const { roster, nowMs } = place;
-  switch (question) {
+export function answerOf(place: AnswerSource, [query, ...values]: readonly JsonValue[]): JsonValue {
+  const { store, nowMs } = place;
+  switch (query) {
     case "segment":
       return partOf(place, values[0] as string);
     case "parts":
       return (values[0] as readonly string[]).map((slug) => partOf(place, slug));
     case "segments":
-      return roster.ownSegments.list(values as unknown as ListAsk, segmentRow);
+      return store.ownSegments.list(values as unknown as ListAsk, segmentRow);
     case "user": {
-      const user = roster.users.get(values[0] as string);
+      const user = store.users.get(values[0] as string);
       return user === undefined ? null : userView(user);
     }
     case "users":
-      return roster.userList.list(values as unknown as ListAsk, userView);
+      return store.userList.list(values as unknown as ListAsk, userView);
     case "memberships": {
-      const held = roster.users.get(values[0] as string)?.held ?? [];
-      return held.filter((each) => isMembership(each, nowMs)).map(membershipView);
+      const membership = store.users.get(values[0] as string)?.memberships ?? [];
+      return membership.filter((each) => isActive(each, nowMs)).map(membershipView);
     }
     case "holders": {
       const [slug, ...page] = values;
-      const segment = roster.segments.get(slug as string);
-      return roster.userList.list(page as unknown as ListAsk, (user) => holderView(user, segment, nowMs));
+      const segment = store.segments.get(slug as string);
+      return store.userList.list(page as unknown as ListAsk, (user) => holderView(user, segment, nowMs));
     }
     case "survey": {
       const [slug, after, cutoffs] = values as unknown as [string, number, readonly number[] | null];
-      const cutoff = cutoffs === null ? roster.bySerial.length : (cutoffs[place.shard] ?? 0);
-      return surveyOf(roster, { slug, after, cutoff });
+      const cutoff = cutoffs === null ? store.bySerial.length : (cutoffs[place.shard] ?? 0);
+      return surveyOf(store, { slug, after, cutoff });
     }
     case "places": {
       const [slug, after, cutoffs, piece] = values as unknown as [string, number, readonly number[], number];
-      return placesIn(roster, { slug, after, cutoff: cutoffs[place.shard] ?? 0 }, piece);
+      return placesIn(store, { slug, after, cutoff: cutoffs[place.shard] ?? 0 }, piece);
     }
     case "secret":
-      return roster.secret;
+      return store.secret;
     default:
-      throw new TypeError(`the segments know no question ${JSON.stringify(question)}`);
+      throw new TypeError(`unknown query of the segments programme: ${JSON.stringify(query)}`);
   }
 }
 
-function partOf({ roster, chores, isCurrent }: Place, slug: string): SegmentPart | null {
-  const segment = roster.segments.get(slug);
+function partOf({ store, jobs, isCurrent }: AnswerSource, slug: string): SegmentPart | null {
+  const segment = store.segments.get(slug);
   if (segment === undefined) return null;
   const { generation, percent, createdAtMs, members } = segment;
-  return { generation, percent, createdAtMs, members, isCurrent, isFilled: !chores.isFilling(segment) };
+  return { generation, percent, createdAtMs, members, isCurrent, isFilled: !jobs.isFilling(segment) };
 }
 
 function segmentRow({ slug, generation, percent, createdAtMs }: Segment): SegmentRow {
@@ -116,8 +116,8 @@ function userView({ id, createdAtMs }: User): UserView {
 }
 
 function holderView(user: User, segment: Segment | undefined, nowMs: number): HolderView | undefined {
-  const held = segment && user.held.find((each) => each.segment === segment);
-  if (held === undefined || !isMembership(held, nowMs)) return undefined;
-  const { endsAtMs, source } = membershipView(held);
+  const membership = segment && user.memberships.find((each) => each.segment === segment);
+  if (membership === undefined || !isActive(membership, nowMs)) return undefined;
+  const { endsAtMs, source } = membershipView(membership);
   return { id: user.id, endsAtMs, source };
 }

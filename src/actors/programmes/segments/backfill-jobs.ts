@@ -1,7 +1,7 @@
 /**
- * What concerns a great many users is done in portions, so that nobody else has to wait for it: who falls under a
- * percentage is given the segment, and who held a deleted one loses what is left of it. All chores of a shard stand in
- * one row and take turns, with a pause after each portion.
+ * Long jobs over all users of a shard, done in portions so that other requests need not wait: `fill` adds the users
+ * that a percentage selects, `sweep` removes the memberships of a deleted segment. The jobs of a shard share one
+ * queue; after each portion the first job moves to the end of the queue and pauses.
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Command } from "../../records/command.ts";
@@ -9,82 +9,86 @@ import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
 import { isChosen, lanesOf, placeOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
-import { heldOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
+import { membershipOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
-const LOOKED_AT_MAX = 2_500;
-/** Somebody waits for a segment to be filled, and nobody for a deleted one to be swept: nobody reads what is left of it. */
-const CONCERNED_MAX = { fill: 1_000, sweep: 200 } as const;
+/** Users scanned per portion. */
+const SCANNED_MAX = 2_500;
+/** Memberships changed per portion. A client waits for a fill; nothing waits for a sweep, so it takes smaller steps. */
+const CHANGED_MAX = { fill: 1_000, sweep: 200 } as const;
 const PAUSE_MS = { fill: 1, sweep: 4 } as const;
 
 export type BackfillJob = {
   readonly kind: "fill" | "sweep";
-  readonly roster: SegmentStore;
+  readonly store: SegmentStore;
   readonly segment: Segment;
-  /** Of the segment's rounds, which a `fill` carries out. */
+  /** Index of the round in `Segment.rounds` that a `fill` executes. */
   readonly round: number;
-  /** Serial number of the last user that was looked at, and of the last one that is to be. */
-  at: number;
+  /** Serial number of the last user that was scanned; 0 at the start. */
+  scannedTo: number;
+  /** Serial number of the last user to scan. */
   readonly upTo: number;
 };
 
-/** Bounded by the segments, and the rounds of each, which are 100 at most. */
+/**
+ * The job queue of one shard. Its length is bounded by the number of segments and of their rounds (at most 100 each).
+ */
 export class BackfillJobs {
-  readonly #due: ProgrammeContext["due"];
-  readonly #row: BackfillJob[] = [];
+  readonly #scheduler: ProgrammeContext["scheduler"];
+  readonly #queue: BackfillJob[] = [];
   #next: ScheduledCommand | undefined;
 
-  constructor(due: ProgrammeContext["due"]) {
-    this.#due = due;
+  constructor(scheduler: ProgrammeContext["scheduler"]) {
+    this.#scheduler = scheduler;
   }
 
   get first(): BackfillJob {
-    const [first] = this.#row;
-    assert(first !== undefined, "a portion belongs to a chore");
+    const [first] = this.#queue;
+    assert(first !== undefined, "a portion belongs to a job");
     return first;
   }
 
-  /** When the next portion is due. */
+  /** Due time of the next portion, in ms. */
   get nextAtMs(): number {
     return this.#next?.endsAtMs ?? 0;
   }
 
   all(): Iterable<BackfillJob> {
-    return this.#row;
+    return this.#queue;
   }
 
   isFilling(segment: Segment): boolean {
-    return this.#row.some((chore) => chore.segment === segment && chore.kind === "fill");
+    return this.#queue.some((job) => job.segment === segment && job.kind === "fill");
   }
 
-  add(chore: BackfillJob, nextAtMs: number): void {
-    this.#row.push(chore);
-    if (this.#next === undefined) this.#expect(nextAtMs);
+  add(job: BackfillJob, nextAtMs: number): void {
+    this.#queue.push(job);
+    if (this.#next === undefined) this.#schedule(nextAtMs);
   }
 
-  /** The first one has got as far as this. */
-  advance(at: number, timeMs: number): void {
-    const chore = this.#row.shift();
-    assert(chore !== undefined && this.#next !== undefined, "a portion was due");
-    this.#due.remove(this.#next);
+  /** Records that the first job has scanned up to serial number `serial`, and schedules the next portion. */
+  advance(serial: number, timeMs: number): void {
+    const job = this.#queue.shift();
+    assert(job !== undefined && this.#next !== undefined, "a portion was due");
+    this.#scheduler.remove(this.#next);
     this.#next = undefined;
-    chore.at = at;
-    if (at < chore.upTo) this.#row.push(chore);
-    if (this.#row.length > 0) this.#expect(timeMs + PAUSE_MS[this.first.kind]);
+    job.scannedTo = serial;
+    if (serial < job.upTo) this.#queue.push(job);
+    if (this.#queue.length > 0) this.#schedule(timeMs + PAUSE_MS[this.first.kind]);
   }
 
-  #expect(endsAtMs: number): void {
-    const { partner } = this.first.roster;
+  #schedule(endsAtMs: number): void {
+    const { partner } = this.first.store;
     const command = () => commandOf(this.first);
     this.#next = { partner, endsAtMs, id: "segments", place: -1, subjects: [], command };
-    this.#due.add(this.#next);
+    this.#scheduler.add(this.#next);
   }
 }
 
-export function decideFill({ roster, segment, round, at, upTo }: BackfillJob, nowMs: number): Filled {
+export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJob, nowMs: number): Filled {
   const additions = new Additions(nowMs);
   const { over, added, prolonged } = additions;
-  const result = (last: number) => ({
-    upTo: last,
+  const result = (scanned: number) => ({
+    upTo: scanned,
     over,
     added: namesOf(added),
     prolonged: namesOf(prolonged),
@@ -92,50 +96,53 @@ export function decideFill({ roster, segment, round, at, upTo }: BackfillJob, no
   if (segment.deletedAtMs !== null) return result(upTo);
   const rounds = segment.rounds.slice(round, round + 1);
   const earlier = segment.rounds.slice(0, round);
-  const end = Math.min(upTo, at + LOOKED_AT_MAX);
-  let serial = at;
-  while (serial < end && added.length + prolonged.length < CONCERNED_MAX.fill) {
-    const user = roster.bySerial[serial] as User;
+  const end = Math.min(upTo, scannedTo + SCANNED_MAX);
+  let serial = scannedTo;
+  while (serial < end && added.length + prolonged.length < CHANGED_MAX.fill) {
+    const user = store.bySerial[serial] as User;
     serial += 1;
     const place = placeOf(segment.lanes, lanesOf(user.id));
-    // Who was chosen before has it, or has been removed by hand.
+    // A user that an earlier round selected has the segment already, or was removed by hand.
     if (!isChosen(place, serial, rounds) || isChosen(place, serial, earlier)) continue;
-    const held = heldOf(user, segment);
-    if (held?.kind !== "removed") additions.add(user.id, held, null);
+    const membership = membershipOf(user, segment);
+    if (membership?.kind !== "removed") additions.add(user.id, membership, null);
   }
   return result(serial);
 }
 
-export function applyFill({ roster, segment }: BackfillJob, { added, prolonged }: Filled): void {
-  for (const id of [...added, ...prolonged]) roster.put(roster.userOf(id), segment.lasting.auto);
+export function applyFill({ store, segment }: BackfillJob, { added, prolonged }: Filled): void {
+  for (const id of [...added, ...prolonged]) store.putMembership(store.userById(id), segment.permanent.auto);
 }
 
-export function decideSweep({ roster, segment, at, upTo }: BackfillJob): Swept {
+export function decideSweep({ store, segment, scannedTo, upTo }: BackfillJob): Swept {
   const over: [string, number][] = [];
   const removed: string[] = [];
-  const end = Math.min(upTo, at + LOOKED_AT_MAX);
-  let concerned = 0;
-  let serial = at;
-  while (serial < end && concerned < Math.min(CONCERNED_MAX.sweep, segment.traces)) {
-    const user = roster.bySerial[serial] as User;
+  const end = Math.min(upTo, scannedTo + SCANNED_MAX);
+  let changed = 0;
+  let serial = scannedTo;
+  while (serial < end && changed < Math.min(CHANGED_MAX.sweep, segment.references)) {
+    const user = store.bySerial[serial] as User;
     serial += 1;
-    const held = heldOf(user, segment);
-    if (held === undefined) continue;
-    concerned += 1;
-    if (held.kind === "removed") continue;
-    if (held.endsAtMs <= (segment.deletedAtMs ?? 0)) over.push([user.id, held.endsAtMs]);
+    const membership = membershipOf(user, segment);
+    if (membership === undefined) continue;
+    changed += 1;
+    if (membership.kind === "removed") continue;
+    if (membership.endsAtMs <= (segment.deletedAtMs ?? 0)) over.push([user.id, membership.endsAtMs]);
     else removed.push(user.id);
   }
-  return { upTo: concerned === segment.traces ? upTo : serial, over, removed };
+  return { upTo: changed === segment.references ? upTo : serial, over, removed };
 }
 
-export function applySweep({ roster, segment, at, upTo: last }: BackfillJob, { upTo }: Swept): void {
-  for (let serial = at; serial < upTo && segment.traces > 0; serial++)
-    roster.drop(roster.bySerial[serial] as User, segment);
-  if (upTo === last) roster.forget(segment);
+export function applySweep(
+  { store, segment, scannedTo, upTo: lastSerial }: BackfillJob,
+  { upTo }: Swept,
+): void {
+  for (let serial = scannedTo; serial < upTo && segment.references > 0; serial++)
+    store.dropMembership(store.bySerial[serial] as User, segment);
+  if (upTo === lastSerial) store.forgetSegment(segment);
 }
 
-function commandOf({ kind, roster: { partner }, segment }: BackfillJob): Command {
+function commandOf({ kind, store: { partner }, segment }: BackfillJob): Command {
   const { slug, generation, deletedAtMs } = segment;
   const names = { programme: "segments", subject: segmentSubject(slug), slug, generation } as const;
   const act: Fill | Sweep =

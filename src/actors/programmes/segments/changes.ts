@@ -1,9 +1,9 @@
-/** Who has entered and left which segment, and when, by what was done. */
+/** Derives from logged acts which users entered and left which segments, and when. */
 import { unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import type {
-  Ends,
   Expired,
+  ExpiriesByName,
   Filled,
   MembershipChanges,
   NewUser,
@@ -22,7 +22,7 @@ export function usersOfSegments(act: Act, effect: JsonValue): readonly string[] 
   return [...new Set(Array.from(changes, ({ user }) => user))];
 }
 
-/** @param timeMs when it was logged. */
+/** @param timeMs the log time of the act. */
 export function* membershipChanges(
   act: SegmentsAct,
   effect: SegmentsEffect,
@@ -81,6 +81,6 @@ function* entered(user: string, slugs: readonly string[], atMs: number): Generat
   for (const slug of slugs) yield { user, slug, operation: "I", atMs };
 }
 
-function* leftBefore(over: Ends, slug: string, timeMs: number): Generator<MembershipChange> {
+function* leftBefore(over: ExpiriesByName, slug: string, timeMs: number): Generator<MembershipChange> {
   for (const [user, atMs] of over) yield { user, slug, operation: "D", atMs: atMs ?? timeMs };
 }

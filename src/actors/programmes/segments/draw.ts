@@ -1,25 +1,26 @@
 /**
- * Who falls under a percentage: a place in a range of 53 bits for each pair of segment and user, the same for ever and
- * on every shard, and of two segments independent of each other.
+ * Selects the users of a percentage segment. Each pair of segment and user has a pseudo-random *draw position* in a
+ * range of 53 bits. It never changes, is the same on every shard, and is independent between segments.
  */
 import { charCode } from "../../records/char-code.ts";
 
-/** Places are from 0 to this, exclusive. */
+/** Draw positions are in [0, SPAN). */
 export const SPAN = 2 ** 53;
 
 const LOW_BITS = 0x1fffff;
 const HIGH_SPAN = 2 ** 32;
 
-/** Two hashes of 32 bits of one text. */
+/** Two 32-bit hashes of one text. */
 export type Lanes = readonly [number, number];
 
 /**
- * Those who were there when it was made, by their serial numbers on their shards, have a place up to the threshold:
- * so many as make the percentage exact. All others have one within the percentage of the range.
+ * A draw of `percent` of the users. Among the users that existed when it was made (serial number up to their shard's
+ * entry in `cutoffs`) it selects those with a draw position up to `threshold`, which makes the percentage exact.
+ * Among later users it selects those with a position in the first `percent` of the range.
  */
 export type Draw = Readonly<{ percent: number; threshold: number; cutoffs: readonly number[] }>;
 
-/** A draw as one shard keeps it. */
+/** A draw as one shard stores it: `upTo` is the shard's cutoff. */
 export type Round = Readonly<{ percent: number; threshold: number; upTo: number }>;
 
 export function roundOf({ percent, threshold, cutoffs }: Draw, shard: number): Round {
@@ -37,7 +38,10 @@ export function lanesOf(text: string): Lanes {
   return [mixed(high), mixed(low)];
 }
 
-/** Four rounds of a Feistel network: no two pairs of lanes have one image, and every bit of it hangs on all of theirs. */
+/**
+ * The draw position of a user: four Feistel rounds over the XOR of the lanes. The network is a bijection of 64 bits, of
+ * which 53 are kept; every output bit depends on all input bits.
+ */
 export function placeOf(segment: Lanes, user: Lanes): number {
   let high = segment[0] ^ user[0];
   let low = segment[1] ^ user[1];
@@ -48,14 +52,18 @@ export function placeOf(segment: Lanes, user: Lanes): number {
   return HIGH_SPAN * (low & LOW_BITS) + (high >>> 0);
 }
 
-/** @param serial the user's on this shard. */
+/**
+ * Whether one of the rounds selects the user.
+ *
+ * @param serial the user's serial number on this shard.
+ */
 export function isChosen(place: number, serial: number, rounds: readonly Round[]): boolean {
   return rounds.some(({ percent, threshold, upTo }) =>
     serial <= upTo ? place <= threshold : place < (percent / 100) * SPAN,
   );
 }
 
-/** So many of `count` are `percent` of them, halves rounded up. */
+/** `percent` of `count`, rounded half up. */
 export function shareOf(count: number, percent: number): number {
   return Math.floor((count * percent + 50) / 100);
 }

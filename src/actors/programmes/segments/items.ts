@@ -1,91 +1,91 @@
-/** What a shard knows of segments, as items of a snapshot, and back. */
+/** The snapshot items of the segments programme on one shard. */
 import { unreachable } from "../../../errors/assert.ts";
 import type { BackfillJob, BackfillJobs } from "./backfill-jobs.ts";
 import type { Round } from "./draw.ts";
-import { type Held, KINDS, Segment, type SegmentStore } from "./segment-store.ts";
+import { KINDS, type Membership, Segment, type SegmentStore } from "./segment-store.ts";
 
-/** By its segment's number: one that ends, or, with its kind, one that does not. */
-type HeldItem = readonly [no: number, endsAtMs: number] | number;
+/** `[localId, endsAtMs]` for a membership with an expiry, else the number `localId * KINDS.length + index of its kind`. */
+type MembershipItem = readonly [localId: number, endsAtMs: number] | number;
 
 export type Item =
   | readonly [
       "roster",
       partner: string,
       generations: number,
-      segmentNos: number,
-      numbers: number,
+      segmentsSeen: number,
+      lastUserNumber: number,
       secret: string | null,
     ]
   | readonly [
       "segment",
       partner: string,
-      no: number,
+      localId: number,
       slug: string,
       generation: number,
       createdAtMs: number,
       deletedAtMs: number | null,
       rounds: readonly Round[],
     ]
-  | readonly ["user", partner: string, id: string, createdAtMs: number, held: readonly HeldItem[]]
+  | readonly ["user", partner: string, id: string, createdAtMs: number, held: readonly MembershipItem[]]
   | readonly [
       "chore",
       partner: string,
       kind: BackfillJob["kind"],
       segment: number,
       round: number,
-      at: number,
+      scannedTo: number,
       upTo: number,
       nextAtMs: number,
     ];
 
-export function* itemsOf(rosters: Iterable<SegmentStore>, chores: BackfillJobs): Generator<Item> {
-  for (const roster of rosters) {
-    const { partner, generations, segmentNos, numbers, secret } = roster;
-    yield ["roster", partner, generations, segmentNos, numbers, secret];
-    for (const { no, slug, generation, createdAtMs, deletedAtMs, rounds } of roster.allSegments())
-      yield ["segment", partner, no, slug, generation, createdAtMs, deletedAtMs, rounds];
-    for (const { id, createdAtMs, held } of roster.bySerial)
-      yield ["user", partner, id, createdAtMs, held.map(heldItem)];
+export function* itemsOf(stores: Iterable<SegmentStore>, jobs: BackfillJobs): Generator<Item> {
+  for (const store of stores) {
+    const { partner, generations, segmentsSeen, lastUserNumber, secret } = store;
+    yield ["roster", partner, generations, segmentsSeen, lastUserNumber, secret];
+    for (const { localId, slug, generation, createdAtMs, deletedAtMs, rounds } of store.allSegments())
+      yield ["segment", partner, localId, slug, generation, createdAtMs, deletedAtMs, rounds];
+    for (const { id, createdAtMs, memberships } of store.bySerial)
+      yield ["user", partner, id, createdAtMs, memberships.map(membershipItem)];
   }
-  for (const { kind, roster, segment, round, at, upTo } of chores.all())
-    yield ["chore", roster.partner, kind, segment.no, round, at, upTo, chores.nextAtMs];
+  for (const { kind, store, segment, round, scannedTo, upTo } of jobs.all())
+    yield ["chore", store.partner, kind, segment.localId, round, scannedTo, upTo, jobs.nextAtMs];
 }
 
-/** @param isHome whether the segment with this slug has its home here. */
+/** @param isHome whether this shard is the home of the segment with this slug. */
 export function restoreItem(
   item: Item,
-  roster: SegmentStore,
-  chores: BackfillJobs,
+  store: SegmentStore,
+  jobs: BackfillJobs,
   isHome: (slug: string) => boolean,
 ): void {
   switch (item[0]) {
     case "roster": {
-      const [, , generations, segmentNos, numbers, secret] = item;
-      Object.assign(roster, { generations, segmentNos, numbers, secret });
+      const [, , generations, segmentsSeen, lastUserNumber, secret] = item;
+      Object.assign(store, { generations, segmentsSeen, lastUserNumber, secret });
       return;
     }
     case "segment": {
-      const [, partner, no, slug, generation, createdAtMs, deletedAtMs, rounds] = item;
-      const segment = new Segment({ partner, no, slug, generation, createdAtMs, rounds: [...rounds] });
-      roster.addSegment(segment, isHome(slug));
-      if (deletedAtMs !== null) roster.delete(segment, deletedAtMs);
+      const [, partner, localId, slug, generation, createdAtMs, deletedAtMs, rounds] = item;
+      const segment = new Segment({ partner, localId, slug, generation, createdAtMs, rounds: [...rounds] });
+      store.addSegment(segment, isHome(slug));
+      if (deletedAtMs !== null) store.deleteSegment(segment, deletedAtMs);
       return;
     }
     case "user": {
       const [, , id, createdAtMs, held] = item;
-      const user = roster.addUser(id, createdAtMs, []);
+      const user = store.addUser(id, createdAtMs, []);
       for (const each of held) {
-        if (typeof each !== "number") roster.putUntil(user, roster.segmentOfNo(each[0]), each[1]);
+        if (typeof each !== "number") store.putWithExpiry(user, store.segmentByLocalId(each[0]), each[1]);
         else {
-          const kind = KINDS[each % KINDS.length] as Held["kind"];
-          roster.put(user, roster.segmentOfNo(Math.floor(each / KINDS.length)).lasting[kind]);
+          const kind = KINDS[each % KINDS.length] as Membership["kind"];
+          store.putMembership(user, store.segmentByLocalId(Math.floor(each / KINDS.length)).permanent[kind]);
         }
       }
       return;
     }
     case "chore": {
-      const [, , kind, no, round, at, upTo, nextAtMs] = item;
-      chores.add({ kind, roster, segment: roster.segmentOfNo(no), round, at, upTo }, nextAtMs);
+      const [, , kind, localId, round, scannedTo, upTo, nextAtMs] = item;
+      jobs.add({ kind, store, segment: store.segmentByLocalId(localId), round, scannedTo, upTo }, nextAtMs);
       return;
     }
     default:
@@ -93,6 +93,8 @@ export function restoreItem(
   }
 }
 
-function heldItem({ segment: { no }, kind, endsAtMs }: Held): HeldItem {
-  return endsAtMs === Number.POSITIVE_INFINITY ? no * KINDS.length + KINDS.indexOf(kind) : [no, endsAtMs];
+function membershipItem({ segment: { localId }, kind, endsAtMs }: Membership): MembershipItem {
+  return endsAtMs === Number.POSITIVE_INFINITY
+    ? localId * KINDS.length + KINDS.indexOf(kind)
+    : [localId, endsAtMs];
 }

@@ -1,31 +1,42 @@
-/** What it comes to when users are added to segments, and taken from them. */
+/** Adding users to segments by hand and removing them. */
 import { type Rejected, reject } from "../../records/command.ts";
 import type { AddUsers, ChangeUser, MembershipChanges, Until, UserChange } from "./acts.ts";
 import {
-  type Held,
-  heldOf,
-  isMembership,
+  isActive,
+  type Membership,
+  membershipOf,
   membershipView,
   type Segment,
   type SegmentStore,
 } from "./segment-store.ts";
 
-type End = readonly [name: string, endsAtMs: number | null];
+type NameAndExpiry = readonly [name: string, endsAtMs: number | null];
 
-/** What is to become of users who are added by hand until then, or by a percentage for ever. */
+/** Collects the changes that additions cause, by hand or by a percentage. */
 export class Additions {
   readonly over: [string, number][] = [];
-  readonly added: End[] = [];
-  readonly prolonged: End[] = [];
+  readonly added: NameAndExpiry[] = [];
+  readonly prolonged: NameAndExpiry[] = [];
   readonly #nowMs: number;
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs;
   }
 
-  /** Nothing is ever shortened. @param name what stands for it in the lists. @returns whether it changes anything. */
-  add(name: string, held: Pick<Held, "kind" | "endsAtMs"> | undefined, endsAtMs: number | null): boolean {
-    const end: End = [name, endsAtMs];
+  /**
+   * Adds a membership. It never shortens an existing one.
+   *
+   * @param name the slug or user that the lists name the membership by.
+   * @param held the existing membership or tombstone.
+   * @param endsAtMs the wanted expiry; `null`: never.
+   * @returns whether anything changes.
+   */
+  add(
+    name: string,
+    held: Pick<Membership, "kind" | "endsAtMs"> | undefined,
+    endsAtMs: number | null,
+  ): boolean {
+    const end: NameAndExpiry = [name, endsAtMs];
     if (held === undefined || held.kind === "removed") this.added.push(end);
     else if (held.endsAtMs <= this.#nowMs) {
       this.over.push([name, held.endsAtMs]);
@@ -36,80 +47,86 @@ export class Additions {
   }
 }
 
-export function namesOf(ends: readonly End[]): readonly string[] {
+export function namesOf(ends: readonly NameAndExpiry[]): readonly string[] {
   return ends.map(([name]) => name);
 }
 
-export function decideChange(roster: SegmentStore, act: ChangeUser, nowMs: number): UserChange | Rejected {
+export function decideChangeUser(store: SegmentStore, act: ChangeUser, nowMs: number): UserChange | Rejected {
   for (const slug of [...act.add.map(([name]) => name), ...act.remove])
-    if (!roster.segments.has(slug)) return reject("segment_not_found", slug);
-  const user = roster.users.get(act.user);
-  const created = user === undefined ? { auto: roster.drawnFor(act.user) } : null;
-  const autoHeld = (created?.auto ?? []).map((slug) => roster.segmentOf(slug).lasting.auto);
-  // What is there after each step.
-  const holds = new Map<Segment, Held>();
-  for (const held of user?.held ?? autoHeld) holds.set(held.segment, held);
+    if (!store.segments.has(slug)) return reject("segment_not_found", slug);
+  const user = store.users.get(act.user);
+  const created = user === undefined ? { auto: store.autoSlugsFor(act.user) } : null;
+  const autoMemberships = (created?.auto ?? []).map((slug) => store.segmentBySlug(slug).permanent.auto);
+  // The user's memberships after each step.
+  const memberships = new Map<Segment, Membership>();
+  for (const membership of user?.memberships ?? autoMemberships)
+    memberships.set(membership.segment, membership);
   const additions = new Additions(nowMs);
   for (const [slug, until] of act.add) {
-    const segment = roster.segmentOf(slug);
-    const endsAtMs = endOf(until, nowMs);
-    if (additions.add(slug, holds.get(segment), endsAtMs))
-      holds.set(segment, { segment, kind: "manual", endsAtMs: endsAtMs ?? Number.POSITIVE_INFINITY });
+    const segment = store.segmentBySlug(slug);
+    const endsAtMs = expiryAtMs(until, nowMs);
+    if (additions.add(slug, memberships.get(segment), endsAtMs))
+      memberships.set(segment, { segment, kind: "manual", endsAtMs: endsAtMs ?? Number.POSITIVE_INFINITY });
   }
   const removed: string[] = [];
   for (const slug of act.remove) {
-    const segment = roster.segmentOf(slug);
-    const held = holds.get(segment);
-    if (held === undefined || !isMembership(held, nowMs)) continue;
+    const segment = store.segmentBySlug(slug);
+    const membership = memberships.get(segment);
+    if (membership === undefined || !isActive(membership, nowMs)) continue;
     removed.push(slug);
-    holds.set(segment, segment.lasting.removed);
+    memberships.set(segment, segment.permanent.removed);
   }
   const { over, added, prolonged } = additions;
-  const held = [...holds.values()].filter((each) => isMembership(each, nowMs)).map(membershipView);
+  const held = [...memberships.values()].filter((each) => isActive(each, nowMs)).map(membershipView);
   return { created, over, added, prolonged, removed, held };
 }
 
-export function applyChange(roster: SegmentStore, act: ChangeUser, change: UserChange, timeMs: number): void {
+export function applyChangeUser(
+  store: SegmentStore,
+  act: ChangeUser,
+  change: UserChange,
+  timeMs: number,
+): void {
   const { created, added, prolonged, removed } = change;
-  const user = created === null ? roster.userOf(act.user) : roster.addUser(act.user, timeMs, created.auto);
+  const user = created === null ? store.userById(act.user) : store.addUser(act.user, timeMs, created.auto);
   for (const [slug, endsAtMs] of [...added, ...prolonged])
-    roster.putUntil(user, roster.segmentOf(slug), endsAtMs);
-  for (const slug of removed) roster.put(user, roster.segmentOf(slug).lasting.removed);
+    store.putWithExpiry(user, store.segmentBySlug(slug), endsAtMs);
+  for (const slug of removed) store.putMembership(user, store.segmentBySlug(slug).permanent.removed);
 }
 
-export function decideIntake(
-  roster: SegmentStore,
+export function decideAddUsers(
+  store: SegmentStore,
   act: AddUsers,
   nowMs: number,
 ): MembershipChanges | Rejected {
-  const segment = roster.segments.get(act.slug);
+  const segment = store.segments.get(act.slug);
   if (segment === undefined) return reject("segment_not_found", act.slug);
-  const endsAtMs = endOf(act.until, nowMs);
+  const endsAtMs = expiryAtMs(act.until, nowMs);
   const created: [string, readonly string[]][] = [];
   const additions = new Additions(nowMs);
   for (const id of new Set(act.users)) {
-    const user = roster.users.get(id);
-    const auto = user === undefined ? roster.drawnFor(id) : [];
+    const user = store.users.get(id);
+    const auto = user === undefined ? store.autoSlugsFor(id) : [];
     if (user === undefined) created.push([id, auto]);
-    const autoHeld = auto.includes(act.slug) ? segment.lasting.auto : undefined;
-    additions.add(id, user === undefined ? autoHeld : heldOf(user, segment), endsAtMs);
+    const autoMembership = auto.includes(act.slug) ? segment.permanent.auto : undefined;
+    additions.add(id, user === undefined ? autoMembership : membershipOf(user, segment), endsAtMs);
   }
   const { over, added, prolonged } = additions;
   return { created, over, added: namesOf(added), prolonged: namesOf(prolonged), endsAtMs };
 }
 
-export function applyIntake(
-  roster: SegmentStore,
+export function applyAddUsers(
+  store: SegmentStore,
   { slug }: AddUsers,
   { created, added, prolonged, endsAtMs }: MembershipChanges,
   timeMs: number,
 ): void {
-  for (const [id, auto] of created) roster.addUser(id, timeMs, auto);
-  const segment = roster.segmentOf(slug);
-  for (const id of [...added, ...prolonged]) roster.putUntil(roster.userOf(id), segment, endsAtMs);
+  for (const [id, auto] of created) store.addUser(id, timeMs, auto);
+  const segment = store.segmentBySlug(slug);
+  for (const id of [...added, ...prolonged]) store.putWithExpiry(store.userById(id), segment, endsAtMs);
 }
 
-function endOf(until: Until, nowMs: number): number | null {
+function expiryAtMs(until: Until, nowMs: number): number | null {
   if (until === null) return null;
   return until[0] === "after" ? nowMs + until[1] : until[1];
 }

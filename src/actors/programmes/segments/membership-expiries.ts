@@ -1,105 +1,107 @@
 /**
- * Memberships that end by themselves, by the time at which they do: those of one time are ended together, in portions if
- * they are many. Nobody waits for it: who reads or changes a membership looks at its time.
+ * Expiry of memberships. Memberships of one partner with the same expiry form a group and are ended together, in
+ * portions if there are many. Requests need not wait for it: reads and changes compare the expiry with the time
+ * themselves.
  */
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import type { Command } from "../../records/command.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
-import { ENDINGS_SUBJECT, type Expire, type Expired } from "./acts.ts";
+import { EXPIRIES_SUBJECT, type Expire, type Expired } from "./acts.ts";
 
-const ENDED_MAX = 500;
-/** After a full portion others have their turn. */
+/** Memberships ended per portion. */
+const PORTION_MAX = 500;
+/** Pause after a full portion, so that other requests get their turn. */
 const PAUSE_MS = 1;
 
-type Timed = Readonly<{
+type ExpiringMembership = Readonly<{
   user: Readonly<{ id: string }>;
-  segment: Readonly<{ partner: string; slug: string; no: number; deletedAtMs: number | null }>;
+  segment: Readonly<{ partner: string; slug: string; localId: number; deletedAtMs: number | null }>;
   endsAtMs: number;
 }>;
 
 interface Group extends Expiring {
   readonly partner: string;
-  readonly timed: Set<Timed>;
+  readonly memberships: Set<ExpiringMembership>;
 }
 
 export class MembershipExpiries {
-  readonly #due: ProgrammeContext["due"];
+  readonly #scheduler: ProgrammeContext["scheduler"];
   readonly #groups = new Map<string, Group>();
   readonly #order = new Deadlines<Group>();
   #next: ScheduledCommand | undefined;
-  #pausedToMs = 0;
+  #pausedUntilMs = 0;
 
-  constructor(due: ProgrammeContext["due"]) {
-    this.#due = due;
+  constructor(scheduler: ProgrammeContext["scheduler"]) {
+    this.#scheduler = scheduler;
   }
 
-  /** When the first one is over that is there still. */
-  get firstMs(): number {
+  /** The earliest expiry that was not applied yet, in ms; infinite without one. */
+  get firstExpiryMs(): number {
     return this.#order.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
   }
 
-  add(timed: Timed): void {
-    const { partner } = timed.segment;
-    const id = idOf(timed);
+  add(membership: ExpiringMembership): void {
+    const { partner } = membership.segment;
+    const id = idOf(membership);
     let group = this.#groups.get(id);
     if (group === undefined) {
-      group = { partner, endsAtMs: timed.endsAtMs, id, place: -1, timed: new Set() };
+      group = { partner, endsAtMs: membership.endsAtMs, id, place: -1, memberships: new Set() };
       this.#groups.set(id, group);
       this.#order.add(group);
-      this.#expect();
+      this.#schedule();
     }
-    group.timed.add(timed);
+    group.memberships.add(membership);
   }
 
-  remove(timed: Timed): void {
-    const group = this.#groups.get(idOf(timed));
-    assert(group?.timed.delete(timed) === true, "what ends by itself is known here");
-    if (group.timed.size > 0) return;
+  remove(membership: ExpiringMembership): void {
+    const group = this.#groups.get(idOf(membership));
+    assert(group?.memberships.delete(membership) === true, "a membership with an expiry is in a group");
+    if (group.memberships.size > 0) return;
     this.#groups.delete(group.id);
     this.#order.remove(group);
-    this.#expect();
+    this.#schedule();
   }
 
-  /** What the next portion is. */
+  /** The next portion. */
   decide(): Expired {
     const ended: [string, string, number, number][] = [];
-    for (const { user, segment, endsAtMs } of this.#order.first?.timed ?? []) {
-      if (ended.length === ENDED_MAX) break;
-      const { slug, no, deletedAtMs } = segment;
-      ended.push([user.id, slug, no, Math.min(endsAtMs, deletedAtMs ?? endsAtMs)]);
+    for (const { user, segment, endsAtMs } of this.#order.first?.memberships ?? []) {
+      if (ended.length === PORTION_MAX) break;
+      const { slug, localId, deletedAtMs } = segment;
+      ended.push([user.id, slug, localId, Math.min(endsAtMs, deletedAtMs ?? endsAtMs)]);
     }
     return { ended };
   }
 
-  /** So many have been ended. */
+  /** Schedules the next portion after one of `count` memberships was applied. */
   advance(count: number, timeMs: number): void {
-    if (count === ENDED_MAX) this.#pausedToMs = timeMs + PAUSE_MS;
-    if (this.#next !== undefined) this.#due.remove(this.#next);
+    if (count === PORTION_MAX) this.#pausedUntilMs = timeMs + PAUSE_MS;
+    if (this.#next !== undefined) this.#scheduler.remove(this.#next);
     this.#next = undefined;
-    this.#expect();
+    this.#schedule();
   }
 
-  /** Puts the first group on the timetable, if it is not there. */
-  #expect(): void {
+  /** Schedules the earliest group, unless it is scheduled already. */
+  #schedule(): void {
     const { first } = this.#order;
-    const endsAtMs = first === undefined ? undefined : Math.max(first.endsAtMs, this.#pausedToMs);
+    const endsAtMs = first === undefined ? undefined : Math.max(first.endsAtMs, this.#pausedUntilMs);
     if (this.#next?.endsAtMs === endsAtMs && this.#next?.partner === first?.partner) return;
-    if (this.#next !== undefined) this.#due.remove(this.#next);
+    if (this.#next !== undefined) this.#scheduler.remove(this.#next);
     this.#next = undefined;
     if (first === undefined || endsAtMs === undefined) return;
     const { partner } = first;
     const command = () => expiryOf(partner);
     this.#next = { partner, endsAtMs, id: "endings", place: -1, subjects: [], command };
-    this.#due.add(this.#next);
+    this.#scheduler.add(this.#next);
   }
 }
 
-function idOf({ segment: { partner }, endsAtMs }: Timed): string {
+function idOf({ segment: { partner }, endsAtMs }: ExpiringMembership): string {
   return `${partner}\0${endsAtMs}`;
 }
 
 function expiryOf(partner: string): Command {
-  const act: Expire = { programme: "segments", act: "expire", subject: ENDINGS_SUBJECT };
+  const act: Expire = { programme: "segments", act: "expire", subject: EXPIRIES_SUBJECT };
   return { op: "act", partner, key: null, fingerprint: 0, act };
 }

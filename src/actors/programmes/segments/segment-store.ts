@@ -1,23 +1,24 @@
-/** One partner's users and segments as one shard has them, and who holds what. */
+/** The users, segments and memberships of one partner on one shard. */
 import { assert } from "../../../errors/assert.ts";
 import { PagedIndex } from "../paged-index.ts";
 import type { MembershipView } from "./acts.ts";
 import { isChosen, type Lanes, lanesOf, placeOf, type Round } from "./draw.ts";
 import type { MembershipExpiries } from "./membership-expiries.ts";
 
-/** `removed` by hand: nobody is added again by a percentage. */
+/** `removed` is a tombstone: a user who was removed by hand is never added again by a percentage. */
 export const KINDS = ["manual", "auto", "removed"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Those without an end are one object for all users. */
-export interface Held {
+/** A membership of a user, or a tombstone. Users share one object per segment and kind if there is no expiry. */
+export interface Membership {
   readonly segment: Segment;
   readonly kind: Kind;
+  /** Infinite without an expiry. */
   readonly endsAtMs: number;
 }
 
-/** A membership that ends by itself. */
-interface Timed extends Held {
+/** A membership with an expiry; it belongs to one user. */
+interface ExpiringMembership extends Membership {
   readonly user: User;
 }
 
@@ -26,39 +27,40 @@ export interface User {
   /** 1, 2, 3, … on this shard: users are never removed. */
   readonly serial: number;
   readonly createdAtMs: number;
-  held: readonly Held[];
+  memberships: readonly Membership[];
 }
 
-type Definition = Pick<Segment, "partner" | "no" | "slug" | "generation" | "createdAtMs" | "rounds">;
+type Definition = Pick<Segment, "partner" | "localId" | "slug" | "generation" | "createdAtMs" | "rounds">;
 
-/** One generation of a slug. */
+/** One generation of a slug: a segment that is deleted and created again is a new generation. */
 export class Segment {
   readonly partner: string;
-  /** Names it on this shard. */
-  readonly no: number;
+  /** Identifies the generation on this shard: 1, 2, 3, … in the order in which the shard learned of them. */
+  readonly localId: number;
   readonly slug: string;
   readonly generation: number;
   readonly createdAtMs: number;
   readonly lanes: Lanes;
-  /** The percentage rises from each to the next. */
+  /** Draws in ascending order of their percentage. */
   readonly rounds: Round[];
-  readonly lasting: Readonly<Record<Kind, Held>>;
-  /** Users here who hold it; those whose time is over count until that is logged. */
+  /** The shared objects for memberships without an expiry. */
+  readonly permanent: Readonly<Record<Kind, Membership>>;
+  /** Members on this shard. Counts an expired membership until its expiry is logged. */
   members = 0;
-  /** Users here with anything of it: members, and who was removed by hand. */
-  traces = 0;
+  /** Users on this shard with a membership or tombstone of this segment. */
+  references = 0;
   deletedAtMs: number | null = null;
 
-  constructor({ partner, no, slug, generation, createdAtMs, rounds }: Definition) {
+  constructor({ partner, localId, slug, generation, createdAtMs, rounds }: Definition) {
     this.partner = partner;
-    this.no = no;
+    this.localId = localId;
     this.slug = slug;
     this.generation = generation;
     this.createdAtMs = createdAtMs;
     this.rounds = rounds;
     this.lanes = lanesOf(slug);
     const lasting = { segment: this, endsAtMs: Number.POSITIVE_INFINITY };
-    this.lasting = {
+    this.permanent = {
       manual: { ...lasting, kind: "manual" },
       auto: { ...lasting, kind: "auto" },
       removed: { ...lasting, kind: "removed" },
@@ -70,172 +72,173 @@ export class Segment {
   }
 }
 
-/** In memory, about. */
+/** Approximate sizes in memory. */
 const USER_BYTES = 280;
-const HELD_BYTES = 150;
-const TIMED_BYTES = 540;
+const MEMBERSHIP_BYTES = 150;
+const EXPIRING_BYTES = 540;
 
 export class SegmentStore {
   readonly partner: string;
   readonly users = new Map<string, User>();
+  /** The user with serial number `n` is at index `n - 1`. */
   readonly bySerial: User[] = [];
   readonly userList: PagedIndex<User>;
-  /** By slug. */
+  /** By slug; without deleted segments. */
   readonly segments = new Map<string, Segment>();
-  /** Those of them that have their home here. */
+  /** Segments whose home shard is this one. */
   readonly ownSegments: PagedIndex<Segment>;
-  /** Those with a percentage, which look at every new user. */
-  readonly drawn = new Set<Segment>();
-  /** By number, with the deleted ones of which users here have traces still. */
-  readonly #all = new Map<number, Segment>();
-  readonly #endings: MembershipExpiries;
-  readonly #kept: (bytes: number) => void;
-  /** Segments ever made at this home. */
+  /** Segments with a percentage: each is checked for every new user. */
+  readonly percentSegments = new Set<Segment>();
+  /** Also holds deleted segments until they are swept. */
+  readonly #byLocalId = new Map<number, Segment>();
+  readonly #expiries: MembershipExpiries;
+  readonly #countBytes: (bytes: number) => void;
+  /** Number of segments ever created on this shard as their home. */
   generations = 0;
-  /** Segments ever known here. */
-  segmentNos = 0;
-  /** The last number that a user without an id was given. */
-  numbers = 0;
-  /** Signs reports: sealed, or, from before that was done, in hex. */
+  /** Number of segments that this shard ever learned of; the last `localId`. */
+  segmentsSeen = 0;
+  /** The last number given to a user that was created without an id. */
+  lastUserNumber = 0;
+  /** Signs reports. Sealed, or in hex if an older version wrote it. */
   secret: string | null = null;
 
-  /** @param kept counts what is kept in memory. */
+  /** @param countBytes adds to the bytes that the partner occupies in memory. */
   constructor(
     partner: string,
     shard: number,
-    endings: MembershipExpiries,
-    kept: (bytes: number) => void = () => {},
+    expiries: MembershipExpiries,
+    countBytes: (bytes: number) => void = () => {},
   ) {
     this.partner = partner;
-    this.#kept = kept;
-    this.#endings = endings;
+    this.#countBytes = countBytes;
+    this.#expiries = expiries;
     this.userList = new PagedIndex(shard);
     this.ownSegments = new PagedIndex(shard);
   }
 
-  /** In the order in which they became known. */
+  /** By `localId`, including deleted segments that are not swept yet. */
   allSegments(): Iterable<Segment> {
-    return this.#all.values();
+    return this.#byLocalId.values();
   }
 
-  segmentOfNo(no: number): Segment {
-    const segment = this.#all.get(no);
-    assert(segment !== undefined, "what is stored names a segment that is stored before it");
+  segmentByLocalId(localId: number): Segment {
+    const segment = this.#byLocalId.get(localId);
+    assert(segment !== undefined, "a segment is stored before the items that refer to it");
     return segment;
   }
 
-  /** The segment that has this slug now. */
-  segmentOf(slug: string): Segment {
+  /** The current segment with this slug. It must exist. */
+  segmentBySlug(slug: string): Segment {
     const segment = this.segments.get(slug);
-    assert(segment !== undefined, "an act concerns a segment that exists");
+    assert(segment !== undefined, "the segment of an act exists");
     return segment;
   }
 
-  userOf(id: string): User {
+  userById(id: string): User {
     const user = this.users.get(id);
-    assert(user !== undefined, "an act concerns a user who exists");
+    assert(user !== undefined, "the user of an act exists");
     return user;
   }
 
-  /** @param isOwn its home is here. */
+  /** @param isOwn whether this shard is the segment's home. */
   addSegment(segment: Segment, isOwn: boolean): void {
-    this.#all.set(segment.no, segment);
+    this.#byLocalId.set(segment.localId, segment);
     this.segments.set(segment.slug, segment);
     if (isOwn) this.ownSegments.add(segment, segment.createdAtMs);
-    if (segment.rounds.length > 0) this.drawn.add(segment);
+    if (segment.rounds.length > 0) this.percentSegments.add(segment);
   }
 
-  /** From here on nobody reads it. */
-  delete(segment: Segment, atMs: number): void {
+  /** Hides the segment from all reads. Its memberships stay in memory until a sweep has removed them. */
+  deleteSegment(segment: Segment, atMs: number): void {
     segment.deletedAtMs = atMs;
     this.segments.delete(segment.slug);
     this.ownSegments.remove(segment);
-    this.drawn.delete(segment);
+    this.percentSegments.delete(segment);
   }
 
-  /** No user has a trace of it any more. */
-  forget({ no, traces }: Segment): void {
-    assert(traces === 0, "a segment is forgotten once nobody has a trace of it");
-    this.#all.delete(no);
+  /** Frees a deleted segment after its sweep. */
+  forgetSegment({ localId, references }: Segment): void {
+    assert(references === 0, "a segment is forgotten once no user refers to it");
+    this.#byLocalId.delete(localId);
   }
 
-  /** Slugs of the segments that somebody gets by being created now. */
-  drawnFor(user: string): readonly string[] {
-    if (this.drawn.size === 0) return [];
+  /** Slugs of the segments whose percentage selects the user if it is created now. */
+  autoSlugsFor(user: string): readonly string[] {
+    if (this.percentSegments.size === 0) return [];
     const lanes = lanesOf(user);
     const serial = this.bySerial.length + 1;
-    return [...this.drawn]
+    return [...this.percentSegments]
       .filter((segment) => isChosen(placeOf(segment.lanes, lanes), serial, segment.rounds))
       .map(({ slug }) => slug);
   }
 
   addUser(id: string, createdAtMs: number, auto: readonly string[]): User {
-    const user: User = { id, serial: this.bySerial.length + 1, createdAtMs, held: [] };
+    const user: User = { id, serial: this.bySerial.length + 1, createdAtMs, memberships: [] };
     this.users.set(id, user);
     this.bySerial.push(user);
     this.userList.add(user, createdAtMs);
-    this.#kept(USER_BYTES + id.length);
-    for (const slug of auto) this.put(user, this.segmentOf(slug).lasting.auto);
+    this.#countBytes(USER_BYTES + id.length);
+    for (const slug of auto) this.putMembership(user, this.segmentBySlug(slug).permanent.auto);
     return user;
   }
 
-  /** In the place of what the user had of the segment, if there was anything. */
-  put(user: User, held: Held): void {
-    const at = user.held.findIndex(({ segment }) => segment === held.segment);
-    if (at < 0) user.held = [...user.held, held];
+  /** Replaces the user's membership or tombstone of the same segment, if there is one. */
+  putMembership(user: User, held: Membership): void {
+    const at = user.memberships.findIndex(({ segment }) => segment === held.segment);
+    if (at < 0) user.memberships = [...user.memberships, held];
     else {
-      this.#letGo(user.held[at] as Held);
-      user.held = user.held.with(at, held);
+      this.#release(user.memberships[at] as Membership);
+      user.memberships = user.memberships.with(at, held);
     }
-    this.#kept(heldBytes(held));
-    held.segment.traces += 1;
+    this.#countBytes(membershipBytes(held));
+    held.segment.references += 1;
     if (held.kind !== "removed") held.segment.members += 1;
   }
 
-  /** @param endsAtMs `null`: never. */
-  putUntil(user: User, segment: Segment, endsAtMs: number | null): void {
+  /** Puts a membership by hand. @param endsAtMs `null`: no expiry. */
+  putWithExpiry(user: User, segment: Segment, endsAtMs: number | null): void {
     if (endsAtMs === null) {
-      this.put(user, segment.lasting.manual);
+      this.putMembership(user, segment.permanent.manual);
       return;
     }
-    const timed: Timed = { user, segment, kind: "manual", endsAtMs };
-    this.put(user, timed);
-    this.#endings.add(timed);
+    const membership: ExpiringMembership = { user, segment, kind: "manual", endsAtMs };
+    this.putMembership(user, membership);
+    this.#expiries.add(membership);
   }
 
-  drop(user: User, segment: Segment): void {
-    const held = heldOf(user, segment);
+  dropMembership(user: User, segment: Segment): void {
+    const held = membershipOf(user, segment);
     if (held === undefined) return;
-    this.#letGo(held);
-    user.held = user.held.filter((each) => each !== held);
+    this.#release(held);
+    user.memberships = user.memberships.filter((each) => each !== held);
   }
 
-  #letGo(held: Held): void {
-    this.#kept(-heldBytes(held));
-    held.segment.traces -= 1;
+  #release(held: Membership): void {
+    this.#countBytes(-membershipBytes(held));
+    held.segment.references -= 1;
     if (held.kind !== "removed") held.segment.members -= 1;
-    if (isTimed(held)) this.#endings.remove(held);
+    if (isExpiring(held)) this.#expiries.remove(held);
   }
 }
 
-function heldBytes(held: Held): number {
-  return isTimed(held) ? TIMED_BYTES : HELD_BYTES;
+function membershipBytes(held: Membership): number {
+  return isExpiring(held) ? EXPIRING_BYTES : MEMBERSHIP_BYTES;
 }
 
-function isTimed(held: Held): held is Timed {
+function isExpiring(held: Membership): held is ExpiringMembership {
   return held.endsAtMs !== Number.POSITIVE_INFINITY;
 }
 
-export function heldOf(user: User, segment: Segment): Held | undefined {
-  return user.held.find((held) => held.segment === segment);
+export function membershipOf(user: User, segment: Segment): Membership | undefined {
+  return user.memberships.find((held) => held.segment === segment);
 }
 
-/** Whether it is read at this time. */
-export function isMembership({ segment, kind, endsAtMs }: Held, nowMs: number): boolean {
+/** Whether the user is a member at this time. */
+export function isActive({ segment, kind, endsAtMs }: Membership, nowMs: number): boolean {
   return kind !== "removed" && segment.deletedAtMs === null && endsAtMs > nowMs;
 }
 
-export function membershipView({ segment: { slug }, kind, endsAtMs }: Held): MembershipView {
+export function membershipView({ segment: { slug }, kind, endsAtMs }: Membership): MembershipView {
   return {
     slug,
     endsAtMs: endsAtMs === Number.POSITIVE_INFINITY ? null : endsAtMs,

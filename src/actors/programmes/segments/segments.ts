@@ -1,6 +1,7 @@
 /**
- * Segments of users. A user lives on his own shard, with what he holds; a segment's home is the shard of its slug, and all
- * others are told of it. What concerns many users is done in portions (`backfill-jobs.ts`), and read as if it were done at once.
+ * The segments programme. A user and its memberships are stored on the user's shard. The home shard of a segment,
+ * selected by the slug, decides its definition and broadcasts it to all others. Changes to many users are done in
+ * portions (`backfill-jobs.ts`), but reads show them as if they were done at once.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
@@ -27,58 +28,58 @@ import { answerOf } from "./answers.ts";
 import { applyFill, applySweep, BackfillJobs, decideFill, decideSweep } from "./backfill-jobs.ts";
 import { roundOf } from "./draw.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
-import { applyChange, applyIntake, decideChange, decideIntake } from "./membership-changes.ts";
+import { applyAddUsers, applyChangeUser, decideAddUsers, decideChangeUser } from "./membership-changes.ts";
 import { MembershipExpiries } from "./membership-expiries.ts";
 import { Segment, SegmentStore } from "./segment-store.ts";
 
-/** Of one partner: every shard holds all of them. */
+/** Per partner: every shard has all of them. */
 const SEGMENTS_MAX = 5_000;
-/** Those with a percentage: each looks at every new user. */
-const DRAWN_MAX = 200;
+/** Segments with a percentage, per partner: each is checked for every new user. */
+const PERCENT_SEGMENTS_MAX = 200;
 const SECRET_BYTES = 32;
 
 export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
-  readonly #surroundings: ProgrammeContext;
-  readonly #rosters = new Map<string, SegmentStore>();
-  readonly #chores: BackfillJobs;
-  readonly #endings: MembershipExpiries;
+  readonly #context: ProgrammeContext;
+  readonly #stores = new Map<string, SegmentStore>();
+  readonly #jobs: BackfillJobs;
+  readonly #expiries: MembershipExpiries;
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#surroundings = surroundings;
-    this.#chores = new BackfillJobs(surroundings.due);
-    this.#endings = new MembershipExpiries(surroundings.due);
+  constructor(context: ProgrammeContext) {
+    this.#context = context;
+    this.#jobs = new BackfillJobs(context.scheduler);
+    this.#expiries = new MembershipExpiries(context.scheduler);
   }
 
   decide(act: SegmentsAct, { partner, nowMs }: DecisionContext): Effect<SegmentsEffect> | Rejected {
-    const roster = this.#rosters.get(partner) ?? this.#newRoster(partner);
+    const store = this.#stores.get(partner) ?? this.#newStore(partner);
     switch (act.act) {
       case "create_segment":
-        return decideCreate(roster, act, nowMs);
+        return decideCreate(store, act, nowMs);
       case "raise_percent":
-        return decideRaise(roster, act);
+        return decideRaise(store, act);
       case "delete_segment":
-        return decideDelete(roster, act, nowMs);
+        return decideDelete(store, act, nowMs);
       case "count_user":
-        return accepted({ number: roster.numbers + act.skip + 1 });
+        return accepted({ number: store.lastUserNumber + act.skip + 1 });
       case "create_user":
-        return roster.users.has(act.user)
+        return store.users.has(act.user)
           ? reject("user_exists", act.user)
-          : accepted({ auto: roster.drawnFor(act.user) });
+          : accepted({ auto: store.autoSlugsFor(act.user) });
       case "change_user":
-        return accepted(decideChange(roster, act, nowMs));
+        return accepted(decideChangeUser(store, act, nowMs));
       case "add_users":
-        return accepted(decideIntake(roster, act, nowMs));
+        return accepted(decideAddUsers(store, act, nowMs));
       case "expire":
-        return accepted(this.#endings.decide());
+        return accepted(this.#expiries.decide());
       case "fill":
-        return accepted(decideFill(this.#chores.first, nowMs));
+        return accepted(decideFill(this.#jobs.first, nowMs));
       case "sweep":
-        return accepted(decideSweep(this.#chores.first));
+        return accepted(decideSweep(this.#jobs.first));
       case "request_report":
-        return accepted<SegmentsEffect>(roster.secret === null ? this.#newSecret(partner) : null);
+        return accepted<SegmentsEffect>(store.secret === null ? this.#newSecret(partner) : null);
       case "rotate_report_secret":
         return accepted<SegmentsEffect>(
-          act.only === null || act.only === roster.secret ? this.#newSecret(partner) : null,
+          act.only === null || act.only === store.secret ? this.#newSecret(partner) : null,
         );
       case "record_answer":
         return accepted(null);
@@ -88,40 +89,40 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   }
 
   apply(act: SegmentsAct, effect: SegmentsEffect, { partner, timeMs }: Done): void {
-    const roster = this.#roster(partner);
+    const store = this.#storeOf(partner);
     switch (act.act) {
       case "create_segment":
       case "raise_percent":
       case "delete_segment":
-        if (effect !== null) this.#learn(roster, effect as SegmentNews, timeMs);
+        if (effect !== null) this.#applyNews(store, effect as SegmentNews, timeMs);
         return;
       case "count_user":
-        roster.numbers = (effect as { number: number }).number;
+        store.lastUserNumber = (effect as { number: number }).number;
         return;
       case "create_user":
-        roster.addUser(act.user, timeMs, (effect as NewUser).auto);
+        store.addUser(act.user, timeMs, (effect as NewUser).auto);
         return;
       case "change_user":
-        applyChange(roster, act, effect as UserChange, timeMs);
+        applyChangeUser(store, act, effect as UserChange, timeMs);
         return;
       case "add_users":
-        applyIntake(roster, act, effect as MembershipChanges, timeMs);
+        applyAddUsers(store, act, effect as MembershipChanges, timeMs);
         return;
       case "expire":
-        applyExpiry(roster, effect as Expired);
-        this.#endings.advance((effect as Expired).ended.length, timeMs);
+        applyExpiry(store, effect as Expired);
+        this.#expiries.advance((effect as Expired).ended.length, timeMs);
         return;
       case "fill":
-        applyFill(this.#chores.first, effect as Filled);
-        this.#chores.advance((effect as Filled).upTo, timeMs);
+        applyFill(this.#jobs.first, effect as Filled);
+        this.#jobs.advance((effect as Filled).upTo, timeMs);
         return;
       case "sweep":
-        applySweep(this.#chores.first, effect as Swept);
-        this.#chores.advance((effect as Swept).upTo, timeMs);
+        applySweep(this.#jobs.first, effect as Swept);
+        this.#jobs.advance((effect as Swept).upTo, timeMs);
         return;
       case "request_report":
       case "rotate_report_secret":
-        if (effect !== null) roster.secret = (effect as { secret: string }).secret;
+        if (effect !== null) store.secret = (effect as { secret: string }).secret;
         return;
       case "record_answer":
         return;
@@ -131,55 +132,55 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   }
 
   receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
-    this.#learn(this.#roster(partner), notice as SegmentNews, timeMs);
+    this.#applyNews(this.#storeOf(partner), notice as SegmentNews, timeMs);
   }
 
   answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {
     if (ask[0] === "secrets")
-      return [...this.#rosters.values()].flatMap(({ partner: id, secret }) => (secret ? [[id, secret]] : []));
-    const { shard } = this.#surroundings;
-    const roster = this.#rosters.get(partner) ?? this.#newRoster(partner);
+      return [...this.#stores.values()].flatMap(({ partner: id, secret }) => (secret ? [[id, secret]] : []));
+    const { shard } = this.#context;
+    const store = this.#stores.get(partner) ?? this.#newStore(partner);
     return answerOf(
-      { shard, roster, chores: this.#chores, nowMs, isCurrent: this.#endings.firstMs > nowMs },
+      { shard, store, jobs: this.#jobs, nowMs, isCurrent: this.#expiries.firstExpiryMs > nowMs },
       ask,
     );
   }
 
   items(): Generator<Item> {
-    return itemsOf(this.#rosters.values(), this.#chores);
+    return itemsOf(this.#stores.values(), this.#jobs);
   }
 
   restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
-    restoreItem(item, this.#roster(item[1]), this.#chores, (slug) => this.#isHome(item[1], slug));
+    restoreItem(item, this.#storeOf(item[1]), this.#jobs, (slug) => this.#isHome(item[1], slug));
   }
 
-  #learn(roster: SegmentStore, news: SegmentNews, timeMs: number): void {
+  #applyNews(store: SegmentStore, news: SegmentNews, timeMs: number): void {
     switch (news.news) {
       case "created": {
         const { slug, generation, createdAtMs, draw } = news;
-        roster.segmentNos += 1;
-        const rounds = draw === null ? [] : [roundOf(draw, this.#surroundings.shard)];
-        const { partner, segmentNos: no } = roster;
-        const segment = new Segment({ partner, no, slug, generation, createdAtMs, rounds });
+        store.segmentsSeen += 1;
+        const rounds = draw === null ? [] : [roundOf(draw, this.#context.shard)];
+        const { partner, segmentsSeen: localId } = store;
+        const segment = new Segment({ partner, localId, slug, generation, createdAtMs, rounds });
         const isHome = this.#isHome(partner, slug);
-        if (isHome) roster.generations = generation;
-        roster.addSegment(segment, isHome);
-        if (draw !== null) this.#begin("fill", roster, segment, timeMs);
+        if (isHome) store.generations = generation;
+        store.addSegment(segment, isHome);
+        if (draw !== null) this.#startJob("fill", store, segment, timeMs);
         return;
       }
       case "raised": {
-        const segment = roster.segmentOf(news.slug);
-        segment.rounds.push(roundOf(news.draw, this.#surroundings.shard));
-        roster.drawn.add(segment);
-        this.#begin("fill", roster, segment, timeMs);
+        const segment = store.segmentBySlug(news.slug);
+        segment.rounds.push(roundOf(news.draw, this.#context.shard));
+        store.percentSegments.add(segment);
+        this.#startJob("fill", store, segment, timeMs);
         return;
       }
       case "deleted": {
-        const segment = roster.segmentOf(news.slug);
-        assert(segment.generation === news.generation, "news of a segment come in order");
-        roster.delete(segment, news.atMs);
-        this.#begin("sweep", roster, segment, timeMs);
+        const segment = store.segmentBySlug(news.slug);
+        assert(segment.generation === news.generation, "the notices of a segment arrive in order");
+        store.deleteSegment(segment, news.atMs);
+        this.#startJob("sweep", store, segment, timeMs);
         return;
       }
       default:
@@ -187,43 +188,43 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     }
   }
 
-  #begin(kind: "fill" | "sweep", roster: SegmentStore, segment: Segment, timeMs: number): void {
+  #startJob(kind: "fill" | "sweep", store: SegmentStore, segment: Segment, timeMs: number): void {
     const round = segment.rounds.length - 1;
-    this.#chores.add({ kind, roster, segment, round, at: 0, upTo: roster.bySerial.length }, timeMs + 1);
+    this.#jobs.add({ kind, store, segment, round, scannedTo: 0, upTo: store.bySerial.length }, timeMs + 1);
   }
 
-  #roster(partner: string): SegmentStore {
-    let roster = this.#rosters.get(partner);
-    if (roster === undefined) {
-      roster = this.#newRoster(partner);
-      this.#rosters.set(partner, roster);
+  #storeOf(partner: string): SegmentStore {
+    let store = this.#stores.get(partner);
+    if (store === undefined) {
+      store = this.#newStore(partner);
+      this.#stores.set(partner, store);
     }
-    return roster;
+    return store;
   }
 
-  #newRoster(partner: string): SegmentStore {
-    const { shard, kept } = this.#surroundings;
-    return new SegmentStore(partner, shard, this.#endings, (bytes) => kept?.(partner, bytes));
+  #newStore(partner: string): SegmentStore {
+    const { shard, countBytes } = this.#context;
+    return new SegmentStore(partner, shard, this.#expiries, (bytes) => countBytes?.(partner, bytes));
   }
 
   #isHome(partner: string, slug: string): boolean {
-    const { shard, shards } = this.#surroundings;
+    const { shard, shards } = this.#context;
     return shardOfVnode(vnodeOfAccount(partner, segmentSubject(slug)), shards) === shard;
   }
 
   #newSecret(partner: string): SegmentsEffect {
-    const { random, seal } = this.#surroundings;
-    assert(seal !== undefined, "no secret stands in the log as it is");
+    const { random, seal } = this.#context;
+    assert(seal !== undefined, "secrets are logged only sealed");
     return { secret: seal(random(SECRET_BYTES), reportSecretOf(partner), random) };
   }
 }
 
-/** A membership that is given ends later. */
-export function* timesAheadOfSegments(act: Act): Generator<readonly [string, number]> {
-  const asked = act as SegmentsAct;
-  if (asked.act !== "change_user") return;
-  for (const [i, [, until]] of asked.add.entries())
-    if (until?.[0] === "at") yield [`add.${i}.expires_at`, until[1]];
+/** A membership must not be expired when it is added. */
+export function* futureTimesOfSegments(act: Act): Generator<readonly [string, number]> {
+  const segmentsAct = act as SegmentsAct;
+  if (segmentsAct.act !== "change_user") return;
+  for (const [i, [, expiry]] of segmentsAct.add.entries())
+    if (expiry?.[0] === "at") yield [`add.${i}.expires_at`, expiry[1]];
 }
 
 function accepted<E extends SegmentsEffect>(effect: E | Rejected): Effect<E> | Rejected {
@@ -239,40 +240,44 @@ function announced(news: SegmentNews): Effect<SegmentNews> {
 }
 
 function decideCreate(
-  roster: SegmentStore,
+  store: SegmentStore,
   { slug, draw }: CreateSegment,
   createdAtMs: number,
 ): Effect<SegmentNews> | Rejected {
-  if (roster.segments.has(slug)) return reject("segment_exists", slug);
-  const isFull = roster.segments.size >= SEGMENTS_MAX || (draw !== null && roster.drawn.size >= DRAWN_MAX);
+  if (store.segments.has(slug)) return reject("segment_exists", slug);
+  const isFull =
+    store.segments.size >= SEGMENTS_MAX ||
+    (draw !== null && store.percentSegments.size >= PERCENT_SEGMENTS_MAX);
   if (isFull) return reject("too_many_segments", slug);
-  const generation = roster.generations + 1;
+  const generation = store.generations + 1;
   return announced({ news: "created", slug, generation, createdAtMs, draw });
 }
 
 function decideRaise(
-  roster: SegmentStore,
+  store: SegmentStore,
   { slug, generation, draw }: RaisePercent,
 ): Effect<SegmentsEffect> | Rejected {
-  const segment = roster.segments.get(slug);
+  const segment = store.segments.get(slug);
   if (segment?.generation !== generation) return reject("segment_not_found", slug);
   const percent = segment.percent ?? 0;
   if (draw.percent < percent) return reject("percent_lowered", slug);
   if (draw.percent === percent) return { ok: true, effect: null };
-  if (percent === 0 && roster.drawn.size >= DRAWN_MAX) return reject("too_many_segments", slug);
+  if (percent === 0 && store.percentSegments.size >= PERCENT_SEGMENTS_MAX)
+    return reject("too_many_segments", slug);
   return announced({ news: "raised", slug, generation, draw });
 }
 
 function decideDelete(
-  roster: SegmentStore,
+  store: SegmentStore,
   { slug }: DeleteSegment,
   atMs: number,
 ): Effect<SegmentNews> | Rejected {
-  const segment = roster.segments.get(slug);
+  const segment = store.segments.get(slug);
   if (segment === undefined) return reject("segment_not_found", slug);
   return announced({ news: "deleted", slug, generation: segment.generation, atMs });
 }
 
-function applyExpiry(roster: SegmentStore, { ended }: Expired): void {
-  for (const [user, , no] of ended) roster.drop(roster.userOf(user), roster.segmentOfNo(no));
+function applyExpiry(store: SegmentStore, { ended }: Expired): void {
+  for (const [user, , localId] of ended)
+    store.dropMembership(store.userById(user), store.segmentByLocalId(localId));
 }

@@ -1,11 +1,13 @@
-/** What can be asked of the top-up programme. Amounts are minor units; times are milliseconds since 1970 UTC. */
+/**
+ * Acts, effects and queries of the top-up programme. Amounts are minor units; times are milliseconds since 1970 UTC.
+ */
 import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
 import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
 
 const PREFIX = "credit:";
 
-/** A seller's credit is an account of this id, which is also the subject of what concerns the seller. */
+/** The id of the account with a seller's credit. It is also the subject of the seller's acts. */
 export function creditAccount(seller: string): string {
   return `${PREFIX}${seller}`;
 }
@@ -14,12 +16,12 @@ export function sellerOf(subject: string): string {
   return subject.slice(PREFIX.length);
 }
 
-/** What was sold to a phone: a system account, since sellers of all shards sell to it. */
+/** The account that receives the sales to a phone. A system account, because sellers of all shards sell to it. */
 export function phoneAccount(phone: string): string {
   return `@phone:${phone}`;
 }
 
-/** Where credit comes from, and goes back to. */
+/** The system account that grants credit, and that decreases of credit return to. */
 export const CREDIT_SOURCE = "@credit";
 
 type Of<A extends string> = Readonly<{ programme: "topup"; act: A; subject: string }>;
@@ -28,14 +30,20 @@ type Decision<A extends string> = Of<A> & Readonly<{ request: string; by: string
 export type CreateSeller = Of<"create_seller"> & Readonly<{ name: string; asset: string }>;
 export type SuspendSeller = Of<"suspend_seller">;
 export type ResumeSeller = Of<"resume_seller">;
-/** `amount` is signed: a negative one asks for less credit. */
+/** `amount` is signed: a negative one requests a decrease of the credit. */
 export type RequestCredit = Of<"request_credit"> & Readonly<{ amount: number; note: string | null }>;
-/** With a transfer from `@credit`, or back to it where the request's `amount` is negative. `by` is a key's id. */
+/**
+ * With a transfer from `@credit`, or to it if the request's `amount` is negative. `by`: id of the API key that
+ * decided.
+ */
 export type Approve = Decision<"approve"> & Readonly<{ amount: number }>;
 export type Reject = Decision<"reject"> & Readonly<{ reason: string | null }>;
 /** With a transfer to the phone's account. */
 export type Sale = Of<"sale"> & Readonly<{ phone: string; reference: string | null }>;
-/** With a revert: of a sale to `phone`, or (without one) of a change of credit, which went up or `wasDecrease`. */
+/**
+ * With a revert of a sale to `phone`, or (without `phone`) of an approved request; `wasDecrease`: its amount was
+ * negative.
+ */
 export type TakeBack = Of<"take_back"> & Readonly<{ phone?: string; wasDecrease: boolean }>;
 
 export type TopupAct =
@@ -60,8 +68,8 @@ export const TOPUP_GROWTH = {
 } as const satisfies Record<TopupAct["act"], Growth>;
 
 /**
- * `request`: the id of a new one. `seller`, `decided`: what one who was suspended, resumed, or decided is then; not in the
- * oldest records.
+ * `request`: id of the new credit request. `seller`: the suspended or resumed seller, `decided`: the decided request,
+ * both after the act; missing in the oldest records.
  */
 export type TopupEffect =
   | Readonly<{ request: string }>
@@ -71,7 +79,7 @@ export type TopupEffect =
 
 export type SellerStatus = "active" | "suspended";
 
-/** `totalCredited` is net of decreases and `totalSold` of reverts, so that `credit` is always their difference. */
+/** `totalCredited` is net of decreases, `totalSold` net of reverts: `credit = totalCredited - totalSold`. */
 export type SellerView = Readonly<{
   id: string;
   name: string;
@@ -97,7 +105,7 @@ export type RequestView = Readonly<{
   reason: string | null;
 }>;
 
-/** What one shard's sellers sold to a phone, without what was taken back. */
+/** Sales of one shard's sellers to a phone, net of reverts. `topups`: number of sales. */
 export type PhoneView = Readonly<{ phone: string; total: number; topups: number }>;
 
 export type RequestsQuery = Readonly<{ seller: string | null; status: RequestStatus | null }>;
@@ -114,7 +122,9 @@ export function askRequest(id: string, vnode: number): QuestionTo<RequestView | 
   return { programme: "topup", subject: id, vnode, ask: ["request", id] };
 }
 
-/** Alias owner of a decision's key: a repeat finds it by the request's id after the request is forgotten. */
+/**
+ * Alias owner of a decision's idempotency key: a retry finds the key by the request's id, also after it is forgotten.
+ */
 export function requestOwner(id: string): string {
   return `#${id}`;
 }
@@ -129,7 +139,7 @@ export function askPhone(phone: string): Question<PhoneView | null> {
   return { programme: "topup", subject: null, ask: ["phone", phone] };
 }
 
-/** In order of their digits, those after `after`. */
+/** Up to `limit` phones after `after`, in ascending order of the phone number as text. */
 export function askPhones(limit: number, after: string | null): Question<readonly PhoneView[]> {
   return { programme: "topup", subject: null, ask: ["phones", limit, after] };
 }
@@ -137,14 +147,14 @@ export function askPhones(limit: number, after: string | null): Question<readonl
 const RADIX = 36;
 const REQUEST_ID = /^cr_([0-9a-z]{2})[0-9a-f]{24}$/;
 
-/** A request's id tells where its seller lives, so that it routes without a look-up. */
+/** Builds the id of a credit request. It contains the vnode of the seller, so that it routes without a lookup. */
 export function requestId(partner: string, subject: string, random: Uint8Array): string {
   const vnode = vnodeOfAccount(partner, subject);
   const hex = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return `cr_${vnode.toString(RADIX).padStart(2, "0")}${hex}`;
 }
 
-/** Random bytes of a request's id. */
+/** Random bytes in the id of a credit request. */
 export const REQUEST_ID_BYTES = 12;
 
 /** `undefined` for an id that no request can have. */

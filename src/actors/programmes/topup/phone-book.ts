@@ -1,31 +1,32 @@
 /**
- * Phones by name, as each sale asks for one, and in order of their digits, in blocks: one more is put in its place without
- * moving all that come after it.
+ * The sales per phone, for lookup by phone and for paging in ascending order. Blocks keep the cost of an insertion
+ * low.
  */
 import type { PhoneView } from "./acts.ts";
 
 export type Phone = { readonly phone: string; total: number; topups: number };
 
+/** Phones per block; a longer block is split in half. */
 const BLOCK_MAX = 512;
-/** In memory, about. */
+/** Approximate size in memory. */
 const PHONE_BYTES = 140;
 
 export class PhoneBook {
-  readonly #kept: (bytes: number) => void;
+  readonly #countBytes: (bytes: number) => void;
   readonly #byName = new Map<string, Phone>();
-  /** None is empty; within each, and from one to the next, the phones ascend. */
+  /** No block is empty. Phones ascend within each block and from block to block. */
   readonly #blocks: Phone[][] = [];
 
-  /** @param kept counts what is kept in memory. */
-  constructor(kept: (bytes: number) => void = () => {}) {
-    this.#kept = kept;
+  /** @param countBytes adds to the bytes that the partner occupies in memory. */
+  constructor(countBytes: (bytes: number) => void = () => {}) {
+    this.#countBytes = countBytes;
   }
 
   find(phone: string): Phone | undefined {
     return this.#byName.get(phone);
   }
 
-  /** Adds to what was sold to a phone; a negative amount takes back. A phone that is not there yet comes in. */
+  /** Adds to the totals of a phone (negative values for a revert). Creates the phone if it is unknown. */
   count(phone: string, amount: number, topups: number): void {
     const known = this.find(phone);
     if (known === undefined) this.#insert({ phone, total: amount, topups });
@@ -35,7 +36,7 @@ export class PhoneBook {
     }
   }
 
-  /** Up to `limit` of those that come after `after`; from the first when that is `null`. */
+  /** Up to `limit` phones after `after`, in ascending order; `null`: from the first. */
   page(limit: number, after: string | null): readonly PhoneView[] {
     const rows: PhoneView[] = [];
     let at = after === null ? 0 : this.#blockOf(after);
@@ -56,7 +57,7 @@ export class PhoneBook {
 
   #insert(added: Phone): void {
     this.#byName.set(added.phone, added);
-    this.#kept(PHONE_BYTES);
+    this.#countBytes(PHONE_BYTES);
     const at = this.#blockOf(added.phone);
     const block = this.#blocks[at];
     if (block === undefined) {
@@ -67,7 +68,7 @@ export class PhoneBook {
     if (block.length > BLOCK_MAX) this.#blocks.splice(at + 1, 0, block.splice(BLOCK_MAX / 2));
   }
 
-  /** The last block that does not begin after the phone; the first where all do. */
+  /** The index of the last block whose first phone is not greater than `phone`; 0 if there is none. */
   #blockOf(phone: string): number {
     let low = 0;
     let high = this.#blocks.length;
@@ -81,7 +82,7 @@ export class PhoneBook {
   }
 }
 
-/** The place of the first that is not before the phone. */
+/** The index of the first phone in the block that is not less than `phone`. */
 function firstFrom(block: readonly Phone[], phone: string): number {
   let low = 0;
   let high = block.length;

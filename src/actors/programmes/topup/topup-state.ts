@@ -1,4 +1,4 @@
-/** What the top-up programme knows of one partner on one shard: sellers, what they asked for, and whom they charged. */
+/** The top-up state of one partner on one shard: sellers, their credit requests, and the phones they sold to. */
 import { textBytes } from "../../quotas/bytes.ts";
 import { PagedIndex } from "../paged-index.ts";
 import { creditAccount, type RequestStatus, type RequestView } from "./acts.ts";
@@ -9,12 +9,13 @@ export interface Seller {
   readonly name: string;
   readonly createdAtMs: number;
   isSuspended: boolean;
-  /** Net of decreases. */
+  /** Approved credit, net of decreases. */
   credited: number;
-  /** Without what was taken back. */
+  /** Sales, net of reverts. */
   sold: number;
+  /** Number of pending requests. */
   pending: number;
-  /** Of the requests, how many are decided. */
+  /** Number of decided requests in memory. */
   decided: number;
   readonly requests: PagedIndex<CreditRequest>;
 }
@@ -65,15 +66,15 @@ export type Item =
     ];
 
 /**
- * A seller's requests that are decided, some 400 bytes each: for one more, the oldest of them leaves. What it moved, and
- * its acts, stay in the archive.
+ * Decided requests kept per seller, some 400 bytes each. One more removes the oldest; its transfer and its acts stay in
+ * the archive.
  */
 export const DECIDED_MAX = 10_000;
 
-/** So many phones are one item: each alone would be mostly names. */
-const PER_ITEM = 256;
+/** Phones per snapshot item: an item per phone would mostly repeat the kind and the partner. */
+const PHONES_PER_ITEM = 256;
 
-/** In memory, about. */
+/** Approximate sizes in memory. */
 const SELLER_BYTES = 470;
 const REQUEST_BYTES = 470;
 
@@ -83,39 +84,39 @@ function requestBytes({ note, decision }: CreditRequest): number {
 
 export class TopupState {
   readonly #shard: number;
-  readonly #kept: (bytes: number) => void;
+  readonly #countBytes: (bytes: number) => void;
   /** By subject. */
   readonly sellers = new Map<string, Seller>();
   readonly requests = new Map<string, CreditRequest>();
   readonly phones: PhoneBook;
   readonly sellerList: PagedIndex<Seller>;
   readonly requestList: PagedIndex<CreditRequest>;
-  /** Those that nobody has decided: among many that are, they would be far apart. */
+  /** Undecided requests, in a list of their own because they are rare among decided ones. */
   readonly pendingList: PagedIndex<CreditRequest>;
 
-  /** @param kept counts what is kept in memory. */
-  constructor(shard: number, kept: (bytes: number) => void = () => {}) {
+  /** @param countBytes adds to the bytes that the partner occupies in memory. */
+  constructor(shard: number, countBytes: (bytes: number) => void = () => {}) {
     this.#shard = shard;
-    this.#kept = kept;
-    this.phones = new PhoneBook(kept);
+    this.#countBytes = countBytes;
+    this.phones = new PhoneBook(countBytes);
     this.sellerList = new PagedIndex(shard);
     this.requestList = new PagedIndex(shard);
     this.pendingList = new PagedIndex(shard);
   }
 
   addSeller(id: string, name: string, createdAtMs: number): Seller {
-    const figures = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
+    const counters = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
     const requests = new PagedIndex<CreditRequest>(this.#shard);
-    const seller: Seller = { id, name, createdAtMs, ...figures, requests };
+    const seller: Seller = { id, name, createdAtMs, ...counters, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
-    this.#kept(SELLER_BYTES + textBytes(name));
+    this.#countBytes(SELLER_BYTES + textBytes(name));
     return seller;
   }
 
   addRequest(request: CreditRequest): void {
     this.requests.set(request.id, request);
-    this.#kept(requestBytes(request));
+    this.#countBytes(requestBytes(request));
     this.requestList.add(request, request.createdAtMs);
     request.seller.requests.add(request, request.createdAtMs);
     if (request.decision !== undefined) {
@@ -129,20 +130,20 @@ export class TopupState {
   settle(request: CreditRequest, decision: Decision): void {
     const before = requestBytes(request);
     request.decision = decision;
-    this.#kept(requestBytes(request) - before);
+    this.#countBytes(requestBytes(request) - before);
     request.seller.pending -= 1;
     this.pendingList.remove(request);
     this.#countDecided(request.seller);
   }
 
-  /** One more is decided: beyond the bound the one that was made first leaves. */
+  /** Counts one more decided request of the seller; beyond `DECIDED_MAX`, removes the oldest one. */
   #countDecided(seller: Seller): void {
     seller.decided += 1;
     if (seller.decided <= DECIDED_MAX) return;
     for (const old of seller.requests.all()) {
       if (old.decision === undefined) continue;
       this.requests.delete(old.id);
-      this.#kept(-requestBytes(old));
+      this.#countBytes(-requestBytes(old));
       this.requestList.remove(old);
       seller.requests.remove(old);
       seller.decided -= 1;
@@ -160,8 +161,8 @@ export class TopupState {
         decision === undefined ? null : [decision.isApproved, decision.by, decision.atMs, decision.reason];
       yield ["request", partner, id, seller.id, amount, note, createdAtMs, stored];
     }
-    for (const some of inPortions(this.phones.all()))
-      yield ["phones", partner, some.map(({ phone, total, topups }) => [phone, total, topups] as const)];
+    for (const portion of inPortions(this.phones.all()))
+      yield ["phones", partner, portion.map(({ phone, total, topups }) => [phone, total, topups] as const)];
   }
 
   restore(item: Item): void {
@@ -202,12 +203,12 @@ function decisionOf(stored: StoredDecision | null): Decision | undefined {
 }
 
 function* inPortions<T>(all: Iterable<T>): Generator<readonly T[]> {
-  let some: T[] = [];
+  let portion: T[] = [];
   for (const one of all) {
-    some.push(one);
-    if (some.length < PER_ITEM) continue;
-    yield some;
-    some = [];
+    portion.push(one);
+    if (portion.length < PHONES_PER_ITEM) continue;
+    yield portion;
+    portion = [];
   }
-  if (some.length > 0) yield some;
+  if (portion.length > 0) yield portion;
 }

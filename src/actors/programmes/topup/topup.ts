@@ -1,7 +1,7 @@
 /**
- * Top-up credit. A partner grants sellers credit, by requests that he decides once; they sell it to phones. Credit comes
- * from `@credit`, and a sale goes to the phone's system account, so that each movement is one record on the seller's
- * shard, beside everything else that there is of him.
+ * The top-up programme. A partner grants its sellers credit by deciding their requests; the sellers sell the credit
+ * to phones. Credit comes from `@credit` and a sale goes to the phone's system account. System accounts have a slice
+ * on every shard, so that each movement is one record on the seller's shard, next to the rest of the seller's state.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
@@ -26,27 +26,27 @@ import {
 } from "./acts.ts";
 import { type CreditRequest, type Item, requestView, type Seller, TopupState } from "./topup-state.ts";
 
-/** A seller's that wait for a decision; more of them would only be in each other's way. */
+/** Pending requests per seller. */
 export const PENDING_REQUESTS_MAX = 1_000;
 
-const DONE = { ok: true, effect: null } as const;
+const ACCEPTED = { ok: true, effect: null } as const;
 
 export class Topup implements Programme<TopupAct, TopupEffect> {
-  readonly #surroundings: ProgrammeContext;
-  readonly #trades = new Map<string, TopupState>();
+  readonly #context: ProgrammeContext;
+  readonly #states = new Map<string, TopupState>();
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#surroundings = surroundings;
+  constructor(context: ProgrammeContext) {
+    this.#context = context;
   }
 
   decide(act: TopupAct, context: DecisionContext): Effect<TopupEffect> | Rejected {
-    const trade = this.#trades.get(context.partner);
-    const seller = trade?.sellers.get(act.subject);
+    const state = this.#states.get(context.partner);
+    const seller = state?.sellers.get(act.subject);
     if (act.act === "create_seller") {
       if (seller !== undefined) return reject("seller_exists", sellerOf(act.subject));
       return { ok: true, effect: null, opens: { id: act.subject, asset: act.asset } };
     }
-    if (trade === undefined || seller === undefined) return reject("seller_not_found", sellerOf(act.subject));
+    if (state === undefined || seller === undefined) return reject("seller_not_found", sellerOf(act.subject));
     switch (act.act) {
       case "suspend_seller":
       case "resume_seller": {
@@ -55,41 +55,41 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       }
       case "request_credit": {
         if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
-        const random = this.#surroundings.random(REQUEST_ID_BYTES);
+        const random = this.#context.random(REQUEST_ID_BYTES);
         return { ok: true, effect: { request: requestId(context.partner, act.subject, random) } };
       }
       case "approve":
       case "reject":
-        return decideRequest(trade, seller, act, context.nowMs);
+        return decideRequest(state, seller, act, context.nowMs);
       case "sale":
-        return decideSale(trade, seller, act, context);
+        return decideSale(state, seller, act, context);
       case "take_back":
-        return act.phone === undefined && act.wasDecrease ? decideRise(seller, context.amount) : DONE;
+        return act.phone === undefined && act.wasDecrease ? decideIncrease(seller, context.amount) : ACCEPTED;
       default:
         return unreachable(act);
     }
   }
 
   apply(act: TopupAct, effect: TopupEffect, { partner, timeMs, amount }: Done): void {
-    const trade = this.#tradeOf(partner);
+    const state = this.#stateOf(partner);
     if (act.act === "create_seller") {
-      trade.addSeller(sellerOf(act.subject), act.name, timeMs);
+      state.addSeller(sellerOf(act.subject), act.name, timeMs);
       return;
     }
-    const seller = trade.sellers.get(act.subject);
-    assert(seller !== undefined, "an act concerns a seller who exists");
+    const seller = state.sellers.get(act.subject);
+    assert(seller !== undefined, "the seller of an act exists");
     switch (act.act) {
       case "suspend_seller":
       case "resume_seller":
         seller.isSuspended = act.act === "suspend_seller";
         return;
       case "request_credit": {
-        assert(effect !== null && "request" in effect, "a new request has its id");
-        const { amount: asked, note } = act;
-        trade.addRequest({
+        assert(effect !== null && "request" in effect, "the effect of a new request is its id");
+        const { amount: requested, note } = act;
+        state.addRequest({
           id: effect.request,
           seller,
-          amount: asked,
+          amount: requested,
           note,
           createdAtMs: timeMs,
           decision: undefined,
@@ -98,19 +98,19 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       }
       case "approve":
         seller.credited += act.amount;
-        trade.settle(requestOf(trade, act), { isApproved: true, by: act.by, atMs: timeMs, reason: null });
+        state.settle(requestOf(state, act), { isApproved: true, by: act.by, atMs: timeMs, reason: null });
         return;
       case "reject": {
         const { by, reason } = act;
-        trade.settle(requestOf(trade, act), { isApproved: false, by, atMs: timeMs, reason });
+        state.settle(requestOf(state, act), { isApproved: false, by, atMs: timeMs, reason });
         return;
       }
       case "sale":
         seller.sold += amount;
-        trade.phones.count(act.phone, amount, 1);
+        state.phones.count(act.phone, amount, 1);
         return;
       case "take_back":
-        takeBack(trade, seller, act, amount);
+        takeBack(state, seller, act, amount);
         return;
       default:
         unreachable(act);
@@ -118,49 +118,49 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
   }
 
   receiveBroadcast(): void {
-    assert(false, "what happens to a seller is told to nobody");
+    assert(false, "the top-up programme has no notices");
   }
 
-  answer(partner: string, [question, ...values]: readonly JsonValue[]): JsonValue {
-    const trade = this.#trades.get(partner);
-    switch (question) {
+  answer(partner: string, [query, ...values]: readonly JsonValue[]): JsonValue {
+    const state = this.#states.get(partner);
+    switch (query) {
       case "seller": {
-        const seller = trade?.sellers.get(creditAccount(values[0] as string));
+        const seller = state?.sellers.get(creditAccount(values[0] as string));
         return seller === undefined ? null : this.#viewOf(partner, seller);
       }
       case "sellers":
-        return this.#listOf(trade?.sellerList).list(values as unknown as ListAsk, (seller) =>
+        return this.#listOf(state?.sellerList).list(values as unknown as ListAsk, (seller) =>
           this.#viewOf(partner, seller),
         );
       case "request": {
-        const request = trade?.requests.get(values[0] as string);
+        const request = state?.requests.get(values[0] as string);
         return request === undefined ? null : requestView(request);
       }
       case "requests":
-        return this.#requests(trade, values);
+        return this.#requests(state, values);
       case "phone": {
-        const found = trade?.phones.find(values[0] as string);
+        const found = state?.phones.find(values[0] as string);
         return found === undefined ? null : { ...found };
       }
       case "phones":
-        return trade?.phones.page(values[0] as number, values[1] as string | null) ?? [];
+        return state?.phones.page(values[0] as number, values[1] as string | null) ?? [];
       default:
-        throw new TypeError(`the top-up programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the top-up programme: ${JSON.stringify(query)}`);
     }
   }
 
   *items(): Generator<Item> {
-    for (const [partner, trade] of this.#trades) yield* trade.items(partner);
+    for (const [partner, state] of this.#states) yield* state.items(partner);
   }
 
   restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
-    this.#tradeOf(item[1]).restore(item);
+    this.#stateOf(item[1]).restore(item);
   }
 
-  #requests(trade: TopupState | undefined, [seller, status, ...page]: readonly JsonValue[]): JsonValue {
-    const all = status === "pending" ? trade?.pendingList : trade?.requestList;
-    const list = seller === null ? all : trade?.sellers.get(creditAccount(seller as string))?.requests;
+  #requests(state: TopupState | undefined, [seller, status, ...page]: readonly JsonValue[]): JsonValue {
+    const all = status === "pending" ? state?.pendingList : state?.requestList;
+    const list = seller === null ? all : state?.sellers.get(creditAccount(seller as string))?.requests;
     const show = (request: CreditRequest): RequestView | undefined => {
       const view = requestView(request);
       return status === null || view.status === (status as RequestStatus) ? view : undefined;
@@ -168,27 +168,29 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     return this.#listOf(list).list(page as unknown as ListAsk, show);
   }
 
-  #listOf<T>(register: PagedIndex<T> | undefined): PagedIndex<T> {
-    return register ?? new PagedIndex<T>(this.#surroundings.shard);
+  #listOf<T>(index: PagedIndex<T> | undefined): PagedIndex<T> {
+    return index ?? new PagedIndex<T>(this.#context.shard);
   }
 
-  #tradeOf(partner: string): TopupState {
-    let trade = this.#trades.get(partner);
-    if (trade === undefined) {
-      trade = new TopupState(this.#surroundings.shard, (bytes) => this.#surroundings.kept?.(partner, bytes));
-      this.#trades.set(partner, trade);
+  #stateOf(partner: string): TopupState {
+    let state = this.#states.get(partner);
+    if (state === undefined) {
+      state = new TopupState(this.#context.shard, (bytes) => this.#context.countBytes?.(partner, bytes));
+      this.#states.set(partner, state);
     }
-    return trade;
+    return state;
   }
 
   #viewOf(partner: string, { id, name, isSuspended, credited, sold, createdAtMs }: Seller): SellerView {
-    const credit = this.#surroundings.account(partner, creditAccount(id))?.posted ?? 0;
+    const credit = this.#context.account(partner, creditAccount(id))?.posted ?? 0;
     const status = isSuspended ? "suspended" : "active";
     return { id, name, status, credit, totalCredited: credited, totalSold: sold, createdAtMs };
   }
 }
 
-/** What a revert has to be together with. A reference stays taken: the sale that had it is still in the books. */
+/**
+ * The act that must come with a revert. The reference of a reverted sale stays claimed: the sale is still in the log.
+ */
 export function takeBackTopup(act: Act): TakeBack | undefined {
   const original = act as TopupAct;
   const names = { programme: "topup", act: "take_back", subject: original.subject } as const;
@@ -196,7 +198,7 @@ export function takeBackTopup(act: Act): TakeBack | undefined {
   return original.act === "approve" ? { ...names, wasDecrease: original.amount < 0 } : undefined;
 }
 
-/** A seller's reference names one sale. */
+/** The claimed name of a sale: a seller uses each reference once. */
 export function claimOfTopup(act: Act, partner: string): string | undefined {
   if (act.act !== "sale") return undefined;
   const { subject, reference } = act as Sale;
@@ -210,12 +212,12 @@ export function claimsInTopup([kind, ...values]: readonly JsonValue[]): readonly
 }
 
 function decideRequest(
-  trade: TopupState,
+  state: TopupState,
   seller: Seller,
   act: Approve | Reject,
   nowMs: number,
 ): Effect<TopupEffect> | Rejected {
-  const request = trade.requests.get(act.request);
+  const request = state.requests.get(act.request);
   if (request === undefined) return reject("credit_request_not_found", act.request);
   if (request.decision !== undefined) return reject("already_decided", act.request);
   const isApproved = act.act === "approve";
@@ -226,38 +228,38 @@ function decideRequest(
     effect: { decided: requestView({ ...request, decision }) },
   };
   if (!isApproved) return decided;
-  assert(request.amount === act.amount, "a request is approved as it is");
-  const rise = act.amount > 0 ? decideRise(seller, act.amount) : DONE;
-  return rise.ok ? decided : rise;
+  assert(request.amount === act.amount, "a request is approved with its own amount");
+  const increase = act.amount > 0 ? decideIncrease(seller, act.amount) : ACCEPTED;
+  return increase.ok ? decided : increase;
 }
 
-function decideRise({ id, credited }: Seller, amount: number): Effect<null> | Rejected {
-  return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : DONE;
+function decideIncrease({ id, credited }: Seller, amount: number): Effect<null> | Rejected {
+  return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : ACCEPTED;
 }
 
 function decideSale(
-  trade: TopupState,
+  state: TopupState,
   seller: Seller,
   act: Sale,
   { amount, isTaken }: DecisionContext,
 ): Effect<null> | Rejected {
   if (seller.isSuspended) return reject("seller_suspended", seller.id);
   if (isTaken) return reject("duplicate_reference", act.reference);
-  const { total = 0 } = trade.phones.find(act.phone) ?? {};
-  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", act.phone) : DONE;
+  const { total = 0 } = state.phones.find(act.phone) ?? {};
+  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", act.phone) : ACCEPTED;
 }
 
-function requestOf(trade: TopupState, { request: id }: Approve | Reject): CreditRequest {
-  const request = trade.requests.get(id);
-  assert(request !== undefined, "what is decided was asked for");
+function requestOf(state: TopupState, { request: id }: Approve | Reject): CreditRequest {
+  const request = state.requests.get(id);
+  assert(request !== undefined, "a decided request exists");
   return request;
 }
 
-function takeBack(trade: TopupState, seller: Seller, { phone, wasDecrease }: TakeBack, amount: number): void {
+function takeBack(state: TopupState, seller: Seller, { phone, wasDecrease }: TakeBack, amount: number): void {
   if (phone === undefined) seller.credited += wasDecrease ? amount : -amount;
   else {
     seller.sold -= amount;
-    trade.phones.count(phone, -amount, -1);
+    state.phones.count(phone, -amount, -1);
   }
 }
 

@@ -1,12 +1,14 @@
 /**
- * What can be asked of the voucher programme. Discounts are hundredths of a percent, 1 to 10,000; times are milliseconds
- * since 1970 UTC; e-mails are trimmed and in small letters.
+ * Acts, effects and queries of the voucher programme. Discounts are hundredths of a percent, 1 to 10,000; times are
+ * milliseconds since 1970 UTC; e-mail addresses are trimmed and in lower case.
  */
 import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfCode } from "./codes.ts";
 
-/** All of one customer's vouchers live here. A `/` of the e-mail must not end the owner key. */
+/**
+ * The subject of a customer and all its vouchers. A `/` in the e-mail is escaped because it would end the owner key.
+ */
 export function customerSubject(email: string): string {
   return `customer:${email.replaceAll("/", "%2F")}`;
 }
@@ -15,13 +17,13 @@ export function offerSubject(name: string): string {
   return `offer:${name.replaceAll("/", "%2F")}`;
 }
 
-/** One partner's batches are made here, and its offers listed. */
+/** Subject of a partner's batches and of its list of offers. */
 export const VOUCHERS_SUBJECT = "vouchers";
 
-/** How vouchers hold on to their discount: live ones follow their offer's, the others keep that of their issue. */
+/** `live`: vouchers follow the current discount of their offer. `snapshot`: they keep the discount of their issue. */
 export type Pricing = "live" | "snapshot";
 
-/** `version` and `shard` are where it was defined: of two definitions the same one counts everywhere. */
+/** `version` and `shard` order the definitions of an offer, so that all shards agree on the latest one. */
 export type Offer = Readonly<{
   name: string;
   discount: number;
@@ -36,17 +38,17 @@ type OfVoucher<A extends string> = OfCustomer<A> & Readonly<{ code: string }>;
 
 export type CreateCustomer = OfCustomer<"create_customer"> & Readonly<{ name: string | null }>;
 export type PutOffer = Of<"put_offer"> & Readonly<{ name: string; discount: number; pricing: Pricing }>;
-/** With a discount it makes the offer, or changes its discount, in the same record. */
+/** With a discount it also creates the offer, or changes its discount, in the same record. */
 export type Issue = OfCustomer<"issue"> &
   Readonly<{ offer: string; discount: number | null; expiresAtMs: number }>;
 export type Redeem = OfVoucher<"redeem">;
 export type Rollback = OfVoucher<"rollback">;
 export type Cancel = OfVoucher<"cancel">;
-/** Ends what is over of a customer's vouchers; made by the customer's shard. */
+/** Expires vouchers of a customer. Issued by the customer's shard itself. */
 export type Expire = OfCustomer<"expire">;
 /**
- * `recipients`, by shard: so many customers, those that came first; or these, by the order in which they came there.
- * `unknown`: an e-mail that was asked for and that nobody has.
+ * `recipients` has one entry per shard. `unknown`: a requested e-mail that no customer has; the act is then rejected
+ * with `customer_not_found`.
  */
 export type CreateBatch = Of<"create_batch"> &
   Readonly<{
@@ -56,9 +58,10 @@ export type CreateBatch = Of<"create_batch"> &
     recipients: readonly Recipients[];
     unknown: string | null;
   }>;
-/** Issues the next vouchers of a batch; made by each shard for its own customers. */
+/** Issues the next vouchers of a batch. Issued by each shard itself for its own customers. */
 export type IssuePortion = Of<"issue_portion"> & Readonly<{ batch: string }>;
 
+/** Customers of one shard: the first `n` created, or a list of zero-based creation indexes. */
 export type Recipients = number | readonly number[];
 
 export type VoucherAct =
@@ -84,7 +87,7 @@ export const VOUCHERS_GROWTH = {
   issue_portion: "never",
 } as const satisfies Record<VoucherAct["act"], Growth>;
 
-/** `snapshot` is the discount that the voucher keeps, `null` where it follows its offer's. */
+/** `snapshot`: the fixed discount of the voucher; `null` if it follows its offer. `offer`: if created or changed. */
 export type Issued = Readonly<{
   code: string;
   discount: number;
@@ -92,7 +95,7 @@ export type Issued = Readonly<{
   offer: Offer | null;
 }>;
 export type Redeemed = Readonly<{ offer: string; discount: number }>;
-/** A voucher as it was when something was done to it. */
+/** The terms of a voucher after a rollback or cancellation. */
 export type VoucherTerms = Readonly<{
   offer: string;
   discount: number;
@@ -108,7 +111,6 @@ export type PortionIssued = Readonly<{
   issued: readonly (readonly [email: string, code: string])[];
 }>;
 
-/** By the act: a customer `null`, an offer itself as it is defined then, a rollback or cancellation what it concerned. */
 export type VoucherEffect =
   | null
   | Offer
@@ -121,7 +123,7 @@ export type VoucherEffect =
 
 export type BatchOrder = Readonly<{ offer: string; expiresAtMs: number; runAtMs: number }>;
 
-/** A batch comes with its offer: the shard on which that was made may be heard later. */
+/** A batch carries its offer, because the broadcast of the shard that defined the offer may arrive later. */
 export type VoucherNotice = Readonly<{
   offer: Offer;
   batch?: Readonly<{ id: string; order: BatchOrder; recipients: readonly Recipients[] }>;
@@ -144,7 +146,7 @@ export type BatchPart = Readonly<{
   requested: number;
   issued: number;
   isDone: boolean;
-  /** Its time has not come. */
+  /** It has not started: `runAtMs` is in the future. */
   isScheduled: boolean;
 }>;
 
@@ -156,12 +158,12 @@ export function askVoucher(email: string, code: string): QuestionTo<VoucherView 
   return { programme: "vouchers", subject: customerSubject(email), ask: ["voucher", email, code] };
 }
 
-/** Whose voucher it is. @param code of the right form. */
+/** The e-mail of the owner of a voucher. @param code a valid code (`codeOf`). */
 export function askOwner(code: string): QuestionTo<string | null> {
   return { programme: "vouchers", subject: "", vnode: vnodeOfCode(code), ask: ["owner", code] };
 }
 
-/** @param status `null`: all. */
+/** @param status `null`: vouchers of any status. */
 export function askVouchers(
   email: string,
   status: VoucherStatus | null,
@@ -178,12 +180,12 @@ export function askOffers(page: ListAsk): Question<ListPart<Offer>> {
   return { programme: "vouchers", subject: VOUCHERS_SUBJECT, ask: ["offers", ...page] };
 }
 
-/** How many customers each shard has. */
+/** The number of customers of each shard. */
 export function askCount(): Question<number> {
   return { programme: "vouchers", subject: null, ask: ["count"] };
 }
 
-/** As the how manyth these customers came to each shard, from 0, in their order; `null` where they live elsewhere. */
+/** For each e-mail the zero-based creation index of the customer on each shard; `null` if it is not on that shard. */
 export function askPlaces(emails: readonly string[]): Question<readonly (number | null)[]> {
   return { programme: "vouchers", subject: null, ask: ["places", emails] };
 }

@@ -1,6 +1,6 @@
 /**
- * Vouchers for many, on one shard: its own customers' part of each batch, issued a portion at a time, so that a million
- * hold up nobody.
+ * Voucher batches: one order for many customers. Each shard issues the vouchers of its own customers, in portions, so
+ * that a batch of a million does not block other requests.
  */
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
@@ -14,29 +14,29 @@ import {
   VOUCHERS_SUBJECT,
 } from "./acts.ts";
 
-/** About a millisecond's work. */
+/** Vouchers issued in one record: about 1 ms of work. */
 export const PORTION_MAX = 128;
-/** Of one partner at a time: the recipients of each are in memory. */
+/** Unfinished batches per partner: the recipients of each are in memory. */
 const UNFINISHED_MAX = 100;
-/** Of one partner, some 300 bytes each: for one more, the oldest of them leaves. Its vouchers stay. */
+/** Finished batches kept per partner, some 300 bytes each. Beyond it the oldest is forgotten; its vouchers stay. */
 export const FINISHED_MAX = 10_000;
 
 export interface Batch extends Expiring {
   readonly partner: string;
   readonly order: BatchOrder;
-  /** Of this shard; once all have theirs, only how many they were. */
+  /** The recipients on this shard; replaced by their number once the batch is done, to free the memory. */
   recipients: Recipients;
-  /** So many have theirs. */
+  /** Vouchers issued so far. */
   issued: number;
   isDone: boolean;
   /** When the next portion may be issued. */
   endsAtMs: number;
 }
 
-type OfPartner = { readonly byId: Map<string, Batch>; unfinished: number };
+type PartnerBatches = { readonly byId: Map<string, Batch>; unfinished: number };
 
-/** One more is done: beyond the bound the one that came first leaves. */
-function forgetFinished({ byId, unfinished }: OfPartner): void {
+/** Deletes the oldest finished batch if there are more than `FINISHED_MAX`. */
+function forgetFinished({ byId, unfinished }: PartnerBatches): void {
   if (byId.size - unfinished <= FINISHED_MAX) return;
   for (const { id, isDone } of byId.values()) {
     if (!isDone) continue;
@@ -46,15 +46,17 @@ function forgetFinished({ byId, unfinished }: OfPartner): void {
 }
 
 export class Batches {
-  readonly #due: ProgrammeContext["due"];
-  readonly #partners = new Map<string, OfPartner>();
+  readonly #scheduler: ProgrammeContext["scheduler"];
+  readonly #partners = new Map<string, PartnerBatches>();
   readonly #waiting = new Deadlines<Batch>();
-  /** For the next portion of whichever batch it is: they come one after the other, however many batches there are. */
+  /**
+   * The next portion, of any batch. There is one for all batches, so that their portions never run at the same time.
+   */
   #next: ScheduledCommand | undefined;
   #pausedUntilMs = 0;
 
-  constructor(due: ProgrammeContext["due"]) {
-    this.#due = due;
+  constructor(scheduler: ProgrammeContext["scheduler"]) {
+    this.#scheduler = scheduler;
   }
 
   get(partner: string, id: string): Batch | undefined {
@@ -65,38 +67,39 @@ export class Batches {
     return (this.#partners.get(partner)?.unfinished ?? 0) >= UNFINISHED_MAX;
   }
 
-  /** In the order in which they came, by partner. */
+  /** By partner, each partner's in creation order. */
   *all(): Generator<Batch> {
     for (const { byId } of this.#partners.values()) yield* byId.values();
   }
 
   add(batch: Omit<Batch, "place">): void {
     const added: Batch = { ...batch, place: -1 };
-    let own = this.#partners.get(batch.partner);
-    if (own === undefined) this.#partners.set(batch.partner, (own = { byId: new Map(), unfinished: 0 }));
-    own.byId.set(batch.id, added);
+    let partnerBatches = this.#partners.get(batch.partner);
+    if (partnerBatches === undefined)
+      this.#partners.set(batch.partner, (partnerBatches = { byId: new Map(), unfinished: 0 }));
+    partnerBatches.byId.set(batch.id, added);
     if (batch.isDone) {
-      forgetFinished(own);
+      forgetFinished(partnerBatches);
       return;
     }
-    own.unfinished += 1;
+    partnerBatches.unfinished += 1;
     this.#waiting.add(added);
     this.#schedule();
   }
 
-  /** So many more have theirs. */
+  /** Records that `count` more vouchers were issued, and schedules the next portion. */
   issued(batch: Batch, count: number, timeMs: number): void {
     this.#waiting.remove(batch);
     batch.issued += count;
     batch.isDone = batch.issued === sizeOf(batch.recipients);
     if (batch.isDone) {
       batch.recipients = batch.issued;
-      const own = this.#partners.get(batch.partner);
-      assert(own !== undefined, "a batch is one of its partner's");
-      own.unfinished -= 1;
-      forgetFinished(own);
+      const partnerBatches = this.#partners.get(batch.partner);
+      assert(partnerBatches !== undefined, "the partner of a batch has batches");
+      partnerBatches.unfinished -= 1;
+      forgetFinished(partnerBatches);
     } else {
-      // The others first; and whatever came meanwhile, since a batch of the log has one time.
+      // Commands in one log batch share a time. A due time 1 ms later yields to other voucher batches and to requests.
       batch.endsAtMs = timeMs + 1;
       this.#waiting.add(batch);
     }
@@ -105,7 +108,7 @@ export class Batches {
   }
 
   #schedule(): void {
-    if (this.#next !== undefined) this.#due.remove(this.#next);
+    if (this.#next !== undefined) this.#scheduler.remove(this.#next);
     this.#next = undefined;
     const { first } = this.#waiting;
     if (first === undefined) return;
@@ -118,7 +121,7 @@ export class Batches {
       subjects: [],
       command: () => portionOf(partner, id),
     };
-    this.#due.add(this.#next);
+    this.#scheduler.add(this.#next);
   }
 }
 

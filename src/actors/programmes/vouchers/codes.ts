@@ -1,16 +1,16 @@
 /**
- * Voucher codes: two characters that say where the voucher lives, so that a code alone finds it, and twelve that nobody
- * can guess (60 bits).
+ * Voucher codes: two characters encode the vnode, so that a code alone routes to its shard; twelve are random (60
+ * bits).
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Random } from "../programme.ts";
 
-/** Nothing that looks like something else: no 0, O, 1, I. Codes are read in capitals, so a small l is an L. */
+/** Without the look-alikes 0, O, 1 and I. Codes are converted to upper case, so a lower-case l is read as L. */
 const ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 const SECRET_LENGTH = 12;
 const CODE = new RegExp(`^[${ALPHABET}]{${2 + SECRET_LENGTH}}$`);
 
-/** @param vnode below 1024: two characters. */
+/** @param vnode below 1,024, so that it fits two characters. */
 export function makeCode(vnode: number, random: Random): string {
   assert(vnode < ALPHABET.length ** 2, "a vnode fits two characters");
   let code = characterOf(vnode >>> 5) + characterOf(vnode);
@@ -19,7 +19,7 @@ export function makeCode(vnode: number, random: Random): string {
   return code;
 }
 
-/** As codes are kept, whatever letters somebody has typed; `undefined` when it cannot be one. */
+/** The code in its stored form (upper case); `undefined` if the text cannot be a code. */
 export function codeOf(text: string): string | undefined {
   const code = text.toUpperCase();
   return CODE.test(code) ? code : undefined;

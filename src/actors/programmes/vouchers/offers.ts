@@ -1,8 +1,8 @@
-/** One partner's offers. Every shard has all of them, so that a voucher's discount is known wherever it lives. */
+/** The offers of one partner. Every shard has all of them, so that it can price any voucher that it stores. */
 import { type ListAsk, type ListPart, PagedIndex } from "../paged-index.ts";
 import type { Offer, Pricing } from "./acts.ts";
 
-/** Each is told to every shard and kept for ever. */
+/** Per partner: each offer is broadcast to every shard and never deleted. */
 const OFFERS_MAX = 10_000;
 
 type Entry = { offer: Offer; readonly addedAtMs: number };
@@ -10,11 +10,11 @@ type Entry = { offer: Offer; readonly addedAtMs: number };
 export class Offers {
   readonly #shard: number;
   readonly #byName = new Map<string, Entry>();
-  readonly #register: PagedIndex<Entry>;
+  readonly #index: PagedIndex<Entry>;
 
   constructor(shard: number) {
     this.#shard = shard;
-    this.#register = new PagedIndex(shard);
+    this.#index = new PagedIndex(shard);
   }
 
   get isFull(): boolean {
@@ -26,40 +26,41 @@ export class Offers {
   }
 
   /**
-   * The offer with this discount, defined here: the known one if that is what it says already.
+   * The next version of an offer, defined by this shard. Returns the known version itself if nothing changes. Stores
+   * nothing.
    *
-   * @param pricing without one it stays as it is; live at first.
+   * @param pricing default: that of the known version, or `live`.
    */
-  defined(name: string, discount: number, pricing?: Pricing): Offer {
+  define(name: string, discount: number, pricing?: Pricing): Offer {
     const known = this.get(name);
-    const wanted = pricing ?? known?.pricing ?? "live";
-    if (known?.discount === discount && known.pricing === wanted) return known;
+    const nextPricing = pricing ?? known?.pricing ?? "live";
+    if (known?.discount === discount && known.pricing === nextPricing) return known;
     const version = (known?.version ?? 0) + 1;
-    return { name, discount, pricing: wanted, version, shard: this.#shard };
+    return { name, discount, pricing: nextPricing, version, shard: this.#shard };
   }
 
   /**
-   * Takes what was defined here or elsewhere, in whatever order it comes: what was defined by somebody who knew of the other
-   * definition counts; of two that did not know of each other that of the greater shard.
+   * Stores a definition of any shard. Definitions may arrive in any order: the higher version wins, and of two
+   * concurrent ones with the same version that of the higher shard number.
    *
-   * @param timeMs never before that of the one before.
+   * @param timeMs not less than in the call before.
    */
-  take(offer: Offer, timeMs: number): void {
+  put(offer: Offer, timeMs: number): void {
     const entry = this.#byName.get(offer.name);
     if (entry === undefined) {
       const added = { offer, addedAtMs: timeMs };
       this.#byName.set(offer.name, added);
-      this.#register.add(added, timeMs);
+      this.#index.add(added, timeMs);
     } else if (isNewer(offer, entry.offer)) entry.offer = offer;
   }
 
   list(page: ListAsk): ListPart<Offer> {
-    return this.#register.list(page, ({ offer }) => offer);
+    return this.#index.list(page, ({ offer }) => offer);
   }
 
-  /** In the order in which they came. */
+  /** In creation order. */
   all(): Iterable<Readonly<Entry>> {
-    return this.#register.all();
+    return this.#index.all();
   }
 }
 

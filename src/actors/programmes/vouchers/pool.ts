@@ -1,4 +1,4 @@
-/** One partner's customers on one shard, and their vouchers. */
+/** The customers of one partner on one shard, with their vouchers and all offers of the partner. */
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
@@ -18,21 +18,21 @@ import {
 import { makeCode } from "./codes.ts";
 import { Offers } from "./offers.ts";
 
-/** Ended in one record: few, as the records of many customers may come in one go. */
-const ENDED_AT_ONCE_MAX = 32;
-/** For one page of a list. */
-const LOOKED_AT_MAX = 5_000;
+/** Vouchers expired in one record. Small, because expiries of many customers can be due at the same time. */
+const EXPIRED_PER_RECORD_MAX = 32;
+/** Vouchers scanned for one page of a list. */
+const SCANNED_MAX = 5_000;
 
 export interface Voucher extends Expiring {
-  /** Its code. */
+  /** The code. */
   readonly id: string;
   readonly customer: Customer;
   readonly offer: string;
   readonly createdAtMs: number;
-  /** The discount of its issue; `null` where it follows its offer's. */
+  /** The fixed discount; `null` if the voucher follows its offer. */
   readonly snapshot: number | null;
   status: VoucherStatus;
-  /** While it is redeemed: when, and for how much. */
+  /** While redeemed: the time and the discount that was granted. */
   used: Readonly<{ atMs: number; discount: number }> | null;
 }
 
@@ -40,14 +40,14 @@ export interface Customer {
   readonly email: string;
   readonly name: string | null;
   readonly createdAtMs: number;
-  /** As the how manyth of this shard it came, from 0. */
-  readonly place: number;
+  /** Zero-based, on this shard. */
+  readonly creationIndex: number;
   /** In order of issue. */
   readonly vouchers: Voucher[];
-  /** Of those the valid ones. */
+  /** The vouchers with status `valid`, by expiry. */
   readonly valid: Deadlines<Voucher>;
-  /** Ends the first of them. */
-  due: ScheduledCommand | undefined;
+  /** Scheduled for the earliest expiry among `valid`. */
+  expiryCommand: ScheduledCommand | undefined;
 }
 
 export type NewVoucher = Pick<
@@ -55,23 +55,23 @@ export type NewVoucher = Pick<
   "id" | "offer" | "endsAtMs" | "createdAtMs" | "snapshot" | "status" | "used"
 >;
 
-/** In memory, about. */
+/** Approximate size in memory. */
 const CUSTOMER_BYTES = 290;
 const VOUCHER_BYTES = 330;
 
-export class Pool {
+export class VoucherStore {
   readonly offers: Offers;
   readonly #partner: string;
-  readonly #surroundings: ProgrammeContext;
+  readonly #context: ProgrammeContext;
   readonly #customers = new Map<string, Customer>();
-  /** In the order in which they came: nobody leaves. */
+  /** By creation index. Customers are never deleted. */
   readonly #inOrder: Customer[] = [];
   readonly #codes = new Map<string, Voucher>();
 
-  constructor(partner: string, surroundings: ProgrammeContext) {
+  constructor(partner: string, context: ProgrammeContext) {
     this.#partner = partner;
-    this.#surroundings = surroundings;
-    this.offers = new Offers(surroundings.shard);
+    this.#context = context;
+    this.offers = new Offers(context.shard);
   }
 
   get customers(): readonly Customer[] {
@@ -82,16 +82,16 @@ export class Pool {
     return this.#customers.get(email);
   }
 
-  placeOf(email: string): number | null {
-    return this.#customers.get(email)?.place ?? null;
+  creationIndexOf(email: string): number | null {
+    return this.#customers.get(email)?.creationIndex ?? null;
   }
 
-  /** The next ones of a batch, when it has got as far as `from`. */
-  recipients(of: Recipients, from: number, count: number): readonly Customer[] {
-    if (typeof of === "number") return this.#inOrder.slice(from, Math.min(of, from + count));
-    return of.slice(from, from + count).map((place) => {
+  /** Up to `count` recipients of a batch, after the first `start`. */
+  recipients(of: Recipients, start: number, count: number): readonly Customer[] {
+    if (typeof of === "number") return this.#inOrder.slice(start, Math.min(of, start + count));
+    return of.slice(start, start + count).map((place) => {
       const customer = this.#inOrder[place];
-      assert(customer !== undefined, "a batch is for customers that exist");
+      assert(customer !== undefined, "the recipients of a batch exist");
       return customer;
     });
   }
@@ -105,41 +105,40 @@ export class Pool {
       email,
       name,
       createdAtMs,
-      place: this.#inOrder.length,
+      creationIndex: this.#inOrder.length,
       vouchers: [],
       valid: new Deadlines(),
-      due: undefined,
+      expiryCommand: undefined,
     };
     this.#customers.set(email, customer);
     this.#inOrder.push(customer);
-    this.#surroundings.kept?.(this.#partner, CUSTOMER_BYTES + textBytes(email) + textBytes(name));
+    this.#context.countBytes?.(this.#partner, CUSTOMER_BYTES + textBytes(email) + textBytes(name));
   }
 
-  /** A code that no voucher has. */
+  /** A random code that no voucher of this shard has. */
   newCode(email: string): string {
     const vnode = vnodeOfAccount(this.#partner, customerSubject(email));
     for (;;) {
-      const code = makeCode(vnode, this.#surroundings.random);
+      const code = makeCode(vnode, this.#context.random);
       if (!this.#codes.has(code)) return code;
     }
   }
 
   addVoucher(email: string, added: NewVoucher): void {
     const customer = this.#customers.get(email);
-    assert(customer !== undefined, "vouchers are for customers that exist");
+    assert(customer !== undefined, "the customer of a voucher exists");
     const voucher: Voucher = { ...added, customer, place: -1 };
     customer.vouchers.push(voucher);
     this.#codes.set(voucher.id, voucher);
-    this.#surroundings.kept?.(this.#partner, VOUCHER_BYTES);
+    this.#context.countBytes?.(this.#partner, VOUCHER_BYTES);
     if (voucher.status !== "valid") return;
     customer.valid.add(voucher);
     this.#schedule(customer);
   }
 
-  /** What somebody did to a voucher, or its time. */
-  become(code: string, status: VoucherStatus, used: Voucher["used"] = null): void {
+  setStatus(code: string, status: VoucherStatus, used: Voucher["used"] = null): void {
     const voucher = this.#codes.get(code);
-    assert(voucher !== undefined, "an act concerns a voucher that exists");
+    assert(voucher !== undefined, "the voucher of an act exists");
     const { customer } = voucher;
     if (voucher.status === "valid") customer.valid.remove(voucher);
     voucher.status = status;
@@ -148,54 +147,54 @@ export class Pool {
     this.#schedule(customer);
   }
 
-  /** Those of a customer that are over, the first to end first; not more than fit one record. */
-  over(email: string, nowMs: number): readonly Voucher[] {
+  /** The customer's expired vouchers that have no status `expired` yet, earliest first, at most one record full. */
+  firstExpired(email: string, nowMs: number): readonly Voucher[] {
     const customer = this.#customers.get(email);
-    assert(customer !== undefined, "vouchers end for customers that exist");
+    assert(customer !== undefined, "the customer of an expiry exists");
     const { valid } = customer;
-    const over: Voucher[] = [];
+    const expired: Voucher[] = [];
     for (let first = valid.first; first !== undefined && first.endsAtMs <= nowMs; first = valid.first) {
-      if (over.length === ENDED_AT_ONCE_MAX) break;
+      if (expired.length === EXPIRED_PER_RECORD_MAX) break;
       valid.remove(first);
-      over.push(first);
+      expired.push(first);
     }
-    // Only looked at: they are taken off by what is decided of them.
-    for (const voucher of over) valid.add(voucher);
-    return over;
+    // `decide` must not change the state: `apply` removes them.
+    for (const voucher of expired) valid.add(voucher);
+    return expired;
   }
 
-  /** What it is worth now, or was when it was used. */
+  /** The discount now, or that of its redemption. */
   discountOf({ used, snapshot, offer }: Voucher): number {
     if (used !== null) return used.discount;
     if (snapshot !== null) return snapshot;
     const live = this.offers.get(offer);
-    assert(live !== undefined, "vouchers are of offers that exist");
+    assert(live !== undefined, "the offer of a voucher exists");
     return live.discount;
   }
 
-  told(voucher: Voucher): VoucherTerms {
+  termsOf(voucher: Voucher): VoucherTerms {
     const { offer, endsAtMs, createdAtMs } = voucher;
     return { offer, discount: this.discountOf(voucher), expiresAtMs: endsAtMs, createdAtMs };
   }
 
   viewOf(voucher: Voucher, nowMs: number): VoucherView {
     const usedAtMs = voucher.used?.atMs ?? null;
-    return { code: voucher.id, ...this.told(voucher), status: statusAt(voucher, nowMs), usedAtMs };
+    return { code: voucher.id, ...this.termsOf(voucher), status: statusAt(voucher, nowMs), usedAtMs };
   }
 
-  /** A customer's vouchers, newest first. @param status `null`: all. */
+  /** A page of the customer's vouchers, newest first. @param status `null`: any. */
   list(
     email: string,
     status: VoucherStatus | null,
     [limit, before]: ListAsk,
     nowMs: number,
   ): ListPart<VoucherView> {
-    const { shard } = this.#surroundings;
+    const { shard } = this.#context;
     const vouchers = this.#customers.get(email)?.vouchers ?? [];
     const rows: [ListPlace, VoucherView][] = [];
-    const from = Math.min(vouchers.length, before === null ? vouchers.length : before[2]);
-    let at = from;
-    while (at > 0 && rows.length < limit && from - at < LOOKED_AT_MAX) {
+    const start = Math.min(vouchers.length, before === null ? vouchers.length : before[2]);
+    let at = start;
+    while (at > 0 && rows.length < limit && start - at < SCANNED_MAX) {
       at -= 1;
       const voucher = vouchers[at] as Voucher;
       if (status === null || statusAt(voucher, nowMs) === status)
@@ -205,16 +204,16 @@ export class Pool {
     return { rows, upTo: at === 0 || last === undefined ? null : [last.createdAtMs, shard, at] };
   }
 
-  /** Its first valid voucher to end is on the timetable. */
+  /** Schedules the expiry of the customer's earliest valid voucher, replacing the command scheduled before. */
   #schedule(customer: Customer): void {
-    const { due } = this.#surroundings;
+    const { scheduler } = this.#context;
     const endsAtMs = customer.valid.first?.endsAtMs;
-    // One that is over and has ended some vouchers has to give way to the next, whenever that is.
-    if (customer.due !== undefined) due.remove(customer.due);
-    customer.due = undefined;
+    // Also when the time is the same: a due command that has expired one record full must run again.
+    if (customer.expiryCommand !== undefined) scheduler.remove(customer.expiryCommand);
+    customer.expiryCommand = undefined;
     if (endsAtMs === undefined) return;
     const subject = customerSubject(customer.email);
-    customer.due = {
+    customer.expiryCommand = {
       partner: this.#partner,
       endsAtMs,
       id: `${this.#partner}\0${subject}`,
@@ -222,16 +221,16 @@ export class Pool {
       subjects: [subject],
       command: () => expiryOf(this.#partner, customer.email, subject),
     };
-    due.add(customer.due);
+    scheduler.add(customer.expiryCommand);
   }
 }
 
-/** What is over is so at that very moment, also before its end is logged. */
+/** The status as readers see it: a voucher is expired from its expiry on, also before the expiry is logged. */
 export function statusAt({ status, endsAtMs }: Voucher, nowMs: number): VoucherStatus {
   return status === "valid" && endsAtMs <= nowMs ? "expired" : status;
 }
 
-/** A definition that a voucher of it keeps, or `null`. */
+/** The discount that a voucher issued now keeps for ever; `null` if it follows the offer. */
 export function snapshotOf({ pricing, discount }: Offer): number | null {
   return pricing === "snapshot" ? discount : null;
 }

@@ -1,4 +1,7 @@
-/** What may be done with offers and vouchers, and what it comes to. The first rule that says no wins. */
+/**
+ * The decisions about offers and single vouchers. Within each function the first rule that is violated gives the
+ * rejection.
+ */
 import { assert } from "../../../errors/assert.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type { Rejection } from "../../records/rejection.ts";
@@ -15,65 +18,70 @@ import type {
   VoucherStatus,
   VoucherTerms,
 } from "./acts.ts";
-import { type Pool, snapshotOf, statusAt, type Voucher } from "./pool.ts";
+import { snapshotOf, statusAt, type Voucher, type VoucherStore } from "./pool.ts";
 
-const WHY_NOT = {
+const REJECTION_OF = {
   redeemed: "voucher_already_redeemed",
   expired: "voucher_expired",
   cancelled: "voucher_cancelled",
 } as const satisfies Record<Exclude<VoucherStatus, "valid">, Rejection>;
 
-export function decidePut(pool: Pool, { name, discount, pricing }: PutOffer): Effect<Offer> | Rejected {
-  const known = pool.offers.get(name);
-  if (known === undefined && pool.offers.isFull) return reject("too_many_offers", name);
-  const offer = pool.offers.defined(name, discount, pricing);
+export function decidePutOffer(
+  store: VoucherStore,
+  { name, discount, pricing }: PutOffer,
+): Effect<Offer> | Rejected {
+  const known = store.offers.get(name);
+  if (known === undefined && store.offers.isFull) return reject("too_many_offers", name);
+  const offer = store.offers.define(name, discount, pricing);
   return offer === known ? { ok: true, effect: offer } : { ok: true, effect: offer, notice: { offer } };
 }
 
-/** The customer comes first: an unknown one leaves the offer as it is. */
-export function decideIssue(pool: Pool, act: Issue): Effect<Issued> | Rejected {
-  if (pool.customer(act.email) === undefined) return reject("customer_not_found", act.email);
-  const known = pool.offers.get(act.offer);
+/** The customer is checked first: with an unknown customer the offer must stay unchanged. */
+export function decideIssue(store: VoucherStore, act: Issue): Effect<Issued> | Rejected {
+  if (store.customer(act.email) === undefined) return reject("customer_not_found", act.email);
+  const known = store.offers.get(act.offer);
   if (known === undefined && act.discount === null) return reject("offer_not_found", act.offer);
-  if (known === undefined && pool.offers.isFull) return reject("too_many_offers", act.offer);
-  const offer = act.discount === null ? known : pool.offers.defined(act.offer, act.discount);
-  assert(offer !== undefined, "it is known, or just defined");
+  if (known === undefined && store.offers.isFull) return reject("too_many_offers", act.offer);
+  const offer = act.discount === null ? known : store.offers.define(act.offer, act.discount);
+  assert(offer !== undefined, "an offer is known or defined by the act");
   const { discount } = offer;
-  const issued = { code: pool.newCode(act.email), discount, snapshot: snapshotOf(offer) };
+  const issued = { code: store.newCode(act.email), discount, snapshot: snapshotOf(offer) };
   if (offer === known) return { ok: true, effect: { ...issued, offer: null } };
   return { ok: true, effect: { ...issued, offer }, notice: { offer } };
 }
 
 export function decideRedeem(
-  pool: Pool,
+  store: VoucherStore,
   act: Redeem,
   { nowMs }: DecisionContext,
 ): Effect<Redeemed> | Rejected {
-  const voucher = ownVoucher(pool, act);
+  const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
-  if (status !== "valid") return reject(WHY_NOT[status], act.code);
-  return { ok: true, effect: { offer: voucher.offer, discount: pool.discountOf(voucher) } };
+  if (status !== "valid") return reject(REJECTION_OF[status], act.code);
+  return { ok: true, effect: { offer: voucher.offer, discount: store.discountOf(voucher) } };
 }
 
-/** A rollback or a cancellation. */
-export function decideEnd(
-  pool: Pool,
+export function decideRollbackOrCancel(
+  store: VoucherStore,
   act: Rollback | Cancel,
   { nowMs }: DecisionContext,
 ): Effect<VoucherTerms> | Rejected {
-  const voucher = ownVoucher(pool, act);
+  const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
   if (act.act === "rollback") {
     if (status !== "redeemed") return reject("not_redeemed", act.code);
-  } else if (status !== "valid") return reject(WHY_NOT[status], act.code);
-  // Unused it is worth what it was before, or what its offer says by now.
-  return { ok: true, effect: pool.told({ ...voucher, used: null }) };
+  } else if (status !== "valid") return reject(REJECTION_OF[status], act.code);
+  // The terms of an unused voucher: its fixed discount, or the current one of its offer.
+  return { ok: true, effect: store.termsOf({ ...voucher, used: null }) };
 }
 
-/** Somebody else's voucher is as if there were none: the refusal says the same of both. */
-function ownVoucher(pool: Pool, { email, code }: Redeem | Rollback | Cancel): Voucher | undefined {
-  const voucher = pool.voucher(code);
+/** `undefined` also for a voucher of another customer, so that a rejection does not reveal that the code exists. */
+function voucherOfCustomer(
+  store: VoucherStore,
+  { email, code }: Redeem | Rollback | Cancel,
+): Voucher | undefined {
+  const voucher = store.voucher(code);
   return voucher?.customer.email === email ? voucher : undefined;
 }

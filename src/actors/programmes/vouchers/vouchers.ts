@@ -1,6 +1,6 @@
 /**
- * Vouchers. A customer's vouchers live on the customer's shard, where they are issued, redeemed and end; offers, which say
- * what they are worth, are known on every shard.
+ * The voucher programme. A voucher is stored on the shard of its customer, which decides everything about it. Offers,
+ * which set the discount of their vouchers, are stored on every shard.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
@@ -25,8 +25,8 @@ import type {
   VoucherStatus,
 } from "./acts.ts";
 import { Batches, PORTION_MAX, partOf, sizeOf } from "./batches.ts";
-import { type NewVoucher, Pool, snapshotOf, type Voucher } from "./pool.ts";
-import { decideEnd, decideIssue, decidePut, decideRedeem } from "./rules.ts";
+import { type NewVoucher, snapshotOf, type Voucher, VoucherStore } from "./pool.ts";
+import { decideIssue, decidePutOffer, decideRedeem, decideRollbackOrCancel } from "./rules.ts";
 
 const ID_BYTES = 12;
 
@@ -57,71 +57,71 @@ type Item =
     ];
 
 export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
-  readonly #surroundings: ProgrammeContext;
-  readonly #pools = new Map<string, Pool>();
+  readonly #context: ProgrammeContext;
+  readonly #stores = new Map<string, VoucherStore>();
   readonly #batches: Batches;
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#surroundings = surroundings;
-    this.#batches = new Batches(surroundings.due);
+  constructor(context: ProgrammeContext) {
+    this.#context = context;
+    this.#batches = new Batches(context.scheduler);
   }
 
   decide(act: VoucherAct, context: DecisionContext): Effect<VoucherEffect> | Rejected {
-    const pool = this.#known(context.partner);
+    const store = this.#storeForRead(context.partner);
     switch (act.act) {
       case "create_customer":
-        if (pool.customer(act.email) !== undefined) return reject("customer_exists", act.email);
+        if (store.customer(act.email) !== undefined) return reject("customer_exists", act.email);
         return { ok: true, effect: null };
       case "put_offer":
-        return decidePut(pool, act);
+        return decidePutOffer(store, act);
       case "issue":
-        return decideIssue(pool, act);
+        return decideIssue(store, act);
       case "redeem":
-        return decideRedeem(pool, act, context);
+        return decideRedeem(store, act, context);
       case "rollback":
       case "cancel":
-        return decideEnd(pool, act, context);
+        return decideRollbackOrCancel(store, act, context);
       case "expire": {
-        const over = pool.over(act.email, context.nowMs);
-        return { ok: true, effect: { expired: over.map(({ id, offer }) => [id, offer]) } };
+        const expired = store.firstExpired(act.email, context.nowMs);
+        return { ok: true, effect: { expired: expired.map(({ id, offer }) => [id, offer]) } };
       }
       case "create_batch":
-        return this.#decideBatch(pool, act, context);
+        return this.#decideBatch(store, act, context);
       case "issue_portion":
-        return this.#decidePortion(pool, act.batch, context);
+        return this.#decidePortion(store, act.batch, context);
       default:
         return unreachable(act);
     }
   }
 
   apply(act: VoucherAct, effect: VoucherEffect, { partner, timeMs }: Done): void {
-    const pool = this.#pool(partner);
+    const store = this.#storeOf(partner);
     switch (act.act) {
       case "create_customer":
-        pool.addCustomer(act.email, act.name, timeMs);
+        store.addCustomer(act.email, act.name, timeMs);
         return;
       case "put_offer":
-        pool.offers.take(effect as Offer, timeMs);
+        store.offers.put(effect as Offer, timeMs);
         return;
       case "issue": {
         const { code, snapshot, offer } = effect as Issued;
-        if (offer !== null) pool.offers.take(offer, timeMs);
-        pool.addVoucher(act.email, newVoucher(code, act.offer, act.expiresAtMs, timeMs, snapshot));
+        if (offer !== null) store.offers.put(offer, timeMs);
+        store.addVoucher(act.email, newVoucher(code, act.offer, act.expiresAtMs, timeMs, snapshot));
         return;
       }
       case "redeem": {
         const { discount } = effect as Redeemed;
-        pool.become(act.code, "redeemed", { atMs: timeMs, discount });
+        store.setStatus(act.code, "redeemed", { atMs: timeMs, discount });
         return;
       }
       case "rollback":
-        pool.become(act.code, "valid");
+        store.setStatus(act.code, "valid");
         return;
       case "cancel":
-        pool.become(act.code, "cancelled");
+        store.setStatus(act.code, "cancelled");
         return;
       case "expire":
-        for (const [code] of (effect as Expired).expired) pool.become(code, "expired");
+        for (const [code] of (effect as Expired).expired) store.setStatus(code, "expired");
         return;
       case "create_batch": {
         const { id, order } = effect as BatchMade;
@@ -129,7 +129,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
         return;
       }
       case "issue_portion":
-        this.#issue(partner, pool, act.batch, effect as PortionIssued, timeMs);
+        this.#issue(partner, store, act.batch, effect as PortionIssued, timeMs);
         return;
       default:
         unreachable(act);
@@ -138,45 +138,45 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
 
   receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
     const { offer, batch } = notice as VoucherNotice;
-    this.#pool(partner).offers.take(offer, timeMs);
+    this.#storeOf(partner).offers.put(offer, timeMs);
     if (batch !== undefined) this.#addBatch(partner, batch.id, batch.order, batch.recipients);
   }
 
-  answer(partner: string, [question, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
-    const pool = this.#known(partner);
+  answer(partner: string, [query, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
+    const store = this.#storeForRead(partner);
     const name = values[0] as string;
-    switch (question) {
+    switch (query) {
       case "customer":
-        return customerView(pool, name);
+        return customerView(store, name);
       case "voucher": {
-        const voucher = pool.voucher(values[1] as string);
-        return voucher?.customer.email === name ? pool.viewOf(voucher, nowMs) : null;
+        const voucher = store.voucher(values[1] as string);
+        return voucher?.customer.email === name ? store.viewOf(voucher, nowMs) : null;
       }
       case "owner":
-        return pool.voucher(name)?.customer.email ?? null;
+        return store.voucher(name)?.customer.email ?? null;
       case "vouchers": {
         const [email, status, ...page] = values;
-        return pool.list(email as string, status as VoucherStatus | null, page as unknown as ListAsk, nowMs);
+        return store.list(email as string, status as VoucherStatus | null, page as unknown as ListAsk, nowMs);
       }
       case "offer":
-        return pool.offers.get(name) ?? null;
+        return store.offers.get(name) ?? null;
       case "offers":
-        return pool.offers.list(values as unknown as ListAsk);
+        return store.offers.list(values as unknown as ListAsk);
       case "count":
-        return pool.customers.length;
+        return store.customers.length;
       case "places":
-        return (values[0] as readonly string[]).map((email) => pool.placeOf(email));
+        return (values[0] as readonly string[]).map((email) => store.creationIndexOf(email));
       case "batch":
-        return this.#part(partner, name, nowMs);
+        return this.#partOf(partner, name, nowMs);
       default:
-        throw new TypeError(`the voucher programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the voucher programme: ${JSON.stringify(query)}`);
     }
   }
 
   *items(): Generator<Item> {
-    for (const [partner, pool] of this.#pools) {
-      for (const { offer, addedAtMs } of pool.offers.all()) yield ["offer", partner, offer, addedAtMs];
-      for (const { email, name, createdAtMs, vouchers } of pool.customers) {
+    for (const [partner, store] of this.#stores) {
+      for (const { offer, addedAtMs } of store.offers.all()) yield ["offer", partner, offer, addedAtMs];
+      for (const { email, name, createdAtMs, vouchers } of store.customers) {
         yield ["customer", partner, email, name, createdAtMs];
         for (const { id, offer, endsAtMs, createdAtMs: at, snapshot, status, used } of vouchers)
           yield ["voucher", partner, email, id, offer, endsAtMs, at, snapshot, status, used];
@@ -188,18 +188,18 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
 
   restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
-    const pool = this.#pool(item[1]);
+    const store = this.#storeOf(item[1]);
     switch (item[0]) {
       case "offer":
-        pool.offers.take(item[2], item[3]);
+        store.offers.put(item[2], item[3]);
         return;
       case "customer":
-        pool.addCustomer(item[2], item[3], item[4]);
+        store.addCustomer(item[2], item[3], item[4]);
         return;
       case "voucher": {
         const [, , email, code, offer, expiresAtMs, createdAtMs, snapshot, status, used] = item;
         const issued = newVoucher(code, offer, expiresAtMs, createdAtMs, snapshot);
-        pool.addVoucher(email, { ...issued, status, used });
+        store.addVoucher(email, { ...issued, status, used });
         return;
       }
       case "batch": {
@@ -210,27 +210,27 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     }
   }
 
-  /** For reading: of a partner that has none yet an empty one. */
-  #known(partner: string): Pool {
-    return this.#pools.get(partner) ?? new Pool(partner, this.#surroundings);
+  /** Reads must not create state: for an unknown partner this is an empty store that is not kept. */
+  #storeForRead(partner: string): VoucherStore {
+    return this.#stores.get(partner) ?? new VoucherStore(partner, this.#context);
   }
 
-  #pool(partner: string): Pool {
-    let pool = this.#pools.get(partner);
-    if (pool === undefined) this.#pools.set(partner, (pool = new Pool(partner, this.#surroundings)));
-    return pool;
+  #storeOf(partner: string): VoucherStore {
+    let store = this.#stores.get(partner);
+    if (store === undefined) this.#stores.set(partner, (store = new VoucherStore(partner, this.#context)));
+    return store;
   }
 
   #decideBatch(
-    pool: Pool,
+    store: VoucherStore,
     act: CreateBatch,
     { partner, nowMs }: DecisionContext,
   ): Effect<BatchMade> | Rejected {
-    const offer = pool.offers.get(act.offer);
+    const offer = store.offers.get(act.offer);
     if (offer === undefined) return reject("offer_not_found", act.offer);
     if (act.unknown !== null) return reject("customer_not_found", act.unknown);
     if (this.#batches.isFullFor(partner)) return reject("too_many_batches", partner);
-    const id = newId(this.#surroundings.random);
+    const id = newId(this.#context.random);
     const { expiresAtMs, runAtMs, recipients } = act;
     const order = { offer: offer.name, expiresAtMs, runAtMs: runAtMs ?? nowMs };
     const requested = recipients.reduce<number>((sum, those) => sum + sizeOf(those), 0);
@@ -238,16 +238,16 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     return { ok: true, effect: { id, requested, order }, notice };
   }
 
-  #decidePortion(pool: Pool, id: string, { partner }: DecisionContext): Effect<PortionIssued> {
+  #decidePortion(store: VoucherStore, id: string, { partner }: DecisionContext): Effect<PortionIssued> {
     const batch = this.#batches.get(partner, id);
-    assert(batch !== undefined, "a portion is of a batch that is known");
+    assert(batch !== undefined, "the batch of a portion is known");
     const { recipients, issued: from, order } = batch;
-    const offer = pool.offers.get(order.offer);
-    assert(offer !== undefined, "a batch is of an offer that exists");
+    const offer = store.offers.get(order.offer);
+    assert(offer !== undefined, "the offer of a batch exists");
     const taken = new Set<string>();
-    const issued = pool.recipients(recipients, from, PORTION_MAX).map(({ email }) => {
-      let code = pool.newCode(email);
-      while (taken.has(code)) code = pool.newCode(email);
+    const issued = store.recipients(recipients, from, PORTION_MAX).map(({ email }) => {
+      let code = store.newCode(email);
+      while (taken.has(code)) code = store.newCode(email);
       taken.add(code);
       return [email, code] as const;
     });
@@ -256,12 +256,12 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
   }
 
   #addBatch(partner: string, id: string, order: BatchOrder, recipients: readonly Recipients[]): void {
-    const own = recipients[this.#surroundings.shard] ?? 0;
+    const ownRecipients = recipients[this.#context.shard] ?? 0;
     this.#batches.add({
       partner,
       id,
       order,
-      recipients: own,
+      recipients: ownRecipients,
       issued: 0,
       isDone: false,
       endsAtMs: order.runAtMs,
@@ -270,32 +270,34 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
 
   #issue(
     partner: string,
-    pool: Pool,
+    store: VoucherStore,
     id: string,
     { offer, expiresAtMs, snapshot, issued }: PortionIssued,
     timeMs: number,
   ): void {
     const batch = this.#batches.get(partner, id);
-    assert(batch !== undefined, "a portion is of a batch that is known");
+    assert(batch !== undefined, "the batch of a portion is known");
     for (const [email, code] of issued)
-      pool.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot));
+      store.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot));
     this.#batches.issued(batch, issued.length, timeMs);
   }
 
-  #part(partner: string, id: string, nowMs: number): BatchPart | null {
+  #partOf(partner: string, id: string, nowMs: number): BatchPart | null {
     const batch = this.#batches.get(partner, id);
     return batch === undefined ? null : partOf(batch, nowMs);
   }
 }
 
-/** A voucher that is issued can be used for a while. */
-export function timesAheadOfVouchers(act: Act): readonly (readonly [string, number])[] {
-  const asked = act as VoucherAct;
-  return asked.act === "issue" || asked.act === "create_batch" ? [["expires_at", asked.expiresAtMs]] : [];
+/** Vouchers must not be expired when they are issued. */
+export function futureTimesOfVouchers(act: Act): readonly (readonly [string, number])[] {
+  const voucherAct = act as VoucherAct;
+  return voucherAct.act === "issue" || voucherAct.act === "create_batch"
+    ? [["expires_at", voucherAct.expiresAtMs]]
+    : [];
 }
 
-function customerView(pool: Pool, email: string): CustomerView | null {
-  const customer = pool.customer(email);
+function customerView(store: VoucherStore, email: string): CustomerView | null {
+  const customer = store.customer(email);
   if (customer === undefined) return null;
   const { name, createdAtMs } = customer;
   return { email, name, createdAtMs };

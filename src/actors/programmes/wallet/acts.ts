@@ -1,6 +1,6 @@
 /**
- * What can be asked of the wallet programme. Amounts are in minor units of the wallet's asset; times are milliseconds
- * since 1970 UTC.
+ * Acts, effects and queries of the wallet programme. Amounts are in minor units of the wallet's asset; times are
+ * milliseconds since 1970 UTC. An *order* is a hold, a payment request or a withdrawal.
  */
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { parseTransferId } from "../../ledger/transfer-id.ts";
@@ -9,34 +9,37 @@ import type { ListAsk, ListPart } from "../paged-index.ts";
 import type { Growth, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
 
-/** The partner that all wallet users belong to. */
+/** The partner id of the platform tenant, which all wallet users belong to. */
 export const PLATFORM_TENANT = "house";
 
-/** What is held for a hold is held for this account, until it is known who gets it. */
+/** Credit account of the pending transfer of a hold; a capture moves the money to its real recipient. */
 export const HOLDS = "@holds";
-/** The same for a withdrawal: the bank that confirms it gets the money. */
+/** Credit account of the pending transfer of a withdrawal; the bank that confirms it gets the money. */
 export const WITHDRAWALS = "@withdrawals";
 
 export function walletAccount(wallet: string): string {
   return `wallet:${wallet}`;
 }
 
-/** A user is at home where the e-mail is, which so is the user's alone. An e-mail may hold a slash. */
+/**
+ * The subject that selects a user's home shard, so that one shard can keep e-mails unique. Encoded because an e-mail
+ * may contain a slash, which would end the owner key.
+ */
 export function emailSubject(email: string): string {
   return `email:${encodeURIComponent(email)}`;
 }
 
-/** Of all keys of this name: the name is the bank. */
+/** The account of a bank. All API keys with the same name belong to the same bank. */
 export function bankAccount(bank: string): string {
   return `@bank:${bank}`;
 }
 
-/** Decides which references of a bank are new. */
+/** Subject of a bank's deposit references. */
 export function bankSubject(bank: string): string {
   return `bank:${bank}`;
 }
 
-/** Owner of the keys of one bank's requests about one wallet, apart from the user's own keys and other banks'. */
+/** Owner of a bank's idempotency keys for one wallet, separate from those of the user and of other banks. */
 export function bankOwner(bank: string, wallet: string): string {
   return `bank:${bank}:${wallet}`;
 }
@@ -51,44 +54,47 @@ export function vnodeOfWallet(wallet: string): number {
 
 type Of<A extends string> = Act & Readonly<{ programme: "wallet"; act: A }>;
 type OfWallet<A extends string> = Of<A> & Readonly<{ wallet: string }>;
-/** `session` is the SHA-256 of a token, in hex. */
+/** `session`: SHA-256 of the session token, in hex. */
 type OfSession<A extends string> = Of<A> & Readonly<{ vnode: number; session: string }>;
 type OfRequest<A extends string> = OfWallet<A> & Readonly<{ vnode: number; request: string }>;
 
-/** `password` is its slow hash, with salt and parameters. */
+/** `password`: the slow hash of the password, with its salt and parameters. */
 export type SignUp = Of<"sign_up"> &
   Readonly<{ email: string; name: string; password: string; session: string; asset: string }>;
-/** `credential`: which password was shown, by its number. */
+/** `credential`: number of the password that was verified. */
 export type OpenSession = Of<"open_session"> &
   Readonly<{ email: string; credential: number; session: string }>;
 export type TouchSession = OfSession<"touch_session">;
-/** The session lives on for `graceMs`, so that a client that missed the answer can ask again; older records have none. */
+/**
+ * The old session stays valid for `graceMs`, so that a client that lost the answer can retry. Missing in older
+ * records.
+ */
 export type RefreshSession = OfSession<"refresh_session"> & Readonly<{ next: string; graceMs?: number }>;
 export type EndSession = OfSession<"end_session">;
 export type ChangePassword = OfWallet<"change_password"> & Readonly<{ credential: number; password: string }>;
-/** With a transfer from the bank's account. */
+/** With a transfer from the bank's account. `ref`: the bank's unique reference. */
 export type Deposit = OfWallet<"deposit"> & Readonly<{ bank: string; ref: string | null }>;
 /** With a transfer to another wallet. */
 export type Send = OfWallet<"send">;
 /** With a pending transfer to `@holds`. */
 export type Hold = OfWallet<"hold"> & Readonly<{ amount: number; memo: string | null; timeoutMs: number }>;
-/** With a post of it. */
+/** With a capture of that pending transfer. */
 export type Capture = OfWallet<"capture"> & Readonly<{ hold: string; final: boolean }>;
-/** With its end. */
+/** With a void of that pending transfer. */
 export type VoidHold = OfWallet<"void_hold"> & Readonly<{ hold: string }>;
-/** Decided where the payer is. */
+/** Decided on the payer's shard. `wallet`: the requester. */
 export type RequestPayment = OfWallet<"request_payment"> &
   Readonly<{ vnode: number; payer: string; amount: number; memo: string | null; timeoutMs: number }>;
-/** With a transfer to the requester. */
+/** With a transfer from the payer to the requester. */
 export type AcceptRequest = OfRequest<"accept_request">;
 export type DeclineRequest = OfRequest<"decline_request">;
 export type CancelRequest = OfRequest<"cancel_request">;
 export type ExpireRequest = OfRequest<"expire_request">;
 /** With a pending transfer to `@withdrawals`. */
 export type Withdraw = OfWallet<"withdraw"> & Readonly<{ amount: number; details: string }>;
-/** With a post of it to the bank's account. */
+/** With a capture of the pending transfer to the bank's account. */
 export type ConfirmWithdrawal = Of<"confirm_withdrawal"> & Readonly<{ withdrawal: string; bank: string }>;
-/** With its end. */
+/** With a void of the pending transfer. */
 export type FailWithdrawal = Of<"fail_withdrawal"> & Readonly<{ withdrawal: string; bank: string }>;
 
 export type UserAct =
@@ -100,7 +106,7 @@ export type UserAct =
   | ChangePassword
   | Deposit
   | Send;
-export type PaperAct =
+export type OrderAct =
   | Hold
   | Capture
   | VoidHold
@@ -112,7 +118,7 @@ export type PaperAct =
   | Withdraw
   | ConfirmWithdrawal
   | FailWithdrawal;
-export type WalletAct = UserAct | PaperAct;
+export type WalletAct = UserAct | OrderAct;
 
 export const WALLET_GROWTH = {
   sign_up: "more",
@@ -136,16 +142,14 @@ export const WALLET_GROWTH = {
   fail_withdrawal: "never",
 } as const satisfies Record<WalletAct["act"], Growth>;
 
-/** Of a sign-up, or a session that begins: whose it is. */
 export type UserView = Readonly<{ userId: string; walletId: string; name: string; email: string }>;
-/** Of a payment request: what it is called, and when it ends. */
 export type RequestMade = Readonly<{ id: string; expiresAtMs: number }>;
-/** A payment request that was decided is told as it is then; not in the oldest records. */
+/** `RequestView`: the payment request after a decision about it; missing in the oldest records. */
 export type WalletEffect = UserView | RequestMade | RequestView | null;
 
-/** What a password is compared with. */
+/** The stored hash that a password is compared with. */
 export type CredentialView = Readonly<{ password: string; credential: number }>;
-/** `unusedMs`: since it was touched. */
+/** `unusedMs`: time since the session was last touched. */
 export type SessionView = UserView & Readonly<{ session: string; unusedMs: number; asset: string }>;
 
 export type HoldView = Readonly<{
@@ -162,13 +166,13 @@ export type HoldView = Readonly<{
 export type RequestView = Readonly<{
   kind: "request";
   id: string;
-  /** Who pays. */
+  /** The payer. */
   wallet: string;
   requester: string;
   amount: number;
   memo: string | null;
   status: "pending" | "accepted" | "declined" | "cancelled" | "expired";
-  /** That it was paid with. */
+  /** Id of the transfer that paid it. */
   transfer: string | null;
   createdAtMs: number;
   expiresAtMs: number;
@@ -180,15 +184,15 @@ export type WithdrawalView = Readonly<{
   amount: number;
   details: string;
   status: "pending" | "confirmed" | "failed";
-  /** Who has said so. */
+  /** The bank that confirmed or failed it. */
   bank: string | null;
   createdAtMs: number;
 }>;
-/** Something that begins pending and is over once. */
+/** Starts as `pending` and reaches a final status once. */
 export type WalletOrder = HoldView | RequestView | WithdrawalView;
 
-/** Lists of papers: of one wallet, or (withdrawals that all banks see) of all. */
-export type PaperList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
+/** Lists of orders: of one wallet, or of all (`all_withdrawals`, which every bank sees). */
+export type OrderList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
 
 export function askCredential(email: string): QuestionTo<CredentialView | null> {
   return { programme: "wallet", subject: emailSubject(email), ask: ["credential", email] };
@@ -198,20 +202,23 @@ export function askSession(session: string, vnode: number): QuestionTo<SessionVi
   return { programme: "wallet", subject: sessionSubject(session), vnode, ask: ["session", session] };
 }
 
-/** One that began as a transfer, or has an id of ours; `null` for any other id. */
+/** The query for one order; `null` if no order can have this id. */
 export function askPaper(id: string): QuestionTo<WalletOrder | null> | null {
   const vnode = vnodeOfPaper(id);
   if (vnode === undefined) return null;
   return { programme: "wallet", subject: "", vnode, ask: ["paper", id] };
 }
 
+/**
+ * The vnode in the id of a payment request (`pr_…`) or of a transfer; holds and withdrawals use their transfer's id.
+ */
 export function vnodeOfPaper(id: string): number | undefined {
   return vnodeOfId("pr", id) ?? parseTransferId(id)?.vnode;
 }
 
-/** Of one wallet: on its shard. What it has asked for lies with those who are to pay, so then all shards are asked. */
+/** One wallet's orders, from its shard. Requests that it made are stored with their payers, so they need all shards. */
 export function askPapers(
-  list: Exclude<PaperList, "all_withdrawals">,
+  list: Exclude<OrderList, "all_withdrawals">,
   wallet: string,
   page: ListAsk,
 ): Question<ListPart<WalletOrder>> {

@@ -1,10 +1,10 @@
-/** Ids and tokens that say where they belong, so that nothing has to be looked up to find it. */
+/** Ids and tokens that contain their vnode, so that a request routes without a lookup. */
 import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
 import type { Random } from "../programme.ts";
 
 const RADIX = 36;
 const ID_BYTES = 12;
-/** One in 1,024 is at home where it should be; that this many are not has a chance of e^-97. */
+/** One id in 1,024 falls on the wanted vnode. The chance that none of this many does is e^-97. */
 const DRAWS_MAX = 100_000;
 
 /** `<prefix>_` and 96 random bits. */
@@ -12,21 +12,25 @@ export function drawId(prefix: string, random: Random): string {
   return `${prefix}_${hexOf(random(ID_BYTES))}`;
 }
 
-/** The same, with its vnode in front of the bits. */
+/** Like `drawId`, with the vnode (two characters) before the random bits. */
 export function drawRoutedId(prefix: string, vnode: number, random: Random): string {
   return `${prefix}_${vnodeText(vnode)}${hexOf(random(ID_BYTES))}`;
 }
 
-/** The vnode in an id of this prefix, or a token; `undefined` for any other text. */
+/** The vnode in a routed id or token with this prefix; `undefined` for any other text. */
 export function vnodeOfId(prefix: string, id: string): number | undefined {
   if (!id.startsWith(`${prefix}_`)) return undefined;
   const text = id.slice(prefix.length + 1, prefix.length + 3);
   const vnode = Number.parseInt(text, RADIX);
-  // A sign is no digit.
+  // `parseInt` accepts a sign, and fewer digits: compare with the canonical text.
   return vnode >= 0 && vnode < VNODES && vnodeText(vnode) === text ? vnode : undefined;
 }
 
-/** An id of an account that lives on this vnode, drawn again and again until one does: some 50 µs. */
+/**
+ * Draws an id whose account is on the given vnode, by trying suffixes of one random id: about 50 µs.
+ *
+ * @throws Error if none of `DRAWS_MAX` suffixes fits.
+ */
 export function drawIdAt(
   vnode: number,
   partner: string,
@@ -39,7 +43,7 @@ export function drawIdAt(
     const id = `${drawn}${draw.toString(RADIX)}`;
     if (vnodeOfAccount(partner, accountOf(id)) === vnode) return id;
   }
-  throw new Error("no id is at home there");
+  throw new Error(`no account id found for vnode ${vnode}`);
 }
 
 export function vnodeText(vnode: number): string {

@@ -1,6 +1,7 @@
 /**
- * Who has a wallet, with what password, and who is logged in. Everything of one user is at home where the e-mail is, the
- * wallet's account too, so an e-mail is taken once, and a session is found with the token alone.
+ * Wallet users, their passwords and their sessions. Everything of a user, including the wallet's account, is on the
+ * home shard of the e-mail. That shard keeps e-mails unique; a session token contains the vnode, so it routes without
+ * a lookup.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
@@ -23,19 +24,19 @@ import {
 import { drawId, drawIdAt } from "./ids.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-/** A session ends when it was not used for so long, and so long after it began. */
+/** A session expires when it was not used for `IDLE_MS`, and at the latest `AGE_MS_MAX` after it was opened. */
 const IDLE_MS = 24 * HOUR_MS;
 const AGE_MS_MAX = 30 * 24 * HOUR_MS;
-/** For one more the oldest ends, of those that were replaced if there are any. */
+/** Per user. One more ends the oldest replaced session, or else the oldest session. */
 const SESSIONS_MAX = 50;
 
 interface User extends UserView {
   readonly asset: string;
   readonly createdAtMs: number;
   password: string;
-  /** The number of the password: 1, 2, 3, … */
+  /** Number of the password: 1, 2, 3, … */
   credential: number;
-  /** In the order in which they were opened. */
+  /** By the time of opening. */
   readonly sessions: Session[];
 }
 
@@ -44,12 +45,12 @@ interface Session {
   readonly user: User;
   readonly openedAtMs: number;
   touchedAtMs: number;
-  /** Another token has taken its place, and it ends then at the latest. */
+  /** Latest end of a session that a refresh has replaced, in ms; `null` if it was not replaced. */
   replacedUntilMs: number | null;
-  due: ScheduledCommand;
+  expiryCommand: ScheduledCommand;
 }
 
-/** Behind these three: until when it lives, where another one has taken its place. */
+/** `replacedUntilMs`: one value, or none if the session was not replaced. */
 type StoredSession = readonly [
   id: string,
   openedAtMs: number,
@@ -66,17 +67,17 @@ export type UserItem = readonly [
   sessions: readonly StoredSession[],
 ];
 
-/** In memory, about, with the password. */
+/** Approximate size in memory, including the password hash. */
 const USER_BYTES = 1_000;
 
 export class Users {
-  readonly #surroundings: ProgrammeContext;
+  readonly #context: ProgrammeContext;
   readonly #byEmail = new Map<string, User>();
   readonly #byWallet = new Map<string, User>();
   readonly #sessions = new Map<string, Session>();
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#surroundings = surroundings;
+  constructor(context: ProgrammeContext) {
+    this.#context = context;
   }
 
   has(wallet: string): boolean {
@@ -89,7 +90,7 @@ export class Users {
         return this.#decideSignUp(act);
       case "open_session": {
         const user = this.#byEmail.get(act.email);
-        // The password was changed while it was looked at.
+        // The password may have changed while the gateway verified it.
         if (user === undefined || user.credential !== act.credential) return reject("bad_credentials");
         return { ok: true, effect: viewOf(user) };
       }
@@ -117,15 +118,15 @@ export class Users {
     switch (act.act) {
       case "sign_up": {
         const { asset, password, session } = act;
-        const made = { asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
-        const user: User = { ...(effect as UserView), ...made };
+        const common = { asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
+        const user: User = { ...(effect as UserView), ...common };
         this.#add(user);
         this.#open(user, session, timeMs, timeMs);
         return;
       }
       case "open_session": {
         const user = this.#byEmail.get(act.email);
-        assert(user !== undefined, "who logs in has signed up");
+        assert(user !== undefined, "the user of a new session exists");
         this.#open(user, act.session, timeMs, timeMs);
         return;
       }
@@ -151,7 +152,7 @@ export class Users {
         return;
       case "change_password": {
         const user = this.#byWallet.get(act.wallet);
-        assert(user !== undefined, "a password is somebody's");
+        assert(user !== undefined, "the user of a changed password exists");
         user.password = act.password;
         user.credential += 1;
         for (const { id } of user.sessions.toReversed()) this.#end(id);
@@ -193,10 +194,10 @@ export class Users {
       this.#open(user, id, openedAtMs, touchedAtMs, replacedUntilMs);
   }
 
-  /** Here alone it is known whether the e-mail is taken, so here the wallet is at home, too. */
+  /** The wallet id is drawn so that its account is on this shard: only this shard knows whether the e-mail is taken. */
   #decideSignUp({ email, name, subject, asset }: SignUp): Effect<UserView> | Rejected {
     if (this.#byEmail.has(email)) return reject("email_taken", email);
-    const { random } = this.#surroundings;
+    const { random } = this.#context;
     const vnode = vnodeOfAccount(PLATFORM_TENANT, subject);
     const userId = drawId("usr", random);
     const walletId = drawIdAt(vnode, PLATFORM_TENANT, walletAccount, "wal", random);
@@ -207,7 +208,7 @@ export class Users {
   #add(user: User): void {
     this.#byEmail.set(user.email, user);
     this.#byWallet.set(user.walletId, user);
-    this.#surroundings.kept?.(PLATFORM_TENANT, USER_BYTES + textBytes(user.email) + textBytes(user.name));
+    this.#context.countBytes?.(PLATFORM_TENANT, USER_BYTES + textBytes(user.email) + textBytes(user.name));
   }
 
   #open(
@@ -222,34 +223,34 @@ export class Users {
       const ended = replaced ?? user.sessions[0];
       if (ended !== undefined) this.#end(ended.id);
     }
-    const begun = { id, user, openedAtMs, touchedAtMs, replacedUntilMs };
-    const session: Session = { ...begun, due: dueOf(begun) };
+    const opened = { id, user, openedAtMs, touchedAtMs, replacedUntilMs };
+    const session: Session = { ...opened, expiryCommand: expiryCommandOf(opened) };
     user.sessions.push(session);
     this.#sessions.set(id, session);
-    this.#surroundings.due.add(session.due);
+    this.#context.scheduler.add(session.expiryCommand);
   }
 
   #reschedule(session: Session): void {
-    this.#surroundings.due.remove(session.due);
-    session.due = dueOf(session);
-    this.#surroundings.due.add(session.due);
+    this.#context.scheduler.remove(session.expiryCommand);
+    session.expiryCommand = expiryCommandOf(session);
+    this.#context.scheduler.add(session.expiryCommand);
   }
 
   #end(id: string): void {
     const session = this.#sessionOf(id);
-    this.#surroundings.due.remove(session.due);
+    this.#context.scheduler.remove(session.expiryCommand);
     this.#sessions.delete(id);
     session.user.sessions.splice(session.user.sessions.indexOf(session), 1);
   }
 
   #sessionOf(id: string): Session {
     const session = this.#sessions.get(id);
-    assert(session !== undefined, "an act concerns a session that there is");
+    assert(session !== undefined, "the session of an act exists");
     return session;
   }
 }
 
-/** A bank's reference names one deposit. */
+/** The claimed name of a deposit: a bank uses each reference once. */
 export function referenceClaim(bank: string, reference: string): string {
   return `deposit\0${bank}\0${reference}`;
 }
@@ -264,7 +265,7 @@ function storedSession({ id, openedAtMs, touchedAtMs, replacedUntilMs }: Session
     : [id, openedAtMs, touchedAtMs, replacedUntilMs];
 }
 
-function dueOf(session: Omit<Session, "due">): ScheduledCommand {
+function expiryCommandOf(session: Omit<Session, "expiryCommand">): ScheduledCommand {
   const { id, user, openedAtMs, touchedAtMs, replacedUntilMs } = session;
   const subject = sessionSubject(id);
   return {
@@ -273,11 +274,11 @@ function dueOf(session: Omit<Session, "due">): ScheduledCommand {
     id: subject,
     place: -1,
     subjects: [subject],
-    command: () => endOf(user, id),
+    command: () => sessionEndOf(user, id),
   };
 }
 
-function endOf({ email }: User, session: string): Command {
+function sessionEndOf({ email }: User, session: string): Command {
   const subject = sessionSubject(session);
   const vnode = vnodeOfAccount(PLATFORM_TENANT, emailSubject(email));
   const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };

@@ -1,6 +1,6 @@
 /**
- * Holds, payment requests and withdrawals: what begins pending and is over once. They lie where the wallet is that pays,
- * so that what is decided of one and the money it moves are one record.
+ * The orders of wallets: holds, payment requests and withdrawals. An order starts as pending and is closed once. It is
+ * stored on the shard of the wallet that pays, so that a decision about it and its transfer are one record.
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { textBytes } from "../../quotas/bytes.ts";
@@ -10,8 +10,8 @@ import type { DecisionContext, Done, Effect, ProgrammeContext, ScheduledCommand 
 import {
   type ExpireRequest,
   type HoldView,
-  type PaperAct,
-  type PaperList,
+  type OrderAct,
+  type OrderList,
   PLATFORM_TENANT,
   type RequestMade,
   type RequestPayment,
@@ -24,42 +24,42 @@ import {
 } from "./acts.ts";
 import { drawRoutedId } from "./ids.ts";
 
-/** So many of a kind a wallet has: for one more, the oldest that is over leaves. The entries stay in the archive. */
-export const PAPERS_MAX = 500;
+/** Orders kept per wallet and kind. One more removes the oldest closed one; its entries stay in the archive. */
+export const ORDERS_MAX = 500;
 
-type Kept<P extends WalletOrder> = { -readonly [K in keyof P]: P[K] };
-type KeptPaper = Kept<HoldView> | Kept<RequestView> | Kept<WithdrawalView>;
+type Mutable<P extends WalletOrder> = { -readonly [K in keyof P]: P[K] };
+type StoredOrder = Mutable<HoldView> | Mutable<RequestView> | Mutable<WithdrawalView>;
 
-export type PaperItem = readonly ["paper", paper: WalletOrder];
+export type OrderItem = readonly ["paper", order: WalletOrder];
 
-/** In memory, about. */
-const PAPER_BYTES = 600;
+/** Approximate size in memory. */
+const ORDER_BYTES = 600;
 
-function paperBytes(paper: KeptPaper): number {
-  return PAPER_BYTES + textBytes(paper.kind === "withdrawal" ? paper.details : paper.memo);
+function orderBytes(order: StoredOrder): number {
+  return ORDER_BYTES + textBytes(order.kind === "withdrawal" ? order.details : order.memo);
 }
 
 export class WalletOrders {
-  readonly #surroundings: ProgrammeContext;
+  readonly #context: ProgrammeContext;
   readonly #hasWallet: (wallet: string) => boolean;
-  /** In the order in which they were made. */
-  readonly #byId = new Map<string, KeptPaper>();
-  /** Of the requests that are pending, by id. */
-  readonly #dues = new Map<string, ScheduledCommand>();
-  /** By list, and the wallet whose list it is. */
-  readonly #registers = new Map<string, PagedIndex<KeptPaper>>();
+  /** In creation order. */
+  readonly #byId = new Map<string, StoredOrder>();
+  /** The expiries of pending payment requests, by id. */
+  readonly #scheduled = new Map<string, ScheduledCommand>();
+  /** By list and wallet; see `keyOf`. */
+  readonly #indexes = new Map<string, PagedIndex<StoredOrder>>();
 
-  constructor(surroundings: ProgrammeContext, hasWallet: (wallet: string) => boolean) {
-    this.#surroundings = surroundings;
+  constructor(context: ProgrammeContext, hasWallet: (wallet: string) => boolean) {
+    this.#context = context;
     this.#hasWallet = hasWallet;
   }
 
-  decide(act: PaperAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
+  decide(act: OrderAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
     switch (act.act) {
       case "hold":
-        return this.#roomFor("holds", act.wallet, context.nowMs) ?? ACCEPTED;
+        return this.#rejectIfFull("holds", act.wallet, context.nowMs) ?? ACCEPTED;
       case "withdraw":
-        return this.#roomFor("withdrawals", act.wallet, context.nowMs) ?? ACCEPTED;
+        return this.#rejectIfFull("withdrawals", act.wallet, context.nowMs) ?? ACCEPTED;
       case "request_payment":
         return this.#decideRequest(act, context);
       case "capture":
@@ -73,7 +73,10 @@ export class WalletOrders {
         const request = this.#byId.get(act.request);
         const isPayer = request?.kind === "request" && request.wallet === act.wallet;
         if (!isPayer) return reject("payment_request_not_found", act.request);
-        assert(act.act === "decline_request" || context.amount === request.amount, "all of it is paid");
+        assert(
+          act.act === "decline_request" || context.amount === request.amount,
+          "a payment request is paid in full",
+        );
         return decideRequest(request, act.act === "accept_request" ? "accepted" : "declined");
       }
       case "cancel_request": {
@@ -95,7 +98,7 @@ export class WalletOrders {
     }
   }
 
-  apply(act: PaperAct, effect: WalletEffect, { timeMs, transfer, amount: moved }: Done): void {
+  apply(act: OrderAct, effect: WalletEffect, { timeMs, transfer, amount: moved }: Done): void {
     switch (act.act) {
       case "hold": {
         const { wallet, amount, memo, timeoutMs } = act;
@@ -109,15 +112,15 @@ export class WalletOrders {
       }
       case "withdraw": {
         const { wallet, amount, details } = act;
-        const made = { id: transferOf(transfer), wallet, amount, details, createdAtMs: timeMs };
-        this.#add({ kind: "withdrawal", ...made, status: "pending", bank: null }, timeMs);
+        const common = { id: transferOf(transfer), wallet, amount, details, createdAtMs: timeMs };
+        this.#add({ kind: "withdrawal", ...common, status: "pending", bank: null }, timeMs);
         return;
       }
       case "request_payment": {
         const { payer, wallet: requester, amount, memo } = act;
         const { id, expiresAtMs } = effect as RequestMade;
-        const made = { id, wallet: payer, requester, amount, memo, createdAtMs: timeMs, expiresAtMs };
-        this.#add({ kind: "request", ...made, status: "pending", transfer: null }, timeMs);
+        const common = { id, wallet: payer, requester, amount, memo, createdAtMs: timeMs, expiresAtMs };
+        this.#add({ kind: "request", ...common, status: "pending", transfer: null }, timeMs);
         return;
       }
       case "capture": {
@@ -144,7 +147,7 @@ export class WalletOrders {
       case "confirm_withdrawal":
       case "fail_withdrawal": {
         const withdrawal = this.#byId.get(act.withdrawal);
-        assert(withdrawal?.kind === "withdrawal", "what is told of a withdrawal concerns one");
+        assert(withdrawal?.kind === "withdrawal", "the withdrawal of an act exists");
         withdrawal.status = act.act === "confirm_withdrawal" ? "confirmed" : "failed";
         withdrawal.bank = act.bank;
         return;
@@ -154,144 +157,143 @@ export class WalletOrders {
     }
   }
 
-  paper(id: string, nowMs: number): WalletOrder | null {
-    const paper = this.#byId.get(id);
-    return paper === undefined ? null : viewOf(paper, nowMs);
+  order(id: string, nowMs: number): WalletOrder | null {
+    const order = this.#byId.get(id);
+    return order === undefined ? null : viewOf(order, nowMs);
   }
 
   list(
-    list: PaperList,
+    list: OrderList,
     wallet: string,
     page: ListAsk,
     nowMs: number,
     status?: string,
   ): ListPart<WalletOrder> {
-    const register =
-      this.#registers.get(keyOf(list, wallet)) ?? new PagedIndex<KeptPaper>(this.#surroundings.shard);
-    return register.list(page, (paper) => {
-      const view = viewOf(paper, nowMs);
+    const index = this.#indexes.get(keyOf(list, wallet)) ?? new PagedIndex<StoredOrder>(this.#context.shard);
+    return index.list(page, (order) => {
+      const view = viewOf(order, nowMs);
       return status === undefined || view.status === status ? view : undefined;
     });
   }
 
-  *items(): Generator<PaperItem> {
-    for (const paper of this.#byId.values()) yield ["paper", { ...paper }];
+  *items(): Generator<OrderItem> {
+    for (const order of this.#byId.values()) yield ["paper", { ...order }];
   }
 
-  restore([, paper]: PaperItem): void {
-    this.#put({ ...paper });
+  restore([, order]: OrderItem): void {
+    this.#put({ ...order });
   }
 
   #decideRequest(act: RequestPayment, { nowMs }: DecisionContext): Effect<RequestMade> | Rejected {
     const { payer, wallet, vnode, timeoutMs } = act;
     if (payer === wallet) return reject("same_account", wallet);
     if (!this.#hasWallet(payer)) return reject("wallet_not_found", payer);
-    const full = this.#roomFor("payer", payer, nowMs);
-    if (full !== undefined) return full;
-    const id = drawRoutedId("pr", vnode, this.#surroundings.random);
+    const rejection = this.#rejectIfFull("payer", payer, nowMs);
+    if (rejection !== undefined) return rejection;
+    const id = drawRoutedId("pr", vnode, this.#context.random);
     return { ok: true, effect: { id, expiresAtMs: nowMs + timeoutMs } };
   }
 
-  /** `undefined` where there is room for one more. */
-  #roomFor(list: PaperList, wallet: string, nowMs: number): Rejected | undefined {
-    const register = this.#registers.get(keyOf(list, wallet));
-    if (register === undefined || register.size < PAPERS_MAX) return undefined;
-    for (const paper of register.all()) if (viewOf(paper, nowMs).status !== "pending") return undefined;
+  /** The rejection `too_many_pending`, or `undefined` if the list has room or contains a closed order to remove. */
+  #rejectIfFull(list: OrderList, wallet: string, nowMs: number): Rejected | undefined {
+    const index = this.#indexes.get(keyOf(list, wallet));
+    if (index === undefined || index.size < ORDERS_MAX) return undefined;
+    for (const order of index.all()) if (viewOf(order, nowMs).status !== "pending") return undefined;
     return reject("too_many_pending", wallet);
   }
 
-  #add(paper: KeptPaper, nowMs: number): void {
-    const register = this.#registers.get(keyOf(homeListOf(paper), paper.wallet));
-    if (register !== undefined && register.size >= PAPERS_MAX) {
-      for (const old of register.all()) {
+  #add(order: StoredOrder, nowMs: number): void {
+    const index = this.#indexes.get(keyOf(homeListOf(order), order.wallet));
+    if (index !== undefined && index.size >= ORDERS_MAX) {
+      for (const old of index.all()) {
         if (viewOf(old, nowMs).status === "pending") continue;
         this.#remove(old);
         break;
       }
     }
-    this.#put(paper);
+    this.#put(order);
   }
 
-  #put(paper: KeptPaper): void {
-    assert(!this.#byId.has(paper.id), "a paper is made once");
-    this.#byId.set(paper.id, paper);
-    this.#surroundings.kept?.(PLATFORM_TENANT, paperBytes(paper));
-    for (const key of listsOf(paper)) {
-      let register = this.#registers.get(key);
-      if (register === undefined) {
-        register = new PagedIndex<KeptPaper>(this.#surroundings.shard);
-        this.#registers.set(key, register);
+  #put(order: StoredOrder): void {
+    assert(!this.#byId.has(order.id), "the id of an order is new");
+    this.#byId.set(order.id, order);
+    this.#context.countBytes?.(PLATFORM_TENANT, orderBytes(order));
+    for (const key of listsOf(order)) {
+      let index = this.#indexes.get(key);
+      if (index === undefined) {
+        index = new PagedIndex<StoredOrder>(this.#context.shard);
+        this.#indexes.set(key, index);
       }
-      register.add(paper, paper.createdAtMs);
+      index.add(order, order.createdAtMs);
     }
-    if (paper.kind !== "request" || paper.status !== "pending") return;
-    const due = dueOf(paper);
-    this.#dues.set(paper.id, due);
-    this.#surroundings.due.add(due);
+    if (order.kind !== "request" || order.status !== "pending") return;
+    const expiry = expiryCommandOf(order);
+    this.#scheduled.set(order.id, expiry);
+    this.#context.scheduler.add(expiry);
   }
 
-  #remove(paper: KeptPaper): void {
-    this.#byId.delete(paper.id);
-    this.#surroundings.kept?.(PLATFORM_TENANT, -paperBytes(paper));
-    for (const key of listsOf(paper)) {
-      const register = this.#registers.get(key);
-      register?.remove(paper);
-      if (register?.size === 0) this.#registers.delete(key);
+  #remove(order: StoredOrder): void {
+    this.#byId.delete(order.id);
+    this.#context.countBytes?.(PLATFORM_TENANT, -orderBytes(order));
+    for (const key of listsOf(order)) {
+      const index = this.#indexes.get(key);
+      index?.remove(order);
+      if (index?.size === 0) this.#indexes.delete(key);
     }
   }
 
-  #hold(id: string): Kept<HoldView> {
+  #hold(id: string): Mutable<HoldView> {
     const hold = this.#byId.get(id);
-    assert(hold?.kind === "hold", "what is done to a hold concerns one");
+    assert(hold?.kind === "hold", "the hold of an act exists");
     return hold;
   }
 
   #endRequest(id: string, status: RequestView["status"], transfer: string | null = null): void {
     const request = this.#byId.get(id);
-    const due = this.#dues.get(id);
-    assert(request?.kind === "request" && due !== undefined, "a request is decided once");
+    const expiry = this.#scheduled.get(id);
+    assert(request?.kind === "request" && expiry !== undefined, "a request is decided once");
     request.status = status;
     request.transfer = transfer;
-    this.#surroundings.due.remove(due);
-    this.#dues.delete(id);
+    this.#context.scheduler.remove(expiry);
+    this.#scheduled.delete(id);
   }
 }
 
 const ACCEPTED: Effect<null> = { ok: true, effect: null };
 
-/** The effect is the request after the decision, without the transfer, whose id is not known yet. */
+/** The effect is the request after the decision, but without its transfer, whose id is not known yet. */
 function decideRequest(request: RequestView, status: RequestView["status"]): Effect<RequestView> | Rejected {
   if (request.status !== "pending") return reject("already_decided", request.id);
   return { ok: true, effect: { ...request, status } };
 }
 
-/** A copy as of now. The ledger ends a hold by itself when its time is over: nobody is told of it. */
-function viewOf(paper: KeptPaper, nowMs: number): WalletOrder {
-  const isOver = paper.kind === "hold" && paper.status === "pending" && paper.expiresAtMs <= nowMs;
-  return isOver ? { ...paper, status: "expired" } : { ...paper };
+/** A copy with the status at `nowMs`. The ledger expires the transfer of a hold without telling this programme. */
+function viewOf(order: StoredOrder, nowMs: number): WalletOrder {
+  const isExpired = order.kind === "hold" && order.status === "pending" && order.expiresAtMs <= nowMs;
+  return isExpired ? { ...order, status: "expired" } : { ...order };
 }
 
-function homeListOf({ kind }: KeptPaper): PaperList {
+function homeListOf({ kind }: StoredOrder): OrderList {
   return kind === "hold" ? "holds" : kind === "request" ? "payer" : "withdrawals";
 }
 
-function listsOf(paper: KeptPaper): readonly string[] {
-  const own = keyOf(homeListOf(paper), paper.wallet);
-  if (paper.kind === "hold") return [own];
-  return [own, paper.kind === "request" ? keyOf("requester", paper.requester) : keyOf("all_withdrawals", "")];
+function listsOf(order: StoredOrder): readonly string[] {
+  const own = keyOf(homeListOf(order), order.wallet);
+  if (order.kind === "hold") return [own];
+  return [own, order.kind === "request" ? keyOf("requester", order.requester) : keyOf("all_withdrawals", "")];
 }
 
-function keyOf(list: PaperList, wallet: string): string {
+function keyOf(list: OrderList, wallet: string): string {
   return `${list}\0${wallet}`;
 }
 
 function transferOf(transfer: string | null): string {
-  assert(transfer !== null, "it came with a transfer");
+  assert(transfer !== null, "the act came with a transfer");
   return transfer;
 }
 
-/** Both who pays and who asked see that its time is over. */
-function dueOf({ id, wallet, requester, expiresAtMs }: RequestView): ScheduledCommand {
+/** Both wallets are subjects, so that the payer and the requester never see an expired request as pending. */
+function expiryCommandOf({ id, wallet, requester, expiresAtMs }: RequestView): ScheduledCommand {
   const subjects = [walletAccount(wallet), walletAccount(requester)];
   return {
     partner: PLATFORM_TENANT,

@@ -1,6 +1,7 @@
 /**
- * Wallets: users with a password each and an account, deposits by banks, transfers, holds, payment requests and
- * withdrawals. Money comes from and goes to `@bank:<name>`; what is held waits on `@holds` and `@withdrawals`.
+ * The wallet programme: users with a password and an account, deposits by banks, transfers, holds, payment requests
+ * and withdrawals. Money enters and leaves through `@bank:<name>`. Pending transfers of holds and withdrawals go to
+ * `@holds` and `@withdrawals`.
  */
 import type { Act, JsonValue } from "../../records/act.ts";
 import type { Rejected } from "../../records/command.ts";
@@ -8,69 +9,69 @@ import type { ListAsk } from "../paged-index.ts";
 import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
 import type {
   Deposit,
-  PaperAct,
-  PaperList,
+  OrderAct,
+  OrderList,
   UserAct,
   WalletAct,
   WalletEffect,
   WithdrawalView,
 } from "./acts.ts";
 import { referenceClaim, type UserItem, Users } from "./users.ts";
-import { type PaperItem, WalletOrders } from "./wallet-orders.ts";
+import { type OrderItem, WalletOrders } from "./wallet-orders.ts";
 
-type Item = UserItem | PaperItem;
+type Item = UserItem | OrderItem;
 
 export class Wallet implements Programme<WalletAct, WalletEffect> {
   readonly #users: Users;
-  readonly #papers: WalletOrders;
+  readonly #orders: WalletOrders;
 
-  constructor(surroundings: ProgrammeContext) {
-    this.#users = new Users(surroundings);
-    this.#papers = new WalletOrders(surroundings, (wallet) => this.#users.has(wallet));
+  constructor(context: ProgrammeContext) {
+    this.#users = new Users(context);
+    this.#orders = new WalletOrders(context, (wallet) => this.#users.has(wallet));
   }
 
   decide(act: WalletAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
-    return isOfUser(act) ? this.#users.decide(act, context) : this.#papers.decide(act, context);
+    return isOfUser(act) ? this.#users.decide(act, context) : this.#orders.decide(act, context);
   }
 
   apply(act: WalletAct, effect: WalletEffect, done: Done): void {
     if (isOfUser(act)) this.#users.apply(act, effect, done);
-    else this.#papers.apply(act, effect, done);
+    else this.#orders.apply(act, effect, done);
   }
 
   receiveBroadcast(): void {
-    throw new TypeError("the wallet programme tells no notices");
+    throw new TypeError("the wallet programme has no notices");
   }
 
-  answer(_: string, [question, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
-    switch (question) {
+  answer(_: string, [query, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
+    switch (query) {
       case "credential":
         return this.#users.credentialOf(values[0] as string);
       case "session":
         return this.#users.session(values[0] as string, nowMs);
       case "paper":
-        return this.#papers.paper(values[0] as string, nowMs);
+        return this.#orders.order(values[0] as string, nowMs);
       case "papers": {
-        const [list, wallet, ...page] = values as [PaperList, string, ...ListAsk];
-        return this.#papers.list(list, wallet, page, nowMs);
+        const [list, wallet, ...page] = values as [OrderList, string, ...ListAsk];
+        return this.#orders.list(list, wallet, page, nowMs);
       }
       case "withdrawals": {
         const [status, ...page] = values as [WithdrawalView["status"] | null, ...ListAsk];
-        return this.#papers.list("all_withdrawals", "", page, nowMs, status ?? undefined);
+        return this.#orders.list("all_withdrawals", "", page, nowMs, status ?? undefined);
       }
       default:
-        throw new TypeError(`the wallet programme knows no question ${JSON.stringify(question)}`);
+        throw new TypeError(`unknown query of the wallet programme: ${JSON.stringify(query)}`);
     }
   }
 
   *items(): Generator<Item> {
     yield* this.#users.items();
-    yield* this.#papers.items();
+    yield* this.#orders.items();
   }
 
   restore(stored: readonly JsonValue[]): void {
     const item = stored as unknown as Item;
-    if (item[0] === "paper") this.#papers.restore(item);
+    if (item[0] === "paper") this.#orders.restore(item);
     else this.#users.restore(item);
   }
 }
@@ -98,6 +99,6 @@ const OF_USERS = {
   send: true,
 } as const satisfies Record<UserAct["act"], true>;
 
-function isOfUser(act: UserAct | PaperAct): act is UserAct {
+function isOfUser(act: UserAct | OrderAct): act is UserAct {
   return act.act in OF_USERS;
 }
