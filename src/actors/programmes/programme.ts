@@ -48,9 +48,14 @@ export type DecisionContext = Readonly<{
   nowMs: number;
   /** Amount of the transfer that the act comes with; 0 without a transfer. */
   amount: number;
+  /** The account that the transfer credits; missing without a transfer. */
+  credit?: string;
   /** Another act has already claimed the name of this one (`claimOfAct`): reject it. */
   isTaken?: boolean;
 }>;
+
+/** The accounts that the transfer of an act debits and credits; `null` where the act does not determine the account. */
+export type MovedAccounts = Readonly<{ debit: string | null; credit: string | null }>;
 
 /** Facts about an accepted act, for `apply`. */
 export type Done = Readonly<{

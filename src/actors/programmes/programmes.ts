@@ -8,7 +8,7 @@ import type { PartnerUsage } from "../quotas/usage.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { Rejected } from "../records/command.ts";
 import type { TimeFault } from "../records/rejection.ts";
-import { LOYALTY_GROWTH } from "./loyalty/acts.ts";
+import { LOYALTY_GROWTH, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
 import type {
@@ -16,6 +16,7 @@ import type {
   Done,
   Effect,
   Growth,
+  MovedAccounts,
   Programme,
   ProgrammeContext,
   ScheduledCommand,
@@ -26,11 +27,11 @@ import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
 import { usersOfSegments } from "./segments/changes.ts";
 import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
-import { TOPUP_GROWTH } from "./topup/acts.ts";
+import { movedAccountsOfTopup, TOPUP_GROWTH } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
 import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
-import { WALLET_GROWTH } from "./wallet/acts.ts";
+import { movedAccountsOfWallet, WALLET_GROWTH } from "./wallet/acts.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Counter = Pick<PartnerUsage, "count">;
@@ -86,6 +87,8 @@ type ProgrammeDefinition = Readonly<{
   create: (context: ProgrammeContext) => Programme;
   /** By act; see `Growth`. */
   growth: Readonly<Record<string, Growth>>;
+  /** The accounts of the transfer that an act must come with; `undefined` for an act without a new transfer. */
+  movedAccounts?: (act: Act) => MovedAccounts | undefined;
   /** The act that must come with the revert of a transfer. Without it the programme's transfers cannot be reverted. */
   takeBack?: (act: Act, transfer: TransferWithAct) => Act | undefined;
   /** The unique name that an accepted act claims for ever; see `claims.ts`. */
@@ -102,6 +105,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   loyalty: {
     create: (context) => new Loyalty(context),
     growth: LOYALTY_GROWTH,
+    movedAccounts: movedAccountsOfLoyalty,
     takeBack: takeBackLoyalty,
     futureTimes: futureTimesOfLoyalty,
   },
@@ -113,6 +117,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   topup: {
     create: (context) => new Topup(context),
     growth: TOPUP_GROWTH,
+    movedAccounts: movedAccountsOfTopup,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
@@ -126,6 +131,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   wallet: {
     create: (context) => new Wallet(context),
     growth: WALLET_GROWTH,
+    movedAccounts: movedAccountsOfWallet,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   },
@@ -135,6 +141,11 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
 /** The growth of an act, alone or with a transfer; `more` for an unknown act, which is refused elsewhere. */
 export function growthOfAct({ programme, act }: Act): Growth {
   return PROGRAMMES[programme]?.growth[act] ?? "more";
+}
+
+/** The accounts of the transfer that the act must come with; `undefined` for an act without a new transfer. */
+export function movedAccountsOf(act: Act): MovedAccounts | undefined {
+  return PROGRAMMES[act.programme]?.movedAccounts?.(act);
 }
 
 /** The act that must come with the revert of this transfer; `undefined` if its programme allows no revert. */

@@ -1,11 +1,11 @@
 /** One partner's balances on one shard, and their sums. */
 import { expect, test } from "vitest";
 import type { Account } from "../../../src/actors/ledger/account.ts";
-import { type AssetSum, Assets, Book } from "../../../src/actors/ledger/book.ts";
+import { AssetCodes, type AssetSum, Book } from "../../../src/actors/ledger/book.ts";
 import { sliceBytes } from "../../../src/actors/quotas/bytes.ts";
 
 function newBook(): Book {
-  return new Book(new Assets(), { bytes: 0 });
+  return new Book(new AssetCodes(), { bytes: 0 });
 }
 
 function put(book: Book, id: string, asset: string, posted: number): void {
@@ -35,7 +35,7 @@ test("sums are exact beyond 2^53, per asset, and count accounts, not slices", ()
 test("sums are added to those of other books", () => {
   const book = newBook();
   put(book, "a", "PTS/0", 2);
-  book.cross("PTS/0", 30, 0);
+  book.countCrossShard("PTS/0", 30, 0);
   const sums = new Map<string, AssetSum>([["PTS/0", { sum: 5n, accounts: 1, sent: 1n, received: 2n }]]);
   book.addSums(sums);
   expect(sums.get("PTS/0")).toEqual({ sum: 7n, accounts: 2, sent: 31n, received: 2n });
@@ -44,10 +44,10 @@ test("sums are added to those of other books", () => {
 test("what crosses to other shards is counted for each direction and each asset, exactly", () => {
   const book = newBook();
   const max = Number.MAX_SAFE_INTEGER;
-  book.cross("PTS/0", max, 0);
-  book.cross("PTS/0", max, 1);
-  book.cross("PTS/0", 0, 2);
-  book.cross("EUR/2", 0, -4);
+  book.countCrossShard("PTS/0", max, 0);
+  book.countCrossShard("PTS/0", max, 1);
+  book.countCrossShard("PTS/0", 0, 2);
+  book.countCrossShard("EUR/2", 0, -4);
   expect(Object.fromEntries(book.crossed)).toEqual({
     "PTS/0": { sent: 2n * BigInt(max), received: 3n },
     "EUR/2": { sent: 0n, received: -4n },
@@ -98,7 +98,7 @@ test("slices of one system account differ by asset and vnode, and do not mix wit
 });
 
 test("an asset has one number, counted from 0, and its name again", () => {
-  const assets = new Assets();
+  const assets = new AssetCodes();
   expect(["PTS/0", "EUR/2", "PTS/0"].map((name) => assets.numberOf(name))).toEqual([0, 1, 0]);
   expect([assets.nameOf(0), assets.nameOf(1)]).toEqual(["PTS/0", "EUR/2"]);
   expect(() => assets.nameOf(2)).toThrow(RangeError);

@@ -4,7 +4,7 @@ import { type Account, openAccount } from "../../../src/actors/ledger/account.ts
 import { copiesOf, ImageReader, imageOf, restoreCopies } from "../../../src/actors/ledger/image.ts";
 import { LedgerState } from "../../../src/actors/ledger/ledger-state.ts";
 import type { PartnerState } from "../../../src/actors/ledger/partner.ts";
-import { linesOf } from "../../../src/actors/ledger/state-digest.ts";
+import { stateLines } from "../../../src/actors/ledger/state-digest.ts";
 import type { Broadcast } from "../../../src/actors/records/command.ts";
 import { writeValue } from "../../../src/actors/records/pack.ts";
 import { PackWriter } from "../../../src/actors/records/pack-writer.ts";
@@ -60,14 +60,14 @@ test("partners and their keys, the operator's key, sums across shards, messages 
   const partner = { id: "acme", name: "Acme", status: "active", createdAtMs: 1 };
   const keys = ["k1", "k2"].map((id) => [id, { id, role: "partner", hash: `${id}#` }]);
   state.partners.set("acme", { partner, keys: new Map(keys as never) } as unknown as PartnerState);
-  state.book("acme").cross("PTS/0", 3, 4);
+  state.book("acme").countCrossShard("PTS/0", 3, 4);
   state.exchange(1).restore(7, 6);
   state.exchange(1).send(notice(8), { epoch: 2, seq: 3, index: 4 });
   state.claims.restoreForgotten({ epoch: 1, seq: 2 });
   state.claims.take("name", "tr_1", { epoch: 2, seq: 3 });
 
   const copy = restored(imageOf(state));
-  expect([...linesOf(copy, 0)]).toEqual([...linesOf(state, 0)]);
+  expect([...stateLines(copy, 0)]).toEqual([...stateLines(state, 0)]);
   expect(copy.operatorKeyHash).toBe("0p");
   expect(copy.partners.get("acme")).toEqual({ partner, keys: new Map(keys as never) });
   expect(copy.book("acme").crossed.get("PTS/0")).toEqual({ sent: 3n, received: 4n });
@@ -130,7 +130,7 @@ test("items of programmes are handed to their programme", () => {
   const state = newState();
   restored([item(14, "quotas", ["quotas", "acme", { bytes: 77 }])], undefined, state);
   expect([...state.programmes.items()].map(([programme]) => programme)).toEqual(["quotas"]);
-  expect([...linesOf(restored(imageOf(state)), 0)]).toEqual([...linesOf(state, 0)]);
+  expect([...stateLines(restored(imageOf(state)), 0)]).toEqual([...stateLines(state, 0)]);
 });
 
 test("a book knows the usage of its partner, and a partner without a book keeps nothing", () => {

@@ -129,12 +129,19 @@ class History {
       nowMs: this.nowMs,
       amount: 1,
       isTaken,
+      ...this.#creditOf(act),
     });
     expect(decided.ok ? "ok" : decided.code, JSON.stringify(act)).toBe(expected);
     if (!decided.ok) return;
     if (name !== undefined) this.#claims.take(name, `tr_${this.#made}`, { epoch: 1, seq: this.#made });
     this.#apply(act, decided);
     onDone(decided.effect);
+  }
+
+  /** The account that the transfer of an accepted payment request credits. */
+  #creditOf(act: WalletAct): Readonly<{ credit?: string }> {
+    const request = act.act === "accept_request" ? this.model.requests.get(act.request) : undefined;
+    return request === undefined ? {} : { credit: walletAccount(request.requester) };
   }
 
   #decided(act: WalletAct): Effect<WalletEffect> {

@@ -1,7 +1,7 @@
 /** A shard's pending transfers, reservations and claims, and how compound records change them. */
-import { unreachable } from "../../../errors/assert.ts";
+import { assert, unreachable } from "../../../errors/assert.ts";
 import type { Done, Effect } from "../../programmes/programme.ts";
-import { claimOfAct, type Programmes } from "../../programmes/programmes.ts";
+import { claimOfAct, movedAccountsOf, type Programmes } from "../../programmes/programmes.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import type { Command, Rejected } from "../../records/command.ts";
 import type {
@@ -40,7 +40,13 @@ export type CompoundStateOptions = Readonly<{
 }>;
 
 /** A command that may carry a programme's act. */
-type Acting = Readonly<{ partner: string; act?: Act }>;
+type Acting = Readonly<{
+  partner: string;
+  act?: Act;
+  debit?: string;
+  credit?: string;
+  postings?: readonly Posting[];
+}>;
 type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true }>;
 
 export class CompoundState {
@@ -84,11 +90,19 @@ export class CompoundState {
   }
 
   /** The programme's decision on the command's act; accepts a command without one. */
-  decideAct({ partner, act }: Acting, amount: number, nowMs: number): Effect | Rejected {
+  decideAct(command: Acting, amount: number, nowMs: number): Effect | Rejected {
+    const { partner, act } = command;
     if (act === undefined) return NO_ACT;
     const name = claimOfAct(partner, act);
+    const credit = checkedCredit(command, act);
     const isTaken = name !== undefined && this.claims.takenBy(name, act.seen) !== undefined;
-    return this.#programmes.decide(act, { partner, nowMs, amount, isTaken });
+    return this.#programmes.decide(act, {
+      partner,
+      nowMs,
+      amount,
+      isTaken,
+      ...(credit !== undefined && { credit }),
+    });
   }
 
   /** How much of `amount` a revert may move back: less than all if a programme has already used some of it. */
@@ -246,4 +260,23 @@ export class CompoundState {
 function countUses(book: Book, uses: readonly Use[], direction: Direction, timeMs: number): void {
   for (const { account, amount, count: times } of uses)
     countUse(book.accounts.get(account)?.velocities, direction, amount, times, timeMs);
+}
+
+/**
+ * The account that the transfer of an act credits. Asserts that the gateway has built the transfer between the accounts
+ * that the act's programme prescribes.
+ */
+function checkedCredit({ debit, credit, postings }: Acting, act: Act): string | undefined {
+  const [posting = { debit, credit }, ...others] = postings ?? [];
+  const expected = movedAccountsOf(act);
+  if (expected !== undefined) {
+    const isExpected =
+      (expected.debit === null || expected.debit === posting.debit) &&
+      (expected.credit === null ? posting.credit !== undefined : expected.credit === posting.credit);
+    assert(
+      isExpected && others.length === 0,
+      "the transfer of an act moves money between the act's accounts",
+    );
+  }
+  return posting.credit;
 }

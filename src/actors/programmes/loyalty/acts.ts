@@ -1,6 +1,8 @@
 /** Acts, effects and queries of the loyalty programme. Points are integers; times are milliseconds since 1970 UTC. */
+
+import type { Act } from "../../records/act.ts";
 import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, Question, QuestionTo } from "../programme.ts";
+import type { Growth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
 import type { LotPart } from "./lots.ts";
 
 export const POINTS = "PTS/0";
@@ -48,6 +50,21 @@ export type LoyaltyAct =
   | Expiry
   | TakeBack
   | ChangeSettings;
+
+/** Points are issued from `@issuance`, and go to `@redemption` when spent or `@expired` when they expire. */
+export function movedAccountsOfLoyalty(act: Act): MovedAccounts | undefined {
+  const { act: name, subject } = act as LoyaltyAct;
+  switch (name) {
+    case "accrual":
+      return { debit: "@issuance", credit: subject };
+    case "redemption":
+      return { debit: subject, credit: "@redemption" };
+    case "expiry":
+      return { debit: subject, credit: "@expired" };
+    default:
+      return undefined;
+  }
+}
 
 export const LOYALTY_GROWTH = {
   create_member: "more",

@@ -2,8 +2,9 @@
  * Acts, effects and queries of the top-up programme. Amounts are minor units; times are milliseconds since 1970 UTC.
  */
 import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
+import type { Act } from "../../records/act.ts";
 import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, Question, QuestionTo } from "../programme.ts";
+import type { Growth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
 
 const PREFIX = "credit:";
 
@@ -55,6 +56,17 @@ export type TopupAct =
   | Reject
   | Sale
   | TakeBack;
+
+/** A sale pays with the seller's credit; an approved request grants credit, or takes it back if its amount is negative. */
+export function movedAccountsOfTopup(act: Act): MovedAccounts | undefined {
+  const { subject } = act;
+  const command = act as TopupAct;
+  if (command.act === "sale") return { debit: subject, credit: phoneAccount(command.phone) };
+  if (command.act !== "approve") return undefined;
+  return command.amount < 0
+    ? { debit: subject, credit: CREDIT_SOURCE }
+    : { debit: CREDIT_SOURCE, credit: subject };
+}
 
 export const TOPUP_GROWTH = {
   create_seller: "more",

@@ -6,7 +6,7 @@ import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { parseTransferId } from "../../ledger/transfer-id.ts";
 import type { Act } from "../../records/act.ts";
 import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, Question, QuestionTo } from "../programme.ts";
+import type { Growth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
 
 /** The partner id of the platform tenant, which all wallet users belong to. */
@@ -119,6 +119,29 @@ export type OrderAct =
   | ConfirmWithdrawal
   | FailWithdrawal;
 export type WalletAct = UserAct | OrderAct;
+
+/**
+ * The payer of a transfer to another wallet chooses the recipient; the recipient of an accepted payment request is in
+ * the state. A hold and a withdrawal reserve the money on a system account; a capture or a bank takes it from there.
+ */
+export function movedAccountsOfWallet(act: Act): MovedAccounts | undefined {
+  const command = act as WalletAct;
+  switch (command.act) {
+    case "deposit":
+      return { debit: bankAccount(command.bank), credit: walletAccount(command.wallet) };
+    case "send":
+    case "accept_request":
+      return { debit: walletAccount(command.wallet), credit: null };
+    case "hold":
+      return { debit: walletAccount(command.wallet), credit: HOLDS };
+    case "withdraw":
+      return { debit: walletAccount(command.wallet), credit: WITHDRAWALS };
+    case "confirm_withdrawal":
+      return { debit: null, credit: bankAccount(command.bank) };
+    default:
+      return undefined;
+  }
+}
 
 export const WALLET_GROWTH = {
   sign_up: "more",

@@ -73,10 +73,10 @@ export class WalletOrders {
         const request = this.#byId.get(act.request);
         const isPayer = request?.kind === "request" && request.wallet === act.wallet;
         if (!isPayer) return reject("payment_request_not_found", act.request);
-        assert(
-          act.act === "decline_request" || context.amount === request.amount,
-          "a payment request is paid in full",
-        );
+        if (act.act === "accept_request") {
+          assert(context.amount === request.amount, "a payment request is paid in full");
+          assert(context.credit === walletAccount(request.requester), "a payment request pays its requester");
+        }
         return decideRequest(request, act.act === "accept_request" ? "accepted" : "declined");
       }
       case "cancel_request": {
