@@ -1,4 +1,4 @@
-/** All that is judged when a run has come to rest: the logs, what was told of them, and the memory of the shards. */
+/** Runs all oracles after a run has come to rest: on the logs, the clients' answers, and the memory of the shards. */
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
@@ -18,18 +18,17 @@ import { checkProgrammes } from "./programmes/programme-oracles.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Oracle } from "./surroundings.ts";
-import type { Testimony } from "./testimony.ts";
+import type { ClientHistory } from "./testimony.ts";
 
-/** A run at rest. */
 export type FinishedRun = Readonly<{
   stores: readonly SimStore[];
   snapshots: readonly MemorySnapshotStore[];
   archive: SimArchive;
   breadth: Breadth;
   random: Random;
-  testimony: Testimony;
+  testimony: ClientHistory;
   partners: readonly string[];
-  /** What a shard has in memory; `undefined`: it does not run. */
+  /** A shard's ledger in memory; `undefined` if the shard does not run. */
   ledgerOf: (shard: number) => Ledger | undefined;
   count: (what: string) => void;
 }>;
