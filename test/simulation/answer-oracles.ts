@@ -10,12 +10,12 @@ type Fail = (oracle: Oracle, message: string) => void;
 type Entries = ReadonlyMap<string, readonly Entry[]>;
 
 /** A read that began after a transfer was answered shows all entries of the transfer. */
-export function checkAnswersSeen(logs: readonly Replayed[], testimony: ClientHistory, fail: Fail): void {
+export function checkAnswersSeen(logs: readonly Replayed[], history: ClientHistory, fail: Fail): void {
   /** By account: entries with the number of answers from which on reads must show them, ascending. */
   const required = new Map<string, { sinceAnswer: number; seq: number; transfer: string }[]>();
   for (const [account, entries] of entriesByAccount(logs)) {
     const answered = entries.flatMap(({ seq, transfer }) => {
-      const sinceAnswer = testimony.firstAnswers.get(transfer);
+      const sinceAnswer = history.firstAnswers.get(transfer);
       return sinceAnswer === undefined ? [] : [{ sinceAnswer, seq, transfer }];
     });
     required.set(
@@ -23,7 +23,7 @@ export function checkAnswersSeen(logs: readonly Replayed[], testimony: ClientHis
       answered.toSorted((a, b) => a.sinceAnswer - b.sinceAnswer),
     );
   }
-  for (const { partner, view, begunAfter } of testimony.views) {
+  for (const { partner, view, begunAfter } of history.views) {
     if (begunAfter === undefined) continue;
     for (const { sinceAnswer, seq, transfer } of required.get(`${partner} ${view.id}`) ?? []) {
       if (sinceAnswer > begunAfter) break;

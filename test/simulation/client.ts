@@ -28,7 +28,7 @@ export type ClientWorld = SimContext &
   Readonly<{
     swarm: Swarm;
     workload: Workload;
-    testimony: ClientHistory;
+    history: ClientHistory;
     programmes: ProgrammeWorkload;
     /** A server that exists, healthy or not; `undefined` if there is none. Writers mostly get the newest one. */
     server: (isWriting: boolean) => SimServer | undefined;
@@ -52,7 +52,7 @@ export class Client {
     this.#name = name;
     this.#world = world;
     this.#random = world.random;
-    this.#questions = new Questions(world.random, world.workload, world.testimony);
+    this.#questions = new Questions(world.random, world.workload, world.history);
   }
 
   /** Sends requests until no steps are left. */
@@ -106,7 +106,7 @@ export class Client {
   }
 
   #do(operation: Operation, partner: string, done: () => void): void {
-    const { workload, testimony } = this.#world;
+    const { workload, history } = this.#world;
     switch (operation) {
       case "batch":
         this.#batch(partner, done);
@@ -125,7 +125,7 @@ export class Client {
         return;
       case "unkeyed": {
         const command = workload.command(operation, partner, null);
-        const record = (answer: Answer) => void testimony.recordAnswer(undefined, command, answer);
+        const record = (answer: Answer) => void history.recordAnswer(undefined, command, answer);
         this.#once(
           question(nameOf(command), (gateway) => gateway.submit(command), record),
           done,
@@ -146,7 +146,7 @@ export class Client {
           nowMs: this.#world.timeOf(0),
           newKey: () => workload.newKey(),
           insist: (command, then) => {
-            const asked = testimony.ask(command);
+            const asked = history.ask(command);
             this.retryUntilAnswered(asked, () => then(asked));
           },
           ask: (asked, then) => this.#once(asked, then),
@@ -155,28 +155,28 @@ export class Client {
         return;
       case "make_key":
         this.retryUntilAnswered(
-          testimony.ask(testimony.apiKeys.make(workload.newKey("a")) as Command & { key: string }),
+          history.ask(history.apiKeys.make(workload.newKey("a")) as Command & { key: string }),
           done,
         );
         return;
       case "revoke_key": {
-        const command = testimony.apiKeys.revoke(workload.newKey("a"));
+        const command = history.apiKeys.revoke(workload.newKey("a"));
         if (command === undefined) done();
         else
-          this.retryUntilAnswered(testimony.ask(command as Command & { key: string }), () =>
+          this.retryUntilAnswered(history.ask(command as Command & { key: string }), () =>
             this.#tryRevoked(command, done),
           );
         return;
       }
       case "use_key":
-        this.#once(testimony.apiKeys.use(), done);
+        this.#once(history.apiKeys.use(), done);
         return;
       case "foreign":
         this.#once(this.#questions.snooping(), done);
         return;
       default: {
         const command = workload.command(operation, partner, workload.newKey());
-        this.retryUntilAnswered(testimony.ask(command as Command & { key: string }), () =>
+        this.retryUntilAnswered(history.ask(command as Command & { key: string }), () =>
           this.#once(this.#random.chance(0.2) ? this.#questions.afterwards(command) : undefined, done),
         );
       }
@@ -185,7 +185,7 @@ export class Client {
 
   /** Calls several gateways with a key just revoked: all must refuse it. */
   #tryRevoked(command: Command, done: () => void): void {
-    const { apiKeys } = this.#world.testimony;
+    const { apiKeys } = this.#world.history;
     if (command.op === "revoke_key")
       for (let tries = 0; tries < TRIES_OF_KEY; tries++) this.#once(apiKeys.use(command.keyId), () => {});
     done();
@@ -207,7 +207,7 @@ export class Client {
       true,
       (gateway) => submitTo(gateway, command),
       (answer) => {
-        if (answer.kind === "answer") end(this.#world.testimony.recordAnswer(asked, command, answer.value));
+        if (answer.kind === "answer") end(this.#world.history.recordAnswer(asked, command, answer.value));
         else {
           if (isCertain(answer)) asked.unknown -= 1;
           end(false);
@@ -236,8 +236,8 @@ export class Client {
 
   /** Sends all commands in one batch, and retries until each has its answer. */
   retryBatchUntilAnswered(commands: readonly Batchable[], done: () => void): void {
-    const { testimony } = this.#world;
-    const items = commands.map((command) => testimony.ask(command as Command & { key: string }));
+    const { history } = this.#world;
+    const items = commands.map((command) => history.ask(command as Command & { key: string }));
     let unanswered: readonly Asked[] = items;
     const attempt = () => {
       let hasEnded = false;
@@ -261,7 +261,7 @@ export class Client {
           if (answer.kind === "answer") {
             const answers = answer.value.items;
             for (const item of asked) item.unknown -= 1;
-            const open = asked.filter((item, i) => !testimony.recordItem(item, answers[i] ?? { code: "" }));
+            const open = asked.filter((item, i) => !history.recordItem(item, answers[i] ?? { code: "" }));
             unanswered = unanswered.filter((item) => open.includes(item));
           }
           next();
@@ -274,14 +274,14 @@ export class Client {
 
   /** Sends another body with a key that was answered. */
   #alter(done: () => void): void {
-    const { testimony } = this.#world;
+    const { history } = this.#world;
     const asked = this.#answered();
     if (asked === undefined) {
       done();
       return;
     }
     const command = { ...asked.command, fingerprint: fingerprintOf(`${asked.key} altered`) };
-    const record = (answer: Answer) => testimony.recordAltered(asked, answer);
+    const record = (answer: Answer) => history.recordAltered(asked, answer);
     this.#once(
       question(`${nameOf(command)}, altered`, (gateway) => submitTo(gateway, command), record),
       done,
@@ -332,7 +332,7 @@ export class Client {
   }
 
   #answered(): Asked | undefined {
-    const { asked } = this.#world.testimony;
+    const { asked } = this.#world.history;
     const done = [...asked.values()]
       .slice(-40)
       .filter(({ item, key }) => item !== undefined && !key.startsWith("b"));

@@ -26,7 +26,7 @@ export type FinishedRun = Readonly<{
   archive: SimArchive;
   breadth: Breadth;
   random: Random;
-  testimony: ClientHistory;
+  history: ClientHistory;
   partners: readonly string[];
   /** A shard's ledger in memory; `undefined` if the shard does not run. */
   ledgerOf: (shard: number) => Ledger | undefined;
@@ -37,12 +37,12 @@ export async function judgeRun(
   run: FinishedRun,
   fail: (oracle: Oracle, message: string) => never,
 ): Promise<void> {
-  const { stores, snapshots, archive, testimony, partners } = run;
+  const { stores, snapshots, archive, history, partners } = run;
   const logs = stores.map((store, shard) => replayLog(store, shard, stores.length, archive, fail));
-  checkAnswers(logs, testimony, fail);
-  checkReads(logs, testimony, fail);
-  checkAnswersSeen(logs, testimony, fail);
-  checkCuts(logs, testimony, fail);
+  checkAnswers(logs, history, fail);
+  checkReads(logs, history, fail);
+  checkAnswersSeen(logs, history, fail);
+  checkCuts(logs, history, fail);
   checkMessages(logs, fail);
   checkHolds(logs, partners, fail);
   checkMembers(logs, partners, fail);

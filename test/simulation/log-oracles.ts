@@ -119,7 +119,7 @@ export function replayLog(
 }
 
 /** I5, I11: every acknowledged command is logged exactly once, and a refused one is not logged. */
-export function checkAnswers(logs: readonly Replayed[], testimony: ClientHistory, fail: Fail): void {
+export function checkAnswers(logs: readonly Replayed[], history: ClientHistory, fail: Fail): void {
   const byKey = new Map<string, Logged[]>();
   const ids = new Map<string, number>();
   for (const record of logs.flatMap(({ records }) => records)) {
@@ -136,7 +136,7 @@ export function checkAnswers(logs: readonly Replayed[], testimony: ClientHistory
     if (key.startsWith("dry"))
       fail("I5 acknowledged is logged once", `a dry run is logged: ${nameOf(first.command)}`);
   }
-  for (const { key, item, outcome, unknown, command } of testimony.asked.values()) {
+  for (const { key, item, outcome, unknown, command } of history.asked.values()) {
     const [logged] = byKey.get(key) ?? [];
     if (item === undefined) {
       if (unknown === 0 && logged !== undefined)
@@ -163,18 +163,18 @@ export function checkAnswers(logs: readonly Replayed[], testimony: ClientHistory
   }
   for (const [id, times] of ids)
     if (times > 1) fail("I5 acknowledged is logged once", `${id} was created ${times} times`);
-  for (const id of testimony.unkeyed)
+  for (const id of history.unkeyed)
     if (!ids.has(id)) fail("I5 acknowledged is logged once", `${id} was acknowledged, and is not logged`);
 }
 
 /** I6: every balance that was shown is in the history of a log. */
-export function checkReads(logs: readonly Replayed[], testimony: ClientHistory, fail: Fail): void {
-  for (const { partner, view } of testimony.views) {
+export function checkReads(logs: readonly Replayed[], history: ClientHistory, fail: Fail): void {
+  for (const { partner, view } of history.views) {
     const shown = `${partner} ${JSON.stringify(view)}`;
     if (!logs.some(({ views }) => views.has(shown)))
       fail("I6 reads are in the history", `${shown} was shown, and never was`);
   }
-  for (const { partner, account, seq, posted } of testimony.balances) {
+  for (const { partner, account, seq, posted } of history.balances) {
     const name = `${partner} ${account}`;
     const actual = logs.map((log) => log.posted.get(name)?.get(seq)).find((each) => each !== undefined);
     if (actual !== posted)

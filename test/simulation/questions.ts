@@ -34,12 +34,12 @@ export function question<T>(
 export class Questions {
   readonly #random: Random;
   readonly #workload: Workload;
-  readonly #testimony: ClientHistory;
+  readonly #history: ClientHistory;
 
-  constructor(random: Random, workload: Workload, testimony: ClientHistory) {
+  constructor(random: Random, workload: Workload, history: ClientHistory) {
     this.#random = random;
     this.#workload = workload;
-    this.#testimony = testimony;
+    this.#history = history;
   }
 
   dryRun(partner: string): Question {
@@ -57,18 +57,18 @@ export class Questions {
   afterwards(command: Command): Question | undefined {
     const ids = accountsOf(command).filter((id) => !isSystemAccount(id));
     if (ids.length === 0) return undefined;
-    return this.#readOne(command.partner, this.#random.oneOf(ids), this.#testimony.readBaseline());
+    return this.#readOne(command.partner, this.#random.oneOf(ids), this.#history.readBaseline());
   }
 
   /** A read of this kind; `undefined` if there is nothing to read. */
   reading(operation: Operation, partner: string): Question | undefined {
     const random = this.#random;
-    const testimony = this.#testimony;
-    const known = testimony.readBaseline();
+    const history = this.#history;
+    const known = history.readBaseline();
     const reader = random.chance(operation === "cut" ? 0.7 : 0.3) ? BANK : partner;
     const ids = this.#workload.idsOf(reader);
     const record = (asked: readonly string[]) => (views: readonly AccountView[]) =>
-      testimony.recordViews(reader, asked, views, known, "a read");
+      history.recordViews(reader, asked, views, known, "a read");
     switch (operation) {
       case "read": {
         return this.#readOne(reader, random.oneOf(ids), known);
@@ -84,7 +84,7 @@ export class Questions {
         return question(
           `read ${id}`,
           (gateway) => gateway.transfer(reader, id),
-          (row) => testimony.recordTransfer(id, row, known),
+          (row) => history.recordTransfer(id, row, known),
         );
       }
       case "read_system":
@@ -100,7 +100,7 @@ export class Questions {
         return question(
           `a cut of ${reader} ${chosen.join(" ")}`,
           (gateway) => gateway.consistentAccounts(reader, chosen),
-          (cut) => testimony.recordCut(reader, chosen, cut, known),
+          (cut) => history.recordCut(reader, chosen, cut, known),
         );
       }
       default: {
@@ -108,7 +108,7 @@ export class Questions {
         return question(
           "the trial balance",
           (gateway) => gateway.trialBalance(whose),
-          (trial) => testimony.recordTrialBalance(trial),
+          (trial) => history.recordTrialBalance(trial),
         );
       }
     }
@@ -120,7 +120,7 @@ export class Questions {
       return view === undefined ? [] : [view];
     };
     return question(`read ${reader} ${id}`, ask, (views) =>
-      this.#testimony.recordViews(reader, [id], views, known, "a read"),
+      this.#history.recordViews(reader, [id], views, known, "a read"),
     );
   }
 
@@ -133,7 +133,7 @@ export class Questions {
     const kind = random.oneOf(["account", "transfer", "post", "void", "revert", "debit"] as const);
     const asked = { partner: OTHER, key: null, fingerprint: 0, id: transfer } as const;
     const what = `${kind} ${id} ${transfer} as another partner`;
-    const record = (found: string) => this.#testimony.recordForeign(what, found);
+    const record = (found: string) => this.#history.recordForeign(what, found);
     const recordThing = (thing: unknown) => record(thing === undefined ? "nothing" : "shown");
     const recordOutcome = (answer: Answer) =>
       record("refused" in answer ? answer.refused : answer.outcome.ok ? "done" : answer.outcome.code);

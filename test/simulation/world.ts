@@ -61,9 +61,9 @@ export class World {
   readonly #snapshots: readonly MemorySnapshotStore[];
   readonly #archive: SimArchive;
   readonly #workload: Workload;
-  readonly #testimony: ClientHistory;
+  readonly #history: ClientHistory;
   readonly #nemesis: Nemesis;
-  readonly #surroundings: SimContext;
+  readonly #context: SimContext;
   readonly #clientWorld: ClientWorld;
   readonly #counts = new Map<string, number>();
   readonly #trace: string[] = [];
@@ -92,7 +92,7 @@ export class World {
     );
     this.#snapshots = this.#stores.map(({ memory }) => new MemorySnapshotStore(memory.name));
     this.#archive = newArchive(this.#breadth, { ...events, network: this.#network, shards, fail });
-    this.#surroundings = {
+    this.#context = {
       ...events,
       network: this.#network,
       stores: this.#stores,
@@ -106,21 +106,21 @@ export class World {
       fail: (oracle, message) => this.#fail(oracle, message),
     };
     this.#workload = new Workload(random, shards, this.#swarm.habits);
-    this.#testimony = new ClientHistory(this.#surroundings, this.#workload);
-    this.#operator = new Operator(this.#surroundings, this.#swarm);
+    this.#history = new ClientHistory(this.#context, this.#workload);
+    this.#operator = new Operator(this.#context, this.#swarm);
     const isHealing = () => this.#isHealing;
     this.#nemesis = new Nemesis({
-      ...this.#surroundings,
+      ...this.#context,
       swarm: this.#swarm,
       servers: () => this.#operator.servers,
       startServer: () => this.#operator.startServer(),
       isHealing,
     });
     this.#clientWorld = {
-      ...this.#surroundings,
+      ...this.#context,
       swarm: this.#swarm,
       workload: this.#workload,
-      testimony: this.#testimony,
+      history: this.#history,
       programmes: new ProgrammeWorkload(
         random,
         shards,
@@ -172,21 +172,21 @@ export class World {
       hash: hash.digest("hex").slice(0, 16),
       counts: this.#counts,
       steps: this.#stepsTaken,
-      answers: this.#testimony.answers,
+      answers: this.#history.answers,
       virtualMs: this.#clock.nowMs,
     };
   }
 
   /** Creates and funds the accounts, without faults. */
   async #prepare(): Promise<void> {
-    const { apiKeys } = this.#testimony;
+    const { apiKeys } = this.#history;
     const commands = [...this.#workload.beginning(), ...apiKeys.beginning(() => this.#workload.newKey("p"))];
     const client = new Client("setup", this.#clientWorld);
     let isOver = false;
     const next = (): void => {
       const command = commands.shift();
       if (command === undefined) isOver = true;
-      else client.retryUntilAnswered(this.#testimony.ask(command as typeof command & { key: string }), next);
+      else client.retryUntilAnswered(this.#history.ask(command as typeof command & { key: string }), next);
     };
     this.#isHealing = true;
     next();
@@ -205,7 +205,7 @@ export class World {
       store.delays = storeDelays;
     }
     this.#nemesis.begin();
-    troubleRedis(this.#breadth, this.#stores, this.#surroundings, () => this.#isHealing);
+    troubleRedis(this.#breadth, this.#stores, this.#context, () => this.#isHealing);
     // The running shards were started without failpoints.
     if (this.#swarm.failpoints === 0) return;
     for (const [i] of this.#stores.entries())
@@ -244,7 +244,7 @@ export class World {
       () => this.#operator.servers.length === 1 && this.#operator.servers[0]?.isReady === true,
     );
     const client = new Client("late", this.#clientWorld);
-    const answered = [...this.#testimony.asked.values()].filter(
+    const answered = [...this.#history.asked.values()].filter(
       ({ item, key }) => item !== undefined && !key.startsWith("b"),
     );
     let open = 0;
@@ -277,7 +277,7 @@ export class World {
       store.isReachable = true;
     }
     healRedis(this.#stores);
-    this.#surroundings.machine.setRight();
+    this.#context.machine.setRight();
     this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
     for (const server of this.#operator.servers) server.mend();
   }
@@ -290,10 +290,10 @@ export class World {
         archive: this.#archive,
         breadth: this.#breadth,
         random: this.#random,
-        testimony: this.#testimony,
+        history: this.#history,
         partners: [...this.#workload.accounts.keys()],
         ledgerOf: (shard) => this.#operator.servers[0]?.carrier.running.get(shard)?.ledger,
-        count: this.#surroundings.count,
+        count: this.#context.count,
       },
       (oracle, message) => this.#fail(oracle, message),
     );
