@@ -87,6 +87,8 @@ function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Credit points to a member",
+      description:
+        "Moves points from `@issuance` to the member. With `expires_at` the points become a lot of their own.",
       params: IdParams,
       body: { schema: NewAccrual },
       answer: movement,
@@ -121,7 +123,8 @@ function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Debit points from a member",
-      description: "Points that expire soonest are spent first.",
+      description:
+        "Moves points from the member to `@redemption`. Points that expire soonest are spent first.",
       params: IdParams,
       body: { schema: NewRedemption },
       answer: movement,
@@ -184,8 +187,14 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       const range = rangeOf(query);
       const view = await ledger.ask(call.partner, askMember(member));
       if (view === null) throw memberNotFound(member);
-      const own = { ...range, afterSeq: view.since };
-      const statement = await ledger.entries(call.partner, pointsAccount(member), own, callerOf(call));
+      // Excludes the entries of a deleted member with the same id.
+      const memberRange = { ...range, afterSeq: view.since };
+      const statement = await ledger.entries(
+        call.partner,
+        pointsAccount(member),
+        memberRange,
+        callerOf(call),
+      );
       if (statement === undefined) throw memberNotFound(member);
       return statementAnswer(request, call, statement, range, ENTRIES);
     },

@@ -207,8 +207,8 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {
-        const { slug, ...own } = typeof item === "string" ? { slug: item } : item;
-        return [slug, expiryOf(own, ttl_s, `add.${i}`)] as const;
+        const { slug, ...expiry } = typeof item === "string" ? { slug: item } : item;
+        return [slug, expiryOf(expiry, ttl_s, `add.${i}`)] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);

@@ -13,8 +13,8 @@ export function sellerOfKey({ principal }: Call): string | undefined {
 
 /** Whether the caller may see this seller. @throws Problem 403 */
 export function maySee(call: Call, seller: string): boolean {
-  const own = sellerOfKey(call);
-  return own === undefined || own === seller;
+  const ownSeller = sellerOfKey(call);
+  return ownSeller === undefined || ownSeller === seller;
 }
 
 /** The seller that acts: the one in the request, or else the key's. @throws Problem 400, 403, 404 */

@@ -108,7 +108,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
-      const made = makeKey(partner, { role: "seller", name, seller }, key, route, random);
+      const newKey = makeKey(partner, { role: "seller", name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
@@ -126,12 +126,12 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
         partner,
         key: ownKey,
         fingerprint,
-        newKey: made.newKey,
+        newKey: newKey.newKey,
       });
       return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }, done) => {
         const totals = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
         const members = sellerMembers({ id: seller, name, status: "active", ...totals });
-        return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(made, done) });
+        return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(newKey, done) });
       });
     },
   );

@@ -69,9 +69,9 @@ export class Passwords {
   async hash(password: string, owner: string): Promise<string> {
     const salt = Buffer.from(this.#random(SALT_BYTES));
     const parameters = { memory: MEMORY_KIB, passes: PASSES, parallelism: PARALLELISM };
-    const made = await this.#slots.run(owner, () => derive(password, salt, parameters, HASH_BYTES));
+    const derived = await this.#slots.run(owner, () => derive(password, salt, parameters, HASH_BYTES));
     const costs = `m=${MEMORY_KIB},t=${PASSES},p=${PARALLELISM}`;
-    return `$argon2id$v=19$${costs}$${base64(salt)}$${base64(made)}`;
+    return `$argon2id$v=19$${costs}$${base64(salt)}$${base64(derived)}`;
   }
 
   /**
@@ -92,8 +92,8 @@ export class Passwords {
       parallelism: Number(parallelism),
     };
     const nonce = Buffer.from(salt, "base64");
-    const made = await this.#slots.run(owner, () => derive(password, nonce, parameters, expected.length));
-    return timingSafeEqual(made, expected) && stored !== undefined;
+    const derived = await this.#slots.run(owner, () => derive(password, nonce, parameters, expected.length));
+    return timingSafeEqual(derived, expected) && stored !== undefined;
   }
 
   #dummyHash(): Promise<string> {

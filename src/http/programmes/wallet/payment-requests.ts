@@ -87,7 +87,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
       ...sessionRoute,
       summary: "List payment requests to or from the wallet, newest first",
       description:
-        "`role=payer` (the default) lists requests that this wallet may pay, `role=requester` those that it has made. " +
+        "`role=payer` (the default) lists requests that this wallet may pay, `role=requester` those that it has terms. " +
         "For each payer: all pending requests, and the newest others, up to 500 in total.",
       query: ListQuery,
       answer: pageOf(RequestSchema),
@@ -124,9 +124,9 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const header = await takeKey(ledger, asked, { owner: walletAccount(wallet) });
       const answer = await ledger.submit(actOf(header, act));
       return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
-        const made = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
+        const terms = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
         const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
-        return requestJson({ ...made, ...state, ...(effect as RequestMade) });
+        return requestJson({ ...terms, ...state, ...(effect as RequestMade) });
       });
     }),
   );

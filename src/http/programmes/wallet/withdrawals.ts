@@ -97,8 +97,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const move = { debit: subject, credit: WITHDRAWALS, amount, memo: details };
       const answer = withWalletCodes(await ledger.submit(pendingWith(asked, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
-        const made = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
-        return withdrawalJson({ ...made, status: "pending", bank: null });
+        const terms = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
+        return withdrawalJson({ ...terms, status: "pending", bank: null });
       });
     }),
   );
@@ -205,8 +205,8 @@ function decidedJson({ transfer }: TransferChanged, status: "confirmed" | "faile
   const { id, postings, memo, createdAtMs } = transfer;
   const [posting] = postings;
   const { debit = "", amount = 0 } = posting ?? {};
-  const made = { kind: "withdrawal", id, wallet: walletOf(debit), amount, details: memo ?? "" } as const;
-  return withdrawalJson({ ...made, status, bank, createdAtMs });
+  const terms = { kind: "withdrawal", id, wallet: walletOf(debit), amount, details: memo ?? "" } as const;
+  return withdrawalJson({ ...terms, status, bank, createdAtMs });
 }
 
 function withdrawalJson(withdrawal: WithdrawalView): string {
