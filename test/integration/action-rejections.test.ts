@@ -1,4 +1,4 @@
-/** Every rejection of what is done to a transfer or to an account, by a real server; and keys that were used before. */
+/** A real server: every rejection of an action on a transfer or an account, and reused idempotency keys. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
@@ -27,58 +27,58 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-type Made = Readonly<{ id: string; path: string; debit: string; credit: string }>;
+type Created = Readonly<{ id: string; path: string; debit: string; credit: string }>;
 
-/** On which shards the two accounts are; a second posting has them the other way round. */
-const PLACES = [
+/** Shards of the debit and the credit account; a second posting has them the other way round. */
+const PLACEMENTS = [
   { where: "on one shard", here: 0, there: 0 },
   { where: "on two shards", here: 0, there: 1 },
 ] as const;
 
-/** Moves all that the debit account has but 40; with `isTwofold` a second posting comes from the shard of the other one. */
-async function made(
+/** Creates a transfer that leaves 40 on the debit account. With `hasTwoPostings` a second one debits the other shard. */
+async function create(
   { here, there }: Readonly<{ here: number; there: number }>,
   more: object = {},
-  isTwofold = false,
-  of = acme,
-): Promise<Made> {
-  const [debit, credit] = [await of.account(here, "debit"), await of.account(there, "credit")];
+  hasTwoPostings = false,
+  partner = acme,
+): Promise<Created> {
+  const [debit, credit] = [await partner.account(here, "debit"), await partner.account(there, "credit")];
   const postings = [{ debit_account: debit, credit_account: credit, amount: AMOUNT }];
-  if (isTwofold) {
-    const [back, to] = [await of.account(there, "debit"), await of.account(here, "credit")];
+  if (hasTwoPostings) {
+    const [back, to] = [await partner.account(there, "debit"), await partner.account(here, "credit")];
     postings.push({ debit_account: back, credit_account: to, amount: AMOUNT });
   }
-  const { id } = await of.must<{ id: string }>("POST", "/v1/transfers", { postings, ...more });
+  const { id } = await partner.must<{ id: string }>("POST", "/v1/transfers", { postings, ...more });
   return { id, path: `/v1/transfers/${id}`, debit, credit };
 }
 
-/** One from shard to shard that is pending. */
-function openTransfer(): Promise<Made> {
-  return made({ here: 0, there: 1 }, { pending: true });
+/** A pending transfer across shards. */
+function createPending(): Promise<Created> {
+  return create({ here: 0, there: 1 }, { pending: true });
 }
 
-async function statusOf({ path }: Made): Promise<string> {
+async function statusOf({ path }: Created): Promise<string> {
   return (await acme.must<{ status: string }>("GET", path)).status;
 }
 
-function named(code: string, status: number, subject: string) {
+function refusalOf(code: string, status: number, subject: string) {
   return { code, status, subject };
 }
 
-describe.each(PLACES)("a transfer $where", (place) => {
+describe.each(PLACEMENTS)("a transfer $where", (placement) => {
   describe.each([
-    { of: "of one posting", isTwofold: false },
-    { of: "of two, with money from both sides", isTwofold: true },
-  ])("$of", ({ isTwofold }) => {
-    const pending = () => made(place, { pending: true }, isTwofold);
+    { shape: "with one posting", hasTwoPostings: false },
+    { shape: "with two postings that debit both shards", hasTwoPostings: true },
+  ])("$shape", ({ hasTwoPostings }) => {
+    const pending = () => create(placement, { pending: true }, hasTwoPostings);
 
-    test("transfer_not_pending: it was posted at once, posted later, or voided", async () => {
-      const atOnce = await made(place, {}, isTwofold);
+    test("transfer_not_pending: a transfer that was posted or voided is neither posted nor voided again", async () => {
+      const atOnce = await create(placement, {}, hasTwoPostings);
       const [posted, voided] = [await pending(), await pending()];
       await acme.must("POST", `${posted.path}/post`);
       await acme.must("POST", `${voided.path}/void`);
       for (const { id, path } of [atOnce, posted, voided]) {
-        const refusal = named("transfer_not_pending", 409, id);
+        const refusal = refusalOf("transfer_not_pending", 409, id);
         await acme.refuses("POST", `${path}/post`, undefined, refusal);
         await acme.refuses("POST", `${path}/void`, undefined, refusal);
         await acme.refuses("POST", `${path}/post`, { amount: 1, final: true }, refusal);
@@ -90,44 +90,44 @@ describe.each(PLACES)("a transfer $where", (place) => {
       ]);
     });
 
-    test("transfer_expired: its time is over", async () => {
-      const short = await made(place, { pending: true, timeout_s: 1 }, isTwofold);
+    test("transfer_expired: an expired transfer is neither posted nor voided, and has nothing to revert", async () => {
+      const short = await create(placement, { pending: true, timeout_s: 1 }, hasTwoPostings);
       await until("it has expired", async () => (await statusOf(short)) === "expired");
-      const refusal = named("transfer_expired", 410, short.id);
+      const refusal = refusalOf("transfer_expired", 410, short.id);
       await acme.refuses("POST", `${short.path}/post`, undefined, refusal);
       await acme.refuses("POST", `${short.path}/void`, undefined, refusal);
       await acme.refuses(
         "POST",
         `${short.path}/revert`,
         undefined,
-        named("transfer_not_posted", 409, short.id),
+        refusalOf("transfer_not_posted", 409, short.id),
       );
     });
 
-    test("transfer_not_posted and already_reverted: there is nothing to take back", async () => {
+    test("transfer_not_posted and already_reverted: only a posted transfer is reverted, and only once", async () => {
       const open = await pending();
       const voided = await pending();
       await acme.must("POST", `${voided.path}/void`);
       for (const { id, path } of [open, voided])
-        await acme.refuses("POST", `${path}/revert`, undefined, named("transfer_not_posted", 409, id));
-      const posted = await made(place, {}, isTwofold);
+        await acme.refuses("POST", `${path}/revert`, undefined, refusalOf("transfer_not_posted", 409, id));
+      const posted = await create(placement, {}, hasTwoPostings);
       await acme.must("POST", `${posted.path}/revert`);
       await acme.refuses(
         "POST",
         `${posted.path}/revert`,
         undefined,
-        named("already_reverted", 409, posted.id),
+        refusalOf("already_reverted", 409, posted.id),
       );
     });
 
-    test("amount_exceeds_pending, before anything that the credit account has against it", async () => {
+    test("amount_exceeds_pending outranks every rejection by the credit account", async () => {
       const open = await pending();
-      const refusal = named("amount_exceeds_pending", 422, open.id);
-      const whole = isTwofold ? 2 * AMOUNT : AMOUNT;
+      const refusal = refusalOf("amount_exceeds_pending", 422, open.id);
+      const whole = hasTwoPostings ? 2 * AMOUNT : AMOUNT;
       await acme.must("PATCH", `/v1/accounts/${open.credit}`, { ceiling: 0 });
       await acme.refuses("POST", `${open.path}/post`, { amount: whole + 1 }, refusal);
       await acme.must("PATCH", `/v1/accounts/${open.credit}`, { ceiling: null });
-      if (isTwofold) await acme.refuses("POST", `${open.path}/post`, { amount: AMOUNT }, refusal);
+      if (hasTwoPostings) await acme.refuses("POST", `${open.path}/post`, { amount: AMOUNT }, refusal);
       else {
         await acme.must("POST", `${open.path}/post`, { amount: 20 });
         await acme.refuses("POST", `${open.path}/post`, { amount: 41 }, refusal);
@@ -136,47 +136,55 @@ describe.each(PLACES)("a transfer $where", (place) => {
       await acme.must("POST", `${open.path}/post`);
     });
 
-    test.each(ACTIONS)("transfer_not_found: to %s somebody else's, which stays as it was", async (action) => {
-      const theirs = await made(place, { pending: action !== "revert" }, isTwofold, other);
-      const { id, path } = theirs;
-      const before = await other.must("GET", path);
-      await acme.refusesUnkept("POST", `${path}/${action}`, undefined, named("transfer_not_found", 404, id));
-      expect(await other.must("GET", path)).toEqual(before);
-      await other.must("POST", `${path}/${action}`);
-    });
+    test.each(ACTIONS)(
+      "transfer_not_found: a partner cannot %s another partner's transfer, which stays unchanged",
+      async (action) => {
+        const theirs = await create(placement, { pending: action !== "revert" }, hasTwoPostings, other);
+        const { id, path } = theirs;
+        const before = await other.must("GET", path);
+        await acme.refusesUnkept(
+          "POST",
+          `${path}/${action}`,
+          undefined,
+          refusalOf("transfer_not_found", 404, id),
+        );
+        expect(await other.must("GET", path)).toEqual(before);
+        await other.must("POST", `${path}/${action}`);
+      },
+    );
   });
 
-  test("a revert obeys the rules of the accounts that it comes from and goes to", async () => {
+  test("a revert obeys the rules of the accounts that it debits and credits", async () => {
     const transfers = {
-      frozen: await made(place),
-      spent: await made(place),
-      full: await made(place),
-      ended: await made(place),
-      closed: await made(place),
+      frozen: await create(placement),
+      spent: await create(placement),
+      full: await create(placement),
+      outOfRange: await create(placement),
+      closed: await create(placement),
     };
-    const { frozen, spent, full, ended, closed } = transfers;
+    const { frozen, spent, full, outOfRange, closed } = transfers;
     await acme.must("POST", `/v1/accounts/${frozen.credit}/freeze`);
     await acme.books.move(spent.credit, "@spent", 1);
     await acme.must("PATCH", `/v1/accounts/${full.debit}`, { ceiling: 99 });
-    await acme.books.move("@end", ended.debit, 2 ** 52 - 40);
+    await acme.books.move("@end", outOfRange.debit, 2 ** 52 - 40);
     await acme.books.move(closed.debit, "@spent", 40);
     await acme.must("POST", `/v1/accounts/${closed.debit}/close`);
     for (const [{ path }, code, subject] of [
       [frozen, "account_frozen", frozen.credit],
       [spent, "insufficient_funds", spent.credit],
       [full, "ceiling_exceeded", full.debit],
-      [ended, "balance_out_of_range", ended.debit],
+      [outOfRange, "balance_out_of_range", outOfRange.debit],
       [closed, "account_closed", closed.debit],
     ] as const)
-      await acme.refuses("POST", `${path}/revert`, undefined, named(code, 422, subject));
-    // Once the reason has gone, another key takes it back.
+      await acme.refuses("POST", `${path}/revert`, undefined, refusalOf(code, 422, subject));
+    // Once the cause is removed, another idempotency key reverts it.
     await acme.must("POST", `/v1/accounts/${frozen.credit}/unfreeze`);
     await acme.must("PATCH", `/v1/accounts/${full.debit}`, { ceiling: 100 });
     for (const { path } of [frozen, full]) await acme.must("POST", `${path}/revert`);
   });
 });
 
-test("transfer_not_found: an id that no transfer has, and one that none can have", async () => {
+test("transfer_not_found: an unknown id and a malformed id", async () => {
   for (const vnode of [0, 500, 1000]) {
     const id = countedTransferId(vnode, 1, 999_999);
     for (const action of ACTIONS)
@@ -184,7 +192,7 @@ test("transfer_not_found: an id that no transfer has, and one that none can have
         "POST",
         `/v1/transfers/${id}/${action}`,
         undefined,
-        named("transfer_not_found", 404, id),
+        refusalOf("transfer_not_found", 404, id),
       );
   }
   for (const id of ["nonsense", "tr_", "tr_zz1zzz", "TR_00111001", "tr_0011100%2F1"]) {
@@ -198,23 +206,23 @@ test("transfer_not_found: an id that no transfer has, and one that none can have
 });
 
 describe.each([0, 1, 2])("an account on shard %i", (shard) => {
-  test("account_exists, and a new one whose own bounds leave no room for 0", async () => {
+  test("account_exists for a known id, and balance_conflict for bounds that exclude 0", async () => {
     const id = await acme.account(shard, "debit");
-    await acme.refuses("POST", "/v1/accounts", { id, asset: "PTS/0" }, named("account_exists", 409, id));
+    await acme.refuses("POST", "/v1/accounts", { id, asset: "PTS/0" }, refusalOf("account_exists", 409, id));
     const fresh = acme.books.idOn(shard);
     const body = { id: fresh, asset: "PTS/0", ceiling: -1 };
-    await acme.refuses("POST", "/v1/accounts", body, named("balance_conflict", 422, fresh));
+    await acme.refuses("POST", "/v1/accounts", body, refusalOf("balance_conflict", 422, fresh));
     await acme.must("POST", "/v1/accounts", { ...body, ceiling: 0 });
   });
 
-  test("what is done to one that does not exist, or is closed", async () => {
+  test("account_not_found or account_closed for every action on a missing or closed account", async () => {
     const missing = acme.books.idOn(shard);
     const closed = await acme.account(shard, "debit", "closed");
     for (const [id, code, status] of [
       [missing, "account_not_found", 404],
       [closed, "account_closed", 422],
     ] as const) {
-      const refusal = named(code, status, id);
+      const refusal = refusalOf(code, status, id);
       await acme.refuses("PATCH", `/v1/accounts/${id}`, { ceiling: 5 }, refusal);
       await acme.refuses("POST", `/v1/accounts/${id}/freeze`, undefined, refusal);
       await acme.refuses("POST", `/v1/accounts/${id}/unfreeze`, undefined, refusal);
@@ -223,12 +231,12 @@ describe.each([0, 1, 2])("an account on shard %i", (shard) => {
       "POST",
       `/v1/accounts/${missing}/close`,
       undefined,
-      named("account_not_found", 404, missing),
+      refusalOf("account_not_found", 404, missing),
     );
   });
 });
 
-/** Two requests that must not have one key. */
+/** Two different requests with the same idempotency key. */
 type Reuse = Readonly<{ what: string; first: Sent; second: Sent }>;
 type Sent = readonly [method: string, path: string, body?: unknown];
 
@@ -239,7 +247,7 @@ function reuse(what: string, first: Sent, second: Sent): Reuse {
 async function reuses(): Promise<readonly Reuse[]> {
   const [debit, credit] = [await acme.account(0, "debit"), await acme.account(1, "credit")];
   const move = { debit_account: debit, credit_account: credit, amount: 10 };
-  const [inParts, toPost, toVoid] = [await openTransfer(), await openTransfer(), await openTransfer()];
+  const [inParts, toPost, toVoid] = [await createPending(), await createPending(), await createPending()];
   const id = acme.books.idOn(2);
   const transfers = "/v1/transfers";
   const account = `/v1/accounts/${debit}`;
@@ -269,23 +277,23 @@ async function reuses(): Promise<readonly Reuse[]> {
   ];
 }
 
-test("idempotency_key_reused: not logged, and the first one keeps its answer", async () => {
-  for (const [no, { what, first, second }] of (await reuses()).entries()) {
-    const headers = { "Idempotency-Key": `reused-${no}` };
+test("idempotency_key_reused is not logged, and the first request keeps its answer", async () => {
+  for (const [index, { what, first, second }] of (await reuses()).entries()) {
+    const headers = { "Idempotency-Key": `reused-${index}` };
     const send = ([method, path, body]: Sent): Promise<Answer> =>
       acme.books.client.send(method, path, body, headers);
-    const told = await send(first);
-    expect(told.status, `${what}: ${told.text}`).toBeLessThan(300);
+    const original = await send(first);
+    expect(original.status, `${what}: ${original.text}`).toBeLessThan(300);
     const [method, path, body] = second;
     const refusal = { code: "idempotency_key_reused", status: 422, subject: null };
     await acme.refusesUnlogged({ method, path, body }, refusal, headers);
     const again = await send(first);
-    expect([again.text, again.headers["idempotency-replayed"]], what).toEqual([told.text, "true"]);
+    expect([again.text, again.headers["idempotency-replayed"]], what).toEqual([original.text, "true"]);
   }
 });
 
-test("a refused post, void or revert keeps its key to itself too, and an item of a batch is no other", async () => {
-  const open = await openTransfer();
+test("a key of a rejected post is reserved for that request, and so is a key within a batch", async () => {
+  const open = await createPending();
   const headers = { "Idempotency-Key": "refused-first" };
   const tooMuch = await acme.books.client.send("POST", `${open.path}/post`, { amount: 61 }, headers);
   expect(codeOf(tooMuch)).toBe("amount_exceeds_pending");
@@ -306,11 +314,11 @@ test("a refused post, void or revert keeps its key to itself too, and an item of
   });
 });
 
-test("each that was refused has its first answer once all shards have started anew", async () => {
-  const open = await openTransfer();
-  const refusal = named("amount_exceeds_pending", 422, open.id);
+test("after a restart of all shards a retry of a rejected request gets its first answer", async () => {
+  const open = await createPending();
+  const refusal = refusalOf("amount_exceeds_pending", 422, open.id);
   await acme.refuses("POST", `${open.path}/post`, { amount: 61 }, refusal);
-  const gone = named("transfer_not_pending", 409, open.id);
+  const gone = refusalOf("transfer_not_pending", 409, open.id);
   await acme.must("POST", `${open.path}/void`);
   await acme.refuses("POST", `${open.path}/post`, { amount: 60 }, gone);
   await acme.surviveRestart();

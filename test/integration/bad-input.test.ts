@@ -1,4 +1,4 @@
-/** What is refused at the door leaves no trace: nothing changed, and nothing in the log. */
+/** Invalid requests are refused before they reach the ledger: they change nothing and are not logged. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 const GOOD = { debit_account: "@issuance", credit_account: "alice/a", amount: 10 };
 
-/** Everything that a request could have changed. */
+/** All state that a request could change. */
 async function footprint(): Promise<unknown> {
   const shards = await shardsOf(admin);
   const views = await Promise.all([
@@ -117,7 +117,7 @@ const CASES: readonly Case[] = [
   ["a batch that is no list", 400, "validation_failed", "/v1/transfers/batch", { transfers: {} }],
 ];
 
-test("what is refused at the door gets its exact problem and leaves no trace", async () => {
+test("an invalid request gets its exact problem, changes nothing and is not logged", async () => {
   const before = await footprint();
   for (const [what, status, code, path, body, type = "application/json"] of CASES) {
     const sent = await acme.send("POST", path, body, { "Content-Type": type, "Idempotency-Key": "bad" });
@@ -145,7 +145,7 @@ test("what is refused at the door gets its exact problem and leaves no trace", a
   expect(await footprint()).toEqual(before);
 });
 
-/** The status that a transfer with this key gets, written to the socket by hand. */
+/** The status of a transfer with this idempotency key, sent over a raw socket. */
 function rawStatus(key: string): Promise<number> {
   const { hostname, port } = new URL(server.url);
   const body = JSON.stringify(GOOD);
@@ -165,7 +165,7 @@ function rawStatus(key: string): Promise<number> {
   });
 }
 
-test("what the ledger itself refuses is logged, once, and changes no balance", async () => {
+test("a rejection by the ledger is logged once, and changes no balance", async () => {
   const { views: before } = (await footprint()) as { views: unknown[] };
   for (const [body, status, code] of [
     [{ ...GOOD, credit_account: "nobody" }, 404, "account_not_found"],
@@ -184,7 +184,7 @@ test("what the ledger itself refuses is logged, once, and changes no balance", a
   expect(((await footprint()) as { views: unknown[] }).views).toEqual(before);
 });
 
-test("another partner's data is as if it did not exist", async () => {
+test("another partner's data is answered like data that does not exist", async () => {
   const before = await footprint();
   const { data } = await other.get<{ data: { id: string }[] }>("/v1/transfers");
   for (const path of [
@@ -197,12 +197,12 @@ test("another partner's data is as if it did not exist", async () => {
     "/v1/partners/other/keys",
   ]) {
     const theirs = await acme.send("GET", path);
-    const nobodys = await acme.send(
+    const absent = await acme.send(
       "GET",
       path.replace(/secret|other/, "absent").replace(/tr_\w+/, "tr_000000101"),
     );
-    expect([path, theirs.status]).toEqual([path, path === "/v1/partners/other" ? nobodys.status : 404]);
-    expect(theirs.text.replaceAll(/secret|other/g, "absent"), path).toBe(nobodys.text);
+    expect([path, theirs.status]).toEqual([path, path === "/v1/partners/other" ? absent.status : 404]);
+    expect(theirs.text.replaceAll(/secret|other/g, "absent"), path).toBe(absent.text);
   }
   expect(await acme.get("/v1/accounts?ids=secret,alice/a")).toMatchObject({ missing: ["secret"] });
   expect(await footprint()).toEqual(before);

@@ -1,6 +1,6 @@
 /**
- * The first minute on a machine of somebody else: a clean copy, the Node.js that is there, and the npm that it brought
- * along. These releases of npm leave no link to the runtime in node_modules/.bin.
+ * A clean copy of the project on a new machine, with the Node.js and npm that are installed there. These npm releases
+ * create no link to the runtime in node_modules/.bin.
  */
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
@@ -12,7 +12,7 @@ import { RUNTIME_PACKAGES } from "../../bin/run.mjs";
 import { OPERATOR_KEY, ServerProcess, testFolder, until } from "../support/server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-/** What a clone does not have. */
+/** Files that are not part of a clone. */
 const LOCAL: ReadonlySet<string> = new Set(["node_modules", "data", "coverage", ".git"]);
 const NODE = "20.20.2";
 const NPMS = ["10.8.2", "11.5.2"];
@@ -22,7 +22,7 @@ const MS_MAX = 3 * 60_000;
 
 type Machine = Readonly<{ folder: string; env: NodeJS.ProcessEnv }>;
 
-/** On a disk: what is installed is larger than some memory file systems. */
+/** On disk: the installed packages do not fit in some memory file systems. */
 const diskFolder = () => mkdtempSync(join(tmpdir(), "daybook-clone-"));
 const remove = (folder: string) => rmSync(folder, { recursive: true, force: true });
 
@@ -31,7 +31,7 @@ async function run({ folder, env }: Machine, program: string, ...args: string[])
   return stdout;
 }
 
-/** Ours, without what the test runner and its npm have set; a proxy's certificates are among what stays. */
+/** The environment without the variables that the test runner and its npm have set. Keeps a proxy's certificates. */
 function environment(path: readonly string[]): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|VITEST|NODE_ENV$|TEST$)/.test(name),
@@ -39,13 +39,13 @@ function environment(path: readonly string[]): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), PATH: path.join(delimiter) };
 }
 
-/** That Node.js, and every npm under a name of its own. */
+/** Installs that Node.js, and each npm under its own alias. */
 async function installTools(folder: string): Promise<void> {
   const npms = NPMS.map((npm) => `npm-${npm}@npm:npm@${npm}`);
   await run({ folder, env: process.env }, "npm", "i", ...QUIET, `${RUNTIME}@${NODE}`, ...npms);
 }
 
-/** In `folder` a copy of the project, with all that it needs, and a PATH with that Node.js and that npm. */
+/** Copies the project to `folder` and installs its packages, with that Node.js and npm in the PATH. */
 async function clone(tools: string, npm: string, folder: string): Promise<Machine> {
   for (const name of readdirSync(ROOT).filter((each) => !LOCAL.has(each)))
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
@@ -89,7 +89,7 @@ test.each(NPMS)(
       );
     expect(await listens()).toBe(true);
     server.signal("SIGTERM");
-    // npm 11.5 itself ends at once, with exit code 1, whatever the script does that it has started.
+    // npm 11.5 exits at once with code 1, even while its script is still running.
     await until("the server has ended", async () => !(await listens()));
     expect(server.errorLines.filter((line) => line.startsWith("daybook: "))).toEqual([]);
   },
@@ -97,7 +97,7 @@ test.each(NPMS)(
 );
 
 test(
-  "so do the command line, the other scripts, and the tools of `npm run check`",
+  "the command line, the other npm scripts and the tools of `npm run check` work",
   async () => {
     const machine = machines.get(NPMS[0] as string) as Machine;
     expect(existsSync(join(machine.folder, "node_modules/.bin/node"))).toBe(false);
@@ -112,7 +112,7 @@ test(
   MS_MAX,
 );
 
-test("without the runtime one line says what is missing", async () => {
+test("without the runtime package, one line says what is missing and how to install it", async () => {
   const folder = diskFolder();
   onTestFinished(() => remove(folder));
   cpSync(join(ROOT, "bin"), join(folder, "bin"), { recursive: true });

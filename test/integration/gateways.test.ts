@@ -1,4 +1,4 @@
-/** Several gateways on one port: whichever of them a connection has reached, it is the same ledger. */
+/** Several gateways on one port: every connection sees the same ledger, whichever gateway accepted it. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ const ISSUE = { debit_account: "@issuance", credit_account: "alice/a", amount: 5
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const MORTAL = join(import.meta.dirname, "../support/mortal-gateways.ts");
 
-/** For the tests that do it no harm. */
+/** Shared by the tests that leave the server running. */
 let server: ServerProcess;
 
 beforeAll(async () => {
@@ -49,8 +49,8 @@ async function openAccount(client: Client, id: string): Promise<void> {
   expect((await client.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).status).toBe(201);
 }
 
-/** Requests for partners that were answered, as this caller's gateway tells it. */
-async function countedAt(client: Client): Promise<number> {
+/** The number of answered `partners` requests, as this caller's gateway reports it. */
+async function answeredCountAt(client: Client): Promise<number> {
   const { text } = await client.send("GET", "/metrics");
   const found = /seconds_count\{group="partners",status="200"\} (\d+)/.exec(text);
   expect(text).toContain('daybook_gateway_serving{gateway="2"} 1');
@@ -58,9 +58,9 @@ async function countedAt(client: Client): Promise<number> {
   return Number(found?.[1] ?? 0);
 }
 
-test("connections are spread over all gateways, and each of them knows the whole server", async () => {
+test("connections are spread over all gateways, and each gateway reports on the whole server", async () => {
   const admins = await callerPerGateway(server.url, OPERATOR_KEY, GATEWAYS);
-  const all = async () => [...new Set(await Promise.all(admins.map(countedAt)))];
+  const all = async () => [...new Set(await Promise.all(admins.map(answeredCountAt)))];
   expect(await all()).toEqual([0]);
   for (const admin of admins) await admin.get("/v1/partners");
   expect(await all()).toEqual([GATEWAYS]);
@@ -76,11 +76,11 @@ test("connections are spread over all gateways, and each of them knows the whole
   expect(unknown.map(codeOf)).toEqual(admins.map(() => "shard_not_found"));
 });
 
-test("what was answered at one gateway is in every read at the others", async () => {
+test("a write answered at one gateway is in every later read at the others", async () => {
   const callers = await callerPerGateway(server.url, await makePartner(operator(server), "reader"), GATEWAYS);
   await openAccount(callers[0] as Client, "alice/a");
-  for (let no = 1; no <= 60; no++) {
-    const writer = callers[no % GATEWAYS] as Client;
+  for (let count = 1; count <= 60; count++) {
+    const writer = callers[count % GATEWAYS] as Client;
     const { status, text } = await writer.send("POST", "/v1/transfers", ISSUE);
     expect(status, text).toBe(201);
     const { id } = JSON.parse(text) as { id: string };
@@ -91,7 +91,7 @@ test("what was answered at one gateway is in every read at the others", async ()
           reader.get<{ data: { transfer_id: string }[] }>("/v1/accounts/alice%2Fa/entries?limit=1"),
           reader.get(`/v1/transfers/${id}`),
         ]);
-        expect(account).toMatchObject({ posted: no * ISSUE.amount, seq: no });
+        expect(account).toMatchObject({ posted: count * ISSUE.amount, seq: count });
         expect(entries.data[0]?.transfer_id).toBe(id);
         expect(transfer).toMatchObject({ id });
       }),
@@ -99,7 +99,7 @@ test("what was answered at one gateway is in every read at the others", async ()
   }
 });
 
-test("a key that was made lets its holder in at all gateways at once, and one that was revoked at none", async () => {
+test("a new API key is valid at all gateways at once, and a revoked one at none", async () => {
   const admins = await callerPerGateway(server.url, OPERATOR_KEY, GATEWAYS);
   await makePartner(admins[0] as Client);
   const doors = (await callerPerGateway(server.url, "", GATEWAYS)).map(
@@ -114,7 +114,7 @@ test("a key that was made lets its holder in at all gateways at once, and one th
     expect(await statusesOf(api_key), `made, round ${round}`).toEqual([200, 200, 200]);
     if (round === 0) {
       for (const other of admins) {
-        await until("its use is seen at all gateways", async () => {
+        await until("its last use is visible at all gateways", async () => {
           const path = "/v1/partners/acme/keys";
           const { data } = await other.get<{ data: { id: string; last_used_at: string | null }[] }>(path);
           return data.find((key) => key.id === id)?.last_used_at != null;
@@ -127,7 +127,7 @@ test("a key that was made lets its holder in at all gateways at once, and one th
   }
 });
 
-test("one idempotency key at all gateways at the same time is one transfer", async () => {
+test("one idempotency key used at all gateways at once is one transfer", async () => {
   const callers = await callerPerGateway(
     server.url,
     await makePartner(operator(server), "repeater"),
@@ -151,7 +151,7 @@ test("one idempotency key at all gateways at the same time is one transfer", asy
   });
 });
 
-test("a second server on the port is refused in one line, whether it would share the port or not", async () => {
+test("a second server on the same port exits with one line, with one gateway or several", async () => {
   const { port } = new URL(server.url);
   const refused = await Promise.all(
     ["1", "2"].map((gateways) => refusedStart(settings({ PORT: port, GATEWAYS: gateways }))),
@@ -165,13 +165,13 @@ test("a second server on the port is refused in one line, whether it would share
   expect(shared).toMatchObject({ code: 1, lines: [expect.stringContaining("EADDRINUSE")] });
 });
 
-test("of servers that start on one port at the same time one serves", async () => {
+test("of servers that start on one port at the same time, at most one serves", async () => {
   const free = await testServer({ DATA_DIR: testFolder(), SHARDS: "1" });
   const { port } = new URL(free.url);
   await free.kill();
   const rivals = Array.from({ length: 3 }, () => ServerProcess.launch(settings({ PORT: port, SHARDS: "1" })));
   onTestFinished(async () => void (await Promise.all(rivals.map((rival) => rival.kill()))));
-  const came = await Promise.all(
+  const outcomes = await Promise.all(
     rivals.map((rival) =>
       rival.serving().then(
         () => "serves",
@@ -179,19 +179,19 @@ test("of servers that start on one port at the same time one serves", async () =
       ),
     ),
   );
-  const refusals = came.filter((what) => what !== "serves");
-  // All may meet before any has the port; then nobody serves, but never two.
+  const refusals = outcomes.filter((outcome) => outcome !== "serves");
+  // All may collide before any has the port; then none serves. Two never serve.
   expect(refusals.length).toBeGreaterThanOrEqual(rivals.length - 1);
   for (const refusal of refusals) expect(refusal).toContain(`127.0.0.1:${port} is in use (EADDRINUSE)`);
 });
 
-test("SIGTERM under load drains all gateways: what was done was answered", async () => {
+test("SIGTERM under load drains all gateways: every executed request is answered", async () => {
   const draining = await testServer(settings());
   await drainUnderLoad(draining, () => draining.signal("SIGTERM"));
 });
 
 test.each(["threads", "processes"])(
-  "a gateway that dies under load comes back, the others serve on, and the books are right (shards in %s)",
+  "a gateway that dies under load restarts, the others keep serving, and the books balance (shards in %s)",
   async (isolation) => {
     const folder = testFolder();
     const server = ServerProcess.launch(settings({ MORTAL_GATEWAYS: folder, ISOLATION: isolation }), [
@@ -222,7 +222,7 @@ test.each(["threads", "processes"])(
       await load.moreAcknowledged(100);
       writeFileSync(join(folder, `kill-gateway-${gateway}`), "");
       await isBack(gateway, restarts);
-      // What all must know is told to the new one, and not waited for from the dead one.
+      // A broadcast waits for the restarted gateway, and not for the dead one.
       await makePartner(operator(server), `partner-${gateway}-${restarts}`);
     }
     await callerPerGateway(server.url, load.partnerKey, GATEWAYS);

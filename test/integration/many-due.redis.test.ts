@@ -1,4 +1,4 @@
-/** Thousands of holds of one account end while the server is down: it starts, and serves, and ends them in portions. */
+/** Thousands of holds of one account expire while the server is down: it starts, serves, and expires them in portions. */
 import { expect, test } from "vitest";
 import { recordsOf } from "../../src/cli/record.ts";
 import { decodeFrame } from "../../src/wal/frame.ts";
@@ -17,14 +17,14 @@ import {
 } from "../support/server.ts";
 
 const HOLDS = 9_000;
-/** In one request. */
+/** Transfers in one batch request. */
 const ITEMS = 3_000;
-/** Records of a batch that takes no new request. */
+/** A log batch takes no new request from this many records on. */
 const BATCH_RECORDS = 8_192;
 const TIMEOUT_S = 10;
 const METADATA = { note: "x".repeat(50) };
 
-/** On a busy machine a server may refuse for a while: then nothing was done. */
+/** Repeats a request that is refused as `overloaded`, because a refused request had no effect. */
 async function must<T>(client: Client, method: string, path: string, body?: unknown): Promise<T> {
   for (;;) {
     const answer = await client.send(method, path, body);
@@ -35,7 +35,7 @@ async function must<T>(client: Client, method: string, path: string, body?: unkn
 }
 
 test.each(ISOLATIONS)(
-  "reads and commands are served while 9,000 holds of one account end (%s)",
+  "reads and commands are served while 9,000 holds of one account expire (shards as %s)",
   async (isolation) => {
     const redis = await testRedis();
     const settings = { DATA_DIR: testFolder(), SHARDS: "1", ISOLATION: isolation, WAL_URL: redis.url };
@@ -46,7 +46,7 @@ test.each(ISOLATIONS)(
     const transfer = { debit_account: "@bank", credit_account: "u", amount: 1 };
     const pending = { ...transfer, pending: true, timeout_s: TIMEOUT_S, metadata: METADATA };
     let id = "";
-    for (let made = 0; made < HOLDS; made += ITEMS) {
+    for (let created = 0; created < HOLDS; created += ITEMS) {
       const transfers = Array.from({ length: ITEMS }, () => pending);
       const { results } = await must<{ results: { id: string }[] }>(before, "POST", "/v1/transfers/batch", {
         transfers,
@@ -55,7 +55,7 @@ test.each(ISOLATIONS)(
     }
     const endMs = Date.now() + TIMEOUT_S * 1000;
     await first.kill();
-    await until("all holds are over", async () => Date.now() > endMs, 2 * TIMEOUT_S * 1000);
+    await until("all holds have expired", async () => Date.now() > endMs, 2 * TIMEOUT_S * 1000);
 
     const again = await testServer(settings);
     const acme = new Client(again.url, key);

@@ -1,4 +1,4 @@
-/** Many at once against what there is: a hold in parts, velocity limits, all that an account has. */
+/** Concurrent transfers against one bound: partial posts of a hold, velocity limits, and the available balance. */
 import { describe, expect, test } from "vitest";
 import { CompoundBooks, PLACEMENTS, type Said, tell, verdictOf } from "../support/compound-books.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
@@ -6,24 +6,24 @@ import { PartnerBooks, tally } from "../support/partner-books.ts";
 import { serverOnRedis } from "../support/server-on-redis.ts";
 
 const SHARDS = 3;
-/** By hand: `ROUNDS=100`. */
+/** For a longer run: `ROUNDS=100`. */
 const ROUNDS = Number(process.env["ROUNDS"] ?? 10);
-/** One account on shard 0; the other one beside it, or on another shard. */
+/** One account is on shard 0; the other one on the same shard or another one. */
 const PLACES = [
   { where: "on one shard", there: 0 },
   { where: "from shard to shard", there: 1 },
 ];
 const LIMIT = 30;
 
-function manyTimes<T>(count: number, work: (no: number) => Promise<T>): Promise<readonly T[]> {
-  return Promise.all(Array.from({ length: count }, (_, no) => work(no)));
+function manyTimes<T>(count: number, work: (index: number) => Promise<T>): Promise<readonly T[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => work(index)));
 }
 
-function limited(direction: "debit" | "credit", most: Readonly<Record<string, number>>) {
-  return { limits: [{ window_s: 86_400, direction, ...most }] };
+function limited(direction: "debit" | "credit", maxima: Readonly<Record<string, number>>) {
+  return { limits: [{ window_s: 86_400, direction, ...maxima }] };
 }
 
-/** Transfers of 1, all postings together, that stay pending. */
+/** Creates `count` pending transfers of 1 per posting, concurrently. */
 function holds(books: PartnerBooks, count: number, postings: readonly (readonly [string, string])[]) {
   const body = {
     pending: true,
@@ -36,11 +36,11 @@ function holds(books: PartnerBooks, count: number, postings: readonly (readonly 
   return manyTimes(count, () => tell(books.client, "/v1/transfers", body));
 }
 
-/** Ends those that were accepted, all at once. */
-function endAll(books: PartnerBooks, said: readonly Said[], action: "post" | "void") {
-  const pending = said.filter(({ code }) => code === undefined);
-  return manyTimes(pending.length, (no) =>
-    tell(books.client, `/v1/transfers/${pending[no]?.transfer.id}/${action}`),
+/** Posts or voids the accepted transfers, concurrently. */
+function endAll(books: PartnerBooks, answers: readonly Said[], action: "post" | "void") {
+  const pending = answers.filter(({ code }) => code === undefined);
+  return manyTimes(pending.length, (index) =>
+    tell(books.client, `/v1/transfers/${pending[index]?.transfer.id}/${action}`),
   );
 }
 
@@ -48,11 +48,11 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   const subject = serverOnRedis(isolation, SHARDS);
   let partners = 0;
 
-  const begun = () => PartnerBooks.open(subject.server.url, SHARDS, `partner${partners++}`);
+  const openBooks = () => PartnerBooks.open(subject.server.url, SHARDS, `partner${partners++}`);
 
   const whole = PLACEMENTS.filter(({ postings }) => postings.length === 1);
   test.each(whole.flatMap((placement) => [100, 105].map((amount) => ({ ...placement, amount }))))(
-    "of fifty posts of 10 out of a hold of $amount exactly ten are done, $where",
+    "of 50 concurrent posts of 10 from a hold of $amount, exactly 10 succeed, $where",
     async ({ where, postings, amount }) => {
       const hold = { where, postings: postings.map((each) => ({ ...each, amount })) };
       const books = await CompoundBooks.open(
@@ -62,59 +62,63 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
         hold,
         ROUNDS,
       );
-      const isOver = amount === 100;
+      const isFullyPosted = amount === 100;
       for (let round = 0; round < ROUNDS; round++) {
         const { id } = await books.begin();
-        const said = await manyTimes(50, (no) => books.act(id, "post", `${round}-${no}`, { amount: 10 }));
-        const done = said.filter(({ code }) => code === undefined);
-        const seen = done.map(({ transfer }) => transfer.posted_amount);
-        expect(seen.toSorted((a, b) => a - b)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-        const refused = isOver ? "409 transfer_not_pending" : "422 amount_exceeds_pending";
-        expect(tally(said)).toEqual({ 200: 10, [refused]: 40 });
+        const answers = await manyTimes(50, (index) =>
+          books.act(id, "post", `${round}-${index}`, { amount: 10 }),
+        );
+        const done = answers.filter(({ code }) => code === undefined);
+        const postedAmounts = done.map(({ transfer }) => transfer.posted_amount);
+        expect(postedAmounts.toSorted((a, b) => a - b)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        const refused = isFullyPosted ? "409 transfer_not_pending" : "422 amount_exceeds_pending";
+        expect(tally(answers)).toEqual({ 200: 10, [refused]: 40 });
         for (let part = 0; part < 10; part++) books.hasMoved(id, 10);
-        const status = isOver ? "posted" : "pending";
+        const status = isFullyPosted ? "posted" : "pending";
         expect(await books.read(id)).toMatchObject({ status, posted_amount: 100 });
-        if (!isOver) expect(verdictOf(await books.act(id, "void", `${round}-void`))).toBe("200");
+        if (!isFullyPosted) expect(verdictOf(await books.act(id, "void", `${round}-void`))).toBe("200");
       }
       await books.check();
     },
   );
 
-  test.each(PLACES)("a debit limit holds against a hundred at once, $where", async ({ there }) => {
-    const books = await begun();
+  test.each(PLACES)("a debit limit holds against 100 concurrent transfers, $where", async ({ there }) => {
+    const books = await openBooks();
     const to = await books.account(there);
     const often = await books.funded(0, 1000, limited("debit", { max_count: LIMIT }));
     const much = await books.funded(0, 1000, limited("debit", { max_amount: 100 }));
-    const amounts = Array.from({ length: 100 }, (_, no) => 3 + (no % 5));
-    const both = await manyTimes(100, (no) =>
-      Promise.all([books.move(often, to, 1), books.move(much, to, amounts[no] as number)]),
+    const amounts = Array.from({ length: 100 }, (_, index) => 3 + (index % 5));
+    const both = await manyTimes(100, (index) =>
+      Promise.all([books.move(often, to, 1), books.move(much, to, amounts[index] as number)]),
     );
     expect(tally(both.map(([count]) => count))).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
-    const refused = both.flatMap(([, { code }], no) =>
-      code === "limit_exceeded" ? [amounts[no] as number] : [],
+    const refused = both.flatMap(([, { code }], index) =>
+      code === "limit_exceeded" ? [amounts[index] as number] : [],
     );
     const moved = 1000 - (await books.posted(much));
     expect(moved).toBeLessThanOrEqual(100);
-    expect(moved + Math.min(...refused), "whatever was refused did not fit").toBeGreaterThan(100);
+    expect(moved + Math.min(...refused), "every rejected amount exceeds the limit").toBeGreaterThan(100);
     expect(await books.posted(often)).toBe(1000 - LIMIT);
     await books.check();
   });
 
-  test.each(PLACES)("a credit limit holds against a hundred at once, $where", async ({ there }) => {
-    const books = await begun();
+  test.each(PLACES)("a credit limit holds against 100 concurrent transfers, $where", async ({ there }) => {
+    const books = await openBooks();
     const rich = [await books.funded(there, 1000), await books.funded(2, 1000)];
     const poor = await books.account(there);
     const often = await books.account(0, limited("credit", { max_count: LIMIT }));
     const much = await books.account(0, limited("credit", { max_amount: 100 }));
-    const both = await manyTimes(100, (no) => {
-      const from = rich[no % 2] as string;
+    const both = await manyTimes(100, (index) => {
+      const from = rich[index % 2] as string;
       return Promise.all([books.move(from, often, 1), books.move(from, much, 7)]);
     });
     expect(tally(both.map(([count]) => count))).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
     expect(tally(both.map(([, amount]) => amount))).toEqual({ 201: 14, "422 limit_exceeded": 86 });
-    // Room that was kept for a transfer which then had no money is given back.
+    // A transfer that is rejected for insufficient funds releases its share of the limit.
     const mixed = await books.account(0, limited("credit", { max_count: LIMIT }));
-    const some = await manyTimes(80, (no) => books.move(no % 2 === 0 ? poor : (rich[1] as string), mixed, 1));
+    const some = await manyTimes(80, (index) =>
+      books.move(index % 2 === 0 ? poor : (rich[1] as string), mixed, 1),
+    );
     expect(tally(some)["422 insufficient_funds"]).toBe(40);
     expect(await books.posted(mixed)).toBeLessThanOrEqual(LIMIT);
     while ((await books.posted(mixed)) < LIMIT)
@@ -123,25 +127,22 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     await books.check();
   });
 
-  test.each(PLACES)(
-    "what holds have used of a limit is there again once they are void, $where",
-    async ({ there }) => {
-      const books = await begun();
-      const to = await books.account(there);
-      const from = await books.funded(0, 1000, limited("debit", { max_count: LIMIT, max_amount: LIMIT }));
-      for (const action of ["void", "void", "post"] as const) {
-        const said = await holds(books, 100, [[from, to]]);
-        expect(tally(said)).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
-        const pending = said.filter(({ code }) => code === undefined);
-        expect(tally(await endAll(books, pending, action))).toEqual({ 200: LIMIT });
-      }
-      expect((await books.move(from, to, 1)).code).toBe("limit_exceeded");
-      expect([await books.posted(from), await books.posted(to)]).toEqual([1000 - LIMIT, LIMIT]);
-    },
-  );
+  test.each(PLACES)("a void restores the part of a limit that a hold has used, $where", async ({ there }) => {
+    const books = await openBooks();
+    const to = await books.account(there);
+    const from = await books.funded(0, 1000, limited("debit", { max_count: LIMIT, max_amount: LIMIT }));
+    for (const action of ["void", "void", "post"] as const) {
+      const answers = await holds(books, 100, [[from, to]]);
+      expect(tally(answers)).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
+      const pending = answers.filter(({ code }) => code === undefined);
+      expect(tally(await endAll(books, pending, action))).toEqual({ 200: LIMIT });
+    }
+    expect((await books.move(from, to, 1)).code).toBe("limit_exceeded");
+    expect([await books.posted(from), await books.posted(to)]).toEqual([1000 - LIMIT, LIMIT]);
+  });
 
-  test("a limit of money that another shard decides about holds as well, and is given back there", async () => {
-    const books = await begun();
+  test("a debit limit on another shard than the transfer's home holds too, and a void restores it", async () => {
+    const books = await openBooks();
     const [first, to, toFirst] = [
       await books.funded(0, 1000),
       await books.account(0),
@@ -153,41 +154,44 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       [second, to],
     ] as const;
     for (const action of ["void", "post"] as const) {
-      const said = await holds(books, 100, postings);
-      expect(tally(said)).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
-      expect(tally(await endAll(books, said, action))).toEqual({ 200: LIMIT });
+      const answers = await holds(books, 100, postings);
+      expect(tally(answers)).toEqual({ 201: LIMIT, "422 limit_exceeded": 70 });
+      expect(tally(await endAll(books, answers, action))).toEqual({ 200: LIMIT });
     }
     expect((await books.move(second, to, 1)).code).toBe("limit_exceeded");
     expect([await books.posted(first), await books.posted(second)]).toEqual([1000 - LIMIT, 1000 - LIMIT]);
   });
 
-  test.each(PLACES)("twenty that each take all there is take everything once, $where", async ({ there }) => {
-    const books = await begun();
-    const source = await books.funded(2, 70 * ROUNDS);
-    const to = await manyTimes(4, () => books.account(there));
-    let taken = 0;
-    let refused = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      const from = await books.funded(0, 100);
-      const credits: Promise<unknown>[] = [];
-      const said = await manyTimes(20, (no) => {
-        if (no % 2 === 0) credits.push(books.move(source, from, 7));
-        const body = { debit_account: from, credit_account: to[no % to.length], amount: "available" };
-        return tell(books.client, "/v1/transfers", body);
-      });
-      await Promise.all(credits);
-      const sum = said.reduce((all, { transfer }) => all + (transfer.posted_amount ?? 0), 0);
-      const left = await books.posted(from);
-      expect([sum + left, left >= 0]).toEqual([170, true]);
-      for (const { code, transfer, text } of said) {
-        if (code === undefined) expect(transfer.posted_amount, text).toBeGreaterThan(0);
-        else expect(code).toBe("insufficient_funds");
+  test.each(PLACES)(
+    "20 concurrent transfers of the available balance move it exactly once, $where",
+    async ({ there }) => {
+      const books = await openBooks();
+      const source = await books.funded(2, 70 * ROUNDS);
+      const to = await manyTimes(4, () => books.account(there));
+      let taken = 0;
+      let refused = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const from = await books.funded(0, 100);
+        const credits: Promise<unknown>[] = [];
+        const answers = await manyTimes(20, (index) => {
+          if (index % 2 === 0) credits.push(books.move(source, from, 7));
+          const body = { debit_account: from, credit_account: to[index % to.length], amount: "available" };
+          return tell(books.client, "/v1/transfers", body);
+        });
+        await Promise.all(credits);
+        const sum = answers.reduce((all, { transfer }) => all + (transfer.posted_amount ?? 0), 0);
+        const left = await books.posted(from);
+        expect([sum + left, left >= 0]).toEqual([170, true]);
+        for (const { code, transfer, text } of answers) {
+          if (code === undefined) expect(transfer.posted_amount, text).toBeGreaterThan(0);
+          else expect(code).toBe("insufficient_funds");
+        }
+        refused += answers.filter(({ code }) => code !== undefined).length;
+        taken += sum;
       }
-      refused += said.filter(({ code }) => code !== undefined).length;
-      taken += sum;
-    }
-    const arrived = await Promise.all(to.map((id) => books.posted(id)));
-    expect(arrived.reduce((all, posted) => all + posted, 0)).toBe(taken);
-    expect(refused, "nothing is left for some").toBeGreaterThan(0);
-  });
+      const arrived = await Promise.all(to.map((id) => books.posted(id)));
+      expect(arrived.reduce((all, posted) => all + posted, 0)).toBe(taken);
+      expect(refused, "some find no available balance").toBeGreaterThan(0);
+    },
+  );
 });

@@ -8,7 +8,7 @@ const AMOUNT = 3;
 
 type Listed = Readonly<{ data: readonly Readonly<{ id: string; transfer_id: string; posted: number }>[] }>;
 
-test("each answered write is in every read that follows it, with writers in parallel", async () => {
+test("every read shows each write that was answered before it, with concurrent writers", async () => {
   const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2" });
   const admin = operator(server);
   const client = new Client(server.url, await makePartner(admin));
@@ -25,7 +25,7 @@ test("each answered write is in every read that follows it, with writers in para
     const list = await client.get<Listed>("/v1/accounts?prefix=writer");
     expect(list.data.map((account) => account.id)).toContain(id);
     expect(list.data.length).toBeGreaterThanOrEqual(openedBefore);
-    for (let no = 1; no <= WRITES; no++) {
+    for (let count = 1; count <= WRITES; count++) {
       const { status, text } = await client.send("POST", "/v1/transfers", {
         debit_account: "@issuance",
         credit_account: id,
@@ -34,7 +34,7 @@ test("each answered write is in every read that follows it, with writers in para
       expect(status).toBe(201);
       const transfer = (JSON.parse(text) as { id: string }).id;
       issued += AMOUNT;
-      // Taken now: what others are told while these reads are under way they need not show.
+      // Taken before the reads: they need not show writes that are answered while they run.
       const answered = issued;
       const [account, one, entries, transfers, all, proof, system, trial] = await Promise.all([
         client.get<{ posted: number; seq: number }>(address),
@@ -46,12 +46,12 @@ test("each answered write is in every read that follows it, with writers in para
         client.get<{ balances: Record<string, { posted: number }> }>("/v1/accounts/@issuance"),
         client.get<{ assets: Record<string, { sum: number }> }>("/v1/trial-balance"),
       ]);
-      expect(account).toMatchObject({ posted: no * AMOUNT, seq: no });
+      expect(account).toMatchObject({ posted: count * AMOUNT, seq: count });
       expect(one.id).toBe(transfer);
       expect(entries.data[0]?.transfer_id).toBe(transfer);
       expect(transfers.data[0]?.id).toBe(transfer);
       expect(all.data.map((listed) => listed.id)).toContain(transfer);
-      expect(proof).toMatchObject({ balance: no * AMOUNT, entries_count: no, reconciled: true });
+      expect(proof).toMatchObject({ balance: count * AMOUNT, entries_count: count, reconciled: true });
       expect(system.balances["PTS/0"]?.posted).toBeLessThanOrEqual(-answered);
       expect(trial.assets["PTS/0"]?.sum).toBe(0);
     }
@@ -60,14 +60,14 @@ test("each answered write is in every read that follows it, with writers in para
   expect(await admin.get("/v1/trial-balance")).toMatchObject({ balanced: true });
 });
 
-test("a change of rules, a freeze and a new partner are seen by the next read", async () => {
+test("the next read shows a change of bounds, a freeze and a new partner", async () => {
   const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2" });
   const admin = operator(server);
   const client = new Client(server.url, await makePartner(admin));
   expect((await client.send("POST", "/v1/accounts", { id: "a", asset: "PTS/0" })).status).toBe(201);
-  for (let no = 1; no <= 20; no++) {
-    expect((await client.send("PATCH", "/v1/accounts/a", { floor: -no })).status).toBe(200);
-    expect(await client.get("/v1/accounts/a")).toMatchObject({ floor: -no });
+  for (let count = 1; count <= 20; count++) {
+    expect((await client.send("PATCH", "/v1/accounts/a", { floor: -count })).status).toBe(200);
+    expect(await client.get("/v1/accounts/a")).toMatchObject({ floor: -count });
     for (const [action, status] of [
       ["freeze", "frozen"],
       ["unfreeze", "open"],
@@ -75,8 +75,8 @@ test("a change of rules, a freeze and a new partner are seen by the next read", 
       expect((await client.send("POST", `/v1/accounts/a/${action}`)).status).toBe(200);
       expect(await client.get("/v1/accounts/a")).toMatchObject({ status });
     }
-    const key = await makePartner(admin, `partner${no}`);
-    expect(await admin.get(`/v1/partners/partner${no}`)).toMatchObject({ id: `partner${no}` });
+    const key = await makePartner(admin, `partner${count}`);
+    expect(await admin.get(`/v1/partners/partner${count}`)).toMatchObject({ id: `partner${count}` });
     expect(await new Client(server.url, key).get("/v1/accounts")).toMatchObject({ data: [] });
   }
 });

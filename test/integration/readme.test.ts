@@ -1,4 +1,4 @@
-/** The README's tour, and what the program itself proposes, as a reader would paste them, against a real server. */
+/** Pastes the README's tour, and the commands that the program itself proposes, into shells, against a real server. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { daybook } from "../cli/cli.ts";
@@ -22,7 +22,7 @@ function member(printed: Printed | undefined, name: string): string {
 }
 
 describe.each(SHELLS)("in %s", (_, shell) => {
-  test("the tour answers what it says", async () => {
+  test("the README's tour gets the answers that it describes", async () => {
     const server = await testServer({ DATA_DIR: testFolder() });
     const answers: Printed[] = [];
     let exported = "";
@@ -59,7 +59,7 @@ describe.each(SHELLS)("in %s", (_, shell) => {
     expect(again?.text).toBe(answers[3]?.text);
   });
 
-  test("the lines that a start prints work", async () => {
+  test("the commands that a start prints work", async () => {
     const settings = { DATA_DIR: testFolder(), OPERATOR_KEY: "" };
     const first = await testServer(settings);
     const [made] = await paste(shell, `${proposed(first.stdout)}\n`);
@@ -69,7 +69,7 @@ describe.each(SHELLS)("in %s", (_, shell) => {
     expect(await paste(shell, `${proposed(second.stdout)}\n`)).toMatchObject([{ status: 200 }]);
   });
 
-  test("the lines that the demo proposes work", async () => {
+  test("the commands that the demo proposes work", async () => {
     const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "1" });
     const { stdout } = await daybook(["seed", "--url", server.url], { OPERATOR_KEY });
     const lines = stdout.split("\n").filter((line) => line.includes("curl "));
@@ -79,7 +79,7 @@ describe.each(SHELLS)("in %s", (_, shell) => {
   });
 });
 
-/** Of a block of commands, what an interactive zsh would not take as it is meant. */
+/** The lines of a block that an interactive zsh would misread: comments, and an unquoted `?`. */
 function traps(text: string): readonly string[] {
   const bare = text.replaceAll(/'[^']*'|"(?:[^"\\]|\\.)*"/g, (quoted) => quoted.replaceAll(/[^\n]/g, "x"));
   const lines = text.split("\n");
@@ -87,14 +87,14 @@ function traps(text: string): readonly string[] {
 }
 
 test.each(["README.md", "docs/OPERATIONS.md", "docs/BENCHMARKS.md"])(
-  "no command line of %s has a comment, or a ? that is not quoted",
+  "no command line of %s has a comment or an unquoted ?",
   (file) => {
     const typed = blocksOf(read(file)).filter(({ kind }) => kind === "sh");
     expect(typed.flatMap(({ text }) => traps(text))).toEqual([]);
   },
 );
 
-test("such a comment and such a ? are found", () => {
+test("the check finds a comment and an unquoted ?", () => {
   expect(traps("ls   # here\ncurl a/b?c\ncurl 'a?b' \"#\"\n# alone\n")).toEqual([
     "ls   # here",
     "curl a/b?c",

@@ -1,4 +1,4 @@
-/** Every rejection of the contract by a real server: what it says, what is logged of it, which one goes first. */
+/** A real server: every rejection of a transfer, its text, its record in the log and its precedence. */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isRepeat } from "../support/partner-books.ts";
@@ -12,7 +12,7 @@ const AMOUNT = 60;
 let dataDir: string;
 let server: ServerProcess;
 let acme: Refusals;
-/** Both sides of the posting that goes through beside one that does not. */
+/** The accounts of the valid posting that is sent together with an invalid one. */
 let rich: string;
 let saver: string;
 
@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-/** On which shards the two accounts are. */
+/** Shards of the debit and the credit account. */
 const PLACES = [
   { where: "on one shard", shards: [0, 0] },
   { where: "on two shards", shards: [0, 1] },
@@ -37,26 +37,26 @@ const PLACES = [
 
 type Side = "debit" | "credit";
 
-/** What is against it when these two accounts are like this, and which of them it names. */
+/** The rejection of a transfer between two accounts in these states, and the side that it names. */
 type Case = Readonly<{
   code: string;
-  of: Side;
+  side: Side;
   status: number;
   debit: readonly Trait[];
   credit: readonly Trait[];
-  /** A pending transfer needs nothing of its receiver but to be there. */
-  mayBePending: boolean;
+  /** A pending transfer does not check the ceiling, the limits and the range of its credit account. */
+  appliesToPending: boolean;
 }>;
 
 function refusal(
   code: string,
-  of: Side,
+  side: Side,
   status: number,
   debit: readonly Trait[],
   credit: readonly Trait[],
-  mayBePending = true,
+  appliesToPending = true,
 ): Case {
-  return { code, of, status, debit, credit, mayBePending };
+  return { code, side, status, debit, credit, appliesToPending };
 }
 
 const SINGLE: readonly Case[] = [
@@ -76,7 +76,7 @@ const SINGLE: readonly Case[] = [
   refusal("balance_out_of_range", "credit", 422, [], ["at the end of the range"], false),
 ];
 
-/** Each holds with all that could be said against it further down in the table. */
+/** Each case has further faults, whose rejections rank below the expected one. */
 const PRECEDENCE: readonly Case[] = [
   refusal("account_not_found", "debit", 404, ["missing"], ["missing"]),
   refusal("account_not_found", "credit", 404, ["frozen"], ["missing"]),
@@ -102,47 +102,55 @@ function posting(debit_account: string, credit_account: string, amount = AMOUNT)
   return { debit_account, credit_account, amount };
 }
 
-/** Asked for in every way, it is refused so. */
-async function isRefused(asked: ReturnType<typeof posting>, refused: Refusal, mayBePending: boolean) {
+/** Expects the same rejection alone, among several postings, in a batch, as a dry run, and pending. */
+async function expectRejected(
+  invalid: ReturnType<typeof posting>,
+  rejection: Refusal,
+  appliesToPending: boolean,
+) {
   const path = "/v1/transfers";
-  const good = posting(rich, saver, 1);
-  const several = { postings: [good, asked, posting(saver, rich, 1)] };
-  await acme.refuses("POST", path, asked, refused);
-  await acme.refuses("POST", path, several, refused);
-  await acme.refusesItem(good, asked, refused);
-  await acme.refusesItem(good, several, refused);
-  for (const body of [asked, several])
-    await acme.refusesUnlogged({ method: "POST", path: `${path}?dry_run=true`, body }, refused);
-  if (!mayBePending) return;
-  await acme.refuses("POST", path, { ...asked, pending: true }, refused);
-  await acme.refuses("POST", path, { ...several, pending: true }, refused);
-  await acme.refusesItem(good, { ...asked, pending: true }, refused);
+  const valid = posting(rich, saver, 1);
+  const several = { postings: [valid, invalid, posting(saver, rich, 1)] };
+  await acme.refuses("POST", path, invalid, rejection);
+  await acme.refuses("POST", path, several, rejection);
+  await acme.refusesItem(valid, invalid, rejection);
+  await acme.refusesItem(valid, several, rejection);
+  for (const body of [invalid, several])
+    await acme.refusesUnlogged({ method: "POST", path: `${path}?dry_run=true`, body }, rejection);
+  if (!appliesToPending) return;
+  await acme.refuses("POST", path, { ...invalid, pending: true }, rejection);
+  await acme.refuses("POST", path, { ...several, pending: true }, rejection);
+  await acme.refusesItem(valid, { ...invalid, pending: true }, rejection);
 }
 
 describe.each(PLACES)("$where", ({ shards: [here, there] }) => {
   describe.each([
     { why: "alone", cases: SINGLE },
-    { why: "with others that come after it", cases: PRECEDENCE },
+    { why: "with faults of lower precedence", cases: PRECEDENCE },
   ])("$why", ({ cases }) => {
-    test.each(cases)("$code of the $of account ($debit, $credit)", async (row) => {
-      const { code, of, status, debit, credit, mayBePending } = row;
+    test.each(cases)("$code of the $side account ($debit, $credit)", async (row) => {
+      const { code, side, status, debit, credit, appliesToPending } = row;
       const asked = posting(
         await acme.account(here, "debit", ...debit),
         await acme.account(there, "credit", ...credit),
       );
-      const subject = asked[`${of}_account`];
-      await isRefused(asked, { code, status, subject }, mayBePending);
+      const subject = asked[`${side}_account`];
+      await expectRejected(asked, { code, status, subject }, appliesToPending);
     });
   });
 
-  test("a dry run leaves nothing and uses up no key, whether it would be refused or not", async () => {
+  test("a dry run changes nothing and does not use its idempotency key, accepted or rejected", async () => {
     const giver = await acme.account(here, "debit");
     const taker = await acme.account(there, "credit");
     const { client } = acme.books;
     const accounts = () => acme.must("GET", `/v1/accounts?ids=${giver},${taker}`);
     const [whole, tooMuch] = [posting(giver, taker, 10), posting(giver, taker, 101)];
-    for (const [no, body] of [whole, { postings: [whole, whole] }, { ...whole, pending: true }].entries()) {
-      const headers = { "Idempotency-Key": `dry-${here}-${there}-${no}` };
+    for (const [index, body] of [
+      whole,
+      { postings: [whole, whole] },
+      { ...whole, pending: true },
+    ].entries()) {
+      const headers = { "Idempotency-Key": `dry-${here}-${there}-${index}` };
       const before = await accounts();
       const dry = await client.send("POST", "/v1/transfers?dry_run=true", body, headers);
       expect(dry.status, dry.text).toBe(201);
@@ -161,7 +169,7 @@ describe.each(PLACES)("$where", ({ shards: [here, there] }) => {
     expect([real.status, isRepeat(real)], real.text).toEqual([201, false]);
   });
 
-  test("of several postings the first that fails counts, whatever is against later ones, and wherever", async () => {
+  test("of several postings, the first that fails decides the rejection, on whatever shard it is", async () => {
     const poor = await acme.account(here, "debit", "empty");
     const missing = await acme.account(there, "credit", "missing");
     const full = await acme.account(there, "credit", "full");
@@ -180,16 +188,16 @@ describe.each(PLACES)("$where", ({ shards: [here, there] }) => {
   });
 });
 
-test("same_account, which comes before all", async () => {
+test("same_account outranks all other rejections", async () => {
   for (const id of [await acme.account(0, "debit"), await acme.account(1, "debit", "missing"), "@pot"])
-    await isRefused(posting(id, id), { code: "same_account", status: 422, subject: id }, true);
+    await expectRejected(posting(id, id), { code: "same_account", status: 422, subject: id }, true);
 });
 
-test("asset_mismatch between system accounts, where nothing says which asset is meant", async () => {
-  await isRefused(posting("@pot", "@jar"), { code: "asset_mismatch", status: 422, subject: null }, true);
+test("asset_mismatch between two system accounts, because neither determines the asset", async () => {
+  await expectRejected(posting("@pot", "@jar"), { code: "asset_mismatch", status: 422, subject: null }, true);
 });
 
-test("a transfer that is refused has moved and held nothing, whatever was asked with it", async () => {
+test("a rejected transfer with several postings moves and holds nothing", async () => {
   const [giver, taker] = [await acme.account(0, "debit"), await acme.account(1, "credit")];
   const [poor, full] = [await acme.account(2, "debit", "empty"), await acme.account(2, "credit", "full")];
   const before = await acme.must("GET", `/v1/accounts?ids=${giver},${taker},${poor},${full}`);
@@ -201,11 +209,11 @@ test("a transfer that is refused has moved and held nothing, whatever was asked 
   const isFull = { code: "ceiling_exceeded", status: 422, subject: full };
   await acme.refuses("POST", path, { postings: [moved, posting(giver, full, 1)] }, isFull);
   expect(await acme.must("GET", `/v1/accounts?ids=${giver},${taker},${poor},${full}`)).toEqual(before);
-  // All that there is may still be spent.
+  // The full balance is still available.
   expect((await acme.books.move(giver, taker, 100)).status).toBe(201);
 });
 
-test("each that was refused has its first answer once all shards have started anew", async () => {
+test("after a restart of all shards a retry of a rejected request gets its first answer", async () => {
   const other = await Refusals.open(server, SHARDS, "other");
   const poor = await other.account(0, "debit", "empty");
   const subject = poor;
@@ -216,7 +224,7 @@ test("each that was refused has its first answer once all shards have started an
       status: 422,
       subject,
     });
-  // The money comes, and changes nothing.
+  // Later funding does not change the answer of a retry.
   expect((await other.books.move("@issuance", poor, 1000)).status).toBe(201);
   await other.surviveRestart();
   await acme.surviveRestart();

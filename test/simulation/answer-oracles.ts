@@ -1,31 +1,31 @@
-/** Oracles that hold what clients were shown against the entries of all logs: answers that must be seen, and cuts. */
+/** Oracles that compare what clients were shown with the entries of all logs: reads after answers, and cuts. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { type Entry, entriesOf } from "./entries.ts";
 import type { Replayed } from "./log-oracles.ts";
 import type { Oracle } from "./surroundings.ts";
-import type { SaidCut, Testimony } from "./testimony.ts";
+import type { ClientHistory, ShownCut } from "./testimony.ts";
 
 type Fail = (oracle: Oracle, message: string) => void;
-/** By partner and account, then by transfer and part, its entries. */
+/** Entries by `<partner> <account>`. */
 type Entries = ReadonlyMap<string, readonly Entry[]>;
 
-/** A read that began after a transfer was answered shows all of its entries. */
-export function checkAnswersSeen(logs: readonly Replayed[], testimony: Testimony, fail: Fail): void {
-  /** By account, the newest entry that must be seen from each moment on, in the order of moments. */
-  const due = new Map<string, { sinceAnswer: number; seq: number; transfer: string }[]>();
+/** A read that began after a transfer was answered shows all entries of the transfer. */
+export function checkAnswersSeen(logs: readonly Replayed[], history: ClientHistory, fail: Fail): void {
+  /** By account: entries with the number of answers from which on reads must show them, ascending. */
+  const required = new Map<string, { sinceAnswer: number; seq: number; transfer: string }[]>();
   for (const [account, entries] of entriesByAccount(logs)) {
-    const there = entries.flatMap(({ seq, transfer }) => {
-      const sinceAnswer = testimony.told.get(transfer);
+    const answered = entries.flatMap(({ seq, transfer }) => {
+      const sinceAnswer = history.firstAnswers.get(transfer);
       return sinceAnswer === undefined ? [] : [{ sinceAnswer, seq, transfer }];
     });
-    due.set(
+    required.set(
       account,
-      there.toSorted((a, b) => a.sinceAnswer - b.sinceAnswer),
+      answered.toSorted((a, b) => a.sinceAnswer - b.sinceAnswer),
     );
   }
-  for (const { partner, view, begunAfter } of testimony.views) {
+  for (const { partner, view, begunAfter } of history.views) {
     if (begunAfter === undefined) continue;
-    for (const { sinceAnswer, seq, transfer } of due.get(`${partner} ${view.id}`) ?? []) {
+    for (const { sinceAnswer, seq, transfer } of required.get(`${partner} ${view.id}`) ?? []) {
       if (sinceAnswer > begunAfter) break;
       if (seq <= view.seq) continue;
       fail(
@@ -37,10 +37,10 @@ export function checkAnswersSeen(logs: readonly Replayed[], testimony: Testimony
 }
 
 /**
- * A cut shows one moment: what it says is in transit between its accounts is what has left one of them in the balances
- * that it shows, and has not come to the other.
+ * A cut is consistent: the amount that it reports as in transit is the amount that has left one of its accounts in the
+ * balances shown, and has not reached the other.
  */
-export function checkCuts(logs: readonly Replayed[], { cuts }: Testimony, fail: Fail): void {
+export function checkCuts(logs: readonly Replayed[], { cuts }: ClientHistory, fail: Fail): void {
   const entries = entriesByAccount(logs);
   for (const cut of cuts) {
     const shown = inTransitOf(cut, entries);
@@ -60,8 +60,8 @@ export function checkCuts(logs: readonly Replayed[], { cuts }: Testimony, fail: 
 
 type InTransit = { sum: bigint; readonly open: string[] };
 
-function inTransitOf({ partner, accounts }: SaidCut, entries: Entries): ReadonlyMap<string, InTransit> {
-  /** By transfer, part and posting, the sides that belong to accounts of the cut. */
+function inTransitOf({ partner, accounts }: ShownCut, entries: Entries): ReadonlyMap<string, InTransit> {
+  /** By transfer, part and posting: the sides that belong to accounts of the cut. */
   const sides = new Map<string, { asset: string; there: boolean; amount: number }[]>();
   for (const { id, asset, seq } of accounts)
     for (const entry of entries.get(`${partner} ${id}`) ?? []) {
@@ -73,7 +73,7 @@ function inTransitOf({ partner, accounts }: SaidCut, entries: Entries): Readonly
     }
   const found = new Map<string, InTransit>();
   for (const [posting, [one, other]] of sides) {
-    // The other side of the posting is not in the cut; or both are shown, or neither is.
+    // Not in transit: the other account is not in the cut, or both sides are shown, or neither is.
     if (one === undefined || other === undefined || one.there === other.there) continue;
     const inTransit = found.get(one.asset) ?? { sum: 0n, open: [] };
     found.set(one.asset, inTransit);

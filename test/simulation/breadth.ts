@@ -1,6 +1,6 @@
 /**
- * Which real parts take the place of models in a run, and what goes wrong with them. Drawn from a generator of its own, so
- * that what the swarm of a seed does stays as it is.
+ * Draws which real parts replace models in a run (Redis client, archive, programmes), and their faults. It has its own
+ * random generator, so that the swarm of a seed does not depend on it.
  */
 import { Random } from "../support/random.ts";
 import type { Replayed } from "./log-oracles.ts";
@@ -11,7 +11,7 @@ import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
 import { REDIS_TROUBLES, type RedisEvents, type RedisTrouble, SimRedis } from "./sim-redis.ts";
 import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
 import type { Oracle } from "./surroundings.ts";
-import { NATURE, type VirtualClock } from "./virtual-clock.ts";
+import { ENVIRONMENT, type VirtualClock } from "./virtual-clock.ts";
 
 const SALT = 0x5eed_b4ea;
 
@@ -19,15 +19,15 @@ export type Breadth = Readonly<{
   /** The real `RedisStream` over a simulated Redis. */
   isRedis: boolean;
   redisTroubles: Readonly<Record<RedisTrouble, number>>;
-  /** Between two troubles of a Redis, at most; 0: none. */
+  /** The longest time between two faults of a Redis; 0: no faults. */
   redisTroubleMs: number;
   /** The real archive over files. */
   isArchived: boolean;
-  /** Of the archive, after all else was judged. */
+  /** Whether the archive is damaged after everything else was judged. */
   isArchiveDamaged: boolean;
-  /** How often each programme is asked for something. */
+  /** The relative rate of requests for each programme. */
   programmes: Readonly<Record<(typeof PROGRAMMES)[number], number>>;
-  /** Of all that clients ask, what is asked of programmes in any case. */
+  /** The share of client requests that go to programmes in any case. */
   programmeShare: number;
 }>;
 
@@ -39,7 +39,7 @@ export function drawBreadth(seed: number): Breadth {
       names.map((name) => [name, random.chance(0.5) ? random.fraction() ** 2 : 0]),
     ) as Record<K, number>;
   const redisTroubles = some(REDIS_TROUBLES);
-  // What takes long to be noticed is hidden by what breaks connections.
+  // Alone sometimes, because broken connections hide faults that take long to be noticed.
   const only = random.chance(0.3) ? random.oneOf(REDIS_TROUBLES) : undefined;
   if (only !== undefined) for (const name of REDIS_TROUBLES) redisTroubles[name] = name === only ? 1 : 0;
   return {
@@ -62,7 +62,7 @@ export function newArchive({ isArchived }: Breadth, world: RealArchiveWorld): Si
   return isArchived ? new SimRealArchive(world) : new SimArchive(shards, clock, network);
 }
 
-/** Judges a real archive, and then what a damaged one shows. */
+/** Judges the answers of a real archive, and then of a damaged one. */
 export function checkArchive(
   archive: SimArchive,
   { isArchiveDamaged }: Breadth,
@@ -76,7 +76,7 @@ export function checkArchive(
   if (isArchiveDamaged) checkDamagedArchive(archive, logs, partners, random, fail);
 }
 
-/** What goes wrong with a Redis by itself, until `isHealing`. */
+/** Injects Redis faults at random times, until `isHealing`. */
 export function troubleRedis(
   breadth: Breadth,
   stores: readonly SimStore[],
@@ -87,7 +87,7 @@ export function troubleRedis(
   const redis = stores.filter((store) => store instanceof SimRedis);
   const names = REDIS_TROUBLES.filter((name) => redisTroubles[name] > 0);
   if (redis.length === 0 || redisTroubleMs === 0 || names.length === 0) return;
-  clock.after(NATURE, redisTroubleMs * 2 * random.fraction(), () => {
+  clock.after(ENVIRONMENT, redisTroubleMs * 2 * random.fraction(), () => {
     if (isHealing()) return;
     const sum = names.reduce((total, name) => total + redisTroubles[name], 0);
     let dice = random.fraction() * sum;

@@ -1,4 +1,4 @@
-/** A client: asks one thing after the other, and again with the same key until it knows. */
+/** A client: sends one request after the other, and retries each with the same key until it has an answer. */
 import type { Command, Transfer } from "../../src/actors/records/command.ts";
 import type { CompoundTransfer } from "../../src/actors/records/compound-command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
@@ -6,40 +6,40 @@ import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
 import type { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import { type Question, Questions, question } from "./questions.ts";
-import type { Heard, SimServer } from "./sim-server.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { CallResult, SimServer } from "./sim-server.ts";
+import type { SimContext } from "./surroundings.ts";
 import { OPERATIONS, type Operation, type Swarm } from "./swarm.ts";
-import { type Asked, nameOf, type Testimony } from "./testimony.ts";
-import { NATURE } from "./virtual-clock.ts";
+import { type Asked, type ClientHistory, nameOf } from "./testimony.ts";
+import { ENVIRONMENT } from "./virtual-clock.ts";
 import { fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 
 type Batchable = Transfer | CompoundTransfer;
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 
-/** After this at most it asks again, although its first request may still be answered. */
-const PATIENCE_MS_MAX = 4_000;
+/** The longest time until a retry, although the first attempt may still be answered. */
+const ATTEMPT_MS_MAX = 4_000;
 const RETRY_MS_MAX = 600;
-/** So many calls reach every gateway, as good as always. */
+/** Enough calls to reach every gateway almost always. */
 const TRIES_OF_KEY = 6;
-/** Some of these are asked for in the very moment in which a pending transfer is over. */
-const AT_THE_END: ReadonlySet<Operation> = new Set<Operation>(["post", "void", "read_transfer"]);
+/** Operations that are sometimes sent at the very moment of a pending transfer's expiry. */
+const AT_EXPIRY: ReadonlySet<Operation> = new Set<Operation>(["post", "void", "read_transfer"]);
 
-export type ClientWorld = Surroundings &
+export type ClientWorld = SimContext &
   Readonly<{
     swarm: Swarm;
     workload: Workload;
-    testimony: Testimony;
+    history: ClientHistory;
     programmes: ProgrammeWorkload;
-    /** One that is there, even if it is not well; absent while none is. Mostly, who writes knows the newest. */
+    /** A server that exists, healthy or not; `undefined` if there is none. Writers mostly get the newest one. */
     server: (isWriting: boolean) => SimServer | undefined;
-    /** Takes one of the steps of this run; false when there are none left. */
+    /** Takes one of the steps of this run; false if none is left. */
     takeStep: () => boolean;
-    /** No client begins anything; whoever waits for an answer still insists. */
+    /** Whether faults are over: clients start nothing new, but retry what is unanswered. */
     isHealing: () => boolean;
   }>;
 
 export class Client {
-  /** It has begun something, and does not know yet what came of it. */
+  /** A request is unanswered. */
   isWaiting = false;
   isDone = false;
   waitsFor = "";
@@ -52,13 +52,13 @@ export class Client {
     this.#name = name;
     this.#world = world;
     this.#random = world.random;
-    this.#questions = new Questions(world.random, world.workload, world.testimony);
+    this.#questions = new Questions(world.random, world.workload, world.history);
   }
 
-  /** Goes on until there are no more steps. */
+  /** Sends requests until no steps are left. */
   begin(): void {
     const { clock, swarm, workload, timeOf } = this.#world;
-    clock.after(NATURE, swarm.thinkMs * this.#random.fraction(), () => {
+    clock.after(ENVIRONMENT, swarm.thinkMs * this.#random.fraction(), () => {
       if (!this.#world.takeStep()) {
         this.isDone = true;
         return;
@@ -66,10 +66,10 @@ export class Client {
       const operation = this.#world.programmes.isNext ? "member" : this.#draw();
       this.#world.count(`op ${operation}`);
       const partner = this.#random.chance(0.9) ? MAIN : OTHER;
-      const isAboutEnds = AT_THE_END.has(operation) && this.#random.chance(0.5);
-      const waitMs = isAboutEnds ? workload.waitMs(partner, timeOf) : 0;
+      const isAtExpiry = AT_EXPIRY.has(operation) && this.#random.chance(0.5);
+      const waitMs = isAtExpiry ? workload.waitMs(partner, timeOf) : 0;
       this.isWaiting = true;
-      clock.after(NATURE, waitMs, () =>
+      clock.after(ENVIRONMENT, waitMs, () =>
         this.#do(operation, partner, () => {
           this.isWaiting = false;
           this.begin();
@@ -78,11 +78,11 @@ export class Client {
     });
   }
 
-  /** Asks until it is answered. */
-  insist(asked: Asked, done: () => void): void {
+  /** Retries until the request is answered, or the client gives up. */
+  retryUntilAnswered(asked: Asked, done: () => void): void {
     let isOver = false;
     const tryAgain = () => {
-      if (!isOver) this.#world.clock.after(NATURE, RETRY_MS_MAX * this.#random.fraction(), attempt);
+      if (!isOver) this.#world.clock.after(ENVIRONMENT, RETRY_MS_MAX * this.#random.fraction(), attempt);
     };
     const attempt = () => {
       if (isOver) return;
@@ -101,12 +101,12 @@ export class Client {
       });
     };
     attempt();
-    // Two at once.
+    // Sometimes two attempts run at once.
     if (this.#random.chance(0.05)) attempt();
   }
 
   #do(operation: Operation, partner: string, done: () => void): void {
-    const { workload, testimony } = this.#world;
+    const { workload, history } = this.#world;
     switch (operation) {
       case "batch":
         this.#batch(partner, done);
@@ -117,7 +117,7 @@ export class Client {
       case "repeat": {
         const asked = this.#answered();
         if (asked === undefined) done();
-        else this.insist(asked, done);
+        else this.retryUntilAnswered(asked, done);
         return;
       }
       case "altered":
@@ -125,9 +125,9 @@ export class Client {
         return;
       case "unkeyed": {
         const command = workload.command(operation, partner, null);
-        const hear = (answer: Answer) => void testimony.hear(undefined, command, answer);
+        const record = (answer: Answer) => void history.recordAnswer(undefined, command, answer);
         this.#once(
-          question(nameOf(command), (gateway) => gateway.submit(command), hear),
+          question(nameOf(command), (gateway) => gateway.submit(command), record),
           done,
         );
         return;
@@ -146,78 +146,78 @@ export class Client {
           nowMs: this.#world.timeOf(0),
           newKey: () => workload.newKey(),
           insist: (command, then) => {
-            const asked = testimony.ask(command);
-            this.insist(asked, () => then(asked));
+            const asked = history.ask(command);
+            this.retryUntilAnswered(asked, () => then(asked));
           },
           ask: (asked, then) => this.#once(asked, then),
           done,
         });
         return;
       case "make_key":
-        this.insist(
-          testimony.ask(testimony.apiKeys.make(workload.newKey("a")) as Command & { key: string }),
+        this.retryUntilAnswered(
+          history.ask(history.apiKeys.make(workload.newKey("a")) as Command & { key: string }),
           done,
         );
         return;
       case "revoke_key": {
-        const command = testimony.apiKeys.revoke(workload.newKey("a"));
+        const command = history.apiKeys.revoke(workload.newKey("a"));
         if (command === undefined) done();
         else
-          this.insist(testimony.ask(command as Command & { key: string }), () =>
+          this.retryUntilAnswered(history.ask(command as Command & { key: string }), () =>
             this.#tryRevoked(command, done),
           );
         return;
       }
       case "use_key":
-        this.#once(testimony.apiKeys.use(), done);
+        this.#once(history.apiKeys.use(), done);
         return;
       case "foreign":
         this.#once(this.#questions.snooping(), done);
         return;
       default: {
         const command = workload.command(operation, partner, workload.newKey());
-        this.insist(testimony.ask(command as Command & { key: string }), () =>
+        this.retryUntilAnswered(history.ask(command as Command & { key: string }), () =>
           this.#once(this.#random.chance(0.2) ? this.#questions.afterwards(command) : undefined, done),
         );
       }
     }
   }
 
-  /** Whoever has revoked a key may try at once, everywhere, whether it is refused. */
+  /** Calls several gateways with a key just revoked: all must refuse it. */
   #tryRevoked(command: Command, done: () => void): void {
-    const { apiKeys } = this.#world.testimony;
+    const { apiKeys } = this.#world.history;
     if (command.op === "revoke_key")
       for (let tries = 0; tries < TRIES_OF_KEY; tries++) this.#once(apiKeys.use(command.keyId), () => {});
     done();
   }
 
-  /** One attempt; `heard` is told whether it has an answer, or has waited long enough. */
-  #submit(asked: Asked, heard: (isAnswered: boolean) => void): void {
+  /** One attempt. Calls `onEnd` once: with an answer, after an error, or after the attempt's time limit. */
+  #submit(asked: Asked, onEnd: (isAnswered: boolean) => void): void {
     const { command } = asked;
     const what = nameOf(command);
     this.waitsFor = what;
-    let isHeard = false;
+    let hasEnded = false;
     asked.unknown += 1;
-    const hear = (isAnswered: boolean) => {
-      if (!isHeard) heard(isAnswered);
-      isHeard = true;
+    const end = (isAnswered: boolean) => {
+      if (!hasEnded) onEnd(isAnswered);
+      hasEnded = true;
     };
     this.#call(
       what,
       true,
       (gateway) => submitTo(gateway, command),
       (answer) => {
-        if (answer.kind === "answer") hear(this.#world.testimony.hear(asked, command, answer.value));
+        if (answer.kind === "answer") end(this.#world.history.recordAnswer(asked, command, answer.value));
         else {
           if (isCertain(answer)) asked.unknown -= 1;
-          hear(false);
+          end(false);
         }
       },
     );
-    this.#world.clock.after(NATURE, this.#patienceMs(), () => hear(false));
+    this.#world.clock.after(ENVIRONMENT, this.#attemptMs(), () => end(false));
   }
 
-  /** Some callers never come back to find out. */
+  /** Some clients never retry. */
   #givesUp(asked: Asked): boolean {
     if (asked.item !== undefined) return false;
     asked.isGivenUp ||= !this.#world.isHealing() && this.#random.chance(this.#world.swarm.givesUp);
@@ -231,25 +231,25 @@ export class Client {
       const command = workload.command(this.#random.oneOf(kinds), partner, workload.newKey("b"));
       return command as Batchable;
     });
-    this.insistOnAll(items, done);
+    this.retryBatchUntilAnswered(items, done);
   }
 
-  /** Asks for all in one batch until each has its answer. */
-  insistOnAll(commands: readonly Batchable[], done: () => void): void {
-    const { testimony } = this.#world;
-    const items = commands.map((command) => testimony.ask(command as Command & { key: string }));
-    let left: readonly Asked[] = items;
+  /** Sends all commands in one batch, and retries until each has its answer. */
+  retryBatchUntilAnswered(commands: readonly Batchable[], done: () => void): void {
+    const { history } = this.#world;
+    const items = commands.map((command) => history.ask(command as Command & { key: string }));
+    let unanswered: readonly Asked[] = items;
     const attempt = () => {
-      let isHeard = false;
-      const again = () => {
-        if (isHeard) return;
-        isHeard = true;
-        if (left.length === 0) {
+      let hasEnded = false;
+      const next = () => {
+        if (hasEnded) return;
+        hasEnded = true;
+        if (unanswered.length === 0) {
           const { command } = this.#random.oneOf(items);
           this.#once(this.#random.chance(0.5) ? this.#questions.afterwards(command) : undefined, done);
-        } else this.#world.clock.after(NATURE, RETRY_MS_MAX * this.#random.fraction(), attempt);
+        } else this.#world.clock.after(ENVIRONMENT, RETRY_MS_MAX * this.#random.fraction(), attempt);
       };
-      const asked = left;
+      const asked = unanswered;
       for (const item of asked) item.unknown += 1;
       const transfers = asked.map(({ command }) => command as Batchable);
       this.#call(
@@ -261,34 +261,34 @@ export class Client {
           if (answer.kind === "answer") {
             const answers = answer.value.items;
             for (const item of asked) item.unknown -= 1;
-            const open = asked.filter((item, i) => !testimony.hearItem(item, answers[i] ?? { code: "" }));
-            left = left.filter((item) => open.includes(item));
+            const open = asked.filter((item, i) => !history.recordItem(item, answers[i] ?? { code: "" }));
+            unanswered = unanswered.filter((item) => open.includes(item));
           }
-          again();
+          next();
         },
       );
-      this.#world.clock.after(NATURE, this.#patienceMs(), again);
+      this.#world.clock.after(ENVIRONMENT, this.#attemptMs(), next);
     };
     attempt();
   }
 
-  /** A key that was answered, with another body. */
+  /** Sends another body with a key that was answered. */
   #alter(done: () => void): void {
-    const { testimony } = this.#world;
+    const { history } = this.#world;
     const asked = this.#answered();
     if (asked === undefined) {
       done();
       return;
     }
     const command = { ...asked.command, fingerprint: fingerprintOf(`${asked.key} altered`) };
-    const hear = (answer: Answer) => testimony.hearAltered(asked, answer);
+    const record = (answer: Answer) => history.recordAltered(asked, answer);
     this.#once(
-      question(`${nameOf(command)}, altered`, (gateway) => submitTo(gateway, command), hear),
+      question(`${nameOf(command)}, altered`, (gateway) => submitTo(gateway, command), record),
       done,
     );
   }
 
-  /** Asks once, if there is anything to ask, and hears what there is to hear. */
+  /** Sends a request once, if there is one. Its answer is recorded even if it comes late. */
   #once(asked: Question | undefined, done: () => void): void {
     let isDone = asked === undefined;
     const end = () => {
@@ -301,38 +301,38 @@ export class Client {
     }
     const { what, ask } = asked;
     this.waitsFor = what;
-    this.#call(what, false, ask, (heard) => {
-      if (heard.kind === "answer") heard.value.hear();
+    this.#call(what, false, ask, (result) => {
+      if (result.kind === "answer") result.value.record();
       end();
     });
-    this.#world.clock.after(NATURE, this.#patienceMs(), end);
+    this.#world.clock.after(ENVIRONMENT, this.#attemptMs(), end);
   }
 
   #call<T>(
     what: string,
     isWriting: boolean,
     ask: (gateway: Gateway, directory: Directory) => Promise<T>,
-    hear: (heard: Heard<T>) => void,
+    onResult: (result: CallResult<T>) => void,
   ): void {
     const { trace, clock, server } = this.#world;
-    const there = server(isWriting);
-    trace(`${this.#name} asks ${there?.instance ?? "nobody"}: ${what}`);
-    if (there === undefined) {
-      clock.after(NATURE, 1, () => hear({ kind: "lost" }));
+    const target = server(isWriting);
+    trace(`${this.#name} asks ${target?.instance ?? "no server"}: ${what}`);
+    if (target === undefined) {
+      clock.after(ENVIRONMENT, 1, () => onResult({ kind: "lost" }));
       return;
     }
-    there.call(ask, (heard) => {
-      trace(`${this.#name} hears of ${what}: ${textOf(heard)}`);
-      hear(heard);
+    target.call(ask, (result) => {
+      trace(`${this.#name} gets for ${what}: ${textOf(result)}`);
+      onResult(result);
     });
   }
 
-  #patienceMs(): number {
-    return 200 + PATIENCE_MS_MAX * this.#random.fraction() ** 2;
+  #attemptMs(): number {
+    return 200 + ATTEMPT_MS_MAX * this.#random.fraction() ** 2;
   }
 
   #answered(): Asked | undefined {
-    const { asked } = this.#world.testimony;
+    const { asked } = this.#world.history;
     const done = [...asked.values()]
       .slice(-40)
       .filter(({ item, key }) => item !== undefined && !key.startsWith("b"));
@@ -357,15 +357,15 @@ function submitTo(gateway: Gateway, command: Command): ReturnType<Gateway["submi
   return gateway.revert({ partner, key, fingerprint, id });
 }
 
-/** It was certainly not done, and will not be. */
-function isCertain(heard: Heard<unknown>): boolean {
-  return heard.kind === "error" && (heard.code === "overloaded" || heard.code === "log_unavailable");
+/** Whether the request was certainly not executed, and will not be. */
+function isCertain(result: CallResult<unknown>): boolean {
+  return result.kind === "error" && (result.code === "overloaded" || result.code === "log_unavailable");
 }
 
-function textOf(heard: Heard<unknown>): string {
-  if (heard.kind === "error") return heard.code;
-  if (heard.kind === "lost") return "the connection is lost";
+function textOf(result: CallResult<unknown>): string {
+  if (result.kind === "error") return result.code;
+  if (result.kind === "lost") return "the connection is lost";
   return (
-    JSON.stringify(heard.value, (_, value) => (typeof value === "bigint" ? `${value}` : value)) ?? "nothing"
+    JSON.stringify(result.value, (_, value) => (typeof value === "bigint" ? `${value}` : value)) ?? "nothing"
   );
 }

@@ -1,9 +1,9 @@
-/** The entries that a record makes: each moves one account, as one side of one posting. */
+/** The entries of a record: each moves one account, as one side of one posting. */
 import type { Credited, LogRecord, TransferPosted, TransferSent } from "../../src/actors/records/command.ts";
 import type { Moved, TransferChanged } from "../../src/actors/records/compound-command.ts";
 
 export type Entry = Readonly<{
-  /** Of a system account, the slice that the record's shard has. */
+  /** For a system account: the slice on the record's shard. */
   account: string;
   amount: number;
   posted: number;
@@ -11,7 +11,7 @@ export type Entry = Readonly<{
   seq: number;
   /** Transfer and part: a pending transfer may be posted in several parts. */
   transfer: string;
-  /** Its index in the transfer. */
+  /** Index of the posting in the transfer. */
   posting: number;
 }>;
 
@@ -48,7 +48,7 @@ export function entriesOf({ command, outcome }: LogRecord): readonly Entry[] {
   }
 }
 
-/** With amount 0 only what is held has changed. */
+/** Skips moves with amount 0, which only change what is held. */
 function movesOf({ moves }: Moved, transfer: string): readonly Entry[] {
   return moves.filter(({ amount }) => amount !== 0).map((move) => ({ ...move, transfer }));
 }

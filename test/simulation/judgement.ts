@@ -1,4 +1,4 @@
-/** All that is judged when a run has come to rest: the logs, what was told of them, and the memory of the shards. */
+/** Runs all oracles after a run has come to rest: on the logs, the clients' answers, and the memory of the shards. */
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
@@ -18,18 +18,17 @@ import { checkProgrammes } from "./programmes/programme-oracles.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Oracle } from "./surroundings.ts";
-import type { Testimony } from "./testimony.ts";
+import type { ClientHistory } from "./testimony.ts";
 
-/** A run at rest. */
 export type FinishedRun = Readonly<{
   stores: readonly SimStore[];
   snapshots: readonly MemorySnapshotStore[];
   archive: SimArchive;
   breadth: Breadth;
   random: Random;
-  testimony: Testimony;
+  history: ClientHistory;
   partners: readonly string[];
-  /** What a shard has in memory; `undefined`: it does not run. */
+  /** A shard's ledger in memory; `undefined` if the shard does not run. */
   ledgerOf: (shard: number) => Ledger | undefined;
   count: (what: string) => void;
 }>;
@@ -38,12 +37,12 @@ export async function judgeRun(
   run: FinishedRun,
   fail: (oracle: Oracle, message: string) => never,
 ): Promise<void> {
-  const { stores, snapshots, archive, testimony, partners } = run;
+  const { stores, snapshots, archive, history, partners } = run;
   const logs = stores.map((store, shard) => replayLog(store, shard, stores.length, archive, fail));
-  checkAnswers(logs, testimony, fail);
-  checkReads(logs, testimony, fail);
-  checkAnswersSeen(logs, testimony, fail);
-  checkCuts(logs, testimony, fail);
+  checkAnswers(logs, history, fail);
+  checkReads(logs, history, fail);
+  checkAnswersSeen(logs, history, fail);
+  checkCuts(logs, history, fail);
   checkMessages(logs, fail);
   checkHolds(logs, partners, fail);
   checkMembers(logs, partners, fail);

@@ -1,4 +1,4 @@
-/** API keys of partners: made, used and revoked. A key whose revocation was answered is refused everywhere from then on. */
+/** API keys of partners: created, used and revoked. After the answer to a revocation, every gateway refuses the key. */
 import type { Command } from "../../src/actors/records/command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
@@ -8,7 +8,7 @@ import type { Oracle } from "./surroundings.ts";
 import { askedOf } from "./workload.ts";
 
 const PARTNERS = ["k0", "k1", "k2"];
-/** Those that were revoked last are the ones that somebody may still take for good. */
+/** Only the newest keys are used, because gateways may still accept recently revoked ones. */
 const NEWEST = 4;
 
 type ApiKey = { readonly id: string; readonly partner: string; isRevoked: boolean };
@@ -36,20 +36,20 @@ export class ApiKeys {
     return { ...askedOf(partner, key), op: "create_key", newKey };
   }
 
-  /** The newest keys; `undefined` before there is one. */
+  /** Revokes one of the newest keys; `undefined` if there is none. */
   revoke(key: string): Command | undefined {
     const chosen = this.#newest(this.#keys.filter(({ isRevoked }) => !isRevoked));
     if (chosen === undefined) return undefined;
     return { ...askedOf(chosen.partner, key), op: "revoke_key", keyId: chosen.id };
   }
 
-  /** The caller of a revocation has its answer. */
+  /** Records that the revocation was answered. */
   revoked(keyId: string): void {
     const key = this.#keys.find(({ id }) => id === keyId);
     if (key !== undefined) key.isRevoked = true;
   }
 
-  /** Somebody calls with a key, as the gateway's directory lets it in. */
+  /** A call with an API key, which the gateway's directory accepts or refuses. */
   use(keyId?: string): Question | undefined {
     const key = keyId === undefined ? this.#newest(this.#keys) : this.#keys.find(({ id }) => id === keyId);
     if (key === undefined) return undefined;

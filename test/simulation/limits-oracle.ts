@@ -1,6 +1,6 @@
 /**
- * Velocity limits, by a model of their rule alone: what is counted in a window of log time that ends now is never more than
- * the limit allows. The code under test counts in buckets, and may refuse a little more than this.
+ * An exact model of velocity limits: the uses within a window of log time that ends now never exceed the limit. The code
+ * under test counts in buckets, and may reject a little more than this.
  */
 
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
@@ -11,22 +11,28 @@ import type { Logged } from "./log-oracles.ts";
 
 type Direction = Limit["direction"];
 
-/** `no` counts the uses of a log: of two in one millisecond it says which came first. */
-type Use = Readonly<{ no: number; transfer: string; direction: Direction; amount: number; timeMs: number }>;
+/** `useSeq` numbers the uses in a log, which orders uses of the same millisecond. */
+type Use = Readonly<{
+  useSeq: number;
+  transfer: string;
+  direction: Direction;
+  amount: number;
+  timeMs: number;
+}>;
 
 type LimitedAccount = {
-  /** Each counts from when it was set: from use number `since` on. */
+  /** Each limit counts uses from `useSeq` `since` on, because it starts when it is set. */
   limits: readonly (Limit & Readonly<{ since: number }>)[];
   uses: Use[];
-  /** Limits that come later do not stop what was committed before. */
+  /** Limits were changed. New limits do not stop credits that were committed before. */
   isChanged: boolean;
 };
 
-/** Follows one log. */
+/** Checks the limits of all accounts in one log. */
 export class LimitsModel {
   readonly problems: string[] = [];
   readonly #accounts = new Map<string, LimitedAccount>();
-  #newest = 0;
+  #newestUseSeq = 0;
 
   follow(record: Logged): void {
     const { command, outcome } = record;
@@ -40,7 +46,7 @@ export class LimitsModel {
       case "release":
       case "void_transfer":
       case "expire_transfer":
-        this.#giveBack(command.id);
+        this.#release(command.id);
         return;
       case "compound_transfer": {
         const { id, transfer } = outcome as TransferChanged;
@@ -49,13 +55,13 @@ export class LimitsModel {
         return;
       }
       case "portion":
-        if (command.legs.length === 0) this.#giveBack(command.transfer.id);
+        if (command.legs.length === 0) this.#release(command.transfer.id);
         else if (command.purpose !== "revert") this.#count(record, command.transfer.id, "credit");
         return;
       case "post_transfer":
         this.#count(record, command.id, "credit");
-        // Whatever was not posted does not count any more; that all of it is given back here makes no false alarm.
-        if ((outcome as TransferChanged).transfer.status !== "pending") this.#giveBack(command.id, "debit");
+        // The part that was not posted no longer counts. Releasing all of it here can only miss violations.
+        if ((outcome as TransferChanged).transfer.status !== "pending") this.#release(command.id, "debit");
         return;
       case "transfer":
       case "credit":
@@ -72,13 +78,13 @@ export class LimitsModel {
     const sinceOf = ({ windowS, direction }: Limit) =>
       known.find((each) => each.windowS === windowS && each.direction === direction)?.since;
     this.#accounts.set(account, {
-      limits: limits.map((limit) => ({ ...limit, since: sinceOf(limit) ?? this.#newest + 1 })),
+      limits: limits.map((limit) => ({ ...limit, since: sinceOf(limit) ?? this.#newestUseSeq + 1 })),
       uses: before?.uses ?? [],
       isChanged: before !== undefined,
     });
   }
 
-  /** Entries of a record; with `only`, those of one direction: the others were counted when they were reserved. */
+  /** Counts a record's entries. @param only one direction, if the other one was counted at the reservation */
   #count(record: Logged, transfer: string, only?: Direction): void {
     for (const { account, amount } of entriesOf(record)) {
       const direction = amount < 0 ? "debit" : "credit";
@@ -92,17 +98,17 @@ export class LimitsModel {
       if (amount < 0) this.#use(record, account, { transfer, direction: "debit", amount: -amount });
   }
 
-  /** Only accounts of this log are known here: those of other shards count in theirs. */
+  /** Counts the debits of a hold. Accounts of other shards are counted in their own logs. */
   #hold(record: Logged, transfer: string, postings: readonly { debit: string; amount: number }[]): void {
     const legs = postings.map(({ debit, amount }) => ({ account: debit, amount: -amount }));
     this.#debit(record, transfer, legs);
   }
 
-  #use({ command, timeMs }: Logged, name: string, counted: Omit<Use, "no" | "timeMs">): void {
+  #use({ command, timeMs }: Logged, name: string, counted: Omit<Use, "useSeq" | "timeMs">): void {
     const account = this.#accounts.get(`${command.partner} ${name}`);
     if (account === undefined || isSystemAccount(name)) return;
-    this.#newest += 1;
-    const use = { ...counted, no: this.#newest, timeMs };
+    this.#newestUseSeq += 1;
+    const use = { ...counted, useSeq: this.#newestUseSeq, timeMs };
     account.uses.push(use);
     const isCommitted = command.op === "credit" || command.op === "portion";
     if (isCommitted && account.isChanged) return;
@@ -114,7 +120,7 @@ export class LimitsModel {
     const { windowS, direction, maxAmount, maxCount, since } = limit;
     const fromMs = use.timeMs - windowS * 1000 + 1;
     const counted = uses.filter(
-      (each) => each.direction === direction && each.no >= since && each.timeMs >= fromMs,
+      (each) => each.direction === direction && each.useSeq >= since && each.timeMs >= fromMs,
     );
     const amount = counted.reduce((sum, each) => sum + each.amount, 0);
     if ((maxAmount !== null && amount > maxAmount) || (maxCount !== null && counted.length > maxCount))
@@ -123,7 +129,7 @@ export class LimitsModel {
       );
   }
 
-  #giveBack(transfer: string, direction?: Direction): void {
+  #release(transfer: string, direction?: Direction): void {
     for (const account of this.#accounts.values())
       account.uses = account.uses.filter(
         (use) => use.transfer !== transfer || (direction !== undefined && use.direction !== direction),

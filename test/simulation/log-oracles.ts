@@ -1,6 +1,6 @@
 /**
- * What the logs say in the end, when nothing is under way any more: each is replayed from its start, by its bytes, and held
- * against what was told and against the memory of the shards that run.
+ * Oracles on the logs of a run at rest: each log is replayed from its bytes, and compared with the clients' answers and
+ * with the memory of the running shards.
  */
 import { viewOf } from "../../src/actors/ledger/account.ts";
 import type { Message } from "../../src/actors/ledger/exchange.ts";
@@ -17,31 +17,31 @@ import { ENTRY_BYTES_MAX, ENTRY_RECORDS_MAX } from "../../src/workers/shard/grou
 import { balanceOf, LedgerAudit } from "../actors/ledger/ledger-audit.ts";
 import { entriesOf } from "./entries.ts";
 import { LimitsModel } from "./limits-oracle.ts";
-import { checkDue } from "./members.ts";
+import { checkLotExpiry } from "./members.ts";
 import { SIM_SETTINGS, type SimArchive } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Oracle } from "./surroundings.ts";
-import { itemOf, nameOf, type Testimony } from "./testimony.ts";
+import { type ClientHistory, itemOf, nameOf } from "./testimony.ts";
 
 export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number; at: Location }>;
 
-/** A log as its replay has found it. */
+/** The result of replaying a log. */
 export type Replayed = Readonly<{
   shard: number;
   ledger: Ledger;
   records: readonly Logged[];
   timeMs: number;
-  /** Every view of an account that there ever was, and what it had after each of its entries. */
+  /** Every view that an account ever had; `posted`: the posted balance by account and seq. */
   views: ReadonlySet<string>;
   posted: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }>;
 
 type Fail = (oracle: Oracle, message: string) => void;
 
-/** Decisions keep balances within this, so that what others have committed finds room (ADR 15). */
+/** Decisions keep balances within this, which leaves room for what other shards have committed (ADR 15). */
 const DECIDED_MAX = 2 ** 52;
 
-/** Reads and applies one log; fails where it is not a log, or its books do not balance after a batch. */
+/** Replays one log; fails if its chain is broken, or the books do not balance after a batch. */
 export function replayLog(
   { memory, trimmed }: SimStore,
   shard: number,
@@ -76,7 +76,7 @@ export function replayLog(
       readRecords(body, (command, outcome) => {
         const record: Logged = { command, outcome, shard, timeMs, at: { shard, ...id, index } };
         checkExpiry(ledger, record, fail);
-        checkDue({ ledger }, record, fail);
+        checkLotExpiry({ ledger }, record, fail);
         checkOpen(ledger, record, fail);
         ledger.apply(command, outcome, { ...id, index, timeMs }, 0);
         audit.follow(record);
@@ -90,7 +90,7 @@ export function replayLog(
           views.add(`${command.partner} ${JSON.stringify(viewOf(account))}`);
           noteEntry(posted, `${command.partner} ${name}`, account);
         }
-        // Of several postings an account may have several entries.
+        // An account may have several entries in a transfer with several postings.
         if (outcome.ok && "moves" in outcome)
           for (const move of outcome.moves)
             if (move.amount !== 0) noteEntry(posted, `${command.partner} ${move.account}`, move);
@@ -118,15 +118,15 @@ export function replayLog(
   return { shard, ledger, records, timeMs: lastMs, views, posted };
 }
 
-/** I5, I11: what was told stands in the logs once, and what was never done stands nowhere. */
-export function checkAnswers(logs: readonly Replayed[], testimony: Testimony, fail: Fail): void {
+/** I5, I11: every acknowledged command is logged exactly once, and a refused one is not logged. */
+export function checkAnswers(logs: readonly Replayed[], history: ClientHistory, fail: Fail): void {
   const byKey = new Map<string, Logged[]>();
   const ids = new Map<string, number>();
   for (const record of logs.flatMap(({ records }) => records)) {
     const { command, outcome } = record;
     const { key } = command;
     if (key !== null) byKey.set(key, [...(byKey.get(key) ?? []), record]);
-    if (outcome.ok && "id" in outcome && MAKING.has(command.op))
+    if (outcome.ok && "id" in outcome && CREATING.has(command.op))
       ids.set(outcome.id, (ids.get(outcome.id) ?? 0) + 1);
   }
   for (const [key, [first, ...more]] of byKey) {
@@ -136,59 +136,59 @@ export function checkAnswers(logs: readonly Replayed[], testimony: Testimony, fa
     if (key.startsWith("dry"))
       fail("I5 acknowledged is logged once", `a dry run is logged: ${nameOf(first.command)}`);
   }
-  for (const { key, item, outcome, unknown, command } of testimony.asked.values()) {
+  for (const { key, item, outcome, unknown, command } of history.asked.values()) {
     const [logged] = byKey.get(key) ?? [];
     if (item === undefined) {
       if (unknown === 0 && logged !== undefined)
         fail("I5 acknowledged is logged once", `${nameOf(command)} was certainly not done, and is logged`);
       continue;
     }
-    // Whoever names a transfer that does not exist has used no key.
+    // A command on an unknown transfer does not use its key.
     if (logged === undefined && item === "transfer_not_found") continue;
     if (logged === undefined) {
       fail("I5 acknowledged is logged once", `${nameOf(command)} was ${item}, and is not logged`);
       continue;
     }
-    const there = itemOf(logged.outcome);
-    if (there !== item)
-      fail("I5 acknowledged is logged once", `${nameOf(command)} was ${item}, and logged as ${there}`);
-    const told = outcome?.ok && "transfer" in outcome ? JSON.stringify(outcome.transfer) : undefined;
-    const stands =
+    const loggedItem = itemOf(logged.outcome);
+    if (loggedItem !== item)
+      fail("I5 acknowledged is logged once", `${nameOf(command)} was ${item}, and logged as ${loggedItem}`);
+    const answered = outcome?.ok && "transfer" in outcome ? JSON.stringify(outcome.transfer) : undefined;
+    const loggedTransfer =
       logged.outcome.ok && "transfer" in logged.outcome ? JSON.stringify(logged.outcome.transfer) : undefined;
-    if (told !== undefined && told !== stands)
+    if (answered !== undefined && answered !== loggedTransfer)
       fail(
         "I5 acknowledged is logged once",
-        `${nameOf(command)} was told as ${told}, and logged as ${stands}`,
+        `${nameOf(command)} was answered as ${answered}, and logged as ${loggedTransfer}`,
       );
   }
   for (const [id, times] of ids)
-    if (times > 1) fail("I5 acknowledged is logged once", `${id} was made ${times} times`);
-  for (const id of testimony.unkeyed)
-    if (!ids.has(id)) fail("I5 acknowledged is logged once", `${id} was told, and is not logged`);
+    if (times > 1) fail("I5 acknowledged is logged once", `${id} was created ${times} times`);
+  for (const id of history.unkeyed)
+    if (!ids.has(id)) fail("I5 acknowledged is logged once", `${id} was acknowledged, and is not logged`);
 }
 
-/** I6: whatever was shown has been so. */
-export function checkReads(logs: readonly Replayed[], testimony: Testimony, fail: Fail): void {
-  for (const { partner, view } of testimony.views) {
+/** I6: every balance that was shown is in the history of a log. */
+export function checkReads(logs: readonly Replayed[], history: ClientHistory, fail: Fail): void {
+  for (const { partner, view } of history.views) {
     const shown = `${partner} ${JSON.stringify(view)}`;
     if (!logs.some(({ views }) => views.has(shown)))
       fail("I6 reads are in the history", `${shown} was shown, and never was`);
   }
-  for (const { partner, account, seq, posted } of testimony.balances) {
+  for (const { partner, account, seq, posted } of history.balances) {
     const name = `${partner} ${account}`;
-    const been = logs.map((log) => log.posted.get(name)?.get(seq)).find((each) => each !== undefined);
-    if (been !== posted)
+    const actual = logs.map((log) => log.posted.get(name)?.get(seq)).find((each) => each !== undefined);
+    if (actual !== posted)
       fail(
         "I6 reads are in the history",
-        `${name} was said to have ${posted} after entry ${seq}, and had ${been}`,
+        `${name} was shown with ${posted} after entry ${seq}, and had ${actual}`,
       );
   }
 }
 
-/** I8, and I1 over all of them: what was sent has come, and nothing is on its way. */
+/** I8: every message was received exactly once. I1: the balances of all shards add up to 0. */
 export function checkMessages(logs: readonly Replayed[], fail: Fail): void {
   const sent = new Map<string, string>();
-  const taken = new Map<string, string>();
+  const received = new Map<string, string>();
   for (const { records, shard } of logs) {
     for (const { command, outcome } of records) {
       if (outcome.ok && "to" in outcome && command.op === "transfer")
@@ -201,26 +201,26 @@ export function checkMessages(logs: readonly Replayed[], fail: Fail): void {
           sent.set(`${shard}-${to} ${no}`, JSON.stringify(outcome.notice));
       if (command.op !== "credit" && command.op !== "portion" && command.op !== "notice") continue;
       const name = `${command.from}-${shard} ${command.no}`;
-      if (taken.has(name)) fail("I8 messages arrive once", `message ${name} was taken twice`);
-      taken.set(name, takenBy(command));
+      if (received.has(name)) fail("I8 messages arrive once", `message ${name} was received twice`);
+      received.set(name, contentOf(command));
     }
   }
   for (const [name, what] of sent)
-    if (taken.get(name) !== what)
+    if (received.get(name) !== what)
       fail(
         "I8 messages arrive once",
-        `message ${name} is ${what}, and came as ${taken.get(name) ?? "nothing"}`,
+        `message ${name} is ${what}, and was received as ${received.get(name) ?? "nothing"}`,
       );
-  for (const [name, what] of taken)
-    if (!sent.has(name)) fail("I8 messages arrive once", `message ${name} came and was never sent: ${what}`);
+  for (const [name, what] of received)
+    if (!sent.has(name)) fail("I8 messages arrive once", `${name} was received and never sent: ${what}`);
   for (const { shard, ledger } of logs) {
     for (const other of logs) {
       const { sent: count, forgotten } = ledger.exchange(other.shard);
-      const { received } = other.ledger.exchange(shard);
-      if (count !== received || count !== forgotten)
+      const { received: arrived } = other.ledger.exchange(shard);
+      if (count !== arrived || count !== forgotten)
         fail(
           "I8 messages arrive once",
-          `${shard} to ${other.shard}: ${count} sent, ${received} received, ${forgotten} forgotten`,
+          `${shard} to ${other.shard}: ${count} sent, ${arrived} received, ${forgotten} forgotten`,
         );
     }
   }
@@ -231,7 +231,7 @@ export function checkMessages(logs: readonly Replayed[], fail: Fail): void {
     if (total !== 0n) fail("I1 books balance", `all balances of ${asset} come to ${total}`);
 }
 
-/** I3: what is held is held for what is pending; and nothing is reserved for anything else. */
+/** I3: every held amount belongs to a pending transfer, and every reservation to a live one. */
 export function checkHolds(logs: readonly Replayed[], partners: Iterable<string>, fail: Fail): void {
   const partnersToCheck = [...partners];
   for (const { shard, ledger } of logs) {
@@ -266,32 +266,32 @@ export function checkHolds(logs: readonly Replayed[], partners: Iterable<string>
   }
 }
 
-/** I9: what a shard has in memory is what its log makes, and nothing is pinned at rest. */
+/** I9: a shard's memory equals the replay of its log, and no credit reservations are left at rest. */
 export function checkMemory(
   { shard, ledger, timeMs }: Replayed,
   live: Ledger,
   partners: Iterable<string>,
   fail: Fail,
 ): void {
-  const there = [...live.lines(timeMs)];
-  const here = [...ledger.lines(timeMs)];
-  for (const [i, line] of here.entries())
-    if (there[i] !== line) {
+  const actual = [...live.lines(timeMs)];
+  const expected = [...ledger.lines(timeMs)];
+  for (const [i, line] of expected.entries())
+    if (actual[i] !== line) {
       fail(
         "I9 replay is the live state",
-        `shard ${shard} has ${there[i] ?? "nothing"}, and its log says ${line}`,
+        `shard ${shard} has ${actual[i] ?? "nothing"}, and its log says ${line}`,
       );
       return;
     }
-  if (there.length > here.length)
-    fail("I9 replay is the live state", `shard ${shard} has ${there[here.length]}, which is not in its log`);
+  if (actual.length > expected.length)
+    fail("I9 replay is the live state", `shard ${shard} has ${actual[expected.length]}, not in its log`);
   for (const partner of partners)
     for (const { id, pinned, pins } of live.compound.bookOf(partner).accounts.values())
       if (pinned !== 0 || pins !== 0)
         fail("I3 holds add up", `${pinned} in ${pins} credits are still announced to ${partner} ${id}`);
 }
 
-/** I9: the newest good snapshot, with the rest of the log, makes the same state. */
+/** I9: the newest good snapshot and the rest of the log give the same state. */
 export async function checkSnapshots(
   { shard, ledger, timeMs }: Replayed,
   stores: readonly SimStore[],
@@ -318,12 +318,12 @@ export async function checkSnapshots(
       );
 }
 
-/** Every balance is exact as a number, and with what is held; what this shard was free to refuse stays within 2^52. */
+/** Every balance is a safe integer, also minus what is held; decisions of this shard keep it within ±2^52. */
 function checkRange(record: Logged, fail: Fail): void {
-  const isOwed = record.command.op === "credit" || record.command.op === "portion";
+  const isCommittedElsewhere = record.command.op === "credit" || record.command.op === "portion";
   for (const { account, posted, held, amount } of entriesOf(record)) {
     const isWithin = amount > 0 ? posted <= DECIDED_MAX : posted - held >= -DECIDED_MAX;
-    if (!isOwed && !isWithin)
+    if (!isCommittedElsewhere && !isWithin)
       fail(
         "balances stay in range",
         `${nameOf(record.command)} is decided and leaves ${account} at ${posted}, ${held} held`,
@@ -336,7 +336,7 @@ function checkRange(record: Logged, fail: Fail): void {
   }
 }
 
-/** What has reached its end by log time can be ended and nothing else. */
+/** A transfer that has expired by log time is neither posted nor voided. */
 function checkExpiry({ compound }: Ledger, { command, outcome, timeMs }: Logged, fail: Fail): void {
   if ((command.op !== "post_transfer" && command.op !== "void_transfer") || !outcome.ok) return;
   const endsAtMs = compound.pending.get(command.id)?.endsAtMs ?? Number.POSITIVE_INFINITY;
@@ -347,7 +347,7 @@ function checkExpiry({ compound }: Ledger, { command, outcome, timeMs }: Logged,
     );
 }
 
-/** No money comes to an account that is closed, nor goes from it. */
+/** A closed account has no further entries. */
 function checkOpen(ledger: Ledger, record: Logged, fail: Fail): void {
   const { command, outcome } = record;
   if ("account" in outcome) return;
@@ -371,7 +371,7 @@ function noteEntry(
   else there.set(seq, amount);
 }
 
-function takenBy(command: Message): string {
+function contentOf(command: Message): string {
   switch (command.op) {
     case "credit":
       return `${command.id} ${command.credit} ${command.amount}`;
@@ -382,7 +382,7 @@ function takenBy(command: Message): string {
   }
 }
 
-const MAKING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
+const CREATING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
 
 function accountsOf({ command, outcome }: Logged): readonly string[] {
   if (!outcome.ok) return [];

@@ -1,6 +1,6 @@
 /**
- * The machine that the servers of a run are on. Its wall clock jumps, it sleeps, it starts anew; and log time must stay near
- * the honest time all the while, within the bounds of docs/adr/0014-the-log-clock.md.
+ * The machine of a run's servers. Its wall clock jumps, it sleeps, it reboots. Log time must stay near the honest time,
+ * which a correct clock would show, within the bounds of docs/adr/0014-the-log-clock.md.
  */
 
 import type { WitnessedClock } from "../../src/wal/witness.ts";
@@ -13,24 +13,24 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** The default of CLOCK_JUMP_MAX. */
 const CLOCK_JUMP_MS_MAX = DAY_MS;
 const SLEEP_MS_MAX = 30 * 60 * 1000;
-/** Keys are kept for a day of log time, and no run may reach that. */
-const SLEPT_MS_MAX = 20 * 60 * 60 * 1000;
-/** The baseline is slewed by so much of the time that passes, at most. */
+/** Total sleep of a run. Below one day, because idempotency keys are kept for one day of log time. */
+const TOTAL_SLEEP_MS_MAX = 20 * 60 * 60 * 1000;
+/** The log clock slews its baseline by at most this share of the elapsed time. */
 const SLEW = 0.1;
-/** From the opening of a batch until it is durable, at most: shards hang, logs are slow. */
+/** The longest time from the opening of a batch until it is durable: shards hang, logs are slow. */
 const LATE_MS = 20_000;
 const ACCURACY_MS = 1_000;
 
-/** What the shard's log said first in this life of the shard. */
+/** The first log time since the shard started, and the honest time of that moment. */
 export type FirstTime = Readonly<{ timeMs: number; honestMs: number }>;
 
 export class Machine {
   readonly #clock: VirtualClock;
   readonly #random: Random;
-  /** By shard, what DATA_DIR remembers of its clock. */
+  /** By shard: the clock state that DATA_DIR remembers. */
   readonly witnessed: (WitnessedClock | undefined)[] = [];
   readonly #sleeps: { readonly atMs: number; readonly ms: number }[] = [];
-  /** It was started with a clock that is days ahead: a server follows that after ten minutes, which a sleep would end. */
+  /** The machine booted with a clock days ahead. A server follows it after ten minutes; a sleep must not shorten that. */
   #isHeldBack = false;
   #boots = 1;
   #bootedMs = BEGINNING_MS;
@@ -40,7 +40,7 @@ export class Machine {
     this.#random = random;
   }
 
-  /** The time since boot, sleep included. */
+  /** The time since boot, including sleep. */
   readonly uptimeMs = (): number => this.honestMs - this.#bootedMs;
   readonly wallMs = (): number => this.#clock.timeMs;
 
@@ -48,12 +48,12 @@ export class Machine {
     return `boot-${this.#boots}`;
   }
 
-  /** What a right clock shows. */
+  /** The time of a correct clock. */
   get honestMs(): number {
     return this.#honestAt(this.#clock.nowMs);
   }
 
-  /** Whether the wall clock is right. */
+  /** Whether the wall clock is correct. */
   get isRight(): boolean {
     return Math.abs(this.#offByMs) < ACCURACY_MS;
   }
@@ -67,14 +67,14 @@ export class Machine {
     });
   }
 
-  /** Seconds to days, forward and back; `undefined`: DATA_DIR does not know this start yet, and would follow any jump. */
+  /** Seconds to days, forward or back; `undefined` before DATA_DIR knows this boot, as a server would follow any jump. */
   drawJumpMs(): number | undefined {
     if (!this.witnessed.some((each) => each?.bootId === this.bootId)) return undefined;
     const ms = Math.floor(1_000 * 10 ** (5.5 * this.#random.fraction()));
     return this.#random.chance(0.5) ? ms : -ms;
   }
 
-  /** @returns by how much */
+  /** @returns the jump in ms */
   jump(): number {
     const ms = this.#random.chance(0.3) ? undefined : this.drawJumpMs();
     if (ms === undefined) this.setRight();
@@ -87,22 +87,22 @@ export class Machine {
     this.#clock.wallOffsetMs -= this.#offByMs;
   }
 
-  /** All clocks go on, but for the monotonic one. @returns for how long */
+  /** All clocks advance except the monotonic one. @returns the time slept in ms */
   sleep(): number {
     const ms = Math.floor(SLEEP_MS_MAX * this.#random.fraction() ** 3);
-    if (this.#isHeldBack || this.#sleptMs(this.#clock.nowMs) + ms > SLEPT_MS_MAX) return 0;
+    if (this.#isHeldBack || this.#sleptMs(this.#clock.nowMs) + ms > TOTAL_SLEEP_MS_MAX) return 0;
     this.#sleeps.push({ atMs: this.#clock.nowMs, ms });
     this.#clock.wallOffsetMs += ms;
     return ms;
   }
 
-  /** Its battery may be flat, so that the clock is days behind, or its clock may be days ahead. */
+  /** Reboots, possibly with a clock that is days behind or ahead. */
   reboot(): void {
     this.#boots += 1;
     this.#bootedMs = this.honestMs;
     this.setRight();
     const days = this.#random.oneOf([0, 0, 0, -2, -1, 2]);
-    // Without a witness the first clock that is seen is followed, whatever it shows.
+    // Without remembered clock state a server follows any clock.
     if (days === 0 || this.witnessed.length === 0) return;
     this.#isHeldBack = days > 0;
     this.#clock.wallOffsetMs += Math.floor(days * DAY_MS * (1 + this.#random.fraction()));

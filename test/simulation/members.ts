@@ -1,4 +1,4 @@
-/** A programme in the simulation: members who earn, spend and lose points, and settings that every shard must know. */
+/** The loyalty programme in the simulation: members, points that expire, and settings that every shard must know. */
 
 import { vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import {
@@ -13,16 +13,16 @@ import type { Logged, Replayed } from "./log-oracles.ts";
 import type { Oracle } from "./surroundings.ts";
 
 type Fail = (oracle: Oracle, message: string) => void;
-type Asked = Pick<Command, "partner" | "key" | "fingerprint">;
+type Header = Pick<Command, "partner" | "key" | "fingerprint">;
 
 const MEMBERS = 6;
 
-/** What somebody asks of the programme; `nowMs` is about the time of the shards. */
-export function memberCommand(random: Random, asked: Asked, nowMs: number): Command {
+/** A random loyalty command. @param nowMs the approximate time of the shards */
+export function memberCommand(random: Random, header: Header, nowMs: number): Command {
   const subject = pointsAccount(`m${random.below(MEMBERS)}`);
   const of = { programme: "loyalty", subject } as const;
   const amount = 1 + random.below(30);
-  const alone = (act: LoyaltyAct): Command => ({ ...asked, op: "act", act });
+  const alone = (act: LoyaltyAct): Command => ({ ...header, op: "act", act });
   switch (random.below(10)) {
     case 0:
       return alone({ ...of, act: "create_member", name: null });
@@ -36,28 +36,28 @@ export function memberCommand(random: Random, asked: Asked, nowMs: number): Comm
         subject: LOYALTY_SUBJECT,
         settings,
       } as const;
-      return { ...asked, op: "act", act };
+      return { ...header, op: "act", act };
     }
     case 3:
     case 4:
     case 5:
-      return moving(asked, { ...of, act: "redemption" }, subject, "@redemption", amount);
+      return moving(header, { ...of, act: "redemption" }, subject, "@redemption", amount);
     default: {
       const waitMs = random.oneOf([20, 300, 2_000, 60_000]);
-      const end = random.chance(0.6) ? { expiresAtMs: nowMs + waitMs } : {};
-      return moving(asked, { ...of, act: "accrual", ...end }, "@issuance", subject, amount);
+      const expiry = random.chance(0.6) ? { expiresAtMs: nowMs + waitMs } : {};
+      return moving(header, { ...of, act: "accrual", ...expiry }, "@issuance", subject, amount);
     }
   }
 }
 
-/** Nothing is done with a thing whose time was over when the record was logged, but its end. */
-export function checkDue(
+/** No act of a caller is logged on a subject with an expiry that was due before. */
+export function checkLotExpiry(
   { ledger }: Pick<Replayed, "ledger">,
   { command, outcome, timeMs }: Logged,
   fail: Fail,
 ): void {
   const act = "act" in command ? (command.act as LoyaltyAct | undefined) : undefined;
-  // What a shard ends by itself has no key.
+  // Expiries have no key: shards make them.
   if (act === undefined || !outcome.ok || command.key === null) return;
   const due = ledger.state.programmes.due.nextDueOf(command.partner, act.subject, timeMs);
   if (due !== undefined)
@@ -67,15 +67,15 @@ export function checkDue(
     );
 }
 
-/** What a member has is what was earned and not spent or lost; lots are a part of it; and all shards know the same settings. */
+/** Checks balance = earned - spent - expired, lots ≤ balance, and that all shards have the same settings. */
 export function checkMembers(logs: readonly Replayed[], partners: Iterable<string>, fail: Fail): void {
-  const told = new Map<string, string>();
+  const settingsByPartner = new Map<string, string>();
   const partnersToCheck = [...partners];
   for (const { shard, ledger, timeMs } of logs) {
     for (const [programme, item] of ledger.state.programmes.items()) {
-      const [kind, partner, id, , , figures, lots] = item;
+      const [kind, partner, id, , , totals, lots] = item;
       if (programme !== "loyalty" || kind !== "member") continue;
-      const [earned, spent, expired] = figures as readonly [number, number, number];
+      const [earned, spent, expired] = totals as readonly [number, number, number];
       const posted = ledger.account(partner as string, pointsAccount(id as string))?.posted;
       const inLots = (lots as readonly (readonly [string, number])[]).reduce(
         (sum, [, points]) => sum + points,
@@ -90,16 +90,16 @@ export function checkMembers(logs: readonly Replayed[], partners: Iterable<strin
     const { ask } = askSettings();
     for (const partner of partnersToCheck) {
       const settings = JSON.stringify(ledger.state.programmes.answer("loyalty", partner, ask, timeMs));
-      const known = told.get(partner) ?? settings;
-      told.set(partner, known);
+      const known = settingsByPartner.get(partner) ?? settings;
+      settingsByPartner.set(partner, known);
       if (settings !== known)
         fail("programmes add up", `shard ${shard} knows the settings ${settings}, and another one ${known}`);
     }
   }
 }
 
-function moving(asked: Asked, act: LoyaltyAct, debit: string, credit: string, amount: number): Command {
-  const vnode = vnodeOfAccount(asked.partner, act.subject);
+function moving(header: Header, act: LoyaltyAct, debit: string, credit: string, amount: number): Command {
+  const vnode = vnodeOfAccount(header.partner, act.subject);
   const noted = { memo: null, metadata: null, occurredAtMs: null };
-  return { ...asked, op: "transfer", debit, credit, amount, ...noted, vnode, act };
+  return { ...header, op: "transfer", debit, credit, amount, ...noted, vnode, act };
 }

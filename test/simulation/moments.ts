@@ -1,6 +1,6 @@
 /**
- * Named moments of the protocol, at which a nemesis may strike: every failpoint, and steps that have none. The code under
- * test does not know that it is watched.
+ * Named steps of the protocol at which the nemesis may strike: every failpoint, and steps without one. They are observed
+ * by patching prototypes, so that the code under test is unchanged.
  */
 import type { Fact } from "../../src/actors/records/command.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
@@ -9,7 +9,6 @@ import { Cuts } from "../../src/workers/shard/cuts.ts";
 import { Failpoints, POINTS } from "../../src/workers/shard/failpoint.ts";
 import { Gateways } from "../../src/workers/shard/gateways.ts";
 
-/** Steps without a failpoint. */
 const STEPS = [
   "claim",
   "greeting",
@@ -24,7 +23,7 @@ const STEPS = [
 export const MOMENTS = [...POINTS, ...STEPS] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-/** Calls `onMoment` whenever the code that runs reaches one. @returns what undoes it */
+/** Calls `onMoment` whenever the running code reaches a moment. @returns a function that stops the observation */
 export function watchMoments(onMoment: (moment: Moment) => void): () => void {
   const undo = [
     before(Failpoints.prototype, "pass", (point) => onMoment(point as Moment)),
@@ -43,7 +42,7 @@ export function watchMoments(onMoment: (moment: Moment) => void): () => void {
   };
 }
 
-/** Calls `act` with the first argument before each call of a method. @returns what undoes it */
+/** Calls `act` with the first argument before each call of a method. @returns a function that restores the method */
 function before(prototype: object, method: string, act: (argument: unknown) => void): () => void {
   const original = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
   Reflect.set(prototype, method, function (this: unknown, ...args: unknown[]) {

@@ -1,4 +1,4 @@
-/** Whatever goes wrong beyond single appends: somebody is killed or paused, a store or a clock behaves badly, by chance. */
+/** Injects faults beyond single appends: kills and pauses of shards and servers, faults of stores and clocks. */
 import { checkSnapshot, inspectSlots } from "../../src/wal/snapshots/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
@@ -6,34 +6,34 @@ import type { Moment } from "./moments.ts";
 import type { CarriedShard } from "./sim-carrier.ts";
 import { type AppendFault, NO_FAULTS } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { SimContext } from "./surroundings.ts";
 import { CALAMITIES, type Calamity, type Damage, type Strike, type Swarm } from "./swarm.ts";
-import { NATURE, type Owner } from "./virtual-clock.ts";
+import { ENVIRONMENT, type Owner } from "./virtual-clock.ts";
 
 const TROUBLE_MS_MAX = 2_500;
-/** Long enough for another server to begin, and to serve. */
+/** Long enough for another server to start and serve. */
 const REPLACED_MS_MAX = 6_000;
-/** Most hang for a moment, some for so long that whoever waits for them gives up. */
+/** Most hangs are short; some are longer than callers wait. */
 const HANGS_MS = [20, 200, 1_500, 5_000];
-/** The answers of the log to a server that is being replaced may be late by so much. */
-const DEAF_MS_MAX = 6_000;
-/** More in one run, and it does little else. */
+/** The longest delay of a store's answers to a server that is being replaced. */
+const HELD_REPLIES_MS_MAX = 6_000;
+/** A run with more strikes would do little else. */
 const STRIKES_MAX = 25;
 const APPEND_FAULTS = Object.keys(NO_FAULTS) as readonly AppendFault[];
-/** Longer than others wait for a shard that starts. */
+/** Longer than other shards wait for a starting shard. */
 const SLOW_START_MS_MAX = 4_000;
 
-export type NemesisWorld = Surroundings &
+export type NemesisWorld = SimContext &
   Readonly<{
     swarm: Swarm;
     servers: () => readonly SimServer[];
-    /** Starts another server beside those that there are. */
+    /** Starts one more server. */
     startServer: () => void;
     isHealing: () => boolean;
   }>;
 
 export class Nemesis {
-  /** By shard, what its clock shows beyond the others. */
+  /** By shard: the offset of its clock in ms. */
   readonly skewsMs: number[];
   readonly #world: NemesisWorld;
   readonly #random: Random;
@@ -49,30 +49,30 @@ export class Nemesis {
   begin(): void {
     const { clock, swarm, isHealing } = this.#world;
     if (swarm.calamityMs === 0 || CALAMITIES.every((each) => swarm.calamities[each] === 0)) return;
-    clock.after(NATURE, swarm.calamityMs * 2 * this.#random.fraction(), () => {
+    clock.after(ENVIRONMENT, swarm.calamityMs * 2 * this.#random.fraction(), () => {
       if (isHealing()) return;
       this.#strike(this.#draw());
       this.begin();
     });
   }
 
-  /** Whoever runs in `owner` has reached this moment: perhaps it is one that was waited for. */
+  /** The shard that runs in `owner` has reached a moment: strikes if the swarm has an ambush for it. */
   atMoment(moment: Moment, owner: Owner): void {
     const { swarm, isHealing, count, trace } = this.#world;
     for (const { moment: awaited, strike, probability } of swarm.ambushes) {
       if (awaited !== moment || isHealing() || this.#strikes >= STRIKES_MAX) continue;
       if (!this.#random.chance(probability)) continue;
-      const there = this.#shardOf(owner);
-      if (there === undefined) return;
+      const target = this.#shardOf(owner);
+      if (target === undefined) return;
       this.#strikes += 1;
       count(`strike ${strike}`);
       count(`ambush ${moment}`);
       trace(`at ${moment} of ${owner.name}: ${strike}`);
-      this.#ambush(strike, there.server, there.carried);
+      this.#ambush(strike, target.server, target.carried);
     }
   }
 
-  /** Changes what a log has acknowledged. @returns whether there was anything to change */
+  /** Damages acknowledged entries of a log. @returns whether there was anything to damage */
   damage(kind: Damage, shard: number): boolean {
     const { stores, witnesses, trace, archive, count } = this.#world;
     const store = stores[shard]?.memory;
@@ -195,7 +195,7 @@ export class Nemesis {
     }
   }
 
-  /** One of two that are good: with none, a trimmed log would be of no use to anybody. */
+  /** Damages a snapshot only if another good one is left, because a trimmed log is useless without a snapshot. */
   async #damageSnapshot(store: MemorySnapshotStore): Promise<void> {
     const good: number[] = [];
     for (const each of await inspectSlots(store)) {
@@ -214,7 +214,7 @@ export class Nemesis {
     this.#world.trace(`damage to a snapshot of ${store.name}`);
     if (this.#random.chance(0.3)) chunks.splice(at, 1);
     else {
-      // A copy: who has read it before has read it.
+      // A copy, so that earlier readers keep the intact bytes.
       const damaged = new Uint8Array(chunk);
       const byte = this.#random.below(chunk.length);
       damaged[byte] = (damaged[byte] ?? 0) ^ (1 << this.#random.below(8));
@@ -222,7 +222,7 @@ export class Nemesis {
     }
   }
 
-  /** What is under way in this turn still leaves; what the shard would do after it does not happen. */
+  /** Strikes after the current turn: its messages still leave, but the shard does nothing further. */
   #ambush(strike: Strike, server: SimServer, carried: CarriedShard): void {
     const { network, clock, stores } = this.#world;
     const random = this.#random;
@@ -230,7 +230,7 @@ export class Nemesis {
     const others = shards.filter(([, each]) => each !== carried).map(([, each]) => each);
     const other = others.length === 0 ? carried : random.oneOf(others);
     const isPeer = (owner: Owner) => others.some((each) => each.owner === owner);
-    const soon = (act: () => void) => void clock.after(NATURE, 0, act);
+    const soon = (act: () => void) => void clock.after(ENVIRONMENT, 0, act);
     switch (strike) {
       case "kill":
         soon(() => carried.kill("at a moment"));
@@ -294,16 +294,16 @@ export class Nemesis {
       if (each === carried) carrier.slowStarts.set(shard, SLOW_START_MS_MAX * this.#random.fraction());
   }
 
-  /** Another server takes the logs of one that lives on, and may hear of it late. */
+  /** Another server claims the logs of one that keeps running, and that may notice it late. */
   #usurp(server: SimServer | undefined): void {
     const { servers, startServer, clock, isHealing } = this.#world;
     if (server === undefined || server.isPaused || servers().length > 1) return;
     const random = this.#random;
-    // Where the other one comes late, the old one has asked whether it is the owner, and will hear of it later still.
+    // With a late claim, the old server's ownership check is already in flight, and its answer arrives after the claim.
     const isLate = random.chance(0.4);
     if (isLate || random.chance(0.5))
-      server.deafen(DEAF_MS_MAX * (isLate ? 1 - random.fraction() / 2 : random.fraction()));
-    clock.after(NATURE, isLate ? 800 + 500 * random.fraction() : 300 * random.fraction(), () => {
+      server.holdReplies(HELD_REPLIES_MS_MAX * (isLate ? 1 - random.fraction() / 2 : random.fraction()));
+    clock.after(ENVIRONMENT, isLate ? 800 + 500 * random.fraction() : 300 * random.fraction(), () => {
       if (isHealing() || servers().length > 1) return;
       if (random.chance(0.2)) this.#pause(server, REPLACED_MS_MAX);
       startServer();
@@ -345,7 +345,7 @@ export class Nemesis {
     }, msMax);
   }
 
-  /** Of the machine, or as one shard alone sees it. */
+  /** Moves the machine's clock, or the clock of one shard alone. */
   #jump(): void {
     const { machine, trace } = this.#world;
     if (this.#random.chance(0.5)) {
@@ -359,7 +359,7 @@ export class Nemesis {
   }
 
   #later(act: () => void, msMax = TROUBLE_MS_MAX): void {
-    this.#world.clock.after(NATURE, msMax * this.#random.fraction() ** 2, act);
+    this.#world.clock.after(ENVIRONMENT, msMax * this.#random.fraction() ** 2, act);
   }
 
   #victim(): SimServer | undefined {

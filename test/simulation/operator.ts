@@ -1,34 +1,35 @@
 /**
- * Whoever runs the servers: starts one when none is there, restarts shards that stay down, and judges why shards end. A
- * shard may end for what was done to it and for nothing else.
+ * The operator of the servers: starts one if none runs, restarts failed shards, and judges why shards end. A shard may end
+ * only because of an injected fault.
  */
 
 import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
 import type { ShardExit } from "../../src/workers/shard/messages.ts";
 import type { SimStore } from "./sim-log.ts";
 import { type ServerOptions, SimServer } from "./sim-server.ts";
-import type { Surroundings } from "./surroundings.ts";
-import { NATURE } from "./virtual-clock.ts";
+import type { SimContext } from "./surroundings.ts";
+import { ENVIRONMENT } from "./virtual-clock.ts";
 
-/** A server whose process has ended is started anew within this time. */
+/** A server whose process has ended is restarted within this time. */
 const RESTART_MS_MAX = 1_000;
-/** So often somebody looks whether a server runs, and for shards that stay down. */
-const LOOK_MS = 50;
-const TEND_MS = 3_000;
-const SAYING_WHERE = /\d+-\d+/;
+/** Interval of the check whether a server runs. */
+const WATCH_MS = 50;
+/** Interval of the check for failed shards. */
+const FAILED_SHARDS_MS = 3_000;
+const LOG_POSITION = /\d+-\d+/;
 
 export class Operator {
-  /** Those that have not ended, as far as anybody knows. */
+  /** Servers that are not known to have ended. */
   servers: readonly SimServer[] = [];
-  /** The shard whose log was damaged, once it is. */
+  /** The shard whose log was damaged; `undefined` before. */
   damaged: number | undefined;
-  /** A shard has refused a damaged log. */
+  /** Whether a shard has refused the damaged log. */
   isNoticed = false;
-  readonly #world: Surroundings;
+  readonly #world: SimContext;
   readonly #options: ServerOptions;
   #instances = 0;
 
-  constructor(world: Surroundings, options: ServerOptions) {
+  constructor(world: SimContext, options: ServerOptions) {
     this.#world = world;
     this.#options = options;
   }
@@ -51,29 +52,29 @@ export class Operator {
       },
     });
     this.servers = [...this.servers, server];
-    clock.after(NATURE, 0, () => this.#watch(server));
+    clock.after(ENVIRONMENT, 0, () => this.#watch(server));
   }
 
-  /** Shards that have failed for good wait for an operator. */
-  tend(): void {
-    this.#world.clock.after(NATURE, TEND_MS, () => {
+  /** Restarts failed shards, which wait for an operator. */
+  restartFailedShards(): void {
+    this.#world.clock.after(ENVIRONMENT, FAILED_SHARDS_MS, () => {
       for (const server of this.servers)
         for (const [shard, status] of server.statuses.entries())
           if (status === "failed") server.ask((supervisor) => supervisor.restart(shard));
-      this.tend();
+      this.restartFailedShards();
     });
   }
 
-  /** Whoever runs the process starts it anew when it has ended, unless another one is there. */
+  /** Restarts the server after it has ended, unless another one runs. */
   #watch(server: SimServer): void {
     const { clock, random } = this.#world;
     if (!server.isOver) {
-      clock.after(NATURE, LOOK_MS, () => this.#watch(server));
+      clock.after(ENVIRONMENT, WATCH_MS, () => this.#watch(server));
       return;
     }
     this.servers = this.servers.filter((each) => each !== server);
     if (this.servers.length > 0) return;
-    clock.after(NATURE, RESTART_MS_MAX * random.fraction(), () => {
+    clock.after(ENVIRONMENT, RESTART_MS_MAX * random.fraction(), () => {
       if (this.servers.length === 0) this.startServer();
     });
   }
@@ -86,41 +87,41 @@ export class Operator {
     const isAboutPeer = message.includes("has lost its end");
     if (this.damaged !== undefined) {
       this.isNoticed ||= isLoss;
-      if (isLoss && !isAboutPeer && !SAYING_WHERE.test(message))
+      if (isLoss && !isAboutPeer && !LOG_POSITION.test(message))
         fail("damage is noticed", `it does not say where: ${message}`);
       return;
     }
-    // A snapshot may decay between its check and its reading: the next start passes it over.
+    // A snapshot may be damaged between its check and its reading; the next start skips it.
     const isDecayed = message.startsWith("SnapshotError: ");
     const isKilled = point !== undefined || message.startsWith("killed") || isDecayed;
     if (reason === "crashed" && !isKilled) fail("nothing throws", `shard ${shard}: ${message}`);
-    // A server that was replaced between its claims and its replay may hold less of one log than the next owner has put
-    // into another, or find that its own claim was trimmed away: it says that data is lost, which is not so.
+    // A server that is replaced between its claims and its replay may read less of one log than the next owner has put
+    // into another, or find its own claim trimmed away. It then reports lost data, which is a known false alarm.
     const isAboutClaim = message.includes("its claim");
     if ((isAboutPeer || isAboutClaim) && stores.some((store) => isReplaced(store, server))) {
       count("alarm of a replaced server");
       return;
     }
-    // It serves a log that was another one's meanwhile, which has trimmed what its own archive lacks.
-    if (reason === "archive_behind" && wasAnothers(stores[shard] as SimStore, shard, server)) {
-      count("archive behind a log that was another one's");
+    // Another server has owned the log in between, and has trimmed entries that this server's archive lacks.
+    if (reason === "archive_behind" && wasOwnedByAnother(stores[shard] as SimStore, shard, server)) {
+      count("archive behind a log of another server");
       return;
     }
     if (isLoss || reason === "archive_behind" || reason === "shard_count")
       fail("no false alarm", `shard ${shard}: ${message}`);
     if (reason === "fenced" && this.#instances === 1)
-      fail("no false alarm", `nobody else is there: ${message}`);
+      fail("no false alarm", `no other server exists: ${message}`);
   }
 }
 
-/** Another server has claimed this log after it, which it may not know yet. */
+/** Whether another server has claimed this log after this server, which it may not know yet. */
 function isReplaced(store: SimStore, { instance }: SimServer): boolean {
   const instances = claimsOf(store).map((claim) => claim.instance);
   return instances.includes(instance) && instances.at(-1) !== instance;
 }
 
-/** Between its start and a claim of its own another server has claimed this log, or has trimmed it. */
-function wasAnothers(store: SimStore, shard: number, server: SimServer): boolean {
+/** Whether another server has claimed or trimmed this log between the server's start and its own claim. */
+function wasOwnedByAnother(store: SimStore, shard: number, server: SimServer): boolean {
   const { instance } = server;
   const since = claimsOf(store).filter(({ epoch }) => epoch > (server.epochsBefore[shard] ?? 0));
   const own = since.findLastIndex((claim) => claim.instance === instance);

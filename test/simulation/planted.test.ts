@@ -1,4 +1,4 @@
-/** Bugs that somebody might make, planted one by one into a copy of the source: the simulation must find each. */
+/** Realistic bugs, planted one by one into a copy of the source. The simulation must find each of them. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -7,10 +7,10 @@ import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { runSimulation } from "./run-simulation.ts";
 
 const PATCHES = resolve("test/simulation/planted");
-/** Most are found within a few seeds. As the source changes, seeds come to mean something else. */
+/** Most bugs are found within a few seeds; the effect of a seed changes with the source. */
 const SEEDS_MAX = 300;
 
-/** Each with a seed that is near one that finds it, and the oracles of which one does. */
+/** Each patch with a seed close before one that finds it, and the oracles that may find it. */
 const PLANTED = [
   ["01-read-not-gated", 2, ["I6 reads are in the history", "reads are not stale"]],
   ["02-key-in-flight-not-looked-up", 2, ["I11 one key, one outcome"]],
@@ -86,7 +86,7 @@ describe("planted bugs", () => {
   );
 });
 
-/** A copy of the source with this patch, and all that the simulation needs beside it. */
+/** Copies the source and everything else that the simulation needs to `root`, and applies the patch. */
 function plant(root: string, name: string): void {
   for (const folder of ["src", "test/simulation", "test/support", "test/actors", "test/shard"]) {
     mkdirSync(join(root, folder), { recursive: true });

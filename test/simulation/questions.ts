@@ -1,4 +1,4 @@
-/** What clients ask once, and hear or not: reads, dry runs, and what is none of their business. */
+/** Requests that clients send once and do not retry: reads, dry runs, and attempts on other partners' data. */
 
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import type { AccountView, Command } from "../../src/actors/records/command.ts";
@@ -7,14 +7,14 @@ import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
 import type { Operation } from "./swarm.ts";
-import type { Known, Testimony } from "./testimony.ts";
+import type { ClientHistory, ReadBaseline } from "./testimony.ts";
 import { BANK, MAIN, OTHER, transferOf, type Workload } from "./workload.ts";
 
-/** An answer, and what to do with it once it has come to the client. */
-export type Told = Readonly<{ value: unknown; hear: () => void }>;
+/** An answer, and the function that records it when it reaches the client. */
+export type OnceAnswer = Readonly<{ value: unknown; record: () => void }>;
 export type Question = Readonly<{
   what: string;
-  ask: (gateway: Gateway, directory: Directory) => Promise<Told>;
+  ask: (gateway: Gateway, directory: Directory) => Promise<OnceAnswer>;
 }>;
 
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
@@ -22,24 +22,24 @@ type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 export function question<T>(
   what: string,
   ask: (gateway: Gateway, directory: Directory) => Promise<T>,
-  hear: (value: T) => void,
+  record: (value: T) => void,
 ): Question {
   return {
     what,
     ask: (gateway, directory) =>
-      ask(gateway, directory).then((value) => ({ value, hear: () => hear(value) })),
+      ask(gateway, directory).then((value) => ({ value, record: () => record(value) })),
   };
 }
 
 export class Questions {
   readonly #random: Random;
   readonly #workload: Workload;
-  readonly #testimony: Testimony;
+  readonly #history: ClientHistory;
 
-  constructor(random: Random, workload: Workload, testimony: Testimony) {
+  constructor(random: Random, workload: Workload, history: ClientHistory) {
     this.#random = random;
     this.#workload = workload;
-    this.#testimony = testimony;
+    this.#history = history;
   }
 
   dryRun(partner: string): Question {
@@ -53,28 +53,28 @@ export class Questions {
     );
   }
 
-  /** A read of an account of a transfer that was just answered; `undefined` where it names none. */
+  /** A read of an account of a transfer that was just answered; `undefined` if it has only system accounts. */
   afterwards(command: Command): Question | undefined {
     const ids = accountsOf(command).filter((id) => !isSystemAccount(id));
     if (ids.length === 0) return undefined;
-    return this.#readOne(command.partner, this.#random.oneOf(ids), this.#testimony.known());
+    return this.#readOne(command.partner, this.#random.oneOf(ids), this.#history.readBaseline());
   }
 
-  /** A read of this kind; `undefined` where there is nothing to read. */
+  /** A read of this kind; `undefined` if there is nothing to read. */
   reading(operation: Operation, partner: string): Question | undefined {
     const random = this.#random;
-    const testimony = this.#testimony;
-    const known = testimony.known();
+    const history = this.#history;
+    const known = history.readBaseline();
     const reader = random.chance(operation === "cut" ? 0.7 : 0.3) ? BANK : partner;
     const ids = this.#workload.idsOf(reader);
-    const hear = (asked: readonly string[]) => (views: readonly AccountView[]) =>
-      testimony.hearViews(reader, asked, views, known, "a read");
+    const record = (asked: readonly string[]) => (views: readonly AccountView[]) =>
+      history.recordViews(reader, asked, views, known, "a read");
     switch (operation) {
       case "read": {
         return this.#readOne(reader, random.oneOf(ids), known);
       }
       case "reads":
-        return question(`read all of ${reader}`, (gateway) => gateway.accounts(reader, ids), hear(ids));
+        return question(`read all of ${reader}`, (gateway) => gateway.accounts(reader, ids), record(ids));
       case "read_transfer": {
         const { all, pending } = this.#workload.madeBy(reader);
         const id = random.chance(0.8)
@@ -84,7 +84,7 @@ export class Questions {
         return question(
           `read ${id}`,
           (gateway) => gateway.transfer(reader, id),
-          (row) => testimony.hearTransfer(id, row, known),
+          (row) => history.recordTransfer(id, row, known),
         );
       }
       case "read_system":
@@ -100,7 +100,7 @@ export class Questions {
         return question(
           `a cut of ${reader} ${chosen.join(" ")}`,
           (gateway) => gateway.consistentAccounts(reader, chosen),
-          (cut) => testimony.hearCut(reader, chosen, cut, known),
+          (cut) => history.recordCut(reader, chosen, cut, known),
         );
       }
       default: {
@@ -108,23 +108,23 @@ export class Questions {
         return question(
           "the trial balance",
           (gateway) => gateway.trialBalance(whose),
-          (trial) => testimony.hearTrial(trial),
+          (trial) => history.recordTrialBalance(trial),
         );
       }
     }
   }
 
-  #readOne(reader: string, id: string, known: Known): Question {
+  #readOne(reader: string, id: string, known: ReadBaseline): Question {
     const ask = async (gateway: Gateway) => {
       const view = await gateway.account(reader, id);
       return view === undefined ? [] : [view];
     };
     return question(`read ${reader} ${id}`, ask, (views) =>
-      this.#testimony.hearViews(reader, [id], views, known, "a read"),
+      this.#history.recordViews(reader, [id], views, known, "a read"),
     );
   }
 
-  /** Somebody asks for what belongs to another partner. */
+  /** An attempt to read or change another partner's data. */
   snooping(): Question {
     const random = this.#random;
     const workload = this.#workload;
@@ -132,31 +132,31 @@ export class Questions {
     const transfer = workload.madeBy(MAIN).all.at(-1 - random.below(9)) ?? "tr_0019001";
     const kind = random.oneOf(["account", "transfer", "post", "void", "revert", "debit"] as const);
     const asked = { partner: OTHER, key: null, fingerprint: 0, id: transfer } as const;
-    const what = `${kind} ${id} ${transfer} as somebody else`;
-    const hear = (found: string) => this.#testimony.hearForeign(what, found);
-    const hearThing = (thing: unknown) => hear(thing === undefined ? "nothing" : "shown");
-    const hearAnswer = (answer: Answer) =>
-      hear("refused" in answer ? answer.refused : answer.outcome.ok ? "done" : answer.outcome.code);
+    const what = `${kind} ${id} ${transfer} as another partner`;
+    const record = (found: string) => this.#history.recordForeign(what, found);
+    const recordThing = (thing: unknown) => record(thing === undefined ? "nothing" : "shown");
+    const recordOutcome = (answer: Answer) =>
+      record("refused" in answer ? answer.refused : answer.outcome.ok ? "done" : answer.outcome.code);
     const settled = null;
     switch (kind) {
       case "account":
-        return question(what, (gateway) => gateway.account(OTHER, id), hearThing);
+        return question(what, (gateway) => gateway.account(OTHER, id), recordThing);
       case "transfer":
-        return question(what, (gateway) => gateway.transfer(OTHER, transfer), hearThing);
+        return question(what, (gateway) => gateway.transfer(OTHER, transfer), recordThing);
       case "post": {
         const command = { ...asked, op: "post_transfer", amount: null, final: false, settled } as const;
-        return question(what, (gateway) => gateway.submit(command), hearAnswer);
+        return question(what, (gateway) => gateway.submit(command), recordOutcome);
       }
       case "void": {
         const command = { ...asked, op: "void_transfer", settled } as const;
-        return question(what, (gateway) => gateway.submit(command), hearAnswer);
+        return question(what, (gateway) => gateway.submit(command), recordOutcome);
       }
       case "revert":
-        return question(what, (gateway) => gateway.revert(asked), hearAnswer);
+        return question(what, (gateway) => gateway.revert(asked), recordOutcome);
       case "debit": {
         const [own = ""] = workload.idsOf(OTHER);
         const command = transferOf(OTHER, { debit: id, credit: own, amount: 1 }, null);
-        return question(what, (gateway) => gateway.submit(command), hearAnswer);
+        return question(what, (gateway) => gateway.submit(command), recordOutcome);
       }
     }
   }

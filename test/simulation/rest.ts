@@ -1,14 +1,14 @@
-/** Whether nothing is under way any more, as the memory of the shards has it. */
+/** Whether a run is at rest, by the memory of its shards. */
 import type { Network } from "./sim-channel.ts";
 import type { SimServer } from "./sim-server.ts";
 
-/** All is durable, every message has come and is forgotten, and nothing is kept for a transfer that is over. */
+/** All is durable, every message is received and forgotten, and no reservation belongs to a finished transfer. */
 export function isAtRest(server: SimServer | undefined, network: Network): boolean {
   if (server?.isReady !== true || !network.isQuiet) return false;
   const { running } = server.carrier;
   const isIdle = [...running.values()].every(({ host }) => {
-    const figures = host?.figures();
-    return figures !== undefined && figures.position === figures.durablePosition;
+    const stats = host?.figures();
+    return stats !== undefined && stats.position === stats.durablePosition;
   });
   if (!isIdle) return false;
   return server.statuses.every((_, shard) =>

@@ -1,8 +1,8 @@
-/** Runs the simulation as anybody would, in a process of its own: it takes over the clocks of the one that it is in. */
+/** Runs the simulation in a child process, because it replaces the clocks of its process. */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
-/** It is killed after this time: nothing may outlive the test that gave up on it. */
+/** The child is killed after this time, so that it does not outlive the test. */
 const RUN_MS_MAX = 230_000;
 
 export type Run = Readonly<{ code: number | null; output: string }>;

@@ -1,6 +1,6 @@
 /**
- * What the archive would answer: it pulls durable batches over a channel from each shard, as the real one does, and keeps
- * them when the server ends. It is also a witness: whatever it was given must stay in the log.
+ * A model of the archive: like the real one, it pulls durable batches from each shard over a channel, and keeps them when
+ * the server ends. It is also a witness: every batch that it received must stay in the log.
  */
 
 import type { LedgerSettings } from "../../src/actors/ledger/ledger-state.ts";
@@ -16,27 +16,27 @@ import { viewOf } from "../workers/shard/memory-shards.ts";
 import type { Network } from "./sim-channel.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
-/** So small that shards forget names that are taken all the time, and have to ask the archive. */
+/** One claim in memory, so that shards have to ask the archive about claimed names all the time. */
 export const SIM_SETTINGS: LedgerSettings = { claimsMax: 1 };
 
 const ASK_BYTES = 1 << 20;
 const ANSWER_MS = 0.2;
-const PATIENCE_MS = 5_000;
+const QUERY_DEADLINE_MS = 5_000;
 
-type Question = Readonly<{ after: readonly Position[]; answer: () => void }>;
+type PendingQuery = Readonly<{ after: readonly Position[]; answer: () => void }>;
 
 export class SimArchive {
-  /** By shard, all batches so far, oldest first. */
+  /** By shard: all batches received, oldest first. */
   readonly batches: Witness[][];
   protected readonly clock: VirtualClock;
   protected readonly network: Network;
   readonly #records = new Map<string, ArchivedRecord>();
-  /** Credits and portions by the message that they took in. */
+  /** Records of credits and portions, by the cross-shard message that they apply. */
   readonly #parts = new Map<string, ArchivedRecord>();
   readonly #transfers = new Map<string, Readonly<{ partner: string; view: TransferView }>>();
-  /** By name, who has taken it for ever. */
+  /** By claimed name: the transfer that has claimed it. */
   readonly #claims = new Map<string, string>();
-  #questions: Question[] = [];
+  #pendingQueries: PendingQuery[] = [];
 
   constructor(shards: number, clock: VirtualClock, network: Network) {
     this.batches = Array.from({ length: shards }, () => []);
@@ -48,26 +48,26 @@ export class SimArchive {
     return this.batches[shard]?.at(-1);
   }
 
-  /** The newest batch that a power cut leaves: below it a log may be trimmed. */
+  /** The newest batch that survives a power cut; the log may be trimmed below it. */
   synced(shard: number): Witness | undefined {
     return this.newest(shard);
   }
 
-  /** All durable batches are here, so that it can be judged. */
+  /** Whether all these batches have been received. */
   isCurrent(newest: readonly (LogId | undefined)[]): boolean {
     return newest.every((id, shard) => id === undefined || this.#has({ shard, ...id }));
   }
 
   close(): void {}
 
-  /** Pulls from a shard that has just started, as whoever it is that runs. */
+  /** Pulls from a shard that has just started; runs as the current owner. */
   follow(shard: number, end: ChannelEnd): void {
     const ask = () => channel.post(packAsk({ after: this.newest(shard)?.id ?? null, bytesMax: ASK_BYTES }));
     const channel = this.network.open(end, {
       receive: (bytes) => {
         for (const batch of unpackAnswer(bytes)) this.take(shard, batch);
         ask();
-        this.#answerSome();
+        this.#answerReady();
       },
       closed: () => {},
     });
@@ -97,7 +97,7 @@ export class SimArchive {
 
   protected take(shard: number, { id, timeMs, body, hash }: Batch): void {
     const newest = this.newest(shard);
-    // Two servers may be there for a while; what the new one has given need not come from the old one again.
+    // Two servers may exist for a while; skips what the new one has already sent.
     if (newest !== undefined && compareLogIds(id, newest.id) <= 0) return;
     this.batches[shard]?.push({ id, hash });
     let index = 0;
@@ -111,32 +111,32 @@ export class SimArchive {
       if (name !== undefined) this.#claims.set(name, "id" in outcome ? outcome.id : "");
       const view = viewOf(record);
       if (view === undefined) return;
-      // A record of expiry leaves out what does not change.
+      // A record of an expiry omits what does not change.
       const whole = { ...this.#transfers.get(view.id)?.view, ...view } as TransferView;
       this.#transfers.set(view.id, { partner: command.partner, view: whole });
     });
   }
 
-  /** Answers once all of `after` is here, in the turn of whoever asks. */
+  /** Answers once all positions of `after` are received; runs as the current owner. @throws OperatingError */
   #ask<T>(after: readonly Position[], answer: () => T): Promise<T> {
     const owner = this.clock.current;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#questions.push({
+    this.#pendingQueries.push({
       after,
       answer: () => this.clock.after(owner, ANSWER_MS, () => resolve(answer())),
     });
-    this.clock.after(owner, PATIENCE_MS, () =>
+    this.clock.after(owner, QUERY_DEADLINE_MS, () =>
       reject(new OperatingError("log_unavailable", "the archive is behind")),
     );
-    this.#answerSome();
+    this.#answerReady();
     return promise;
   }
 
-  #answerSome(): void {
-    this.#questions = this.#questions.filter(({ after, answer }) => {
-      const isHere = after.every((position) => this.#has(position));
-      if (isHere) answer();
-      return !isHere;
+  #answerReady(): void {
+    this.#pendingQueries = this.#pendingQueries.filter(({ after, answer }) => {
+      const isReceived = after.every((position) => this.#has(position));
+      if (isReceived) answer();
+      return !isReceived;
     });
   }
 

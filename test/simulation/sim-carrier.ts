@@ -1,6 +1,6 @@
 /**
- * Carries the shards of a simulated server: each is an owner of its own, which can be killed, and talks to the supervisor
- * by messages that take time.
+ * Runs the shards of a simulated server. Each shard is an owner that can be killed, and exchanges delayed messages with the
+ * supervisor.
  */
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
@@ -14,15 +14,15 @@ import { ShardHost } from "../../src/workers/shard/shard-host.ts";
 import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { SimContext } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;
-/** A shard that hangs no more has answered by then: all that has come in meanwhile, and each look at a clock takes time. */
-const HEARD_MS = 250 * CONTROL_MS;
+/** A resumed shard is heard within this time; it first handles what has queued, and clock reads take time. */
+const FIRST_MESSAGE_MS = 250 * CONTROL_MS;
 /** How long an append may take before its answer counts as lost. */
 const APPEND_DEADLINE_MS = 2_000;
-/** The witness is written so late, at most. */
+/** Delay until the witness is written. */
 const WITNESS_MS = 1_000;
 
 /** Messages to one owner, in order. */
@@ -36,7 +36,7 @@ export class Pipe {
     this.#to = to;
   }
 
-  /** @param lateMs beyond what messages usually take. */
+  /** @param lateMs delay in addition to the usual one */
   send(lateMs: number, act: () => void): void {
     const { nowMs } = this.#clock;
     this.#newestMs = Math.max(this.#newestMs, nowMs + CONTROL_MS + lateMs);
@@ -47,25 +47,25 @@ export class Pipe {
 export type CarriedShard = {
   readonly owner: Owner;
   host: ShardHost | undefined;
-  /** What it keeps to itself; absent before it serves. */
+  /** Its private ledger; absent before it serves. */
   ledger: Ledger | undefined;
-  /** It dies without a word. */
+  /** Ends the shard without a message. */
   readonly kill: (why: string) => void;
 };
 
 export class SimCarrier implements Carrier {
   readonly isolation = "threads";
-  /** By shard; absent while it does not run. */
+  /** By shard; absent while the shard does not run. */
   readonly running = new Map<number, CarriedShard>();
-  /** By shard, the newest epoch of this server. */
+  /** By shard: the newest epoch that this server has claimed. */
   readonly claimed = new Map<number, number>();
-  /** By shard, how long its next start takes beyond what it does. */
+  /** By shard: the extra delay of its next start in ms. */
   readonly slowStarts = new Map<number, number>();
-  readonly #world: Surroundings;
+  readonly #world: SimContext;
   readonly #main: Owner;
   readonly #onExit: (shard: number, exit: ShardExit) => void;
 
-  constructor(world: Surroundings, main: Owner, onExit: (shard: number, exit: ShardExit) => void) {
+  constructor(world: SimContext, main: Owner, onExit: (shard: number, exit: ShardExit) => void) {
     this.#world = world;
     this.#main = main;
     this.#onExit = onExit;
@@ -84,12 +84,12 @@ export class SimCarrier implements Carrier {
     const toShard = new Pipe(clock, owner);
     const toMain = new Pipe(clock, this.#main);
     const exited = Promise.withResolvers<ShardExit>();
-    let heardMs = 0;
+    let lastMessageMs = 0;
     const end = (exit: ShardExit) => {
       if (owner.isDead) return;
       owner.isDead = true;
       if (this.running.get(shard) === carried) this.running.delete(shard);
-      network.bury((each) => each === owner);
+      network.closeEndsOf((each) => each === owner);
       trace(`${owner.name} ends: ${exit.reason}: ${exit.message.split("\n", 1)[0]}`);
       this.#onExit(shard, exit);
       toMain.send(0, () => exited.resolve(exit));
@@ -111,21 +111,21 @@ export class SimCarrier implements Carrier {
         }
         if (message.type === "ready") trace(`${owner.name} serves`);
         toMain.send(0, () => {
-          heardMs = clock.nowMs;
+          lastMessageMs = clock.nowMs;
           onMessage(message);
         });
       });
       void carried.host.run().then((exit) => {
-        // What it has posted in this turn still leaves.
+        // Messages posted in this turn are still sent.
         clock.after(owner, 0, () => end(exit));
       });
     });
     return {
       exited: exited.promise,
-      // Only a shard that hangs may be ended so, or one whose first word since then is still on its way.
+      // The supervisor may end only a hung shard, or one whose first message after a hang is still in flight.
       end: (message) => {
-        const isUnheard = heardMs < owner.resumedMs && clock.nowMs - owner.resumedMs < HEARD_MS;
-        const isHung = owner.isPaused || isUnheard;
+        const isSilent = lastMessageMs < owner.resumedMs && clock.nowMs - owner.resumedMs < FIRST_MESSAGE_MS;
+        const isHung = owner.isPaused || isSilent;
         end({ reason: "crashed", message: isHung ? `killed: ${message}` : message });
       },
       post: (message) => {
@@ -135,8 +135,8 @@ export class SimCarrier implements Carrier {
     };
   }
 
-  /** What programmes draw must be the same in every run; and the first question is for the secret of the key table. */
-  #randomOf(): (bytes: number) => Uint8Array {
+  /** Seeded random bytes. The first draw is the secret of the key table, which take-over.ts fixes. */
+  #newRandom(): (bytes: number) => Uint8Array {
     const { random } = this.#world;
     let isSeeded = false;
     return (bytes) => {
@@ -203,7 +203,7 @@ export class SimCarrier implements Carrier {
           shard,
           shards,
         }),
-      random: this.#randomOf(),
+      random: this.#newRandom(),
       onDurable: note,
       warnings: () => [],
     });

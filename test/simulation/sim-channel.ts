@@ -1,13 +1,13 @@
 /**
- * Channels between the parts of a simulated server. What is posted arrives later, in order for each direction; a channel
- * may break, and then the end of what was on its way is lost, as it is when one side dies.
+ * Channels between the parts of a simulated server. Messages arrive later, in order for each direction. If a channel
+ * breaks, or one side dies, the last messages in flight are lost.
  */
 import type { Channel, ChannelHandlers } from "../../src/workers/channels/channel.ts";
 import type { ChannelEnd } from "../../src/workers/channels/open-channel.ts";
 import type { Random } from "../support/random.ts";
 import type { Owner, VirtualClock } from "./virtual-clock.ts";
 
-/** How long messages take, in ms: mostly `usualMs` at most, and one in `1 / spikes` up to `spikeMs`. */
+/** Message delays in ms: up to `usualMs`, and with probability `spikes` up to `spikeMs`. */
 export type Delays = Readonly<{ usualMs: number; spikes: number; spikeMs: number }>;
 
 export function delayOf(random: Random, { usualMs, spikes, spikeMs }: Delays): number {
@@ -17,15 +17,15 @@ export function delayOf(random: Random, { usualMs, spikes, spikeMs }: Delays): n
 
 type Arrival = { readonly act: (handlers: ChannelHandlers) => void; isLost: boolean; isDone: boolean };
 
-/** One side of a channel. It belongs to whoever opens it. */
+/** One side of a channel. It belongs to the owner that opens it. */
 class SimEnd {
   other: SimEnd | undefined;
   owner: Owner | undefined;
   handlers: ChannelHandlers | undefined;
   isClosed = false;
-  /** What is on its way to this side, oldest first. */
+  /** Messages in flight to this side, oldest first. */
   arrivals: Arrival[] = [];
-  /** What arrived before it was opened. */
+  /** Messages that arrived before this side was opened. */
   readonly early: Arrival[] = [];
   newestMs = 0;
 }
@@ -51,7 +51,7 @@ export class Network {
     return pair as unknown as [ChannelEnd, ChannelEnd];
   }
 
-  /** It is on its way to `owner`, who is going to open it. */
+  /** Assigns a side to the owner that will open it. */
   handTo(opaque: ChannelEnd, owner: Owner): void {
     const end = opaque as unknown as SimEnd;
     end.owner = owner;
@@ -67,18 +67,18 @@ export class Network {
     for (const arrival of end.early.splice(0)) this.#clock.after(owner, 0, () => this.#arrive(end, arrival));
     return {
       post: (bytes) => {
-        if (!end.isClosed && other !== undefined) this.#send(other, (there) => there.receive(bytes));
+        if (!end.isClosed && other !== undefined) this.#send(other, (handlers) => handlers.receive(bytes));
       },
       close: () => {
         if (end.isClosed) return;
         end.isClosed = true;
-        if (other !== undefined) this.#send(other, (there) => this.#lose(other, there));
+        if (other !== undefined) this.#send(other, (handlers) => this.#lose(other, handlers));
       },
     };
   };
 
-  /** All ends of whoever is dead: their other sides notice. */
-  bury(isDead: (owner: Owner) => boolean): void {
+  /** Closes the sides of dead owners, and notifies the other sides. */
+  closeEndsOf(isDead: (owner: Owner) => boolean): void {
     for (const [a, b] of this.#pairs) {
       if (a.owner !== undefined && isDead(a.owner)) this.#die(a, b);
       if (b.owner !== undefined && isDead(b.owner)) this.#die(b, a);
@@ -86,29 +86,29 @@ export class Network {
     this.#pairs = this.#pairs.filter(([a, b]) => !(a.isClosed && b.isClosed));
   }
 
-  /** Nothing is on its way to anybody. */
+  /** Whether no message is in flight. */
   get isQuiet(): boolean {
     return this.#pairs.flat().every(({ arrivals, isClosed }) => isClosed || arrivals.length === 0);
   }
 
-  /** Breaks one channel between two who live. */
+  /** Breaks a channel between two live owners. */
   breakOne(): void {
     const open = this.#pairs.filter(([a, b]) => isLive(a) && isLive(b));
     if (open.length > 0) this.#break(this.#random.oneOf(open));
   }
 
-  /** Breaks the channels between `owner` and those others. */
+  /** Breaks the channels between `owner` and the matching owners. */
   breakWith(owner: Owner, isOther: (other: Owner) => boolean): void {
     for (const pair of this.#between(owner, isOther)) this.#break(pair);
   }
 
-  /** What is sent between `owner` and those others arrives after `ms` at the earliest, in order as ever. */
+  /** Delays all messages between `owner` and the matching owners by at least `ms`, in order. */
   stall(owner: Owner, isOther: (other: Owner) => boolean, ms: number): void {
     const untilMs = this.#clock.nowMs + ms;
     for (const end of this.#between(owner, isOther).flat()) end.newestMs = Math.max(end.newestMs, untilMs);
   }
 
-  /** The same for what those others send to `owner` alone. */
+  /** Delays messages from the matching owners to `owner` by at least `ms`, in order. */
   stallTowards(owner: Owner, isOther: (other: Owner) => boolean, ms: number): void {
     const untilMs = this.#clock.nowMs + ms;
     for (const end of this.#between(owner, isOther).flat())
@@ -131,7 +131,7 @@ export class Network {
     }
   }
 
-  /** Its end of the channel is gone without a word, and with it some of what it had sent last. */
+  /** Closes a dead owner's side. Some of its last messages are lost. */
   #die(end: SimEnd, other: SimEnd): void {
     if (end.isClosed) return;
     end.isClosed = true;
@@ -154,7 +154,7 @@ export class Network {
     const arrival = { act, isLost: false, isDone: false };
     end.arrivals.push(arrival);
     end.newestMs = Math.max(end.newestMs, this.#clock.nowMs + delayOf(this.#random, this.delays));
-    // Who has not opened its end yet finds there what came before.
+    // Kept until the owner opens its side.
     if (end.owner === undefined || end.handlers === undefined) end.early.push(arrival);
     else this.#clock.at(end.owner, end.newestMs, () => this.#arrive(end, arrival));
   }

@@ -1,7 +1,7 @@
 /**
- * A store of logs that fails in every way that a real one does, and loses nothing that it has acknowledged: entries come to
- * the store, are synced before anybody hears of them, and answers go back; between any two of these it may end and start
- * again, without what it had not synced. Damage to what was acknowledged is a nemesis of its own.
+ * A simulated log store with the faults of real ones, which never loses acknowledged entries. An entry arrives, is synced,
+ * and is then acknowledged; between any two of these steps the store may restart without its unsynced entries. Damage to
+ * acknowledged entries is injected by the nemesis.
  */
 import { MemoryStore } from "../../src/wal/memory.ts";
 import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
@@ -15,9 +15,9 @@ import {
 } from "../../src/wal/wal.ts";
 import type { Random } from "../support/random.ts";
 import { type Delays, delayOf } from "./sim-channel.ts";
-import { NATURE, type VirtualClock } from "./virtual-clock.ts";
+import { ENVIRONMENT, type VirtualClock } from "./virtual-clock.ts";
 
-/** What may happen to one append, and how probable it is. */
+/** The probability of each fault of one append. */
 export type AppendFaults = Readonly<
   Record<"drop_answer" | "fail_before" | "refuse" | "duplicate" | "late" | "hang" | "tear", number>
 >;
@@ -33,10 +33,11 @@ export const NO_FAULTS: AppendFaults = {
   tear: 0,
 };
 
-/** What is late comes within this time: whoever sent it may have been replaced by then. */
+/** The longest delay of a late append; its sender may have been replaced by then. */
 const LATE_MS_MAX = 3_000;
 
-const AGAIN_MS_MAX = 100;
+/** The longest time between two restarts after a torn append. */
+const SECOND_RESTART_MS_MAX = 100;
 
 export type LogEvents = Readonly<{
   clock: VirtualClock;
@@ -45,27 +46,27 @@ export type LogEvents = Readonly<{
   trace: (what: string) => void;
 }>;
 
-/** For a store that knows settings. */
+/** Only for stores with settings. */
 export type OpenOptions = Readonly<{ allowWeakDurability?: boolean }>;
 
 export class SimStore {
   readonly memory: MemoryStore;
   faults: AppendFaults = NO_FAULTS;
-  /** Happens to the next append, whatever the rates say. */
+  /** The fault of the next append, regardless of the probabilities. */
   nextFault: AppendFault | undefined;
   delays: Delays = { usualMs: 0.5, spikes: 0, spikeMs: 0 };
-  /** It says no to every append. */
+  /** Refuses every append. */
   isFull = false;
   isReachable = true;
-  /** Counts its lives: a connection ends with the one in which it was made. */
+  /** The number of restarts; a connection ends when it changes. */
   life = 0;
-  /** What was trimmed away, so that the whole log can be looked at in the end. */
+  /** Trimmed entries, kept so that oracles can read the whole log. */
   readonly trimmed: StoredEntry[] = [];
-  /** How many entries that were when a claim was stored, by its epoch. */
+  /** By epoch of a claim: the number of entries trimmed before it. */
   readonly trimmedByClaim = new Map<number, number>();
-  /** Entries that will survive whatever happens to the machine. */
+  /** The number of entries that survive a power cut. */
   #synced = 0;
-  /** Something was written in this life that is not synced yet: it will be, before anything is answered. */
+  /** Entries written since the restart are unsynced; they are synced before the next answer. */
   #isDirty = false;
   readonly #events: LogEvents;
 
@@ -78,12 +79,12 @@ export class SimStore {
     return new SimStream(this, this.#events);
   }
 
-  /** The way to the snapshots that are kept beside the log. */
+  /** Opens the snapshots that are stored with the log. */
   openSnapshots(memory: MemorySnapshotStore): SnapshotStore {
     return memory;
   }
 
-  /** The store ends and starts again; with `losesPower` what was not synced may be gone, all of it or its end. */
+  /** Restarts the store; with `losesPower` a random tail of the unsynced entries is lost. */
   restart(losesPower: boolean): void {
     const { random, trace } = this.#events;
     const unsynced = Math.max(0, this.memory.entries.length - this.#synced);
@@ -95,7 +96,7 @@ export class SimStore {
     trace(`${this.memory.name} restarts${lost > 0 ? `, and ${lost} of its entries were not synced` : ""}`);
   }
 
-  /** What has arrived. @throws LogError as the store would answer */
+  /** Stores an arrived entry. @throws LogError as a real store would answer */
   store(id: LogId, bytes: Uint8Array, create: boolean): void {
     this.sync();
     this.memory.store(id, bytes, create);
@@ -113,7 +114,7 @@ export class SimStore {
     return isMore;
   }
 
-  /** Nothing is answered before this: but what an earlier life has left is synced with the next entry only. */
+  /** Runs before each answer. Entries from before a restart are synced only with the next entry. */
   sync(): void {
     if (this.#isDirty) this.#synced = this.memory.entries.length;
     this.#isDirty = false;
@@ -126,12 +127,12 @@ class SimStream implements LogStream {
   restarts: number;
   readonly #store: SimStore;
   readonly #events: LogEvents;
-  /** The life of the store in which the connection was made. */
+  /** The store's `life` in which the connection was made. */
   #life: number;
   #newestMs = 0;
   #closed = false;
   #acknowledged: LogId | undefined;
-  /** The entry whose answer is open, and whether it was found since. */
+  /** The entry that is not acknowledged yet, and the same after `find` has seen it. */
   #pending: LogId | undefined;
   #found: LogId | undefined;
 
@@ -144,15 +145,15 @@ class SimStream implements LogStream {
   }
 
   last(): Promise<StoredEntry | undefined> {
-    return this.#ask(({ memory }) => memory.entries.at(-1));
+    return this.#request(({ memory }) => memory.entries.at(-1));
   }
 
   read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
-    return this.#ask(({ memory }) => memory.after(after, bytesMax));
+    return this.#request(({ memory }) => memory.after(after, bytesMax));
   }
 
   find(id: LogId): Promise<Uint8Array | undefined> {
-    return this.#ask(({ memory }) => {
+    return this.#request(({ memory }) => {
       const bytes = memory.find(id);
       if (bytes !== undefined && this.#pending !== undefined && compareLogIds(id, this.#pending) === 0)
         this.#found = id;
@@ -179,28 +180,28 @@ class SimStream implements LogStream {
       trace(`${what}: ${fault}`);
     }
     const lateMs = LATE_MS_MAX * random.fraction();
-    // Unless its connection has ended with the store's life meanwhile.
+    // Dropped if the store has restarted, because that ends the connection.
     const { life } = store;
     const storeLate = () => {
-      clock.after(NATURE, lateMs, () => {
+      clock.after(ENVIRONMENT, lateMs, () => {
         if (store.life === life) attempt(() => store.store(id, copy, create));
       });
     };
     if (fault === "late") storeLate();
     if (fault === "hang") return new Promise(() => {});
-    return this.#ask((reached) => {
+    return this.#request((reached) => {
       if (restarts !== undefined && restarts !== this.restarts)
         throw this.#unavailable("the store has started again");
       this.#pending = id;
       if (fault === "fail_before" || fault === "late") throw this.#unavailable("the connection broke");
       if (fault === "refuse" || reached.isFull) throw new LogError("append_refused", `${this.name} is full`);
       reached.store(id, copy, create);
-      // Its life ends before it has answered, and before it has synced, or after that.
+      // Restarts before the answer, with or without a sync.
       if (fault === "tear") {
         reached.restart(true);
-        // What has failed once often fails again.
+        // Often restarts twice.
         if (random.chance(0.5))
-          clock.after(NATURE, AGAIN_MS_MAX * random.fraction(), () => reached.restart(true));
+          clock.after(ENVIRONMENT, SECOND_RESTART_MS_MAX * random.fraction(), () => reached.restart(true));
       }
       if (fault === "drop_answer" || fault === "tear") throw this.#unavailable("the answer was lost");
       if (fault === "duplicate") storeLate();
@@ -208,15 +209,15 @@ class SimStream implements LogStream {
   }
 
   trim(below: LogId, entriesMax: number): Promise<boolean> {
-    return this.#ask((store) => store.trim(below, entriesMax));
+    return this.#request((store) => store.trim(below, entriesMax));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
   }
 
-  /** Questions of one connection are answered in order. */
-  #ask<T>(answer: (store: SimStore) => T): Promise<T> {
+  /** Requests of one connection are answered in order. */
+  #request<T>(answer: (store: SimStore) => T): Promise<T> {
     const { clock, random } = this.#events;
     const store = this.#store;
     const owner = clock.current;
@@ -226,19 +227,19 @@ class SimStream implements LogStream {
     const nowMs = clock.nowMs;
     this.#newestMs = Math.max(this.#newestMs, nowMs + delayOf(random, store.delays));
     const backMs = delayOf(random, store.delays);
-    const reply = (tell: () => void) =>
-      clock.after(owner, Math.max(backMs, owner.deafUntilMs - clock.nowMs), tell);
-    clock.at(NATURE, this.#newestMs, () => {
+    const reply = (settle: () => void) =>
+      clock.after(owner, Math.max(backMs, owner.repliesHeldUntilMs - clock.nowMs), settle);
+    clock.at(ENVIRONMENT, this.#newestMs, () => {
       if (!store.isReachable || store.life !== life) {
         reply(() => reject(this.#unavailable("the log does not answer")));
         return;
       }
       store.sync();
       try {
-        if (this.#life !== life) this.#greet(life);
+        if (this.#life !== life) this.#reconnect(life);
         const found = answer(store);
         store.sync();
-        // An answer that is on its way when the store ends is lost, or comes as if nothing had been.
+        // An answer in flight when the store restarts still arrives.
         reply(() => resolve(found));
       } catch (error) {
         reply(() => reject(error instanceof Error ? error : new Error(String(error))));
@@ -247,8 +248,8 @@ class SimStream implements LogStream {
     return promise;
   }
 
-  /** As on every new connection to Redis: who is there, and is the stream where we left it? */
-  #greet(life: number): void {
+  /** Like each new connection to Redis: checks that the stream still has what was acknowledged or found. */
+  #reconnect(life: number): void {
     this.restarts = this.#store.memory.restarts;
     const last = this.#store.memory.entries.at(-1)?.id;
     const isBelow = (id: LogId | undefined) =>
@@ -257,7 +258,7 @@ class SimStream implements LogStream {
       throw new LogError("log_lost_data", `${this.name} ends before ${textOf(this.#acknowledged)}`);
     if (isBelow(this.#found))
       throw new LogError("append_lost", `${this.name}: ${textOf(this.#found)} was found, but is gone again`);
-    // A connection that was not greeted is none.
+    // Only a checked connection counts as connected.
     this.#life = life;
   }
 
@@ -270,7 +271,7 @@ function textOf(id: LogId | undefined): string {
   return id === undefined ? "nothing" : formatLogId(id);
 }
 
-/** At most one of them happens. */
+/** Draws at most one fault. */
 export function faultOf(random: Random, faults: AppendFaults): AppendFault | undefined {
   if (faults === NO_FAULTS) return undefined;
   let dice = random.fraction();
@@ -281,7 +282,7 @@ export function faultOf(random: Random, faults: AppendFaults): AppendFault | und
   return undefined;
 }
 
-/** Nobody is listening any more. */
+/** Ignores the store's errors: the sender is gone. */
 function attempt(act: () => void): void {
   try {
     act();

@@ -1,6 +1,6 @@
 /**
- * The real archive, on files in memory, in the owner that is the archive's thread of each server. When no server is left
- * its process has ended: the next one opens the same files, and after a power cut without what was not synced.
+ * The real archive, on files in memory. It runs as the archive owner of each server. When no server is left, its process
+ * has ended: the next server opens the same files, after a power cut without what was not synced.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -55,7 +55,7 @@ export class SimRealArchive extends SimArchive {
   #archive: Archive;
   readonly #services = new Map<Owner, ArchiveService>();
   #synced: ReadonlyMap<number, Witness> = new Map();
-  /** Batches that a power cut leaves. */
+  /** Id of the last batch that survives a power cut. */
   #syncedBatches = 0;
 
   constructor(world: RealArchiveWorld) {
@@ -115,10 +115,10 @@ export class SimRealArchive extends SimArchive {
     ) as unknown as ArchiveQueries;
   }
 
-  /** Changes a bit of a stored batch, as a disk may do. @returns whether there is one */
+  /** Flips a bit of a stored batch, as a disk may do. @returns whether a batch exists */
   damage(): boolean {
     const { random, trace, count } = this.#world;
-    // What is in the index already is not read again at a start.
+    // Indexed batches are not read at a start.
     if (random.chance(0.5)) this.#archive.flush();
     this.reopen(() => {
       const database = new DatabaseSync(join(this.#folder, "archive.sqlite"));
@@ -137,20 +137,20 @@ export class SimRealArchive extends SimArchive {
     return this.#lastBatch() > 0;
   }
 
-  /** Its process ends without a word, and another one opens the files. */
-  reopen(meanwhile: () => void = () => {}): void {
+  /** The process dies and another one opens the files. */
+  reopen(changeFiles: () => void = () => {}): void {
     this.#archive.close();
-    meanwhile();
+    changeFiles();
     this.#archive = new Archive(this.#folder, this.#options);
     this.#services.clear();
   }
 
-  /** Puts all into the index that is stored. */
+  /** Indexes all stored batches. */
   indexAll(): void {
     while (!this.#archive.isIndexed) this.#archive.indexSome(1_000);
   }
 
-  /** Reads everything once more, as the archive does all the time. @returns whether a batch is damaged */
+  /** Reads all batches once, like the archive's continuous scrub. @returns whether a batch is damaged */
   scrub(): boolean {
     const { verifier } = this.#archive;
     const { passes } = verifier.figures;
@@ -162,8 +162,8 @@ export class SimRealArchive extends SimArchive {
     const known = this.#services.get(owner);
     if (known !== undefined) return known;
     const { random, count, fail, network } = this.#world;
-    const isAlone = this.#services.size > 0 && [...this.#services.keys()].every(({ isDead }) => isDead);
-    if (isAlone) {
+    const isRestart = this.#services.size > 0 && [...this.#services.keys()].every(({ isDead }) => isDead);
+    if (isRestart) {
       const losesPower = random.chance(0.5);
       count(losesPower ? "archive loses power" : "archive crash");
       this.reopen(losesPower ? () => this.#loseUnsynced() : undefined);
@@ -180,20 +180,20 @@ export class SimRealArchive extends SimArchive {
 
   #ask(method: ArchiveMethod, query: unknown, after: readonly Position[]): Promise<unknown> {
     const { clock } = this;
-    const asker = clock.current;
+    const caller = clock.current;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const tell = (result: TaggedResult) =>
-      clock.after(asker, ANSWER_MS, () => {
+    const reply = (result: TaggedResult) =>
+      clock.after(caller, ANSWER_MS, () => {
         if (result.ok) resolve(result.value);
         else reject(untagError(result.error));
       });
-    // Of several servers the newest answers; what it asks and is told is the same for all.
+    // The newest server's archive answers; the files are the same for all.
     const [owner, service] = [...this.#services].findLast(([each]) => !each.isDead) ?? [];
-    if (owner !== undefined) clock.after(owner, ANSWER_MS, () => service?.query(method, query, after, tell));
+    if (owner !== undefined) clock.after(owner, ANSWER_MS, () => service?.query(method, query, after, reply));
     return promise;
   }
 
-  /** The database goes back to its last sync, and files of the index that are newer are not there. */
+  /** Removes what was written after the last sync from the database, and newer index files. */
   #loseUnsynced(): void {
     const database = new DatabaseSync(join(this.#folder, "archive.sqlite"));
     const written = database.prepare("SELECT value FROM settings WHERE name = 'written'").get();

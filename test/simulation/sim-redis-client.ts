@@ -1,26 +1,26 @@
 /**
- * One connection to a simulated Redis, with the part of the interface of ioredis that the log uses: commands and replies
- * come in order, each way takes time, and a connection that ends rejects whatever waits for a reply.
+ * One connection to a simulated Redis, with the part of the ioredis interface that the log uses. Commands and replies
+ * arrive in order and with delays; a connection that ends rejects all commands without a reply.
  */
 import { EventEmitter } from "node:events";
 import type { NewRedisClient } from "../../src/wal/redis/redis-connection.ts";
 import { delayOf } from "./sim-channel.ts";
 import type { AppendFault, LogEvents, SimStore } from "./sim-log.ts";
-import { NATURE, type Owner } from "./virtual-clock.ts";
+import { ENVIRONMENT, type Owner } from "./virtual-clock.ts";
 
-/** Commands that were sent before the connection ended still arrive within this time. */
+/** The longest delay of a command that arrives after its connection has ended. */
 const LATE_MS_MAX = 3_000;
 const CLOSE_MS = 5;
-const AGAIN_MS_MAX = 100;
+const SECOND_RESTART_MS_MAX = 100;
 
 export class ReplyError extends Error {
   override readonly name = "ReplyError";
 }
 
-/** The server has ended in the middle of a command. */
-export class Died extends Error {}
+/** The server has ended during a command. */
+export class ServerDied extends Error {}
 
-/** The server, as a connection knows it. */
+/** The server's interface for connections. */
 export type RedisServer = Pick<SimStore, "memory" | "delays" | "life" | "isReachable" | "restart"> &
   Readonly<{
     isDown: boolean;
@@ -41,7 +41,7 @@ type Waiting = Readonly<{ reject: (error: Error) => void }>;
 
 export class SimRedisClient extends EventEmitter {
   status: "wait" | "connecting" | "ready" | "end" = "wait";
-  /** Since the settings are wrong, and it was time to have noticed it. */
+  /** Appends since the client should have noticed wrong settings. */
   appendsUnderWrongSettings = 0;
   readonly #link: RedisLink;
   readonly #owner: Owner;
@@ -50,7 +50,7 @@ export class SimRedisClient extends EventEmitter {
   #life = 0;
   #arrivesMs = 0;
   #repliesMs = 0;
-  /** A reply that never comes holds up all that follow. */
+  /** After a missing reply no later replies arrive. */
   #isMute = false;
 
   constructor(link: RedisLink, options: Parameters<NewRedisClient>[0]) {
@@ -93,7 +93,7 @@ export class SimRedisClient extends EventEmitter {
     this.#link.clock.after(this.#owner, 0, () => this.#end(isOpen));
   }
 
-  /** The connection breaks on its way, or its server has ended. @param isNoticed at once, and not by the next command */
+  /** Breaks the connection. @param isNoticed whether the client notices at once, and not only at the next command */
   breakOff(isNoticed: boolean): void {
     const { clock, random, closed } = this.#link;
     closed(this);
@@ -141,14 +141,14 @@ export class SimRedisClient extends EventEmitter {
         return this.#send("xadd", copy, (reply) => {
           const { life } = store;
           reply(() => store.execute(this, "xadd", copy));
-          // The first may have ended the server, and with it the connection that the second came by.
+          // The first execution may have ended the server, and with it the connection.
           if (store.life === life) execute();
         });
       case "late": {
         const { life } = store;
         return this.#send("xadd", copy, () => {
           this.breakOff(true);
-          clock.after(NATURE, LATE_MS_MAX * random.fraction(), () => {
+          clock.after(ENVIRONMENT, LATE_MS_MAX * random.fraction(), () => {
             if (store.life === life) store.take(execute);
           });
         });
@@ -160,16 +160,16 @@ export class SimRedisClient extends EventEmitter {
         });
       case "tear":
         return this.#send("xadd", copy, () => {
-          // Executed, but its life ends before the sync.
+          // Executed, but the server restarts before the sync.
           attempt(() => store.executeUnsynced(this, copy));
           store.restart(true);
           if (random.chance(0.5))
-            clock.after(NATURE, AGAIN_MS_MAX * random.fraction(), () => store.restart(true));
+            clock.after(ENVIRONMENT, SECOND_RESTART_MS_MAX * random.fraction(), () => store.restart(true));
         });
     }
   }
 
-  /** @param act what happens when it has arrived, in place of its execution and reply. */
+  /** @param act called when the command arrives, instead of executing it and replying. */
   #send(
     name: string,
     args: readonly unknown[],
@@ -181,10 +181,10 @@ export class SimRedisClient extends EventEmitter {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const waiting = { reject };
     this.#waiting.add(waiting);
-    const settle = (tell: () => void) => {
+    const settle = (finish: () => void) => {
       if (!this.#waiting.delete(waiting)) return;
       cancel();
-      tell();
+      finish();
     };
     const cancel = clock.after(this.#owner, this.#options.commandTimeout ?? 0, () =>
       settle(() => reject(new Error("Command timed out"))),
@@ -192,18 +192,18 @@ export class SimRedisClient extends EventEmitter {
     const life = this.#life;
     this.#arrivesMs = Math.max(this.#arrivesMs, clock.nowMs + delayOf(random, store.delays));
     const reply = (execute: () => unknown) => {
-      const told = repliesOf(execute);
-      if (told === undefined || this.#isMute) return;
+      const result = replyTo(execute);
+      if (result === undefined || this.#isMute) return;
       this.#repliesMs = Math.max(this.#repliesMs, clock.nowMs + delayOf(random, store.delays));
       clock.after(this.#owner, this.#repliesMs - clock.nowMs, () => {
-        // Whatever was on its way when the connection ended is lost.
+        // Replies in flight are lost when the connection ends.
         if (this.#life !== life || this.status === "end") return;
-        settle(() => ("error" in told ? reject(told.error) : resolve(told.value)));
+        settle(() => ("error" in result ? reject(result.error) : resolve(result.value)));
       });
     };
-    clock.after(NATURE, this.#arrivesMs - clock.nowMs, () => {
+    clock.after(ENVIRONMENT, this.#arrivesMs - clock.nowMs, () => {
       if (store.life !== life || this.#life !== life || store.isDown) {
-        // A server that knows no such connection says so.
+        // The server resets an unknown connection.
         if (this.status === "ready") clock.after(this.#owner, CLOSE_MS, () => this.#end());
         return;
       }
@@ -235,20 +235,20 @@ const REFUSALS = [
   "READONLY You can't write against a read only replica.",
 ] as const;
 
-type Told = Readonly<{ value: unknown } | { error: Error }>;
+type Reply = Readonly<{ value: unknown } | { error: Error }>;
 
-/** What the server sends back; `undefined` if it has ended meanwhile. */
-function repliesOf(execute: () => unknown): Told | undefined {
+/** The server's reply; `undefined` if the server ended during the command. */
+function replyTo(execute: () => unknown): Reply | undefined {
   try {
     return { value: execute() };
   } catch (error) {
-    if (error instanceof Died) return undefined;
+    if (error instanceof ServerDied) return undefined;
     if (error instanceof ReplyError) return { error };
     throw error;
   }
 }
 
-/** Nobody waits for the reply. */
+/** Executes a command whose reply is not sent. */
 function attempt(execute: () => unknown): void {
-  repliesOf(execute);
+  replyTo(execute);
 }

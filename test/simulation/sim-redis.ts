@@ -1,7 +1,7 @@
 /**
- * A simulated Redis under the real `RedisStream` and `RedisSnapshotStore`: the commands that they send, connections that
- * break, and a server that restarts, loads, refuses, stalls or is reconfigured. With appendfsync=always it loses nothing
- * that it has acknowledged; with a power cut it may lose the rest.
+ * A simulated Redis for the real `RedisStream` and `RedisSnapshotStore`: their commands, connections that break, and a
+ * server that restarts, loads, refuses, stalls or is reconfigured. With appendfsync=always it never loses acknowledged
+ * entries; a power cut may lose others.
  */
 import type { NewRedisClient } from "../../src/wal/redis/redis-connection.ts";
 import { RedisSnapshotStore } from "../../src/wal/redis/redis-snapshots.ts";
@@ -9,11 +9,11 @@ import { RedisStream } from "../../src/wal/redis/redis-stream.ts";
 import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
 import { faultOf, type LogEvents, type OpenOptions, SimStore } from "./sim-log.ts";
-import { Died, type RedisLink, ReplyError, SimRedisClient } from "./sim-redis-client.ts";
+import { type RedisLink, ReplyError, ServerDied, SimRedisClient } from "./sim-redis-client.ts";
 import type { Oracle } from "./surroundings.ts";
-import { NATURE } from "./virtual-clock.ts";
+import { ENVIRONMENT } from "./virtual-clock.ts";
 
-/** What may happen to a Redis beyond single commands. */
+/** Faults of a Redis server, beyond those of single commands. */
 export const REDIS_TROUBLES = [
   "wrong_settings",
   "config_denied",
@@ -40,11 +40,11 @@ const RIGHT_SETTINGS: Settings = new Map([
 const WRONG_SETTINGS_MS_MAX = 20_000;
 const TROUBLE_MS_MAX = 2_500;
 const STALL_MS_MAX = 8_000;
-/** The stream reads the settings every two seconds, and a command may take a while to get here. */
+/** The stream reads the settings every 2 s, and commands are delayed. */
 const NOTICED_MS = 3_000;
-/** Appends that one connection may bring after that: the first one carries the question that stops the second. */
+/** Appends that one connection may still send after that: settings are read with an append, and stop a later one. */
 const UNNOTICED_APPENDS_MAX = 3;
-/** As `stream-node-max-entries` and `stream-node-max-bytes`: XTRIM with `~` drops whole nodes only. */
+/** Like `stream-node-max-entries` and `stream-node-max-bytes`: XTRIM with `~` drops whole nodes only. */
 const NODE_ENTRIES_MAX = 100;
 const NODE_BYTES_MAX = 4096;
 const CHUNKS_KEPT_MAX = 1 << 20;
@@ -55,7 +55,7 @@ type Node = { count: number; bytes: number; last: LogId };
 export type RedisEvents = LogEvents & Readonly<{ fail: (oracle: Oracle, message: string) => void }>;
 
 export class SimRedis extends SimStore {
-  /** No question comes through while it stalls; all are answered after it. */
+  /** While stalled, commands wait; they are executed afterwards. */
   isStalled = false;
   isDown = false;
   isLoading = false;
@@ -107,14 +107,14 @@ export class SimRedis extends SimStore {
     super.restart(losesPower);
     this.#runId += 1;
     const { random } = this.#redis;
-    // What had come in but not been executed is gone with the process.
+    // Commands that were received but not executed are lost.
     this.#stalled = [];
     this.isStalled = false;
     for (const client of this.#connections) client.breakOff(random.chance(0.8));
     this.#rebuildNodes();
   }
 
-  /** All is well from here on. */
+  /** Ends all faults. */
   heal(): void {
     this.#settings = RIGHT_SETTINGS;
     this.#wrongSinceMs = Number.POSITIVE_INFINITY;
@@ -184,7 +184,7 @@ export class SimRedis extends SimStore {
     }
   }
 
-  /** A command has come in: executed now, or once a stall is over. */
+  /** Executes an arrived command, now or after a stall. */
   take(execute: () => void): void {
     if (this.isStalled) this.#stalled.push(execute);
     else execute();
@@ -204,7 +204,7 @@ export class SimRedis extends SimStore {
     return reply;
   }
 
-  /** The same for an append whose reply never comes, and which is not synced yet. */
+  /** Executes an append without a sync and without a reply. */
   executeUnsynced(client: SimRedisClient, args: readonly unknown[]): void {
     this.sync();
     if (!this.isLoading) this.#append(client, args);
@@ -263,15 +263,15 @@ export class SimRedis extends SimStore {
     this.store(id, bytes, true);
     this.#noteNode(id, bytes.length);
     if (!this.#failsNextWrite) return idText;
-    // With appendfsync=always Redis ends itself when its AOF cannot be written.
+    // With appendfsync=always Redis exits if it cannot write its AOF.
     this.#failsNextWrite = false;
     this.restart(true);
     this.isDown = true;
-    clock.after(NATURE, TROUBLE_MS_MAX * random.fraction(), () => {
+    clock.after(ENVIRONMENT, TROUBLE_MS_MAX * random.fraction(), () => {
       this.isDown = false;
       this.#load();
     });
-    throw new Died();
+    throw new ServerDied();
   }
 
   #checkWritable(): void {
@@ -385,10 +385,10 @@ export class SimRedis extends SimStore {
 
   #later(msMax: number, act: () => void): void {
     const { clock, random } = this.#redis;
-    clock.after(NATURE, msMax * random.fraction(), act);
+    clock.after(ENVIRONMENT, msMax * random.fraction(), act);
   }
 
-  /** What happens to an append on its way. */
+  /** The fault of the next append; `undefined` for none. */
   drawFault(): ReturnType<typeof faultOf> {
     return faultOf(this.#redis.random, this.faults);
   }

@@ -1,6 +1,6 @@
 /**
- * One simulated server: the real supervisor, shards, gateways and links, on threads that can be killed one by one or all at
- * once, or be paused. Clients call its gateways over a network.
+ * A simulated server: the real supervisor, shards, gateways and links, on simulated threads that can be killed or paused
+ * one by one or together. Clients call its gateways over a simulated network.
  */
 
 import { OperatingError, type OperatingErrorCode } from "../../src/errors/operating-error.ts";
@@ -18,18 +18,18 @@ import { Supervisor } from "../../src/workers/supervisor/supervisor.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import { type CarriedShard, Pipe, SimCarrier } from "./sim-carrier.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { Surroundings } from "./surroundings.ts";
-import { NATURE, Owner } from "./virtual-clock.ts";
+import type { SimContext } from "./surroundings.ts";
+import { ENVIRONMENT, Owner } from "./virtual-clock.ts";
 
 const NETWORK_MS = 0.5;
 const SNAPSHOT_MS = 20_000;
-/** A gateway's thread that has died is started anew after this. */
+/** Delay until a dead gateway thread is restarted. */
 const GATEWAY_MS = 100;
-/** So often it looks at the wall clock. */
+/** Interval of its wall clock checks. */
 const CLOCK_MS = 1_000;
 
-/** What a client hears: an answer, an error that the server tells, or that the connection has ended. */
-export type Heard<T> =
+/** The result of a client's call: an answer, the server's error, or a lost connection. */
+export type CallResult<T> =
   | Readonly<{ kind: "answer"; value: T }>
   | Readonly<{ kind: "error"; code: OperatingErrorCode }>
   | Readonly<{ kind: "lost" }>;
@@ -48,13 +48,13 @@ export type ServerHandlers = Readonly<{
   /** A shard has ended, whatever the reason. */
   onExit: (shard: number, exit: ShardExit) => void;
   onStatus: (shard: number, status: ShardState, message: string) => void;
-  /** The server cannot go on, or has not started. */
+  /** The server cannot start, or cannot continue. */
   onFatal: (message: string) => void;
 }>;
 
 export type ServerOptions = Readonly<{
   gateways: number;
-  /** A snapshot is due after so many records; 0: none are taken. */
+  /** Records after which a snapshot is due; 0: no snapshots. */
   snapshotRecords: number;
 }>;
 
@@ -64,13 +64,13 @@ export class SimServer {
   readonly clock: ServerClock;
   readonly carrier: SimCarrier;
   readonly statuses: ShardState[];
-  /** By shard, that of its log when this server started. */
+  /** By shard: the epoch of its log when this server started. */
   readonly epochsBefore: readonly number[];
-  /** How many entries of each log were trimmed when it began. */
+  /** By shard: the number of trimmed entries when this server started. */
   readonly trimmedBefore: readonly number[];
   isOver = false;
   isPaused = false;
-  readonly #world: Surroundings;
+  readonly #world: SimContext;
   readonly #main: Owner;
   readonly #archive: Owner;
   readonly #gateways: SimGateway[] = [];
@@ -80,7 +80,7 @@ export class SimServer {
   readonly #snapshotRecords: number;
   #nextGateway = 0;
 
-  constructor(instance: string, options: ServerOptions, world: Surroundings, handlers: ServerHandlers) {
+  constructor(instance: string, options: ServerOptions, world: SimContext, handlers: ServerHandlers) {
     this.instance = instance;
     this.#world = world;
     this.#main = new Owner(`${instance} main`);
@@ -127,23 +127,26 @@ export class SimServer {
     return this.statuses.every((status) => status === "ready");
   }
 
-  /** Calls one of its gateways; `hear` is called once, if the client still lives to hear it. */
+  /** Calls a random gateway, and `onResult` once. */
   call<T>(
     ask: (gateway: Gateway, directory: Directory) => Promise<T>,
-    hear: (heard: Heard<T>) => void,
+    onResult: (result: CallResult<T>) => void,
   ): void {
     const { clock, random, fail } = this.#world;
     const delay = () => NETWORK_MS * random.fraction();
     const gateway = this.isOver || this.#gateways.length === 0 ? undefined : random.oneOf(this.#gateways);
     if (gateway === undefined) {
-      clock.after(NATURE, delay(), () => hear({ kind: "lost" }));
+      clock.after(ENVIRONMENT, delay(), () => onResult({ kind: "lost" }));
       return;
     }
-    const call: Call = { gateway, onLost: () => clock.after(NATURE, delay(), () => hear({ kind: "lost" })) };
+    const call: Call = {
+      gateway,
+      onLost: () => clock.after(ENVIRONMENT, delay(), () => onResult({ kind: "lost" })),
+    };
     this.#calls.add(call);
-    const answer = (heard: Heard<T>) => {
-      // Whoever has answered has done so, even if it dies before the answer has arrived.
-      if (this.#calls.delete(call)) clock.after(NATURE, delay(), () => hear(heard));
+    const answer = (result: CallResult<T>) => {
+      // An answer that was sent arrives even if its gateway dies before that.
+      if (this.#calls.delete(call)) clock.after(ENVIRONMENT, delay(), () => onResult(result));
     };
     clock.after(gateway.owner, delay(), () => {
       ask(gateway.gateway, gateway.directory).then(
@@ -156,18 +159,18 @@ export class SimServer {
     });
   }
 
-  /** The process ends, with all its threads. */
+  /** Kills the process with all its threads. */
   kill(): void {
     if (this.isOver) return;
     this.isOver = true;
     const dead = this.#owners();
     for (const owner of dead) owner.isDead = true;
     this.carrier.running.clear();
-    this.#world.network.bury((owner) => dead.has(owner));
+    this.#world.network.closeEndsOf((owner) => dead.has(owner));
     this.#loseCalls(() => true);
   }
 
-  /** None of its threads runs, until `resume`. */
+  /** Pauses all its threads until `resume`. */
   pause(): void {
     this.isPaused = true;
     for (const owner of this.#owners()) owner.isPaused = true;
@@ -179,24 +182,24 @@ export class SimServer {
     for (const owner of this.#owners()) this.#world.clock.resume(owner);
   }
 
-  /** One shard's thread takes no turn for so long, unless it is killed meanwhile. */
+  /** Pauses one shard's thread for `ms`, unless it is killed before. */
   hang({ owner }: CarriedShard, ms: number): void {
     if (this.isPaused || owner.isPaused || owner.isDead) return;
     owner.isPaused = true;
     this.#hung.add(owner);
-    this.#world.clock.after(NATURE, ms, () => this.#release(owner));
+    this.#world.clock.after(ENVIRONMENT, ms, () => this.#release(owner));
   }
 
-  /** No answer of a store reaches any of its threads for so long. */
-  deafen(ms: number): void {
-    for (const owner of this.#owners()) owner.deafUntilMs = this.#world.clock.nowMs + ms;
+  /** Delays the stores' replies to all its threads by `ms`. */
+  holdReplies(ms: number): void {
+    for (const owner of this.#owners()) owner.repliesHeldUntilMs = this.#world.clock.nowMs + ms;
   }
 
-  /** Whatever slows its threads down is over. */
+  /** Ends all pauses, hangs and delays of replies. */
   mend(): void {
     if (this.isPaused) this.resume();
     for (const owner of this.#hung) this.#release(owner);
-    for (const owner of this.#owners()) owner.deafUntilMs = 0;
+    for (const owner of this.#owners()) owner.repliesHeldUntilMs = 0;
   }
 
   get gatewayOwners(): readonly Owner[] {
@@ -212,7 +215,7 @@ export class SimServer {
     this.#world.clock.resume(owner);
   }
 
-  /** One gateway's thread dies, and another one begins. The first is on the main thread. */
+  /** Kills one gateway's thread, and starts another one. The first gateway runs on the main thread and is not killed. */
   killGateway(): void {
     const mortal = this.#gateways.filter(({ owner }) => owner !== this.#main);
     if (mortal.length === 0) return;
@@ -220,7 +223,7 @@ export class SimServer {
     const gateway = random.oneOf(mortal);
     gateway.owner.isDead = true;
     this.#gateways.splice(this.#gateways.indexOf(gateway), 1);
-    network.bury((owner) => owner === gateway.owner);
+    network.closeEndsOf((owner) => owner === gateway.owner);
     this.#loseCalls((call) => call.gateway === gateway);
     clock.after(this.#main, 0, () => {
       this.supervisor.disconnect({ kind: "gateway", number: gateway.number });
@@ -228,15 +231,15 @@ export class SimServer {
     });
   }
 
-  /** Asks the supervisor for something, in its own thread. */
+  /** Calls the supervisor on its own thread. */
   ask(act: (supervisor: Supervisor) => void): void {
     this.#world.clock.after(this.#main, 0, () => act(this.supervisor));
   }
 
-  /** Ends in good order; calls back when it has. */
+  /** Stops the server in order. @param onStopped called when it has stopped */
   stop(onStopped: () => void): void {
     this.ask(
-      (supervisor) => void supervisor.stop().then(() => this.#world.clock.after(NATURE, 0, onStopped)),
+      (supervisor) => void supervisor.stop().then(() => this.#world.clock.after(ENVIRONMENT, 0, onStopped)),
     );
   }
 
@@ -259,7 +262,7 @@ export class SimServer {
     );
   }
 
-  /** As `ClockWatch` does. Somebody accepts a clock that is right and was not followed. */
+  /** Like `ClockWatch`. Also accepts a correct clock that was not followed, as an operator would. */
   #watchClock(): void {
     const { clock, machine } = this.#world;
     const before = this.clock.judged;
@@ -271,7 +274,7 @@ export class SimServer {
     clock.after(this.#main, CLOCK_MS, () => this.#watchClock());
   }
 
-  /** As the real server does: when a snapshot is due it is taken on a thread of its own, and then the log is trimmed. */
+  /** Like the real server: takes due snapshots on a separate thread, and then trims the log. */
   #keepSnapshots(): void {
     if (this.#snapshotRecords === 0) return;
     const { trace } = this.#world;
@@ -287,7 +290,7 @@ export class SimServer {
     }).start();
   }
 
-  /** The archive of a server that was replaced holds nothing of the next one, which is elsewhere. */
+  /** The newest archived id, unless a server that has replaced this one wrote it. */
   #archivedOf(shard: number): LogId | undefined {
     const id = this.#world.archive.synced(shard)?.id;
     return id !== undefined && id.epoch <= (this.carrier.claimed.get(shard) ?? 0) ? id : undefined;
@@ -301,7 +304,7 @@ export class SimServer {
     this.#world.onMoment("snapshot", this.carrier.running.get(shard)?.owner);
     clock.after(this.#snapshots, 0, () => {
       const store = stores[shard] as SimStore;
-      // As in `takeSnapshot`: settings are the owner's concern.
+      // Like `takeSnapshot`: the shard's owner checks the store's settings.
       const stream = store.open({ allowWeakDurability: true });
       const slots = store.openSnapshots(snapshots[shard] as MemorySnapshotStore);
       const close = () => Promise.all([stream.close(), slots.close()]);

@@ -1,4 +1,4 @@
-/** A portion of seeds in every run of the tests: some that are always the same, and many that nobody has seen before. */
+/** Runs a fixed set of seeds, and new ones in every run of the tests. */
 import { describe, expect, test } from "vitest";
 import { POINTS } from "../../src/workers/shard/failpoint.ts";
 import { runSimulation } from "./run-simulation.ts";
@@ -6,10 +6,10 @@ import { NO_FAULTS } from "./sim-log.ts";
 import { REDIS_TROUBLES } from "./sim-redis.ts";
 import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 
-/** All that may go wrong and all that may be asked happens within so many seeds. */
+/** Enough seeds that every fault and every operation occurs. */
 const KNOWN = { seed: 1, seeds: 130 };
 const NEW_SEEDS = 120;
-/** Of every programme, what decides over money or happens once. */
+/** Acts of each programme that move money or must happen only once. */
 const PROGRAMME_ACTS = [
   "loyalty expiry",
   "loyalty redemption",
@@ -35,7 +35,7 @@ function seeds(seed: number, count: number): string[] {
 }
 
 describe("the simulation", () => {
-  test("one seed is one run, whatever ran before it, and another seed is another one", {
+  test("a seed always gives the same run, whatever ran before it, and another seed gives another run", {
     timeout: TIMEOUT_MS,
   }, async () => {
     const [once, again, after, other] = await Promise.all(
@@ -50,7 +50,7 @@ describe("the simulation", () => {
     expect(other).not.toBe(once);
   });
 
-  test("known seeds are clean, and between them everything goes wrong that can", {
+  test("known seeds are clean, and together they cover every fault and operation", {
     timeout: TIMEOUT_MS,
   }, async () => {
     const { code, output } = await runSimulation(seeds(KNOWN.seed, KNOWN.seeds));
@@ -75,7 +75,7 @@ describe("the simulation", () => {
     expect(expected.filter((each) => !happened.includes(each))).toEqual([]);
   });
 
-  test("seeds of the day are clean", { timeout: TIMEOUT_MS }, async () => {
+  test("new seeds, chosen by the current time, are clean", { timeout: TIMEOUT_MS }, async () => {
     const first = Math.floor(Date.now() / 1000);
     console.log(`seeds from ${first} on`);
     const { code, output } = await runSimulation(seeds(first, NEW_SEEDS));
@@ -83,7 +83,7 @@ describe("the simulation", () => {
     expect(code).toBe(0);
   });
 
-  test("the canary is caught: a log that has lost its last batch is not judged clean", {
+  test("the oracles detect the canary: a log that has lost its last batch", {
     timeout: TIMEOUT_MS,
   }, async () => {
     const { code, output } = await runSimulation(["--seed", "1", "--canary"]);

@@ -1,4 +1,4 @@
-/** Runs seeds of the simulation, says how they went, and how to see a failure again. */
+/** Runs seeds of the simulation, prints a summary, and how to reproduce a failure. */
 import { parseArgs } from "node:util";
 import { realMs } from "./virtual-clock.ts";
 import { type RunResult, World } from "./world.ts";

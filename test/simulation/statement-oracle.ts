@@ -1,4 +1,4 @@
-/** What the archive says at rest, held against the logs: statements, sums, transfers, and accounts as they stand. */
+/** Compares the archive's answers at rest with the logs: statements, sums, transfers, and accounts. */
 import { viewOf } from "../../src/actors/ledger/account.ts";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
 import type { Entry } from "../../src/archive/queries/query.ts";
@@ -9,11 +9,11 @@ import type { SimRealArchive } from "./sim-real-archive.ts";
 import type { Oracle } from "./surroundings.ts";
 
 type Fail = (oracle: Oracle, message: string) => void;
-type Kept = Readonly<{ partner: string; id: string; posted: number; seq: number }>;
+type ExpectedAccount = Readonly<{ partner: string; id: string; posted: number; seq: number }>;
 
-const MAKING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
+const CREATING: ReadonlySet<string> = new Set(["transfer", "compound_transfer", "revert_transfer"]);
 
-/** Statements add up to balances, entry by entry, and every transfer is listed once. */
+/** Statements add up to balances entry by entry, and every transfer is listed exactly once. */
 export function checkStatements(
   logs: readonly Replayed[],
   answers: ArchiveAnswers,
@@ -30,7 +30,7 @@ export function checkStatements(
         const shown = JSON.stringify(answers.accountAt({ partner, account: id, atMs }));
         const expected = JSON.stringify(viewOf(account));
         if (shown !== expected)
-          fail("statements add up", `${partner} ${id} is archived as ${shown}, and stands as ${expected}`);
+          fail("statements add up", `${partner} ${id} is archived as ${shown}, and is ${expected}`);
       }
     for (const [id, posted] of systemBalances(logs, partner)) {
       const entries = allEntries(answers, { partner, account: id }, random);
@@ -42,7 +42,7 @@ export function checkStatements(
   }
 }
 
-/** A flipped bit is found by whoever comes upon it, and nothing is shown that is not so. */
+/** Damages one bit of the archive: the first reader must notice it, and no wrong data may be shown. */
 export function checkDamagedArchive(
   archive: SimRealArchive,
   logs: readonly Replayed[],
@@ -63,20 +63,20 @@ export function checkDamagedArchive(
     if (!archive.damage()) isNoticed = true;
   });
   attempt(() => archive.indexAll());
-  // What is not in the index yet is not shown: questions wait for it.
+  // Queries wait for the index, so damage that stops indexing cannot be shown.
   if (isNoticed) return;
   attempt(() => checkStatements(logs, archive.answers, partners, random, fail));
   for (const { records } of logs)
     for (const { at } of records) attempt(() => void archive.answers.records([at]));
-  // What nobody asks for is found all the same.
+  // Scrubbing finds damage that no query reads.
   attempt(() => {
     isNoticed ||= archive.scrub();
   });
-  if (!isNoticed) fail("damage is noticed", "a batch of the archive was damaged, and nobody says so");
+  if (!isNoticed) fail("damage is noticed", "a batch of the archive was damaged, and no reader noticed");
 }
 
 function checkAccount(
-  { partner, id, posted, seq }: Kept,
+  { partner, id, posted, seq }: ExpectedAccount,
   answers: ArchiveAnswers,
   random: Random,
   history: Replayed["posted"],
@@ -97,19 +97,26 @@ function checkAccount(
       `${name} has ${posted}, its statement goes from ${openingBalance} to ${closingBalance}`,
     );
   for (const [i, entry] of entries.entries()) {
-    const stood = history.get(name)?.get(entry.seq);
+    const actual = history.get(name)?.get(entry.seq);
     const before = entries[i + 1]?.balanceAfter ?? 0;
-    if (entry.seq !== seq - i || entry.balanceAfter !== stood || before + entry.amount !== entry.balanceAfter)
+    if (
+      entry.seq !== seq - i ||
+      entry.balanceAfter !== actual ||
+      before + entry.amount !== entry.balanceAfter
+    )
       fail(
         "statements add up",
-        `${name} had ${stood} after ${entry.seq}; archived is ${JSON.stringify(entry)}`,
+        `${name} had ${actual} after ${entry.seq}; archived is ${JSON.stringify(entry)}`,
       );
   }
   const upTo = random.below(seq + 1);
-  const told = answers.sum({ partner, account: id, seq: upTo });
+  const archived = answers.sum({ partner, account: id, seq: upTo });
   const expected = upTo === 0 ? 0 : history.get(name)?.get(upTo);
-  if (told.count !== upTo || told.sum !== expected)
-    fail("statements add up", `${name} had ${expected} after ${upTo}; the sum is ${JSON.stringify(told)}`);
+  if (archived.count !== upTo || archived.sum !== expected)
+    fail(
+      "statements add up",
+      `${name} had ${expected} after ${upTo}; the sum is ${JSON.stringify(archived)}`,
+    );
 }
 
 function checkTransfers(
@@ -122,7 +129,7 @@ function checkTransfers(
   const made = new Set<string>();
   for (const { records } of logs)
     for (const { command, outcome } of records)
-      if (command.partner === partner && outcome.ok && "id" in outcome && MAKING.has(command.op))
+      if (command.partner === partner && outcome.ok && "id" in outcome && CREATING.has(command.op))
         made.add(outcome.id);
   const listed = new Set<string>();
   for (let cursor: string | undefined, isOver = false; !isOver; ) {
@@ -139,7 +146,7 @@ function checkTransfers(
     if (!listed.has(id)) fail("statements add up", `${id} of ${partner} was made, and is not listed`);
 }
 
-/** Newest first, over pages of any size. As a gateway asks: of an account it knows the newest entry's seq. */
+/** All entries, newest first, over pages of random sizes. Like a gateway, it passes an account's newest seq. */
 function allEntries(
   answers: ArchiveAnswers,
   query: Readonly<{ partner: string; account: string; seq?: number }>,
@@ -154,7 +161,7 @@ function allEntries(
   }
 }
 
-/** Amounts may be so large that a sum on the way is no safe integer. */
+/** A bigint, because intermediate sums may exceed safe integers. */
 function sumOf(entries: readonly Entry[]): bigint {
   return entries.reduce((total, { amount }) => total + BigInt(amount), 0n);
 }

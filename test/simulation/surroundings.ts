@@ -1,4 +1,4 @@
-/** What a simulated server finds in its world. */
+/** The simulated environment of a server, and the oracles that a run can violate. */
 
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Witness } from "../../src/wal/wal.ts";
@@ -11,7 +11,7 @@ import type { Network } from "./sim-channel.ts";
 import type { SimStore } from "./sim-log.ts";
 import type { Owner, VirtualClock } from "./virtual-clock.ts";
 
-/** What must hold, by the names of DESIGN section 10 where they have one. */
+/** The invariants that are checked; I1 to I12 are those of docs/SPEC.md. */
 export type Oracle =
   | "I1 books balance"
   | "I2 floors and ceilings"
@@ -52,20 +52,20 @@ export class Violation extends Error {
   }
 }
 
-export type Surroundings = Readonly<{
+export type SimContext = Readonly<{
   clock: VirtualClock;
   network: Network;
   random: Random;
   stores: readonly SimStore[];
   snapshots: readonly MemorySnapshotStore[];
   archive: SimArchive;
-  /** What DATA_DIR remembers, by shard. */
+  /** By shard: the log position that DATA_DIR remembers. */
   witnesses: (Witness | undefined)[];
   machine: Machine;
-  /** A shard's clock on the wall. */
+  /** The wall clock as a shard sees it. */
   timeOf: (shard: number) => number;
   newFailpoints: (shard: number) => readonly Failpoint[];
-  /** Some part of a server has reached this moment: the code that runs, or that of `owner`. */
+  /** A part of a server has reached a moment. @param owner default: the owner of the running code */
   onMoment: (moment: Moment, owner?: Owner) => void;
   count: (what: string) => void;
   trace: (what: string) => void;

@@ -1,13 +1,13 @@
 /**
- * What kind of run a seed is: a random part of all that can go wrong and of all that can be asked, each at a random rate.
- * Runs in which everything happens a little find less than runs in which some things happen often ("swarm testing").
+ * Swarm testing: each seed draws a random subset of faults and operations, each at a random rate. Runs in which some things
+ * happen often find more bugs than runs in which everything happens a little.
  */
 import type { Random } from "../support/random.ts";
 import { MOMENTS, type Moment } from "./moments.ts";
 import type { Delays } from "./sim-channel.ts";
 import { type AppendFaults, NO_FAULTS } from "./sim-log.ts";
 
-/** What a nemesis may do to a running server, its stores and its clocks. */
+/** Faults that the nemesis injects at random times into servers, stores and clocks. */
 export const CALAMITIES = [
   "kill_shard",
   "kill_several",
@@ -31,7 +31,7 @@ export const CALAMITIES = [
 ] as const;
 export type Calamity = (typeof CALAMITIES)[number];
 
-/** What a nemesis may do to the shard that has reached a certain moment. */
+/** Faults that the nemesis injects when a shard reaches a certain moment. */
 export const STRIKES = [
   "kill",
   "kill_slowly",
@@ -49,10 +49,10 @@ export const STRIKES = [
 ] as const;
 export type Strike = (typeof STRIKES)[number];
 
-/** Strikes at a moment, each time with this probability. */
+/** A strike at a moment, with this probability each time that the moment is reached. */
 export type Ambush = Readonly<{ moment: Moment; strike: Strike; probability: number }>;
 
-/** Damage to what a log has acknowledged, which must be noticed. */
+/** Damage to acknowledged entries of a log, which must be detected. */
 export const DAMAGES = ["lost_tail", "flipped_bit", "removed_entry", "exchanged_entries"] as const;
 export type Damage = (typeof DAMAGES)[number];
 
@@ -89,17 +89,17 @@ export const OPERATIONS = [
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** What makes rules of accounts bite. */
+/** Properties of a run that make the rules of accounts apply often. */
 export type Habits = Readonly<{
-  /** Every account has a ceiling that is soon reached. */
+  /** Every account has a low ceiling. */
   isTight: boolean;
-  /** Every account has limits of velocity. */
+  /** Every account has velocity limits. */
   isLimited: boolean;
-  /** Pending transfers end soon. */
+  /** Pending transfers expire soon. */
   endsSoon: boolean;
-  /** Amounts come near the end of the range of balances. */
+  /** Amounts are near the end of the balance range. */
   isHuge: boolean;
-  /** So many pending transfers of one account end at one moment; 0: none. */
+  /** The number of pending transfers of one account that expire at one time. */
   crowd: number;
 }>;
 
@@ -107,32 +107,32 @@ export type Swarm = Readonly<{
   shards: number;
   gateways: number;
   clients: number;
-  /** Between two operations of one client, at most. */
+  /** The longest pause between two operations of a client. */
   thinkMs: number;
-  /** How probable it is, each time that it would ask again, that a client never comes back to find out. */
+  /** The probability, at each retry, that a client gives up instead. */
   givesUp: number;
-  /** By operation, how often it is chosen; the ones that are left out are 0. */
+  /** Relative rates of the operations; 0 for operations that this run omits. */
   weights: Readonly<Record<Operation, number>>;
   appendFaults: AppendFaults;
   channelDelays: Delays;
   storeDelays: Delays;
-  /** By calamity, the same. */
+  /** Relative rates of the calamities. */
   calamities: Readonly<Record<Calamity, number>>;
-  /** Between two calamities, at most; none without. */
+  /** The longest time between two calamities; 0: no calamities. */
   calamityMs: number;
-  /** How many failpoints a shard that starts is given, at most, and how soon they strike. */
+  /** The most failpoints of a starting shard; `failpointPasses`: the most passes before they strike. */
   failpoints: number;
   failpointPasses: number;
   ambushes: readonly Ambush[];
   damage: Damage | undefined;
   habits: Habits;
-  /** While two servers are there, so often a client writes to the newer one and reads from the older one. */
+  /** With two servers: the probability that a client writes to the newer one and reads from the older one. */
   split: number;
-  /** A snapshot is due after so many records; 0: there are none. */
+  /** Records after which a snapshot is due; 0: no snapshots. */
   snapshotRecords: number;
-  /** What a look at a clock takes. */
+  /** The time that a clock read takes. */
   readingMs: number;
-  /** Clocks of shards differ by up to so much. */
+  /** The largest difference between the shards' clocks. */
   skewMs: number;
 }>;
 
@@ -143,7 +143,7 @@ export function drawSwarm(random: Random): Swarm {
       names.map((name) => [name, random.chance(share) ? random.fraction() ** 2 : 0]),
     ) as Record<K, number>;
   const weights = some(OPERATIONS, 0.6);
-  // There is always something to do.
+  // Every run has these operations.
   weights.cross += 0.3;
   weights.compound += 0.1;
   const faultRate = isCalm || random.chance(0.3) ? 0 : 0.1 * random.fraction();
@@ -185,7 +185,7 @@ export function drawSwarm(random: Random): Swarm {
       crowd: random.chance(0.03) ? random.oneOf([300, 1_000, 4_000]) : 0,
     },
     split: random.oneOf([0.5, 0.9, 0.99]),
-    // What a snapshot holds of the log is not read again, so nobody notices what becomes of it.
+    // No snapshots with damage: log entries below a snapshot are not read again, so their damage stays undetected.
     snapshotRecords: damage === undefined ? random.oneOf([0, 5, 20, 60]) : 0,
     readingMs: random.oneOf([0, 0, 0.02, 0.3]),
     skewMs: random.chance(0.5) ? 0 : random.oneOf([5, 500, 60_000]),
@@ -201,9 +201,9 @@ function drawAmbush(random: Random): Ambush {
   };
 }
 
-/** Situations that need several things at once, which chance alone seldom brings together. */
+/** Situations that need several conditions at once, which random draws seldom combine. */
 const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
-  // Credits on their way while sessions end, and others who want the same room.
+  // Credits in flight while sessions end, and other transfers that need the same ceiling.
   ({ weights, habits, shards }) => ({
     shards: Math.min(3, Math.max(2, shards)),
     weights: { ...weights, ...NO_READS, cross: 2, system: 2, update: 0.3 },
@@ -216,12 +216,12 @@ const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
     ],
     clients: 8,
     thinkMs: 40,
-    // So that not all wait for the shard that is down.
+    // Otherwise all clients would wait for the shard that is down.
     givesUp: 0.5,
     calamityMs: 0,
     failpoints: 0,
   }),
-  // Two servers, of which the older one does not know yet that it is replaced.
+  // Two servers, of which the older one does not know yet that it was replaced.
   ({ weights, calamities, storeDelays }, random) => ({
     weights: {
       ...weights,
@@ -238,18 +238,18 @@ const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
     clients: 8,
     // So slow that both servers live for longer than a lease.
     thinkMs: 300,
-    // What the store has said arrives when it is no longer so.
+    // With delay spikes, the store's replies are outdated when they arrive.
     storeDelays: random.chance(0.5) ? storeDelays : { usualMs: 1, spikes: 0.05, spikeMs: 3_000 },
     failpoints: 0,
     ambushes: [],
     split: 0.99,
   }),
-  // Cuts, with shards of which some are asked late.
+  // Cuts for which some shards are asked late.
   ({ weights, shards }) => ({
     shards: Math.max(3, shards),
     weights: { ...noneOf(weights), bank: 2, cut: 1, cross: 0.1 },
     ambushes: [
-      // The others are captured, and go on, before this one is.
+      // The other shards are captured and continue before this one is captured.
       { moment: "cut_halt", strike: "stall_questions", probability: 0.1 },
       { moment: "cut_capture", strike: "hang_other", probability: 0.02 },
     ],
@@ -257,7 +257,7 @@ const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
     calamityMs: 0,
     failpoints: 0,
   }),
-  // Limits, and transfers that need several shards.
+  // Velocity limits, and transfers across several shards.
   ({ weights, habits, shards }) => ({
     shards: Math.max(2, shards),
     weights: {
@@ -272,7 +272,7 @@ const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
     },
     habits: { ...habits, isLimited: true },
   }),
-  // Callers who ask again while their transfers are on the way, and look at once what became of them.
+  // Clients that retry while their transfers are in flight, and then read the accounts at once.
   ({ weights, shards }) => ({
     shards: Math.max(2, shards),
     weights: { ...weights, batch: 2, cross: 1, repeat: 0.5 },
@@ -282,19 +282,19 @@ const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
     ],
     failpoints: 0,
   }),
-  // Keys that are revoked, and gateways that hear of it late.
+  // Revoked API keys, and gateways that receive the revocation late.
   ({ weights }) => ({
     gateways: 2,
     weights: { ...weights, make_key: 1, revoke_key: 1, use_key: 0.5 },
     ambushes: [
-      // Durable, and only one gateway knows; the shard after it tells the other one late.
+      // The revocation is durable, but only one gateway knows it; the restarted shard informs the other one late.
       { moment: "tell_facts", strike: "kill", probability: 0.3 },
       { moment: "welcome", strike: "stall_one_gateway", probability: 0.7 },
       { moment: "before_append", strike: "stall_gateways", probability: 0.03 },
     ],
     failpoints: 0,
   }),
-  // Ceilings that are lowered while a shard does not know yet what is owed to it.
+  // Ceilings lowered while a shard does not know yet which credits are committed to it.
   ({ weights, habits, shards }) => ({
     shards: Math.min(3, Math.max(2, shards)),
     weights: { ...weights, ...NO_READS, cross: 2, update: 2 },
@@ -306,7 +306,7 @@ const THEMES: readonly ((drawn: Swarm, random: Random) => Partial<Swarm>)[] = [
     calamityMs: 0,
     failpoints: 0,
   }),
-  // Transfers that end while somebody posts them.
+  // Transfers that expire while they are being posted.
   ({ weights, habits, shards }) => ({
     shards: Math.max(2, shards),
     weights: { ...weights, pending: 2, post: 2, void: 0.2, system: 0.3 },
@@ -326,7 +326,7 @@ const NO_READS = {
   dry_run: 0,
 };
 
-/** None of these. */
+/** All rates set to 0. */
 function noneOf<K extends string>(rates: Readonly<Record<K, number>>): Record<K, number> {
   return Object.fromEntries(Object.keys(rates).map((name) => [name, 0])) as Record<K, number>;
 }

@@ -1,38 +1,38 @@
-/** Puts a simulated world where the code under test finds time and chance, and where its ledgers can be seen. */
+/** Replaces time and randomness of the code under test by simulated ones, and observes its ledgers. */
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { type Moment, watchMoments } from "./moments.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-/** The secret of a key table that is given none. */
+/** The secret of key tables that draw one from `crypto`. */
 const SEED_BYTES = new Uint8Array(Uint32Array.of(0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344).buffer);
 
 type Handlers = Readonly<{
-  /** A shard begins to serve with this ledger, which it keeps to itself. */
+  /** A shard starts to serve with this private ledger. */
   onLedger: (ledger: Ledger) => void;
-  /** The code that runs has reached a named moment. */
+  /** The running code has reached a named moment. */
   onMoment: (moment: Moment) => void;
   onUnhandled: (error: unknown) => void;
 }>;
 
-/** @returns what undoes it */
+/** @returns a function that restores everything */
 export function takeOver(clock: VirtualClock, { onLedger, onMoment, onUnhandled }: Handlers): () => void {
   const facts = Reflect.get(Ledger.prototype, "facts");
   const { randomUUID } = crypto;
   let uuids = 0;
-  // A shard tells its gateways all facts as it begins to serve.
+  // A shard sends all facts to its gateways when it starts to serve, so this call reveals its ledger.
   Ledger.prototype.facts = function (this: Ledger) {
     onLedger(this);
     return facts.call(this);
   };
-  // Names of cuts have an order.
+  // Sequential names make runs reproducible.
   crypto.randomUUID = () => {
     uuids += 1;
     return `0-0-0-0-${uuids}`;
   };
   syncBuiltinESMExports();
-  // So that what knows keys by their hashes is the same wherever it comes from.
+  // A fixed secret gives live, replayed and restored key tables the same hashes.
   const getRandomValues = Reflect.get(globalThis.crypto, "getRandomValues");
   globalThis.crypto.getRandomValues = (array) => {
     if (array?.byteLength === SEED_BYTES.length) (array as unknown as Uint8Array).set(SEED_BYTES);

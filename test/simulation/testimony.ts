@@ -1,6 +1,6 @@
 /**
- * All that clients were told, and the oracles that can judge an answer as soon as it is heard. What only the logs can tell
- * is judged at the end, in `log-oracles.ts`.
+ * The history of all requests and answers of the clients, and the oracles that judge an answer at once. Oracles that need
+ * the logs run at the end, in `log-oracles.ts`.
  */
 
 import { isSystemAccount, shardOfVnode } from "../../src/actors/ledger/routing.ts";
@@ -10,18 +10,18 @@ import type { TransferView } from "../../src/actors/records/compound-command.ts"
 import type { OperatingErrorCode } from "../../src/errors/operating-error.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import { ApiKeys } from "./keys.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { SimContext } from "./surroundings.ts";
 import { BANK, BANK_FUNDS, type Workload } from "./workload.ts";
 
-/** A command with a key, and what its client has heard so far. */
+/** A command with an idempotency key, and the answers to it so far. */
 export type Asked = {
   readonly key: string;
   readonly command: Command;
-  /** Attempts whose end nobody knows. */
+  /** The number of attempts with an unknown outcome. */
   unknown: number;
-  /** An id, the code of a rejection, or "ok": what an item of a batch is told, too. */
+  /** An id, the code of a rejection, or "ok": the answer in the short form of batch items. */
   item: string | undefined;
-  /** The whole outcome, where it was told. */
+  /** The full outcome as JSON; `undefined` if no full answer came. */
   whole: string | undefined;
   outcome: Outcome | undefined;
   isGivenUp: boolean;
@@ -30,42 +30,42 @@ export type Asked = {
 type Answer = Awaited<ReturnType<Gateway["submit"]>>;
 type Decided = Extract<Answer, { outcome: unknown }>;
 
-/** An account was said to have so much after its entry `seq`. */
-export type SaidBalance = Readonly<{ partner: string; account: string; seq: number; posted: number }>;
-/** `begunAfter`: of a read, how many answers had been heard when it began. */
-export type SaidView = Readonly<{ partner: string; view: AccountView; begunAfter?: number }>;
-export type SaidCut = Readonly<{
+/** A posted balance that a client was shown, after entry `seq`. */
+export type ShownBalance = Readonly<{ partner: string; account: string; seq: number; posted: number }>;
+/** `begunAfter`: for a read, the number of answers recorded when it began. */
+export type ShownView = Readonly<{ partner: string; view: AccountView; begunAfter?: number }>;
+export type ShownCut = Readonly<{
   partner: string;
   accounts: readonly AccountView[];
   inTransit: Readonly<Record<string, number | bigint>>;
 }>;
 
-/** What was known to somebody when a read began: it must show as much. */
-export type Known = Readonly<{
+/** What clients knew when a read began; the read must show at least this. */
+export type ReadBaseline = Readonly<{
   seqs: ReadonlyMap<string, number>;
   loggedMs: readonly number[];
-  /** So many answers had been heard. */
+  /** The number of answers recorded. */
   answers: number;
 }>;
 
-export class Testimony {
+export class ClientHistory {
   readonly asked = new Map<string, Asked>();
-  /** Ids that were told for commands without a key. */
+  /** Ids in answers to commands without a key. */
   readonly unkeyed: string[] = [];
-  readonly balances: SaidBalance[] = [];
-  readonly views: SaidView[] = [];
-  readonly cuts: SaidCut[] = [];
-  /** By transfer and part, the answer that was the first to say that it is done. */
-  readonly told = new Map<string, number>();
+  readonly balances: ShownBalance[] = [];
+  readonly views: ShownView[] = [];
+  readonly cuts: ShownCut[] = [];
+  /** By transfer and part: the number of the first answer that acknowledged it. */
+  readonly firstAnswers = new Map<string, number>();
   readonly apiKeys: ApiKeys;
   answers = 0;
-  readonly #world: Surroundings;
+  readonly #world: SimContext;
   readonly #workload: Workload;
   readonly #seqs = new Map<string, number>();
-  /** By shard, the newest time of a record that somebody has heard of. */
+  /** By shard: the newest time of a record that a client has seen. */
   readonly #loggedMs: number[];
 
-  constructor(world: Surroundings, workload: Workload) {
+  constructor(world: SimContext, workload: Workload) {
     this.#world = world;
     this.#workload = workload;
     this.apiKeys = new ApiKeys(world.random, world.fail);
@@ -87,11 +87,11 @@ export class Testimony {
     return asked;
   }
 
-  /** @returns whether the client has its answer, and need not ask again. */
-  hear(asked: Asked | undefined, command: Command, answer: Answer): boolean {
+  /** Records an answer. @returns whether it is final, so that the client need not retry */
+  recordAnswer(asked: Asked | undefined, command: Command, answer: Answer): boolean {
     this.answers += 1;
     if ("refused" in answer) {
-      // Of what was not done so far a time may have come meanwhile.
+      // A time in a command that was not executed yet may have passed before the retry.
       if (answer.refused === "validation_failed" && asked !== undefined && asked.whole === undefined) {
         asked.isGivenUp = true;
         return true;
@@ -109,7 +109,7 @@ export class Testimony {
         this.unkeyed.push(outcome.id);
       return true;
     }
-    const whole = toldOf(outcome);
+    const whole = visibleOutcome(outcome);
     this.#compare(asked, itemOf(outcome));
     if (asked.whole !== undefined && asked.whole !== whole)
       this.#fail("I11 one key, one outcome", `${nameOf(command)} was ${asked.whole}, and is ${whole} now`);
@@ -118,8 +118,8 @@ export class Testimony {
     return true;
   }
 
-  /** An item of a batch. @returns whether it has its answer. */
-  hearItem(asked: Asked, answer: Readonly<{ id: string } | { code: string }>): boolean {
+  /** Records the answer to a batch item. @returns whether it is final */
+  recordItem(asked: Asked, answer: Readonly<{ id: string } | { code: string }>): boolean {
     const text = "id" in answer ? answer.id : answer.code;
     if (OPERATING.has(text)) {
       if (text === "outcome_unknown") asked.unknown += 1;
@@ -128,17 +128,17 @@ export class Testimony {
     this.answers += 1;
     this.#compare(asked, text);
     if ("id" in answer) {
-      this.#make(asked.command, text);
-      this.#tell(asked.command, `${text}/0`);
+      this.#noteTransfer(asked.command, text);
+      this.#noteFirstAnswer(asked.command, `${text}/0`);
     }
     return true;
   }
 
-  /** A key that was answered before, asked for something else. */
-  hearAltered(asked: Asked, answer: Answer): void {
+  /** Records the answer to a reused key with another body, which must be rejected. */
+  recordAltered(asked: Asked, answer: Answer): void {
     this.answers += 1;
     if ("refused" in answer && answer.refused === "idempotency_key_reused") return;
-    // The first one named a transfer that does not exist, and used no key.
+    // The first command was on an unknown transfer, and did not use the key.
     if (asked.item === "transfer_not_found") return;
     this.#fail(
       "I11 one key, one outcome",
@@ -146,17 +146,17 @@ export class Testimony {
     );
   }
 
-  /** Logged time, not that of a clock: while an append takes long, the batch behind it stays at its own time. */
-  known(): Known {
+  /** Uses logged time, not a clock: while an append takes long, the next batch keeps its own time. */
+  readBaseline(): ReadBaseline {
     return { seqs: new Map(this.#seqs), loggedMs: [...this.#loggedMs], answers: this.answers };
   }
 
-  /** What a read has shown of the accounts that it was asked for. */
-  hearViews(
+  /** Records the accounts that a read has shown. */
+  recordViews(
     partner: string,
     ids: readonly string[],
     views: readonly AccountView[],
-    known: Known,
+    known: ReadBaseline,
     what: string,
   ): void {
     this.answers += 1;
@@ -172,17 +172,17 @@ export class Testimony {
     }
     for (const view of views) {
       this.views.push({ partner, view, begunAfter: known.answers });
-      this.#see(partner, view.id, view.seq);
+      this.#noteSeq(partner, view.id, view.seq);
     }
   }
 
-  hearCut(
+  recordCut(
     partner: string,
     ids: readonly string[],
     cut: Awaited<ReturnType<Gateway["consistentAccounts"]>>,
-    known: Known,
+    known: ReadBaseline,
   ): void {
-    this.hearViews(partner, ids, cut.accounts, known, "a cut");
+    this.recordViews(partner, ids, cut.accounts, known, "a cut");
     this.cuts.push({ partner, ...cut });
     if (partner !== BANK || ids.length < this.#workload.idsOf(BANK).length) return;
     const moved = Number(cut.inTransit["PTS/0"] ?? 0);
@@ -195,7 +195,7 @@ export class Testimony {
     );
   }
 
-  hearTrial(trial: Awaited<ReturnType<Gateway["trialBalance"]>>): void {
+  recordTrialBalance(trial: Awaited<ReturnType<Gateway["trialBalance"]>>): void {
     this.answers += 1;
     for (const [asset, { sum, inTransit }] of Object.entries(trial.assets))
       if (sum + inTransit !== 0n)
@@ -205,10 +205,10 @@ export class Testimony {
         );
   }
 
-  hearTransfer(id: string, row: TransferView | undefined, known: Known): void {
+  recordTransfer(id: string, row: TransferView | undefined, known: ReadBaseline): void {
     this.answers += 1;
     if (row === undefined) {
-      this.#fail("reads are not stale", `there is no transfer ${id}, which was told before`);
+      this.#fail("reads are not stale", `there is no transfer ${id}, which was acknowledged before`);
       return;
     }
     const { status, expiresAtMs } = row;
@@ -218,15 +218,15 @@ export class Testimony {
     if (expiresAtMs <= loggedMs)
       this.#fail(
         "what is over is ended",
-        `${id} is shown as pending ${loggedMs - expiresAtMs} ms after its end`,
+        `${id} is shown as pending ${loggedMs - expiresAtMs} ms after its expiry`,
       );
   }
 
-  /** Somebody else has asked for what is none of his business. */
-  hearForeign(what: string, found: string): void {
+  /** Records the answer to an attempt on another partner's data. */
+  recordForeign(what: string, found: string): void {
     this.answers += 1;
     if (FOREIGN.has(found)) return;
-    this.#fail("I12 partners see nothing of each other", `${what} is ${found} to somebody else`);
+    this.#fail("I12 partners see nothing of each other", `${what} is ${found} for another partner`);
   }
 
   #learn(command: Command, { outcome, timeMs, position }: Decided): void {
@@ -237,47 +237,47 @@ export class Testimony {
     if (command.op === "revoke_key") this.apiKeys.revoked(command.keyId);
     if ("account" in outcome) {
       this.views.push({ partner, view: outcome.account });
-      this.#see(partner, outcome.account.id, outcome.account.seq);
+      this.#noteSeq(partner, outcome.account.id, outcome.account.seq);
     } else if ("debitPosted" in outcome && command.op === "transfer" && "creditPosted" in outcome) {
-      this.#say(partner, command.debit, outcome.debitSeq, outcome.debitPosted);
-      this.#say(partner, command.credit, outcome.creditSeq, outcome.creditPosted);
+      this.#noteBalance(partner, command.debit, outcome.debitSeq, outcome.debitPosted);
+      this.#noteBalance(partner, command.credit, outcome.creditSeq, outcome.creditPosted);
     } else if ("moves" in outcome) {
-      for (const { account, seq, posted } of outcome.moves) this.#say(partner, account, seq, posted);
+      for (const { account, seq, posted } of outcome.moves) this.#noteBalance(partner, account, seq, posted);
     }
     if (!("id" in outcome)) return;
     const view = "transfer" in outcome ? outcome.transfer : undefined;
-    this.#tell(command, `${outcome.id}/${"part" in outcome ? outcome.part : 0}`);
-    this.#make(command, outcome.id, view?.status === "pending");
+    this.#noteFirstAnswer(command, `${outcome.id}/${"part" in outcome ? outcome.part : 0}`);
+    this.#noteTransfer(command, outcome.id, view?.status === "pending");
     if (view?.status === "pending" && view.expiresAtMs !== null)
       this.#workload.madeBy(partner).endsAtMs.set(view.id, view.expiresAtMs);
   }
 
-  #make(
+  #noteTransfer(
     command: Command,
     id: string,
     isPending = command.op === "compound_transfer" && command.pending,
   ): void {
     const made = this.#workload.madeBy(command.partner);
-    // What the bank has at first stays with it.
+    // The bank's initial funding is not reverted.
     if (command.partner === BANK && command.op === "transfer" && isSystemAccount(command.debit)) return;
     if (made.all.includes(id)) return;
     made.all.push(id);
     if (isPending) made.pending.push(id);
   }
 
-  /** What is only pending has no entries yet; its posts are parts of the same transfer, from 0 on. */
-  #tell(command: Command, part: string): void {
+  /** Notes the first answer. A pending transfer has no entries yet; its posts are parts of it, from 0 on. */
+  #noteFirstAnswer(command: Command, part: string): void {
     if (command.op === "compound_transfer" && command.pending) return;
-    if (!this.told.has(part)) this.told.set(part, this.answers);
+    if (!this.firstAnswers.has(part)) this.firstAnswers.set(part, this.answers);
   }
 
-  #say(partner: string, account: string, seq: number, posted: number): void {
+  #noteBalance(partner: string, account: string, seq: number, posted: number): void {
     if (isSystemAccount(account)) return;
     this.balances.push({ partner, account, seq, posted });
-    this.#see(partner, account, seq);
+    this.#noteSeq(partner, account, seq);
   }
 
-  #see(partner: string, account: string, seq: number): void {
+  #noteSeq(partner: string, account: string, seq: number): void {
     const name = `${partner} ${account}`;
     this.#seqs.set(name, Math.max(this.#seqs.get(name) ?? 0, seq));
   }
@@ -291,7 +291,7 @@ export class Testimony {
     asked.item = item;
   }
 
-  #fail(...violation: Parameters<Surroundings["fail"]>): void {
+  #fail(...violation: Parameters<SimContext["fail"]>): void {
     this.#world.fail(...violation);
   }
 }
@@ -307,8 +307,8 @@ export function nameOf({ op, key, partner }: Command): string {
   return `${op} ${partner} ${key ?? "without a key"}`;
 }
 
-/** What a caller is shown of it: a system account's slice would say nothing to anybody. */
-function toldOf(outcome: Outcome): string {
+/** The part of an outcome that callers see: without slices of system accounts. */
+function visibleOutcome(outcome: Outcome): string {
   if (!outcome.ok || !("moves" in outcome)) return JSON.stringify(outcome);
   return JSON.stringify({
     ...outcome,
@@ -316,7 +316,7 @@ function toldOf(outcome: Outcome): string {
   });
 }
 
-/** In one word. */
+/** An outcome in the short form of batch items. */
 export function itemOf(outcome: Readonly<{ ok: true; id?: string } | { ok: false; code: string }>): string {
   return outcome.ok ? (outcome.id ?? "ok") : outcome.code;
 }

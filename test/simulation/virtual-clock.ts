@@ -1,22 +1,21 @@
 /**
- * All time of a simulated run. The code under test takes its timers and clocks from the globals, so these are put in
- * their place: a heap of events in the order of a clock that only this file moves. What one event starts belongs to the
- * same owner, a thread or process of the simulated server, which can be killed (nothing of it runs any more) or paused
- * (all of it runs later).
+ * The time of a simulated run. It replaces the global timers and clocks of the code under test by a heap of events, in the
+ * order of a clock that only this file moves. What an event starts has the same owner, a thread or process of the simulated
+ * server. An owner can be killed (its events are dropped) or paused (its events run later).
  */
 import type { Random } from "../support/random.ts";
 
-/** A thread or a process: whoever it is that can die. */
+/** A simulated thread or process. */
 export class Owner {
   readonly name: string;
   /** Its events are dropped. */
   isDead = false;
-  /** Its events are kept until it goes on. */
+  /** Its events are kept until it resumes. */
   isPaused = false;
-  /** When it went on last. */
+  /** When it last resumed. */
   resumedMs = Number.NEGATIVE_INFINITY;
-  /** No answer of a store reaches it before this moment: the way back from there is slow. */
-  deafUntilMs = 0;
+  /** No reply of a store reaches it before this time. */
+  repliesHeldUntilMs = 0;
   readonly backlog: Event[] = [];
 
   constructor(name: string) {
@@ -24,12 +23,12 @@ export class Owner {
   }
 }
 
-/** What belongs to no part of the server: the network, the stores, the clients. */
-export const NATURE = new Owner("nature");
+/** The owner of everything outside the server: network, stores, clients. */
+export const ENVIRONMENT = new Owner("environment");
 
 type Event = {
   dueMs: number;
-  readonly no: number;
+  readonly eventSeq: number;
   readonly owner: Owner;
   readonly act: () => void;
   isCancelled: boolean;
@@ -37,11 +36,11 @@ type Event = {
 
 type Interval = { isCancelled: boolean; readonly unref: () => Interval };
 
-/** Never in the past for `Date`, and far from where a day's jump would leave the range that keys allow. */
+/** The start of simulated time, far enough from the bounds that idempotency keys allow for a clock jump of days. */
 export const BEGINNING_MS = Date.UTC(2026, 0, 1);
-/** A timer is late by up to so much, as real ones are; that also gives a seeded order to what is due at one moment. */
-const LATE_MS = 0.5;
-/** The end of a turn: what else has come in by then. */
+/** Timers are late by up to this, like real ones. It also gives simultaneous timers a seeded order. */
+const TIMER_JITTER_MS = 0.5;
+/** The longest delay of `setImmediate`: what arrives by then belongs to the same turn. */
 const TURN_MS = 0.02;
 const FNV_PRIME = 0x01000193;
 
@@ -51,22 +50,22 @@ const REAL = { setTimeout, setInterval, setImmediate, clearTimeout, clearInterva
 const realDateNow = Date.now;
 
 export class VirtualClock {
-  /** The monotonic clock of every machine. */
+  /** The monotonic clock. */
   nowMs = 0;
-  /** What the clocks on the walls show beyond it. */
+  /** The wall clock minus the monotonic clock. */
   wallOffsetMs = BEGINNING_MS;
-  /** A look at the clock on the wall takes so long: two of one turn may differ. */
+  /** The time that a wall clock read takes, so that two reads in one turn may differ. */
   readingMs = 0;
-  /** Whose code is running. */
-  current: Owner = NATURE;
+  /** The owner of the running code. */
+  current: Owner = ENVIRONMENT;
   events = 0;
-  /** Of all events so far, in their order. */
+  /** A hash of the order of all events so far. */
   orderHash = 0x811c9dc5;
   readonly #random: Random;
   readonly #heap: Event[] = [];
-  /** Of each owner, when its newest end of a turn is: these come in order, as a thread has them. */
+  /** By owner: the due time of its newest immediate. Immediates of one owner run in order. */
   readonly #turns = new WeakMap<Owner, number>();
-  #no = 0;
+  #eventSeq = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -77,12 +76,12 @@ export class VirtualClock {
     return Math.floor(this.wallOffsetMs + this.nowMs);
   }
 
-  /** Calls `act` as `owner` after `ms`. @returns what cancels it */
+  /** Calls `act` as `owner` after `ms`. @returns a function that cancels it */
   after(owner: Owner, ms: number, act: () => void): () => void {
     return this.at(owner, this.nowMs + Math.max(0, ms), act);
   }
 
-  /** Calls `act` as `owner` at that moment. What is to happen at one moment happens in the order of the calls. */
+  /** Calls `act` as `owner` at that time; simultaneous events run in the order of the calls. @returns a cancel function */
   at(owner: Owner, atMs: number, act: () => void): () => void {
     const event = this.#put(owner, Math.max(this.nowMs, atMs), act);
     return () => {
@@ -90,7 +89,7 @@ export class VirtualClock {
     };
   }
 
-  /** Runs events until `isOver`, or until there are none. */
+  /** Runs events until `isOver()`, or until none are left. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       const event = this.#take();
@@ -103,15 +102,15 @@ export class VirtualClock {
       }
       this.nowMs = Math.max(this.nowMs, event.dueMs);
       this.events += 1;
-      this.orderHash = Math.imul(this.orderHash ^ event.no ^ Math.floor(this.nowMs * 1024), FNV_PRIME);
+      this.orderHash = Math.imul(this.orderHash ^ event.eventSeq ^ Math.floor(this.nowMs * 1024), FNV_PRIME);
       this.current = owner;
       event.act();
-      // Whatever it has started by promises is done before anything else happens.
+      // Lets all promise callbacks of the event run before the next event.
       await new Promise((resolve) => realImmediate(resolve));
     }
   }
 
-  /** What was due meanwhile is due now. */
+  /** Resumes an owner; events that were due in the pause are due now. */
   resume(owner: Owner): void {
     owner.isPaused = false;
     owner.resumedMs = this.nowMs;
@@ -121,7 +120,7 @@ export class VirtualClock {
     }
   }
 
-  /** Puts this clock where the code under test takes its time from. */
+  /** Replaces the global timers and clocks by this clock. */
   install(): void {
     const timers = {
       setTimeout: (act: () => void, ms = 0) => this.#timer(ms, act),
@@ -143,7 +142,7 @@ export class VirtualClock {
   }
 
   #timer(ms: number, act: () => void): Event {
-    return this.#put(this.current, this.nowMs + ms + LATE_MS * this.#random.fraction(), act);
+    return this.#put(this.current, this.nowMs + ms + TIMER_JITTER_MS * this.#random.fraction(), act);
   }
 
   #interval(ms: number, act: () => void): Interval {
@@ -165,8 +164,8 @@ export class VirtualClock {
   }
 
   #put(owner: Owner, dueMs: number, act: () => void): Event {
-    this.#no += 1;
-    const event = { dueMs, no: this.#no, owner, act, isCancelled: false };
+    this.#eventSeq += 1;
+    const event = { dueMs, eventSeq: this.#eventSeq, owner, act, isCancelled: false };
     this.#push(event);
     return event;
   }
@@ -202,13 +201,13 @@ export class VirtualClock {
   }
 }
 
-/** The wall clock of the machine, for whoever runs simulations and wants to know how long they take. */
+/** The real monotonic clock in ms, to measure how long simulations take. */
 export function realMs(): number {
   return realNow();
 }
 
 function isBefore(a: Event, b: Event): boolean {
-  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.no < b.no);
+  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.eventSeq < b.eventSeq);
 }
 
 function cancel(event: { isCancelled: boolean } | undefined): void {

@@ -1,4 +1,4 @@
-/** What clients ask for: small amounts among few accounts, so that rules bite, in every shape that there is. */
+/** Random commands of the clients: every kind of transfer, with small amounts among few accounts, so that rules apply. */
 
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
@@ -8,11 +8,11 @@ import type { CompoundTransfer, Posting } from "../../src/actors/records/compoun
 import type { Random } from "../support/random.ts";
 import type { Habits, Operation } from "./swarm.ts";
 
-/** Everything happens to this one. */
+/** The partner of most operations. */
 export const MAIN = "p";
-/** Wants to know what is none of its business. */
+/** The partner that tries to read and change the data of `MAIN`. */
 export const OTHER = "q";
-/** Moves money among its own accounts alone, so that these always come to the same sum. */
+/** Moves money only among its own accounts, so that their sum is constant. */
 export const BANK = "bank";
 export const BANK_FUNDS = 20;
 
@@ -21,19 +21,19 @@ const SYSTEM = ["@x", "@y"];
 const WAIT_MS_MAX = 500;
 const MANY = 5;
 const HOT = 3;
-/** Many pending transfers hold something of it. */
+/** The account with many holds. */
 const CROWDED = "crowd";
 const CROWD_WAIT_MS = 400;
-/** Balances stay within 2^53 - 1, and what is decided within 2^52. */
+/** Amounts near the bounds: 2^52 for decisions, 2^53 - 1 for balances. */
 const HUGE = [2 ** 50, 2 ** 51, 2 ** 52 - 1, 2 ** 52, 2 ** 52 + 1, 2 ** 53 - 2];
-/** Nobody has made it. */
+/** An id that no transfer has. */
 const NO_TRANSFER = "tr_0019001";
 
-/** Transfers that a partner has been told of, oldest first. */
-export type Made = {
+/** Ids of a partner's acknowledged transfers, oldest first. */
+export type KnownTransfers = {
   readonly all: string[];
   readonly pending: string[];
-  /** When they are over, of those that have a time-out. */
+  /** Expiry in ms, for transfers that have one. */
   readonly endsAtMs: Map<string, number>;
 };
 
@@ -42,7 +42,7 @@ export class Workload {
   readonly #shards: number;
   readonly #habits: Habits;
   readonly accounts: ReadonlyMap<string, readonly string[]>;
-  readonly made = new Map<string, Made>();
+  readonly made = new Map<string, KnownTransfers>();
   #keys = 0;
 
   constructor(random: Random, shards: number, habits: Habits) {
@@ -55,7 +55,7 @@ export class Workload {
       [MAIN, main],
       [OTHER, main.slice(0, 2)],
       [BANK, idsOn(BANK, shards, shards > 2 ? 1 : 2)],
-      // Wallets are of this partner.
+      // The partner that owns the wallets.
       [PLATFORM_TENANT, []],
     ]);
     for (const partner of this.accounts.keys())
@@ -71,22 +71,22 @@ export class Workload {
     return this.accounts.get(partner) ?? [];
   }
 
-  madeBy(partner: string): Made {
-    return this.made.get(partner) as Made;
+  madeBy(partner: string): KnownTransfers {
+    return this.made.get(partner) as KnownTransfers;
   }
 
-  /** How long until the newest pending transfer is over: that is when it matters who looks at it first. */
+  /** The time until the newest pending transfer expires, to send requests around the expiry; 0 if that is too far. */
   waitMs(partner: string, timeOf: (shard: number) => number): number {
     const { pending, endsAtMs } = this.madeBy(partner);
     const id = pending.at(-1) ?? NO_TRANSFER;
     const home = shardOfVnode(parseTransferId(id)?.vnode ?? 0, this.#shards);
     const ms = (endsAtMs.get(id) ?? 0) - timeOf(home);
-    // What takes a while to be decided may have begun before the end.
+    // A request that takes a while must be sent before the expiry.
     const early = this.#random.oneOf([0, 0, 1, 3, 10]);
     return ms > early && ms < WAIT_MS_MAX ? ms - early : 0;
   }
 
-  /** Accounts, and what they have at first. */
+  /** The commands that create and fund the accounts. */
   *beginning(): Generator<Command> {
     const random = this.#random;
     for (const [partner, ids] of this.accounts) {
@@ -103,7 +103,7 @@ export class Workload {
     }
   }
 
-  /** Pending transfers that all end at one moment. */
+  /** Pending transfers that all expire at one time. */
   crowd(): readonly CompoundTransfer[] {
     const postings = [{ debit: CROWDED, credit: "@x", amount: 1 }];
     return Array.from({ length: this.#habits.crowd }, () =>
@@ -111,7 +111,7 @@ export class Workload {
     );
   }
 
-  /** A command of this kind; `key` null where the caller takes its chances. */
+  /** A random command of this kind. @param key `null` for a command without an idempotency key */
   command(kind: Operation, partner: string, key: string | null): Command {
     const random = this.#random;
     switch (kind) {
@@ -119,7 +119,7 @@ export class Workload {
       case "unkeyed":
         return transferOf(partner, this.#posting(partner), key);
       case "cross":
-        return transferOf(partner, this.#crossing(partner), key);
+        return transferOf(partner, this.#crossShardPosting(partner), key);
       case "system":
         return transferOf(partner, this.#withSystem(partner), key);
       case "compound":
@@ -130,7 +130,7 @@ export class Workload {
           timeoutMs: random.oneOf(this.#habits.endsSoon ? [20, 100, 300] : [null, 20, 300, 2_000, 60_000]),
         });
       case "available":
-        return compoundOf(partner, [this.#crossing(partner, 40)], key, { available: true });
+        return compoundOf(partner, [this.#crossShardPosting(partner, 40)], key, { available: true });
       case "post": {
         const amount = random.chance(0.5) ? null : 1 + random.below(4);
         const rest = { amount, final: random.chance(0.3), settled: null };
@@ -146,24 +146,24 @@ export class Workload {
         return this.#update(partner, key);
       case "status": {
         const action = random.oneOf(["freeze", "unfreeze", "unfreeze", "unfreeze", "close"] as const);
-        return { ...askedOf(partner, key), op: "set_account_status", id: this.#person(partner), action };
+        return { ...askedOf(partner, key), op: "set_account_status", id: this.#account(partner), action };
       }
       case "create":
         return this.#create(
           partner,
-          random.chance(0.5) ? this.#person(partner) : this.newKey("n"),
+          random.chance(0.5) ? this.#account(partner) : this.newKey("n"),
           ASSET,
           this.#rules(),
           key,
         );
       case "bank":
-        return this.#ofBank(key);
+        return this.#bankCommand(key);
       default:
         throw new Error(`no command: ${kind}`);
     }
   }
 
-  #ofBank(key: string | null): Command {
+  #bankCommand(key: string | null): Command {
     const kind = this.#random.oneOf([
       ...(["cross", "cross", "cross", "compound", "compound", "pending", "post", "void", "revert"] as const),
       "available",
@@ -207,7 +207,7 @@ export class Workload {
     return {
       ...askedOf(partner, key),
       op: "update_account",
-      id: this.#person(partner),
+      id: this.#account(partner),
       ...(random.chance(0.5) && { floor }),
       ...(random.chance(0.6) && { ceiling: random.chance(0.3) ? null : ceiling }),
       ...(random.chance(0.3) && { limits }),
@@ -215,10 +215,10 @@ export class Workload {
     };
   }
 
-  #person(partner: string): string {
+  #account(partner: string): string {
     const random = this.#random;
     const ids = this.idsOf(partner);
-    // Some are in everything.
+    // A few hot accounts are in many transfers.
     if (random.chance(0.4)) return ids[random.below(Math.min(HOT, ids.length)) * 2] ?? random.oneOf(ids);
     return partner !== BANK && random.chance(0.01) ? "none" : random.oneOf(ids);
   }
@@ -230,26 +230,26 @@ export class Workload {
 
   #posting(partner: string): Posting {
     if (partner !== BANK && this.#random.chance(0.15)) return this.#withSystem(partner);
-    const [debit, credit] = [this.#person(partner), this.#person(partner)];
+    const [debit, credit] = [this.#account(partner), this.#account(partner)];
     return { debit, credit, amount: this.#amount(partner) };
   }
 
-  /** Mostly between two shards. */
-  #crossing(partner: string, most = 9): Posting {
-    const debit = this.#person(partner);
-    let credit = this.#person(partner);
+  /** A posting that is mostly between two shards. */
+  #crossShardPosting(partner: string, most = 9): Posting {
+    const debit = this.#account(partner);
+    let credit = this.#account(partner);
     for (
       let tries = 0;
       tries < 4 && this.#shardOf(partner, debit) === this.#shardOf(partner, credit);
       tries++
     )
-      credit = this.#person(partner);
+      credit = this.#account(partner);
     return { debit, credit, amount: this.#amount(partner, most) };
   }
 
   #withSystem(partner: string): Posting {
     const random = this.#random;
-    const [person, system] = [this.#person(partner), random.oneOf(SYSTEM)];
+    const [person, system] = [this.#account(partner), random.oneOf(SYSTEM)];
     const amount = this.#amount(partner);
     return random.chance(0.6)
       ? { debit: system, credit: person, amount }
@@ -260,7 +260,7 @@ export class Workload {
     const random = this.#random;
     const count = random.chance(0.4) ? 1 : 2 + random.below(MANY - 1);
     return Array.from({ length: count }, () => {
-      const posting = random.chance(0.5) ? this.#crossing(partner) : this.#posting(partner);
+      const posting = random.chance(0.5) ? this.#crossShardPosting(partner) : this.#posting(partner);
       return count === 1 ? posting : { ...posting, amount: Math.min(posting.amount, 9) };
     });
   }
@@ -276,7 +276,7 @@ export class Workload {
   }
 }
 
-/** What is asked is told apart by its fingerprint, as the real ones are. */
+/** The fingerprint of a request body, like in the HTTP server. */
 export function fingerprintOf(text: string): number {
   let hash = 7;
   for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) % 2 ** 40;
@@ -286,7 +286,7 @@ export function fingerprintOf(text: string): number {
 export function transferOf(partner: string, posting: Posting, key: string | null): Transfer {
   const { debit, credit } = posting;
   const vnode = homeVnodeOf(partner, debit, credit, key);
-  return { ...askedOf(partner, key), ...posting, ...NOTED, op: "transfer", vnode };
+  return { ...askedOf(partner, key), ...posting, ...NO_NOTES, op: "transfer", vnode };
 }
 
 function compoundOf(
@@ -298,11 +298,11 @@ function compoundOf(
   const [{ debit, credit } = { debit: "", credit: "" }] = postings;
   const vnode = homeVnodeOf(partner, debit, credit, key);
   const whole = { available: false, pending: false, timeoutMs: null, ...shape };
-  return { ...askedOf(partner, key), ...NOTED, ...whole, op: "compound_transfer", postings, vnode };
+  return { ...askedOf(partner, key), ...NO_NOTES, ...whole, op: "compound_transfer", postings, vnode };
 }
 
 const NO_RULES = { floor: null, ceiling: null, limits: [] } as const;
-const NOTED = { memo: null, metadata: null, occurredAtMs: null } as const;
+const NO_NOTES = { memo: null, metadata: null, occurredAtMs: null } as const;
 
 export function askedOf(partner: string, key: string | null) {
   return { partner, key, fingerprint: key === null ? 0 : fingerprintOf(key) } as const;
@@ -312,13 +312,13 @@ function newest(random: Random, ids: readonly string[], among: number): string {
   return ids.at(-1 - random.below(Math.min(among, Math.max(1, ids.length)))) ?? NO_TRANSFER;
 }
 
-/** So many ids on each shard. */
+/** Account ids, `count` on each shard. */
 function idsOn(partner: string, shards: number, count: number): readonly string[] {
   const found = Array.from({ length: shards }, (): string[] => []);
   for (let i = 0; found.some((ids) => ids.length < count); i++) {
     const id = `a${i}`;
-    const there = found[shardOfVnode(vnodeOfAccount(partner, id), shards)];
-    if (there !== undefined && there.length < count) there.push(id);
+    const ids = found[shardOfVnode(vnodeOfAccount(partner, id), shards)];
+    if (ids !== undefined && ids.length < count) ids.push(id);
   }
   return found.flat();
 }

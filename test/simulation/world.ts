@@ -1,6 +1,6 @@
 /**
- * One simulated run: real shards, gateways and journals in a world that one seed draws. Clients ask, things go wrong, then
- * all is healed, and in the end everything must be as the oracles say.
+ * One simulated run: real shards, gateways and journals in an environment that is drawn from one seed. Clients send requests
+ * while faults happen; then all faults end, and the oracles judge the result.
  */
 import crypto from "node:crypto";
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
@@ -21,28 +21,28 @@ import type { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
 import { NO_FAULTS, type SimStore } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
-import { type Oracle, type Surroundings, Violation } from "./surroundings.ts";
+import { type Oracle, type SimContext, Violation } from "./surroundings.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import { takeOver } from "./take-over.ts";
-import { Testimony } from "./testimony.ts";
-import { NATURE, VirtualClock } from "./virtual-clock.ts";
+import { ClientHistory } from "./testimony.ts";
+import { ENVIRONMENT, VirtualClock } from "./virtual-clock.ts";
 import { Workload } from "./workload.ts";
 
-/** Where too much goes wrong for all steps to be taken. */
+/** Virtual time limit of a run in which faults prevent some of its steps. */
 const LIFE_MS_MAX = 120_000;
-/** All that may take after everything is healed. */
+/** Virtual time limit of each phase after all faults have ended. */
 const SETTLE_MS = 180_000;
 const LOOK_MS = 50;
-/** Of keys that were answered, so many are asked for once more in the end. */
+/** The number of answered keys that are retried at the end. */
 const REPEATS = 20;
 
-/** With `isCanary` the last batch of a log is taken away before it is judged: that must not go unnoticed. */
+/** `isCanary`: a log loses its last batch before it is judged, which the oracles must detect. */
 export type RunOptions = Readonly<{ seed: number; steps: number; isCanary: boolean }>;
 
 export type RunResult = Readonly<{
   violation: Violation | undefined;
   trace: readonly string[];
-  /** Of everything that has happened. */
+  /** A hash of everything that has happened. */
   hash: string;
   counts: ReadonlyMap<string, number>;
   steps: number;
@@ -61,9 +61,9 @@ export class World {
   readonly #snapshots: readonly MemorySnapshotStore[];
   readonly #archive: SimArchive;
   readonly #workload: Workload;
-  readonly #testimony: Testimony;
+  readonly #history: ClientHistory;
   readonly #nemesis: Nemesis;
-  readonly #surroundings: Surroundings;
+  readonly #context: SimContext;
   readonly #clientWorld: ClientWorld;
   readonly #counts = new Map<string, number>();
   readonly #trace: string[] = [];
@@ -92,7 +92,7 @@ export class World {
     );
     this.#snapshots = this.#stores.map(({ memory }) => new MemorySnapshotStore(memory.name));
     this.#archive = newArchive(this.#breadth, { ...events, network: this.#network, shards, fail });
-    this.#surroundings = {
+    this.#context = {
       ...events,
       network: this.#network,
       stores: this.#stores,
@@ -106,21 +106,21 @@ export class World {
       fail: (oracle, message) => this.#fail(oracle, message),
     };
     this.#workload = new Workload(random, shards, this.#swarm.habits);
-    this.#testimony = new Testimony(this.#surroundings, this.#workload);
-    this.#operator = new Operator(this.#surroundings, this.#swarm);
+    this.#history = new ClientHistory(this.#context, this.#workload);
+    this.#operator = new Operator(this.#context, this.#swarm);
     const isHealing = () => this.#isHealing;
     this.#nemesis = new Nemesis({
-      ...this.#surroundings,
+      ...this.#context,
       swarm: this.#swarm,
       servers: () => this.#operator.servers,
       startServer: () => this.#operator.startServer(),
       isHealing,
     });
     this.#clientWorld = {
-      ...this.#surroundings,
+      ...this.#context,
       swarm: this.#swarm,
       workload: this.#workload,
-      testimony: this.#testimony,
+      history: this.#history,
       programmes: new ProgrammeWorkload(
         random,
         shards,
@@ -135,9 +135,9 @@ export class World {
 
   async run(): Promise<RunResult> {
     const restore = takeOver(this.#clock, {
-      onLedger: (ledger) => this.#see(ledger),
+      onLedger: (ledger) => this.#noteLedger(ledger),
       onMoment: (moment) => this.#nemesis.atMoment(moment, this.#clock.current),
-      onUnhandled: (error) => void this.#note("nothing throws", `nobody has caught ${stackOf(error)}`),
+      onUnhandled: (error) => void this.#note("nothing throws", `unhandled rejection: ${stackOf(error)}`),
     });
     try {
       this.#operator.startServer();
@@ -172,25 +172,25 @@ export class World {
       hash: hash.digest("hex").slice(0, 16),
       counts: this.#counts,
       steps: this.#stepsTaken,
-      answers: this.#testimony.answers,
+      answers: this.#history.answers,
       virtualMs: this.#clock.nowMs,
     };
   }
 
-  /** Accounts and their first money, while all is well. */
+  /** Creates and funds the accounts, without faults. */
   async #prepare(): Promise<void> {
-    const { apiKeys } = this.#testimony;
+    const { apiKeys } = this.#history;
     const commands = [...this.#workload.beginning(), ...apiKeys.beginning(() => this.#workload.newKey("p"))];
     const client = new Client("setup", this.#clientWorld);
     let isOver = false;
     const next = (): void => {
       const command = commands.shift();
       if (command === undefined) isOver = true;
-      else client.insist(this.#testimony.ask(command as typeof command & { key: string }), next);
+      else client.retryUntilAnswered(this.#history.ask(command as typeof command & { key: string }), next);
     };
     this.#isHealing = true;
     next();
-    await this.#until("the accounts are there", () => isOver);
+    await this.#until("the accounts exist", () => isOver);
     this.#isHealing = false;
   }
 
@@ -198,18 +198,18 @@ export class World {
     const { appendFaults, channelDelays, storeDelays } = this.#swarm;
     this.#isArmed = true;
     this.#clock.readingMs = this.#swarm.readingMs;
-    this.#operator.tend();
+    this.#operator.restartFailedShards();
     this.#network.delays = channelDelays;
     for (const store of this.#stores) {
       store.faults = appendFaults;
       store.delays = storeDelays;
     }
     this.#nemesis.begin();
-    troubleRedis(this.#breadth, this.#stores, this.#surroundings, () => this.#isHealing);
-    // Shards that run were started without failpoints.
+    troubleRedis(this.#breadth, this.#stores, this.#context, () => this.#isHealing);
+    // The running shards were started without failpoints.
     if (this.#swarm.failpoints === 0) return;
     for (const [i] of this.#stores.entries())
-      this.#clock.after(NATURE, 20 * i, () =>
+      this.#clock.after(ENVIRONMENT, 20 * i, () =>
         this.#operator.servers[0]?.carrier.running.get(i)?.kill("to be armed"),
       );
   }
@@ -221,7 +221,7 @@ export class World {
     );
     for (const client of clients) client.begin();
     const crowd = this.#workload.crowd();
-    if (crowd.length > 0) clients[0]?.insistOnAll(crowd, () => {});
+    if (crowd.length > 0) clients[0]?.retryBatchUntilAnswered(crowd, () => {});
     const endMs = this.#clock.nowMs + LIFE_MS_MAX;
     await this.#run(
       () =>
@@ -232,9 +232,9 @@ export class World {
     this.#clients = clients;
   }
 
-  /** Nothing goes wrong any more: whatever is open must come to its end. */
+  /** Ends all faults; every open request must then be answered, and the run must come to rest. */
   async #heal(): Promise<void> {
-    this.#trace.push(`${this.#clock.nowMs.toFixed(3)} all is healed`);
+    this.#trace.push(`${this.#clock.nowMs.toFixed(3)} all faults end`);
     this.#mend();
     await this.#until("every client has its answer", () =>
       this.#clients.every(({ isWaiting }) => !isWaiting),
@@ -244,13 +244,13 @@ export class World {
       () => this.#operator.servers.length === 1 && this.#operator.servers[0]?.isReady === true,
     );
     const client = new Client("late", this.#clientWorld);
-    const answered = [...this.#testimony.asked.values()].filter(
+    const answered = [...this.#history.asked.values()].filter(
       ({ item, key }) => item !== undefined && !key.startsWith("b"),
     );
     let open = 0;
     for (let i = 0; i < REPEATS && answered.length > 0; i++) {
       open += 1;
-      client.insist(this.#random.oneOf(answered), () => {
+      client.retryUntilAnswered(this.#random.oneOf(answered), () => {
         open -= 1;
       });
     }
@@ -260,12 +260,12 @@ export class World {
       () =>
         isAtRest(this.#operator.servers[0], this.#network) &&
         this.#archive.isCurrent(this.#stores.map(({ memory }) => newestBatch(memory))),
-      // What does not come to rest may say why.
+      // A run that does not come to rest may violate an oracle that explains it.
       () => this.#judge(),
     );
   }
 
-  /** Nothing is begun, and nothing goes wrong, from here on. */
+  /** Ends all faults, and stops new requests. */
   #mend(): void {
     this.#isHealing = true;
     this.#isArmed = false;
@@ -277,7 +277,7 @@ export class World {
       store.isReachable = true;
     }
     healRedis(this.#stores);
-    this.#surroundings.machine.setRight();
+    this.#context.machine.setRight();
     this.#network.delays = { usualMs: 0.1, spikes: 0, spikeMs: 0 };
     for (const server of this.#operator.servers) server.mend();
   }
@@ -290,16 +290,16 @@ export class World {
         archive: this.#archive,
         breadth: this.#breadth,
         random: this.#random,
-        testimony: this.#testimony,
+        history: this.#history,
         partners: [...this.#workload.accounts.keys()],
         ledgerOf: (shard) => this.#operator.servers[0]?.carrier.running.get(shard)?.ledger,
-        count: this.#surroundings.count,
+        count: this.#context.count,
       },
       (oracle, message) => this.#fail(oracle, message),
     );
   }
 
-  /** Something acknowledged is changed, and the shard starts anew: it must refuse, and say where. */
+  /** Damages acknowledged entries and restarts the shard, which must refuse to serve and report the position. */
   async #sufferDamage(damage: NonNullable<Swarm["damage"]>): Promise<void> {
     this.#mend();
     await this.#until(
@@ -316,7 +316,7 @@ export class World {
     if (!this.#operator.isNoticed)
       this.#fail(
         "damage is noticed",
-        `the log of shard ${shard} was damaged (${damage}), and nobody says so`,
+        `the log of shard ${shard} was damaged (${damage}), and no shard has reported it`,
       );
   }
 
@@ -361,7 +361,7 @@ export class World {
     );
     this.#fail(
       "nothing gets stuck",
-      `after ${SETTLE_MS / 1000} s it is not so that ${what}; clients wait for ${JSON.stringify(waiting)}; servers: ${servers.join("; ")}`,
+      `after ${SETTLE_MS / 1000} s this is not true: ${what}; clients wait for ${JSON.stringify(waiting)}; servers: ${servers.join("; ")}`,
     );
   }
 
@@ -374,13 +374,13 @@ export class World {
     throw this.#note(oracle, message);
   }
 
-  /** The first one counts: what comes after it may come of it. */
+  /** Keeps only the first violation, because later ones may result from it. */
   #note(oracle: Oracle, message: string): Violation {
     this.#violation ??= new Violation(oracle, message);
     return this.#violation;
   }
 
-  #see(ledger: Ledger): void {
+  #noteLedger(ledger: Ledger): void {
     for (const server of this.#operator.servers)
       for (const shard of server.carrier.running.values())
         if (shard.owner === this.#clock.current) shard.ledger = ledger;

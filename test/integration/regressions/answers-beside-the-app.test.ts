@@ -1,4 +1,4 @@
-/** What the app never sees is answered in its form: a problem with a Request-Id, which the log has, too. */
+/** Requests that never reach the app get a problem too, with a Request-Id that the request log contains. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
@@ -14,13 +14,13 @@ beforeAll(async () => {
 
 type Raw = Readonly<{ status: number; headers: ReadonlyMap<string, string>; body: string }>;
 
-/** All answers that come over one connection until the server ends it. `later` goes out in a packet of its own. */
-async function talk(text: string, url = house.server.url, later = ""): Promise<readonly Raw[]> {
+/** All answers on one connection until the server closes it. `later` is sent in a separate packet. */
+async function exchange(text: string, url = house.server.url, later = ""): Promise<readonly Raw[]> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  let heard = "";
+  let received = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => {
-    heard += chunk;
+    received += chunk;
   });
   const ended = new Promise<void>((resolve) => {
     socket.on("close", () => resolve());
@@ -28,7 +28,7 @@ async function talk(text: string, url = house.server.url, later = ""): Promise<r
   });
   socket.write(text, () => later !== "" && setImmediate(() => socket.write(later)));
   await within(15_000, `the connection ends after ${JSON.stringify(text.slice(0, 60))}`, ended);
-  return answersIn(heard);
+  return answersIn(received);
 }
 
 function answersIn(text: string): Raw[] {
@@ -49,7 +49,7 @@ function answersIn(text: string): Raw[] {
   return answers;
 }
 
-/** The last answer, which is to be this problem. */
+/** Expects the last answer to be this problem. */
 function expectProblem(answers: readonly Raw[], status: number, code: string): void {
   const last = answers.at(-1);
   expect(last?.status).toBe(status);
@@ -66,90 +66,93 @@ const LONG = "x".repeat(20_000);
 const CHUNKED = "POST /v1/accounts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
 
 test.each([
-  ["no HTTP at all", "hello\r\n\r\n", 400, "validation_failed"],
-  ["a method that nobody knows", "FETCH / HTTP/1.1\r\nHost: x\r\n\r\n", 400, "validation_failed"],
-  ["a header that is none", "GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n", 400, "validation_failed"],
-  ["no Host", "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "validation_failed"],
+  ["text that is not HTTP", "hello\r\n\r\n", 400, "validation_failed"],
+  ["an unknown method", "FETCH / HTTP/1.1\r\nHost: x\r\n\r\n", 400, "validation_failed"],
+  ["a malformed header", "GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n", 400, "validation_failed"],
+  ["a request without Host", "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "validation_failed"],
+  ["a malformed Host", "GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400, "validation_failed"],
   [
-    "a Host that is none",
-    "GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n",
-    400,
-    "validation_failed",
-  ],
-  [
-    "an address that is none",
+    "a malformed request target",
     "GET * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     400,
     "validation_failed",
   ],
-  ["a header that is too long", `GET / HTTP/1.1\r\nHost: x\r\nX: ${LONG}\r\n\r\n`, 431, "headers_too_large"],
-  ["an address that is too long", `GET /${LONG} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, "headers_too_large"],
-  ["an expectation", "POST / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", 417, "expectation_failed"],
-  ["a tunnel", "CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method_not_allowed"],
-])("%s is a problem", async (_, text, status, code) => {
-  expectProblem(await talk(text), status, code);
+  ["a too long header", `GET / HTTP/1.1\r\nHost: x\r\nX: ${LONG}\r\n\r\n`, 431, "headers_too_large"],
+  ["a too long request target", `GET /${LONG} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, "headers_too_large"],
+  [
+    "an unsupported expectation",
+    "POST / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n",
+    417,
+    "expectation_failed",
+  ],
+  ["a CONNECT request", "CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method_not_allowed"],
+])("%s gets a problem", async (_, text, status, code) => {
+  expectProblem(await exchange(text), status, code);
 });
 
-test("a body that cannot be read is answered by its route, before and after it has begun to read", async () => {
+test("an unreadable body is answered by its route, whether the fault comes before or after reading starts", async () => {
   const head = `${CHUNKED}Authorization: Bearer ${key}\r\nContent-Type: application/json\r\n\r\n`;
-  expectProblem(await talk(`${head}1;${LONG}`), 413, "body_too_large");
-  expectProblem(await talk(`${head}zz\r\n`), 400, "validation_failed");
-  expectProblem(await talk(head, house.server.url, "zz\r\n"), 400, "validation_failed");
-  expectProblem(await talk(`${CHUNKED}\r\nzz\r\n`), 401, "unauthenticated");
+  expectProblem(await exchange(`${head}1;${LONG}`), 413, "body_too_large");
+  expectProblem(await exchange(`${head}zz\r\n`), 400, "validation_failed");
+  expectProblem(await exchange(head, house.server.url, "zz\r\n"), 400, "validation_failed");
+  expectProblem(await exchange(`${CHUNKED}\r\nzz\r\n`), 401, "unauthenticated");
 });
 
-test("headers that do not come are 408", async () => {
-  expectProblem(await talk("GET /healthz HTTP/1.1\r\nHost: x\r\n"), 408, "request_timeout");
+test("headers that do not arrive in time get 408", async () => {
+  expectProblem(await exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n"), 408, "request_timeout");
 });
 
-test("HTTP/1.0 without Host is served, as a load balancer's check sends it", async () => {
+test("HTTP/1.0 without Host is served, because load balancers send such health checks", async () => {
   for (const path of ["/healthz", "/readyz"]) {
-    const [answer] = await talk(`GET ${path} HTTP/1.0\r\n\r\n`);
+    const [answer] = await exchange(`GET ${path} HTTP/1.0\r\n\r\n`);
     expect([answer?.status, answer?.headers.get("content-type")]).toEqual([200, "application/json"]);
   }
 });
 
-test("a wish for another protocol is passed over, and unknown methods get 405 with what is allowed", async () => {
+test("an Upgrade header is ignored, and a method that a route lacks gets 405 with Allow", async () => {
   const upgrade =
     "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n";
-  expect((await talk(upgrade)).map(({ status }) => status)).toEqual([200]);
+  expect((await exchange(upgrade)).map(({ status }) => status)).toEqual([200]);
   for (const method of ["PROPFIND", "TRACE", "PUT"]) {
-    const answers = await talk(`${method} /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const answers = await exchange(`${method} /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expectProblem(answers, 405, "method_not_allowed");
     expect(answers[0]?.headers.get("allow")).toBe("GET, HEAD");
   }
 });
 
-test("garbage behind a request waits for that request's answer", async () => {
+test("garbage after a request is answered after that request", async () => {
   const body = JSON.stringify({ id: "piped", asset: "PTS/0" });
   const head = `POST /v1/accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
-  const answers = await talk(`${head}Content-Length: ${body.length}\r\n\r\n${body}garbage\r\n\r\n`);
+  const answers = await exchange(`${head}Content-Length: ${body.length}\r\n\r\n${body}garbage\r\n\r\n`);
   expect(answers.map(({ status }) => status)).toEqual([201, 400]);
   expectProblem(answers, 400, "validation_failed");
 });
 
-test("what was refused unread has a line in the log under its id", async () => {
-  const [answer] = await talk("hello\r\n\r\n");
+test("an unreadable request has a log line with its Request-Id", async () => {
+  const [answer] = await exchange("hello\r\n\r\n");
   const id = answer?.headers.get("request-id");
   await expect
     .poll(() => house.server.stdout.split("\n").find((line) => line.includes(`"request_id":"${id}"`)))
     .toContain('"status":400');
 });
 
-test("before the server has its log, it answers in the same form", async () => {
+test("before the log is available, every request gets the same form of problem", async () => {
   const port = await freePort();
   const settings = { PORT: String(port), WAL_URL: "redis://127.0.0.1:1", DATA_DIR: testFolder() };
   const server = ServerProcess.launch({ ...settings, SHARDS: "1" });
   onTestFinished(async () => void (await server.kill()));
   const url = `http://127.0.0.1:${port}`;
-  await until("the port is bound", async () => (await talk(ask("/healthz"), url))[0]?.status === 200);
+  await until(
+    "the port is bound",
+    async () => (await exchange(getRequest("/healthz"), url))[0]?.status === 200,
+  );
   for (const path of ["/readyz", "/v1/accounts", "/nothing"])
-    expectProblem(await talk(ask(path), url), 503, "log_unavailable");
-  expectProblem(await talk("hello\r\n\r\n", url), 400, "validation_failed");
-  expect((await talk("GET /healthz HTTP/1.0\r\n\r\n", url))[0]?.status).toBe(200);
+    expectProblem(await exchange(getRequest(path), url), 503, "log_unavailable");
+  expectProblem(await exchange("hello\r\n\r\n", url), 400, "validation_failed");
+  expect((await exchange("GET /healthz HTTP/1.0\r\n\r\n", url))[0]?.status).toBe(200);
 });
 
-function ask(path: string): string {
+function getRequest(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
 }
 

@@ -1,10 +1,10 @@
-/** Both sides of a transfer see it, from the start and in the order of the time that is shown, on whatever shards they are. */
+/** Both accounts of a transfer list it at once, ordered by the `created_at` that is shown, on one shard or two. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 
 const house = openHouse({});
-/** Of ten owners on three shards some two live apart, and some two together. */
+/** With ten owners on three shards, some neighbours share a shard and some do not. */
 const OWNERS = 10;
 let acme: Caller;
 
@@ -26,8 +26,8 @@ async function newest(sides: readonly string[], more = ""): Promise<readonly (Js
   );
 }
 
-async function bothSee(sides: readonly string[], expected: Json, more = ""): Promise<void> {
-  for (const shown of await newest(sides, more)) expect(shown).toMatchObject(expected);
+async function allSidesShow(sides: readonly string[], expected: Json, more = ""): Promise<void> {
+  for (const row of await newest(sides, more)) expect(row).toMatchObject(expected);
 }
 
 describe.each(Array.from({ length: OWNERS }, (_, i) => [account(i), account(i + 1)] as const))(
@@ -36,40 +36,40 @@ describe.each(Array.from({ length: OWNERS }, (_, i) => [account(i), account(i + 
     const sides = [payer, payee];
     const body = { debit_account: payer, credit_account: payee, amount: 10 };
 
-    test("a pending transfer is seen by both, and what becomes of it", async () => {
-      for (const end of ["void", "post"]) {
+    test("both sides list a pending transfer, and its post or void", async () => {
+      for (const action of ["void", "post"]) {
         const { id } = await acme.post("/v1/transfers", 201, { ...body, pending: true });
-        await bothSee(sides, { id, status: "pending", posted_amount: 0 });
-        await bothSee(sides, { id }, "&status=pending");
-        const { status } = await acme.post(`/v1/transfers/${String(id)}/${end}`, 200);
-        await bothSee(sides, { id, status });
-        await bothSee(sides, { id }, `&status=${String(status)}`);
+        await allSidesShow(sides, { id, status: "pending", posted_amount: 0 });
+        await allSidesShow(sides, { id }, "&status=pending");
+        const { status } = await acme.post(`/v1/transfers/${String(id)}/${action}`, 200);
+        await allSidesShow(sides, { id, status });
+        await allSidesShow(sides, { id }, `&status=${String(status)}`);
       }
     });
 
-    test("one of several postings, and a revert", async () => {
+    test("all sides list a transfer with several postings, and its revert", async () => {
       const { id } = await acme.post("/v1/transfers", 201, {
         postings: [body, { ...body, debit_account: payee, credit_account: "@fees", amount: 1 }],
         pending: true,
       });
-      await bothSee([...sides, "@fees"], { id, status: "pending" });
+      await allSidesShow([...sides, "@fees"], { id, status: "pending" });
       await acme.post(`/v1/transfers/${String(id)}/post`, 200);
       const { id: back } = await acme.post(`/v1/transfers/${String(id)}/revert`, 201);
-      await bothSee([...sides, "@fees"], { id: back, reverts: id });
+      await allSidesShow([...sides, "@fees"], { id: back, reverts: id });
       for (const side of sides) {
         const ids = (await acme.all(listOf(side, "&limit=500"))).map((row) => row["id"]);
         expect(ids.filter((each) => each === id)).toHaveLength(1);
       }
     });
 
-    test("range and order go by the time that is shown", async () => {
+    test("range and order of a list follow created_at", async () => {
       for (const more of [{}, { pending: true }, { amount: "available", max_amount: 3 }]) {
         const { id, created_at } = await acme.post("/v1/transfers", 201, { ...body, ...more });
         const from = String(created_at);
         const to = new Date(Date.parse(from) + 1).toISOString();
         for (const side of sides) {
-          const there = await acme.all(listOf(side, `&from=${from}&to=${to}`));
-          expect(there.map((row) => row["id"])).toContain(id);
+          const within = await acme.all(listOf(side, `&from=${from}&to=${to}`));
+          expect(within.map((row) => row["id"])).toContain(id);
           const before = await acme.all(listOf(side, `&to=${from}`));
           expect(before.map((row) => row["id"])).not.toContain(id);
           const after = await acme.all(listOf(side, `&from=${to}`));
@@ -82,7 +82,7 @@ describe.each(Array.from({ length: OWNERS }, (_, i) => [account(i), account(i + 
       }
     });
 
-    test("entries of both sides say when it happened", async () => {
+    test("entries of both sides show occurred_at", async () => {
       const occurred_at = "2001-02-03T04:05:06.789Z";
       const { id } = await acme.post("/v1/transfers", 201, { ...body, occurred_at });
       for (const more of [{}, { pending: true }]) {
@@ -90,29 +90,29 @@ describe.each(Array.from({ length: OWNERS }, (_, i) => [account(i), account(i + 
         if ("pending" in more) await acme.post(`/v1/transfers/${String(made["id"])}/post`, 200);
       }
       for (const side of sides) {
-        const [later, , told] = await acme.all(`/v1/accounts/${encodeURIComponent(side)}/entries?limit=500`);
-        expect(told).toMatchObject({ transfer_id: id, occurred_at });
+        const [later, , dated] = await acme.all(`/v1/accounts/${encodeURIComponent(side)}/entries?limit=500`);
+        expect(dated).toMatchObject({ transfer_id: id, occurred_at });
         expect(later).not.toHaveProperty("occurred_at");
       }
     });
   },
 );
 
-test("one that expires is seen by both, also once it has expired", async () => {
+test("all sides list a pending transfer before and after its expiry", async () => {
   const sides = [account(0), account(1), account(2), account(3)];
   const postings = [0, 2].map((i) => {
     return { debit_account: account(i), credit_account: account(i + 1), amount: 1 };
   });
   const { id } = await acme.post("/v1/transfers", 201, { postings, pending: true, timeout_s: 1 });
-  await bothSee(sides, { id, status: "pending" });
+  await allSidesShow(sides, { id, status: "pending" });
   await until("it has expired", async () => {
     const rows = await newest(sides);
     return rows.every((row) => row?.["id"] === id && row?.["status"] === "expired");
   });
-  await bothSee(sides, { id }, "&status=expired");
+  await allSidesShow(sides, { id }, "&status=expired");
 });
 
-test("what was refused is in nobody's list", async () => {
+test("a rejected transfer is in no list", async () => {
   const sides = [account(4), account(5)];
   const before = await newest(sides);
   const body = { debit_account: account(4), credit_account: account(5), amount: 1_000_000 };
@@ -121,7 +121,7 @@ test("what was refused is in nobody's list", async () => {
   expect(await newest(sides)).toEqual(before);
 });
 
-test("a page goes on where the one before ended, for either side", async () => {
+test("each page continues where the previous one ended, for either side", async () => {
   for (const id of [account(0), "@x"]) {
     const whole = (await acme.all(listOf(id, "&limit=500"))).map((row) => row["id"]);
     expect((await acme.all(listOf(id, "&limit=3"))).map((row) => row["id"])).toEqual(whole);

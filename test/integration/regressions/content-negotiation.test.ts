@@ -1,4 +1,4 @@
-/** Headers are read by their grammar: `Accept` with quality values, content types, codings; and what every answer says. */
+/** Content negotiation: `Accept` with quality values, content types and codings, and the headers of every answer. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 import { openShop } from "../programmes/shop.ts";
@@ -7,7 +7,7 @@ import { type Person, Wallets } from "../programmes/wallets.ts";
 const house = openHouse({});
 let acme: Caller;
 let person: Person;
-/** Whoever may see entries, and where. */
+/** Every list of entries, with a caller who may read it. */
 let books: readonly (readonly [caller: Caller, path: string])[];
 
 beforeAll(async () => {
@@ -52,7 +52,7 @@ const JSONS = [
   "text/html, application/xhtml+xml, */*;q=0.8",
 ];
 
-test("CSV and JSON are chosen by quality values on every list of entries, and the answer varies", async () => {
+test("every list of entries chooses CSV or JSON by quality values, and answers with Vary: Accept", async () => {
   for (const [caller, path] of books) {
     for (const [accepts, type] of [
       [CSV, "text/csv"],
@@ -70,7 +70,7 @@ test("CSV and JSON are chosen by quality values on every list of entries, and th
   }
 });
 
-test("the next page of a CSV is in Link, and its rows are those of the JSON", async () => {
+test("Link leads to the next page of a CSV, whose rows equal those of the JSON", async () => {
   await acme.post("/v1/loyalty/members/ann/accruals", 201, { points: 1, description: "one" });
   await acme.post("/v1/loyalty/members/ann/accruals", 201, { points: 2, description: "two" });
   const path = "/v1/loyalty/members/ann/entries?limit=1";
@@ -87,7 +87,7 @@ test("the next page of a CSV is in Link, and its rows are those of the JSON", as
 
 const ACCOUNT = '{"id":"ID","asset":"PTS/0"}';
 
-test("a body is read by its type in any case, without its mark, and not when it is compressed", async () => {
+test("content types ignore case, a byte order mark is skipped, and compressed bodies are refused", async () => {
   const types = ["APPLICATION/JSON", "application/json;charset=UTF-8", 'Application/Json ; Charset="utf-8"'];
   for (const [i, type] of types.entries()) {
     const body = ACCOUNT.replace("ID", `typed${i}`);
@@ -108,7 +108,7 @@ test("a body is read by its type in any case, without its mark, and not when it 
   await acme.ask("POST", "/v1/accounts", 201, ACCOUNT.replace("ID", "plain"), plain);
 });
 
-test("what is private is not kept on the way, and no answer is guessed at", async () => {
+test("private answers are not cached, and no answer allows content sniffing", async () => {
   const answers = await Promise.all([
     ...books.map(([caller, path]) => caller.client.send("GET", path)),
     acme.client.send("GET", "/v1/accounts/nobody"),

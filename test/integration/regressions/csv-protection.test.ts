@@ -1,4 +1,4 @@
-/** CSV: ids are as they are, and no free text begins a formula, for readers that separate by `,` as by `;`. */
+/** CSV injection: ids are unchanged, and no free text starts a formula, for readers that split at `,` or `;`. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 import { openShop } from "../programmes/shop.ts";
@@ -11,7 +11,7 @@ beforeAll(async () => {
   await acme.post("/v1/accounts", 201, { id: "+98912", asset: "PTS/0" });
 });
 
-/** The lines of a CSV answer behind its head. */
+/** The lines of a CSV answer without its header. */
 async function linesOf(caller: Caller, path: string): Promise<readonly string[]> {
   const answer = await caller.client.send("GET", path, undefined, { Accept: "text/csv" });
   expect(answer.status, answer.text).toBe(200);
@@ -19,14 +19,14 @@ async function linesOf(caller: Caller, path: string): Promise<readonly string[]>
   return answer.text.trimEnd().split("\r\n").slice(1);
 }
 
-/** What each cell begins with where every `,` and `;` begins one, quoted or not, as careless readers have it. */
-function beginnings(line: string): readonly string[] {
+/** The first character of each cell for a reader that splits at every `,` and `;` and ignores quotes. */
+function cellStarts(line: string): readonly string[] {
   return line.split(/[,;\t\n\r]/).map((cell) => cell.replace(/^[\s"]+/, "").charAt(0));
 }
 
 const FORMULAS = ["=1+1", "x;=1+1", "x,+1", 'x;"=1+1', "x; @SUM(A1)", "\t=1", "a\n-1", "＝1", "ok;＋1"];
 
-test("a memo is no formula in any cell, and an id that looks like one is left alone", async () => {
+test("a memo starts no formula in any cell, and an id that looks like a formula is unchanged", async () => {
   for (const memo of FORMULAS) {
     const transfer = { debit_account: "@issuance", credit_account: "+98912", amount: 1, memo };
     await acme.post("/v1/transfers", 201, transfer);
@@ -35,13 +35,13 @@ test("a memo is no formula in any cell, and an id that looks like one is left al
     const [seq, id, amount, , counterparty] = text.split(",");
     expect([seq, amount, counterparty], text).toEqual([expect.stringMatching(/^\d+$/), "1", "@issuance"]);
     expect(id).toMatch(/^tr_/);
-    const behind = text.slice(text.indexOf("@issuance,") + "@issuance,".length);
-    for (const first of beginnings(behind))
+    const afterCounterparty = text.slice(text.indexOf("@issuance,") + "@issuance,".length);
+    for (const first of cellStarts(afterCounterparty))
       expect("=+-@＝＋－＠".includes(first) && first !== "", text).toBe(false);
   }
 });
 
-test("metadata, a member's description and a seller's reference are neutralised, too", async () => {
+test("metadata, a member's description and a seller's reference start no formula either", async () => {
   const metadata = { note: "x;=1+1" };
   const transfer = { debit_account: "@issuance", credit_account: "+98912", amount: 1, metadata };
   await acme.post("/v1/transfers", 201, transfer);
@@ -59,7 +59,7 @@ test("metadata, a member's description and a seller's reference are neutralised,
   expect(sold).toContain(`,sale,-7,100,93,+989121234567,"'=1;2",`);
 });
 
-test("a report has users as they are called, with either separator", async () => {
+test("a report shows user ids unchanged, with either separator", async () => {
   await acme.post("/v1/segments", 201, { slug: "ALL" });
   for (const user of ["+98912", "@bob", "-1"])
     await acme.ask("PATCH", `/v1/users/${encodeURIComponent(user)}/segments`, 200, { add: ["ALL"] });

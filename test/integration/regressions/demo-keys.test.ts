@@ -1,4 +1,4 @@
-/** The demo's keys are random: two servers with one operator's key have none in common, nor has one server twice. */
+/** The demo's keys are random: two servers with the same operator key, or two runs on one, have no key in common. */
 import { describe, expect, test } from "vitest";
 import { daybookJson } from "../../cli/cli.ts";
 import { Client, OPERATOR_KEY } from "../../support/server.ts";
@@ -22,7 +22,7 @@ function secretsOf({ partnerKey, sellerKeys, bankKey, people }: Demo): readonly 
 describe("two servers", () => {
   const [first, second] = [openHouse({}), openHouse({})];
 
-  test("no key of one is a key of the other, and a second run makes new ones beside the first", async () => {
+  test("share no demo key, and a second run on one server adds new keys", async () => {
     const demos = [await seed(first), await seed(second), await seed(first)];
     const all = demos.flatMap(secretsOf);
     expect(new Set(all).size).toBe(all.length);

@@ -1,4 +1,4 @@
-/** A number is what was written, or it is refused: nothing is rounded, and nothing is said twice. */
+/** Numbers are taken exactly or refused: nothing is rounded, and duplicate members are refused. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 
@@ -13,11 +13,11 @@ beforeAll(async () => {
   await acme.post("/v1/segments", 201, { slug: "DRAWN" });
 });
 
-/** Texts of numbers that no integer is written as. */
+/** Numbers that are not written as integers. */
 const INEXACT = ["4503599627370497.5", "0.9999999999999999999", "10.0", "1e3", "1E3", "10e-1", "-0.0"];
 
 const TRANSFER = '"debit_account":"@x","credit_account":"a"';
-const PLACES: readonly (readonly [method: string, path: string, body: string])[] = [
+const FIELDS: readonly (readonly [method: string, path: string, body: string])[] = [
   ["POST", "/v1/transfers", `{${TRANSFER},"amount":#}`],
   ["POST", "/v1/transfers", `{"amount" :\n#\t,${TRANSFER}}`],
   ["POST", "/v1/transfers?dry_run=true", `{${TRANSFER},"amount":#}`],
@@ -37,14 +37,17 @@ const PLACES: readonly (readonly [method: string, path: string, body: string])[]
   ["POST", "/v1/segment-reports", `{"year":2026,"month":#}`],
 ];
 
-test.each(PLACES)("%s %s %s takes no number that has a point or an exponent", async (method, path, body) => {
-  for (const number of INEXACT) {
-    const text = body.replace("#", number);
-    expect(await acme.ask(method, path, 400, text), text).toMatchObject({ code: "validation_failed" });
-  }
-});
+test.each(FIELDS)(
+  "%s %s %s refuses a number with a decimal point or an exponent",
+  async (method, path, body) => {
+    for (const number of INEXACT) {
+      const text = body.replace("#", number);
+      expect(await acme.ask(method, path, 400, text), text).toMatchObject({ code: "validation_failed" });
+    }
+  },
+);
 
-test("an integer at the end of the range is taken as it is, and one beyond it is not", async () => {
+test("the largest safe integer is taken exactly, and a larger one is refused", async () => {
   const wide = `{"id":"wide","asset":"USD/2","ceiling":9007199254740991}`;
   expect(await acme.post("/v1/accounts", 201, wide)).toMatchObject({ ceiling: Number.MAX_SAFE_INTEGER });
   for (const number of ["9007199254740992", "9007199254740993", "18014398509481985"])
@@ -61,7 +64,7 @@ test.each([
   ["12.30", 12.3],
   ["10.0", 10],
   ["7", 7],
-])("a discount of %s is %s", async (discount, expected) => {
+])("a discount of %s gives %s", async (discount, expected) => {
   const offer = `{"discount":${discount}}`;
   const voucher = `{"email":"ann@example.com","offer_name":"Sale","discount":${discount},"expires_at":"2999-01-01T00:00:00Z"}`;
   const isGood = expected !== 400;
@@ -77,11 +80,11 @@ test.each([
   ["POST", "/v1/transfers", `{${TRANSFER},"amount":5,"metadata":{"k":"1","k":"2"}}`],
   ["POST", "/v1/accounts", `{"id":"c","id":"d","asset":"USD/2"}`],
   ["POST", "/v1/transfers/batch", `{"transfers":[],"transfers":[]}`],
-])("%s %s %s has a member twice", async (method, path, body) => {
+])("%s %s %s is refused for a duplicate member", async (method, path, body) => {
   expect(await acme.ask(method, path, 400, body)).toMatchObject({ code: "validation_failed" });
 });
 
-test("what only looks odd is text", async () => {
+test("a string that looks like a number or a duplicate member is plain text", async () => {
   const memo = String.raw`1.5 and 1e3, \"amount\":1.5,\"amount\":2 \\ 3.0`;
   const body = `{${TRANSFER},"amount":5,"memo":"${memo}","metadata":{"amount":"10.0","e":"0.1"}}`;
   expect(await acme.post("/v1/transfers", 201, body)).toMatchObject({
@@ -105,7 +108,7 @@ describe.each([
   ["application/json", `{"transfers":[${ITEMS.join(" ,\n")}]}`],
   ["application/x-ndjson", ITEMS.join("\n")],
 ])("a batch as %s", (type, body) => {
-  test("refuses what is odd in its place alone", async () => {
+  test("refuses each bad item alone", async () => {
     const before = await acme.get("/v1/accounts/a");
     const headers = { "Content-Type": type };
     const { results } = await acme.ask("POST", "/v1/transfers/batch", 200, body, headers);
@@ -119,7 +122,7 @@ function text(value: string): number[] {
   return [0xa0 + value.length, ...Buffer.from(value)];
 }
 
-/** Bytes of MessagePack. */
+/** A MessagePack body with one transfer. */
 function packed(amount: readonly number[], twice = false): Uint8Array {
   const members = [
     text("debit_account"),
@@ -145,14 +148,14 @@ test.each([
   ["ten as a float of 64 bits", float64(10), false, 400],
   ["ten as a float of 32 bits", [0xca, 0x41, 0x20, 0, 0], false, 400],
   ["one and a half", float64(1.5), false, 400],
-  ["what no integer of 32 bits holds, as a float", float64(2 ** 40), false, 201],
-  ["the same and a half", float64(2 ** 40 + 0.5), false, 400],
-  ["one beyond the range", [0xcf, 0, 0x20, 0, 0, 0, 0, 0, 1], false, 400],
+  ["2^40 as a float of 64 bits", float64(2 ** 40), false, 201],
+  ["2^40 and a half", float64(2 ** 40 + 0.5), false, 400],
+  ["an integer above the safe range", [0xcf, 0, 0x20, 0, 0, 0, 0, 0, 1], false, 400],
 ] as const)("MessagePack: %s", async (_, amount, twice, status) => {
   const headers = { "Content-Type": "application/msgpack", Accept: "application/json" };
   const answer = await acme.client.send("POST", "/v1/transfers/batch", packed(amount, twice), headers);
   expect(answer.status).toBe(200);
-  // The status of the only result, behind its name.
+  // A transfer id or a code identifies the status of the only result.
   const bytes = Buffer.from(answer.text, "latin1").toString("latin1");
   expect(bytes.includes(status === 201 ? "tr_" : "validation_failed")).toBe(true);
 });

@@ -1,4 +1,4 @@
-/** The pages that a new user opens first, of a real server. */
+/** The pages that a new user opens first, on a real server. */
 import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { gunzipSync } from "node:zlib";
@@ -21,14 +21,14 @@ beforeAll(async () => {
   };
 });
 
-/** As sent, and as a browser would see it. */
+/** `bytes` as sent; `text` decompressed, as a browser would show it. */
 async function get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
   const { status, headers: sent, bytes } = await fetchRaw(path, headers);
   const plain = sent.get("content-encoding") === "gzip" ? gunzipSync(bytes) : bytes;
   return { status, headers: sent, bytes, text: plain.toString() };
 }
 
-/** `fetch` would decompress it. */
+/** `fetch` would decompress the body. */
 function fetchRaw(path: string, headers: Readonly<Record<string, string>>): Promise<Omit<Answer, "text">> {
   return new Promise((resolve, reject) => {
     request(`${server.url}${path}`, { headers }, (incoming) => {
@@ -48,7 +48,7 @@ function fetchRaw(path: string, headers: Readonly<Record<string, string>>): Prom
 }
 
 describe("the page at /", () => {
-  test("says what runs, its version and where all else is; its links lead somewhere", async () => {
+  test("shows the program, its version and links, and all links work", async () => {
     const { status, headers, text } = await get("/");
     expect(status).toBe(200);
     expect(headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -59,14 +59,14 @@ describe("the page at /", () => {
     for (const link of links) expect((await get(link)).status, link).toBe(200);
   });
 
-  test("needs nothing from elsewhere, and a browser would not fetch it", async () => {
+  test("loads nothing from other hosts, and its policy forbids it", async () => {
     const { headers, text } = await get("/");
     expect(text).not.toMatch(/(https?:)?\/\/[a-z]/i);
     expect(text).not.toContain("<script");
     expect(headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
   });
 
-  test("takes GET and HEAD alone", async () => {
+  test("allows only GET and HEAD", async () => {
     const head = await fetch(`${server.url}/`, { method: "HEAD" });
     expect(head.status).toBe(200);
     const post = await fetch(`${server.url}/`, { method: "POST" });
@@ -80,7 +80,7 @@ describe("the page at /", () => {
 describe.each(["/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/setup.js", "/openapi.json"])(
   "%s",
   (path) => {
-    test("is compressed for who takes gzip, and the same as without", async () => {
+    test("is compressed for clients that accept gzip, with the same content", async () => {
       const plain = await get(path);
       expect(plain.headers.get("content-encoding")).toBeNull();
       const zipped = await get(path, { "Accept-Encoding": "br, gzip;q=0.8" });
@@ -101,7 +101,7 @@ describe.each(["/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/setu
       },
     );
 
-    test("is not sent again to who has it", async () => {
+    test("is answered with 304 if the client has the current version", async () => {
       const first = await get(path, { "Accept-Encoding": "gzip" });
       const tag = first.headers.get("etag") ?? "";
       for (const known of [tag, `"other", ${tag}`, "*"]) {
@@ -114,7 +114,7 @@ describe.each(["/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/setu
   },
 );
 
-test("what never changes within a release may be kept by a browser, what may is asked for again", async () => {
+test("files that are constant within a release may be cached; others must be revalidated", async () => {
   expect((await get("/docs/swagger-ui.css")).headers.get("cache-control")).toBe("max-age=86400");
   expect((await get("/openapi.json")).headers.get("cache-control")).toBe("no-cache");
 });

@@ -1,4 +1,4 @@
-/** Another number of shards than the log has: nothing is lost, and the line says so. */
+/** A start with another number of shards than the log has is refused, and the line says that nothing is lost. */
 import { describe, expect, test } from "vitest";
 import { refusedStart, testFolder, testRedis, testServer } from "../../support/server.ts";
 
@@ -9,7 +9,7 @@ async function settingsOn(store: string): Promise<Readonly<Record<string, string
 
 describe.each(["sqlite", "redis"])("on %s", (store) => {
   test.each(["1", "3", "64"])(
-    "SHARDS=%s on a log of 2 is refused, whatever DATA_DIR remembers",
+    "SHARDS=%s is refused for a log of 2 shards, with the same DATA_DIR or a new one",
     async (SHARDS) => {
       const settings = await settingsOn(store);
       const first = await testServer({ ...settings, SHARDS: "2" });

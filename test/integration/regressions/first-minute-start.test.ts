@@ -1,4 +1,4 @@
-/** What a start says that cannot go on, or has to wait: one clear line, with what to do. */
+/** A start that fails or has to wait prints one clear line that says what to do. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ async function refusal(settings: Settings): Promise<string> {
   return lines[0] ?? "";
 }
 
-describe("a setting that is wrong is named, with what it is and what it must be", () => {
+describe("a wrong setting is named, with its value and what it must be", () => {
   test.each([
     ["PORT", "abc", 'PORT: must be a whole number from 0 to 65535, not "abc"'],
     ["PORT", " ", 'PORT: must be a whole number from 0 to 65535, not " "'],
@@ -58,7 +58,7 @@ describe("a setting that is wrong is named, with what it is and what it must be"
   });
 });
 
-test("a port that is in use, or is no port of this machine", async () => {
+test("a port in use and an address of another machine are named", async () => {
   const { url } = await testServer({ DATA_DIR: testFolder(), SHARDS: "1" });
   const { host, port } = new URL(url);
   for (const GATEWAYS of ["1", "2"])
@@ -70,8 +70,8 @@ test("a port that is in use, or is no port of this machine", async () => {
   );
 });
 
-describe("a folder that cannot be written to is named", () => {
-  test("because it is a file, is below one, or holds something else in the place of ours", async () => {
+describe("a folder that is not writable is named", () => {
+  test("if it is a file, is below a file, or has a folder in the place of the lock file", async () => {
     const file = join(testFolder(), "file");
     writeFileSync(file, "");
     for (const folder of [file, join(file, "below")])
@@ -81,7 +81,7 @@ describe("a folder that cannot be written to is named", () => {
     expect(await refusal({ DATA_DIR: folder })).toContain(`the folder ${folder} cannot be written to: `);
   });
 
-  test("be it that of the log, or the archive's", async () => {
+  test("if it is the folder of the log or of the archive", async () => {
     const file = join(testFolder(), "file");
     writeFileSync(file, "");
     expect(await refusal({ WAL_URL: `sqlite:${file}` })).toContain(
@@ -94,7 +94,7 @@ describe("a folder that cannot be written to is named", () => {
 });
 
 describe("Redis", () => {
-  test("that refuses the login or is set up wrongly: the line names the doctor, once", async () => {
+  test("that refuses the login or is misconfigured: the line names `daybook doctor`, once", async () => {
     const redis = await testRedis({ settings: { appendfsync: "everysec" } });
     const hint = /^daybook: [^\n]*`npx daybook doctor` says what to change$/;
     expect(await refusal({ WAL_URL: redis.url })).toMatch(hint);
@@ -107,7 +107,7 @@ describe("Redis", () => {
     }
   });
 
-  test("that is away: the log says once that it is waited for, and why", async () => {
+  test("that is unreachable: the log says once that the server waits for it, and why", async () => {
     let tries = 0;
     const away = createServer((socket) => {
       tries += 1;
@@ -146,14 +146,14 @@ describe("help lists every setting with its default", () => {
   });
 });
 
-test("on a terminal the log is lines for people, else JSON", async () => {
+test("the log is readable lines on a terminal, and JSON otherwise", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "1", LOG_LEVEL: "info" };
   const piped = await testServer(settings);
   await readiness(operator(piped));
   await until("its request is logged", () => piped.stdout.includes('"route":"/readyz"'));
   await piped.kill();
 
-  // script(1) gives it a terminal; -e passes the exit code on.
+  // script(1) provides a terminal; -e passes the exit code on.
   const command = `exec '${process.execPath}' '${MAIN}'`;
   const shown = ServerProcess.launch(settings, ["script", "-qefc", command, "/dev/null"]);
   onTestFinished(() => shown.killGroup());

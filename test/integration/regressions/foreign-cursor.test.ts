@@ -1,11 +1,11 @@
-/** A cursor says where in a list somebody was, and gives nobody a right: it leads everybody into his own list. */
+/** A cursor is a position in a list and grants no access: it always leads into the caller's own list. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 
 const house = openHouse({ ISOLATION: "threads" });
 const partners: Caller[] = [];
 
-/** Lists that both partners have rows in. Every row tells whose it is. */
+/** Lists in which both partners have rows. Every row shows its owner. */
 const LISTS = [
   "/v1/accounts",
   "/v1/transfers",
@@ -29,7 +29,7 @@ beforeAll(async () => {
   }
 });
 
-test.each(LISTS)("another partner's cursor of %s shows nothing but one's own rows", async (path) => {
+test.each(LISTS)("another partner's cursor of %s shows only the caller's own rows", async (path) => {
   const [ann, bob] = partners as [Caller, Caller];
   const own = (await bob.all(path)).map((row) => JSON.stringify(row));
   expect(own.length).toBeGreaterThanOrEqual(3);

@@ -1,4 +1,4 @@
-/** A guard stops whom it is meant for, and nobody else. */
+/** Rate limits and the cookie check stop only the requests that they are meant for. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 import { type Person, Wallets } from "../programmes/wallets.ts";
@@ -17,13 +17,13 @@ beforeAll(async () => {
 
 async function issue(email: string): Promise<string> {
   await acme.client.send("POST", "/v1/customers", { email });
-  const asked = { email, offer_name: "sale", expires_at: "2099-01-01T00:00:00Z" };
-  return String((await acme.post("/v1/vouchers", 201, asked))["code"]);
+  const body = { email, offer_name: "sale", expires_at: "2099-01-01T00:00:00Z" };
+  return String((await acme.post("/v1/vouchers", 201, body))["code"]);
 }
 
 const WRONG = "/v1/vouchers/22222222222222";
 
-test("wrong codes stop no right one, of no customer, in no route; and only their own guesser", async () => {
+test("the limit on unknown codes never blocks a valid code, and applies per customer and API key", async () => {
   const [ann, bob] = ["ann@example.com", "bob@example.com"];
   const codes = [await issue(ann), await issue(ann), await issue(bob)];
   const guessed = await acme.race(60, (client) => client.send("POST", `${WRONG}/redeem`, { email: ann }));
@@ -48,7 +48,7 @@ test("wrong codes stop no right one, of no customer, in no route; and only their
   await other.refused("POST", `${WRONG}/redeem`, 404, "voucher_not_found", { email: ann });
 });
 
-test("a repeat of a refusal is that refusal, however often somebody has guessed", async () => {
+test("a retry of a rejected redemption gets the first answer even beyond the guess limit", async () => {
   const email = "cid@example.com";
   await issue(email);
   const headers = { "Idempotency-Key": "one-guess" };
@@ -57,7 +57,7 @@ test("a repeat of a refusal is that refusal, however often somebody has guessed"
   expect(await acme.ask("POST", `${WRONG}/redeem`, 404, { email }, headers)).toEqual(first);
 });
 
-test("a cookie pays where no other site is involved, and nowhere else", async () => {
+test("a cookie authorizes a payment from the same site, and not from another site", async () => {
   const { wallet } = await wallets.person();
   const pay = async (headers: Readonly<Record<string, string>>) => {
     const response = await fetch(`${house.server.url}/v1/wallet/transfers`, {
@@ -92,7 +92,7 @@ test("a cookie pays where no other site is involved, and nowhere else", async ()
   expect(out.status).toBe(200);
 });
 
-test("logins that succeed keep none of their kind waiting for long, however many come at once", async () => {
+test("concurrent successful logins are not rate limited", async () => {
   const { email, password } = await wallets.person();
   const logins = await acme.race(14, (client) =>
     client.send("POST", "/v1/wallet/login", { email, password }),

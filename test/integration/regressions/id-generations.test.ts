@@ -1,4 +1,4 @@
-/** What is deleted and made again under its old name begins anew: nothing of the old one comes into it. */
+/** A member or segment that is deleted and created again under its id starts empty. */
 import { beforeAll, expect, test } from "vitest";
 import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
@@ -17,26 +17,26 @@ async function move(member: string, kind: "accruals" | "redemptions", points: nu
   return String((await acme.post(path, 201, { points, description: kind }))["id"]);
 }
 
-/** A member who has earned and spent, and is deleted. @returns his transfers */
-async function past(id: string): Promise<readonly string[]> {
+/** Creates a member with an accrual and a redemption, and deletes the member. @returns the ids of the transfers */
+async function deletedMember(id: string): Promise<readonly string[]> {
   await acme.post(MEMBERS, 201, { id });
   const moves = [await move(id, "accruals", 10), await move(id, "redemptions", 10)];
   await acme.ask("DELETE", `${MEMBERS}/${id}`, 204);
   return moves;
 }
 
-async function notReverted(transfers: readonly string[]): Promise<void> {
+async function expectNotRevertible(transfers: readonly string[]): Promise<void> {
   for (const id of transfers)
     await acme.refused("POST", `/v1/transfers/${id}/revert`, 404, "member_not_found");
 }
 
 const EMPTY = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
 
-test("a new member of an old id begins empty, and nothing old is reverted into it", async () => {
-  const old = await past("again");
+test("a new member with a used id starts empty, and no old transfer can be reverted into it", async () => {
+  const old = await deletedMember("again");
   const from = new Date(Date.now() - 60_000).toISOString();
   expect(await acme.post(MEMBERS, 201, { id: "again" })).toMatchObject(EMPTY);
-  await notReverted(old);
+  await expectNotRevertible(old);
   expect(await acme.get(`${MEMBERS}/again`)).toMatchObject(EMPTY);
   expect(await acme.get(`${MEMBERS}/again/entries`)).toMatchObject({ data: [], next_cursor: null });
   const accrual = await move("again", "accruals", 7);
@@ -47,7 +47,7 @@ test("a new member of an old id begins empty, and nothing old is reverted into i
   expect(await acme.get(`${MEMBERS}/again`)).toMatchObject(EMPTY);
 });
 
-test("the balance before a new member's time is nobody's", async () => {
+test("a new member's statement excludes the balance of the deleted member with its id", async () => {
   await acme.post(MEMBERS, 201, { id: "rich" });
   await move("rich", "accruals", 10);
   const { created_at } = await acme.post(`${MEMBERS}/rich/accruals`, 201, { points: 5, description: "x" });
@@ -58,33 +58,33 @@ test("the balance before a new member's time is nobody's", async () => {
   expect(await acme.get(path)).toMatchObject({ data: [], opening_balance: 0, closing_balance: 0 });
 });
 
-test("each generation keeps to itself, also after a start of the server", async () => {
-  const first = await past("cat");
-  const second = await past("cat");
+test("members with the same id stay separate, also after a restart of the server", async () => {
+  const first = await deletedMember("cat");
+  const second = await deletedMember("cat");
   await acme.post(MEMBERS, 201, { id: "cat" });
   const own = await move("cat", "accruals", 3);
-  await notReverted([...first, ...second]);
+  await expectNotRevertible([...first, ...second]);
   const key = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
   await house.restart();
   acme = house.caller(String(key["api_key"]));
-  await notReverted([...first, ...second]);
+  await expectNotRevertible([...first, ...second]);
   expect(await acme.all(`${MEMBERS}/cat/entries`)).toHaveLength(1);
   await acme.post(`/v1/transfers/${own}/revert`, 201);
   expect(await acme.get(`${MEMBERS}/cat`)).toMatchObject(EMPTY);
 });
 
-test("of a deleted member nothing is shown, and the books stay", async () => {
-  const old = await past("gone");
-  await notReverted(old);
+test("a deleted member is not shown, and its account's entries stay", async () => {
+  const old = await deletedMember("gone");
+  await expectNotRevertible(old);
   await acme.refused("GET", `${MEMBERS}/gone/entries`, 404, "member_not_found");
   await acme.refused("GET", `${MEMBERS}/gone/lots`, 404, "member_not_found");
   expect(await acme.all("/v1/accounts/points:gone/entries")).toHaveLength(2);
 });
 
-const heldBy = async (user: string) =>
+const segmentsOf = async (user: string) =>
   ((await acme.get(`/v1/users/${user}/segments`))["segments"] as Json[]).map(({ slug }) => slug);
 
-test("a segment that is made again has no members, whoever held it, and for however long", async () => {
+test("a segment that is created again has no members, and old expiries do not end new memberships", async () => {
   await acme.post("/v1/segments", 201, { slug: "AGAIN" });
   await acme.post("/v1/segments", 201, { slug: "OTHER" });
   const add = { add: ["AGAIN", "OTHER"], ttl_s: 1 };
@@ -93,22 +93,22 @@ test("a segment that is made again has no members, whoever held it, and for howe
   await acme.ask("DELETE", "/v1/segments/AGAIN", 204);
   expect(await acme.post("/v1/segments", 201, { slug: "AGAIN" })).toMatchObject({ members: 0 });
   expect(await acme.all("/v1/segments/AGAIN/users")).toEqual([]);
-  expect(await heldBy("u2")).toEqual([]);
+  expect(await segmentsOf("u2")).toEqual([]);
   expect(await acme.ask("PATCH", "/v1/users/u1/segments", 200, { add: ["AGAIN"] })).toMatchObject({
     added: 1,
   });
-  // What ended with the old one does not end the new one.
-  await until("the time of the old one is over", async () => !(await heldBy("u1")).includes("OTHER"));
-  expect(await heldBy("u1")).toEqual(["AGAIN"]);
+  // The expiry of the old membership does not end the new one.
+  await until("the old memberships have expired", async () => !(await segmentsOf("u1")).includes("OTHER"));
+  expect(await segmentsOf("u1")).toEqual(["AGAIN"]);
   expect(await acme.get("/v1/segments/AGAIN")).toMatchObject({ members: 1 });
 });
 
-test("who was removed by hand from a segment is chosen for the next one of its slug", async () => {
+test("a user removed from a segment can be chosen for a new segment with the same slug", async () => {
   for (const user of ["p1", "p2"]) await acme.post("/v1/users", 201, { id: user });
   const all = { slug: "EVERYBODY", user_percent: 100 };
   const { members } = await acme.post("/v1/segments", 201, all);
   await acme.ask("PATCH", "/v1/users/p1/segments", 200, { remove: ["EVERYBODY"] });
   await acme.ask("DELETE", "/v1/segments/EVERYBODY", 204);
   expect(await acme.post("/v1/segments", 201, all)).toMatchObject({ members, user_percent: 100 });
-  expect(await heldBy("p1")).toContain("EVERYBODY");
+  expect(await segmentsOf("p1")).toContain("EVERYBODY");
 });

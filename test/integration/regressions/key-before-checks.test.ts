@@ -1,4 +1,4 @@
-/** A known key is answered before anything that depends on time, state or memory is looked at. */
+/** A known idempotency key gets its first answer before time, state or limits are checked. */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -10,7 +10,7 @@ import type { Person } from "../programmes/wallets.ts";
 import { fresh, inSeconds, type Sent, type World, worldOf } from "./world.ts";
 
 const scratch = makeScratchFolder("daybook-shift");
-/** By how much the clock of the server's machine is wrong; log time does not follow a jump. */
+/** The file with the error of the server's wall clock in ms; log time does not follow a jump. */
 const shift = join(scratch, "ms");
 writeFileSync(shift, "0");
 const preload = pathToFileURL(join(import.meta.dirname, "../../support/shifted-clock.ts")).href;
@@ -46,28 +46,28 @@ function uuid7(atMs: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-0123456789ab`;
 }
 
-/** Sends it, lets something happen, and sends it again: both answers must be the same. */
-async function isToldAgain(caller: Caller, sent: Sent, meanwhile: () => Promise<unknown>): Promise<void> {
+/** Sends a request, changes something, and sends it again: both answers must be equal. */
+async function expectReplay(caller: Caller, sent: Sent, change: () => Promise<unknown>): Promise<void> {
   const key = fresh("key-");
   const first = await send(caller, sent, key);
   expect(first.status, first.text).toBeLessThan(300);
-  await meanwhile();
+  await change();
   const again = await send(caller, sent, key);
   expect([again.status, again.text]).toEqual([first.status, first.text]);
   expect(again.headers["idempotency-replayed"]).toBe("true");
 }
 
-/** What ends at a time, and the path of that time in the request. */
-const ENDING = {
+/** Requests that create something with an expiry, and the path of the expiry in the body. */
+const EXPIRING = {
   "a voucher": async (expires_at: string) => {
-    const [email, offer_name] = await shop();
+    const [email, offer_name] = await newVoucherTerms();
     return {
       sent: { method: "POST", path: "/v1/vouchers", body: { email, offer_name, expires_at } },
       at: "expires_at",
     };
   },
   "a batch of vouchers": async (expires_at: string) => {
-    const [email, offer_name] = await shop();
+    const [email, offer_name] = await newVoucherTerms();
     const body = { emails: [email], offer_name, expires_at };
     return { sent: { method: "POST", path: "/v1/voucher-batches", body }, at: "expires_at" };
   },
@@ -88,22 +88,22 @@ const ENDING = {
   },
 } as const;
 
-async function shop(): Promise<readonly [email: string, offer: string]> {
+async function newVoucherTerms(): Promise<readonly [email: string, offer: string]> {
   const [email, offer] = [`${fresh("customer")}@example.com`, fresh("offer")];
   await world.acme.post("/v1/customers", 201, { email });
   await world.acme.ask("PUT", `/v1/offers/${offer}`, 200, { discount: 10 });
   return [email, offer];
 }
 
-describe.each(Object.entries(ENDING))("%s", (_, make) => {
-  test("is told again when its time is over", async () => {
+describe.each(Object.entries(EXPIRING))("%s", (_, make) => {
+  test("gets its first answer again after its expiry", async () => {
     const end = inSeconds(1.5);
     const { sent } = await make(end);
-    const isOver = () => Date.now() > Date.parse(end) + 100;
-    await isToldAgain(world.acme, sent, () => until("its time is over", isOver));
+    const hasExpired = () => Date.now() > Date.parse(end) + 100;
+    await expectReplay(world.acme, sent, () => until("it has expired", hasExpired));
   });
 
-  test("that ends in the past is 400, and leaves the key free", async () => {
+  test("with an expiry in the past gets 400 and does not use the key", async () => {
     const { sent, at } = await make("2020-01-01T00:00:00Z");
     const key = fresh("key-");
     const refused = await send(world.acme, sent, key);
@@ -116,7 +116,7 @@ describe.each(Object.entries(ENDING))("%s", (_, make) => {
   });
 });
 
-describe("what has ended leaves memory for 500 newer ones", () => {
+describe("a finished order that 500 newer ones have displaced from memory", () => {
   const REQUESTS = "/v1/wallet/payment-requests";
   const AT_ONCE = 25;
 
@@ -130,37 +130,40 @@ describe("what has ended leaves memory for 500 newer ones", () => {
     return `${REQUESTS}/${String(id)}`;
   }
 
-  test.each(["capture", "void"])("a hold: its %s is told again", async (action) => {
+  test.each(["capture", "void"])("a hold: a retry of its %s gets the first answer", async (action) => {
     const [payer, payee] = [await world.wallets.person(1000), await world.wallets.person()];
     const body = action === "capture" ? { to_wallet_id: payee.wallet } : undefined;
-    await isToldAgain(payer.caller, { method: "POST", path: `${await hold(payer)}/${action}`, body }, () =>
+    await expectReplay(payer.caller, { method: "POST", path: `${await hold(payer)}/${action}`, body }, () =>
       times(500, async () => payer.caller.post(`${await hold(payer)}/void`, 200)),
     );
   });
 
-  test.each(["accept", "decline", "cancel"])("a payment request: its %s is told again", async (action) => {
-    const [payer, requester] = [await world.wallets.person(1000), await world.wallets.person()];
-    const { caller } = action === "cancel" ? requester : payer;
-    const path = `${await request(requester, payer)}/${action}`;
-    await isToldAgain(caller, { method: "POST", path }, () =>
-      times(500, async () => payer.caller.post(`${await request(requester, payer)}/decline`, 200)),
-    );
-    const unknown = await caller.client.send("POST", path);
-    expect([unknown.status, codeOf(unknown)]).toEqual([404, "payment_request_not_found"]);
-  });
+  test.each(["accept", "decline", "cancel"])(
+    "a payment request: a retry of its %s gets the first answer",
+    async (action) => {
+      const [payer, requester] = [await world.wallets.person(1000), await world.wallets.person()];
+      const { caller } = action === "cancel" ? requester : payer;
+      const path = `${await request(requester, payer)}/${action}`;
+      await expectReplay(caller, { method: "POST", path }, () =>
+        times(500, async () => payer.caller.post(`${await request(requester, payer)}/decline`, 200)),
+      );
+      const unknown = await caller.client.send("POST", path);
+      expect([unknown.status, codeOf(unknown)]).toEqual([404, "payment_request_not_found"]);
+    },
+  );
 
-  test.each(["confirm", "fail"])("a withdrawal: its %s is told again", async (action) => {
+  test.each(["confirm", "fail"])("a withdrawal: a retry of its %s gets the first answer", async (action) => {
     const person = await world.wallets.person(1000);
     const bank = await world.wallets.bank("north");
     const path = `${await withdrawal(person)}/${action}`;
-    await isToldAgain(bank, { method: "POST", path }, () =>
+    await expectReplay(bank, { method: "POST", path }, () =>
       times(500, async () => bank.post(`${await withdrawal(person)}/fail`, 200)),
     );
   });
 });
 
-test("a redemption is told again to who has guessed too many codes meanwhile", async () => {
-  const [email, offer_name] = await shop();
+test("a retry of a redemption gets the first answer beyond the limit on unknown codes", async () => {
+  const [email, offer_name] = await newVoucherTerms();
   const guesser = house.caller(await house.newPartner(fresh("guesser")));
   await guesser.post("/v1/customers", 201, { email });
   await guesser.ask("PUT", `/v1/offers/${offer_name}`, 200, { discount: 10 });
@@ -168,14 +171,14 @@ test("a redemption is told again to who has guessed too many codes meanwhile", a
   const { code } = await guesser.post("/v1/vouchers", 201, issue);
   const sent = { method: "POST", path: `/v1/vouchers/${String(code)}/redeem`, body: { email } };
   const guess = { ...sent, path: "/v1/vouchers/AAAAAAAAAAAAAA/redeem" };
-  await isToldAgain(guesser, sent, async () => {
+  await expectReplay(guesser, sent, async () => {
     for (let i = 0; i < 50; i++) await send(guesser, guess, fresh("key-"));
     expect((await send(guesser, guess, fresh("key-"))).status).toBe(429);
   });
 });
 
 test.each(["post", "void", "revert"])(
-  "to %s what there is not is 404, and leaves the key free",
+  "%s of an unknown transfer gets 404 and does not use the key",
   async (action) => {
     const owner = fresh("owner");
     const { acme } = world;
@@ -191,20 +194,22 @@ test.each(["post", "void", "revert"])(
   },
 );
 
-describe("while the clock of the machine is wrong, log time judges", () => {
+describe("while the wall clock is wrong, log time decides", () => {
   const MINUTE_MS = 60_000;
   const AHEAD_MS = 10 * MINUTE_MS;
 
   beforeAll(async () => {
     writeFileSync(shift, `${AHEAD_MS}`);
     const { client } = world.operator;
-    await until("the jump is seen", async () => (await client.send("GET", "/readyz")).text.includes("clock"));
+    await until("the jump is detected", async () =>
+      (await client.send("GET", "/readyz")).text.includes("clock"),
+    );
   });
   afterAll(() => writeFileSync(shift, "0"));
 
   const MOVE = { debit_account: "@a", credit_account: "nobody", amount: 1 };
 
-  test("a key that is a UUIDv7", async () => {
+  test("whether a UUIDv7 key is too far ahead", async () => {
     const sent = { method: "POST", path: "/v1/transfers", body: MOVE };
     const ahead = await send(world.acme, sent, uuid7(Date.now() + 7 * MINUTE_MS));
     const errors = [{ path: "Idempotency-Key", message: "is a UUIDv7 more than 5 minutes ahead" }];
@@ -220,7 +225,7 @@ describe("while the clock of the machine is wrong, log time judges", () => {
     ]);
   });
 
-  test.each(Object.entries(ENDING))("when %s ends", async (_, make) => {
+  test.each(Object.entries(EXPIRING))("whether the expiry of %s is in the future", async (_, make) => {
     const { sent } = await make(new Date(Date.now() + 5 * MINUTE_MS).toISOString());
     const made = await send(world.acme, sent, fresh("key-"));
     expect(made.status, made.text).toBeLessThan(300);

@@ -1,4 +1,4 @@
-/** Every route that takes an idempotency key, each with a request of its own to try, and what could spoil its repeat. */
+/** Every route that takes an idempotency key, with a request to try and a change of state before its retry. */
 import { LEDGER_ROUTES } from "./ledger-routes.ts";
 import { PROGRAMME_ROUTES } from "./programme-routes.ts";
 import { WALLET_ROUTES } from "./wallet-routes.ts";
@@ -6,7 +6,7 @@ import type { Routes } from "./world.ts";
 
 export const KEYED: Routes = { ...LEDGER_ROUTES, ...PROGRAMME_ROUTES, ...WALLET_ROUTES };
 
-/** Routes that change something and take no key: a login has none, and the others change nothing that a repeat could. */
+/** Routes that take no key: logins and sessions have none, and repeating the others does no harm. */
 export const WITHOUT_KEY: readonly string[] = [
   "POST /v1/vouchers/{code}/validate",
   "POST /v1/wallet/signup",

@@ -1,8 +1,8 @@
-/** The keyed routes of the ledger core and of partners. */
+/** Requests for the routes with idempotency keys of the ledger core and of partners. */
 import type { Json } from "../programmes/house.ts";
 import { fresh, idOf, type Keyed, post, type Routes, type Sent, type World } from "./world.ts";
 
-/** Two accounts of one owner; the first has 1000. */
+/** Two accounts of one owner; the first has a balance of 1000. */
 async function accounts({ acme }: World): Promise<Readonly<{ debit: string; credit: string }>> {
   const owner = fresh("owner");
   const [debit, credit] = [`${owner}/a`, `${owner}/b`] as const;
@@ -24,7 +24,7 @@ function pathOf(account: string): string {
 }
 
 /** Two pending transfers of one owner. */
-async function twoHeld(world: World) {
+async function twoHolds(world: World) {
   const { debit, credit } = await accounts(world);
   const held = { ...move(debit, credit, 100), pending: true };
   const [first, second] = [
@@ -34,8 +34,8 @@ async function twoHeld(world: World) {
   return { debit, first: `/v1/transfers/${idOf(first)}`, second: `/v1/transfers/${idOf(second)}` };
 }
 
-async function ofTransfer(world: World, action: "post" | "void"): Promise<Keyed> {
-  const { debit, first, second } = await twoHeld(world);
+async function transferAction(world: World, action: "post" | "void"): Promise<Keyed> {
+  const { debit, first, second } = await twoHolds(world);
   const spoil = () => world.acme.post(`${pathOf(debit)}/freeze`, 200);
   return { caller: world.acme, ...post(`${first}/${action}`), spoil, other: post(`${second}/${action}`) };
 }
@@ -52,7 +52,7 @@ function revertPath(transfer: Json): string {
   return `/v1/transfers/${idOf(transfer)}/revert`;
 }
 
-async function ofAccount(world: World, action: "freeze" | "unfreeze" | "close"): Promise<Keyed> {
+async function accountAction(world: World, action: "freeze" | "unfreeze" | "close"): Promise<Keyed> {
   const { debit, credit } = await accounts(world);
   const spoil = () =>
     world.acme.post(`${pathOf(credit)}/${action === "freeze" ? "unfreeze" : "freeze"}`, 200);
@@ -64,7 +64,7 @@ async function ofAccount(world: World, action: "freeze" | "unfreeze" | "close"):
   };
 }
 
-async function ofPartner({ operator }: World): Promise<string> {
+async function partnerPath({ operator }: World): Promise<string> {
   const id = fresh("partner");
   await operator.post("/v1/partners", 201, { id, name: "First" });
   return `/v1/partners/${id}`;
@@ -77,8 +77,8 @@ export const LEDGER_ROUTES: Routes = {
     const spoil = () => world.acme.post(`${pathOf(debit)}/freeze`, 200);
     return { caller: world.acme, ...send(1), spoil, other: send(2) };
   },
-  "POST /v1/transfers/{id}/post": (world) => ofTransfer(world, "post"),
-  "POST /v1/transfers/{id}/void": (world) => ofTransfer(world, "void"),
+  "POST /v1/transfers/{id}/post": (world) => transferAction(world, "post"),
+  "POST /v1/transfers/{id}/void": (world) => transferAction(world, "void"),
   "POST /v1/transfers/{id}/revert": revert,
   "POST /v1/accounts": async ({ acme }) => {
     const [id, more] = [fresh("account/"), fresh("account/")];
@@ -101,29 +101,29 @@ export const LEDGER_ROUTES: Routes = {
       other: patch(debit, { ceiling: 5000 }),
     };
   },
-  "POST /v1/accounts/{id}/freeze": (world) => ofAccount(world, "freeze"),
-  "POST /v1/accounts/{id}/unfreeze": (world) => ofAccount(world, "unfreeze"),
-  "POST /v1/accounts/{id}/close": (world) => ofAccount(world, "close"),
+  "POST /v1/accounts/{id}/freeze": (world) => accountAction(world, "freeze"),
+  "POST /v1/accounts/{id}/unfreeze": (world) => accountAction(world, "unfreeze"),
+  "POST /v1/accounts/{id}/close": (world) => accountAction(world, "close"),
   "PATCH /v1/partners/{id}": async (world) => {
-    const path = await ofPartner(world);
+    const path = await partnerPath(world);
     const rename = (name: string) => ({ method: "PATCH", path, body: { name } });
     const spoil = () => world.operator.ask("PATCH", path, 200, { status: "suspended" });
     return { caller: world.operator, ...rename("Second"), spoil, other: rename("Third") };
   },
-  // Reports and their secret are one owner's.
+  // Reports and their secret belong to the same owner.
   "POST /v1/partners/{id}/report-secret/rotate": async ({ acme }) => {
     const other = post("/v1/segment-reports", { year: 2026, month: 1 });
     return { caller: acme, ...post("/v1/partners/acme/report-secret/rotate"), other };
   },
   "DELETE /v1/partners/{id}/keys/{key_id}": async (world) => {
-    const path = `${await ofPartner(world)}/keys`;
+    const path = `${await partnerPath(world)}/keys`;
     const make = async () => idOf(await world.operator.post(path, 201, { role: "read" }));
     const revoke = (id: string) => ({ method: "DELETE", path: `${path}/${id}` });
     return { caller: world.operator, ...revoke(await make()), other: revoke(await make()) };
   },
 };
 
-/** Of what has a secret in its answer only whose the key is can be tried so. */
+/** Routes whose answer contains a secret, which a replay omits. */
 export const WITH_SECRET: Routes = {
   "POST /v1/partners": async ({ operator }) => {
     const id = fresh("partner");
@@ -131,9 +131,9 @@ export const WITH_SECRET: Routes = {
     return { caller: operator, ...create("A"), other: create("B") };
   },
   "POST /v1/partners/{id}/keys": async (world) => {
-    const path = `${await ofPartner(world)}/keys`;
+    const path = `${await partnerPath(world)}/keys`;
     const make = (name: string) => post(path, { role: "read", name });
-    // Nobody is called so: that is looked at only once the key is known to be new.
+    // This seller does not exist; that is checked only for a new idempotency key.
     const other = post(path, { role: "seller", seller: "nobody" });
     return { caller: world.operator, ...make("A"), other };
   },

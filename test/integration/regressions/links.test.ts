@@ -1,4 +1,4 @@
-/** Addresses in answers lead to this server, whatever a request says it was sent to. */
+/** URLs in answers lead to this server, whatever the Host and forwarding headers of the request say. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { refusedStart } from "../../support/server.ts";
 import { type Caller, openHouse } from "../programmes/house.ts";
@@ -18,7 +18,7 @@ describe("without PUBLIC_URL", () => {
     acme = await house.partner("acme");
   });
 
-  test("a report is at the address that is bound, at every gateway", async () => {
+  test("a report's URL has the bound address, at every gateway", async () => {
     for (let i = 0; i < 8; i++) {
       const caller = house.caller(await house.newPartner(`p${i}`));
       const { url } = await caller.ask("POST", "/v1/segment-reports", 201, MONTH, LIES);
@@ -27,24 +27,24 @@ describe("without PUBLIC_URL", () => {
     }
   });
 
-  test("the next page of a CSV is named without a host", async () => {
+  test("the Link to the next page of a CSV has no host", async () => {
     await acme.post("/v1/accounts", 201, { id: "a", asset: "PTS/0" });
     const transfer = { debit_account: "@issuance", credit_account: "a", amount: 1 };
     for (let i = 0; i < 2; i++) await acme.post("/v1/transfers", 201, transfer);
     const headers = { ...LIES, Accept: "text/csv" };
-    const { headers: said } = await acme.client.send(
+    const { headers: answerHeaders } = await acme.client.send(
       "GET",
       "/v1/accounts/a/entries?limit=1",
       undefined,
       headers,
     );
-    expect(said["link"]).toMatch(/^<\/v1\/accounts\/a\/entries\?limit=1&cursor=\w+>; rel="next"$/);
+    expect(answerHeaders["link"]).toMatch(/^<\/v1\/accounts\/a\/entries\?limit=1&cursor=\w+>; rel="next"$/);
   });
 });
 
 describe("with PUBLIC_URL", () => {
   const house = openHouse({ PUBLIC_URL: "https://books.example.com/daybook/" });
-  test("a report is where clients reach the server", async () => {
+  test("a report's URL starts with PUBLIC_URL", async () => {
     const acme = await house.partner("acme");
     const { url } = await acme.ask("POST", "/v1/segment-reports", 201, MONTH, LIES);
     expect(url).toMatch(/^https:\/\/books\.example\.com\/daybook\/segment-reports\/[\w.-]+$/);
@@ -53,7 +53,7 @@ describe("with PUBLIC_URL", () => {
   });
 });
 
-test("what is no address of a server stops the start with a line that names it", async () => {
+test("an invalid PUBLIC_URL or CORS_ORIGINS stops the start with a line that names it", async () => {
   for (const [name, value] of [
     ["PUBLIC_URL", "books.example.com"],
     ["PUBLIC_URL", "https://books.example.com/?a=1"],

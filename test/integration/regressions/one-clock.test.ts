@@ -1,4 +1,4 @@
-/** There is one now: log time. What the clock of the machine shows meanwhile decides nothing. */
+/** Only log time decides; a wrong wall clock has no effect. */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -34,7 +34,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const email = "ann@example.com";
 
-/** Log time, as the server shows it. */
+/** Log time in ms, as the server shows it. */
 async function logTime(): Promise<number> {
   const body = { debit_account: "@x", credit_account: "a", amount: 1 };
   return Date.parse(String((await acme.post("/v1/transfers", 201, body))["created_at"]));
@@ -43,8 +43,8 @@ async function logTime(): Promise<number> {
 const at = (timeMs: number) => new Date(timeMs).toISOString();
 const settlementOf = (timeMs: number) => `/v1/sellers/kiosk/settlement?date=${at(timeMs).slice(0, 10)}`;
 
-/** Everything that ends at a time that the caller names. */
-const ENDING: readonly (readonly [
+/** Every request that takes an expiry, with its status and body. */
+const EXPIRING: readonly (readonly [
   method: string,
   path: string,
   status: number,
@@ -61,9 +61,9 @@ const ENDING: readonly (readonly [
   ["PATCH", "/v1/users/u/segments", 200, (expires_at) => ({ add: [{ slug: "SOME", expires_at }] })],
 ];
 
-async function isKnown(warning: RegExp): Promise<void> {
+async function waitForWarning(warning: RegExp): Promise<void> {
   const admin = operator(house.server);
-  await until(`the server knows: ${warning}`, async () => warning.test((await readiness(admin)).text));
+  await until(`the server reports ${warning}`, async () => warning.test((await readiness(admin)).text));
   admin.close();
 }
 
@@ -73,14 +73,14 @@ describe.each([
 ])("with the clock set %s", (_, shiftMs, warning) => {
   beforeAll(async () => {
     setClock(shiftMs);
-    await isKnown(warning);
+    await waitForWarning(warning);
   });
   afterAll(async () => {
     setClock(0);
-    await isKnown(/^(?!.*jumped)/);
+    await waitForWarning(/^(?!.*jumped)/);
   });
 
-  test.each(ENDING)("%s %s ends after it begins, or is refused", async (method, path, status, body) => {
+  test.each(EXPIRING)("%s %s requires an expiry after log time", async (method, path, status, body) => {
     const nowMs = await logTime();
     await acme.ask(method, path, status, body(at(nowMs + MINUTE)));
     const past = await acme.ask(method, path, 400, body(at(nowMs - MINUTE)));
@@ -92,16 +92,16 @@ describe.each([
     await acme.ask(method, path, 400, body(at(nowMs)));
   });
 
-  test("a known key is answered before any time is judged", async () => {
+  test("a known idempotency key gets its first answer after the expiry", async () => {
     const nowMs = await logTime();
     const headers = { "Idempotency-Key": `once-${shiftMs}` };
     const body = { email, offer_name: "Sale", expires_at: at(nowMs + 300) };
     const first = await acme.ask("POST", "/v1/vouchers", 201, body, headers);
-    await until("its time is over", async () => (await logTime()) > nowMs + 300);
+    await until("it has expired", async () => (await logTime()) > nowMs + 300);
     expect(await acme.ask("POST", "/v1/vouchers", 201, body, headers)).toEqual(first);
   });
 
-  test("what was answered just now can be asked for, and what is yet to come cannot", async () => {
+  test("a balance can be read at the current log time, and not in the future", async () => {
     const nowMs = await logTime();
     expect(await acme.get(`/v1/accounts/a?at=${at(nowMs)}`)).toMatchObject({ id: "a" });
     expect(await acme.get(`/v1/accounts/a?at=${at(nowMs + 200)}`)).toMatchObject({ id: "a" });
@@ -109,7 +109,7 @@ describe.each([
     expect(later["errors"]).toEqual([{ path: "at", message: "must not be in the future" }]);
   });
 
-  test("a batch of vouchers begins when log time says so", async () => {
+  test("a voucher batch starts when log time reaches run_at", async () => {
     const nowMs = await logTime();
     const order = { emails: "all", offer_name: "Sale", expires_at: at(nowMs + 9 * HOUR) };
     for (const [run_at, status] of [
@@ -122,13 +122,13 @@ describe.each([
     }
   });
 
-  test("a day that log time has not come to has no settlement", async () => {
+  test("a day after log time has no settlement", async () => {
     const nowMs = await logTime();
     expect(await acme.get(settlementOf(nowMs))).toMatchObject({ seller: "kiosk" });
     await acme.refused("GET", settlementOf(nowMs + 48 * HOUR), 400, "validation_failed");
   });
 
-  test("the address of a report is good for a day of log time", async () => {
+  test("the URL of a report is valid for 24 hours of log time", async () => {
     const { url } = await acme.post("/v1/segment-reports", 201, { year: 2026, month: 11 });
     const { pathname } = new URL(String(url));
     expect((await acme.client.send("GET", pathname)).status).toBe(200);

@@ -1,4 +1,4 @@
-/** One notion has one rule: e-mails, passwords, phones and codes are the same however they are typed. */
+/** E-mails, passwords, phones and codes are normalized by one rule each, on every route. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 import { openShop } from "../programmes/shop.ts";
@@ -38,7 +38,7 @@ const BAD = [
   `a@${"x".repeat(254)}`,
 ];
 
-test("what is no e-mail is none for a customer, a sign-up, a login, a list and a batch", async () => {
+test("an invalid e-mail is refused for a customer, a sign-up, a login, a list and a batch", async () => {
   for (const email of BAD) {
     expect(await acme.post("/v1/customers", 400, { email }), email).toMatchObject({
       code: "validation_failed",
@@ -60,7 +60,7 @@ const SPELLINGS = [
   "ZOE\u0308@EXAMPLE.com\n",
 ];
 
-test("an e-mail is the same in any case, with blanks around it, composed or not", async () => {
+test("e-mails ignore case, surrounding blanks and Unicode composition", async () => {
   await acme.post("/v1/customers", 201, { email: SPELLINGS[3] });
   expect(await signUp(SPELLINGS[2] as string, 201)).toMatchObject({ email: SPELLINGS[0] });
   for (const email of SPELLINGS) {
@@ -75,7 +75,7 @@ test("an e-mail is the same in any case, with blanks around it, composed or not"
   expect(await acme.post("/v1/voucher-batches", 202, batch)).toMatchObject({ requested: 1 });
 });
 
-test("a password is the same composed or not, also when it is changed", async () => {
+test("passwords ignore Unicode composition, also when they are changed", async () => {
   const [composed, decomposed] = ["pässwörd é", "pa\u0308sswo\u0308rd e\u0301"];
   const { token } = await signUp("pass@example.com", 201, decomposed);
   await logIn("pass@example.com", 200, composed);
@@ -86,7 +86,7 @@ test("a password is the same composed or not, also when it is changed", async ()
   await logIn("pass@example.com", 200, "n\u0303ew password");
 });
 
-test("a phone may have blanks, hyphens, and Persian or Arabic digits", async () => {
+test("phones may contain blanks, hyphens, and Persian or Arabic digits", async () => {
   const shop = await openShop(house, acme, "kiosk", 1_000);
   const spellings = [
     "0912 123-4567",
@@ -108,7 +108,7 @@ test("a phone may have blanks, hyphens, and Persian or Arabic digits", async () 
     await shop.caller.post("/v1/topups", 400, { phone, amount: 1 });
 });
 
-test("a voucher's code may have blanks, hyphens, small letters and Persian digits", async () => {
+test("voucher codes may contain blanks, hyphens, lower case, and Persian or Arabic digits", async () => {
   const email = "codes@example.com";
   await acme.post("/v1/customers", 201, { email });
   const issued = await acme.post("/v1/vouchers", 201, {

@@ -1,4 +1,4 @@
-/** A page is full while there are rows, the last one says that it is, and a cursor tells of nothing that is not shown. */
+/** Pages are full up to the last one, which has no cursor, and cursors reveal nothing about rows of others. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 import { openShop, PHONE, requestCredit, type Shop, sell } from "../programmes/shop.ts";
@@ -11,7 +11,7 @@ beforeAll(async () => {
   acme = await house.partner("acme");
 });
 
-/** All rows, page by page: each is full but the last, which is not empty unless the list is. */
+/** All rows. Every page but the last is full, and the last one is empty only if the list is. */
 async function pagesOf(caller: Caller, path: string, limit: number): Promise<readonly Json[]> {
   const rows: Json[] = [];
   const joint = path.includes("?") ? "&" : "?";
@@ -27,7 +27,7 @@ async function pagesOf(caller: Caller, path: string, limit: number): Promise<rea
   }
 }
 
-/** The same rows in pages of every length up to one more than there are. */
+/** Expects the same rows with every page size from 1 to one more than `count`. */
 async function expectRows(caller: Caller, path: string, count: number): Promise<void> {
   const ids = new Set<string>();
   for (let limit = 1; limit <= count + 1; limit++) {
@@ -38,7 +38,7 @@ async function expectRows(caller: Caller, path: string, count: number): Promise<
   expect(ids.size, path).toBe(1);
 }
 
-test("top-ups: a revert, a grant and another seller's sales leave no holes", async () => {
+test("pages of top-ups are full despite reverts, credit grants and other sellers' sales", async () => {
   const [shop, rival] = [
     await openShop(house, acme, "shop", 1_000),
     await openShop(house, acme, "rival", 1_000),
@@ -58,24 +58,24 @@ test("top-ups: a revert, a grant and another seller's sales leave no holes", asy
   await expectRows(shop.caller, `/v1/topups?${phone}`, 1);
 });
 
-test("a seller learns nothing from the list of a phone that only others charge", async () => {
+test("a phone's list reveals nothing to a seller about the sales of others", async () => {
   const partner = await house.partner("quiet");
   const [shop, rival] = [
     await openShop(house, partner, "shop", 99),
     await openShop(house, partner, "rival", 99),
   ];
-  const asked = `/v1/topups?limit=1&phone=${encodeURIComponent(PHONE)}`;
-  const before = await shop.caller.get(asked);
+  const path = `/v1/topups?limit=1&phone=${encodeURIComponent(PHONE)}`;
+  const before = await shop.caller.get(path);
   for (let i = 0; i < 3; i++) await sell(rival, 1);
-  expect(await shop.caller.get(asked)).toEqual(before);
+  expect(await shop.caller.get(path)).toEqual(before);
   await sell(shop, 1);
-  const own = await shop.caller.get(asked);
+  const own = await shop.caller.get(path);
   expect(own).toMatchObject({ data: [{ seller: "shop" }], next_cursor: null });
   await sell(rival, 1);
-  expect(await shop.caller.get(asked)).toEqual(own);
+  expect(await shop.caller.get(path)).toEqual(own);
 });
 
-test("a cursor names the last row that is shown, whoever has sold since", async () => {
+test("a cursor depends only on the last row shown, not on later sales of others", async () => {
   const partner = await house.partner("cursors");
   const [shop, rival] = [
     await openShop(house, partner, "shop", 99),
@@ -92,7 +92,7 @@ test("a cursor names the last row that is shown, whoever has sold since", async 
   expect(await page()).toBe(cursor);
 });
 
-test("transfers by status, credit requests by status, and a bank's deposits are full pages", async () => {
+test("pages of transfers and credit requests by status, and of deposits and withdrawals, are full", async () => {
   await acme.post("/v1/accounts", 201, { id: "alice", asset: "PTS/0" });
   const given = { debit_account: "@issuance", credit_account: "alice", amount: 9 };
   await acme.post("/v1/transfers", 201, given);
@@ -120,8 +120,8 @@ test("transfers by status, credit requests by status, and a bank's deposits are 
   const deposit = { wallet_id: wallet, amount: 9, details: "x" };
   await bank.post("/v1/deposits", 201, deposit);
   for (const verb of ["confirm", "fail", "confirm"]) {
-    const asked = await caller.post("/v1/wallet/withdrawals", 201, { amount: 2, details: "out" });
-    await bank.post(`/v1/withdrawals/${String(asked["id"])}/${verb}`, 200);
+    const withdrawal = await caller.post("/v1/wallet/withdrawals", 201, { amount: 2, details: "out" });
+    await bank.post(`/v1/withdrawals/${String(withdrawal["id"])}/${verb}`, 200);
   }
   await bank.post("/v1/deposits", 201, deposit);
   await bank.post(
@@ -133,7 +133,7 @@ test("transfers by status, credit requests by status, and a bank's deposits are 
   await expectRows(bank, "/v1/withdrawals?status=confirmed", 3);
 });
 
-test("vouchers by status and the few holders of a segment are full pages", async () => {
+test("pages of vouchers by status, and of a segment with few users, are full", async () => {
   const email = "ann@example.com";
   await acme.post("/v1/customers", 201, { email });
   await acme.ask("PUT", "/v1/offers/sale", 200, { discount: 10 });

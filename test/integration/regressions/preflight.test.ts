@@ -1,4 +1,4 @@
-/** A browser asks with OPTIONS whether a page of another origin may call: yes for those in `CORS_ORIGINS`, and no others. */
+/** CORS preflight: pages of the origins in `CORS_ORIGINS` may call, and no others. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 
@@ -20,7 +20,7 @@ describe("with CORS_ORIGINS", () => {
     return fetch(`${house.server.url}${path}`, { method: "OPTIONS", headers });
   }
 
-  test("a preflight needs no key, and says what the address takes", async () => {
+  test("a preflight needs no API key, and lists the methods and headers of the route", async () => {
     for (const [path, methods] of [
       ["/v1/transfers", "POST, GET, HEAD"],
       ["/v1/accounts/a%2Fb", "GET, HEAD, PATCH"],
@@ -40,7 +40,7 @@ describe("with CORS_ORIGINS", () => {
     expect((await preflight("/v1/nothing", SHOP)).status).toBe(404);
   });
 
-  test("answers, good and bad, may be seen by these pages, and caches know of the difference", async () => {
+  test("pages of these origins may read all answers, which vary by Origin", async () => {
     for (const path of ["/v1/accounts", "/v1/accounts/nobody", "/v1/nothing", "/healthz"]) {
       const { headers } = await acme.client.send("GET", path, undefined, { Origin: SHOP });
       expect(headers["access-control-allow-origin"], path).toBe(SHOP);
@@ -53,7 +53,7 @@ describe("with CORS_ORIGINS", () => {
     }
   });
 
-  test("another page may not", async () => {
+  test("pages of other origins may not", async () => {
     for (const origin of [
       "https://evil.example",
       `${SHOP}.evil.example`,
@@ -71,7 +71,7 @@ describe("with CORS_ORIGINS", () => {
 describe("without CORS_ORIGINS", () => {
   const house = openHouse({});
 
-  test("OPTIONS is a method like any other that an address does not take", async () => {
+  test("OPTIONS gets 405, or 404 for an unknown path", async () => {
     const acme = await house.partner("acme");
     for (const headers of [undefined, { Origin: SHOP, "Access-Control-Request-Method": "POST" }])
       for (const caller of [acme, house.caller("no-key")]) {

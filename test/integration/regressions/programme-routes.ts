@@ -1,4 +1,4 @@
-/** The keyed routes of loyalty, vouchers, top-up and segments. */
+/** Requests for the routes with idempotency keys of loyalty, vouchers, top-up and segments. */
 import { fresh, idOf, inSeconds, type Keyed, post, type Routes, type World } from "./world.ts";
 
 async function member({ acme }: World): Promise<string> {
@@ -30,7 +30,7 @@ async function vouchers(
   return { email, codes: [await issue(), await issue()] };
 }
 
-async function ofVoucher(world: World, action: "redeem" | "rollback" | "cancel"): Promise<Keyed> {
+async function voucherAction(world: World, action: "redeem" | "rollback" | "cancel"): Promise<Keyed> {
   const { acme } = world;
   const { email, codes } = await vouchers(world);
   const path = (code: string, act: string = action) => `/v1/vouchers/${code}/${act}`;
@@ -63,7 +63,7 @@ async function decision(world: World, verb: "approve" | "reject"): Promise<Keyed
   return { caller: world.acme, ...post(`${first}/${verb}`), other: post(`${second}/${verb}`) };
 }
 
-async function ofSeller(world: World, action: "suspend" | "resume"): Promise<Keyed> {
+async function sellerAction(world: World, action: "suspend" | "resume"): Promise<Keyed> {
   const id = await seller(world);
   const path = (act: string) => `/v1/sellers/${id}/${act}`;
   const opposite = action === "suspend" ? "resume" : "suspend";
@@ -84,7 +84,7 @@ async function topup(world: World): Promise<Keyed> {
   };
 }
 
-/** With 50 percent of four users. */
+/** A segment with 50 percent of the users. */
 async function segment({ acme }: World): Promise<string> {
   const slug = fresh("SEGMENT_");
   for (let i = 0; i < 4; i++) await acme.post("/v1/users", 201, { id: fresh("user") });
@@ -156,9 +156,9 @@ export const PROGRAMME_ROUTES: Routes = {
     const spoil = () => world.acme.ask("PUT", `/v1/offers/${offer_name}`, 200, { discount: 99 });
     return { caller: world.acme, ...issue(3600), spoil, other: issue(7200) };
   },
-  "POST /v1/vouchers/{code}/redeem": (world) => ofVoucher(world, "redeem"),
-  "POST /v1/vouchers/{code}/rollback": (world) => ofVoucher(world, "rollback"),
-  "POST /v1/vouchers/{code}/cancel": (world) => ofVoucher(world, "cancel"),
+  "POST /v1/vouchers/{code}/redeem": (world) => voucherAction(world, "redeem"),
+  "POST /v1/vouchers/{code}/rollback": (world) => voucherAction(world, "rollback"),
+  "POST /v1/vouchers/{code}/cancel": (world) => voucherAction(world, "cancel"),
   "POST /v1/voucher-batches": async (world) => {
     const [email, offer_name] = [await customer(world), await offer(world)];
     const body = { offer_name, emails: [email], expires_at: inSeconds(3600) };
@@ -175,8 +175,8 @@ export const PROGRAMME_ROUTES: Routes = {
     const spoil = () => acme.post(`/v1/sellers/${id}/suspend`, 200);
     return { caller: acme, ...create("A"), spoil, other: create("B") };
   },
-  "POST /v1/sellers/{id}/suspend": (world) => ofSeller(world, "suspend"),
-  "POST /v1/sellers/{id}/resume": (world) => ofSeller(world, "resume"),
+  "POST /v1/sellers/{id}/suspend": (world) => sellerAction(world, "suspend"),
+  "POST /v1/sellers/{id}/resume": (world) => sellerAction(world, "resume"),
   "POST /v1/credit-requests": async (world) => {
     const of = await seller(world);
     const ask = (amount: number) => post("/v1/credit-requests", { seller: of, amount });
@@ -209,7 +209,7 @@ export const PROGRAMME_ROUTES: Routes = {
   "POST /v1/segments/{slug}/users": async (world) => {
     const path = `/v1/segments/${await segment(world)}/users`;
     const add = (...ids: readonly string[]) => post(path, { ids });
-    // One user each: mostly they live on shards of their own.
+    // With eight users the other request reaches further shards.
     return {
       caller: world.acme,
       ...add(fresh("user")),

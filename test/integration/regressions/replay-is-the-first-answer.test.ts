@@ -1,4 +1,4 @@
-/** A repeat is told what the first request was told, whatever has become of the thing since. */
+/** A retry with the same idempotency key gets the first answer, whatever has changed since. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Answer } from "../../support/server.ts";
 import { openHouse } from "../programmes/house.ts";
@@ -14,7 +14,7 @@ beforeAll(async () => {
   world = await worldOf(house);
 });
 
-test("every route that changes something is tried here, or takes no key", async () => {
+test("every route that changes something is tested here, or takes no key", async () => {
   const document = (await world.acme.get("/openapi.json")) as unknown as OpenApi;
   const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
@@ -26,7 +26,7 @@ test("every route that changes something is tried here, or takes no key", async 
 
 const SECRETS = ["api_key", "url", "token"];
 
-/** The text of a replay: the first answer's, but for a secret, which was shown once. */
+/** The expected text of a replay: the first answer without its secret, which is shown once. */
 function replayOf(first: string): string {
   if (first === "") return first;
   const answer = JSON.parse(first) as Record<string, unknown>;
@@ -34,13 +34,13 @@ function replayOf(first: string): string {
   return secret === undefined ? first : JSON.stringify({ ...answer, [secret]: null, secret_shown: true });
 }
 
-/** Where the record stands that the answer is made of. */
-function placeOf({ headers }: Answer): string | undefined {
+/** The log position of the record that the answer is made from. */
+function positionOf({ headers }: Answer): string | undefined {
   return String(headers["daybook-position"]).split(",")[0];
 }
 
 describe.each(Object.entries({ ...KEYED, ...WITH_SECRET }))("%s", (_, make) => {
-  test("is told again as it was told first", async () => {
+  test("gets the first answer again", async () => {
     const { caller, method, path, body, spoil } = await make(world);
     const headers = { "Idempotency-Key": fresh("key-") };
     const first = await caller.client.send(method, path, body, headers);
@@ -50,6 +50,6 @@ describe.each(Object.entries({ ...KEYED, ...WITH_SECRET }))("%s", (_, make) => {
     const again = await caller.client.send(method, path, body, headers);
     expect([again.status, again.text]).toEqual([first.status, replayOf(first.text)]);
     expect(again.headers["idempotency-replayed"]).toBe("true");
-    expect(placeOf(again)).toBe(placeOf(first));
+    expect(positionOf(again)).toBe(positionOf(first));
   });
 });

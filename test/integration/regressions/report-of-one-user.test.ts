@@ -1,4 +1,4 @@
-/** A report of one user is made of that user's history alone; rows are oldest first. */
+/** A report of one user reads only that user's history; its rows are oldest first. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
@@ -27,10 +27,10 @@ describe.each(ISOLATIONS)("shards as %s", (isolation) => {
     return text.trimEnd().split("\r\n").slice(1);
   }
 
-  const shown = async (body: Json = {}) =>
+  const reportRows = async (body: Json = {}) =>
     (await rows(body)).map((row) => row.split(",").slice(0, 3).join(" "));
 
-  test("whatever moved a user is in the user's report, oldest first, and so it is in that of all", async () => {
+  test("every change of a user's segments is in the user's report and in the full report, oldest first", async () => {
     for (const slug of ["HAND", "MANY", "GONE"]) await acme.post("/v1/segments", 201, { slug });
     const change = (id: string, body: Json) => acme.ask("PATCH", `/v1/users/${id}/segments`, 200, body);
     await change("ann", { add: ["HAND"] });
@@ -39,34 +39,34 @@ describe.each(ISOLATIONS)("shards as %s", (isolation) => {
     await acme.post("/v1/segments", 201, { slug: "AUTO", user_percent: 100 });
     await change("ann", { add: ["GONE"], remove: ["HAND"] });
     await acme.ask("DELETE", "/v1/segments/GONE", 204);
-    await expect.poll(() => shown({ user_id: "ann" })).toContain("ann GONE D");
+    await expect.poll(() => reportRows({ user_id: "ann" })).toContain("ann GONE D");
     const ofAnn = ["HAND I", "MANY I", "AUTO I", "GONE I", "HAND D", "GONE D"].map((row) => `ann ${row}`);
-    expect(await shown({ user_id: "ann" })).toEqual(ofAnn);
-    expect(await shown({ user_id: "bob" })).toEqual(["bob HAND I", "bob MANY I", "bob AUTO I"]);
-    expect(await shown({ user_id: "cid" })).toEqual(["cid MANY I", "cid AUTO I"]);
-    const all = await shown();
+    expect(await reportRows({ user_id: "ann" })).toEqual(ofAnn);
+    expect(await reportRows({ user_id: "bob" })).toEqual(["bob HAND I", "bob MANY I", "bob AUTO I"]);
+    expect(await reportRows({ user_id: "cid" })).toEqual(["cid MANY I", "cid AUTO I"]);
+    const all = await reportRows();
     expect(all.filter((row) => row.startsWith("ann "))).toEqual(ofAnn);
     expect(all[0]).toBe("ann HAND I");
     const times = (await rows()).map((row) => row.split(",")[3] ?? "");
     expect(times).toEqual(times.toSorted());
   });
 
-  test("it does not take longer for what others did, and is the same after a restart", async () => {
+  test("changes of other users do not slow a user's report, and a restart does not change it", async () => {
     await acme.post("/v1/segments", 201, { slug: "CROWD" });
-    const before = await shown({ user_id: "cid" });
+    const before = await reportRows({ user_id: "cid" });
     for (let round = 0; round < 4; round++) {
       const ids = Array.from({ length: 10_000 }, (_, i) => `r${round}-${i}`);
       await acme.post("/v1/segments/CROWD/users", 200, { ids });
     }
     const ofAll = await msOf(() => rows());
     const ofOne = Math.min(
-      await msOf(() => shown({ user_id: "cid" })),
-      await msOf(() => shown({ user_id: "cid" })),
+      await msOf(() => reportRows({ user_id: "cid" })),
+      await msOf(() => reportRows({ user_id: "cid" })),
     );
     expect(ofOne).toBeLessThan(ofAll / 3);
-    expect(await shown({ user_id: "cid" })).toEqual(before);
+    expect(await reportRows({ user_id: "cid" })).toEqual(before);
     await house.restart();
     acme = house.caller(key);
-    await expect.poll(() => shown({ user_id: "cid" }).catch(() => [])).toEqual(before);
+    await expect.poll(() => reportRows({ user_id: "cid" }).catch(() => [])).toEqual(before);
   });
 });

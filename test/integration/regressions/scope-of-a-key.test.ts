@@ -1,4 +1,4 @@
-/** One key, two different things of one owner: the second is refused, whichever routes they came by. */
+/** A second, different request of an owner with a used idempotency key is refused, whatever its route. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { codeOf } from "../../support/server.ts";
 import { openHouse } from "../programmes/house.ts";
@@ -18,14 +18,14 @@ function send({ caller }: Pick<Keyed, "caller">, { method, path, body }: Sent, k
 }
 
 describe.each(Object.entries({ ...KEYED, ...WITH_SECRET }))("%s", (_, make) => {
-  test("keeps its key to itself", async () => {
+  test("refuses its key for any other request of the owner", async () => {
     const keyed = await make(world);
     const key = fresh("key-");
     const first = await send(keyed, keyed, key);
     expect(first.status, first.text).toBeLessThan(300);
     const second = await send({ ...keyed, ...keyed.other }, keyed.other, key);
     expect([second.status, codeOf(second)], second.text).toEqual([422, "idempotency_key_reused"]);
-    // Refused, and not done: with a key of its own it is still to do.
+    // It was not executed: with another key it is executed now.
     const done = await send({ ...keyed, ...keyed.other }, keyed.other, fresh("key-"));
     expect(done.headers["idempotency-replayed"]).toBeUndefined();
     expect(done.text).not.toContain("idempotency_key_reused");

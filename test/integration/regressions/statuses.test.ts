@@ -1,4 +1,4 @@
-/** The status says what is wrong: who may not, what may be left out, what is not there. */
+/** Statuses: missing permissions, optional bodies, and unknown names in queries. */
 import { beforeAll, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 import { openShop, type Shop } from "../programmes/shop.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
   bank = await wallets.bank("north");
 });
 
-test("a wallet user's token is of the wrong role elsewhere, and one that is over is unknown", async () => {
+test("a wallet session gets 403 on other routes, and an unknown or ended one gets 401", async () => {
   const routes = [
     ["GET", "/v1/accounts"],
     ["POST", "/v1/transfers"],
@@ -43,12 +43,12 @@ test("a wallet user's token is of the wrong role elsewhere, and one that is over
   await house.caller(token).refused("GET", "/v1/nothing", 401, "unauthenticated");
   const { password, email } = person;
   const again = await caller.post("/v1/wallet/login", 200, { email, password });
-  const over = house.caller(String(again["token"]));
-  await over.post("/v1/wallet/logout", 200);
-  await over.refused("GET", "/v1/accounts", 401, "unauthenticated");
+  const ended = house.caller(String(again["token"]));
+  await ended.post("/v1/wallet/logout", 200);
+  await ended.refused("GET", "/v1/accounts", 401, "unauthenticated");
 });
 
-test("a wallet user's cookie is of the wrong role elsewhere, too", async () => {
+test("a wallet session cookie gets 403 on other routes", async () => {
   const send = async (path: string) =>
     (await fetch(`${house.server.url}${path}`, { headers: { Cookie: `daybook_session=${person.token}` } }))
       .status;
@@ -57,7 +57,7 @@ test("a wallet user's cookie is of the wrong role elsewhere, too", async () => {
   expect((await fetch(`${house.server.url}/v1/accounts`)).status).toBe(401);
 });
 
-test("a body whose members are all optional may be left out", async () => {
+test("a body may be omitted if all its members are optional", async () => {
   await acme.post("/v1/users", 201);
   await acme.post("/v1/loyalty/members", 201);
   await acme.post("/v1/accounts", 201, { id: "alice", asset: "PTS/0" });
@@ -73,7 +73,7 @@ test("a body whose members are all optional may be left out", async () => {
     expect((await acme.client.send("POST", path, "")).status, path).toBe(400);
 });
 
-test("a bank's key needs a name that its account can have", async () => {
+test("a key of role bank needs a name that is valid in an account id", async () => {
   const owner = house.caller("operator-key-for-tests-0123456789abcdef");
   const keys = "/v1/partners/house/keys";
   for (const name of [undefined, "a/b", "a bank", "ü", "x".repeat(123)])
@@ -82,7 +82,7 @@ test("a bank's key needs a name that its account can have", async () => {
   await owner.post(keys, 201, { role: "read" });
 });
 
-test("what a list names and is not there is 404, as it is elsewhere", async () => {
+test("a list that is filtered by an unknown name gets 404", async () => {
   await acme.post("/v1/accounts", 201, { id: "bare", asset: "PTS/0" });
   expect(await acme.get("/v1/transfers?account=bare")).toMatchObject({ data: [] });
   const other = await house.partner("other");
@@ -93,7 +93,7 @@ test("what a list names and is not there is 404, as it is elsewhere", async () =
   for (const path of ["/v1/topups", "/v1/credit-requests"]) {
     expect(await acme.get(`${path}?seller=corner`)).toMatchObject({ data: [] });
     await acme.refused("GET", `${path}?seller=nobody`, 404, "seller_not_found");
-    // Another seller is as if it did not exist.
+    // Another seller gets the same answer as an unknown one.
     const unknown = await shop.caller.ask("GET", `${path}?seller=nobody`, 404);
     const foreign = await shop.caller.ask("GET", `${path}?seller=corner`, 404);
     expect(foreign).toEqual(JSON.parse(JSON.stringify(unknown).replaceAll("nobody", "corner")));

@@ -1,4 +1,4 @@
-/** What is taken as a time can be answered as one: RFC 3339, UTC, in the years 0001 to 9999. */
+/** Every accepted time can be shown again: RFC 3339, within the years 0001 to 9999 of UTC. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Caller, openHouse } from "../programmes/house.ts";
 
@@ -33,7 +33,7 @@ const OUTSIDE = [
   "2026-11-20T10:00:00",
 ];
 
-describe.each(OUTSIDE)("%s is no time", (time) => {
+describe.each(OUTSIDE)("%s is refused as a time", (time) => {
   test.each<readonly [path: string, body: object]>([
     ["/v1/transfers", { ...GOOD, occurred_at: time }],
     ["/v1/transfers", { postings: [GOOD], occurred_at: time }],
@@ -50,7 +50,7 @@ describe.each(OUTSIDE)("%s is no time", (time) => {
     await acme.refused("POST", path, 400, "validation_failed", body);
   });
 
-  test("nor in an item of a batch, a patch or a query", async () => {
+  test("in an item of a batch, a patch and a query", async () => {
     const transfers = [{ ...GOOD, occurred_at: time }];
     expect(await acme.post("/v1/transfers/batch", 200, { transfers })).toMatchObject({
       results: [{ status: 400, code: "validation_failed" }],
@@ -76,7 +76,7 @@ test.each([
   ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"],
   ["0000-12-31T23:00:00-01:00", "0001-01-01T00:00:00.000Z"],
   ["0004-02-29t12:00:00z", "0004-02-29T12:00:00.000Z"],
-])("%s is answered as %s", async (time, shown) => {
+])("%s is shown as %s", async (time, shown) => {
   const body = { ...GOOD, occurred_at: time };
   const { id, occurred_at } = await acme.post("/v1/transfers", 201, body);
   expect(occurred_at).toBe(shown);
@@ -84,15 +84,15 @@ test.each([
   expect((await acme.all("/v1/accounts/a/entries"))[0]).toMatchObject({ occurred_at: shown });
 });
 
-test("a plus that nobody has escaped in a query is the sign of an offset", async () => {
+test("an unescaped + in a query is read as the sign of an offset", async () => {
   const [newest] = await acme.all("/v1/transfers?account=a");
   const time = String(newest?.["created_at"]);
-  const there = new Date(Date.parse(time) + 3_600_000).toISOString().replace("Z", "");
+  const shifted = new Date(Date.parse(time) + 3_600_000).toISOString().replace("Z", "");
   for (const plus of ["+", "%2B", "%20"]) {
-    const from = await acme.all(`/v1/transfers?account=a&from=${there}${plus}01:00`);
+    const from = await acme.all(`/v1/transfers?account=a&from=${shifted}${plus}01:00`);
     expect(from[0]).toEqual(newest);
-    expect(await acme.get(`/v1/accounts/a?at=${there}${plus}01:00`)).toMatchObject({ id: "a" });
-    const to = await acme.get(`/v1/accounts/a/entries?to=${there}${plus}01:00`);
+    expect(await acme.get(`/v1/accounts/a?at=${shifted}${plus}01:00`)).toMatchObject({ id: "a" });
+    const to = await acme.get(`/v1/accounts/a/entries?to=${shifted}${plus}01:00`);
     expect(to).toMatchObject({ data: expect.not.arrayContaining([{ transfer_id: newest?.["id"] }]) });
   }
 });

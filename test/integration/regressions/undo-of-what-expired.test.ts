@@ -1,4 +1,4 @@
-/** What is undone takes back what there is of it, and gives back what it took: never what has ended meanwhile. */
+/** Reverts and rollbacks never bring back what has expired. */
 import { beforeAll, expect, test } from "vitest";
 import { until } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
@@ -12,7 +12,7 @@ beforeAll(async () => {
   acme = await house.partner("acme");
 });
 
-/** Time enough for a few requests. */
+/** An expiry that leaves time for a few requests. */
 function soon(): string {
   return new Date(Date.now() + 1_000).toISOString();
 }
@@ -39,15 +39,15 @@ class Member {
     return String((await acme.post(`${this.path}/redemptions`, 201, { points, description: "x" }))["id"]);
   }
 
-  async shows(figures: Json, lots: readonly (readonly [string, number])[] = []): Promise<void> {
-    expect(await acme.get(this.path)).toMatchObject(figures);
+  async expectState(totals: Json, lots: readonly (readonly [string, number])[] = []): Promise<void> {
+    expect(await acme.get(this.path)).toMatchObject(totals);
     const rows = await acme.all(`${this.path}/lots`);
     expect(rows.map(({ expires_at, points }) => [expires_at, points])).toEqual(lots);
     const account = this.path.replace("/v1/loyalty/members/", "/v1/accounts/points:");
     expect(await acme.get(`${account}/reconciliation`)).toMatchObject({ reconciled: true });
   }
 
-  hasExpired(points: number): Promise<void> {
+  waitForExpiry(points: number): Promise<void> {
     return until(`${points} have expired`, async () => (await acme.get(this.path))["expired"] === points);
   }
 }
@@ -56,90 +56,90 @@ function revert(transfer: string, status = 201): Promise<Json> {
   return acme.post(`/v1/transfers/${transfer}/revert`, status);
 }
 
-test("of an accrual that has expired nothing is left to take back: other points stay", async () => {
+test("an expired accrual cannot be reverted, and other points stay", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(40, soon());
   await member.accrue(100);
-  await member.hasExpired(40);
+  await member.waitForExpiry(40);
   expect(await revert(accrual, 422)).toMatchObject({ code: "insufficient_funds" });
-  await member.shows({ balance: 100, earned: 140, expired: 40, spent: 0 });
+  await member.expectState({ balance: 100, earned: 140, expired: 40, spent: 0 });
 });
 
-test("of an accrual that was spent in part before it expired the spent part is taken back", async () => {
+test("a revert of an expired accrual debits only the part that was spent before", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(40, soon());
   await member.redeem(15);
   await member.accrue(100);
-  await member.hasExpired(25);
+  await member.waitForExpiry(25);
   expect(await revert(accrual)).toMatchObject({ reverts: accrual, posted_amount: 15 });
-  await member.shows({ balance: 85, earned: 125, expired: 25, spent: 15 });
+  await member.expectState({ balance: 85, earned: 125, expired: 25, spent: 15 });
   expect(await revert(accrual, 409)).toMatchObject({ code: "already_reverted" });
 });
 
-test("before it expires an accrual is taken back whole: what is left of it first", async () => {
+test("a revert of an accrual before its expiry debits all of it, starting with its own lot", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(40, LATE);
   await member.redeem(15);
   await member.accrue(100);
   expect(await revert(accrual)).toMatchObject({ posted_amount: 40 });
-  await member.shows({ balance: 85, earned: 100, expired: 0, spent: 15 });
+  await member.expectState({ balance: 85, earned: 100, expired: 0, spent: 15 });
 });
 
-test("an accrual without an end takes back points without an end, while there are some", async () => {
+test("a revert of an accrual without expiry debits points without expiry first", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(100);
   await member.accrue(50, LATE);
   await revert(accrual);
-  await member.shows({ balance: 50, earned: 50 }, [[LATE, 50]]);
+  await member.expectState({ balance: 50, earned: 50 }, [[LATE, 50]]);
 });
 
-test("what a redemption gives back to a lot that has expired since expires with it, and stays gone", async () => {
+test("points that a reverted redemption returns to an expired lot expire at once", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(40, soon());
   await member.accrue(10);
   const redemption = await member.redeem(30);
-  await member.hasExpired(10);
+  await member.waitForExpiry(10);
   await revert(redemption);
-  await member.shows({ balance: 10, earned: 50, expired: 40, spent: 0 });
+  await member.expectState({ balance: 10, earned: 50, expired: 40, spent: 0 });
   expect(await revert(accrual, 422)).toMatchObject({ code: "insufficient_funds" });
-  await member.shows({ balance: 10, earned: 50, expired: 40, spent: 0 });
+  await member.expectState({ balance: 10, earned: 50, expired: 40, spent: 0 });
 });
 
-test("what a redemption gives back of an accrual that was taken back is not its lot again", async () => {
+test("points that a reverted redemption returns to a reverted accrual do not restore its lot", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(40, LATE);
   await member.accrue(100);
   const redemption = await member.redeem(40);
   await revert(accrual);
-  await member.shows({ balance: 60, earned: 100, spent: 40 });
+  await member.expectState({ balance: 60, earned: 100, spent: 40 });
   await revert(redemption);
-  await member.shows({ balance: 100, earned: 100, spent: 0 });
+  await member.expectState({ balance: 100, earned: 100, spent: 0 });
 });
 
-test("all of it is remembered by a server that starts anew", async () => {
+test("a restarted server reverts an expired accrual in the same way", async () => {
   const member = await Member.make();
   const accrual = await member.accrue(40, soon());
   await member.redeem(15);
   await member.accrue(100);
-  await member.hasExpired(25);
+  await member.waitForExpiry(25);
   const key = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
   await house.restart();
   acme = house.caller(String(key["api_key"]));
   expect(await revert(accrual)).toMatchObject({ posted_amount: 15 });
-  await member.shows({ balance: 85, earned: 125, expired: 25, spent: 15 });
+  await member.expectState({ balance: 85, earned: 125, expired: 25, spent: 15 });
 });
 
 test("neither an expiry nor a revert of points can be reverted", async () => {
   const member = await Member.make();
   const back = await revert(await member.accrue(5));
   await member.accrue(40, soon());
-  await member.hasExpired(40);
+  await member.waitForExpiry(40);
   const [expiry] = await acme.all(`${member.path}/entries?limit=1`);
   for (const id of [back["id"], expiry?.["transfer_id"]])
     expect(await revert(String(id), 422)).toMatchObject({ code: "managed_account" });
 });
 
-test("of a transfer that has expired what was posted before is taken back", async () => {
+test("a revert of an expired transfer returns the part that was posted before", async () => {
   for (const id of ["payer", "payee"]) await acme.post("/v1/accounts", 201, { id, asset: "PTS/0" });
   await acme.post("/v1/transfers", 201, { debit_account: "@x", credit_account: "payer", amount: 100 });
   const sides = { debit_account: "payer", credit_account: "payee" };
@@ -151,7 +151,7 @@ test("of a transfer that has expired what was posted before is taken back", asyn
   expect(await acme.get("/v1/accounts/payer")).toMatchObject({ posted: 100, held: 0 });
 });
 
-test("a voucher whose time is over is not valid again when its redemption is rolled back", async () => {
+test("a rollback of an expired voucher's redemption does not make the voucher valid again", async () => {
   const email = "ann@example.com";
   await acme.post("/v1/customers", 201, { email });
   const issue = { email, offer_name: "Sale", discount: 10, expires_at: soon() };

@@ -1,11 +1,11 @@
-/** A query parameter that a route does not know is refused, and `dry_run` is known to every POST of the ledger core alone. */
+/** Routes refuse unknown query parameters; only the POST routes of the ledger core accept `dry_run`. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Answer, codeOf } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 import type { OpenApi } from "../programmes/route-walk.ts";
 import { fresh, type World, worldOf } from "./world.ts";
 
-const DRY = [
+const DRY_RUN_ROUTES = [
   "POST /v1/transfers",
   "POST /v1/transfers/batch",
   "POST /v1/transfers/{id}/post",
@@ -40,7 +40,7 @@ beforeAll(async () => {
   );
 });
 
-/** By the first caller who may. */
+/** Sends the request as the first caller who may use the route. */
 async function ask({ method, path }: Route, query: string): Promise<Answer> {
   let answer: Answer | undefined;
   for (const { client } of callers) {
@@ -50,7 +50,7 @@ async function ask({ method, path }: Route, query: string): Promise<Answer> {
   return answer as Answer;
 }
 
-async function isRefused(route: Route, query: string, named: string): Promise<void> {
+async function expectRefused(route: Route, query: string, named: string): Promise<void> {
   const answer = await ask(route, query);
   expect([route.name, query, answer.status, answer.text]).toEqual([
     route.name,
@@ -67,35 +67,35 @@ async function isRefused(route: Route, query: string, named: string): Promise<vo
   ]);
 }
 
-test("every route refuses a parameter that it does not know", async () => {
+test("every route refuses an unknown parameter", async () => {
   expect(routes.length).toBeGreaterThan(100);
   for (const route of routes) {
-    await isRefused(route, "nonsense=1", "nonsense");
-    await isRefused(route, "nonsense", "nonsense");
-    await isRefused(route, "__proto__=1", "__proto__");
-    for (const known of route.queries) await isRefused(route, `${known}=true&Nonsense=1`, "Nonsense");
+    await expectRefused(route, "nonsense=1", "nonsense");
+    await expectRefused(route, "nonsense", "nonsense");
+    await expectRefused(route, "__proto__=1", "__proto__");
+    for (const known of route.queries) await expectRefused(route, `${known}=true&Nonsense=1`, "Nonsense");
   }
 });
 
-test("a parameter that a route knows is refused with a value that is none of it, and twice", async () => {
+test("a known parameter is refused with an invalid value, and if it is repeated", async () => {
   for (const route of routes) {
     for (const known of route.queries) {
-      await isRefused(route, `${known}=%00%20!`, known);
-      await isRefused(route, `${known}=1&${known}=2`, known);
+      await expectRefused(route, `${known}=%00%20!`, known);
+      await expectRefused(route, `${known}=1&${known}=2`, known);
     }
   }
 });
 
-test("dry_run is known to every POST of the ledger core, and to no other route", async () => {
+test("exactly the POST routes of the ledger core accept dry_run", async () => {
   const knowing = routes.filter(({ queries }) => queries.includes("dry_run")).map(({ name }) => name);
-  expect(knowing.toSorted()).toEqual(DRY.toSorted());
+  expect(knowing.toSorted()).toEqual(DRY_RUN_ROUTES.toSorted());
   for (const route of routes) {
-    if (!DRY.includes(route.name)) await isRefused(route, "dry_run=true", "dry_run");
-    else await isRefused(route, "dry_run=yes", "dry_run");
+    if (!DRY_RUN_ROUTES.includes(route.name)) await expectRefused(route, "dry_run=true", "dry_run");
+    else await expectRefused(route, "dry_run=yes", "dry_run");
   }
 });
 
-test("what is asked with an unknown parameter is not done", async () => {
+test("a request with an unknown parameter has no effect", async () => {
   const { acme } = world;
   const id = fresh("owner");
   await acme.post("/v1/accounts", 201, { id, asset: "PTS/0" });
@@ -113,7 +113,7 @@ test("what is asked with an unknown parameter is not done", async () => {
   expect(await acme.get(`/v1/accounts/${id}`)).toMatchObject({ status: "open", posted: 5 });
 });
 
-/** Of other owners each, so on several shards. */
+/** Creates an account of a new owner, so that accounts spread over the shards. */
 async function account(posted = 0, more: Readonly<{ id?: string; [rule: string]: unknown }> = {}) {
   const { id = fresh("owner") } = more;
   await world.acme.post("/v1/accounts", 201, { ...more, id, asset: "PTS/0" });
@@ -125,31 +125,31 @@ function move(debit_account: string, credit_account: string, amount: number | "a
   return { debit_account, credit_account, amount };
 }
 
-/** All that the books say. */
+/** All accounts and transfers. */
 async function books(): Promise<readonly unknown[]> {
   return Promise.all([world.acme.all("/v1/accounts"), world.acme.all("/v1/transfers")]);
 }
 
-/** What was answered but for what only doing it gives: its new id, and its time. */
+/** An answer without the id and time that only the execution assigns. */
 function content({ status, text }: Answer, isNew: boolean) {
   const body = JSON.parse(text) as Json;
   const { id, created_at, ...rest } = body;
   return { status, body: isNew || status >= 400 ? rest : { id, created_at, ...rest } };
 }
 
-/** Tries it with a key, then does it with the same key. @param isNew what is made gets an id from the server. */
-async function isForetold(path: string, body?: unknown, isNew = false): Promise<Answer> {
+/** Expects a dry run to predict the real request with the same key. @param isNew whether the server assigns an id */
+async function expectPredicted(path: string, body?: unknown, isNew = false): Promise<Answer> {
   const headers = { "Idempotency-Key": fresh("key-") };
   const { client } = world.acme;
   const before = await books();
   const tried = await client.send("POST", `${path}?dry_run=true`, body, headers);
   const twice = await client.send("POST", `${path}?dry_run=true`, body, headers);
-  expect(await books(), "nothing is done").toEqual(before);
+  expect(await books(), "a dry run changes nothing").toEqual(before);
   expect(tried.headers["daybook-position"]).toBeUndefined();
   expect(tried.headers["idempotency-replayed"]).toBeUndefined();
   if (isNew && tried.status < 300) expect(JSON.parse(tried.text)).not.toHaveProperty("id");
   const done = await client.send("POST", path, body, headers);
-  expect(done.headers["idempotency-replayed"], "its key was not kept").toBeUndefined();
+  expect(done.headers["idempotency-replayed"], "a dry run does not use the key").toBeUndefined();
   expect(content(tried, isNew), `${path}: ${tried.text}`).toEqual(content(done, isNew));
   expect(content(twice, isNew)).toEqual(content(tried, isNew));
   return done;
@@ -157,54 +157,56 @@ async function isForetold(path: string, body?: unknown, isNew = false): Promise<
 
 const idIn = ({ text }: Answer): string => String((JSON.parse(text) as Json)["id"]);
 
-describe("a dry run says what will happen, does nothing, and keeps no key", () => {
-  test("of a transfer: made, posted, voided, taken back; and refused", async () => {
+describe("a dry run predicts the answer, changes nothing, and does not use its key", () => {
+  test("for a transfer: create, post, void, revert, and their rejections", async () => {
     for (let i = 0; i < 4; i++) {
       const [a, b, c] = [await account(100), await account(), await account(100)];
-      const plain = await isForetold("/v1/transfers", move(a, b, 10), true);
-      await isForetold(`/v1/transfers/${idIn(plain)}/revert`, undefined, true);
-      expect(codeOf(await isForetold(`/v1/transfers/${idIn(plain)}/revert`))).toBe("already_reverted");
-      expect(codeOf(await isForetold("/v1/transfers", move(b, a, 10)))).toBe("insufficient_funds");
+      const plain = await expectPredicted("/v1/transfers", move(a, b, 10), true);
+      await expectPredicted(`/v1/transfers/${idIn(plain)}/revert`, undefined, true);
+      expect(codeOf(await expectPredicted(`/v1/transfers/${idIn(plain)}/revert`))).toBe("already_reverted");
+      expect(codeOf(await expectPredicted("/v1/transfers", move(b, a, 10)))).toBe("insufficient_funds");
       const several = { postings: [move(a, b, 10), move(c, b, 20), move(b, a, 5)] };
       const held = { ...several, pending: true };
-      const first = await isForetold("/v1/transfers", held, true);
-      await isForetold(`/v1/transfers/${idIn(first)}/post`);
-      const second = await isForetold("/v1/transfers", held, true);
-      await isForetold(`/v1/transfers/${idIn(second)}/void`);
-      expect(codeOf(await isForetold(`/v1/transfers/${idIn(second)}/void`))).toBe("transfer_not_pending");
-      const single = await isForetold("/v1/transfers", { ...move(a, b, 10), pending: true }, true);
-      await isForetold(`/v1/transfers/${idIn(single)}/post`, { amount: 4 });
-      expect(codeOf(await isForetold(`/v1/transfers/${idIn(single)}/post`, { amount: 7 }))).toBe(
+      const first = await expectPredicted("/v1/transfers", held, true);
+      await expectPredicted(`/v1/transfers/${idIn(first)}/post`);
+      const second = await expectPredicted("/v1/transfers", held, true);
+      await expectPredicted(`/v1/transfers/${idIn(second)}/void`);
+      expect(codeOf(await expectPredicted(`/v1/transfers/${idIn(second)}/void`))).toBe(
+        "transfer_not_pending",
+      );
+      const single = await expectPredicted("/v1/transfers", { ...move(a, b, 10), pending: true }, true);
+      await expectPredicted(`/v1/transfers/${idIn(single)}/post`, { amount: 4 });
+      expect(codeOf(await expectPredicted(`/v1/transfers/${idIn(single)}/post`, { amount: 7 }))).toBe(
         "amount_exceeds_pending",
       );
-      await isForetold(`/v1/transfers/${idIn(single)}/post`, { amount: 1, final: true });
+      await expectPredicted(`/v1/transfers/${idIn(single)}/post`, { amount: 1, final: true });
     }
-    const unknown = await isForetold("/v1/transfers/tr_0011001/revert");
+    const unknown = await expectPredicted("/v1/transfers/tr_0011001/revert");
     expect(codeOf(unknown)).toBe("transfer_not_found");
   });
 
-  test("of an account that is opened, with its own id or without", async () => {
-    await isForetold("/v1/accounts", { asset: "PTS/0", ceiling: 5 }, true);
+  test("for a new account, with and without an id", async () => {
+    await expectPredicted("/v1/accounts", { asset: "PTS/0", ceiling: 5 }, true);
     const id = fresh("owner");
     const named = await world.acme.post("/v1/accounts?dry_run=true", 201, { id, asset: "PTS/0" });
     expect(named).toMatchObject({ id, status: "open", posted: 0 });
     await world.acme.refused("GET", `/v1/accounts/${id}`, 404, "account_not_found");
   });
 
-  test("of an account: frozen, closed; and refused", async () => {
+  test("for an account: freeze, unfreeze, close, and their rejections", async () => {
     const id = await account(5);
     const path = `/v1/accounts/${id}`;
-    await isForetold(`${path}/freeze`);
-    await isForetold(`${path}/unfreeze`);
-    expect(codeOf(await isForetold(`${path}/close`))).toBe("account_not_empty");
+    await expectPredicted(`${path}/freeze`);
+    await expectPredicted(`${path}/unfreeze`);
+    expect(codeOf(await expectPredicted(`${path}/close`))).toBe("account_not_empty");
     await world.acme.post("/v1/transfers", 201, move(id, "@a", 5));
-    await isForetold(`${path}/close`);
-    expect(codeOf(await isForetold(`${path}/freeze`))).toBe("account_closed");
-    expect(codeOf(await isForetold("/v1/accounts", { id, asset: "PTS/0" }))).toBe("account_exists");
+    await expectPredicted(`${path}/close`);
+    expect(codeOf(await expectPredicted(`${path}/freeze`))).toBe("account_closed");
+    expect(codeOf(await expectPredicted("/v1/accounts", { id, asset: "PTS/0" }))).toBe("account_exists");
   });
 
-  test("of a batch: each item as if those before it were done", async () => {
-    // Of one owner: what goes to another shard is overtaken by what does not.
+  test("for a batch: each item as if the items before it were executed", async () => {
+    // All of one owner, because items to another shard may be executed after later items.
     const owner = fresh("owner");
     const limits = [{ window_s: 3600, direction: "debit", max_amount: 30 }];
     const a = await account(100, { id: `${owner}/a` });

@@ -1,4 +1,4 @@
-/** What is wrong with a request is said in words of the contract, not of the library that found it. */
+/** Validation errors use the words of the API, not of the validation library. */
 import { beforeAll, expect, test } from "vitest";
 import { refusedStart } from "../../support/server.ts";
 import { type Caller, type Json, openHouse } from "../programmes/house.ts";
@@ -76,7 +76,7 @@ test.each<[path: string, body: Json | string, errors: Readonly<Record<string, st
   expect(Object.fromEntries(found.map((each) => [each.path, each.message]))).toEqual(errors);
 });
 
-test("several shapes: what is said is about the shape that comes nearest", async () => {
+test("an error in a union of shapes refers to the closest shape", async () => {
   const path = "/v1/users/ann/segments";
   expect(await errorsOf("PATCH", path, { add: [{ ttl_s: 0 }] })).toEqual([
     { path: "add.0.slug", message: "is required" },
@@ -93,7 +93,7 @@ test("several shapes: what is said is about the shape that comes nearest", async
   ]);
 });
 
-test("a query says what it lacks, and settings of the server do, too", async () => {
+test("queries and server settings get the same kind of messages", async () => {
   expect(await errorsOf("GET", "/v1/vouchers")).toEqual([{ path: "email", message: "is required" }]);
   expect(await errorsOf("GET", "/v1/transfers?status=lost")).toEqual([
     { path: "status", message: "must be one of posted, pending, voided, expired" },

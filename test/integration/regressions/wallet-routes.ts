@@ -1,4 +1,4 @@
-/** The keyed routes of wallets and their banks. */
+/** Requests for the routes with idempotency keys of wallets and banks. */
 import type { Person } from "../programmes/wallets.ts";
 import { fresh, idOf, type Keyed, post, type Routes, type World } from "./world.ts";
 
@@ -6,7 +6,7 @@ async function person(world: World): Promise<Person> {
   return world.wallets.person(1000);
 }
 
-async function ofHold(world: World, action: "capture" | "void"): Promise<Keyed> {
+async function holdAction(world: World, action: "capture" | "void"): Promise<Keyed> {
   const [payer, payee] = [await person(world), await person(world)];
   const hold = async () => idOf(await payer.caller.post("/v1/wallet/holds", 201, { amount: 10 }));
   const path = (id: string) => `/v1/wallet/holds/${id}/${action}`;
@@ -16,7 +16,7 @@ async function ofHold(world: World, action: "capture" | "void"): Promise<Keyed> 
 
 const REQUESTS = "/v1/wallet/payment-requests";
 
-async function ofRequest(world: World, action: "accept" | "decline" | "cancel"): Promise<Keyed> {
+async function requestAction(world: World, action: "accept" | "decline" | "cancel"): Promise<Keyed> {
   const [payer, requester] = [await person(world), await person(world)];
   const body = { payer_wallet_id: payer.wallet, amount: 10 };
   const request = async () => idOf(await requester.caller.post(REQUESTS, 201, body));
@@ -25,7 +25,7 @@ async function ofRequest(world: World, action: "accept" | "decline" | "cancel"):
   return { caller, ...post(path(await request())), other: post(path(await request())) };
 }
 
-async function ofWithdrawal(world: World, action: "confirm" | "fail"): Promise<Keyed> {
+async function withdrawalAction(world: World, action: "confirm" | "fail"): Promise<Keyed> {
   const { caller } = await person(world);
   const withdraw = async () =>
     idOf(await caller.post("/v1/wallet/withdrawals", 201, { amount: 10, details: "x" }));
@@ -54,21 +54,21 @@ export const WALLET_ROUTES: Routes = {
     const path = "/v1/wallet/holds";
     return { caller, ...post(path, { amount: 5 }), other: post(path, { amount: 6 }) };
   },
-  "POST /v1/wallet/holds/{id}/capture": (world) => ofHold(world, "capture"),
-  "POST /v1/wallet/holds/{id}/void": (world) => ofHold(world, "void"),
+  "POST /v1/wallet/holds/{id}/capture": (world) => holdAction(world, "capture"),
+  "POST /v1/wallet/holds/{id}/void": (world) => holdAction(world, "void"),
   [`POST ${REQUESTS}`]: async (world) => {
     const requester = await person(world);
     const ask = async () => post(REQUESTS, { payer_wallet_id: (await person(world)).wallet, amount: 5 });
     return { caller: requester.caller, ...(await ask()), other: await ask() };
   },
-  [`POST ${REQUESTS}/{id}/accept`]: (world) => ofRequest(world, "accept"),
-  [`POST ${REQUESTS}/{id}/decline`]: (world) => ofRequest(world, "decline"),
-  [`POST ${REQUESTS}/{id}/cancel`]: (world) => ofRequest(world, "cancel"),
+  [`POST ${REQUESTS}/{id}/accept`]: (world) => requestAction(world, "accept"),
+  [`POST ${REQUESTS}/{id}/decline`]: (world) => requestAction(world, "decline"),
+  [`POST ${REQUESTS}/{id}/cancel`]: (world) => requestAction(world, "cancel"),
   "POST /v1/wallet/withdrawals": async (world) => {
     const { caller } = await person(world);
     const [path, details] = ["/v1/wallet/withdrawals", "x"];
     return { caller, ...post(path, { amount: 5, details }), other: post(path, { amount: 6, details }) };
   },
-  "POST /v1/withdrawals/{id}/confirm": (world) => ofWithdrawal(world, "confirm"),
-  "POST /v1/withdrawals/{id}/fail": (world) => ofWithdrawal(world, "fail"),
+  "POST /v1/withdrawals/{id}/confirm": (world) => withdrawalAction(world, "confirm"),
+  "POST /v1/withdrawals/{id}/fail": (world) => withdrawalAction(world, "fail"),
 };

@@ -1,4 +1,4 @@
-/** Who calls in these tests, and what they send. */
+/** The callers of these tests, and the requests that they send. */
 
 import { OPERATOR_KEY } from "../../support/server.ts";
 import type { Caller, House, Json } from "../programmes/house.ts";
@@ -9,13 +9,13 @@ export type Sent = Readonly<{ method: string; path: string; body?: unknown }>;
 export type Keyed = Sent &
   Readonly<{
     caller: Caller;
-    /** Makes the present another one than the answer tells of. */
+    /** Changes the state that the first answer shows. */
     spoil?: () => Promise<unknown>;
-    /** Another thing of the same owner, by the same route or by another one. */
+    /** A different request of the same owner, on this route or another one. */
     other: Sent & Readonly<{ caller?: Caller }>;
   }>;
 
-/** Who calls: the operator, a partner, and the wallets' people and banks. */
+/** The callers: the operator, a partner, and wallet users and banks. */
 export type World = Readonly<{ wallets: Wallets; operator: Caller; acme: Caller }>;
 
 export async function worldOf(house: House): Promise<World> {
@@ -25,18 +25,17 @@ export async function worldOf(house: House): Promise<World> {
 
 let serial = 0;
 
-/** A name that nothing has yet. */
+/** An unused name. */
 export function fresh(noun: string): string {
   serial += 1;
   return `${noun}${serial}`;
 }
 
-/** Seconds from now, as RFC 3339. */
+/** The time `seconds` from now, as RFC 3339. */
 export function inSeconds(seconds: number): string {
   return new Date(Date.now() + seconds * 1000).toISOString();
 }
 
-/** A POST. */
 export function post(path: string, body?: unknown): Sent {
   return { method: "POST", path, body };
 }
@@ -45,5 +44,5 @@ export function idOf(thing: Json): string {
   return String(thing["id"]);
 }
 
-/** Routes by `METHOD path` of the OpenAPI document, each with a request to try. */
+/** Requests to try, by `METHOD path` of the OpenAPI document. */
 export type Routes = Readonly<Record<string, (world: World) => Promise<Keyed>>>;

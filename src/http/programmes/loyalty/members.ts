@@ -1,4 +1,4 @@
-/** `/v1/loyalty/members`: who collects points. */
+/** `/v1/loyalty/members`: members of the loyalty programme. */
 import { z } from "@hono/zod-openapi";
 import {
   askLots,
@@ -85,7 +85,7 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
       path,
       access: "partner",
       group: "loyalty",
-      summary: "Add a member",
+      summary: "Create a member",
       body: { schema: NewMember },
       answer: { status: 201, ...answerSchema },
       problems: ["member_exists", "account_exists", ...IDEMPOTENCY_PROBLEMS],
@@ -97,8 +97,8 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "create_member", subject, name } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, (_, { timeMs }) => {
-        const figures = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
-        return memberJson({ id: member, name, ...figures, createdAtMs: timeMs });
+        const totals = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
+        return memberJson({ id: member, name, ...totals, createdAtMs: timeMs });
       });
     },
   );
@@ -126,7 +126,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/members/{id}",
       access: "partner",
       group: "loyalty",
-      summary: "One member",
+      summary: "Get a member",
       params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
@@ -144,9 +144,12 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/members/{id}/lots",
       access: "partner",
       group: "loyalty",
-      summary: "What expires when, soonest first",
+      summary: "List a member's expiring points, soonest expiry first",
       params: IdParams,
-      answer: { ...pageOf(LotSchema), description: "All lots." },
+      answer: {
+        ...pageOf(LotSchema),
+        description: "All lots. A lot is an accrual with `expires_at`; `points` is what is left of it.",
+      },
       problems: ["member_not_found"],
     },
     async (request, call) => {
@@ -177,9 +180,9 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
       const answer = await ledger.submit(actOf(asked, act));
-      const then = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
-      // Older records do not hold it.
-      const view = then ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
+      const recorded = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
+      // Older records lack the member.
+      const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
       return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
     },
   );
@@ -189,9 +192,9 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/members/{id}",
       access: "partner",
       group: "loyalty",
-      summary: "Remove a member who has no points",
+      summary: "Delete a member who has no points",
       params: IdParams,
-      answer: { status: 204, description: "Removed; the entries stay." },
+      answer: { status: 204, description: "Deleted. The archived entries stay." },
       problems: ["member_not_found", "account_not_empty"],
     },
     async (request, call) => {

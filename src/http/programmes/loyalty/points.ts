@@ -1,4 +1,4 @@
-/** Points given and taken, and what became of them. */
+/** `/v1/loyalty/members/{id}/…`: accruals, redemptions and entries. */
 import { z } from "@hono/zod-openapi";
 import { askMember, type LoyaltyAct, pointsAccount } from "../../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../../actors/records/act.ts";
@@ -20,7 +20,7 @@ const NewAccrual = z
     points: Amount,
     description: Description,
     occurred_at: Time.optional(),
-    expires_at: Time.optional().openapi({ description: "The points are a lot that expires then." }),
+    expires_at: Time.optional().openapi({ description: "When the points expire; absent if never." }),
   })
   .openapi("NewAccrual", { example: { points: 100, description: "Haircut" } });
 const NewRedemption = z
@@ -29,7 +29,7 @@ const NewRedemption = z
 
 const MovementSchema = z
   .object({
-    id: z.string().openapi({ description: "Of the transfer: it can be reverted." }),
+    id: z.string().openapi({ description: "The transfer's id, to revert it." }),
     member: z.string(),
     points: z.int(),
     description: z.string(),
@@ -75,7 +75,7 @@ export function addPoints(routes: Routes, deps: LoyaltyDeps): void {
 
 const movement = {
   status: 201,
-  description: "The movement, and the balance after it.",
+  description: "The movement, with the balance after it.",
   content: { "application/json": MovementSchema },
 } as const;
 
@@ -86,7 +86,9 @@ function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/members/{id}/accruals",
       access: "partner",
       group: "loyalty",
-      summary: "Give a member points",
+      summary: "Credit points to a member",
+      description:
+        "Moves points from `@issuance` to the member. With `expires_at` the points become a lot of their own.",
       params: IdParams,
       body: { schema: NewAccrual },
       answer: movement,
@@ -120,8 +122,9 @@ function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/members/{id}/redemptions",
       access: "partner",
       group: "loyalty",
-      summary: "Take points from a member",
-      description: "Those that expire soonest are taken first.",
+      summary: "Debit points from a member",
+      description:
+        "Moves points from the member to `@redemption`. Points that expire soonest are spent first.",
       params: IdParams,
       body: { schema: NewRedemption },
       answer: movement,
@@ -159,7 +162,7 @@ function movementJson(
   { id }: TransferPosted,
   balance: number,
 ): string {
-  // By hand, as the hottest answer of the programme. Ids need no escaping, by what they may consist of.
+  // Concatenated, because it is the programme's most frequent answer. Ids contain no characters that JSON escapes.
   return (
     `{"id":"${id}","member":"${member}","points":${points},"description":${JSON.stringify(description)},` +
     `"occurred_at":"${timeTextOf(occurredAtMs ?? timeMs)}","created_at":"${timeTextOf(timeMs)}","balance":${balance}}`
@@ -173,7 +176,7 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/members/{id}/entries",
       access: "partner",
       group: "loyalty",
-      summary: "What a member earned, spent and lost, newest first",
+      summary: "List a member's entries, newest first",
       params: IdParams,
       query: RangeQuery,
       answer: entriesPageOf(PointsEntriesPage),
@@ -184,8 +187,14 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
       const range = rangeOf(query);
       const view = await ledger.ask(call.partner, askMember(member));
       if (view === null) throw memberNotFound(member);
-      const own = { ...range, afterSeq: view.since };
-      const statement = await ledger.entries(call.partner, pointsAccount(member), own, callerOf(call));
+      // Excludes the entries of a deleted member with the same id.
+      const memberRange = { ...range, afterSeq: view.since };
+      const statement = await ledger.entries(
+        call.partner,
+        pointsAccount(member),
+        memberRange,
+        callerOf(call),
+      );
       if (statement === undefined) throw memberNotFound(member);
       return statementAnswer(request, call, statement, range, ENTRIES);
     },

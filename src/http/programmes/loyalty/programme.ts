@@ -1,4 +1,4 @@
-/** A partner's loyalty programme as a whole: what it comes to, and when somebody is to be told. */
+/** `/v1/loyalty/summary` and `/v1/loyalty/settings`: totals and thresholds of a partner's loyalty programme. */
 import { z } from "@hono/zod-openapi";
 import {
   askSettings,
@@ -14,9 +14,7 @@ import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../writes.ts";
 import type { LoyaltyDeps } from "./members.ts";
 
-const Total = z
-  .int()
-  .openapi({ description: "Beyond 2^53 it is not exact as a JSON number of most readers." });
+const Total = z.int().openapi({ description: "Points. Most JSON readers round numbers above 2^53." });
 const SummarySchema = z
   .object({ members: z.int(), outstanding: Total, earned: Total, spent: Total, expired: Total })
   .openapi("LoyaltySummary", {
@@ -26,6 +24,10 @@ const Settings = z
   .strictObject({ member_threshold: Amount, total_threshold: Amount })
   .openapi("LoyaltySettings", { example: { member_threshold: 1000, total_threshold: 100_000 } });
 
+const THRESHOLDS =
+  "Points above which a notification is due: `member_threshold` for one member's balance, `total_threshold` for the sum " +
+  "of all balances. Daybook stores the thresholds, but sends no notifications yet.";
+
 export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
   routes.add(
     {
@@ -33,8 +35,8 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       path: "/v1/loyalty/summary",
       access: "partner",
       group: "loyalty",
-      summary: "What all members have together",
-      answer: { status: 200, description: "The sums.", content: { "application/json": SummarySchema } },
+      summary: "Get the totals of all members",
+      answer: { status: 200, description: "The totals.", content: { "application/json": SummarySchema } },
     },
     async (_, call) => {
       const sums = { members: 0, earned: 0n, spent: 0n, expired: 0n };
@@ -61,7 +63,8 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       path,
       access: "partner",
       group: "loyalty",
-      summary: "Balances above which an event tells of it",
+      summary: "Get the balance thresholds",
+      description: THRESHOLDS,
       answer: { status: 200, ...answer },
     },
     async (_, call) => jsonAnswer(call, 200, settingsJson(await ledger.ask(call.partner, askSettings()))),
@@ -72,7 +75,8 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       path,
       access: "partner",
       group: "loyalty",
-      summary: "Set them",
+      summary: "Replace the balance thresholds",
+      description: THRESHOLDS,
       body: { schema: Settings },
       answer: { status: 200, ...answer },
       problems: IDEMPOTENCY_PROBLEMS,

@@ -1,4 +1,4 @@
-/** The loyalty programme over HTTP. */
+/** Registers the routes of the loyalty programme. */
 import type { Routes } from "../../routes.ts";
 import { addMembers, type LoyaltyDeps } from "./members.ts";
 import { addPoints } from "./points.ts";

@@ -1,4 +1,4 @@
-/** What the routes of segments have in common: who is named in the address, and what is said of a segment. */
+/** Shared by the segment routes: path parameters, waiting for the shards, and the JSON of a segment. */
 import { z } from "@hono/zod-openapi";
 import {
   askSegment,
@@ -33,11 +33,11 @@ export const Ttl = z
   .int()
   .min(1)
   .max(100 * 366 * 24 * 3600)
-  .openapi({ description: "Seconds, at most a hundred years." });
+  .openapi({ description: "Time to live in seconds, at most 100 years." });
 
 export const SegmentParams = z.object({ slug: Slug });
 
-/** @throws Problem 400 */
+/** The slug of the path. @throws Problem 400 */
 export function slugOf(request: HttpRequest): string {
   const slug = request.param("slug");
   if (!SLUG.test(slug)) throw invalid("slug", "must be 3 to 64 characters of A-Z 0-9 _");
@@ -52,7 +52,7 @@ export function userNotFound(id: string): Problem {
   return new Problem("user_not_found", `There is no user ${id}.`);
 }
 
-export function endText(endsAtMs: number | null): Readonly<{ expires_at?: string }> {
+export function expiryField(endsAtMs: number | null): Readonly<{ expires_at?: string }> {
   return endsAtMs === null ? {} : { expires_at: timeTextOf(endsAtMs) };
 }
 
@@ -63,8 +63,8 @@ export function segmentJson(view: SegmentShown): string {
   return JSON.stringify({ slug, user_percent: percent, members, created_at: timeTextOf(createdAtMs) });
 }
 
-/** What all shards say of it together; `undefined` unless all know it: it is not there yet, or not any more. */
-export function summedUp(slug: string, parts: readonly (SegmentPart | null)[]): SegmentView | undefined {
+/** Merges the parts of all shards; `undefined` unless every shard knows the segment. */
+export function mergedView(slug: string, parts: readonly (SegmentPart | null)[]): SegmentView | undefined {
   let view: SegmentView | undefined;
   for (const part of parts) {
     if (part === null) return undefined;
@@ -74,17 +74,22 @@ export function summedUp(slug: string, parts: readonly (SegmentPart | null)[]): 
   return view;
 }
 
-/** Whether nothing of what a shard counts is over by now. */
+/** Whether a shard's member count contains no expired membership. */
 export function isCurrent(part: SegmentPart | null): boolean {
   return part === null || part.isCurrent;
 }
 
-/** Whether a shard knows the segment, and all who fall under its percentage hold it. */
+/** Whether a shard knows the segment and has added every user whom its percentage selects. */
 export function isFilled(part: SegmentPart | null): boolean {
   return part?.isFilled === true;
 }
 
-/** Waits until all shards are ready; `undefined` where there is no such segment. @throws OperatingError */
+/**
+ * Waits until all shards are ready.
+ *
+ * @returns `undefined` if no shard knows the segment.
+ * @throws OperatingError `outcome_unknown` after `REQUEST_MS_MAX`
+ */
 export async function segmentView(
   { ledger, clock }: SegmentsDeps,
   call: Call,
@@ -94,37 +99,37 @@ export async function segmentView(
   const { view } = await waitUntil(clock, call, async () => {
     const parts = await ledger.askAll(call.partner, askSegment(slug));
     const isGone = parts.every((part) => part === null);
-    return isGone || parts.every(isReady) ? { view: summedUp(slug, parts) } : undefined;
+    return isGone || parts.every(isReady) ? { view: mergedView(slug, parts) } : undefined;
   });
   return view;
 }
 
 /**
- * The answer to a request that fills a segment. The number of members is known only once the segment is filled, after the
- * request's own record; so the answer to a keyed request is recorded too, and repeats are answered from that.
+ * The answer to a request that fills a segment. Its number of members is known only after the request's own record was
+ * logged. So the answer to a keyed request is recorded too, and retries get the recorded one.
  *
- * @param look waits until the segment is filled.
+ * @param waitFilled waits until the segment is filled.
  */
 export async function recordedAnswer(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   { replayed }: Done,
   slug: string,
-  look: () => Promise<SegmentShown>,
+  waitFilled: () => Promise<SegmentShown>,
 ): Promise<SegmentShown> {
-  if (asked.key === null) return look();
+  if (header.key === null) return waitFilled();
   // Callers' keys contain no blanks, so this one is unique.
-  const answered = { ...asked, key: `${asked.key} answer` };
-  const first = replayed ? await firstOf(ledger, answered, { owner: segmentSubject(slug) }) : undefined;
+  const answerHeader = { ...header, key: `${header.key} answer` };
+  const first = replayed ? await firstOf(ledger, answerHeader, { owner: segmentSubject(slug) }) : undefined;
   if (first !== undefined) return ((first as ActAlone).act as RecordAnswer).view;
-  const view = await look();
-  await ledger.submit(actOf(answered, recordAnswer(view)));
+  const view = await waitFilled();
+  await ledger.submit(actOf(answerHeader, recordAnswer(view)));
   return view;
 }
 
-const PAUSE_MS = 2;
+const POLL_MS = 2;
 
-/** Tries again until there is something. @throws OperatingError `outcome_unknown` once the request's time is over */
+/** Repeats `attempt` until it returns a value. @throws OperatingError `outcome_unknown` after `REQUEST_MS_MAX` */
 export async function waitUntil<T>(
   clock: Clock,
   call: Call,
@@ -133,7 +138,7 @@ export async function waitUntil<T>(
   while (clock.elapsedMs() - call.startedMs < REQUEST_MS_MAX) {
     const result = await attempt();
     if (result !== undefined) return result;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new OperatingError("outcome_unknown", `not ready within ${REQUEST_MS_MAX / 1000} s`);
 }

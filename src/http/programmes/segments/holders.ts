@@ -1,4 +1,4 @@
-/** Who is in a segment, and many at once who shall be. */
+/** `/v1/segments/{slug}/users`: lists the users of a segment, and adds many at once. */
 import { z } from "@hono/zod-openapi";
 import { shardOfVnode, vnodeOfAccount } from "../../../actors/ledger/routing.ts";
 import {
@@ -23,7 +23,7 @@ import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
 import { decidedAnswer, isDone } from "../../writes.ts";
 import {
-  endText,
+  expiryField,
   isCurrent,
   SegmentParams,
   type SegmentsDeps,
@@ -34,7 +34,7 @@ import {
 } from "./access.ts";
 
 const USERS_MAX = 10_000;
-/** So many users are added by one act. */
+/** Users that one act adds. */
 const PORTION_MAX = 250;
 
 const NewHolders = z
@@ -53,7 +53,7 @@ export function addHolders(routes: Routes, deps: SegmentsDeps): void {
 }
 
 function holderJson({ id, endsAtMs, source }: HolderView): string {
-  return JSON.stringify({ id, ...endText(endsAtMs), source });
+  return JSON.stringify({ id, ...expiryField(endsAtMs), source });
 }
 
 function addList(routes: Routes, deps: SegmentsDeps): void {
@@ -64,7 +64,7 @@ function addList(routes: Routes, deps: SegmentsDeps): void {
       path: HOLDERS,
       access: "partner",
       group: "segments",
-      summary: "Who is in a segment, newest users first",
+      summary: "List the users of a segment, newest users first",
       params: SegmentParams,
       query: PageQuery,
       answer: pageOf(HolderSchema),
@@ -91,12 +91,13 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
       access: "partner",
       group: "segments",
       summary: "Add up to 10,000 users to a segment",
-      description: "Users who do not exist are created. Those who hold it are not counted.",
+      description:
+        "Creates users who do not exist. Users who are in the segment already do not count as added.",
       params: SegmentParams,
       body: { schema: NewHolders },
       answer: {
         status: 200,
-        description: "How many were added.",
+        description: "The number of users added.",
         content: { "application/json": AddedHolders },
       },
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
@@ -104,9 +105,9 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
     async (request, call) => {
       const slug = slugOf(request);
       const { value, asked } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
-      const until: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
-      const there = await takeKey(ledger, asked, { owner: segmentSubject(slug) });
-      const answers = await addAll(ledger, there, slug, value.ids, until);
+      const expiry: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
+      const header = await takeKey(ledger, asked, { owner: segmentSubject(slug) });
+      const answers = await addAll(ledger, header, slug, value.ids, expiry);
       let added = 0;
       for (const answer of answers) {
         if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
@@ -122,29 +123,29 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
 }
 
 /**
- * In portions of users of one shard, one at a time on each, so that it serves others in between. The same request has the
- * same portions: a retry meets their keys.
+ * Adds users in portions. Each portion belongs to one shard, and each shard gets one portion at a time, so that it serves
+ * other requests in between. Portions and their keys depend on the request alone, so a retry repeats them.
  */
 async function addAll(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   slug: string,
   users: readonly string[],
-  until: Until,
+  expiry: Until,
 ): Promise<readonly Answer<ActAlone>[]> {
-  const { partner } = asked;
+  const { partner } = header;
   const shards = (await ledger.askAll(partner, askSegment(slug))).length;
   const vnodeOf = (user: string) => vnodeOfAccount(partner, userSubject(user));
   const byShard = Map.groupBy(new Set(users), (user) => shardOfVnode(vnodeOf(user), shards));
-  const addThere = async ([shard, there]: readonly [number, readonly string[]]) => {
+  const addPortions = async ([shard, shardUsers]: readonly [number, readonly string[]]) => {
     const answers: Answer<ActAlone>[] = [];
-    for (let at = 0; at < there.length; at += PORTION_MAX) {
-      const portion = there.slice(at, at + PORTION_MAX);
-      const key = asked.key === null ? null : `${asked.key}#${shard}.${at}`;
-      const act = addUsers(slug, portion, until, vnodeOf(portion[0] ?? ""));
-      answers.push(await ledger.submit(actOf({ ...asked, key }, act)));
+    for (let at = 0; at < shardUsers.length; at += PORTION_MAX) {
+      const portion = shardUsers.slice(at, at + PORTION_MAX);
+      const key = header.key === null ? null : `${header.key}#${shard}.${at}`;
+      const act = addUsers(slug, portion, expiry, vnodeOf(portion[0] ?? ""));
+      answers.push(await ledger.submit(actOf({ ...header, key }, act)));
     }
     return answers;
   };
-  return (await Promise.all([...byShard].map(addThere))).flat();
+  return (await Promise.all([...byShard].map(addPortions))).flat();
 }

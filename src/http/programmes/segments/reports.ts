@@ -1,6 +1,6 @@
 /**
- * Reports of a month: who has entered and left which segment. Nothing is stored: the address says which report it is and
- * until when, signed with a secret of the partner's, and the rows are read from the archive while they are sent.
+ * Monthly reports of who entered and left which segment. Reports are not stored: the download URL contains the report's
+ * parameters and expiry, signed with the partner's secret, and the rows are read from the archive while they are sent.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "@hono/zod-openapi";
@@ -33,12 +33,13 @@ import { decidedAnswer, isDone } from "../../writes.ts";
 import { type SegmentsDeps, userNotFound } from "./access.ts";
 
 /**
- * What ends by itself is logged soon after, or, where the server was down meanwhile, later. It counts for the time at
- * which it ended, unless that was longer ago than this: so every row belongs to one month, and is found near it.
+ * An expiry is logged shortly after it, or later if the server was down. Its row has the time of the expiry if the record
+ * is at most this much later, and else the time of the record. So reading the log up to this long after a month finds all
+ * rows of the month.
  */
 export const LATE_MS_MAX = 24 * 3600 * 1000;
 
-/** In the order in which it happened. */
+/** The rows of one record, in the order in which they happened. */
 export function rowsOf({ record, timeMs }: ArchivedRecord): readonly MembershipChange[] {
   if (record.command.op !== "act") return [];
   const { effect } = record.outcome as ActDone;
@@ -56,7 +57,7 @@ export function csvLine({ user, slug, operation, atMs }: MembershipChange, separ
 }
 
 const VALID_MS = 24 * 3600 * 1000;
-/** A record may have a thousand rows. */
+/** Small, because one record may have 1,000 rows. */
 const RECORDS_PER_PAGE = 50;
 const HEADER = ["user_id", "segment_slug", "operation", "executed_at"];
 
@@ -88,7 +89,7 @@ const ReportPlan = z.tuple([
   z.string(),
 ]);
 
-/** All that makes up a report. */
+/** The parameters of a report, which its URL contains. */
 type Plan = Readonly<{
   id: string;
   partner: string;
@@ -97,7 +98,7 @@ type Plan = Readonly<{
   user: string | null;
   separator: string;
   expiresAtMs: number;
-  /** The API key that has asked for it: its address ends with it. */
+  /** The API key that requested the report; revoking it invalidates the URL. */
   keyId: string;
 }>;
 
@@ -119,14 +120,14 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
       path,
       access: "partner",
       group: "segments",
-      summary: "Ask for a month's report of who entered and left which segment",
+      summary: "Request a monthly report of who entered and left which segment",
       description:
-        "The address needs no key, and is good for 24 hours, or until the API key is revoked that has asked for it. " +
-        "The month is one of UTC.",
+        "The month is in UTC. The `url` needs no API key. It is valid for 24 hours, or until the API key that requested " +
+        "it is revoked. A retry with the same idempotency key has `url: null`: the URL is shown once.",
       body: { schema: NewReport },
       answer: {
         status: 201,
-        description: "Where the report is.",
+        description: "The report with its download URL.",
         content: { "application/json": ReportSchema },
       },
       problems: ["user_not_found", ...IDEMPOTENCY_PROBLEMS],
@@ -135,16 +136,16 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
       const { value, asked } = await readChange(request, call, NewReport);
       const { partner } = call;
       const { year, month, user_id: user = null, separator = "," } = value;
-      // Users stay: a repeat finds whom the first request found.
+      // Users are never deleted, so a retry finds the same user.
       if (user !== null && (await ledger.ask(partner, askUser(user))) === null) throw userNotFound(user);
-      const made = await ledger.submit(actOf(asked, requestReport()));
-      const secret = isDone(made) ? await secretToSign(deps, partner) : undefined;
+      const requested = await ledger.submit(actOf(asked, requestReport()));
+      const secret = isDone(requested) ? await secretToSign(deps, partner) : undefined;
       const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
-      return decidedAnswer(call, made, 201, (_, { timeMs, replayed }) => {
+      return decidedAnswer(call, requested, 201, (_, { timeMs, replayed }) => {
         if (replayed) return JSON.stringify({ id, url: null, secret_shown: true });
         assert(secret !== undefined, "the first report makes the secret");
-        const of = { id, partner, year, month, user, separator };
-        const plan = { ...of, expiresAtMs: timeMs + VALID_MS, keyId: keyIdOf(call) };
+        const parameters = { id, partner, year, month, user, separator };
+        const plan = { ...parameters, expiresAtMs: timeMs + VALID_MS, keyId: keyIdOf(call) };
         return JSON.stringify({ id, url: `${publicUrl()}/segment-reports/${signed(plan, secret)}` });
       });
     },
@@ -152,8 +153,8 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
 }
 
 /**
- * The secret; one that was sealed with a key that this server does not have is replaced, for it signs nothing any more.
- * `undefined` before the first report.
+ * The partner's signing secret. A secret that was sealed with a key which this server does not have cannot sign, and is
+ * replaced. `undefined` before the first report.
  */
 async function secretToSign(
   { ledger, openSecret }: ReportsDeps,
@@ -163,8 +164,10 @@ async function secretToSign(
   if (stored === null) return undefined;
   const opened = openSecret(stored, reportSecretOf(partner));
   if (opened !== undefined) return opened;
-  const anew = await ledger.submit(actOf({ partner, key: null, fingerprint: 0 }, rotateReportSecret(stored)));
-  assert(isDone(anew), "a secret can always be replaced");
+  const rotated = await ledger.submit(
+    actOf({ partner, key: null, fingerprint: 0 }, rotateReportSecret(stored)),
+  );
+  assert(isDone(rotated), "a secret can always be replaced");
   const replaced = await ledger.ask(partner, askReportSecret());
   return replaced === null ? undefined : openSecret(replaced, reportSecretOf(partner));
 }
@@ -177,13 +180,13 @@ function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
       path: "/v1/partners/{id}/report-secret/rotate",
       access: "member",
       group: "segments",
-      summary: "End all addresses of reports that the partner was given",
+      summary: "Rotate the secret that signs report URLs",
       description:
-        "The secret that signs them is replaced. Reports asked for from now on are signed with the new one.",
+        "All report URLs issued so far stop working. Reports requested from now on are signed with the new secret.",
       params: IdParams,
       answer: {
         status: 200,
-        description: "The secret is another one.",
+        description: "When the secret was rotated.",
         content: { "application/json": RotatedSchema },
       },
       problems: ["partner_not_found", ...IDEMPOTENCY_PROBLEMS],
@@ -208,22 +211,22 @@ function addDownload(routes: Routes, deps: ReportsDeps): void {
       path: "/segment-reports/{report}",
       access: "open",
       group: "segments",
-      summary: "A report, by its signed address",
-      description: "Oldest first, by when it was logged.",
+      summary: "Download a report",
+      description: "CSV in the order of the log, oldest first. The signed URL is the only credential.",
       params: ReportParams,
-      answer: { status: 200, description: "The rows.", content: { "text/csv": z.string() } },
+      answer: { status: 200, description: "The report.", content: { "text/csv": z.string() } },
       problems: ["report_not_found", "report_expired"],
     },
     async (request, call) => {
       const plan = await openedPlan(request.param("report"), deps);
       if (plan === undefined) throw new Problem("report_not_found");
       const nowMs = await ledger.timeMs(plan.partner, REPORTS_SUBJECT);
-      // Whoever had the secret once has signed nothing that lasts longer than it could have been given for.
+      // Limits what a leaked secret can sign: no URL is valid for longer than the server would issue it.
       if (plan.expiresAtMs > nowMs + VALID_MS) throw new Problem("report_not_found");
       if (plan.expiresAtMs <= nowMs) throw new Problem("report_expired");
       const { year, month } = plan;
       const name = `segments-${year}-${String(month).padStart(2, "0")}.csv`;
-      // What cannot be read at all is an answer of its own; later there is nothing left but to break off.
+      // Reads the first page before the headers are sent: a later failure can only cut the body off.
       const first = await pageOf(ledger, plan, undefined);
       const headers = {
         "Content-Type": "text/csv; charset=utf-8; header=present",
@@ -245,7 +248,7 @@ async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>):
         .map((row) => csvLine(row, separator));
       if (lines.length === 0) continue;
       yield lines.join("");
-      // A reader who takes all that comes would keep everybody else waiting.
+      // Yields to the event loop: a fast reader would starve other requests.
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (page.nextCursor === null) return;
@@ -279,7 +282,7 @@ function signatureOf(payload: string, secret: Uint8Array): Buffer {
   return createHmac("sha256", secret).update(payload).digest();
 }
 
-/** The plan in an address, if its partner has signed it, is not suspended, and has the key still that asked for it. */
+/** The plan of a URL; `undefined` if its signature is wrong, its partner is not active, or its API key was revoked. */
 async function openedPlan(
   report: string,
   { ledger, directory, openSecret }: ReportsDeps,

@@ -1,4 +1,4 @@
-/** User segments over HTTP. */
+/** Registers the routes of the segments programme. */
 import type { Routes } from "../../routes.ts";
 import { addHolders } from "./holders.ts";
 import { addReports, type ReportsDeps } from "./reports.ts";

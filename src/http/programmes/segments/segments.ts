@@ -1,4 +1,4 @@
-/** `/v1/segments`: which there are, and whom a percentage puts into them. */
+/** `/v1/segments`: segments, and the draw that gives a percentage of the users a segment. */
 import { z } from "@hono/zod-openapi";
 import {
   askPlaces,
@@ -24,6 +24,7 @@ import { decidedAnswer, isDone } from "../../writes.ts";
 import {
   isCurrent,
   isFilled,
+  mergedView,
   recordedAnswer,
   SegmentParams,
   type SegmentsDeps,
@@ -32,23 +33,28 @@ import {
   segmentNotFound,
   segmentView,
   slugOf,
-  summedUp,
   waitUntil,
 } from "./access.ts";
 
-/** Nobody's place. */
+/** Below every place: a draw with this threshold chooses nobody. */
 const NOBODY = -1;
 
 export function drawOfNobody(percent: number): Draw {
   return { percent, threshold: NOBODY, cutoffs: [] };
 }
 
+/** `chosen`: users who are in the segment already. `pieces`: how many others have their place in which piece. */
 type Survey = Readonly<{ cutoffs: readonly number[]; chosen: number; pieces: readonly number[] }>;
 
+/**
+ * A draw that makes the share of the existing users exact. A user's place is a stable hash of segment and user; the
+ * threshold is the place of the last user who is needed. The piece that contains the threshold is found by counting, so
+ * only its places are fetched.
+ */
 export async function drawOf(ledger: Ledger, partner: string, slug: string, percent: number): Promise<Draw> {
   const { cutoffs, chosen, pieces } = await survey(ledger, partner, slug);
   const share = shareOf(sumOf(cutoffs), percent);
-  // Holders stay: those that are wanted come to those who were chosen before.
+  // Users who were chosen before stay in the segment; `wanted` users are missing.
   const wanted = share - chosen;
   if (wanted <= 0) return { percent, threshold: NOBODY, cutoffs };
   let before = 0;
@@ -73,7 +79,7 @@ async function survey(ledger: Ledger, partner: string, slug: string): Promise<Su
   return { cutoffs, chosen, pieces };
 }
 
-/** In their order. */
+/** The places in one piece, ascending. */
 async function placesOf(
   ledger: Ledger,
   partner: string,
@@ -134,9 +140,11 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       path: SEGMENTS,
       access: "partner",
       group: "segments",
-      summary: "Make a segment",
+      summary: "Create a segment",
       description:
-        "With `user_percent` exactly that share of the users who exist get it, chosen by a stable hash, and users who come later where their hash falls under it. Answered when all of them read it.",
+        "With `user_percent`, exactly that share of the existing users is added, chosen by a stable hash; users who are " +
+        "created later are added if their hash falls below the percentage. The answer is sent once all chosen users are " +
+        "in the segment.",
       body: { schema: NewSegment },
       answer: { status: 201, ...answerSchema },
       problems: ["segment_exists", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
@@ -179,16 +187,16 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       );
       const slugs = data.map(({ slug }) => slug);
       const views = await waitUntil(clock, call, async () => {
-        const said = await ledger.askAll(call.partner, askSegmentParts(slugs));
-        if (!said.flat().every(isCurrent)) return undefined;
+        const parts = await ledger.askAll(call.partner, askSegmentParts(slugs));
+        if (!parts.flat().every(isCurrent)) return undefined;
         return slugs.map((slug, i) =>
-          summedUp(
+          mergedView(
             slug,
-            said.map((parts) => parts[i] ?? null),
+            parts.map((shardParts) => shardParts[i] ?? null),
           ),
         );
       });
-      // One that was removed meanwhile is left out.
+      // Omits segments that were deleted after the page was read.
       const known = views.flatMap((view, i) =>
         view === undefined ? [] : [{ view, cursor: cursors[i] as string }],
       );
@@ -205,7 +213,7 @@ function addRead(routes: Routes, deps: SegmentsDeps): void {
       path: SEGMENT,
       access: "partner",
       group: "segments",
-      summary: "One segment, and how many hold it",
+      summary: "Get a segment and its number of members",
       params: SegmentParams,
       answer: { status: 200, ...answerSchema },
       problems: ["segment_not_found"],
@@ -227,8 +235,9 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
       path: SEGMENT,
       access: "partner",
       group: "segments",
-      summary: "Raise the percentage, or give it one",
-      description: "All holders stay. Answered when all who come to them read it.",
+      summary: "Set or raise the percentage of a segment",
+      description:
+        "Existing members stay. The answer is sent once all users added by the change are in the segment.",
       params: SegmentParams,
       body: { schema: SegmentPatch },
       answer: { status: 200, ...answerSchema },
@@ -240,7 +249,7 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
       const { user_percent: percent } = value;
       const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
         const before = await segmentView(deps, call, slug, isCurrent);
-        // Of one that is not there its home says so.
+        // An unknown segment is rejected by its home shard.
         const draw =
           before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
         return actOf(asked, raisePercent(slug, before?.generation ?? 0, draw));
@@ -264,10 +273,10 @@ function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {
       path: SEGMENT,
       access: "partner",
       group: "segments",
-      summary: "Delete a segment: all holders lose it at once",
-      description: "A segment with the same slug may be made again; it begins without holders.",
+      summary: "Delete a segment and all its memberships",
+      description: "Takes effect at once. A new segment with the same slug starts without members.",
       params: SegmentParams,
-      answer: { status: 204, description: "Nobody holds it any more." },
+      answer: { status: 204, description: "Deleted." },
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {

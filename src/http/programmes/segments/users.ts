@@ -1,4 +1,4 @@
-/** `/v1/users`: who can be in segments, and in which of them somebody is. */
+/** `/v1/users`: users, and the segments that each is in. */
 import { z } from "@hono/zod-openapi";
 import {
   askMemberships,
@@ -24,7 +24,7 @@ import { IdParams, idOf } from "../../input/path-id.ts";
 import { invalid } from "../../problem.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../writes.ts";
-import { endText, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
+import { expiryField, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
 
@@ -73,8 +73,9 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       path: USERS,
       access: "partner",
       group: "users",
-      summary: "Make a user",
-      description: "Without an id the user gets a whole number, greater than those given out before.",
+      summary: "Create a user",
+      description:
+        "Without an `id`, the user gets the next free integer, greater than all integers assigned before.",
       body: { schema: NewUser },
       answer: { status: 201, description: "The user.", content: { "application/json": CreatedUser } },
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
@@ -91,7 +92,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
   );
 }
 
-/** Numbers that somebody has given out himself are passed over, ever more of them at once. */
+/** Skips numbers that callers have used as ids, exponentially more of them in each round. */
 async function createNumbered(
   { ledger, clock }: SegmentsDeps,
   call: Call,
@@ -100,7 +101,7 @@ async function createNumbered(
   let round = 0;
   return waitUntil(clock, call, async () => {
     const skip = round < 2 ? 0 : 2 ** (round - 1) - 1;
-    // A retry meets the same numbers.
+    // The key of the round makes a retry draw the same numbers.
     const key = asked.key === null ? null : `${asked.key}#${round}`;
     round += 1;
     const counted = await ledger.submit(actOf({ ...asked, key }, countUser(skip)));
@@ -138,7 +139,7 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       path: `${USERS}/{id}`,
       access: "partner",
       group: "users",
-      summary: "One user",
+      summary: "Get a user",
       params: IdParams,
       answer: { status: 200, description: "The user.", content: { "application/json": UserSchema } },
       problems: ["user_not_found"],
@@ -153,7 +154,7 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
 }
 
 function membershipsJson(memberships: readonly MembershipView[]): readonly object[] {
-  return memberships.map(({ slug, endsAtMs, source }) => ({ slug, ...endText(endsAtMs), source }));
+  return memberships.map(({ slug, endsAtMs, source }) => ({ slug, ...expiryField(endsAtMs), source }));
 }
 
 function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
@@ -163,10 +164,15 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
       path: `${USERS}/{id}/segments`,
       access: "partner",
       group: "users",
-      summary: "The segments that a user is in",
-      description: "None where there is no such user: ids are given out elsewhere.",
+      summary: "List the segments of a user",
+      description:
+        "An unknown user has no segments; the answer is not 404, because other systems may assign user ids.",
       params: IdParams,
-      answer: { status: 200, description: "All of them.", content: { "application/json": UserSegments } },
+      answer: {
+        status: 200,
+        description: "All segments of the user.",
+        content: { "application/json": UserSegments },
+      },
     },
     async (request, call) => {
       const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(request))));
@@ -182,14 +188,15 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
       path: `${USERS}/{id}/segments`,
       access: "partner",
       group: "users",
-      summary: "Add a user to segments, and remove him from others, all or nothing",
+      summary: "Add a user to segments and remove the user from others, atomically",
       description:
-        "Adds come before removes. A user who does not exist is created. What is held is not counted, and never shortened: an end may be put off, or taken away.",
+        "Adds come before removes. A user who does not exist is created. A segment that the user is in already does not " +
+        "count as added, and its expiry can be moved to a later time or removed, but never to an earlier time.",
       params: IdParams,
       body: { schema: SegmentsPatch },
       answer: {
         status: 200,
-        description: "How many were added and removed, and all that the user is in.",
+        description: "The numbers of segments added and removed, and all segments of the user.",
         content: { "application/json": ChangedSegments },
       },
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
@@ -200,13 +207,13 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {
-        const { slug, ...end } = typeof item === "string" ? { slug: item } : item;
-        return [slug, untilOf(end, ttl_s, `add.${i}`)] as const;
+        const { slug, ...expiry } = typeof item === "string" ? { slug: item } : item;
+        return [slug, expiryOf(expiry, ttl_s, `add.${i}`)] as const;
       });
       const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       const change = answer.outcome.effect as UserChange;
-      // Older records do not hold it.
+      // Older records lack `held`.
       const held = change.held ?? (await ledger.ask(call.partner, askMemberships(user)));
       const counts = { added: change.added.length, removed: change.removed.length };
       const body = JSON.stringify({ ...counts, segments: membershipsJson(held) });
@@ -215,12 +222,12 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
   );
 }
 
-type End = Readonly<{ ttl_s?: number | undefined; expires_at?: string | undefined }>;
+type Expiry = Readonly<{ ttl_s?: number | undefined; expires_at?: string | undefined }>;
 
-/** @param ttl for what has no end of its own. @throws Problem 400 */
-function untilOf({ ttl_s, expires_at }: End, ttl: number | undefined, path: string): Until {
+/** @param defaultTtl seconds, for a segment without an expiry of its own. @throws Problem 400 */
+function expiryOf({ ttl_s, expires_at }: Expiry, defaultTtl: number | undefined, path: string): Until {
   if (expires_at === undefined) {
-    const seconds = ttl_s ?? ttl;
+    const seconds = ttl_s ?? defaultTtl;
     return seconds === undefined ? null : ["after", seconds * 1000];
   }
   if (ttl_s !== undefined) throw invalid(path, "takes ttl_s or expires_at, not both");

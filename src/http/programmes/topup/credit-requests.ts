@@ -1,4 +1,4 @@
-/** `/v1/credit-requests`: a seller asks for credit, and the partner decides, once. */
+/** `/v1/credit-requests`: a seller requests a change of its credit, and the partner decides once. */
 import { z } from "@hono/zod-openapi";
 import {
   type Approve,
@@ -36,14 +36,16 @@ const SignedAmount = z
     minimum: -Number.MAX_SAFE_INTEGER,
     maximum: Number.MAX_SAFE_INTEGER,
     not: { const: 0 },
-    description: "A negative one asks for less credit.",
+    description: "Minor units; a negative amount requests a decrease.",
     example: 1_000_000,
   });
 const NewCreditRequest = z
   .strictObject({
     amount: SignedAmount,
     note: Description.optional(),
-    seller: Id.optional().openapi({ description: "With a key of the partner: whose credit it is." }),
+    seller: Id.optional().openapi({
+      description: "The seller whose credit changes; required with a partner's key.",
+    }),
   })
   .openapi("NewCreditRequest", { example: { amount: 1_000_000, note: "For the weekend" } });
 const RejectBody = z
@@ -64,9 +66,9 @@ const RequestSchema = z
     note: z.string().nullable(),
     status: z.enum(REQUEST_STATUSES),
     created_at: z.iso.datetime(),
-    decided_by: z.string().nullable().openapi({ description: "The id of the key." }),
+    decided_by: z.string().nullable().openapi({ description: "The id of the API key." }),
     decided_at: z.iso.datetime().nullable(),
-    reason: z.string().nullable().openapi({ description: "Of one that was rejected." }),
+    reason: z.string().nullable().openapi({ description: "Why the request was rejected." }),
   })
   .openapi("CreditRequest", {
     example: {
@@ -105,7 +107,7 @@ function requestJson(request: RequestView): string {
   });
 }
 
-/** The request that a path names. @throws Problem 404 */
+/** The request that the path names. @throws Problem 404 */
 async function requestOf(request: HttpRequest, call: Call, ledger: Ledger): Promise<RequestView> {
   const { id, vnode } = requestAddress(request);
   const found = await ledger.ask(call.partner, askRequest(id, vnode));
@@ -132,7 +134,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/credit-requests",
       access: "seller",
       group: "sellers",
-      summary: "Ask for more credit, or for less",
+      summary: "Request an increase or decrease of credit",
       body: { schema: NewCreditRequest },
       answer: { status: 201, ...answerSchema },
       problems: ["seller_not_found", "too_many_pending_requests", ...IDEMPOTENCY_PROBLEMS],
@@ -160,7 +162,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "List credit requests, newest first",
-      description: "A seller's key sees the seller's own.",
+      description: "A seller's key lists only the seller's own requests.",
       query: ListQuery,
       answer: pageOf(RequestSchema),
       problems: ["seller_not_found"],
@@ -178,7 +180,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/credit-requests/{id}",
       access: "seller",
       group: "sellers",
-      summary: "One credit request",
+      summary: "Get a credit request",
       params: RequestParams,
       answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found"],
@@ -188,16 +190,18 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
 }
 
 /**
- * Decides a request, once. A decided request may be forgotten before its key, so a repeat is found by the request's id.
+ * Submits a decision on a request. Decided requests may be dropped before the decision's idempotency key, so the key is
+ * stored under the request's id, which the path contains.
  *
- * @param make builds the command from the request as it is now.
+ * @param make builds the command from the current request.
+ * @throws Problem 404
  */
 async function decide(
   request: HttpRequest,
   call: Call,
   ledger: Ledger,
   asked: CommandHeader,
-  make: (request: RequestView, names: Names) => Transfer | ActAlone,
+  make: (request: RequestView, fields: DecisionFields) => Transfer | ActAlone,
 ): Promise<HttpAnswer> {
   const { id, vnode } = requestAddress(request);
   const aliasOwner = requestOwner(id);
@@ -207,12 +211,12 @@ async function decide(
     return make(credit, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
   });
   const answer: Answer<Transfer | ActAlone> = await ledger.submit(command);
-  // Older records have no effect; but a decision is final.
+  // Older records lack the decided request; a decision is final, so the current one is the same.
   const view = decidedIn(answer) ?? (isDone(answer) ? await requestOf(request, call, ledger) : undefined);
   return decidedAnswer(call, answer, 200, () => (view === undefined ? null : requestJson(view)));
 }
 
-type Names = Readonly<{
+type DecisionFields = Readonly<{
   programme: "topup";
   subject: string;
   request: string;
@@ -232,8 +236,9 @@ function addApprove(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/credit-requests/{id}/approve",
       access: "partner",
       group: "sellers",
-      summary: "Grant what was asked for, once",
-      description: "A decrease that no longer fits is refused, and stays pending.",
+      summary: "Approve a credit request",
+      description:
+        "Moves the amount. A decrease that exceeds the seller's credit is rejected, and the request stays pending.",
       params: RequestParams,
       answer: { status: 200, ...answerSchema },
       problems: [
@@ -246,11 +251,11 @@ function addApprove(routes: Routes, { ledger }: TopupDeps): void {
     },
     async (request, call) => {
       const asked = await readBareChange(request, call);
-      return decide(request, call, ledger, asked, ({ id, amount }, names) => {
-        const { subject } = names;
+      return decide(request, call, ledger, asked, ({ id, amount }, fields) => {
+        const { subject } = fields;
         const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, subject] : [subject, CREDIT_SOURCE];
         const move = { debit, credit, amount: Math.abs(amount), memo: id };
-        const act: Approve = { ...names, act: "approve", amount };
+        const act: Approve = { ...fields, act: "approve", amount };
         return transferWith(asked, act, move);
       });
     },
@@ -264,7 +269,7 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/credit-requests/{id}/reject",
       access: "partner",
       group: "sellers",
-      summary: "Refuse what was asked for, once",
+      summary: "Reject a credit request",
       params: RequestParams,
       body: { schema: RejectBody },
       answer: { status: 200, ...answerSchema },
@@ -273,8 +278,8 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
     async (request, call) => {
       const { value, asked } = await readChange(request, call, RejectBody);
       const { reason = null } = value;
-      return decide(request, call, ledger, asked, (_, names) => {
-        const act: Reject = { ...names, act: "reject", reason };
+      return decide(request, call, ledger, asked, (_, fields) => {
+        const act: Reject = { ...fields, act: "reject", reason };
         return actOf(asked, act);
       });
     },

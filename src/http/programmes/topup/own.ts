@@ -1,39 +1,39 @@
-/** A seller's key opens what is the seller's own; everything else of the programme is as if it did not exist. */
+/** What a seller's API key may see: only its own seller. Other sellers' data is answered as not found. */
 import { askSeller } from "../../../actors/programmes/topup/acts.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
 import { invalid, Problem } from "../../problem.ts";
 
-/** The seller whose key it is; `undefined` for a key of the partner. @throws Problem 403 */
+/** The seller that the API key belongs to; `undefined` for a partner's key. @throws Problem 403 */
 export function sellerOfKey({ principal }: Call): string | undefined {
   if (principal?.role !== "seller") return undefined;
-  if (principal.seller === undefined) throw new Problem("forbidden", "The key belongs to no seller.");
+  if (principal.seller === undefined) throw new Problem("forbidden", "This seller key belongs to no seller.");
   return principal.seller;
 }
 
-/** Whether this caller may know what this seller has. @throws Problem 403 */
+/** Whether the caller may see this seller. @throws Problem 403 */
 export function maySee(call: Call, seller: string): boolean {
-  const own = sellerOfKey(call);
-  return own === undefined || own === seller;
+  const ownSeller = sellerOfKey(call);
+  return ownSeller === undefined || ownSeller === seller;
 }
 
-/** Who acts: whom the request names, or whose key it is. @throws Problem 400, 403, 404 */
+/** The seller that acts: the one in the request, or else the key's. @throws Problem 400, 403, 404 */
 export function actingSeller(call: Call, named: string | undefined): string {
   const seller = named ?? sellerOfKey(call);
-  if (seller === undefined) throw invalid("seller", "is needed with a key of the partner");
+  if (seller === undefined) throw invalid("seller", "is required with a partner's key");
   if (!maySee(call, seller)) throw sellerNotFound(seller);
   return seller;
 }
 
-/** The seller whose things a list is of, when it is one seller's. @throws Problem 403, 404 */
+/** The seller that a list is restricted to; `undefined` for all sellers. @throws Problem 403, 404 */
 export async function namedSeller(
   call: Call,
   ledger: Ledger,
   named: string | undefined,
 ): Promise<string | undefined> {
   if (named === undefined) return sellerOfKey(call);
-  const isKnown = maySee(call, named) && (await ledger.ask(call.partner, askSeller(named))) !== null;
-  if (!isKnown) throw sellerNotFound(named);
+  const isVisible = maySee(call, named) && (await ledger.ask(call.partner, askSeller(named))) !== null;
+  if (!isVisible) throw sellerNotFound(named);
   return named;
 }
 

@@ -1,12 +1,12 @@
-/** Phone numbers as callers write them, and as they are stored. */
+/** Phone numbers: parsed from what callers write, stored as E.164. */
 import { z } from "@hono/zod-openapi";
 import { withoutTypography } from "../../input/typed-text.ts";
 
-/** A mobile number of Iran, without what may stand before it. */
+/** An Iranian mobile number in national format; the leading 0 is optional. */
 const IRANIAN_MOBILE = /^0?(9\d{9})$/;
 const INTERNATIONAL = /^(?:\+|00)([1-9]\d{6,14})$/;
 
-/** E.164, as `+989121234567`; `undefined` for what is no phone number. In Iran only mobile numbers can be charged. */
+/** E.164, as `+989121234567`; `undefined` for any other text. Of Iranian numbers only mobile ones are valid. */
 export function phoneOf(text: string): string | undefined {
   const number = withoutTypography(text);
   const national = IRANIAN_MOBILE.exec(number)?.[1];
@@ -17,7 +17,7 @@ export function phoneOf(text: string): string | undefined {
   return `+${digits}`;
 }
 
-/** In a query a `+` that was not escaped arrives as a blank. */
+/** Accepts a leading blank for `+`: an unescaped `+` in a query is decoded as a blank. */
 export function phoneOfQuery(text: string): string | undefined {
   return phoneOf(text.replace(/^ /, "+")) ?? phoneOf(text);
 }

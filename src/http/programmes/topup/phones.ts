@@ -1,4 +1,4 @@
-/** `/v1/phones`: who was charged, by all sellers of the partner together. */
+/** `/v1/phones`: totals of each phone over all sellers of the partner. */
 import { z } from "@hono/zod-openapi";
 import { askPhone, askPhones, type PhoneView } from "../../../actors/programmes/topup/acts.ts";
 import { jsonAnswer } from "../../call.ts";
@@ -9,40 +9,44 @@ import { PHONE_RULE, phoneOf } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const PhoneParams = z.object({
-  phone: z.string().openapi({ description: "As in a top-up.", example: "+989121234567" }),
+  phone: z.string().openapi({
+    description: "E.164, or an Iranian mobile number in national format.",
+    example: "+989121234567",
+  }),
 });
 const PhoneSchema = z
   .object({
     phone: z.string(),
-    total_charged: z
-      .int()
-      .openapi({ minimum: 0, description: "Without what was reverted. Beyond 2^53 most readers round it." }),
+    total_charged: z.int().openapi({
+      minimum: 0,
+      description: "Minor units, without reverted top-ups. Most JSON readers round numbers above 2^53.",
+    }),
     topups: z.int().openapi({ minimum: 0 }),
   })
   .openapi("Phone", { example: { phone: "+989121234567", total_charged: 55_000, topups: 11 } });
 
-type Sums = { total: bigint; topups: number };
+type Totals = { total: bigint; topups: number };
 
 export function addPhones(routes: Routes, deps: TopupDeps): void {
   addList(routes, deps);
   addRead(routes, deps);
 }
 
-/** What the shards know of phones, put together. */
-function summed(views: Iterable<PhoneView>): Map<string, Sums> {
-  const sums = new Map<string, Sums>();
+/** Totals by phone, over the parts of all shards. */
+function totalsByPhone(views: Iterable<PhoneView>): Map<string, Totals> {
+  const totals = new Map<string, Totals>();
   for (const { phone, total, topups } of views) {
-    const known = sums.get(phone) ?? { total: 0n, topups: 0 };
-    sums.set(phone, { total: known.total + BigInt(total), topups: known.topups + topups });
+    const known = totals.get(phone) ?? { total: 0n, topups: 0 };
+    totals.set(phone, { total: known.total + BigInt(total), topups: known.topups + topups });
   }
-  return sums;
+  return totals;
 }
 
-function phoneJson(phone: string, { total, topups }: Sums): string {
+function phoneJson(phone: string, { total, topups }: Totals): string {
   return `{"phone":"${phone}","total_charged":${total},"topups":${topups}}`;
 }
 
-/** @throws Problem 400 */
+/** The phone after which the next page starts. @throws Problem 400 */
 function afterOf(cursor: string | undefined): string | null {
   if (cursor === undefined) return null;
   if (!/^[1-9]\d{6,14}$/.test(cursor)) throw invalid("cursor", "must come from the page before");
@@ -56,19 +60,19 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/phones",
       access: "partner",
       group: "topups",
-      summary: "List phones that were charged, in order of their digits",
+      summary: "List charged phones, ordered by digits",
       query: PageQuery,
       answer: pageOf(PhoneSchema),
     },
     async (_, call, { limit, cursor }) => {
       const parts = await ledger.askAll(call.partner, askPhones(limit + 1, afterOf(cursor)));
-      // Each shard has told of its first ones, so the first of all of them are complete.
-      const all = [...summed(parts.flat())].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      // Each shard returns its first `limit + 1` phones, so the first `limit` of the union have all their parts.
+      const all = [...totalsByPhone(parts.flat())].toSorted(([a], [b]) => (a < b ? -1 : 1));
       const shown = all.slice(0, limit);
       const cursors = shown.map(([phone]) => phone.slice(1));
       const nextCursor = all.length > limit ? (cursors.at(-1) ?? null) : null;
-      return pageAnswer(call, { data: shown, cursors, nextCursor }, ([phone, sums]) =>
-        phoneJson(phone, sums),
+      return pageAnswer(call, { data: shown, cursors, nextCursor }, ([phone, totals]) =>
+        phoneJson(phone, totals),
       );
     },
   );
@@ -81,19 +85,19 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/phones/{phone}",
       access: "partner",
       group: "topups",
-      summary: "What a phone was charged with",
-      description: "Its history is the list of top-ups with this phone.",
+      summary: "Get the totals of a phone",
+      description: "For its history, list the top-ups with this phone.",
       params: PhoneParams,
-      answer: { status: 200, description: "The sums.", content: { "application/json": PhoneSchema } },
+      answer: { status: 200, description: "The totals.", content: { "application/json": PhoneSchema } },
       problems: ["phone_not_found"],
     },
     async (request, call) => {
       const phone = phoneOf(request.param("phone"));
       if (phone === undefined) throw invalid("phone", PHONE_RULE);
       const parts = await ledger.askAll(call.partner, askPhone(phone));
-      const sums = summed(parts.filter((part) => part !== null)).get(phone);
-      if (sums === undefined) throw new Problem("phone_not_found", `The phone ${phone} was never charged.`);
-      return jsonAnswer(call, 200, phoneJson(phone, sums));
+      const totals = totalsByPhone(parts.filter((part) => part !== null)).get(phone);
+      if (totals === undefined) throw new Problem("phone_not_found", `The phone ${phone} was never charged.`);
+      return jsonAnswer(call, 200, phoneJson(phone, totals));
     },
   );
 }

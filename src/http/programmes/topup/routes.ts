@@ -1,4 +1,4 @@
-/** The top-up programme over HTTP. */
+/** Registers the routes of the top-up programme. */
 import type { Routes } from "../../routes.ts";
 import { addCreditRequests } from "./credit-requests.ts";
 import { addPhones } from "./phones.ts";

@@ -1,4 +1,4 @@
-/** The books of one seller: entries, the proof that they make up the credit, and what came of a day. */
+/** `/v1/sellers/{id}/…`: entries, reconciliation of the credit with the entries, and daily settlement. */
 import { z } from "@hono/zod-openapi";
 import { creditAccount, type TopupAct } from "../../../actors/programmes/topup/acts.ts";
 import type { Entry, Statement } from "../../../archive/queries/query.ts";
@@ -16,16 +16,16 @@ import { maySee, sellerNotFound } from "./own.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Entries of a day are fetched so many at a time. */
-const SETTLED_AT_ONCE = 500;
+/** Entries of a day that one read fetches. */
+const SETTLEMENT_PAGE_SIZE = 500;
 
 const SettlementQuery = z.strictObject({
   date: z
     .custom<string>(
-      (value) => typeof value === "string" && dayOf(value) !== undefined,
-      "must be a day, as 2026-11-20",
+      (value) => typeof value === "string" && dayStartMs(value) !== undefined,
+      "must be a date, as 2026-11-20",
     )
-    .openapi({ type: "string", format: "date", description: "A day of UTC.", example: "2026-11-20" }),
+    .openapi({ type: "string", format: "date", description: "A day in UTC.", example: "2026-11-20" }),
 });
 
 const TYPES = ["credit", "sale", "revert"] as const;
@@ -35,13 +35,13 @@ const EntrySchema = z
     transfer_id: z.string(),
     type: z
       .enum(TYPES)
-      .openapi({ description: "`credit` is what was granted, or taken back when negative." }),
-    amount: z.int().openapi({ description: "Signed." }),
+      .openapi({ description: "`credit`: an approved credit request; negative for a decrease." }),
+    amount: z.int().openapi({ description: "Signed minor units." }),
     balance_before: Balance,
     balance_after: Balance,
     phone: z.string().nullable(),
     reference: z.string().nullable(),
-    request: z.string().nullable().openapi({ description: "The credit request that was approved." }),
+    request: z.string().nullable().openapi({ description: "The approved credit request." }),
     at: z.iso.datetime(),
   })
   .openapi("SellerEntry");
@@ -67,9 +67,9 @@ const SettlementSchema = z
     seller: z.string(),
     date: z.iso.date(),
     opening: Balance,
-    credited: z.int().openapi({ description: "Net of decreases, and of grants that were reverted." }),
+    credited: z.int().openapi({ description: "Approved credit, net of decreases and reverts." }),
     sold: z.int(),
-    reverted: z.int().openapi({ description: "Sales taken back on this day, whenever they were made." }),
+    reverted: z.int().openapi({ description: "Sales reverted on this day, whenever they were made." }),
     closing: Balance,
   })
   .openapi("Settlement", {
@@ -91,7 +91,7 @@ export function addSellerBooks(routes: Routes, deps: TopupDeps): void {
   addSettlement(routes, deps);
 }
 
-/** A seller's entries. @throws Problem 404 for one who is not there, or not the caller's to see */
+/** A seller's entries. @throws Problem 404 if the seller does not exist, or the caller may not see it */
 async function statementOf(
   ledger: Ledger,
   call: Call,
@@ -108,7 +108,7 @@ async function statementOf(
 
 type EntryType = (typeof TYPES)[number];
 
-/** Nobody but the programme moves a seller's account, so each of its entries has an act. */
+/** Only this programme moves money of a seller's account, so every entry has an act of it. */
 function actOfEntry({ act }: Entry): TopupAct {
   return act as TopupAct;
 }
@@ -155,7 +155,7 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/sellers/{id}/entries",
       access: "seller",
       group: "sellers",
-      summary: "Every change of a seller's credit, newest first",
+      summary: "List the entries of a seller's credit, newest first",
       params: IdParams,
       query: RangeQuery,
       answer: entriesPageOf(EntriesPage),
@@ -181,7 +181,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       params: IdParams,
       answer: {
         status: 200,
-        description: "Both figures at one seq.",
+        description: "Credit and sum of entries at the same `seq`.",
         content: { "application/json": ReconciliationSchema },
       },
       problems: ["seller_not_found"],
@@ -198,14 +198,14 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
   );
 }
 
-/** When a day of UTC begins; `undefined` for what is no day, as the 30th of February. */
-function dayOf(date: string): number | undefined {
+/** The start of a UTC day, in milliseconds; `undefined` for an invalid date, as 30 February. */
+function dayStartMs(date: string): number | undefined {
   return /^\d{4}-\d\d-\d\d$/.test(date) ? timeMsOf(`${date}T00:00:00Z`) : undefined;
 }
 
-type Movements = { credited: number; sold: number; reverted: number };
+type DaySums = { credited: number; sold: number; reverted: number };
 
-function count(sums: Movements, entry: Entry): void {
+function addTo(sums: DaySums, entry: Entry): void {
   const act = actOfEntry(entry);
   if (act.act === "sale") sums.sold -= entry.amount;
   else if (act.act === "take_back" && act.phone !== undefined) sums.reverted += entry.amount;
@@ -219,22 +219,27 @@ function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/sellers/{id}/settlement",
       access: "seller",
       group: "sellers",
-      summary: "What came of a day, from the entries",
+      summary: "Get a seller's settlement of one UTC day",
+      description: "`date` must not be in the future. All amounts are in minor units.",
       params: IdParams,
       query: SettlementQuery,
-      answer: { status: 200, description: "The sums.", content: { "application/json": SettlementSchema } },
+      answer: {
+        status: 200,
+        description: "The sums of the day.",
+        content: { "application/json": SettlementSchema },
+      },
       problems: ["seller_not_found"],
     },
     async (request, call, { date }) => {
       const seller = idOf(request);
-      const fromMs = dayOf(date) ?? Number.NaN;
+      const fromMs = dayStartMs(date) ?? Number.NaN;
       if (fromMs > (await ledger.timeMs(call.partner, creditAccount(seller))))
         throw invalid("date", "must not be in the future");
-      const range = { fromMs, toMs: fromMs + DAY_MS, limit: SETTLED_AT_ONCE };
+      const range = { fromMs, toMs: fromMs + DAY_MS, limit: SETTLEMENT_PAGE_SIZE };
       const first = await statementOf(ledger, call, seller, range);
-      const sums: Movements = { credited: 0, sold: 0, reverted: 0 };
+      const sums: DaySums = { credited: 0, sold: 0, reverted: 0 };
       for (let page = first; ; ) {
-        for (const entry of page.data) count(sums, entry);
+        for (const entry of page.data) addTo(sums, entry);
         if (page.nextCursor === null) break;
         page = await statementOf(ledger, call, seller, { ...range, cursor: page.nextCursor });
       }

@@ -1,4 +1,4 @@
-/** `/v1/sellers`: who sells, and with how much credit. */
+/** `/v1/sellers`: sellers, their credit and their status. */
 import { z } from "@hono/zod-openapi";
 import { KEYS_PER_PARTNER_MAX } from "../../../actors/ledger/partner.ts";
 import { ownerKeyOf } from "../../../actors/ledger/routing.ts";
@@ -35,15 +35,15 @@ export type TopupDeps = Readonly<{
 const NewSeller = z
   .strictObject({ id: NewId.optional(), name: Name })
   .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
-const Sum = z.int().openapi({ minimum: 0 });
+const Total = z.int().openapi({ minimum: 0 });
 
 const sellerFields = {
   id: z.string(),
   name: z.string(),
   status: z.enum(["active", "suspended"]),
   credit: Balance,
-  total_credited: Sum.openapi({ description: "Net of decreases." }),
-  total_sold: Sum.openapi({ description: "Without sales that were reverted." }),
+  total_credited: Total.openapi({ description: "Credit granted, net of decreases, in minor units." }),
+  total_sold: Total.openapi({ description: "Without reverted sales, in minor units." }),
   created_at: z.iso.datetime(),
 };
 const EXAMPLE = {
@@ -90,14 +90,14 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       path,
       access: "partner",
       group: "sellers",
-      summary: "Add a seller with a key of its own",
+      summary: "Create a seller with an API key of its own",
       description:
-        "The seller and the key are made one after the other. Should only the first have come about, a repeat with " +
-        "the same idempotency key makes the second; without one, make a key of role `seller`.",
+        "The seller and its key are created one after the other. If only the seller was created, retry with the same " +
+        "idempotency key to create the key; without an idempotency key, create a key of role `seller`.",
       body: { schema: NewSeller },
       answer: {
         status: 201,
-        description: "The seller and its key, which is shown once.",
+        description: "The seller and its API key, which is shown once.",
         content: { "application/json": CreatedSeller },
       },
       problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
@@ -108,7 +108,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
-      const made = makeKey(partner, { role: "seller", name, seller }, key, route, random);
+      const newKey = makeKey(partner, { role: "seller", name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
@@ -119,19 +119,19 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       });
       const created = await ledger.submit(command);
       if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
-      // No caller's key has a blank in it, so this one meets no other request of the partner.
+      // Callers' keys contain no blanks, so this one is unique.
       const ownKey = key === null ? null : `seller ${seller} ${key}`;
       const keyed = await ledger.submit<CreateKey>({
         op: "create_key",
         partner,
         key: ownKey,
         fingerprint,
-        newKey: made.newKey,
+        newKey: newKey.newKey,
       });
       return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }, done) => {
-        const figures = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
-        const members = sellerMembers({ id: seller, name, status: "active", ...figures });
-        return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(made, done) });
+        const totals = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
+        const members = sellerMembers({ id: seller, name, status: "active", ...totals });
+        return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(newKey, done) });
       });
     },
   );
@@ -145,19 +145,19 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "sellers",
       summary: "List sellers, newest first",
-      description: "A seller's key sees the seller alone.",
+      description: "A seller's key lists only its own seller.",
       query: PageQuery,
       answer: pageOf(SellerSchema),
     },
     async (_, call, query) => {
-      const own = sellerOfKey(call);
-      if (own === undefined)
+      const ownSeller = sellerOfKey(call);
+      if (ownSeller === undefined)
         return pageAnswer(
           call,
           await ledger.list(call.partner, askSellers, query, callerOf(call)),
           sellerJson,
         );
-      const seller = await ledger.ask(call.partner, askSeller(own));
+      const seller = await ledger.ask(call.partner, askSeller(ownSeller));
       return wholeList(call, seller === null ? [] : [seller], sellerJson);
     },
   );
@@ -167,7 +167,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/sellers/{id}",
       access: "seller",
       group: "sellers",
-      summary: "One seller, its credit, and what that is made of",
+      summary: "Get a seller with its credit and totals",
       params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found"],
@@ -190,7 +190,7 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
       path: `/v1/sellers/{id}/${action}`,
       access: "partner",
       group: "sellers",
-      summary: action === "suspend" ? "Stop a seller from selling" : "Let a seller sell again",
+      summary: action === "suspend" ? "Suspend a seller: refuse its top-ups" : "Resume a suspended seller",
       params: IdParams,
       answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
@@ -202,9 +202,9 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
       const answer = await ledger.submit(actOf(asked, act));
       const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
-      const then = effect !== null && "seller" in effect ? effect.seller : undefined;
-      // Older records do not hold it.
-      const view = then ?? (isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null);
+      const recorded = effect !== null && "seller" in effect ? effect.seller : undefined;
+      // Older records lack the seller.
+      const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null);
       return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
     },
   );

@@ -1,4 +1,4 @@
-/** `/v1/topups`: a seller charges a phone, out of the seller's credit. */
+/** `/v1/topups`: a seller tops up a phone, paid from the seller's credit. */
 import { z } from "@hono/zod-openapi";
 import { creditAccount, phoneAccount, type Sale, sellerOf } from "../../../actors/programmes/topup/acts.ts";
 import type { Act } from "../../../actors/records/act.ts";
@@ -18,7 +18,7 @@ import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const Reference = textField(100, {
-  description: "The seller's own name for the sale: each is used once.",
+  description: "The seller's reference for the sale, unique for the seller.",
   example: "receipt-1017",
 });
 const NewTopup = z
@@ -26,18 +26,18 @@ const NewTopup = z
     phone: Phone,
     amount: Amount,
     reference: Reference.optional(),
-    seller: Id.optional().openapi({ description: "With a key of the partner: who sells." }),
+    seller: Id.optional().openapi({ description: "The seller who sells; required with a partner's key." }),
   })
   .openapi("NewTopup", { example: { phone: "09121234567", amount: 5000, reference: "receipt-1017" } });
 const ListQuery = z.strictObject({
-  phone: z.string().optional().openapi({ description: "As in a top-up; a + is written %2B." }),
+  phone: z.string().optional().openapi({ description: "Escape a leading + as %2B." }),
   seller: Id.optional(),
   ...rangeQuery,
 });
 const TopupParams = z.object({ id: z.string() });
 
 const fields = {
-  id: z.string().openapi({ description: "Of the transfer: the partner may revert it." }),
+  id: z.string().openapi({ description: "The transfer's id; the partner can revert it." }),
   seller: z.string(),
   phone: z.string(),
   amount: Amount,
@@ -56,7 +56,10 @@ const EXAMPLE = {
 };
 const TopupSchema = z.object(fields).openapi("Topup", { example: EXAMPLE });
 const CreatedTopup = z
-  .object({ ...fields, credit: Balance.openapi({ description: "The seller's, after it." }) })
+  .object({
+    ...fields,
+    credit: Balance.openapi({ description: "The seller's credit after the top-up, in minor units." }),
+  })
   .openapi("CreatedTopup", { example: { ...EXAMPLE, credit: 995_000 } });
 
 export function addTopups(routes: Routes, deps: TopupDeps): void {
@@ -79,7 +82,7 @@ function isSale(act: Act | undefined): act is Sale {
   return act?.programme === "topup" && act.act === "sale";
 }
 
-/** Of a transfer that is a sale; `undefined` for any other. */
+/** The top-up of a transfer; `undefined` if the transfer is no sale. */
 function topupOf({ id, act, postedAmount, revertedBy, createdAtMs }: TransferRow): Topup | undefined {
   if (!isSale(act)) return undefined;
   const { subject, phone, reference } = act;
@@ -94,7 +97,7 @@ function topupOf({ id, act, postedAmount, revertedBy, createdAtMs }: TransferRow
   };
 }
 
-/** By hand, as the hottest answer of the programme; ids and phones need no escaping. @param more members. */
+/** Concatenated, because it is the most frequent answer; ids and phones need no escaping. @param more members */
 function topupJson(
   { id, seller, phone, amount, reference, isReverted, createdAtMs }: Topup,
   more = "",
@@ -113,11 +116,12 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/topups",
       access: "seller",
       group: "topups",
-      summary: "Charge a phone",
+      summary: "Top up a phone",
+      description: "Moves the amount from the seller's credit to the phone.",
       body: { schema: NewTopup },
       answer: {
         status: 201,
-        description: "The top-up, and the credit after it.",
+        description: "The top-up, with the seller's credit after it.",
         content: { "application/json": CreatedTopup },
       },
       problems: [
@@ -145,7 +149,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
   );
 }
 
-/** The account whose transfers a list is cut from; `undefined`: it is all of the partner's. */
+/** The account whose transfers are listed; `undefined` for all transfers of the partner. */
 function accountOf(phone: string | undefined, seller: string | undefined): string | undefined {
   if (phone !== undefined) return phoneAccount(phone);
   return seller === undefined ? undefined : creditAccount(seller);
@@ -159,7 +163,8 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       access: "seller",
       group: "topups",
       summary: "List top-ups, newest first",
-      description: "From `from` (inclusive) to `to` (exclusive). A seller's key sees the seller's own.",
+      description:
+        "From `from` (inclusive) to `to` (exclusive). A seller's key lists only the seller's own top-ups.",
       query: ListQuery,
       answer: pageOf(TopupSchema),
       problems: ["seller_not_found"],
@@ -175,7 +180,7 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
           isSale(act) && (seller === undefined || sellerOf(act.subject) === seller),
       };
       const page = await ledger.transfers(call.partner, sales, callerOf(call));
-      // All that are shown are top-ups.
+      // `shows` lets only sales through.
       return pageAnswer(call, page, (row) => topupJson(topupOf(row) as Topup));
     },
   );
@@ -196,7 +201,7 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/topups/{id}",
       access: "seller",
       group: "topups",
-      summary: "One top-up",
+      summary: "Get a top-up",
       params: TopupParams,
       answer: {
         status: 200,

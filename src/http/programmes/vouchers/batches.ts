@@ -1,4 +1,4 @@
-/** `/v1/voucher-batches`: a voucher for each of many customers. */
+/** `/v1/voucher-batches`: issues a voucher to each of many customers. */
 import { z } from "@hono/zod-openapi";
 import {
   askBatch,
@@ -21,10 +21,10 @@ import { decidedAnswer } from "../../writes.ts";
 import { OfferName, type VoucherDeps } from "./fields.ts";
 
 const EMAILS_MAX = 10_000;
-/** Looked up on each shard in one go. */
+/** E-mails in one lookup. */
 const LOOKED_UP_AT_ONCE_MAX = 1_000;
 
-/** A list that is too long is refused before anybody looks at what is in it. */
+/** Checks the length first, so that an oversized list costs no validation of its elements. */
 const Emails = z
   .array(z.unknown())
   .min(1)
@@ -37,9 +37,9 @@ const NewBatch = z
     offer_name: OfferName,
     expires_at: Time,
     emails: z.union([z.literal("all"), Emails]).openapi({
-      description: "Customers; `all`: those who exist now. Who is named twice gets one.",
+      description: "The customers, or `all` for every customer who exists now. Duplicates count once.",
     }),
-    run_at: Time.optional().openapi({ description: "When the vouchers are issued; without it, now." }),
+    run_at: Time.optional().openapi({ description: "When to issue the vouchers; now if absent." }),
   })
   .openapi("NewVoucherBatch", {
     example: { offer_name: "Autumn sale", expires_at: "2027-01-01T00:00:00.000Z", emails: "all" },
@@ -64,9 +64,11 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/voucher-batches",
       access: "partner",
       group: "vouchers",
-      summary: "Give each of many customers a voucher",
+      summary: "Issue a voucher to each of many customers",
       body: { schema: NewBatch },
-      answer: { status: 202, description: "It is issued from now on; `requested` is final.", content },
+      description:
+        "The vouchers are issued in the background, from `run_at` on. `run_at` must be before `expires_at`.",
+      answer: { status: 202, description: "The batch; `requested` is final.", content },
       problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -76,9 +78,9 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
       const runAtMs = timeMsOrNull(run_at);
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
       const command = await firstOrNew(ledger, asked, { owner: VOUCHERS_SUBJECT }, async () => {
-        const found = await recipientsOf(ledger, call.partner, emails);
-        const named = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
-        const act = { ...named, offer, expiresAtMs, runAtMs, ...found };
+        const resolved = await recipientsOf(ledger, call.partner, emails);
+        const base = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
+        const act = { ...base, offer, expiresAtMs, runAtMs, ...resolved };
         return actOf(asked, act);
       });
       return decidedAnswer(call, await ledger.submit(command), 202, ({ effect }, { timeMs }) => {
@@ -96,7 +98,7 @@ function addRead(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/voucher-batches/{id}",
       access: "partner",
       group: "vouchers",
-      summary: "How far a batch is",
+      summary: "Get the progress of a voucher batch",
       params: z.object({ id: z.string() }),
       answer: { status: 200, description: "The batch.", content },
       problems: ["voucher_batch_not_found"],
@@ -106,33 +108,36 @@ function addRead(routes: Routes, { ledger }: VoucherDeps): void {
       const parts = (await ledger.askAll(call.partner, askBatch(id))).filter((part) => part !== null);
       const [first] = parts;
       if (first === undefined) throw new Problem("voucher_batch_not_found", `There is no batch ${id}.`);
-      const sumOf = (figure: "requested" | "issued") => parts.reduce((sum, part) => sum + part[figure], 0);
+      const sumOf = (count: "requested" | "issued") => parts.reduce((sum, part) => sum + part[count], 0);
       const isDone = parts.every((part) => part.isDone);
-      const begun = first.isScheduled && sumOf("issued") === 0 ? "scheduled" : "running";
+      const unfinished = first.isScheduled && sumOf("issued") === 0 ? "scheduled" : "running";
       return jsonAnswer(
         call,
         200,
-        batchJson(id, isDone ? "completed" : begun, sumOf("requested"), sumOf("issued")),
+        batchJson(id, isDone ? "completed" : unfinished, sumOf("requested"), sumOf("issued")),
       );
     },
   );
 }
 
-type Found = Readonly<{ recipients: readonly Recipients[]; unknown: string | null }>;
+type ResolvedRecipients = Readonly<{ recipients: readonly Recipients[]; unknown: string | null }>;
 
-/** Customers stay, so what is found stays true until the batch is made. "all": all who exist now. */
+/**
+ * Resolves e-mails to customers by shard. Customers are never deleted, so the result is still true when the batch is
+ * decided. `unknown` is the first e-mail that belongs to no customer.
+ */
 async function recipientsOf(
   ledger: Ledger,
   partner: string,
   emails: readonly string[] | "all",
-): Promise<Found> {
+): Promise<ResolvedRecipients> {
   if (emails === "all") return { recipients: await ledger.askAll(partner, askCount()), unknown: null };
-  const all = [...new Set(emails)];
+  const unique = [...new Set(emails)];
   const recipients: number[][] = [];
-  for (let from = 0; from < all.length; from += LOOKED_UP_AT_ONCE_MAX) {
-    const asked = all.slice(from, from + LOOKED_UP_AT_ONCE_MAX);
-    const byShard = await ledger.askAll(partner, askPlaces(asked));
-    const unknown = asked.find((_, i) => byShard.every((places) => places[i] === null));
+  for (let from = 0; from < unique.length; from += LOOKED_UP_AT_ONCE_MAX) {
+    const chunk = unique.slice(from, from + LOOKED_UP_AT_ONCE_MAX);
+    const byShard = await ledger.askAll(partner, askPlaces(chunk));
+    const unknown = chunk.find((_, i) => byShard.every((places) => places[i] === null));
     if (unknown !== undefined) return { recipients: [], unknown };
     for (const [shard, places] of byShard.entries())
       (recipients[shard] ??= []).push(...places.filter((place) => place !== null));

@@ -1,4 +1,4 @@
-/** `/v1/vouchers/{code}/…`: what is done with a code. Who only guesses codes is held up. */
+/** `/v1/vouchers/{code}/…`: validates, redeems, rolls back and cancels vouchers, and limits the guessing of codes. */
 import { z } from "@hono/zod-openapi";
 import {
   askOwner,
@@ -13,7 +13,7 @@ import type { ActAlone } from "../../../actors/records/command.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
 import { type Call, jsonAnswer } from "../../call.ts";
-import { actOf, readBareChange, readChange } from "../../change.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { timeTextOf } from "../../input/fields.ts";
@@ -28,11 +28,11 @@ import { readJson } from "../../server/body.ts";
 import { type Done, decidedAnswer } from "../../writes.ts";
 import { percentOf, type VoucherDeps } from "./fields.ts";
 
-/** Unknown codes of one API key and one customer, by minute. */
+/** How many unknown codes one API key may send for one customer in a window. */
 const UNKNOWN_MAX = 50;
 const UNKNOWN_WINDOW_MS = 60_000;
 
-/** Why a voucher cannot be redeemed, or be cancelled. */
+/** Why a voucher cannot be redeemed or cancelled. */
 const NOT_VALID = ["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"] as const;
 
 const Holder = z.strictObject({ email: Email }).openapi("VoucherHolder");
@@ -65,7 +65,7 @@ const RedeemedSchema = z
       used_at: "2026-11-21T10:00:00.000Z",
     },
   });
-const EndedSchema = z
+const UnusedSchema = z
   .object({
     code: z.string(),
     email: z.string(),
@@ -84,21 +84,21 @@ const REASONS = {
   cancelled: "voucher_cancelled",
 } as const satisfies Record<Exclude<VoucherStatus, "valid">, (typeof NOT_VALID)[number]>;
 
-type CodeDeps = VoucherDeps & Readonly<{ guesses: Guesses }>;
+type CodeDeps = VoucherDeps & Readonly<{ guessLimit: GuessLimit }>;
 
 export function addCodes(routes: Routes, deps: VoucherDeps): void {
-  const own = { ...deps, guesses: new Guesses(deps.counters) };
-  addValidate(routes, own);
-  addRedeem(routes, own);
-  addRollback(routes, own);
-  addCancel(routes, own);
+  const codeDeps = { ...deps, guessLimit: new GuessLimit(deps.counters) };
+  addValidate(routes, codeDeps);
+  addRedeem(routes, codeDeps);
+  addRollback(routes, codeDeps);
+  addCancel(routes, codeDeps);
 }
 
 /**
- * How often who asks has named a code that is not there, by API key and customer. A code that is there is never refused, so
- * nobody's guesses keep anybody from a voucher; who has guessed too often is just not told any more that there is none.
+ * Limits unknown codes by API key and customer. A code that exists is never refused, so guesses cannot block a real
+ * voucher. Beyond the limit an unknown code gets 429 instead of 404.
  */
-class Guesses {
+class GuessLimit {
   readonly #limit: RateLimit;
 
   constructor(counters: WindowCounters) {
@@ -106,20 +106,20 @@ class Guesses {
     this.#limit = new RateLimit({ name: "unknown voucher", ...window, counters });
   }
 
-  /** The code that a request names, in its one form. @param email the customer's, where one is named. @throws Problem 404, 429 */
+  /** The normalized code of the path. @param email of the customer; empty if not given. @throws Problem 404, 429 */
   codeOf(request: HttpRequest, call: Call, email = ""): string {
     return codeOf(withoutTypography(request.param("code"))) ?? this.unknown(call, email);
   }
 
-  /** @throws Problem 404, 429 */
+  /** Counts an unknown code. @throws Problem 404, or 429 beyond the limit */
   unknown(call: Call, email = ""): never {
     this.#limit.take(`${keyIdOf(call)}\0${email}`);
     throw new Problem("voucher_not_found");
   }
 
   /**
-   * Submits a command that names a code. It counts as a guess until it turns out to be none, so a thousand at once are no
-   * way past the limit. Beyond the limit only codes that exist reach the log.
+   * Submits a command that names a code. It counts as a guess until its answer shows that the code exists, so concurrent
+   * requests cannot pass the limit. Beyond the limit only commands with existing codes reach the log.
    *
    * @throws Problem 429
    */
@@ -133,8 +133,11 @@ class Guesses {
     const key = `${keyIdOf(call)}\0${email}`;
     const giveBack = this.#limit.tryTake(key);
     if (giveBack === undefined) {
-      if ((await ledger.ask(call.partner, askVoucher(email, code))) === null) this.unknown(call, email);
-      return ledger.submit(command);
+      const known = await firstOrNew(ledger, command, { owner: command.act.subject }, async () => {
+        if ((await ledger.ask(call.partner, askVoucher(email, code))) === null) this.unknown(call, email);
+        return command;
+      });
+      return ledger.submit(known);
     }
     let isGuess = false;
     try {
@@ -147,7 +150,7 @@ class Guesses {
   }
 }
 
-/** A repeat tells nothing new, so it is no guess. */
+/** A replayed answer reveals nothing new, so it is no guess. */
 function isUnknownCode(answer: Answer<ActAlone>): boolean {
   if (!("outcome" in answer) || answer.outcome.ok || answer.replayed) return false;
   return answer.outcome.code === "voucher_not_found";
@@ -160,25 +163,25 @@ const COMMON = {
   params: z.object({ code: z.string().openapi({ example: "7QK3MWPA2XHT9C" }) }),
 } as const satisfies Partial<RouteDescription>;
 
-function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
+function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
       path: "/v1/vouchers/{code}/validate",
-      summary: "Say whether a voucher could be redeemed now; changes nothing",
+      summary: "Check whether a voucher can be redeemed now; changes nothing",
       body: { schema: Holder },
       answer: {
         status: 200,
-        description: "It could be, or why not.",
+        description: "Whether it can be redeemed; if not, `reason` is the code that a redemption would get.",
         content: { "application/json": VerdictSchema },
       },
       problems: ["voucher_not_found", "rate_limited"],
     },
     async (request, call) => {
       const { email } = check(Holder, await readJson(request));
-      const code = guesses.codeOf(request, call, email);
+      const code = guessLimit.codeOf(request, call, email);
       const voucher = await ledger.ask(call.partner, askVoucher(email, code));
-      if (voucher === null) return guesses.unknown(call, email);
+      if (voucher === null) return guessLimit.unknown(call, email);
       const { status, discount, offer, expiresAtMs } = voucher;
       const verdict =
         status === "valid"
@@ -194,18 +197,18 @@ function addValidate(routes: Routes, { ledger, guesses }: CodeDeps): void {
   );
 }
 
-/** What is done by who holds the voucher, and may be a guess. @throws Problem 400, 404, 413, 415, 429 */
+/** Submits an act that names the customer and the code. @throws Problem 400, 404, 413, 415, 429 */
 async function submitByHolder(
   request: HttpRequest,
   call: Call,
-  { ledger, guesses }: CodeDeps,
+  { ledger, guessLimit }: CodeDeps,
   name: "redeem" | "rollback",
 ) {
   const { value, asked } = await readChange(request, call, Holder);
   const { email } = value;
-  const code = guesses.codeOf(request, call, email);
+  const code = guessLimit.codeOf(request, call, email);
   const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
-  const answer = await guesses.submit(call, email, ledger, actOf(asked, act), code);
+  const answer = await guessLimit.submit(call, email, ledger, actOf(asked, act), code);
   return { code, email, answer };
 }
 
@@ -214,11 +217,11 @@ function addRedeem(routes: Routes, deps: CodeDeps): void {
     {
       ...COMMON,
       path: "/v1/vouchers/{code}/redeem",
-      summary: "Use a voucher, once",
+      summary: "Redeem a voucher",
       body: { schema: Holder },
       answer: {
         status: 200,
-        description: "It is used, and this is what it gives.",
+        description: "The voucher is redeemed; `discount` is the percentage that it grants.",
         content: { "application/json": RedeemedSchema },
       },
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
@@ -238,54 +241,55 @@ function addRedeem(routes: Routes, deps: CodeDeps): void {
   );
 }
 
-const ended = { status: 200, content: { "application/json": EndedSchema } } as const;
+const unused = { status: 200, content: { "application/json": UnusedSchema } } as const;
 
 function addRollback(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
       path: "/v1/vouchers/{code}/rollback",
-      summary: "Take back a redemption",
-      description: "Once for each. The voucher is valid again; or expired, when its time is over by now.",
+      summary: "Roll back a redemption",
+      description:
+        "Each redemption can be rolled back once. The voucher is valid again, or expired if `expires_at` has passed.",
       body: { schema: Holder },
-      answer: { ...ended, description: "The voucher, unused." },
+      answer: { ...unused, description: "The unused voucher." },
       problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
       const { code, email, answer } = await submitByHolder(request, call, deps, "rollback");
       return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
-        const told = effect as VoucherTerms;
-        return endedJson(code, email, told, told.expiresAtMs <= timeMs ? "expired" : "valid");
+        const terms = effect as VoucherTerms;
+        return unusedJson(code, email, terms, terms.expiresAtMs <= timeMs ? "expired" : "valid");
       });
     },
   );
 }
 
-function addCancel(routes: Routes, { ledger, guesses }: CodeDeps): void {
+function addCancel(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
       path: "/v1/vouchers/{code}/cancel",
-      summary: "End a valid voucher for good",
-      answer: { ...ended, description: "The voucher, cancelled." },
+      summary: "Cancel a valid voucher for good",
+      answer: { ...unused, description: "The cancelled voucher." },
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
       const asked = await readBareChange(request, call);
-      const code = guesses.codeOf(request, call);
-      // Whose it is never changes.
+      const code = guessLimit.codeOf(request, call);
+      // A voucher never changes its owner.
       const email = await ledger.ask(call.partner, askOwner(code));
-      if (email === null) return guesses.unknown(call);
+      if (email === null) return guessLimit.unknown(call);
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>
-        endedJson(code, email, effect as VoucherTerms, "cancelled"),
+        unusedJson(code, email, effect as VoucherTerms, "cancelled"),
       );
     },
   );
 }
 
-function endedJson(
+function unusedJson(
   code: string,
   email: string,
   { offer, discount, expiresAtMs, createdAtMs }: VoucherTerms,

@@ -1,4 +1,4 @@
-/** `/v1/customers`: who gets vouchers. */
+/** `/v1/customers`: the customers that vouchers are issued to. */
 import { z } from "@hono/zod-openapi";
 import { askCustomer, type CustomerView, customerSubject } from "../../../actors/programmes/vouchers/acts.ts";
 import { jsonAnswer } from "../../call.ts";
@@ -32,7 +32,7 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/customers",
       access: "partner",
       group: "vouchers",
-      summary: "Add a customer",
+      summary: "Create a customer",
       body: { schema: NewCustomer },
       answer: { status: 201, ...answer },
       problems: ["customer_exists", ...IDEMPOTENCY_PROBLEMS],
@@ -53,7 +53,7 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/customers/{email}",
       access: "partner",
       group: "vouchers",
-      summary: "One customer",
+      summary: "Get a customer",
       params: z.object({ email: Email }),
       answer: { status: 200, ...answer },
       problems: ["customer_not_found"],

@@ -1,4 +1,4 @@
-/** The fields that requests about vouchers are made of, and what they mean inside. */
+/** Fields of voucher requests, and their conversion to stored values. */
 import { z } from "@hono/zod-openapi";
 import type { Ledger } from "../../../gateway/ports.ts";
 import type { Clock } from "../../clock.ts";
@@ -15,7 +15,7 @@ export const OfferName = z
   .custom<string>(isOfferName, `must be text of 1 to ${OFFER_NAME_LENGTH_MAX} characters`)
   .openapi({ type: "string", minLength: 1, maxLength: OFFER_NAME_LENGTH_MAX, example: "Autumn sale" });
 
-/** Percent, as callers write it. */
+/** A percentage as callers write it: 38.5. */
 export const Discount = z
   .custom<number>(
     (value) => typeof value === "number" && hundredthsOf(value) !== undefined,
@@ -23,13 +23,13 @@ export const Discount = z
   )
   .openapi({ type: "number", exclusiveMinimum: 0, maximum: 100, multipleOf: 0.01, example: 38.5 });
 
-/** @throws Problem 400 */
+/** The offer name of a path. @throws Problem 400 */
 export function offerNameOf(text: string | undefined): string {
   if (!isOfferName(text)) throw invalid("name", "must be the name of an offer");
   return text;
 }
 
-/** Of a percentage; `undefined` where it is out of range or has more than two decimals. */
+/** A percentage in hundredths of a percent; `undefined` if it is out of range or has more than two decimals. */
 export function hundredthsOf(percent: number): number | undefined {
   const hundredths = Math.round(percent * 100);
   const isExact = hundredths / 100 === percent;

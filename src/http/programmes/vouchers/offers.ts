@@ -1,4 +1,4 @@
-/** `/v1/offers`: what vouchers are worth. */
+/** `/v1/offers`: discounts that vouchers refer to. */
 import { z } from "@hono/zod-openapi";
 import { askOffer, askOffers, type Offer, offerSubject } from "../../../actors/programmes/vouchers/acts.ts";
 import { assert } from "../../../errors/assert.ts";
@@ -13,7 +13,7 @@ import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type Voucher
 
 const Pricing = z.enum(["live", "snapshot"]).openapi({
   description:
-    "Live vouchers follow the offer's discount, until they are used; the others keep that of their issue.",
+    "`live`: vouchers follow the offer's discount until redeemed. `snapshot`: they keep the discount of their issue.",
 });
 const OfferTerms = z
   .strictObject({ discount: Discount, pricing: Pricing.default("live") })
@@ -40,7 +40,7 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/offers/{name}",
       access: "partner",
       group: "vouchers",
-      summary: "Make an offer, or replace it",
+      summary: "Create or replace an offer",
       params,
       body: { schema: OfferTerms },
       answer,
@@ -51,7 +51,7 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       const { value, asked } = await readChange(request, call, OfferTerms, { decimals: 2 });
       const { pricing } = value;
       const discount = hundredthsOf(value.discount);
-      assert(discount !== undefined, "the schema has seen it");
+      assert(discount !== undefined, "the schema has checked the discount");
       const subject = offerSubject(name);
       const act = { programme: "vouchers", act: "put_offer", subject, name, discount, pricing } as const;
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, () =>
@@ -83,7 +83,7 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/offers/{name}",
       access: "partner",
       group: "vouchers",
-      summary: "One offer",
+      summary: "Get an offer",
       params,
       answer,
       problems: ["offer_not_found"],

@@ -1,4 +1,4 @@
-/** The voucher pool over HTTP. */
+/** Registers the routes of the voucher programme. */
 import type { Routes } from "../../routes.ts";
 import { addVoucherBatches } from "./batches.ts";
 import { addCodes } from "./codes.ts";

@@ -1,4 +1,4 @@
-/** `/v1/vouchers`: issued, and listed. */
+/** `/v1/vouchers`: issues and lists vouchers. */
 import { z } from "@hono/zod-openapi";
 import {
   askCustomer,
@@ -25,7 +25,7 @@ const NewVoucher = z
     email: Email,
     offer_name: OfferName,
     discount: Discount.optional().openapi({
-      description: "Makes the offer, or changes its discount, together with the voucher or not at all.",
+      description: "Percent. Creates the offer, or changes its discount, atomically with the voucher.",
     }),
     expires_at: Time,
   })
@@ -60,7 +60,7 @@ const VoucherRow = z
   .object({
     code: z.string(),
     offer_name: z.string(),
-    discount: z.number().openapi({ description: "Of a redeemed one, what was given." }),
+    discount: z.number().openapi({ description: "Percent; for a redeemed voucher, the discount granted." }),
     status: z.enum(STATUSES),
     expires_at: z.iso.datetime(),
     used_at: z.iso.datetime().nullable(),
@@ -84,11 +84,11 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/vouchers",
       access: "partner",
       group: "vouchers",
-      summary: "Give a customer a voucher",
+      summary: "Issue a voucher to a customer",
       body: { schema: NewVoucher },
       answer: {
         status: 201,
-        description: "The voucher, and its code.",
+        description: "The voucher with its code.",
         content: { "application/json": VoucherSchema },
       },
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
@@ -99,15 +99,15 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);
       const subject = customerSubject(email);
-      const named = { programme: "vouchers", act: "issue", subject, email } as const;
-      const act = { ...named, offer, discount, expiresAtMs };
+      const base = { programme: "vouchers", act: "issue", subject, email } as const;
+      const act = { ...base, offer, discount, expiresAtMs };
       return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
-        const { code, discount: given } = effect as Issued;
+        const { code, discount: granted } = effect as Issued;
         return JSON.stringify({
           code,
           email,
           offer_name: offer,
-          discount: percentOf(given),
+          discount: percentOf(granted),
           expires_at: timeTextOf(expiresAtMs),
           created_at: timeTextOf(timeMs),
         });
@@ -123,15 +123,15 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
       path: "/v1/vouchers",
       access: "partner",
       group: "vouchers",
-      summary: "A customer's vouchers, newest first",
+      summary: "List a customer's vouchers, newest first",
       query: ListQuery,
       answer: pageOf(VoucherRow),
       problems: ["customer_not_found"],
     },
-    async (_, call, { email, status, ...asked }) => {
+    async (_, call, { email, status, ...paging }) => {
       const question = askVouchers(email, status === "all" ? null : status);
-      const page = await ledger.list(call.partner, question, asked, callerOf(call));
-      // Nobody has vouchers who is no customer.
+      const page = await ledger.list(call.partner, question, paging, callerOf(call));
+      // Only an empty page can belong to an unknown customer.
       if (page.data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
         throw customerNotFound(email);
       return pageAnswer(call, page, rowJson);

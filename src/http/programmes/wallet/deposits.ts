@@ -1,4 +1,4 @@
-/** `/v1/deposits`: money that a bank brings into a wallet. */
+/** `/v1/deposits`: money that a bank pays into wallets. */
 import { z } from "@hono/zod-openapi";
 import {
   bankAccount,
@@ -19,7 +19,7 @@ import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../writes.ts";
 import { bankOf } from "./bank.ts";
-import { inWordsOfWallets, WalletId, walletOf } from "./fields.ts";
+import { WalletId, walletOf, withWalletCodes } from "./fields.ts";
 import type { WalletDeps } from "./session.ts";
 import { MovedSchema, movedJson } from "./wallet.ts";
 
@@ -29,7 +29,9 @@ const NewDeposit = z
     wallet_id: WalletId,
     amount: Amount,
     details: Description,
-    bank_ref: Reference.optional().openapi({ description: "Once, ever, of all keys of the bank's name." }),
+    bank_ref: Reference.optional().openapi({
+      description: "The bank's reference. It can be used once, ever.",
+    }),
   })
   .openapi("NewDeposit", {
     example: { wallet_id: "wal_…", amount: 2500, details: "Top-up", bank_ref: "statement-17/3" },
@@ -57,12 +59,13 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       path: "/v1/deposits",
       access: "bank",
       group: "deposits",
-      summary: "Bring money into a wallet",
-      description: "From `@bank:<name of the key>`: keys of one name are one bank.",
+      summary: "Deposit money into a wallet",
+      description:
+        "Debits the account `@bank:<name of the key>`. API keys with the same name belong to the same bank.",
       body: { schema: NewDeposit },
       answer: {
         status: 201,
-        description: "The deposit, and the balance of the wallet after it.",
+        description: "The deposit, with the wallet's balance after it.",
         content: { "application/json": MovedSchema },
       },
       problems: [
@@ -82,18 +85,19 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
       const move = { debit: bankAccount(bank), credit: walletAccount(wallet), amount, memo: details };
       if (ref === null) {
-        // Decided where the wallet is.
-        const there = { ...transferWith(asked, act, move), vnode: scope.vnode };
-        const made = inWordsOfWallets(await ledger.submit(there));
-        return decidedAnswer(call, made, 201, ({ id, creditPosted }) =>
+        // Decided on the wallet's shard.
+        const transfer = { ...transferWith(asked, act, move), vnode: scope.vnode };
+        const answer = withWalletCodes(await ledger.submit(transfer));
+        return decidedAnswer(call, answer, 201, ({ id, creditPosted }) =>
           movedJson(id, wallet, amount, creditPosted),
         );
       }
-      // Its key is where the wallet is; it is decided where the bank's references are, in the record that moves the money.
-      const there = await takeKey(ledger, asked, scope);
-      const transfer = transferWith(there, { ...act, subject: bankSubject(bank) }, move);
-      const made = inWordsOfWallets(await ledger.submit(asCompound(transfer)));
-      return decidedAnswer(call, made, 201, (changed) =>
+      // The wallet's shard stores the key. The shard with the bank's references decides, and claims the reference in the
+      // record that moves the money.
+      const header = await takeKey(ledger, asked, scope);
+      const transfer = transferWith(header, { ...act, subject: bankSubject(bank) }, move);
+      const answer = withWalletCodes(await ledger.submit(asCompound(transfer)));
+      return decidedAnswer(call, answer, 201, (changed) =>
         movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),
       );
     },
@@ -111,7 +115,7 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
       path: "/v1/deposits",
       access: "bank",
       group: "deposits",
-      summary: "The deposits of this bank, newest first",
+      summary: "List the calling bank's deposits, newest first",
       query: PageQuery,
       answer: pageOf(DepositSchema),
     },

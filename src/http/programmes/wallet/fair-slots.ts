@@ -1,62 +1,62 @@
 /**
- * A few slots for slow work, shared out in turn among those who ask: each has a queue of its own, none may hold all
- * slots while there is more than one, and each wait has an end.
+ * A few slots for slow work, shared fairly by owner: each owner has a queue, the queues take turns, no owner may hold all
+ * slots if there are several, and every wait has a deadline.
  */
 import { OperatingError } from "../../../errors/operating-error.ts";
 
 export type FairSlotsOptions = Readonly<{
   slots: number;
-  /** So many may wait, of all together. */
+  /** Waiting calls of all owners together. */
   waitingMax: number;
   waitMsMax: number;
 }>;
 
-type Waiting = Readonly<{ begin: () => void; refuse: () => void }>;
+type WaitingCall = Readonly<{ begin: () => void; refuse: () => void }>;
 
 export class FairSlots {
   readonly #options: FairSlotsOptions;
-  /** One of many who holds all slots would keep the others waiting for as long as the slowest work takes. */
-  readonly #slotsOfOne: number;
+  /** Below `slots`, so that one owner cannot block the others for as long as its work takes. */
+  readonly #slotsPerOwnerMax: number;
   readonly #running = new Map<string, number>();
-  /** In the order in which they have their turns. */
-  readonly #queues = new Map<string, Set<Waiting>>();
+  /** Waiting calls by owner, in the order of the owners' turns. */
+  readonly #queues = new Map<string, Set<WaitingCall>>();
   #used = 0;
   #waiting = 0;
 
   constructor(options: FairSlotsOptions) {
     this.#options = options;
-    this.#slotsOfOne = Math.max(1, options.slots - 1);
+    this.#slotsPerOwnerMax = Math.max(1, options.slots - 1);
   }
 
-  /** @param owner whose turn it takes. @throws OperatingError `overloaded`, and whatever the work throws */
+  /** @param owner whose queue it waits in. @throws OperatingError `overloaded`; and what `work` throws */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     if (!this.#mayRun(owner)) await this.#wait(owner);
-    else this.#hold(owner, 1);
+    else this.#addRunning(owner, 1);
     try {
       return await work();
     } finally {
-      this.#hold(owner, -1);
-      this.#next();
+      this.#addRunning(owner, -1);
+      this.#startNext();
     }
   }
 
   #mayRun(owner: string): boolean {
-    return this.#used < this.#options.slots && (this.#running.get(owner) ?? 0) < this.#slotsOfOne;
+    return this.#used < this.#options.slots && (this.#running.get(owner) ?? 0) < this.#slotsPerOwnerMax;
   }
 
-  #hold(owner: string, slots: 1 | -1): void {
+  #addRunning(owner: string, slots: 1 | -1): void {
     const running = (this.#running.get(owner) ?? 0) + slots;
     if (running === 0) this.#running.delete(owner);
     else this.#running.set(owner, running);
     this.#used += slots;
   }
 
-  /** Resolves when the owner holds a slot. */
+  /** Resolves when the owner has a slot. @throws OperatingError `overloaded` */
   #wait(owner: string): Promise<void> {
-    if (this.#waiting >= this.#options.waitingMax) this.#refuseOneOfMost(owner);
+    if (this.#waiting >= this.#options.waitingMax) this.#refuseFromLongestQueue(owner);
     return new Promise((resolve, reject) => {
       const leave = () => {
-        clearTimeout(late);
+        clearTimeout(timer);
         this.#remove(owner, waiting);
       };
       const refuse = () => {
@@ -65,33 +65,33 @@ export class FairSlots {
       };
       const begin = () => {
         leave();
-        this.#hold(owner, 1);
+        this.#addRunning(owner, 1);
         resolve();
       };
-      const waiting: Waiting = { begin, refuse };
-      const late = setTimeout(refuse, this.#options.waitMsMax);
+      const waiting: WaitingCall = { begin, refuse };
+      const timer = setTimeout(refuse, this.#options.waitMsMax);
       const queue = this.#queues.get(owner) ?? new Set();
       this.#queues.set(owner, queue.add(waiting));
       this.#waiting += 1;
     });
   }
 
-  /** Makes room for whoever has fewer that wait than the one with most. @throws OperatingError `overloaded` */
-  #refuseOneOfMost(owner: string): void {
-    const most = [...this.#queues].reduce((a, b) => (b[1].size > a[1].size ? b : a));
-    if ((this.#queues.get(owner)?.size ?? 0) + 1 >= most[1].size) throw overloaded();
-    [...most[1]].at(-1)?.refuse();
+  /** Drops the last call of the longest queue, unless that is the caller's own. @throws OperatingError `overloaded` */
+  #refuseFromLongestQueue(owner: string): void {
+    const longest = [...this.#queues].reduce((a, b) => (b[1].size > a[1].size ? b : a));
+    if ((this.#queues.get(owner)?.size ?? 0) + 1 >= longest[1].size) throw overloaded();
+    [...longest[1]].at(-1)?.refuse();
   }
 
-  #remove(owner: string, waiting: Waiting): void {
+  #remove(owner: string, waiting: WaitingCall): void {
     const queue = this.#queues.get(owner);
     if (queue?.delete(waiting) !== true) return;
     this.#waiting -= 1;
     if (queue.size === 0) this.#queues.delete(owner);
   }
 
-  /** The first whose turn it is gets the slot that is free, and goes to the end of the turns. */
-  #next(): void {
+  /** Gives the free slot to the first owner that may run, and moves that owner to the end. */
+  #startNext(): void {
     for (const [owner, queue] of this.#queues) {
       if (!this.#mayRun(owner)) continue;
       const [first] = queue;

@@ -1,4 +1,4 @@
-/** The kinds of fields that requests about wallets are made of. */
+/** Fields of wallet requests, and the lookup of orders: holds, payment requests and withdrawals. */
 import { z } from "@hono/zod-openapi";
 import {
   askPaper,
@@ -12,30 +12,30 @@ import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { isText, Memo } from "../../input/fields.ts";
 import type { HttpRequest } from "../../request.ts";
 
-export const PaperParams = z.object({ id: z.string() });
+export const OrderParams = z.object({ id: z.string() });
 
-export function paperIdOf(request: HttpRequest): string {
+export function orderIdOf(request: HttpRequest): string {
   return request.param("id");
 }
 
-/** `null` for an id that no paper has. */
-export async function paperOf(ledger: Ledger, id: string): Promise<WalletOrder | null> {
+/** The order with this id; `null` if there is none. */
+export async function orderOf(ledger: Ledger, id: string): Promise<WalletOrder | null> {
   const question = askPaper(id);
   return question === null ? null : await ledger.ask(PLATFORM_TENANT, question);
 }
 
-type Words = Readonly<Partial<Record<Rejection, Rejection>>>;
+type CodeMap = Readonly<Partial<Record<Rejection, Rejection>>>;
 
-/** Where the ledger speaks of an account, it is a wallet's. @param more that are said in another way here. */
-export function inWordsOfWallets<C extends Command>(answer: Answer<C>, more: Words = {}): Answer<C> {
+/** Replaces account codes and account ids of a rejection by those of wallets. @param more codes to replace. */
+export function withWalletCodes<C extends Command>(answer: Answer<C>, more: CodeMap = {}): Answer<C> {
   if ("refused" in answer || answer.outcome.ok) return answer;
   const { code, subject } = answer.outcome;
-  const words: Words = { account_not_found: "wallet_not_found", ...more };
-  const named = subject === null ? null : walletOf(subject);
-  return { ...answer, outcome: { ok: false, code: words[code] ?? code, subject: named } };
+  const codes: CodeMap = { account_not_found: "wallet_not_found", ...more };
+  const wallet = subject === null ? null : walletOf(subject);
+  return { ...answer, outcome: { ok: false, code: codes[code] ?? code, subject: wallet } };
 }
 
-/** A wallet by its account; any other account as it is called. */
+/** The wallet id of a wallet's account; the account id of any other account. */
 export function walletOf(account: string): string {
   const prefix = walletAccount("");
   return account.startsWith(prefix) ? account.slice(prefix.length) : account;
@@ -43,10 +43,10 @@ export function walletOf(account: string): string {
 
 const WALLET_ID_LENGTH_MAX = 64;
 const SECONDS_MAX = 366 * 24 * 60 * 60;
-/** Of holds and payment requests. */
+/** Default expiry of holds and payment requests. */
 export const DEFAULT_SECONDS = 7 * 24 * 60 * 60;
 
-/** Any text that could be one: what is none is not found. */
+/** Accepts any text in the form of an id; an unknown one gets `wallet_not_found`. */
 export const WalletId = z
   .custom<string>(
     (value) => isText(value, WALLET_ID_LENGTH_MAX) && /^\w+$/.test(value),

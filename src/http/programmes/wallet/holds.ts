@@ -1,4 +1,4 @@
-/** `/v1/wallet/holds`: money that is set aside until it is known who gets it. */
+/** `/v1/wallet/holds`: money that a wallet reserves, to be captured or voided later. */
 import { z } from "@hono/zod-openapi";
 import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
 import {
@@ -24,31 +24,31 @@ import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../writes.ts";
 import {
   DEFAULT_SECONDS,
-  inWordsOfWallets,
-  PaperParams,
-  paperIdOf,
+  OrderParams,
+  orderIdOf,
   Seconds,
   WalletId,
   WalletMemo,
   walletOf,
+  withWalletCodes,
 } from "./fields.ts";
-import { ofSession, type WalletDeps, withSession } from "./session.ts";
+import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
 const NewHold = z
   .strictObject({
     amount: Amount,
     memo: WalletMemo,
-    timeout_s: Seconds.openapi({ description: "When it is released by itself; 7 days without it." }),
+    timeout_s: Seconds.openapi({ description: "Seconds until the hold expires; 7 days if absent." }),
   })
   .openapi("NewHold", { example: { amount: 2500, memo: "taxi", timeout_s: 3600 } });
 const CaptureBody = z
   .strictObject({
     to_wallet_id: WalletId,
-    amount: Amount.optional().openapi({ description: "All that is left when absent." }),
+    amount: Amount.optional().openapi({ description: "Minor units; all that remains if absent." }),
     final: z
       .boolean()
       .optional()
-      .openapi({ description: "Releases what is left after it, unless it is false." }),
+      .openapi({ description: "Whether to release the remainder; true if absent." }),
   })
   .openapi("CaptureHold", { example: { to_wallet_id: "wal_…", amount: 2000 } });
 const HoldSchema = z
@@ -64,7 +64,7 @@ const HoldSchema = z
   })
   .openapi("Hold");
 const theHold = { description: "The hold.", content: { "application/json": HoldSchema } };
-const OVER = ["transfer_not_pending", "transfer_expired"] as const;
+const NOT_PENDING = ["transfer_not_pending", "transfer_expired"] as const;
 
 export function addHolds(routes: Routes, deps: WalletDeps): void {
   addList(routes, deps);
@@ -78,16 +78,16 @@ function addList(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet/holds",
-      ...ofSession,
-      summary: "The own holds, newest first",
-      description: "Those that are pending, and of the others as many of the newest as make 500 together.",
+      ...sessionRoute,
+      summary: "List the wallet's holds, newest first",
+      description: "All pending holds, and the newest others, up to 500 in total.",
       query: PageQuery,
       answer: pageOf(HoldSchema),
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
       const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
-      return pageAnswer(call, page, (paper) => holdJson(paper as HoldView));
+      return pageAnswer(call, page, (order) => holdJson(order as HoldView));
     }),
   );
 }
@@ -98,8 +98,10 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/holds",
-      ...ofSession,
-      summary: "Set money aside",
+      ...sessionRoute,
+      summary: "Hold money of the wallet",
+      description:
+        "The amount stays in `balance`, but leaves `available` until the hold is captured, voided or expires.",
       body: { schema: NewHold },
       answer: { status: 201, ...theHold },
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
@@ -109,11 +111,11 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
       const timeoutMs = timeout_s * 1000;
       const subject = walletAccount(wallet);
-      const names = { programme: "wallet", act: "hold", subject } as const;
-      const act: Hold = { ...names, wallet, amount, memo, timeoutMs };
+      const base = { programme: "wallet", act: "hold", subject } as const;
+      const act: Hold = { ...base, wallet, amount, memo, timeoutMs };
       const move = { debit: subject, credit: HOLDS, amount, memo };
       const command = pendingWith(asked, act, move, timeoutMs);
-      return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 201, changedJson);
+      return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 201, changedJson);
     }),
   );
 }
@@ -124,14 +126,14 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/holds/{id}/capture",
-      ...ofSession,
-      summary: "Pay from a hold, in full or in part",
-      params: PaperParams,
+      ...sessionRoute,
+      summary: "Capture a hold in full or in part",
+      params: OrderParams,
       body: { schema: CaptureBody },
       answer: { status: 200, ...theHold },
       problems: [
         "hold_not_found",
-        ...OVER,
+        ...NOT_PENDING,
         "amount_exceeds_pending",
         "same_account",
         "wallet_not_found",
@@ -142,10 +144,10 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const { value, asked } = await readChange(request, call, CaptureBody);
-      const hold = await ownHold(ledger, paperIdOf(request), wallet);
+      const hold = await ownHold(ledger, orderIdOf(request), wallet);
       const { to_wallet_id, amount = null, final = true } = value;
-      const names = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
-      const act: Capture = { ...names, wallet, hold: hold.id, final };
+      const base = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
+      const act: Capture = { ...base, wallet, hold: hold.id, final };
       const credit = walletAccount(to_wallet_id);
       const command = {
         op: "post_transfer",
@@ -157,7 +159,7 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
         credit,
         act,
       } as const;
-      return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 200, changedJson);
+      return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 200, changedJson);
     }),
   );
 }
@@ -168,24 +170,24 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/holds/{id}/void",
-      ...ofSession,
-      summary: "Release what is left of a hold",
-      params: PaperParams,
+      ...sessionRoute,
+      summary: "Void a hold: release what remains",
+      params: OrderParams,
       answer: { status: 200, ...theHold },
-      problems: ["hold_not_found", ...OVER, ...IDEMPOTENCY_PROBLEMS],
+      problems: ["hold_not_found", ...NOT_PENDING, ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const asked = await readBareChange(request, call);
-      const hold = await ownHold(ledger, paperIdOf(request), wallet);
-      const names = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
-      const act: VoidHold = { ...names, wallet, hold: hold.id };
+      const hold = await ownHold(ledger, orderIdOf(request), wallet);
+      const base = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
+      const act: VoidHold = { ...base, wallet, hold: hold.id };
       const command = { op: "void_transfer", ...asked, ...hold, settled: null, act } as const;
-      return decidedAnswer(call, inWordsOfWallets(await ledger.submit(command)), 200, changedJson);
+      return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 200, changedJson);
     }),
   );
 }
 
-/** A hold of this wallet, with the owner of its keys: facts that never change. @throws Problem 404 */
+/** A hold of this wallet, with the owner of its idempotency keys. Neither ever changes. @throws Problem 404 */
 async function ownHold(
   ledger: Ledger,
   id: string,

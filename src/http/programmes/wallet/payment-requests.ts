@@ -1,4 +1,4 @@
-/** `/v1/wallet/payment-requests`: one wallet asks another for money, which says yes or no, once. */
+/** `/v1/wallet/payment-requests`: one wallet requests money from another, which accepts or declines once. */
 import { z } from "@hono/zod-openapi";
 import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
 import {
@@ -35,15 +35,15 @@ import type { RouteDescription, Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../writes.ts";
 import {
   DEFAULT_SECONDS,
-  inWordsOfWallets,
-  PaperParams,
-  paperIdOf,
-  paperOf,
+  OrderParams,
+  orderIdOf,
+  orderOf,
   Seconds,
   WalletId,
   WalletMemo,
+  withWalletCodes,
 } from "./fields.ts";
-import { ofSession, type WalletDeps, withSession } from "./session.ts";
+import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
 const PATH = "/v1/wallet/payment-requests";
 
@@ -52,7 +52,7 @@ const NewRequest = z
     payer_wallet_id: WalletId,
     amount: Amount,
     memo: WalletMemo,
-    expires_in_s: Seconds.openapi({ description: "When it ends by itself; 7 days without it." }),
+    expires_in_s: Seconds.openapi({ description: "Seconds until the request expires; 7 days if absent." }),
   })
   .openapi("NewPaymentRequest", { example: { payer_wallet_id: "wal_…", amount: 2500, memo: "half of it" } });
 const ListQuery = z.strictObject({ role: z.enum(["payer", "requester"]).optional(), ...pageQuery });
@@ -64,7 +64,7 @@ const RequestSchema = z
     requester_wallet_id: z.string(),
     amount: Amount,
     memo: z.string().nullable(),
-    transfer_id: z.string().nullable().openapi({ description: "That it was paid with." }),
+    transfer_id: z.string().nullable().openapi({ description: "The transfer that paid it." }),
     created_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),
   })
@@ -84,11 +84,11 @@ function addList(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: PATH,
-      ...ofSession,
-      summary: "What the own wallet is asked for, or asks for, newest first",
+      ...sessionRoute,
+      summary: "List payment requests to or from the wallet, newest first",
       description:
-        "`role=payer` (when absent) or `role=requester`. Those that are pending, and of the others as many of the " +
-        "newest as make 500 together for each payer.",
+        "`role=payer` (the default) lists requests that this wallet may pay, `role=requester` those that it has terms. " +
+        "For each payer: all pending requests, and the newest others, up to 500 in total.",
       query: ListQuery,
       answer: pageOf(RequestSchema),
     },
@@ -96,7 +96,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
       const { role = "payer", ...page } = query;
       const question = (asked: ListAsk) => askPapers(role, walletId, asked);
       const found = await deps.ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
-      return pageAnswer(call, found, (paper) => requestJson(paper as RequestView));
+      return pageAnswer(call, found, (order) => requestJson(order as RequestView));
     }),
   );
 }
@@ -107,8 +107,8 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: PATH,
-      ...ofSession,
-      summary: "Ask another wallet for money",
+      ...sessionRoute,
+      summary: "Request money from another wallet",
       body: { schema: NewRequest },
       answer: { status: 201, ...theRequest },
       problems: ["same_account", "wallet_not_found", "too_many_pending", ...IDEMPOTENCY_PROBLEMS],
@@ -116,35 +116,35 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const { value, asked } = await readChange(request, call, NewRequest);
       const { payer_wallet_id: payer, amount, memo = null, expires_in_s = DEFAULT_SECONDS } = value;
-      // Its key is the requester's; it is decided where the payer is.
-      const names = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
+      // The requester's shard stores the key; the payer's shard decides.
+      const base = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
       const vnode = vnodeOfWallet(payer);
       const timeoutMs = expires_in_s * 1000;
-      const act: RequestPayment = { ...names, vnode, wallet, payer, amount, memo, timeoutMs };
-      const there = await takeKey(ledger, asked, { owner: walletAccount(wallet) });
-      const answer = await ledger.submit(actOf(there, act));
+      const act: RequestPayment = { ...base, vnode, wallet, payer, amount, memo, timeoutMs };
+      const header = await takeKey(ledger, asked, { owner: walletAccount(wallet) });
+      const answer = await ledger.submit(actOf(header, act));
       return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
-        const made = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
+        const terms = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
         const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
-        return requestJson({ ...made, ...state, ...(effect as RequestMade) });
+        return requestJson({ ...terms, ...state, ...(effect as RequestMade) });
       });
     }),
   );
 }
 
-function decision(verb: "accept" | "decline" | "cancel", summary: string): RouteDescription {
-  const ofMoney = ["insufficient_funds", "asset_mismatch", "balance_out_of_range"] as const;
+function decisionRoute(verb: "accept" | "decline" | "cancel", summary: string): RouteDescription {
+  const transferProblems = ["insufficient_funds", "asset_mismatch", "balance_out_of_range"] as const;
   return {
     method: "post",
     path: `${PATH}/{id}/${verb}`,
-    ...ofSession,
+    ...sessionRoute,
     summary,
-    params: PaperParams,
+    params: OrderParams,
     answer: { status: 200, ...theRequest },
     problems: [
       "payment_request_not_found",
       "already_decided",
-      ...(verb === "accept" ? ofMoney : []),
+      ...(verb === "accept" ? transferProblems : []),
       ...IDEMPOTENCY_PROBLEMS,
     ],
   };
@@ -154,24 +154,24 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
   routes.add(
     {
-      ...decision("accept", "Pay what was asked for"),
-      description: "Where there is too little money it stays pending.",
+      ...decisionRoute("accept", "Accept and pay a payment request"),
+      description: "Without sufficient funds the request stays pending.",
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const asked = await readBareChange(request, call);
-      const id = paperIdOf(request);
+      const id = orderIdOf(request);
       const subject = walletAccount(wallet);
-      const look = () => requestFor(ledger, id, "wallet", wallet);
+      const findRequest = () => requestFor(ledger, id, "wallet", wallet);
       const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
-        const { requester, amount, memo } = await look();
-        const names = { programme: "wallet", act: "accept_request", subject } as const;
-        const act: AcceptRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: id };
+        const { requester, amount, memo } = await findRequest();
+        const base = { programme: "wallet", act: "accept_request", subject } as const;
+        const act: AcceptRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
         const move = { debit: subject, credit: walletAccount(requester), amount, memo };
         return transferWith(asked, act, move);
       });
-      const answer = inWordsOfWallets(await ledger.submit(command));
+      const answer = withWalletCodes(await ledger.submit(command));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const payment = await asDecided(answer.outcome.effect, look);
+      const payment = await asDecided(answer.outcome.effect, findRequest);
       return decidedAnswer<Transfer>(call, answer, 200, ({ id: transfer }) =>
         requestJson({ ...payment, status: "accepted", transfer }),
       );
@@ -182,21 +182,21 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
 function addDecline(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
   routes.add(
-    decision("decline", "Say no to it"),
+    decisionRoute("decline", "Decline a payment request"),
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const asked = await readBareChange(request, call);
-      const id = paperIdOf(request);
+      const id = orderIdOf(request);
       const subject = walletAccount(wallet);
-      const look = () => requestFor(ledger, id, "wallet", wallet);
+      const findRequest = () => requestFor(ledger, id, "wallet", wallet);
       const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
-        await look();
-        const names = { programme: "wallet", act: "decline_request", subject } as const;
-        const act: DeclineRequest = { ...names, vnode: vnodeOfWallet(wallet), wallet, request: id };
+        await findRequest();
+        const base = { programme: "wallet", act: "decline_request", subject } as const;
+        const act: DeclineRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
         return actOf(asked, act);
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const payment = await asDecided(answer.outcome.effect, look);
+      const payment = await asDecided(answer.outcome.effect, findRequest);
       return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "declined" }));
     }),
   );
@@ -205,46 +205,49 @@ function addDecline(routes: Routes, deps: WalletDeps): void {
 function addCancel(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
   routes.add(
-    decision("cancel", "Take the own request back"),
+    decisionRoute("cancel", "Cancel the wallet's own payment request"),
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const asked = await readBareChange(request, call);
-      const id = paperIdOf(request);
+      const id = orderIdOf(request);
       const subject = walletAccount(wallet);
-      const look = () => requestFor(ledger, id, "requester", wallet);
-      if ((await firstOf(ledger, asked, { owner: subject })) === undefined) await look();
-      // Its key is the requester's; it is decided where the payer is, as its id says.
-      const there = await takeKey(ledger, asked, { owner: subject });
-      const names = { programme: "wallet", act: "cancel_request", subject } as const;
-      const act: CancelRequest = { ...names, vnode: vnodeOfPaper(id) ?? 0, wallet, request: id };
-      const answer = await ledger.submit(actOf(there, act));
+      const findRequest = () => requestFor(ledger, id, "requester", wallet);
+      if ((await firstOf(ledger, asked, { owner: subject })) === undefined) await findRequest();
+      // The requester's shard stores the key; the payer's shard, which the id contains, decides.
+      const header = await takeKey(ledger, asked, { owner: subject });
+      const base = { programme: "wallet", act: "cancel_request", subject } as const;
+      const act: CancelRequest = { ...base, vnode: vnodeOfPaper(id) ?? 0, wallet, request: id };
+      const answer = await ledger.submit(actOf(header, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const payment = await asDecided(answer.outcome.effect, look);
+      const payment = await asDecided(answer.outcome.effect, findRequest);
       return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "cancelled" }));
     }),
   );
 }
 
 /**
- * The request as the decision's record has it. Older records do not hold it; then `look` reads it, since all but its status
- * never changes.
+ * The request in the decision's record. Older records lack it; then `findRequest` reads it, because only its status ever
+ * changes.
  */
 async function asDecided(
   effect: JsonValue | undefined,
-  look: () => Promise<RequestView>,
+  findRequest: () => Promise<RequestView>,
 ): Promise<RequestView> {
-  return (effect as RequestView | null | undefined) ?? (await look());
+  return (effect as RequestView | null | undefined) ?? (await findRequest());
 }
 
-/** What was asked for, for the one who may decide it. All but its status never changes. @throws Problem 404 */
+/** The request, if this wallet has this role in it. Only its status ever changes. @throws Problem 404 */
 async function requestFor(
   ledger: Ledger,
   id: string,
   role: "wallet" | "requester",
   wallet: string,
 ): Promise<RequestView> {
-  const request = await paperOf(ledger, id);
+  const request = await orderOf(ledger, id);
   if (request?.kind === "request" && request[role] === wallet) return request;
-  throw new Problem("payment_request_not_found", `There is no payment request ${id} that you can decide so.`);
+  throw new Problem(
+    "payment_request_not_found",
+    `There is no payment request ${id} on which this wallet can do this.`,
+  );
 }
 
 function requestJson(request: RequestView): string {

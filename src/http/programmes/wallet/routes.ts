@@ -1,4 +1,4 @@
-/** Wallets over HTTP. */
+/** Registers the routes of the wallet programme. */
 import type { Routes } from "../../routes.ts";
 import { addDeposits } from "./deposits.ts";
 import { addHolds } from "./holds.ts";

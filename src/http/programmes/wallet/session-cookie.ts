@@ -1,18 +1,18 @@
 /**
- * The cookie that keeps a session in a browser. Its name is decided by `PUBLIC_URL` and never by a request: with https it
- * begins with `__Host-`, which a browser takes from this very host alone, over TLS, for every path; so neither another
- * host of the same domain nor somebody on the way can plant a session.
+ * The session cookie of browsers. `PUBLIC_URL` decides its name, never a request: with https the name starts with
+ * `__Host-`. Browsers accept such a cookie only from this host and over TLS, so neither a sibling host nor an attacker on
+ * the network can plant a session.
  */
 import type { HttpAnswer } from "../../call.ts";
 import type { HttpRequest } from "../../request.ts";
 
 export type SessionCookie = Readonly<{
   name: string;
-  /** The value that a request carries; empty where there is none, or more than one. */
+  /** The value in a request; empty if there is none, or more than one. */
   read(request: HttpRequest): string;
-  /** Adds the cookie to an answer. Nobody on the way may keep the answer, which shows the token. */
+  /** Adds the cookie to an answer, and forbids caches to store the answer. */
   set(request: HttpRequest, response: HttpAnswer, token: string): HttpAnswer;
-  /** Takes it away. */
+  /** Makes the browser delete the cookie. */
   clear(request: HttpRequest, response: HttpAnswer): HttpAnswer;
 }>;
 
@@ -20,7 +20,7 @@ const NAME = "daybook_session";
 const MAX_AGE_S = 30 * 24 * 60 * 60;
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
-/** @param publicUrl where clients reach the server; `undefined` where nobody has said so. */
+/** @param publicUrl the URL at which clients reach the server; `undefined` if it is not configured. */
 export function createSessionCookie(publicUrl: string | undefined): SessionCookie {
   const name = isHttps(publicUrl) ? `__Host-${NAME}` : NAME;
   const append = (request: HttpRequest, response: HttpAnswer, value: string, maxAgeS: number) => {
@@ -45,15 +45,15 @@ function isHttps(url: string | undefined): boolean {
 }
 
 /**
- * A browser drops a `Secure` cookie that comes over plain HTTP, on most hosts: nobody could stay logged in. Where nobody has
- * said how clients come, only the machine itself is taken for plain HTTP.
+ * Most browsers drop a `Secure` cookie that is sent over plain HTTP. Without a configured URL, only loopback hosts are
+ * assumed to use plain HTTP.
  */
 function isSecure(request: HttpRequest, publicUrl: string | undefined): boolean {
   if (publicUrl !== undefined) return isHttps(publicUrl);
   return !LOOPBACK.test(request.header("host") ?? "");
 }
 
-/** Of two cookies of one name one was planted, and nothing says which. */
+/** Rejects duplicates: one of two cookies with the same name was planted, and nothing tells which. */
 function onlyValue(header: string, name: string): string {
   let found: string | undefined;
   for (const pair of header.split(";")) {

@@ -1,4 +1,4 @@
-/** A session that is there: kept up under another token, or ended. */
+/** Routes of an existing session: refresh and logout. */
 import {
   type EndSession,
   type RefreshSession,
@@ -10,7 +10,7 @@ import { actOf } from "../../change.ts";
 import type { Routes } from "../../routes.ts";
 import { readNothing } from "../../server/body.ts";
 import { decidedAnswer } from "../../writes.ts";
-import { KEYLESS, newToken, notLoggedIn, ofSession, readSession, type WalletDeps } from "./session.ts";
+import { KEYLESS, newToken, notLoggedIn, readSession, sessionRoute, type WalletDeps } from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 export function addSessions(routes: Routes, deps: WalletDeps): void {
@@ -18,7 +18,7 @@ export function addSessions(routes: Routes, deps: WalletDeps): void {
   addLogout(routes, deps);
 }
 
-/** So long the old token lives on, for a client that has missed the new one and asks again. */
+/** How long the old token stays valid, for a client that has lost the answer with the new one. */
 const GRACE_S = 60;
 
 function addRefresh(routes: Routes, deps: WalletDeps): void {
@@ -28,11 +28,11 @@ function addRefresh(routes: Routes, deps: WalletDeps): void {
       method: "post",
       operationId: "refreshSession",
       path: "/v1/wallet/refresh",
-      ...ofSession,
-      summary: "Swap the token of a session for another",
+      ...sessionRoute,
+      summary: "Replace the token of the session",
       description:
-        `The old one lives for another ${GRACE_S} s. The session still ends 30 days after the login. An idempotency key ` +
-        "means nothing here: a repeat gets another token.",
+        `The old token stays valid for ${GRACE_S} s. The session still expires 30 days after the login. The idempotency ` +
+        "key is ignored: a retry gets another token.",
       answer: { status: 200, ...loggedIn },
     },
     async (request, call) => {
@@ -40,8 +40,8 @@ function addRefresh(routes: Routes, deps: WalletDeps): void {
       await readNothing(request);
       const next = newToken(vnode, random);
       const subject = sessionSubject(session);
-      const names = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
-      const act: RefreshSession = { ...names, session, next: next.id, graceMs: GRACE_S * 1000 };
+      const base = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
+      const act: RefreshSession = { ...base, session, next: next.id, graceMs: GRACE_S * 1000 };
       const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) =>
         userJson(effect as UserView, next.text),
@@ -58,9 +58,9 @@ function addLogout(routes: Routes, deps: WalletDeps): void {
       method: "post",
       operationId: "logOut",
       path: "/v1/wallet/logout",
-      ...ofSession,
-      summary: "End the session",
-      description: "An idempotency key means nothing here: a repeat has no session any more.",
+      ...sessionRoute,
+      summary: "Log out: end the session",
+      description: "The idempotency key is ignored, because a retry has no session.",
       answer: theUser,
     },
     async (request, call) => {
@@ -75,8 +75,8 @@ function addLogout(routes: Routes, deps: WalletDeps): void {
   );
 }
 
-/** @throws Problem 401 */
-function stillLoggedIn<A extends Answer>(answered: A): A {
-  if ("outcome" in answered && !answered.outcome.ok) throw notLoggedIn();
-  return answered;
+/** @throws Problem 401 if the session has ended since it was read */
+function stillLoggedIn<A extends Answer>(answer: A): A {
+  if ("outcome" in answer && !answer.outcome.ok) throw notLoggedIn();
+  return answer;
 }

@@ -1,6 +1,6 @@
 /**
- * Who uses a wallet: a token, as `Authorization: Bearer` or as a cookie. Its SHA-256 is known where its user is at home,
- * which the token says, so that one question to one shard lets somebody in.
+ * Sessions of wallet users: a token, sent as `Authorization: Bearer` or as a cookie. The user's home shard stores the
+ * token's SHA-256. The token contains the vnode of that shard, so one query to one shard authenticates a request.
  */
 import {
   askSession,
@@ -31,19 +31,19 @@ export type WalletDeps = Readonly<{
   assets: Readonly<{ wallet: string }>;
   counters: WindowCounters;
   cookie: SessionCookie;
-  /** Which address a request comes from. */
+  /** The client's IP address. */
   clientAddress: (request: HttpRequest) => string;
 }>;
 
 const TOKEN_BYTES = 24;
 const TOKEN = /^ws_[0-9a-z]{2}[\w-]{32}$/;
-/** That it was used is noted so often, at most. */
+/** A session's last use is recorded at most this often. */
 const TOUCH_MS = 15 * 60 * 1000;
 
-/** `id` is what is stored of the token. */
+/** `id` is the token's SHA-256, which is what is stored. */
 export type Token = Readonly<{ text: string; id: string; vnode: number }>;
 
-/** Of commands that no idempotency key goes with. */
+/** The header of commands without an idempotency key. */
 export const KEYLESS: CommandHeader = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 };
 
 export type SessionHandler<Q = unknown> = (
@@ -53,25 +53,25 @@ export type SessionHandler<Q = unknown> = (
   query: Q,
 ) => Promise<HttpAnswer> | HttpAnswer;
 
-/** Of 192 random bits. */
+/** A token of 192 random bits. */
 export function newToken(vnode: number, random: Random): Token {
   const text = `ws_${vnodeText(vnode)}${Buffer.from(random(TOKEN_BYTES)).toString("base64url")}`;
   return { text, id: hashOfKey(text), vnode };
 }
 
-/** Wallets belong to the house, which the operator may suspend like any partner. @throws Problem 403 */
+/** Makes the platform tenant, which owns the wallets, the partner of the call. @throws Problem 403 if it is suspended */
 export function enterPlatformTenant(call: Call, directory: Directory): void {
   call.partner = PLATFORM_TENANT;
   if (directory.partner(PLATFORM_TENANT)?.status === "suspended")
-    throw new Problem("forbidden", "The house is suspended.");
+    throw new Problem("forbidden", `The partner ${PLATFORM_TENANT}, which owns the wallets, is suspended.`);
 }
 
 type TokenDeps = Pick<WalletDeps, "directory" | "cookie">;
 
 /**
- * The token that came with a request.
+ * The session token of a request.
  *
- * @throws Problem 401 where there is none that could be one; 403 for an API key, and where a cookie came from elsewhere.
+ * @throws Problem 401 without a well-formed token; 403 for an API key, or for a cookie sent from another site.
  */
 function tokenFrom(request: HttpRequest, { directory, cookie }: TokenDeps): Token {
   const authorization = request.header("authorization");
@@ -79,19 +79,19 @@ function tokenFrom(request: HttpRequest, { directory, cookie }: TokenDeps): Toke
   const vnode = vnodeOfToken(text);
   if (vnode !== undefined) return { text, id: hashOfKey(text), vnode };
   if (text !== "" && directory.principalOf(hashOfKey(text)) !== undefined)
-    throw new Problem("forbidden", "An API key opens no wallet; log in as a user.");
+    throw new Problem("forbidden", "API keys cannot access wallets; log in as a wallet user.");
   throw notLoggedIn();
 }
 
-/** Whether a request comes with the session of a wallet user. */
+/** Whether a request carries a live session of a wallet user. */
 export async function isLoggedIn(request: HttpRequest, deps: SessionDeps): Promise<boolean> {
-  return (await sentSession(request, deps)) !== null;
+  return (await findSession(request, deps)) !== null;
 }
 
 type SessionDeps = Pick<WalletDeps, "cookie"> & Readonly<{ ledger: Pick<Ledger, "ask"> }>;
 
-/** The session that a request comes with, as long as it lasts; nothing may be done by it alone. */
-export async function sentSession(
+/** The live session that a request carries. Does not authorize it: the origin of a cookie is not checked. */
+export async function findSession(
   request: HttpRequest,
   { ledger, cookie }: SessionDeps,
 ): Promise<SessionView | null> {
@@ -101,19 +101,22 @@ export async function sentSession(
   return vnode === undefined ? null : ledger.ask(PLATFORM_TENANT, askSession(hashOfKey(text), vnode));
 }
 
-/** `undefined` for what is no token. */
+/** The vnode in a token; `undefined` if the text is no token. */
 function vnodeOfToken(text: string): number | undefined {
   return TOKEN.test(text) ? vnodeOfId("ws", text) : undefined;
 }
 
 export function notLoggedIn(): Problem {
-  return new Problem("unauthenticated", "Log in, and send the token of your session.");
+  return new Problem(
+    "unauthenticated",
+    "Log in, and send the session token as Authorization: Bearer or as the cookie.",
+  );
 }
 
-/** What the descriptions of routes with a session have in common. */
-export const ofSession = { access: "open", session: true, group: "wallet" } as const;
+/** Shared by the descriptions of all routes that need a session. */
+export const sessionRoute = { access: "open", session: true, group: "wallet" } as const;
 
-/** The token of a request and its session, neither of them noted as used. @throws Problem 401 where there is no session. */
+/** The token and session of a request. Does not record the use. @throws Problem 401 without a live session; 403 */
 export async function readSession(
   request: HttpRequest,
   call: Call,
@@ -126,7 +129,7 @@ export async function readSession(
   return { token, session };
 }
 
-/** Lets in whoever has a session. */
+/** Wraps a handler that needs a session, and records the use of the session. */
 export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Handler<Q> {
   return async (request, call, query) => {
     const { token, session } = await readSession(request, call, deps);
@@ -135,26 +138,26 @@ export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Ha
   };
 }
 
-/** That it has ended meanwhile is of no concern to what it was used for. */
+/** Ignores a rejection: a session that ends now was still live when the request was authenticated. */
 async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   const subject = sessionSubject(id);
   const act: TouchSession = { programme: "wallet", act: "touch_session", subject, vnode, session: id };
   await ledger.submit(actOf(KEYLESS, act));
 }
 
-/** A browser sends a cookie whoever has made it do so: what changes something must come from our own pages. */
+/** Prevents CSRF: a change may use the cookie only from Daybook's own pages. @throws Problem 403 */
 function cookieFrom(request: HttpRequest, cookie: SessionCookie): string {
   const token = cookie.read(request);
   const isRead = request.method === "GET" || request.method === "HEAD";
   if (token !== "" && !isRead && isFromAnotherSite(request))
-    throw new Problem("forbidden", "A cookie alone changes nothing from another site.");
+    throw new Problem("forbidden", "The session cookie is not accepted for changes from another site.");
   return token;
 }
 
-/** Browsers say where a request comes from: in one of these headers at least. Who says nothing is no browser. */
+/** Browsers send at least one of these headers; a client that sends neither is no browser. */
 function isFromAnotherSite(request: HttpRequest): boolean {
   const site = request.header("sec-fetch-site");
-  // `none`: by the user's own hand.
+  // `none`: the user navigated directly.
   if (site !== undefined) return site !== "same-origin" && site !== "none";
   const origin = request.header("origin");
   if (origin === undefined) return false;

@@ -1,4 +1,4 @@
-/** What a password is shown for: sign-up, login, and another password. */
+/** Routes that take a password: sign-up, login and password change, and their rate limits. */
 import { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../../../actors/ledger/routing.ts";
 import {
@@ -29,10 +29,10 @@ import { decidedAnswer, isDone } from "../../writes.ts";
 import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
 import {
   enterPlatformTenant,
+  findSession,
   KEYLESS,
   newToken,
-  ofSession,
-  sentSession,
+  sessionRoute,
   type WalletDeps,
   withSession,
 } from "./session.ts";
@@ -40,40 +40,41 @@ import { loggedIn, signedUp, theUser, userJson } from "./user-view.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Failures of one e-mail from one address; and of one user's own devices. */
+/** Failures per minute of one e-mail from one address, or of one user's known devices. */
 const FAILURES_MAX = 10;
-/** Of one e-mail from all addresses, and from one address with all e-mails: many people may share one. */
+/** Failures per minute of one e-mail from all addresses, or of one address, which many people may share. */
 const FAILURES_OF_MANY_MAX = 100;
+/** Sign-ups per hour from one address. */
 const SIGN_UPS_MAX = 500;
 
-/** Whose password is tried, and by whom. */
-export type Try = Readonly<{
+export type LoginAttempt = Readonly<{
   email: string;
   address: string;
-  /** It comes with a session of that user: nobody else's failures keep it out, nor do its failures keep out others. */
+  /** The request carries a session of that user. Counted separately: neither kind of caller can lock out the other. */
   isKnown: boolean;
 }>;
 
+/** Rate limits of failed logins, and of sign-ups. */
 export class LoginLimits {
-  readonly #ofBoth: RateLimit;
-  readonly #ofEmail: RateLimit;
-  readonly #ofAddress: RateLimit;
-  readonly #ofKnown: RateLimit;
+  readonly #byEmailAndAddress: RateLimit;
+  readonly #byEmail: RateLimit;
+  readonly #byAddress: RateLimit;
+  readonly #ofKnownDevice: RateLimit;
   readonly #signUps: RateLimit;
 
   constructor(counters: WindowCounters) {
     const rate = (name: string, limit: number, windowMs = MINUTE_MS) =>
       new RateLimit({ name, limit, windowMs, counters });
-    this.#ofBoth = rate("login", FAILURES_MAX);
-    this.#ofEmail = rate("login of e-mail", FAILURES_OF_MANY_MAX);
-    this.#ofAddress = rate("login from address", FAILURES_OF_MANY_MAX);
-    this.#ofKnown = rate("login of known device", FAILURES_MAX);
+    this.#byEmailAndAddress = rate("login", FAILURES_MAX);
+    this.#byEmail = rate("login of e-mail", FAILURES_OF_MANY_MAX);
+    this.#byAddress = rate("login from address", FAILURES_OF_MANY_MAX);
+    this.#ofKnownDevice = rate("login of known device", FAILURES_MAX);
     this.#signUps = rate("sign-up", SIGN_UPS_MAX, HOUR_MS);
   }
 
-  /** Counts the try if it fails. @throws Problem 429 */
-  attempt<T>(tried: Try, make: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
-    return attempt(this.#limitsOf(tried), make, hasFailed);
+  /** Counts the attempt if it fails. @throws Problem 429 */
+  attempt<T>(login: LoginAttempt, make: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
+    return attempt(this.#limitsOf(login), make, hasFailed);
   }
 
   /** @throws Problem 429 */
@@ -81,12 +82,12 @@ export class LoginLimits {
     this.#signUps.take(address);
   }
 
-  #limitsOf({ email, address, isKnown }: Try): readonly Limited[] {
-    if (isKnown) return [{ rate: this.#ofKnown, key: email }];
+  #limitsOf({ email, address, isKnown }: LoginAttempt): readonly Limited[] {
+    if (isKnown) return [{ rate: this.#ofKnownDevice, key: email }];
     return [
-      { rate: this.#ofBoth, key: `${email}\0${address}` },
-      { rate: this.#ofEmail, key: email },
-      { rate: this.#ofAddress, key: address },
+      { rate: this.#byEmailAndAddress, key: `${email}\0${address}` },
+      { rate: this.#byEmail, key: email },
+      { rate: this.#byAddress, key: address },
     ];
   }
 }
@@ -101,19 +102,23 @@ const PasswordChange = z
   .strictObject({ password: TypedPassword, new_password: NewPassword })
   .openapi("WalletPasswordChange");
 
-/** What sign-up, login and the change of a password share: their limits, and the slots for slow hashes. */
-type Desk = WalletDeps & Readonly<{ passwords: Passwords; limits: LoginLimits }>;
+/** Shared by the three routes: their rate limits, and the slots for hashing. */
+type PasswordDeps = WalletDeps & Readonly<{ passwords: Passwords; limits: LoginLimits }>;
 
 export function addUsers(routes: Routes, deps: WalletDeps): void {
   const { random, counters } = deps;
-  const desk: Desk = { ...deps, passwords: new Passwords(random), limits: new LoginLimits(counters) };
-  addSignUp(routes, desk);
-  addLogin(routes, desk);
-  addPassword(routes, desk);
+  const passwordDeps: PasswordDeps = {
+    ...deps,
+    passwords: new Passwords(random),
+    limits: new LoginLimits(counters),
+  };
+  addSignUp(routes, passwordDeps);
+  addLogin(routes, passwordDeps);
+  addPassword(routes, passwordDeps);
 }
 
-function addSignUp(routes: Routes, desk: Desk): void {
-  const { ledger, directory, random, assets, passwords, limits, clientAddress } = desk;
+function addSignUp(routes: Routes, deps: PasswordDeps): void {
+  const { ledger, directory, random, assets, passwords, limits, clientAddress } = deps;
   routes.add(
     {
       method: "post",
@@ -121,10 +126,11 @@ function addSignUp(routes: Routes, desk: Desk): void {
       path: "/v1/wallet/signup",
       access: "open",
       group: "wallet",
-      summary: "Open a wallet, and log in",
+      summary: "Open a wallet and log in",
       description:
-        "A replay begins no session and shows no token: log in. With another password it is another request. After " +
-        "500 in an hour from one address the next ones are `rate_limited`.",
+        "A retry with the same idempotency key starts no session and shows no token: log in instead. A retry with " +
+        "another password gets `idempotency_key_reused`. More than 500 sign-ups an hour from one address are " +
+        "`rate_limited`.",
       body: { schema: NewUser },
       answer: { status: 201, ...signedUp },
       problems: ["email_taken", "forbidden", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
@@ -140,25 +146,25 @@ function addSignUp(routes: Routes, desk: Desk): void {
       const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
       const address = clientAddress(request);
       limits.signUp(address);
-      const hashed = await passwords.hash(password, address);
-      const person = { email, name, password: hashed, session: token.id, asset: assets.wallet };
-      const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...person };
+      const passwordHash = await passwords.hash(password, address);
+      const user = { email, name, password: passwordHash, session: token.id, asset: assets.wallet };
+      const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...user };
       const answer = await ledger.submit(actOf(asked, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const isReplay = answer.replayed;
-      // The stored fingerprint says nothing of the password, so that nobody can guess it from the log.
-      const tried = { email, address, isKnown: false };
-      if (isReplay && (await credentialFor(desk, tried, password)) === undefined)
+      // The logged fingerprint excludes the password, so that it cannot be guessed from the log. So a retry must prove it.
+      const login = { email, address, isKnown: false };
+      if (isReplay && (await credentialFor(deps, login, password)) === undefined)
         throw new Problem("idempotency_key_reused");
       const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
         userJson(effect as UserView, isReplay ? null : token.text),
       );
-      return isReplay ? response : desk.cookie.set(request, response, token.text);
+      return isReplay ? response : deps.cookie.set(request, response, token.text);
     },
   );
 }
 
-function addLogin(routes: Routes, desk: Desk): void {
+function addLogin(routes: Routes, deps: PasswordDeps): void {
   routes.add(
     {
       method: "post",
@@ -168,37 +174,37 @@ function addLogin(routes: Routes, desk: Desk): void {
       group: "wallet",
       summary: "Log in",
       description:
-        "Each login begins a session; of more than 50 the oldest ends. After 10 failures in a minute, for one " +
-        "e-mail from one address, the next ones are `rate_limited`; and after 100 for one e-mail, or from one " +
-        "address. What comes with a session of that user is counted for itself. An idempotency key means nothing here.",
+        "Each login starts a session; a user's 51st ends the oldest. Logins are `rate_limited` after 10 failures a " +
+        "minute for one e-mail from one address, or after 100 for one e-mail or from one address. Requests that carry " +
+        "a session of the user are counted separately. The idempotency key is ignored.",
       body: { schema: Login },
       answer: { status: 200, ...loggedIn },
       problems: ["bad_credentials", "forbidden", "rate_limited"],
     },
     async (request, call) => {
-      enterPlatformTenant(call, desk.directory);
+      enterPlatformTenant(call, deps.directory);
       const { email, password } = check(Login, await readJson(request, LOGIN));
-      const opened = await openSession(desk, request, email, password);
+      const opened = await openSession(deps, request, email, password);
       if (opened === "wrong") throw new Problem("bad_credentials");
-      const { answer: opening, token } = opened;
-      const response = decidedAnswer(call, opening, 200, ({ effect }) => userJson(effect as UserView, token));
-      return desk.cookie.set(request, response, token);
+      const { answer, token } = opened;
+      const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView, token));
+      return deps.cookie.set(request, response, token);
     },
   );
 }
 
-type Opened = Readonly<{ answer: Answer<ReturnType<typeof actOf>>; token: string }>;
+type OpenedSession = Readonly<{ answer: Answer<ReturnType<typeof actOf>>; token: string }>;
 
-/** A new session for whoever knows the password. @throws Problem 429 */
+/** Opens a session if the password is right. @throws Problem 429 */
 async function openSession(
-  desk: Desk,
+  deps: PasswordDeps,
   request: HttpRequest,
   email: string,
   password: string,
-): Promise<Opened | "wrong"> {
-  const { ledger, random, clientAddress } = desk;
-  const isKnown = (await sentSession(request, desk))?.email === email;
-  const credential = await credentialFor(desk, { email, address: clientAddress(request), isKnown }, password);
+): Promise<OpenedSession | "wrong"> {
+  const { ledger, random, clientAddress } = deps;
+  const isKnown = (await findSession(request, deps))?.email === email;
+  const credential = await credentialFor(deps, { email, address: clientAddress(request), isKnown }, password);
   if (credential === undefined) return "wrong";
   const subject = emailSubject(email);
   const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
@@ -211,48 +217,49 @@ async function openSession(
     session: token.id,
   };
   const opened = await ledger.submit(actOf(KEYLESS, act));
-  const isChanged = "outcome" in opened && !opened.outcome.ok;
-  return isChanged ? "wrong" : { answer: opened, token: token.text };
+  // The ledger rejects it if the password was changed after the comparison.
+  const isRejected = "outcome" in opened && !opened.outcome.ok;
+  return isRejected ? "wrong" : { answer: opened, token: token.text };
 }
 
-/** The number of the password, if this is it. @throws Problem 429 */
+/** The credential number of the password; `undefined` if the password is wrong. @throws Problem 429 */
 async function credentialFor(
-  { ledger, passwords, limits }: Desk,
-  tried: Try,
+  { ledger, passwords, limits }: PasswordDeps,
+  login: LoginAttempt,
   password: string,
 ): Promise<number | undefined> {
-  const { email, address, isKnown } = tried;
+  const { email, address, isKnown } = login;
   const owner = isKnown ? `user ${email}` : address;
   const compare = async () => {
-    const known = await ledger.ask(PLATFORM_TENANT, askCredential(email));
-    return (await passwords.isRight(password, known?.password, owner)) ? known?.credential : undefined;
+    const stored = await ledger.ask(PLATFORM_TENANT, askCredential(email));
+    return (await passwords.isRight(password, stored?.password, owner)) ? stored?.credential : undefined;
   };
-  return limits.attempt(tried, compare, (credential) => credential === undefined);
+  return limits.attempt(login, compare, (credential) => credential === undefined);
 }
 
-function addPassword(routes: Routes, desk: Desk): void {
-  const { ledger, cookie, passwords, clientAddress } = desk;
+function addPassword(routes: Routes, deps: PasswordDeps): void {
+  const { ledger, cookie, passwords, clientAddress } = deps;
   routes.add(
     {
       method: "post",
       operationId: "changePassword",
       path: "/v1/wallet/password",
-      ...ofSession,
-      summary: "Change the password, which ends all sessions",
-      description: "An idempotency key means nothing here: a repeat has no session any more.",
+      ...sessionRoute,
+      summary: "Change the password and end all sessions",
+      description: "The idempotency key is ignored, because a retry has no session.",
       body: { schema: PasswordChange },
       answer: theUser,
       problems: ["bad_credentials", "rate_limited"],
     },
-    withSession(desk, async (request: HttpRequest, call: Call, { walletId, email }) => {
+    withSession(deps, async (request: HttpRequest, call: Call, { walletId, email }) => {
       const value = check(PasswordChange, await readJson(request, LOGIN));
-      const tried = { email, address: clientAddress(request), isKnown: true };
-      const credential = await credentialFor(desk, tried, value.password);
+      const login = { email, address: clientAddress(request), isKnown: true };
+      const credential = await credentialFor(deps, login, value.password);
       if (credential === undefined) throw new Problem("bad_credentials");
       const password = await passwords.hash(value.new_password, `user ${email}`);
       const subject = walletAccount(walletId);
-      const names = { programme: "wallet", act: "change_password", subject } as const;
-      const act: ChangePassword = { ...names, wallet: walletId, credential, password };
+      const base = { programme: "wallet", act: "change_password", subject } as const;
+      const act: ChangePassword = { ...base, wallet: walletId, credential, password };
       const changed = await ledger.submit(actOf(KEYLESS, act));
       const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
       return cookie.clear(request, response);

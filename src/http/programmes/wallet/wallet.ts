@@ -1,4 +1,4 @@
-/** What a user sees of the own wallet, and sends from it. */
+/** `/v1/wallet`: the user's balance and entries, and transfers to other wallets. */
 import { z } from "@hono/zod-openapi";
 import { type Send, walletAccount } from "../../../actors/programmes/wallet/acts.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
@@ -10,10 +10,10 @@ import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../writes.ts";
-import { inWordsOfWallets, WalletId, WalletMemo, walletOf } from "./fields.ts";
-import { notLoggedIn, ofSession, type WalletDeps, withSession } from "./session.ts";
+import { WalletId, WalletMemo, walletOf, withWalletCodes } from "./fields.ts";
+import { notLoggedIn, sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
-const SHOWN_ENTRIES = 20;
+const ENTRIES_SHOWN = 20;
 
 const NewWalletTransfer = z
   .strictObject({ to_wallet_id: WalletId, amount: Amount, memo: WalletMemo })
@@ -24,7 +24,7 @@ const WalletEntry = z
     seq: z.int(),
     transfer_id: z.string(),
     type: z.enum(["deposit", "withdrawal", "transfer"]),
-    amount: z.int().openapi({ description: "Signed: what goes out is negative." }),
+    amount: z.int().openapi({ description: "Signed minor units; debits are negative." }),
     balance_after: Balance,
     counterparty: z.string().openapi({ description: "A wallet's id, or `@bank:<name>`." }),
     memo: z.string().nullable(),
@@ -40,7 +40,7 @@ const WalletSchema = z
     balance: Balance,
     held: Balance,
     available: Balance,
-    entries: z.array(WalletEntry).openapi({ description: `The last ${SHOWN_ENTRIES}, newest first.` }),
+    entries: z.array(WalletEntry).openapi({ description: `The last ${ENTRIES_SHOWN}, newest first.` }),
   })
   .openapi("Wallet");
 export const MovedSchema = z
@@ -64,21 +64,21 @@ function addReads(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet",
-      ...ofSession,
-      summary: "The own wallet",
+      ...sessionRoute,
+      summary: "Get the user's wallet",
       answer: { status: 200, description: "The wallet.", content: { "application/json": WalletSchema } },
     },
     withSession(deps, async (_, call, { walletId, userId }) => {
       const id = walletAccount(walletId);
       const [account, statement] = await Promise.all([
         ledger.account(call.partner, id),
-        ledger.entries(call.partner, id, { limit: SHOWN_ENTRIES }),
+        ledger.entries(call.partner, id, { limit: ENTRIES_SHOWN }),
       ]);
       if (account === undefined || statement === undefined) throw notLoggedIn();
       const { asset, posted, held } = account;
-      const figures = { asset, balance: posted, held, available: posted - held };
+      const balances = { asset, balance: posted, held, available: posted - held };
       const entries = statement.data.map(entryView);
-      const view = { wallet_id: walletId, user_id: userId, ...figures, entries };
+      const view = { wallet_id: walletId, user_id: userId, ...balances, entries };
       return jsonAnswer(call, 200, JSON.stringify(view));
     }),
   );
@@ -86,8 +86,8 @@ function addReads(routes: Routes, deps: WalletDeps): void {
     {
       method: "get",
       path: "/v1/wallet/entries",
-      ...ofSession,
-      summary: "What came and went, newest first",
+      ...sessionRoute,
+      summary: "List the wallet's entries, newest first",
       query: RangeQuery,
       answer: entriesPageOf(EntriesPage),
     },
@@ -106,12 +106,12 @@ function addSend(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/transfers",
-      ...ofSession,
-      summary: "Send to another wallet",
+      ...sessionRoute,
+      summary: "Send money to another wallet",
       body: { schema: NewWalletTransfer },
       answer: {
         status: 201,
-        description: "The transfer, and the balance of the sender after it.",
+        description: "The transfer, with the sender's balance after it.",
         content: { "application/json": MovedSchema },
       },
       problems: [
@@ -129,7 +129,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
       const subject = walletAccount(walletId);
       const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };
       const move = { debit: subject, credit: walletAccount(to_wallet_id), amount, memo };
-      const answer = inWordsOfWallets(await ledger.submit(transferWith(asked, act, move)));
+      const answer = withWalletCodes(await ledger.submit(transferWith(asked, act, move)));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }) =>
         movedJson(id, walletId, amount, debitPosted),
       );

@@ -1,4 +1,4 @@
-/** Money that leaves through a bank: held when it is asked for, gone or given back when a bank says so. */
+/** Withdrawals: money held until a bank confirms the payout, or reports that it failed. */
 import { z } from "@hono/zod-openapi";
 import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
 import {
@@ -27,8 +27,8 @@ import { Problem } from "../../problem.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../writes.ts";
 import { bankOf } from "./bank.ts";
-import { inWordsOfWallets, PaperParams, paperIdOf, walletOf } from "./fields.ts";
-import { ofSession, type WalletDeps, withSession } from "./session.ts";
+import { OrderParams, orderIdOf, walletOf, withWalletCodes } from "./fields.ts";
+import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
 const NewWithdrawal = z
   .strictObject({ amount: Amount, details: Description })
@@ -42,7 +42,7 @@ const WithdrawalSchema = z
     wallet_id: z.string(),
     amount: Amount,
     details: z.string(),
-    bank: z.string().nullable().openapi({ description: "The name of the bank that has said how it went." }),
+    bank: z.string().nullable().openapi({ description: "The bank that confirmed or failed the withdrawal." }),
     created_at: z.iso.datetime(),
   })
   .openapi("Withdrawal");
@@ -50,28 +50,28 @@ const theWithdrawal = { description: "The withdrawal.", content: { "application/
 const aPage = pageOf(WithdrawalSchema);
 
 export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
-  addOwn(routes, deps);
+  addListOwn(routes, deps);
   addCreate(routes, deps);
-  addAll(routes, deps);
+  addListAll(routes, deps);
   addConfirm(routes, deps);
   addFail(routes, deps);
 }
 
-function addOwn(routes: Routes, deps: WalletDeps): void {
+function addListOwn(routes: Routes, deps: WalletDeps): void {
   routes.add(
     {
       method: "get",
       path: "/v1/wallet/withdrawals",
-      ...ofSession,
-      summary: "The own withdrawals, newest first",
-      description: "Those that are pending, and of the others as many of the newest as make 500 together.",
+      ...sessionRoute,
+      summary: "List the wallet's withdrawals, newest first",
+      description: "All pending withdrawals, and the newest others, up to 500 in total.",
       query: PageQuery,
       answer: aPage,
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
       const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
-      return pageAnswer(call, page, (paper) => withdrawalJson(paper as WithdrawalView));
+      return pageAnswer(call, page, (order) => withdrawalJson(order as WithdrawalView));
     }),
   );
 }
@@ -82,9 +82,9 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     {
       method: "post",
       path: "/v1/wallet/withdrawals",
-      ...ofSession,
-      summary: "Ask a bank to pay money out",
-      description: "It is held until the bank has said that it went, or did not.",
+      ...sessionRoute,
+      summary: "Request a payout by a bank",
+      description: "The amount is held until a bank confirms the withdrawal, or marks it as failed.",
       body: { schema: NewWithdrawal },
       answer: { status: 201, ...theWithdrawal },
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
@@ -95,24 +95,24 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const subject = walletAccount(wallet);
       const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
       const move = { debit: subject, credit: WITHDRAWALS, amount, memo: details };
-      const answer = inWordsOfWallets(await ledger.submit(pendingWith(asked, act, move)));
+      const answer = withWalletCodes(await ledger.submit(pendingWith(asked, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
-        const made = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
-        return withdrawalJson({ ...made, status: "pending", bank: null });
+        const terms = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
+        return withdrawalJson({ ...terms, status: "pending", bank: null });
       });
     }),
   );
 }
 
-function addAll(routes: Routes, { ledger }: WalletDeps): void {
+function addListAll(routes: Routes, { ledger }: WalletDeps): void {
   routes.add(
     {
       method: "get",
       path: "/v1/withdrawals",
       access: "bank",
       group: "withdrawals",
-      summary: "Withdrawals of all wallets, newest first",
-      description: "What every wallet's own list shows.",
+      summary: "List the withdrawals of all wallets, newest first",
+      description: "For each wallet: all pending withdrawals, and the newest others, up to 500 in total.",
       query: AllQuery,
       answer: aPage,
     },
@@ -121,44 +121,52 @@ function addAll(routes: Routes, { ledger }: WalletDeps): void {
       const { status = null, ...page } = query;
       const question = (asked: ListAsk) => askWithdrawals(status, asked);
       const found = await ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
-      return pageAnswer(call, found, (paper) => withdrawalJson(paper as WithdrawalView));
+      return pageAnswer(call, found, (order) => withdrawalJson(order as WithdrawalView));
     },
   );
 }
 
-function result(verb: "confirm" | "fail", summary: string): RouteDescription {
+function decisionRoute(verb: "confirm" | "fail", summary: string): RouteDescription {
   return {
     method: "post",
     path: `/v1/withdrawals/{id}/${verb}`,
     access: "bank",
     group: "withdrawals",
     summary,
-    params: PaperParams,
+    params: OrderParams,
     answer: { status: 200, ...theWithdrawal },
     problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
   };
 }
 
-/** A withdrawal that the ledger does not hold any more was decided. */
-const WORDS: Readonly<Partial<Record<Rejection, Rejection>>> = {
+/** A withdrawal whose transfer is no longer pending was decided. */
+const WITHDRAWAL_CODES: Readonly<Partial<Record<Rejection, Rejection>>> = {
   transfer_not_pending: "already_decided",
   transfer_not_found: "withdrawal_not_found",
 };
 
 function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
   routes.add(
-    result("confirm", "It was paid out: the money goes to the bank's account"),
+    decisionRoute("confirm", "Confirm a payout: move the held money to the bank's account"),
     async (request, call) => {
       const bank = bankOf(call);
       const asked = await readBareChange(request, call);
-      const { id, owner } = await withdrawalOf(ledger, paperIdOf(request), bank);
-      const names = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
-      const act: ConfirmWithdrawal = { ...names, withdrawal: id, bank };
+      const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
+      const base = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
+      const act: ConfirmWithdrawal = { ...base, withdrawal: id, bank };
       const credit = bankAccount(bank);
-      const all = { amount: null, final: true, settled: null } as const;
-      const answer = await ledger.submit({ op: "post_transfer", ...asked, id, owner, ...all, credit, act });
-      return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
-        endedJson(changed, "confirmed", bank),
+      const inFull = { amount: null, final: true, settled: null } as const;
+      const answer = await ledger.submit({
+        op: "post_transfer",
+        ...asked,
+        id,
+        owner,
+        ...inFull,
+        credit,
+        act,
+      });
+      return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
+        decidedJson(changed, "confirmed", bank),
       );
     },
   );
@@ -166,22 +174,22 @@ function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
 
 function addFail(routes: Routes, { ledger }: WalletDeps): void {
   routes.add(
-    result("fail", "It was not paid out: the money is the wallet's again"),
+    decisionRoute("fail", "Fail a payout: release the held money to the wallet"),
     async (request, call) => {
       const bank = bankOf(call);
       const asked = await readBareChange(request, call);
-      const { id, owner } = await withdrawalOf(ledger, paperIdOf(request), bank);
-      const names = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
-      const act: FailWithdrawal = { ...names, withdrawal: id, bank };
+      const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
+      const base = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
+      const act: FailWithdrawal = { ...base, withdrawal: id, bank };
       const answer = await ledger.submit({ op: "void_transfer", ...asked, id, owner, settled: null, act });
-      return decidedAnswer(call, inWordsOfWallets(answer, WORDS), 200, (changed) =>
-        endedJson(changed, "failed", bank),
+      return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
+        decidedJson(changed, "failed", bank),
       );
     },
   );
 }
 
-/** A withdrawal, with the owner of this bank's keys: facts that never change. @throws Problem 404 */
+/** A withdrawal, with the owner of this bank's idempotency keys. Neither ever changes. @throws Problem 404 */
 async function withdrawalOf(
   ledger: Ledger,
   id: string,
@@ -193,12 +201,12 @@ async function withdrawalOf(
   throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
 }
 
-function endedJson({ transfer }: TransferChanged, status: "confirmed" | "failed", bank: string): string {
+function decidedJson({ transfer }: TransferChanged, status: "confirmed" | "failed", bank: string): string {
   const { id, postings, memo, createdAtMs } = transfer;
   const [posting] = postings;
   const { debit = "", amount = 0 } = posting ?? {};
-  const made = { kind: "withdrawal", id, wallet: walletOf(debit), amount, details: memo ?? "" } as const;
-  return withdrawalJson({ ...made, status, bank, createdAtMs });
+  const terms = { kind: "withdrawal", id, wallet: walletOf(debit), amount, details: memo ?? "" } as const;
+  return withdrawalJson({ ...terms, status, bank, createdAtMs });
 }
 
 function withdrawalJson(withdrawal: WithdrawalView): string {
