@@ -23,7 +23,7 @@ function works(turns: Turns) {
 }
 
 test("as many as its share are in hand at once, the others follow in order, and who is gone has his turn left off", async () => {
-  const { begun, run, end } = works(new Turns({ places: 32, share: 8 }));
+  const { begun, run, end } = works(new Turns({ slots: 32, share: 8 }));
   const gone = new Set<number>();
   const all = Array.from({ length: 20 }, (_, no) => run(`${no}`, "p", "", () => gone.has(no)));
   expect(begun).toHaveLength(8);
@@ -39,7 +39,7 @@ test("as many as its share are in hand at once, the others follow in order, and 
 });
 
 test("work that fails hands its turn over, too", async () => {
-  const turns = new Turns({ places: 8, share: 8 });
+  const turns = new Turns({ slots: 8, share: 8 });
   const failing = Array.from({ length: 30 }, () =>
     turns.run("p", "", undefined, async () => Promise.reject(new Error("no"))),
   );
@@ -48,7 +48,7 @@ test("work that fails hands its turn over, too", async () => {
 });
 
 test("a partner that wants very much leaves places for others, and those that wait have them in turn", async () => {
-  const { begun, run, end } = works(new Turns({ places: 4, share: 3 }));
+  const { begun, run, end } = works(new Turns({ slots: 4, share: 3 }));
   for (let no = 0; no < 10; no++) void run(`greedy${no}`, "greedy");
   expect(begun).toEqual(["greedy0", "greedy1", "greedy2"]);
   void run("other0", "other");
@@ -63,7 +63,7 @@ test("a partner that wants very much leaves places for others, and those that wa
 });
 
 test("one owner has half of a share, and leaves places to the others of its partner", async () => {
-  const { begun, run, end } = works(new Turns({ places: 8, share: 4 }));
+  const { begun, run, end } = works(new Turns({ slots: 8, share: 4 }));
   for (let no = 0; no < 6; no++) void run(`ann${no}`, "house", "wallet:ann");
   expect(begun).toEqual(["ann0", "ann1"]);
   void run("bob0", "house", "wallet:bob");
@@ -76,7 +76,7 @@ test("one owner has half of a share, and leaves places to the others of its part
 });
 
 test("too many of one partner's are refused, and nobody else's", async () => {
-  const { begun, run, end } = works(new Turns({ places: 2, share: 1 }));
+  const { begun, run, end } = works(new Turns({ slots: 2, share: 1 }));
   const refused: unknown[] = [];
   for (let no = 0; no < 1_030; no++)
     void run(`greedy${no}`, "greedy").then((result) => result instanceof Error && refused.push(result));

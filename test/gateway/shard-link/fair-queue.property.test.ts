@@ -28,8 +28,8 @@ test("each flow's items come out whole and in order, within the bounds of a port
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const flows = new Flows<Item>(1_000_000);
-      const queue = new FairQueue<Item>({ inHandMax: () => IN_HAND_MAX });
-      const flowOf = ({ partner, owner }: Pick<Item, "partner" | "owner">) => flows.of(partner, owner);
+      const queue = new FairQueue<Item>({ inFlightMax: () => IN_HAND_MAX });
+      const flowOf = ({ partner, owner }: Pick<Item, "partner" | "owner">) => flows.find(partner, owner);
       const pushed: Item[] = [];
       const taken: Item[] = [];
       const inHand: Item[] = [];
@@ -39,7 +39,7 @@ test("each flow's items come out whole and in order, within the bounds of a port
         if (portion.length > 1) expect(cost).toBeLessThanOrEqual(PORTION.cost);
         taken.push(...portion);
         inHand.push(...portion);
-        for (const item of portion) expect(flowOf(item).inHand).toBeLessThan(IN_HAND_MAX + COST_MAX);
+        for (const item of portion) expect(flowOf(item).inFlight).toBeLessThan(IN_HAND_MAX + COST_MAX);
         return portion.length;
       };
       const done = () => {
@@ -73,10 +73,10 @@ test("of two that always wait none is ever behind by more than a round and an it
   fc.assert(
     fc.property(fc.array(fc.tuple(cost, cost), { minLength: 50, maxLength: 200 }), (costs) => {
       const flows = new Flows<Item>(1_000_000);
-      const queue = new FairQueue<Item>({ inHandMax: () => Number.POSITIVE_INFINITY });
+      const queue = new FairQueue<Item>({ inFlightMax: () => Number.POSITIVE_INFINITY });
       for (const [no, pair] of costs.entries())
         for (const [i, partner] of ["a", "b"].entries())
-          queue.push(flows.of(partner, ""), { no, partner, owner: "", cost: pair[i] as number, bytes: 1 });
+          queue.push(flows.find(partner, ""), { no, partner, owner: "", cost: pair[i] as number, bytes: 1 });
       const served = { a: 0, b: 0 };
       const left = { a: costs.length, b: costs.length };
       for (;;) {

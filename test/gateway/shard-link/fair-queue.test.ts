@@ -7,11 +7,11 @@ type Item = Readonly<{ name: string; cost: number; bytes: number }>;
 
 const LARGE = { cost: 1_000, bytes: 1_000_000 };
 
-function queueOf(inHandMax = Number.POSITIVE_INFINITY) {
+function queueOf(inFlightMax = Number.POSITIVE_INFINITY) {
   const flows = new Flows<Item>(1_000_000);
-  const queue = new FairQueue<Item>({ inHandMax: () => inHandMax });
+  const queue = new FairQueue<Item>({ inFlightMax: () => inFlightMax });
   const push = (partner: string, names: readonly string[], cost = 1, owner = "", bytes = 1) => {
-    for (const name of names) queue.push(flows.of(partner, owner), { name, cost, bytes });
+    for (const name of names) queue.push(flows.find(partner, owner), { name, cost, bytes });
   };
   const take = (portion = LARGE) => queue.take(portion).map(({ name }) => name);
   return { flows, queue, push, take };
@@ -69,7 +69,7 @@ test("a flow with too much in hand waits until some of it is done, and holds up 
   push("b", ["b0"]);
   expect(take().toSorted()).toEqual(["a0", "a1", "b0"]);
   expect([queue.isEmpty, take()]).toEqual([true, []]);
-  const flow = flows.of("a", "");
+  const flow = flows.find("a", "");
   queue.done(flow, { name: "a0", cost: 60, bytes: 1 });
   expect(take()).toEqual(["a2"]);
   push("a", ["a5"], 1);

@@ -7,7 +7,7 @@ import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer } from "../../../src/g
 
 /** Takes one by one until it is refused. @returns how many. */
 function fill(flows: Flows, partner: string, owner = ""): number {
-  for (let taken = 0; ; taken++) if (!flows.take(flows.of(partner, owner), 1)) return taken;
+  for (let taken = 0; ; taken++) if (!flows.take(flows.find(partner, owner), 1)) return taken;
 }
 
 test("a partner alone gets half; each that comes gets as much as it leaves free, and who has more gets nothing", () => {
@@ -16,7 +16,7 @@ test("a partner alone gets half; each that comes gets as much as it leaves free,
   expect(fill(flows, "b")).toBe(300);
   expect(fill(flows, "c")).toBe(150);
   expect(fill(flows, "a")).toBe(0);
-  flows.give(flows.of("a", ""), 400);
+  flows.give(flows.find("a", ""), 400);
   expect(fill(flows, "a")).toBe(175);
 });
 
@@ -38,12 +38,12 @@ test("whatever is taken and given back, no more is out than there is, and a newc
         const [first] = out;
         if (gives && first !== undefined) {
           out.shift();
-          flows.give(flows.of(first[0], ""), first[1]);
-        } else if (flows.take(flows.of(partner, ""), amount)) out.push([partner, amount]);
+          flows.give(flows.find(first[0], ""), first[1]);
+        } else if (flows.take(flows.find(partner, ""), amount)) out.push([partner, amount]);
         const total = out.reduce((sum, [, each]) => sum + each, 0);
         expect(total).toBeLessThanOrEqual(1_000);
       }
-      for (const [partner, amount] of out) flows.give(flows.of(partner, ""), amount);
+      for (const [partner, amount] of out) flows.give(flows.find(partner, ""), amount);
       expect(fill(flows, "newcomer")).toBe(500);
     }),
   );
@@ -51,10 +51,10 @@ test("whatever is taken and given back, no more is out than there is, and a newc
 
 test("who holds nothing is forgotten, who holds something is not", () => {
   const flows = new Flows(1_000);
-  const held = flows.of("a", "");
+  const held = flows.find("a", "");
   flows.take(held, 1);
-  for (let i = 0; i < 5_000; i++) flows.of(`partner${i}`, "");
-  expect(flows.of("a", "")).toBe(held);
+  for (let i = 0; i < 5_000; i++) flows.find(`partner${i}`, "");
+  expect(flows.find("a", "")).toBe(held);
   expect(flows.known).toBeLessThan(1_100);
 });
 

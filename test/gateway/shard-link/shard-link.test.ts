@@ -2,9 +2,9 @@ import { expect, test, vi } from "vitest";
 import { decode, encode } from "../../../src/actors/records/pack.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
 import {
-  type Reached,
   ShardLink,
   type ShardLinkOptions,
+  type ShardReply,
 } from "../../../src/gateway/shard-link/shard-link.ts";
 import type { ChannelHandlers } from "../../../src/workers/channels/channel.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
@@ -18,13 +18,13 @@ import {
 
 const PACKED = new Uint8Array(1);
 
-function command(link: ShardLink, partner = "p"): Promise<Reached> {
+function command(link: ShardLink, partner = "p"): Promise<ShardReply> {
   return link.execute(PACKED, partner, "", 1);
 }
 
 /** In one piece. */
-async function batch(link: ShardLink, count: number, packed = PACKED, partner = "p"): Promise<Reached> {
-  return link.executeAll(partner, [{ packed, count, cost: count }])[0] as Promise<Reached>;
+async function batch(link: ShardLink, count: number, packed = PACKED, partner = "p"): Promise<ShardReply> {
+  return link.executeAll(partner, [{ packed, count, cost: count }])[0] as Promise<ShardReply>;
 }
 
 type Shard = Readonly<{
@@ -209,7 +209,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 test("while one partner has very much waiting, another one's request goes out with the next message", async () => {
   const { link, sent, reply } = connect();
   const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
-  const all: Promise<Reached>[] = [...link.executeAll("greedy", pieces)];
+  const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
   await turn();
   expect(sent.map(({ length }) => length)).toEqual([4, 4]);
   all.push(link.ask("other", ["position"]));
@@ -237,7 +237,7 @@ test("the partner that has most is refused, and nobody else is", async () => {
   const greedy = batch(link, 10_000, PACKED, "greedy");
   await expect(greedy).rejects.toMatchObject({
     code: "overloaded",
-    message: expect.stringContaining("yours"),
+    message: expect.stringContaining("your share"),
   });
   const other = batch(link, 10_000, PACKED, "other");
   other.catch(() => {});
@@ -251,7 +251,7 @@ test("who waits longer than a second for its turn is refused more, and nobody el
   try {
     const { link, sent, reply } = connect();
     const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
-    const all: Promise<Reached>[] = [...link.executeAll("greedy", pieces)];
+    const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
     await turn();
     for (let at = 0; at < 3; at++) {
       vi.advanceTimersByTime(400);
@@ -269,7 +269,7 @@ test("who waits longer than a second for its turn is refused more, and nobody el
 test("batches that wait for other shards hold up no single request, and no more of them go out meanwhile", async () => {
   const { link, sent, reply } = connect();
   const pieces = Array.from({ length: 20 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
-  const all: Promise<Reached>[] = [command(link, "other"), ...link.executeAll("p", pieces)];
+  const all: Promise<ShardReply>[] = [command(link, "other"), ...link.executeAll("p", pieces)];
   await turn();
   const early = sent.flat();
   expect(early).toHaveLength(1 + 4);

@@ -136,9 +136,9 @@ async function inTurn(turns: Turns, call: Call, bytes: number, begin: () => Prom
 }
 
 function createBegin({ ledger, readLarge }: BatchDeps) {
-  const turns = new Turns({ places: 1, share: 1 });
+  const turns = new Turns({ slots: 1, share: 1 });
   // While one is read, the next one is on its way to the other thread.
-  const largeTurns = new Turns({ places: 2, share: 1 });
+  const largeTurns = new Turns({ slots: 2, share: 1 });
   return async (body: Buffer, call: Call, asked: BatchAsked, isDryRun: boolean): Promise<Begun> => {
     const isLarge = body.length > LARGE_BYTES;
     return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
