@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import type { Problem } from "../../../src/http/problem.ts";
-import { BodiesUnderWay, BodiesWaiting, BodyUnderWay } from "../../../src/http/server/bodies-under-way.ts";
+import { IncomingBodies, IncomingBody, WaitingBodies } from "../../../src/http/server/bodies-under-way.ts";
 
 const MIB = 1024 * 1024;
 
 function bodies(heldMax: number) {
-  const all = new BodiesUnderWay(heldMax);
+  const all = new IncomingBodies(heldMax);
   const refused: [string, string][] = [];
   const begin = (name: string, bytesMax = 8 * MIB) =>
-    new BodyUnderWay(bytesMax, ({ code }: Problem) => refused.push([name, code]));
+    new IncomingBody(bytesMax, ({ code }: Problem) => refused.push([name, code]));
   return { all, refused, begin };
 }
 
@@ -57,7 +57,7 @@ test("a body that is larger than it may be is refused", () => {
 });
 
 test("of what waits, a partner has as much as is free, and gets it back", () => {
-  const waiting = new BodiesWaiting(96);
+  const waiting = new WaitingBodies(96);
   const leaveFirst = waiting.enter("greedy", 40);
   const leaveSecond = waiting.enter("greedy", 8);
   expect(() => waiting.enter("greedy", 1)).toThrow(expect.objectContaining({ code: "overloaded" }));
