@@ -31,7 +31,7 @@ export async function submitWithArchive(
   send: (packed: Uint8Array) => Promise<ShardReply>,
 ): Promise<ShardReply> {
   const name = claimOf(command);
-  assert(name !== undefined, "the archive is asked about a name");
+  assert(name !== undefined, "only a command that claims a name is refused with ASK_ARCHIVE");
   let [, , epoch, seq] = refused;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const seen = await lookUp(shards, name, { shard, epoch, seq });

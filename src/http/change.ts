@@ -49,8 +49,8 @@ export async function readBareChange(request: HttpRequest, call: Call): Promise<
   return commandHeader(request, call, () => "");
 }
 
-export function actOf(asked: CommandHeader, act: Act): ActAlone {
-  return { op: "act", ...asked, act };
+export function actOf(header: CommandHeader, act: Act): ActAlone {
+  return { op: "act", ...header, act };
 }
 
 /**
@@ -61,11 +61,11 @@ export function actOf(asked: CommandHeader, act: Act): ActAlone {
  */
 export async function firstOrNew<C extends Command>(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   scope: KeyScope,
   make: () => C | Promise<C>,
 ): Promise<C> {
-  const first = await firstOf(ledger, asked, scope);
+  const first = await firstOf(ledger, header, scope);
   // The fingerprint includes the route, so the types agree.
   return first === undefined ? await make() : (first as C);
 }
@@ -76,11 +76,11 @@ export async function firstOrNew<C extends Command>(
  */
 export async function firstOf(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   scope: KeyScope,
 ): Promise<Command | undefined> {
-  if (asked.key === null) return undefined;
-  const first = await ledger.first(asked, scope);
+  if (header.key === null) return undefined;
+  const first = await ledger.first(header, scope);
   if (first === "reused") throw new Problem("idempotency_key_reused");
   return first;
 }
@@ -91,20 +91,20 @@ export async function firstOf(
  */
 export async function takeKey(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   { owner, vnode }: KeyScope,
 ): Promise<CommandHeader> {
-  if (asked.key === null) return asked;
+  if (header.key === null) return header;
   const at = vnode === undefined ? {} : { vnode };
-  const taken = await ledger.submit({ op: "tick", ...asked, owner, ...at });
+  const taken = await ledger.submit({ op: "tick", ...header, owner, ...at });
   if ("refused" in taken) throw refusalOf(taken);
   // Callers' keys contain no blanks, so this one is unique.
-  return { ...asked, key: `${owner} ${asked.key}` };
+  return { ...header, key: `${owner} ${header.key}` };
 }
 
 /** A transfer together with an act. The shard of the act's subject decides it. */
-export function transferWith(asked: CommandHeader, act: Act, move: Move): Transfer {
-  const { partner, key, fingerprint } = asked;
+export function transferWith(header: CommandHeader, act: Act, move: Move): Transfer {
+  const { partner, key, fingerprint } = header;
   const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
   const vnode = vnodeOfAccount(partner, act.subject);
   const names = { op: "transfer", partner, key, fingerprint } as const;
@@ -113,12 +113,12 @@ export function transferWith(asked: CommandHeader, act: Act, move: Move): Transf
 
 /** `transferWith`, as a pending transfer. `timeoutMs`: time until expiry; `null`: it never expires. */
 export function pendingWith(
-  asked: CommandHeader,
+  header: CommandHeader,
   act: Act,
   move: Move,
   timeoutMs: number | null = null,
 ): CompoundTransfer {
-  return { ...asCompound(transferWith(asked, act, move)), pending: true, timeoutMs };
+  return { ...asCompound(transferWith(header, act, move)), pending: true, timeoutMs };
 }
 
 function commandHeader(

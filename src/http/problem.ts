@@ -3,7 +3,7 @@ import type { Refusal, Rejection } from "../actors/records/rejection.ts";
 import type { OperatingErrorCode } from "../errors/operating-error.ts";
 
 /** Refused before it reached the ledger. */
-export type DoorCode =
+export type RequestErrorCode =
   | "validation_failed"
   | "unauthenticated"
   | "forbidden"
@@ -26,7 +26,7 @@ export type DoorCode =
   | "rate_limited"
   | "internal_error";
 
-export type ProblemCode = Rejection | Refusal | OperatingErrorCode | DoorCode;
+export type ProblemCode = Rejection | Refusal | OperatingErrorCode | RequestErrorCode;
 
 type ProblemKind = Readonly<{ status: number; title: string; retryable: boolean }>;
 

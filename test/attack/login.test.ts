@@ -1,4 +1,4 @@
-/** Who guesses passwords, or hashes them for nothing, keeps nobody else out: over real sockets from several addresses. */
+/** Clients that guess passwords, or cause hashing, lock no one else out: over real sockets from several addresses. */
 import { Agent, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { House } from "../integration/programmes/house.ts";
@@ -12,7 +12,7 @@ function via(client: string): Readonly<Record<string, string>> {
   return { "X-Forwarded-For": client };
 }
 
-/** Somebody at an address of this machine, on connections of its own. */
+/** A client at a local address, with its own connections. */
 class Somebody {
   readonly #url: string;
   readonly #agent: Agent;
@@ -84,7 +84,7 @@ function opened(settings: Readonly<Record<string, string>>): {
 describe.each(["1", "3"])("with %s gateways", (gateways) => {
   const { somebodyAt, signUp } = opened({ GATEWAYS: gateways });
 
-  test("64 connections with random e-mails, and somebody else's logins are all answered", async () => {
+  test("during logins of 64 connections with random e-mails, all logins of another client are answered", async () => {
     await signUp("127.0.0.2", "victim@example.com");
     const attack = { isOver: false, refusals: 0 };
     const attackers = Array.from({ length: 64 }, async (_, i) => {
@@ -103,13 +103,13 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
     attack.isOver = true;
     expect(statusesOf(answers)).toEqual({ 200: 20 });
     const attacked = statusesOf((await Promise.all(attackers)).flat());
-    // Of one address so many may fail in a minute, whatever the e-mails and the gateways are.
+    // One address may fail this often per minute, whatever the e-mails and gateways.
     expect(attacked["401"]).toBeLessThanOrEqual(100);
   });
 
-  test("ten failures are let through, by all gateways together; elsewhere, and on a device that is known, one still logs in", async () => {
+  test("all gateways together allow ten failures; from another address, or on a known device, the user still logs in", async () => {
     const made = await signUp("127.0.0.3", "ann@example.com");
-    // A connection each: the system spreads them among the gateways.
+    // One connection each, so that the kernel spreads them over the gateways.
     const tries = Array.from({ length: 40 }, () => somebodyAt("127.0.0.4").login("ann@example.com", "wrong"));
     const answers = await Promise.all(tries);
     expect(statusesOf(answers)).toEqual({ 401: 10, 429: 30 });
@@ -128,7 +128,7 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
     expect((await here.login("ann@example.com", PASSWORD, { Cookie: other })).status).toBe(429);
   });
 
-  test("who has stolen a session has no more tries at the password than anybody", async () => {
+  test("a stolen session gives no additional attempts at the password", async () => {
     const cookie = cookieOf(await signUp("127.0.0.6", "bob@example.com"));
     const thief = () => somebodyAt("127.0.0.7");
     const tries = Array.from({ length: 15 }, (_, i) =>
@@ -144,7 +144,7 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
     expect((await somebodyAt("127.0.0.6").login("bob@example.com", PASSWORD)).status).toBe(200);
   });
 
-  test("nobody is believed about whom he speaks for", async () => {
+  test("X-Forwarded-For is ignored", async () => {
     const tries = Array.from({ length: 12 }, (_, i) =>
       somebodyAt("127.0.0.8").login("cy@example.com", "wrong", { "X-Forwarded-For": `192.0.2.${i}` }),
     );
@@ -152,10 +152,10 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
   });
 });
 
-describe("behind a proxy that is trusted", () => {
+describe("behind a trusted proxy", () => {
   const { somebodyAt, signUp } = opened({ TRUST_PROXY: "127.0.0.8/31" });
 
-  test("nobody locks out another, and nobody else is believed", async () => {
+  test("no client locks out another, and other peers' X-Forwarded-For is ignored", async () => {
     await signUp("127.0.0.2", "ann@example.com");
     const proxy = somebodyAt("127.0.0.9");
     const tries = Array.from({ length: 12 }, (_, i) =>
@@ -169,9 +169,9 @@ describe("behind a proxy that is trusted", () => {
     expect(statusesOf(await Promise.all(outside))).toEqual({ 401: 10, 429: 2 });
   });
 
-  test("an address signs up so many in an hour, and another one still does", async () => {
+  test("sign-ups are limited per address and hour, and another address still signs up", async () => {
     const body = { name: "x", email: "taken@example.com", password: PASSWORD };
-    // All of one network, at once: most are refused for want of a slot, and count all the same.
+    // All from one network, in parallel: most are refused for lack of a slot, and count nevertheless.
     const tries = Array.from({ length: 9 }, (_, i) => {
       const proxy = somebodyAt("127.0.0.9");
       return Array.from({ length: 64 }, (__, j) => proxy.post(SIGN_UP, body, via(`2001:db8::${i}:${j}`)));

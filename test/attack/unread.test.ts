@@ -1,4 +1,4 @@
-/** Clients that ask and do not read: bounded in bytes, in time, and in requests sent ahead. */
+/** Clients that do not read their answers are bounded in bytes, in time and in pipelined requests. */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
@@ -6,7 +6,7 @@ import { Connections, STALL_MS_MAX, UNBOUNDED, UNREAD_BYTES_MAX } from "../../sr
 import { until } from "../support/server.ts";
 import { MIB, RawSocket } from "./raw.ts";
 
-/** More than the system takes of one answer that is not read. */
+/** More than the kernel buffers of one unread answer. */
 const ANSWER_BYTES = 16 * MIB;
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -29,7 +29,7 @@ async function answering(answer: (outgoing: ServerResponse) => void): Promise<An
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections, server };
 }
 
-test("who takes nothing of an answer is cut off in the end, and who takes it slowly is not", async () => {
+test("a client that reads nothing is eventually cut off, and one that reads slowly is not", async () => {
   let answered = 0;
   const body = Buffer.alloc(ANSWER_BYTES, "x");
   const { url, connections } = await answering((outgoing) => {
@@ -58,7 +58,7 @@ test("who takes nothing of an answer is cut off in the end, and who takes it slo
   await until("the slow one has all of it", () => slow.socket.bytesRead > ANSWER_BYTES);
 });
 
-test("when many take nothing, they are cut off until what is left is bounded", async () => {
+test("if many clients read nothing, they are cut off until the unread total is bounded", async () => {
   let answered = 0;
   const body = Buffer.alloc(ANSWER_BYTES, "x");
   const { url, connections } = await answering((outgoing) => {
@@ -76,7 +76,7 @@ test("when many take nothing, they are cut off until what is left is bounded", a
   expect(connections.size).toBeGreaterThan(0);
 });
 
-test("a client that sends a thousand requests ahead has sixteen of them in hand, and gets all answers in order", async () => {
+test("of a thousand pipelined requests sixteen are processed at once, and all answers come in order", async () => {
   const inHand: ServerResponse[] = [];
   let started = 0;
   const { url } = await answering((outgoing) => {
@@ -97,7 +97,7 @@ test("a client that sends a thousand requests ahead has sixteen of them in hand,
   expect(order).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
 });
 
-test("requests sent ahead by a client that is gone are not begun", async () => {
+test("pipelined requests of a client that has gone are not started", async () => {
   const inHand: ServerResponse[] = [];
   let started = 0;
   const { url, connections } = await answering((outgoing) => {

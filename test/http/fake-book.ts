@@ -1,4 +1,4 @@
-/** Accounts and transfers in memory: it moves what it is asked to, and has no rule but what tests need to tell apart. */
+/** Accounts and transfers in memory. It executes what it is asked to, with only the rules that tests need. */
 
 import { isSystemAccount, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
@@ -44,7 +44,7 @@ function sumOf(postings: readonly Posting[]): number {
   return postings.reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** Parts of a transfer are parts of its one posting. */
+/** A partial post changes the amount of its one posting. */
 function ofAmount(view: TransferView, amount: number): TransferView {
   const [posting, ...others] = view.postings;
   if (posting === undefined || others.length > 0) return view;
@@ -61,7 +61,7 @@ export class FakeBook {
     return this.#accounts.get(`${partner}\0${id}`);
   }
 
-  /** In order of id, without system accounts. */
+  /** Sorted by id, without system accounts. */
   accounts(partner: string, prefix: string): AccountView[] {
     return [...this.#accounts]
       .filter(([at, { id }]) => at.startsWith(`${partner}\0${prefix}`) && !isSystemAccount(id))
@@ -129,7 +129,7 @@ export class FakeBook {
     } satisfies TransferPosted;
   }
 
-  /** A dry run leaves everything as it was and has no id. */
+  /** A dry run changes nothing and has no id. */
   dryRun(command: CompoundTransfer): Outcome<CompoundTransfer> {
     const trial = new FakeBook();
     for (const [at, account] of this.#accounts) trial.#accounts.set(at, account);

@@ -4,7 +4,7 @@ import type { AccountView } from "../../actors/records/command.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { Shards } from "../shard-link/shards.ts";
 
-/** A cut is tried again if it was too slow, or if one of its shards restarted meanwhile. */
+/** Attempts. An attempt fails if it is too slow, or if one of its shards restarts. */
 const ATTEMPTS_MAX = 5;
 /** By then all shards have dropped the cut. */
 const HALTS_MS_MAX = 1_000;

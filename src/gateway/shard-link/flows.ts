@@ -7,7 +7,7 @@ import { TurnList } from "./turn-list.ts";
 
 export type Queued = Readonly<{ cost: number; bytes: number }>;
 
-/** Served items are dropped from the array once there are so many, and at least as many as still wait. */
+/** Served items are dropped from the array once there are this many, and at least as many as still wait. */
 const SERVED_MAX = 1_024;
 
 /** One flow: what it uses of the resource, and its waiting items in order. */

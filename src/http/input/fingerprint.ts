@@ -35,4 +35,4 @@ export function fingerprintOf(method: string, path: string, canonical: string): 
 }
 
 /** The sender of a request. `method` and `path` enter the fingerprint. */
-export type Asker = Readonly<{ partner: string; method: string; path: string }>;
+export type RequestSender = Readonly<{ partner: string; method: string; path: string }>;

@@ -16,7 +16,7 @@ export type Limited = Readonly<{ rate: RateLimit; key: string }>;
 export class RateLimit {
   readonly #options: RateLimitOptions;
   /** Attempts of this gateway in progress; one that succeeds gives its count back. */
-  readonly underWay = new Map<string, Set<Promise<void>>>();
+  readonly inProgress = new Map<string, Set<Promise<void>>>();
 
   constructor(options: RateLimitOptions) {
     this.#options = options;
@@ -87,15 +87,15 @@ export async function attempt<T>(
     .then(hasFailed, () => false)
     .then((failed) => {
       for (const { rate, key } of limits) {
-        const tries = rate.underWay.get(key);
+        const tries = rate.inProgress.get(key);
         tries?.delete(settled);
-        if (tries?.size === 0) rate.underWay.delete(key);
+        if (tries?.size === 0) rate.inProgress.delete(key);
       }
       if (!failed) for (const giveBack of giveBacks) giveBack();
     });
   for (const { rate, key } of limits) {
-    const tries = rate.underWay.get(key) ?? new Set();
-    rate.underWay.set(key, tries.add(settled));
+    const tries = rate.inProgress.get(key) ?? new Set();
+    rate.inProgress.set(key, tries.add(settled));
   }
   return result;
 }
@@ -107,7 +107,7 @@ function firstExhausted(limits: readonly Limited[]): Full | undefined {
   for (const { rate, key } of limits) {
     const window = rate.exhausted(key);
     if (window === undefined) continue;
-    const [underWay] = rate.underWay.get(key) ?? [];
+    const [underWay] = rate.inProgress.get(key) ?? [];
     return { refusal: rate.refusal(window), underWay };
   }
   return undefined;

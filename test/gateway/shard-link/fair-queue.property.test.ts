@@ -1,4 +1,4 @@
-/** Whatever is asked in whatever order: nothing is lost or overtaken within a flow, and who waits gets his share. */
+/** For random requests: a flow loses no item and keeps its order, and every waiting flow gets its share. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FairQueue } from "../../../src/gateway/shard-link/fair-queue.ts";
@@ -24,7 +24,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("done" as const) }) },
 );
 
-test("each flow's items come out whole and in order, within the bounds of a portion and of what is in hand", () => {
+test("each flow's items come out complete and in order, within the bounds of a portion and of work in flight", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const flows = new Flows<Item>(1_000_000);
@@ -68,7 +68,7 @@ test("each flow's items come out whole and in order, within the bounds of a port
   );
 });
 
-test("of two that always wait none is ever behind by more than a round and an item", () => {
+test("of two flows that always wait, neither falls behind by more than one round and one item", () => {
   const cost = fc.integer({ min: 1, max: COST_MAX });
   fc.assert(
     fc.property(fc.array(fc.tuple(cost, cost), { minLength: 50, maxLength: 200 }), (costs) => {

@@ -1,16 +1,16 @@
-/** A capacity is divided so that there is always some left for who comes next. */
+/** A capacity is divided so that some is always left for the next partner. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Command } from "../../../src/actors/records/command.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer } from "../../../src/gateway/shard-link/owners.ts";
 
-/** Takes one by one until it is refused. @returns how many. */
+/** Takes one unit at a time until it is refused. @returns the number taken. */
 function fill(flows: Flows, partner: string, owner = ""): number {
   for (let taken = 0; ; taken++) if (!flows.take(flows.find(partner, owner), 1)) return taken;
 }
 
-test("a partner alone gets half; each that comes gets as much as it leaves free, and who has more gets nothing", () => {
+test("a single partner gets half; each further one may take as much as then stays free, and one that has more gets nothing", () => {
   const flows = new Flows(1_200);
   expect(fill(flows, "a")).toBe(600);
   expect(fill(flows, "b")).toBe(300);
@@ -27,7 +27,7 @@ test("one owner gets half of its partner's half, and leaves the rest to the othe
   expect(fill(flows, "acme")).toBe(375);
 });
 
-test("whatever is taken and given back, no more is out than there is, and a newcomer gets some of it", () => {
+test("no sequence of takes and gives exceeds the capacity, and a newcomer then gets half", () => {
   const flow = fc.constantFrom("a", "b", "c", "d");
   const amount = fc.integer({ min: 1, max: 400 });
   fc.assert(
@@ -49,7 +49,7 @@ test("whatever is taken and given back, no more is out than there is, and a newc
   );
 });
 
-test("who holds nothing is forgotten, who holds something is not", () => {
+test("idle flows are removed, flows in use are not", () => {
   const flows = new Flows(1_000);
   const held = flows.find("a", "");
   flows.take(held, 1);
@@ -58,7 +58,7 @@ test("who holds nothing is forgotten, who holds something is not", () => {
   expect(flows.known).toBeLessThan(1_100);
 });
 
-test("wallet users and sellers are owners of their own; nobody else is", () => {
+test("wallet users and sellers are owners; other accounts belong to the partner as a whole", () => {
   const transfer = {
     op: "transfer",
     partner: "acme",

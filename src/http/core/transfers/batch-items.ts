@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
 import { checkWork, elementsOf, isExact, type Survey, surveyOf } from "../../input/exact-json.ts";
-import type { Asker } from "../../input/fingerprint.ts";
+import type { RequestSender } from "../../input/fingerprint.ts";
 import { decodeItems } from "../../input/message-pack.ts";
 import { invalid, Problem, type ProblemCode } from "../../problem.ts";
 import { checkSurvey, parseJson, parseSurveyed, utf8Text, withoutMark } from "../../server/body.ts";
@@ -105,7 +105,7 @@ function itemsOf(body: Buffer, encoding: Encoding): unknown[] {
   return items;
 }
 
-function itemOf(asker: Asker, value: unknown, key: string | null): Item {
+function itemOf(asker: RequestSender, value: unknown, key: string | null): Item {
   try {
     return transferOf(asker, value, key, true);
   } catch (failure) {
@@ -139,7 +139,7 @@ export async function readBatch(
   { partner, encoding, headerKey }: BatchAsked,
 ): Promise<BatchRead> {
   const values = itemsOf(body, encoding);
-  const asker: Asker = { partner, method: "POST", path: "/v1/transfers/batch" };
+  const asker: RequestSender = { partner, method: "POST", path: "/v1/transfers/batch" };
   const transfers: (Transfer | CompoundTransfer)[] = [];
   const refused = new Map<number, ProblemCode>();
   for (let i = 0; i < values.length; i++) {

@@ -28,7 +28,7 @@ export type LargeBatch = Omit<BatchRead, "transfers"> & Readonly<{ transfers: Tr
  * Reads a body on another thread, and takes ownership of its memory. @throws Problem as `readBatch`; OperatingError
  * `overloaded`.
  */
-export type ReadLarge = (body: Buffer, asked: BatchAsked) => Promise<LargeBatch>;
+export type ReadLarge = (body: Buffer, source: BatchAsked) => Promise<LargeBatch>;
 
 const BatchRequest = z
   .object({ transfers: z.array(TransferItem).max(BATCH_ITEMS_MAX) })
@@ -142,10 +142,10 @@ function createBegin({ ledger, readLarge }: BatchDeps) {
   const turns = new Turns({ slots: 1, share: 1 });
   // Two slots: while one body is read, the next one is sent to the other thread.
   const largeTurns = new Turns({ slots: 2, share: 1 });
-  return async (body: Buffer, call: Call, asked: BatchAsked, isDryRun: boolean): Promise<Begun> => {
+  return async (body: Buffer, call: Call, source: BatchAsked, isDryRun: boolean): Promise<Begun> => {
     const isLarge = body.length > LARGE_BYTES;
     return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
-      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, asked);
+      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, source);
       if (count === refused.size) return { count, refused, answered: NOTHING };
       const answered = isDryRun ? dryRunBatch(ledger, call, transfers) : ledger.submitTransfers(transfers);
       return { count, refused, answered };
@@ -193,9 +193,9 @@ export function addBatch(routes: Routes, deps: BatchDeps): void {
         });
       }
       const encoding = encodingOf(request);
-      const asked: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
+      const source: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
       const body = await readBody(request, BATCH_BYTES_MAX);
-      const begun = await begin(body, call, asked, dry_run === "true");
+      const begun = await begin(body, call, source, dry_run === "true");
       const { items: answers, positions } = await begun.answered;
       const merged = merge(begun, answers);
       const headers: Record<string, string> =

@@ -3,18 +3,18 @@ import { homeVnodeOf, isSystemAccount } from "../../../actors/ledger/routing.ts"
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer, Posting } from "../../../actors/records/compound-command.ts";
 import { timeMsOrNull } from "../../input/fields.ts";
-import { type Asker, canonicalJson, fingerprintOf } from "../../input/fingerprint.ts";
+import { canonicalJson, fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
 import { invalid } from "../../problem.ts";
 import type { TransferFields } from "./transfer-schema.ts";
 
 /** A requested transfer in the ledger's terms. A plain transfer is one posting, neither `available` nor `pending`. */
-export type TransferAsked = Pick<
+export type TransferTerms = Pick<
   CompoundTransfer,
   "postings" | "available" | "pending" | "timeoutMs" | "memo" | "metadata" | "occurredAtMs"
 >;
 
 /** @throws Problem 400 if fields contradict each other */
-export function transferTerms(fields: TransferFields): TransferAsked {
+export function transferTerms(fields: TransferFields): TransferTerms {
   if (fields.timeout_s !== undefined && fields.pending !== true) {
     throw invalid("timeout_s", "is allowed only with pending: true");
   }
@@ -54,7 +54,11 @@ function severalPostings(terms: SeveralPostings): Posting[] {
   });
 }
 
-export function compoundTransfer(sender: Asker, key: string | null, terms: TransferAsked): CompoundTransfer {
+export function compoundTransfer(
+  sender: RequestSender,
+  key: string | null,
+  terms: TransferTerms,
+): CompoundTransfer {
   const [first] = terms.postings;
   if (first === undefined) throw new TypeError("a transfer needs a posting");
   return {
@@ -71,7 +75,7 @@ export function compoundTransfer(sender: Asker, key: string | null, terms: Trans
  * Fingerprint text. It starts with a nested list, which the text of a plain transfer never does, so the two cannot
  * be equal.
  */
-function canonicalText(terms: TransferAsked): string {
+function canonicalText(terms: TransferTerms): string {
   const { available, pending, timeoutMs, memo, metadata, occurredAtMs } = terms;
   const postings = terms.postings.map(({ debit, credit, amount }) => [debit, credit, amount]);
   return JSON.stringify([postings, available, pending, timeoutMs, memo, metadata, occurredAtMs]);

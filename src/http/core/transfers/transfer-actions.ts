@@ -71,9 +71,7 @@ function description(
 
 type TransferChange = CommandHeader & Readonly<{ id: string }>;
 
-/**
- * @param canonical the request's content besides the id. @throws Problem 404 for an id that cannot be a transfer's
- */
+/** @param canonical the request's content besides the id. @throws Problem 404 for an id that no transfer can have */
 function changeHeader(
   request: HttpRequest,
   { partner, key }: Call,

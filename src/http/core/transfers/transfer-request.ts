@@ -8,7 +8,7 @@ import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
 import { isKey, KEY_RULE } from "../../idempotency.ts";
 import { isAmount, isId, isMetadata, isText, MEMO_LENGTH_MAX } from "../../input/fields.ts";
-import { type Asker, canonicalJson, fingerprintOf } from "../../input/fingerprint.ts";
+import { canonicalJson, fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
 import { check } from "../../input/validation.ts";
 import { invalid } from "../../problem.ts";
 import { compoundTransfer, transferTerms } from "./compound-request.ts";
@@ -21,7 +21,7 @@ import {
 } from "./transfer-schema.ts";
 
 function command(
-  sender: Asker,
+  sender: RequestSender,
   key: string | null,
   debit: string,
   credit: string,
@@ -59,7 +59,7 @@ function command(
  * header.
  */
 export function plainTransfer(
-  sender: Asker,
+  sender: RequestSender,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
@@ -91,7 +91,11 @@ export function plainTransfer(
   return command(sender, key, debit, credit, amount, memo, metadata, null);
 }
 
-function fromFields(sender: Asker, fields: TransferFields, key: string | null): Transfer | CompoundTransfer {
+function fromFields(
+  sender: RequestSender,
+  fields: TransferFields,
+  key: string | null,
+): Transfer | CompoundTransfer {
   const terms = transferTerms(fields);
   const [posting, ...others] = terms.postings;
   if (posting === undefined || others.length > 0 || terms.available || terms.pending) {
@@ -107,7 +111,7 @@ function hasPostings(value: unknown): boolean {
 
 /** The slow path, for everything else; it reports every fault. @throws Problem 400 */
 export function transferBySchema(
-  sender: Asker,
+  sender: RequestSender,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
@@ -124,7 +128,7 @@ export function transferBySchema(
 
 /** @param isItem an item of a batch, which may have its own idempotency key. @throws Problem 400 */
 export function transferOf(
-  sender: Asker,
+  sender: RequestSender,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,

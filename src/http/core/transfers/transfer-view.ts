@@ -132,8 +132,6 @@ export const TransferWithBalances = z
   .object({ id, ...fields, balances })
   .openapi("TransferWithBalances", { example: { ...TRANSFER_EXAMPLE, balances: BALANCES_EXAMPLE } });
 
-export const DryRun = z
-  .object({ ...fields, balances })
-  .openapi("DryRun", {
-    description: "The result that the request would have. It has no id, because nothing was created.",
-  });
+export const DryRun = z.object({ ...fields, balances }).openapi("DryRun", {
+  description: "The result that the request would have. It has no id, because nothing was created.",
+});
