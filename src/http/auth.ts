@@ -44,8 +44,8 @@ export function createAuthenticate(directory: Directory, operatorKeyHash: string
     const principal = directory.principalOf(keyHash);
     if (operatorHash === undefined) return principal;
     if (principal !== undefined && principal.role !== "operator") return principal;
-    const given = Buffer.from(keyHash, "utf8");
-    const isOperator = given.length === operatorHash.length && timingSafeEqual(given, operatorHash);
+    const sentHash = Buffer.from(keyHash, "utf8");
+    const isOperator = sentHash.length === operatorHash.length && timingSafeEqual(sentHash, operatorHash);
     return isOperator ? { role: "operator" } : undefined;
   };
 }

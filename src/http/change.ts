@@ -86,8 +86,10 @@ export async function firstOf(
 }
 
 /**
- * Records a key on its owner's shard, for a command that another shard decides: only the owner's shard knows all keys of the
- * owner. Returns the partner, key and fingerprint for that command. @throws Problem 400, 422
+ * Records a key on its owner's shard, for a command that another shard decides: only the owner's shard knows all
+ * keys of the owner.
+ *
+ * @returns the header (partner, key, fingerprint) for that command. @throws Problem 400, 422
  */
 export async function takeKey(
   ledger: Ledger,
@@ -98,7 +100,7 @@ export async function takeKey(
   const at = vnode === undefined ? {} : { vnode };
   const taken = await ledger.submit({ op: "tick", ...header, owner, ...at });
   if ("refused" in taken) throw refusalOf(taken);
-  // Callers' keys contain no blanks, so this one is unique.
+  // Keys of callers contain no spaces, so this key is unique.
   return { ...header, key: `${owner} ${header.key}` };
 }
 

@@ -34,7 +34,7 @@ test.each(ISOLATIONS)(
     await until("shards have been asked how they are", () => bystander.answered > 200);
     // Time for metrics to be read from every shard: once, a lack of descriptors stopped a shard there.
     const enoughMs = performance.now() + 3_000;
-    await until("some seconds are over", () => performance.now() > enoughMs);
+    await until("some seconds have passed", () => performance.now() > enoughMs);
     const during = bystander.seen();
     expectServed(during);
     expect((await shardsOf(admin)).map(({ status, restarts }) => [status, restarts])).toEqual([
@@ -50,7 +50,7 @@ test.each(ISOLATIONS)(
 
     for (const { socket } of attack) socket.destroy();
     const [again] = await open(server.url, 1);
-    await until("whoever was refused is served", async () => {
+    await until("refused clients are served", async () => {
       const socket = new RawSocket(server.url).read().write(wire("GET", "/healthz", ""));
       await until("an answer", () => socket.statuses.length > 0);
       return socket.statuses[0] === "200";

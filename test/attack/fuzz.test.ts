@@ -56,7 +56,7 @@ function checkAnswer({ status, headers, body }: HttpAnswer, isHead: boolean): vo
   expect([problem.status, PROBLEMS[problem.code as keyof typeof PROBLEMS].status]).toEqual([status, status]);
 }
 
-function checkHeard({ requests, ending }: Exchange, { answers, isClosed, tookMs }: Heard): void {
+function checkResult({ requests, ending }: Exchange, { answers, isClosed, tookMs }: Heard): void {
   answers.forEach((answer, i) => {
     checkAnswer(answer, requests[i]?.method === "HEAD");
     seen.answers.set(answer.status, (seen.answers.get(answer.status) ?? 0) + 1);
@@ -83,18 +83,18 @@ async function late(signal: AbortSignal): Promise<void> {
 async function send(exchanges: readonly Exchange[]): Promise<boolean> {
   const over = new AbortController();
   const isLate = late(over.signal);
-  const heard = await Promise.all(
+  const received = await Promise.all(
     exchanges.map(async (exchange) => {
       try {
-        const told = await hear(house.server.url, exchange, isLate);
-        checkHeard(exchange, told);
-        return told;
+        const result = await hear(house.server.url, exchange, isLate);
+        checkResult(exchange, result);
+        return result;
       } catch (cause) {
         throw new Error(`${(cause as Error).message}\nafter ${shown(exchange)}`, { cause });
       }
     }),
   ).finally(() => over.abort());
-  return heard.every(({ answers }, i) => {
+  return received.every(({ answers }, i) => {
     const { requests, ending } = exchanges[i] as Exchange;
     const isAnswered = answers.length >= requests.length || answers.at(-1)?.headers["connection"] === "close";
     return ending === "await" && isAnswered && answers.every(({ status }) => AT_THE_DOOR.has(String(status)));

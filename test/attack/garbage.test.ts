@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 
 const PAY = { debit_account: "@issuance", credit_account: "alice", amount: 1 };
-const GARBAGE = "\x00\x01 this is no request\r\n\r\n";
+const GARBAGE = "\x00\x01 not a request\r\n\r\n";
 const pay = () => wire("POST", "/v1/transfers", key, PAY);
 
 async function balance(): Promise<number> {
@@ -49,7 +49,7 @@ async function positions(): Promise<readonly string[]> {
 }
 
 /** All answers on a connection to these pieces, until the server closes it. */
-async function sayTo(...pieces: readonly string[]): Promise<RawSocket> {
+async function exchangeRaw(...pieces: readonly string[]): Promise<RawSocket> {
   const socket = await new RawSocket(server.url).read().opened();
   for (const piece of pieces) {
     socket.write(piece);
@@ -64,7 +64,7 @@ test.each([
   ["byte by byte", (text: string) => text.split("")],
 ])("one POST and garbage, %s: 201, then 400", async (_, cut) => {
   const before = await balance();
-  const { statuses, text } = await sayTo(...cut(pay() + GARBAGE));
+  const { statuses, text } = await exchangeRaw(...cut(pay() + GARBAGE));
   expect(statuses).toEqual(["201", "400"]);
   expect(text.indexOf('"validation_failed"')).toBeGreaterThan(text.indexOf('"balances"'));
   expect(await balance()).toBe(before + 1);
@@ -72,14 +72,14 @@ test.each([
 
 test("two pipelined POSTs, garbage, and a third POST: 201, 201, 400, and no more", async () => {
   const before = await balance();
-  const { statuses } = await sayTo(pay() + pay() + GARBAGE + pay());
+  const { statuses } = await exchangeRaw(pay() + pay() + GARBAGE + pay());
   expect(statuses).toEqual(["201", "201", "400"]);
   expect(await balance()).toBe(before + 2);
 });
 
 test("forty pipelined POSTs, more than are processed at once, and garbage: forty answers, then 400", async () => {
   const before = await balance();
-  const { statuses } = await sayTo(pay().repeat(40) + GARBAGE);
+  const { statuses } = await exchangeRaw(pay().repeat(40) + GARBAGE);
   expect(statuses).toEqual([...Array.from({ length: 40 }, () => "201"), "400"]);
   expect(await balance()).toBe(before + 40);
 });
@@ -96,7 +96,7 @@ test.each([
   ["an expectation", "GET / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", "417"],
   ["a missing Host header", "GET / HTTP/1.1\r\n\r\n", "400"],
 ])("a POST and %s: its own answer comes first", async (_, behind, status) => {
-  const { statuses } = await sayTo(pay() + behind);
+  const { statuses } = await exchangeRaw(pay() + behind);
   expect(statuses).toEqual(["201", status]);
 });
 
@@ -108,7 +108,7 @@ test("a CONNECT behind a POST, from clients that disconnect before an answer, st
     setImmediate(() => socket.socket.resetAndDestroy());
     await within(5_000, "the client is gone", socket.closed);
   }
-  expect((await sayTo(pay() + GARBAGE)).statuses).toEqual(["201", "400"]);
+  expect((await exchangeRaw(pay() + GARBAGE)).statuses).toEqual(["201", "400"]);
   expect(server.errorLines).toEqual([]);
 });
 
@@ -119,9 +119,9 @@ test.each([
   const { hostname, port } = new URL(server.url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
-  let heard = "";
+  let received = "";
   socket.setEncoding("latin1").on("data", (piece: string) => {
-    heard += piece;
+    received += piece;
   });
   const isReset = new Promise<boolean>((resolve) => {
     socket.on("error", ({ code }: NodeJS.ErrnoException) =>
@@ -130,7 +130,7 @@ test.each([
   });
   socket.write(text);
   await until("the last answer is here", () => socket.readableEnded);
-  expect(heard).toContain(`HTTP/1.1 ${status}`);
+  expect(received).toContain(`HTTP/1.1 ${status}`);
   const writes = setInterval(() => socket.write("x"), 50);
   expect(await within(10_000, "the server gives the connection up", isReset)).toBe(true);
   clearInterval(writes);
@@ -143,7 +143,7 @@ test.each([
   "POSTs behind a request with %s, which ends the connection, are not executed",
   async (_, first, status) => {
     const before = await positions();
-    const { statuses } = await sayTo(first + pay() + pay());
+    const { statuses } = await exchangeRaw(first + pay() + pay());
     expect(statuses).toEqual([status]);
     expect(await positions()).toEqual(before);
   },
@@ -153,7 +153,7 @@ test("a POST whose chunks end in garbage is refused and not executed", async () 
   const before = await positions();
   const head = wire("POST", "/v1/transfers", key).replace("\r\n\r\n", "\r\n");
   const chunked = `${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"deb\r\nzz\r\n`;
-  const { statuses } = await sayTo(chunked);
+  const { statuses } = await exchangeRaw(chunked);
   expect(statuses).toEqual(["400"]);
   expect(await positions()).toEqual(before);
 });
@@ -173,7 +173,7 @@ test("the answer to garbage behind a streamed report does not get between its ro
   const made = await acme.send("POST", "/v1/segment-reports", asked);
   expect(made.status, made.text).toBe(201);
   const path = new URL((JSON.parse(made.text) as { url: string }).url).pathname;
-  const { statuses, text } = await sayTo(wire("GET", path, "") + GARBAGE);
+  const { statuses, text } = await exchangeRaw(wire("GET", path, "") + GARBAGE);
   expect(statuses).toEqual(["200", "400"]);
   const [, chunks = "", rest = ""] = /\r\n\r\n([^]*\r\n0\r\n\r\n)(HTTP\/1\.1 400 [^]*)$/.exec(text) ?? [];
   expect(chunks.match(/user-\d+/g)).toHaveLength(users.length);
@@ -191,7 +191,7 @@ test("a request behind a streamed report is answered after it", async () => {
 const openApi = (headers: string) => `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 
 test("100 Continue does not get into the middle of an answer", async () => {
-  const { text } = await sayTo(
+  const { text } = await exchangeRaw(
     openApi("") + openApi("Expect: 100-continue\r\n") + openApi("Connection: close\r\n"),
   );
   const answers = text.split(/(?=HTTP\/1\.1 \d)/).filter((part) => !part.startsWith("HTTP/1.1 100"));

@@ -23,7 +23,7 @@ const ACCOUNTS = 20_000;
 /** After so many refusals in a row the shard is full. */
 const REFUSALS = 40;
 /** The largest metadata of an account: 25 kB in its shard's memory. */
-const METADATA = Object.fromEntries(Array.from({ length: 50 }, (_, no) => [`key${no}`, "x".repeat(500)]));
+const METADATA = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`key${i}`, "x".repeat(500)]));
 
 type Filled = Readonly<{ opened: readonly string[]; refused: readonly Answer[] }>;
 
@@ -32,10 +32,10 @@ async function fill(client: Client, path: string, bodyOf: (owner: string) => obj
   const opened: string[] = [];
   const refused: Answer[] = [];
   let inRow = 0;
-  let no = 0;
+  let i = 0;
   const filler = async (): Promise<void> => {
-    while (inRow < REFUSALS && no < ACCOUNTS) {
-      const owner = `filler${no++}`;
+    while (inRow < REFUSALS && i < ACCOUNTS) {
+      const owner = `filler${i++}`;
       if (shardOfOwner(owner, SHARDS) !== FILLED) continue;
       const answer = await client.send("POST", path, bodyOf(owner));
       if (answer.status === 201) {
@@ -53,7 +53,7 @@ async function fill(client: Client, path: string, bodyOf: (owner: string) => obj
 
 /** An owner on the shard to fill. */
 function ownerThere(name: string): string {
-  for (let no = 0; ; no++) if (shardOfOwner(`${name}${no}`, SHARDS) === FILLED) return `${name}${no}`;
+  for (let i = 0; ; i++) if (shardOfOwner(`${name}${i}`, SHARDS) === FILLED) return `${name}${i}`;
 }
 
 async function restartsOf(server: ServerProcess): Promise<readonly number[]> {
@@ -90,8 +90,8 @@ test.each(ISOLATIONS)(
     expect(quotas[0]?.text).toMatch(/has used \d+ of \d+ bytes of memory/);
 
     const pay = { debit_account: its, credit_account: "@out", amount: 1 };
-    for (let no = 0; no < 500; no++) {
-      const answer = await other.send("POST", "/v1/transfers", pay, { "Idempotency-Key": `pay-${no}` });
+    for (let i = 0; i < 500; i++) {
+      const answer = await other.send("POST", "/v1/transfers", pay, { "Idempotency-Key": `pay-${i}` });
       expect(answer.status, answer.text).toBe(201);
     }
     expect(await other.send("POST", "/v1/accounts", account(ownerThere("small")))).toMatchObject({

@@ -32,7 +32,7 @@ const HEAD_END = "\r\n\r\n";
 class Connection {
   readonly #socket: Socket;
   #head: Buffer | undefined;
-  #left = 0;
+  #bytesLeft = 0;
   #status = "";
   isFree = true;
   dueMs = 0;
@@ -60,9 +60,9 @@ class Connection {
 
   /** @returns whether the answer is complete. */
   #read(piece: Buffer): boolean {
-    if (this.#left > 0) {
-      this.#left -= piece.length;
-      return this.#left <= 0;
+    if (this.#bytesLeft > 0) {
+      this.#bytesLeft -= piece.length;
+      return this.#bytesLeft <= 0;
     }
     const bytes = this.#head === undefined ? piece : Buffer.concat([this.#head, piece]);
     const end = bytes.indexOf(HEAD_END);
@@ -74,9 +74,9 @@ class Connection {
     const head = bytes.toString("latin1", 0, end);
     this.#status = head.slice("HTTP/1.1 ".length, "HTTP/1.1 201".length);
     const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
-    this.#left = end + HEAD_END.length + length - bytes.length;
+    this.#bytesLeft = end + HEAD_END.length + length - bytes.length;
     if (this.#status === "503") this.refusal = bytes.toString("utf8", end + HEAD_END.length);
-    return this.#left <= 0;
+    return this.#bytesLeft <= 0;
   }
 }
 

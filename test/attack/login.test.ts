@@ -13,7 +13,7 @@ function via(client: string): Readonly<Record<string, string>> {
 }
 
 /** A client at a local address, with its own connections. */
-class Somebody {
+class LoginClient {
   readonly #url: string;
   readonly #agent: Agent;
 
@@ -58,20 +58,20 @@ function cookieOf({ headers }: Answer): string {
 }
 
 function opened(settings: Readonly<Record<string, string>>): {
-  somebodyAt: (address: string) => Somebody;
+  somebodyAt: (address: string) => LoginClient;
   signUp: (address: string, email: string) => Promise<Answer>;
 } {
   const house = new House({ SHARDS: "1", ...settings });
-  const all: Somebody[] = [];
+  const all: LoginClient[] = [];
   beforeAll(() => house.open());
   afterAll(() => {
-    for (const somebody of all) somebody.close();
+    for (const client of all) client.close();
     return house.close();
   });
   const somebodyAt = (address: string) => {
-    const somebody = new Somebody(house.server.url, address);
-    all.push(somebody);
-    return somebody;
+    const client = new LoginClient(house.server.url, address);
+    all.push(client);
+    return client;
   };
   const signUp = async (address: string, email: string) => {
     const made = await somebodyAt(address).post(SIGN_UP, { name: "x", email, password: PASSWORD });
@@ -90,8 +90,8 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
     const attackers = Array.from({ length: 64 }, async (_, i) => {
       const attacker = somebodyAt("127.0.0.66");
       const answers: Answer[] = [];
-      for (let no = 0; !attack.isOver || attack.refusals === 0; no++) {
-        const answer = await attacker.login(`a${i}.${no}@example.com`, "wrong");
+      for (let attempt = 0; !attack.isOver || attack.refusals === 0; attempt++) {
+        const answer = await attacker.login(`a${i}.${attempt}@example.com`, "wrong");
         if (answer.status === 429) attack.refusals += 1;
         answers.push(answer);
       }
@@ -99,7 +99,8 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
     });
     const victim = somebodyAt("127.0.0.2");
     const answers: Answer[] = [];
-    for (let no = 0; no < 20; no++) answers.push(await victim.login("victim@example.com", PASSWORD));
+    for (let attempt = 0; attempt < 20; attempt++)
+      answers.push(await victim.login("victim@example.com", PASSWORD));
     attack.isOver = true;
     expect(statusesOf(answers)).toEqual({ 200: 20 });
     const attacked = statusesOf((await Promise.all(attackers)).flat());

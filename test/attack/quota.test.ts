@@ -74,7 +74,7 @@ function idOf({ text }: Answer): string {
 
 /** Usage on the shard that has most. */
 function mostOf({ shards }: Usage, quota: keyof Used): number {
-  return Math.max(...shards.map((there) => there[quota]));
+  return Math.max(...shards.map((used) => used[quota]));
 }
 
 test("at its quota of keys a partner is refused only new keys, and can end open transfers; other partners continue", async () => {

@@ -166,10 +166,10 @@ test("without the key that sealed the secrets, the start reports it in one line,
   expect(await statusOf(second, before)).toBe(404);
   const admin = new Caller(second.url, OPERATOR_KEY);
   const key = await admin.post("/v1/partners/acme/keys", 201, { role: "partner", name: "second" });
-  const anew = new Caller(second.url, String(key["api_key"]));
-  const [one, two] = await Promise.all([reportOf(anew), reportOf(anew)]);
-  for (const path of [one, two, await reportOf(anew)]) expect(await statusOf(second, path)).toBe(200);
-  anew.client.close();
+  const afterRestart = new Caller(second.url, String(key["api_key"]));
+  const [one, two] = await Promise.all([reportOf(afterRestart), reportOf(afterRestart)]);
+  for (const path of [one, two, await reportOf(afterRestart)]) expect(await statusOf(second, path)).toBe(200);
+  afterRestart.client.close();
   admin.client.close();
   await stopped(second);
   // The key from the environment takes precedence over the file.

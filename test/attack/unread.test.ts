@@ -77,20 +77,20 @@ test("if many clients read nothing, they are cut off until the unread total is b
 });
 
 test("of a thousand pipelined requests sixteen are processed at once, and all answers come in order", async () => {
-  const inHand: ServerResponse[] = [];
+  const inFlight: ServerResponse[] = [];
   let started = 0;
   const { url } = await answering((outgoing) => {
     started += 1;
-    inHand.push(outgoing);
+    inFlight.push(outgoing);
   });
   const client = new RawSocket(url).read();
   client.write(GET.repeat(1_000));
-  await until("some are in hand", () => started >= 16);
+  await until("some are in flight", () => started >= 16);
   expect(started).toBe(16);
   let no = 0;
   while (no < 1_000) {
-    await until("another is in hand", () => inHand.length > 0);
-    inHand.shift()?.end(`<${no++}>`);
+    await until("another is in flight", () => inFlight.length > 0);
+    inFlight.shift()?.end(`<${no++}>`);
   }
   await until("all are answered", () => client.text.includes("<999>"));
   const order = [...client.text.matchAll(/<(\d+)>/g)].map(([, each]) => Number(each));
@@ -98,17 +98,17 @@ test("of a thousand pipelined requests sixteen are processed at once, and all an
 });
 
 test("pipelined requests of a client that has gone are not started", async () => {
-  const inHand: ServerResponse[] = [];
+  const inFlight: ServerResponse[] = [];
   let started = 0;
   const { url, connections } = await answering((outgoing) => {
     started += 1;
-    inHand.push(outgoing);
+    inFlight.push(outgoing);
   });
   const client = new RawSocket(url).write(GET.repeat(100));
-  await until("some are in hand", () => started >= 16);
+  await until("some are in flight", () => started >= 16);
   client.socket.resetAndDestroy();
   await until("it is gone", () => connections.size === 0);
-  for (const outgoing of inHand) outgoing.end("x");
+  for (const outgoing of inFlight) outgoing.end("x");
   await new Promise((resolve) => setImmediate(resolve));
   expect(started).toBe(16);
 });

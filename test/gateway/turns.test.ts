@@ -25,17 +25,15 @@ function works(turns: Turns) {
 test("a partner runs as much as its share, the rest follows in order, and work of callers that have gone is dropped", async () => {
   const { begun, run, end } = works(new Turns({ slots: 32, share: 8 }));
   const gone = new Set<number>();
-  const all = Array.from({ length: 20 }, (_, no) => run(`${no}`, "p", "", () => gone.has(no)));
+  const all = Array.from({ length: 20 }, (_, i) => run(`${i}`, "p", "", () => gone.has(i)));
   expect(begun).toHaveLength(8);
   gone.add(8).add(10);
   await end("0");
   expect(begun.at(-1)).toBe("9");
-  for (let no = 1; no < 20; no++) await end(`${no}`);
+  for (let i = 1; i < 20; i++) await end(`${i}`);
   const results = await Promise.all(all);
   expect(results.filter((result) => result instanceof CallerGone)).toHaveLength(2);
-  expect(begun).toEqual(
-    Array.from({ length: 20 }, (_, no) => `${no}`).filter((no) => no !== "8" && no !== "10"),
-  );
+  expect(begun).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`).filter((i) => i !== "8" && i !== "10"));
 });
 
 test("work that fails frees its slot", async () => {
@@ -49,7 +47,7 @@ test("work that fails frees its slot", async () => {
 
 test("a greedy partner leaves slots for others, and waiting partners get them in turn", async () => {
   const { begun, run, end } = works(new Turns({ slots: 4, share: 3 }));
-  for (let no = 0; no < 10; no++) void run(`greedy${no}`, "greedy");
+  for (let i = 0; i < 10; i++) void run(`greedy${i}`, "greedy");
   expect(begun).toEqual(["greedy0", "greedy1", "greedy2"]);
   void run("other0", "other");
   expect(begun.at(-1)).toBe("other0");
@@ -64,7 +62,7 @@ test("a greedy partner leaves slots for others, and waiting partners get them in
 
 test("one owner gets half of a share, and leaves slots to the other owners of its partner", async () => {
   const { begun, run, end } = works(new Turns({ slots: 8, share: 4 }));
-  for (let no = 0; no < 6; no++) void run(`ann${no}`, "platform", "wallet:ann");
+  for (let i = 0; i < 6; i++) void run(`ann${i}`, "platform", "wallet:ann");
   expect(begun).toEqual(["ann0", "ann1"]);
   void run("bob0", "platform", "wallet:bob");
   void run("eve0", "platform", "wallet:eve");
@@ -78,8 +76,8 @@ test("one owner gets half of a share, and leaves slots to the other owners of it
 test("only the partner with too many waiting requests is refused", async () => {
   const { begun, run, end } = works(new Turns({ slots: 2, share: 1 }));
   const refused: unknown[] = [];
-  for (let no = 0; no < 1_030; no++)
-    void run(`greedy${no}`, "greedy").then((result) => result instanceof Error && refused.push(result));
+  for (let i = 0; i < 1_030; i++)
+    void run(`greedy${i}`, "greedy").then((result) => result instanceof Error && refused.push(result));
   await end("none");
   expect(refused).toHaveLength(5);
   expect(refused[0]).toMatchObject({ code: "overloaded" });

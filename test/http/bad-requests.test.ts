@@ -121,7 +121,7 @@ test.each(["\u0000", "ä", "a b", "x".repeat(256), ""])("idempotency key %j is 4
   const { request } = createTestApp();
   const headers = { "content-type": "application/json", "idempotency-key": key };
   const response = request("POST", "/v1/transfers", { body: JSON.stringify(GOOD), headers });
-  // Some are refused before they are sent, by any client.
+  // Clients refuse to send some of these.
   const status = await response.then((sent) => sent.status).catch(() => 400);
   expect(status).toBe(400);
 });

@@ -177,19 +177,19 @@ export class FakeBook {
     if (before === undefined) return rejected("transfer_not_found", null);
     if (before.status !== "pending") return rejected("transfer_not_pending", null);
     const { revertedBy: _, ...view } = before;
-    const left = sumOf(view.postings) - view.postedAmount;
+    const remaining = sumOf(view.postings) - view.postedAmount;
     if (command.op === "void_transfer") {
-      const moves = this.#moves(command.partner, ofAmount(view, left), "released");
+      const moves = this.#moves(command.partner, ofAmount(view, remaining), "released");
       return this.#changed(command.partner, { ...view, status: "voided" }, moves);
     }
-    const amount = command.amount ?? left;
-    if (amount > left) return rejected("amount_exceeds_pending", null);
+    const amount = command.amount ?? remaining;
+    if (amount > remaining) return rejected("amount_exceeds_pending", null);
     const moves = this.#moves(command.partner, ofAmount(view, amount), "posted");
-    const isOver = command.final || amount === left;
-    if (isOver && amount < left) {
-      moves.push(...this.#moves(command.partner, ofAmount(view, left - amount), "released"));
+    const isFinal = command.final || amount === remaining;
+    if (isFinal && amount < remaining) {
+      moves.push(...this.#moves(command.partner, ofAmount(view, remaining - amount), "released"));
     }
-    const status = isOver ? "posted" : "pending";
+    const status = isFinal ? "posted" : "pending";
     const after: TransferView = { ...view, postedAmount: view.postedAmount + amount, status };
     return this.#changed(command.partner, after, moves);
   }

@@ -101,8 +101,8 @@ describe("accounts", () => {
       cursor = next_cursor;
     }
     expect(seen).toEqual(["a1", "a2", "a3"]);
-    const some = await app.request("GET", "/v1/accounts?ids=b1,nobody,a1,b1");
-    const answer = (await some.json()) as { data: { id: string }[]; missing: string[] };
+    const response = await app.request("GET", "/v1/accounts?ids=b1,nobody,a1,b1");
+    const answer = (await response.json()) as { data: { id: string }[]; missing: string[] };
     expect(answer.data.map(({ id }) => id)).toEqual(["b1", "a1"]);
     expect(answer.missing).toEqual(["nobody"]);
   });
@@ -225,8 +225,8 @@ describe("entries", () => {
       { seq: 2, amount: 7, balance_after: 12, counterparty: "@issuance", metadata: {}, at: AT },
       { seq: 1, amount: 5, balance_after: 5 },
     ]);
-    const some = await request("GET", "/v1/accounts/alice/entries?from=2026-01-01T00:00:00Z");
-    expect(await some.json()).toMatchObject({ opening_balance: 0, closing_balance: 7 });
+    const response = await request("GET", "/v1/accounts/alice/entries?from=2026-01-01T00:00:00Z");
+    expect(await response.json()).toMatchObject({ opening_balance: 0, closing_balance: 7 });
     const system = await request("GET", "/v1/accounts/@issuance/entries?from=2026-01-01T00:00:00Z");
     const text = await system.text();
     expect(text).not.toMatch(/balance/);

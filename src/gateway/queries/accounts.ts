@@ -74,16 +74,16 @@ export async function accountPage(
   const range = { partner, prefix, afterId: cursor, limit: limit + 1 };
   const ids = await shards.archive.accountIds(range, after);
   refuseGone(caller);
-  const wanted = ids.slice(0, limit);
+  const pageIds = ids.slice(0, limit);
   // Each shard holds about its share of the page. A smaller bound would make more pages, a larger one would read in
   // vain.
   const bytesMax = Math.ceil((2 * PAGE_BYTES_MAX) / (shards.links.length + 1));
   const owner = flowOwnerOfSubject(partner, prefix);
   const views = await shards.turns.largeReads.run(partner, owner, caller, () =>
-    accountsOf(shards, partner, wanted, bytesMax),
+    accountsOf(shards, partner, pageIds, bytesMax),
   );
   // Accounts are never deleted, so the first missing one was left out by its shard for size.
-  const cut = views.findIndex(({ id }, i) => id !== wanted[i]);
+  const cut = views.findIndex(({ id }, i) => id !== pageIds[i]);
   const data = cut === -1 ? views : views.slice(0, cut);
   const cursors = data.map(({ id }) => id);
   return { data, cursors, nextCursor: ids.length > data.length ? (cursors.at(-1) ?? null) : null };

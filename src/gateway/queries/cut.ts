@@ -53,21 +53,21 @@ async function attemptCut(
       return [shard, new Map(result)] as const;
     }),
   );
-  const halts = await inTime(halting, HALTS_MS_MAX);
+  const halts = await withTimeout(halting, HALTS_MS_MAX);
   if (halts === undefined) return undefined;
   const halted = halts.flatMap((halt) => (halt.status === "fulfilled" ? [halt.value] : []));
   // Shards that halted must still capture, even if others failed.
   const capturing = Promise.allSettled(
     all.map(async (shard) => {
-      const heard = halted.flatMap(([other, received]) => {
+      const receivedUpTo = halted.flatMap(([other, received]) => {
         // A shard without any of the accounts receives nothing that counts.
         const upTo = byShard.has(other) ? received.get(shard) : undefined;
         return upTo === undefined ? [] : [[other, upTo] as const];
       });
-      return (await shards.ask(shard, partner, ["capture", cut, ids, heard])).result;
+      return (await shards.ask(shard, partner, ["capture", cut, ids, receivedUpTo])).result;
     }),
   );
-  const captures = await inTime(capturing, CAPTURES_MS_MAX);
+  const captures = await withTimeout(capturing, CAPTURES_MS_MAX);
   if (captures === undefined) return undefined;
   const failed = [...halts, ...captures].find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
@@ -83,7 +83,7 @@ async function attemptCut(
 }
 
 /** `undefined` after `ms`: a shard that hangs never answers. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), ms);

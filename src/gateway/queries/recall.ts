@@ -26,7 +26,7 @@ export async function recall<C extends Command>(
   at: Location,
 ): Promise<Recalled<C> | undefined> {
   const [first] = await firstRecords(shards, [at]);
-  assert(first !== undefined, "the archive answers place for place");
+  assert(first !== undefined, "the archive answers index for index");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   if (!haveSameKey(first.record.command, command)) return undefined;
   const { outcome } = first.record;
@@ -55,7 +55,7 @@ export async function firstCommand(
   const [epoch, seq, index, firstFingerprint] = result;
   if (firstFingerprint !== fingerprint) return "reused";
   const [first] = await firstRecords(shards, [{ shard, epoch, seq, index }]);
-  assert(first !== undefined, "the archive answers place for place");
+  assert(first !== undefined, "the archive answers index for index");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   const { command } = first.record;
   const isSame = command.partner === partner && command.key === key && isKeyOf(command, owner);
@@ -133,7 +133,7 @@ async function partOf(
   try {
     const { position } = await shards.ask(to, partner, ["position"]);
     const part = await shards.archive.part({ id, from, to, no }, nonEmptyPositions([position]));
-    assert(part !== undefined, "a transfer that was delivered has all its parts in the log");
+    assert(part !== undefined, "all parts of an answered transfer are in the log");
     return part;
   } catch (error) {
     throw unreadable(error);

@@ -8,13 +8,13 @@ import { ASK_ARCHIVE, type Refused } from "../../workers/shard/messages.ts";
 export type RefusedAnswer = Readonly<{ refused: Refusal; fault?: TimeFault; detail?: string }>;
 
 const QUOTA_NOUNS = {
-  idempotency_keys: "idempotency keys, with those that its open transfers will need",
+  idempotency_keys: "idempotency keys, including those reserved for its open transfers,",
   open_transfers: "open transfers",
   bytes: "bytes of memory",
 } as const satisfies Record<QuotaName, string>;
 
 function overQuotaText(quota: QuotaName, used: number, allowed: number): string {
-  return `The partner has used ${used} of ${allowed} ${QUOTA_NOUNS[quota]}, on the shard that decides this (quota ${quota}).`;
+  return `The partner has used ${used} of ${allowed} ${QUOTA_NOUNS[quota]} on the shard of this request (quota ${quota}).`;
 }
 
 /** @throws OperatingError `overloaded`, `log_unavailable`: the command was not executed and will not be. */

@@ -117,7 +117,6 @@ export class ShardLink {
   readonly #inFlight = new InFlightMessages();
   readonly #contention = new Contention();
   #flushing = false;
-  /** By the number of the request. */
   readonly #pending = new Slots<Pending>();
 
   constructor(options: ShardLinkOptions) {
@@ -126,22 +125,21 @@ export class ShardLink {
     this.#requests = options.requests ?? new Flows(REQUESTS_MAX);
   }
 
-  /** The number of the next request. */
   get #next(): number {
     return this.#pending.next;
   }
 
-  /** Commands and reads that wait for their answer. */
+  /** Number of commands and reads that wait for their answer. */
   get depth(): number {
     return this.#pending.size;
   }
 
-  /** It has said that it serves, its log answers, and there is a way to it. */
+  /** The shard serves, its log answers, and the channel is open. */
   get serves(): boolean {
     return this.#serves;
   }
 
-  /** Resolves when the shard has begun to serve for the first time. */
+  /** Resolves once the shard has served for the first time. */
   get welcomed(): Promise<void> {
     return this.#welcomed.promise;
   }

@@ -123,11 +123,11 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewPartner);
+      const { value, asked: header } = await readChange(request, call, NewPartner);
       const { id, name } = value;
       const first = { role: "partner", name: "first" } as const;
-      const keyPair = makeKey(id, first, asked.key, `POST ${path}`, random);
-      const partnerHeader = { ...asked, partner: id };
+      const keyPair = makeKey(id, first, header.key, `POST ${path}`, random);
+      const partnerHeader = { ...header, partner: id };
       const command = await firstOrNew(ledger, partnerHeader, { owner: "" }, (): CreatePartner => {
         return { op: "create_partner", ...partnerHeader, name, firstKey: keyPair.newKey };
       });
@@ -195,14 +195,14 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
     },
     async (request, call) => {
       const id = memberPartner(call, directory, request.param("id"));
-      const { value, asked } = await readChange(request, call, PartnerPatch);
+      const { value, asked: header } = await readChange(request, call, PartnerPatch);
       const { name, status, quotas } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
-      const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
+      const answer = await ledger.submit({ op: "update_partner", ...header, partner: id, ...patch });
       if (quotas === undefined || !isDone(answer))
         return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
       const { partner } = answer.outcome;
-      const set = await ledger.submit(actOf({ ...asked, partner: id }, setQuotas(id, changesOf(quotas))));
+      const set = await ledger.submit(actOf({ ...header, partner: id }, setQuotas(id, changesOf(quotas))));
       return decidedAnswer(call, together(answer, set), 200, ({ effect }) =>
         JSON.stringify({ ...partnerView(partner), quotas: { ...DEFAULT_QUOTAS, ...(effect as OwnQuotas) } }),
       );
@@ -229,22 +229,22 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
     },
     async (request, call) => {
       const partner = memberPartner(call, directory, request.param("id"));
-      const { value, asked } = await readChange(request, call, NewKeyBody);
+      const { value, asked: header } = await readChange(request, call, NewKeyBody);
       const { role, name = "", seller } = value;
       if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
       if ((role === "seller") !== (seller !== undefined))
         throw invalid("seller", "is required for role seller, and not allowed for other roles");
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
-      const keyPair = makeKey(partner, kind, asked.key, route, random);
+      const keyPair = makeKey(partner, kind, header.key, route, random);
       const command = await firstOrNew(
         ledger,
-        { ...asked, partner },
+        { ...header, partner },
         { owner: "" },
         async (): Promise<CreateKey> => {
           if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
             throw new Problem("seller_not_found", `There is no seller ${seller}.`);
-          return { op: "create_key", ...asked, partner, newKey: keyPair.newKey };
+          return { op: "create_key", ...header, partner, newKey: keyPair.newKey };
         },
       );
       return decidedAnswer(call, await ledger.submit(command), 201, ({ key: { id } }, done) =>

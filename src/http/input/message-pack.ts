@@ -21,7 +21,7 @@ type Reader = {
   readonly view: DataView;
   at: number;
   /** How many more values are allowed. */
-  left: number;
+  valuesLeft: number;
 };
 
 function malformed(): Problem {
@@ -70,8 +70,8 @@ function nameOf(reader: Reader, size: number): string | typeof FOREIGN {
 }
 
 function spend(reader: Reader, values: number): void {
-  reader.left -= values;
-  if (reader.left < 0) throw new Problem("body_too_large", "The body has too many values.");
+  reader.valuesLeft -= values;
+  if (reader.valuesLeft < 0) throw new Problem("body_too_large", "The body has too many values.");
 }
 
 function array(reader: Reader, count: number, depth: number): unknown[] {
@@ -210,7 +210,7 @@ export function decodeItems(body: Buffer, itemsMax: number, valuesMax: number): 
     bytes: body,
     view: new DataView(body.buffer, body.byteOffset, body.byteLength),
     at: 0,
-    left: valuesMax,
+    valuesLeft: valuesMax,
   };
   const head = reader.bytes[take(reader, 1)] as number;
   let count: number;

@@ -70,10 +70,10 @@ export function queryReader<Q extends z.ZodObject>(
 
 /** @throws Problem 400 for a repeated parameter */
 function parametersOf(query: string): Readonly<Record<string, string>> {
-  const given: Record<string, string> = Object.create(null);
+  const parameters: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(query)) {
-    if (name in given) throw invalid(name, "must be given only once");
-    given[name] = value;
+    if (name in parameters) throw invalid(name, "must be given only once");
+    parameters[name] = value;
   }
-  return given;
+  return parameters;
 }

@@ -27,7 +27,7 @@ const COUNT_MAX = (1 << Number(COUNT_BITS)) - 1;
 export type Window = Readonly<{ used: number; endsMs: number }>;
 
 type Cell = Readonly<{ tag: bigint; endsTick: number; used: number }>;
-type Place = Readonly<{ first: number; tag: bigint }>;
+type CellRange = Readonly<{ first: number; tag: bigint }>;
 
 /**
  * @param seed of the hash that maps names to counters. It is secret, so that clients cannot choose names that
@@ -104,7 +104,7 @@ export class WindowCounters {
   }
 
   /** The cell of a name: its own counter, or else the one of its set that ends first. */
-  #cellFor({ first, tag }: Place): number {
+  #cellFor({ first, tag }: CellRange): number {
     let soonest = first;
     let soonestTick = Number.POSITIVE_INFINITY;
     for (let at = first; at < first + WAYS; at++) {
@@ -115,7 +115,7 @@ export class WindowCounters {
     return soonest;
   }
 
-  #placeOf(name: string): Place {
+  #placeOf(name: string): CellRange {
     const digest = createHash("sha256").update(this.#seed).update(name).digest();
     const first = (digest.readUInt32LE(0) % SETS) * WAYS;
     return { first, tag: BigInt(digest.readUInt32LE(4)) & TAG_MASK };

@@ -9,14 +9,14 @@ import { LineRing, type RingMemory } from "./line-ring.ts";
 import { LineWriter } from "./line-writer.ts";
 import { readableLine } from "./readable-line.ts";
 
-/** The part of a pino logger that is used here. */
+/** The part of pino's interface in use. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** Takes whole lines. */
+/** Accepts complete lines. */
 export interface LineSink {
   write(line: string): unknown;
 }

@@ -75,7 +75,7 @@ function listenToBody(
     reject(broken);
     return;
   }
-  let whole: Buffer | undefined;
+  let singleChunk: Buffer | undefined;
   let body: IncomingBody | undefined;
   const refuse = (problem: unknown): void => {
     if (body !== undefined) underWay.remove(body);
@@ -85,7 +85,7 @@ function listenToBody(
   };
   const onData = (chunk: Buffer): void => {
     if (chunk.length === announced) {
-      whole = chunk;
+      singleChunk = chunk;
       return;
     }
     body ??= new IncomingBody(bytesMax, refuse);
@@ -98,7 +98,7 @@ function listenToBody(
   incoming.on("data", onData);
   incoming.on("end", () => {
     if (body !== undefined) underWay.remove(body);
-    resolve(whole ?? body?.whole() ?? EMPTY);
+    resolve(singleChunk ?? body?.whole() ?? EMPTY);
   });
   incoming.on("error", (error) =>
     refuse(error instanceof Problem ? error : invalid("", "The body ended before it was complete.")),

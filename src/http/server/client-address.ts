@@ -16,10 +16,10 @@ const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 export function createClientAddress(trusted: TrustedProxies): (request: HttpRequest) => string {
   const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(blockListOf(trusted));
   return (request) => {
-    const own = plain(request.incoming.socket.remoteAddress ?? "");
+    const peer = plain(request.incoming.socket.remoteAddress ?? "");
     const forwarded = request.header("x-forwarded-for");
     return networkOf(
-      forwarded === undefined ? own : forwardedFor(own, forwarded.split(",").toReversed(), mayForward),
+      forwarded === undefined ? peer : forwardedFor(peer, forwarded.split(",").toReversed(), mayForward),
     );
   };
 }
@@ -43,8 +43,8 @@ function addressesIn(list: BlockList): MayForward {
  * address.
  * @param before the forwarded addresses, nearest first.
  */
-function forwardedFor(own: string, before: readonly string[], mayForward: MayForward): string {
-  let address = own;
+function forwardedFor(peer: string, before: readonly string[], mayForward: MayForward): string {
+  let address = peer;
   for (const [hop, entry] of before.entries()) {
     if (!mayForward(address, hop)) return address;
     const next = plain(withoutPort(entry.trim()));

@@ -42,21 +42,24 @@ export async function bindShared<T>(address: Address, bind: () => Promise<T>): P
 export function explainBindError(error: unknown, { host, port }: Address): unknown {
   if (!(error instanceof Error && "code" in error)) return error;
   const { code } = error;
-  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const hostAndPort = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (code) {
     case "EADDRINUSE":
       return new Error(
-        `PORT: ${place} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
+        `PORT: ${hostAndPort} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
         { cause: error },
       );
     case "EACCES":
-      return new Error(`PORT: this user may not listen on ${place} (EACCES): take a port from 1024 on`, {
-        cause: error,
-      });
+      return new Error(
+        `PORT: this user may not listen on ${hostAndPort} (EACCES): take a port from 1024 on`,
+        {
+          cause: error,
+        },
+      );
     case "EADDRNOTAVAIL":
     case "EAI_AGAIN":
     case "ENOTFOUND":
-      return new Error(`HOST: ${host} is no address of this machine (${code})`, { cause: error });
+      return new Error(`HOST: ${host} is not an address of this machine (${code})`, { cause: error });
     default:
       return error;
   }

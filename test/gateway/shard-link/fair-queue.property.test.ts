@@ -32,18 +32,18 @@ test("each flow's items come out complete and in order, within the bounds of a p
       const flowOf = ({ partner, owner }: Pick<Item, "partner" | "owner">) => flows.find(partner, owner);
       const pushed: Item[] = [];
       const taken: Item[] = [];
-      const inHand: Item[] = [];
+      const inFlight: Item[] = [];
       const take = () => {
         const portion = queue.take(PORTION);
         const cost = portion.reduce((sum, item) => sum + item.cost, 0);
         if (portion.length > 1) expect(cost).toBeLessThanOrEqual(PORTION.cost);
         taken.push(...portion);
-        inHand.push(...portion);
+        inFlight.push(...portion);
         for (const item of portion) expect(flowOf(item).inFlight).toBeLessThan(IN_HAND_MAX + COST_MAX);
         return portion.length;
       };
       const done = () => {
-        const item = inHand.shift();
+        const item = inFlight.shift();
         if (item !== undefined) queue.done(flowOf(item), item);
       };
       for (const { kind, ...asked } of steps) {
@@ -57,7 +57,7 @@ test("each flow's items come out complete and in order, within the bounds of a p
         else done();
       }
       while (taken.length < pushed.length) {
-        expect(take() > 0 || inHand.length > 0).toBe(true);
+        expect(take() > 0 || inFlight.length > 0).toBe(true);
         done();
       }
       const byFlow = (items: readonly Item[]) =>
@@ -78,14 +78,14 @@ test("of two flows that always wait, neither falls behind by more than one round
         for (const [i, partner] of ["a", "b"].entries())
           queue.push(flows.find(partner, ""), { no, partner, owner: "", cost: pair[i] as number, bytes: 1 });
       const served = { a: 0, b: 0 };
-      const left = { a: costs.length, b: costs.length };
+      const remaining = { a: costs.length, b: costs.length };
       for (;;) {
         const portion = queue.take({ cost: 1, bytes: 1_000_000 });
         for (const { partner, cost } of portion) {
           served[partner as "a" | "b"] += cost;
-          left[partner as "a" | "b"] -= 1;
+          remaining[partner as "a" | "b"] -= 1;
         }
-        if (left.a === 0 || left.b === 0) break;
+        if (remaining.a === 0 || remaining.b === 0) break;
         expect(Math.abs(served.a - served.b)).toBeLessThanOrEqual(2 * (COST_MAX + 64));
       }
     }),

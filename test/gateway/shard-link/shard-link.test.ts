@@ -63,7 +63,7 @@ type Answering = Pick<Shard, "link" | "sent" | "reply">;
 async function answerAll({ link, sent, reply }: Answering, from = 0): Promise<void> {
   for (let at = from; link.depth > 0; at++) {
     await expect.poll(() => sent.length).toBeGreaterThan(at);
-    reply((sent[at] as Request[]).map(([no]) => [no, null]));
+    reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   }
 }
 
@@ -88,7 +88,7 @@ test("requests of one event loop turn are sent as one message", async () => {
   const { link, sent, reply } = connect();
   const answers = [link.ask("p", ["position"]), command(link)];
   await expect.poll(() => sent.length).toBe(1);
-  expect(sent[0]?.map(([no]) => no)).toEqual([0, 1]);
+  expect(sent[0]?.map(([requestNumber]) => requestNumber)).toEqual([0, 1]);
   const replies: readonly Reply[] = [
     [1, "b"],
     [0, "a"],
@@ -109,14 +109,14 @@ test("while a message is in flight the next one grows; a large one is sent ahead
   answers.push(command(link));
   expect(sent.length).toBe(1);
   reply([[0, null]]);
-  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0], [1, 2]]);
+  expect(sent.map((message) => message.map(([requestNumber]) => requestNumber))).toEqual([[0], [1, 2]]);
   answers.push(batch(link, 1000));
   await expect.poll(() => sent.length).toBe(3);
   reply(
     sent
       .slice(1)
       .flat()
-      .map(([no]) => [no, null]),
+      .map(([requestNumber]) => [requestNumber, null]),
   );
   await Promise.all(answers);
 });
@@ -125,11 +125,11 @@ test("a duplicate answer is not taken for the answer to a newer request in the s
   const { link, sent, reply } = connect();
   const first = command(link);
   await expect.poll(() => sent.length).toBe(1);
-  const [[no]] = sent[0] as [Request];
-  reply([[no, "a"]]);
+  const [[requestNumber]] = sent[0] as [Request];
+  reply([[requestNumber, "a"]]);
   const second = command(link);
   await expect.poll(() => sent.length).toBe(2);
-  reply([[no, "a"]]);
+  reply([[requestNumber, "a"]]);
   reply((sent[1] as Request[]).map(([its]) => [its, "b"]));
   expect(await Promise.all([first, second])).toMatchObject([{ result: "a" }, { result: "b" }]);
 });
@@ -164,9 +164,9 @@ test("a request that waits for another shard delays no later request", async () 
     [0, AWAITED],
     [1, AWAITED],
   ]);
-  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0, 1], [2]]);
+  expect(sent.map((message) => message.map(([requestNumber]) => requestNumber))).toEqual([[0, 1], [2]]);
   reply([[2, "c"]]);
-  expect(sent.at(-1)?.map(([no]) => no)).toEqual([3]);
+  expect(sent.at(-1)?.map(([requestNumber]) => requestNumber)).toEqual([3]);
   reply([
     [3, "d"],
     [1, "b"],
@@ -194,7 +194,7 @@ test("while the shard takes too long new requests are refused, and accepted agai
     reply([[1, null]]);
     answers.push(command(link));
     await expect.poll(() => sent.length).toBe(3);
-    reply((sent[2] as Request[]).map(([no]) => [no, null]));
+    reply((sent[2] as Request[]).map(([requestNumber]) => [requestNumber, null]));
     await Promise.all(answers);
   } finally {
     vi.useRealTimers();
@@ -213,7 +213,7 @@ test("while one partner has many requests waiting, another partner's request is 
   await turn();
   expect(sent.map(({ length }) => length)).toEqual([4, 4]);
   all.push(link.ask("other", ["position"]));
-  reply((sent[0] as Request[]).map(([no]) => [no, null]));
+  reply((sent[0] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   expect(partnersIn(sent[2])).toContain("other");
   await answerAll({ link, sent, reply });
   expect((await Promise.all(all)).length).toBe(41);
@@ -255,7 +255,7 @@ test("only a partner whose requests wait longer than a second is refused further
     await turn();
     for (let at = 0; at < 3; at++) {
       vi.advanceTimersByTime(400);
-      reply((sent[at] as Request[]).map(([no]) => [no, null]));
+      reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
     }
     await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
     all.push(command(link, "other"), command(link, "greedy"));
@@ -273,12 +273,12 @@ test("batches that wait for other shards delay no single request, and no further
   await turn();
   const early = sent.flat();
   expect(early).toHaveLength(1 + 4);
-  reply(early.map(([no]) => [no, AWAITED]));
+  reply(early.map(([requestNumber]) => [requestNumber, AWAITED]));
   all.push(command(link), command(link, "other"));
   await turn();
   expect(sent.at(-1)).toHaveLength(2);
   const at = sent.length - 1;
-  reply(early.map(([no]) => [no, null]));
+  reply(early.map(([requestNumber]) => [requestNumber, null]));
   await answerAll({ link, sent, reply }, at);
   expect((await Promise.all(all)).length).toBe(23);
 });

@@ -32,16 +32,16 @@ test("lines of two threads go to one file, each complete and in its thread's ord
   const file = join(testFolder(), "log");
   const logs = openLog({ level: "info", destination: file, threads: 2 });
   const other = createLog({ level: "info" }, logs.memoryOf(1));
-  for (let no = 0; no < 1000; no++) {
-    logs.lines?.write(`here ${no} ${"x".repeat(no)}\n`);
-    other.lines?.write(`there ${no} ${"é".repeat(no / 10)}\n`);
+  for (let i = 0; i < 1000; i++) {
+    logs.lines?.write(`here ${i} ${"x".repeat(i)}\n`);
+    other.lines?.write(`there ${i} ${"é".repeat(i / 10)}\n`);
   }
   other.close();
   logs.close();
   const lines = readFileSync(file, "utf8").trimEnd().split("\n");
   const of = (whose: string) => lines.filter((line) => line.startsWith(`${whose} `));
-  expect(of("here")).toEqual(Array.from({ length: 1000 }, (_, no) => `here ${no} ${"x".repeat(no)}`));
-  expect(of("there")).toEqual(Array.from({ length: 1000 }, (_, no) => `there ${no} ${"é".repeat(no / 10)}`));
+  expect(of("here")).toEqual(Array.from({ length: 1000 }, (_, i) => `here ${i} ${"x".repeat(i)}`));
+  expect(of("there")).toEqual(Array.from({ length: 1000 }, (_, i) => `there ${i} ${"é".repeat(i / 10)}`));
   expect(logs.dropped()).toBe(0);
 });
 
@@ -49,7 +49,7 @@ test("without a writer, lines use no more memory than the ring, and lost lines a
   const own = memory();
   const ring = new LineRing(own);
   const line = `${"x".repeat(999)}\n`;
-  for (let no = 0; no < 5000; no++) ring.write(line);
+  for (let i = 0; i < 5000; i++) ring.write(line);
   ring.flush();
   const text = drained([own]);
   const written = text.length / line.length;
@@ -67,7 +67,7 @@ test("lines wrap around the end of the ring, and its counters wrap around at 2^3
   // Shortly before the byte counters wrap around.
   words.fill(-700);
   const ring = new LineRing(own);
-  const lines = Array.from({ length: 100 }, (_, no) => `${no} ${"é".repeat(no % 20)}\n`);
+  const lines = Array.from({ length: 100 }, (_, i) => `${i} ${"é".repeat(i % 20)}\n`);
   for (const line of lines) ring.write(line);
   ring.flush();
   expect(drained([own])).toBe(lines.join(""));
@@ -89,7 +89,7 @@ test("a restarted thread continues after the lines that its predecessor publishe
 test("lines that cannot be written are counted, and block nothing", () => {
   const own = memory();
   const ring = new LineRing(own);
-  for (let no = 0; no < 7; no++) ring.write("line\n");
+  for (let i = 0; i < 7; i++) ring.write("line\n");
   ring.flush();
   const fd = openSync("/dev/full", "w");
   drainRings(fd, [own.ring]);

@@ -78,12 +78,12 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
       problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call, { dry_run }) => {
-      const { value, asked } = await readChange(request, call, NewAccount);
+      const { value, asked: header } = await readChange(request, call, NewAccount);
       const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
-        ...asked,
-        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, asked.key, random),
+        ...header,
+        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, header.key, random),
         asset,
         floor: floor === undefined ? 0 : withoutMinusZero(floor),
         ceiling: withoutMinusZero(ceiling ?? null),
@@ -120,11 +120,11 @@ function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
     },
     async (request, call) => {
       const id = ownAccountIdOf(request);
-      const { value, asked } = await readChange(request, call, AccountPatch);
+      const { value, asked: header } = await readChange(request, call, AccountPatch);
       const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",
-        ...asked,
+        ...header,
         id,
         ...(floor === undefined ? {} : { floor: withoutMinusZero(floor) }),
         ...(ceiling === undefined ? {} : { ceiling: withoutMinusZero(ceiling) }),
@@ -158,8 +158,8 @@ function addStatusActions(routes: Routes, { ledger }: AccountsDeps): void {
       },
       async (request, call, { dry_run }) => {
         const id = ownAccountIdOf(request);
-        const asked = await readBareChange(request, call);
-        const command = { op: "set_account_status", ...asked, id, action } as const;
+        const header = await readBareChange(request, call);
+        const command = { op: "set_account_status", ...header, id, action } as const;
         if (dry_run === "true")
           return dryRunAnswer(call, await ledger.dryRun(command), 200, ({ account }) => accountJson(account));
         const answer = await ledger.submit(command);

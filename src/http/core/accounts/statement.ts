@@ -11,8 +11,8 @@ import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription } from "../../routes.ts";
 
 type MediaRange = Readonly<{ type: string; quality: number }>;
-/** `rank`: 3 for the exact type, 2 for `text/*`, 1 for any type, 0 for none. `place`: index in the header. */
-type Match = Readonly<{ quality: number; rank: number; place: number }>;
+/** `rank`: 3 for the exact type, 2 for `text/*`, 1 for any type, 0 for none. `index`: index in the header. */
+type Match = Readonly<{ quality: number; rank: number; index: number }>;
 
 /**
  * Whether the client prefers CSV to JSON. With equal quality the more specific media range wins, then the first
@@ -25,7 +25,7 @@ export function prefersCsv(accept: string | undefined): boolean {
   const json = matchOf(ranges, "application/json");
   if (csv.quality !== json.quality) return csv.quality > json.quality;
   if (csv.quality === 0) return false;
-  return csv.rank === json.rank ? csv.place < json.place : csv.rank > json.rank;
+  return csv.rank === json.rank ? csv.index < json.index : csv.rank > json.rank;
 }
 
 function mediaRange(text: string): MediaRange {
@@ -38,12 +38,12 @@ function mediaRange(text: string): MediaRange {
 /** The most specific range that matches decides. */
 function matchOf(ranges: readonly MediaRange[], type: string): Match {
   const exactFirst = [type, `${type.slice(0, type.indexOf("/"))}/*`, "*/*"];
-  for (const [i, wanted] of exactFirst.entries()) {
-    const place = ranges.findIndex((range) => range.type === wanted);
-    const found = ranges[place];
-    if (found !== undefined) return { quality: found.quality, rank: exactFirst.length - i, place };
+  for (const [i, mediaType] of exactFirst.entries()) {
+    const index = ranges.findIndex((range) => range.type === mediaType);
+    const found = ranges[index];
+    if (found !== undefined) return { quality: found.quality, rank: exactFirst.length - i, index };
   }
-  return { quality: 0, rank: 0, place: ranges.length };
+  return { quality: 0, rank: 0, index: ranges.length };
 }
 
 /** How entries are rendered as JSON and as CSV. */

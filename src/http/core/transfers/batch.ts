@@ -65,7 +65,7 @@ function encodingOf(request: HttpRequest): Encoding {
 }
 
 /** The outcome of each item, in order: merges items refused here with the ledger's answers. */
-function merge({ count, refused }: Begun, answers: readonly ItemAnswer[]): readonly ItemAnswer[] {
+function merge({ count, refused }: StartedBatch, answers: readonly ItemAnswer[]): readonly ItemAnswer[] {
   if (answers.length !== count - refused.size)
     throw new OperatingError("outcome_unknown", "The ledger did not answer all items.");
   if (refused.size === 0) return answers;
@@ -103,11 +103,11 @@ function resultsJson(answers: readonly ItemAnswer[]): string {
   return `${text}]}`;
 }
 
-type Answered = Awaited<ReturnType<Ledger["submitTransfers"]>>;
+type LedgerAnswers = Awaited<ReturnType<Ledger["submitTransfers"]>>;
 
-const NOTHING: Promise<Answered> = Promise.resolve({ items: [], positions: [] });
+const NO_ANSWERS: Promise<LedgerAnswers> = Promise.resolve({ items: [], positions: [] });
 
-async function dryRunBatch(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<Answered> {
+async function dryRunBatch(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<LedgerAnswers> {
   const outcomes = await ledger.dryRunTransfers(partner, transfers);
   // A dry run creates no id.
   const items = outcomes.map((outcome) => (outcome.ok ? { id: "" } : { code: outcome.code }));
@@ -115,7 +115,7 @@ async function dryRunBatch(ledger: Ledger, { partner }: Call, transfers: Transfe
 }
 
 /** What is kept of a batch while the ledger decides. The items are dropped: there are thousands of them. */
-type Begun = Pick<BatchRead, "count" | "refused"> & Readonly<{ answered: Promise<Answered> }>;
+type StartedBatch = Pick<BatchRead, "count" | "refused"> & Readonly<{ answered: Promise<LedgerAnswers> }>;
 
 const waitingBodies = new WaitingBodies(WAITING_BYTES_MAX);
 
@@ -123,7 +123,12 @@ const waitingBodies = new WaitingBodies(WAITING_BYTES_MAX);
  * Reads and submits a batch once its partner has a slot: the reader is the first resource that partners share.
  * Other events are handled before the next batch.
  */
-async function inTurn(turns: Turns, call: Call, bytes: number, begin: () => Promise<Begun>): Promise<Begun> {
+async function startInTurn(
+  turns: Turns,
+  call: Call,
+  bytes: number,
+  begin: () => Promise<StartedBatch>,
+): Promise<StartedBatch> {
   const leaveWaiting = waitingBodies.enter(call.partner, bytes);
   try {
     return await new Promise((resolve, reject) => {
@@ -142,11 +147,11 @@ function createBegin({ ledger, readLarge }: BatchDeps) {
   const turns = new Turns({ slots: 1, share: 1 });
   // Two slots: while one body is read, the next one is sent to the other thread.
   const largeTurns = new Turns({ slots: 2, share: 1 });
-  return async (body: Buffer, call: Call, source: BatchAsked, isDryRun: boolean): Promise<Begun> => {
+  return async (body: Buffer, call: Call, source: BatchAsked, isDryRun: boolean): Promise<StartedBatch> => {
     const isLarge = body.length > LARGE_BYTES;
-    return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
+    return startInTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
       const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, source);
-      if (count === refused.size) return { count, refused, answered: NOTHING };
+      if (count === refused.size) return { count, refused, answered: NO_ANSWERS };
       const answered = isDryRun ? dryRunBatch(ledger, call, transfers) : ledger.submitTransfers(transfers);
       return { count, refused, answered };
     });
@@ -195,9 +200,9 @@ export function addBatch(routes: Routes, deps: BatchDeps): void {
       const encoding = encodingOf(request);
       const source: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
       const body = await readBody(request, BATCH_BYTES_MAX);
-      const begun = await begin(body, call, source, dry_run === "true");
-      const { items: answers, positions } = await begun.answered;
-      const merged = merge(begun, answers);
+      const started = await begin(body, call, source, dry_run === "true");
+      const { items: answers, positions } = await started.answered;
+      const merged = merge(started, answers);
       const headers: Record<string, string> =
         positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
       if (encoding === "application/msgpack") {
