@@ -35,9 +35,9 @@ export async function submitWithArchive(
   let [, , epoch, seq] = refused;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const seen = await lookUp(shards, name, { shard, epoch, seq });
-    const reached = await send(packCommand(withSeen(command, seen)));
-    const again = askArchiveIn(reached.result as CommandReply);
-    if (again === undefined) return reached;
+    const shardReply = await send(packCommand(withSeen(command, seen)));
+    const again = askArchiveIn(shardReply.result as CommandReply);
+    if (again === undefined) return shardReply;
     [, , epoch, seq] = again;
   }
   throw new OperatingError("overloaded", "the archive is too far behind to check whether the name is taken");

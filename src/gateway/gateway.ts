@@ -85,7 +85,7 @@ export class Gateway {
     const link = this.#shards.link(shard);
     return link
       .execute(writer.take(), command.partner, flowOwnerOf(command), costOfCommand(command))
-      .then((reached) => this.#answer(command, shard, reached));
+      .then((shardReply) => this.#answer(command, shard, shardReply));
   }
 
   async revert(
@@ -265,11 +265,20 @@ export class Gateway {
     return (await this.#shards.ask(this.#shards.ofAccount(partner, subject), partner, ["time"])).result;
   }
 
-  #answer<C extends Command>(command: C, shard: number, reached: ShardReply): Answer<C> | Promise<Answer<C>> {
-    const reply = reached.result as CommandReply;
+  #answer<C extends Command>(
+    command: C,
+    shard: number,
+    shardReply: ShardReply,
+  ): Answer<C> | Promise<Answer<C>> {
+    const reply = shardReply.result as CommandReply;
     if (reply instanceof Uint8Array) {
       const outcome = unpackOutcome(command, reply);
-      return { outcome, timeMs: reached.timeMs, position: positionText(shard, reached.at), replayed: false };
+      return {
+        outcome,
+        timeMs: shardReply.timeMs,
+        position: positionText(shard, shardReply.at),
+        replayed: false,
+      };
     }
     switch (reply[0]) {
       case REFUSED:

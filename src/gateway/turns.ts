@@ -8,7 +8,7 @@ import { type Caller, refuseGone } from "./caller.ts";
 
 /** Waiting requests of one partner. An owner within it may have a quarter of that. */
 const WAITING_MAX = 1_024;
-/** Number of owners from which idle entries are removed. */
+/** From this number of entries on, idle ones are removed. */
 const KNOWN_MIN = 1_024;
 
 export type TurnsOptions = Readonly<{
@@ -22,7 +22,7 @@ export type TurnsOptions = Readonly<{
 }>;
 
 /**
- * Work of one partner, or of one owner within it, in numbers. The callbacks in `starts` are the owner's waiting
+ * How much work of a partner, or of an owner within it, runs and waits. `starts`: callbacks of the owner's waiting
  * work.
  */
 type Share = { running: number; waiting: number };

@@ -23,27 +23,27 @@ type SentPiece = PackedPiece & Readonly<{ shard: number; reply: Promise<ShardRep
 type Answered = Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>;
 
 /**
- * If a shard cannot answer, only its items fail; if index piece was answered, the whole batch fails. The unpacked
- * items are not kept while the shards decide: shardPieces are thousands of them, and the packed pieces hold the same.
+ * If a shard cannot answer, only its items fail. If no piece was answered, the whole batch fails. The unpacked
+ * items are not kept while the shards decide: there are thousands of them, and the packed pieces hold the same.
  *
  * @throws OperatingError (as a rejection)
  */
 export function submitBatch(shards: Shards, { partner, count, byShard }: PackedTransfers): Promise<Answered> {
   const pieces = byShard.flatMap((shardPieces, shard) => sendPieces(shards, shard, partner, shardPieces));
-  return answersTo(shards, pieces, count);
+  return mergeAnswers(shards, pieces, count);
 }
 
-async function answersTo(shards: Shards, pieces: readonly SentPiece[], count: number): Promise<Answered> {
+async function mergeAnswers(shards: Shards, pieces: readonly SentPiece[], count: number): Promise<Answered> {
   const answers = new Array<ItemAnswer>(count);
   const newest = new Map<number, LogId>();
   const failures = await Promise.all(
     pieces.map(async (piece) => {
       const { shard, places, reply } = piece;
       try {
-        const reached = await reply;
-        const { answers: wire, credits } = answersOf(reached.result as TransfersReply);
+        const shardReply = await reply;
+        const { answers: wire, credits } = answersOf(shardReply.result as TransfersReply);
         await writeAnswers(shards, piece, wire, answers);
-        noteNewest(newest, shard, reached.at);
+        noteNewest(newest, shard, shardReply.at);
         for (const [creditShard, epoch, seq] of credits) noteNewest(newest, creditShard, { epoch, seq });
         return undefined;
       } catch (error) {

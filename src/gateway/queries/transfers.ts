@@ -57,7 +57,7 @@ export async function transferRows(
 /** The final status of a transfer that is not open at its home shard. */
 export async function settledOf(shards: Shards, partner: string, id: string): Promise<Settled> {
   const view = await readView(shards, partner, id);
-  // If the transfer has been created since, it is open at its home shard, and this status is ignored shardViews.
+  // If the transfer has been created since, it is open at its home shard, and the shard ignores this status.
   return view === undefined || view.status === "pending" ? "none" : view.status;
 }
 

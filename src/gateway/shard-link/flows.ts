@@ -81,7 +81,7 @@ export class PartnerFlows<T extends Queued = Queued> {
   }
 }
 
-/** Number of flows from which idle ones are removed. */
+/** From this number of flows on, idle ones are removed. */
 const KNOWN_MIN = 1_024;
 
 /**

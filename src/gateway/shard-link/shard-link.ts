@@ -78,7 +78,7 @@ interface Pending extends Queued {
   readonly flow: Flow<Pending>;
   /** The same flow in the gateway's limit on requests. */
   readonly requests: Flow;
-  readonly resolve: (reached: ShardReply) => void;
+  readonly resolve: (reply: ShardReply) => void;
   readonly reject: (error: OperatingError) => void;
 }
 

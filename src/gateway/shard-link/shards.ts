@@ -63,8 +63,8 @@ export class Shards {
   }
 
   async ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<ShardAnswer<Q[0]>> {
-    const reached = await this.link(shard).ask(partner, query, ownerOfQuery(partner, query));
-    return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
+    const shardReply = await this.link(shard).ask(partner, query, ownerOfQuery(partner, query));
+    return { result: shardReply.result as QueryResults[Q[0]], position: { shard, ...shardReply.at } };
   }
 
   /** `ask`, with the log time of the answer instead of its position. */
