@@ -62,10 +62,7 @@ type Answer<C extends Command> =
 
 export class Gateway {
   #shards = new Shards([], undefined);
-  /**
-   * A reason to refuse growing commands, for example an archive that is too far behind; `undefined` if there is
-   * none.
-   */
+  /** A reason to refuse commands that grow state, such as an archive that is too far behind; `undefined` if none. */
   #overload: () => string | undefined = () => undefined;
 
   /** Called once the shards are known. The port is bound earlier; until this call nothing can be answered. */

@@ -218,7 +218,7 @@ export type ShardStatus = Readonly<{
 
 export interface Operations {
   /**
-   * Why the server is not ready, a sentence per reason. Empty when all shards have recovered and the log is
+   * Why the server is not ready, a sentence per reason. Empty once all shards have recovered and the log is
    * durable.
    */
   unready(): readonly string[];

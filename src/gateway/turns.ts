@@ -21,10 +21,7 @@ export type TurnsOptions = Readonly<{
   share: number;
 }>;
 
-/**
- * How much work of a partner, or of an owner within it, runs and waits. `starts`: callbacks of the owner's waiting
- * work.
- */
+/** Work of a partner, or of one of its owners, in numbers. `starts`: callbacks of the owner's waiting work. */
 type Share = { running: number; waiting: number };
 type OwnerTurns = Share & { readonly starts: (() => void)[] };
 type PartnerTurns = Share & { readonly owners: Map<string, OwnerTurns> };
@@ -36,7 +33,7 @@ export class Turns {
   #running = 0;
   #waiting = 0;
   /**
-   * In round-robin order. Idle entries stay for a while: adding and deleting one for each request is slow
+   * In round-robin order. Idle entries stay for a while: a map that changes with each request is slow
    * (bounds/slots.ts).
    */
   readonly #partners = new Map<string, PartnerTurns>();

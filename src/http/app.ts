@@ -1,7 +1,4 @@
-/**
- * Builds the HTTP application from the parts that `main.ts` or a test passes in. It opens no socket and reads no
- * clock.
- */
+/** Builds the HTTP application from the parts that `main.ts` or a test passes in. It has no socket and no clock. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ParamIndexMap } from "hono/router";

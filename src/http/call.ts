@@ -1,7 +1,4 @@
-/**
- * A request in progress, and the functions that build its answer. All answers are built here, so all have a
- * `Request-Id`.
- */
+/** A request in progress, and the functions that build its answer. They give every answer its `Request-Id`. */
 import type { Caller } from "../gateway/caller.ts";
 import type { Principal } from "../gateway/ports.ts";
 import { PROBLEMS, type ProblemCode, problemBody, problemHeaders } from "./problem.ts";

@@ -70,10 +70,7 @@ export async function firstOrNew<C extends Command>(
   return first === undefined ? await make() : (first as C);
 }
 
-/**
- * The command that first used the key; `undefined` if the key is unknown. @throws Problem 422
- * `idempotency_key_reused`
- */
+/** The command that first used the key; `undefined` if it is unknown. @throws Problem 422 `idempotency_key_reused` */
 export async function firstOf(
   ledger: Ledger,
   header: CommandHeader,

@@ -1,7 +1,4 @@
-/**
- * Idempotency keys; ids, which are derived from keys so that a retry gets the same id; and secrets, which are
- * random.
- */
+/** Idempotency keys; ids, derived from keys so that a retry gets the same id; and secrets, which are random. */
 import { hash } from "node:crypto";
 import type { Refusal } from "../actors/records/rejection.ts";
 import { invalid } from "./problem.ts";

@@ -176,7 +176,6 @@ const RETRY_AFTER_S = "1";
 /** Longer, because an operator must act first. */
 const RETRY_AFTER_REPAIR_S = "60";
 
-/** Headers of a problem's answer. */
 export function problemHeaders(code: ProblemCode): Readonly<Record<string, string>> {
   if (code === "archive_damaged") return { "Retry-After": RETRY_AFTER_REPAIR_S };
   if (PROBLEMS[code].status === 503) return { "Retry-After": RETRY_AFTER_S };
@@ -186,10 +185,7 @@ export function problemHeaders(code: ProblemCode): Readonly<Record<string, strin
 
 const ABSOLUTE_PATH = /(?:\/[\w.@+-]+){2,}\/?|[A-Z]:\\\S+/g;
 
-/**
- * A reason without stack traces and file paths, which only the log may show: the endpoints that answer it need no
- * key.
- */
+/** A reason without stack traces and file paths: endpoints that need no key answer with it. */
 export function publicReason(reason: string): string {
   const [first = ""] = reason.split("\n", 1);
   return first.replace(ABSOLUTE_PATH, "…");

@@ -58,7 +58,7 @@ export class HttpRequest {
     return value.includes("%") ? decoded(value, decodeURIComponent) : value;
   }
 
-  /** A header by its lower-case name. */
+  /** @param name in lower case. */
   header(name: string): string | undefined {
     const value = this.incoming.headers[name];
     return typeof value === "object" ? value.join(", ") : value;
@@ -93,10 +93,7 @@ function decoded(text: string, decode: (text: string) => string): string {
   }
 }
 
-/**
- * Headers that must not repeat, each with a bit. Node uses the first and drops the rest; a proxy may have used
- * another one.
- */
+/** Headers that must not repeat, each with a bit. Node uses the first one; a proxy may have used another. */
 const UNIQUE_HEADERS = new Map(
   ["authorization", "content-length", "content-type", "host"].map((name, i) => [name, 1 << i]),
 );

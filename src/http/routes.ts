@@ -77,7 +77,7 @@ export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   summary: string;
   description?: string;
   params?: z.ZodObject;
-  /** The known query parameters. All others are refused. */
+  /** Parameters not named here are refused. */
   query?: Q;
   body?: Body;
   /** The answer on success. `content`: schemas by media type. */

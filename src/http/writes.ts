@@ -18,7 +18,6 @@ export function rejectionAnswer(
 
 export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;
 
-/** Whether the command was accepted. */
 export function isDone<C extends Command>(
   answer: Answer<C>,
 ): answer is Done & Readonly<{ outcome: Accepted[C["op"]] }> {

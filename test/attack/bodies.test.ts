@@ -1,6 +1,5 @@
 /**
- * Bodies that are cheap to send and expensive to read. Each is refused with one problem, and delays no other
- * partner.
+ * Bodies that are cheap to send and expensive to read. Each is refused with one problem, and delays no other partner.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { openHouse } from "../integration/programmes/house.ts";
@@ -24,8 +23,7 @@ beforeAll(async () => {
 });
 
 /**
- * Runs `attack` while another partner works: its requests are answered, and the server's memory stays within its
- * bound.
+ * Runs `attack` while another partner works: its requests are answered, and the server's memory stays within its bound.
  */
 async function whileOthersWork(attack: () => Promise<void>): Promise<void> {
   const bystander = await new Bystander(house.server.url, othersKey).open();

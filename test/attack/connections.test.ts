@@ -1,6 +1,5 @@
 /**
- * More connections than the server allows, from clients that do not read: only they are refused, and no shard
- * stops.
+ * More connections than the server allows, from clients that do not read: only they are refused, and no shard stops.
  */
 import { expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";

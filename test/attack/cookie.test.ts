@@ -1,6 +1,5 @@
 /**
- * The session cookie: another site cannot plant it, and a client that stores cookies as browsers do stays logged
- * in.
+ * The session cookie: another site cannot plant it, and a client that stores cookies as browsers do stays logged in.
  */
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";

@@ -1,7 +1,6 @@
 /**
- * A greedy partner or wallet user, and another one that works at a steady rate and must never be refused. Run by
- * hand with ATTACK_SECONDS=30 for the bounds that hold on an otherwise idle machine. PRINT=1 prints the
- * measurements.
+ * A greedy partner or wallet user, and another one that works at a steady rate and must never be refused. Run by hand
+ * with ATTACK_SECONDS=30 for the bounds that hold on an otherwise idle machine. PRINT=1 prints the measurements.
  */
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";

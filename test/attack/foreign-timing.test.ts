@@ -11,8 +11,7 @@ import { Wallets } from "../integration/programmes/wallets.ts";
 
 const TRIES = Number(process.env["TIMING_TRIES"] ?? 2_000);
 /**
- * By chance a third of all rounds differ by more than one standard error; a real difference shows in round after
- * round.
+ * By chance a third of all rounds differ by more than one standard error; a real difference shows in round after round.
  */
 const ROUNDS_MAX = 6;
 

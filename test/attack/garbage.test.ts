@@ -1,6 +1,5 @@
 /**
- * Requests in flight are answered before unparsable data behind them, and nothing gets into the middle of an
- * answer.
+ * Requests in flight are answered before unparsable data behind them, and nothing gets into the middle of an answer.
  */
 
 import { rmSync } from "node:fs";

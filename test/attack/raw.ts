@@ -1,6 +1,4 @@
-/**
- * Raw sockets to a real server, and a bystander: another partner whose requests must be answered during an attack.
- */
+/** Raw sockets to a real server, and a bystander: another partner whose requests must be answered during an attack. */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished } from "vitest";

@@ -77,7 +77,6 @@ function sendPieces(
 /** A repeated item: its index in the piece, and where its first record is in the log. */
 type Replayed = Readonly<{ index: number; at: Location }>;
 
-/** Writes a shard's answers to the indexes of their items. */
 async function writeAnswers(
   shards: Shards,
   piece: SentPiece,
@@ -101,8 +100,7 @@ async function writeAnswers(
 }
 
 /**
- * Writes the first answer of each repeated item, or `idempotency_key_reused` if the key was used for another
- * request.
+ * Writes the first answer of each repeated item, or `idempotency_key_reused` if the key stood for another request.
  */
 async function recallItems(
   shards: Shards,

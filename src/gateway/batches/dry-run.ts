@@ -1,5 +1,5 @@
 /**
- * Dry runs. A single command is decided by its shard, without logging. A batch is decided here, on copies of its
+ * Dry runs. A shard decides a single command without logging it. A batch is decided here, on copies of its
  * accounts.
  */
 import { vnodeOfCommand } from "../../actors/ledger/command-home.ts";
@@ -30,8 +30,7 @@ const TURN_COST = 512;
 const COPIES_MAX = 512;
 
 /**
- * Outcomes in the order of the items. Their ids are meaningless. @throws OperatingError `overloaded`,
- * `log_unavailable`
+ * Outcomes in the order of the items, with meaningless ids. @throws OperatingError `overloaded`, `log_unavailable`
  */
 export async function dryRunBatch(
   shards: Shards,
@@ -113,9 +112,7 @@ function accountsByShard(
   );
 }
 
-/**
- * Dry run of one command. The id of a new transfer is empty. @throws OperatingError `overloaded`, `log_unavailable`
- */
+/** Dry run of one command. The id of a new transfer is empty. @throws OperatingError `overloaded`, `log_unavailable` */
 export async function dryRun<C extends Command>(shards: Shards, command: C): Promise<Outcome<C>> {
   const keyless = { ...command, key: null, fingerprint: 0 };
   const shard = shards.ofVnode(vnodeOfCommand(keyless));
@@ -136,7 +133,6 @@ export async function dryRun<C extends Command>(shards: Shards, command: C): Pro
   return dryRun(shards, { ...command, settled: await settledOf(shards, command.partner, command.id) });
 }
 
-/** Adds the releases of holds on other shards. */
 async function withReleaseMoves<O extends Outcome>(shards: Shards, partner: string, outcome: O): Promise<O> {
   if (!outcome.ok) return outcome;
   const { id, sent, moves } = outcome as unknown as TransferChanged;

@@ -89,7 +89,7 @@ export async function accountPage(
   return { data, cursors, nextCursor: ids.length > data.length ? (cursors.at(-1) ?? null) : null };
 }
 
-/** An account, and the sum of its entries at the same `seq`. */
+/** An account, and the sum of its entries, at the same `seq`. */
 export async function reconciliation(shards: Shards, partner: string, id: string) {
   const shard = shards.ofAccount(partner, id);
   const { result: account, position } = await shards.ask(shard, partner, ["account", id]);

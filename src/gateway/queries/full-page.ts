@@ -6,7 +6,7 @@ import { type Caller, refuseGone } from "../caller.ts";
 
 /** Rows per fetch at least, once a first fetch did not fill the page. */
 const FETCHED_MIN = 500;
-/** Each fetch scans some thousand rows. */
+/** Fetches for one page; each scans some thousand rows. */
 export const FETCHES_MAX = 1_000;
 
 export type PageAsk = Readonly<{ limit: number; cursor?: string | undefined }>;

@@ -11,7 +11,6 @@ import type { Page } from "../../archive/queries/query.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
 
-/** Asks all shards for their part of the list. */
 type Ask<R extends JsonValue> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
 
 /** A cursor that this list did not issue. Same code as the archive's error. */

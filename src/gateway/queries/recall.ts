@@ -121,10 +121,7 @@ async function withPortions(
   };
 }
 
-/**
- * The record that a cross-shard message led to at its shard. It is durable: the shard's newest position includes
- * it.
- */
+/** The record of a cross-shard message at its shard. It is durable: the shard's newest position includes it. */
 async function partOf(
   shards: Shards,
   partner: string,

@@ -16,7 +16,7 @@ export async function systemAccount(shards: Shards, partner: string, name: strin
   return { id: name, balances: Object.fromEntries(sums) };
 }
 
-/** Trial balance of one partner, or of all partners if none is given. */
+/** Of all partners if none is given. */
 export async function trialBalance(shards: Shards, partner: string | undefined) {
   const found = await shards.askAll(partner ?? "", ["sums", partner === undefined]);
   const assets: Record<string, { sum: bigint; inTransit: bigint; accounts: number }> = {};

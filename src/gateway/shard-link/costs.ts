@@ -1,6 +1,5 @@
 /**
- * The cost of requests. `cost` is processing time, for fair scheduling; `credits` are queue room, shared among
- * partners.
+ * The cost of requests. `cost`: processing time, for fair scheduling. `credits`: queue room, shared among partners.
  */
 import type { Command } from "../../actors/records/command.ts";
 import { type Query, REQUEST, type Request } from "../../workers/shard/messages.ts";

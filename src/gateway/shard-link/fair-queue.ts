@@ -18,7 +18,6 @@ export type FairQueueOptions<T extends Queued> = Readonly<{
 export class FairQueue<T extends Queued> {
   readonly #inFlightMax: (flow: Flow<T>) => number;
   readonly #turns = new TurnList<PartnerFlows<T>>();
-  /** Paused flows: too much in flight. */
   readonly #paused = new Set<Flow<T>>();
   #cost = 0;
   #bytes = 0;
@@ -69,7 +68,6 @@ export class FairQueue<T extends Queued> {
     return taken;
   }
 
-  /** Marks a taken item as done. */
   done(flow: Flow<T>, { cost }: T): void {
     flow.inFlight -= cost;
     if (flow.isPaused && flow.inFlight < this.#inFlightMax(flow)) this.#release(flow);

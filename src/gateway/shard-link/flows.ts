@@ -32,7 +32,6 @@ export class Flow<T extends Queued = Queued> {
     return this.#served < this.#items.length;
   }
 
-  /** The item that has waited longest. */
   get first(): T | undefined {
     return this.#items[this.#served];
   }
@@ -104,7 +103,6 @@ export class Flows<T extends Queued = Queued> {
     this.#last = this.#findOrCreate("", WHOLE);
   }
 
-  /** Number of flows that have an entry. */
   get known(): number {
     return this.#known;
   }

@@ -21,7 +21,6 @@ export const BATCHES = "#batches";
 
 const SELLER_ACCOUNT_PREFIX = creditAccount("");
 
-/** The owner of a command within its partner. */
 export function flowOwnerOf(command: Command): string {
   if (command.partner === PLATFORM_TENANT) return homeOwnerOf(command);
   const act = "act" in command ? command.act : undefined;

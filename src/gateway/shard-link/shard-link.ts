@@ -52,10 +52,7 @@ export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }
  */
 const SEND_AHEAD_COST_MIN = 512;
 const MESSAGES_MAX = 2;
-/**
- * Bounds of one message. A shard decides it in some ten milliseconds, which bounds the wait behind requests of
- * others.
- */
+/** Bounds of one message. A shard decides it in some ten milliseconds, which bounds the wait of others behind it. */
 const MESSAGE_MAX: Portion = { cost: 2_048, bytes: 1024 * 1024 };
 
 /**

@@ -13,7 +13,7 @@ type ShardAnswer<K extends Query[0]> = Readonly<{ result: QueryResults[K]; posit
 
 export class Shards {
   readonly links: readonly ShardLink[];
-  /** One per shard, empty between calls. */
+  /** One writer for each shard, empty between calls. */
   readonly writers: readonly CommandWriter[];
   readonly turns = {
     /** Lists and sums. They spend most of their time waiting for the archive. */
@@ -81,10 +81,7 @@ export class Shards {
     return Promise.all(this.links.map((_, shard) => this.ask(shard, partner, query)));
   }
 
-  /**
-   * The positions of all shards. Once the archive has reached them, it has everything that was answered before this
-   * call.
-   */
+  /** The positions of all shards. Once the archive has reached them, it has everything that was answered before. */
   async positions(partner: string): Promise<readonly Position[]> {
     return nonEmptyPositions((await this.askAll(partner, ["position"])).map(({ position }) => position));
   }

@@ -34,10 +34,7 @@ export const METADATA_VALUE_LENGTH_MAX = 500;
 
 /** Size of all members as JSON in UTF-8. Every page that shows an account includes its metadata. */
 export const METADATA_BYTES_MAX = 32 * 1024;
-/**
- * Upper bounds of the JSON size: the longest escape of a character is `\u0007`; a member adds quotes, colon and
- * comma.
- */
+/** Upper bounds of the JSON size: the longest escape is that of `\u0007`; a member adds quotes, colon and comma. */
 const JSON_BYTES_PER_CHARACTER = 6;
 const JSON_BYTES_PER_MEMBER = 6;
 
@@ -157,7 +154,6 @@ export const QueryTime = z
   .preprocess((value) => (typeof value === "string" ? value.replace(/ (?=\d\d:\d\d$)/, "+") : value), Time)
   .openapi({ type: "string", format: "date-time", example: "2026-11-20T10:00:00.000Z" });
 
-/** Non-empty text. */
 export function textField(lengthMax: number, more: Readonly<{ description?: string; example: string }>) {
   return z
     .custom<string>(

@@ -13,8 +13,7 @@ export const rangeQuery = {
 export const RangeQuery = z.strictObject(rangeQuery);
 
 /**
- * The range from `from` (inclusive) to `to` (exclusive), which are valid times. @throws Problem 400 if `to` is
- * before `from`
+ * From `from` (inclusive) to `to` (exclusive), which are valid times. @throws Problem 400 if `to` is before `from`
  */
 export function rangeOf({ from, to, limit, cursor }: z.infer<typeof RangeQuery>): Range {
   const fromMs = from === undefined ? undefined : knownTimeMsOf(from);

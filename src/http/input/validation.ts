@@ -17,10 +17,7 @@ function fieldErrors(issues: readonly z.core.$ZodIssue[], value: unknown): Field
 
 const SCHEMA_DEPTH_MAX = 3;
 
-/**
- * The dotted path of a member named `__proto__`. Schemas ignore such a member, so this searches as deep as any
- * schema goes.
- */
+/** The dotted path of a member named `__proto__`. Schemas ignore it, so this searches as deep as any schema goes. */
 function prototypePath(value: unknown, depth = 0): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (Object.hasOwn(value, "__proto__")) return "__proto__";

@@ -113,7 +113,7 @@ function firstExhausted(limits: readonly Limited[]): Full | undefined {
   return undefined;
 }
 
-/** Counts against all limits, or none. @throws Problem 429 */
+/** @throws Problem 429 */
 function takeAllOrNone(limits: readonly Limited[]): readonly (() => void)[] {
   const giveBacks: (() => void)[] = [];
   try {

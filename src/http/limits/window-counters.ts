@@ -29,10 +29,7 @@ export type Window = Readonly<{ used: number; endsMs: number }>;
 type Cell = Readonly<{ tag: bigint; endsTick: number; used: number }>;
 type CellRange = Readonly<{ first: number; tag: bigint }>;
 
-/**
- * @param seed of the hash that maps names to counters. It is secret, so that clients cannot choose names that
- *   collide.
- */
+/** @param seed of the hash that maps names to counters. Secret, so that clients cannot choose names that collide. */
 export function newWindowMemory(seed: Uint8Array = randomBytes(SEED_BYTES)): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(SEED_BYTES + SETS * WAYS * 8);
   new Uint8Array(memory, 0, SEED_BYTES).set(seed);

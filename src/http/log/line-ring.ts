@@ -14,10 +14,7 @@ const HEADER_BYTES = 64;
 const NEWLINE = 10;
 const RETRY_MS = 20;
 
-/**
- * Words of a ring's header: bytes ever published and bytes ever consumed, both modulo 2^32, and the number of lost
- * lines.
- */
+/** Words of a ring's header: bytes ever published, bytes ever consumed (both modulo 2^32), and lost lines. */
 const HEAD = 0;
 const TAIL = 1;
 const DROPPED = 2;
@@ -29,7 +26,6 @@ const IS_WRITTEN = 1;
 /** Plain data that can be passed to threads. */
 export type RingMemory = Readonly<{ ring: SharedArrayBuffer; signal: SharedArrayBuffer }>;
 
-/** Allocates a ring. */
 export function newRing(): SharedArrayBuffer {
   return new SharedArrayBuffer(HEADER_BYTES + RING_BYTES);
 }
@@ -64,10 +60,7 @@ export class LineRing {
     this.#consumed = Atomics.load(this.#words, TAIL);
   }
 
-  /**
-   * Writes a line, including its newline. If the ring is full the line is lost: a slow disk costs lines, never
-   * memory.
-   */
+  /** Writes a line with its newline. If the ring is full the line is lost: a slow disk costs lines, never memory. */
   write(line: string): void {
     const bytesMax = line.length * UNIT_BYTES_MAX;
     if (!this.#hasRoom(bytesMax)) {

@@ -36,7 +36,6 @@ export class LineWriter {
     this.#worker.unref();
   }
 
-  /** The ring of a producer thread. */
   memoryOf(producer: number): RingMemory {
     const ring = this.#init.rings[producer];
     if (ring === undefined) throw new RangeError(`there is no log ring for thread ${producer}`);

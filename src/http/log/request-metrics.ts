@@ -35,7 +35,6 @@ export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
   return [...sums.values()];
 }
 
-/** Renders counts as Prometheus text. */
 export function renderRequestCounts(series: RequestCounts): string {
   const lines = [
     `# HELP ${DURATION} Time from the request's head to its answer.`,

@@ -1,6 +1,4 @@
-/**
- * The OpenAPI document, and pages that show it. They load everything from this server and nothing from other hosts.
- */
+/** The OpenAPI document, and pages that show it. They load everything from this server and nothing from other hosts. */
 import { readFileSync } from "node:fs";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { answer } from "../call.ts";

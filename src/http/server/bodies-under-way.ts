@@ -26,7 +26,6 @@ export class IncomingBody {
     this.#refuse = refuse;
   }
 
-  /** Size of the buffer in bytes. */
   get held(): number {
     return this.#buffer.length;
   }
@@ -87,7 +86,6 @@ export class IncomingBodies {
     if (this.#held > this.#heldMax) this.#dropLargest();
   }
 
-  /** Removes a body that is complete or was abandoned. */
   remove(body: IncomingBody): void {
     if (body.slot !== undefined && this.#bodies.remove(body.slot)) this.#held -= body.held;
   }
@@ -101,9 +99,7 @@ export class IncomingBodies {
   }
 }
 
-/**
- * Bodies that are complete and wait. A partner may use as many bytes as are free, so that some are left for others.
- */
+/** Bodies that are complete and wait. A partner may use as many bytes as are free, so that some are left for others. */
 export class WaitingBodies {
   readonly #bytesMax: number;
   readonly #byPartner = new Map<string, number>();

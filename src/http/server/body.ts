@@ -44,10 +44,7 @@ export function readBody(request: HttpRequest, bytesMax: number): Promise<Buffer
 const underWay = new IncomingBodies(UNDER_WAY_BYTES_MAX);
 const EMPTY = Buffer.alloc(0);
 
-/**
- * A body that arrived with its head is complete once Node has parsed the packet: read it directly. Otherwise
- * listen.
- */
+/** A body that arrived with its head is complete once Node has parsed the packet, and is read directly. */
 function readNodeBody(
   incoming: IncomingMessage,
   bytesMax: number,
@@ -105,7 +102,6 @@ function listenToBody(
   );
 }
 
-/** Removes a UTF-8 byte order mark. */
 export function withoutMark(body: Buffer): Buffer {
   const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
   return hasMark ? body.subarray(3) : body;
@@ -147,7 +143,6 @@ export function parseSurveyed(text: string, survey: Survey, decimals = 0): unkno
   return exactly(parseJson(text), text, survey, decimals);
 }
 
-/** Bounds of a JSON body. */
 export type JsonBounds = Readonly<{
   bytesMax?: number;
   /** Digits allowed in fractions. */

@@ -9,10 +9,7 @@ const GROUP_BITS = 16;
 const GROUPS = 8;
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/**
- * Creates the function that returns a request's client address: for IPv6 the /64 network; `::ffff:a.b.c.d` counts
- * as IPv4.
- */
+/** Returns a function from a request to its client address; for IPv6 the /64 network. `::ffff:a.b.c.d` is IPv4. */
 export function createClientAddress(trusted: TrustedProxies): (request: HttpRequest) => string {
   const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(blockListOf(trusted));
   return (request) => {

@@ -1,7 +1,6 @@
 /**
- * Limits connections, and cuts off clients that do not read. Each connection costs a file descriptor and memory
- * even if idle, so there are limits in total and per address. Answers that a client does not read stay in the
- * server's memory.
+ * Limits connections, and cuts off clients that do not read. Each connection costs a file descriptor and memory even if
+ * idle, so there are limits in total and per address. Answers that a client does not read stay in the server's memory.
  */
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -9,7 +8,7 @@ import { networkOf } from "./client-address.ts";
 import { endConnection } from "./unreadable.ts";
 
 export type ConnectionBounds = Readonly<{
-  /** Open connections at this gateway. */
+  /** At this gateway. */
   max: number;
   /** Of these, from one IPv4 address or one IPv6 /64, which is what one subscriber gets. */
   perAddress: number;
@@ -28,10 +27,7 @@ export type ConnectionsOptions = Readonly<{
   report: (counts: Readonly<{ refused: number; cut: number }>) => void;
 }>;
 
-/**
- * Requests of one connection that are processed at once. Further pipelined requests wait, and stop the socket from
- * being read.
- */
+/** Requests of one connection that run at once. Further pipelined requests wait, and reading stops. */
 const PIPELINED_MAX = 16;
 /** A client with unread answers is cut off if it reads less than `STALL_BYTES_MIN` within this time. */
 export const STALL_MS_MAX = 20_000;
@@ -124,7 +120,6 @@ export class Connections {
     this.#cut = 0;
   }
 
-  /** @returns the number of unread bytes. */
   #unreadOf(connection: Connection, nowMs: number): number {
     const bytes = unreadBytes(connection);
     if (bytes === 0) {

@@ -35,9 +35,7 @@ function isStream(body: HttpAnswer["body"]): body is AsyncIterable<string> {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 }
 
-/**
- * Discards the rest of the request body: closing a connection with unread data would reset it and lose the answer.
- */
+/** Discards the rest of the request body: closing a connection with unread data would reset it and lose the answer. */
 function drain(incoming: IncomingMessage): void {
   if (incoming.complete || incoming.destroyed) return;
   let bytes = 0;

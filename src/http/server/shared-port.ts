@@ -38,7 +38,6 @@ export async function bindShared<T>(address: Address, bind: () => Promise<T>): P
   }
 }
 
-/** Explains a failed bind in terms of the settings. */
 export function explainBindError(error: unknown, { host, port }: Address): unknown {
   if (!(error instanceof Error && "code" in error)) return error;
   const { code } = error;

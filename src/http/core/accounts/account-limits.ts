@@ -62,7 +62,7 @@ export function limitsOf(rules: readonly Rule[]): Limit[] {
   }));
 }
 
-/** The elements of a JSON list. */
+/** Without the brackets. */
 export function limitsJson(limits: readonly Limit[]): string {
   return limits.map(limitJson).join(",");
 }

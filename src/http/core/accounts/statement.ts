@@ -1,6 +1,4 @@
-/**
- * Renders an account's entries: a page as JSON, with opening and closing balance if a time range was given; or CSV.
- */
+/** Renders an account's entries: a page as JSON, with opening and closing balance if a time range was given; or CSV. */
 import { z } from "@hono/zod-openapi";
 import type { Entry, Range, Statement } from "../../../archive/queries/query.ts";
 import { csvCell, csvText } from "../../../text/csv.ts";
@@ -14,10 +12,7 @@ type MediaRange = Readonly<{ type: string; quality: number }>;
 /** `rank`: 3 for the exact type, 2 for `text/*`, 1 for any type, 0 for none. `index`: index in the header. */
 type Match = Readonly<{ quality: number; rank: number; index: number }>;
 
-/**
- * Whether the client prefers CSV to JSON. With equal quality the more specific media range wins, then the first
- * one.
- */
+/** Whether the client prefers CSV to JSON. With equal quality the more specific range wins, then the first one. */
 export function prefersCsv(accept: string | undefined): boolean {
   if (accept === undefined || !/text\//i.test(accept)) return false;
   const ranges = accept.split(",").map(mediaRange);

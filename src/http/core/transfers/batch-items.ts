@@ -1,7 +1,4 @@
-/**
- * Parses the body of a batch into transfers. This is a hot path: each step runs for every one of up to 10,000
- * items.
- */
+/** Parses the body of a batch into transfers. This is a hot path: a batch has up to 10,000 items. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
@@ -62,8 +59,7 @@ function linesOf(sent: Buffer): unknown[] {
 
 const USUAL_ITEM = String.raw`\{"debit_account": ?"[^"\\]*", ?"credit_account": ?"[^"\\]*", ?"amount": ?\d+(?:, ?"(?:memo|idempotency_key)": ?"[^"\\]*")?\}`;
 /**
- * A body in the form that most programs write. `JSON.parse` reads it exactly, and this test is cheaper than a
- * survey.
+ * A body in the form that most programs write. `JSON.parse` reads it exactly, and this test is cheaper than a scan.
  */
 const USUAL_BODY = new RegExp(`^\\{"transfers": ?\\[${USUAL_ITEM}(?:, ?${USUAL_ITEM})*\\]\\}$`);
 

@@ -25,8 +25,7 @@ const WAITING_BYTES_MAX = 96 * 1024 * 1024;
 export type LargeBatch = Omit<BatchRead, "transfers"> & Readonly<{ transfers: Transfers }>;
 
 /**
- * Reads a body on another thread, and takes ownership of its memory. @throws Problem as `readBatch`; OperatingError
- * `overloaded`.
+ * Reads a body on another thread, and takes its memory. @throws Problem as `readBatch`; OperatingError `overloaded`
  */
 export type ReadLarge = (body: Buffer, source: BatchAsked) => Promise<LargeBatch>;
 

@@ -71,10 +71,7 @@ export function compoundTransfer(
   };
 }
 
-/**
- * Fingerprint text. It starts with a nested list, which the text of a plain transfer never does, so the two cannot
- * be equal.
- */
+/** Fingerprint text. It starts with a nested list, so it never equals the text of a plain transfer. */
 function canonicalText(terms: TransferTerms): string {
   const { available, pending, timeoutMs, memo, metadata, occurredAtMs } = terms;
   const postings = terms.postings.map(({ debit, credit, amount }) => [debit, credit, amount]);

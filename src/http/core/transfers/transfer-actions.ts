@@ -83,10 +83,7 @@ function changeHeader(
   return { partner, key, fingerprint, id };
 }
 
-/**
- * Adds the owner of the key. An unknown transfer has no owner: the command will be rejected, and its key is not
- * stored.
- */
+/** Adds the owner of the key. An unknown transfer has none: the command will be rejected, and its key not stored. */
 async function withOwner(
   ledger: Ledger,
   request: TransferChange,

@@ -54,9 +54,8 @@ function command(
 }
 
 /**
- * The command of a request with two accounts, an amount, and optionally memo, metadata and (for items) an
- * idempotency key. `undefined`: use the schema. An item's own key takes precedence over the one derived from the
- * header.
+ * The command of a request with two accounts, an amount, and optionally memo, metadata and (for items) an idempotency
+ * key. `undefined`: use the schema. An item's own key takes precedence over the one derived from the header.
  */
 export function plainTransfer(
   sender: RequestSender,
