@@ -76,12 +76,9 @@ export type TrialBalance = Readonly<{
 export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[] }>;
 
 /**
- * Every method may reject with:
- * - `OperatingError` when the ledger cannot answer;
- * - an error of code `bad_cursor` when a list did not issue that cursor;
- * - `CallerGone` when the caller has disconnected.
- *
- * A page may hold fewer rows than its limit even if more follow.
+ * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
+ * code `bad_cursor` for a cursor that it did not issue, and with `CallerGone` once its caller has disconnected. A
+ * page may hold fewer rows than its limit even if more follow.
  */
 export interface Ledger {
   submit<C extends Command>(command: C): Promise<Answer<C>>;
@@ -105,7 +102,7 @@ export interface Ledger {
     partner: string,
     transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]>;
-  /** Resolves once no other server can have replaced this one. The `Directory` is current from then on. */
+  /** Resolves once it is certain that no other server has replaced this one, so the `Directory` is current. */
   confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
   /** The existing accounts, in the order of `ids`. */

@@ -9,7 +9,13 @@ import { beforeAll, expect, test } from "vitest";
 import { PROBLEMS } from "../../src/http/problem.ts";
 import { openHouse } from "../integration/programmes/house.ts";
 import { type Client, operator, type ShardView, shardsOf } from "../support/server.ts";
-import { type Exchange, type Heard, type HttpAnswer, hear, nextExchange } from "./fuzz/exchange.ts";
+import {
+  type Exchange,
+  type ExchangeResult,
+  type HttpAnswer,
+  nextExchange,
+  runExchange,
+} from "./fuzz/exchange.ts";
 import { Requests } from "./fuzz/requests.ts";
 import { upTo } from "./fuzz/schema-values.ts";
 import { makeWorld, type World } from "./fuzz/world.ts";
@@ -56,7 +62,7 @@ function checkAnswer({ status, headers, body }: HttpAnswer, isHead: boolean): vo
   expect([problem.status, PROBLEMS[problem.code as keyof typeof PROBLEMS].status]).toEqual([status, status]);
 }
 
-function checkResult({ requests, ending }: Exchange, { answers, isClosed, tookMs }: Heard): void {
+function checkResult({ requests, ending }: Exchange, { answers, isClosed, tookMs }: ExchangeResult): void {
   answers.forEach((answer, i) => {
     checkAnswer(answer, requests[i]?.method === "HEAD");
     seen.answers.set(answer.status, (seen.answers.get(answer.status) ?? 0) + 1);
@@ -86,7 +92,7 @@ async function send(exchanges: readonly Exchange[]): Promise<boolean> {
   const received = await Promise.all(
     exchanges.map(async (exchange) => {
       try {
-        const result = await hear(house.server.url, exchange, isLate);
+        const result = await runExchange(house.server.url, exchange, isLate);
         checkResult(exchange, result);
         return result;
       } catch (cause) {

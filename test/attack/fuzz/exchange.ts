@@ -22,7 +22,7 @@ export type HttpAnswer = Readonly<{
   body: string;
 }>;
 
-export type Heard = Readonly<{ answers: readonly HttpAnswer[]; tookMs: number; isClosed: boolean }>;
+export type ExchangeResult = Readonly<{ answers: readonly HttpAnswer[]; tookMs: number; isClosed: boolean }>;
 
 /** Up to four pipelined requests, sent in pieces. */
 export function nextExchange(g: GeneratorValue, requests: Requests): Exchange {
@@ -36,11 +36,11 @@ export function nextExchange(g: GeneratorValue, requests: Requests): Exchange {
 }
 
 /** Rejects if an answer is not HTTP, and when `late` resolves. */
-export function hear(
+export function runExchange(
   url: string,
   { requests, pieces, ending }: Exchange,
   late: Promise<void>,
-): Promise<Heard> {
+): Promise<ExchangeResult> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
