@@ -1,4 +1,4 @@
-/** What a new log must hold before anybody can use it: the operator's key, and the partner that hosts wallet users. */
+/** Writes the first records of a new log: the operator's key, and the platform tenant, which hosts wallet users. */
 import { hash, randomBytes } from "node:crypto";
 import { PLATFORM_TENANT } from "../actors/programmes/wallet/acts.ts";
 import { type Command, type Outcome, reject } from "../actors/records/command.ts";
@@ -9,10 +9,10 @@ const OPERATOR_KEY_BYTES = 32;
 type Submit = (command: Command) => Promise<Readonly<{ outcome: Outcome } | { refused: string }>>;
 
 /**
- * Logs what is missing. Each has a fixed idempotency key or is harmless when repeated, so a server that dies
- * half-way finishes at its next start.
+ * Logs the records that are missing. Repeating any of them is harmless, so a server that crashes half-way completes
+ * the rest at its next start.
  *
- * @returns the operator's key, if one was made: it is not stored and must be shown now.
+ * @returns the operator's key if one was created. It is not stored, so it must be shown now.
  */
 export async function bootstrap(directory: Directory, submit: Submit): Promise<string | undefined> {
   if (directory.partner(PLATFORM_TENANT) === undefined) {
@@ -28,7 +28,7 @@ export async function bootstrap(directory: Directory, submit: Submit): Promise<s
 }
 
 async function mustAccept(answer: ReturnType<Submit>): Promise<void> {
-  const settled = await answer;
-  const outcome = "outcome" in settled ? settled.outcome : reject("partner_exists");
-  if (!outcome.ok) throw new Error(`the first records were refused: ${outcome.code}`);
+  const decided = await answer;
+  const outcome = "outcome" in decided ? decided.outcome : reject("partner_exists");
+  if (!outcome.ok) throw new Error(`the first records of the log were refused: ${outcome.code}`);
 }

@@ -1,7 +1,7 @@
-/** Who waits for an answer: before each expensive step it is asked whether somebody still does. */
+/** The client that waits for an answer. Expensive steps first check that it is still connected. */
 export type Caller = Readonly<{ isGone: () => boolean }>;
 
-/** Work was left off, since nobody would have read what came of it. */
+/** Work was abandoned because the client has closed the connection. */
 export class CallerGone extends Error {
   constructor() {
     super("the client has closed the connection");

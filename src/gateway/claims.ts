@@ -1,4 +1,7 @@
-/** Commands that a shard cannot decide before the archive has said whether their name is taken: see actors/ledger/limits/claims.ts. */
+/**
+ * Commands for which a shard needs the archive: the command claims a unique name, and the shard has already
+ * forgotten older claims. See actors/ledger/limits/claims.ts.
+ */
 import { claimOf, withSeen } from "../actors/ledger/limits/claim-names.ts";
 import type { Seen } from "../actors/records/act.ts";
 import { packCommand } from "../actors/records/codec.ts";
@@ -7,46 +10,47 @@ import type { Position } from "../archive/queries/query.ts";
 import { assert } from "../errors/assert.ts";
 import { OperatingError } from "../errors/operating-error.ts";
 import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED } from "../workers/shard/messages.ts";
-import type { Reached } from "./shard-link/shard-link.ts";
+import type { ShardReply } from "./shard-link/shard-link.ts";
 import type { Shards } from "./shard-link/shards.ts";
 
-/** Each time the shard has forgotten more names meanwhile, which takes it half a million new ones. */
+/** A further try is needed only if the shard has forgotten more names since, which takes half a million new ones. */
 const TRIES_MAX = 5;
 
 /**
- * Asks the archive, and the shard again with what the archive has said, until the shard can decide.
+ * Looks the name up in the archive and resubmits the command with the answer, until the shard can decide.
  *
- * @throws OperatingError `log_unavailable` the archive is behind or cannot be read; `overloaded` after too many tries. The
- * command was not done, and will not be.
+ * @param refused the shard's first answer: up to which log position it has forgotten names.
+ * @throws OperatingError `log_unavailable` the archive is behind or cannot be read; `overloaded` after too many
+ *   tries. The command was not executed and will not be.
  */
 export async function submitWithArchive(
   shards: Shards,
   shard: number,
   command: Command,
   refused: AskArchive,
-  send: (packed: Uint8Array) => Promise<Reached>,
-): Promise<Reached> {
+  send: (packed: Uint8Array) => Promise<ShardReply>,
+): Promise<ShardReply> {
   const name = claimOf(command);
-  assert(name !== undefined, "the archive is asked about a name");
+  assert(name !== undefined, "only a command that claims a name is refused with ASK_ARCHIVE");
   let [, , epoch, seq] = refused;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const seen = await lookUp(shards, name, { shard, epoch, seq });
-    const reached = await send(packCommand(withSeen(command, seen)));
-    const again = askArchiveIn(reached.result as CommandReply);
-    if (again === undefined) return reached;
+    const shardReply = await send(packCommand(withSeen(command, seen)));
+    const again = askArchiveIn(shardReply.result as CommandReply);
+    if (again === undefined) return shardReply;
     [, , epoch, seq] = again;
   }
-  throw new OperatingError("overloaded", "the archive cannot keep up with the names that are taken");
+  throw new OperatingError("overloaded", "the archive is too far behind to check whether the name is taken");
 }
 
-/** What the archive says of the name once it holds the log up to there. */
+/** The claim of this name in the archive, once the archive holds the log up to `upTo`. */
 async function lookUp(shards: Shards, name: string, upTo: Position): Promise<Seen> {
   try {
     const { by, epoch, seq } = await shards.archive.claims({ shard: upTo.shard, names: [name] }, [upTo]);
     return { epoch, seq, by: by[0] ?? null };
   } catch (error) {
     if (error instanceof OperatingError) throw error;
-    // It cannot be known, so it is not done: a damaged archive must never make a name free again.
+    // Refuse, rather than guess: a damaged archive must never make a taken name free again.
     throw new OperatingError("log_unavailable", "the archive cannot be read", { cause: error });
   }
 }

@@ -1,9 +1,9 @@
-/** Who may come in, as the shards have told it: the facts that every gateway holds. */
+/** The partners and API keys that every gateway holds, kept up to date by facts from the shards. */
 import type { Fact, Partner, PartnerKey, PartnerRole } from "../actors/records/command.ts";
 
 type KnownKey = PartnerKey & { lastUsedAtMs: number | null };
 
-/** When a key was used last, as gateways tell each other. */
+/** The last use of a key; gateways exchange these. */
 export type KeyUse = Readonly<{ keyId: string; atMs: number }>;
 
 type Principal =
@@ -23,7 +23,7 @@ export class Directory {
   readonly #hashesById = new Map<string, string>();
   readonly #now: () => number;
   #operatorKeyHash: string | undefined;
-  /** A key given by the environment wins over the one in the log. */
+  /** An operator key from the environment takes precedence over the one in the log. */
   readonly #operatorKeyPinned: boolean;
 
   constructor(now: () => number, operatorKeyHash: string | undefined) {
@@ -59,8 +59,8 @@ export class Directory {
   }
 
   /**
-   * All that a shard knows, as it tells when it begins to serve. A key of its partners that is not among it was
-   * revoked while nobody could tell.
+   * Takes all facts of a shard, which it sends when it starts to serve. A known key of the shard's partners that is
+   * missing from them was revoked while this gateway was not connected.
    */
   learnAll(facts: readonly Fact[]): void {
     const partners = new Set(facts.flatMap((fact) => (fact.fact === "partner" ? [fact.partner.id] : [])));
@@ -72,7 +72,7 @@ export class Directory {
     this.learn(facts);
   }
 
-  /** Looked up by the hash of the whole secret: how long it takes tells nothing about any key. */
+  /** Looks the key up by its hash, so the time that the lookup takes reveals nothing about any key. */
   principalOf(keyHash: string): Principal | undefined {
     if (keyHash === this.#operatorKeyHash) return { role: "operator" };
     const key = this.#keysByHash.get(keyHash);
@@ -91,26 +91,25 @@ export class Directory {
     return [...this.#partners.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** Oldest first. When a key was last used is known since the server's start only. */
+  /** Oldest first. `lastUsedAtMs` is known only since the server started. */
   keys(partner: string): readonly KnownKey[] {
     return [...this.#keysByHash.values()]
       .filter((key) => key.partner === partner)
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
   }
 
-  /** Whether the partner has this key, and it is not revoked. */
   hasKey(partner: string, keyId: string): boolean {
     return this.#keysByHash.get(this.#hashesById.get(keyId) ?? "")?.partner === partner;
   }
 
-  /** The last use of each key that was used since then, as far as it is known here. */
+  /** The keys used since `sinceMs`, as far as this gateway knows. */
   usesSince(sinceMs: number): readonly KeyUse[] {
     return [...this.#keysByHash.values()].flatMap(({ id: keyId, lastUsedAtMs: atMs }) =>
       atMs !== null && atMs >= sinceMs ? [{ keyId, atMs }] : [],
     );
   }
 
-  /** Takes what another gateway has told. @returns what of it was news. */
+  /** Merges key uses from another gateway. @returns those that were newer than what was known. */
   noteUses(uses: readonly KeyUse[]): readonly KeyUse[] {
     return uses.filter(({ keyId, atMs }) => {
       const key = this.#keysByHash.get(this.#hashesById.get(keyId) ?? "");
@@ -121,7 +120,7 @@ export class Directory {
   }
 
   #learnKey(key: PartnerKey): void {
-    // A shard that starts anew tells again what is known already.
+    // A restarted shard sends known keys again: keep their last use.
     const lastUsedAtMs = this.#keysByHash.get(key.hash)?.lastUsedAtMs ?? null;
     this.#keysByHash.set(key.hash, { ...key, lastUsedAtMs });
     this.#hashesById.set(key.id, key.hash);

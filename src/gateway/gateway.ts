@@ -1,6 +1,6 @@
 /**
- * The way from a request to its shard and back: routes by vnode, splits batches, adds up what several shards
- * say, and fetches from the archive what memory does not keep.
+ * Routes commands and reads to their shards. Splits batches by shard, merges the answers of several shards, and
+ * reads from the archive what memory no longer holds.
  */
 import { vnodeOfCommand } from "../actors/ledger/command-home.ts";
 import { isSystemAccount } from "../actors/ledger/routing.ts";
@@ -51,27 +51,27 @@ import {
 } from "./queries/transfers.ts";
 import { costOfCommand } from "./shard-link/costs.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./shard-link/owners.ts";
-import { type Refusing, refusalOf } from "./shard-link/refusals.ts";
+import { type RefusedAnswer, refusedAnswer } from "./shard-link/refusals.ts";
 import { idOf, locationOf } from "./shard-link/replies.ts";
-import type { Reached, ShardLink } from "./shard-link/shard-link.ts";
-import { known, positionText, Shards } from "./shard-link/shards.ts";
+import type { ShardLink, ShardReply } from "./shard-link/shard-link.ts";
+import { nonEmptyPositions, positionText, Shards } from "./shard-link/shards.ts";
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
-  | Refusing;
+  | RefusedAnswer;
 
 export class Gateway {
   #shards = new Shards([], undefined);
-  /** A reason to take nothing but what ends something, as the archive being far behind. */
+  /** A reason to refuse commands that grow state, such as an archive that is too far behind; `undefined` if none. */
   #overload: () => string | undefined = () => undefined;
 
-  /** Before this there is nothing that could answer; the port is bound earlier than the shards are known. */
+  /** Called once the shards are known. The port is bound earlier; until this call nothing can be answered. */
   connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
     this.#shards = new Shards(links, archive);
     this.#overload = overload;
   }
 
-  /** Not `async`, as the hottest call of all: each layer of promises costs every request. */
+  /** Not `async`: this is the hottest call, and each layer of promises costs every request. */
   submit<C extends Command>(command: C): Promise<Answer<C>> {
     const reason = this.#overload();
     if (reason !== undefined && growthOf(command) !== "never")
@@ -82,21 +82,21 @@ export class Gateway {
     const link = this.#shards.link(shard);
     return link
       .execute(writer.take(), command.partner, flowOwnerOf(command), costOfCommand(command))
-      .then((reached) => this.#answer(command, shard, reached));
+      .then((shardReply) => this.#answer(command, shard, shardReply));
   }
 
   async revert(
-    asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
+    request: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
   ): Promise<Answer<RevertTransfer>> {
-    return this.submit(await revertOf(this.#shards, asked));
+    return this.submit(await revertOf(this.#shards, request));
   }
 
   dryRun<C extends Command>(command: C): Promise<Outcome<C>> {
     return dryRun(this.#shards, command);
   }
 
-  async dryRunRevert(asked: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>> {
-    return this.dryRun(await revertOf(this.#shards, { ...asked, key: null, fingerprint: 0 }));
+  async dryRunRevert(request: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>> {
+    return this.dryRun(await revertOf(this.#shards, { ...request, key: null, fingerprint: 0 }));
   }
 
   dryRunTransfers(
@@ -114,11 +114,10 @@ export class Gateway {
     );
   }
 
-  first(asked: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined> {
-    return firstCommand(this.#shards, asked, scope);
+  first(header: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined> {
+    return firstCommand(this.#shards, header, scope);
   }
 
-  /** See batch.ts. */
   async submitTransfers(transfers: Transfers): ReturnType<typeof submitBatch> {
     const reason = this.#overload();
     if (reason !== undefined) throw new OperatingError("overloaded", reason);
@@ -126,7 +125,6 @@ export class Gateway {
     return submitBatch(this.#shards, packed);
   }
 
-  /** Asks a programme: of one subject its shard. */
   async ask<R extends JsonValue>(
     partner: string,
     { programme, subject, vnode, ask }: QuestionTo<R>,
@@ -137,7 +135,6 @@ export class Gateway {
     return result as R;
   }
 
-  /** The same of all shards, in their order. */
   async askAll<R extends JsonValue>(
     partner: string,
     { programme, subject, ask }: Question<R>,
@@ -152,16 +149,15 @@ export class Gateway {
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<R>> {
-    // One that is all one subject's is asked of its shard alone.
-    const parts = async ({ subject, ...asked }: Question<ListPart<R>>) =>
+    // A list of one subject needs only that subject's shard.
+    const parts = async ({ subject, ...rest }: Question<ListPart<R>>) =>
       subject === null
-        ? this.askAll(partner, { subject, ...asked })
-        : [await this.ask(partner, { subject, ...asked })];
+        ? this.askAll(partner, { subject, ...rest })
+        : [await this.ask(partner, { subject, ...rest })];
     const owner = flowOwnerOfSubject(partner, question([1, null]).subject ?? "");
     return this.#shards.turns.pages.run(partner, owner, caller, () => pageOf(parts, question, page, caller));
   }
 
-  /** What a programme was asked for, and did, without a transfer: from the archive. */
   acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>> {
     return this.#shards.turns.pages.run(partner, WHOLE, undefined, async () => {
       const after = await this.#shards.positions(partner);
@@ -169,7 +165,6 @@ export class Gateway {
     });
   }
 
-  /** Resolves once it is certain that no other server has replaced this one: then what it knows by facts is current. */
   async confirm(): Promise<void> {
     await this.#shards.askAll("", ["position"]);
   }
@@ -253,7 +248,6 @@ export class Gateway {
     );
   }
 
-  /** Of one partner; of all of them when none is named. */
   trialBalance(partner: string | undefined) {
     return this.#shards.turns.pages.run(partner ?? "", WHOLE, undefined, () =>
       trialBalance(this.#shards, partner),
@@ -264,16 +258,24 @@ export class Gateway {
     return usageOf(this.#shards, partner);
   }
 
-  /** Log time of the shard of an account, or of another subject. */
   async timeMs(partner: string, subject: string): Promise<number> {
     return (await this.#shards.ask(this.#shards.ofAccount(partner, subject), partner, ["time"])).result;
   }
 
-  #answer<C extends Command>(command: C, shard: number, reached: Reached): Answer<C> | Promise<Answer<C>> {
-    const reply = reached.result as CommandReply;
+  #answer<C extends Command>(
+    command: C,
+    shard: number,
+    shardReply: ShardReply,
+  ): Answer<C> | Promise<Answer<C>> {
+    const reply = shardReply.result as CommandReply;
     if (reply instanceof Uint8Array) {
       const outcome = unpackOutcome(command, reply);
-      return { outcome, timeMs: reached.timeMs, position: positionText(shard, reached.at), replayed: false };
+      return {
+        outcome,
+        timeMs: shardReply.timeMs,
+        position: positionText(shard, shardReply.at),
+        replayed: false,
+      };
     }
     switch (reply[0]) {
       case REFUSED:
@@ -284,43 +286,47 @@ export class Gateway {
               .link(shard)
               .execute(packed, command.partner, flowOwnerOf(command), costOfCommand(command)),
           ).then((again) => this.#answer(command, shard, again));
-        return refusalOf(reply);
+        return refusedAnswer(reply);
       case REPLAYED:
         return recall(this.#shards, command, locationOf(shard, reply)).then((recalled) => {
-          // Not done, and to be done with another key: as when only the fingerprints differ.
+          // Another command has the same key hash. This one was not executed and needs another key, as if
+          // fingerprints differed.
           if (recalled === undefined) return { refused: "idempotency_key_reused" };
           return { ...recalled, replayed: reply[4] === undefined };
         });
       case SETTLED: {
         const [, epoch, seq, timeMs, credits, packed, replayed] = reply;
         const positions = [[shard, epoch, seq] as const, ...credits];
-        const position = positions.map(([where, ...at]) => positionText(where, idOf(at))).join(",");
+        const position = positions.map(([place, ...id]) => positionText(place, idOf(id))).join(",");
         return { outcome: unpackOutcome(command, packed), timeMs, position, replayed };
       }
     }
   }
 
-  /** Its home does not hold the transfer open: the command goes there once more, with what became of it. */
+  /** Resubmits a post or void whose transfer is not open at its home shard, with the transfer's final status. */
   async #settle<C extends Command>(command: C): Promise<Answer<C>> {
     assert(
       command.op === "post_transfer" || command.op === "void_transfer",
       "only these need an open transfer",
     );
-    const asked: PostTransfer | VoidTransfer = command;
-    const settled = await settledOf(this.#shards, asked.partner, asked.id);
+    const change: PostTransfer | VoidTransfer = command;
+    const settled = await settledOf(this.#shards, change.partner, change.id);
     return this.submit({ ...command, settled });
   }
 
-  /** The same for one account, and its newest entry's seq; `undefined` when there is no such account. */
+  /**
+   * The positions that the archive must have reached before it can show the account's entries, and the `seq` of its
+   * newest entry. `undefined` if there is no such account.
+   */
   async #positionsOfAccount(partner: string, account: string): Promise<AccountPosition | undefined> {
     if (isSystemAccount(account)) {
       const found = await this.#shards.askAll(partner, ["system_account", account]);
       const exists = found.some(({ result }) => result !== null);
-      return exists ? { after: known(found.map(({ position }) => position)) } : undefined;
+      return exists ? { after: nonEmptyPositions(found.map(({ position }) => position)) } : undefined;
     }
     const shard = this.#shards.ofAccount(partner, account);
     const { result, position } = await this.#shards.ask(shard, partner, ["account", account]);
-    return result === null ? undefined : { after: known([position]), seq: result.seq };
+    return result === null ? undefined : { after: nonEmptyPositions([position]), seq: result.seq };
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the HTTP side needs from the rest of the house. `main.ts` hands it in; tests hand in their own. */
+/** The interfaces that `src/http` programs against. `main.ts` passes in implementations; tests pass in fakes. */
 import type { ListAsk, ListPart } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
@@ -36,7 +36,7 @@ import type {
 } from "../archive/queries/query.ts";
 import type { Caller } from "./caller.ts";
 
-/** `timeMs` is the logged time of the record, `position` its place, as `0:3-17`. */
+/** `timeMs` is the logged time of the record. `position` says where the record is, as `<shard>:<epoch>-<seq>`. */
 export type Answer<C extends Command = Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
   | Readonly<{ refused: Refusal; fault?: TimeFault; detail?: string }>;
@@ -44,24 +44,24 @@ export type Answer<C extends Command = Command> =
 /** Commands that have a dry run. */
 export type DryRunCommand = CreateAccount | SetAccountStatus | CompoundTransfer | PostTransfer | VoidTransfer;
 
-/** The owner of a key; `vnode` names its shard where the owner key does not. */
+/** The owner of an idempotency key. `vnode` names the shard if the owner key does not determine it. */
 export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
 
-/** One item of a batch: a transfer's id (empty in a dry run), or the code of its refusal. */
+/** The outcome of one item of a batch: the transfer's id (empty in a dry run) or the code of its refusal. */
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
 export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number; entriesCount: number }>;
 
-/** What a read shows of a transfer. */
+/** A transfer as reads return it. `revertedBy` is the id of the transfer that reverted it. */
 export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
 
-/** Accounts at one consistent cut, those that exist in the order asked; `inTransit` between them, by asset. */
+/** Existing accounts at one consistent cut, in the requested order. `inTransit`: amounts between them, by asset. */
 export type Cut = Readonly<{
   accounts: readonly AccountView[];
   inTransit: Readonly<Record<string, bigint>>;
 }>;
 
-/** Sums of slices: each slice is a safe integer, their sum need not be. */
+/** A system account, summed over its slices. Each slice is a safe integer; the sum may exceed 2^53. */
 export type SystemAccount = Readonly<{
   id: string;
   balances: Readonly<Record<string, Readonly<{ posted: bigint; held: bigint }>>>;
@@ -72,47 +72,48 @@ export type TrialBalance = Readonly<{
   positions: readonly string[];
 }>;
 
-/** `shards`: what is used on each, in their order. A quota holds on each shard. */
+/** `shards` holds the usage on each shard, by shard number. A quota applies to each shard separately. */
 export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[] }>;
 
 /**
- * Every method rejects with an `OperatingError` when the ledger cannot answer, and a list with an error of code
- * `bad_cursor` when it never gave that cursor out, or with `CallerGone` once its caller has left. A page may end short.
+ * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
+ * code `bad_cursor` for a cursor that it did not issue, and with `CallerGone` once its caller has disconnected. A
+ * page may hold fewer rows than its limit even if more follow.
  */
 export interface Ledger {
   submit<C extends Command>(command: C): Promise<Answer<C>>;
-  /** Independent transfers of one partner, applied in order; answered index for index. */
+  /** Independent transfers of one partner, applied in order. `items[i]` answers `transfers[i]`. */
   submitTransfers(
     transfers: Transfers,
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
-  /** `submit` for a revert: what it takes back is looked up first. */
+  /** `submit` for a revert: looks up the original transfer first. */
   revert(
-    asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
+    request: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
   ): Promise<Answer<RevertTransfer>>;
-  /** The facts of a transfer that never change; `undefined` if the partner, or the owner that is named, has no such transfer. */
+  /** The immutable facts of a transfer. `undefined` if the partner, or the given owner, has no such transfer. */
   origin(partner: string, id: string, owner?: string): Promise<Origin | undefined>;
-  /** The command that the key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
-  first(asked: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined>;
-  /** The outcome that the command would have. Logs nothing, ignores the key; the id of a new transfer is empty. */
+  /** The command that first used the key. "reused" if the fingerprint differs, `undefined` if the key is unknown. */
+  first(header: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined>;
+  /** The outcome that the command would have. Logs nothing and ignores the key. The id of a new transfer is empty. */
   dryRun<C extends DryRunCommand>(command: C): Promise<Outcome<C>>;
-  dryRunRevert(asked: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>>;
-  /** The same of a batch, index for index: each transfer sees the effect of those before it. */
+  dryRunRevert(request: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>>;
+  /** A dry run of a batch, index for index. Each transfer sees the effects of those before it. */
   dryRunTransfers(
     partner: string,
     transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]>;
-  /** Resolves once it is certain that no other server has replaced this one: then the `Directory` is current. */
+  /** Resolves once it is certain that no other server has replaced this one, so the `Directory` is current. */
   confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
-  /** Those that exist, in the order of `ids`. */
+  /** The existing accounts, in the order of `ids`. */
   accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;
   /**
-   * The account as it was when everything logged at `atMs` or before had been done.
+   * The account after every command logged at or before `atMs`.
    *
    * @throws InvalidTime `atMs` is in the future.
    */
   accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined>;
-  /** One consistent cut through all shards concerned. */
+  /** One consistent cut through the shards of these accounts. */
   consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut>;
   listAccounts(
     partner: string,
@@ -135,29 +136,29 @@ export interface Ledger {
       Readonly<{
         account?: string | undefined;
         status?: TransferStatus | undefined;
-        /** Which of them the list shows; all of them when absent. */
+        /** A filter on the rows of the list. Absent: all rows. */
         shows?: (transfer: TransferView) => boolean;
       }>,
     caller?: Caller,
   ): Promise<Page<TransferRow>>;
-  /** Asks a programme: of one subject its shard. */
+  /** Asks a programme on the shard of the question's subject. */
   ask<R extends JsonValue>(partner: string, question: QuestionTo<R>): Promise<R>;
-  /** The same of all shards. */
+  /** Asks a programme on every shard. One answer per shard, by shard number. */
   askAll<R extends JsonValue>(partner: string, question: Question<R>): Promise<readonly R[]>;
-  /** Records of a programme's acts that came without a transfer: all, or those that concern one subject. */
+  /** Archived records of a programme's acts without a transfer: all, or those of one subject. */
   acts(partner: string, programme: string, range: ActsRange): Promise<Page<ArchivedRecord>>;
-  /** A programme's list, newest first: of one subject, or over all shards. */
+  /** A programme's list, newest first: of one subject, or merged over all shards. */
   list<R extends JsonValue>(
     partner: string,
     question: (page: ListAsk) => Question<ListPart<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<R>>;
-  /** Log time of the shard where this account, or other subject, is. */
+  /** Log time on the shard of this account or other subject, in milliseconds. */
   timeMs(partner: string, subject: string): Promise<number>;
-  /** Of one partner; of all of them when none is named. */
+  /** Sums for one partner, or for all partners if none is given. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
-  /** What counts against a partner's quotas, on each shard. */
+  /** Usage that counts against a partner's quotas, on each shard. */
   usage(partner: string): Promise<Usage>;
 }
 
@@ -167,21 +168,21 @@ export type Principal =
       role: PartnerRole;
       partner: string;
       keyId: string;
-      /** The key's. */
+      /** Name of the key. */
       name: string;
-      /** Of a key of role `seller`: whose it is. */
+      /** Seller of a key of role `seller`. */
       seller: string | undefined;
       suspended: boolean;
     }>;
 
-/** Who may come in: facts that every gateway holds. All of it is durable. */
+/** Partners and API keys. Every gateway holds a copy of these facts; all of them are durable. */
 export interface Directory {
-  /** The holder of the API key with this SHA-256 (hex); notes that it was used. */
+  /** The principal of the API key with this SHA-256 (hex). Records that the key was used. */
   principalOf(keyHash: string): Principal | undefined;
   partner(id: string): Partner | undefined;
-  /** In order of id. */
+  /** Sorted by id. */
   partners(): readonly Partner[];
-  /** Whether the partner has this key, and it is not revoked. */
+  /** Whether this is an active key of the partner. */
   hasKey(partner: string, keyId: string): boolean;
   keys(partner: string): readonly (PartnerKey & Readonly<{ lastUsedAtMs: number | null }>)[];
 }
@@ -189,7 +190,7 @@ export interface Directory {
 export type ShardStatus = Readonly<{
   shard: number;
   isolation: "threads" | "processes";
-  /** Of a shard that was heard of: its thread, and the process that this is in. */
+  /** Thread and process of the shard. `undefined` until the shard has reported them. */
   threadId: number | undefined;
   pid: number | undefined;
   status: "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
@@ -206,22 +207,25 @@ export type ShardStatus = Readonly<{
     replayMs: number;
     totalMs: number;
   }>;
-  /** The newest that was taken since the server started. */
+  /** The newest snapshot taken since the server started. */
   snapshot:
     | Readonly<{ position: string; records: number; bytes: number; ms: number; atMs: number }>
     | undefined;
 }>;
 
 export interface Operations {
-  /** Empty when all shards are recovered and the log is durable; else a sentence per reason. */
+  /**
+   * Why the server is not ready, a sentence per reason. Empty once all shards have recovered and the log is
+   * durable.
+   */
   unready(): readonly string[];
-  /** Sentences about weaker settings that the operator chose. */
+  /** Warnings about settings that weaken durability or security, a sentence each. */
   warnings(): readonly string[];
   shards(): Promise<readonly ShardStatus[]>;
-  /** False when there is no such shard. */
+  /** Restarts a shard. False if there is no such shard. */
   restart(shard: number): boolean | Promise<boolean>;
-  /** Begins to take snapshots of all shards. False where the log keeps none. */
+  /** Starts snapshots of all shards. False if the log does not store snapshots. */
   takeSnapshots(): boolean | Promise<boolean>;
-  /** Prometheus text: of the shards, the archive, and the requests of all gateways. */
+  /** Metrics of the shards, the archive and the requests of all gateways, as Prometheus text. */
   metrics(): Promise<string>;
 }

@@ -1,50 +1,57 @@
 /**
- * So much of one kind of work is in hand at once, and of each partner a share of it, so that there is always room for
- * another. The rest waits: partners have their turns one after the other, and so have the owners of each. What nobody waits
- * for any more is left off.
+ * Limits how much work of one kind runs at the same time, in total and for each partner, so that a slot is always
+ * left for another partner. Waiting work is served round-robin: among partners, and within a partner among its
+ * owners. Work whose caller has disconnected is dropped.
  */
 import { OperatingError } from "../errors/operating-error.ts";
 import { type Caller, refuseGone } from "./caller.ts";
 
-/** Of one partner. */
+/** Waiting requests of one partner. An owner within it may have a quarter of that. */
 const WAITING_MAX = 1_024;
-/** So many partners and owners are known before those that have nothing here are forgotten. */
+/** From this number of entries on, idle ones are removed. */
 const KNOWN_MIN = 1_024;
 
 export type TurnsOptions = Readonly<{
-  /** In hand at once. */
-  places: number;
-  /** Of these, one partner's. One that hosts others gets half of all, and each of them half of a share. */
+  /** Slots: how much work runs at the same time. */
+  slots: number;
+  /**
+   * How many of the slots one partner may use. A partner with owners may use half of all slots, and each of its
+   * owners half of `share`.
+   */
   share: number;
 }>;
 
-/** What one partner, or one owner of it, has in hand and waiting; an owner's is all in `waiting`. */
-type Share = { inHand: number; waiting: number };
+/** Work of a partner, or of one of its owners, in numbers. `starts`: callbacks of the owner's waiting work. */
+type Share = { running: number; waiting: number };
 type OwnerTurns = Share & { readonly starts: (() => void)[] };
 type PartnerTurns = Share & { readonly owners: Map<string, OwnerTurns> };
 
 export class Turns {
-  readonly #places: number;
+  readonly #slots: number;
   readonly #share: number;
   readonly #ownerShare: number;
-  #inHand = 0;
+  #running = 0;
   #waiting = 0;
-  /** A map keeps the order of their turns. Entries stay for a while: to add and delete one each time is dear (slots.ts). */
+  /**
+   * In round-robin order. Idle entries stay for a while: a map that changes with each request is slow
+   * (bounds/slots.ts).
+   */
   readonly #partners = new Map<string, PartnerTurns>();
   #known = 0;
   #forgetAt = KNOWN_MIN;
 
-  constructor({ places, share }: TurnsOptions) {
-    this.#places = places;
+  constructor({ slots, share }: TurnsOptions) {
+    this.#slots = slots;
     this.#share = share;
     this.#ownerShare = Math.max(1, share >> 1);
   }
 
   /**
-   * Runs `work` in the turn of its partner, and there of its owner (see gateway/shard-link/flows.ts; empty for a partner as a whole).
+   * Runs `work` when its partner, and within it its owner, has a free slot.
    *
-   * @throws CallerGone its caller has left meanwhile.
-   * @throws OperatingError `overloaded`: too much of this partner waits.
+   * @param owner see shard-link/owners.ts; empty for the partner as a whole.
+   * @throws CallerGone the caller has disconnected.
+   * @throws OperatingError `overloaded`: too many requests of this partner are waiting.
    */
   async run<T>(
     partner: string,
@@ -52,88 +59,96 @@ export class Turns {
     caller: Caller | undefined,
     work: () => Promise<T>,
   ): Promise<T> {
-    const { whole, part } = this.#sharesOf(partner, owner);
-    if (part.waiting > 0 || !this.#mayBegin(whole, owner, part)) {
-      const isFull = whole.waiting >= WAITING_MAX || (owner !== "" && part.waiting >= WAITING_MAX >> 2);
-      if (isFull) throw new OperatingError("overloaded", "too many of your requests wait for their turn");
+    const { partnerTurns, ownerTurns } = this.#sharesOf(partner, owner);
+    if (ownerTurns.waiting > 0 || !this.#mayBegin(partnerTurns, owner, ownerTurns)) {
+      const isFull =
+        partnerTurns.waiting >= WAITING_MAX || (owner !== "" && ownerTurns.waiting >= WAITING_MAX >> 2);
+      if (isFull)
+        throw new OperatingError(
+          "overloaded",
+          "too many of your requests are already waiting; send fewer at once",
+        );
       this.#waiting += 1;
-      whole.waiting += 1;
-      part.waiting += 1;
-      // Whoever lets it begin has given it a place.
-      await new Promise<void>((resolve) => part.starts.push(resolve));
-    } else this.#begin(whole, part);
+      partnerTurns.waiting += 1;
+      ownerTurns.waiting += 1;
+      // `#beginNext` takes the slot before it resolves this.
+      await new Promise<void>((resolve) => ownerTurns.starts.push(resolve));
+    } else this.#begin(partnerTurns, ownerTurns);
     try {
       refuseGone(caller);
       return await work();
     } finally {
-      this.#end(whole, part);
+      this.#end(partnerTurns, ownerTurns);
     }
   }
 
-  #sharesOf(partner: string, owner: string): Readonly<{ whole: PartnerTurns; part: OwnerTurns }> {
-    let whole = this.#partners.get(partner);
-    if (whole === undefined) {
-      whole = { inHand: 0, waiting: 0, owners: new Map() };
-      this.#partners.set(partner, whole);
+  #sharesOf(
+    partner: string,
+    owner: string,
+  ): Readonly<{ partnerTurns: PartnerTurns; ownerTurns: OwnerTurns }> {
+    let partnerTurns = this.#partners.get(partner);
+    if (partnerTurns === undefined) {
+      partnerTurns = { running: 0, waiting: 0, owners: new Map() };
+      this.#partners.set(partner, partnerTurns);
     }
-    let part = whole.owners.get(owner);
-    if (part === undefined) {
-      part = { inHand: 0, waiting: 0, starts: [] };
-      whole.owners.set(owner, part);
+    let ownerTurns = partnerTurns.owners.get(owner);
+    if (ownerTurns === undefined) {
+      ownerTurns = { running: 0, waiting: 0, starts: [] };
+      partnerTurns.owners.set(owner, ownerTurns);
       this.#known += 1;
     }
-    return { whole, part };
+    return { partnerTurns, ownerTurns };
   }
 
-  /** Forgets who has nothing here, so that what is known is bounded by what is in hand and waits. */
+  /** Removes idle entries, so that their number is bounded by the work that runs or waits. */
   #forget(): void {
-    for (const [partner, whole] of this.#partners) {
-      for (const [owner, part] of whole.owners) {
-        if (part.inHand > 0 || part.waiting > 0) continue;
-        whole.owners.delete(owner);
+    for (const [partner, partnerTurns] of this.#partners) {
+      for (const [owner, ownerTurns] of partnerTurns.owners) {
+        if (ownerTurns.running > 0 || ownerTurns.waiting > 0) continue;
+        partnerTurns.owners.delete(owner);
         this.#known -= 1;
       }
-      if (whole.owners.size === 0) this.#partners.delete(partner);
+      if (partnerTurns.owners.size === 0) this.#partners.delete(partner);
     }
     this.#forgetAt = Math.max(KNOWN_MIN, 2 * this.#known);
   }
 
-  #mayBegin(whole: Share, owner: string, part: Share): boolean {
-    const isOwnerWithin = owner === "" || part.inHand < this.#ownerShare;
-    const share = owner === "" ? this.#share : Math.max(this.#share, this.#places >> 1);
-    return this.#inHand < this.#places && whole.inHand < share && isOwnerWithin;
+  #mayBegin(partnerTurns: Share, owner: string, ownerTurns: Share): boolean {
+    const isOwnerWithin = owner === "" || ownerTurns.running < this.#ownerShare;
+    const share = owner === "" ? this.#share : Math.max(this.#share, this.#slots >> 1);
+    return this.#running < this.#slots && partnerTurns.running < share && isOwnerWithin;
   }
 
-  #begin(whole: Share, part: Share): void {
-    this.#inHand += 1;
-    whole.inHand += 1;
-    part.inHand += 1;
+  #begin(partnerTurns: Share, ownerTurns: Share): void {
+    this.#running += 1;
+    partnerTurns.running += 1;
+    ownerTurns.running += 1;
   }
 
-  #end(whole: Share, part: Share): void {
-    this.#inHand -= 1;
-    whole.inHand -= 1;
-    part.inHand -= 1;
+  #end(partnerTurns: Share, ownerTurns: Share): void {
+    this.#running -= 1;
+    partnerTurns.running -= 1;
+    ownerTurns.running -= 1;
     this.#beginNext();
     if (this.#known > this.#forgetAt) this.#forget();
   }
 
   #beginNext(): void {
     if (this.#waiting === 0) return;
-    for (const [partner, whole] of this.#partners) {
-      if (whole.waiting === 0) continue;
-      for (const [owner, part] of whole.owners) {
-        if (part.waiting === 0 || !this.#mayBegin(whole, owner, part)) continue;
-        // To the end of both orders.
-        whole.owners.delete(owner);
-        whole.owners.set(owner, part);
+    for (const [partner, partnerTurns] of this.#partners) {
+      if (partnerTurns.waiting === 0) continue;
+      for (const [owner, ownerTurns] of partnerTurns.owners) {
+        if (ownerTurns.waiting === 0 || !this.#mayBegin(partnerTurns, owner, ownerTurns)) continue;
+        // Moves the owner and the partner to the end of their rounds.
+        partnerTurns.owners.delete(owner);
+        partnerTurns.owners.set(owner, ownerTurns);
         this.#partners.delete(partner);
-        this.#partners.set(partner, whole);
+        this.#partners.set(partner, partnerTurns);
         this.#waiting -= 1;
-        whole.waiting -= 1;
-        part.waiting -= 1;
-        this.#begin(whole, part);
-        part.starts.shift()?.();
+        partnerTurns.waiting -= 1;
+        ownerTurns.waiting -= 1;
+        this.#begin(partnerTurns, ownerTurns);
+        ownerTurns.starts.shift()?.();
         return;
       }
     }

@@ -1,4 +1,4 @@
-/** The whole HTTP side over what `main.ts` (or a test) hands in. No socket, no clock of its own. */
+/** Builds the HTTP application from the parts that `main.ts` or a test passes in. It has no socket and no clock. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ParamIndexMap } from "hono/router";
@@ -42,42 +42,42 @@ import type { Refuse } from "./server/unreadable.ts";
 
 export type AppDeps = Readonly<{
   ledger: Ledger;
-  /** Reads large batches. */
+  /** Reads large batch bodies on another thread. */
   readLarge: ReadLarge;
   directory: Directory;
   operations: Operations;
   log: Log;
-  /** Where request lines go; without it none are made. */
+  /** Where request lines are logged. Absent: requests are not logged. */
   requestLines?: LineSink | undefined;
-  /** Counts the requests; `/metrics` itself is the operations' business. */
+  /** Counts requests. `operations` serves `/metrics`. */
   metrics: RequestMetrics;
   clock: Clock;
-  /** Opens the signing secrets that the ledger holds. */
+  /** Decrypts signing secrets that are stored in the ledger. */
   openSecret: OpenSecret;
-  /** Of limits, shared with all gateways. */
+  /** Rate limit counters, shared by all gateways. */
   counters: WindowCounters;
-  /** Who may say for whom a request comes; absent: nobody. */
+  /** Proxies whose `X-Forwarded-For` is trusted. Absent: none. */
   trustedProxies?: TrustedProxies;
   /** Cryptographically random bytes. */
   random: Random;
-  /** What new wallets, and new sellers' credit, are in. */
+  /** Assets of new wallets and of new sellers' credit. */
   assets: Readonly<{ wallet: string; topup: string }>;
-  /** SHA-256 (hex) of the operator's key, when the configuration names one: it wins over a stored one. */
+  /** SHA-256 (hex) of an operator key from the configuration. It takes precedence over a stored one. */
   operatorKeyHash?: string | undefined;
-  /** Where clients reach this server, without a `/` at the end: what addresses in answers begin with. */
+  /** Base URL at which clients reach this server, without a trailing `/`. URLs in answers start with it. */
   publicUrl?: () => string;
-  /** What keeps the session of a wallet user in a browser. */
+  /** The cookie that holds a wallet user's session in a browser. */
   cookie: SessionCookie;
-  /** Origins of pages that may call. */
+  /** Origins of web pages that may call the API. */
   corsOrigins?: readonly string[];
 }>;
 
 export type App = Readonly<{
-  /** Answers a request whose head Node has read. */
+  /** Answers a request; Node has read its head. */
   handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
-  /** What answers those whose request could not be read; it has a line in the log like any other. */
+  /** Builds the answer to a request that could not be parsed, and logs it like any other. */
   refuse: Refuse;
-  /** Answers 503 `outcome_unknown` to requests that have run for 10 s; the server calls it a few times a second. */
+  /** Answers 503 `outcome_unknown` to requests that have run for 10 s. Call it a few times a second. */
   sweep(): void;
   inFlight(): number;
 }>;
@@ -117,24 +117,27 @@ export function createApp(deps: AppDeps): App {
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes, origins);
-  const ofUnknown = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
-  const unknownOpen = endpoints.wrap({ ...ofUnknown, access: "open" }, unknown);
-  const unknownClosed = endpoints.wrap({ ...ofUnknown, access: "anybody" }, unknown);
+  const unknownRouteInfo = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
+  const unknownOpen = endpoints.wrap({ ...unknownRouteInfo, access: "open" }, unknown);
+  const unknownClosed = endpoints.wrap({ ...unknownRouteInfo, access: "anybody" }, unknown);
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const request = HttpRequest.of(incoming, outgoing);
     if (request === undefined) {
-      const refusal = endpoints.refuse("validation_failed", "The address or the Host header is not valid.");
+      const refusal = endpoints.refuse(
+        "validation_failed",
+        "The request target or the Host header is not valid.",
+      );
       send(outgoing, refusal, () => {});
       return;
     }
     const { path, method } = request;
     const [found, values] = router.match(method === "HEAD" ? "GET" : method, path);
     if (found[0] !== undefined) {
-      const [endpoint, places] = found[0];
-      request.setParameters(places as ParamIndexMap, values as string[]);
+      const [endpoint, parameterIndexes] = found[0];
+      request.setParameters(parameterIndexes as ParamIndexMap, values as string[]);
       endpoint(request);
     } else if (path.startsWith("/v1") && method !== "OPTIONS") {
-      // Without a key nobody learns which addresses exist; but a browser asks with OPTIONS before it sends one.
+      // Callers without a key must not learn which paths exist. OPTIONS is exempt: browsers send it without a key.
       unknownClosed(request);
     } else unknownOpen(request);
   };
@@ -146,19 +149,19 @@ function registerSecurity(hono: OpenAPIHono, cookie: SessionCookie): void {
     type: "http",
     scheme: "bearer",
     description:
-      "An API key: of the operator, or of a partner (role partner, read for GET alone, or seller for what is one seller's).",
+      "An API key of the operator or of a partner. Roles of partner keys: partner; read (GET only); seller (one seller's data).",
   });
-  const ofSession = "A wallet user's session: the token of a login.";
+  const sessionText = "The session token that a wallet user gets at login.";
   hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
     type: "http",
     scheme: "bearer",
-    description: ofSession,
+    description: sessionText,
   });
   hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
     type: "apiKey",
     in: "cookie",
     name: cookie.name,
-    description: `${ofSession} What changes something must come from the same origin.`,
+    description: `${sessionText} Requests that change state must come from the same origin.`,
   });
 }
 
@@ -169,6 +172,6 @@ function unknownRoute(routes: Routes, origins: Origins): Handler {
     if (preflight !== undefined) return answer(call, 204, null, preflight);
     if (methods.length === 0) throw new Problem("not_found");
     const allow = methods.join(", ");
-    throw new Problem("method_not_allowed", `This address takes ${allow}.`, { headers: { Allow: allow } });
+    throw new Problem("method_not_allowed", `Use one of: ${allow}.`, { headers: { Allow: allow } });
   };
 }

@@ -1,4 +1,4 @@
-/** Who is calling, and what they may do. */
+/** Authentication and authorization: which principal an API key belongs to, and which routes it may use. */
 import { hash, timingSafeEqual } from "node:crypto";
 import { PARTNER_ROLES, type PartnerRole } from "../actors/records/command.ts";
 import type { Directory, Principal } from "../gateway/ports.ts";
@@ -6,18 +6,19 @@ import type { Call } from "./call.ts";
 import { Problem } from "./problem.ts";
 
 /**
- * - `open`: anybody.
- * - `operator`: the platform alone.
- * - `partner`: a partner's key; a `read` key where the method is GET.
- * - `member`: the operator, or the partner named in the path.
+ * Who may use a route:
+ * - `open`: everyone, without a key.
+ * - `operator`: the operator only.
+ * - `partner`: a partner's key; a `read` key for GET.
+ * - `member`: the operator, or a key of the partner in the path.
  * - `books`: the operator, or a partner's key.
- * - `seller`: as `partner`; or a seller's key, for what is the seller's own.
- * - `bank`: a bank's key alone.
- * - `anybody`: whoever has a key, or a wallet user's session.
+ * - `seller`: as `partner`; also a seller's key, for the seller's own data.
+ * - `bank`: a bank's key only.
+ * - `anybody`: any valid key, or a wallet user's session.
  */
 export type Access = "open" | "operator" | "partner" | "member" | "books" | "seller" | "bank" | "anybody";
 
-/** SHA-256 in hex. A key is looked up by it, so the time that takes says nothing about the key itself. */
+/** SHA-256 in hex. Keys are looked up by it, so the lookup time reveals nothing about a key. */
 export function hashOfKey(key: string): string {
   return hash("sha256", key, "hex");
 }
@@ -30,10 +31,10 @@ export function bearerToken(authorization: string | undefined): string {
   return SCHEME.exec(authorization)?.[1] ?? "";
 }
 
-/** `connection` is what the token came over, where there is one. */
+/** `connection` is the connection on which the token arrived, if there is one. */
 export type Authenticate = (token: string, connection?: object) => Principal | undefined;
 
-/** `operatorKeyHash`, when given, is the operator's only key: it wins over a stored one. */
+/** `operatorKeyHash`, if given, replaces the stored operator key. */
 export function createAuthenticate(directory: Directory, operatorKeyHash: string | undefined): Authenticate {
   const operatorHash = operatorKeyHash === undefined ? undefined : Buffer.from(operatorKeyHash, "utf8");
   const hashOf = createConnectionHash();
@@ -43,23 +44,22 @@ export function createAuthenticate(directory: Directory, operatorKeyHash: string
     const principal = directory.principalOf(keyHash);
     if (operatorHash === undefined) return principal;
     if (principal !== undefined && principal.role !== "operator") return principal;
-    const given = Buffer.from(keyHash, "utf8");
-    const isOperator = given.length === operatorHash.length && timingSafeEqual(given, operatorHash);
+    const sentHash = Buffer.from(keyHash, "utf8");
+    const isOperator = sentHash.length === operatorHash.length && timingSafeEqual(sentHash, operatorHash);
     return isOperator ? { role: "operator" } : undefined;
   };
 }
 
 /**
- * `hashOfKey` that remembers the last key of each connection: a kept connection sends the same one with every request.
- * Both are forgotten with the connection. Whether
- * the key is still good is asked of the directory each time.
+ * `hashOfKey` with a cache of the last key of each connection, as a client sends the same key with every request.
+ * The entry is dropped with the connection. The directory still checks the key for each request.
  */
 function createConnectionHash(): (token: string, connection: object | undefined) => string {
   const known = new WeakMap<object, { token: string; keyHash: string }>();
   return (token, connection) => {
     if (connection === undefined) return hashOfKey(token);
     const last = known.get(connection);
-    // This compares two secrets of the same sender: how long it takes tells them nothing new.
+    // Not constant-time: both secrets come from the same sender, so the time reveals nothing new.
     if (last?.token === token) return last.keyHash;
     const keyHash = hashOfKey(token);
     known.set(connection, { token, keyHash });
@@ -67,7 +67,7 @@ function createConnectionHash(): (token: string, connection: object | undefined)
   };
 }
 
-/** A `read` key may do what a partner's may, as long as it only reads. */
+/** Roles that each kind of route admits. A `read` key is admitted like `partner` for reads. */
 const ROLES = {
   open: [],
   operator: [],
@@ -79,34 +79,34 @@ const ROLES = {
   anybody: PARTNER_ROLES,
 } as const satisfies Record<Access, readonly PartnerRole[]>;
 
-const OF_OPERATOR: ReadonlySet<Access> = new Set(["operator", "member", "books", "anybody"]);
+const OPERATOR_ACCESS: ReadonlySet<Access> = new Set(["operator", "member", "books", "anybody"]);
 
-/** Whose data the call may see: the partner's id, empty for the operator. @throws Problem 403 */
+/** @returns the partner whose data the call may use; empty for the operator. @throws Problem 403 */
 export function admit(principal: Principal, access: Access, method: string): string {
   if (principal.role === "operator") {
-    if (OF_OPERATOR.has(access)) return "";
+    if (OPERATOR_ACCESS.has(access)) return "";
     throw new Problem("forbidden", "The operator has no accounts; use a partner's key.");
   }
   const { role, partner, suspended } = principal;
   if (suspended) throw new Problem("forbidden", "The partner is suspended.");
-  if (access === "operator") throw new Problem("forbidden", "Only the operator may do that.");
+  if (access === "operator") throw new Problem("forbidden", "Only the operator may use this endpoint.");
   const admitted: readonly PartnerRole[] = ROLES[access];
   const reads = method === "GET" || method === "HEAD";
   if (admitted.includes(role)) return partner;
   if (role === "read" && reads && admitted.includes("partner")) return partner;
-  throw new Problem("forbidden", `A key of role ${role} may not do that.`);
+  throw new Problem("forbidden", `A key of role ${role} may not use this endpoint.`);
 }
 
-/** The partner named in a path, for a `member` route: another partner is as if it did not exist. @throws Problem 404 */
-export function memberPartner(call: Call, directory: Directory, named: string): string {
-  const known = directory.partner(named);
-  if (known === undefined || (call.partner !== "" && call.partner !== named)) {
-    throw new Problem("partner_not_found", `There is no partner ${named}.`);
+/** The partner in the path of a `member` route. Other partners appear not to exist. @throws Problem 404 */
+export function memberPartner(call: Call, directory: Directory, partnerId: string): string {
+  const known = directory.partner(partnerId);
+  if (known === undefined || (call.partner !== "" && call.partner !== partnerId)) {
+    throw new Problem("partner_not_found", `There is no partner ${partnerId}.`);
   }
   return known.id;
 }
 
-/** The id of the key that was used; every call that is about a partner's data has one. */
+/** The id of the key that was used. Every call about a partner's data has one. */
 export function keyIdOf({ principal }: Call): string {
   return principal === undefined || principal.role === "operator" ? "" : principal.keyId;
 }

@@ -1,4 +1,4 @@
-/** One request on its way, and how it is answered. Every answer is built here, so that none lacks its `Request-Id`. */
+/** A request in progress, and the functions that build its answer. They give every answer its `Request-Id`. */
 import type { Caller } from "../gateway/caller.ts";
 import type { Principal } from "../gateway/ports.ts";
 import { PROBLEMS, type ProblemCode, problemBody, problemHeaders } from "./problem.ts";
@@ -6,32 +6,32 @@ import { PROBLEMS, type ProblemCode, problemBody, problemHeaders } from "./probl
 export type Call = {
   readonly requestId: string;
   readonly method: string;
-  /** As the document writes it, with the names of its parameters: `/v1/accounts/{id}`. */
+  /** The route as in the OpenAPI document, with parameter names: `/v1/accounts/{id}`. */
   readonly route: string;
   readonly group: string;
-  /** On the monotonic clock. */
+  /** In ms, on the monotonic clock. */
   readonly startedMs: number;
   /** The `Idempotency-Key` of a request that changes something; `null` without one. */
   key: string | null;
-  /** The bearer token; kept because a retried secret is derived from it. Never logged. */
+  /** The bearer token. A retried secret is derived from it. Never logged. */
   token: string;
   principal: Principal | undefined;
   /** The partner whose data the call is about; empty for the operator. */
   partner: string;
-  /** What it came over; absent where there is no socket. */
+  /** Absent if there is no socket. */
   readonly connection: Connection | undefined;
 };
 
-/** Of a connection: whether it is closed, and whether its client has said that it sends nothing more. */
+/** `destroyed`: closed. `readableEnded`: the client has ended its side and sends nothing more. */
 export type Connection = Readonly<{ destroyed: boolean; readableEnded: boolean }>;
 
 /**
- * A client that closes says that it sends nothing more, and nothing else. Some say so and wait for their answer; they get it
- * when it comes as soon.
+ * A client that closes its connection looks like one that has only ended its sending side and waits. Within this
+ * time the latter still gets its answer.
  */
 const HALF_CLOSED_MS_MAX = 1_000;
 
-/** Whether nobody waits for the answer any more. */
+/** Whether the client has gone. */
 export function isGone({ connection, startedMs }: Call): boolean {
   if (connection === undefined) return false;
   return (
@@ -39,12 +39,12 @@ export function isGone({ connection, startedMs }: Call): boolean {
   );
 }
 
-/** The caller of what may take long. */
+/** The caller to pass to operations that may take long. */
 export function callerOf(call: Call): Caller {
   return { isGone: () => isGone(call) };
 }
 
-/** Answers have their headers to themselves: whoever hands one on may add to them. */
+/** The headers belong to this answer alone, so they may be changed until it is sent. */
 export type HttpAnswer<
   Body extends string | Uint8Array | AsyncIterable<string> | null =
     | string
@@ -53,9 +53,9 @@ export type HttpAnswer<
     | null,
 > = Readonly<{ status: number; headers: Record<string, string>; body: Body }>;
 
-const NONE: Readonly<Record<string, string>> = {};
+const NO_HEADERS: Readonly<Record<string, string>> = {};
 
-/** @param headers are completed, and the answer's own from here on. */
+/** @param headers completed in place; they belong to the answer from now on. */
 export function answer(
   call: Call,
   status: number,
@@ -65,7 +65,7 @@ export function answer(
   return { status, headers: complete(call, headers), body };
 }
 
-/** Adds what every answer has. Nobody on the way keeps one that does not say so itself. */
+/** Adds the headers of every answer. Proxies must not cache it unless it says so itself. */
 function complete(call: Call, headers: Record<string, string>): Record<string, string> {
   headers["Request-Id"] = call.requestId;
   headers["X-Content-Type-Options"] = "nosniff";
@@ -73,18 +73,18 @@ function complete(call: Call, headers: Record<string, string>): Record<string, s
   return headers;
 }
 
-/** @param more headers. */
+/** @param more additional headers. */
 export function jsonAnswer(
   call: Call,
   status: number,
   body: string,
-  more: Readonly<Record<string, string>> = NONE,
+  more: Readonly<Record<string, string>> = NO_HEADERS,
 ): HttpAnswer {
   const headers = { "Content-Type": "application/json" };
-  return answer(call, status, body, more === NONE ? headers : { ...headers, ...more });
+  return answer(call, status, body, more === NO_HEADERS ? headers : { ...headers, ...more });
 }
 
-/** The answer to a write: where it stands in the log, and whether it was done before. */
+/** The answer to a write, with its position in the log and whether it is a replay. */
 export function writeAnswer(
   call: Call,
   status: number,

@@ -1,4 +1,4 @@
-/** What requests that change something have in common: key and body; and the commands that programmes make of them. */
+/** Requests that change state: reads their key and body, and builds the commands of programmes from them. */
 import type { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../actors/ledger/routing.ts";
 import type { Act } from "../actors/records/act.ts";
@@ -27,11 +27,11 @@ type Move = Readonly<{
 
 type ChangeOptions<T> = Omit<JsonBounds, "mayBeEmpty"> &
   Readonly<{
-    /** What of the body makes the fingerprint, which stands in the log: no secrets. */
+    /** The part of the body that enters the fingerprint, which is logged: it must not contain secrets. */
     shown?: (value: T) => unknown;
   }>;
 
-/** A body whose members are all optional may be left out. @throws Problem 400, 413, 415 */
+/** Reads the body and key. A body whose members are all optional may be absent. @throws Problem 400, 413, 415 */
 export async function readChange<T>(
   request: HttpRequest,
   call: Call,
@@ -40,85 +40,87 @@ export async function readChange<T>(
 ): Promise<Change<T>> {
   const body = await readJson(request, { ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
   const value = check(schema, body);
-  return { value, asked: askedBy(request, call, () => canonicalJson(shown(value))) };
+  return { value, asked: commandHeader(request, call, () => canonicalJson(shown(value))) };
 }
 
-/** The same of a request without a body. @throws Problem 400, 415 */
+/** `readChange` for a request without a body. @throws Problem 400, 415 */
 export async function readBareChange(request: HttpRequest, call: Call): Promise<CommandHeader> {
   await readNothing(request);
-  return askedBy(request, call, () => "");
+  return commandHeader(request, call, () => "");
 }
 
-export function actOf(asked: CommandHeader, act: Act): ActAlone {
-  return { op: "act", ...asked, act };
+export function actOf(header: CommandHeader, act: Act): ActAlone {
+  return { op: "act", ...header, act };
 }
 
 /**
- * The command to submit, for a route that must read state to build one. A known key's first command is submitted again as it
- * was, because that state may have changed or be forgotten since.
+ * The command to submit, for a route that must read state to build it. If the key is known, its first command is
+ * submitted again unchanged, because that state may have changed since.
  *
  * @throws Problem 422 `idempotency_key_reused`, and whatever `make` throws
  */
 export async function firstOrNew<C extends Command>(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   scope: KeyScope,
   make: () => C | Promise<C>,
 ): Promise<C> {
-  const first = await firstOf(ledger, asked, scope);
+  const first = await firstOf(ledger, header, scope);
   // The fingerprint includes the route, so the types agree.
   return first === undefined ? await make() : (first as C);
 }
 
-/** The command that the key was first used for; `undefined` while the key is unknown. @throws Problem 422 `idempotency_key_reused` */
+/** The command that first used the key; `undefined` if it is unknown. @throws Problem 422 `idempotency_key_reused` */
 export async function firstOf(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   scope: KeyScope,
 ): Promise<Command | undefined> {
-  if (asked.key === null) return undefined;
-  const first = await ledger.first(asked, scope);
+  if (header.key === null) return undefined;
+  const first = await ledger.first(header, scope);
   if (first === "reused") throw new Problem("idempotency_key_reused");
   return first;
 }
 
 /**
- * Records a key on its owner's shard, for a command that another shard decides: only the owner's shard knows all keys of the
- * owner. Returns the partner, key and fingerprint for that command. @throws Problem 400, 422
+ * Records a key on its owner's shard, for a command that another shard decides: only the owner's shard knows all
+ * keys of the owner.
+ *
+ * @returns the header (partner, key, fingerprint) for that command. @throws Problem 400, 422
  */
 export async function takeKey(
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   { owner, vnode }: KeyScope,
 ): Promise<CommandHeader> {
-  if (asked.key === null) return asked;
+  if (header.key === null) return header;
   const at = vnode === undefined ? {} : { vnode };
-  const taken = await ledger.submit({ op: "tick", ...asked, owner, ...at });
+  const taken = await ledger.submit({ op: "tick", ...header, owner, ...at });
   if ("refused" in taken) throw refusalOf(taken);
-  // Callers' keys contain no blanks, so this one is unique.
-  return { ...asked, key: `${owner} ${asked.key}` };
+  // Keys of callers contain no spaces, so this key is unique.
+  return { ...header, key: `${owner} ${header.key}` };
 }
 
-/** A transfer that an act comes with: decided where the act's subject lives. */
-export function transferWith(asked: CommandHeader, act: Act, move: Move): Transfer {
-  const { partner, key, fingerprint } = asked;
+/** A transfer together with an act. The shard of the act's subject decides it. */
+export function transferWith(header: CommandHeader, act: Act, move: Move): Transfer {
+  const { partner, key, fingerprint } = header;
   const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
   const vnode = vnodeOfAccount(partner, act.subject);
   const names = { op: "transfer", partner, key, fingerprint } as const;
   return { ...names, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
 }
 
-/** The same, pending: until it is posted or voided, or has expired. */
+/** `transferWith`, as a pending transfer. `timeoutMs`: time until expiry; `null`: it never expires. */
 export function pendingWith(
-  asked: CommandHeader,
+  header: CommandHeader,
   act: Act,
   move: Move,
   timeoutMs: number | null = null,
 ): CompoundTransfer {
-  return { ...asCompound(transferWith(asked, act, move)), pending: true, timeoutMs };
+  return { ...asCompound(transferWith(header, act, move)), pending: true, timeoutMs };
 }
 
-function askedBy(
+function commandHeader(
   request: HttpRequest,
   { partner, method, key }: Call,
   canonical: () => string,
@@ -127,7 +129,10 @@ function askedBy(
   return { partner, key, fingerprint };
 }
 
-/** An id is the same however a client encodes it; what cannot be decoded is no id, and refused elsewhere. */
+/**
+ * Decodes the path, so that an id has one fingerprint however it is escaped. A path that cannot be decoded contains
+ * no valid id and is refused elsewhere.
+ */
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);

@@ -1,7 +1,7 @@
-/** What time it is, handed in so that tests choose it. */
+/** The clock, passed in so that tests can set it. */
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
   nowMs(): number;
-  /** Milliseconds, with fractions, of a clock that never goes back. */
+  /** Fractional milliseconds of a monotonic clock. */
   elapsedMs(): number;
 }

@@ -1,6 +1,6 @@
 /**
- * What every route has in common: request id, readiness, key, role, deadline, errors, log line, metrics. One wrapper
- * around the handler instead of a chain of middleware, which would cost a promise and a closure each.
+ * What every route does: request id, readiness, key, role, deadline, errors, log line, metrics. One wrapper around
+ * the handler instead of a chain of middleware, which would cost a promise and a closure for each layer.
  */
 import type { ServerResponse } from "node:http";
 import { Slots } from "../bounds/slots.ts";
@@ -18,13 +18,13 @@ import { addCorsHeaders, allowedOrigin, type Origins } from "./server/cors.ts";
 import { send } from "./server/send.ts";
 import type { Refuse } from "./server/unreadable.ts";
 
-/** `query` is the request's query as the route's schema reads it; unknown parameters were refused before. */
+/** `query`: the query parameters, parsed by the route's schema. Unknown parameters have been refused. */
 export type Handler<Q = unknown> = (
   request: HttpRequest,
   call: Call,
   query: Q,
 ) => Promise<HttpAnswer> | HttpAnswer;
-/** What a router takes: it answers the request, sooner or later. */
+/** A route as the router calls it. It answers the request, possibly later. */
 export type Endpoint = (request: HttpRequest) => void;
 
 export const REQUEST_MS_MAX = 10_000;
@@ -32,33 +32,33 @@ const TOO_LATE = `No answer within ${REQUEST_MS_MAX / 1000} s.`;
 
 export type EndpointDeps = Readonly<{
   authenticate: Authenticate;
-  /** Whether who has no API key is a wallet user who is logged in. */
+  /** Whether a caller without an API key is a wallet user who is logged in. */
   isWalletUser: (request: HttpRequest) => Promise<boolean>;
-  /** Sentences why the ledger cannot serve yet; asked until it is empty for the first time. */
+  /** Reasons why the ledger cannot serve yet. Called until it is empty for the first time. */
   unready: () => readonly string[];
   clock: Clock;
   log: Log;
   lines: LineSink | undefined;
   metrics: RequestMetrics;
-  /** Begins every request id of this process. */
+  /** Prefix of all request ids of this process. */
   idPrefix: string;
-  /** Whose pages may call. */
+  /** Origins of web pages that may call the API. */
   origins: Origins;
 }>;
 
 type Running = {
-  /** Its number among those that run. */
-  readonly no: number;
+  /** Its slot number in `running`. */
+  readonly slot: number;
   readonly call: Call;
-  /** Of the page that calls, if it may. */
+  /** Origin of the calling web page, if it is allowed. */
   readonly origin: string | undefined;
   readonly outgoing: ServerResponse;
 };
 
-/** What the wrapper needs of a route. `readQuery` throws Problem 400 for an unknown parameter. */
+/** The part of a route that the wrapper needs. `readQuery` throws Problem 400 for an unknown parameter. */
 export type Route<Q> = Readonly<{
   access: Access;
-  /** As the document writes it. */
+  /** As in the OpenAPI document. */
   path: string;
   group: string;
   readQuery: (request: HttpRequest) => Q;
@@ -67,31 +67,37 @@ export type Route<Q> = Readonly<{
 
 export type Endpoints = Readonly<{
   wrap<Q>(route: Route<Q>, handler: Handler<Q>): Endpoint;
-  /** Answers what has not become a request, and notes that in the log. */
+  /** Builds the answer to a request that could not be parsed, and logs it. */
   refuse: Refuse;
-  /** Answers `outcome_unknown` to what has run for longer than a request may; call it a few times a second. */
+  /** Answers `outcome_unknown` to requests that exceed their deadline. Call it a few times a second. */
   sweep(): void;
   inFlight(): number;
 }>;
 
-/** Only the archive can read its cursors, so only it can tell that one is made up. */
+/** Only the list that issued a cursor can validate it. */
 function isBadCursor(failure: unknown): boolean {
   return failure instanceof Error && "code" in failure && failure.code === "bad_cursor";
 }
 
-/** An exception as a problem; what nobody foresaw is an `internal_error` and goes to the log with its stack. */
+/** Turns an exception into a problem. An unexpected one becomes `internal_error` and is logged with its stack. */
 function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
   if (failure instanceof Problem) {
     const more = failure.errors === undefined ? undefined : { errors: failure.errors };
     return problemAnswer(call, failure.code, failure.message, failure.headers, more);
   }
   if (isBadCursor(failure)) {
-    const errors = [{ path: "cursor", message: "must come from the page before" }];
-    return problemAnswer(call, "validation_failed", "cursor: must come from the page before", {}, { errors });
+    const errors = [{ path: "cursor", message: "must be the next_cursor of the previous page" }];
+    return problemAnswer(
+      call,
+      "validation_failed",
+      "cursor: must be the next_cursor of the previous page",
+      {},
+      { errors },
+    );
   }
   if (failure instanceof InvalidTime) return failureAnswer(call, invalid(failure.path, failure.message), log);
   if (failure instanceof CallerGone)
-    return problemAnswer(call, "client_closed_request", "The client is gone.");
+    return problemAnswer(call, "client_closed_request", "The client has closed the connection.");
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
   log.error({ err: failure, request_id: call.requestId }, "request failed");
   return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
@@ -101,7 +107,7 @@ function isChange(method: string): boolean {
   return method !== "GET" && method !== "HEAD";
 }
 
-/** Whether it is somebody with an API key. @throws Problem 403 */
+/** Whether the request has a valid API key. @throws Problem 403 */
 function identify(request: HttpRequest, call: Call, access: Access, authenticate: Authenticate): boolean {
   call.token = bearerToken(request.header("authorization"));
   call.principal = authenticate(call.token, request.incoming.socket);
@@ -110,16 +116,16 @@ function identify(request: HttpRequest, call: Call, access: Access, authenticate
   return true;
 }
 
-/** Who has no key is unknown, or a wallet user. @throws Problem 401, 403 */
+/** Refuses a caller without an API key, except a wallet user where that is allowed. @throws Problem 401, 403 */
 function refuseKeyless({ token }: Call, access: Access, isWalletUser: boolean): void {
   if (!isWalletUser) {
-    const detail = token === "" ? "Send Authorization: Bearer <key>." : "Unknown key.";
+    const detail = token === "" ? "Send Authorization: Bearer <key>." : "The key is unknown.";
     throw new Problem("unauthenticated", detail);
   }
-  if (access !== "anybody") throw new Problem("forbidden", "A wallet user may not do that.");
+  if (access !== "anybody") throw new Problem("forbidden", "A wallet user may not use this endpoint.");
 }
 
-/** A check that passes for ever once it has passed: a shard that restarts later answers for itself. */
+/** A check that always passes after it has passed once: a shard that restarts later refuses requests itself. */
 function createReadyGate(unready: () => readonly string[]): () => void {
   let wasReady = false;
   return () => {
@@ -130,7 +136,7 @@ function createReadyGate(unready: () => readonly string[]): () => void {
   };
 }
 
-/** One of which it is not known yet who calls. */
+/** A call before authentication. */
 function newCall(
   connection: Connection | undefined,
   requestId: string,
@@ -153,7 +159,7 @@ function newCall(
   };
 }
 
-/** Lets a request in, and has it answered. It throws, or rejects, with what is to be answered instead. */
+/** Authenticates and handles a request. It throws, or rejects with, the error to answer instead. */
 function createAnswerTo<Q>(
   { access, readQuery, servesUnready }: Route<Q>,
   handler: Handler<Q>,
@@ -188,22 +194,22 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   }
 
   function finish(run: Running, answer: HttpAnswer): void {
-    if (!running.remove(run.no)) return; // the deadline has answered
+    if (!running.remove(run.slot)) return; // already answered by the deadline
     const { call, origin, outgoing } = run;
-    note(call, answer.status);
+    record(call, answer.status);
     if (origins.size > 0) addCorsHeaders(answer.headers, origin);
-    const broken = (failure: unknown): void => {
+    const writeFailed = (failure: unknown): void => {
       log.error({ err: failure, request_id: call.requestId }, "an answer could not be written");
       outgoing.destroy();
     };
     try {
-      send(outgoing, answer, broken);
+      send(outgoing, answer, writeFailed);
     } catch (failure) {
-      broken(failure);
+      writeFailed(failure);
     }
   }
 
-  function note(call: Call, status: number): void {
+  function record(call: Call, status: number): void {
     const durationMs = clock.elapsedMs() - call.startedMs;
     metrics.observe(call.group, status, durationMs);
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
@@ -215,7 +221,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     return (request) => {
       const { outgoing } = request;
       const call = beginCall(request.method, path, group, request.incoming.socket);
-      const entry: Running = { no: running.next, call, origin: allowedOrigin(request, origins), outgoing };
+      const entry: Running = { slot: running.next, call, origin: allowedOrigin(request, origins), outgoing };
       running.add(entry);
       const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, log));
       try {
@@ -239,7 +245,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   const refuse: Refuse = (code, detail, headers) => {
     const call = beginCall("-", "-", "unreadable");
     const answer = problemAnswer(call, code, detail, headers);
-    note(call, answer.status);
+    record(call, answer.status);
     return answer;
   };
 

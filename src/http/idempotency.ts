@@ -1,17 +1,17 @@
-/** Idempotency keys, the ids that are derived from them so that a retry meets itself, and secrets, which never are. */
+/** Idempotency keys; ids, derived from keys so that a retry gets the same id; and secrets, which are random. */
 import { hash } from "node:crypto";
 import type { Refusal } from "../actors/records/rejection.ts";
 import { invalid } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 
-/** What a request may be refused for because of its key. */
+/** Refusals that concern the idempotency key. */
 export const IDEMPOTENCY_PROBLEMS = [
   "idempotency_key_reused",
   "idempotency_key_expired",
 ] as const satisfies readonly Refusal[];
 
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
-/** Whether the text can be a key. How old a key is, or how far ahead, is judged by the shard. */
+/** Whether the text is a valid key. The shard checks its age. */
 export function isKey(key: unknown): key is string {
   return typeof key === "string" && VISIBLE_ASCII.test(key);
 }
@@ -31,7 +31,7 @@ export type Random = (bytes: number) => Uint8Array;
 const ID_HEX_DIGITS = 24;
 const SECRET_BYTES = 24;
 
-/** `<prefix>_` and 96 bits: of a hash when there is a key, so that a retry names the same thing; else random. */
+/** `<prefix>_` and 96 bits: a hash of the key if there is one, so that a retry gets the same id; else random. */
 export function madeId(
   prefix: string,
   partner: string,
@@ -51,7 +51,7 @@ export function newSecret(role: string, random: Random): string {
   return `dk_${role}_${Buffer.from(random(SECRET_BYTES)).toString("base64url")}`;
 }
 
-/** What a list of keys shows of one: enough to tell it from others, too little to use it. */
+/** The part of a key that lists show: enough to identify it, too little to use it. */
 export function secretPrefix(role: string, secret: string): string {
   return secret.slice(0, `dk_${role}_`.length + 6);
 }

@@ -1,9 +1,9 @@
-/** Every reason for not doing what was asked, with its status. The bodies are RFC 9457 problem details. */
+/** Every error code of the API, with its status. Bodies are RFC 9457 problem details. */
 import type { Refusal, Rejection } from "../actors/records/rejection.ts";
 import type { OperatingErrorCode } from "../errors/operating-error.ts";
 
-/** Refused at the door: nothing of it reached the ledger. */
-export type DoorCode =
+/** Refused before it reached the ledger. */
+export type RequestErrorCode =
   | "validation_failed"
   | "unauthenticated"
   | "forbidden"
@@ -26,7 +26,7 @@ export type DoorCode =
   | "rate_limited"
   | "internal_error";
 
-export type ProblemCode = Rejection | Refusal | OperatingErrorCode | DoorCode;
+export type ProblemCode = Rejection | Refusal | OperatingErrorCode | RequestErrorCode;
 
 type ProblemKind = Readonly<{ status: number; title: string; retryable: boolean }>;
 
@@ -34,7 +34,7 @@ function kind(status: number, title: string, retryable = false): ProblemKind {
   return { status, title, retryable };
 }
 
-/** `retryable`: the same request may succeed later without anybody changing it. */
+/** `retryable`: the same request may succeed later, with no change by the client. */
 export const PROBLEMS = {
   validation_failed: kind(400, "The request is not valid."),
   unauthenticated: kind(401, "A valid API key is needed."),
@@ -128,7 +128,7 @@ export const PROBLEMS = {
 
 export type FieldError = Readonly<{ path: string; message: string }>;
 
-/** Thrown anywhere below a route; the endpoint turns it into an answer. */
+/** May be thrown anywhere in a route; the endpoint turns it into an answer. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[] | undefined;
@@ -147,7 +147,7 @@ export class Problem extends Error {
   }
 }
 
-/** A 400 about one field; `path` is dotted, empty for the whole body. */
+/** A 400 about one field. `path` is dotted; empty for the whole body. */
 export function invalid(path: string, message: string): Problem {
   const shown = shownPath(path);
   return new Problem("validation_failed", shown === "" ? message : `${shown}: ${message}`, {
@@ -157,12 +157,12 @@ export function invalid(path: string, message: string): Problem {
 
 const PATH_LENGTH_MAX = 200;
 
-/** A name may be as long as a body: an answer does not repeat it whole. */
+/** Shortens a path for an answer: a field name may be as long as a body. */
 export function shownPath(path: string): string {
   return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
 }
 
-/** The text of a problem body. `more` are further members, as `reasons`. */
+/** The JSON of a problem. `more`: further members, for example `reasons`. */
 export function problemBody(
   code: ProblemCode,
   detail: string,
@@ -173,10 +173,9 @@ export function problemBody(
 }
 
 const RETRY_AFTER_S = "1";
-/** Somebody has to act first. */
+/** Longer, because an operator must act first. */
 const RETRY_AFTER_REPAIR_S = "60";
 
-/** What a problem's answer carries beside its body. */
 export function problemHeaders(code: ProblemCode): Readonly<Record<string, string>> {
   if (code === "archive_damaged") return { "Retry-After": RETRY_AFTER_REPAIR_S };
   if (PROBLEMS[code].status === 503) return { "Retry-After": RETRY_AFTER_S };
@@ -186,7 +185,7 @@ export function problemHeaders(code: ProblemCode): Readonly<Record<string, strin
 
 const ABSOLUTE_PATH = /(?:\/[\w.@+-]+){2,}\/?|[A-Z]:\\\S+/g;
 
-/** Anybody may ask: a stack, and where files are, is for the log alone. */
+/** A reason without stack traces and file paths: endpoints that need no key answer with it. */
 export function publicReason(reason: string): string {
   const [first = ""] = reason.split("\n", 1);
   return first.replace(ABSOLUTE_PATH, "…");

@@ -1,24 +1,24 @@
-/** A request as the routes see it: what Node has read of it, and where its answer goes. */
+/** The request as route handlers see it: Node's parsed request, and the response to write to. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { invalid } from "./problem.ts";
 
-/** Targets that a URL parser would leave as they are, and that need no decoding. */
+/** Request targets that a URL parser would not change and that need no decoding. */
 const PLAIN_TARGET = /^\/[!$&-;=?-Z[\]_a-z~]*$/;
 const DOT_SEGMENT = /\/\.\.?(?:[/?]|$)/;
 const PLAIN_HOST = /^[a-z0-9._-]+(?::[1-9]\d{0,4})?$/;
-/** HTTP/1.0 does not ask for a Host header, and the checks of load balancers send none. */
-const HOST_OF_NONE = "localhost";
+/** HTTP/1.0 requires no Host header, and health checks of load balancers send none. */
+const DEFAULT_HOST = "localhost";
 
 type Target = Readonly<{ path: string; query: string }>;
 
 export class HttpRequest {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
-  /** Decoded, but for what would then look like another path. */
+  /** Decoded, except escapes whose decoding would change the path's meaning. */
   readonly path: string;
-  /** What follows the `?`, as it was sent. */
+  /** The raw text after the `?`. */
   readonly query: string;
-  #places: Readonly<Record<string, number>> = {};
+  #parameterIndexes: Readonly<Record<string, number>> = {};
   #values: readonly string[] = [];
 
   private constructor(incoming: IncomingMessage, outgoing: ServerResponse, path: string, query: string) {
@@ -28,15 +28,15 @@ export class HttpRequest {
     this.query = query;
   }
 
-  /** `undefined` where the target or the Host header is none. */
+  /** `undefined` if the target or the Host header is not valid. */
   static of(incoming: IncomingMessage, outgoing: ServerResponse): HttpRequest | undefined {
     const { url = "" } = incoming;
-    if (!isHost(incoming.headers.host ?? HOST_OF_NONE)) return undefined;
+    if (!isHost(incoming.headers.host ?? DEFAULT_HOST)) return undefined;
     if (PLAIN_TARGET.test(url) && !DOT_SEGMENT.test(url)) {
-      const at = url.indexOf("?");
-      return at < 0
+      const queryAt = url.indexOf("?");
+      return queryAt < 0
         ? new HttpRequest(incoming, outgoing, url, "")
-        : new HttpRequest(incoming, outgoing, url.slice(0, at), url.slice(at + 1));
+        : new HttpRequest(incoming, outgoing, url.slice(0, queryAt), url.slice(queryAt + 1));
     }
     const target = targetOf(url);
     return target && new HttpRequest(incoming, outgoing, target.path, target.query);
@@ -46,19 +46,19 @@ export class HttpRequest {
     return this.incoming.method as string;
   }
 
-  /** What the router has found: the values of the path's parameters, and the place of each by its name. */
-  setParameters(places: Readonly<Record<string, number>>, values: readonly string[]): void {
-    this.#places = places;
+  /** Sets what the router found: the values of the path's parameters, and the index of each by its name. */
+  setParameters(parameterIndexes: Readonly<Record<string, number>>, values: readonly string[]): void {
+    this.#parameterIndexes = parameterIndexes;
     this.#values = values;
   }
 
-  /** A parameter of the route's path, decoded; empty where the route has none of that name. */
+  /** A decoded path parameter; empty if the route has none of this name. */
   param(name: string): string {
-    const value = this.#values[this.#places[name] as number] ?? "";
+    const value = this.#values[this.#parameterIndexes[name] as number] ?? "";
     return value.includes("%") ? decoded(value, decodeURIComponent) : value;
   }
 
-  /** A header by its name in small letters. */
+  /** @param name in lower case. */
   header(name: string): string | undefined {
     const value = this.incoming.headers[name];
     return typeof value === "object" ? value.join(", ") : value;
@@ -72,19 +72,19 @@ function isHost(host: string): boolean {
   );
 }
 
-/** Of a target that is not plain, or absolute: as a URL parser reads it. */
+/** Parses an absolute target, or one that needs decoding. */
 function targetOf(target: string): Target | undefined {
   const isAbsolute = /^https?:\/\//.test(target);
   if (!isAbsolute && !target.startsWith("/")) return undefined;
   if (target.split("?", 1)[0]?.includes("\\")) return undefined;
-  const url = URL.parse(isAbsolute ? target : `http://${HOST_OF_NONE}${target}`);
+  const url = URL.parse(isAbsolute ? target : `http://${DEFAULT_HOST}${target}`);
   if (url === null) return undefined;
-  // A `%` that was written as `%25` stays written so: the path must not mean another one.
+  // Keeps `%25` escaped, so that the path cannot decode twice into another one.
   const path = decoded(url.pathname.replaceAll("%25", "%2525"), decodeURI);
   return { path, query: url.search.slice(1) };
 }
 
-/** What cannot be decoded stays as it is. */
+/** Text that cannot be decoded is returned unchanged. */
 function decoded(text: string, decode: (text: string) => string): string {
   try {
     return decode(text);
@@ -93,20 +93,20 @@ function decoded(text: string, decode: (text: string) => string): string {
   }
 }
 
-/** Node takes the first of several and drops the others, where a proxy in front may have taken another. Each is a bit. */
-const ONLY_ONCE = new Map(
+/** Headers that must not repeat, each with a bit. Node uses the first one; a proxy may have used another. */
+const UNIQUE_HEADERS = new Map(
   ["authorization", "content-length", "content-type", "host"].map((name, i) => [name, 1 << i]),
 );
-const LENGTHS = new Set([...ONLY_ONCE.keys()].map((name) => name.length));
+const UNIQUE_HEADER_LENGTHS = new Set([...UNIQUE_HEADERS.keys()].map((name) => name.length));
 
-/** @throws Problem 400: a header comes twice that says who asks, or what */
+/** @throws Problem 400: a header that identifies the caller or the body is repeated */
 export function refuseRepeated({ incoming }: HttpRequest): void {
   const raw = incoming.rawHeaders;
   let seen = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const bit = LENGTHS.has(name.length) ? (ONLY_ONCE.get(name.toLowerCase()) ?? 0) : 0;
-    if ((seen & bit) !== 0) throw invalid(name, "is given twice");
+    const bit = UNIQUE_HEADER_LENGTHS.has(name.length) ? (UNIQUE_HEADERS.get(name.toLowerCase()) ?? 0) : 0;
+    if ((seen & bit) !== 0) throw invalid(name, "must be given only once");
     seen |= bit;
   }
 }

@@ -1,4 +1,4 @@
-/** Adds a route to the router, to the OpenAPI document and to the table of methods, all from one description. */
+/** Registers a route in the router, the OpenAPI document and the table of methods, from one description. */
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Access } from "./auth.ts";
@@ -7,8 +7,8 @@ import { mayBeEmpty, queryReader } from "./input/validation.ts";
 import { PROBLEMS, type ProblemCode, problemBody } from "./problem.ts";
 
 /**
- * From the address: `POST /v1/accounts` is `createAccount`, `GET /v1/accounts` is `listAccounts`, and
- * `POST /v1/accounts/{id}/freeze` is `freezeAccount`.
+ * Derives the operation id from method and path: `POST /v1/accounts` is `createAccount`, `GET /v1/accounts` is
+ * `listAccounts`, and `POST /v1/accounts/{id}/freeze` is `freezeAccount`.
  */
 export function operationId(method: string, path: string): string {
   const segments = path.split("/").filter((segment) => !["", "v1", "admin"].includes(segment));
@@ -67,29 +67,27 @@ export type Body = Readonly<{
 
 export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   method: Method;
-  /** As OpenAPI writes it: `/v1/accounts/{id}`. */
+  /** In OpenAPI notation: `/v1/accounts/{id}`. */
   path: string;
   access: Access;
-  /** The noun, for the document's tags and the metrics. */
+  /** The noun that names the tag in the document and the group in metrics. */
   group: string;
-  /** Its name in a generated client, where the address does not say it well. */
+  /** Name in generated clients, if the derived one would be misleading. */
   operationId?: string;
   summary: string;
   description?: string;
   params?: z.ZodObject;
-  /** The query parameters that it knows; any other is refused. */
+  /** Parameters not named here are refused. */
   query?: Q;
   body?: Body;
-  /** The good answer; `content` by media type. */
+  /** The answer on success. `content`: schemas by media type. */
   answer: Readonly<{ status: number; description: string; content?: Readonly<Record<string, z.ZodType>> }>;
-  /** Beside those that access, body and method bring with them. */
+  /** In addition to the problems that follow from access, body and method. */
   problems?: readonly ProblemCode[];
   servesUnready?: boolean;
-  /** An open route that asks for a wallet user's session itself. */
+  /** An open route whose handler checks the wallet user's session itself. */
   session?: boolean;
-  /**
-   * Where it hangs in the router, when not at `path`: the router takes no name beside a parameter.
-   */
+  /** Path in the router, if not `path`: the router allows no literal segment where another route has a parameter. */
   routerPath?: string;
 }>;
 
@@ -98,7 +96,7 @@ export type Routes = Readonly<{
     description: RouteDescription<Q>,
     handler: Handler<z.infer<Q>>,
   ): void;
-  /** Methods in capitals that the path takes; empty when there is no such path. */
+  /** Upper-case methods of a path; empty if there is no such path. */
   methodsOf(path: string): readonly string[];
 }>;
 
@@ -125,7 +123,8 @@ export const ProblemSchema = z
 
 const IdempotencyHeader = z.object({
   "Idempotency-Key": z.string().min(1).max(255).optional().openapi({
-    description: "1 to 255 visible ASCII characters. A repeat gets the first answer.",
+    description:
+      "1 to 255 visible ASCII characters. A request that repeats a key gets the first answer again.",
   }),
 });
 
@@ -144,20 +143,25 @@ function problemCodes(route: RouteDescription): Set<ProblemCode> {
 function responsesOf(route: RouteDescription): Record<string, object> {
   const { status, description, content } = route.answer;
   const headers: Record<string, object> = {
-    "Request-Id": { description: "Names this request in the server's log.", schema: { type: "string" } },
+    "Request-Id": { description: "Identifies this request in the server's log.", schema: { type: "string" } },
   };
   if (route.method !== "get" && route.path.startsWith("/v1/") && !route.path.startsWith("/v1/admin/")) {
     headers["Daybook-Position"] = {
-      description: "Where it stands in the log: shard:epoch-seq, several by commas.",
+      description: "Position in the log, as shard:epoch-seq. Several positions are separated by commas.",
       schema: { type: "string" },
     };
-    headers["Idempotency-Replayed"] = { description: "true on a repeat.", schema: { type: "string" } };
+    headers["Idempotency-Replayed"] = {
+      description: "`true` if this answer was given before.",
+      schema: { type: "string" },
+    };
   }
-  const good: Record<string, unknown> = { description, headers };
+  const success: Record<string, unknown> = { description, headers };
   if (content !== undefined) {
-    good["content"] = Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }]));
+    success["content"] = Object.fromEntries(
+      Object.entries(content).map(([type, schema]) => [type, { schema }]),
+    );
   }
-  const responses: Record<string, object> = { [status]: good };
+  const responses: Record<string, object> = { [status]: success };
   const byStatus = Object.groupBy(problemCodes(route), (code) => String(PROBLEMS[code].status));
   for (const [problemStatus, codes = []] of Object.entries(byStatus)) {
     responses[problemStatus] = {
@@ -195,7 +199,7 @@ function securityOf({ access, session }: RouteDescription): Record<string, strin
   return access === "open" ? [] : [{ bearer: [] }];
 }
 
-/** One example of each problem, which the answers refer to. */
+/** Registers one example of each problem, to which answers refer. */
 function registerExamples(app: OpenAPIHono): void {
   const errors = [{ path: "amount", message: "must be an integer from 1 to 9007199254740991" }];
   for (const [code, { title }] of Object.entries(PROBLEMS)) {

@@ -1,4 +1,4 @@
-/** What a decision means to the one who asked. */
+/** Turns the ledger's answer to a command into an HTTP answer. */
 import type { Accepted, Command, Rejected } from "../actors/records/command.ts";
 import type { Answer } from "../gateway/ports.ts";
 import { type Call, type HttpAnswer, problemAnswer, writeAnswer } from "./call.ts";
@@ -18,19 +18,18 @@ export function rejectionAnswer(
 
 export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;
 
-/** Whether the ledger said yes. */
 export function isDone<C extends Command>(
   answer: Answer<C>,
 ): answer is Done & Readonly<{ outcome: Accepted[C["op"]] }> {
   return "outcome" in answer && answer.outcome.ok;
 }
 
-/** A command that was refused without a trace, as a problem. */
+/** The problem for a command that was refused without being logged. */
 export function refusalOf({ refused, fault, detail }: Extract<Answer, { refused: unknown }>): Problem {
   return fault === undefined ? new Problem(refused, detail) : invalid(fault.path, fault.message);
 }
 
-/** The answer when the ledger said no, `undefined` when it said yes. @throws Problem 400, 422 */
+/** The answer to a rejected command; `undefined` if it was accepted. @throws Problem 400, 422 */
 function rejectedAnswer(call: Call, answer: Answer): HttpAnswer | undefined {
   if ("refused" in answer) throw refusalOf(answer);
   const { outcome } = answer;
@@ -40,7 +39,7 @@ function rejectedAnswer(call: Call, answer: Answer): HttpAnswer | undefined {
   return rejectionAnswer(call, outcome, headers);
 }
 
-/** `body` makes the text of the good answer; `null` for one without a body. */
+/** The answer to a decided command. `body` renders the answer on success; `null` for none. */
 export function decidedAnswer<C extends Command>(
   call: Call,
   answer: Answer<C>,
@@ -52,7 +51,7 @@ export function decidedAnswer<C extends Command>(
   return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
 }
 
-/** Two writes of one request as one: done before only if both were. */
+/** Combines two writes of one request. It is a replay only if both are. */
 export function together<C extends Command>(first: Done, second: Answer<C>): Answer<C> {
   if ("refused" in second) return second;
   const position = `${first.position},${second.position}`;

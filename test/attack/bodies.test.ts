@@ -1,10 +1,12 @@
-/** Bodies that are small to send and much work to read. Each is refused with one clear problem, and nobody else waits for it. */
+/**
+ * Bodies that are cheap to send and expensive to read. Each is refused with one problem, and delays no other partner.
+ */
 import { beforeAll, describe, expect, test } from "vitest";
 import { openHouse } from "../integration/programmes/house.ts";
 import { Client, until, within } from "../support/server.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket } from "./raw.ts";
 
-/** What a server of one gateway and three shards may have grown to when all of this is over. */
+/** Upper bound on the memory of a server with one gateway and three shards after all these tests. */
 const BYTES_MAX = 900 * MIB;
 const BATCH = "/v1/transfers/batch";
 const LOGIN = "/v1/wallet/login";
@@ -20,10 +22,12 @@ beforeAll(async () => {
   othersKey = await house.newPartner("other");
 });
 
-/** Another partner's requests are answered while this happens, and the server does not grow beyond its bound. */
-async function whileOthersWork(happens: () => Promise<void>): Promise<void> {
+/**
+ * Runs `attack` while another partner works: its requests are answered, and the server's memory stays within its bound.
+ */
+async function whileOthersWork(attack: () => Promise<void>): Promise<void> {
   const bystander = await new Bystander(house.server.url, othersKey).open();
-  await happens();
+  await attack();
   await bystander.stop();
   expectServed(bystander.seen());
   expect(memoryOf(house.server.pid)).toBeLessThan(BYTES_MAX);
@@ -50,7 +54,7 @@ const BODIES: readonly (readonly [string, string, string, () => Buffer, number])
   ["a long e-mail to a login", LOGIN, JSON_TYPE, () => repeated("x", 17_000), 413],
   ["16 KiB of brackets to a login", LOGIN, JSON_TYPE, () => repeated("[", 16_000), 400],
   ["brackets to a transfer", "/v1/transfers", JSON_TYPE, () => repeated("[", MIB), 400],
-  ["members in each other to a transfer", "/v1/transfers", JSON_TYPE, () => repeated('{"a":', MIB), 400],
+  ["nested members to a transfer", "/v1/transfers", JSON_TYPE, () => repeated('{"a":', MIB), 400],
   ["empty lists to a transfer", "/v1/transfers", JSON_TYPE, () => repeated("[],", MIB), 413],
   ["brackets to a batch", BATCH, JSON_TYPE, () => repeated("[", 8 * MIB), 400],
   ["empty lists to a batch", BATCH, JSON_TYPE, () => repeated("[],", 8 * MIB), 413],
@@ -58,7 +62,7 @@ const BODIES: readonly (readonly [string, string, string, () => Buffer, number])
   ["a line of empty lists", BATCH, LINES, () => repeated("[],", 8 * MIB), 413],
   ["lines of empty lists", BATCH, LINES, () => repeated(`[${"[],".repeat(300)}[]]\n`, 8 * MIB), 413],
   ["empty maps of MessagePack", BATCH, PACKED, emptyMaps, 413],
-  ["arrays of MessagePack in each other", BATCH, PACKED, () => repeated("\x91", 8 * MIB), 400],
+  ["nested arrays of MessagePack", BATCH, PACKED, () => repeated("\x91", 8 * MIB), 400],
   [
     "a name as long as the body",
     BATCH,
@@ -69,7 +73,7 @@ const BODIES: readonly (readonly [string, string, string, () => Buffer, number])
 ];
 
 describe.each(BODIES)("%s", (_, path, type, makeBody, status) => {
-  test("is refused in a few words, four times at once, while another partner works", async () => {
+  test("is refused with a short answer, four times in parallel, while another partner works", async () => {
     const body = makeBody();
     await whileOthersWork(async () => {
       const answers = await Promise.all(
@@ -88,7 +92,7 @@ function headOf(path: string, ...headers: readonly string[]): string {
   return `POST ${path} HTTP/1.1\r\n${all.join("\r\n")}\r\n\r\n`;
 }
 
-test("a body of pieces of one byte is refused", async () => {
+test("a body in pieces of one byte is refused", async () => {
   await whileOthersWork(async () => {
     const socket = new RawSocket(house.server.url).read();
     socket.write(headOf(BATCH, "Transfer-Encoding: chunked", "Connection: close"));
@@ -98,7 +102,7 @@ test("a body of pieces of one byte is refused", async () => {
   });
 });
 
-test("bodies that never end hold a bounded part of the memory, and are let go", async () => {
+test("bodies that never end use bounded memory, which is freed", async () => {
   const announced = 8 * MIB;
   const sockets = Array.from({ length: 300 }, () => new RawSocket(house.server.url).read());
   const refused = () => sockets.filter(({ statuses }) => statuses.includes("503")).length;
@@ -108,21 +112,21 @@ test("bodies that never end hold a bounded part of the memory, and are let go", 
     await until("the largest are refused", () => refused() >= 100, 60_000);
   });
   for (const { socket } of sockets) socket.destroy();
-  // What was held is free again: another large body is taken.
+  // Their memory is free again: another large body is accepted.
   await attacker.send("POST", "/v1/accounts", { id: "own", asset: "PTS/0" });
   const good = { debit_account: "@issuance", credit_account: "own", amount: 1, memo: "x" };
   const many = JSON.stringify({ transfers: Array.from({ length: 10_000 }, () => good) }).padEnd(7 * MIB);
   await until("it is taken", async () => (await attacker.send("POST", BATCH, many)).status === 200);
 });
 
-test("more large batches than may wait are refused, and those that were taken are done, while another partner works", async () => {
+test("large batches beyond the limit are refused, and accepted ones are executed, while another partner works", async () => {
   await attacker.send("POST", "/v1/accounts", { id: "much", asset: "PTS/0" });
   const memo = "m".repeat(250);
   const item = { debit_account: "@issuance", credit_account: "much", amount: 1, memo };
   const many = Buffer.from(JSON.stringify({ transfers: Array.from({ length: 10_000 }, () => item) }));
   const crowd = new Client(house.server.url, key, 40);
   await whileOthersWork(async () => {
-    // Whoever is refused while it still sends may find its connection closed before it reads why.
+    // A client that is refused while it sends may find its connection closed before it reads the reason.
     const sendings = Array.from({ length: 40 }, () => crowd.send("POST", BATCH, many));
     const settled = await Promise.allSettled(sendings);
     const answers = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));

@@ -1,4 +1,6 @@
-/** More connections than the server may have, of clients that do not read: nobody but they are refused, and no shard ends. */
+/**
+ * More connections than the server allows, from clients that do not read: only they are refused, and no shard stops.
+ */
 import { expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { makePartner, operator, shardsOf, testFolder, until } from "../support/server.ts";
@@ -13,7 +15,7 @@ async function open(url: string, count: number, localAddress?: string): Promise<
 }
 
 test.each(ISOLATIONS)(
-  "450 connections that never read, at a file limit of 400: the others are served, and no shard ends (%s)",
+  "450 connections that never read, at a file limit of 400: other clients are served, and no shard stops (%s)",
   async (isolation) => {
     const server = await serverWithFiles(FILES, {
       DATA_DIR: testFolder(),
@@ -29,9 +31,9 @@ test.each(ISOLATIONS)(
     const attack = await open(server.url, 450);
     for (const socket of attack) socket.write(wire("GET", "/openapi.json", "").repeat(8));
     await until("shards have been asked how they are", () => bystander.answered > 200);
-    // Time enough for figures to be asked of every shard, which was what a lack of descriptors ended it by.
+    // Time for metrics to be read from every shard: once, a lack of descriptors stopped a shard there.
     const enoughMs = performance.now() + 3_000;
-    await until("some seconds are over", () => performance.now() > enoughMs);
+    await until("some seconds have passed", () => performance.now() > enoughMs);
     const during = bystander.seen();
     expectServed(during);
     expect((await shardsOf(admin)).map(({ status, restarts }) => [status, restarts])).toEqual([
@@ -40,14 +42,14 @@ test.each(ISOLATIONS)(
     ]);
     expect(memoryOf(server.pid) - memoryBefore).toBeLessThan(GROWTH_MAX);
 
-    // A restart needs descriptors, in threads and in processes.
+    // A restart needs file descriptors, with threads and with processes.
     expect((await admin.send("POST", "/v1/admin/shards/1/restart")).status).toBe(202);
     await until("the shard is back", async () => (await shardsOf(admin))[1]?.restarts === 1);
     await until("it serves", async () => (await shardsOf(admin))[1]?.status === "ready");
 
     for (const { socket } of attack) socket.destroy();
     const [again] = await open(server.url, 1);
-    await until("whoever was refused is served", async () => {
+    await until("refused clients are served", async () => {
       const socket = new RawSocket(server.url).read().write(wire("GET", "/healthz", ""));
       await until("an answer", () => socket.statuses.length > 0);
       return socket.statuses[0] === "200";

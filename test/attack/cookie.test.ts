@@ -1,4 +1,6 @@
-/** The cookie of a session: nobody else plants it, and a client that keeps cookies as browsers do stays logged in. */
+/**
+ * The session cookie: another site cannot plant it, and a client that stores cookies as browsers do stays logged in.
+ */
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +13,7 @@ import { makeScratchFolder } from "../support/scratch-folder.ts";
 const HOST_NAME = "__Host-daybook_session";
 const PLAIN_NAME = "daybook_session";
 const KEPT = ["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax"];
-/** Without PUBLIC_URL the `Host` of a request says whether it may have come over TLS. */
+/** Without PUBLIC_URL, the `Host` header decides whether a request may have arrived over TLS. */
 const AWAY = { Host: "pay.example.com" };
 
 function opened(settings: Readonly<Record<string, string>>) {
@@ -29,7 +31,7 @@ function opened(settings: Readonly<Record<string, string>>) {
     const [name = "", token = ""] = pair.split("=");
     return { name, token, attributes };
   };
-  /** As browsers ask: with the cookie, and without a header that says who it is. */
+  /** Sends a request as browsers do: with the cookie, and without an Authorization header. */
   const seen = async (cookie: string) => {
     const answer = await fetch(`${house.server.url}/v1/wallet`, { headers: { Cookie: cookie } });
     return answer.status === 200 ? ((await answer.json()) as { wallet_id: string }).wallet_id : answer.status;
@@ -52,7 +54,7 @@ describe.each([
   });
   const secure = scheme === "https" ? ["Secure"] : [];
 
-  test("the cookie has one name, wherever a request says it was sent to", async () => {
+  test("the cookie has the same name whatever the Host header says", async () => {
     const ann = await wallets.person();
     for (const headers of [AWAY, {}]) {
       const { name: said, token, attributes } = await cookieOf(ann, headers);
@@ -62,7 +64,7 @@ describe.each([
     expect(await cookieInDocument()).toBe(name);
   });
 
-  test("a cookie of another name says nothing, nor do two of one name", async () => {
+  test("a cookie of another name is ignored, and so are two of the same name", async () => {
     const [ann, eve] = [await wallets.person(), await wallets.person()];
     const [{ token }, { token: planted }] = [await cookieOf(ann), await cookieOf(eve)];
     expect(await seen(`${otherName}=${planted}`)).toBe(401);
@@ -82,14 +84,14 @@ describe.each([
 describe("without PUBLIC_URL", () => {
   const { house, wallets, cookieOf } = opened({});
 
-  test("the cookie has its plain name, and is for TLS alone but on the machine itself", async () => {
+  test("the cookie has its plain name, and is Secure except on localhost", async () => {
     const ann = await wallets.person();
     const { name, attributes } = await cookieOf(ann, AWAY);
     expect([name, attributes]).toEqual([PLAIN_NAME, [...KEPT, "Secure"]]);
     expect((await cookieOf(ann)).attributes).toEqual(KEPT);
   });
 
-  test("curl keeps it in its jar over plain HTTP, and loses it with the logout", async () => {
+  test("curl stores it over plain HTTP, and the logout removes it", async () => {
     const { email, password, wallet } = await wallets.person();
     const curl = jarOf(house.server.url);
     const login = ["-H", "Content-Type: application/json", "-d", JSON.stringify({ email, password })];
@@ -100,7 +102,7 @@ describe("without PUBLIC_URL", () => {
   });
 });
 
-/** A client that keeps its cookies as RFC 6265 says; what it is answered ends with the status. */
+/** A client that stores cookies by RFC 6265. Its output ends with the status. */
 function jarOf(url: string): (path: string, ...args: readonly string[]) => Promise<string> {
   const folder = makeScratchFolder("daybook-cookies");
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -1,16 +1,16 @@
-/** A process that can open no file any more: its shards serve on, and one that must begin waits until it can. */
+/** A process without free file descriptors: its shards keep serving, and one that must restart waits until it can. */
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { makePartner, operator, shardsOf, testFolder, until } from "../support/server.ts";
 import { Bystander, expectServed, serverWithFiles } from "./raw.ts";
 
-/** Of util-linux: there is no other way to set the limits of a process that runs. */
+/** Part of util-linux: the only way to change the limits of a running process. */
 const PRLIMIT = "prlimit";
 const FILES = 400;
-/** Below what it has open: whatever it opens fails with EMFILE. */
+/** Below the number of open files, so every open fails with EMFILE. */
 const NONE_LEFT = 3;
-/** A shard that crashed so often would stay down. */
+/** After so many crashes a shard would stay down. */
 const TRIES = 7;
 
 function limitFiles(pid: number, files: number): void {
@@ -18,7 +18,7 @@ function limitFiles(pid: number, files: number): void {
 }
 
 test.each(ISOLATIONS)(
-  "without a file descriptor left, shards serve, and one that ends is tried until it begins (%s)",
+  "without free file descriptors shards serve, and one that stops is retried until it starts (%s)",
   async (isolation) => {
     const settings = { DATA_DIR: testFolder(), SHARDS: "2", ISOLATION: isolation, LOG_LEVEL: "info" };
     const server = await serverWithFiles(FILES, settings);

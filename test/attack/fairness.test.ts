@@ -1,7 +1,6 @@
 /**
- * One greedy partner, or wallet user, and another one that goes on working at a steady pace, of whom nothing is refused. By hand
- * with ATTACK_SECONDS=30, with the bounds that ought to hold on a machine that does nothing else; figures go to stdout with
- * PRINT=1.
+ * A greedy partner or wallet user, and another one that works at a steady rate and must never be refused. Run by hand
+ * with ATTACK_SECONDS=30 for the bounds that hold on an otherwise idle machine. PRINT=1 prints the measurements.
  */
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -14,23 +13,23 @@ const ATTACK_SECONDS = Number(process.env["ATTACK_SECONDS"] ?? 2);
 const PRINT = process.env["PRINT"] !== undefined;
 const IS_BY_HAND = ATTACK_SECONDS >= 10;
 const WARM_UP_SECONDS = 1;
-/** Of each load; of fewer nothing can be said. */
+/** Requests measured of each load; fewer would prove nothing. */
 const ANSWERS_MIN = 10;
-/** Of each of two that are compared. */
+/** Requests measured of each of two loads that are compared. */
 const SHARE_ANSWERS_MIN = 40;
 
-/** p99 during an attack: below this, or twice of what it is without. */
+/** p99 during an attack: below this, or below twice the p99 without it. */
 const P99_MS_MAX = 50;
-/** What a machine that is busy with other tests adds to that. */
+/** Tolerance for a machine that runs other tests at the same time. */
 const P99_BUSY_MS = IS_BY_HAND ? 0 : 20_000;
-/** How much more one of two that are equally greedy may get. */
+/** Maximum ratio between two equally greedy partners. */
 const SHARE_RATIO_MAX = IS_BY_HAND ? 1.2 : 2;
 
 const PER_SECOND = 300;
 const ACCOUNTS = 200;
 const METADATA = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`key${i}`, "x".repeat(500)]));
 
-/** A request as it stands on the wire. */
+/** A request as text on the wire. */
 function wire(method: string, path: string, key: string, body?: unknown): Uint8Array {
   const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n`;
   if (body === undefined) return Buffer.from(`${head}\r\n`);
@@ -50,12 +49,12 @@ class LoadThread {
     onTestFinished(() => this.end());
   }
 
-  /** Forgets what was answered so far. */
+  /** Resets the counts. */
   begin(): void {
     this.#worker.postMessage("begin", []);
   }
 
-  /** What was answered since it began. */
+  /** The answers since the last reset. */
   taken(): Promise<Taken> {
     return new Promise((resolve) => {
       this.#worker.once("message", resolve);
@@ -72,14 +71,14 @@ function sleep(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-/** What each of some loads is answered at the same time, for so long; longer where the machine is slow. */
+/** Measures several loads at the same time, for ATTACK_SECONDS; longer on a slow machine. */
 async function during(loads: readonly LoadThread[], answersMin = ANSWERS_MIN): Promise<readonly Taken[]> {
   await sleep(WARM_UP_SECONDS);
   for (const load of loads) load.begin();
   await sleep(ATTACK_SECONDS);
   let taken: readonly Taken[] = [];
   await until(
-    "all are answered",
+    "all loads are answered",
     async () => {
       taken = await Promise.all(loads.map((load) => load.taken()));
       return taken.every(({ tookMs }) => tookMs.length >= answersMin);
@@ -118,7 +117,7 @@ function listOf<T>(count: number, make: (i: number) => T): readonly T[] {
 
 type Attack = (key: string) => Pick<Load, "connections" | "requests">;
 
-/** What a greedy partner sends: each connection the next request when it has its answer. */
+/** The requests of a greedy partner. Each connection sends the next one as soon as it has an answer. */
 const ATTACKS: Readonly<Record<string, Attack>> = {
   "single transfers": (key) => ({
     connections: 128,
@@ -155,7 +154,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   }),
 };
 
-/** Nobody refuses it, and nobody keeps it waiting. */
+/** Expects that no request is refused or late. */
 function expectServed(taken: Taken, p99Ms: number): void {
   expect(Object.keys(taken.statuses).toSorted(), taken.refusals.join()).toEqual(["200", "201"]);
   expect(quantile(taken, 0.99)).toBeLessThan(p99Ms);
@@ -172,7 +171,7 @@ describe.each([1, 2])("with %i gateways", (gateways) => {
   let other: string;
   let alone: number;
 
-  /** Another partner: transfers and reads, in turn. */
+  /** Another partner, which alternates transfers and reads. */
   const steady = (): LoadThread =>
     new LoadThread(house.server.url, {
       connections: 16,
@@ -204,24 +203,21 @@ describe.each([1, 2])("with %i gateways", (gateways) => {
   });
   afterAll(() => house.close());
 
-  test("without an attack all is answered", async () => {
+  test("without an attack all requests are answered", async () => {
     const [taken] = (await during([steady()])) as [Taken];
     print("nothing", taken);
     alone = quantile(taken, 0.99);
     expectServed(taken, P99_MS_MAX + P99_BUSY_MS);
   });
 
-  test.each(Object.entries(ATTACKS))(
-    "%s of one partner keep no other one waiting",
-    async (name, attackOf) => {
-      const attack = new LoadThread(house.server.url, attackOf(greedy));
-      const [taken, attacked] = (await during([steady(), attack])) as [Taken, Taken];
-      print(name, taken, attacked);
-      expectServed(taken, Math.max(P99_MS_MAX, 2 * alone) + P99_BUSY_MS);
-    },
-  );
+  test.each(Object.entries(ATTACKS))("%s of one partner delay no other partner", async (name, attackOf) => {
+    const attack = new LoadThread(house.server.url, attackOf(greedy));
+    const [taken, attacked] = (await during([steady(), attack])) as [Taken, Taken];
+    print(name, taken, attacked);
+    expectServed(taken, Math.max(P99_MS_MAX, 2 * alone) + P99_BUSY_MS);
+  });
 
-  test("one wallet user keeps no other one waiting", async () => {
+  test("one wallet user delays no other one", async () => {
     const [rich, user, friend] = [
       await wallets.person(1_000_000),
       await wallets.person(1_000_000),
@@ -243,7 +239,7 @@ describe.each([1, 2])("with %i gateways", (gateways) => {
     expectServed(taken, Math.max(P99_MS_MAX, 2 * alone) + P99_BUSY_MS);
   });
 
-  test("of two partners that are equally greedy each gets half", async () => {
+  test("two equally greedy partners get half each", async () => {
     const second = await house.newPartner("second");
     const client = house.caller(second);
     for (const id of accountIds) await client.post("/v1/accounts", 201, { id, asset: "PTS/0" });

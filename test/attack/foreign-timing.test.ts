@@ -1,6 +1,6 @@
 /**
- * How long an answer takes does not say whether a thing exists at another partner. Both kinds of requests go over one
- * connection, in random order, so that whatever else slows a machine slows both; the medians are compared.
+ * Response times do not reveal whether another partner has a thing. Both kinds of requests alternate in random
+ * order on one connection, so that other load slows both alike; their medians are compared.
  */
 import { randomInt } from "node:crypto";
 import { Agent, request } from "node:http";
@@ -10,17 +10,19 @@ import { openShop, PHONE, sell } from "../integration/programmes/shop.ts";
 import { Wallets } from "../integration/programmes/wallets.ts";
 
 const TRIES = Number(process.env["TIMING_TRIES"] ?? 2_000);
-/** Chance alone leads to more than one standard error in a third of all rounds; a difference leads to it again and again. */
+/**
+ * By chance a third of all rounds differ by more than one standard error; a real difference shows in round after round.
+ */
 const ROUNDS_MAX = 6;
 
 /**
- * Of these the archive reads a record to see whose it is. That takes some microseconds, and tells nothing that can be
- * asked for: their ids cannot be guessed.
+ * For these the archive reads a record to find its owner, which takes some microseconds. That is harmless, as their
+ * ids cannot be guessed.
  */
 const READ_TO_SEE = new Set(["a transfer", "a top-up", "a hold"]);
 const READING_SHARE = 0.1;
 
-/** What somebody else has, and what nobody has. */
+/** Ids that another partner has, and ids that do not exist. */
 type Pair = readonly [foreign: string, missing: string];
 
 const house = openHouse({ SHARDS: "1" });
@@ -64,7 +66,7 @@ function beside(prefix: string, { id }: Json): Pair {
   return [`${prefix}/${String(id)}`, `${prefix}/${unused(String(id))}`];
 }
 
-/** An id of the same form and length, at the same shard. */
+/** An id of the same form and length, on the same shard. */
 function unused(id: string): string {
   return `${id.slice(0, -6)}${"0".repeat(6)}`;
 }
@@ -87,14 +89,14 @@ function median(sorted: readonly number[], part = 0.5): number {
   return sorted[Math.floor((sorted.length - 1) * part)] as number;
 }
 
-/** Of a median, from the middle half alone: what waits for the machine has no weight. */
+/** The standard error of a median, from the middle half only, so that outliers have no weight. */
 function standardError(sorted: readonly number[]): number {
   const spread = (median(sorted, 0.75) - median(sorted, 0.25)) / 1.349;
   return (1.253 * spread) / Math.sqrt(sorted.length);
 }
 
 test.each(NAMES)(
-  "%s of another partner is refused as fast as one that is nowhere",
+  "%s of another partner is refused as fast as one that does not exist",
   async (name) => {
     const paths = pairs.get(name) as Pair;
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -127,7 +129,7 @@ test.each(NAMES)(
   600_000,
 );
 
-/** In ms; the answer is a 404. */
+/** The response time of a 404, in ms. */
 function timed(agent: Agent, method: string, path: string, token: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const startedMs = performance.now();

@@ -1,7 +1,7 @@
 /**
- * Requests of a grammar, most of them wrong in one or two things, over raw sockets: each is answered in valid HTTP and in
- * time, none stops or restarts anything, and what is refused leaves no trace in the log. A run is repeated with `FUZZ_SEED`;
- * `FUZZ_SECONDS` makes it longer.
+ * Generated requests, most of them wrong in one or two places, over raw sockets. Each is answered in valid HTTP and
+ * in time, none stops or restarts anything, and refused ones leave no trace in the log. `FUZZ_SEED` repeats a run,
+ * `FUZZ_SECONDS` extends it.
  */
 import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
@@ -9,21 +9,27 @@ import { beforeAll, expect, test } from "vitest";
 import { PROBLEMS } from "../../src/http/problem.ts";
 import { openHouse } from "../integration/programmes/house.ts";
 import { type Client, operator, type ShardView, shardsOf } from "../support/server.ts";
-import { type Exchange, type Heard, type HttpAnswer, hear, nextExchange } from "./fuzz/exchange.ts";
+import {
+  type Exchange,
+  type ExchangeResult,
+  type HttpAnswer,
+  nextExchange,
+  runExchange,
+} from "./fuzz/exchange.ts";
 import { Requests } from "./fuzz/requests.ts";
 import { upTo } from "./fuzz/schema-values.ts";
 import { makeWorld, type World } from "./fuzz/world.ts";
 
 const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? 30);
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-/** A quiet machine answers within 1 s; one that runs other tests beside this is given longer. */
+/** An idle machine answers within 1 s; one that runs other tests is given more. */
 const ANSWER_MS_MAX = 5_000;
-/** Who finds the machine so slow for the simplest request of all lets the others wait for as long again. */
+/** If even the simplest request is late, the machine is slow, and the others may take as long again. */
 const PROBE_MS_MAX = 250;
-/** So long a smaller fault is looked for. */
+/** Time limit for shrinking a failure. */
 const SHRINK_MS_MAX = 60_000;
 const AT_ONCE_MAX = 8;
-/** What is refused at the door: no actor hears of it. */
+/** Codes of requests that are refused before they reach an actor. */
 const AT_THE_DOOR = new Set(["400", "401", "403", "405", "413", "415", "417", "429", "431"]);
 
 const house = openHouse({ ISOLATION: "threads", SHARDS: "2" });
@@ -46,7 +52,7 @@ function shown({ requests, ending }: Exchange): string {
 }
 
 function checkAnswer({ status, headers, body }: HttpAnswer, isHead: boolean): void {
-  // A client may only be told to wait for its turn.
+  // The only refusal allowed here is to wait.
   if (status >= 500) expect([status, body]).toEqual([503, expect.stringContaining('"code":"overloaded"')]);
   if (status < 400) return;
   expect(headers["content-type"]).toBe("application/problem+json");
@@ -56,18 +62,18 @@ function checkAnswer({ status, headers, body }: HttpAnswer, isHead: boolean): vo
   expect([problem.status, PROBLEMS[problem.code as keyof typeof PROBLEMS].status]).toEqual([status, status]);
 }
 
-function checkHeard({ requests, ending }: Exchange, { answers, isClosed, tookMs }: Heard): void {
+function checkResult({ requests, ending }: Exchange, { answers, isClosed, tookMs }: ExchangeResult): void {
   answers.forEach((answer, i) => {
     checkAnswer(answer, requests[i]?.method === "HEAD");
     seen.answers.set(answer.status, (seen.answers.get(answer.status) ?? 0) + 1);
   });
   seen.tookMs.push(tookMs);
   if (ending !== "await" || answers.length >= requests.length) return;
-  // The others are not answered where the server has said that it ends the connection.
+  // Once the server has announced that it closes the connection, later requests get no answer.
   expect([isClosed, answers.at(-1)?.headers["connection"]]).toEqual([true, "close"]);
 }
 
-/** Resolves when an answer is late that is asked for now, and not because everything is slow. */
+/** Resolves when an answer is late although the machine is not slow. */
 async function late(signal: AbortSignal): Promise<void> {
   for (let tries = 0; tries < 4; tries++) {
     await setTimeout(ANSWER_MS_MAX, undefined, { signal });
@@ -79,22 +85,22 @@ async function late(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** @returns whether all that was sent was refused, and answered. */
+/** @returns whether all requests were answered and refused. */
 async function send(exchanges: readonly Exchange[]): Promise<boolean> {
   const over = new AbortController();
   const isLate = late(over.signal);
-  const heard = await Promise.all(
+  const received = await Promise.all(
     exchanges.map(async (exchange) => {
       try {
-        const told = await hear(house.server.url, exchange, isLate);
-        checkHeard(exchange, told);
-        return told;
+        const result = await runExchange(house.server.url, exchange, isLate);
+        checkResult(exchange, result);
+        return result;
       } catch (cause) {
         throw new Error(`${(cause as Error).message}\nafter ${shown(exchange)}`, { cause });
       }
     }),
   ).finally(() => over.abort());
-  return heard.every(({ answers }, i) => {
+  return received.every(({ answers }, i) => {
     const { requests, ending } = exchanges[i] as Exchange;
     const isAnswered = answers.length >= requests.length || answers.at(-1)?.headers["connection"] === "close";
     return ending === "await" && isAnswered && answers.every(({ status }) => AT_THE_DOOR.has(String(status)));
@@ -109,7 +115,7 @@ async function positions(): Promise<readonly string[]> {
   return views.map(({ position }) => position);
 }
 
-/** A tick of the log, or the expiry of a hold, may come between: then the same is sent again. */
+/** A tick or an expiry may be logged in between: then the same requests are sent again. */
 async function judge(exchanges: readonly Exchange[]): Promise<void> {
   seen.batches += 1;
   for (let tries = 1; ; tries++) {
@@ -124,7 +130,7 @@ async function judge(exchanges: readonly Exchange[]): Promise<void> {
 }
 
 test(
-  "requests of a grammar, most of them wrong in one or two things",
+  "generated requests, most of them wrong in one or two places, are answered and harmless",
   async () => {
     const requests = new Requests(world.document, world.known, world.keysFor);
     const endMs = performance.now() + SECONDS * 1000 + SHRINK_MS_MAX;

@@ -1,4 +1,6 @@
-/** What is in flight is answered before what cannot be read behind it, and nothing else comes into an answer. */
+/**
+ * Requests in flight are answered before unparsable data behind them, and nothing gets into the middle of an answer.
+ */
 
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -34,7 +36,7 @@ beforeAll(async () => {
 });
 
 const PAY = { debit_account: "@issuance", credit_account: "alice", amount: 1 };
-const GARBAGE = "\x00\x01 this is no request\r\n\r\n";
+const GARBAGE = "\x00\x01 not a request\r\n\r\n";
 const pay = () => wire("POST", "/v1/transfers", key, PAY);
 
 async function balance(): Promise<number> {
@@ -45,8 +47,8 @@ async function positions(): Promise<readonly string[]> {
   return (await shardsOf(operator(server))).map(({ position }) => position);
 }
 
-/** What a connection says to all of this, sent in these pieces, until the server closes it. */
-async function sayTo(...pieces: readonly string[]): Promise<RawSocket> {
+/** All answers on a connection to these pieces, until the server closes it. */
+async function exchangeRaw(...pieces: readonly string[]): Promise<RawSocket> {
   const socket = await new RawSocket(server.url).read().opened();
   for (const piece of pieces) {
     socket.write(piece);
@@ -61,22 +63,22 @@ test.each([
   ["byte by byte", (text: string) => text.split("")],
 ])("one POST and garbage, %s: 201, then 400", async (_, cut) => {
   const before = await balance();
-  const { statuses, text } = await sayTo(...cut(pay() + GARBAGE));
+  const { statuses, text } = await exchangeRaw(...cut(pay() + GARBAGE));
   expect(statuses).toEqual(["201", "400"]);
   expect(text.indexOf('"validation_failed"')).toBeGreaterThan(text.indexOf('"balances"'));
   expect(await balance()).toBe(before + 1);
 });
 
-test("two POSTs sent ahead, garbage, and a third: 201, 201, 400, and no more", async () => {
+test("two pipelined POSTs, garbage, and a third POST: 201, 201, 400, and no more", async () => {
   const before = await balance();
-  const { statuses } = await sayTo(pay() + pay() + GARBAGE + pay());
+  const { statuses } = await exchangeRaw(pay() + pay() + GARBAGE + pay());
   expect(statuses).toEqual(["201", "201", "400"]);
   expect(await balance()).toBe(before + 2);
 });
 
-test("forty POSTs sent ahead, more than are in hand at once, and garbage: forty answers, then 400", async () => {
+test("forty pipelined POSTs, more than are processed at once, and garbage: forty answers, then 400", async () => {
   const before = await balance();
-  const { statuses } = await sayTo(pay().repeat(40) + GARBAGE);
+  const { statuses } = await exchangeRaw(pay().repeat(40) + GARBAGE);
   expect(statuses).toEqual([...Array.from({ length: 40 }, () => "201"), "400"]);
   expect(await balance()).toBe(before + 40);
 });
@@ -89,15 +91,15 @@ test.each([
     "400",
   ],
   ["garbage twice", GARBAGE + GARBAGE, "400"],
-  ["what only a proxy does", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "405"],
+  ["a CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "405"],
   ["an expectation", "GET / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", "417"],
-  ["no Host", "GET / HTTP/1.1\r\n\r\n", "400"],
+  ["a missing Host header", "GET / HTTP/1.1\r\n\r\n", "400"],
 ])("a POST and %s: its own answer comes first", async (_, behind, status) => {
-  const { statuses } = await sayTo(pay() + behind);
+  const { statuses } = await exchangeRaw(pay() + behind);
   expect(statuses).toEqual(["201", status]);
 });
 
-test("a CONNECT behind a POST, from clients that leave before either is answered, stops nothing", async () => {
+test("a CONNECT behind a POST, from clients that disconnect before an answer, stops nothing", async () => {
   const tunnel = "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n";
   for (let round = 0; round < 50; round++) {
     const socket = await new RawSocket(server.url).opened();
@@ -105,20 +107,20 @@ test("a CONNECT behind a POST, from clients that leave before either is answered
     setImmediate(() => socket.socket.resetAndDestroy());
     await within(5_000, "the client is gone", socket.closed);
   }
-  expect((await sayTo(pay() + GARBAGE)).statuses).toEqual(["201", "400"]);
+  expect((await exchangeRaw(pay() + GARBAGE)).statuses).toEqual(["201", "400"]);
   expect(server.errorLines).toEqual([]);
 });
 
 test.each([
   ["CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "405"],
   ["garbage", GARBAGE, "400"],
-])("a client that never closes its side after %s is cut off", async (_, text, status) => {
+])("a client that does not close its side after %s is cut off", async (_, text, status) => {
   const { hostname, port } = new URL(server.url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
-  let heard = "";
+  let received = "";
   socket.setEncoding("latin1").on("data", (piece: string) => {
-    heard += piece;
+    received += piece;
   });
   const isReset = new Promise<boolean>((resolve) => {
     socket.on("error", ({ code }: NodeJS.ErrnoException) =>
@@ -127,32 +129,35 @@ test.each([
   });
   socket.write(text);
   await until("the last answer is here", () => socket.readableEnded);
-  expect(heard).toContain(`HTTP/1.1 ${status}`);
+  expect(received).toContain(`HTTP/1.1 ${status}`);
   const writes = setInterval(() => socket.write("x"), 50);
   expect(await within(10_000, "the server gives the connection up", isReset)).toBe(true);
   clearInterval(writes);
 });
 
 test.each([
-  ["no Host", "GET /healthz HTTP/1.1\r\n\r\n", "400"],
+  ["a missing Host header", "GET /healthz HTTP/1.1\r\n\r\n", "400"],
   ["an expectation", "GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", "417"],
-])("POSTs behind a request with %s, whose answer is the last, are not done", async (_, first, status) => {
-  const before = await positions();
-  const { statuses } = await sayTo(first + pay() + pay());
-  expect(statuses).toEqual([status]);
-  expect(await positions()).toEqual(before);
-});
+])(
+  "POSTs behind a request with %s, which ends the connection, are not executed",
+  async (_, first, status) => {
+    const before = await positions();
+    const { statuses } = await exchangeRaw(first + pay() + pay());
+    expect(statuses).toEqual([status]);
+    expect(await positions()).toEqual(before);
+  },
+);
 
-test("a POST whose chunks end in garbage is refused, and nothing is done", async () => {
+test("a POST whose chunks end in garbage is refused and not executed", async () => {
   const before = await positions();
   const head = wire("POST", "/v1/transfers", key).replace("\r\n\r\n", "\r\n");
   const chunked = `${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"deb\r\nzz\r\n`;
-  const { statuses } = await sayTo(chunked);
+  const { statuses } = await exchangeRaw(chunked);
   expect(statuses).toEqual(["400"]);
   expect(await positions()).toEqual(before);
 });
 
-test("garbage behind a report that is being streamed does not come among its rows", async () => {
+test("the answer to garbage behind a streamed report does not get between its rows", async () => {
   expect((await acme.send("POST", "/v1/segments", { slug: "VIP" })).status).toBe(201);
   const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
   await Promise.all(
@@ -167,14 +172,14 @@ test("garbage behind a report that is being streamed does not come among its row
   const made = await acme.send("POST", "/v1/segment-reports", asked);
   expect(made.status, made.text).toBe(201);
   const path = new URL((JSON.parse(made.text) as { url: string }).url).pathname;
-  const { statuses, text } = await sayTo(wire("GET", path, "") + GARBAGE);
+  const { statuses, text } = await exchangeRaw(wire("GET", path, "") + GARBAGE);
   expect(statuses).toEqual(["200", "400"]);
   const [, chunks = "", rest = ""] = /\r\n\r\n([^]*\r\n0\r\n\r\n)(HTTP\/1\.1 400 [^]*)$/.exec(text) ?? [];
   expect(chunks.match(/user-\d+/g)).toHaveLength(users.length);
   expect(rest).toContain('"validation_failed"');
 });
 
-test("a request behind a report that is being streamed is answered behind it", async () => {
+test("a request behind a streamed report is answered after it", async () => {
   onTestFinished(() => acme.close());
   const socket = await new RawSocket(server.url).read().opened();
   socket.write(wire("GET", "/docs/swagger-ui-bundle.js", "") + pay());
@@ -201,8 +206,8 @@ test("a client that reads slowly gets all of a large answer, also when the reque
 
 const openApi = (headers: string) => `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 
-test("100 Continue does not come into the middle of an answer", async () => {
-  const { text } = await sayTo(
+test("100 Continue does not get into the middle of an answer", async () => {
+  const { text } = await exchangeRaw(
     openApi("") + openApi("Expect: 100-continue\r\n") + openApi("Connection: close\r\n"),
   );
   const answers = text.split(/(?=HTTP\/1\.1 \d)/).filter((part) => !part.startsWith("HTTP/1.1 100"));
@@ -213,7 +218,7 @@ test("100 Continue does not come into the middle of an answer", async () => {
   }
 });
 
-test("the body of a pipelined request with an expectation is asked for", async () => {
+test("a pipelined request with Expect: 100-continue gets 100 Continue", async () => {
   const before = await balance();
   const head = wire("POST", "/v1/transfers", key, PAY).replace(
     "\r\n\r\n",

@@ -1,4 +1,4 @@
-/** Requests that say one thing to a proxy and another to the server. */
+/** Requests that a proxy and the server could interpret differently. */
 import { beforeAll, expect, test } from "vitest";
 import { openHouse } from "../integration/programmes/house.ts";
 import { within } from "../support/server.ts";
@@ -11,7 +11,7 @@ beforeAll(async () => {
   key = await house.newPartner("acme");
 });
 
-/** All that the server answers to this, until it ends the connection. */
+/** All answers of the server, until it closes the connection. */
 async function answerTo(text: string): Promise<string> {
   const socket = new RawSocket(house.server.url).read().write(text);
   await within(15_000, "the server ends the connection", socket.closed);
@@ -25,10 +25,10 @@ test.each([
   ["two keys", () => [`Authorization: ${OTHER}`]],
   ["two hosts", () => ["Host: other.example"]],
   ["two types", () => ["Content-Type: application/msgpack"]],
-  ["the same type twice, in other letters", () => ["CONTENT-TYPE: application/json"]],
+  ["the same type twice, in other case", () => ["CONTENT-TYPE: application/json"]],
   ["two lengths", () => ["Content-Length: 3"]],
-  ["a length and pieces", () => ["Transfer-Encoding: chunked"]],
-])("a request with %s is refused, and nothing is done", async (_, more) => {
+  ["a length and chunks", () => ["Transfer-Encoding: chunked"]],
+])("a request with %s is refused and not executed", async (_, more) => {
   const headers = [
     "Host: x",
     `Authorization: Bearer ${key}`,

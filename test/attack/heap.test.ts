@@ -1,4 +1,4 @@
-/** One partner fills a shard whose heap is small: it is refused, nothing dies, and others go on. */
+/** One partner fills a shard with a small heap: it is refused, nothing crashes, and other partners continue. */
 import { expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { shardOfOwner } from "../support/load.ts";
@@ -15,27 +15,27 @@ import {
 
 const SHARDS = 2;
 const FILLED = 1;
-/** Of each thread or process. A shard begins with less than half of that. */
+/** Heap of each thread or process. A shard starts with less than half of it used. */
 const HEAP_MB = 52;
 const FILLERS = 16;
-/** More than the heap holds many times over. */
+/** Far more accounts than fit into the heap. */
 const ACCOUNTS = 20_000;
-/** Refused so often in a row, it is full. */
+/** After so many refusals in a row the shard is full. */
 const REFUSALS = 40;
-/** The largest that an account may have: 25 kB that stay in the memory of its shard. */
-const METADATA = Object.fromEntries(Array.from({ length: 50 }, (_, no) => [`key${no}`, "x".repeat(500)]));
+/** The largest metadata of an account: 25 kB in its shard's memory. */
+const METADATA = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`key${i}`, "x".repeat(500)]));
 
 type Filled = Readonly<{ opened: readonly string[]; refused: readonly Answer[] }>;
 
-/** Opens accounts on one shard until nothing but refusals has come for a while. */
+/** Creates accounts on one shard until only refusals have come for a while. */
 async function fill(client: Client, path: string, bodyOf: (owner: string) => object): Promise<Filled> {
   const opened: string[] = [];
   const refused: Answer[] = [];
   let inRow = 0;
-  let no = 0;
+  let i = 0;
   const filler = async (): Promise<void> => {
-    while (inRow < REFUSALS && no < ACCOUNTS) {
-      const owner = `filler${no++}`;
+    while (inRow < REFUSALS && i < ACCOUNTS) {
+      const owner = `filler${i++}`;
       if (shardOfOwner(owner, SHARDS) !== FILLED) continue;
       const answer = await client.send("POST", path, bodyOf(owner));
       if (answer.status === 201) {
@@ -51,9 +51,9 @@ async function fill(client: Client, path: string, bodyOf: (owner: string) => obj
   return { opened, refused };
 }
 
-/** An owner on the shard that is filled. */
+/** An owner on the shard to fill. */
 function ownerThere(name: string): string {
-  for (let no = 0; ; no++) if (shardOfOwner(`${name}${no}`, SHARDS) === FILLED) return `${name}${no}`;
+  for (let i = 0; ; i++) if (shardOfOwner(`${name}${i}`, SHARDS) === FILLED) return `${name}${i}`;
 }
 
 async function restartsOf(server: ServerProcess): Promise<readonly number[]> {
@@ -65,7 +65,7 @@ function account(owner: string): object {
 }
 
 test.each(ISOLATIONS)(
-  "a shard that one partner fills refuses it, and lives; others go on (%s)",
+  "a shard that one partner fills refuses it and keeps running; other partners continue (%s)",
   async (isolation) => {
     const settings = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ISOLATION: isolation };
     const server = await testServer({ ...settings, NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` });
@@ -90,8 +90,8 @@ test.each(ISOLATIONS)(
     expect(quotas[0]?.text).toMatch(/has used \d+ of \d+ bytes of memory/);
 
     const pay = { debit_account: its, credit_account: "@out", amount: 1 };
-    for (let no = 0; no < 500; no++) {
-      const answer = await other.send("POST", "/v1/transfers", pay, { "Idempotency-Key": `pay-${no}` });
+    for (let i = 0; i < 500; i++) {
+      const answer = await other.send("POST", "/v1/transfers", pay, { "Idempotency-Key": `pay-${i}` });
       expect(answer.status, answer.text).toBe(201);
     }
     expect(await other.send("POST", "/v1/accounts", account(ownerThere("small")))).toMatchObject({
@@ -104,7 +104,7 @@ test.each(ISOLATIONS)(
     });
     expect(await acme.send("POST", `/v1/accounts/${mine}/freeze`)).toMatchObject({ status: 200 });
 
-    // Others that fill it as well: there is an end to what it takes of all together.
+    // Further partners fill it too: the total is bounded.
     for (const name of ["third", "fourth"]) {
       const client = new Client(server.url, await makePartner(admin, name));
       await fill(client, "/v1/accounts", account);

@@ -1,6 +1,6 @@
 /**
- * One partner's requests, from a thread of their own, so that neither the test nor another partner's load is in the way of
- * what is measured. Requests are put together before; of answers nothing but the status is looked at.
+ * The load of one partner, on its own thread, so that neither the test nor other loads distort the measurement.
+ * Requests are built in advance; of answers only the status is read.
  */
 import { connect, type Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
@@ -10,17 +10,17 @@ export type Load = Readonly<{
   host: string;
   port: number;
   connections: number;
-  /** As they go over the wire; sent in turn. */
+  /** Requests as text, sent round-robin. */
   requests: readonly Uint8Array[];
-  /** Absent: each connection sends the next one when it has its answer. */
+  /** Requests per second. Absent: each connection sends the next one as soon as it has an answer. */
   perSecond?: number;
 }>;
 
-/** What was answered since it was told to begin anew. `tookMs`: since the request was due. */
+/** Answers since the last reset. `tookMs`: since the request was scheduled. */
 export type Taken = Readonly<{
   statuses: Readonly<Record<string, number>>;
   tookMs: Float64Array<ArrayBuffer>;
-  /** The first answers of 503 that came in one piece. */
+  /** The first 503 answers that arrived in one piece. */
   refusals: readonly string[];
 }>;
 
@@ -28,11 +28,11 @@ const REFUSALS_MAX = 3;
 
 const HEAD_END = "\r\n\r\n";
 
-/** One request after the other. */
+/** One connection, which sends one request at a time. */
 class Connection {
   readonly #socket: Socket;
   #head: Buffer | undefined;
-  #left = 0;
+  #bytesLeft = 0;
   #status = "";
   isFree = true;
   dueMs = 0;
@@ -58,11 +58,11 @@ class Connection {
     this.#socket.write(request);
   }
 
-  /** @returns whether the answer is whole. */
+  /** @returns whether the answer is complete. */
   #read(piece: Buffer): boolean {
-    if (this.#left > 0) {
-      this.#left -= piece.length;
-      return this.#left <= 0;
+    if (this.#bytesLeft > 0) {
+      this.#bytesLeft -= piece.length;
+      return this.#bytesLeft <= 0;
     }
     const bytes = this.#head === undefined ? piece : Buffer.concat([this.#head, piece]);
     const end = bytes.indexOf(HEAD_END);
@@ -74,9 +74,9 @@ class Connection {
     const head = bytes.toString("latin1", 0, end);
     this.#status = head.slice("HTTP/1.1 ".length, "HTTP/1.1 201".length);
     const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
-    this.#left = end + HEAD_END.length + length - bytes.length;
+    this.#bytesLeft = end + HEAD_END.length + length - bytes.length;
     if (this.#status === "503") this.refusal = bytes.toString("utf8", end + HEAD_END.length);
-    return this.#left <= 0;
+    return this.#bytesLeft <= 0;
   }
 }
 
@@ -110,7 +110,7 @@ function run({ host, port, connections, requests, perSecond }: Load): void {
     let dueMs = performance.now();
     setInterval(() => {
       for (const nowMs = performance.now(); dueMs <= nowMs; dueMs += 1000 / perSecond) {
-        // A connection over which nothing has come is cut off after a while: each is made when it is needed.
+        // Idle connections are closed after a while, so each is opened when needed.
         const free = all.find(({ isFree }) => isFree) ?? (all.length < connections ? connected() : undefined);
         if (free === undefined) due.push(dueMs);
         else free.send(take(), dueMs);

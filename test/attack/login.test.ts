@@ -1,4 +1,4 @@
-/** Who guesses passwords, or hashes them for nothing, keeps nobody else out: over real sockets from several addresses. */
+/** Clients that guess passwords, or cause hashing, lock no one else out: over real sockets from several addresses. */
 import { Agent, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { House } from "../integration/programmes/house.ts";
@@ -12,8 +12,8 @@ function via(client: string): Readonly<Record<string, string>> {
   return { "X-Forwarded-For": client };
 }
 
-/** Somebody at an address of this machine, on connections of its own. */
-class Somebody {
+/** A client at a local address, with its own connections. */
+class LoginClient {
   readonly #url: string;
   readonly #agent: Agent;
 
@@ -58,59 +58,60 @@ function cookieOf({ headers }: Answer): string {
 }
 
 function opened(settings: Readonly<Record<string, string>>): {
-  somebodyAt: (address: string) => Somebody;
+  clientAt: (address: string) => LoginClient;
   signUp: (address: string, email: string) => Promise<Answer>;
 } {
   const house = new House({ SHARDS: "1", ...settings });
-  const all: Somebody[] = [];
+  const all: LoginClient[] = [];
   beforeAll(() => house.open());
   afterAll(() => {
-    for (const somebody of all) somebody.close();
+    for (const client of all) client.close();
     return house.close();
   });
-  const somebodyAt = (address: string) => {
-    const somebody = new Somebody(house.server.url, address);
-    all.push(somebody);
-    return somebody;
+  const clientAt = (address: string) => {
+    const client = new LoginClient(house.server.url, address);
+    all.push(client);
+    return client;
   };
   const signUp = async (address: string, email: string) => {
-    const made = await somebodyAt(address).post(SIGN_UP, { name: "x", email, password: PASSWORD });
+    const made = await clientAt(address).post(SIGN_UP, { name: "x", email, password: PASSWORD });
     expect(made.status, made.text).toBe(201);
     return made;
   };
-  return { somebodyAt, signUp };
+  return { clientAt, signUp };
 }
 
 describe.each(["1", "3"])("with %s gateways", (gateways) => {
-  const { somebodyAt, signUp } = opened({ GATEWAYS: gateways });
+  const { clientAt, signUp } = opened({ GATEWAYS: gateways });
 
-  test("64 connections with random e-mails, and somebody else's logins are all answered", async () => {
+  test("during logins of 64 connections with random e-mails, all logins of another client are answered", async () => {
     await signUp("127.0.0.2", "victim@example.com");
     const attack = { isOver: false, refusals: 0 };
     const attackers = Array.from({ length: 64 }, async (_, i) => {
-      const attacker = somebodyAt("127.0.0.66");
+      const attacker = clientAt("127.0.0.66");
       const answers: Answer[] = [];
-      for (let no = 0; !attack.isOver || attack.refusals === 0; no++) {
-        const answer = await attacker.login(`a${i}.${no}@example.com`, "wrong");
+      for (let attempt = 0; !attack.isOver || attack.refusals === 0; attempt++) {
+        const answer = await attacker.login(`a${i}.${attempt}@example.com`, "wrong");
         if (answer.status === 429) attack.refusals += 1;
         answers.push(answer);
       }
       return answers;
     });
-    const victim = somebodyAt("127.0.0.2");
+    const victim = clientAt("127.0.0.2");
     const answers: Answer[] = [];
-    for (let no = 0; no < 20; no++) answers.push(await victim.login("victim@example.com", PASSWORD));
+    for (let attempt = 0; attempt < 20; attempt++)
+      answers.push(await victim.login("victim@example.com", PASSWORD));
     attack.isOver = true;
     expect(statusesOf(answers)).toEqual({ 200: 20 });
     const attacked = statusesOf((await Promise.all(attackers)).flat());
-    // Of one address so many may fail in a minute, whatever the e-mails and the gateways are.
+    // One address may fail this often per minute, whatever the e-mails and gateways.
     expect(attacked["401"]).toBeLessThanOrEqual(100);
   });
 
-  test("ten failures are let through, by all gateways together; elsewhere, and on a device that is known, one still logs in", async () => {
+  test("all gateways together allow ten failures; from another address, or on a known device, the user still logs in", async () => {
     const made = await signUp("127.0.0.3", "ann@example.com");
-    // A connection each: the system spreads them among the gateways.
-    const tries = Array.from({ length: 40 }, () => somebodyAt("127.0.0.4").login("ann@example.com", "wrong"));
+    // One connection each, so that the kernel spreads them over the gateways.
+    const tries = Array.from({ length: 40 }, () => clientAt("127.0.0.4").login("ann@example.com", "wrong"));
     const answers = await Promise.all(tries);
     expect(statusesOf(answers)).toEqual({ 401: 10, 429: 30 });
     const refused = answers.find(({ status }) => status === 429);
@@ -120,17 +121,17 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
       "ratelimit-reset": expect.stringMatching(/^\d+$/),
       "retry-after": expect.stringMatching(/^\d+$/),
     });
-    const here = somebodyAt("127.0.0.4");
+    const here = clientAt("127.0.0.4");
     expect((await here.login("ann@example.com", PASSWORD)).status).toBe(429);
     expect((await here.login("ann@example.com", PASSWORD, { Cookie: cookieOf(made) })).status).toBe(200);
-    expect((await somebodyAt("127.0.0.5").login("ann@example.com", PASSWORD)).status).toBe(200);
+    expect((await clientAt("127.0.0.5").login("ann@example.com", PASSWORD)).status).toBe(200);
     const other = cookieOf(await signUp("127.0.0.5", "eve@example.com"));
     expect((await here.login("ann@example.com", PASSWORD, { Cookie: other })).status).toBe(429);
   });
 
-  test("who has stolen a session has no more tries at the password than anybody", async () => {
+  test("a stolen session gives no additional attempts at the password", async () => {
     const cookie = cookieOf(await signUp("127.0.0.6", "bob@example.com"));
-    const thief = () => somebodyAt("127.0.0.7");
+    const thief = () => clientAt("127.0.0.7");
     const tries = Array.from({ length: 15 }, (_, i) =>
       i % 2 === 0
         ? thief().login("bob@example.com", "wrong", { Cookie: cookie })
@@ -141,46 +142,46 @@ describe.each(["1", "3"])("with %s gateways", (gateways) => {
           ),
     );
     expect(statusesOf(await Promise.all(tries))).toEqual({ 401: 10, 429: 5 });
-    expect((await somebodyAt("127.0.0.6").login("bob@example.com", PASSWORD)).status).toBe(200);
+    expect((await clientAt("127.0.0.6").login("bob@example.com", PASSWORD)).status).toBe(200);
   });
 
-  test("nobody is believed about whom he speaks for", async () => {
+  test("X-Forwarded-For is ignored", async () => {
     const tries = Array.from({ length: 12 }, (_, i) =>
-      somebodyAt("127.0.0.8").login("cy@example.com", "wrong", { "X-Forwarded-For": `192.0.2.${i}` }),
+      clientAt("127.0.0.8").login("cy@example.com", "wrong", { "X-Forwarded-For": `192.0.2.${i}` }),
     );
     expect(statusesOf(await Promise.all(tries))).toEqual({ 401: 10, 429: 2 });
   });
 });
 
-describe("behind a proxy that is trusted", () => {
-  const { somebodyAt, signUp } = opened({ TRUST_PROXY: "127.0.0.8/31" });
+describe("behind a trusted proxy", () => {
+  const { clientAt, signUp } = opened({ TRUST_PROXY: "127.0.0.8/31" });
 
-  test("nobody locks out another, and nobody else is believed", async () => {
+  test("no client locks out another, and other peers' X-Forwarded-For is ignored", async () => {
     await signUp("127.0.0.2", "ann@example.com");
-    const proxy = somebodyAt("127.0.0.9");
+    const proxy = clientAt("127.0.0.9");
     const tries = Array.from({ length: 12 }, (_, i) =>
       proxy.login("ann@example.com", "wrong", via(`6.6.6.${i}, 192.0.2.66`)),
     );
     expect(statusesOf(await Promise.all(tries))).toEqual({ 401: 10, 429: 2 });
     expect((await proxy.login("ann@example.com", PASSWORD, via("192.0.2.7"))).status).toBe(200);
     const outside = Array.from({ length: 12 }, (_, i) =>
-      somebodyAt("127.0.0.10").login("ann@example.com", "wrong", via(`192.0.2.${i}`)),
+      clientAt("127.0.0.10").login("ann@example.com", "wrong", via(`192.0.2.${i}`)),
     );
     expect(statusesOf(await Promise.all(outside))).toEqual({ 401: 10, 429: 2 });
   });
 
-  test("an address signs up so many in an hour, and another one still does", async () => {
+  test("sign-ups are limited per address and hour, and another address still signs up", async () => {
     const body = { name: "x", email: "taken@example.com", password: PASSWORD };
-    // All of one network, at once: most are refused for want of a slot, and count all the same.
+    // All from one network, in parallel: most are refused for lack of a slot, and count nevertheless.
     const tries = Array.from({ length: 9 }, (_, i) => {
-      const proxy = somebodyAt("127.0.0.9");
+      const proxy = clientAt("127.0.0.9");
       return Array.from({ length: 64 }, (__, j) => proxy.post(SIGN_UP, body, via(`2001:db8::${i}:${j}`)));
     });
     const answers = await Promise.all(tries.flat());
     expect(answers.filter(({ status }) => status !== 429)).toHaveLength(500);
     const refused = answers.find(({ status }) => status === 429);
     expect(refused?.headers).toMatchObject({ "ratelimit-limit": "500", "retry-after": expect.any(String) });
-    const other = await somebodyAt("127.0.0.9").post(SIGN_UP, body, via("2001:db8:0:1::1"));
+    const other = await clientAt("127.0.0.9").post(SIGN_UP, body, via("2001:db8:0:1::1"));
     expect(other.status).toBe(409);
   });
 });

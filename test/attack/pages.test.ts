@@ -1,4 +1,7 @@
-/** Pages of rows as large as they may be: each ends at 1 MiB, the next one goes on exactly there, and what nobody waits for is not done. */
+/**
+ * Pages of the largest possible rows: each page ends at 1 MiB, the next continues exactly there, and pages for
+ * clients that have gone are not made.
+ */
 import { rmSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
@@ -7,9 +10,9 @@ import { Bystander, expectServed, MIB, memoryOf, RawSocket, wire } from "./raw.t
 
 const ACCOUNTS = 150;
 const TRANSFERS = 150;
-/** 50 members of 500 characters of which each needs six bytes: more than metadata may have together. */
+/** 50 members of 500 characters that take six bytes each: more than the total size of metadata allows. */
 const TOO_LARGE = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`key${i}`, "\u0001".repeat(500)]));
-/** Nearly as much as it may have. */
+/** Nearly the largest metadata. */
 const LARGE = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`key${i}`, "\u0001".repeat(500)]));
 const ROW_BYTES = Buffer.byteLength(JSON.stringify(LARGE));
 const MEMORY_GROWTH_MAX = 400 * MIB;
@@ -52,7 +55,7 @@ beforeAll(async () => {
 
 type Page = Readonly<{ data: readonly Record<string, unknown>[]; next_cursor: string | null }>;
 
-/** All rows of a list, and how large its pages were. */
+/** All rows of a list, and the sizes of its pages. */
 async function walk(
   path: string,
 ): Promise<Readonly<{ rows: readonly Record<string, unknown>[]; bytes: readonly number[] }>> {
@@ -85,16 +88,16 @@ test.each([
     "transfer_id",
     TRANSFERS,
   ],
-])("%s: no page above 1 MiB, every row once", async (_, path, field, count) => {
+])("%s: no page exceeds 1 MiB, and every row appears once", async (_, path, field, count) => {
   const { rows, bytes } = await walk(path);
   expect(new Set(named(rows, field)).size).toBe(count);
   expect(rows.length).toBe(count);
   expect(Math.max(...bytes)).toBeLessThan(1.01 * MIB);
-  // Nor are they shorter than they need be.
+  // Pages are not smaller than necessary.
   expect(bytes.length).toBeLessThanOrEqual(Math.ceil((count * (ROW_BYTES + 1_000)) / MIB) + 1);
 });
 
-test("CSV: no page above 1 MiB, the next one in Link, every row once", async () => {
+test("CSV: no page exceeds 1 MiB, Link has the next one, and every row appears once", async () => {
   const rows: string[] = [];
   let next: string | undefined = "/v1/accounts/account1000/entries?limit=500";
   while (next !== undefined) {
@@ -107,7 +110,7 @@ test("CSV: no page above 1 MiB, the next one in Link, every row once", async () 
   expect(new Set(rows.map((row) => row.split(",")[0])).size).toBe(TRANSFERS / 2);
 });
 
-test("metadata is bounded in total, when it is set and when it is merged", async () => {
+test("the total size of metadata is bounded, when it is set and when it is merged", async () => {
   const refused = await acme.send("POST", "/v1/accounts", { id: "fat", asset: "PTS/0", metadata: TOO_LARGE });
   expect([refused.status, refused.text.includes("32768 bytes")]).toEqual([400, true]);
   const transfer = {
@@ -124,7 +127,7 @@ test("metadata is bounded in total, when it is set and when it is merged", async
   expect([merged.status, merged.text.includes("metadata_too_large")]).toEqual([422, true]);
 });
 
-test("300 pages of clients that have gone: others are answered meanwhile, and nearly nothing is done for those", async () => {
+test("300 pages for clients that have gone: other clients are answered, and almost none of the pages are made", async () => {
   const bystander = await new Bystander(server.url, other).open();
   await until("it works", () => bystander.answered > 50);
   bystander.seen();
@@ -147,7 +150,7 @@ test("300 pages of clients that have gone: others are answered meanwhile, and ne
   expect(performance.now() - startedMs).toBeLessThan(5_000);
 });
 
-test("24 clients that want the largest page again and again, and read: others are answered meanwhile", async () => {
+test("24 clients that read the largest page again and again: other clients are answered", async () => {
   const bystander = await new Bystander(server.url, other).open();
   const greedy = new Client(server.url, key, 24);
   let pages = 0;
@@ -155,7 +158,7 @@ test("24 clients that want the largest page again and again, and read: others ar
   const want = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       const { status } = await greedy.send("GET", "/v1/accounts?limit=500");
-      // Where the machine is slow it may be refused.
+      // On a slow machine it may be refused.
       expect([200, 503]).toContain(status);
       pages += 1;
     }

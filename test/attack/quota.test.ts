@@ -1,4 +1,4 @@
-/** One partner keeps as much as it may: it is refused, it can end what is open, and nobody else notices. */
+/** A partner at its quota is refused, can still end what is open, and no other partner notices. */
 import { rmSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   };
 });
 
-/** A partner with an account `alice`, which all that it does concerns: so it lies on one shard. */
+/** A partner with an account `alice` that all its requests concern, so they go to one shard. */
 class Partner {
   readonly id: string;
   readonly key: string;
@@ -44,7 +44,7 @@ class Partner {
     return partner;
   }
 
-  /** With a key that is new, unless one is named. */
+  /** Sends with a new key, unless one is given. */
   async post(path: string, body: unknown, key: string | null = `key-${this.#keys++}`): Promise<Answer> {
     return this.client.send("POST", path, body, key === null ? {} : { "Idempotency-Key": key });
   }
@@ -72,19 +72,19 @@ function idOf({ text }: Answer): string {
   return (JSON.parse(text) as { id: string }).id;
 }
 
-/** Of the shard with most. */
+/** Usage on the shard that has most. */
 function mostOf({ shards }: Usage, quota: keyof Used): number {
-  return Math.max(...shards.map((there) => there[quota]));
+  return Math.max(...shards.map((used) => used[quota]));
 }
 
-test("at its quota of keys a partner is refused new ones alone, and can end what is open; others go on", async () => {
+test("at its quota of keys a partner is refused only new keys, and can end open transfers; other partners continue", async () => {
   const a = await Partner.open("keys-a");
   const b = await Partner.open("keys-b");
   expect(await a.allow({ idempotency_keys: KEYS })).toMatchObject({ status: 200 });
   const holds = [idOf(await a.hold()), idOf(await a.hold("second-hold")), idOf(await a.hold(null))];
   let paid = 0;
   for (; (await a.pay(`pay-${paid}`)).status === 201; paid++) expect(paid).toBeLessThan(KEYS);
-  // Three holds, two of them with a key, and a key for the end of each.
+  // Three holds, two of them with a key, and a reserved key for the end of each.
   expect(paid).toBe(KEYS - 5);
   expect(mostOf(await a.usage(), "idempotency_keys")).toBe(KEYS);
 
@@ -133,7 +133,7 @@ test("at its quota of keys a partner is refused new ones alone, and can end what
   );
 });
 
-test("at its quota of open transfers a partner opens another one once one has ended", async () => {
+test("at its quota of open transfers a partner can open another once one has ended", async () => {
   const a = await Partner.open("open-a");
   const b = await Partner.open("open-b");
   await a.allow({ open_transfers: 3 });
@@ -149,7 +149,7 @@ test("at its quota of open transfers a partner opens another one once one has en
   expect(mostOf(await a.usage(), "open_transfers")).toBe(3);
 });
 
-test("only the operator sets quotas; the partner sees its usage, and another one nothing", async () => {
+test("only the operator sets quotas; a partner sees its own usage only", async () => {
   const a = await Partner.open("who-a");
   const b = await Partner.open("who-b");
   const defaults = (await a.usage()).quotas;
@@ -176,7 +176,7 @@ test("only the operator sets quotas; the partner sees its usage, and another one
   expect(usage.shards.map(({ shard }) => shard)).toEqual([0, 1]);
 });
 
-test("usage and quotas are the same after the server was killed", async () => {
+test("usage and quotas survive a kill of the server", async () => {
   const a = await Partner.open("killed-a");
   await a.allow({ idempotency_keys: 7, open_transfers: 2 });
   await a.hold();

@@ -1,14 +1,14 @@
-/** Raw sockets against a real server, and another partner whose requests must be answered meanwhile. */
+/** Raw sockets to a real server, and a bystander: another partner whose requests must be answered during an attack. */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished } from "vitest";
 import { Client, MAIN, ServerProcess, type Settings, sendUntilDone } from "../support/server.ts";
 
-/** Another address of this machine: bounds per address do not count it together with 127.0.0.1. */
+/** Another local address, so that limits per address do not count it together with 127.0.0.1. */
 export const ATTACKER = "127.0.0.2";
 export const MIB = 1024 * 1024;
 
-/** One connection, and all that has come over it. */
+/** A connection, and the text received on it. */
 export class RawSocket {
   readonly socket: Socket;
   readonly closed: Promise<void>;
@@ -26,14 +26,14 @@ export class RawSocket {
     return this.#text;
   }
 
-  /** Resolves when it is connected, or has failed to. */
+  /** Resolves once it is connected, or has failed. */
   async opened(): Promise<this> {
     if (this.socket.connecting)
       await Promise.race([new Promise((resolve) => this.socket.once("connect", resolve)), this.closed]);
     return this;
   }
 
-  /** Reads from now on; without it nothing is read. */
+  /** Starts reading; without this nothing is read. */
   read(): this {
     this.socket.setEncoding("latin1").on("data", (text: string) => {
       this.#text += text;
@@ -46,13 +46,13 @@ export class RawSocket {
     return this;
   }
 
-  /** The first line of each answer. */
+  /** The status of each answer. */
   get statuses(): readonly string[] {
     return [...this.#text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status as string);
   }
 }
 
-/** A request as it stands on the wire. */
+/** A request as text on the wire. */
 export function wire(method: string, path: string, key: string, body?: unknown): string {
   const text = body === undefined ? "" : JSON.stringify(body);
   const type =
@@ -60,7 +60,7 @@ export function wire(method: string, path: string, key: string, body?: unknown):
   return `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n${type}\r\n${text}`;
 }
 
-/** A server that may have so many files open in each of its processes. It ends with the test. */
+/** Starts a server with a limit on open files in each process. It stops with the test. */
 export async function serverWithFiles(files: number, settings: Settings): Promise<ServerProcess> {
   const command = `ulimit -n ${files}; exec "${process.execPath}" "${MAIN}"`;
   const server = ServerProcess.launch(settings, ["sh", "-c", command]);
@@ -72,7 +72,7 @@ export async function serverWithFiles(files: number, settings: Settings): Promis
   return server;
 }
 
-/** Bytes of memory that a process has, as the system sees it. */
+/** Resident memory of a process, in bytes. */
 export function memoryOf(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kib) * 1024;
@@ -87,8 +87,8 @@ export type Seen = Readonly<{
 }>;
 
 /**
- * What must hold of others during an attack. p99 should stay below 50 ms or twice of what it is without the attack; a
- * machine that is busy with other tests shows that to nobody, so this is generous.
+ * Checks a bystander's measurements. p99 should stay below 50 ms, or twice the p99 without the attack; the bound is
+ * generous because the machine may run other tests.
  */
 export function expectServed(seen: Seen): void {
   expect(seen.statuses).toEqual([200, 201]);
@@ -96,7 +96,7 @@ export function expectServed(seen: Seen): void {
   expect(seen.p99Ms).toBeLessThan(8_000);
 }
 
-/** A partner who goes on working: a transfer, and a read of what it has done, one after the other. */
+/** A partner that keeps working: it alternates a transfer and a read of its result. */
 export class Bystander {
   readonly #client: Client;
   readonly #statuses = new Map<number, number>();
@@ -134,7 +134,7 @@ export class Bystander {
     return this.#tookMs.length;
   }
 
-  /** What it has seen since it was asked last; `refused` is the share of 503. */
+  /** Measurements since the last call. `refused`: the share of 503. */
   seen(): Seen {
     const sorted = this.#tookMs.splice(0).toSorted((a, b) => a - b);
     const refused = (this.#statuses.get(503) ?? 0) / Math.max(1, sorted.length);

@@ -1,4 +1,4 @@
-/** Reads that would make records. */
+/** Reads that cause records in the log. */
 import { beforeAll, expect, test } from "vitest";
 import { openHouse } from "../integration/programmes/house.ts";
 import { type Client, operator, shardsOf } from "../support/server.ts";
@@ -13,7 +13,7 @@ beforeAll(async () => {
   reader = house.caller(String(key)).client;
 });
 
-/** How many batches the shard has logged. */
+/** Number of batches that the shard has logged. */
 async function batches(): Promise<number> {
   const admin = operator(house.server);
   const [shard] = await shardsOf(admin);
@@ -21,7 +21,7 @@ async function batches(): Promise<number> {
   return Number(/-(\d+)$/.exec(shard?.position ?? "")?.[1]);
 }
 
-test("200 reads of this very moment with a key that may only read share their records", async () => {
+test("200 reads of the present moment with a read key share their records", async () => {
   await reader.send("GET", "/v1/accounts/a");
   const before = await batches();
   const startedMs = performance.now();

@@ -1,4 +1,4 @@
-/** What the log tells of requests whose paths hold secrets, and whether it tells all of them while passwords are hashed. */
+/** The log contains no secrets from request paths, and loses no line while passwords are hashed. */
 import { expect, test } from "vitest";
 import { Client, makePartner, operator, testFolder, testServer, until } from "../support/server.ts";
 
@@ -10,7 +10,7 @@ function linesOf(stdout: string): readonly Line[] {
 }
 
 test.each(["1", "2"])(
-  "with %s gateways no line holds a path, and none is lost behind passwords",
+  "with %s gateways no line contains a path, and none is lost while passwords are hashed",
   async (gateways) => {
     const server = await testServer({
       DATA_DIR: testFolder(),
@@ -62,7 +62,7 @@ test.each(["1", "2"])(
   },
 );
 
-test("who does not read stdout loses lines, which are counted, and holds nobody up", async () => {
+test("if stdout is not read, lines are lost and counted, and requests are not delayed", async () => {
   const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "1", LOG_LEVEL: "info" });
   const admin = operator(server);
   server.stopReading();

@@ -1,4 +1,4 @@
-/** What who has got hold of files, of a signing secret or of an address can do with it: less than before. */
+/** What an attacker can do with stolen files, a signing secret or a signed address. */
 import { createHmac } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -47,7 +47,7 @@ function filesIn(folder: string): readonly string[] {
     .map(({ parentPath, name }) => join(parentPath, name));
 }
 
-/** All that stands in the files of a server that has ended. */
+/** The contents of all files of a server that has stopped. */
 function bytesOf(folder: string): string {
   return filesIn(folder)
     .map((file) => readFileSync(file, "latin1"))
@@ -59,7 +59,7 @@ function settingsIn(folder: string): Settings {
 }
 
 test.each(["threads", "processes"])(
-  "nobody else may read the files, and no secret is in them, shards as %s",
+  "other users cannot read the files, and the files contain no secret (%s)",
   async (isolation) => {
     const folder = join(testFolder(), "data");
     mkdirSync(folder, { mode: 0o755 });
@@ -84,13 +84,13 @@ test.each(["threads", "processes"])(
     const signed = createHmac("sha256", Buffer.from(hex, "hex")).update(String(payload)).digest("base64url");
     expect(signed).toBe(signature);
     expect(bytesOf(folder).includes(hex)).toBe(false);
-    // Sealed for another partner, or with another key, it does not open.
+    // A secret sealed for another partner, or with another key, cannot be opened.
     expect(openerOf(key)(sealed, "reports of segments of other")).toBeUndefined();
     expect(openerOf(`${key}.`)(sealed, "reports of segments of acme")).toBeUndefined();
   },
 );
 
-test("who knows the secret signs nothing that outlives it, or lasts longer than a day", async () => {
+test("an attacker with the signing secret can sign nothing that outlives it or is valid for more than a day", async () => {
   const folder = testFolder();
   const server = await testServer(settingsIn(folder));
   const acme = await callerOf(server, "acme");
@@ -131,7 +131,7 @@ test("who knows the secret signs nothing that outlives it, or lasts longer than 
 });
 
 test.each(["1", "2"])(
-  "an address ends with the API key that has asked for it, at each of %s gateways",
+  "a signed address is refused once the API key that requested it is revoked, at each of %s gateways",
   async (gateways) => {
     const server = await testServer({ ...settingsIn(testFolder()), GATEWAYS: gateways });
     const acme = await callerOf(server, "acme");
@@ -147,7 +147,7 @@ test.each(["1", "2"])(
   },
 );
 
-test("without the key that secrets are sealed with, the start says so in one line, and new reports can be had", async () => {
+test("without the key that sealed the secrets, the start reports it in one line, and new reports work", async () => {
   const folder = testFolder();
   const first = await testServer(settingsIn(folder));
   const acme = await callerOf(first, "acme");
@@ -166,13 +166,13 @@ test("without the key that secrets are sealed with, the start says so in one lin
   expect(await statusOf(second, before)).toBe(404);
   const admin = new Caller(second.url, OPERATOR_KEY);
   const key = await admin.post("/v1/partners/acme/keys", 201, { role: "partner", name: "second" });
-  const anew = new Caller(second.url, String(key["api_key"]));
-  const [one, two] = await Promise.all([reportOf(anew), reportOf(anew)]);
-  for (const path of [one, two, await reportOf(anew)]) expect(await statusOf(second, path)).toBe(200);
-  anew.client.close();
+  const afterRestart = new Caller(second.url, String(key["api_key"]));
+  const [one, two] = await Promise.all([reportOf(afterRestart), reportOf(afterRestart)]);
+  for (const path of [one, two, await reportOf(afterRestart)]) expect(await statusOf(second, path)).toBe(200);
+  afterRestart.client.close();
   admin.client.close();
   await stopped(second);
-  // The key of the environment wins over the file.
+  // The key from the environment takes precedence over the file.
   const third = await testServer({ ...settingsIn(folder), SECRET_KEY: "another-key-0123456789-0123456789" });
   await until("the line is out", () => third.stdout.includes("secrets in the log"));
 });

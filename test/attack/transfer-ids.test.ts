@@ -1,4 +1,4 @@
-/** What a partner's transfer ids tell of others: nothing. */
+/** A partner's transfer ids reveal nothing about other partners. */
 import { beforeAll, expect, test } from "vitest";
 import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import { type Caller, openHouse } from "../integration/programmes/house.ts";
@@ -17,7 +17,7 @@ beforeAll(async () => {
   for (const partner of [acme, zen]) await partner.post("/v1/accounts", 201, { id: "alice", asset: "PTS/0" });
 });
 
-/** The ids of so many transfers to one account, in the order in which they are made. */
+/** Creates transfers to one account, and returns their ids in order of creation. */
 async function transfersOf(partner: Caller, count: number): Promise<readonly string[]> {
   const transfer = { debit_account: "@issuance", credit_account: "alice", amount: 1 };
   const body = { transfers: Array.from({ length: count }, () => transfer) };
@@ -29,12 +29,12 @@ function tailsOf(ids: readonly string[]): readonly string[] {
   return ids.map((id) => id.slice(-TAIL_LENGTH));
 }
 
-test("ids of two partners in turn share their vnode and epoch with those of their partner, and no more", async () => {
+test("ids of two alternating partners share vnode and epoch with earlier ids of the same partner, and nothing else", async () => {
   const own: string[] = [];
   const others: string[] = [];
   for (let turn = 0; turn < 10; turn++) {
     own.push(...(await transfersOf(acme, EACH / 10)));
-    // As many as it likes: nobody can tell.
+    // Any number: it cannot be seen in the ids.
     others.push(...(await transfersOf(zen, turn * 7)));
   }
   expect(new Set(own.map((id) => id.slice(0, -TAIL_LENGTH))).size).toBe(1);
@@ -45,12 +45,12 @@ test("ids of two partners in turn share their vnode and epoch with those of thei
     const counts = Array.from(DIGITS, (digit) => tails.filter((tail) => tail.charAt(place) === digit).length);
     const expected = EACH / DIGITS.length;
     const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-    // Of 31 degrees of freedom: chance exceeds 80 once in 300,000 times.
+    // With 31 degrees of freedom, chance exceeds 80 once in 300,000 runs.
     expect(chiSquare, `place ${place}`).toBeLessThan(80);
   }
 });
 
-test("what comes next is no more often above than below, however many others have made between", async () => {
+test("the next id is as often higher as lower, however many transfers others created in between", async () => {
   const tails: string[] = [];
   for (let i = 0; i < 20; i++) {
     tails.push(...tailsOf(await transfersOf(acme, 50)));

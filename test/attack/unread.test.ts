@@ -1,4 +1,4 @@
-/** Clients that ask and do not read: bounded in bytes, in time, and in requests sent ahead. */
+/** Clients that do not read their answers are bounded in bytes, in time and in pipelined requests. */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
@@ -6,7 +6,7 @@ import { Connections, STALL_MS_MAX, UNBOUNDED, UNREAD_BYTES_MAX } from "../../sr
 import { until } from "../support/server.ts";
 import { MIB, RawSocket } from "./raw.ts";
 
-/** More than the system takes of one answer that is not read. */
+/** More than the kernel buffers of one unread answer. */
 const ANSWER_BYTES = 16 * MIB;
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -29,7 +29,7 @@ async function answering(answer: (outgoing: ServerResponse) => void): Promise<An
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections, server };
 }
 
-test("who takes nothing of an answer is cut off in the end, and who takes it slowly is not", async () => {
+test("a client that reads nothing is eventually cut off, and one that reads slowly is not", async () => {
   let answered = 0;
   const body = Buffer.alloc(ANSWER_BYTES, "x");
   const { url, connections } = await answering((outgoing) => {
@@ -58,7 +58,7 @@ test("who takes nothing of an answer is cut off in the end, and who takes it slo
   await until("the slow one has all of it", () => slow.socket.bytesRead > ANSWER_BYTES);
 });
 
-test("when many take nothing, they are cut off until what is left is bounded", async () => {
+test("if many clients read nothing, they are cut off until the unread total is bounded", async () => {
   let answered = 0;
   const body = Buffer.alloc(ANSWER_BYTES, "x");
   const { url, connections } = await answering((outgoing) => {
@@ -76,39 +76,39 @@ test("when many take nothing, they are cut off until what is left is bounded", a
   expect(connections.size).toBeGreaterThan(0);
 });
 
-test("a client that sends a thousand requests ahead has sixteen of them in hand, and gets all answers in order", async () => {
-  const inHand: ServerResponse[] = [];
+test("of a thousand pipelined requests sixteen are processed at once, and all answers come in order", async () => {
+  const inFlight: ServerResponse[] = [];
   let started = 0;
   const { url } = await answering((outgoing) => {
     started += 1;
-    inHand.push(outgoing);
+    inFlight.push(outgoing);
   });
   const client = new RawSocket(url).read();
   client.write(GET.repeat(1_000));
-  await until("some are in hand", () => started >= 16);
+  await until("some are in flight", () => started >= 16);
   expect(started).toBe(16);
   let no = 0;
   while (no < 1_000) {
-    await until("another is in hand", () => inHand.length > 0);
-    inHand.shift()?.end(`<${no++}>`);
+    await until("another is in flight", () => inFlight.length > 0);
+    inFlight.shift()?.end(`<${no++}>`);
   }
   await until("all are answered", () => client.text.includes("<999>"));
   const order = [...client.text.matchAll(/<(\d+)>/g)].map(([, each]) => Number(each));
   expect(order).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
 });
 
-test("requests sent ahead by a client that is gone are not begun", async () => {
-  const inHand: ServerResponse[] = [];
+test("pipelined requests of a client that has gone are not started", async () => {
+  const inFlight: ServerResponse[] = [];
   let started = 0;
   const { url, connections } = await answering((outgoing) => {
     started += 1;
-    inHand.push(outgoing);
+    inFlight.push(outgoing);
   });
   const client = new RawSocket(url).write(GET.repeat(100));
-  await until("some are in hand", () => started >= 16);
+  await until("some are in flight", () => started >= 16);
   client.socket.resetAndDestroy();
   await until("it is gone", () => connections.size === 0);
-  for (const outgoing of inHand) outgoing.end("x");
+  for (const outgoing of inFlight) outgoing.end("x");
   await new Promise((resolve) => setImmediate(resolve));
   expect(started).toBe(16);
 });

@@ -10,7 +10,7 @@ function key(id: string, createdAtMs: number): PartnerKey {
   return { id, role: "partner", name: "", prefix: "dk", hash: `hash-${id}`, partner: "acme", createdAtMs };
 }
 
-test("a key lets its holder in until it is revoked, and notes when it was used", () => {
+test("a key is accepted until it is revoked, and its last use is recorded", () => {
   const directory = new Directory(() => 77, undefined);
   directory.learn([partner("active"), { fact: "key", key: key("k1", 1) }]);
   expect(directory.keys("acme")).toMatchObject([{ id: "k1", lastUsedAtMs: null }]);
@@ -28,7 +28,7 @@ test("a key lets its holder in until it is revoked, and notes when it was used",
   expect(directory.keys("acme")).toEqual([]);
 });
 
-test("what a shard tells again after a restart changes nothing", () => {
+test("facts that a restarted shard sends again change nothing", () => {
   const directory = new Directory(() => 77, undefined);
   const facts: Fact[] = [
     partner("active"),
@@ -44,7 +44,7 @@ test("what a shard tells again after a restart changes nothing", () => {
   ]);
 });
 
-test("a key that was revoked while nobody could tell is gone once its shard serves again", () => {
+test("a key that was revoked while the shard was disconnected is removed once the shard serves again", () => {
   const directory = new Directory(() => 77, undefined);
   const other: Fact = { fact: "key", key: { ...key("k9", 1), partner: "other" } };
   directory.learn([
@@ -59,13 +59,13 @@ test("a key that was revoked while nobody could tell is gone once its shard serv
   expect(directory.principalOf("hash-k9")).toBeDefined();
 });
 
-test("a suspended partner is known as such by every key", () => {
+test("every key of a suspended partner is reported as suspended", () => {
   const directory = new Directory(() => 1, undefined);
   directory.learn([partner("active"), { fact: "key", key: key("k1", 1) }, partner("suspended")]);
   expect(directory.principalOf("hash-k1")).toMatchObject({ suspended: true });
 });
 
-test("the operator's key of the configuration wins over the logged one", () => {
+test("an operator key from the configuration takes precedence over the logged one", () => {
   const logged: Fact = { fact: "operator_key", hash: "logged" };
   const stored = new Directory(() => 1, undefined);
   expect(stored.hasOperatorKey).toBe(false);

@@ -1,9 +1,9 @@
-/** Pages are made in turn, each partner has its share of the places, and only who is there has one made. */
+/** Work runs in limited slots, of which each partner has a share; work of callers that have gone is dropped. */
 import { expect, test } from "vitest";
 import { CallerGone } from "../../src/gateway/caller.ts";
 import { Turns } from "../../src/gateway/turns.ts";
 
-/** Work that is begun, by its name, and ended by hand. */
+/** Starts named pieces of work, which the test ends explicitly. */
 function works(turns: Turns) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
@@ -22,24 +22,22 @@ function works(turns: Turns) {
   return { begun, run, end };
 }
 
-test("as many as its share are in hand at once, the others follow in order, and who is gone has his turn left off", async () => {
-  const { begun, run, end } = works(new Turns({ places: 32, share: 8 }));
+test("a partner runs as much as its share, the rest follows in order, and work of callers that have gone is dropped", async () => {
+  const { begun, run, end } = works(new Turns({ slots: 32, share: 8 }));
   const gone = new Set<number>();
-  const all = Array.from({ length: 20 }, (_, no) => run(`${no}`, "p", "", () => gone.has(no)));
+  const all = Array.from({ length: 20 }, (_, i) => run(`${i}`, "p", "", () => gone.has(i)));
   expect(begun).toHaveLength(8);
   gone.add(8).add(10);
   await end("0");
   expect(begun.at(-1)).toBe("9");
-  for (let no = 1; no < 20; no++) await end(`${no}`);
+  for (let i = 1; i < 20; i++) await end(`${i}`);
   const results = await Promise.all(all);
   expect(results.filter((result) => result instanceof CallerGone)).toHaveLength(2);
-  expect(begun).toEqual(
-    Array.from({ length: 20 }, (_, no) => `${no}`).filter((no) => no !== "8" && no !== "10"),
-  );
+  expect(begun).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`).filter((i) => i !== "8" && i !== "10"));
 });
 
-test("work that fails hands its turn over, too", async () => {
-  const turns = new Turns({ places: 8, share: 8 });
+test("work that fails frees its slot", async () => {
+  const turns = new Turns({ slots: 8, share: 8 });
   const failing = Array.from({ length: 30 }, () =>
     turns.run("p", "", undefined, async () => Promise.reject(new Error("no"))),
   );
@@ -47,9 +45,9 @@ test("work that fails hands its turn over, too", async () => {
   expect(await turns.run("p", "", undefined, async () => "done")).toBe("done");
 });
 
-test("a partner that wants very much leaves places for others, and those that wait have them in turn", async () => {
-  const { begun, run, end } = works(new Turns({ places: 4, share: 3 }));
-  for (let no = 0; no < 10; no++) void run(`greedy${no}`, "greedy");
+test("a greedy partner leaves slots for others, and waiting partners get them in turn", async () => {
+  const { begun, run, end } = works(new Turns({ slots: 4, share: 3 }));
+  for (let i = 0; i < 10; i++) void run(`greedy${i}`, "greedy");
   expect(begun).toEqual(["greedy0", "greedy1", "greedy2"]);
   void run("other0", "other");
   expect(begun.at(-1)).toBe("other0");
@@ -62,24 +60,24 @@ test("a partner that wants very much leaves places for others, and those that wa
   expect(begun.slice(4)).toEqual(["greedy3", "other1", "third0"]);
 });
 
-test("one owner has half of a share, and leaves places to the others of its partner", async () => {
-  const { begun, run, end } = works(new Turns({ places: 8, share: 4 }));
-  for (let no = 0; no < 6; no++) void run(`ann${no}`, "house", "wallet:ann");
+test("one owner gets half of a share, and leaves slots to the other owners of its partner", async () => {
+  const { begun, run, end } = works(new Turns({ slots: 8, share: 4 }));
+  for (let i = 0; i < 6; i++) void run(`ann${i}`, "platform", "wallet:ann");
   expect(begun).toEqual(["ann0", "ann1"]);
-  void run("bob0", "house", "wallet:bob");
-  void run("eve0", "house", "wallet:eve");
-  void run("bob1", "house", "wallet:bob");
+  void run("bob0", "platform", "wallet:bob");
+  void run("eve0", "platform", "wallet:eve");
+  void run("bob1", "platform", "wallet:bob");
   expect(begun.slice(2)).toEqual(["bob0", "eve0"]);
   await end("ann0");
   await end("ann1");
   expect(begun.slice(4).toSorted()).toEqual(["ann2", "bob1"]);
 });
 
-test("too many of one partner's are refused, and nobody else's", async () => {
-  const { begun, run, end } = works(new Turns({ places: 2, share: 1 }));
+test("only the partner with too many waiting requests is refused", async () => {
+  const { begun, run, end } = works(new Turns({ slots: 2, share: 1 }));
   const refused: unknown[] = [];
-  for (let no = 0; no < 1_030; no++)
-    void run(`greedy${no}`, "greedy").then((result) => result instanceof Error && refused.push(result));
+  for (let i = 0; i < 1_030; i++)
+    void run(`greedy${i}`, "greedy").then((result) => result instanceof Error && refused.push(result));
   await end("none");
   expect(refused).toHaveLength(5);
   expect(refused[0]).toMatchObject({ code: "overloaded" });

@@ -6,7 +6,7 @@ import { createTestApp, problemOf } from "./test-app.ts";
 type Operation = { security: unknown[]; requestBody?: unknown };
 type Document = { paths: Record<string, Record<string, Operation>> };
 
-/** Every route of the document, with its parameters filled in. */
+/** Every route of the OpenAPI document, with its parameters filled in. */
 async function routes(): Promise<{ method: string; path: string; isOpen: boolean }[]> {
   const { request } = createTestApp();
   const document = (await (await request("GET", "/openapi.json", { key: "" })).json()) as Document;
@@ -36,14 +36,14 @@ const OPEN = [
   "/docs",
   "/docs/setup.js",
   "/problems/forbidden",
-  // What it shows is signed into it.
+  // Signed addresses carry their own authorization.
   "/segment-reports/forbidden",
   "/v1/wallet/login",
   "/v1/wallet/signup",
 ];
 const all = await routes();
 
-test("only the probes, the first page, the documents, signed reports, and the door to wallets are open", () => {
+test("only probes, the start page, documentation, signed reports, and sign-up and login of wallets are open", () => {
   expect(
     all
       .filter(({ isOpen }) => isOpen)
@@ -54,7 +54,7 @@ test("only the probes, the first page, the documents, signed reports, and the do
 });
 
 const closed = all.filter(({ isOpen }) => !isOpen);
-/** The operator's, and that partner's. */
+/** Routes of the operator and of the partner in the path. */
 const isMembers = (path: string): boolean =>
   path.includes("/keys") || path.includes("/report-secret/") || path.endsWith("/usage");
 const isOperators = (path: string): boolean =>
@@ -90,7 +90,7 @@ describe.each(closed)("$method $path", ({ method, path }) => {
   });
 });
 
-test("a read key reads", async () => {
+test("a read key may read", async () => {
   const { request } = createTestApp();
   await request("POST", "/v1/accounts", { json: { id: "alice", asset: "PTS/0" } });
   for (const path of ["/v1/accounts/alice", "/v1/accounts", "/v1/transfers", "/v1/trial-balance"]) {
@@ -98,7 +98,7 @@ test("a read key reads", async () => {
   }
 });
 
-test("another partner's things are 404, word for word as if they did not exist", async () => {
+test("data of another partner is 404, with the same text as if it did not exist", async () => {
   const { request } = createTestApp();
   await request("POST", "/v1/accounts", { json: { id: "alice", asset: "PTS/0" } });
   const transfer = { debit_account: "@issuance", credit_account: "alice", amount: 5 };
@@ -128,14 +128,14 @@ test("another partner's things are 404, word for word as if they did not exist",
   expect(taken.detail).toContain("alice");
 });
 
-test("an operator key of the configuration wins over the stored one", async () => {
+test("an operator key from the configuration replaces the stored one", async () => {
   const { request } = createTestApp({ operatorKeyHash: hashOfKey("from-environment") });
   expect((await request("GET", "/v1/partners", { key: "from-environment" })).status).toBe(200);
   expect((await request("GET", "/v1/partners", { key: OPERATOR })).status).toBe(401);
   expect((await request("GET", "/v1/accounts", { key: "acme-key" })).status).toBe(200);
 });
 
-test("request lines hold the route, and neither path, query, key nor body", async () => {
+test("request lines contain the route, but no path, query, key or body", async () => {
   const { request, lines } = createTestApp();
   await request("POST", "/v1/transfers?dry_run=true&secret=1", {
     json: { memo: "in the body" },

@@ -3,7 +3,7 @@ import { createTestApp, problemOf } from "./test-app.ts";
 
 const GOOD = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };
 
-/** A transfer's body as text, so that it may hold what JavaScript would not write. */
+/** A transfer's body as text, so that it may contain numbers that JavaScript would not write. */
 function withAmount(text: string): string {
   return `{"debit_account":"@issuance","credit_account":"alice/points","amount":${text}}`;
 }
@@ -14,7 +14,7 @@ function withTimeout(timeout_s: number): string {
   return JSON.stringify({ ...GOOD, pending: true, timeout_s });
 }
 
-/** Three postings, of 5 and of 1 and what is given. */
+/** A body of three postings with amounts 5, 1 and `amount`. */
 function summing(amount: number): string {
   return JSON.stringify({ postings: [GOOD, { ...GOOD, amount }, { ...GOOD, amount: 1 }] });
 }
@@ -38,7 +38,7 @@ describe("a transfer that is not valid is 400 and never reaches the ledger", () 
     ["no amount", JSON.stringify({ ...GOOD, amount: undefined }), "amount"],
     ["an unknown field", JSON.stringify({ ...GOOD, hello: 1 }), "hello"],
     [
-      "an idempotency key in the body of a single one",
+      "an idempotency key in the body of a single transfer",
       JSON.stringify({ ...GOOD, idempotency_key: "k" }),
       "idempotency_key",
     ],
@@ -67,9 +67,9 @@ describe("a transfer that is not valid is 400 and never reaches the ledger", () 
       "credit_account",
     ],
     ["an id with a line break", JSON.stringify({ ...GOOD, credit_account: "alice\n" }), "credit_account"],
-    ["a memo of 501", JSON.stringify({ ...GOOD, memo: "x".repeat(501) }), "memo"],
-    ["a memo with half a character", JSON.stringify({ ...GOOD, memo: "\ud800" }), "memo"],
-    ["metadata that is no text", JSON.stringify({ ...GOOD, metadata: { a: 1 } }), "metadata"],
+    ["a memo of 501 characters", JSON.stringify({ ...GOOD, memo: "x".repeat(501) }), "memo"],
+    ["a memo with a lone surrogate", JSON.stringify({ ...GOOD, memo: "\ud800" }), "memo"],
+    ["metadata with a number", JSON.stringify({ ...GOOD, metadata: { a: 1 } }), "metadata"],
     ["metadata as a list", JSON.stringify({ ...GOOD, metadata: ["a"] }), "metadata"],
     [
       "51 members of metadata",
@@ -87,15 +87,19 @@ describe("a transfer that is not valid is 400 and never reaches the ledger", () 
     ["timeout_s with pending: false", JSON.stringify({ ...GOOD, pending: false, timeout_s: 5 }), "timeout_s"],
     ["a timeout_s of 0", JSON.stringify({ ...GOOD, pending: true, timeout_s: 0 }), "timeout_s"],
     ["a timeout_s of 366 days and a second", withTimeout(366 * 86_400 + 1), "timeout_s"],
-    ["half a second", withTimeout(0.5), "timeout_s"],
+    ["a timeout_s of half a second", withTimeout(0.5), "timeout_s"],
     ["pending as text", JSON.stringify({ ...GOOD, pending: "true" }), "pending"],
     ["max_amount with an amount", JSON.stringify({ ...GOOD, max_amount: 5 }), "max_amount"],
     ["a max_amount of 0", JSON.stringify({ ...OUT, max_amount: 0 }), "max_amount"],
-    ["another word than available", JSON.stringify({ ...OUT, amount: "all" }), "amount"],
-    ["what a system account has", JSON.stringify({ ...OUT, debit_account: "@bank" }), "debit_account"],
+    ["an amount of another word than available", JSON.stringify({ ...OUT, amount: "all" }), "amount"],
+    [
+      "the available amount of a system account",
+      JSON.stringify({ ...OUT, debit_account: "@bank" }),
+      "debit_account",
+    ],
     ["available as one of the postings", JSON.stringify({ postings: [OUT] }), "amount"],
-    ["postings beside accounts", JSON.stringify({ ...GOOD, postings: [GOOD] }), "amount"],
-    ["max_amount beside postings", JSON.stringify({ postings: [GOOD], max_amount: 5 }), "max_amount"],
+    ["postings together with accounts", JSON.stringify({ ...GOOD, postings: [GOOD] }), "amount"],
+    ["max_amount together with postings", JSON.stringify({ postings: [GOOD], max_amount: 5 }), "max_amount"],
     ["a posting with a memo", JSON.stringify({ postings: [{ ...GOOD, memo: "" }] }), "memo"],
     ["postings that sum to 2^53", summing(Number.MAX_SAFE_INTEGER - 5), "postings"],
     ["postings that sum to 2^54 − 2", summing(Number.MAX_SAFE_INTEGER), "postings"],
@@ -117,12 +121,12 @@ test.each(["\u0000", "ä", "a b", "x".repeat(256), ""])("idempotency key %j is 4
   const { request } = createTestApp();
   const headers = { "content-type": "application/json", "idempotency-key": key };
   const response = request("POST", "/v1/transfers", { body: JSON.stringify(GOOD), headers });
-  // Some are refused before they are sent, by any client.
+  // Clients refuse to send some of these.
   const status = await response.then((sent) => sent.status).catch(() => 400);
   expect(status).toBe(400);
 });
 
-test("bodies that are too large are 413, however they come", async () => {
+test("bodies that are too large are 413, with and without a Content-Length", async () => {
   const { request } = createTestApp();
   const large = "x".repeat(10 * 1024 * 1024);
   const json = { "content-type": "application/json" };
@@ -159,7 +163,7 @@ test.each([
   }
 });
 
-test("a charset that is UTF-8 is understood, bytes that are not are 400", async () => {
+test("the charset UTF-8 is accepted, and bytes that are not UTF-8 are 400", async () => {
   const { request, ledger } = createTestApp();
   ledger.faults.rejection = "same_account";
   const headers = { "content-type": 'Application/JSON; charset="UTF-8"' };
@@ -205,7 +209,7 @@ describe.each([
   ["PATCH", "/v1/accounts/alice", {}],
 ])("%s %s", (method, path, more) => {
   test.each<[string, unknown, string]>([
-    ["no list", RULE, "limits"],
+    ["an object instead of a list", RULE, "limits"],
     ["null", null, "limits"],
     ["17 rules", Array.from({ length: 17 }, (_, i) => ({ ...RULE, window_s: i + 1 })), "limits"],
     ["a window of 0 s", [{ ...RULE, window_s: 0 }], "limits.0.window_s"],
@@ -253,7 +257,7 @@ test.each([
   expect(await (await request("GET", path)).json()).toMatchObject({ status: 400, code: "validation_failed" });
 });
 
-test("an invalid dry run is 400 all the same", async () => {
+test("an invalid dry run is 400", async () => {
   const { request, ledger } = createTestApp();
   const path = "/v1/transfers?dry_run=true";
   expect((await request("POST", path, { json: { ...GOOD, amount: 0 } })).status).toBe(400);

@@ -1,4 +1,4 @@
-/** Accounts and transfers in memory: it moves what it is asked to, and has no rule but what tests need to tell apart. */
+/** Accounts and transfers in memory. It executes what it is asked to, with only the rules that tests need. */
 
 import { isSystemAccount, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
@@ -44,7 +44,7 @@ function sumOf(postings: readonly Posting[]): number {
   return postings.reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** Parts of a transfer are parts of its one posting. */
+/** A partial post changes the amount of its one posting. */
 function ofAmount(view: TransferView, amount: number): TransferView {
   const [posting, ...others] = view.postings;
   if (posting === undefined || others.length > 0) return view;
@@ -61,7 +61,7 @@ export class FakeBook {
     return this.#accounts.get(`${partner}\0${id}`);
   }
 
-  /** In order of id, without system accounts. */
+  /** Sorted by id, without system accounts. */
   accounts(partner: string, prefix: string): AccountView[] {
     return [...this.#accounts]
       .filter(([at, { id }]) => at.startsWith(`${partner}\0${prefix}`) && !isSystemAccount(id))
@@ -129,7 +129,7 @@ export class FakeBook {
     } satisfies TransferPosted;
   }
 
-  /** A dry run leaves everything as it was and has no id. */
+  /** A dry run changes nothing and has no id. */
   dryRun(command: CompoundTransfer): Outcome<CompoundTransfer> {
     const trial = new FakeBook();
     for (const [at, account] of this.#accounts) trial.#accounts.set(at, account);
@@ -177,19 +177,19 @@ export class FakeBook {
     if (before === undefined) return rejected("transfer_not_found", null);
     if (before.status !== "pending") return rejected("transfer_not_pending", null);
     const { revertedBy: _, ...view } = before;
-    const left = sumOf(view.postings) - view.postedAmount;
+    const remaining = sumOf(view.postings) - view.postedAmount;
     if (command.op === "void_transfer") {
-      const moves = this.#moves(command.partner, ofAmount(view, left), "released");
+      const moves = this.#moves(command.partner, ofAmount(view, remaining), "released");
       return this.#changed(command.partner, { ...view, status: "voided" }, moves);
     }
-    const amount = command.amount ?? left;
-    if (amount > left) return rejected("amount_exceeds_pending", null);
+    const amount = command.amount ?? remaining;
+    if (amount > remaining) return rejected("amount_exceeds_pending", null);
     const moves = this.#moves(command.partner, ofAmount(view, amount), "posted");
-    const isOver = command.final || amount === left;
-    if (isOver && amount < left) {
-      moves.push(...this.#moves(command.partner, ofAmount(view, left - amount), "released"));
+    const isFinal = command.final || amount === remaining;
+    if (isFinal && amount < remaining) {
+      moves.push(...this.#moves(command.partner, ofAmount(view, remaining - amount), "released"));
     }
-    const status = isOver ? "posted" : "pending";
+    const status = isFinal ? "posted" : "pending";
     const after: TransferView = { ...view, postedAmount: view.postedAmount + amount, status };
     return this.#changed(command.partner, after, moves);
   }

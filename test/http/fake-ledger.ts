@@ -1,4 +1,4 @@
-/** The ports in memory, just enough of a ledger to answer like one: no rules but those that a test asks for. */
+/** The ports of the gateway in memory, without rules except those that a test sets. */
 
 import type {
   AccountView,
@@ -28,20 +28,20 @@ import { FakeBook, NOW_MS, USAGE } from "./fake-book.ts";
 
 export const OPERATOR = "dk_operator_test";
 
-/** As the gateway has it. */
+/** As in the gateway. */
 const AHEAD_MS_MAX = 1000;
 
 type KeyOfPartner = PartnerKey & { lastUsedAtMs: number | null };
 type Keyed = { command: Command; answer: Answer };
 
-/** What a test turns to see how the HTTP side takes it. */
+/** Behaviour that a test can set. */
 export type Faults = {
   rejection: Rejection | undefined;
   subject: string | null;
   refusal: Refusal | undefined;
   operating: OperatingErrorCode | undefined;
   unready: string[];
-  /** Answers are held back until it resolves. */
+  /** Answers are delayed until it resolves. */
   held: Promise<void> | undefined;
   bug: boolean;
 };
@@ -56,13 +56,13 @@ export class FakeLedger implements Ledger, Directory, Operations {
     held: undefined,
     bug: false,
   };
-  /** What was asked, in order. */
+  /** Submitted commands, in order. */
   readonly commands: Command[] = [];
-  /** Dry runs that were asked for, in order. */
+  /** Requested dry runs, in order. */
   readonly dryRuns: DryRunCommand[] = [];
-  /** What consistent cuts find between the accounts. */
+  /** Amounts in transit that consistent cuts return. */
   inTransit: Record<string, bigint> = {};
-  /** The moment that an account was last asked for. */
+  /** The moment of the last read of a past balance. */
   askedAtMs: number | undefined;
   readonly #book = new FakeBook();
   readonly #partners = new Map<string, Partner>();
@@ -213,7 +213,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     throw new Error("no batch is tried here");
   }
 
-  /** Whatever transfer it is, it is somebody's. */
+  /** Every transfer belongs to the same owner. */
   async origin(): Promise<Origin> {
     await this.#gate();
     return { owner: "somebody", act: null };
@@ -386,7 +386,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return shard === 0;
   }
 
-  /** What was asked for; a log in memory keeps none. */
+  /** Whether snapshots can be taken; the in-memory log supports none. */
   snapshots: boolean[] = [];
   keepsSnapshots = true;
 

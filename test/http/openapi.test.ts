@@ -28,14 +28,14 @@ function operations(): { name: string; path: string; method: string; operation: 
   );
 }
 
-/** Wallet users have sessions; all others keys. */
+/** Wallet users authenticate with sessions, all others with keys. */
 function securityOf(path: string): object[] {
   if (!path.startsWith("/v1/wallet")) return [{ bearer: [] }];
   const isDoor = path === "/v1/wallet/signup" || path === "/v1/wallet/login";
   return isDoor ? [] : [{ session: [] }, { session_cookie: [] }];
 }
 
-test("it is OpenAPI 3.1 and every reference in it leads somewhere", () => {
+test("the document is OpenAPI 3.1 and all its references resolve", () => {
   expect(document["openapi"]).toBe("3.1.0");
   expect(at(document, "info", "title")).toBe("Daybook");
   expect(at(document, "components", "securitySchemes", "bearer", "scheme")).toBe("bearer");
@@ -49,7 +49,7 @@ test("it is OpenAPI 3.1 and every reference in it leads somewhere", () => {
   expect(JSON.stringify(document)).not.toContain('"nullable"');
 });
 
-test("every operation has a name of its own, a tag, a summary, its parameters and good and bad answers", () => {
+test("every operation has a unique id, a tag, a summary, its parameters, and answers for success and failure", () => {
   const ids = new Set<Json | undefined>();
   for (const { name, path, operation } of operations()) {
     ids.add(at(operation, "operationId"));
@@ -79,7 +79,7 @@ test("every operation has a name of its own, a tag, a summary, its parameters an
   expect(ids.size).toBe(operations().length);
 });
 
-test("writes take an idempotency key and a body, and say what a transfer can be refused for", () => {
+test("writes document the idempotency key, the body, and the rejections of a transfer", () => {
   const create = at(document, "paths", "/v1/transfers", "post");
   const parameters = at(create, "parameters");
   expect(JSON.stringify(parameters)).toContain("Idempotency-Key");
@@ -98,7 +98,7 @@ test("writes take an idempotency key and a body, and say what a transfer can be 
   expect(codes).toEqual(Object.keys(PROBLEMS) satisfies string[] as ProblemCode[]);
 });
 
-test("the schemas carry the rules: whole amounts, ids, no other fields", () => {
+test("the schemas include the rules: integer amounts, ids, no unknown fields", () => {
   const posting = at(document, "components", "schemas", "Posting");
   expect(at(posting, "additionalProperties")).toBe(false);
   expect(at(posting, "properties", "amount")).toMatchObject({
@@ -112,7 +112,7 @@ test("the schemas carry the rules: whole amounts, ids, no other fields", () => {
   }
 });
 
-test("what a transfer is refused for stands in order of precedence, and nothing of it is not there yet", () => {
+test("the rejections of a transfer are listed in order of precedence, and all of them exist", () => {
   const orders: [path: string, codes: readonly string[]][] = [
     ["/v1/transfers", ["same_account", "account_not_found", "insufficient_funds", "balance_out_of_range"]],
     ["/v1/transfers/{id}/post", ["transfer_not_found", "transfer_expired", "amount_exceeds_pending"]],
@@ -134,7 +134,7 @@ test("what a transfer is refused for stands in order of precedence, and nothing 
   expect(missing.map(({ name }) => name)).toEqual(["post /v1/admin/snapshots"]);
 });
 
-test("a transfer's answer has an id or is a dry run; a post's body may be left out; limits say their bounds", () => {
+test("the answer of a transfer has an id or is a dry run; the body of a post is optional; limits document their bounds", () => {
   const create = at(document, "paths", "/v1/transfers", "post");
   const schema = at(create, "responses", "201", "content", "application/json", "schema", "anyOf");
   expect(schema).toEqual([
@@ -151,7 +151,7 @@ test("a transfer's answer has an id or is a dry run; a post's body may be left o
   expect(at(schemas, "NewAccount", "properties", "limits")).toMatchObject({ type: "array", maxItems: 16 });
 });
 
-test("the pages ask no other host for anything", async () => {
+test("the pages load nothing from other hosts", async () => {
   for (const path of ["/docs", "/docs/setup.js", "/problems/forbidden"]) {
     const response = await request("GET", path, { key: "" });
     expect(response.status).toBe(200);
@@ -169,7 +169,7 @@ test("the pages ask no other host for anything", async () => {
   expect((await request("GET", "/docs/package.json", { key: "" })).status).toBe(404);
 });
 
-test("operations have names that are good in a generated client", () => {
+test("operation ids make good names in a generated client", () => {
   const names = new Map(operations().map(({ name, operation }) => [name, at(operation, "operationId")]));
   for (const [name, id] of names) expect(id, name).toMatch(/^[a-z]+([A-Z][a-z]+)*$/);
   const expected = {
@@ -196,7 +196,7 @@ test("operations have names that are good in a generated client", () => {
   expect(Object.fromEntries([...names].filter(([name]) => name in expected))).toEqual(expected);
 });
 
-test("every error that an operation documents has an example of its own", () => {
+test("every documented error has an example", () => {
   const examples = at(document, "components", "examples");
   for (const { name, operation } of operations()) {
     for (const [status, response] of members(at(operation, "responses"))) {
@@ -215,7 +215,7 @@ test("every error that an operation documents has an example of its own", () => 
   }
 });
 
-test("what is filled in for who tries it can be sent: no key that is taken, no range that is empty", () => {
+test("the examples can be sent as they are: no reused key, no empty range", () => {
   for (const { name, operation } of operations()) {
     const parameters = at(operation, "parameters");
     const shown = new Map(
@@ -230,7 +230,7 @@ test("what is filled in for who tries it can be sent: no key that is taken, no r
   }
 });
 
-test("no example of a transfer pays an account from itself", () => {
+test("no example of a transfer has the same debit and credit account", () => {
   const schemas = members(at(document, "components", "schemas"));
   const pairs = schemas.flatMap(([name, schema]) => {
     const { debit_account: debit, credit_account: credit } = Object.fromEntries(
@@ -244,7 +244,7 @@ test("no example of a transfer pays an account from itself", () => {
   for (const { name, debit, credit } of pairs) expect(debit, name).not.toEqual(credit);
 });
 
-test("it says which server it is of, and what each group of operations is for", () => {
+test("the document names its server, and describes each group of operations", () => {
   expect(at(document, "servers")).toMatchObject([{ url: "/" }]);
   const tags = at(document, "tags");
   const described = (Array.isArray(tags) ? tags : []).map((tag) => at(tag, "name"));

@@ -3,7 +3,7 @@ import { REJECTIONS, type Rejection } from "../../src/actors/records/rejection.t
 import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
 import { createTestApp, problemOf } from "./test-app.ts";
 
-/** By the contract, not by the table under test. */
+/** Statuses by the API contract, independent of the table under test. */
 const STATUSES: Record<Rejection, number> = {
   same_account: 422,
   account_not_found: 404,
@@ -65,13 +65,13 @@ const STATUSES: Record<Rejection, number> = {
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };
 
-test("every rejection of the ledger has its status here", () => {
+test("every rejection of the ledger has a status", () => {
   expect(Object.keys(STATUSES).toSorted()).toEqual(Object.keys(REJECTIONS).toSorted());
 });
 
 const PENDING = { ...TRANSFER, pending: true };
 
-/** Everything that a transfer can be asked for, with the outcome in the log. */
+/** All rejections of a transfer that are logged. */
 const ASKED: [path: string, json: unknown][] = [
   ["/v1/transfers", TRANSFER],
   ["/v1/transfers", PENDING],
@@ -81,7 +81,7 @@ const ASKED: [path: string, json: unknown][] = [
 ];
 
 describe.each(Object.entries(STATUSES))("a transfer rejected as %s", (code, status) => {
-  test(`is answered ${status}, names the subject, and stands in the log`, async () => {
+  test(`is answered ${status}, names the subject, and has a log position`, async () => {
     const { request, ledger } = createTestApp();
     ledger.faults.rejection = code as Rejection;
     ledger.faults.subject = "alice/points";
@@ -99,7 +99,7 @@ describe.each(Object.entries(STATUSES))("a transfer rejected as %s", (code, stat
     expect(await batch.json()).toEqual({ results: transfers.map(() => ({ status, code })) });
   });
 
-  test(`is what a dry run says, too, and that stands nowhere`, async () => {
+  test(`is also the answer of a dry run, without a log position`, async () => {
     const { request, ledger } = createTestApp();
     ledger.faults.rejection = code as Rejection;
     ledger.faults.subject = "alice/points";
@@ -135,7 +135,7 @@ test.each([
   expect(response.headers.get("retry-after")).toBe(status === 503 ? "1" : null);
 });
 
-test("a bug is a 500 that tells the log everything and the client nothing", async () => {
+test("an unexpected error is a 500; its details are in the log only", async () => {
   const { request, ledger, logged } = createTestApp();
   ledger.faults.bug = true;
   const response = await request("POST", "/v1/transfers", { json: TRANSFER });
@@ -146,7 +146,7 @@ test("a bug is a 500 that tells the log everything and the client nothing", asyn
   expect(logged[0]?.fields["request_id"]).toBe(response.headers.get("request-id"));
 });
 
-test("what takes longer than 10 s is answered outcome_unknown, and its late answer goes nowhere", async () => {
+test("a request that takes longer than 10 s is answered outcome_unknown, and its late answer is dropped", async () => {
   const { app, request, ledger, elapse, lines } = createTestApp();
   const { promise, resolve } = Promise.withResolvers<void>();
   ledger.faults.held = promise;
@@ -167,7 +167,7 @@ test("what takes longer than 10 s is answered outcome_unknown, and its late answ
   expect(lines).toHaveLength(1);
 });
 
-test("until the ledger is ready everything but the probes and the pages is 503, and afterwards nothing is", async () => {
+test("until the ledger is ready everything except probes and pages is 503, and afterwards nothing is", async () => {
   const { request, ledger } = createTestApp();
   ledger.faults.unready = ["Shard 1 is recovering.", "The log is loading."];
   for (const path of ["/v1/accounts/x", "/v1/trial-balance", "/v1/nothing"]) {
@@ -189,7 +189,7 @@ test("until the ledger is ready everything but the probes and the pages is 503, 
   expect((await request("GET", "/readyz")).status).toBe(503);
 });
 
-test("nobody is shown a stack, or where files are", async () => {
+test("answers contain no stack and no file paths", async () => {
   const { request, ledger } = createTestApp();
   ledger.faults.unready = [
     "shard 0 is failed: no room in /var/lib/daybook/log.sqlite (ENOSPC)\n    at open (/srv/x.ts:1:2)",
@@ -207,7 +207,7 @@ test.each(Object.keys(PROBLEMS))("/problems/%s is a page", async (code) => {
   expect(page).toContain(PROBLEMS[code as ProblemCode].title);
 });
 
-test("an unknown problem, an unknown route and a wrong method say so", async () => {
+test("an unknown problem and route are 404, a wrong method is 405", async () => {
   const { request } = createTestApp();
   expect((await problemOf(await request("GET", "/problems/toString", { key: "" }))).status).toBe(404);
   expect((await problemOf(await request("GET", "/nothing", { key: "" }))).code).toBe("not_found");

@@ -16,7 +16,7 @@ async function openAccount(
 }
 
 describe("accounts", () => {
-  test("one is created with floor 0 and read back by its encoded id", async () => {
+  test("an account is created with floor 0 and read by its encoded id", async () => {
     const app = createTestApp();
     const json = { id: "alice/points", asset: "PTS/0", metadata: { b: "2", a: "1" } };
     const created = await openAccount(app, json);
@@ -43,7 +43,7 @@ describe("accounts", () => {
     expect((await problemOf(await openAccount(app, json))).code).toBe("account_exists");
   });
 
-  test("rules are what was asked: no floor, a floor, -0", async () => {
+  test("floor and ceiling are as requested: none, a value, -0", async () => {
     const app = createTestApp();
     await openAccount(app, { id: "a", asset: "USD/2", floor: null, ceiling: 5, limits: [] });
     await openAccount(app, { id: "b", asset: "USD/2", floor: -5 });
@@ -64,7 +64,7 @@ describe("accounts", () => {
     );
   });
 
-  test("a server-made id is the same for the same key, and another without one", async () => {
+  test("a generated id is the same for the same key, and different without a key", async () => {
     const app = createTestApp();
     const idOf = async (key?: string): Promise<string> => {
       const { id } = (await (await openAccount(app, { asset: "USD/2" }, key)).json()) as { id: string };
@@ -83,7 +83,7 @@ describe("accounts", () => {
     expect(((await others.json()) as { id: string }).id).not.toBe(first);
   });
 
-  test("a list goes page by page, and some are read by id", async () => {
+  test("accounts are listed in pages, and several are read by id", async () => {
     const app = createTestApp();
     for (const id of ["a1", "a2", "a3", "b1"]) await openAccount(app, { id, asset: "USD/2" });
     const seen: string[] = [];
@@ -101,13 +101,13 @@ describe("accounts", () => {
       cursor = next_cursor;
     }
     expect(seen).toEqual(["a1", "a2", "a3"]);
-    const some = await app.request("GET", "/v1/accounts?ids=b1,nobody,a1,b1");
-    const answer = (await some.json()) as { data: { id: string }[]; missing: string[] };
+    const response = await app.request("GET", "/v1/accounts?ids=b1,nobody,a1,b1");
+    const answer = (await response.json()) as { data: { id: string }[]; missing: string[] };
     expect(answer.data.map(({ id }) => id)).toEqual(["b1", "a1"]);
     expect(answer.missing).toEqual(["nobody"]);
   });
 
-  test("they are changed, frozen and closed; system accounts are not", async () => {
+  test("accounts are changed, frozen and closed; system accounts are not", async () => {
     const app = createTestApp();
     await openAccount(app, { id: "a", asset: "USD/2" });
     const patch = { floor: -5, metadata: { b: null, a: "1" } };
@@ -139,7 +139,7 @@ describe("transfers", () => {
     occurred_at: "2026-11-20T10:30:00.5+02:00",
   };
 
-  test("one is answered with its balances, repeated word for word, and read without them", async () => {
+  test("a transfer is answered with its balances, repeated with the same answer, and read without balances", async () => {
     const app = createTestApp();
     await openAccount(app, { id: "alice/points", asset: "PTS/0" });
     const send = (): Promise<Response> =>
@@ -172,7 +172,7 @@ describe("transfers", () => {
     expect(await pending.json()).toEqual({ data: [], next_cursor: null });
   });
 
-  test("balances are of both accounts, or of none between system accounts", async () => {
+  test("balances of both accounts are shown, but none of system accounts", async () => {
     const app = createTestApp();
     await openAccount(app, { id: "a", asset: "PTS/0" });
     await openAccount(app, { id: "b", asset: "PTS/0" });
@@ -188,7 +188,7 @@ describe("transfers", () => {
     expect(await balancesOf("@x", "@y")).toEqual([]);
   });
 
-  test("a transfer of one posting is the same command either way", async () => {
+  test("a transfer with one posting is the same command in both forms", async () => {
     const app = createTestApp();
     app.ledger.faults.rejection = "same_account";
     const { debit_account, credit_account, amount, ...rest } = json;
@@ -214,7 +214,7 @@ async function withEntries(): Promise<TestApp> {
 }
 
 describe("entries", () => {
-  test("newest first, with balances at both ends where a range is asked for", async () => {
+  test("are newest first, with opening and closing balance if a range is requested", async () => {
     const { request } = await withEntries();
     const all = (await (await request("GET", "/v1/accounts/alice/entries")).json()) as Record<
       string,
@@ -225,15 +225,15 @@ describe("entries", () => {
       { seq: 2, amount: 7, balance_after: 12, counterparty: "@issuance", metadata: {}, at: AT },
       { seq: 1, amount: 5, balance_after: 5 },
     ]);
-    const some = await request("GET", "/v1/accounts/alice/entries?from=2026-01-01T00:00:00Z");
-    expect(await some.json()).toMatchObject({ opening_balance: 0, closing_balance: 7 });
+    const response = await request("GET", "/v1/accounts/alice/entries?from=2026-01-01T00:00:00Z");
+    expect(await response.json()).toMatchObject({ opening_balance: 0, closing_balance: 7 });
     const system = await request("GET", "/v1/accounts/@issuance/entries?from=2026-01-01T00:00:00Z");
     const text = await system.text();
     expect(text).not.toMatch(/balance/);
     expect(JSON.parse(text)).toMatchObject({ data: [{ amount: -7 }, { amount: -5 }] });
   });
 
-  test("as CSV: quoted by RFC 4180, and no cell that a spreadsheet would run", async () => {
+  test("as CSV are quoted by RFC 4180, and no cell is a formula to a spreadsheet", async () => {
     const { request } = await withEntries();
     const response = await request("GET", "/v1/accounts/alice/entries?limit=2", {
       headers: { accept: "text/csv" },
@@ -246,7 +246,7 @@ describe("entries", () => {
     expect(text).toContain(`,5,5,@issuance,"'=HYPERLINK(""x"")",{},${AT}\r\n`);
   });
 
-  test("reconciliation and system accounts", async () => {
+  test("of system accounts are shown, and reconciliation compares balance and sum", async () => {
     const { request } = await withEntries();
     expect(await (await request("GET", "/v1/accounts/alice/reconciliation")).json()).toEqual({
       account: "alice",
@@ -286,7 +286,7 @@ describe("partners and keys", () => {
     expect(await again.json()).toEqual({ ...first, api_key: null, secret_shown: true });
   });
 
-  test("a key of a partner is shown once, whoever asks again; every secret is another", async () => {
+  test("a partner's key is shown once, also to a retry; every secret is different", async () => {
     const app = createTestApp();
     const make = async (key: string, headers: Record<string, string>): Promise<Record<string, unknown>> => {
       const response = await app.request("POST", "/v1/partners/acme/keys", {
@@ -309,7 +309,7 @@ describe("partners and keys", () => {
     expect((await make("acme-key", {}))["api_key"]).not.toBe((await make("acme-key", {}))["api_key"]);
   });
 
-  test("no secret follows from what its caller knows: the same request to another server makes another", async () => {
+  test("a secret cannot be derived from the request: the same request to another server gets a different one", async () => {
     const secrets = await Promise.all(
       [1, 2].map(async (salt) => {
         const app = createTestApp({ salt });
@@ -319,7 +319,7 @@ describe("partners and keys", () => {
     expect(secrets[0]).not.toBe(secrets[1]);
   });
 
-  test("keys are listed by prefix and revoked", async () => {
+  test("keys are listed with their prefix, and revoked", async () => {
     const app = createTestApp();
     const made = await app.request("POST", "/v1/partners/acme/keys", { json: { role: "read", name: "r" } });
     const { id, api_key } = (await made.json()) as { id: string; api_key: string };
@@ -345,7 +345,7 @@ describe("partners and keys", () => {
     expect((await problemOf(again)).code).toBe("key_not_found");
   });
 
-  test("the operator lists, reads, renames and suspends", async () => {
+  test("the operator lists, reads, renames and suspends partners", async () => {
     const { request } = createTestApp();
     const page = await request("GET", "/v1/partners?limit=1", { key: OPERATOR });
     const { data, next_cursor } = (await page.json()) as { data: { id: string }[]; next_cursor: string };

@@ -1,4 +1,4 @@
-/** The app over the fake ledger, with a clock that the test moves. */
+/** The app with a fake ledger, and a clock that the test advances. */
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
 import { readBatch } from "../../src/http/core/transfers/batch-items.ts";
@@ -20,7 +20,7 @@ export type ProblemBody = Readonly<{
   errors?: readonly Readonly<{ path: string; message: string }>[];
 }>;
 
-/** The problem that an answer is, checked for what every problem has. */
+/** The problem in an answer, after checking the members that every problem has. */
 export async function problemOf(response: Response): Promise<ProblemBody> {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   expect(response.headers.get("request-id")).toMatch(/^[0-9a-f]{12}-[0-9a-z]+$/);
@@ -39,10 +39,10 @@ export type TestApp = Readonly<{
   app: App;
   ledger: FakeLedger;
   metrics: RequestMetrics;
-  /** Request lines as they were written. */
+  /** The request lines that were logged. */
   lines: string[];
   logged: Logged[];
-  /** Moves the monotonic clock. */
+  /** Advances the monotonic clock. */
   elapse(ms: number): void;
   request(
     method: string,
@@ -94,7 +94,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
       if (key !== "") headers.set("authorization", `Bearer ${key}`);
       if (json !== undefined && !headers.has("content-type")) headers.set("content-type", "application/json");
       const body = json === undefined ? init.body : JSON.stringify(json);
-      // As a client makes it, which names the type of what it sends, and its length.
+      // Built as a client would, with content type and length.
       const url = `http://localhost${path}`;
       const sent = new Request(url, { ...init, method, headers, ...(body != null && { body }) });
       const bytes = body instanceof ReadableStream ? body : new Uint8Array(await sent.arrayBuffer());

@@ -1,4 +1,4 @@
-/** A batch of transfers, on its way to the shards that decide them: cut into pieces, and its answers put together again. */
+/** Submits a batch of transfers: sends its pieces to their shards and merges the answers. */
 import { haveSameKey } from "../../actors/ledger/command-home.ts";
 import { readCommands } from "../../actors/records/codec.ts";
 import type { Command, Outcome, Transfer } from "../../actors/records/command.ts";
@@ -11,44 +11,44 @@ import { REFUSED, type TransfersReply, type WireItem } from "../../workers/shard
 import { firstRecords } from "../queries/recall.ts";
 import { itemCodeOf } from "../shard-link/refusals.ts";
 import { answersOf, locationOf } from "../shard-link/replies.ts";
-import type { Reached } from "../shard-link/shard-link.ts";
+import type { ShardReply } from "../shard-link/shard-link.ts";
 import { positionText, type Shards } from "../shard-link/shards.ts";
 
 export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
-/** First records of repeated items that the archive looks up at once. */
+/** How many first records of repeated items one archive query looks up. */
 const RECORDS_MAX = 256;
 
-type SentPiece = PackedPiece & Readonly<{ shard: number; reaching: Promise<Reached> }>;
+type SentPiece = PackedPiece & Readonly<{ shard: number; reply: Promise<ShardReply> }>;
 type Answered = Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>;
 
 /**
- * Items on a shard that cannot answer fail alone; when none could be answered the whole batch fails. The items themselves are
- * not kept while the shards decide: there are thousands of them, and the packed pieces say the same.
+ * If a shard cannot answer, only its items fail. If no piece was answered, the whole batch fails. The unpacked
+ * items are not kept while the shards decide: there are thousands of them, and the packed pieces hold the same.
  *
  * @throws OperatingError (as a rejection)
  */
 export function submitBatch(shards: Shards, { partner, count, byShard }: PackedTransfers): Promise<Answered> {
-  const pieces = byShard.flatMap((there, shard) => sent(shards, shard, partner, there));
-  return answersTo(shards, pieces, count);
+  const pieces = byShard.flatMap((shardPieces, shard) => sendPieces(shards, shard, partner, shardPieces));
+  return mergeAnswers(shards, pieces, count);
 }
 
-async function answersTo(shards: Shards, pieces: readonly SentPiece[], count: number): Promise<Answered> {
+async function mergeAnswers(shards: Shards, pieces: readonly SentPiece[], count: number): Promise<Answered> {
   const answers = new Array<ItemAnswer>(count);
   const newest = new Map<number, LogId>();
   const failures = await Promise.all(
     pieces.map(async (piece) => {
-      const { shard, places, reaching } = piece;
+      const { shard, places, reply } = piece;
       try {
-        const reached = await reaching;
-        const { answers: wire, credits } = answersOf(reached.result as TransfersReply);
-        await fillIn(shards, piece, wire, answers);
-        note(newest, shard, reached.at);
-        for (const [there, epoch, seq] of credits) note(newest, there, { epoch, seq });
+        const shardReply = await reply;
+        const { answers: wire, credits } = answersOf(shardReply.result as TransfersReply);
+        await writeAnswers(shards, piece, wire, answers);
+        noteNewest(newest, shard, shardReply.at);
+        for (const [creditShard, epoch, seq] of credits) noteNewest(newest, creditShard, { epoch, seq });
         return undefined;
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
-        for (const place of places) answers[place] = { code: error.code };
+        for (const itemIndex of places) answers[itemIndex] = { code: error.code };
         return error;
       }
     }),
@@ -58,27 +58,26 @@ async function answersTo(shards: Shards, pieces: readonly SentPiece[], count: nu
   return { items: answers, positions: [...newest].map(([shard, at]) => positionText(shard, at)) };
 }
 
-function sent(
+function sendPieces(
   shards: Shards,
   shard: number,
   partner: string,
   pieces: readonly PackedPiece[],
 ): readonly SentPiece[] {
   if (pieces.length === 0) return [];
-  let reaching: readonly Promise<Reached>[];
+  let reply: readonly Promise<ShardReply>[];
   try {
-    reaching = shards.link(shard).executeAll(partner, pieces);
+    reply = shards.link(shard).executeAll(partner, pieces);
   } catch (error) {
-    reaching = pieces.map(() => Promise.reject(error));
+    reply = pieces.map(() => Promise.reject(error));
   }
-  return pieces.map((piece, i) => ({ ...piece, shard, reaching: reaching[i] as Promise<Reached> }));
+  return pieces.map((piece, i) => ({ ...piece, shard, reply: reply[i] as Promise<ShardReply> }));
 }
 
-/** An item that repeats an earlier one: its number in the piece, and where the first one is logged. */
-type Replayed = Readonly<{ no: number; at: Location }>;
+/** A repeated item: its index in the piece, and where its first record is in the log. */
+type Replayed = Readonly<{ index: number; at: Location }>;
 
-/** A shard's answers, put where their items stand. */
-async function fillIn(
+async function writeAnswers(
   shards: Shards,
   piece: SentPiece,
   wire: readonly WireItem[],
@@ -86,21 +85,23 @@ async function fillIn(
 ): Promise<void> {
   const { shard, places } = piece;
   const replayed: Replayed[] = [];
-  for (let no = 0; no < wire.length; no++) {
-    const answer = wire[no] as WireItem;
-    const place = places[no] as number;
-    if (typeof answer === "string") answers[place] = { id: answer };
-    else if (typeof answer === "number") answers[place] = { code: rejectionOf(answer) };
-    else if (answer[0] === REFUSED) answers[place] = { code: itemCodeOf(answer) };
+  for (let index = 0; index < wire.length; index++) {
+    const answer = wire[index] as WireItem;
+    const itemIndex = places[index] as number;
+    if (typeof answer === "string") answers[itemIndex] = { id: answer };
+    else if (typeof answer === "number") answers[itemIndex] = { code: rejectionOf(answer) };
+    else if (answer[0] === REFUSED) answers[itemIndex] = { code: itemCodeOf(answer) };
     else {
-      answers[place] = { code: "outcome_unknown" };
-      replayed.push({ no, at: locationOf(shard, answer) });
+      answers[itemIndex] = { code: "outcome_unknown" };
+      replayed.push({ index, at: locationOf(shard, answer) });
     }
   }
   if (replayed.length > 0) await recallItems(shards, piece, replayed, answers);
 }
 
-/** What was answered to each of them before, unless its key stood for something else. */
+/**
+ * Writes the first answer of each repeated item, or `idempotency_key_reused` if the key stood for another request.
+ */
 async function recallItems(
   shards: Shards,
   { places, packed }: SentPiece,
@@ -110,26 +111,27 @@ async function recallItems(
   const items: Command[] = [];
   readCommands(packed, (command) => items.push(command));
   for (let from = 0; from < replayed.length; from += RECORDS_MAX) {
-    const some = replayed.slice(from, from + RECORDS_MAX);
+    const chunk = replayed.slice(from, from + RECORDS_MAX);
     const records = await firstRecords(
       shards,
-      some.map(({ at }) => at),
+      chunk.map(({ at }) => at),
     ).catch(() => []);
     for (const [i, found] of records.entries()) {
-      const { no } = some[i] as Replayed;
-      const place = places[no] as number;
+      const { index } = chunk[i] as Replayed;
+      const itemIndex = places[index] as number;
       if ("damaged" in found) {
-        answers[place] = { code: "archive_damaged" };
+        answers[itemIndex] = { code: "archive_damaged" };
         continue;
       }
       const { command, outcome } = found.record as Readonly<{ command: Command; outcome: Outcome<Transfer> }>;
-      if (!haveSameKey(command, items[no] as Command)) answers[place] = { code: "idempotency_key_reused" };
-      else answers[place] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
+      if (!haveSameKey(command, items[index] as Command))
+        answers[itemIndex] = { code: "idempotency_key_reused" };
+      else answers[itemIndex] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
     }
   }
 }
 
-function note(newest: Map<number, LogId>, shard: number, at: LogId): void {
+function noteNewest(newest: Map<number, LogId>, shard: number, at: LogId): void {
   const known = newest.get(shard);
   if (known === undefined || compareLogIds(known, at) < 0) newest.set(shard, at);
 }

@@ -1,4 +1,7 @@
-/** The dry run of one command: its shard decides it with all rules and logs nothing. */
+/**
+ * Dry runs. A shard decides a single command without logging it. A batch is decided here, on copies of its
+ * accounts.
+ */
 import { vnodeOfCommand } from "../../actors/ledger/command-home.ts";
 import { restoreCopies } from "../../actors/ledger/image.ts";
 import { Ledger } from "../../actors/ledger/ledger.ts";
@@ -15,34 +18,36 @@ import { submitWithArchive } from "../claims.ts";
 import { settledOf } from "../queries/transfers.ts";
 import { costOfCommand } from "../shard-link/costs.ts";
 import { flowOwnerOf } from "../shard-link/owners.ts";
-import { refusedBy } from "../shard-link/refusals.ts";
+import { refusalError } from "../shard-link/refusals.ts";
 import type { Shards } from "../shard-link/shards.ts";
 
 type Item = Transfer | CompoundTransfer;
 type BatchOutcome = Outcome<Transfer | CompoundTransfer>;
 
-/** Postings that are decided before others get a turn on this thread: some milliseconds. */
+/** Cost that is decided before other work gets a turn on this thread: some milliseconds. */
 const TURN_COST = 512;
-/** Of a shard, in one answer. */
+/** Accounts that a shard copies in one answer. */
 const COPIES_MAX = 512;
 
-/** Outcomes in the order of the items, with meaningless ids. @throws OperatingError `overloaded`, `log_unavailable` */
+/**
+ * Outcomes in the order of the items, with meaningless ids. @throws OperatingError `overloaded`, `log_unavailable`
+ */
 export async function dryRunBatch(
   shards: Shards,
   partner: string,
   items: readonly Item[],
 ): Promise<readonly BatchOutcome[]> {
-  // One shard that owns every account: no leg is remote.
+  // A ledger of one shard that owns every account, so no leg is remote.
   const ledger = new Ledger(0);
   const copies = await Promise.all(
-    [...namedBy(shards, partner, items)].flatMap(([shard, named]) =>
-      portionsOf(named).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
+    [...accountsByShard(shards, partner, items)].flatMap(([shard, names]) =>
+      portionsOf(names).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
     ),
   );
   for (const { result } of copies) restoreCopies(ledger.state, partner, result);
   const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
-  let made = 0;
-  const newId = (vnode: number) => countedTransferId(vnode, 1, ++made);
+  let created = 0;
+  const newId = (vnode: number) => countedTransferId(vnode, 1, ++created);
   const outcomes: BatchOutcome[] = [];
   let cost = 0;
   for (const [index, item] of items.entries()) {
@@ -59,7 +64,7 @@ export async function dryRunBatch(
   return outcomes;
 }
 
-/** So that no message brings too many at once. */
+/** Splits the names, so that no message holds too many copies. */
 function portionsOf([accounts, slices]: CopiesOf): readonly CopiesOf[] {
   const portions: CopiesOf[] = [];
   for (let from = 0; from < Math.max(accounts.length, slices.length); from += COPIES_MAX)
@@ -80,8 +85,12 @@ function decide(
   return decideLegs(ledger.compound, command, planned, new Map(), newId(command.vnode), timeMs);
 }
 
-/** The accounts and slices that the items touch, by shard. */
-function namedBy(shards: Shards, partner: string, items: readonly Item[]): ReadonlyMap<number, CopiesOf> {
+/** The accounts and system account slices that the items touch, by shard. */
+function accountsByShard(
+  shards: Shards,
+  partner: string,
+  items: readonly Item[],
+): ReadonlyMap<number, CopiesOf> {
   const byShard = new Map<
     number,
     { accounts: Set<string>; slices: Map<string, readonly [string, string]> }
@@ -90,10 +99,10 @@ function namedBy(shards: Shards, partner: string, items: readonly Item[]): Reado
     const postings = item.op === "transfer" ? [item] : item.postings;
     for (const { account, counterparty, vnode } of legsOf(partner, postings)) {
       const shard = shards.ofVnode(vnode);
-      const named = byShard.get(shard) ?? { accounts: new Set<string>(), slices: new Map() };
-      byShard.set(shard, named);
-      if (isSystemAccount(account)) named.slices.set(`${account}\0${counterparty}`, [account, counterparty]);
-      else named.accounts.add(account);
+      const names = byShard.get(shard) ?? { accounts: new Set<string>(), slices: new Map() };
+      byShard.set(shard, names);
+      if (isSystemAccount(account)) names.slices.set(`${account}\0${counterparty}`, [account, counterparty]);
+      else names.accounts.add(account);
     }
   }
   return new Map(
@@ -103,28 +112,27 @@ function namedBy(shards: Shards, partner: string, items: readonly Item[]): Reado
   );
 }
 
-/** The id of a new transfer is empty. @throws OperatingError `overloaded`, `log_unavailable` */
+/** Dry run of one command. The id of a new transfer is empty. @throws OperatingError `overloaded`, `log_unavailable` */
 export async function dryRun<C extends Command>(shards: Shards, command: C): Promise<Outcome<C>> {
   const keyless = { ...command, key: null, fingerprint: 0 };
   const shard = shards.ofVnode(vnodeOfCommand(keyless));
-  const tryOut = (packed: Uint8Array) =>
-    shards.link(shard).tryOut(packed, keyless.partner, flowOwnerOf(keyless), costOfCommand(keyless));
-  let reply = (await tryOut(packCommand(keyless))).result as CommandReply;
+  const dryRunOnShard = (packed: Uint8Array) =>
+    shards.link(shard).dryRun(packed, keyless.partner, flowOwnerOf(keyless), costOfCommand(keyless));
+  let reply = (await dryRunOnShard(packCommand(keyless))).result as CommandReply;
   if (reply[0] === REFUSED && reply[1] === ASK_ARCHIVE) {
-    const again = await submitWithArchive(shards, shard, keyless, reply, tryOut);
+    const again = await submitWithArchive(shards, shard, keyless, reply, dryRunOnShard);
     reply = again.result as CommandReply;
   }
   if (reply instanceof Uint8Array) {
     const outcome = unpackOutcome(keyless, reply);
     return command.op === "void_transfer" ? withReleaseMoves(shards, command.partner, outcome) : outcome;
   }
-  assert(reply[0] === REFUSED, "a dry run has no record");
+  assert(reply[0] === REFUSED, "a dry run is never in the log");
   const isOpenNeeded = command.op === "post_transfer" || command.op === "void_transfer";
-  if (reply[1] !== "not_open" || !isOpenNeeded) throw refusedBy(reply[1]);
+  if (reply[1] !== "not_open" || !isOpenNeeded) throw refusalError(reply[1]);
   return dryRun(shards, { ...command, settled: await settledOf(shards, command.partner, command.id) });
 }
 
-/** Adds the holds that other shards would release. */
 async function withReleaseMoves<O extends Outcome>(shards: Shards, partner: string, outcome: O): Promise<O> {
   if (!outcome.ok) return outcome;
   const { id, sent, moves } = outcome as unknown as TransferChanged;

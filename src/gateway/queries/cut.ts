@@ -1,19 +1,19 @@
-/** One consistent cut of some accounts. What it promises stands in SPEC.md. */
+/** Reads accounts at one consistent cut. docs/SPEC.md says what a cut guarantees. */
 import { randomUUID } from "node:crypto";
 import type { AccountView } from "../../actors/records/command.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { Shards } from "../shard-link/shards.ts";
 
-/** A cut that was too slow, or whose shard has started anew meanwhile, begins again. */
+/** Attempts. An attempt fails if it is too slow, or if one of its shards restarts. */
 const ATTEMPTS_MAX = 5;
-/** Then all shards have dropped the cut. */
+/** By then all shards have dropped the cut. */
 const HALTS_MS_MAX = 1_000;
 /** A capture waits for its shard's batches. */
 const CAPTURES_MS_MAX = 5_000;
 
 export type Cut = Readonly<{
   accounts: readonly AccountView[];
-  /** By asset, exact beyond 2^53. Below zero where a credit has arrived before the debit of the same transfer. */
+  /** By asset; exact beyond 2^53. Negative if a credit has arrived before the debit of the same transfer. */
   inTransit: Readonly<Record<string, bigint>>;
 }>;
 
@@ -36,7 +36,7 @@ export async function consistentAccounts(
     const accounts = ids.map((id) => views.get(id)).filter((view) => view !== undefined);
     return { accounts, inTransit: found.inTransit };
   }
-  throw new OperatingError("overloaded", "the shards could not agree on one moment; ask again");
+  throw new OperatingError("overloaded", "the shards could not make a consistent cut; retry");
 }
 
 async function attemptCut(
@@ -53,37 +53,37 @@ async function attemptCut(
       return [shard, new Map(result)] as const;
     }),
   );
-  const halts = await inTime(halting, HALTS_MS_MAX);
+  const halts = await withTimeout(halting, HALTS_MS_MAX);
   if (halts === undefined) return undefined;
   const halted = halts.flatMap((halt) => (halt.status === "fulfilled" ? [halt.value] : []));
-  // Those that halted go on with their capture, whatever has become of the others.
+  // Shards that halted must still capture, even if others failed.
   const capturing = Promise.allSettled(
     all.map(async (shard) => {
-      const heard = halted.flatMap(([other, received]) => {
-        // Nothing between the accounts goes to a shard that has none of them.
+      const receivedUpTo = halted.flatMap(([other, received]) => {
+        // A shard without any of the accounts receives nothing that counts.
         const upTo = byShard.has(other) ? received.get(shard) : undefined;
         return upTo === undefined ? [] : [[other, upTo] as const];
       });
-      return (await shards.ask(shard, partner, ["capture", cut, ids, heard])).result;
+      return (await shards.ask(shard, partner, ["capture", cut, ids, receivedUpTo])).result;
     }),
   );
-  const captures = await inTime(capturing, CAPTURES_MS_MAX);
+  const captures = await withTimeout(capturing, CAPTURES_MS_MAX);
   if (captures === undefined) return undefined;
   const failed = [...halts, ...captures].find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
   const found = captures.flatMap((capture) => (capture.status === "fulfilled" ? [capture.value] : []));
   if (halted.some(([, received]) => received.size === 0) || found.includes(null)) return undefined;
   const inTransit: Record<string, bigint> = {};
-  for (const there of found) {
-    for (const [asset, amount] of there?.inTransit ?? [])
+  for (const capture of found) {
+    for (const [asset, amount] of capture?.inTransit ?? [])
       inTransit[asset] = (inTransit[asset] ?? 0n) + BigInt(amount);
   }
   for (const [asset, amount] of Object.entries(inTransit)) if (amount === 0n) delete inTransit[asset];
-  return { accounts: found.flatMap((there) => there?.accounts ?? []), inTransit };
+  return { accounts: found.flatMap((capture) => capture?.accounts ?? []), inTransit };
 }
 
-/** `undefined` when it takes longer: a shard that hangs answers nothing. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+/** `undefined` after `ms`: a shard that hangs never answers. */
+async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), ms);

@@ -1,4 +1,4 @@
-/** Lists of programmes: rows of all shards, newest first, a page at a time. */
+/** Lists of programmes: merges the rows of all shards, newest first, into pages. */
 import {
   comparePlaces,
   type ListAsk,
@@ -11,19 +11,18 @@ import type { Page } from "../../archive/queries/query.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
 
-/** How the parts of all shards are asked for. */
 type Ask<R extends JsonValue> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
 
-/** As the archive's error of this code: a cursor that no list has given out. */
+/** A cursor that this list did not issue. Same code as the archive's error. */
 class BadCursor extends Error {
   readonly code = "bad_cursor";
 }
 
 /**
- * Asks until the page is full and it is known whether there are more: a shard may have looked at much and shown little. The
- * cursor is the place of the last row.
+ * Asks the shards until the page is full and it is known whether rows follow; a shard may scan many rows and return
+ * few. The cursor encodes the place of the last row.
  *
- * @throws CallerGone, BadCursor, OperatingError `overloaded`: too many rows would have to be looked at.
+ * @throws CallerGone, BadCursor, OperatingError `overloaded`: too many rows would have to be scanned.
  */
 export async function pageOf<R extends JsonValue>(
   ask: Ask<R>,
@@ -37,7 +36,7 @@ export async function pageOf<R extends JsonValue>(
     if (asks === FETCHES_MAX) throw tooMany();
     refuseGone(caller);
     const parts = await ask(question([limit + 1 - found.length, before]));
-    // Beyond the point up to which each shard has looked nothing can be said yet.
+    // Beyond the newest point at which a shard stopped scanning, rows may still be missing.
     let bound: ListPlace | null = null;
     for (const { upTo } of parts)
       if (upTo !== null && (bound === null || comparePlaces(upTo, bound) > 0)) bound = upTo;
@@ -64,7 +63,7 @@ function parsePlace(cursor: string): ListPlace {
     .split("_")
     .map((part) => Number.parseInt(part, 36));
   const place = [atMs, shard, serial] as const;
-  const isOne = more.length === 0 && place.every(Number.isSafeInteger);
-  if (!isOne || cursorOf(place) !== cursor) throw new BadCursor("the cursor is not one that was given out");
+  const isPlace = more.length === 0 && place.every(Number.isSafeInteger);
+  if (!isPlace || cursorOf(place) !== cursor) throw new BadCursor("the list did not issue this cursor");
   return place;
 }

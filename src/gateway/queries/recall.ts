@@ -1,4 +1,4 @@
-/** Answers that were given before, or could not be given when they were due: read from the records in the archive. */
+/** Rebuilds answers to earlier commands from their records in the archive: for repeated idempotency keys. */
 import { haveSameKey, isKeyOf } from "../../actors/ledger/command-home.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
 import type { Command, Credited, Outcome, Transfer, TransferSent } from "../../actors/records/command.ts";
@@ -7,7 +7,7 @@ import type { Move, Moved, TransferChanged } from "../../actors/records/compound
 import type { ArchivedRecord, FoundRecord, Location } from "../../archive/queries/query.ts";
 import { assert } from "../../errors/assert.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
-import { known, positionText, type Shards } from "../shard-link/shards.ts";
+import { nonEmptyPositions, positionText, type Shards } from "../shard-link/shards.ts";
 
 export type Recalled<C extends Command> = Readonly<{
   outcome: Outcome<C>;
@@ -16,9 +16,9 @@ export type Recalled<C extends Command> = Readonly<{
 }>;
 
 /**
- * The answer to a command whose own record stands `at`: with its parts on other shards, all of which are durable.
+ * The answer to the command whose record is at `at`, including its parts on other shards, all of which are durable.
  *
- * `undefined`: the record is of another command, whose key only has the same hash.
+ * @returns `undefined` if the record belongs to another command whose key has the same hash.
  */
 export async function recall<C extends Command>(
   shards: Shards,
@@ -26,7 +26,7 @@ export async function recall<C extends Command>(
   at: Location,
 ): Promise<Recalled<C> | undefined> {
   const [first] = await firstRecords(shards, [at]);
-  assert(first !== undefined, "the archive answers place for place");
+  assert(first !== undefined, "the archive answers index for index");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   if (!haveSameKey(first.record.command, command)) return undefined;
   const { outcome } = first.record;
@@ -34,15 +34,15 @@ export async function recall<C extends Command>(
   if (!outcome.ok) return { outcome, ...answer };
   if ("to" in outcome) return withCredit(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
   if (!("sent" in outcome)) return { outcome, ...answer } as Recalled<C>;
-  // Never an expiry, which nobody asks for.
+  // Never an expiry: expiries are not commands of a caller.
   const changed = outcome as TransferChanged;
   return withPortions(shards, command, at.shard, changed, answer) as Promise<Recalled<C>>;
 }
 
-/** The owner of a key; `vnode` names its shard where the owner key does not. */
+/** The owner of an idempotency key. `vnode` names the shard if the owner key does not determine it. */
 export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
 
-/** The command that a key was first used for; "reused" if that is another request, `undefined` if the key is unknown. */
+/** The command that first used the key. "reused" if it was another request, `undefined` if the key is unknown. */
 export async function firstCommand(
   shards: Shards,
   { partner, key, fingerprint }: CommandHeader,
@@ -55,14 +55,17 @@ export async function firstCommand(
   const [epoch, seq, index, firstFingerprint] = result;
   if (firstFingerprint !== fingerprint) return "reused";
   const [first] = await firstRecords(shards, [{ shard, epoch, seq, index }]);
-  assert(first !== undefined, "the archive answers place for place");
+  assert(first !== undefined, "the archive answers index for index");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   const { command } = first.record;
   const isSame = command.partner === partner && command.key === key && isKeyOf(command, owner);
   return isSame ? command : "reused";
 }
 
-/** @throws OperatingError `outcome_unknown`: it was done, so nothing else may be said while it cannot be read. */
+/**
+ * @throws OperatingError `outcome_unknown`: the command was executed, so no other answer is correct while its
+ *   record cannot be read.
+ */
 export async function firstRecords(
   { archive }: Shards,
   at: readonly Location[],
@@ -109,16 +112,16 @@ async function withPortions(
 ): Promise<Readonly<{ outcome: TransferChanged }> & Answer> {
   const { id, moves, elsewhere, sent } = changed;
   const parts = await Promise.all(sent.map(({ to, no }) => partOf(shards, partner, { id, from, to, no })));
-  const there = parts.flatMap(({ record }): readonly Move[] => (record.outcome as Moved).moves);
+  const remoteMoves = parts.flatMap(({ record }): readonly Move[] => (record.outcome as Moved).moves);
   const positions = [answer.position, ...parts.map(({ at }) => positionText(at.shard, at))];
   return {
     timeMs: answer.timeMs,
-    outcome: { ...changed, moves: [...moves, ...elsewhere, ...there] },
+    outcome: { ...changed, moves: [...moves, ...elsewhere, ...remoteMoves] },
     position: positions.join(","),
   };
 }
 
-/** What a message has become at its shard. It is durable there: that shard's newest position includes it. */
+/** The record of a cross-shard message at its shard. It is durable: the shard's newest position includes it. */
 async function partOf(
   shards: Shards,
   partner: string,
@@ -126,8 +129,8 @@ async function partOf(
 ): Promise<ArchivedRecord> {
   try {
     const { position } = await shards.ask(to, partner, ["position"]);
-    const part = await shards.archive.part({ id, from, to, no }, known([position]));
-    assert(part !== undefined, "a transfer that was delivered has all its parts in the log");
+    const part = await shards.archive.part({ id, from, to, no }, nonEmptyPositions([position]));
+    assert(part !== undefined, "all parts of an answered transfer are in the log");
     return part;
   } catch (error) {
     throw unreadable(error);

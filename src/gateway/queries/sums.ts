@@ -1,8 +1,8 @@
-/** What several shards say of one thing, added up: each figure is a safe integer, their sum need not be. */
+/** Sums over all shards. Each part is a safe integer; their sum may exceed 2^53. */
 import { assert } from "../../errors/assert.ts";
-import { known, positionText, type Shards } from "../shard-link/shards.ts";
+import { nonEmptyPositions, positionText, type Shards } from "../shard-link/shards.ts";
 
-/** The balances of all slices, by asset; `undefined` if it was never used. */
+/** Balances of a system account over all slices, by asset. `undefined` if it was never used. */
 export async function systemAccount(shards: Shards, partner: string, name: string) {
   const found = await shards.askAll(partner, ["system_account", name]);
   const sums = new Map<string, { posted: bigint; held: bigint }>();
@@ -16,7 +16,7 @@ export async function systemAccount(shards: Shards, partner: string, name: strin
   return { id: name, balances: Object.fromEntries(sums) };
 }
 
-/** Of one partner; of all of them when none is named. */
+/** Of all partners if none is given. */
 export async function trialBalance(shards: Shards, partner: string | undefined) {
   const found = await shards.askAll(partner ?? "", ["sums", partner === undefined]);
   const assets: Record<string, { sum: bigint; inTransit: bigint; accounts: number }> = {};
@@ -28,11 +28,11 @@ export async function trialBalance(shards: Shards, partner: string | undefined) 
       total.accounts += accounts;
     }
   }
-  const positions = known(found.map(({ position }) => position));
+  const positions = nonEmptyPositions(found.map(({ position }) => position));
   return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
 }
 
-/** What a partner uses of each quota on each shard; the quotas are the same on all but while they change. */
+/** A partner's quotas, and its usage on each shard. Quotas are equal on all shards, except while they change. */
 export async function usageOf(shards: Shards, partner: string) {
   const found = await shards.askAll(partner, ["usage"]);
   const [first] = found;

@@ -1,4 +1,4 @@
-/** What is asked about transfers that were made before: shown, listed, posted, voided, taken back. */
+/** Reads existing transfers, for display and for commands that post, void or revert them. */
 import { originOf, wayBackOwnerOf } from "../../actors/ledger/command-home.ts";
 import { revertClaim } from "../../actors/ledger/limits/claim-names.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
@@ -15,17 +15,17 @@ import type {
 import type { Page, Range } from "../../archive/queries/query.ts";
 import { transferBytes } from "../../bounds/page-bytes.ts";
 import { type Caller, refuseGone } from "../caller.ts";
-import { known, type Shards } from "../shard-link/shards.ts";
+import { nonEmptyPositions, type Shards } from "../shard-link/shards.ts";
 import { fullPage } from "./full-page.ts";
 
-/** `revertedBy`: the transfer that has taken it back. */
+/** A transfer as reads return it. `revertedBy` is the id of the transfer that reverted it. */
 export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
 
 type ListQuery = Range &
   Readonly<{
     account?: string | undefined;
     status?: TransferStatus | undefined;
-    /** Which of them the list shows; all of them when absent. */
+    /** A filter on the rows of the list. Absent: all rows. */
     shows?: (transfer: TransferView) => boolean;
   }>;
 
@@ -34,8 +34,8 @@ export async function transferRow(
   partner: string,
   id: string,
 ): Promise<TransferRow | undefined> {
-  const view = await viewOf(shards, partner, id);
-  return view && (await rowsOf(shards, partner, [view]))[0];
+  const view = await readView(shards, partner, id);
+  return view && (await withRevertedBy(shards, partner, [view]))[0];
 }
 
 export async function transferRows(
@@ -47,25 +47,25 @@ export async function transferRows(
   const after = await shards.positions(partner);
   const { data, ...rest } = await fullPage(
     query,
-    (asked) => shards.archive.transfers({ ...query, ...asked, partner }, after),
+    (range) => shards.archive.transfers({ ...query, ...range, partner }, after),
     { isShown: shows, bytesOf: transferBytes, caller },
   );
   refuseGone(caller);
-  return { data: await rowsOf(shards, partner, data), ...rest };
+  return { data: await withRevertedBy(shards, partner, data), ...rest };
 }
 
-/** What became of a transfer that its home does not hold open. */
+/** The final status of a transfer that is not open at its home shard. */
 export async function settledOf(shards: Shards, partner: string, id: string): Promise<Settled> {
-  const view = await viewOf(shards, partner, id);
-  // Another request may have begun meanwhile what its home did not know: then it is open there, and this not looked at.
+  const view = await readView(shards, partner, id);
+  // If the transfer has been created since, it is open at its home shard, and the shard ignores this status.
   return view === undefined || view.status === "pending" ? "none" : view.status;
 }
 
 /**
- * The facts of a transfer that never change: from its home while it is open, else from the archive.
+ * The immutable facts of a transfer: from its home shard while it is open, else from the archive.
  *
- * @param owner if it is this owner's. Neither shows what is another's, so that the time of an answer does not tell it from
- *   what is nowhere.
+ * @param owner only a transfer of this owner is found. Neither source looks at transfers of others, so that the
+ *   response time does not reveal whether the id exists.
  */
 export async function originOfTransfer(
   shards: Shards,
@@ -78,59 +78,59 @@ export async function originOfTransfer(
   const home = shards.ofVnode(parsed.vnode);
   const { position, result } = await shards.ask(home, partner, ["origin", id, owner]);
   if (result !== null) return result;
-  const view = await shards.archive.transfer({ partner, id, owner }, known([position]));
+  const view = await shards.archive.transfer({ partner, id, owner }, nonEmptyPositions([position]));
   return view && originOf(view);
 }
 
-/** The command that takes a transfer back, with what its home has to know of it. */
+/** The command that reverts a transfer, with the facts that its home shard needs. */
 export async function revertOf(
   shards: Shards,
-  asked: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
+  header: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
 ): Promise<RevertTransfer> {
-  const { partner, id } = asked;
-  const view = await viewOf(shards, partner, id);
+  const { partner, id } = header;
+  const view = await readView(shards, partner, id);
   if (view === undefined) {
     // An unknown transfer has no owner, so its key has no scope and is not stored.
     const vnode = parseTransferId(id)?.vnode ?? 0;
     return { op: "revert_transfer", partner, key: null, fingerprint: 0, id, original: null, vnode };
   }
-  const isOver = view.status !== "pending";
-  const postings = isOver && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
+  const isSettled = view.status !== "pending";
+  const postings = isSettled && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
   const act = view.act && takeBackOf(view.act, view);
   const revert = {
-    ...asked,
+    ...header,
     op: "revert_transfer",
     original: { postings },
-    vnode: wayBackOf(partner, view),
-    ...(asked.key !== null && { owner: wayBackOwnerOf(view) }),
+    vnode: revertHomeOf(partner, view),
+    ...(header.key !== null && { owner: wayBackOwnerOf(view) }),
   } as const;
   return act === undefined ? revert : { ...revert, act };
 }
 
-/** As its home and the archive have it, with what its home has just ended because its time is over. */
-async function viewOf(shards: Shards, partner: string, id: string): Promise<TransferView | undefined> {
+/** The transfer at its home shard and in the archive, after any expiry that was overdue. */
+async function readView(shards: Shards, partner: string, id: string): Promise<TransferView | undefined> {
   const parsed = parseTransferId(id);
   if (parsed === undefined) return undefined;
   const { position } = await shards.ask(shards.ofVnode(parsed.vnode), partner, ["transfer", id]);
-  return shards.archive.transfer({ partner, id }, known([position]));
+  return shards.archive.transfer({ partner, id }, nonEmptyPositions([position]));
 }
 
-/** The home of the way back: that of the account whose money would go back first. */
-function wayBackOf(partner: string, view: TransferView): number {
+/** The shard that decides a revert: that of the account whose money would go back first. */
+function revertHomeOf(partner: string, view: TransferView): number {
   return vnodeOf(partner, wayBackOwnerOf(view));
 }
 
-/** Whether a transfer was taken back is known where that is decided. */
-async function rowsOf(
+/** Adds `revertedBy`, which the shard that decides reverts knows. */
+async function withRevertedBy(
   shards: Shards,
   partner: string,
   views: readonly TransferView[],
 ): Promise<readonly TransferRow[]> {
-  const byShard = Map.groupBy(views, (view) => shards.ofVnode(wayBackOf(partner, view)));
+  const byShard = Map.groupBy(views, (view) => shards.ofVnode(revertHomeOf(partner, view)));
   const reverts = new Map<string, string | null>();
   await Promise.all(
-    [...byShard].map(async ([shard, there]) => {
-      const ids = there.map(({ id }) => id);
+    [...byShard].map(async ([shard, shardViews]) => {
+      const ids = shardViews.map(({ id }) => id);
       const { result } = await shards.ask(shard, partner, ["reverts", ids]);
       for (const [i, id] of ids.entries()) reverts.set(id, result.by[i] ?? null);
       if (result.forgotten === null) return;

@@ -1,11 +1,11 @@
-/** Whether several partners ask, or one alone. */
+/** Detects whether several partners use the shard at the same time. */
 
-/** Who has asked so long ago is no longer about. */
-const ABOUT_MS = 1_000;
+/** The shard counts as shared for so long after the requests last changed partner. */
+const SHARED_MS = 1_000;
 
 export class Contention {
   #last: object | undefined;
-  /** When another one asked than before. */
+  /** When a request came from another partner than the one before. */
   #changedMs = Number.NEGATIVE_INFINITY;
 
   note(partner: object, nowMs: number): void {
@@ -15,6 +15,6 @@ export class Contention {
   }
 
   isShared(nowMs: number): boolean {
-    return nowMs - this.#changedMs < ABOUT_MS;
+    return nowMs - this.#changedMs < SHARED_MS;
   }
 }

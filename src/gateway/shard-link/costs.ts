@@ -1,35 +1,40 @@
-/** What requests cost: time, by which they are served in turn, and room, of which each partner has a share. */
+/**
+ * The cost of requests. `cost`: processing time, for fair scheduling. `credits`: queue room, shared among partners.
+ */
 import type { Command } from "../../actors/records/command.ts";
 import { type Query, REQUEST, type Request } from "../../workers/shard/messages.ts";
 
 const CREDIT_BYTES = 2048;
-/** A posting of several takes about as long as eight transfers of one: it may need other shards, and its record is larger. */
-const POSTING_OF_SEVERAL = 8;
+/**
+ * A posting of a compound transfer takes about as long as eight simple transfers: it may involve other shards, and
+ * its record is larger.
+ */
+const COMPOUND_POSTING_COST = 8;
 
-/** What it costs to decide a command; a transfer of one posting is 1. */
+/** Cost of deciding a command. A transfer with one posting costs 1. */
 export function costOfCommand(command: Command): number {
-  if (command.op === "compound_transfer") return POSTING_OF_SEVERAL * command.postings.length;
+  if (command.op === "compound_transfer") return COMPOUND_POSTING_COST * command.postings.length;
   if (command.op !== "revert_transfer") return 1;
-  return POSTING_OF_SEVERAL * (command.original?.postings.length ?? 1);
+  return COMPOUND_POSTING_COST * (command.original?.postings.length ?? 1);
 }
 
-/** What a request takes of the room at its shard. */
+/** Credits that a request takes: one for each command, and one for each 2 KiB. */
 export function creditsOf(commands: number, packed: Uint8Array): number {
   return commands + Math.floor(packed.length / CREDIT_BYTES);
 }
 
-/** Nobody knows what became of it when its shard ends. */
+/** Whether the outcome is unknown if the shard stops before it answers. */
 export function isChange([, kind]: Request): boolean {
   return kind === REQUEST.command || kind === REQUEST.transfers;
 }
 
-/** Of what is packed of a request. */
+/** Size of the packed commands; 0 for a read. */
 export function bytesOf(request: Request): number {
   const packed = request[2];
   return packed instanceof Uint8Array ? packed.length : 0;
 }
 
-/** As much as is looked up. */
+/** The number of items that are looked up. */
 export function costOfQuery(query: Query): number {
   switch (query[0]) {
     case "accounts":

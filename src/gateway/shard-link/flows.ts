@@ -1,30 +1,30 @@
 /**
- * Who shares something bounded, and how much of it each holds. A flow is what is served and refused together: a partner, or
- * one owner of it (owners.ts).
+ * Divides a bounded resource among flows. A flow is the unit that is served and refused together: a partner, or one
+ * owner within it (owners.ts).
  */
 import { BATCHES, WHOLE } from "./owners.ts";
 import { TurnList } from "./turn-list.ts";
 
 export type Queued = Readonly<{ cost: number; bytes: number }>;
 
-/** Served items are let go when there are so many, and at least as many as are left. */
+/** Served items are dropped from the array once there are this many, and at least as many as still wait. */
 const SERVED_MAX = 1_024;
 
-/** What one flow holds, and what of it waits, in order. */
+/** One flow: what it uses of the resource, and its waiting items in order. */
 export class Flow<T extends Queued = Queued> {
-  readonly of: PartnerFlows<T>;
+  readonly parent: PartnerFlows<T>;
   readonly owner: string;
   used = 0;
-  /** Cost of what was taken out of its queue and is not done. */
-  inHand = 0;
-  isHeld = false;
+  /** Cost of the items that were taken from the queue and are not done. */
+  inFlight = 0;
+  isPaused = false;
   deficit = 0;
   next: Flow<T> | undefined;
   #items: T[] = [];
   #served = 0;
 
-  constructor(of: PartnerFlows<T>, owner: string) {
-    this.of = of;
+  constructor(parent: PartnerFlows<T>, owner: string) {
+    this.parent = parent;
     this.owner = owner;
   }
 
@@ -32,7 +32,6 @@ export class Flow<T extends Queued = Queued> {
     return this.#served < this.#items.length;
   }
 
-  /** What has waited longest. */
   get first(): T | undefined {
     return this.#items[this.#served];
   }
@@ -63,7 +62,7 @@ export class Flow<T extends Queued = Queued> {
   }
 }
 
-/** All flows of one partner, and what they hold together. */
+/** All flows of one partner, and what they use together. */
 export class PartnerFlows<T extends Queued = Queued> {
   readonly partner: string;
   readonly owners = new Map<string, Flow<T>>();
@@ -77,18 +76,18 @@ export class PartnerFlows<T extends Queued = Queued> {
   }
 
   get firstCost(): number {
-    return this.turns.due().firstCost;
+    return this.turns.current().firstCost;
   }
 }
 
-/** So many are known before those that hold nothing are forgotten. */
+/** From this number of flows on, idle ones are removed. */
 const KNOWN_MIN = 1_024;
 
 /**
- * Divides a capacity by dynamic thresholds (Choudhury, Hahne: Dynamic Queue Length Thresholds for Shared-Memory Packet
- * Switches, 1998): a partner is given more only while it holds no more than what is free. So alone it gets half, beside
- * another one a third, and there is always something left for who comes next. Within a partner its half is divided in the
- * same way among owners.
+ * Divides a capacity by dynamic thresholds (Choudhury, Hahne: Dynamic Queue Length Thresholds for Shared-Memory
+ * Packet Switches, 1998): a partner may use at most as much as is free. So a single partner gets half, two get a
+ * third each, and some capacity is always left for the next one. Within a partner, its half is divided among owners
+ * in the same way.
  */
 export class Flows<T extends Queued = Queued> {
   readonly #capacity: number;
@@ -96,69 +95,68 @@ export class Flows<T extends Queued = Queued> {
   #used = 0;
   #known = 0;
   #forgetAt = KNOWN_MIN;
-  /** Most requests come from whom the one before came from. */
+  /** Cache: most requests belong to the same flow as the one before. */
   #last: Flow<T>;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
-    this.#last = this.#find("", WHOLE);
+    this.#last = this.#findOrCreate("", WHOLE);
   }
 
-  /** How many flows have an entry here. */
   get known(): number {
     return this.#known;
   }
 
-  /** The flow's entry here. It stays the same one while it holds anything. */
-  of(partner: string, owner: string): Flow<T> {
+  /** The entry of this flow. It is the same object while the flow uses anything. */
+  find(partner: string, owner: string): Flow<T> {
     const last = this.#last;
-    if (last.owner === owner && last.of.partner === partner) return last;
-    this.#last = this.#find(partner, owner);
+    if (last.owner === owner && last.parent.partner === partner) return last;
+    this.#last = this.#findOrCreate(partner, owner);
     return this.#last;
   }
 
-  /** Takes so much of the capacity, if the flow may have it. */
+  /** Takes `amount` of the capacity. False, with no effect, if that exceeds the flow's share. */
   take(flow: Flow<T>, amount: number): boolean {
-    const { of } = flow;
-    if (of.used + amount > this.#capacity - this.#used) return false;
+    const { parent } = flow;
+    if (parent.used + amount > this.#capacity - this.#used) return false;
     const isOwner = flow.owner !== WHOLE && flow.owner !== BATCHES;
-    if (isOwner && flow.used + amount > this.#capacity / 2 - of.used) return false;
+    if (isOwner && flow.used + amount > this.#capacity / 2 - parent.used) return false;
     flow.used += amount;
-    of.used += amount;
+    parent.used += amount;
     this.#used += amount;
     return true;
   }
 
   give(flow: Flow<T>, amount: number): void {
     flow.used -= amount;
-    flow.of.used -= amount;
+    flow.parent.used -= amount;
     this.#used -= amount;
   }
 
-  #find(partner: string, owner: string): Flow<T> {
-    let of = this.#partners.get(partner);
-    if (of === undefined) {
-      of = new PartnerFlows(partner);
-      this.#partners.set(partner, of);
+  #findOrCreate(partner: string, owner: string): Flow<T> {
+    let parent = this.#partners.get(partner);
+    if (parent === undefined) {
+      parent = new PartnerFlows(partner);
+      this.#partners.set(partner, parent);
     }
-    const known = of.owners.get(owner);
+    const known = parent.owners.get(owner);
     if (known !== undefined) return known;
-    const flow = new Flow(of, owner);
-    of.owners.set(owner, flow);
+    const flow = new Flow(parent, owner);
+    parent.owners.set(owner, flow);
     this.#known += 1;
     if (this.#known > this.#forgetAt) this.#forget(flow);
     return flow;
   }
 
-  /** Forgets who holds nothing, so that what is known is bounded by what is held. */
+  /** Removes idle flows, so that their number is bounded by what is in use. */
   #forget(except: Flow<T>): void {
-    for (const [partner, of] of this.#partners) {
-      for (const [owner, flow] of of.owners) {
+    for (const [partner, parent] of this.#partners) {
+      for (const [owner, flow] of parent.owners) {
         if (flow.used > 0 || flow.waits || flow === except) continue;
-        of.owners.delete(owner);
+        parent.owners.delete(owner);
         this.#known -= 1;
       }
-      if (of.owners.size === 0) this.#partners.delete(partner);
+      if (parent.owners.size === 0) this.#partners.delete(partner);
     }
     this.#forgetAt = Math.max(KNOWN_MIN, 2 * this.#known);
   }

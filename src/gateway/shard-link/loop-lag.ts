@@ -1,23 +1,23 @@
 /**
- * How long this thread has kept its own messages waiting: what has come meanwhile was not late. A thread that parses, or that
- * the system gives no core to, would otherwise take a shard to be slow.
+ * Measures how long this thread's event loop was blocked. Replies that arrived meanwhile were not late: without
+ * this, a thread that parses a large body, or gets no CPU, would take its shards for slow.
  */
-const EVERY_MS = 50;
+const CHECK_INTERVAL_MS = 50;
 
 export class LoopLag {
   #lagMs = 0;
-  #lookedMs = performance.now();
+  #checkedMs = performance.now();
 
   constructor() {
     setInterval(() => {
       const nowMs = performance.now();
       this.#lagMs = this.totalMs(nowMs);
-      this.#lookedMs = nowMs;
-    }, EVERY_MS).unref();
+      this.#checkedMs = nowMs;
+    }, CHECK_INTERVAL_MS).unref();
   }
 
-  /** Of all times so far, up to `nowMs` of `performance.now()`. */
+  /** Total lag so far, in ms, up to `nowMs` of `performance.now()`. */
   totalMs(nowMs: number): number {
-    return this.#lagMs + Math.max(0, nowMs - this.#lookedMs - EVERY_MS);
+    return this.#lagMs + Math.max(0, nowMs - this.#checkedMs - CHECK_INTERVAL_MS);
   }
 }

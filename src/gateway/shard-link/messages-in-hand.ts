@@ -1,14 +1,14 @@
-/** Messages that a shard has in hand, oldest first, and whether it takes too long with them. */
+/** The messages that are in flight to a shard, oldest first, and whether they take too long. */
 
-/** When a message takes longer there is more than the shard and its log can do. */
+/** If a message takes longer, the load exceeds what the shard and its log can do. */
 export const WAIT_MS_MAX = 1_000;
 
-/** How many of its requests the shard still has in hand, and since when. */
+/** `unanswered`: how many of its requests the shard has not answered yet. */
 export type Message = { unanswered: number; readonly sentMs: number };
 
-export class MessagesInHand {
+export class InFlightMessages {
   #messages: readonly Message[] = [];
-  /** How long the last one took of those that it no longer has. */
+  /** How long the message that was completed last took. */
   #tookMs = 0;
 
   get count(): number {
@@ -21,7 +21,7 @@ export class MessagesInHand {
     return message;
   }
 
-  /** One of its requests is no longer in hand. */
+  /** One of its requests was answered, or now waits for another shard. */
   answered(message: Message, nowMs: number): void {
     message.unanswered -= 1;
     if (message.unanswered > 0) return;

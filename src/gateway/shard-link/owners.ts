@@ -1,6 +1,6 @@
 /**
- * Within a partner, whose turn a request takes. Most partners are served as a whole. One that hosts many others is not: the
- * platform tenant its wallet users, and any partner its sellers.
+ * The owner of a request, for fair scheduling within a partner. Most partners are one flow. A partner that hosts
+ * others is divided: the platform tenant by wallet user, any partner by seller.
  */
 import { homeOwnerOf } from "../../actors/ledger/command-home.ts";
 import { ownerKeyOf } from "../../actors/ledger/routing.ts";
@@ -10,30 +10,31 @@ import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
 import type { Command } from "../../actors/records/command.ts";
 import type { Query } from "../../workers/shard/messages.ts";
 
-/** The owner of what concerns a partner as a whole. */
+/** The owner of requests that concern a partner as a whole. */
 export const WHOLE = "";
 
 /**
- * The owner of a partner's batches: they are in turn with its single requests, and what is bounded of batches alone holds up
- * none of those.
+ * The owner of a partner's batches. As a flow of their own they alternate with its single requests, and the limit
+ * on batches in flight does not delay those.
  */
 export const BATCHES = "#batches";
 
-const SELLERS = creditAccount("");
+const SELLER_ACCOUNT_PREFIX = creditAccount("");
 
-/** Whose turn it takes to decide a command, within its partner. */
 export function flowOwnerOf(command: Command): string {
   if (command.partner === PLATFORM_TENANT) return homeOwnerOf(command);
   const act = "act" in command ? command.act : undefined;
   return act?.programme === "topup" ? ownerKeyOf(act.subject) : WHOLE;
 }
 
-/** The same of a read about one account, or another subject. */
+/** The owner of a read about one account or another subject. */
 export function flowOwnerOfSubject(partner: string, subject: string): string {
-  return partner === PLATFORM_TENANT || subject.startsWith(SELLERS) ? ownerKeyOf(subject) : WHOLE;
+  return partner === PLATFORM_TENANT || subject.startsWith(SELLER_ACCOUNT_PREFIX)
+    ? ownerKeyOf(subject)
+    : WHOLE;
 }
 
-/** The same of a question to a shard. */
+/** The owner of a query to a shard. */
 export function ownerOfQuery(partner: string, query: Query): string {
   switch (query[0]) {
     case "account":
@@ -54,7 +55,7 @@ export function ownerOfQuery(partner: string, query: Query): string {
   }
 }
 
-/** The same of a transfer that is known by its id alone: its vnode is that of its wallet, and of few others. */
+/** The owner of a read of one transfer. Its id does not name the owner; the vnode in it is shared by few wallets. */
 export function ownerOfTransfer(partner: string, id: string): string {
   return partner === PLATFORM_TENANT ? `#${parseTransferId(id)?.vnode}` : WHOLE;
 }

@@ -1,28 +1,28 @@
-/** What shards have replied, as the gateway reads it. */
+/** Reads the replies of shards. */
 import { decode } from "../../actors/records/pack.ts";
 import type { Location } from "../../archive/queries/query.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { Credits, Replayed, TransfersReply, WireItem } from "../../workers/shard/messages.ts";
 
-/** The answers in the order of the items, and where the credits went that crossed to other shards. */
+/** The answers in the order of the items, and the positions of credits on other shards. */
 export function answersOf(
   reply: TransfersReply,
 ): Readonly<{ answers: readonly WireItem[]; credits: Credits }> {
-  if (reply instanceof Uint8Array) return { answers: itemsOf(reply), credits: [] };
+  if (reply instanceof Uint8Array) return { answers: readItems(reply), credits: [] };
   const [packed, later, credits] = reply;
-  const answers = itemsOf(packed);
+  const answers = readItems(packed);
   for (const [index, item] of later) answers[index] = item;
   return { answers, credits };
 }
 
-/** Heads of what nearly all items are: ids, and numbers of rejections. */
+/** MessagePack heads of nearly all items: short strings (ids) and small integers (rejection numbers). */
 const ARRAY = 0xdd;
 const ARRAY_HEAD_BYTES = 5;
 const isShortText = (head: number) => (head & 0xe0) === 0xa0;
 const isSmallNumber = (head: number) => head < 0x80;
 
-/** Ids are cut out of one text of the whole: a string made of the bytes of each one costs twenty times as much. */
-function itemsOf(packed: Uint8Array): WireItem[] {
+/** Slices ids out of one string of the whole reply: decoding each id from its bytes costs twenty times as much. */
+function readItems(packed: Uint8Array): WireItem[] {
   const text = Buffer.from(packed.buffer, packed.byteOffset, packed.length).toString("latin1");
   const items: WireItem[] = [];
   let at = packed[0] === ARRAY ? ARRAY_HEAD_BYTES : 0;

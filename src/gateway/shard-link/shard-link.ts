@@ -1,7 +1,7 @@
 /**
- * The gateway's end of the way to one shard: requests of one tick go out as one message, replies come back by
- * number. Several partners are served in turn. What is under way is bounded by credits, of which each partner has a share;
- * what does not fit is refused at once, and certainly not done.
+ * The gateway's connection to one shard. The requests of one event loop turn are sent as one message; replies are
+ * matched by request number. Partners are served round-robin. Requests in flight are bounded by credits, of which
+ * each partner has a share; a request that exceeds it is refused at once, before it is sent.
  */
 import type { Fact } from "../../actors/records/command.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
@@ -25,66 +25,70 @@ import { bytesOf, costOfQuery, creditsOf, isChange } from "./costs.ts";
 import { FairQueue, type Portion } from "./fair-queue.ts";
 import { type Flow, Flows, type Queued } from "./flows.ts";
 import type { LoopLag } from "./loop-lag.ts";
-import { type Message, MessagesInHand, WAIT_MS_MAX } from "./messages-in-hand.ts";
+import { InFlightMessages, type Message, WAIT_MS_MAX } from "./messages-in-hand.ts";
 import { BATCHES, WHOLE } from "./owners.ts";
 
 /**
- * Commands, and portions of 2 KiB, that a shard may have in hand or waiting here. A partner alone gets half: a thousand requests
- * and a largest batch (10,000 commands, 8 MiB) at once fit.
+ * Credits of one shard, for requests in flight or waiting here: one for each command and for each 2 KiB. One
+ * partner gets at most half: a thousand requests and a largest batch (10,000 commands, 8 MiB) fit into that.
  */
 const CREDITS = 131_072;
 /**
- * Requests of all partners that one gateway may have at the shards: of each it holds its connection, its answer's promise and
- * what it was asked with, some 16 KiB. It is far more than one partner needs to keep the shards busy.
+ * Requests that one gateway may have at all its shards. Each holds its connection, promise and body, some 16 KiB.
+ * This is far more than one partner needs to keep the shards busy.
  */
 export const REQUESTS_MAX = 16_384;
 
-/** Where and when the answer was durable; `result` has the shape that the request's kind asks for. */
-export type Reached = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
+/**
+ * A shard's reply. `at` and `timeMs`: position and log time at which it is durable. `result`: its shape depends on
+ * the kind of request.
+ */
+export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
 
 /**
- * While the shard has a message in hand, the next one grows here: there it would only wait for the append, and here it
- * costs one hand-over however large it gets. A large one is sent ahead, so that it is decided during the append.
+ * While a message is in flight, the next one grows here: at the shard it would only wait for the append, and here
+ * any size costs one transfer between threads. A message of at least this cost is sent ahead, so that the shard
+ * decides it during the append.
  */
-const AHEAD_COST_MIN = 512;
+const SEND_AHEAD_COST_MIN = 512;
 const MESSAGES_MAX = 2;
-/** Decided in some ten milliseconds, so that nobody waits longer for what others have asked before. */
-const MESSAGE: Portion = { cost: 2_048, bytes: 1024 * 1024 };
+/** Bounds of one message. A shard decides it in some ten milliseconds, which bounds the wait of others behind it. */
+const MESSAGE_MAX: Portion = { cost: 2_048, bytes: 1024 * 1024 };
 
 /**
- * Of one partner's batches, what waits for other shards included: for that no message is in hand, but both shards have work
- * with it.
+ * Cost of one partner's batches in flight. It includes what waits for other shards: then no message is in flight,
+ * but both shards have work with it.
  */
-const BATCHES_IN_HAND_MAX = { shared: MESSAGE.cost, alone: 8 * MESSAGE.cost };
+const BATCHES_IN_FLIGHT_MAX = { shared: MESSAGE_MAX.cost, alone: 8 * MESSAGE_MAX.cost };
 
-/** Several items of one batch. `cost`: their postings. */
+/** A piece of a batch. `cost`: of its postings. */
 export type Piece = Readonly<{ packed: Uint8Array; count: number; cost: number }>;
 
 interface Pending extends Queued {
   readonly request: Request;
-  /** In whole milliseconds: such numbers cost no memory of their own. */
+  /** When it was queued. Whole milliseconds, because V8 stores small integers without an allocation. */
   readonly sinceMs: number;
-  /** Absent until it is sent, and once its answer depends on another shard. */
+  /** The message it was sent with. Absent before that, and while its reply waits for another shard. */
   message: Message | undefined;
   isSent: boolean;
   readonly credits: number;
   readonly flow: Flow<Pending>;
-  /** The same flow, of the gateway's requests at all shards. */
+  /** The same flow in the gateway's limit on requests. */
   readonly requests: Flow;
-  readonly resolve: (reached: Reached) => void;
+  readonly resolve: (reply: ShardReply) => void;
   readonly reject: (error: OperatingError) => void;
 }
 
 export type ShardLinkOptions = Readonly<{
   shard: number;
-  /** Told of what must be known here before anybody acts on it. */
+  /** Called with facts that this gateway must know before a caller may act on them. */
   onFacts: (facts: readonly Fact[]) => void;
-  /** Told of all that the shard knows, when it begins to serve. */
+  /** Called with all facts of the shard when it starts to serve. */
   onAllFacts: (facts: readonly Fact[]) => void;
   open?: typeof openChannel;
-  /** What the gateway has at all its shards; of this shard alone if absent. */
+  /** The gateway's limit on requests, over all its shards. Absent: for this shard alone. */
   requests?: Flows;
-  /** Absent: this thread keeps nothing waiting. */
+  /** Absent: the event loop is assumed never to block. */
   lag?: Pick<LoopLag, "totalMs">;
 }>;
 
@@ -92,25 +96,24 @@ export class ShardLink {
   readonly shard: number;
   readonly #options: ShardLinkOptions;
   #channel: Channel | undefined;
-  /** The shard has said that it serves, and its log answers. */
+  /** The shard serves, and its log answers. */
   #hasLog = false;
-  /** It has not answered its supervisor for a while. */
+  /** The shard has not answered its supervisor for a while. */
   #isSilent = false;
-  /** It has its log, and answers: both, in one place for the hot path. */
+  /** `#hasLog && !#isSilent`, as one field for the hot path. */
   #serves = false;
   #welcomed = Promise.withResolvers<void>();
   readonly #flows = new Flows<Pending>(CREDITS);
   readonly #requests: Flows;
   readonly #queue = new FairQueue<Pending>({
-    inHandMax: ({ owner }) => {
+    inFlightMax: ({ owner }) => {
       if (owner !== BATCHES) return Number.POSITIVE_INFINITY;
-      return BATCHES_IN_HAND_MAX[this.#contention.isShared(this.#nowMs()) ? "shared" : "alone"];
+      return BATCHES_IN_FLIGHT_MAX[this.#contention.isShared(this.#nowMs()) ? "shared" : "alone"];
     },
   });
-  readonly #inHand = new MessagesInHand();
+  readonly #inFlight = new InFlightMessages();
   readonly #contention = new Contention();
   #flushing = false;
-  /** By the number of the request. */
   readonly #pending = new Slots<Pending>();
 
   constructor(options: ShardLinkOptions) {
@@ -119,27 +122,26 @@ export class ShardLink {
     this.#requests = options.requests ?? new Flows(REQUESTS_MAX);
   }
 
-  /** The number of the next request. */
   get #next(): number {
     return this.#pending.next;
   }
 
-  /** Commands and reads that wait for their answer. */
+  /** Number of commands and reads that wait for their answer. */
   get depth(): number {
     return this.#pending.size;
   }
 
-  /** It has said that it serves, its log answers, and there is a way to it. */
+  /** The shard serves, its log answers, and the channel is open. */
   get serves(): boolean {
     return this.#serves;
   }
 
-  /** Resolves when the shard has begun to serve for the first time. */
+  /** Resolves once the shard has served for the first time. */
   get welcomed(): Promise<void> {
     return this.#welcomed.promise;
   }
 
-  /** A new way to the shard; it says when it serves. */
+  /** Connects to a new instance of the shard. The shard announces when it serves. */
   attach(end: ChannelEnd): void {
     this.#channel?.close();
     this.#detach();
@@ -151,7 +153,7 @@ export class ShardLink {
     });
   }
 
-  /** What would only wait for a shard that hangs is refused at once. */
+  /** While a shard hangs, requests are refused at once instead of waiting. */
   setSilent(isSilent: boolean): void {
     this.#isSilent = isSilent;
     this.#serves = this.#hasLog && !isSilent;
@@ -162,15 +164,12 @@ export class ShardLink {
     this.#serves = hasLog && !this.#isSilent;
   }
 
-  /**
-   * The shard is gone, and with it what it had not logged: what was sent may have been done, what was not sent
-   * was not.
-   */
+  /** The shard has stopped. A request that was sent may be in the log; one that was not sent is not. */
   #detach(): void {
     this.#channel = undefined;
     this.#setHasLog(false);
     this.#queue.drain();
-    this.#inHand.clear();
+    this.#inFlight.clear();
     for (const pending of this.#pending.values()) {
       this.#pending.remove(pending.request[0]);
       this.#release(pending);
@@ -186,27 +185,23 @@ export class ShardLink {
   }
 
   /**
-   * Sends a packed command with one of the next messages.
+   * Queues a packed command for one of the next messages.
    *
-   * @param owner as of all that is asked here, whose turn it takes: see flows.ts.
-   * @param cost its postings; 1 of what has none.
+   * @param owner the flow within the partner: see owners.ts.
+   * @param cost the cost of its postings; 1 if it has none.
    * @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`, `outcome_unknown`.
    */
-  execute(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
+  execute(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<ShardReply> {
     const credits = creditsOf(1, packed);
-    return this.#send([this.#next, REQUEST.command, packed], this.#flows.of(partner, owner), credits, cost);
+    return this.#send([this.#next, REQUEST.command, packed], this.#flows.find(partner, owner), credits, cost);
   }
 
-  /**
-   * The same for the pieces of a batch, which are decided in this order.
-   *
-   * @throws OperatingError `overloaded`, `log_unavailable`: none of them is taken.
-   */
-  executeAll(partner: string, pieces: readonly Piece[]): readonly Promise<Reached>[] {
-    const flow = this.#flows.of(partner, BATCHES);
+  /** Queues the pieces of a batch, to be decided in order. @throws OperatingError as `ask`: no piece was queued. */
+  executeAll(partner: string, pieces: readonly Piece[]): readonly Promise<ShardReply>[] {
+    const flow = this.#flows.find(partner, BATCHES);
     const credits = pieces.reduce((sum, { packed, count }) => sum + creditsOf(count, packed), 0);
     const nowMs = this.#nowMs();
-    const requests = this.#requests.of(partner, BATCHES);
+    const requests = this.#requests.find(partner, BATCHES);
     const refusal = this.#take(flow, requests, credits, pieces.length, nowMs);
     if (refusal !== undefined) throw refusal;
     return pieces.map(({ packed, count, cost }) =>
@@ -221,31 +216,27 @@ export class ShardLink {
     );
   }
 
-  /**
-   * Asks what a packed command would come to.
-   *
-   * @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`.
-   */
-  tryOut(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<Reached> {
+  /** Asks for the outcome that a packed command would have. @throws OperatingError (as a rejection) as `ask`. */
+  dryRun(packed: Uint8Array, partner: string, owner: string, cost: number): Promise<ShardReply> {
     const credits = creditsOf(1, packed);
-    return this.#send([this.#next, REQUEST.dry_run, packed], this.#flows.of(partner, owner), credits, cost);
+    return this.#send([this.#next, REQUEST.dry_run, packed], this.#flows.find(partner, owner), credits, cost);
   }
 
-  /** The same for a read. */
-  ask(partner: string, query: Query, owner: string = WHOLE): Promise<Reached> {
-    const flow = this.#flows.of(partner, owner);
+  /** Queues a read. @throws OperatingError (as a rejection) `overloaded`, `log_unavailable`. */
+  ask(partner: string, query: Query, owner: string = WHOLE): Promise<ShardReply> {
+    const flow = this.#flows.find(partner, owner);
     return this.#send([this.#next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
   }
 
-  #send(request: Request, flow: Flow<Pending>, credits: number, cost: number): Promise<Reached> {
+  #send(request: Request, flow: Flow<Pending>, credits: number, cost: number): Promise<ShardReply> {
     const nowMs = this.#nowMs();
-    const requests = this.#requests.of(flow.of.partner, flow.owner);
+    const requests = this.#requests.find(flow.parent.partner, flow.owner);
     const refusal = this.#take(flow, requests, credits, 1, nowMs);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#enqueue(request, flow, requests, credits, cost, nowMs);
   }
 
-  /** Takes what so many requests need, or says why they cannot have it. */
+  /** Takes credits and request slots, or returns the refusal. */
   #take(
     flow: Flow<Pending>,
     requests: Flow,
@@ -254,17 +245,17 @@ export class ShardLink {
     nowMs: number,
   ): OperatingError | undefined {
     if (!this.#serves) return this.#unavailable();
-    if (this.#inHand.isLate(nowMs))
-      return overloaded(`shard ${this.shard} has as much in hand as it may have`);
-    this.#contention.note(flow.of, nowMs);
-    // More of this partner than its share: to wait longer would be of no use to it.
+    if (this.#inFlight.isLate(nowMs))
+      return overloaded(`shard ${this.shard} is overloaded: a message to it takes more than 1 s`);
+    this.#contention.note(flow.parent, nowMs);
+    // The partner exceeds its share: a longer wait would not help it.
     const { first } = flow;
     const isLate = first !== undefined && nowMs - first.sinceMs > WAIT_MS_MAX;
     if (isLate || !this.#flows.take(flow, credits))
-      return overloaded(`shard ${this.shard} has as much of yours in hand as it may have`);
+      return overloaded(`your requests already fill your share of shard ${this.shard}'s queue`);
     if (this.#requests.take(requests, count)) return undefined;
     this.#flows.give(flow, credits);
-    return overloaded("as many of your requests are under way as may be");
+    return overloaded("too many of your requests are in flight at this gateway");
   }
 
   #release(pending: Pending): void {
@@ -281,7 +272,7 @@ export class ShardLink {
     credits: number,
     cost: number,
     sinceMs: number,
-  ): Promise<Reached> {
+  ): Promise<ShardReply> {
     this.#flushSoon();
     return new Promise((resolve, reject) => {
       const pending: Pending = {
@@ -316,7 +307,7 @@ export class ShardLink {
         return;
       case TO_GATEWAY.available:
         this.#setHasLog(message[1]);
-        // It may be about to end: what was taken here must not come after it has heard from us.
+        // The shard may be about to stop: older requests must not arrive after newer messages.
         if (!message[1]) this.#sendAll(this.#queue.drain());
         return;
       case TO_GATEWAY.replies:
@@ -327,30 +318,30 @@ export class ShardLink {
 
   #answer(at: LogId, timeMs: number, replies: readonly Reply[]): void {
     const nowMs = this.#nowMs();
-    for (const [no, result] of replies) {
-      const pending = this.#pending.get(no);
+    for (const [requestNumber, result] of replies) {
+      const pending = this.#pending.get(requestNumber);
       if (pending === undefined) continue;
-      if (pending.message !== undefined) this.#inHand.answered(pending.message, nowMs);
+      if (pending.message !== undefined) this.#inFlight.answered(pending.message, nowMs);
       if (result === AWAITED) {
         pending.message = undefined;
         continue;
       }
-      this.#pending.remove(no);
+      this.#pending.remove(requestNumber);
       this.#release(pending);
-      if (result === UNANSWERED) pending.reject(this.#endsStill());
+      if (result === UNANSWERED) pending.reject(this.#expiryTimedOut());
       else pending.resolve({ at, timeMs, result });
     }
     this.#flush();
   }
 
-  /** Whole milliseconds in which this thread could take what came. */
+  /** Time in whole milliseconds, without the time in which this thread was blocked. */
   #nowMs(): number {
     const nowMs = performance.now();
     const { lag } = this.#options;
     return Math.trunc(lag === undefined ? nowMs : nowMs - lag.totalMs(nowMs));
   }
 
-  /** At the end of this turn, when all requests that came with it are in the queue. */
+  /** Sends at the end of this event loop turn, when all requests that arrived in it are queued. */
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
@@ -361,15 +352,15 @@ export class ShardLink {
   }
 
   #flush(): void {
-    while (!this.#queue.isEmpty && this.#inHand.count < MESSAGES_MAX) {
-      if (this.#inHand.count > 0 && this.#queue.cost < AHEAD_COST_MIN) return;
-      this.#sendAll(this.#queue.take(MESSAGE));
+    while (!this.#queue.isEmpty && this.#inFlight.count < MESSAGES_MAX) {
+      if (this.#inFlight.count > 0 && this.#queue.cost < SEND_AHEAD_COST_MIN) return;
+      this.#sendAll(this.#queue.take(MESSAGE_MAX));
     }
   }
 
   #sendAll(taken: readonly Pending[]): void {
     if (taken.length === 0) return;
-    const message = this.#inHand.add(taken.length, this.#nowMs());
+    const message = this.#inFlight.add(taken.length, this.#nowMs());
     const requests = new Array<Request>(taken.length);
     for (let i = 0; i < taken.length; i++) {
       const pending = taken[i] as Pending;
@@ -380,10 +371,10 @@ export class ShardLink {
     this.#channel?.post(encode(requests));
   }
 
-  #endsStill(): OperatingError {
+  #expiryTimedOut(): OperatingError {
     return new OperatingError(
       "overloaded",
-      "so much was over on the account that it could not all be ended in time; ask again",
+      "too much on the account has expired to be processed in time; retry",
     );
   }
 

@@ -1,4 +1,4 @@
-/** The ways to all shards, and the archive behind them: asked by whoever answers requests. */
+/** The links to all shards, and the archive. */
 import { shardOfVnode, vnodeOfAccount } from "../../actors/ledger/routing.ts";
 import { CommandWriter } from "../../actors/records/codec.ts";
 import type { ArchiveQueries, Position } from "../../archive/queries/query.ts";
@@ -9,28 +9,28 @@ import { Turns } from "../turns.ts";
 import { ownerOfQuery } from "./owners.ts";
 import type { ShardLink } from "./shard-link.ts";
 
-type Found<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
+type ShardAnswer<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
 
 export class Shards {
   readonly links: readonly ShardLink[];
-  /** One per shard, empty between calls. */
+  /** One writer for each shard, empty between calls. */
   readonly writers: readonly CommandWriter[];
   readonly turns = {
-    /** Lists and sums: most of their time they wait for the archive. */
-    pages: new Turns({ places: 32, share: 4 }),
+    /** Lists and sums. They spend most of their time waiting for the archive. */
+    pages: new Turns({ slots: 32, share: 4 }),
     /**
-     * Reads of which each may bring a MiB from memory. They are taken apart on the gateway's thread, and those that come in
-     * one message at once: many would keep all other answers waiting.
+     * Reads that may each load 1 MiB of accounts. The gateway's thread decodes them, and those of one message
+     * together, so many at once would delay all other answers.
      */
-    largeReads: new Turns({ places: 4, share: 1 }),
-    /** Single transfers and claims that are looked up in the archive. */
-    lookUps: new Turns({ places: 256, share: 64 }),
-    /** Reads that wait for log time to come to their moment. */
-    moments: new Turns({ places: 1_024, share: 256 }),
-    /** Each keeps the shards from taking each other's messages for a while. */
-    cuts: new Turns({ places: 4, share: 1 }),
-    /** Dry runs of batches, which are decided on the gateway's thread. */
-    dryRuns: new Turns({ places: 2, share: 1 }),
+    largeReads: new Turns({ slots: 4, share: 1 }),
+    /** Lookups of single transfers and claims in the archive. */
+    lookUps: new Turns({ slots: 256, share: 64 }),
+    /** Reads that wait for log time to reach their moment. */
+    moments: new Turns({ slots: 1_024, share: 256 }),
+    /** Consistent cuts. Each one pauses the messages between shards for a short time. */
+    cuts: new Turns({ slots: 4, share: 1 }),
+    /** Dry runs of batches, which the gateway's thread decides. */
+    dryRuns: new Turns({ slots: 2, share: 1 }),
   } as const;
   readonly #archive: ArchiveQueries | undefined;
 
@@ -62,12 +62,12 @@ export class Shards {
     return this.ofVnode(vnodeOfAccount(partner, id));
   }
 
-  async ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<Found<Q[0]>> {
-    const reached = await this.link(shard).ask(partner, query, ownerOfQuery(partner, query));
-    return { result: reached.result as QueryResults[Q[0]], position: { shard, ...reached.at } };
+  async ask<Q extends Query>(shard: number, partner: string, query: Q): Promise<ShardAnswer<Q[0]>> {
+    const shardReply = await this.link(shard).ask(partner, query, ownerOfQuery(partner, query));
+    return { result: shardReply.result as QueryResults[Q[0]], position: { shard, ...shardReply.at } };
   }
 
-  /** The same with the log time of its answer. */
+  /** `ask`, with the log time of the answer instead of its position. */
   async askAt<Q extends Query>(
     shard: number,
     partner: string,
@@ -77,18 +77,18 @@ export class Shards {
     return { result: result as QueryResults[Q[0]], timeMs };
   }
 
-  askAll<Q extends Query>(partner: string, query: Q): Promise<readonly Found<Q[0]>[]> {
+  askAll<Q extends Query>(partner: string, query: Q): Promise<readonly ShardAnswer<Q[0]>[]> {
     return Promise.all(this.links.map((_, shard) => this.ask(shard, partner, query)));
   }
 
-  /** Where all shards are: whatever was answered before is in the archive once it has reached these. */
+  /** The positions of all shards. Once the archive has reached them, it has everything that was answered before. */
   async positions(partner: string): Promise<readonly Position[]> {
-    return known((await this.askAll(partner, ["position"])).map(({ position }) => position));
+    return nonEmptyPositions((await this.askAll(partner, ["position"])).map(({ position }) => position));
   }
 }
 
-/** An empty log has no position to wait for. */
-export function known(positions: readonly Position[]): readonly Position[] {
+/** Drops the positions of empty logs: there is nothing to wait for. */
+export function nonEmptyPositions(positions: readonly Position[]): readonly Position[] {
   return positions.filter(({ epoch }) => epoch > 0);
 }
 

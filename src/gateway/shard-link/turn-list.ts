@@ -1,13 +1,13 @@
 /**
- * Members that have something waiting, in the order of their turns: deficit round robin (Shreedhar, Varghese: Efficient Fair
+ * Members with waiting items, in round-robin order: deficit round robin (Shreedhar, Varghese: Efficient Fair
  * Queuing using Deficit Round-Robin, 1995).
  */
 import { assert } from "../../errors/assert.ts";
 
-/** Cost that a member may have served before the next one has its turn. */
+/** The cost that a member may use before the next one is served. */
 const QUANTUM = 64;
 
-/** `firstCost`: of what it would have served next. */
+/** `firstCost`: cost of its next item. */
 type Member<M> = { deficit: number; next: M | undefined; readonly firstCost: number };
 
 export class TurnList<M extends Member<M>> {
@@ -18,22 +18,22 @@ export class TurnList<M extends Member<M>> {
     return this.#first === undefined;
   }
 
-  /** The one that is there, if it is the only one. */
+  /** The member, if there is exactly one. */
   get only(): M | undefined {
     return this.#first === this.#last ? this.#first : undefined;
   }
 
-  /** One that has begun to wait. */
+  /** Adds a member that has just got its first waiting item. */
   add(member: M): void {
     member.deficit = 0;
     this.#append(member);
   }
 
-  /** Whose turn it is to have its first item served. The same one until that is paid for. */
-  due(): M {
+  /** The member to serve next. It stays the same until its item is charged. */
+  current(): M {
     for (;;) {
       const first = this.#first;
-      assert(first !== undefined, "somebody waits");
+      assert(first !== undefined, "a member waits");
       if (first === this.#last || first.deficit >= first.firstCost) return first;
       first.deficit += QUANTUM;
       this.#first = first.next;
@@ -41,11 +41,11 @@ export class TurnList<M extends Member<M>> {
     }
   }
 
-  /** Takes what was served off the account of the one whose turn it is, and the one off the list if it waits no more. */
-  paid(cost: number, waits: boolean): void {
+  /** Charges `cost` to the current member, and removes it if nothing of it waits. */
+  charge(cost: number, waits: boolean): void {
     const first = this.#first;
-    assert(first !== undefined, "somebody was served");
-    // One that is alone is served on no account.
+    assert(first !== undefined, "a member was served");
+    // A single member is served without a deficit, so this must not fall below 0.
     first.deficit = Math.max(0, first.deficit - cost);
     if (waits) return;
     this.#first = first.next;

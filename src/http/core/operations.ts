@@ -1,4 +1,4 @@
-/** How the server is doing, and what the operator can do about it. */
+/** Probes and metrics, and the operator's routes for shards and snapshots. */
 import { z } from "@hono/zod-openapi";
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import { answer, jsonAnswer, problemAnswer } from "../call.ts";
@@ -42,7 +42,7 @@ const ShardParams = z.object({ n: z.string().openapi({ example: "0" }) });
 const SnapshotsAnswer = z.object({ status: z.literal("begun") });
 const ShardAnswer = z.object({ shard: z.int(), status: z.literal("restarting") });
 
-/** The thread is named where shards are threads, the process where they are processes. */
+/** Shows the thread id of shards on threads, and the process id of shards in processes. */
 function shardView(shard: ShardStatus): object {
   return {
     shard: shard.shard,
@@ -83,7 +83,7 @@ function addProbes(routes: Routes, operations: Operations): void {
       ...open,
       operationId: "getHealth",
       path: "/healthz",
-      summary: "The process is alive",
+      summary: "Check that the process is alive",
       answer: { status: 200, description: "Alive.", content: { "application/json": alive } },
     },
     (_request, call) => jsonAnswer(call, 200, '{"status":"alive"}'),
@@ -94,9 +94,9 @@ function addProbes(routes: Routes, operations: Operations): void {
       ...open,
       operationId: "getReadiness",
       path: "/readyz",
-      summary: "All shards are recovered and the log is durable",
+      summary: "Check that all shards have recovered and the log is durable",
       description:
-        "Otherwise a problem with `reasons`. `warnings` name weaker settings that the operator chose.",
+        "If not ready: a problem with `reasons`. `warnings` lists settings that weaken durability or security.",
       answer: { status: 200, description: "Ready.", content: { "application/json": ready } },
       problems: ["log_unavailable"],
     },
@@ -111,7 +111,7 @@ function addProbes(routes: Routes, operations: Operations): void {
     {
       ...open,
       path: "/metrics",
-      summary: "Figures for Prometheus",
+      summary: "Metrics for Prometheus",
       answer: { status: 200, description: "Prometheus text.", content: { "text/plain": z.string() } },
     },
     async (_request, call) =>
@@ -128,7 +128,7 @@ function addAdmin(routes: Routes, operations: Operations): void {
       ...admin,
       method: "get",
       path: "/v1/admin/shards",
-      summary: "Every shard",
+      summary: "List all shards",
       answer: {
         status: 200,
         description: "The shards.",
@@ -145,9 +145,13 @@ function addAdmin(routes: Routes, operations: Operations): void {
       ...admin,
       method: "post",
       path: "/v1/admin/shards/{n}/restart",
-      summary: "Restart a shard; the others go on",
+      summary: "Restart one shard; the others keep serving",
       params: ShardParams,
-      answer: { status: 202, description: "It is restarting.", content: { "application/json": ShardAnswer } },
+      answer: {
+        status: 202,
+        description: "The shard is restarting.",
+        content: { "application/json": ShardAnswer },
+      },
       problems: ["shard_not_found"],
     },
     async (request, call) => {
@@ -167,14 +171,19 @@ function addAdmin(routes: Routes, operations: Operations): void {
       operationId: "takeSnapshots",
       path: "/v1/admin/snapshots",
       summary: "Take a snapshot of every shard",
-      description: "They are taken one after the other; `/v1/admin/shards` shows the newest of each.",
-      answer: { status: 202, description: "Begun.", content: { "application/json": SnapshotsAnswer } },
+      description:
+        "Shards take them one after the other. `/v1/admin/shards` shows each shard's newest snapshot.",
+      answer: {
+        status: 202,
+        description: "The snapshots have begun.",
+        content: { "application/json": SnapshotsAnswer },
+      },
       problems: ["not_implemented"],
     },
     async (request, call) => {
       await readNothing(request);
       if (!(await operations.takeSnapshots()))
-        throw new Problem("not_implemented", "A log in memory keeps no snapshots.");
+        throw new Problem("not_implemented", "The in-memory log does not store snapshots.");
       return jsonAnswer(call, 202, '{"status":"begun"}');
     },
   );

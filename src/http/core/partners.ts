@@ -1,4 +1,4 @@
-/** `/v1/partners`: who may use the ledger, and with which keys. */
+/** `/v1/partners`: partners, their keys and quotas. */
 import { z } from "@hono/zod-openapi";
 import { type OwnQuotas, setQuotas } from "../../actors/programmes/quotas/acts.ts";
 import { askSeller } from "../../actors/programmes/topup/acts.ts";
@@ -39,8 +39,10 @@ const PartnerPatch = z
 const NewKeyBody = z
   .strictObject({
     role: z.enum(PARTNER_ROLES),
-    name: Name.optional().openapi({ description: "Of a key of role `bank`, which needs one: the bank's." }),
-    seller: Id.optional().openapi({ description: "Whose it is: of a key of role `seller`, and only there." }),
+    name: Name.optional().openapi({ description: "Required for role `bank`: the bank's name." }),
+    seller: Id.optional().openapi({
+      description: "Required for role `seller`, and only there: the seller's id.",
+    }),
   })
   .openapi("NewKey", { example: { role: "read", name: "reports" } });
 const KeyParams = z.object({ id: Id, key_id: z.string() });
@@ -59,16 +61,16 @@ const CreatedPartner = z
 const PatchedPartner = z
   .object({
     ...partnerFields,
-    quotas: QuotasSchema.optional().openapi({ description: "All of them, where some were to be changed." }),
+    quotas: QuotasSchema.optional().openapi({ description: "All quotas, if the request changes some." }),
   })
   .openapi("PatchedPartner", { example: partnerExample });
-const OfSeller = z.string().optional().openapi({ description: "Of a key of role `seller`: whose it is." });
+const SellerId = z.string().optional().openapi({ description: "Only for role `seller`: the seller's id." });
 const CreatedKey = z
   .object({
     id: z.string(),
     role: z.enum(PARTNER_ROLES),
     name: z.string(),
-    seller: OfSeller,
+    seller: SellerId,
     ...apiKeyFields,
   })
   .openapi("CreatedKey", { example: { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" } });
@@ -77,7 +79,7 @@ const KeySchema = z
     id: z.string(),
     role: z.enum(PARTNER_ROLES),
     name: z.string(),
-    seller: OfSeller,
+    seller: SellerId,
     prefix: z.string(),
     created_at: z.iso.datetime(),
     last_used_at: z.iso.datetime().nullable(),
@@ -121,16 +123,20 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewPartner);
+      const { value, asked: header } = await readChange(request, call, NewPartner);
       const { id, name } = value;
       const first = { role: "partner", name: "first" } as const;
-      const made = makeKey(id, first, asked.key, `POST ${path}`, random);
-      const ofPartner = { ...asked, partner: id };
-      const command = await firstOrNew(ledger, ofPartner, { owner: "" }, (): CreatePartner => {
-        return { op: "create_partner", ...ofPartner, name, firstKey: made.newKey };
+      const keyPair = makeKey(id, first, header.key, `POST ${path}`, random);
+      const partnerHeader = { ...header, partner: id };
+      const command = await firstOrNew(ledger, partnerHeader, { owner: "" }, (): CreatePartner => {
+        return { op: "create_partner", ...partnerHeader, name, firstKey: keyPair.newKey };
       });
       return decidedAnswer(call, await ledger.submit(command), 201, ({ partner }, done) =>
-        JSON.stringify({ ...partnerView(partner), key_id: made.newKey.id, ...apiKeyMembers(made, done) }),
+        JSON.stringify({
+          ...partnerView(partner),
+          key_id: keyPair.newKey.id,
+          ...apiKeyMembers(keyPair, done),
+        }),
       );
     },
   );
@@ -143,7 +149,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       path: "/v1/partners",
       access: "operator",
       group: "partners",
-      summary: "List partners in order of id",
+      summary: "List partners, sorted by id",
       query: PageQuery,
       answer: pageOf(PartnerSchema),
     },
@@ -158,7 +164,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       path: "/v1/partners/{id}",
       access: "operator",
       group: "partners",
-      summary: "One partner",
+      summary: "Get a partner",
       params: IdParams,
       answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
       problems: ["partner_not_found"],
@@ -180,8 +186,8 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
       group: "partners",
       summary: "Rename, suspend or reactivate a partner, or set its quotas",
       description:
-        "Name and status are changed first, and then the quotas. Should only the first have come about, a repeat with the " +
-        "same idempotency key makes the second.",
+        "Name and status are changed first, then the quotas, in two steps. If only the first was done, repeat the request " +
+        "with the same idempotency key to do the second.",
       params: IdParams,
       body: { schema: PartnerPatch },
       answer: { status: 200, description: "The partner.", content: { "application/json": PatchedPartner } },
@@ -189,14 +195,14 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
     },
     async (request, call) => {
       const id = memberPartner(call, directory, request.param("id"));
-      const { value, asked } = await readChange(request, call, PartnerPatch);
+      const { value, asked: header } = await readChange(request, call, PartnerPatch);
       const { name, status, quotas } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
-      const answer = await ledger.submit({ op: "update_partner", ...asked, partner: id, ...patch });
+      const answer = await ledger.submit({ op: "update_partner", ...header, partner: id, ...patch });
       if (quotas === undefined || !isDone(answer))
         return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
       const { partner } = answer.outcome;
-      const set = await ledger.submit(actOf({ ...asked, partner: id }, setQuotas(id, changesOf(quotas))));
+      const set = await ledger.submit(actOf({ ...header, partner: id }, setQuotas(id, changesOf(quotas))));
       return decidedAnswer(call, together(answer, set), 200, ({ effect }) =>
         JSON.stringify({ ...partnerView(partner), quotas: { ...DEFAULT_QUOTAS, ...(effect as OwnQuotas) } }),
       );
@@ -211,7 +217,7 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
       path: "/v1/partners/{id}/keys",
       access: "member",
       group: "partners",
-      summary: "Make another key of a partner",
+      summary: "Create another key of a partner",
       params: IdParams,
       body: { schema: NewKeyBody },
       answer: {
@@ -223,26 +229,26 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
     },
     async (request, call) => {
       const partner = memberPartner(call, directory, request.param("id"));
-      const { value, asked } = await readChange(request, call, NewKeyBody);
+      const { value, asked: header } = await readChange(request, call, NewKeyBody);
       const { role, name = "", seller } = value;
       if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
       if ((role === "seller") !== (seller !== undefined))
-        throw invalid("seller", "goes with a key of role seller, which needs one");
+        throw invalid("seller", "is required for role seller, and not allowed for other roles");
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
-      const made = makeKey(partner, kind, asked.key, route, random);
+      const keyPair = makeKey(partner, kind, header.key, route, random);
       const command = await firstOrNew(
         ledger,
-        { ...asked, partner },
+        { ...header, partner },
         { owner: "" },
         async (): Promise<CreateKey> => {
           if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
             throw new Problem("seller_not_found", `There is no seller ${seller}.`);
-          return { op: "create_key", ...asked, partner, newKey: made.newKey };
+          return { op: "create_key", ...header, partner, newKey: keyPair.newKey };
         },
       );
       return decidedAnswer(call, await ledger.submit(command), 201, ({ key: { id } }, done) =>
-        JSON.stringify({ id, ...kind, ...apiKeyMembers(made, done) }),
+        JSON.stringify({ id, ...kind, ...apiKeyMembers(keyPair, done) }),
       );
     },
   );
@@ -268,7 +274,7 @@ function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
       path: "/v1/partners/{id}/keys",
       access: "member",
       group: "partners",
-      summary: "List a partner's keys in order of id",
+      summary: "List a partner's keys, sorted by id",
       params: IdParams,
       query: PageQuery,
       answer: pageOf(KeySchema),
@@ -287,7 +293,7 @@ function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
       path: "/v1/partners/{id}/keys/{key_id}",
       access: "member",
       group: "partners",
-      summary: "Revoke a key, at once and everywhere",
+      summary: "Revoke a key; it is refused everywhere once this is answered",
       params: KeyParams,
       answer: { status: 204, description: "Revoked." },
       problems: ["partner_not_found", "key_not_found"],
@@ -297,7 +303,7 @@ function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
       const keyId = request.param("key_id");
       const { key } = call;
       await readNothing(request);
-      // A key is named by any text, also by what cannot be decoded.
+      // `keyId` may be any text, even one that cannot be decoded, so the path is built from its parts.
       const path = `/v1/partners/${partner}/keys/${keyId}`;
       const fingerprint = key === null ? 0 : fingerprintOf("DELETE", path, "");
       const answer = await ledger.submit({ op: "revoke_key", partner, key, fingerprint, keyId });

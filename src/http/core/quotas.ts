@@ -1,4 +1,4 @@
-/** What a partner keeps, and may keep: `/v1/partners/{id}/usage`, and the quotas of `PATCH /v1/partners/{id}`. */
+/** Quotas of partners: `/v1/partners/{id}/usage`, and the quotas in `PATCH /v1/partners/{id}`. */
 import { z } from "@hono/zod-openapi";
 import type { QuotaChanges } from "../../actors/programmes/quotas/acts.ts";
 import {
@@ -17,16 +17,15 @@ type Deps = Readonly<{ ledger: Ledger; directory: Directory }>;
 
 const DESCRIPTIONS = {
   idempotency_keys:
-    "Idempotency keys that are remembered, and one for the end of each open transfer. A key counts for up to an hour " +
-    "longer than the 24 hours that it is known.",
-  open_transfers: "Pending transfers that are neither posted nor voided, nor expired.",
-  bytes:
-    "What accounts with their metadata, open transfers, and things that end by themselves take up in memory: an estimate.",
+    "Remembered idempotency keys, plus one reserved for the end of each open transfer. A key counts for up to an hour " +
+    "longer than the 24 hours for which it is remembered.",
+  open_transfers: "Pending transfers that are not posted, voided or expired.",
+  bytes: "Estimated memory of accounts and their metadata, open transfers, and items that expire.",
 } as const satisfies Record<QuotaName, string>;
 
 const Count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** An object with a member of each quota. */
+/** The members of an object that has one for each quota. */
 function byQuota<T extends z.ZodType>(schema: T): Record<QuotaName, T> {
   const members = QUOTA_NAMES.map((name) => [name, schema.openapi({ description: DESCRIPTIONS[name] })]);
   return Object.fromEntries(members) as Record<QuotaName, T>;
@@ -34,16 +33,16 @@ function byQuota<T extends z.ZodType>(schema: T): Record<QuotaName, T> {
 
 export const QuotaPatch = z
   .strictObject(byQuota(Count.nullable().optional()))
-  .openapi("QuotaPatch", { description: "`null` is the default again; what is left out stays as it is." });
+  .openapi("QuotaPatch", { description: "`null` restores the default. Absent members stay unchanged." });
 export const QuotasSchema = z
   .object(byQuota(Count))
-  .openapi("Quotas", { description: "What the partner may keep on each shard.", example: DEFAULT_QUOTAS });
+  .openapi("Quotas", { description: "Limits on each shard.", example: DEFAULT_QUOTAS });
 
 const used = { idempotency_keys: 1_250, open_transfers: 3, bytes: 1_350_000 };
 const UsageSchema = z
   .object({
     partner: z.string(),
-    used: z.object(byQuota(Count)).openapi({ description: "On all shards together." }),
+    used: z.object(byQuota(Count)).openapi({ description: "Sum over all shards." }),
     quotas: QuotasSchema,
     shards: z.array(z.object({ shard: z.int(), ...byQuota(Count) })),
   })
@@ -51,7 +50,7 @@ const UsageSchema = z
     example: { partner: "acme", used, quotas: DEFAULT_QUOTAS, shards: [{ shard: 0, ...used }] },
   });
 
-/** The changes that a body asks for. */
+/** The quota changes in a request body. */
 export function changesOf(patch: z.infer<typeof QuotaPatch>): QuotaChanges {
   return Object.fromEntries(Object.entries(patch).filter(([, quota]) => quota !== undefined));
 }
@@ -63,10 +62,10 @@ export function addUsage(routes: Routes, { ledger, directory }: Deps): void {
       path: "/v1/partners/{id}/usage",
       access: "member",
       group: "partners",
-      summary: "What counts against a partner's quotas",
+      summary: "Get a partner's quotas and usage",
       description:
-        "A quota holds on each shard. Where several partners keep much, each may keep less than its quota: never more than " +
-        "what is left of a shard's whole room.",
+        "A quota applies to each shard. If several partners use much of a shard, a partner may be limited to less than its " +
+        "quota: to what is left of the shard's capacity.",
       params: IdParams,
       answer: { status: 200, description: "Usage and quotas.", content: { "application/json": UsageSchema } },
       problems: ["partner_not_found"],
@@ -84,11 +83,14 @@ function usageJson(partner: string, { quotas, shards }: Usage): string {
     partner,
     used: sumOf(shards),
     quotas,
-    shards: shards.map((there, shard) => ({ shard, ...there })),
+    shards: shards.map((shardUsage, shard) => ({ shard, ...shardUsage })),
   });
 }
 
 function sumOf(shards: readonly Quotas[]): object {
-  const sums = QUOTA_NAMES.map((name) => [name, shards.reduce((sum, there) => sum + there[name], 0)]);
+  const sums = QUOTA_NAMES.map((name) => [
+    name,
+    shards.reduce((sum, shardUsage) => sum + shardUsage[name], 0),
+  ]);
   return Object.fromEntries(sums) as object;
 }

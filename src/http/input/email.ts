@@ -1,12 +1,12 @@
-/** E-mail addresses: the one rule, for customers and wallet users alike. */
+/** E-mail addresses: one validation rule for customers and wallet users. */
 import { z } from "@hono/zod-openapi";
 import { invalid } from "../problem.ts";
 
 const LENGTH_MAX = 254;
-/** One `@` between parts without blanks and invisible characters; what follows it is a host's name. */
+/** One `@` between two parts without whitespace and invisible characters; the second is a host name. */
 const ADDRESS = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}.]+(?:\.[^\s@\p{C}.]+)*$/u;
 
-/** As it is kept, compared and shown: trimmed, in small letters, NFC. `undefined` for what is no address. */
+/** The normalized address, as it is stored and compared: trimmed, lower case, NFC. `undefined` if it is not valid. */
 export function emailOf(text: string): string | undefined {
   const email = text.trim().normalize("NFC").toLowerCase().normalize("NFC");
   return email.length <= LENGTH_MAX && ADDRESS.test(email) ? email : undefined;
@@ -22,7 +22,7 @@ export const Email = z
     type: "string",
     format: "email",
     maxLength: LENGTH_MAX,
-    description: "Upper and lower case are the same.",
+    description: "Case is ignored.",
     example: "alice@example.com",
   });
 

@@ -1,12 +1,12 @@
 /**
- * JSON that costs no more than it may and whose values are what was written. One look at the text, before it is parsed, counts
- * its values and levels: a megabyte of `[` takes the parser 0.2 s. And `JSON.parse` rounds `4503599627370497.5` to an integer,
- * takes `10.0` for ten, and of two members with one name keeps the last: so what it makes of a text is compared with what the
- * look has counted.
+ * Reads JSON within a bound of work, and exactly as written. A scan of the text before parsing counts values and
+ * levels: one megabyte of `[` would take the parser 0.2 s. And `JSON.parse` rounds `4503599627370497.5` to an
+ * integer, reads `10.0` as ten, and keeps the last of two members with the same name; so its result is compared
+ * with the counts of the scan.
  */
 import { invalid, Problem } from "../problem.ts";
 
-/** Objects and lists in each other: what any schema takes is less deep. */
+/** Maximum nesting. No schema is as deep. */
 export const DEPTH_MAX = 16;
 
 const QUOTE = 34;
@@ -16,24 +16,24 @@ const DIGIT_0 = 48;
 const DIGIT_9 = 57;
 const COLON = 58;
 const BACKSLASH = 92;
-/** What small letters and braces have, and capital letters and brackets have not. */
+/** The bit that distinguishes braces from brackets, and lower-case from upper-case letters. */
 const LOW = 32;
 const SMALL_E = 101;
 const OPENING = 123;
 const CLOSING = 125;
 
-/** What a text says. Of one that is not JSON it is right up to the first fault. */
+/** Counts of a JSON text. If the text is not JSON they are correct up to the first fault. */
 export type Survey = Readonly<{
-  /** Not fewer than there are. */
+  /** An upper bound on the number of values. */
   values: number;
   depth: number;
-  /** Of all objects together, as they are written. */
+  /** Members of all objects, repeated names included. */
   members: number;
-  /** Some number has a fraction or an exponent. */
+  /** Whether a number has a fraction or an exponent. */
   hasDecimals: boolean;
 }>;
 
-/** Of the bytes from `start` to `end`. Some nanoseconds for each, and no memory: it comes before anything is made of them. */
+/** Scans the bytes from `start` to `end`. It takes some nanoseconds per byte and allocates nothing. */
 export function surveyOf(bytes: Uint8Array, start = 0, end = bytes.length): Survey {
   let values = 1;
   let members = 0;
@@ -57,25 +57,25 @@ export function surveyOf(bytes: Uint8Array, start = 0, end = bytes.length): Surv
   return { values, depth, members, hasDecimals };
 }
 
-/** @throws Problem 413: it has more values than that */
+/** @throws Problem 413: the text has more than `valuesMax` values */
 export function checkWork({ values }: Pick<Survey, "values">, valuesMax: number): void {
   if (values > valuesMax)
     throw new Problem("body_too_large", `The body may have at most ${valuesMax} values.`);
 }
 
-/** Whether a value, or several together, are all that the text says from which they were parsed. */
+/** Whether the parsed value is exactly what the text says. */
 export function isExact(value: unknown, { depth, members, hasDecimals }: Survey): boolean {
   return !hasDecimals && depth <= DEPTH_MAX && members === membersIn(value);
 }
 
 /**
- * What a JSON text says. A number with a fraction or an exponent becomes NaN, which no schema takes: so it is refused where
- * it stands.
+ * The value of a JSON text, exactly as written. A number with a fraction or an exponent becomes NaN, which every
+ * schema refuses, so the error names its field.
  *
- * @param value was parsed from it.
- * @param survey is of the text, and not too deep.
- * @param decimals digits that a fraction may have, where fractions are taken.
- * @throws Problem 400: an object has two members of one name.
+ * @param value parsed from the text.
+ * @param survey of the text; `depth` has been checked.
+ * @param decimals digits allowed in fractions; 0: none.
+ * @throws Problem 400: an object has a repeated member name.
  */
 export function exactly(
   value: unknown,
@@ -83,11 +83,16 @@ export function exactly(
   { members, hasDecimals }: Survey,
   decimals: number,
 ): unknown {
-  if (members !== membersIn(value)) throw invalid("", "An object has two members of one name.");
+  if (members !== membersIn(value)) throw invalid("", "An object has two members with the same name.");
   return hasDecimals ? withDecimals(text, decimals) : value;
 }
 
-/** Of valid JSON: the texts of what stands in the list that is an object's only member. @throws Problem 400: it is not. */
+/**
+ * The texts of the elements of a list that is the only member of an object.
+ *
+ * @param text valid JSON of that shape.
+ * @throws Problem 400: the object has a repeated member name.
+ */
 export function elementsOf(text: string): string[] {
   const elements: string[] = [];
   let depth = 0;
@@ -109,7 +114,7 @@ export function elementsOf(text: string): string[] {
       start = at + 1;
     } else if (unit === COLON && depth === 1) members += 1;
   }
-  if (members !== 1) throw invalid("", "An object has two members of one name.");
+  if (members !== 1) throw invalid("", "An object has two members with the same name.");
   return elements.length === 1 && elements[0]?.trim() === "" ? [] : elements;
 }
 
@@ -117,7 +122,7 @@ function isDigit(unit: number): boolean {
   return unit >= DIGIT_0 && unit <= DIGIT_9;
 }
 
-/** Of all objects together. */
+/** Members of all objects in a value. */
 function membersIn(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   let members = 0;

@@ -1,4 +1,4 @@
-/** What is wrong with a value, in the words of whoever has sent it: for every kind of fault that a schema can find. */
+/** Error texts for every kind of fault that a schema can find, in the terms of the JSON that the client sent. */
 import type { z } from "zod";
 
 export type Fault = Readonly<{ path: readonly PropertyKey[]; message: string }>;
@@ -6,7 +6,7 @@ export type Fault = Readonly<{ path: readonly PropertyKey[]; message: string }>;
 type Issue = z.core.$ZodIssue;
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
 
-/** What schemas call them, and what JSON does. */
+/** JSON names of the schema's types. */
 const TYPES: Readonly<Record<string, string>> = {
   array: "an array",
   boolean: "true or false",
@@ -25,17 +25,17 @@ const FORMATS: Readonly<Record<string, string>> = {
   url: "an absolute URL",
   uuid: "a UUID",
 };
-/** Unknown fields that are named. */
+/** How many unknown fields an error names. */
 const NAMES_MAX = 20;
-const OTHERWISE = "must have another form";
+const WRONG_FORMAT = "has the wrong format";
 const MUST_BE = /^must be /;
 
-/** The text of a fault for which its schema has none; to be given to a parse as `error`. */
+/** The text of a fault whose schema has none. Pass it to `parse` as `error`. */
 export function textOf(issue: RawIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      // Where a body is read, a number becomes NaN that is not written as it may be.
-      if (Number.isNaN(issue.input)) return "has an exponent, or more decimals than are taken here";
+      // The JSON reader turns a number into NaN if it is not written as the API accepts it.
+      if (Number.isNaN(issue.input)) return "has an exponent, or more decimals than allowed";
       return issue.input === undefined ? "is required" : `must be ${typeText(issue.expected)}`;
     case "invalid_value":
       return issue.values.length === 1
@@ -56,15 +56,15 @@ export function textOf(issue: RawIssue): string {
     case "unrecognized_keys":
       return `has unknown fields: ${issue.keys.slice(0, NAMES_MAX).join(", ")}`;
     default:
-      return OTHERWISE;
+      return WRONG_FORMAT;
   }
 }
 
 /**
- * What an issue comes to: one fault for each unknown field, and of a value that has none of several shapes those of the shape
- * that comes nearest.
+ * The faults of an issue: one for each unknown field; for a union, those of the variant that comes closest.
  *
- * @param value what was checked: where it has nothing, nothing but that is said.
+ * @param value the value that was checked. If it has nothing at the issue's path, the only fault is that it is
+ *   required.
  */
 export function faultsOf(issue: Issue, value: unknown): readonly Fault[] {
   const { path } = issue;
@@ -73,12 +73,12 @@ export function faultsOf(issue: Issue, value: unknown): readonly Fault[] {
     return issue.keys
       .slice(0, NAMES_MAX)
       .map((name) => ({ path: [...path, name], message: "is not a known field" }));
-  if (issue.code !== "invalid_union" || issue.message !== OTHERWISE)
+  if (issue.code !== "invalid_union" || issue.message !== WRONG_FORMAT)
     return [{ path, message: issue.message }];
-  // One whose value is of another kind altogether is not what was meant.
-  const nearest = issue.errors.find((issues) => !issues.some(isOfAnotherKind));
-  if (nearest === undefined) return [{ path, message: alternatives(issue.errors) }];
-  return nearest.flatMap((inner) =>
+  // A variant whose type differs altogether was not meant.
+  const closest = issue.errors.find((issues) => !issues.some(isOfAnotherKind));
+  if (closest === undefined) return [{ path, message: alternatives(issue.errors) }];
+  return closest.flatMap((inner) =>
     faultsOf(inner, valueAt(value, path)).map((fault) => ({ ...fault, path: [...path, ...fault.path] })),
   );
 }
@@ -96,8 +96,8 @@ function sizeText(origin: string, bound: string, comparison: string): string {
 }
 
 function formatText(format: string): string {
-  const known = FORMATS[format];
-  return known === undefined ? OTHERWISE : `must be ${known}`;
+  const text = FORMATS[format];
+  return text === undefined ? WRONG_FORMAT : `must be ${text}`;
 }
 
 function isOfAnotherKind({ code, path }: Issue): boolean {
@@ -109,7 +109,7 @@ function alternatives(shapes: readonly (readonly Issue[])[]): string {
   const texts = shapes.flatMap(([first]) =>
     first === undefined ? [] : [first.message.replace(MUST_BE, "")],
   );
-  return texts.length === 0 ? OTHERWISE : `must be ${[...new Set(texts)].join(" or ")}`;
+  return texts.length === 0 ? WRONG_FORMAT : `must be ${[...new Set(texts)].join(" or ")}`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

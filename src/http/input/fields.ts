@@ -1,4 +1,4 @@
-/** The kinds of fields that requests are made of, and their schemas. */
+/** Validation and schemas of the fields that requests consist of. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { assert } from "../../errors/assert.ts";
@@ -7,12 +7,12 @@ import { timeMsOf } from "../../text/time-text.ts";
 export const ID_LENGTH_MAX = 128;
 const ID = /^[A-Za-z0-9_.:@+-]+(?:\/[A-Za-z0-9_.:@+-]+)?$/;
 
-/** An id that a caller may choose: one optional `/`, with something on both sides of it. */
+/** An id that a caller may choose. It may contain one `/`, with characters on both sides. */
 export function isId(value: unknown): value is string {
   return typeof value === "string" && value.length <= ID_LENGTH_MAX && ID.test(value);
 }
 
-/** `.` and `..` are ids that no address can name: every client and server resolves them away. */
+/** `.` and `..` are not allowed for new ids: clients and servers resolve them away in a URL path. */
 export function isNewId(value: string): boolean {
   return value !== "." && value !== "..";
 }
@@ -23,7 +23,7 @@ export function isAmount(value: unknown): value is number {
 
 export const MEMO_LENGTH_MAX = 500;
 
-/** Text that is the same after a journey through UTF-8: no lone surrogates. */
+/** Text that UTF-8 can represent: no lone surrogates. */
 export function isText(value: unknown, lengthMax: number): value is string {
   return typeof value === "string" && value.length <= lengthMax && value.isWellFormed();
 }
@@ -32,9 +32,9 @@ export const METADATA_KEYS_MAX = 50;
 export const METADATA_KEY_LENGTH_MAX = 64;
 export const METADATA_VALUE_LENGTH_MAX = 500;
 
-/** Of all members together as JSON, in UTF-8: one account's metadata is in every page that shows it. */
+/** Size of all members as JSON in UTF-8. Every page that shows an account includes its metadata. */
 export const METADATA_BYTES_MAX = 32 * 1024;
-/** No character needs more bytes than this in JSON, as `\u0007` does; a member needs quotes, a colon and a comma beside. */
+/** Upper bounds of the JSON size: the longest escape is that of `\u0007`; a member adds quotes, colon and comma. */
 const JSON_BYTES_PER_CHARACTER = 6;
 const JSON_BYTES_PER_MEMBER = 6;
 
@@ -44,7 +44,7 @@ export function isMetadata(value: unknown, nulls = false): value is Record<strin
   if (names.length > METADATA_KEYS_MAX) return false;
   let characters = 0;
   for (const name of names) {
-    // A member of this name would set the prototype of whatever object it is copied to.
+    // `__proto__` would set the prototype of an object that it is copied to.
     if (name === "__proto__" || name === "" || !isText(name, METADATA_KEY_LENGTH_MAX)) return false;
     const member: unknown = (value as Record<string, unknown>)[name];
     if (!(nulls && member === null) && !isText(member, METADATA_VALUE_LENGTH_MAX)) return false;
@@ -54,14 +54,14 @@ export function isMetadata(value: unknown, nulls = false): value is Record<strin
   return bytesMax < METADATA_BYTES_MAX || Buffer.byteLength(JSON.stringify(value)) <= METADATA_BYTES_MAX;
 }
 
-/** Milliseconds of a time that its schema has seen. */
+/** Milliseconds of a time text that its schema has already validated. */
 export function knownTimeMsOf(text: string): number {
   const timeMs = timeMsOf(text);
-  assert(timeMs !== undefined, "the schema has seen it");
+  assert(timeMs !== undefined, "the schema has validated the time");
   return timeMs;
 }
 
-/** The same of one that may be left out. */
+/** `knownTimeMsOf` for an optional time. */
 export function timeMsOrNull(text: string | undefined): number | null {
   return text === undefined ? null : knownTimeMsOf(text);
 }
@@ -69,7 +69,7 @@ export function timeMsOrNull(text: string | undefined): number | null {
 let timeTextMs = Number.NaN;
 let timeText = "";
 
-/** RFC 3339, UTC, milliseconds. A batch of the log shares one time, so the last one is remembered. */
+/** RFC 3339 in UTC, with milliseconds. Caches the last text: the records of a log batch share one time. */
 export function timeTextOf(timeMs: number): string {
   if (timeMs !== timeTextMs) {
     timeText = new Date(timeMs).toISOString();
@@ -92,11 +92,11 @@ export const Id = z
     example: "alice/points",
   });
 
-export const NewId = Id.refine((id) => typeof id !== "string" || isNewId(id), "must be more than dots");
+export const NewId = Id.refine((id) => typeof id !== "string" || isNewId(id), "must not be . or ..");
 
 export const NewAccountId = NewId.refine(
   (id) => typeof id !== "string" || !isSystemAccount(id),
-  "must not begin with @: system accounts need no creation",
+  "must not begin with @: system accounts exist without being created",
 );
 
 export const Amount = z
@@ -119,7 +119,7 @@ export const Memo = z
 
 const metadataRule =
   `must be at most ${METADATA_KEYS_MAX} members, names of at most ${METADATA_KEY_LENGTH_MAX} characters, ` +
-  `values texts of at most ${METADATA_VALUE_LENGTH_MAX}; all of it at most ${METADATA_BYTES_MAX} bytes as JSON`;
+  `values of at most ${METADATA_VALUE_LENGTH_MAX}; together at most ${METADATA_BYTES_MAX} bytes as JSON`;
 
 export const Metadata = z
   .custom<Record<string, string>>((value) => isMetadata(value), metadataRule)
@@ -131,7 +131,7 @@ export const Metadata = z
     example: { order: "1017" },
   });
 
-/** A JSON merge patch (RFC 7396): `null` takes a member away. */
+/** A JSON merge patch (RFC 7396): `null` removes a member. */
 export const MetadataPatch = z
   .custom<Record<string, string | null>>((value) => isMetadata(value, true), metadataRule)
   .openapi({
@@ -149,12 +149,11 @@ export const Time = z
   )
   .openapi({ type: "string", format: "date-time", example: "2026-11-20T10:00:00.000Z" });
 
-/** The same in a query, where a `+` that nobody has escaped comes as a space. */
+/** `Time` in a query, where an unescaped `+` arrives as a space. */
 export const QueryTime = z
   .preprocess((value) => (typeof value === "string" ? value.replace(/ (?=\d\d:\d\d$)/, "+") : value), Time)
   .openapi({ type: "string", format: "date-time", example: "2026-11-20T10:00:00.000Z" });
 
-/** Text of one character or more. */
 export function textField(lengthMax: number, more: Readonly<{ description?: string; example: string }>) {
   return z
     .custom<string>(
@@ -173,7 +172,7 @@ export const Description = textField(300, { example: "Haircut" });
 export const LIST_LIMIT_DEFAULT = 50;
 export const LIST_LIMIT_MAX = 500;
 
-/** A query's `limit`: digits only, 1 to 500. */
+/** The `limit` of a query: digits only, 1 to 500. */
 export const Limit = z
   .string()
   .regex(/^[1-9]\d{0,2}$/, "must be an integer from 1 to 500")
@@ -184,8 +183,8 @@ export const Limit = z
 
 export const Cursor = z
   .string()
-  .regex(/^[\x21-\x7e]{1,1024}$/, "must come from the page before")
+  .regex(/^[\x21-\x7e]{1,1024}$/, "must be the next_cursor of the previous page")
   .optional()
-  .openapi({ description: "The `next_cursor` of the page before." });
+  .openapi({ description: "The `next_cursor` of the previous page." });
 
 export const Flag = z.enum(["true", "false"]).optional();

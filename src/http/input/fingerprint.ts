@@ -1,8 +1,8 @@
-/** The same request has the same fingerprint, whatever its encoding and the order of its members. */
+/** Fingerprints of requests: equal for equal requests, whatever their encoding and member order. */
 
 /**
- * 53 bits, not cryptographic (cyrb53): it only tells a client's own two requests under one idempotency key apart,
- * so a collision that somebody builds on purpose deceives nobody but themselves.
+ * A 53-bit hash (cyrb53), not cryptographic. It only distinguishes two requests of one client under one idempotency
+ * key, so a client that constructs a collision harms only itself.
  */
 export function hash53(text: string): number {
   let high = 0xdeadbeef;
@@ -17,7 +17,7 @@ export function hash53(text: string): number {
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
-/** JSON with the members of every object in order of their names; members that are `undefined` are left out. */
+/** JSON with object members sorted by name, without members that are `undefined`. */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
@@ -29,10 +29,10 @@ export function canonicalJson(value: unknown): string {
   return `{${members.join(",")}}`;
 }
 
-/** `asked` is canonical text. */
-export function fingerprintOf(method: string, path: string, asked: string): number {
-  return hash53(`${method} ${path}\0${asked}`);
+/** @param canonical the canonical text of the request. */
+export function fingerprintOf(method: string, path: string, canonical: string): number {
+  return hash53(`${method} ${path}\0${canonical}`);
 }
 
-/** Whose request it is; method and path go into the fingerprint. */
-export type Asker = Readonly<{ partner: string; method: string; path: string }>;
+/** The sender of a request. `method` and `path` enter the fingerprint. */
+export type RequestSender = Readonly<{ partner: string; method: string; path: string }>;

@@ -1,7 +1,7 @@
 /**
- * MessagePack from strangers. A general library resolves extension types, pre-allocates whatever length an array
- * claims and builds objects with any member name; this reads plain data only, within bounds, and is as fast. Known
- * names of members are not decoded but recognised.
+ * Reads MessagePack from untrusted clients. A general library resolves extension types, pre-allocates whatever
+ * length an array claims, and creates members of any name. This reads plain data only, within bounds, and is as
+ * fast. Known member names are recognized without decoding them.
  */
 import { isUtf8 } from "node:buffer";
 import { TextCache } from "../../actors/records/text-cache.ts";
@@ -9,8 +9,8 @@ import type { ItemAnswer } from "../../gateway/ports.ts";
 import { invalid, Problem } from "../problem.ts";
 
 /**
- * Stands for a value that is well formed but not plain data: binary, an extension, text that is not UTF-8, a float that an
- * integer should have been, a map with odd member names or one of them twice.
+ * Placeholder for a well-formed value that is not accepted: binary, an extension, text that is not UTF-8, a float
+ * where an integer is expected, a map with a member name that is not text, is `__proto__` or is repeated.
  */
 export const FOREIGN = Symbol("foreign");
 
@@ -20,8 +20,8 @@ type Reader = {
   readonly bytes: Buffer;
   readonly view: DataView;
   at: number;
-  /** How many more values may come. */
-  left: number;
+  /** How many more values are allowed. */
+  valuesLeft: number;
 };
 
 function malformed(): Problem {
@@ -46,7 +46,7 @@ function utf8(reader: Reader, size: number): string | typeof FOREIGN {
   const start = take(reader, size);
   const { bytes } = reader;
   const end = start + size;
-  // Short text in ASCII is mostly an account that comes again.
+  // Short ASCII text is mostly an account id that occurs often: cache it.
   if (size > SHORT_BYTES_MAX) return strictUtf8(bytes, start, end);
   for (let i = start; i < end; i++) if ((bytes[i] as number) > 127) return strictUtf8(bytes, start, end);
   return texts.get(bytes, start, end);
@@ -70,12 +70,12 @@ function nameOf(reader: Reader, size: number): string | typeof FOREIGN {
 }
 
 function spend(reader: Reader, values: number): void {
-  reader.left -= values;
-  if (reader.left < 0) throw new Problem("body_too_large", "The body has too many values.");
+  reader.valuesLeft -= values;
+  if (reader.valuesLeft < 0) throw new Problem("body_too_large", "The body has too many values.");
 }
 
 function array(reader: Reader, count: number, depth: number): unknown[] {
-  if (depth >= DEPTH_MAX || count > reader.bytes.length - reader.at) throw malformed(); // a value has a byte at least
+  if (depth >= DEPTH_MAX || count > reader.bytes.length - reader.at) throw malformed(); // a value takes at least one byte
   spend(reader, count);
   const values: unknown[] = [];
   for (let i = 0; i < count; i++) values.push(value(reader, depth + 1));
@@ -102,7 +102,7 @@ function map(reader: Reader, count: number, depth: number): unknown {
 }
 
 function isTaken(members: Readonly<Record<string, unknown>>, name: string): boolean {
-  // What is not there at all is not even inherited: mostly that is enough.
+  // The lookup alone mostly decides: an absent member is `undefined`. `hasOwn` excludes inherited members.
   return members[name] !== undefined && Object.hasOwn(members, name);
 }
 
@@ -121,7 +121,7 @@ function value(reader: Reader, depth: number): unknown {
   return longValue(reader, head, depth);
 }
 
-/** Integers beyond 2^53 come out inexact and hence beyond every range. */
+/** Integers beyond 2^53 become inexact, but are then outside every valid range. */
 function longValue(reader: Reader, head: number, depth: number): unknown {
   const { view } = reader;
   switch (head) {
@@ -157,8 +157,8 @@ function longValue(reader: Reader, head: number, depth: number): unknown {
 }
 
 /**
- * Ten as a float may be somebody's decimal money. But encoders for JavaScript, which knows nothing but floats, write integers
- * beyond 32 bits so.
+ * A small float may be a decimal amount, so it is refused. JavaScript encoders write integers beyond 32 bits as
+ * floats, so those are accepted.
  */
 function float(number: number): number | typeof FOREIGN {
   return Number.isSafeInteger(number) && (number > 0xffffffff || number < -0x80000000) ? number : FOREIGN;
@@ -200,9 +200,9 @@ function sizedValue(reader: Reader, head: number, depth: number): unknown {
 }
 
 /**
- * The items of an array that is the whole body.
+ * Decodes a body that is an array, and returns its items.
  *
- * @param valuesMax elements and members of all items together.
+ * @param valuesMax limit on the elements and members of all items together.
  * @throws Problem 400; 413 before more than `itemsMax` items or `valuesMax` values are read
  */
 export function decodeItems(body: Buffer, itemsMax: number, valuesMax: number): unknown[] {
@@ -210,7 +210,7 @@ export function decodeItems(body: Buffer, itemsMax: number, valuesMax: number): 
     bytes: body,
     view: new DataView(body.buffer, body.byteOffset, body.byteLength),
     at: 0,
-    left: valuesMax,
+    valuesLeft: valuesMax,
   };
   const head = reader.bytes[take(reader, 1)] as number;
   let count: number;
@@ -225,8 +225,8 @@ export function decodeItems(body: Buffer, itemsMax: number, valuesMax: number): 
 }
 
 const STATUS = Buffer.from([0x82, 0xa6, ...Buffer.from("status"), 0xcd]);
-/** Of a dry run: 201 without an id. */
-const TRIED = Buffer.from([0x81, 0xa6, ...Buffer.from("status"), 0xcd, 0, 201]);
+/** The result of a dry run: 201 without an id. */
+const DRY_RUN_RESULT = Buffer.from([0x81, 0xa6, ...Buffer.from("status"), 0xcd, 0, 201]);
 const ID = Buffer.from([0xa2, ...Buffer.from("id")]);
 const CODE = Buffer.from([0xa4, ...Buffer.from("code")]);
 const RESULTS = Buffer.from([0x81, 0xa7, ...Buffer.from("results"), 0xdc]);
@@ -246,7 +246,7 @@ export function encodeResults(
   let at = HEAD_BYTES;
   for (const item of answers) {
     if ("id" in item && item.id === "") {
-      at += TRIED.copy(bytes, at);
+      at += DRY_RUN_RESULT.copy(bytes, at);
       continue;
     }
     const isDone = "id" in item;

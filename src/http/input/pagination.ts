@@ -1,4 +1,4 @@
-/** Lists: `limit` and `cursor` in, `data` and `next_cursor` out. */
+/** Pages of lists: `limit` and `cursor` in the query, `data` and `next_cursor` in the answer. */
 import { z } from "@hono/zod-openapi";
 import type { Page } from "../../archive/queries/query.ts";
 import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
@@ -8,7 +8,7 @@ import { invalid } from "../problem.ts";
 import type { RouteDescription } from "../routes.ts";
 import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 
-/** For queries that say more than which page. */
+/** The members of `PageQuery`, for queries with further parameters. */
 export const pageQuery = { limit: Limit.default(LIST_LIMIT_DEFAULT), cursor: Cursor };
 export const PageQuery = z.strictObject(pageQuery);
 
@@ -16,20 +16,20 @@ export function pageSchema(row: z.ZodType): z.ZodType {
   return z.object({ data: z.array(row), next_cursor: z.string().nullable() });
 }
 
-/** The good answer of a list, as its description has it. */
+/** The OpenAPI answer of a list. */
 export function pageOf(row: z.ZodType): RouteDescription["answer"] {
   const description =
-    "A page. It ends at 1 MiB even where `limit` is not reached; `next_cursor` goes on from there.";
+    "A page of at most `limit` rows and 1 MiB. `next_cursor` fetches the next one; it is null on the last page.";
   return { status: 200, description, content: { "application/json": pageSchema(row) } };
 }
 
 type PageOptions = Readonly<{
-  /** Further members, as text that begins with a comma. */
+  /** Further members of the body, as JSON text that starts with a comma. */
   more?: string;
   headers?: Readonly<Record<string, string>>;
 }>;
 
-/** The page ends before the row that would make it larger than it may be. @throws CallerGone */
+/** Answers with a page. It ends before the row that would exceed its bound in bytes. @throws CallerGone */
 export function pageAnswer<T>(
   call: Call,
   page: Page<T>,
@@ -41,7 +41,7 @@ export function pageAnswer<T>(
   return jsonAnswer(call, 200, body, headers);
 }
 
-/** The rows of a page as they are answered, as many as it may have. @throws CallerGone */
+/** Renders the rows of a page that fit into its bound in bytes. @throws CallerGone */
 export function rowsWithin<T>(
   call: Call,
   { data, cursors, nextCursor }: Page<T>,
@@ -59,19 +59,23 @@ export function rowsWithin<T>(
   return { rows, nextCursor };
 }
 
-/** A list that has no pages: what one thing has. */
+/** Answers with a list that is never split into pages. */
 export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) => string): HttpAnswer {
   return jsonAnswer(call, 200, `{"data":[${data.map(rowJson).join(",")}],"next_cursor":null}`);
 }
 
-/** A page of a list that is in memory whole. The cursor is the last id of the page before, as base64url. @throws Problem 400 */
+/**
+ * A page of a list that is in memory as a whole, sorted by id. The cursor is the last id of the previous page, in
+ * base64url.
+ * @throws Problem 400
+ */
 export function pageInOrderOfId<T extends Readonly<{ id: string }>>(
   all: readonly T[],
   { limit, cursor }: z.infer<typeof PageQuery>,
 ): Page<T> {
   const after = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString("utf8");
   if (cursor !== undefined && Buffer.from(after, "utf8").toString("base64url") !== cursor) {
-    throw invalid("cursor", "must come from the page before");
+    throw invalid("cursor", "must be the next_cursor of the previous page");
   }
   const sorted = all.filter(({ id }) => id > after).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const data = sorted.slice(0, limit);

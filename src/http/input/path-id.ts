@@ -1,4 +1,4 @@
-/** The id in a path, of whatever the route is about. */
+/** Ids in paths: parsing, and the problems for ids that do not exist. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
@@ -9,7 +9,7 @@ import { Id, isId } from "./fields.ts";
 
 export const TransferParams = z.object({ id: z.string().openapi({ example: "tr_0a11001" }) });
 
-/** @throws Problem 404 for an id that no transfer can have */
+/** @throws Problem 404 if it cannot be the id of a transfer */
 export function transferIdOf(request: HttpRequest): string {
   const id = request.param("id");
   if (parseTransferId(id) === undefined) throw transferNotFound();
@@ -20,14 +20,14 @@ export function transferNotFound(): Problem {
   return new Problem("transfer_not_found", "There is no transfer with this id.");
 }
 
-/** Not that of a system account. @throws Problem 400 */
+/** The id of an account that is not a system account. @throws Problem 400 */
 export function ownAccountIdOf(request: HttpRequest): string {
   const id = idOf(request);
-  if (isSystemAccount(id)) throw invalid("id", "must not begin with @: system accounts have no rules");
+  if (isSystemAccount(id)) throw invalid("id", "must not begin with @: system accounts cannot be changed");
   return id;
 }
 
-/** @throws Problem 404 where there is no such account */
+/** @throws Problem 404 if there is no such account */
 export async function findAccount(ledger: Ledger, partner: string, id: string): Promise<void> {
   const found = await (isSystemAccount(id) ? ledger.systemAccount(partner, id) : ledger.account(partner, id));
   if (found === undefined) throw accountNotFound(id);

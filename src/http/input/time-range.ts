@@ -1,4 +1,4 @@
-/** The range of a list, as times in a query. */
+/** The time range of a list: the query parameters `from` and `to`. */
 import { z } from "@hono/zod-openapi";
 import type { Range } from "../../archive/queries/query.ts";
 import { invalid } from "../problem.ts";
@@ -12,7 +12,9 @@ export const rangeQuery = {
 };
 export const RangeQuery = z.strictObject(rangeQuery);
 
-/** From `from` (inclusive) to `to` (exclusive), both already known to be times. @throws Problem 400 when they cross */
+/**
+ * From `from` (inclusive) to `to` (exclusive), which are valid times. @throws Problem 400 if `to` is before `from`
+ */
 export function rangeOf({ from, to, limit, cursor }: z.infer<typeof RangeQuery>): Range {
   const fromMs = from === undefined ? undefined : knownTimeMsOf(from);
   const toMs = to === undefined ? undefined : knownTimeMsOf(to);

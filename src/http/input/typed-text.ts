@@ -1,11 +1,11 @@
-/** What people copy from paper and screens: phone numbers, codes. */
+/** Normalizes text that people type or paste, such as phone numbers and codes. */
 
-/** Without blanks and hyphens, and with 0-9 for Persian and Arabic digits. */
+/** Removes whitespace and dashes, and converts Persian and Arabic digits to 0-9. */
 export function withoutTypography(text: string): string {
   return (
     text
       .replace(/[\s\p{Pd}]/gu, "")
-      // Both alphabets begin with 0 at a multiple of 16.
+      // In both alphabets the code point of 0 is a multiple of 16.
       .replace(/[\u06f0-\u06f9\u0660-\u0669]/g, (digit) => String(digit.charCodeAt(0) & 0xf))
   );
 }

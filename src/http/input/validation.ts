@@ -1,4 +1,4 @@
-/** Turns what a schema says into a problem. */
+/** Validates bodies and queries against their schemas, and turns faults into problems. */
 import { z } from "@hono/zod-openapi";
 import { type FieldError, invalid, Problem, shownPath } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
@@ -6,7 +6,7 @@ import { faultsOf, textOf } from "./fault-text.ts";
 
 const ERRORS_MAX = 20;
 
-/** What is wrong, field by field. @param value what was checked. */
+/** The faults, field by field. @param value the value that was checked. */
 function fieldErrors(issues: readonly z.core.$ZodIssue[], value: unknown): FieldError[] {
   return issues
     .slice(0, ERRORS_MAX)
@@ -17,10 +17,7 @@ function fieldErrors(issues: readonly z.core.$ZodIssue[], value: unknown): Field
 
 const SCHEMA_DEPTH_MAX = 3;
 
-/**
- * Where a member named `__proto__` is, dotted; schemas pass over such a member, so it is looked for here, as deep as
- * any schema goes.
- */
+/** The dotted path of a member named `__proto__`. Schemas ignore it, so this searches as deep as any schema goes. */
 function prototypePath(value: unknown, depth = 0): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (Object.hasOwn(value, "__proto__")) return "__proto__";
@@ -32,15 +29,15 @@ function prototypePath(value: unknown, depth = 0): string | undefined {
   return undefined;
 }
 
-/** Whether all members of a body are optional: then it may be left out. */
+/** Whether all members of a body are optional, so that the body may be absent. */
 export function mayBeEmpty(schema: z.ZodType): boolean {
   return schema.safeParse({}).success;
 }
 
-/** What the schema makes of it. @throws Problem 400 with every fault found */
+/** The value as the schema parses it. @throws Problem 400 with every fault found */
 export function check<T>(schema: z.ZodType<T>, value: unknown): T {
-  const odd = prototypePath(value);
-  if (odd !== undefined) throw invalid(odd, "is not a known field");
+  const prototypeAt = prototypePath(value);
+  if (prototypeAt !== undefined) throw invalid(prototypeAt, "is not a known field");
   const result = schema.safeParse(value, { error: textOf });
   if (result.success) return result.data;
   const errors = fieldErrors(result.error.issues, value);
@@ -53,27 +50,27 @@ export function check<T>(schema: z.ZodType<T>, value: unknown): T {
 const NO_QUERY = z.object({});
 
 /**
- * Makes the reader of a route's query. Unknown and repeated parameters are refused, also on a route without a schema.
- * The reader throws Problem 400.
+ * Creates the function that reads a route's query; it throws Problem 400. Unknown and repeated parameters are
+ * refused, also on routes without a schema.
  */
 export function queryReader<Q extends z.ZodObject>(
   query: Q | undefined,
 ): (request: HttpRequest) => z.infer<Q> {
   const schema = (query ?? NO_QUERY).strict() as unknown as z.ZodType<z.infer<Q>>;
-  const bare = schema.safeParse({});
+  const emptyQuery = schema.safeParse({});
   return (request) => {
     const { query: text } = request;
-    if (text === "" && bare.success) return bare.data;
+    if (text === "" && emptyQuery.success) return emptyQuery.data;
     return check(schema, { ...parametersOf(text) });
   };
 }
 
-/** @throws Problem 400 for a parameter that is given twice */
+/** @throws Problem 400 for a repeated parameter */
 function parametersOf(query: string): Readonly<Record<string, string>> {
-  const given: Record<string, string> = Object.create(null);
+  const parameters: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(query)) {
-    if (name in given) throw invalid(name, "is given twice");
-    given[name] = value;
+    if (name in parameters) throw invalid(name, "must be given only once");
+    parameters[name] = value;
   }
-  return given;
+  return parameters;
 }

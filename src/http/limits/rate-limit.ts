@@ -1,31 +1,31 @@
-/** How often somebody may do something, or fail at it: so many times in a window, counted for all gateways together. */
+/** Rate limits on attempts or on failures: at most `limit` per window, counted over all gateways. */
 import { Problem } from "../problem.ts";
 import type { Window, WindowCounters } from "./window-counters.ts";
 
 export type RateLimitOptions = Readonly<{
-  /** What is limited: others count under names of their own. */
+  /** Name of the limit, which separates its counters from those of others. */
   name: string;
   limit: number;
   windowMs: number;
   counters: WindowCounters;
 }>;
 
-/** One of several limits that a try is under. */
+/** A limit that applies to an attempt, and the key under which it counts. */
 export type Limited = Readonly<{ rate: RateLimit; key: string }>;
 
 export class RateLimit {
   readonly #options: RateLimitOptions;
-  /** Tries of this gateway that may still turn out well. */
-  readonly underWay = new Map<string, Set<Promise<void>>>();
+  /** Attempts of this gateway in progress; one that succeeds gives its count back. */
+  readonly inProgress = new Map<string, Set<Promise<void>>>();
 
   constructor(options: RateLimitOptions) {
     this.#options = options;
   }
 
   /**
-   * Counts a try before it is made, so that a thousand at once are not all let through.
+   * Counts an attempt before it is made, so that parallel attempts cannot exceed the limit.
    *
-   * @returns gives it back: it did not fail.
+   * @returns a function that gives the count back, because the attempt did not fail.
    * @throws Problem 429, with `RateLimit-*` headers and `Retry-After`.
    */
   take(key: string): () => void {
@@ -34,7 +34,7 @@ export class RateLimit {
     return giveBack;
   }
 
-  /** As `take`; `undefined` where no try is left. */
+  /** Like `take`; `undefined` if the limit is reached. */
   tryTake(key: string): (() => void) | undefined {
     const { counters, limit, windowMs } = this.#options;
     const name = this.#nameOf(key);
@@ -42,7 +42,7 @@ export class RateLimit {
     return taken ? () => counters.giveBack(name, endsMs) : undefined;
   }
 
-  /** The window of a key that has no tries left; `undefined` where it has. */
+  /** The window of a key that has reached the limit; `undefined` if it has not. */
   exhausted(key: string): Window | undefined {
     const window = this.#options.counters.read(this.#nameOf(key));
     return window.used >= this.#options.limit ? window : undefined;
@@ -67,8 +67,8 @@ export class RateLimit {
 }
 
 /**
- * Makes a try that counts under each of these limits if it fails. While as many are under way as may fail, it waits for
- * one of them: nobody is refused for tries that succeed.
+ * Makes an attempt that counts against all these limits if it fails. If attempts in progress could still exhaust a
+ * limit, it waits for one of them, so that nobody is refused because of attempts that succeed.
  *
  * @throws Problem 429
  */
@@ -77,44 +77,44 @@ export async function attempt<T>(
   make: () => Promise<T>,
   hasFailed: (result: T) => boolean,
 ): Promise<T> {
-  for (let full = fullOf(limits); full !== undefined; full = fullOf(limits)) {
-    if (full.underWay === undefined) throw full.refusal;
-    await full.underWay;
+  for (let exhausted = firstExhausted(limits); exhausted !== undefined; exhausted = firstExhausted(limits)) {
+    if (exhausted.underWay === undefined) throw exhausted.refusal;
+    await exhausted.underWay;
   }
-  const giveBacks = takeAll(limits);
+  const giveBacks = takeAllOrNone(limits);
   const result = make();
   const settled = result
     .then(hasFailed, () => false)
     .then((failed) => {
       for (const { rate, key } of limits) {
-        const tries = rate.underWay.get(key);
+        const tries = rate.inProgress.get(key);
         tries?.delete(settled);
-        if (tries?.size === 0) rate.underWay.delete(key);
+        if (tries?.size === 0) rate.inProgress.delete(key);
       }
       if (!failed) for (const giveBack of giveBacks) giveBack();
     });
   for (const { rate, key } of limits) {
-    const tries = rate.underWay.get(key) ?? new Set();
-    rate.underWay.set(key, tries.add(settled));
+    const tries = rate.inProgress.get(key) ?? new Set();
+    rate.inProgress.set(key, tries.add(settled));
   }
   return result;
 }
 
 type Full = Readonly<{ refusal: Problem; underWay: Promise<void> | undefined }>;
 
-/** The first limit under which there is no try left, and a try that may give one back. */
-function fullOf(limits: readonly Limited[]): Full | undefined {
+/** The first limit that is reached, and an attempt in progress that may give its count back. */
+function firstExhausted(limits: readonly Limited[]): Full | undefined {
   for (const { rate, key } of limits) {
     const window = rate.exhausted(key);
     if (window === undefined) continue;
-    const [underWay] = rate.underWay.get(key) ?? [];
+    const [underWay] = rate.inProgress.get(key) ?? [];
     return { refusal: rate.refusal(window), underWay };
   }
   return undefined;
 }
 
-/** All or none. @throws Problem 429 */
-function takeAll(limits: readonly Limited[]): readonly (() => void)[] {
+/** @throws Problem 429 */
+function takeAllOrNone(limits: readonly Limited[]): readonly (() => void)[] {
   const giveBacks: (() => void)[] = [];
   try {
     for (const { rate, key } of limits) giveBacks.push(rate.take(key));

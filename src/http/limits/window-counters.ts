@@ -1,9 +1,10 @@
 /**
- * Counters that all gateways of a server share, so that nobody has as many tries as there are gateways. Each counts what
- * happens under one name within a window of time that begins with the first; they stand in memory that threads share.
+ * Counters that all gateways of a server share, so that a limit holds for the server and not for each gateway. A
+ * counter counts events of one name within a window that starts with the first event. The counters are in memory
+ * shared by all threads.
  *
- * One word of 64 bits is a counter: a tag of its name, when its window ends, and the count. It is changed as a whole or
- * not at all, so a thread that is ended leaves nothing locked and nothing half done.
+ * One 64-bit word is a counter: a tag of its name, the end of its window, and the count. It is changed by
+ * compare-and-swap, so a thread that is terminated leaves no lock and no partial change.
  */
 import { createHash } from "node:crypto";
 import { randomBytes } from "../../random.ts";
@@ -11,7 +12,7 @@ import { randomBytes } from "../../random.ts";
 const SETS = 1 << 14;
 const WAYS = 4;
 const SEED_BYTES = 32;
-/** Windows end at a whole number of these. */
+/** Windows end at a multiple of this. */
 const TICK_MS = 100;
 const TAG_BITS = 22n;
 const ENDS_BITS = 32n;
@@ -22,20 +23,20 @@ const TAG_MASK = (1n << TAG_BITS) - 1n;
 const ENDS_MASK = (1n << ENDS_BITS) - 1n;
 const COUNT_MAX = (1 << Number(COUNT_BITS)) - 1;
 
-/** A counter as it stands. */
+/** A counter's value, and when its window ends on the shared clock. */
 export type Window = Readonly<{ used: number; endsMs: number }>;
 
 type Cell = Readonly<{ tag: bigint; endsTick: number; used: number }>;
-type Place = Readonly<{ first: number; tag: bigint }>;
+type CellRange = Readonly<{ first: number; tag: bigint }>;
 
-/** @param seed of the hash that finds a name's counter: who does not know it cannot choose names that share one. */
+/** @param seed of the hash that maps names to counters. Secret, so that clients cannot choose names that collide. */
 export function newWindowMemory(seed: Uint8Array = randomBytes(SEED_BYTES)): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(SEED_BYTES + SETS * WAYS * 8);
   new Uint8Array(memory, 0, SEED_BYTES).set(seed);
   return memory;
 }
 
-/** Milliseconds on a clock that all threads of this process read alike, and that never goes back. */
+/** Milliseconds of a monotonic clock that is the same on all threads of this process. */
 export function sharedElapsedMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }
@@ -55,20 +56,20 @@ export class WindowCounters {
     return this.#elapsedMs();
   }
 
-  /** What is counted under the name; nothing where no window is open. */
+  /** The counter of a name; 0 if no window is open. */
   read(name: string): Window {
     const { first, tag } = this.#placeOf(name);
     for (let at = first; at < first + WAYS; at++) {
       const cell = this.#cell(at);
-      if (cell.tag === tag && this.#isOpen(cell)) return shown(cell);
+      if (cell.tag === tag && this.#isOpen(cell)) return windowOf(cell);
     }
     return { used: 0, endsMs: 0 };
   }
 
   /**
-   * Counts one more, unless it would be more than `limit`.
+   * Adds one to the counter, unless that would exceed `limit`.
    *
-   * @returns the window, which may be a new one; and whether it was counted
+   * @returns the window, which may be new, and whether it was counted
    */
   take(name: string, limit: number, windowMs: number): Window & Readonly<{ taken: boolean }> {
     const place = this.#placeOf(name);
@@ -77,15 +78,15 @@ export class WindowCounters {
       const word = Atomics.load(this.#cells, at);
       const cell = unpacked(word);
       const isOpen = cell.tag === place.tag && this.#isOpen(cell);
-      if (isOpen && cell.used >= Math.min(limit, COUNT_MAX)) return { ...shown(cell), taken: false };
+      if (isOpen && cell.used >= Math.min(limit, COUNT_MAX)) return { ...windowOf(cell), taken: false };
       const endsTick = isOpen ? cell.endsTick : Math.ceil((this.#elapsedMs() + windowMs) / TICK_MS);
       const next = { tag: place.tag, endsTick, used: isOpen ? cell.used + 1 : 1 };
       if (Atomics.compareExchange(this.#cells, at, word, packed(next)) === word)
-        return { ...shown(next), taken: true };
+        return { ...windowOf(next), taken: true };
     }
   }
 
-  /** Takes one back from the window that ends then, if it is still there. */
+  /** Subtracts one from the window that ends at `endsMs`, if it still exists. */
   giveBack(name: string, endsMs: number): void {
     const { first, tag } = this.#placeOf(name);
     for (let at = first; at < first + WAYS; at++) {
@@ -99,8 +100,8 @@ export class WindowCounters {
     }
   }
 
-  /** Where the name is counted, or may be: its own counter, else the one of its set that ends first. */
-  #cellFor({ first, tag }: Place): number {
+  /** The cell of a name: its own counter, or else the one of its set that ends first. */
+  #cellFor({ first, tag }: CellRange): number {
     let soonest = first;
     let soonestTick = Number.POSITIVE_INFINITY;
     for (let at = first; at < first + WAYS; at++) {
@@ -111,7 +112,7 @@ export class WindowCounters {
     return soonest;
   }
 
-  #placeOf(name: string): Place {
+  #placeOf(name: string): CellRange {
     const digest = createHash("sha256").update(this.#seed).update(name).digest();
     const first = (digest.readUInt32LE(0) % SETS) * WAYS;
     return { first, tag: BigInt(digest.readUInt32LE(4)) & TAG_MASK };
@@ -126,7 +127,7 @@ export class WindowCounters {
   }
 }
 
-function shown({ used, endsTick }: Cell): Window {
+function windowOf({ used, endsTick }: Cell): Window {
   return { used, endsMs: endsTick * TICK_MS };
 }
 

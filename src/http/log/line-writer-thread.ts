@@ -1,6 +1,6 @@
-/** What the thread runs that writes the log. It does nothing else: a write that waits for a disk holds up nobody. */
+/** The thread that writes the log. It does nothing else, so a write that blocks on a disk delays nothing. */
 import { workerData } from "node:worker_threads";
-import { drainRings, takeOver } from "./line-ring.ts";
+import { claimWriter, drainRings } from "./line-ring.ts";
 
 export type LineWriterInit = Readonly<{
   fd: number;
@@ -11,7 +11,7 @@ export type LineWriterInit = Readonly<{
 run(workerData as LineWriterInit);
 
 function run({ fd, rings, signal }: LineWriterInit): void {
-  if (!takeOver(signal)) return;
+  if (!claimWriter(signal)) return;
   const word = new Int32Array(signal);
   for (;;) {
     const seen = Atomics.load(word, 0);

@@ -1,16 +1,16 @@
 /**
- * Writes the lines of all gateways to one file, on a thread of its own: a write that goes through the pool of threads
- * that all of the process share would wait there behind the slow hashes of passwords.
+ * Writes the log lines of all gateways to one file, on its own thread: in Node's thread pool a write would wait
+ * behind slow password hashes.
  */
 import { Worker } from "node:worker_threads";
 import {
   awaitDrained,
+  claimWriter,
   drainRings,
   droppedIn,
   newRing,
   newSignal,
   type RingMemory,
-  takeOver,
 } from "./line-ring.ts";
 import type { LineWriterInit } from "./line-writer-thread.ts";
 
@@ -21,7 +21,7 @@ export class LineWriter {
   readonly #worker: Worker;
   #isGone = false;
 
-  /** @param producers how many threads make lines. */
+  /** @param producers number of threads that write lines. */
   constructor(fd: number, producers: number) {
     const rings = Array.from({ length: producers }, newRing);
     this.#init = { fd, rings, signal: newSignal() };
@@ -36,10 +36,9 @@ export class LineWriter {
     this.#worker.unref();
   }
 
-  /** Where a thread puts its lines. */
   memoryOf(producer: number): RingMemory {
     const ring = this.#init.rings[producer];
-    if (ring === undefined) throw new RangeError(`nobody reads the lines of thread ${producer}`);
+    if (ring === undefined) throw new RangeError(`there is no log ring for thread ${producer}`);
     return { ring, signal: this.#init.signal };
   }
 
@@ -47,11 +46,11 @@ export class LineWriter {
     return this.#init.rings.reduce((sum, ring) => sum + droppedIn(ring), 0);
   }
 
-  /** Returns when all that was handed over is written, or after some seconds. Nothing may be written afterwards. */
+  /** Returns once all published lines are written, or after some seconds. Nothing may be written afterwards. */
   close(): void {
     const { fd, rings, signal } = this.#init;
-    // A thread that is about to begin may take long on a busy machine.
-    if (takeOver(signal) || this.#isGone) drainRings(fd, rings);
+    // If the thread has not started yet, write here: on a busy machine its start may take long.
+    if (claimWriter(signal) || this.#isGone) drainRings(fd, rings);
     else awaitDrained(rings, CLOSE_MS_MAX);
     void this.#worker.terminate();
   }

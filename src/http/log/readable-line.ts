@@ -1,4 +1,4 @@
-/** A line of the log for people, who look at it on a terminal. */
+/** Formats a log line for a terminal. */
 import { printable } from "../../text/printable.ts";
 
 const LEVELS: ReadonlyMap<unknown, string> = new Map([
@@ -10,14 +10,14 @@ const LEVELS: ReadonlyMap<unknown, string> = new Map([
   [60, "fatal"],
 ]);
 
-/** Of one line of JSON, with or without its end: as `12:00:00.123 warn  waiting for the log, reason: …`. */
+/** Converts one line of JSON, with or without its newline, to `12:00:00.123 warn  waiting for the log, reason: …`. */
 export function readableLine(json: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(json) as Readonly<Record<string, unknown>>;
   const at = new Date(Number(time)).toISOString().slice(11, 23);
   const head = `${at} ${LEVELS.get(level) ?? String(level)}`;
   if (msg === "request") return `${head} ${printable(describeRequest(fields))}\n`;
-  const said = Object.entries(fields).map(([name, value]) => `, ${name}: ${textOf(value)}`);
-  const line = `${head} ${printable(`${textOf(msg)}${said.join("")}`)}\n`;
+  const described = Object.entries(fields).map(([name, value]) => `, ${name}: ${textOf(value)}`);
+  const line = `${head} ${printable(`${textOf(msg)}${described.join("")}`)}\n`;
   return err === undefined ? line : `${line}${describeError(err)}`;
 }
 
@@ -27,7 +27,6 @@ function describeRequest(fields: Readonly<Record<string, unknown>>): string {
   return `${textOf(method)} ${textOf(route)} ${textOf(status)} ${textOf(ms)} ms${who} ${textOf(request_id)}`;
 }
 
-/** Its stack, which is of more lines than one. */
 function describeError(error: unknown): string {
   const { message, stack } = error as Readonly<{ message?: unknown; stack?: unknown }>;
   const lines = textOf(stack ?? message ?? error).split("\n");

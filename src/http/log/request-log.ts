@@ -1,6 +1,6 @@
 /**
- * One line per request. pino takes about 3 µs a line, a tenth of a whole request; the same line put together by hand
- * takes a fraction of that. Both go through one ring, so they stay in order.
+ * Logs one line per request. pino takes about 3 µs a line, a tenth of a whole request; building the line by hand
+ * takes a fraction of that. Both write to one ring, so lines stay in order.
  */
 import { openSync } from "node:fs";
 import pino from "pino";
@@ -9,14 +9,14 @@ import { LineRing, type RingMemory } from "./line-ring.ts";
 import { LineWriter } from "./line-writer.ts";
 import { readableLine } from "./readable-line.ts";
 
-/** The part of a pino logger that is used here. */
+/** The part of pino's interface in use. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** Takes whole lines. */
+/** Accepts complete lines. */
 export interface LineSink {
   write(line: string): unknown;
 }
@@ -24,8 +24,8 @@ export interface LineSink {
 const INFO = 30;
 
 /**
- * Holds nothing that a client has written: a path may be a signed address, or hold a voucher's code, an e-mail or a phone.
- * So the route stands there as the API's document writes it.
+ * The log line of a request. It contains no text from the client, as a path may hold a signature, a voucher code,
+ * an e-mail address or a phone number; so it names the route as in the OpenAPI document.
  */
 export function requestLine(call: Call, status: number, durationMs: number, timeMs: number): string {
   return (
@@ -40,19 +40,19 @@ const FILE_MODE = 0o600;
 
 export type BufferedLog = Readonly<{
   log: pino.Logger;
-  /** For request lines; `undefined` when the level leaves them out. */
+  /** For request lines; `undefined` if the log level excludes them. */
   lines: LineSink | undefined;
-  /** Hands over what is left and stops the timer. Call it last. */
+  /** Publishes the remaining lines and stops the timer. Call it last. */
   close(): void;
 }>;
 
 export type LogOptions = Readonly<{
   level: string;
-  /** Lines for people instead of JSON. */
+  /** Readable lines instead of JSON. */
   readable?: boolean;
 }>;
 
-/** The log of one thread. What it has written moves on twice a second at least. */
+/** The log of one thread. Its lines are published at least twice a second. */
 export function createLog({ level, readable = false }: LogOptions, memory: RingMemory): BufferedLog {
   const ring = new LineRing(memory);
   const sink: LineSink = readable ? { write: (line) => ring.write(readableLine(line)) } : ring;
@@ -69,18 +69,21 @@ export function createLog({ level, readable = false }: LogOptions, memory: RingM
   };
 }
 
-/** The log of the process, which other threads write to as well. */
+/** The log of the process, shared by its threads. */
 export type ProcessLog = BufferedLog &
   Readonly<{
-    /** For the log of another thread, by its number from 1 on. */
+    /** The ring for the log of another thread; threads are numbered from 1. */
     memoryOf(thread: number): RingMemory;
-    /** Lines that were lost, of all threads. */
+    /** Lost lines of all threads. */
     dropped(): number;
   }>;
 
 /**
- * `destination` is a file descriptor, or a path to append to. `threads`: how many write, the one that opens it included.
- * @throws when the file cannot be opened
+ * Opens the log.
+ *
+ * @param options `destination`: a file descriptor, or a path to append to. `threads`: number of threads that write,
+ *   including this one.
+ * @throws Error the file cannot be opened
  */
 export function openLog({
   destination,

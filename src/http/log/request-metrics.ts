@@ -1,16 +1,16 @@
 /**
- * How many requests (the histogram's `_count`) and how long, by group of routes and status. Counted in plain arrays:
- * prom-client hashes the labels at every observation, which costs more than all the rest of it.
+ * A histogram of request durations, by group of routes and status; its `_count` is the number of requests. Counted
+ * in plain arrays: prom-client hashes the labels at each observation, which costs more than everything else here.
  */
 /** Upper bounds in milliseconds; the last bucket has none. */
 const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 type Series = { readonly counts: Float64Array; sumMs: number };
 
-/** What was counted of one group and status; `counts` by bucket. */
+/** Counts of one group and status. `counts`: requests per bucket. */
 type SeriesCounts = Readonly<{ group: string; status: number; counts: readonly number[]; sumMs: number }>;
 
-/** Plain data: it crosses threads. */
+/** Plain data, to be sent between threads. */
 export type RequestCounts = readonly SeriesCounts[];
 
 export type RequestMetrics = Readonly<{
@@ -20,7 +20,7 @@ export type RequestMetrics = Readonly<{
 
 const DURATION = "daybook_http_request_duration_seconds";
 
-/** Of several gateways together. */
+/** Adds up the counts of several gateways. */
 export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
   const sums = new Map<string, SeriesCounts>();
   for (const each of all.flat()) {
@@ -35,10 +35,9 @@ export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
   return [...sums.values()];
 }
 
-/** Prometheus text. */
 export function renderRequestCounts(series: RequestCounts): string {
   const lines = [
-    `# HELP ${DURATION} Time from a request's head to its answer.`,
+    `# HELP ${DURATION} Time from the request's head to its answer.`,
     `# TYPE ${DURATION} histogram`,
   ];
   for (const { group, status, counts, sumMs } of series) {

@@ -1,4 +1,4 @@
-/** The contract as a document and as pages. Everything is served from here: the pages ask no other host for anything. */
+/** The OpenAPI document, and pages that show it. They load everything from this server and nothing from other hosts. */
 import { readFileSync } from "node:fs";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { answer } from "../call.ts";
@@ -12,27 +12,27 @@ const DOCUMENT_HEAD = {
     title: "Daybook",
     version: "1",
     description:
-      "A ledger server. Amounts are integers in minor units, times RFC 3339 in UTC with milliseconds. Every POST that " +
-      "changes something takes an `Idempotency-Key`. Errors are problem details (RFC 9457).",
+      "A ledger server. Amounts are integers in minor units. Times are RFC 3339 in UTC, with milliseconds. Every POST that " +
+      "changes state accepts an `Idempotency-Key`. Errors are problem details (RFC 9457).",
   },
   servers: [{ url: "/", description: "This server." }],
   tags: Object.entries({
-    accounts: "Accounts, their rules, balances and past.",
-    transfers: "Money from account to account: at once, or held first; and back again.",
+    accounts: "Accounts, their rules, balances and entries.",
+    transfers: "Transfers between accounts: posted at once or pending; post, void and revert.",
     batch: "Up to 10,000 independent transfers in one request.",
-    "trial balance": "Whether the books balance.",
-    partners: "Who keeps books here, and their keys.",
-    loyalty: "Members, points that expire, statements.",
-    vouchers: "Customers, offers, codes that are redeemed once.",
-    segments: "Segments: by hand, for a time, or a lasting percentage of all users.",
-    users: "The users of segments.",
-    sellers: "Sellers of top-up, their credit and its reconciliation.",
-    topups: "Sales to phones.",
-    wallet: "What a wallet user does: sign up, pay, hold, ask for payment, withdraw.",
-    deposits: "What banks bring into wallets.",
-    withdrawals: "What banks pay out of wallets.",
-    operations: "How the server is doing.",
-    docs: "This document, as a file and as pages.",
+    "trial balance": "The sum of all balances.",
+    partners: "Partners, their API keys and quotas.",
+    loyalty: "Members, points with expiry, statements.",
+    vouchers: "Customers, offers, and voucher codes that can be redeemed once.",
+    segments: "Segments of users: explicit members, members with an expiry, or a percentage of all users.",
+    users: "Users, who can be members of segments.",
+    sellers: "Sellers of top-ups, their credit and its reconciliation.",
+    topups: "Top-ups of phones.",
+    wallet: "Operations of wallet users: sign up, pay, hold, request payment, withdraw.",
+    deposits: "Deposits from banks into wallets.",
+    withdrawals: "Withdrawals from wallets to banks.",
+    operations: "Health, metrics and administration of the server.",
+    docs: "This document, as JSON and as a page.",
   }).map(([name, description]) => ({ name, description })),
 };
 
@@ -44,7 +44,7 @@ const SETUP = `window.addEventListener("load", () => {
 });
 `;
 
-/** Where those of the package are is looked up when they are asked for: most servers never show the page. */
+/** The package's files are located on first use: most servers never show the page. */
 const FILES = {
   "swagger-ui.css": new StaticFile({
     type: "text/css; charset=utf-8",
@@ -76,7 +76,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** The browser is held to it too: nothing but what this server sends. */
+/** The Content-Security-Policy makes the browser load from this server only. */
 const PAGE_HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
   "Content-Security-Policy":
@@ -85,13 +85,13 @@ const PAGE_HEADERS = {
 
 function problemPage(code: ProblemCode): string {
   const { status, title, retryable } = PROBLEMS[code];
-  const again = retryable
-    ? "The same request may succeed later; wait as long as Retry-After says."
-    : "The same request will be answered the same way until something changes.";
+  const retryText = retryable
+    ? "The same request may succeed later. Wait as long as Retry-After says."
+    : "Repeating the same request does not help until something changes.";
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>${code}</title><link rel="icon" href="data:,"></head>
-<body><h1>${code}</h1><p>Status ${status}. ${title}</p><p>${again}</p></body>
+<body><h1>${code}</h1><p>Status ${status}. ${title}</p><p>${retryText}</p></body>
 </html>
 `;
 }
@@ -110,7 +110,7 @@ export function addDocs(routes: Routes, app: OpenAPIHono): void {
       ...open,
       operationId: "getOpenApiDocument",
       path: "/openapi.json",
-      summary: "This document",
+      summary: "Get this document",
       answer: { status: 200, description: "OpenAPI 3.1.", content: { "application/json": z.object({}) } },
     },
     (request, call) => document.answer(request, call),
@@ -120,7 +120,7 @@ export function addDocs(routes: Routes, app: OpenAPIHono): void {
       ...open,
       operationId: "getDocs",
       path: "/docs",
-      summary: "This document as a page",
+      summary: "Show this document as a page",
       answer: { status: 200, description: "A page.", content: html },
     },
     (_request, call) => answer(call, 200, PAGE, { ...PAGE_HEADERS }),
@@ -135,7 +135,7 @@ function addFiles(routes: Routes): void {
       ...open,
       operationId: "getDocsFile",
       path: "/docs/{file}",
-      summary: "What the page is made of",
+      summary: "Get a file of the documentation page",
       params: FileParams,
       answer: {
         status: 200,
@@ -155,14 +155,14 @@ function addFiles(routes: Routes): void {
       ...open,
       operationId: "getProblem",
       path: "/problems/{code}",
-      summary: "What a problem means",
+      summary: "Explain a problem code",
       params: z.object({ code: z.string().openapi({ example: "insufficient_funds" }) }),
       answer: { status: 200, description: "A page.", content: html },
       problems: ["not_found"],
     },
     (request, call) => {
       const code = request.param("code");
-      if (!Object.hasOwn(PROBLEMS, code)) throw new Problem("not_found", "There is no problem of this name.");
+      if (!Object.hasOwn(PROBLEMS, code)) throw new Problem("not_found", "There is no such problem code.");
       return answer(call, 200, problemPage(code as ProblemCode), { ...PAGE_HEADERS });
     },
   );

@@ -1,4 +1,4 @@
-/** The page at `/`: what runs here, and where to go. */
+/** The page at `/`: names the server and links to its other pages. */
 import { hash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import { VERSION } from "../../version.ts";
@@ -27,11 +27,11 @@ const PAGE = `<!doctype html>
 <dt><a href="/healthz">/healthz</a></dt>
 <dd>Whether the process is alive.</dd>
 <dt><a href="/readyz">/readyz</a></dt>
-<dd>Whether it can serve, and if not, why.</dd>
+<dd>Whether it is ready to serve, and if not, why.</dd>
 <dt><a href="/metrics">/metrics</a></dt>
-<dd>Figures for Prometheus.</dd>
+<dd>Metrics for Prometheus.</dd>
 <dt>README.md</dt>
-<dd>In the folder of the program: a tour with curl, all settings, the command line.</dd>
+<dd>In the program's folder: a tour with curl, all settings, the command line.</dd>
 </dl>
 </body>
 </html>
@@ -50,7 +50,7 @@ export function addHome(routes: Routes): void {
       operationId: "getHome",
       servesUnready: true,
       path: "/",
-      summary: "What runs here, and where to go",
+      summary: "Start page with links",
       answer: { status: 200, description: "A page.", content: { "text/html": z.string() } },
     },
     (_, call) =>

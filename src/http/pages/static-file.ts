@@ -1,4 +1,4 @@
-/** What stays the same while the server runs: read, compressed and named once. */
+/** A file that does not change while the server runs: loaded, compressed and tagged once. */
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -12,9 +12,9 @@ type Contents = Readonly<{ plain: Uint8Array; zipped: Uint8Array; tag: string }>
 
 export type StaticFileOptions = Readonly<{
   type: string;
-  /** How long a browser need not ask whether it is still the same; 0: it always asks. */
+  /** How long a browser may cache it without revalidation, in seconds; 0: it always revalidates. */
   maxAgeS: number;
-  /** Called when it is asked for the first time. */
+  /** Called at the first request. */
   read: () => string | Uint8Array;
 }>;
 
@@ -26,7 +26,7 @@ export class StaticFile {
     this.#options = options;
   }
 
-  /** As gzip where the client takes that; 304 where it has it already. */
+  /** Answers with gzip if the client accepts it; with 304 if the client has the current version. */
   async answer(request: HttpRequest, call: Call): Promise<HttpAnswer> {
     const { type, maxAgeS } = this.#options;
     const { plain, zipped, tag } = await (this.#contents ??= load(this.#options));
@@ -46,7 +46,7 @@ export class StaticFile {
 async function load({ read }: StaticFileOptions): Promise<Contents> {
   const plain = new Uint8Array(Buffer.from(read()));
   const name = hash("sha256", plain, "base64url").slice(0, ENTITY_TAG_CHARACTERS);
-  // Weak: it names the content, whether compressed or not.
+  // A weak tag: it identifies the content, compressed or not.
   return { plain, zipped: new Uint8Array(await compress(plain)), tag: `W/"${name}"` };
 }
 
@@ -56,7 +56,7 @@ function isKnown(header: string | undefined, tag: string): boolean {
   return known.some((each) => each === "*" || each === tag || `W/${each}` === tag);
 }
 
-/** By RFC 9110, section 12.5.3: a coding that is named wins over `*`, and one with quality 0 is refused. */
+/** By RFC 9110, section 12.5.3: a named coding takes precedence over `*`; quality 0 means refused. */
 export function acceptsGzip(header: string | undefined): boolean {
   const qualities = new Map<string, number>();
   for (const each of (header ?? "").split(",")) {

@@ -1,45 +1,44 @@
-/** What a gateway holds of bodies that are not complete yet, or wait for their turn. */
+/** Bounds the memory of bodies that are being received or wait to be processed. */
 import { Slots } from "../../bounds/slots.ts";
 import { Problem } from "../problem.ts";
 
 const FIRST_BYTES = 4 * 1024;
-/** Pieces that any body may come in, and bytes that every further piece must have on average. */
+/** Chunks allowed for any body, and bytes that each further chunk must have on average. */
 const PIECES_MIN = 1024;
 const PIECE_BYTES_MIN = 64;
 
 /**
- * One body as it arrives, in one buffer that grows. To keep the pieces would cost an object for each, and with it all that was
- * read from the socket together with the piece.
+ * A body being received, in one growing buffer. A list of chunks would cost an object for each, and each would keep
+ * the whole buffer of its socket read alive.
  */
-export class BodyUnderWay {
+export class IncomingBody {
   readonly #bytesMax: number;
   readonly #refuse: (problem: Problem) => void;
-  /** Its number among those under way, once it is one of them. */
-  no: number | undefined;
+  /** Its slot number in `IncomingBodies`, once it is there. */
+  slot: number | undefined;
   #buffer = Buffer.alloc(0);
   #pieces = 0;
   #size = 0;
 
-  /** @param refuse is called at most once: no more will be taken. */
+  /** @param refuse called at most once, when the body is dropped. */
   constructor(bytesMax: number, refuse: (problem: Problem) => void) {
     this.#bytesMax = bytesMax;
     this.#refuse = refuse;
   }
 
-  /** Bytes of memory that it takes. */
   get held(): number {
     return this.#buffer.length;
   }
 
-  /** @throws Problem 413 for what is larger than it may be; 400 for what comes in too many pieces */
-  add(piece: Buffer): void {
-    const size = this.#size + piece.length;
+  /** @throws Problem 413: too large; 400: too many chunks */
+  add(chunk: Buffer): void {
+    const size = this.#size + chunk.length;
     if (size > this.#bytesMax) throw tooLarge(this.#bytesMax);
     this.#pieces += 1;
     if (this.#pieces > PIECES_MIN + size / PIECE_BYTES_MIN)
-      throw new Problem("validation_failed", "The body comes in too many small pieces.");
+      throw new Problem("validation_failed", "The body arrives in too many small pieces.");
     if (size > this.#buffer.length) this.#grow(size);
-    piece.copy(this.#buffer, this.#size);
+    chunk.copy(this.#buffer, this.#size);
     this.#size = size;
   }
 
@@ -64,10 +63,10 @@ export function tooLarge(bytesMax: number): Problem {
   return new Problem("body_too_large", `The body may have at most ${bytesMax} bytes.`);
 }
 
-/** Holds no more of all of them together than this many bytes: beyond that, the largest is refused. */
-export class BodiesUnderWay {
+/** All bodies being received. If together they exceed a bound in bytes, the largest is refused. */
+export class IncomingBodies {
   readonly #heldMax: number;
-  readonly #bodies = new Slots<BodyUnderWay>();
+  readonly #bodies = new Slots<IncomingBody>();
   #held = 0;
 
   constructor(heldMax: number) {
@@ -78,31 +77,30 @@ export class BodiesUnderWay {
     return this.#held;
   }
 
-  /** @throws Problem 400, 413: the body is not taken further */
-  add(body: BodyUnderWay, piece: Buffer): void {
+  /** @throws Problem 400, 413: the body is refused */
+  add(body: IncomingBody, chunk: Buffer): void {
     const before = body.held;
-    body.add(piece);
-    body.no ??= this.#bodies.add(body);
+    body.add(chunk);
+    body.slot ??= this.#bodies.add(body);
     this.#held += body.held - before;
     if (this.#held > this.#heldMax) this.#dropLargest();
   }
 
-  /** It is complete, or nobody waits for it any more. */
-  remove(body: BodyUnderWay): void {
-    if (body.no !== undefined && this.#bodies.remove(body.no)) this.#held -= body.held;
+  remove(body: IncomingBody): void {
+    if (body.slot !== undefined && this.#bodies.remove(body.slot)) this.#held -= body.held;
   }
 
   #dropLargest(): void {
-    let largest: BodyUnderWay | undefined;
+    let largest: IncomingBody | undefined;
     for (const body of this.#bodies.values()) if (body.held > (largest?.held ?? 0)) largest = body;
     if (largest === undefined) return;
     this.remove(largest);
-    largest.drop(new Problem("overloaded", "Too many large bodies arrive at once."));
+    largest.drop(new Problem("overloaded", "Too many large bodies are being received; retry."));
   }
 }
 
-/** Bodies that have come and wait. A partner may have as much here as is free, so that there is room for others. */
-export class BodiesWaiting {
+/** Bodies that are complete and wait. A partner may use as many bytes as are free, so that some are left for others. */
+export class WaitingBodies {
   readonly #bytesMax: number;
   readonly #byPartner = new Map<string, number>();
   #bytes = 0;
@@ -111,19 +109,22 @@ export class BodiesWaiting {
     this.#bytesMax = bytesMax;
   }
 
-  /** @returns to be called once it waits no more. @throws Problem 503 */
+  /** @returns a function to call when the body no longer waits. @throws Problem 503 */
   enter(partner: string, bytes: number): () => void {
-    const there = this.#byPartner.get(partner) ?? 0;
-    if (there + bytes > this.#bytesMax - this.#bytes)
-      throw new Problem("overloaded", "Too many of your large bodies wait for their turn.");
+    const partnerBytes = this.#byPartner.get(partner) ?? 0;
+    if (partnerBytes + bytes > this.#bytesMax - this.#bytes)
+      throw new Problem(
+        "overloaded",
+        "Too many of your large bodies are already waiting; send fewer at once.",
+      );
     this.#add(partner, bytes);
     return () => this.#add(partner, -bytes);
   }
 
   #add(partner: string, bytes: number): void {
     this.#bytes += bytes;
-    const there = (this.#byPartner.get(partner) ?? 0) + bytes;
-    if (there === 0) this.#byPartner.delete(partner);
-    else this.#byPartner.set(partner, there);
+    const partnerBytes = (this.#byPartner.get(partner) ?? 0) + bytes;
+    if (partnerBytes === 0) this.#byPartner.delete(partner);
+    else this.#byPartner.set(partner, partnerBytes);
   }
 }

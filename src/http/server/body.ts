@@ -1,22 +1,22 @@
-/** Reading a request's body, never more of it than allowed. */
+/** Reads request bodies, within bounds of size and work. */
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { checkWork, DEPTH_MAX, exactly, type Survey, surveyOf } from "../input/exact-json.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
-import { BodiesUnderWay, BodyUnderWay, tooLarge } from "./bodies-under-way.ts";
+import { IncomingBodies, IncomingBody, tooLarge } from "./bodies-under-way.ts";
 import { brokenBody } from "./unreadable.ts";
 
 export const BODY_BYTES_MAX = 1024 * 1024;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
-/** Of what anybody may send without a key. */
+/** Limit for requests without a key. */
 export const LOGIN_BYTES_MAX = 16 * 1024;
-/** Of all bodies together that a gateway has begun to read. */
+/** Limit on all bodies that a gateway is receiving. */
 const UNDER_WAY_BYTES_MAX = 128 * 1024 * 1024;
-/** Elements and members of a body, lists and objects included. */
+/** Limit on the values of a body: elements and members, including lists and objects. */
 const VALUES_MAX = 100_000;
 
-/** The media type in small letters without its parameters. @throws Problem 415 for a charset other than UTF-8 */
+/** The media type in lower case, without parameters. @throws Problem 415 for a charset other than UTF-8 */
 export function mediaType(contentType: string | undefined): string {
   if (contentType === undefined || contentType === "application/json") return contentType ?? "";
   const [type = "", ...parameters] = contentType.split(";");
@@ -24,12 +24,12 @@ export function mediaType(contentType: string | undefined): string {
     const [name = "", value = ""] = parameter.split("=");
     if (name.trim().toLowerCase() !== "charset") continue;
     if (!/^"?utf-?8"?$/i.test(value.trim()))
-      throw new Problem("unsupported_media_type", "Only UTF-8 is understood.");
+      throw new Problem("unsupported_media_type", "The charset must be UTF-8.");
   }
   return type.trim().toLowerCase();
 }
 
-/** @throws Problem 415 for a body that is compressed; 413 as soon as it is known, with what follows unread */
+/** @throws Problem 415 for a compressed body; 413 as soon as the size is known, without reading the rest */
 export function readBody(request: HttpRequest, bytesMax: number): Promise<Buffer> {
   const announced = request.header("content-length");
   if (announced !== undefined && Number(announced) > bytesMax) return Promise.reject(tooLarge(bytesMax));
@@ -41,13 +41,10 @@ export function readBody(request: HttpRequest, bytesMax: number): Promise<Buffer
   return readNodeBody(request.incoming, bytesMax, announced === undefined ? undefined : Number(announced));
 }
 
-const underWay = new BodiesUnderWay(UNDER_WAY_BYTES_MAX);
+const underWay = new IncomingBodies(UNDER_WAY_BYTES_MAX);
 const EMPTY = Buffer.alloc(0);
 
-/**
- * A body that came along with its head is complete when Node has read the packet, and is taken as it lies. Any other is
- * listened to.
- */
+/** A body that arrived with its head is complete once Node has parsed the packet, and is read directly. */
 function readNodeBody(
   incoming: IncomingMessage,
   bytesMax: number,
@@ -75,22 +72,22 @@ function listenToBody(
     reject(broken);
     return;
   }
-  let whole: Buffer | undefined;
-  let body: BodyUnderWay | undefined;
+  let singleChunk: Buffer | undefined;
+  let body: IncomingBody | undefined;
   const refuse = (problem: unknown): void => {
     if (body !== undefined) underWay.remove(body);
     incoming.off("data", onData);
     incoming.pause();
     reject(problem);
   };
-  const onData = (piece: Buffer): void => {
-    if (piece.length === announced) {
-      whole = piece;
+  const onData = (chunk: Buffer): void => {
+    if (chunk.length === announced) {
+      singleChunk = chunk;
       return;
     }
-    body ??= new BodyUnderWay(bytesMax, refuse);
+    body ??= new IncomingBody(bytesMax, refuse);
     try {
-      underWay.add(body, piece);
+      underWay.add(body, chunk);
     } catch (problem) {
       refuse(problem);
     }
@@ -98,20 +95,19 @@ function listenToBody(
   incoming.on("data", onData);
   incoming.on("end", () => {
     if (body !== undefined) underWay.remove(body);
-    resolve(whole ?? body?.whole() ?? EMPTY);
+    resolve(singleChunk ?? body?.whole() ?? EMPTY);
   });
   incoming.on("error", (error) =>
-    refuse(error instanceof Problem ? error : invalid("", "The body ended early.")),
+    refuse(error instanceof Problem ? error : invalid("", "The body ended before it was complete.")),
   );
 }
 
-/** Without the byte order mark that some programs begin with. */
 export function withoutMark(body: Buffer): Buffer {
   const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
   return hasMark ? body.subarray(3) : body;
 }
 
-/** @throws Problem 400 for bytes that are not UTF-8: they would be replaced silently and stand in the books so */
+/** @throws Problem 400 for invalid UTF-8: decoding would silently replace it, and the ledger would store that */
 export function utf8Text(body: Buffer): string {
   if (!isUtf8(body)) throw invalid("", "The body is not UTF-8.");
   return withoutMark(body).toString("utf8");
@@ -126,30 +122,32 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The same with every number as it is written, or NaN. @param decimals that a number may have. @throws Problem 400, 413 */
+/**
+ * Parses JSON exactly: a number that is not written as allowed becomes NaN. @param decimals digits allowed in
+ * fractions. @throws Problem 400, 413
+ */
 export function parseExactly(body: Buffer, decimals = 0): unknown {
   const survey = surveyOf(body);
   checkSurvey(survey);
   return parseSurveyed(utf8Text(body), survey, decimals);
 }
 
-/** @throws Problem 400, 413: it is deeper, or has more values, than what is taken */
+/** @throws Problem 400, 413: too many levels, or too many values */
 export function checkSurvey(survey: Survey, depthMax = DEPTH_MAX, valuesMax = VALUES_MAX): void {
-  if (survey.depth > depthMax) throw invalid("", "The body has too many levels.");
+  if (survey.depth > depthMax) throw invalid("", "The body is nested too deeply.");
   checkWork(survey, valuesMax);
 }
 
-/** @param survey is of the text. @throws Problem 400 */
+/** @param survey of the text. @throws Problem 400 */
 export function parseSurveyed(text: string, survey: Survey, decimals = 0): unknown {
   return exactly(parseJson(text), text, survey, decimals);
 }
 
-/** How much a JSON body may have, and how exact its numbers may be. */
 export type JsonBounds = Readonly<{
   bytesMax?: number;
-  /** Digits that a fraction may have. */
+  /** Digits allowed in fractions. */
   decimals?: number;
-  /** Asked where there is no body, which is then like an empty object. */
+  /** Called if there is no body; true: the body counts as `{}`. */
   mayBeEmpty?: () => boolean;
 }>;
 
@@ -165,14 +163,14 @@ export async function readJson(
   return parseExactly(body, decimals);
 }
 
-/** A JSON body that may be left out, which is then like an empty object. @throws Problem 400, 413, 415 */
+/** A JSON body that may be absent, which counts as `{}`. @throws Problem 400, 413, 415 */
 export function readOptionalJson(request: HttpRequest): Promise<unknown> {
   return readJson(request, { mayBeEmpty: () => true });
 }
 
-/** For an action that takes no members: no body at all, or an empty object. @throws Problem 400, 413, 415 */
+/** For an action without members: no body, or `{}`. @throws Problem 400, 413, 415 */
 export async function readNothing(request: HttpRequest): Promise<void> {
   const value = await readOptionalJson(request);
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isObject || Object.keys(value).length > 0) throw invalid("", "This takes no members.");
+  if (!isObject || Object.keys(value).length > 0) throw invalid("", "The body must be empty or {}.");
 }

@@ -1,27 +1,27 @@
-/** Whom a request comes from, as limits count them. */
+/** The client address of a request, for limits. */
 import { type BlockList, isIP } from "node:net";
 import { blockListOf, type TrustedProxies } from "../../trusted-proxies.ts";
 import type { HttpRequest } from "../request.ts";
 
-/** Of IPv6 a network has at least so many bits to itself. */
+/** Prefix length that identifies an IPv6 subscriber. */
 const NETWORK_BITS = 64;
 const GROUP_BITS = 16;
 const GROUPS = 8;
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** Says of a request which address it comes from: of IPv6 the network of 64 bits; `::ffff:a.b.c.d` is IPv4. */
+/** Returns a function from a request to its client address; for IPv6 the /64 network. `::ffff:a.b.c.d` is IPv4. */
 export function createClientAddress(trusted: TrustedProxies): (request: HttpRequest) => string {
   const mayForward = typeof trusted === "number" ? hopsFrom(trusted) : addressesIn(blockListOf(trusted));
   return (request) => {
-    const own = plain(request.incoming.socket.remoteAddress ?? "");
+    const peer = plain(request.incoming.socket.remoteAddress ?? "");
     const forwarded = request.header("x-forwarded-for");
     return networkOf(
-      forwarded === undefined ? own : forwardedFor(own, forwarded.split(",").toReversed(), mayForward),
+      forwarded === undefined ? peer : forwardedFor(peer, forwarded.split(",").toReversed(), mayForward),
     );
   };
 }
 
-/** Whether who has this address, so many hops away, is believed about whom it speaks for. */
+/** Whether the peer with this address, at this hop count, is trusted to name the client it forwards for. */
 type MayForward = (address: string, hop: number) => boolean;
 
 function hopsFrom(hops: number): MayForward {
@@ -35,12 +35,16 @@ function addressesIn(list: BlockList): MayForward {
   };
 }
 
-/** @param before whom each has spoken for, the nearest first. What is no address ends the chain. */
-function forwardedFor(own: string, before: readonly string[], mayForward: MayForward): string {
-  let address = own;
-  for (const [hop, said] of before.entries()) {
+/**
+ * Walks back along `X-Forwarded-For`. It stops at the first untrusted address, or before an entry that is not an
+ * address.
+ * @param before the forwarded addresses, nearest first.
+ */
+function forwardedFor(peer: string, before: readonly string[], mayForward: MayForward): string {
+  let address = peer;
+  for (const [hop, entry] of before.entries()) {
     if (!mayForward(address, hop)) return address;
-    const next = plain(withoutPort(said.trim()));
+    const next = plain(withoutPort(entry.trim()));
     if (isIP(next) === 0) return address;
     address = next;
   }
@@ -56,11 +60,11 @@ function plain(address: string): string {
   return MAPPED.exec(withoutZone)?.[1] ?? withoutZone;
 }
 
-/** What is counted together: an IPv4 address, or the network of an IPv6 one, which one subscriber has. */
+/** The unit of limits: an IPv4 address, or the /64 network of an IPv6 address. */
 export function networkOf(remoteAddress: string): string {
   const address = plain(remoteAddress);
   if (isIP(address) !== 6) return address;
-  // A URL writes an address in one way alone: with zeros left out once, and an IPv4 end in hex.
+  // The URL parser normalizes the address: zeros compressed once, an IPv4 tail in hex.
   const hostname = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname);
   if (mapped !== null) return mapped.slice(1).flatMap(bytesOf).join(".");

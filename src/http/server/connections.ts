@@ -1,6 +1,6 @@
 /**
- * Who is connected, and who is cut off. A connection costs a file descriptor and memory whether it asks for anything or
- * not, so there are bounds for all and for each address; and whoever does not read its answers holds them in our memory.
+ * Limits connections, and cuts off clients that do not read. Each connection costs a file descriptor and memory even if
+ * idle, so there are limits in total and per address. Answers that a client does not read stay in the server's memory.
  */
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -8,9 +8,9 @@ import { networkOf } from "./client-address.ts";
 import { endConnection } from "./unreadable.ts";
 
 export type ConnectionBounds = Readonly<{
-  /** Open at once at this gateway. */
+  /** At this gateway. */
   max: number;
-  /** Of these, from one address; of IPv6 from one /64, which one subscriber has. */
+  /** Of these, from one IPv4 address or one IPv6 /64, which is what one subscriber gets. */
   perAddress: number;
 }>;
 
@@ -21,37 +21,37 @@ export const UNBOUNDED: ConnectionBounds = {
 
 export type ConnectionsOptions = Readonly<{
   bounds: ConnectionBounds;
-  /** A whole answer, to be written to a connection that is one too many. */
+  /** The complete answer to a connection that exceeds a limit. */
   refusal: (detail: string) => string;
-  /** Tells, now and then, how many were refused and how many cut off. */
+  /** Called from time to time with the numbers of refused and cut connections. */
   report: (counts: Readonly<{ refused: number; cut: number }>) => void;
 }>;
 
-/** Requests of one connection that are in hand at once: what a client sends ahead waits, and with it what it sends further. */
+/** Requests of one connection that run at once. Further pipelined requests wait, and reading stops. */
 const PIPELINED_MAX = 16;
-/** A client that takes less than these bytes in this time, while its answer waits, is cut off. */
+/** A client with unread answers is cut off if it reads less than `STALL_BYTES_MIN` within this time. */
 export const STALL_MS_MAX = 20_000;
 const STALL_BYTES_MIN = 16 * 1024;
-/** Of all answers that clients have not taken. Beyond it those who take nothing are cut off at once. */
+/** Limit on all unread answers. Above it, clients that read nothing are cut off at once. */
 export const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
-/** Connections that are just being refused; beyond these they are closed without a word. */
+/** Connections that are being refused with an answer at once; more are closed without one. */
 const REFUSING_MAX = 32;
 const REPORT_EVERY_MS = 10_000;
-/** So long nothing was taken of an answer when its client counts as one that does not read. */
+/** A client counts as stuck once it has read nothing for this time. */
 const STUCK_MS = 1_000;
 
-type Ahead = Readonly<{ outgoing: ServerResponse; start: () => void }>;
-/** Of a connection whose client sends requests ahead of the answers. */
-type Pipeline = Readonly<{ inHand: Set<ServerResponse>; waiting: Ahead[] }>;
-/** On the socket itself: a map would cost every connection more. */
+type Pipelined = Readonly<{ outgoing: ServerResponse; start: () => void }>;
+/** State of a connection whose client pipelines requests. */
+type Pipeline = Readonly<{ inProgress: Set<ServerResponse>; waiting: Pipelined[] }>;
+/** Stored on the socket: a map would cost memory for every connection. */
 const PIPELINE = Symbol("pipeline");
 type Connection = Socket & {
   [PIPELINE]?: Pipeline;
-  /** Node's own; it alone says how much of a write the system has taken. */
+  /** Node-internal. Only this tells how much of a write the kernel has taken. */
   _handle?: Readonly<{ bytesWritten: number; writeQueueSize: number }> | null;
 };
 
-/** Of a connection with bytes that its client has not taken: how many were, and when. */
+/** Progress of a connection with unread bytes: how many bytes the client took, and when. */
 type Unread = { bytes: number; taken: number; movedMs: number; sinceMs: number; sinceTaken: number };
 
 export class Connections {
@@ -66,7 +66,7 @@ export class Connections {
 
   constructor(server: Server, options: ConnectionsOptions) {
     this.#options = options;
-    // Node's own listener begins to read at once; what is refused must not come to it.
+    // Node's listener starts reading at once, so refused connections must not reach it.
     const listeners = server.listeners("connection");
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
@@ -83,38 +83,38 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Starts a request that was sent before the answer to `before` was out, or lets it wait until fewer are in hand. */
+  /** Starts a pipelined request, or queues it until fewer are in progress. */
   pipeline(before: ServerResponse, outgoing: ServerResponse, start: () => void): void {
     const connection = outgoing.req.socket as Connection;
     let pipeline = connection[PIPELINE];
     if (pipeline === undefined) {
-      pipeline = { inHand: new Set(), waiting: [] };
+      pipeline = { inProgress: new Set(), waiting: [] };
       connection[PIPELINE] = pipeline;
       this.#take(connection, pipeline, { outgoing: before, start: () => {} });
     }
-    if (pipeline.inHand.size < PIPELINED_MAX) this.#take(connection, pipeline, { outgoing, start });
+    if (pipeline.inProgress.size < PIPELINED_MAX) this.#take(connection, pipeline, { outgoing, start });
     else pipeline.waiting.push({ outgoing, start });
   }
 
-  #take(connection: Connection, pipeline: Pipeline, { outgoing, start }: Ahead): void {
-    const { inHand, waiting } = pipeline;
-    inHand.add(outgoing);
+  #take(connection: Connection, pipeline: Pipeline, { outgoing, start }: Pipelined): void {
+    const { inProgress, waiting } = pipeline;
+    inProgress.add(outgoing);
     outgoing.once("close", () => {
-      inHand.delete(outgoing);
-      // Nobody is left to answer.
+      inProgress.delete(outgoing);
+      // The client has gone: nothing is left to answer.
       if (connection.destroyed) return;
       const next = waiting.shift();
       if (next !== undefined) this.#take(connection, pipeline, next);
-      else if (inHand.size === 0) delete connection[PIPELINE];
+      else if (inProgress.size === 0) delete connection[PIPELINE];
     });
     start();
   }
 
-  /** Cuts off who does not read; to be called a few times a second. */
+  /** Cuts off clients that do not read. Call it a few times a second. */
   sweep(nowMs: number): void {
     let total = 0;
-    for (const connection of this.#open) total += this.#look(connection, nowMs);
-    if (total > UNREAD_BYTES_MAX) this.#relieve(total, nowMs);
+    for (const connection of this.#open) total += this.#unreadOf(connection, nowMs);
+    if (total > UNREAD_BYTES_MAX) this.#cutStuck(total, nowMs);
     if (this.#refused + this.#cut === 0 || nowMs - this.#reportedMs < REPORT_EVERY_MS) return;
     this.#options.report({ refused: this.#refused, cut: this.#cut });
     this.#reportedMs = nowMs;
@@ -122,8 +122,7 @@ export class Connections {
     this.#cut = 0;
   }
 
-  /** @returns the bytes that its client has not taken. */
-  #look(connection: Connection, nowMs: number): number {
+  #unreadOf(connection: Connection, nowMs: number): number {
     const bytes = unreadBytes(connection);
     if (bytes === 0) {
       this.#unread.delete(connection);
@@ -148,34 +147,34 @@ export class Connections {
     return 0;
   }
 
-  /** Those who have taken nothing for longest go first. */
-  #relieve(total: number, nowMs: number): void {
+  /** Cuts off stuck clients, longest stuck first, until the total is below the limit. */
+  #cutStuck(total: number, nowMs: number): void {
     const stuck = [...this.#unread]
       .filter(([, { movedMs }]) => nowMs - movedMs >= STUCK_MS)
       .toSorted(([, a], [, b]) => a.movedMs - b.movedMs);
-    let left = total;
+    let remaining = total;
     for (const [connection, { bytes }] of stuck) {
-      if (left <= UNREAD_BYTES_MAX) return;
+      if (remaining <= UNREAD_BYTES_MAX) return;
       this.#cutOff(connection);
-      left -= bytes;
+      remaining -= bytes;
     }
   }
 
-  /** With a reset: what the system still holds for it is thrown away, too. */
+  /** Resets the connection, so that the kernel drops its buffers too. */
   #cutOff(connection: Connection): void {
     this.#cut += 1;
     this.#unread.delete(connection);
     connection.resetAndDestroy();
   }
 
-  /** @returns what to do when it closes; nothing where it is refused. */
+  /** @returns the function to call when it closes; `undefined` if it was refused. */
   #admit(socket: Socket): (() => void) | undefined {
     const { max, perAddress } = this.#options.bounds;
-    // One that has gone already has no address.
+    // A connection that is already closed has no address.
     const address = networkOf(socket.remoteAddress ?? "");
-    const there = this.#byAddress.get(address) ?? 0;
+    const openHere = this.#byAddress.get(address) ?? 0;
     const isFull = this.#open.size >= max;
-    if (isFull || there >= perAddress) {
+    if (isFull || openHere >= perAddress) {
       this.#refuse(
         socket,
         isFull ? "There are too many connections." : "This address has too many connections.",
@@ -183,15 +182,15 @@ export class Connections {
       return undefined;
     }
     this.#open.add(socket);
-    this.#byAddress.set(address, there + 1);
+    this.#byAddress.set(address, openHere + 1);
     return () => this.#closed(socket, address);
   }
 
   #closed(socket: Socket, address: string): void {
     this.#open.delete(socket);
     this.#unread.delete(socket);
-    const left = (this.#byAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#byAddress.set(address, left);
+    const remaining = (this.#byAddress.get(address) ?? 0) - 1;
+    if (remaining > 0) this.#byAddress.set(address, remaining);
     else this.#byAddress.delete(address);
   }
 
@@ -210,9 +209,9 @@ export class Connections {
 }
 
 /**
- * Calls `closed` when the connection closes, by one listener together with Node's own. For each request Node adds another one
- * and removes it. Beside a single listener that costs nothing; beside two it leads to all requests of the connection
- * surviving minor collections (10 µs of processor time for each, measured with Node 26).
+ * Calls `closed` when the connection closes, from one listener that also calls Node's. Node adds and removes a
+ * further listener for each request. Next to one listener that is free; next to two, all requests of the connection
+ * survive minor collections (10 µs of CPU each, measured with Node 26).
  */
 function onClose(socket: Socket, closed: () => void): void {
   const own = socket.listeners("close");
@@ -226,8 +225,9 @@ function onClose(socket: Socket, closed: () => void): void {
 function unreadBytes(connection: Connection): number {
   const pipeline = connection[PIPELINE];
   let bytes = connection.writableLength;
-  // An answer that waits for those before it is not with the socket yet.
+  // An answer that waits for earlier ones is not in the socket's buffer yet.
   if (pipeline !== undefined)
-    for (const outgoing of pipeline.inHand) if (outgoing.socket === null) bytes += outgoing.writableLength;
+    for (const outgoing of pipeline.inProgress)
+      if (outgoing.socket === null) bytes += outgoing.writableLength;
   return bytes;
 }

@@ -1,4 +1,4 @@
-/** Which pages of other origins may call the API (`CORS_ORIGINS`): with a key of their own, never with a cookie. */
+/** CORS (`CORS_ORIGINS`): which web pages of other origins may call the API. They send a key, never a cookie. */
 import type { HttpRequest } from "../request.ts";
 
 const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Accept, Last-Event-ID";
@@ -7,17 +7,17 @@ const EXPOSED_HEADERS =
   "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Content-Disposition";
 const PREFLIGHT_S = "600";
 
-/** None: no page of another origin may, and answers do not mention it. */
+/** Empty: no page of another origin may call, and answers have no CORS headers. */
 export type Origins = ReadonlySet<string>;
 
-/** The origin of the page that calls, if it may. */
+/** The origin of the calling page, if it is allowed. */
 export function allowedOrigin(request: HttpRequest, origins: Origins): string | undefined {
   if (origins.size === 0) return undefined;
   const origin = request.header("origin");
   return origin !== undefined && origins.has(origin) ? origin : undefined;
 }
 
-/** Tells the browser that the page may see the answer, and caches that another page may not. */
+/** Lets the page read the answer, and makes caches keep answers apart by origin. */
 export function addCorsHeaders(headers: Record<string, string>, origin: string | undefined): void {
   const { Vary } = headers;
   headers["Vary"] = Vary === undefined ? "Origin" : `${Vary}, Origin`;
@@ -26,15 +26,15 @@ export function addCorsHeaders(headers: Record<string, string>, origin: string |
   headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS;
 }
 
-/** What answers a browser that asks, before it sends the request itself, whether it may; `undefined`: no such question. */
+/** The headers that answer a CORS preflight; `undefined` if this is none, or its origin is not allowed. */
 export function preflightHeaders(
   request: HttpRequest,
   methods: readonly string[],
   origins: Origins,
 ): Record<string, string> | undefined {
-  const isAsked =
+  const isPreflight =
     request.method === "OPTIONS" && request.header("access-control-request-method") !== undefined;
-  if (!isAsked || methods.length === 0 || allowedOrigin(request, origins) === undefined) return undefined;
+  if (!isPreflight || methods.length === 0 || allowedOrigin(request, origins) === undefined) return undefined;
   return {
     "Access-Control-Allow-Methods": methods.join(", "),
     "Access-Control-Allow-Headers": ALLOWED_HEADERS,

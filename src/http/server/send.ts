@@ -1,19 +1,19 @@
-/** Writes answers, on Node's own response: a `Response` in between would cost each of them some microseconds. */
+/** Writes answers directly to Node's response: a `Response` object in between would cost some microseconds each. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline, Readable } from "node:stream";
 import type { HttpAnswer } from "../call.ts";
 
-/** So long, and so much, of a body that nobody reads any more may still come before the connection ends. */
+/** How long, and how much of, an unread body is discarded before the connection closes. */
 const DRAIN_MS_MAX = 500;
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024;
 
-/** @param failed called when the body of an answer cannot be made to its end, after its head has gone out. */
+/** @param failed called if a streamed body fails after its head was sent. */
 export function send(
   outgoing: ServerResponse,
   { status, headers, body }: HttpAnswer,
   failed: (reason: unknown) => void,
 ): void {
-  // Its client is gone.
+  // The client has gone.
   if (outgoing.destroyed) return;
   const { req: incoming } = outgoing;
   if (!incoming.complete) outgoing.once("finish", () => drain(incoming));
@@ -35,7 +35,7 @@ function isStream(body: HttpAnswer["body"]): body is AsyncIterable<string> {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 }
 
-/** What is not read when a connection closes would cost the client the answer. */
+/** Discards the rest of the request body: closing a connection with unread data would reset it and lose the answer. */
 function drain(incoming: IncomingMessage): void {
   if (incoming.complete || incoming.destroyed) return;
   let bytes = 0;
@@ -47,8 +47,8 @@ function drain(incoming: IncomingMessage): void {
     end();
     incoming.socket.destroySoon();
   };
-  const count = (piece: Buffer): void => {
-    bytes += piece.length;
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
     if (bytes > DRAIN_BYTES_MAX) cut();
   };
   const timer = setTimeout(cut, DRAIN_MS_MAX);

@@ -1,4 +1,4 @@
-/** The socket. It is bound before the ledger is ready; the app refuses until then. */
+/** The HTTP server. It is bound before the ledger is ready; the app refuses requests until then. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { App } from "../app.ts";
@@ -9,7 +9,7 @@ import { answerUnreadable, lastText, writeLast } from "./unreadable.ts";
 export type ServerOptions = Readonly<{
   host: string;
   port: number;
-  /** Shares the port with other gateways of this server: see shared-port.ts. */
+  /** Shares the port with other gateways of this server; see shared-port.ts. */
   reusePort?: boolean;
   connections?: ConnectionBounds;
   log: Log;
@@ -17,17 +17,19 @@ export type ServerOptions = Readonly<{
 
 export type RunningServer = Readonly<{
   host: string;
-  /** The one that was bound, where 0 was asked for. */
+  /** The bound port, also if 0 was requested. */
   port: number;
   /**
-   * Accepts nothing new, lets requests in flight finish, ends idle connections, and resolves when all are gone; what
-   * remains after the deadline is cut off. Resolves with the number of requests cut off. May be called twice.
+   * Stops accepting, lets requests in flight finish, and closes idle connections. After the deadline the rest is
+   * cut off.
+   *
+   * @returns the number of requests cut off. May be called twice.
    */
   close(deadlineMs: number): Promise<number>;
 }>;
 
 const HEADERS_MS_MAX = 10_000;
-/** Above the app's own 10 s, which give a proper answer. */
+/** Above the app's limit of 10 s, which gives a proper answer. */
 const RECEIVE_MS_MAX = 20_000;
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTION_CHECK_MS = 2_000;
@@ -43,21 +45,21 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
-      // Node's own answer would not be a problem.
+      // Node's own answer to a missing Host header would not be a problem document.
       requireHostHeader: false,
       noDelay: true,
     },
     (incoming, outgoing) => accept(incoming, outgoing),
   );
   const accept = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    const before = note(outgoing);
-    // The answer before is the last of the connection: nobody would hear what becomes of this request.
-    if (before?.shouldKeepAlive === false) outgoing.shouldKeepAlive = false;
-    else if (before === undefined || before.writableFinished) begin(incoming, outgoing);
-    else connections.pipeline(before, outgoing, () => begin(incoming, outgoing));
+    const previous = note(outgoing);
+    // The previous answer closes the connection, so this request cannot be answered.
+    if (previous?.shouldKeepAlive === false) outgoing.shouldKeepAlive = false;
+    else if (previous === undefined || previous.writableFinished) begin(incoming, outgoing);
+    else connections.pipeline(previous, outgoing, () => begin(incoming, outgoing));
   };
   const begin = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    // Once the server drains, a kept connection would only be cut under the next request.
+    // While the server drains, close the connection now rather than under the next request.
     if (!server.listening) outgoing.shouldKeepAlive = false;
     if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
       writeLast(outgoing, app.refuse("validation_failed", "The Host header is missing."));
@@ -79,8 +81,8 @@ function createHttpServer(app: App, bounds: ConnectionBounds, log: Log) {
 }
 
 /**
- * Asks for the body, once it is this response's turn on the connection. Node would ask at once, and then sends the head of a
- * pipelined answer before `100 Continue` and its body after it, which no client can read.
+ * Sends `100 Continue` once this response is first on the connection. Node would send it at once; for a pipelined
+ * request that falls between head and body of an earlier answer, which no client can parse.
  */
 function sendContinue(outgoing: ServerResponse): void {
   if (outgoing.socket !== null) outgoing.writeContinue();
@@ -103,7 +105,7 @@ function listen(
 function closeServer(server: Server, app: App, deadlineMs: number): Promise<number> {
   return new Promise((resolve) => {
     let cutOff = 0;
-    // A connection is idle only once its answer is out, so the idle ones are looked for until none is left.
+    // Repeated, because a connection becomes idle only after its answer is sent.
     const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
     const deadline = setTimeout(() => {
       cutOff = app.inFlight();
@@ -117,7 +119,7 @@ function closeServer(server: Server, app: App, deadlineMs: number): Promise<numb
   });
 }
 
-/** Rejects when the port cannot be had (`EADDRINUSE`, `EACCES`, …). Signals are main's business. */
+/** Binds the port and serves. @throws Error `EADDRINUSE`, `EACCES`, … Signals are handled in `main.ts`. */
 export async function startServer(app: App, options: ServerOptions): Promise<RunningServer> {
   const { host, port, reusePort = false, connections: bounds = UNBOUNDED, log } = options;
   const { server, connections } = createHttpServer(app, bounds, log);

@@ -1,11 +1,11 @@
 /**
- * A port that the gateways of one server share, and nobody else.
+ * A port that the gateways of one server share, and no other server.
  *
- * With `SO_REUSEPORT` the system spreads connections over all sockets that are bound to the port with it. But it lets in
- * whoever has the same user, another server too, which would then get half of the connections and say nothing. So the
- * port is bound without it first: that fails while anybody has the port, shared or not. Between that bind and the shared
- * one it is free for a moment; a name that the kernel knows (an abstract socket, gone with its process) lets one server
- * at a time do these two steps. It is not held longer, since the ports of two addresses may be had by two servers.
+ * With `SO_REUSEPORT` the kernel spreads connections over all sockets bound to a port with it. Any process of the
+ * same user can bind it too; a second server would silently get part of the connections. So the port is first bound
+ * without the option, which fails if any process has it. Between that bind and the shared ones the port is free for
+ * a moment; an abstract socket, which the kernel removes with its process, lets only one server at a time take
+ * these two steps. It is released afterwards, because two servers may use the same port on different addresses.
  */
 import { createServer, type ListenOptions, type Server } from "node:net";
 
@@ -16,47 +16,49 @@ export function urlOf({ host, port }: Address): string {
 }
 
 /**
- * Runs `bind`, which must bind the address with `reusePort`, where nobody has it.
+ * Runs `bind`, which must bind the address with `reusePort`, after checking that the address is free.
  *
- * @throws Error `EADDRINUSE` and the like, as without sharing; or one that says that this system cannot share a port.
+ * @throws Error `EADDRINUSE` and the like, as without sharing; or that this system cannot share a port.
  */
 export async function bindShared<T>(address: Address, bind: () => Promise<T>): Promise<T> {
-  // Others cannot share, or share without spreading, or have no names of this kind.
+  // Other systems lack SO_REUSEPORT, or its load balancing, or abstract sockets.
   if (process.platform !== "linux") throw new Error("GATEWAYS: more than 1 can share a port on Linux only");
   const { host, port } = address;
-  // The system chooses one that nobody has, shared or not.
+  // The kernel chooses a port that is free.
   if (port === 0) return bind();
-  const turn = await listen({ path: `\0daybook-port-${port}` }).catch((cause: unknown) => {
-    // Another server is starting there.
+  const lock = await listen({ path: `\0daybook-port-${port}` }).catch((cause: unknown) => {
+    // Another server is starting on this port.
     throw Object.assign(new Error(`listen EADDRINUSE: ${host}:${port}`, { cause }), { code: "EADDRINUSE" });
   });
   try {
     await close(await listen({ host, port }));
     return await bind();
   } finally {
-    await close(turn);
+    await close(lock);
   }
 }
 
-/** In words of the settings, why the port cannot be had. */
 export function explainBindError(error: unknown, { host, port }: Address): unknown {
   if (!(error instanceof Error && "code" in error)) return error;
   const { code } = error;
-  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const hostAndPort = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (code) {
     case "EADDRINUSE":
       return new Error(
-        `PORT: ${place} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
+        `PORT: ${hostAndPort} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
         { cause: error },
       );
     case "EACCES":
-      return new Error(`PORT: this user may not listen on ${place} (EACCES): take a port from 1024 on`, {
-        cause: error,
-      });
+      return new Error(
+        `PORT: this user may not listen on ${hostAndPort} (EACCES): take a port from 1024 on`,
+        {
+          cause: error,
+        },
+      );
     case "EADDRNOTAVAIL":
     case "EAI_AGAIN":
     case "ENOTFOUND":
-      return new Error(`HOST: ${host} is no address of this machine (${code})`, { cause: error });
+      return new Error(`HOST: ${host} is not an address of this machine (${code})`, { cause: error });
     default:
       return error;
   }

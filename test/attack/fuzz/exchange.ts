@@ -1,10 +1,13 @@
-/** One connection: what is sent over it, how it ends, and what comes back, read as strictly as a proxy may. */
+/** One connection: what is sent, how it ends, and the answers, parsed as strictly as a proxy may. */
 import { connect } from "node:net";
 import type { GeneratorValue } from "fast-check";
 import type { Requests, WireRequest } from "./requests.ts";
 import { oneIn, oneOf, upTo } from "./schema-values.ts";
 
-/** `half`: no more is sent, and the answers are waited for; `cut`: the same in the middle of it; `leave`: nobody waits. */
+/**
+ * How a connection ends. `half`: the client closes its sending side and waits for answers; `cut`: the same within a
+ * request; `leave`: the client disconnects.
+ */
 type Ending = "await" | "half" | "cut" | "leave";
 
 export type Exchange = Readonly<{
@@ -19,9 +22,9 @@ export type HttpAnswer = Readonly<{
   body: string;
 }>;
 
-export type Heard = Readonly<{ answers: readonly HttpAnswer[]; tookMs: number; isClosed: boolean }>;
+export type ExchangeResult = Readonly<{ answers: readonly HttpAnswer[]; tookMs: number; isClosed: boolean }>;
 
-/** Up to four requests, sent ahead of their answers, in pieces. */
+/** Up to four pipelined requests, sent in pieces. */
 export function nextExchange(g: GeneratorValue, requests: Requests): Exchange {
   const sent = Array.from({ length: 1 + (oneIn(g, 3) ? upTo(g, 3) : 0) }, () => requests.next(g));
   const whole = Buffer.concat(sent.map(({ bytes }) => bytes));
@@ -32,12 +35,12 @@ export function nextExchange(g: GeneratorValue, requests: Requests): Exchange {
   return { requests: sent, pieces: [bytes.subarray(0, at), bytes.subarray(at)], ending };
 }
 
-/** Rejects where an answer is not HTTP, and once `late` resolves. */
-export function hear(
+/** Rejects if an answer is not HTTP, and when `late` resolves. */
+export function runExchange(
   url: string,
   { requests, pieces, ending }: Exchange,
   late: Promise<void>,
-): Promise<Heard> {
+): Promise<ExchangeResult> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
@@ -81,7 +84,7 @@ export function hear(
   });
 }
 
-/** @throws Error for what RFC 9112 does not allow. */
+/** @throws Error for violations of RFC 9112 */
 class AnswerReader {
   readonly answers: HttpAnswer[] = [];
   readonly #methods: readonly string[];
@@ -121,7 +124,10 @@ class AnswerReader {
     return true;
   }
 
-  /** A request whose head could not be read is answered as if it were none. */
+  /**
+   * Whether the answer has no body because it answers a HEAD. An error that closes the connection may answer a
+   * request that could not be parsed, and then has a body.
+   */
   #isOfHead(status: number, headers: HttpAnswer["headers"], bodyStart: number): boolean {
     if (this.#methods[this.answers.length] !== "HEAD") return false;
     const isLast = status >= 400 && headers["connection"] === "close";

@@ -1,4 +1,7 @@
-/** A grammar of HTTP requests over the routes of the OpenAPI document: most of them good in all but one or two things. */
+/**
+ * A generator of HTTP requests for the routes of the OpenAPI document, most of them correct in all but one or two
+ * places.
+ */
 import type { GeneratorValue } from "fast-check";
 import {
   jsonOf,
@@ -22,11 +25,11 @@ export type OpenApi = Readonly<{
   components: Readonly<{ schemas: Readonly<Record<string, Schema>> }>;
 }>;
 
-/** A request as it stands on the wire. */
+/** A request as text on the wire. */
 export type WireRequest = Readonly<{
   bytes: Buffer;
   method: string;
-  /** Where it ends is beyond doubt: it must be answered though the connection stays open. */
+  /** Its end is unambiguous, so it must be answered while the connection stays open. */
   isExact: boolean;
 }>;
 
@@ -35,7 +38,7 @@ type Body = Readonly<{ type: string; bytes: Buffer }>;
 type Framed = Readonly<{ headers: readonly string[]; bytes: Buffer; isExact: boolean }>;
 type Generator = GeneratorValue;
 
-/** These end what the others need: sessions, shards, partners. */
+/** Excluded, because they remove what the other requests need: sessions, shards, partners. */
 const LEFT_OUT = new Set([
   "POST /v1/admin/shards/{n}/restart",
   "POST /v1/admin/snapshots",
@@ -83,7 +86,7 @@ const ODD_TYPES = [
   ["application/x-ndjson", "application/msgpack", "application/json, text/plain", ";", "multipart/form-data"],
   ["application/json;charset", "application/json;;;"],
 ].flat();
-/** Each is harmless or refused, beside any request. */
+/** Additional headers, each of which is harmless or refused on any request. */
 const ODD_HEADERS = [
   [
     "Accept: text/csv",
@@ -124,7 +127,7 @@ export class Requests {
   readonly #routes: readonly Route[];
   readonly #keysFor: (route: string) => readonly string[];
 
-  /** @param keysFor what may be shown to a route: keys, and tokens of sessions. */
+  /** @param keysFor the credentials to try on a route: keys and session tokens. */
   constructor(document: OpenApi, known: Known, keysFor: (route: string) => readonly string[]) {
     this.#values = new SchemaValues(document.components.schemas, known);
     this.#known = known;
@@ -148,7 +151,7 @@ export class Requests {
     const lines = headers.map((header) => (oneIn(g, 20) ? oddCase(header) : header));
     const head = `${[`${method} ${this.#target(g, route)} ${version}`.trimEnd(), ...lines].join("\r\n")}\r\n\r\n`;
     const bytes = Buffer.concat([Buffer.from(head, "utf8"), framed.bytes]);
-    // An expectation, an upgrade or a version of before changes who speaks next.
+    // Expectations, upgrades and old versions change whose turn it is to send.
     const isExact =
       framed.isExact &&
       version === "HTTP/1.1" &&
@@ -214,7 +217,7 @@ function oddCase(header: string): string {
   );
 }
 
-/** The body with what says how long it is, which is now and then a lie. */
+/** The body and its length header, which is sometimes wrong. */
 function framedBody(g: Generator, body: Body | undefined): Framed {
   if (body === undefined) return { headers: [], bytes: Buffer.alloc(0), isExact: true };
   const { type, bytes } = body;
@@ -268,7 +271,7 @@ function framedBody(g: Generator, body: Body | undefined): Framed {
   }
 }
 
-/** Chunks of odd sizes, with extensions and a trailer now and then. */
+/** Chunks of random sizes, sometimes with extensions and a trailer. */
 function pieces(g: Generator, bytes: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {

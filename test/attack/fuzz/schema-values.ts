@@ -1,4 +1,4 @@
-/** Values as a JSON schema describes them, and what is wrong with most of them. */
+/** Generates values for JSON schemas, most of them with a fault. */
 import fc, { type Arbitrary, type GeneratorValue } from "fast-check";
 import { pack } from "msgpackr";
 
@@ -23,10 +23,10 @@ export type Schema = Readonly<{
   example?: unknown;
 }>;
 
-/** What exists at the server, by the name of the member, parameter or noun that takes it. */
+/** Existing ids, by the name of the member, parameter or noun that takes them. */
 export type Known = Readonly<Record<string, readonly string[]>>;
 
-/** Written as it stands. */
+/** Raw JSON text, written unchanged. */
 class Raw {
   readonly text: string;
 
@@ -35,7 +35,7 @@ class Raw {
   }
 }
 
-/** The members of an object in their order; one may come twice, and any may be called `__proto__`. */
+/** Members of an object, in order. One may be repeated, and any may be named `__proto__`. */
 class Members {
   readonly pairs: readonly (readonly [string, unknown])[];
 
@@ -77,7 +77,7 @@ export class SchemaValues {
     this.#known = known;
   }
 
-  /** @param name of the member that takes it. */
+  /** @param name of the member for the value. */
   valueOf(g: Generator, schema: Schema, name = "", depth = 0): unknown {
     if (schema.$ref !== undefined) {
       return this.valueOf(g, this.#schemas[schema.$ref.split("/").at(-1) ?? ""] ?? {}, name, depth);
@@ -144,7 +144,7 @@ export class SchemaValues {
   }
 }
 
-/** What fast-check cannot read in a pattern, as a look-ahead, is left to any text. */
+/** Patterns that fast-check cannot parse (such as look-ahead) produce arbitrary text. */
 function textsOf(pattern: string): () => Arbitrary<string> {
   try {
     const texts = fc.stringMatching(new RegExp(pattern), { size: "-1" });
@@ -156,7 +156,7 @@ function textsOf(pattern: string): () => Arbitrary<string> {
 
 const evenly = (max: number): Arbitrary<number> => fc.noBias(fc.nat({ max }));
 
-/** Any of 0 to `max`, all alike: fast-check would prefer the ends. */
+/** Uniform from 0 to `max`; fast-check would prefer the ends. */
 export function upTo(g: Generator, max: number): number {
   return g(evenly, max);
 }
@@ -171,7 +171,7 @@ export function oneIn(g: Generator, n: number): boolean {
 
 type Place = Readonly<{ replace: (value: unknown) => void; value: unknown }>;
 
-/** Every value of a tree, and how another one is put there. */
+/** Every value in a tree, with a function that replaces it. */
 function placesOf(value: unknown, replace: Place["replace"], found: Place[] = []): readonly Place[] {
   found.push({ value, replace });
   if (typeof value !== "object" || value === null) return found;
@@ -188,7 +188,7 @@ function placesOf(value: unknown, replace: Place["replace"], found: Place[] = []
   return found;
 }
 
-/** With one thing wrong that a schema may not say. */
+/** A value with one fault that a schema may not express. */
 export function mutated(g: Generator, original: unknown): unknown {
   const root = { value: structuredClone(original) };
   const places = placesOf(root.value, (other) => {
@@ -236,7 +236,7 @@ export function jsonOf(value: unknown): string {
   return `{${pairs.map(([name, member]) => `${JSON.stringify(name)}:${jsonOf(member)}`).join(",")}}`;
 }
 
-/** What JSON alone can say becomes the nearest value; a map may hold any name. */
+/** Converts to a MessagePack value. What only JSON can express becomes the nearest value; a map may have any name. */
 export function packedOf(value: unknown): Buffer {
   return pack(packable(value));
 }
@@ -252,7 +252,7 @@ function packable(value: unknown): unknown {
   return new Map(pairs.map(([name, member]) => [name, packable(member)]));
 }
 
-/** With something wrong with its bytes. */
+/** Bytes with one fault. */
 export function spoilt(g: Generator, body: Buffer): Buffer {
   const at = upTo(g, body.length);
   switch (upTo(g, 6)) {

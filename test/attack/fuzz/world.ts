@@ -1,4 +1,4 @@
-/** Something of everything that a route can name, and who may ask for it. */
+/** Creates one of each thing that a route can name, and the credentials for it. */
 import type { Caller, House } from "../../integration/programmes/house.ts";
 import { openShop, sell } from "../../integration/programmes/shop.ts";
 import { Wallets } from "../../integration/programmes/wallets.ts";

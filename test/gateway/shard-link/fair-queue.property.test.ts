@@ -1,4 +1,4 @@
-/** Whatever is asked in whatever order: nothing is lost or overtaken within a flow, and who waits gets his share. */
+/** For random requests: a flow loses no item and keeps its order, and every waiting flow gets its share. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FairQueue } from "../../../src/gateway/shard-link/fair-queue.ts";
@@ -24,26 +24,26 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("done" as const) }) },
 );
 
-test("each flow's items come out whole and in order, within the bounds of a portion and of what is in hand", () => {
+test("each flow's items come out complete and in order, within the bounds of a portion and of work in flight", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const flows = new Flows<Item>(1_000_000);
-      const queue = new FairQueue<Item>({ inHandMax: () => IN_HAND_MAX });
-      const flowOf = ({ partner, owner }: Pick<Item, "partner" | "owner">) => flows.of(partner, owner);
+      const queue = new FairQueue<Item>({ inFlightMax: () => IN_HAND_MAX });
+      const flowOf = ({ partner, owner }: Pick<Item, "partner" | "owner">) => flows.find(partner, owner);
       const pushed: Item[] = [];
       const taken: Item[] = [];
-      const inHand: Item[] = [];
+      const inFlight: Item[] = [];
       const take = () => {
         const portion = queue.take(PORTION);
         const cost = portion.reduce((sum, item) => sum + item.cost, 0);
         if (portion.length > 1) expect(cost).toBeLessThanOrEqual(PORTION.cost);
         taken.push(...portion);
-        inHand.push(...portion);
-        for (const item of portion) expect(flowOf(item).inHand).toBeLessThan(IN_HAND_MAX + COST_MAX);
+        inFlight.push(...portion);
+        for (const item of portion) expect(flowOf(item).inFlight).toBeLessThan(IN_HAND_MAX + COST_MAX);
         return portion.length;
       };
       const done = () => {
-        const item = inHand.shift();
+        const item = inFlight.shift();
         if (item !== undefined) queue.done(flowOf(item), item);
       };
       for (const { kind, ...asked } of steps) {
@@ -57,7 +57,7 @@ test("each flow's items come out whole and in order, within the bounds of a port
         else done();
       }
       while (taken.length < pushed.length) {
-        expect(take() > 0 || inHand.length > 0).toBe(true);
+        expect(take() > 0 || inFlight.length > 0).toBe(true);
         done();
       }
       const byFlow = (items: readonly Item[]) =>
@@ -68,24 +68,24 @@ test("each flow's items come out whole and in order, within the bounds of a port
   );
 });
 
-test("of two that always wait none is ever behind by more than a round and an item", () => {
+test("of two flows that always wait, neither falls behind by more than one round and one item", () => {
   const cost = fc.integer({ min: 1, max: COST_MAX });
   fc.assert(
     fc.property(fc.array(fc.tuple(cost, cost), { minLength: 50, maxLength: 200 }), (costs) => {
       const flows = new Flows<Item>(1_000_000);
-      const queue = new FairQueue<Item>({ inHandMax: () => Number.POSITIVE_INFINITY });
+      const queue = new FairQueue<Item>({ inFlightMax: () => Number.POSITIVE_INFINITY });
       for (const [no, pair] of costs.entries())
         for (const [i, partner] of ["a", "b"].entries())
-          queue.push(flows.of(partner, ""), { no, partner, owner: "", cost: pair[i] as number, bytes: 1 });
+          queue.push(flows.find(partner, ""), { no, partner, owner: "", cost: pair[i] as number, bytes: 1 });
       const served = { a: 0, b: 0 };
-      const left = { a: costs.length, b: costs.length };
+      const remaining = { a: costs.length, b: costs.length };
       for (;;) {
         const portion = queue.take({ cost: 1, bytes: 1_000_000 });
         for (const { partner, cost } of portion) {
           served[partner as "a" | "b"] += cost;
-          left[partner as "a" | "b"] -= 1;
+          remaining[partner as "a" | "b"] -= 1;
         }
-        if (left.a === 0 || left.b === 0) break;
+        if (remaining.a === 0 || remaining.b === 0) break;
         expect(Math.abs(served.a - served.b)).toBeLessThanOrEqual(2 * (COST_MAX + 64));
       }
     }),

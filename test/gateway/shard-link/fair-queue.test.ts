@@ -1,4 +1,4 @@
-/** Partners that wait are served in turn by cost, and so are the owners of each. */
+/** Waiting partners are served round-robin by cost, and so are the owners within a partner. */
 import { expect, test } from "vitest";
 import { FairQueue } from "../../../src/gateway/shard-link/fair-queue.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
@@ -7,11 +7,11 @@ type Item = Readonly<{ name: string; cost: number; bytes: number }>;
 
 const LARGE = { cost: 1_000, bytes: 1_000_000 };
 
-function queueOf(inHandMax = Number.POSITIVE_INFINITY) {
+function queueOf(inFlightMax = Number.POSITIVE_INFINITY) {
   const flows = new Flows<Item>(1_000_000);
-  const queue = new FairQueue<Item>({ inHandMax: () => inHandMax });
+  const queue = new FairQueue<Item>({ inFlightMax: () => inFlightMax });
   const push = (partner: string, names: readonly string[], cost = 1, owner = "", bytes = 1) => {
-    for (const name of names) queue.push(flows.of(partner, owner), { name, cost, bytes });
+    for (const name of names) queue.push(flows.find(partner, owner), { name, cost, bytes });
   };
   const take = (portion = LARGE) => queue.take(portion).map(({ name }) => name);
   return { flows, queue, push, take };
@@ -19,14 +19,14 @@ function queueOf(inHandMax = Number.POSITIVE_INFINITY) {
 
 const numbered = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}${i}`);
 
-test("what one partner asks comes out at once, in order", () => {
+test("requests of a single partner come out at once, in order", () => {
   const { queue, push, take } = queueOf();
   push("a", numbered("a", 500));
   expect(take()).toEqual(numbered("a", 500));
   expect([queue.isEmpty, queue.cost, take()]).toEqual([true, 0, []]);
 });
 
-test("what was asked after very much of another partner is served with the next portion", () => {
+test("a request behind many of another partner is served with the next portion", () => {
   const { push, take } = queueOf();
   push("greedy", numbered("g", 50), 500);
   push("other", ["o0", "o1"]);
@@ -34,20 +34,20 @@ test("what was asked after very much of another partner is served with the next 
   expect(take()).toEqual(["g1", "g2"]);
 });
 
-test("two that want very much get half each, however large their items are", () => {
+test("two greedy partners get half each, whatever the size of their items", () => {
   const { push, take } = queueOf();
   push("a", numbered("a", 1_000), 1);
   push("b", numbered("b", 100), 50);
   const served = [...take(), ...take()];
-  const ofA = served.filter((name) => name.startsWith("a")).length;
-  const ofB = 50 * served.filter((name) => name.startsWith("b")).length;
-  expect(ofA + ofB).toBeGreaterThan(1_800);
-  expect(Math.abs(ofA - ofB)).toBeLessThan(200);
+  const costOfA = served.filter((name) => name.startsWith("a")).length;
+  const costOfB = 50 * served.filter((name) => name.startsWith("b")).length;
+  expect(costOfA + costOfB).toBeGreaterThan(1_800);
+  expect(Math.abs(costOfA - costOfB)).toBeLessThan(200);
 });
 
-test("a partner with many owners gets no more than one without, and its owners get the same", () => {
+test("a partner with many owners gets no more than one without, and its owners get equal shares", () => {
   const { push, take } = queueOf();
-  for (const owner of ["ann", "bob", "eve"]) push("house", numbered(owner, 400), 1, owner);
+  for (const owner of ["ann", "bob", "eve"]) push("platform", numbered(owner, 400), 1, owner);
   push("acme", numbered("acme", 1_000));
   const served = [...take(), ...take()];
   const count = (name: string) => served.filter((each) => each.startsWith(name)).length;
@@ -63,13 +63,13 @@ test("a portion ends at its cost or bytes; one item may exceed them", () => {
   expect([take(), take(), take(), take()]).toEqual([["a0"], ["a1"], ["a2"], ["a3"]]);
 });
 
-test("a flow with too much in hand waits until some of it is done, and holds up nobody", () => {
+test("a flow with too much in flight is paused until some is done, and delays no other flow", () => {
   const { flows, queue, push, take } = queueOf(100);
   push("a", numbered("a", 5), 60);
   push("b", ["b0"]);
   expect(take().toSorted()).toEqual(["a0", "a1", "b0"]);
   expect([queue.isEmpty, take()]).toEqual([true, []]);
-  const flow = flows.of("a", "");
+  const flow = flows.find("a", "");
   queue.done(flow, { name: "a0", cost: 60, bytes: 1 });
   expect(take()).toEqual(["a2"]);
   push("a", ["a5"], 1);

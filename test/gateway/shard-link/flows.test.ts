@@ -1,22 +1,22 @@
-/** A capacity is divided so that there is always some left for who comes next. */
+/** A capacity is divided so that some is always left for the next partner. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Command } from "../../../src/actors/records/command.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer } from "../../../src/gateway/shard-link/owners.ts";
 
-/** Takes one by one until it is refused. @returns how many. */
+/** Takes one unit at a time until it is refused. @returns the number taken. */
 function fill(flows: Flows, partner: string, owner = ""): number {
-  for (let taken = 0; ; taken++) if (!flows.take(flows.of(partner, owner), 1)) return taken;
+  for (let taken = 0; ; taken++) if (!flows.take(flows.find(partner, owner), 1)) return taken;
 }
 
-test("a partner alone gets half; each that comes gets as much as it leaves free, and who has more gets nothing", () => {
+test("a single partner gets half; each further one may take as much as then stays free, and one that has more gets nothing", () => {
   const flows = new Flows(1_200);
   expect(fill(flows, "a")).toBe(600);
   expect(fill(flows, "b")).toBe(300);
   expect(fill(flows, "c")).toBe(150);
   expect(fill(flows, "a")).toBe(0);
-  flows.give(flows.of("a", ""), 400);
+  flows.give(flows.find("a", ""), 400);
   expect(fill(flows, "a")).toBe(175);
 });
 
@@ -27,7 +27,7 @@ test("one owner gets half of its partner's half, and leaves the rest to the othe
   expect(fill(flows, "acme")).toBe(375);
 });
 
-test("whatever is taken and given back, no more is out than there is, and a newcomer gets some of it", () => {
+test("no sequence of takes and gives exceeds the capacity, and a newcomer then gets half", () => {
   const flow = fc.constantFrom("a", "b", "c", "d");
   const amount = fc.integer({ min: 1, max: 400 });
   fc.assert(
@@ -38,27 +38,27 @@ test("whatever is taken and given back, no more is out than there is, and a newc
         const [first] = out;
         if (gives && first !== undefined) {
           out.shift();
-          flows.give(flows.of(first[0], ""), first[1]);
-        } else if (flows.take(flows.of(partner, ""), amount)) out.push([partner, amount]);
+          flows.give(flows.find(first[0], ""), first[1]);
+        } else if (flows.take(flows.find(partner, ""), amount)) out.push([partner, amount]);
         const total = out.reduce((sum, [, each]) => sum + each, 0);
         expect(total).toBeLessThanOrEqual(1_000);
       }
-      for (const [partner, amount] of out) flows.give(flows.of(partner, ""), amount);
+      for (const [partner, amount] of out) flows.give(flows.find(partner, ""), amount);
       expect(fill(flows, "newcomer")).toBe(500);
     }),
   );
 });
 
-test("who holds nothing is forgotten, who holds something is not", () => {
+test("idle flows are removed, flows in use are not", () => {
   const flows = new Flows(1_000);
-  const held = flows.of("a", "");
+  const held = flows.find("a", "");
   flows.take(held, 1);
-  for (let i = 0; i < 5_000; i++) flows.of(`partner${i}`, "");
-  expect(flows.of("a", "")).toBe(held);
+  for (let i = 0; i < 5_000; i++) flows.find(`partner${i}`, "");
+  expect(flows.find("a", "")).toBe(held);
   expect(flows.known).toBeLessThan(1_100);
 });
 
-test("wallet users and sellers are owners of their own; nobody else is", () => {
+test("wallet users and sellers are owners; other accounts belong to the partner as a whole", () => {
   const transfer = {
     op: "transfer",
     partner: "acme",

@@ -1,4 +1,4 @@
-/** What shards reply to a batch, read by hand as the general decoder reads it. */
+/** The gateway's fast reader of batch replies gives the same result as the general decoder. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decode, encode } from "../../../src/actors/records/pack.ts";
@@ -15,7 +15,7 @@ const item: fc.Arbitrary<WireItem | null> = fc.oneof(
   fc.tuple(fc.constant(REPLAYED), fc.nat(), fc.nat(), fc.nat()),
 );
 
-/** As the shard writes them, with the count in front when all are written. */
+/** Encodes answers as the shard does, and fills in their count at the end. */
 function packed(items: readonly (WireItem | null)[]): Uint8Array {
   const writer = new PackWriter();
   const start = writer.openArray();
@@ -31,7 +31,7 @@ function packed(items: readonly (WireItem | null)[]): Uint8Array {
   return writer.take();
 }
 
-test("ids, numbers of rejections and whatever else may stand there", () => {
+test("reads ids, rejection numbers and all other answers", () => {
   fc.assert(
     fc.property(fc.array(item, { maxLength: 40 }), (items) => {
       const bytes = packed(items);
@@ -41,7 +41,7 @@ test("ids, numbers of rejections and whatever else may stand there", () => {
   );
 });
 
-test("what was decided later stands in its place", () => {
+test("an item that was decided later is put at its index", () => {
   const first = "tr_5d1vgseoiaa0f0hqvb3b";
   const reply = [packed([first, null, 3]), [[1, "tr_0a11001"]], [[2, 1, 7]]] as const;
   expect(answersOf(reply)).toEqual({ answers: [first, "tr_0a11001", 3], credits: [[2, 1, 7]] });

@@ -2,9 +2,9 @@ import { expect, test, vi } from "vitest";
 import { decode, encode } from "../../../src/actors/records/pack.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
 import {
-  type Reached,
   ShardLink,
   type ShardLinkOptions,
+  type ShardReply,
 } from "../../../src/gateway/shard-link/shard-link.ts";
 import type { ChannelHandlers } from "../../../src/workers/channels/channel.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
@@ -18,13 +18,13 @@ import {
 
 const PACKED = new Uint8Array(1);
 
-function command(link: ShardLink, partner = "p"): Promise<Reached> {
+function command(link: ShardLink, partner = "p"): Promise<ShardReply> {
   return link.execute(PACKED, partner, "", 1);
 }
 
-/** In one piece. */
-async function batch(link: ShardLink, count: number, packed = PACKED, partner = "p"): Promise<Reached> {
-  return link.executeAll(partner, [{ packed, count, cost: count }])[0] as Promise<Reached>;
+/** Sends a batch as one piece. */
+async function batch(link: ShardLink, count: number, packed = PACKED, partner = "p"): Promise<ShardReply> {
+  return link.executeAll(partner, [{ packed, count, cost: count }])[0] as Promise<ShardReply>;
 }
 
 type Shard = Readonly<{
@@ -35,7 +35,7 @@ type Shard = Readonly<{
   end: () => void;
 }>;
 
-/** A link to a shard that serves. */
+/** Creates a link to a fake shard that serves. */
 function connect(options: Partial<ShardLinkOptions> = {}): Shard {
   const sent: Request[][] = [];
   let handlers: ChannelHandlers | undefined;
@@ -59,15 +59,15 @@ function connect(options: Partial<ShardLinkOptions> = {}): Shard {
 
 type Answering = Pick<Shard, "link" | "sent" | "reply">;
 
-/** Answers what is sent, from this message on, until nothing is left. */
+/** Answers all messages from index `from` on, until no request is left. */
 async function answerAll({ link, sent, reply }: Answering, from = 0): Promise<void> {
   for (let at = from; link.depth > 0; at++) {
     await expect.poll(() => sent.length).toBeGreaterThan(at);
-    reply((sent[at] as Request[]).map(([no]) => [no, null]));
+    reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   }
 }
 
-test("a thousand requests and a largest batch at once are taken; what exceeds the credits is refused, and fits again later", async () => {
+test("a thousand requests and a largest batch are accepted at once; requests beyond the credits are refused until some are free", async () => {
   const { link, sent, reply } = connect();
   const taken = Array.from({ length: 1000 }, () => command(link));
   taken.push(batch(link, 10_000, new Uint8Array(8 << 20)));
@@ -84,11 +84,11 @@ test("a thousand requests and a largest batch at once are taken; what exceeds th
   again.catch(() => {});
 });
 
-test("requests of one tick go out as one message", async () => {
+test("requests of one event loop turn are sent as one message", async () => {
   const { link, sent, reply } = connect();
   const answers = [link.ask("p", ["position"]), command(link)];
   await expect.poll(() => sent.length).toBe(1);
-  expect(sent[0]?.map(([no]) => no)).toEqual([0, 1]);
+  expect(sent[0]?.map(([requestNumber]) => requestNumber)).toEqual([0, 1]);
   const replies: readonly Reply[] = [
     [1, "b"],
     [0, "a"],
@@ -100,7 +100,7 @@ test("requests of one tick go out as one message", async () => {
   ]);
 });
 
-test("while the shard has a message in hand, the next one grows; a large one goes ahead", async () => {
+test("while a message is in flight the next one grows; a large one is sent ahead", async () => {
   const { link, sent, reply } = connect();
   const answers = [command(link)];
   await expect.poll(() => sent.length).toBe(1);
@@ -109,32 +109,32 @@ test("while the shard has a message in hand, the next one grows; a large one goe
   answers.push(command(link));
   expect(sent.length).toBe(1);
   reply([[0, null]]);
-  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0], [1, 2]]);
+  expect(sent.map((message) => message.map(([requestNumber]) => requestNumber))).toEqual([[0], [1, 2]]);
   answers.push(batch(link, 1000));
   await expect.poll(() => sent.length).toBe(3);
   reply(
     sent
       .slice(1)
       .flat()
-      .map(([no]) => [no, null]),
+      .map(([requestNumber]) => [requestNumber, null]),
   );
   await Promise.all(answers);
 });
 
-test("a second answer to a request is not taken for the answer to the one that has its place now", async () => {
+test("a duplicate answer is not taken for the answer to a newer request in the same slot", async () => {
   const { link, sent, reply } = connect();
   const first = command(link);
   await expect.poll(() => sent.length).toBe(1);
-  const [[no]] = sent[0] as [Request];
-  reply([[no, "a"]]);
+  const [[requestNumber]] = sent[0] as [Request];
+  reply([[requestNumber, "a"]]);
   const second = command(link);
   await expect.poll(() => sent.length).toBe(2);
-  reply([[no, "a"]]);
+  reply([[requestNumber, "a"]]);
   reply((sent[1] as Request[]).map(([its]) => [its, "b"]));
   expect(await Promise.all([first, second])).toMatchObject([{ result: "a" }, { result: "b" }]);
 });
 
-test("when the shard ends, what was sent is unknown, what was not is certainly not done, and reads are neither", async () => {
+test("when the shard stops, sent commands are outcome_unknown, unsent ones and reads are log_unavailable", async () => {
   const { link, sent, end } = connect();
   const asked = command(link);
   const read = link.ask("p", ["position"]);
@@ -147,13 +147,13 @@ test("when the shard ends, what was sent is unknown, what was not is certainly n
   await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "log_unavailable" });
 });
 
-test("while the log does not answer nothing new is taken", async () => {
+test("while the log does not answer, new requests are refused", async () => {
   const { link, say } = connect();
   say([TO_GATEWAY.available, false]);
   await expect(command(link)).rejects.toMatchObject({ code: "log_unavailable" });
 });
 
-test("a request that waits for another shard holds up nothing: what comes after it goes out", async () => {
+test("a request that waits for another shard delays no later request", async () => {
   const { link, sent, reply } = connect();
   const crossing = [0, 1].map(() => batch(link, 1000));
   await expect.poll(() => sent.length).toBe(1);
@@ -164,9 +164,9 @@ test("a request that waits for another shard holds up nothing: what comes after 
     [0, AWAITED],
     [1, AWAITED],
   ]);
-  expect(sent.map((message) => message.map(([no]) => no))).toEqual([[0, 1], [2]]);
+  expect(sent.map((message) => message.map(([requestNumber]) => requestNumber))).toEqual([[0, 1], [2]]);
   reply([[2, "c"]]);
-  expect(sent.at(-1)?.map(([no]) => no)).toEqual([3]);
+  expect(sent.at(-1)?.map(([requestNumber]) => requestNumber)).toEqual([3]);
   reply([
     [3, "d"],
     [1, "b"],
@@ -177,7 +177,7 @@ test("a request that waits for another shard holds up nothing: what comes after 
   expect(link.depth).toBe(0);
 });
 
-test("when the shard takes too long new requests are refused, and taken again when it is well", async () => {
+test("while the shard takes too long new requests are refused, and accepted again once it has recovered", async () => {
   vi.useFakeTimers({ toFake: ["performance"] });
   try {
     const { link, sent, reply } = connect();
@@ -189,37 +189,37 @@ test("when the shard takes too long new requests are refused, and taken again wh
     const refused = command(link);
     await expect(refused).rejects.toMatchObject({ code: "overloaded" });
     reply([[0, null]]);
-    // The last one took too long, and the next is on its way: it is not well yet.
+    // The last message took too long and the next is in flight: still overloaded.
     await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "overloaded" });
     reply([[1, null]]);
     answers.push(command(link));
     await expect.poll(() => sent.length).toBe(3);
-    reply((sent[2] as Request[]).map(([no]) => [no, null]));
+    reply((sent[2] as Request[]).map(([requestNumber]) => [requestNumber, null]));
     await Promise.all(answers);
   } finally {
     vi.useRealTimers();
   }
 });
 
-/** The names of partners whose requests a message holds; reads name theirs. */
+/** The partners whose requests are in a message; reads name theirs. */
 const partnersIn = (message: readonly Request[] | undefined) => message?.map((request) => request[2]);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("while one partner has very much waiting, another one's request goes out with the next message", async () => {
+test("while one partner has many requests waiting, another partner's request is sent with the next message", async () => {
   const { link, sent, reply } = connect();
   const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
-  const all: Promise<Reached>[] = [...link.executeAll("greedy", pieces)];
+  const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
   await turn();
   expect(sent.map(({ length }) => length)).toEqual([4, 4]);
   all.push(link.ask("other", ["position"]));
-  reply((sent[0] as Request[]).map(([no]) => [no, null]));
+  reply((sent[0] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   expect(partnersIn(sent[2])).toContain("other");
   await answerAll({ link, sent, reply });
   expect((await Promise.all(all)).length).toBe(41);
 });
 
-test("no message is larger than 1 MiB, and one of a single partner is as large as that", async () => {
+test("no message exceeds 1 MiB, and a single partner may fill one", async () => {
   const { link, sent, reply } = connect();
   const packed = new Uint8Array(256 * 1024);
   const pieces = Array.from({ length: 8 }, () => ({ packed, count: 1, cost: 1 }));
@@ -230,14 +230,14 @@ test("no message is larger than 1 MiB, and one of a single partner is as large a
   await Promise.all(all);
 });
 
-test("the partner that has most is refused, and nobody else is", async () => {
+test("only the partner that uses most of the credits is refused", async () => {
   const { link } = connect();
   const taken = Array.from({ length: 7 }, () => batch(link, 10_000, PACKED, "greedy"));
   for (const each of taken) each.catch(() => {});
   const greedy = batch(link, 10_000, PACKED, "greedy");
   await expect(greedy).rejects.toMatchObject({
     code: "overloaded",
-    message: expect.stringContaining("yours"),
+    message: expect.stringContaining("your share"),
   });
   const other = batch(link, 10_000, PACKED, "other");
   other.catch(() => {});
@@ -246,16 +246,16 @@ test("the partner that has most is refused, and nobody else is", async () => {
   expect(link.depth).toBe(depth + 1);
 });
 
-test("who waits longer than a second for its turn is refused more, and nobody else is", async () => {
+test("only a partner whose requests wait longer than a second is refused further ones", async () => {
   vi.useFakeTimers({ toFake: ["performance"] });
   try {
     const { link, sent, reply } = connect();
     const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
-    const all: Promise<Reached>[] = [...link.executeAll("greedy", pieces)];
+    const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
     await turn();
     for (let at = 0; at < 3; at++) {
       vi.advanceTimersByTime(400);
-      reply((sent[at] as Request[]).map(([no]) => [no, null]));
+      reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
     }
     await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
     all.push(command(link, "other"), command(link, "greedy"));
@@ -266,24 +266,24 @@ test("who waits longer than a second for its turn is refused more, and nobody el
   }
 });
 
-test("batches that wait for other shards hold up no single request, and no more of them go out meanwhile", async () => {
+test("batches that wait for other shards delay no single request, and no further batches are sent until then", async () => {
   const { link, sent, reply } = connect();
   const pieces = Array.from({ length: 20 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
-  const all: Promise<Reached>[] = [command(link, "other"), ...link.executeAll("p", pieces)];
+  const all: Promise<ShardReply>[] = [command(link, "other"), ...link.executeAll("p", pieces)];
   await turn();
   const early = sent.flat();
   expect(early).toHaveLength(1 + 4);
-  reply(early.map(([no]) => [no, AWAITED]));
+  reply(early.map(([requestNumber]) => [requestNumber, AWAITED]));
   all.push(command(link), command(link, "other"));
   await turn();
   expect(sent.at(-1)).toHaveLength(2);
   const at = sent.length - 1;
-  reply(early.map(([no]) => [no, null]));
+  reply(early.map(([requestNumber]) => [requestNumber, null]));
   await answerAll({ link, sent, reply }, at);
   expect((await Promise.all(all)).length).toBe(23);
 });
 
-test("when the shard ends, pieces that were not sent are certainly not done", async () => {
+test("when the shard stops, unsent pieces of batches are log_unavailable", async () => {
   const { link, sent, end } = connect();
   const pieces = Array.from({ length: 20 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
   const all = Promise.allSettled(link.executeAll("p", pieces));
@@ -298,7 +298,7 @@ test("when the shard ends, pieces that were not sent are certainly not done", as
   expect(link.depth).toBe(0);
 });
 
-test("what the thread itself has kept waiting does not make the shard late", async () => {
+test("time in which the gateway's own thread was blocked does not count as lateness of the shard", async () => {
   vi.useFakeTimers({ toFake: ["performance"] });
   try {
     let lagMs = 0;
@@ -316,7 +316,7 @@ test("what the thread itself has kept waiting does not make the shard late", asy
   }
 });
 
-test("requests of one gateway at all shards together are bounded, of each partner to its share", async () => {
+test("a gateway's requests at all shards together are bounded, and each partner has a share", async () => {
   const requests = new Flows(8);
   const { link } = connect({ requests });
   const other = connect({ requests });

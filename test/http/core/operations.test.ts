@@ -1,10 +1,10 @@
-/** How the server is doing, as operators ask. */
+/** The operator's routes: trial balance, metrics, shards, snapshots. */
 import { expect, test } from "vitest";
 import { renderRequestCounts, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
 import { OPERATOR } from "../fake-ledger.ts";
 import { createTestApp, problemOf } from "../test-app.ts";
 
-test("the trial balance is exact beyond 2^53, and the operator's is over all", async () => {
+test("the trial balance is exact beyond 2^53, and the operator's covers all partners", async () => {
   const { request } = createTestApp();
   const own = await (await request("GET", "/v1/trial-balance")).text();
   expect(own).toContain('"sum":1152921504606846977,"in_transit":-1152921504606846977,"accounts":2');
@@ -13,7 +13,7 @@ test("the trial balance is exact beyond 2^53, and the operator's is over all", a
   expect(all).toContain('"accounts":9');
 });
 
-test("metrics are what the operations say; requests are counted by group and status", async () => {
+test("metrics come from operations; requests are counted by group and status", async () => {
   const { request, metrics } = createTestApp();
   await request("GET", "/v1/accounts");
   await request("GET", "/v1/accounts", { key: "" });
@@ -35,7 +35,7 @@ test("shards are listed and restarted", async () => {
   expect((await problemOf(unknown)).code).toBe("shard_not_found");
 });
 
-test("snapshots are begun, and the newest of each shard is shown; a log in memory keeps none", async () => {
+test("snapshots are started, and the newest of each shard is shown; the in-memory log supports none", async () => {
   const { request, ledger } = createTestApp();
   const begun = await request("POST", "/v1/admin/snapshots", { key: OPERATOR });
   expect(begun.status).toBe(202);

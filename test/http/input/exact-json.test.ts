@@ -24,14 +24,14 @@ describe("a JSON text is read exactly", () => {
   });
 
   test.each(["1.5", "10.0", "1e3", "-0.0", "1E-2", "4503599627370497.5", "1e999"])(
-    "%s is no number",
+    "%s becomes NaN",
     (text) => {
       expect(parse(text)).toBeNaN();
       expect(parse(`{"a":[${text},7]}`)).toEqual({ a: [Number.NaN, 7] });
     },
   );
 
-  test("a fraction has as many digits as it may", () => {
+  test("a fraction may have up to the allowed number of digits", () => {
     expect(parse("[1.5,1.25,1.250,3,1e1]", 2)).toEqual([1.5, 1.25, Number.NaN, 3, Number.NaN]);
   });
 
@@ -42,13 +42,13 @@ describe("a JSON text is read exactly", () => {
     '{"a":1,"a":1}',
     '{"a":{"b":1,"\\u0062":1}}',
     '[{},{"__proto__":1,"__proto__":2}]',
-  ])("%s has two members of one name", (text) => {
-    expect(() => parse(text)).toThrow(/two members of one name/);
+  ])("%s is refused: it has two members with the same name", (text) => {
+    expect(() => parse(text)).toThrow(/two members with the same name/);
   });
 
-  test("what is deeper than any schema is refused, however deep", () => {
+  test("nesting deeper than any schema is refused", () => {
     for (const depth of [17, 100_000])
-      expect(() => parse("[".repeat(depth) + "]".repeat(depth))).toThrow(/levels/);
+      expect(() => parse("[".repeat(depth) + "]".repeat(depth))).toThrow(/nested too deeply/);
   });
 });
 

@@ -20,7 +20,7 @@ function refusalOf(rate: RateLimit, key: string): Problem {
   throw new Error("it was let through");
 }
 
-test("so many failures are let through in a window, of each for itself", () => {
+test("each key may fail as often as the limit within a window", () => {
   const { rate, elapse } = limitOf(2);
   rate.take("a");
   rate.take("a");
@@ -40,7 +40,7 @@ test("so many failures are let through in a window, of each for itself", () => {
   expect(() => rate.take("a")).not.toThrow();
 });
 
-test("what did not fail does not count, once it is known", () => {
+test("an attempt that succeeded gives its count back", () => {
   const { rate } = limitOf(2);
   const first = rate.take("a");
   rate.take("a");
@@ -49,7 +49,7 @@ test("what did not fail does not count, once it is known", () => {
   expect(() => rate.take("a")).not.toThrow();
 });
 
-test("tries at once are all made as long as none fails, and are refused once too many have", async () => {
+test("parallel attempts are all made while none fails, and refused once too many have failed", async () => {
   const { rate } = limitOf(2);
   const succeed = () =>
     attempt(
@@ -76,7 +76,7 @@ test("tries at once are all made as long as none fails, and are refused once too
   await expect(succeed()).rejects.toThrow(Problem);
 });
 
-test("a failure counts under each of several limits, and a try refused by one counts under none", async () => {
+test("a failure counts against each of several limits, and an attempt refused by one counts against none", async () => {
   const { rate } = limitOf(2);
   const fail = (...keys: readonly string[]) =>
     attempt(
@@ -94,7 +94,7 @@ test("a failure counts under each of several limits, and a try refused by one co
   await expect(fail("ann", "elsewhere")).rejects.toMatchObject({ code: "rate_limited" });
 });
 
-test("gateways count together, and a window that is over is another one", () => {
+test("all gateways share the counters, and after a window ends a new one starts", () => {
   let nowMs = 0;
   const memory = newWindowMemory();
   const gateways = [0, 1].map(() => {
@@ -117,8 +117,8 @@ test("gateways count together, and a window that is over is another one", () => 
   expect(refusalOf(one, "a").code).toBe("rate_limited");
 });
 
-test("limits of other names count apart, and so do very many keys", () => {
-  // Of this seed none share a counter.
+test("limits with different names count separately, and so do many keys", () => {
+  // With this seed no two keys share a counter.
   const counters = new WindowCounters(newWindowMemory(new Uint8Array(32)));
   const [first, second] = ["first", "second"].map(
     (name) => new RateLimit({ name, limit: 1, windowMs: 600_000, counters }),

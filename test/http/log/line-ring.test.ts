@@ -16,7 +16,7 @@ function memory(): RingMemory {
   return { ring: newRing(), signal: newSignal() };
 }
 
-/** What stands in a file after all that was handed over is written to it. */
+/** The contents of a file after all published lines were written to it. */
 function drained(rings: readonly RingMemory[]): string {
   const file = join(testFolder(), "lines");
   const fd = openSync(file, "a");
@@ -28,28 +28,28 @@ function drained(rings: readonly RingMemory[]): string {
   return readFileSync(file, "utf8");
 }
 
-test("lines of two threads stand in one file, each whole and in its thread's order", () => {
+test("lines of two threads go to one file, each complete and in its thread's order", () => {
   const file = join(testFolder(), "log");
   const logs = openLog({ level: "info", destination: file, threads: 2 });
   const other = createLog({ level: "info" }, logs.memoryOf(1));
-  for (let no = 0; no < 1000; no++) {
-    logs.lines?.write(`here ${no} ${"x".repeat(no)}\n`);
-    other.lines?.write(`there ${no} ${"é".repeat(no / 10)}\n`);
+  for (let i = 0; i < 1000; i++) {
+    logs.lines?.write(`here ${i} ${"x".repeat(i)}\n`);
+    other.lines?.write(`there ${i} ${"é".repeat(i / 10)}\n`);
   }
   other.close();
   logs.close();
   const lines = readFileSync(file, "utf8").trimEnd().split("\n");
   const of = (whose: string) => lines.filter((line) => line.startsWith(`${whose} `));
-  expect(of("here")).toEqual(Array.from({ length: 1000 }, (_, no) => `here ${no} ${"x".repeat(no)}`));
-  expect(of("there")).toEqual(Array.from({ length: 1000 }, (_, no) => `there ${no} ${"é".repeat(no / 10)}`));
+  expect(of("here")).toEqual(Array.from({ length: 1000 }, (_, i) => `here ${i} ${"x".repeat(i)}`));
+  expect(of("there")).toEqual(Array.from({ length: 1000 }, (_, i) => `there ${i} ${"é".repeat(i / 10)}`));
   expect(logs.dropped()).toBe(0);
 });
 
-test("while nobody writes them, lines cost no more memory than the ring; what is lost is counted", () => {
+test("without a writer, lines use no more memory than the ring, and lost lines are counted", () => {
   const own = memory();
   const ring = new LineRing(own);
   const line = `${"x".repeat(999)}\n`;
-  for (let no = 0; no < 5000; no++) ring.write(line);
+  for (let i = 0; i < 5000; i++) ring.write(line);
   ring.flush();
   const text = drained([own]);
   const written = text.length / line.length;
@@ -61,20 +61,20 @@ test("while nobody writes them, lines cost no more memory than the ring; what is
   expect(drained([own])).toBe("after\n");
 });
 
-test("lines go around the end of the ring, and its counters around theirs", () => {
+test("lines wrap around the end of the ring, and its counters wrap around at 2^32", () => {
   const own = memory();
   const words = new Int32Array(own.ring, 0, 2);
-  // Shortly before the counters of bytes begin again.
+  // Shortly before the byte counters wrap around.
   words.fill(-700);
   const ring = new LineRing(own);
-  const lines = Array.from({ length: 100 }, (_, no) => `${no} ${"é".repeat(no % 20)}\n`);
+  const lines = Array.from({ length: 100 }, (_, i) => `${i} ${"é".repeat(i % 20)}\n`);
   for (const line of lines) ring.write(line);
   ring.flush();
   expect(drained([own])).toBe(lines.join(""));
   expect(words[0]).toBeGreaterThan(0);
 });
 
-test("a thread that starts anew goes on behind what the dead one has handed over", () => {
+test("a restarted thread continues after the lines that its predecessor published", () => {
   const own = memory();
   const dead = new LineRing(own);
   dead.write("handed over\n");
@@ -86,10 +86,10 @@ test("a thread that starts anew goes on behind what the dead one has handed over
   expect(drained([own])).toBe("handed over\nanew\n");
 });
 
-test("lines that the file does not take are counted, and keep nobody waiting", () => {
+test("lines that cannot be written are counted, and block nothing", () => {
   const own = memory();
   const ring = new LineRing(own);
-  for (let no = 0; no < 7; no++) ring.write("line\n");
+  for (let i = 0; i < 7; i++) ring.write("line\n");
   ring.flush();
   const fd = openSync("/dev/full", "w");
   drainRings(fd, [own.ring]);

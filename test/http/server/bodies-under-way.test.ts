@@ -1,18 +1,18 @@
 import { expect, test } from "vitest";
 import type { Problem } from "../../../src/http/problem.ts";
-import { BodiesUnderWay, BodiesWaiting, BodyUnderWay } from "../../../src/http/server/bodies-under-way.ts";
+import { IncomingBodies, IncomingBody, WaitingBodies } from "../../../src/http/server/bodies-under-way.ts";
 
 const MIB = 1024 * 1024;
 
 function bodies(heldMax: number) {
-  const all = new BodiesUnderWay(heldMax);
+  const all = new IncomingBodies(heldMax);
   const refused: [string, string][] = [];
   const begin = (name: string, bytesMax = 8 * MIB) =>
-    new BodyUnderWay(bytesMax, ({ code }: Problem) => refused.push([name, code]));
+    new IncomingBody(bytesMax, ({ code }: Problem) => refused.push([name, code]));
   return { all, refused, begin };
 }
 
-test("pieces are put together, however they come", () => {
+test("a body is assembled from pieces of any size", () => {
   const { all, begin } = bodies(MIB);
   const sent = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
   const body = begin("one");
@@ -24,7 +24,7 @@ test("pieces are put together, however they come", () => {
   expect(all.held).toBe(0);
 });
 
-test("a body in very small pieces is refused, in pieces of a packet it is not", () => {
+test("a body in very small pieces is refused, and one in packet-sized pieces is not", () => {
   const { all, begin } = bodies(64 * MIB);
   const drips = begin("drips");
   expect(() => {
@@ -35,7 +35,7 @@ test("a body in very small pieces is refused, in pieces of a packet it is not", 
   expect(packets.whole()).toHaveLength(5000 * 1400);
 });
 
-test("of too many bodies at once the largest is refused; the others go on", () => {
+test("if bodies together are too large, the largest is refused and the others continue", () => {
   const { all, refused, begin } = bodies(4 * MIB);
   const [small, large, other] = [begin("small"), begin("large"), begin("other")];
   all.add(small, Buffer.alloc(1000));
@@ -49,15 +49,15 @@ test("of too many bodies at once the largest is refused; the others go on", () =
   expect(all.held).toBe(0);
 });
 
-test("a body that is larger than it may be is refused", () => {
+test("a body above its limit is refused", () => {
   const { all, begin } = bodies(MIB);
   const body = begin("one", 100);
   all.add(body, Buffer.alloc(100));
   expect(() => all.add(body, Buffer.alloc(1))).toThrow(/at most 100 bytes/);
 });
 
-test("of what waits, a partner has as much as is free, and gets it back", () => {
-  const waiting = new BodiesWaiting(96);
+test("a partner may have as many waiting bytes as are free, and frees them when done", () => {
+  const waiting = new WaitingBodies(96);
   const leaveFirst = waiting.enter("greedy", 40);
   const leaveSecond = waiting.enter("greedy", 8);
   expect(() => waiting.enter("greedy", 1)).toThrow(expect.objectContaining({ code: "overloaded" }));

@@ -3,7 +3,7 @@ import type { HttpRequest } from "../../../src/http/request.ts";
 import { createClientAddress } from "../../../src/http/server/client-address.ts";
 import { parseTrustedProxies } from "../../../src/trusted-proxies.ts";
 
-/** What counts for a request from this socket, with this header. */
+/** The client address of a request from this socket with this header. */
 function addressOf(trusted: string, remoteAddress: string, forwarded?: string): string {
   const read = createClientAddress(parseTrustedProxies(trusted));
   const incoming = { socket: { remoteAddress } };
@@ -24,22 +24,22 @@ test.each([
   expect(addressOf("1", "127.0.0.1", address)).toBe(counted);
 });
 
-describe("who speaks for whom is believed", () => {
+describe("X-Forwarded-For is trusted only from configured proxies", () => {
   test.each([
-    ["nobody, by default", "", "203.0.113.1", "192.0.2.7", "203.0.113.1"],
+    ["no proxy by default", "", "203.0.113.1", "192.0.2.7", "203.0.113.1"],
     [
-      "one hop: what stands left of it is the client's own word",
+      "one hop: entries to the left of it come from the client",
       "1",
       "10.0.0.1",
       "6.6.6.6, 192.0.2.7",
       "192.0.2.7",
     ],
     ["two hops", "2", "10.0.0.1", "6.6.6.6, 192.0.2.7, 10.0.0.2", "192.0.2.7"],
-    ["more hops than there are", "5", "10.0.0.1", "192.0.2.7, 10.0.0.2", "192.0.2.7"],
+    ["more hops than entries", "5", "10.0.0.1", "192.0.2.7, 10.0.0.2", "192.0.2.7"],
     ["a network", "10.0.0.0/8", "10.0.0.1", "6.6.6.6, 192.0.2.7, 10.1.2.3", "192.0.2.7"],
     ["an address of it in IPv6 form", "10.0.0.0/8, ::1", "::ffff:10.0.0.1", "192.0.2.7", "192.0.2.7"],
-    ["who is not in the list", "10.0.0.0/8", "203.0.113.1", "192.0.2.7", "203.0.113.1"],
-    ["what is no address ends the chain", "3", "10.0.0.1", "192.0.2.7, unknown", "10.0.0.1"],
+    ["a peer that is not in the list", "10.0.0.0/8", "203.0.113.1", "192.0.2.7", "203.0.113.1"],
+    ["an entry that is not an address ends the chain", "3", "10.0.0.1", "192.0.2.7, unknown", "10.0.0.1"],
     ["an address with a port", "1", "10.0.0.1", "192.0.2.7:4711", "192.0.2.7"],
     ["an address with a port, of IPv6", "1", "10.0.0.1", "[2001:db8::1]:4711", "2001:db8:0:0::/64"],
     ["an empty header", "1", "10.0.0.1", "", "10.0.0.1"],

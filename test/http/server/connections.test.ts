@@ -1,4 +1,4 @@
-/** What connections are counted by. */
+/** How connections are counted, and their default limits. */
 import { expect, test } from "vitest";
 import { networkOf } from "../../../src/http/server/client-address.ts";
 import { connectionBounds } from "../../../src/workers/server/file-limit.ts";
@@ -17,7 +17,7 @@ test.each([
 
 const UNSET = { connectionsMax: undefined, connectionsPerAddress: undefined };
 
-test("half of the file limit is for connections, and half of these for one address", () => {
+test("connections may use half of the file limit, and one address half of that", () => {
   expect(connectionBounds({ ...UNSET, gateways: 1 }, 400)).toEqual({ max: 200, perAddress: 100 });
   expect(connectionBounds({ ...UNSET, gateways: 4 }, 1024)).toEqual({ max: 128, perAddress: 64 });
   expect(connectionBounds({ ...UNSET, gateways: 1 }, Number.POSITIVE_INFINITY)).toEqual({
@@ -26,7 +26,7 @@ test("half of the file limit is for connections, and half of these for one addre
   });
 });
 
-test("what is set wins, up to what the file limit allows", () => {
+test("a setting takes precedence, within the file limit", () => {
   const behindProxy = { connectionsMax: 100, connectionsPerAddress: 100, gateways: 1 };
   expect(connectionBounds(behindProxy, 400)).toEqual({ max: 100, perAddress: 100 });
   expect(() => connectionBounds({ ...behindProxy, connectionsMax: 201 }, 400)).toThrow(

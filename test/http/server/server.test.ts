@@ -34,7 +34,7 @@ function open({ port }: RunningServer): Promise<Socket> {
   });
 }
 
-/** All that arrives, until `isEnough` or the end. */
+/** All text received, until `isEnough` or the end. */
 function receive(socket: Socket, isEnough: (text: string) => boolean): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
@@ -53,12 +53,12 @@ function whole(body: string): string {
 
 const countOf = (text: string, part: string): number => text.split(part).length - 1;
 
-/** Resolves once the app has `count` requests in hand. */
+/** Resolves once the app has `count` requests in flight. */
 async function inFlight({ app }: TestApp, count: number): Promise<void> {
   while (app.inFlight() !== count) await new Promise((done) => setImmediate(done));
 }
 
-test("it answers over a socket as it does without one, pipelined requests in their order", async () => {
+test("it answers over a socket as without one, and pipelined requests in order", async () => {
   const { server } = await start();
   const socket = await open(server);
   const answers = receive(socket, (text) => countOf(text, '"balances"') === 2);
@@ -69,7 +69,7 @@ test("it answers over a socket as it does without one, pipelined requests in the
   socket.destroy();
 });
 
-test("10 MiB that are announced are refused unread, and 10 MiB in chunks after the first", async () => {
+test("an announced body of 10 MiB is refused unread, and one in chunks once it exceeds the limit", async () => {
   const { server, app } = await start();
   const announced = await open(server);
   const refused = receive(announced, (text) => text.includes("retryable"));
@@ -87,7 +87,7 @@ test("10 MiB that are announced are refused unread, and 10 MiB in chunks after t
   expect(app.inFlight()).toBe(0);
 });
 
-test("what is not HTTP gets a problem, and the server lives on", async () => {
+test("data that is not HTTP gets a problem, and the server keeps serving", async () => {
   const { server } = await start();
   for (const garbage of ["hello\r\n\r\n", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`]) {
     const socket = await open(server);
@@ -102,7 +102,7 @@ test("what is not HTTP gets a problem, and the server lives on", async () => {
   socket.destroy();
 });
 
-test("clients that leave, in their body or before the answer, leave nothing behind", async () => {
+test("clients that disconnect in their body or before the answer leave no state behind", async () => {
   const test = await start();
   const inBody = await open(test.server);
   inBody.write(`${HEAD}Content-Length: 100\r\n\r\n{`);
@@ -123,7 +123,7 @@ test("clients that leave, in their body or before the answer, leave nothing behi
   expect((await test.request("GET", "/healthz")).status).toBe(200);
 });
 
-test("a request that waits too long is answered by the server's own clockwork", async () => {
+test("the server's timer answers a request that takes too long", async () => {
   const test = await start();
   const { promise, resolve } = Promise.withResolvers<void>();
   test.ledger.faults.held = promise;
@@ -138,7 +138,7 @@ test("a request that waits too long is answered by the server's own clockwork", 
   socket.destroy();
 });
 
-test("close lets what is in flight finish, ends idle connections and takes no new ones", async () => {
+test("close lets requests in flight finish, closes idle connections and accepts no new ones", async () => {
   const test = await start();
   const idle = await open(test.server);
   const idleText = receive(idle, () => false);
@@ -172,7 +172,7 @@ test("close lets what is in flight finish, ends idle connections and takes no ne
   agent.destroy();
 });
 
-test("close cuts off what does not finish before the deadline, and says how much that was", async () => {
+test("close cuts off requests at the deadline, and returns their number", async () => {
   const test = await start();
   const { promise, resolve } = Promise.withResolvers<void>();
   test.ledger.faults.held = promise;
@@ -185,7 +185,7 @@ test("close cuts off what does not finish before the deadline, and says how much
   resolve();
 });
 
-test("a port that is taken is an error at the start", async () => {
+test("a port in use is an error at start", async () => {
   const { server } = await start();
   const { app, ledger } = createTestApp();
   expect(ledger.commands).toEqual([]);

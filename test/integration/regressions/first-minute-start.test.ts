@@ -66,7 +66,7 @@ test("a port in use and an address of another machine are named", async () => {
       `daybook: PORT: ${host} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
     );
   expect(await refusal({ HOST: "192.0.2.1" })).toBe(
-    "daybook: HOST: 192.0.2.1 is no address of this machine (EADDRNOTAVAIL)",
+    "daybook: HOST: 192.0.2.1 is not an address of this machine (EADDRNOTAVAIL)",
   );
 });
 

@@ -27,7 +27,7 @@ test.each<[path: string, body: Json | string, errors: Readonly<Record<string, st
   [
     "/v1/accounts",
     { asset: "USD/2", floor: 1.5 },
-    { floor: "has an exponent, or more decimals than are taken here" },
+    { floor: "has an exponent, or more decimals than allowed" },
   ],
   ["/v1/accounts", { asset: "USD/2", ceiling: "x" }, { ceiling: "must be a number" }],
   ["/v1/accounts", { asset: "USD/2", more: 1 }, { more: "is not a known field" }],

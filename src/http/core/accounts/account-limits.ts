@@ -1,4 +1,4 @@
-/** How much, and how often, an account may be moved within a time: as clients say it, and as the ledger does. */
+/** Velocity limits of accounts: their schema, and the conversion between API and ledger. */
 import { z } from "@hono/zod-openapi";
 import type { Limit } from "../../../actors/records/command.ts";
 
@@ -9,8 +9,16 @@ export const LimitRule = z
   .strictObject({
     window_s: z.int().min(1).max(WINDOW_S_MAX),
     direction: z.enum(["debit", "credit"]),
-    max_amount: z.int().min(0).optional().openapi({ description: "In all, within the window." }),
-    max_count: z.int().min(0).optional().openapi({ description: "Debits, or credits, within the window." }),
+    max_amount: z
+      .int()
+      .min(0)
+      .optional()
+      .openapi({ description: "Maximum sum of amounts within the window." }),
+    max_count: z
+      .int()
+      .min(0)
+      .optional()
+      .openapi({ description: "Maximum number of debits or credits within the window." }),
   })
   .refine(
     ({ max_amount, max_count }) => max_amount !== undefined || max_count !== undefined,
@@ -28,7 +36,7 @@ export const Limits = z
     for (const [i, { window_s, direction }] of rules.entries()) {
       const name = `${direction} ${window_s}`;
       if (seen.has(name)) {
-        const message = "must not have the window_s and direction of one before it";
+        const message = "repeats the window_s and direction of an earlier limit";
         context.addIssue({ code: "custom", path: [i], message });
       }
       seen.add(name);
@@ -36,12 +44,12 @@ export const Limits = z
   })
   .openapi({
     description:
-      "Sliding windows of log time, in 60 buckets, the oldest counted in full; counted from when the limit is set. Holds " +
-      "count when made and are given back by void and expiry; reverts do not count. Each window_s once per direction.",
+      "Sliding windows of log time in 60 buckets, of which the oldest counts in full. Counting starts when the limit is set. " +
+      "Holds count when created; void and expiry give them back. Reverts do not count. Each window_s only once per direction.",
   });
 
-/** JSON knows -0; the books do not. */
-function most(value: number | undefined): number | null {
+/** Normalizes -0, which JSON allows, to 0. */
+function normalized(value: number | undefined): number | null {
   return value === undefined ? null : value === 0 ? 0 : value;
 }
 
@@ -49,12 +57,12 @@ export function limitsOf(rules: readonly Rule[]): Limit[] {
   return rules.map(({ window_s, direction, max_amount, max_count }) => ({
     windowS: window_s,
     direction,
-    maxAmount: most(max_amount),
-    maxCount: most(max_count),
+    maxAmount: normalized(max_amount),
+    maxCount: normalized(max_count),
   }));
 }
 
-/** The members of a JSON list. */
+/** Without the brackets. */
 export function limitsJson(limits: readonly Limit[]): string {
   return limits.map(limitJson).join(",");
 }

@@ -1,4 +1,4 @@
-/** Accounts as they are, as they were, and several at one moment. */
+/** Reads of accounts: current, at a past moment, and several at one consistent cut. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { AccountView } from "../../../actors/records/command.ts";
@@ -22,7 +22,7 @@ import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } fr
 const IDS_MAX = 100;
 
 const ReadQuery = z.strictObject({
-  at: QueryTime.optional().openapi({ description: "As it was then. Not with a system account." }),
+  at: QueryTime.optional().openapi({ description: "The account at this moment. Not for system accounts." }),
 });
 const ListQuery = z.strictObject({
   prefix: z
@@ -34,8 +34,8 @@ const ListQuery = z.strictObject({
     .string()
     .optional()
     .openapi({ description: `Up to ${IDS_MAX} ids, separated by commas.` }),
-  consistent: Flag.openapi({ description: "One consistent cut through all of `ids`." }),
-  // Without the default: neither goes with `ids`.
+  consistent: Flag.openapi({ description: "Read all of `ids` at one consistent cut." }),
+  // Without default values: neither is allowed together with `ids`.
   limit: Limit,
   cursor: Cursor,
 });
@@ -52,19 +52,19 @@ function idsOf(text: string): string[] {
   if (ids.length > IDS_MAX) throw invalid("ids", `must be at most ${IDS_MAX}`);
   for (const id of ids) {
     if (!isId(id)) throw invalid("ids", "must be ids, separated by commas");
-    if (isSystemAccount(id)) throw invalid("ids", "must not begin with @: read system accounts one by one");
+    if (isSystemAccount(id)) throw invalid("ids", "must not begin with @: get system accounts one at a time");
   }
   return [...new Set(ids)];
 }
 
-/** `more`: further members, as text that begins with a comma. */
-function someJson(ids: readonly string[], found: readonly AccountView[], more = ""): string {
+/** @param more further members, as JSON text that starts with a comma. */
+function accountsJson(ids: readonly string[], found: readonly AccountView[], more = ""): string {
   const known = new Set(found.map(({ id }) => id));
   const missing = ids.filter((id) => !known.has(id));
   return `{"data":[${found.map(accountJson).join(",")}],"missing":${JSON.stringify(missing)}${more}}`;
 }
 
-const Some = z.object({
+const AccountsById = z.object({
   data: z.array(AccountSchema),
   missing: z.array(z.string()),
   in_transit: z
@@ -72,8 +72,8 @@ const Some = z.object({
     .optional()
     .openapi({
       description:
-        "By asset, what transfers between them had yet to add to these balances. Below zero where a credit has arrived " +
-        "before the debit of the same transfer. Only of a consistent cut.",
+        "Only for a consistent cut. By asset: the amount of transfers between these accounts that is in transit. Negative if " +
+        "a credit has arrived before the debit of the same transfer.",
     }),
 });
 
@@ -84,36 +84,36 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
       path: "/v1/accounts",
       access: "partner",
       group: "accounts",
-      summary: "List accounts in order of id, or read some by id",
+      summary: "List accounts sorted by id, or get several by id",
       description:
-        "With `ids` the answer has `missing` in place of `next_cursor`, and the order is that of `ids`. With " +
-        "`consistent=true` each transfer between these accounts is in the balances and `in_transit` as a whole, or not at " +
-        "all; it needs every shard.",
+        "With `ids`, the order is that of `ids`, and the answer has `missing` instead of `next_cursor`. With " +
+        "`consistent=true`, each transfer between these accounts is included in full, in balances and `in_transit`, or not at " +
+        "all. This needs all shards to be up.",
       query: ListQuery,
       answer: {
         status: 200,
         description: "A page.",
-        content: { "application/json": z.union([pageSchema(AccountSchema), Some]) },
+        content: { "application/json": z.union([pageSchema(AccountSchema), AccountsById]) },
       },
     },
     async (_, call, query) => {
       if (query.ids === undefined) {
-        if (query.consistent !== undefined) throw invalid("consistent", "needs ids");
+        if (query.consistent !== undefined) throw invalid("consistent", "is allowed only with ids");
         const { prefix = "", limit = LIST_LIMIT_DEFAULT, cursor } = query;
         const page = await ledger.listAccounts(call.partner, { prefix, limit, cursor }, callerOf(call));
         return pageAnswer(call, page, accountJson);
       }
       for (const other of ["prefix", "limit", "cursor"] as const) {
-        if (query[other] !== undefined) throw invalid(other, "does not go with ids");
+        if (query[other] !== undefined) throw invalid(other, "must not be combined with ids");
       }
       const ids = idsOf(query.ids);
       if (query.consistent !== "true") {
-        return jsonAnswer(call, 200, someJson(ids, await ledger.accounts(call.partner, ids)));
+        return jsonAnswer(call, 200, accountsJson(ids, await ledger.accounts(call.partner, ids)));
       }
       const { accounts, inTransit } = await ledger.consistentAccounts(call.partner, ids);
       const rows = Object.entries(inTransit).map(([asset, amount]) => `${JSON.stringify(asset)}:${amount}`);
-      const between = `,"in_transit":{${rows.join(",")}}`;
-      return jsonAnswer(call, 200, someJson(ids, accounts, between));
+      const inTransitJson = `,"in_transit":{${rows.join(",")}}`;
+      return jsonAnswer(call, 200, accountsJson(ids, accounts, inTransitJson));
     },
   );
 }
@@ -125,8 +125,9 @@ function addRead(routes: Routes, { ledger }: AccountReadsDeps): void {
       path: "/v1/accounts/{id}",
       access: "partner",
       group: "accounts",
-      summary: "One account, as it is or as it was",
-      description: "A `/` in the id is written %2F. Before it existed it is `account_not_found`.",
+      summary: "Get an account, now or at a past moment",
+      description:
+        "Write a `/` in the id as %2F. At a moment before the account existed: `account_not_found`.",
       params: IdParams,
       query: ReadQuery,
       answer: {
@@ -139,7 +140,7 @@ function addRead(routes: Routes, { ledger }: AccountReadsDeps): void {
     async (request, call, { at }) => {
       const id = idOf(request);
       if (isSystemAccount(id)) {
-        if (at !== undefined) throw invalid("at", "does not go with system accounts");
+        if (at !== undefined) throw invalid("at", "is not available for system accounts");
         const account = await ledger.systemAccount(call.partner, id);
         if (account === undefined) throw accountNotFound(id);
         return jsonAnswer(call, 200, systemAccountJson(account));

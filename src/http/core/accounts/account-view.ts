@@ -1,11 +1,11 @@
-/** An account as clients see it. */
+/** JSON and schema of accounts. */
 import { z } from "@hono/zod-openapi";
 import type { AccountView } from "../../../actors/records/command.ts";
 import type { SystemAccount } from "../../../gateway/ports.ts";
 import { Balance, timeTextOf } from "../../input/fields.ts";
 import { LimitRule, limitsJson } from "./account-limits.ts";
 
-/** `metadata` is canonical JSON already and goes in as it is. */
+/** `metadata` is canonical JSON text already, so it is inserted unchanged. */
 export function accountJson(account: AccountView): string {
   const { id, asset, status, floor, ceiling, posted, held, seq, metadata, createdAtMs, limits } = account;
   return (
@@ -16,7 +16,7 @@ export function accountJson(account: AccountView): string {
   );
 }
 
-/** Sums stand digit for digit: as numbers they might be rounded. */
+/** Sums are bigints, written digit by digit: as numbers they could be rounded. */
 export function systemAccountJson({ id, balances }: SystemAccount): string {
   const rows = Object.entries(balances).map(
     ([asset, { posted, held }]) => `${JSON.stringify(asset)}:{"posted":${posted},"held":${held}}`,

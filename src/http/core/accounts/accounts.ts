@@ -1,4 +1,4 @@
-/** Accounts are opened, and their rules changed. */
+/** Routes that create accounts and change their rules and status. */
 import { z } from "@hono/zod-openapi";
 import type { AccountView, CreateAccount, UpdateAccount } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
@@ -17,11 +17,11 @@ const Floor = z
   .int()
   .max(0)
   .nullable()
-  .openapi({ description: "The lowest `available`; null for none.", example: 0 });
+  .openapi({ description: "Minimum of `available`; null: no minimum.", example: 0 });
 const Ceiling = z
   .int()
   .nullable()
-  .openapi({ description: "The highest `posted`; null for none.", example: null });
+  .openapi({ description: "Maximum of `posted`; null: no maximum.", example: null });
 
 const NewAccount = z
   .strictObject({
@@ -51,7 +51,7 @@ export function addAccounts(routes: Routes, deps: AccountsDeps): void {
   addStatusActions(routes, deps);
 }
 
-/** JSON knows -0; the books do not. */
+/** Normalizes -0, which JSON allows, to 0. */
 function withoutMinusZero(value: number | null): number | null {
   return value === 0 ? 0 : value;
 }
@@ -72,18 +72,18 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
       body: { schema: NewAccount },
       answer: {
         status: 201,
-        description: "The account; a dry run shows no id that is not given.",
+        description: "The account. A dry run shows an id only if the request has one.",
         content: { "application/json": z.union([AccountSchema, NamelessAccount]) },
       },
       problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call, { dry_run }) => {
-      const { value, asked } = await readChange(request, call, NewAccount);
+      const { value, asked: header } = await readChange(request, call, NewAccount);
       const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
-        ...asked,
-        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, asked.key, random),
+        ...header,
+        id: value.id ?? madeId("acc", call.partner, `POST ${path}`, header.key, random),
         asset,
         floor: floor === undefined ? 0 : withoutMinusZero(floor),
         ceiling: withoutMinusZero(ceiling ?? null),
@@ -99,7 +99,7 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
   );
 }
 
-/** Without the id, which the account will get only when it is made. */
+/** Omits the id, which is assigned only when the account is created. */
 function namelessJson(account: AccountView): string {
   const { id: _, ...nameless } = JSON.parse(accountJson(account)) as Readonly<{ id: string }>;
   return JSON.stringify(nameless);
@@ -120,11 +120,11 @@ function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
     },
     async (request, call) => {
       const id = ownAccountIdOf(request);
-      const { value, asked } = await readChange(request, call, AccountPatch);
+      const { value, asked: header } = await readChange(request, call, AccountPatch);
       const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",
-        ...asked,
+        ...header,
         id,
         ...(floor === undefined ? {} : { floor: withoutMinusZero(floor) }),
         ...(ceiling === undefined ? {} : { ceiling: withoutMinusZero(ceiling) }),
@@ -137,8 +137,8 @@ function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
 }
 
 const ACTIONS = {
-  freeze: "No new debits or holds; credits still arrive",
-  unfreeze: "End a freeze",
+  freeze: "Freeze: refuse new debits and holds; credits still arrive",
+  unfreeze: "Unfreeze an account",
   close: "Close an empty account",
 } as const;
 
@@ -158,8 +158,8 @@ function addStatusActions(routes: Routes, { ledger }: AccountsDeps): void {
       },
       async (request, call, { dry_run }) => {
         const id = ownAccountIdOf(request);
-        const asked = await readBareChange(request, call);
-        const command = { op: "set_account_status", ...asked, id, action } as const;
+        const header = await readBareChange(request, call);
+        const command = { op: "set_account_status", ...header, id, action } as const;
         if (dry_run === "true")
           return dryRunAnswer(call, await ledger.dryRun(command), 200, ({ account }) => accountJson(account));
         const answer = await ledger.submit(command);

@@ -1,4 +1,4 @@
-/** An account's entries, as JSON or CSV, and the proof that they make up its balance. */
+/** Routes for an account's entries, as JSON or CSV, and for the check that they add up to its balance. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
@@ -16,8 +16,8 @@ const EntrySchema = z
   .object({
     seq: z.int(),
     transfer_id: z.string(),
-    amount: z.int().openapi({ description: "Signed: credits are positive." }),
-    balance_after: Balance.optional().openapi({ description: "Not with a system account." }),
+    amount: z.int().openapi({ description: "Signed: credits are positive, debits negative." }),
+    balance_after: Balance.optional().openapi({ description: "Not for system accounts." }),
     counterparty: z.string(),
     memo: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
@@ -70,7 +70,7 @@ function entryJson(entry: Entry, isSystem: boolean): string {
 
 const COLUMNS = ["seq", "transfer_id", "amount", "balance_after", "counterparty", "memo", "metadata", "at"];
 
-/** A system account's balances are those of its slices, which nobody sees. */
+/** Entries of a system account have no balance: each of its slices has its own, and slices are internal. */
 function entryFormat(isSystem: boolean): EntryFormat {
   return {
     json: (entry) => entryJson(entry, isSystem),
@@ -95,9 +95,9 @@ export function addEntries(routes: Routes, { ledger }: Readonly<{ ledger: Ledger
       path: "/v1/accounts/{id}/entries",
       access: "partner",
       group: "accounts",
-      summary: "An account's entries, newest first",
+      summary: "List an account's entries, newest first",
       description:
-        "From `from` (inclusive) to `to` (exclusive). As CSV by `Accept: text/csv`; the next page is then in `Link`.",
+        "From `from` (inclusive) to `to` (exclusive). `Accept: text/csv` gets CSV, with the next page in the `Link` header.",
       params: IdParams,
       query: RangeQuery,
       answer: entriesPageOf(EntriesPage),
@@ -126,7 +126,7 @@ function addReconciliation(routes: Routes, ledger: Ledger): void {
       params: IdParams,
       answer: {
         status: 200,
-        description: "Both figures at one seq.",
+        description: "Balance and sum at the same `seq`.",
         content: { "application/json": ReconciliationSchema },
       },
       problems: ["account_not_found"],

@@ -1,4 +1,4 @@
-/** The proof that entries make up a balance. */
+/** Compares an account's balance with the sum of its entries. */
 import { z } from "@hono/zod-openapi";
 import type { Reconciliation } from "../../../gateway/ports.ts";
 

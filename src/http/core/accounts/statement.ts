@@ -1,4 +1,4 @@
-/** An account's entries as a page, with the balances around them where a time was named; or as CSV. */
+/** Renders an account's entries: a page as JSON, with opening and closing balance if a time range was given; or CSV. */
 import { z } from "@hono/zod-openapi";
 import type { Entry, Range, Statement } from "../../../archive/queries/query.ts";
 import { csvCell, csvText } from "../../../text/csv.ts";
@@ -9,10 +9,10 @@ import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription } from "../../routes.ts";
 
 type MediaRange = Readonly<{ type: string; quality: number }>;
-/** `rank`: 3 for the type itself, 2 for `text/*`, 1 for any, 0 for none; `place` in the header. */
-type Match = Readonly<{ quality: number; rank: number; place: number }>;
+/** `rank`: 3 for the exact type, 2 for `text/*`, 1 for any type, 0 for none. `index`: index in the header. */
+type Match = Readonly<{ quality: number; rank: number; index: number }>;
 
-/** Of two forms of equal quality the one that is named more exactly wins, then the one that is named first. */
+/** Whether the client prefers CSV to JSON. With equal quality the more specific range wins, then the first one. */
 export function prefersCsv(accept: string | undefined): boolean {
   if (accept === undefined || !/text\//i.test(accept)) return false;
   const ranges = accept.split(",").map(mediaRange);
@@ -20,7 +20,7 @@ export function prefersCsv(accept: string | undefined): boolean {
   const json = matchOf(ranges, "application/json");
   if (csv.quality !== json.quality) return csv.quality > json.quality;
   if (csv.quality === 0) return false;
-  return csv.rank === json.rank ? csv.place < json.place : csv.rank > json.rank;
+  return csv.rank === json.rank ? csv.index < json.index : csv.rank > json.rank;
 }
 
 function mediaRange(text: string): MediaRange {
@@ -30,49 +30,51 @@ function mediaRange(text: string): MediaRange {
   return { type, quality: quality >= 0 && quality <= 1 ? quality : 1 };
 }
 
-/** The most exact range decides, whatever others say. */
+/** The most specific range that matches decides. */
 function matchOf(ranges: readonly MediaRange[], type: string): Match {
   const exactFirst = [type, `${type.slice(0, type.indexOf("/"))}/*`, "*/*"];
-  for (const [i, wanted] of exactFirst.entries()) {
-    const place = ranges.findIndex((range) => range.type === wanted);
-    const found = ranges[place];
-    if (found !== undefined) return { quality: found.quality, rank: exactFirst.length - i, place };
+  for (const [i, mediaType] of exactFirst.entries()) {
+    const index = ranges.findIndex((range) => range.type === mediaType);
+    const found = ranges[index];
+    if (found !== undefined) return { quality: found.quality, rank: exactFirst.length - i, index };
   }
-  return { quality: 0, rank: 0, place: ranges.length };
+  return { quality: 0, rank: 0, index: ranges.length };
 }
 
-/** One kind of entries, as both forms show them. */
+/** How entries are rendered as JSON and as CSV. */
 export type EntryFormat = Readonly<{
   json: (entry: Entry) => string;
-  /** The names of the cells. */
+  /** Column names. */
   columns: readonly string[];
   cells: (entry: Entry) => readonly string[];
 }>;
 
-/** Every answer of a route that has a CSV form says that it depends on `Accept`. */
+/** All answers of a route with a CSV form depend on `Accept`, so caches must keep them apart. */
 const VARY = { Vary: "Accept" } as const;
 
 export function statementSchema(entry: z.ZodType): z.ZodObject {
   return z.object({
     data: z.array(entry),
     next_cursor: z.string().nullable(),
-    opening_balance: Balance.optional().openapi({ description: "Before `from`; only with `from` or `to`." }),
+    opening_balance: Balance.optional().openapi({
+      description: "Balance before `from`. Only with `from` or `to`.",
+    }),
     closing_balance: Balance.optional().openapi({
-      description: "Just before `to`; only with `from` or `to`.",
+      description: "Balance just before `to`. Only with `from` or `to`.",
     }),
   });
 }
 
-/** The good answer of a list of entries, as its description has it. */
+/** The OpenAPI answer of a list of entries. */
 export function entriesPageOf(page: z.ZodType): RouteDescription["answer"] {
   const content = { "application/json": page, "text/csv": z.string() };
-  return { status: 200, description: "A page; as CSV the next one is in `Link`.", content };
+  return { status: 200, description: "A page. For CSV, the `Link` header has the next one.", content };
 }
 
 /**
- * The format of entries whose two forms have the same fields.
+ * The format of entries whose JSON and CSV have the same fields.
  *
- * @param columns the fields in their order, and whether somebody has written what is in them.
+ * @param columns the fields in order. "text": written by users, so cells are escaped against formulas; "ours": not.
  */
 export function formatOf(
   view: (entry: Entry) => Readonly<Record<string, string | number | object | null>>,
@@ -93,7 +95,7 @@ export function formatOf(
   };
 }
 
-/** @param hasBalances false where the balances around the entries are nobody's to see. */
+/** @param hasBalances false if the route shows no balances. */
 export function statementAnswer(
   request: HttpRequest,
   call: Call,
@@ -123,7 +125,7 @@ function csvRow(cells: readonly string[]): string {
   return `${cells.join(",")}\r\n`;
 }
 
-/** Relative to the address that was asked for. */
+/** The `Link` to the next page, relative to the requested URL. */
 function nextLink(target: string, cursor: string): string {
   const url = new URL(target, "http://localhost");
   url.searchParams.set("cursor", cursor);

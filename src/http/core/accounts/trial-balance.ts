@@ -1,4 +1,4 @@
-/** `/v1/trial-balance`: whether the books balance. */
+/** `/v1/trial-balance`: checks that all balances add up to 0. */
 import { z } from "@hono/zod-openapi";
 import type { Ledger, TrialBalance } from "../../../gateway/ports.ts";
 import { jsonAnswer } from "../../call.ts";
@@ -18,7 +18,7 @@ const TrialBalanceSchema = z
     },
   });
 
-/** The sums are bigints and stand in the text digit for digit: as numbers they would be rounded. */
+/** Sums are bigints, written digit by digit: as numbers they would be rounded. */
 export function trialBalanceJson({ assets, positions }: TrialBalance): string {
   let balanced = true;
   const rows: string[] = [];
@@ -36,8 +36,8 @@ export function addTrialBalance(routes: Routes, { ledger }: Readonly<{ ledger: L
       path: "/v1/trial-balance",
       access: "books",
       group: "trial balance",
-      summary: "Sum of all balances and of what is in transit, per asset: together they are 0",
-      description: "A partner's own; for the operator over all partners.",
+      summary: "Get the sum of all balances and of amounts in transit, by asset; together they are 0",
+      description: "With a partner's key: of this partner. With the operator's key: of all partners.",
       answer: { status: 200, description: "The sums.", content: { "application/json": TrialBalanceSchema } },
     },
     async (_, call) => {

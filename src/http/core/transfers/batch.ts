@@ -10,22 +10,24 @@ import { encodeResults } from "../../input/message-pack.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "../../problem.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
-import { BodiesWaiting } from "../../server/bodies-under-way.ts";
+import { WaitingBodies } from "../../server/bodies-under-way.ts";
 import { BATCH_BYTES_MAX, mediaType, readBody } from "../../server/body.ts";
 import { BATCH_ITEMS_MAX, type BatchAsked, type BatchRead, type Encoding, readBatch } from "./batch-items.ts";
 import { DryRunQuery } from "./dry-run.ts";
 import { TransferItem } from "./transfer-schema.ts";
 
-/** A larger body is read by another thread: it takes some milliseconds for each 256 KiB. */
+/** A larger body is read on another thread: reading takes some milliseconds for each 256 KiB. */
 const LARGE_BYTES = 256 * 1024;
-/** Of all bodies that have come and wait for their turn. */
+/** Limit on all batch bodies that are complete and wait. */
 const WAITING_BYTES_MAX = 96 * 1024 * 1024;
 
-/** What another thread has made of a body; the transfers are packed there, too. */
+/** A batch that another thread has read and packed. */
 export type LargeBatch = Omit<BatchRead, "transfers"> & Readonly<{ transfers: Transfers }>;
 
-/** Takes the body's memory. @throws Problem as `readBatch` does; OperatingError `overloaded`. */
-export type ReadLarge = (body: Buffer, asked: BatchAsked) => Promise<LargeBatch>;
+/**
+ * Reads a body on another thread, and takes its memory. @throws Problem as `readBatch`; OperatingError `overloaded`
+ */
+export type ReadLarge = (body: Buffer, source: BatchAsked) => Promise<LargeBatch>;
 
 const BatchRequest = z
   .object({ transfers: z.array(TransferItem).max(BATCH_ITEMS_MAX) })
@@ -36,7 +38,7 @@ const BatchAnswer = z
       z.union([
         z.object({
           status: z.literal(201),
-          id: z.string().optional().openapi({ description: "Not of a dry run." }),
+          id: z.string().optional().openapi({ description: "Absent in a dry run." }),
         }),
         z.object({ status: z.int(), code: z.string() }),
       ]),
@@ -61,10 +63,10 @@ function encodingOf(request: HttpRequest): Encoding {
   );
 }
 
-/** The verdict on each item, in the order of the items: those refused at the door between those from the ledger. */
-function merge({ count, refused }: Begun, answers: readonly ItemAnswer[]): readonly ItemAnswer[] {
+/** The outcome of each item, in order: merges items refused here with the ledger's answers. */
+function merge({ count, refused }: StartedBatch, answers: readonly ItemAnswer[]): readonly ItemAnswer[] {
   if (answers.length !== count - refused.size)
-    throw new OperatingError("outcome_unknown", "The ledger answered too few items.");
+    throw new OperatingError("outcome_unknown", "The ledger did not answer all items.");
   if (refused.size === 0) return answers;
   let next = 0;
   return Array.from({ length: count }, (_, place) => {
@@ -75,7 +77,7 @@ function merge({ count, refused }: Begun, answers: readonly ItemAnswer[]): reado
 
 const REFUSED_JSON = new Map<string, string>();
 
-/** `{"status":422,"code":"…"}`, made once per code. */
+/** `{"status":422,"code":"…"}`, cached by code. */
 function refusedJson(code: string): string {
   let text = REFUSED_JSON.get(code);
   if (text === undefined) {
@@ -100,28 +102,33 @@ function resultsJson(answers: readonly ItemAnswer[]): string {
   return `${text}]}`;
 }
 
-type Answered = Awaited<ReturnType<Ledger["submitTransfers"]>>;
+type LedgerAnswers = Awaited<ReturnType<Ledger["submitTransfers"]>>;
 
-const NOTHING: Promise<Answered> = Promise.resolve({ items: [], positions: [] });
+const NO_ANSWERS: Promise<LedgerAnswers> = Promise.resolve({ items: [], positions: [] });
 
-async function tried(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<Answered> {
+async function dryRunBatch(ledger: Ledger, { partner }: Call, transfers: Transfers): Promise<LedgerAnswers> {
   const outcomes = await ledger.dryRunTransfers(partner, transfers);
-  // A transfer that is not made has no id.
+  // A dry run creates no id.
   const items = outcomes.map((outcome) => (outcome.ok ? { id: "" } : { code: outcome.code }));
   return { items, positions: [] };
 }
 
-/** What is kept of a batch while the ledger decides: not its items, of which there are thousands. */
-type Begun = Pick<BatchRead, "count" | "refused"> & Readonly<{ answered: Promise<Answered> }>;
+/** What is kept of a batch while the ledger decides. The items are dropped: there are thousands of them. */
+type StartedBatch = Pick<BatchRead, "count" | "refused"> & Readonly<{ answered: Promise<LedgerAnswers> }>;
 
-const waiting = new BodiesWaiting(WAITING_BYTES_MAX);
+const waitingBodies = new WaitingBodies(WAITING_BYTES_MAX);
 
 /**
- * Begins a batch when its partner has its turn: who reads it is what partners share first. The next one comes only after
- * whatever else has arrived meanwhile.
+ * Reads and submits a batch once its partner has a slot: the reader is the first resource that partners share.
+ * Other events are handled before the next batch.
  */
-async function inTurn(turns: Turns, call: Call, bytes: number, begin: () => Promise<Begun>): Promise<Begun> {
-  const leave = waiting.enter(call.partner, bytes);
+async function startInTurn(
+  turns: Turns,
+  call: Call,
+  bytes: number,
+  begin: () => Promise<StartedBatch>,
+): Promise<StartedBatch> {
+  const leaveWaiting = waitingBodies.enter(call.partner, bytes);
   try {
     return await new Promise((resolve, reject) => {
       const work = async () => {
@@ -131,20 +138,20 @@ async function inTurn(turns: Turns, call: Call, bytes: number, begin: () => Prom
       turns.run(call.partner, "", callerOf(call), work).catch(reject);
     });
   } finally {
-    leave();
+    leaveWaiting();
   }
 }
 
 function createBegin({ ledger, readLarge }: BatchDeps) {
-  const turns = new Turns({ places: 1, share: 1 });
-  // While one is read, the next one is on its way to the other thread.
-  const largeTurns = new Turns({ places: 2, share: 1 });
-  return async (body: Buffer, call: Call, asked: BatchAsked, isDryRun: boolean): Promise<Begun> => {
+  const turns = new Turns({ slots: 1, share: 1 });
+  // Two slots: while one body is read, the next one is sent to the other thread.
+  const largeTurns = new Turns({ slots: 2, share: 1 });
+  return async (body: Buffer, call: Call, source: BatchAsked, isDryRun: boolean): Promise<StartedBatch> => {
     const isLarge = body.length > LARGE_BYTES;
-    return inTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
-      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, asked);
-      if (count === refused.size) return { count, refused, answered: NOTHING };
-      const answered = isDryRun ? tried(ledger, call, transfers) : ledger.submitTransfers(transfers);
+    return startInTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
+      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, source);
+      if (count === refused.size) return { count, refused, answered: NO_ANSWERS };
+      const answered = isDryRun ? dryRunBatch(ledger, call, transfers) : ledger.submitTransfers(transfers);
       return { count, refused, answered };
     });
   };
@@ -162,39 +169,39 @@ export function addBatch(routes: Routes, deps: BatchDeps): void {
       routerPath: "/v1/transfers/:id",
       access: "partner",
       group: "batch",
-      summary: "Up to 10,000 independent transfers, applied in order",
+      summary: "Create up to 10,000 independent transfers, in order",
       description:
-        "One bad item never fails the others; results stand index for index. An item's own `idempotency_key` goes " +
-        "before the header's, which gives item i `<key>#i`. In NDJSON blank lines are no items. MessagePack (an array " +
-        "of maps) is answered in MessagePack; in it an amount is an integer, or a float that 32 bits could not hold.",
+        "Items fail independently; `results[i]` is the result of item i. An item's own `idempotency_key` takes precedence " +
+        "over the header's, which gives item i the key `<key>#i`. In NDJSON, blank lines are skipped. MessagePack (an array " +
+        "of maps) is answered in MessagePack; in it an amount is an integer, or a float beyond the range of 32 bits.",
       query: DryRunQuery,
       body: {
         schema: BatchRequest,
         types: {
           "application/json": BatchRequest,
-          "application/x-ndjson": z.string().openapi({ description: "One TransferItem a line." }),
+          "application/x-ndjson": z.string().openapi({ description: "One TransferItem per line." }),
           "application/msgpack": z.array(TransferItem),
         },
       },
       answer: {
         status: 200,
-        description: "What became of each.",
+        description: "The results, in the order of the items.",
         content: { "application/json": BatchAnswer, "application/msgpack": BatchAnswer },
       },
       problems: ["batch_too_large"],
     },
     async (request, call, { dry_run }) => {
       if (request.param("id") !== "batch") {
-        throw new Problem("method_not_allowed", "A transfer takes GET, HEAD.", {
+        throw new Problem("method_not_allowed", "Use one of: GET, HEAD.", {
           headers: { Allow: "GET, HEAD" },
         });
       }
       const encoding = encodingOf(request);
-      const asked: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
+      const source: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
       const body = await readBody(request, BATCH_BYTES_MAX);
-      const begun = await begin(body, call, asked, dry_run === "true");
-      const { items: answers, positions } = await begun.answered;
-      const merged = merge(begun, answers);
+      const started = await begin(body, call, source, dry_run === "true");
+      const { items: answers, positions } = await started.answered;
+      const merged = merge(started, answers);
       const headers: Record<string, string> =
         positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
       if (encoding === "application/msgpack") {

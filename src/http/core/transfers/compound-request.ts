@@ -1,22 +1,22 @@
-/** From what a client sent to a `CompoundTransfer`: whatever is pending, of several postings, or of what there is. */
+/** Builds `CompoundTransfer` commands: pending, with several postings, or of the available balance. */
 import { homeVnodeOf, isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer, Posting } from "../../../actors/records/compound-command.ts";
 import { timeMsOrNull } from "../../input/fields.ts";
-import { type Asker, canonicalJson, fingerprintOf } from "../../input/fingerprint.ts";
+import { canonicalJson, fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
 import { invalid } from "../../problem.ts";
 import type { TransferFields } from "./transfer-schema.ts";
 
-/** What was asked, in the ledger's terms. A plain transfer is one posting that is neither available nor pending. */
-export type TransferAsked = Pick<
+/** A requested transfer in the ledger's terms. A plain transfer is one posting, neither `available` nor `pending`. */
+export type TransferTerms = Pick<
   CompoundTransfer,
   "postings" | "available" | "pending" | "timeoutMs" | "memo" | "metadata" | "occurredAtMs"
 >;
 
-/** @throws Problem 400 where fields that are good by themselves contradict each other */
-export function transferAsked(fields: TransferFields): TransferAsked {
+/** @throws Problem 400 if fields contradict each other */
+export function transferTerms(fields: TransferFields): TransferTerms {
   if (fields.timeout_s !== undefined && fields.pending !== true) {
-    throw invalid("timeout_s", "needs pending: true");
+    throw invalid("timeout_s", "is allowed only with pending: true");
   }
   return {
     postings: "postings" in fields ? severalPostings(fields.postings) : [onePosting(fields)],
@@ -32,10 +32,10 @@ export function transferAsked(fields: TransferFields): TransferAsked {
 type OnePosting = Exclude<TransferFields, { postings: unknown }>;
 type SeveralPostings = Extract<TransferFields, { postings: unknown }>["postings"];
 
-/** "available" stands as the most that it may come to. */
+/** For "available" the amount is the maximum to move. */
 function onePosting({ debit_account, credit_account, amount, max_amount }: OnePosting): Posting {
   if (amount !== "available") {
-    if (max_amount !== undefined) throw invalid("max_amount", 'needs amount: "available"');
+    if (max_amount !== undefined) throw invalid("max_amount", 'is allowed only with amount: "available"');
     return { debit: debit_account, credit: credit_account, amount };
   }
   if (isSystemAccount(debit_account)) {
@@ -44,37 +44,41 @@ function onePosting({ debit_account, credit_account, amount, max_amount }: OnePo
   return { debit: debit_account, credit: credit_account, amount: max_amount ?? Number.MAX_SAFE_INTEGER };
 }
 
-function severalPostings(asked: SeveralPostings): Posting[] {
-  // What is left of the most that a transfer may move: unlike their sum, it is exact to the end.
-  let room = Number.MAX_SAFE_INTEGER;
-  return asked.map(({ debit_account, credit_account, amount }) => {
-    room -= amount;
-    if (room < 0) throw invalid("postings", `must not sum to more than ${Number.MAX_SAFE_INTEGER}`);
+function severalPostings(terms: SeveralPostings): Posting[] {
+  // The remaining allowance. Unlike a sum it stays a safe integer.
+  let allowance = Number.MAX_SAFE_INTEGER;
+  return terms.map(({ debit_account, credit_account, amount }) => {
+    allowance -= amount;
+    if (allowance < 0) throw invalid("postings", `must not sum to more than ${Number.MAX_SAFE_INTEGER}`);
     return { debit: debit_account, credit: credit_account, amount };
   });
 }
 
-export function compoundTransfer(asker: Asker, key: string | null, asked: TransferAsked): CompoundTransfer {
-  const [first] = asked.postings;
-  if (first === undefined) throw new TypeError("a transfer without a posting");
+export function compoundTransfer(
+  sender: RequestSender,
+  key: string | null,
+  terms: TransferTerms,
+): CompoundTransfer {
+  const [first] = terms.postings;
+  if (first === undefined) throw new TypeError("a transfer needs a posting");
   return {
     op: "compound_transfer",
-    partner: asker.partner,
+    partner: sender.partner,
     key,
-    fingerprint: key === null ? 0 : fingerprintOf(asker.method, asker.path, canonicalText(asked)),
-    ...asked,
-    vnode: homeVnodeOf(asker.partner, first.debit, first.credit, key),
+    fingerprint: key === null ? 0 : fingerprintOf(sender.method, sender.path, canonicalText(terms)),
+    ...terms,
+    vnode: homeVnodeOf(sender.partner, first.debit, first.credit, key),
   };
 }
 
-/** Begins with a list in a list, as the text of a plain transfer never does. */
-function canonicalText(asked: TransferAsked): string {
-  const { available, pending, timeoutMs, memo, metadata, occurredAtMs } = asked;
-  const postings = asked.postings.map(({ debit, credit, amount }) => [debit, credit, amount]);
+/** Fingerprint text. It starts with a nested list, so it never equals the text of a plain transfer. */
+function canonicalText(terms: TransferTerms): string {
+  const { available, pending, timeoutMs, memo, metadata, occurredAtMs } = terms;
+  const postings = terms.postings.map(({ debit, credit, amount }) => [debit, credit, amount]);
   return JSON.stringify([postings, available, pending, timeoutMs, memo, metadata, occurredAtMs]);
 }
 
-/** The same transfer as a compound one, decided in the same place. */
+/** The same transfer as a compound one, with the same home vnode. */
 export function asCompound(transfer: Transfer | CompoundTransfer): CompoundTransfer {
   if (transfer.op === "compound_transfer") return transfer;
   const { debit, credit, amount, ...same } = transfer;

@@ -1,4 +1,4 @@
-/** `?dry_run=true`, on every POST of the ledger core. */
+/** `?dry_run=true`, on every POST of the core. */
 import { z } from "@hono/zod-openapi";
 import type { Accepted, Command, Outcome } from "../../../actors/records/command.ts";
 import { type Call, type HttpAnswer, jsonAnswer } from "../../call.ts";
@@ -7,11 +7,12 @@ import { rejectionAnswer } from "../../writes.ts";
 
 export const DryRunQuery = z.strictObject({
   dry_run: Flag.openapi({
-    description: "Only tells what would happen: nothing is logged, and a key is not used.",
+    description:
+      "Return the result without doing it: nothing is logged, and the idempotency key is not used.",
   }),
 });
 
-/** The answer of a dry run: as of a write, but without `Daybook-Position`. */
+/** The answer of a dry run: that of the write, without `Daybook-Position`. */
 export function dryRunAnswer<C extends Command>(
   call: Call,
   outcome: Outcome<C>,

@@ -1,4 +1,4 @@
-/** What is done to a transfer that there is: post it, void it, move it back. */
+/** Routes that act on an existing transfer: post, void, revert. */
 import { z } from "@hono/zod-openapi";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
@@ -25,9 +25,10 @@ import { changedJson, DryRun, TransferWithBalances } from "./transfer-view.ts";
 const PostBody = z
   .strictObject({
     amount: Amount.optional().openapi({
-      description: "All that is left when absent; less only of a transfer of one posting.",
+      description:
+        "Absent: the whole remaining amount. Less is allowed only for a transfer with one posting.",
     }),
-    final: z.boolean().optional().openapi({ description: "Releases what is left after it." }),
+    final: z.boolean().optional().openapi({ description: "Release the remaining amount after this post." }),
   })
   .openapi("PostTransfer", { example: { amount: 1000, final: true } });
 
@@ -58,7 +59,7 @@ function description(
     query: DryRunQuery,
     answer: {
       status: action === "revert" ? 201 : 200,
-      description: `${action === "revert" ? "The new transfer" : "The transfer"}, and the balances after it.`,
+      description: `${action === "revert" ? "The new transfer" : "The transfer"}, and the balances of its accounts after it.`,
       content: {
         "application/json":
           action === "revert" ? z.union([TransferWithBalances, DryRun]) : TransferWithBalances,
@@ -68,20 +69,25 @@ function description(
   };
 }
 
-type OfTransfer = CommandHeader & Readonly<{ id: string }>;
+type TransferChange = CommandHeader & Readonly<{ id: string }>;
 
-/** `canonical` is what was asked beside the id. @throws Problem 404 for an id that no transfer can have */
-function asked(request: HttpRequest, { partner, key }: Call, action: Action, canonical: string): OfTransfer {
+/** @param canonical the request's content besides the id. @throws Problem 404 for an id that no transfer can have */
+function changeHeader(
+  request: HttpRequest,
+  { partner, key }: Call,
+  action: Action,
+  canonical: string,
+): TransferChange {
   const id = transferIdOf(request);
   const fingerprint = key === null ? 0 : fingerprintOf("POST", `/v1/transfers/${id}/${action}`, canonical);
   return { partner, key, fingerprint, id };
 }
 
-/** Adds the owner of the key. An unknown transfer has none: it is refused, and the key is not stored. */
-async function ofOwner(
+/** Adds the owner of the key. An unknown transfer has none: the command will be rejected, and its key not stored. */
+async function withOwner(
   ledger: Ledger,
-  request: OfTransfer,
-): Promise<OfTransfer & Readonly<{ owner?: string }>> {
+  request: TransferChange,
+): Promise<TransferChange & Readonly<{ owner?: string }>> {
   const { partner, key, id } = request;
   if (key === null) return request;
   const origin = await ledger.origin(partner, id);
@@ -95,18 +101,18 @@ function addPost(routes: Routes, { ledger }: TransferActionsDeps): void {
       ...description(
         "post",
         "Post a pending transfer, in full or in part",
-        "Allowed on a frozen debit account. The credit account's rules may refuse it: then it stays pending.",
+        "Allowed on a frozen debit account. If the credit account's rules refuse it, the transfer stays pending.",
         POST_REJECTIONS,
       ),
       body: { schema: PostBody },
     },
     async (request, call, { dry_run }) => {
       const { amount = null, final = false } = check(PostBody, await readOptionalJson(request));
-      const change = asked(request, call, "post", JSON.stringify([amount, final]));
+      const change = changeHeader(request, call, "post", JSON.stringify([amount, final]));
       const post = { op: "post_transfer", amount, final, settled: null } as const;
       if (dry_run === "true")
         return dryRunAnswer(call, await ledger.dryRun({ ...change, ...post }), 200, changedJson);
-      const answer = await ledger.submit({ ...(await ofOwner(ledger, change)), ...post });
+      const answer = await ledger.submit({ ...(await withOwner(ledger, change)), ...post });
       return decidedAnswer(call, answer, 200, changedJson);
     },
   );
@@ -116,17 +122,17 @@ function addVoid(routes: Routes, { ledger }: TransferActionsDeps): void {
   routes.add(
     description(
       "void",
-      "Release what is left of a pending transfer",
-      "Also after partial posts, which stay.",
+      "Void a pending transfer: release its remaining amount",
+      "Partial posts that were made before stay.",
       VOID_REJECTIONS,
     ),
     async (request, call, { dry_run }) => {
       await readNothing(request);
-      const change = asked(request, call, "void", "");
+      const change = changeHeader(request, call, "void", "");
       const end = { op: "void_transfer", settled: null } as const;
       if (dry_run === "true")
         return dryRunAnswer(call, await ledger.dryRun({ ...change, ...end }), 200, changedJson);
-      const answer = await ledger.submit({ ...(await ofOwner(ledger, change)), ...end });
+      const answer = await ledger.submit({ ...(await withOwner(ledger, change)), ...end });
       return decidedAnswer(call, answer, 200, changedJson);
     },
   );
@@ -136,13 +142,13 @@ function addRevert(routes: Routes, { ledger }: TransferActionsDeps): void {
   routes.add(
     description(
       "revert",
-      "Move it back, once",
-      "A new transfer: the postings swapped, in reverse order. Limits do not count it.",
+      "Revert a transfer, at most once",
+      "Creates a transfer with debit and credit swapped and postings in reverse order. Limits do not count it.",
       REVERT_REJECTIONS,
     ),
     async (request, call, { dry_run }) => {
       await readNothing(request);
-      const change = asked(request, call, "revert", "");
+      const change = changeHeader(request, call, "revert", "");
       if (dry_run === "true") return dryRunAnswer(call, await ledger.dryRunRevert(change), 201, changedJson);
       const answer = await ledger.revert(change);
       return decidedAnswer(call, answer, 201, changedJson);

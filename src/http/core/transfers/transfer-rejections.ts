@@ -1,4 +1,4 @@
-/** What a transfer, and what is done to one, can be refused for: each list in order of precedence. */
+/** Rejections of transfers and of their post, void and revert; each list in order of precedence. */
 import type { Rejection } from "../../../actors/records/rejection.ts";
 
 export const TRANSFER_REJECTIONS = [
@@ -14,7 +14,7 @@ export const TRANSFER_REJECTIONS = [
   "balance_out_of_range",
 ] as const satisfies readonly Rejection[];
 
-/** What was held needs only the credit account's consent. */
+/** The debit side was checked when the amount was held, so only the credit account can refuse. */
 export const POST_REJECTIONS = [
   "transfer_not_found",
   "transfer_not_pending",
@@ -32,7 +32,7 @@ export const VOID_REJECTIONS = [
   "transfer_expired",
 ] as const satisfies readonly Rejection[];
 
-/** Limits do not count what goes back. */
+/** No `limit_exceeded`: limits do not count reverts. */
 export const REVERT_REJECTIONS = [
   "transfer_not_found",
   "transfer_not_posted",
@@ -44,7 +44,7 @@ export const REVERT_REJECTIONS = [
   "balance_out_of_range",
 ] as const satisfies readonly Rejection[];
 
-/** A sentence for the document. */
+/** A sentence for the OpenAPI document. */
 export function inOrderOfPrecedence(codes: readonly Rejection[]): string {
   return `Rejections, in order of precedence: ${codes.map((code) => `\`${code}\``).join(", ")}.`;
 }

@@ -1,17 +1,17 @@
 /**
- * From what a client sent to a `Transfer`, or to a `CompoundTransfer` where that is not enough. The schema is the truth;
- * `plainTransfer` is a short cut for the common shape that accepts only what the schema accepts (a test compares them),
- * because a batch asks it a thousand times.
+ * Builds the command of a transfer from a request: a `Transfer`, or a `CompoundTransfer` if that cannot express it.
+ * The schema is authoritative. `plainTransfer` is a fast path for the common shape, as a batch has thousands; it
+ * accepts only what the schema accepts (a test compares them).
  */
 import { homeVnodeOf } from "../../../actors/ledger/routing.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
 import { isKey, KEY_RULE } from "../../idempotency.ts";
 import { isAmount, isId, isMetadata, isText, MEMO_LENGTH_MAX } from "../../input/fields.ts";
-import { type Asker, canonicalJson, fingerprintOf } from "../../input/fingerprint.ts";
+import { canonicalJson, fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
 import { check } from "../../input/validation.ts";
 import { invalid } from "../../problem.ts";
-import { compoundTransfer, transferAsked } from "./compound-request.ts";
+import { compoundTransfer, transferTerms } from "./compound-request.ts";
 import {
   SeveralItem,
   SeveralPostings,
@@ -21,7 +21,7 @@ import {
 } from "./transfer-schema.ts";
 
 function command(
-  asker: Asker,
+  sender: RequestSender,
   key: string | null,
   debit: string,
   credit: string,
@@ -34,13 +34,13 @@ function command(
     key === null
       ? 0
       : fingerprintOf(
-          asker.method,
-          asker.path,
+          sender.method,
+          sender.path,
           JSON.stringify([debit, credit, amount, memo, metadata, occurredAtMs]),
         );
   return {
     op: "transfer",
-    partner: asker.partner,
+    partner: sender.partner,
     key,
     fingerprint,
     debit,
@@ -49,16 +49,16 @@ function command(
     memo,
     metadata,
     occurredAtMs,
-    vnode: homeVnodeOf(asker.partner, debit, credit, key),
+    vnode: homeVnodeOf(sender.partner, debit, credit, key),
   };
 }
 
 /**
- * The command of a request that has two accounts, an amount and perhaps a memo, metadata and (an item) its own key;
- * `undefined` sends it to the schema. An item's own key goes before the one that the header gives it.
+ * The command of a request with two accounts, an amount, and optionally memo, metadata and (for items) an idempotency
+ * key. `undefined`: use the schema. An item's own key takes precedence over the one derived from the header.
  */
 export function plainTransfer(
-  asker: Asker,
+  sender: RequestSender,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
@@ -87,46 +87,52 @@ export function plainTransfer(
     } else return undefined;
   }
   if (!isId(debit) || !isId(credit) || !isAmount(amount)) return undefined;
-  return command(asker, key, debit, credit, amount, memo, metadata, null);
+  return command(sender, key, debit, credit, amount, memo, metadata, null);
 }
 
-function fromFields(asker: Asker, fields: TransferFields, key: string | null): Transfer | CompoundTransfer {
-  const asked = transferAsked(fields);
-  const [posting, ...others] = asked.postings;
-  if (posting === undefined || others.length > 0 || asked.available || asked.pending) {
-    return compoundTransfer(asker, key, asked);
+function fromFields(
+  sender: RequestSender,
+  fields: TransferFields,
+  key: string | null,
+): Transfer | CompoundTransfer {
+  const terms = transferTerms(fields);
+  const [posting, ...others] = terms.postings;
+  if (posting === undefined || others.length > 0 || terms.available || terms.pending) {
+    return compoundTransfer(sender, key, terms);
   }
   const { debit, credit, amount } = posting;
-  return command(asker, key, debit, credit, amount, asked.memo, asked.metadata, asked.occurredAtMs);
+  return command(sender, key, debit, credit, amount, terms.memo, terms.metadata, terms.occurredAtMs);
 }
 
 function hasPostings(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, "postings");
 }
 
-/** The long way, for whatever the short cut did not take; it names every fault. @throws Problem 400 */
+/** The slow path, for everything else; it reports every fault. @throws Problem 400 */
 export function transferBySchema(
-  asker: Asker,
+  sender: RequestSender,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
 ): Transfer | CompoundTransfer {
   if (!isItem) {
     const fields = hasPostings(value) ? check(SeveralPostings, value) : check(SingleTransfer, value);
-    return fromFields(asker, fields, headerKey);
+    return fromFields(sender, fields, headerKey);
   }
   const fields = hasPostings(value) ? check(SeveralItem, value) : check(SingleItem, value);
   const own = fields.idempotency_key;
   if (own !== undefined && !isKey(own)) throw invalid("idempotency_key", KEY_RULE);
-  return fromFields(asker, fields, own ?? headerKey);
+  return fromFields(sender, fields, own ?? headerKey);
 }
 
-/** `isItem`: one item of a batch, which may name its own idempotency key. @throws Problem 400 */
+/** @param isItem an item of a batch, which may have its own idempotency key. @throws Problem 400 */
 export function transferOf(
-  asker: Asker,
+  sender: RequestSender,
   value: unknown,
   headerKey: string | null,
   isItem: boolean,
 ): Transfer | CompoundTransfer {
-  return plainTransfer(asker, value, headerKey, isItem) ?? transferBySchema(asker, value, headerKey, isItem);
+  return (
+    plainTransfer(sender, value, headerKey, isItem) ?? transferBySchema(sender, value, headerKey, isItem)
+  );
 }

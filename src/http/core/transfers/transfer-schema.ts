@@ -1,11 +1,11 @@
-/** What a client may send as a transfer: its two shapes, each alone or as an item of a batch. */
+/** Schemas of transfers in requests: a single posting or several, each as a request or as an item of a batch. */
 import { z } from "@hono/zod-openapi";
 import { Amount, Id, Memo, Metadata, Time } from "../../input/fields.ts";
 
 const POSTINGS_MAX = 64;
 const TIMEOUT_S_MAX = 366 * 24 * 60 * 60;
 
-/** Their examples differ: an account pays nothing to itself. */
+/** The two examples must differ: an account cannot pay itself. */
 const sides = { debit_account: Id.openapi({ example: "@issuance" }), credit_account: Id };
 const EXAMPLE = {
   debit_account: "@issuance",
@@ -19,9 +19,12 @@ export const Posting = z.strictObject({ ...sides, amount: Amount }).openapi("Pos
 const anyTransfer = {
   memo: Memo.optional(),
   metadata: Metadata.optional(),
-  pending: z.boolean().optional().openapi({ description: "Hold the amount until it is posted or voided." }),
+  pending: z
+    .boolean()
+    .optional()
+    .openapi({ description: "Hold the amount until the transfer is posted, voided or expired." }),
   timeout_s: z.int().min(1).max(TIMEOUT_S_MAX).optional().openapi({
-    description: "When a pending one expires; without it, it never does. Only with `pending: true`.",
+    description: "Time until a pending transfer expires. Absent: never. Only with `pending: true`.",
   }),
   occurred_at: Time.optional(),
 };
@@ -32,12 +35,12 @@ const single = {
     .union([Amount, z.literal("available")], 'must be an integer from 1 to 9007199254740991, or "available"')
     .openapi({
       description:
-        '"available" moves what the debit account has available, which must not be a system account; nothing is ' +
-        "`insufficient_funds`. No balance may leave ±2^52, with what other transfers have reserved counted: that is " +
+        '"available" moves the available balance of the debit account, which must not be a system account; if that is 0: ' +
+        "`insufficient_funds`. No balance may leave ±2^52, including reservations of other transfers; else: " +
         "`balance_out_of_range`.",
     }),
   max_amount: Amount.optional().openapi({
-    description: 'Only with `amount: "available"`: no more than this.',
+    description: 'Only with `amount: "available"`: the maximum amount.',
   }),
   ...anyTransfer,
 };
@@ -48,7 +51,7 @@ const several = {
     .max(POSTINGS_MAX)
     .openapi({
       description:
-        "All or none, in this order: a later one may spend what an earlier one brought. Their amounts sum to at most " +
+        "Applied all or none, in this order: a posting may spend what an earlier one credited. The sum of amounts is at most " +
         "9007199254740991.",
     }),
   ...anyTransfer,

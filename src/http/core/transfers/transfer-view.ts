@@ -1,4 +1,4 @@
-/** A transfer as clients see it: built here alone, so that live answers, repeats and reads agree. */
+/** JSON and schemas of transfers. Answers to writes, replays and reads all use them, so they agree. */
 import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Transfer, TransferPosted } from "../../../actors/records/command.ts";
@@ -12,16 +12,16 @@ import type { TransferRow } from "../../../gateway/ports.ts";
 import { Balance, timeTextOf } from "../../input/fields.ts";
 import { Posting as PostingSchema } from "./transfer-schema.ts";
 
-/*
- * All of it is JSON text that is put together by hand. Ids of accounts and transfers need no escaping, by what they may
- * consist of; metadata is canonical JSON already.
+/**
+ * The JSON text is built by hand. Ids of accounts and transfers contain no characters that need escaping; metadata
+ * is canonical JSON already.
  */
 
 function postingJson(debit: string, credit: string, amount: number): string {
   return `{"debit_account":"${debit}","credit_account":"${credit}","amount":${amount}}`;
 }
 
-function remarksJson(memo: string | null, metadata: string | null): string {
+function memoJson(memo: string | null, metadata: string | null): string {
   return `"memo":${memo === null ? "null" : JSON.stringify(memo)},"metadata":${metadata ?? "{}"},`;
 }
 
@@ -29,21 +29,21 @@ function balanceJson(account: string, posted: number, held: number, seq: number)
   return `"${account}":{"posted":${posted},"held":${held},"available":${posted - held},"seq":${seq}}`;
 }
 
-/** With the balances of the accounts it touched; a system account's slice would say nothing to anybody. */
+/** A posted transfer, with the balances of its accounts; not of system accounts, whose slices are internal. */
 export function postedJson(command: Transfer, outcome: TransferPosted, timeMs: number): string {
   const { debit, credit, amount, occurredAtMs } = command;
-  const ofDebit = isSystemAccount(debit)
+  const debitBalance = isSystemAccount(debit)
     ? ""
     : balanceJson(debit, outcome.debitPosted, outcome.debitHeld, outcome.debitSeq);
-  const ofCredit = isSystemAccount(credit)
+  const creditBalance = isSystemAccount(credit)
     ? ""
     : balanceJson(credit, outcome.creditPosted, outcome.creditHeld, outcome.creditSeq);
-  const comma = ofDebit !== "" && ofCredit !== "" ? "," : "";
+  const comma = debitBalance !== "" && creditBalance !== "" ? "," : "";
   return (
     `{"id":"${outcome.id}","status":"posted","postings":[${postingJson(debit, credit, amount)}],` +
-    `"posted_amount":${amount},${remarksJson(command.memo, command.metadata)}` +
+    `"posted_amount":${amount},${memoJson(command.memo, command.metadata)}` +
     (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
-    `"created_at":"${timeTextOf(timeMs)}","balances":{${ofDebit}${comma}${ofCredit}}}`
+    `"created_at":"${timeTextOf(timeMs)}","balances":{${debitBalance}${comma}${creditBalance}}}`
   );
 }
 
@@ -51,13 +51,13 @@ function postingsJson(postings: readonly Posting[]): string {
   return postings.map(({ debit, credit, amount }) => postingJson(debit, credit, amount)).join(",");
 }
 
-/** Members without braces. A dry run has made no id. */
+/** The members without braces. A dry run has no id. */
 function members(view: TransferView): string {
   const { id, status, postings, postedAmount, memo, metadata, occurredAtMs, createdAtMs } = view;
   return (
     (id === "" ? "" : `"id":"${id}",`) +
     `"status":"${status}","postings":[${postingsJson(postings)}],"posted_amount":${postedAmount},` +
-    remarksJson(memo, metadata) +
+    memoJson(memo, metadata) +
     (view.expiresAtMs === null ? "" : `"expires_at":"${timeTextOf(view.expiresAtMs)}",`) +
     (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
     `"created_at":"${timeTextOf(createdAtMs)}"` +
@@ -70,13 +70,13 @@ export function transferJson(row: TransferRow): string {
   return `{${members(row)}${revertedBy}}`;
 }
 
-/** An account may have moved more than once; how it stands is what its last move says. */
+/** Balances of each account after its last move. */
 function balancesJson(moves: readonly Move[]): string {
   const last = new Map<string, Move>();
   for (const move of moves) {
     if (isSystemAccount(move.account)) continue;
     const before = last.get(move.account);
-    // What only changed `held` has the seq of the entry before it.
+    // A move that changes only `held` has the same `seq` as the entry before it.
     if (before === undefined || move.seq >= before.seq) last.set(move.account, move);
   }
   return Array.from(last.values(), ({ account, posted, held, seq }) =>
@@ -101,20 +101,23 @@ const TRANSFER_EXAMPLE = {
 const fields = {
   status: z.enum(["posted", "pending", "voided", "expired"]),
   postings: z.array(PostingSchema),
-  posted_amount: z.int().openapi({ description: "What was posted so far, of all postings together." }),
+  posted_amount: z.int().openapi({ description: "The amount posted so far, summed over all postings." }),
   memo: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
   expires_at: z.iso
     .datetime()
     .optional()
-    .openapi({ description: "Of one that began pending, with a time-out." }),
+    .openapi({ description: "Only if it was created pending with `timeout_s`." }),
   occurred_at: z.iso.datetime().optional(),
   created_at: z.iso.datetime(),
-  reverts: z.string().optional().openapi({ description: "The transfer that this one takes back." }),
+  reverts: z.string().optional().openapi({ description: "Id of the transfer that this one reverts." }),
 };
 
 const id = z.string();
-const revertedBy = z.string().optional().openapi({ description: "The transfer that took this one back." });
+const revertedBy = z
+  .string()
+  .optional()
+  .openapi({ description: "Id of the transfer that reverted this one." });
 
 export const TransferSchema = z
   .object({ id, ...fields, reverted_by: revertedBy })
@@ -122,13 +125,13 @@ export const TransferSchema = z
 
 const balances = z
   .record(z.string(), z.object({ posted: Balance, held: Balance, available: Balance, seq: z.int() }))
-  .openapi({ description: "Each account that it touched, but system accounts." });
+  .openapi({ description: "Balances by account, without system accounts." });
 const BALANCES_EXAMPLE = { "alice/points": { posted: 2500, held: 0, available: 2500, seq: 1 } };
 
 export const TransferWithBalances = z
   .object({ id, ...fields, balances })
   .openapi("TransferWithBalances", { example: { ...TRANSFER_EXAMPLE, balances: BALANCES_EXAMPLE } });
 
-export const DryRun = z
-  .object({ ...fields, balances })
-  .openapi("DryRun", { description: "What would happen: no id, since nothing has." });
+export const DryRun = z.object({ ...fields, balances }).openapi("DryRun", {
+  description: "The result that the request would have. It has no id, because nothing was created.",
+});

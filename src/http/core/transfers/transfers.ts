@@ -1,4 +1,4 @@
-/** `/v1/transfers` and one of them. */
+/** `/v1/transfers`: create, list and get transfers. */
 import { z } from "@hono/zod-openapi";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
@@ -44,23 +44,23 @@ function addCreate(routes: Routes, { ledger }: TransfersDeps): void {
       path: "/v1/transfers",
       access: "partner",
       group: "transfers",
-      summary: "Move amounts between accounts, now or pending",
+      summary: "Create a transfer, posted at once or pending",
       description:
-        `${inOrderOfPrecedence(TRANSFER_REJECTIONS)} Of several postings the first that fails is answered. A dry run ` +
+        `${inOrderOfPrecedence(TRANSFER_REJECTIONS)} With several postings, the first that fails is reported. A dry run ` +
         "has the same status and body, but no `id` and no Daybook-Position.",
       query: DryRunQuery,
       body: { schema: TransferRequest },
       answer: {
         status: 201,
-        description: "The transfer, and the balances after it.",
+        description: "The transfer, and the balances of its accounts after it.",
         content: { "application/json": z.union([TransferWithBalances, DryRun]) },
       },
       problems: [...TRANSFER_REJECTIONS, ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call, { dry_run }) => {
       const value = await readJson(request);
-      const asker = { partner: call.partner, method: "POST", path: "/v1/transfers" };
-      const command = transferOf(asker, value, call.key, false);
+      const sender = { partner: call.partner, method: "POST", path: "/v1/transfers" };
+      const command = transferOf(sender, value, call.key, false);
       if (dry_run === "true") {
         return dryRunAnswer(call, await ledger.dryRun(asCompound(command)), 201, changedJson);
       }
@@ -82,8 +82,8 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       group: "transfers",
       summary: "List transfers, newest first",
       description:
-        "As they stand now, in the order of `created_at`, by which `from` (inclusive) and `to` (exclusive) go too. With " +
-        "`account` those that it is a side of, pending and ended ones included.",
+        "In their current state, ordered by `created_at`, to which `from` (inclusive) and `to` (exclusive) apply. " +
+        "`account` selects transfers that debit or credit it, including pending, voided and expired ones.",
       query: ListQuery,
       answer: pageOf(TransferSchema),
       problems: ["account_not_found"],
@@ -95,7 +95,7 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
         { ...rangeOf(query), account, status },
         callerOf(call),
       );
-      // An account that has a transfer exists.
+      // An account with a transfer exists, so this is checked only for an empty page.
       if (account !== undefined && page.data.length === 0) await findAccount(ledger, call.partner, account);
       return pageAnswer(call, page, transferJson);
     },
@@ -106,7 +106,7 @@ function addReads(routes: Routes, { ledger }: TransfersDeps): void {
       path: "/v1/transfers/{id}",
       access: "partner",
       group: "transfers",
-      summary: "One transfer",
+      summary: "Get a transfer",
       params: TransferParams,
       answer: { status: 200, description: "The transfer.", content: { "application/json": TransferSchema } },
       problems: ["transfer_not_found"],

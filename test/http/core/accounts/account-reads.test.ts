@@ -22,7 +22,7 @@ describe("limits", () => {
     { windowS: 31_622_400, direction: "debit", maxAmount: Number.MAX_SAFE_INTEGER, maxCount: 0 },
   ];
 
-  test("are set with the account, changed, and shown as they were given", async () => {
+  test("are set when the account is created, changed, and shown as given", async () => {
     const app = createTestApp();
     const created = await open(app, { id: "a", limits: LIMITS });
     expect(app.ledger.commands.at(-1)).toMatchObject({ op: "create_account", limits: ASKED });
@@ -38,7 +38,7 @@ describe("limits", () => {
     expect(((await none.json()) as Account).limits).toEqual([]);
   });
 
-  test("up to 16 are taken, and each direction has windows of its own", async () => {
+  test("up to 16 are accepted, and each direction has its own windows", async () => {
     const app = createTestApp();
     const limits = Array.from({ length: 16 }, (_, i) => ({
       window_s: 60 + Math.floor(i / 2),
@@ -48,7 +48,7 @@ describe("limits", () => {
     expect((await open(app, { limits })).limits).toEqual(limits);
   });
 
-  test("that nobody named are not asked for", async () => {
+  test("are absent from the command if the request has none", async () => {
     const app = createTestApp();
     await open(app, { id: "a" });
     expect(app.ledger.commands.at(-1)).not.toHaveProperty("limits");
@@ -56,7 +56,7 @@ describe("limits", () => {
     expect(app.ledger.commands.at(-1)).not.toHaveProperty("limits");
   });
 
-  test("of -0 are of 0", async () => {
+  test("of -0 become 0", async () => {
     const app = createTestApp();
     const body =
       '{"asset":"USD/2","limits":[{"window_s":60,"direction":"debit","max_amount":-0,"max_count":-0}]}';
@@ -66,7 +66,7 @@ describe("limits", () => {
     expect(limits).toEqual([{ windowS: 60, direction: "debit", maxAmount: 0, maxCount: 0 }]);
   });
 
-  test("make another request of it", async () => {
+  test("change the fingerprint of the request", async () => {
     const app = createTestApp();
     const headers = { "idempotency-key": "k" };
     const json = { asset: "USD/2", limits: LIMITS };
@@ -77,7 +77,7 @@ describe("limits", () => {
   });
 });
 
-describe("an account as it was", () => {
+describe("an account at a past moment", () => {
   test.each([
     ["2026-11-20T11:00:00.000%2B01:00", NOW_MS],
     ["2026-11-20T10:00:01.000Z", NOW_MS + 1000],
@@ -90,7 +90,7 @@ describe("an account as it was", () => {
     expect(await response.json()).toEqual(account);
   });
 
-  test("before it existed it is unknown, and now it is read without the past", async () => {
+  test("is unknown before it existed; without a moment the current state is read", async () => {
     const app = createTestApp();
     await open(app, { id: "a" });
     const before = await app.request("GET", "/v1/accounts/a?at=2026-11-20T09:59:59.999Z");
@@ -116,7 +116,7 @@ describe("an account as it was", () => {
 });
 
 describe("a consistent cut", () => {
-  test("has the accounts in the order asked, those that are missing, and what is between them", async () => {
+  test("has the accounts in the requested order, the missing ones, and the amounts in transit", async () => {
     const app = createTestApp();
     const a = await open(app, { id: "a" });
     const b = await open(app, { id: "b" });
@@ -129,7 +129,7 @@ describe("a consistent cut", () => {
     });
   });
 
-  test("says so when nothing is between them; without it nothing is said", async () => {
+  test("has an empty in_transit if nothing is in transit; other reads have no in_transit", async () => {
     const app = createTestApp();
     const a = await open(app, { id: "a" });
     const cut = await app.request("GET", "/v1/accounts?ids=a&consistent=true");

@@ -1,9 +1,9 @@
-/** Two accounts that move money between them, and how to ask for it. */
+/** Helpers for tests that move money between two accounts. */
 import { createTestApp, type TestApp } from "../../test-app.ts";
 
 export const GOOD = { debit_account: "alice", credit_account: "bob", amount: 5 };
 
-/** `alice` with 100, `bob` with nothing; their commands are forgotten. */
+/** Creates `alice` with 100 and `bob` with 0, and clears the recorded commands. */
 export async function withAccounts(): Promise<TestApp> {
   const app = createTestApp();
   for (const id of ["alice", "bob"]) {

@@ -44,7 +44,7 @@ async function resultsOf(response: Response): Promise<Results> {
 
 const REUSED = { ...GOOD, idempotency_key: "own", amount: 6 };
 
-/** Good and bad ones between each other, each with the status that it gets. */
+/** Valid and invalid items, each with its expected status. */
 const MIXED: [unknown, number][] = [
   [GOOD, 201],
   [{ ...GOOD, amount: 0 }, 400],
@@ -107,7 +107,7 @@ test("the three encodings give the same results and the same commands", async ()
   expect(withTime?.occurredAtMs).toBe(NOW_MS + 500);
 });
 
-test("a key in the header gives item i `<key>#i`; an item's own goes before it", async () => {
+test("a key in the header gives item i the key `<key>#i`; an item's own key takes precedence", async () => {
   const test = createTestApp();
   await openAlice(test);
   const items = [GOOD, { ...GOOD, amount: 0 }, { ...GOOD, idempotency_key: "own" }, GOOD];
@@ -117,7 +117,7 @@ test("a key in the header gives item i `<key>#i`; an item's own goes before it",
   expect(again).toEqual(first);
 });
 
-test("the ledger hears of the valid items only", async () => {
+test("the ledger gets only the valid items", async () => {
   const test = createTestApp();
   await openAlice(test);
   const items = [GOOD, { bad: 1 }];
@@ -128,7 +128,7 @@ test("the ledger hears of the valid items only", async () => {
 const usual = (amount: string) =>
   `{"debit_account": "@issuance", "credit_account": "alice", "amount": ${amount}}`;
 
-describe("among items as most programs write them, one is refused whose text says something else than it seems to", () => {
+describe("among items in the usual form, an item is refused if parsing would change what its text says", () => {
   test.each([
     ["a fraction of zero", usual("10.0")],
     ["an exponent", usual("1e1")],
@@ -146,7 +146,7 @@ describe("among items as most programs write them, one is refused whose text say
   });
 });
 
-test.each(Object.keys(encodings))("10,000 items are taken as %s, 10,001 are 413", async (encoding) => {
+test.each(Object.keys(encodings))("10,000 items are accepted as %s, 10,001 are 413", async (encoding) => {
   const test = createTestApp();
   await openAlice(test);
   const most = Array.from({ length: 10_000 }, () => GOOD);
@@ -156,7 +156,7 @@ test.each(Object.keys(encodings))("10,000 items are taken as %s, 10,001 are 413"
   expect(problem).toMatchObject({ status: 413, code: "batch_too_large" });
 });
 
-test("no items is a batch of none; no body is none at all", async () => {
+test("an empty list is an empty batch; an empty body is 400", async () => {
   const test = createTestApp();
   for (const encoding of ["json", "msgpack"]) {
     const response = await send(test, encoding, []);
@@ -168,7 +168,7 @@ test("no items is a batch of none; no body is none at all", async () => {
   }
 });
 
-test("NDJSON: blank lines are no items, and a line that is not JSON spoils itself alone", async () => {
+test("NDJSON: blank lines are skipped, and a line that is not JSON fails alone", async () => {
   const test = createTestApp();
   await openAlice(test);
   const good = JSON.stringify(GOOD);
@@ -199,15 +199,15 @@ async function sendBytes(
 }
 const text = (value: string): number[] => [0xa0 + value.length, ...Buffer.from(value)];
 
-describe("MessagePack from strangers", () => {
+describe("invalid MessagePack", () => {
   test.each<[string, number[]]>([
     ["not an array", [0x80]],
     ["an array that claims 10,000 items", [0xdc, 0x27, 0x10]],
     ["a text that claims 4 GiB", [0x91, 0xdb, 0xff, 0xff, 0xff, 0xff]],
     ["an inner array that claims 4 Gi", [0x91, 0xdd, 0xff, 0xff, 0xff, 0xff]],
     ["a map that claims 4 Gi", [0x91, 0xdf, 0xff, 0xff, 0xff, 0xff]],
-    ["depth", [...Array.from({ length: 1000 }, () => 0x91), 0xc0]],
-    ["something behind it", [0x90, 0xc0]],
+    ["arrays nested too deeply", [...Array.from({ length: 1000 }, () => 0x91), 0xc0]],
+    ["bytes after the end", [0x90, 0xc0]],
     ["a byte that is never used", [0x91, 0xc1]],
     ["an end in the middle", [0x91, 0x81, 0xa6, 0x61]],
   ])("%s is 400", async (_, bytes) => {
@@ -220,7 +220,7 @@ describe("MessagePack from strangers", () => {
     expect(problem.code).toBe("batch_too_large");
   });
 
-  test("what is not plain data spoils its item alone", async () => {
+  test("a value that is not plain data fails only its item", async () => {
     const app = createTestApp();
     await openAlice(app);
     const head = [

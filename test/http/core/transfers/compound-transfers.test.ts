@@ -14,7 +14,7 @@ import {
 const AT = "2026-11-20T10:00:00.000Z";
 const MOST = Number.MAX_SAFE_INTEGER;
 
-describe("what is asked of the ledger", () => {
+describe("the command of a request", () => {
   const ONE = [{ debit: "alice", credit: "bob", amount: 5 }];
   const compound = {
     op: "compound_transfer",
@@ -51,22 +51,22 @@ describe("what is asked of the ledger", () => {
       { ...compound, postings: [ONE[0], { debit: "alice", credit: "bob", amount: MOST - 5 }] },
     ],
     [
-      "what there is",
+      "the available balance",
       { ...GOOD, amount: "available" },
       { ...compound, available: true, postings: [{ debit: "alice", credit: "bob", amount: MOST }] },
     ],
     [
-      "what there is, up to 5",
+      "the available balance, up to 5",
       { ...GOOD, amount: "available", max_amount: 5 },
       { ...compound, available: true },
     ],
     [
-      "what there is, pending",
+      "the available balance, pending",
       { ...GOOD, amount: "available", max_amount: 5, pending: true },
       { ...compound, available: true, pending: true },
     ],
     [
-      "with all that can be said about it",
+      "with all optional fields",
       {
         ...GOOD,
         pending: true,
@@ -87,7 +87,7 @@ describe("what is asked of the ledger", () => {
     ]);
   });
 
-  test("the home is that of the first posting, by the key where both its accounts are the system's", async () => {
+  test("the home vnode follows from the first posting, or from the key if both its accounts are system accounts", async () => {
     const app = createTestApp();
     app.ledger.faults.rejection = "same_account";
     const between = { debit_account: "@x", credit_account: "@y", amount: 1 };
@@ -105,11 +105,14 @@ describe("one idempotency key", () => {
   const variants: [string, object][] = [
     ["plain", GOOD],
     ["pending", { ...GOOD, pending: true }],
-    ["with a time-out", { ...GOOD, pending: true, timeout_s: 60 }],
-    ["with another time-out", { ...GOOD, pending: true, timeout_s: 61 }],
-    ["what there is, up to the same amount", { ...GOOD, amount: "available", max_amount: 5 }],
-    ["what there is", { ...GOOD, amount: "available" }],
-    ["that, pending", { ...GOOD, amount: "available", max_amount: 5, pending: true }],
+    ["with an expiry", { ...GOOD, pending: true, timeout_s: 60 }],
+    ["with another expiry", { ...GOOD, pending: true, timeout_s: 61 }],
+    ["the available balance, up to the same amount", { ...GOOD, amount: "available", max_amount: 5 }],
+    ["the available balance", { ...GOOD, amount: "available" }],
+    [
+      "the available balance, up to the same amount, pending",
+      { ...GOOD, amount: "available", max_amount: 5, pending: true },
+    ],
     ["several postings", { postings: [GOOD, OTHER] }],
     ["in another order", { postings: [OTHER, GOOD] }],
     ["pending, several", { postings: [GOOD, OTHER], pending: true }],
@@ -119,7 +122,7 @@ describe("one idempotency key", () => {
     ["with a time", { postings: [GOOD, OTHER], occurred_at: AT }],
   ];
 
-  test("tells every two different requests apart", async () => {
+  test("distinguishes any two different requests", async () => {
     const app = createTestApp();
     app.ledger.faults.rejection = "same_account";
     for (const [i, [name, json]] of variants.entries()) {
@@ -137,7 +140,7 @@ describe("one idempotency key", () => {
     ["a plain one with pending: false", GOOD, { ...GOOD, pending: false }],
     ["one posting that is pending", { ...GOOD, pending: true }, { postings: [GOOD], pending: true }],
     [
-      "all there is, however it is said",
+      "the available balance, with and without the largest max_amount",
       { ...GOOD, amount: "available" },
       { ...GOOD, amount: "available", max_amount: MOST, pending: false },
     ],
@@ -161,7 +164,7 @@ describe("one idempotency key", () => {
   });
 });
 
-test("a pending transfer is answered with what it holds and when it ends", async () => {
+test("a pending transfer is answered with its holds and its expiry", async () => {
   const app = await withAccounts();
   const response = await send(app, { ...GOOD, pending: true, timeout_s: 90, memo: 'a "memo"' });
   expect(response.status).toBe(201);
@@ -180,7 +183,7 @@ test("a pending transfer is answered with what it holds and when it ends", async
   });
 });
 
-test("several postings are answered with every account as it stands after the last of them", async () => {
+test("several postings are answered with each account's balance after the last one", async () => {
   const app = await withAccounts();
   const back = { debit_account: "bob", credit_account: "alice", amount: 2 };
   const out = { debit_account: "bob", credit_account: "@revenue", amount: 1 };
@@ -194,7 +197,7 @@ test("several postings are answered with every account as it stands after the la
   expect(body.balances).toEqual({ alice: balance(97, 0, 3), bob: balance(2, 0, 3) });
 });
 
-test("what there is says how much it was", async () => {
+test("a transfer of the available balance is answered with its amount", async () => {
   const app = await withAccounts();
   const body = await transferOf(send(app, { ...GOOD, amount: "available" }));
   expect(body).toMatchObject({
@@ -209,7 +212,7 @@ describe("a dry run", () => {
     ["a plain transfer", GOOD],
     ["a pending one", { ...GOOD, pending: true, timeout_s: 60 }],
     ["several postings", { postings: [GOOD, GOOD], memo: "m", occurred_at: AT }],
-  ])("of %s has the answer that it would have, without id and position", async (_, json) => {
+  ])("of %s has the answer of the transfer, without id and position", async (_, json) => {
     const app = await withAccounts();
     const dry = await app.request("POST", "/v1/transfers?dry_run=true", { json });
     expect(dry.status).toBe(201);
@@ -221,7 +224,7 @@ describe("a dry run", () => {
     expect(foretold).toEqual(done);
   });
 
-  test("asks for a compound transfer, whatever it is of", async () => {
+  test("always asks the ledger for a compound transfer", async () => {
     const app = await withAccounts();
     const json = { ...GOOD, memo: "m", metadata: { a: "1" }, occurred_at: AT };
     await app.request("POST", "/v1/transfers?dry_run=true", { json });
@@ -244,7 +247,7 @@ describe("a dry run", () => {
     ]);
   });
 
-  test("=false is none, and one that cannot be answered is a problem", async () => {
+  test("=false is an ordinary request, and a dry run that the ledger cannot answer is a problem", async () => {
     const app = await withAccounts();
     const sure = await app.request("POST", "/v1/transfers?dry_run=false", { json: GOOD });
     expect((await transferOf(sure)).id).toMatch(/^tr_/);
@@ -254,7 +257,7 @@ describe("a dry run", () => {
   });
 });
 
-test("the list is filtered by status and account, by the ledger", async () => {
+test("the filters of the list, status and account, are passed to the ledger", async () => {
   const app = await withAccounts();
   const held = await pending(app, { timeout_s: 60 });
   const { id: posted } = await transferOf(send(app, GOOD));

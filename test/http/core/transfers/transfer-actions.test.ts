@@ -51,7 +51,7 @@ test("a post in parts shows what was posted, and each time the balances", async 
   expect(read).toMatchObject({ id, status: "posted", posted_amount: 3 });
 });
 
-test("a body without a type is 415, an empty one with a type is none", async () => {
+test("a body without a content type is 415, and an empty body with one counts as absent", async () => {
   const app = await withAccounts();
   const path = `/v1/transfers/${await pending(app)}/post`;
   const body = new TextEncoder().encode("{}");
@@ -60,7 +60,7 @@ test("a body without a type is 415, an empty one with a type is none", async () 
   expect((await app.request("POST", path, { body: "", headers })).status).toBe(200);
 });
 
-test("a void is answered with what it gives back", async () => {
+test("a void is answered with the released holds", async () => {
   const app = await withAccounts();
   const id = await pending(app, { timeout_s: 60 });
   const response = await app.request("POST", `/v1/transfers/${id}/void`);
@@ -75,7 +75,7 @@ test("a void is answered with what it gives back", async () => {
   expect(app.ledger.commands).toEqual([{ op: "void_transfer", ...asked, id, settled: null }]);
 });
 
-test("a revert is a new transfer the other way, and both name each other", async () => {
+test("a revert is a new transfer in the opposite direction, and the two refer to each other", async () => {
   const app = await withAccounts();
   const fee = { debit_account: "alice", credit_account: "@revenue", amount: 1 };
   const { id } = await transferOf(send(app, { postings: [GOOD, fee] }));
@@ -99,19 +99,22 @@ test("a revert is a new transfer the other way, and both name each other", async
   expect(await problemOf(again)).toMatchObject({ status: 409, code: "already_reverted" });
 });
 
-test.each(["post", "void", "revert"])("a %s is repeated word for word under its key", async (action) => {
-  const app = await withAccounts();
-  const id = action === "revert" ? (await transferOf(send(app, GOOD))).id : await pending(app);
-  const again = (): Promise<Response> =>
-    app.request("POST", `/v1/transfers/${id}/${action}`, { headers: { "idempotency-key": "k" } });
-  const first = await again();
-  const second = await again();
-  expect(second.headers.get("idempotency-replayed")).toBe("true");
-  expect(await second.text()).toBe(await first.text());
-  expect(second.status).toBe(first.status);
-});
+test.each(["post", "void", "revert"])(
+  "a repeated %s with the same key gets the same answer",
+  async (action) => {
+    const app = await withAccounts();
+    const id = action === "revert" ? (await transferOf(send(app, GOOD))).id : await pending(app);
+    const again = (): Promise<Response> =>
+      app.request("POST", `/v1/transfers/${id}/${action}`, { headers: { "idempotency-key": "k" } });
+    const first = await again();
+    const second = await again();
+    expect(second.headers.get("idempotency-replayed")).toBe("true");
+    expect(await second.text()).toBe(await first.text());
+    expect(second.status).toBe(first.status);
+  },
+);
 
-test("one key tells actions, transfers and bodies apart", async () => {
+test("one key used for another action, transfer or body is refused", async () => {
   const app = createTestApp();
   app.ledger.faults.rejection = "transfer_not_found";
   const headers = { "idempotency-key": "k" };
@@ -146,7 +149,7 @@ test.each(["nothing", "tr_", "tr_0a11001x", "tr_zz11001", "TR_0A11001", "%2E%2E%
   },
 );
 
-test("another partner's transfer is as if there were none", async () => {
+test("a transfer of another partner does not exist", async () => {
   const app = await withAccounts();
   const id = await pending(app);
   for (const action of ["post", "void", "revert"]) {

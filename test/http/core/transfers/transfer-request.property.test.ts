@@ -61,11 +61,11 @@ const patience = fc.oneof(
     { requiredKeys: ["pending"] },
   ),
 );
-/** Every shape that a transfer may have. */
+/** All valid shapes of a transfer. */
 const anyValid = fc
   .tuple(fc.oneof(valid, whatThereIs, several), patience)
   .map(([transfer, more]) => ({ ...transfer, ...more }));
-/** Anything that a stranger may send where a transfer belongs. */
+/** Arbitrary values in place of a transfer. */
 const odd = fc.oneof(
   valid,
   anyValid,
@@ -85,7 +85,7 @@ const odd = fc.oneof(
   fc.anything(),
 );
 
-test("the short cut takes only what the schema takes, and makes the same of it", () => {
+test("the fast path accepts only what the schema accepts, with the same result", () => {
   const property = fc.property(odd, fc.boolean(), fc.constantFrom(null, "header"), (value, isItem, key) => {
     const plain = plainTransfer(asker, value, key, isItem);
     if (plain !== undefined) expect(plain).toEqual(transferBySchema(asker, value, key, isItem));
@@ -93,7 +93,7 @@ test("the short cut takes only what the schema takes, and makes the same of it",
   fc.assert(property, { numRuns: 3000 });
 });
 
-test("the short cut takes the common shape", () => {
+test("the fast path accepts the common shape", () => {
   fc.assert(
     fc.property(valid, ({ occurred_at: _time, ...common }) => {
       expect(plainTransfer(asker, common, null, true)).toBeDefined();
@@ -101,7 +101,7 @@ test("the short cut takes the common shape", () => {
   );
 });
 
-/** What the command of a request must say, by the contract. */
+/** The command that a request must have by the API contract. */
 function expectedOf(value: Record<string, unknown>): object {
   const asked = (value["postings"] ?? [value]) as Record<string, unknown>[];
   const postings = asked.map(({ debit_account, credit_account, ...one }) => ({
@@ -124,7 +124,7 @@ function expectedOf(value: Record<string, unknown>): object {
   return { op: "compound_transfer", ...common, postings, available, pending, timeoutMs };
 }
 
-test("every valid shape is the command that the contract says, plain only where that is all", () => {
+test("every valid shape becomes the command of the contract, and a plain transfer only if that can express it", () => {
   fc.assert(
     fc.property(anyValid, (value) => {
       const made = transferOf(asker, value, null, true);
@@ -137,7 +137,7 @@ test("every valid shape is the command that the contract says, plain only where 
   );
 });
 
-test("no two amounts that the contract takes one by one may sum to more than it takes", () => {
+test("two valid amounts must not sum to more than the maximum amount", () => {
   fc.assert(
     fc.property(amount, amount, id, id, (one, other, debit_account, credit_account) => {
       const postings = [one, other].map((part) => ({ debit_account, credit_account, amount: part }));
@@ -150,14 +150,14 @@ test("no two amounts that the contract takes one by one may sum to more than it 
   );
 });
 
-/** The same with its members in another order. */
+/** The same value with its members in another order. */
 function shuffled<T extends object>(value: T, order: readonly number[]): T {
   const entries = Object.entries(value).map((entry, i) => ({ entry, rank: order[i % order.length] ?? 0 }));
   const sorted = entries.toSorted((a, b) => a.rank - b.rank).map(({ entry }) => entry);
   return Object.fromEntries(sorted) as T;
 }
 
-test("the same command has the same fingerprint in every encoding and order; another has another", async () => {
+test("equal commands have the same fingerprint in every encoding and member order; different commands do not", async () => {
   const test = createTestApp();
   test.ledger.faults.rejection = "same_account";
   const sendAll = async (
@@ -193,7 +193,7 @@ test("the same command has the same fingerprint in every encoding and order; ano
   );
 });
 
-test("without a key nothing is hashed", async () => {
+test("without a key there is no fingerprint", async () => {
   const test = createTestApp();
   const json = { debit_account: "@a", credit_account: "@b", amount: 1 };
   await test.request("POST", "/v1/transfers", { json });

@@ -38,10 +38,10 @@ function balancesOf(moves: readonly Move[]): unknown {
 }
 
 test.each<[string, Move[], object]>([
-  ["none", [], {}],
+  ["no moves", [], {}],
   ["only system accounts", [move("@a", 1, 0, 9), move("@a", 2, 0, 10)], {}],
   [
-    "one of each account",
+    "one move of each account",
     [move("bob", 7, 2, 3), move("alice/points", -5, 0, 1)],
     {
       bob: { posted: 7, held: 2, available: 5, seq: 3 },
@@ -59,7 +59,7 @@ test.each<[string, Move[], object]>([
     { bob: { posted: 3, held: 0, available: 3, seq: 2 } },
   ],
   [
-    "holds, which have no seq of their own",
+    "holds, which do not have their own seq",
     [move("bob", 9, 1, 4), move("bob", 9, 3, 4), move("bob", 9, 6, 4)],
     { bob: { posted: 9, held: 6, available: 3, seq: 4 } },
   ],
@@ -71,10 +71,10 @@ test.each<[string, Partial<TransferView>, object]>([
   ["memo", { memo: 'a "b"\n' }, { memo: 'a "b"\n' }],
   ["metadata", { metadata: '{"a":"1"}' }, { metadata: { a: "1" } }],
   ["the time it occurred", { occurredAtMs: 1 }, { occurred_at: "1970-01-01T00:00:00.001Z" }],
-  ["the time it ends", { expiresAtMs: 2 }, { expires_at: "1970-01-01T00:00:00.002Z" }],
-  ["what it takes back", { reverts: "tr_0a11000" }, { reverts: "tr_0a11000" }],
+  ["the expiry", { expiresAtMs: 2 }, { expires_at: "1970-01-01T00:00:00.002Z" }],
+  ["the reverted transfer", { reverts: "tr_0a11000" }, { reverts: "tr_0a11000" }],
   ["a status", { status: "expired", postedAmount: 2 }, { status: "expired", posted_amount: 2 }],
-])("%s is shown where there is one, alone and with balances", (_, more, shown) => {
+])("%s is shown if present, with and without balances", (_, more, shown) => {
   const bare = {
     id: view.id,
     status: "posted",
