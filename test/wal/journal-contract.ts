@@ -336,7 +336,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       test("nobody asks for more than is durable", async () => {
         const owner = open();
         await write(owner, "a");
-        await expect(owner.trim({ epoch: 1, seq: 2 })).rejects.toThrow("not durable yet");
+        await expect(owner.trim({ epoch: 1, seq: 2 })).rejects.toThrow("only durable entries");
       });
     });
 

@@ -45,7 +45,9 @@ test("an append that is not in the log is lost, and the journal appends nothing 
 test("a refused append is lost, and says why", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "refuse" });
-  await expect(journal.append(1, 1, X)).rejects.toThrow(/1-2 was not appended: .*refused on order/);
+  await expect(journal.append(1, 1, X)).rejects.toThrow(
+    /1-2 was not appended: .*refused by an injected fault/,
+  );
 });
 
 test.each([

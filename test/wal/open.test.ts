@@ -30,8 +30,8 @@ test.each([
   ["redis+unix://host/r.sock", /absolute path/],
   ["redis+unix://", /./],
   ["sqlite:", /needs a folder/],
-  ["http://app:secret@h", /http: is no kind of log/],
-  ["", /cannot be read/],
+  ["http://app:secret@h", /http: is not a supported kind of log/],
+  ["", /not a valid URL/],
 ])("%s is refused in one line that says how it should be, without the password", (url, reason) => {
   let message = "";
   try {
