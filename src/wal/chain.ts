@@ -1,4 +1,4 @@
-/** Checks that each entry of a log follows the one before (invariant I7). Used by replay, readers and the log checker. */
+/** Checks that each entry of a log follows the one before (invariant I7): for replay, readers and the log checker. */
 import { assert } from "../errors/assert.ts";
 import { type BatchFrame, decodeFrame, FrameError, hashFrame, NO_BATCH } from "./frame.ts";
 import {
@@ -28,8 +28,8 @@ export class Chain {
   #lastBatch: Readonly<{ id: LogId; hash?: Uint8Array }> | undefined;
   #lastEntryId: LogId | undefined;
   /**
-   * After a bare id, claims may be missing because they were trimmed. The next batch names its predecessor and so proves
-   * that no batch is missing.
+   * After a bare id, claims may be missing because they were trimmed. The next batch names its predecessor and so
+   * proves that no batch is missing.
    */
   #mayLackClaims = false;
 

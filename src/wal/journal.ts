@@ -140,8 +140,8 @@ export class StreamJournal implements Journal {
       const epoch = (last?.epoch ?? this.#options.epochFloor ?? 0) + 1;
       const isDurable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined, restarts);
       if (isDurable) break;
-      // The store has restarted. The entries it kept, perhaps our claim among them, may be only in the page cache; those
-      // it lost were never durable. A later claim, once acknowledged, makes everything before it durable.
+      // The store has restarted. Entries that it kept, perhaps our claim, may be only in the page cache; entries that it
+      // lost were never durable. A later claim, once acknowledged, makes everything before it durable.
       restarts = this.#stream.restarts;
       last = (await this.#retry.untilAnswered(() => this.#stream.last()))?.id;
       if (last !== undefined && last.epoch > epoch) throw fenced(this.name, last);
@@ -270,7 +270,7 @@ export class StreamJournal implements Journal {
     for (const witness of witnesses) await this.#checkWitness(witness, true);
   }
 
-  /** @param mayBeTrimmed whether the batch may be below the start of the log. A kept snapshot's batch is never trimmed. */
+  /** @param mayBeTrimmed accept a batch below the start of the log. The batch of a kept snapshot is never trimmed. */
   async #checkWitness(witness: Witness, mayBeTrimmed: boolean): Promise<void> {
     const id = formatLogId(witness.id);
     const bytes = await this.#retry.untilAnswered(() => this.#stream.find(witness.id));

@@ -10,8 +10,8 @@ import {
 } from "./wal.ts";
 
 /**
- * Passes the batches after `from` to `visit`, up to the entry `end` and the entries read together with it. It stops there
- * because a live owner may append for ever.
+ * Passes the batches after `from` to `visit`, up to the entry `end` and the entries read together with it. It stops
+ * there because a live owner may append for ever.
  *
  * @param ask reads entries after an id.
  * @returns the newest batch; `undefined` if the log ends before `end`.

@@ -14,8 +14,8 @@ import {
 const READ_BYTES = 1 << 16;
 
 /**
- * The predecessor of the log's first remaining batch, i.e. the batch up to which the log was trimmed. `undefined` if the log
- * holds its very first batch, holds no batch, or begins with damage (which replay will report).
+ * The predecessor of the log's first remaining batch, i.e. the batch up to which the log was trimmed. `undefined` if
+ * the log holds its very first batch, holds no batch, or begins with damage (which replay will report).
  *
  * @throws LogError `log_unavailable`
  */
@@ -56,8 +56,8 @@ export class TrimmedError extends LogError {
 }
 
 /**
- * Explains an error of a reader that does not own the log. If the owner trims entries that were to be read next, the gap
- * looks like damage.
+ * Explains an error of a reader that does not own the log. If the owner trims entries that were to be read next, the
+ * gap looks like damage.
  *
  * @param after the last entry that the reader has; `undefined`: it has none.
  * @returns a TrimmedError if the gap was trimmed, else the error unchanged.
@@ -86,7 +86,7 @@ export async function wasOvertaken(
   return hasCode(error, ["log_corrupt", "log_lost_data"]) && (await isTrimmedPast(stream, before));
 }
 
-/** Whether any batch after `after` was trimmed; with `undefined`, any batch at all. @throws LogError `log_unavailable` */
+/** Whether a batch after `after` was trimmed; `undefined`: any batch at all. @throws LogError `log_unavailable` */
 export async function isTrimmedPast(stream: LogStream, after: LogId | undefined): Promise<boolean> {
   return isBehind(after, await trimmedUpTo(stream));
 }

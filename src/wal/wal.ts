@@ -30,8 +30,8 @@ export interface LogStream {
    */
   append(id: LogId, bytes: Uint8Array, create?: boolean, restarts?: number): Promise<void>;
   /**
-   * Entries after `after` (from the start when undefined), oldest first. Returns about `bytesMax` bytes, but at least one
-   * entry if there is one.
+   * Entries after `after` (from the start when undefined), oldest first. Returns about `bytesMax` bytes, but at least
+   * one entry if there is one.
    */
   read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]>;
   /** The bytes stored under `id`. */
@@ -50,8 +50,8 @@ export interface LogStream {
   /** False (sqlite): after a failed commit, `find` cannot be trusted to say whether the entry is durable. */
   readonly resolvable: boolean;
   /**
-   * Makes all readable entries durable, including those that an earlier process failed to sync. A writer calls it before
-   * it trusts what it reads. Absent where a store never shows entries that are not on its disk.
+   * Makes all readable entries durable, including those that an earlier process failed to sync. A writer calls it
+   * before it trusts what it reads. Absent where a store never shows entries that are not on its disk.
    */
   settle?(): Promise<void>;
   close(): Promise<void>;
@@ -127,15 +127,16 @@ export interface Journal {
    * @param from the position of a snapshot, as for `readAhead`. Ignored after `readAhead`.
    * @throws LogError `log_corrupt`: at the first bad entry.
    * @throws LogError `log_lost_data`: the log does not hold the batch at which the snapshot was taken.
-   * @throws LogError `append_lost`: entries that `readAhead` read are gone. This can happen to entries that a store had not
-   *   synced when it was killed. The shard restarts.
+   * @throws LogError `append_lost`: entries that `readAhead` read are gone. This can happen to entries that a store
+   *   had not synced when it was killed. The shard restarts.
    */
   replay(visit: (batch: Batch) => void, from?: Witness): Promise<void>;
   /**
    * Appends the next batch of our epoch and resolves once the log holds it. At most one append is in flight.
    *
    * @throws LogError `fenced`: another owner has claimed the stream.
-   * @throws LogError `append_lost`: the batch is not in the log, or its outcome cannot be found out. The shard restarts.
+   * @throws LogError `append_lost`: the batch is not in the log, or its outcome cannot be found out. The shard
+   *   restarts.
    * @throws LogError `log_lost_data`: the log no longer holds what it acknowledged.
    */
   append(timeMs: number, count: number, body: Uint8Array): Promise<Appended>;

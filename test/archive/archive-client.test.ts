@@ -187,7 +187,7 @@ describe("the archive in its thread", () => {
     client.attach(0, end);
     port.postMessage(new Uint8Array([0x91, 0x01]));
     await vi.waitFor(() => expect(failures).toHaveLength(1));
-    expect(failures[0]?.message).toMatch("an answer to the archive has a head that is none");
+    expect(failures[0]?.message).toMatch("a reply to the archive has an invalid head");
     port.close();
   });
 

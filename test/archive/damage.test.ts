@@ -159,8 +159,8 @@ const TABLE: readonly Row[] = [
 ];
 
 function checkAll(archive: Archive): readonly string[] {
-  const passes = archive.verifier.figures.passes;
-  while (archive.verifier.figures.passes === passes) archive.verifier.scrubSome(10_000);
+  const passes = archive.verifier.stats.passes;
+  while (archive.verifier.stats.passes === passes) archive.verifier.scrubSome(10_000);
   return archive.damages.map(placeText);
 }
 
@@ -190,7 +190,7 @@ describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
       if (isDamaged(each)) expect(places.some((at) => each.damaged.includes(at))).toBe(true);
   });
 
-  it("is left out when the index is built anew: who needs it is refused, all others are answered", () => {
+  it("is left out when the index is rebuilt: who needs it is refused, all others are answered", () => {
     damage();
     rmSync(join(folder, "index"), { recursive: true });
     const archive = openArchive();
@@ -261,10 +261,10 @@ describe("trimming", () => {
     };
     sql("UPDATE batches SET body = x'' WHERE id = 3");
     expect(trim()).toEqual([undefined, undefined]);
-    const asked = archive.verifier.takeWanted(0);
+    const asked = archive.verifier.takeRefetches(0);
     expect(asked.map(placeText)).toEqual(["0:1-2"]);
     archive.append(0, [(written[2] as WrittenBatch).batch]);
-    archive.verifier.settle(asked);
+    archive.verifier.refetched(asked);
     // What was mended is synced and read back first.
     expect(archive.verifier.verified.size).toBe(0);
     expect(trim()).toEqual([
@@ -278,7 +278,7 @@ describe("trimming", () => {
     sql("DELETE FROM batches WHERE id = 3");
     archive.sync();
     while (archive.verifier.verifySome(10_000));
-    archive.verifier.settle(archive.verifier.takeWanted(0));
+    archive.verifier.refetched(archive.verifier.takeRefetches(0));
     expect(archive.verifier.verified.get(0)?.id).toEqual({ epoch: 2, seq: 3 });
     expect(archive.damages.map(placeText)).toEqual(["0:1-2"]);
   });

@@ -18,8 +18,9 @@ export class RedisSnapshotStore implements SnapshotStore {
   #listed: ReadonlySet<number> | undefined;
 
   /**
-   * @param name prefix of the keys. `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:21` for slot 21, and the list
-   *   `daybook:{g1s0}:snapshot:epochs` of epochs that have written slots, since the server has no right to scan keys.
+   * @param name prefix of the keys. `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:21` for slot 21, and the
+   *   list `daybook:{g1s0}:snapshot:epochs` of epochs that have written slots, since the server has no right to scan
+   *   keys.
    */
   constructor(address: RedisAddress, name: string, newClient?: NewRedisClient) {
     this.name = name;

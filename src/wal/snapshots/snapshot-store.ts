@@ -1,8 +1,8 @@
 /**
- * Stores snapshots next to the log. Each epoch has three slots: two for the kept snapshots and one for the snapshot being
- * written. An owner writes only to slots of its own epoch and never clears slots of a later one, so a former owner that
- * still writes cannot damage the present owner's snapshots (ADR 17). A slot is a list of self-describing chunks
- * (snapshot.ts), so a snapshot needs no atomic write across chunks.
+ * Stores snapshots next to the log. Each epoch has three slots: two for the kept snapshots and one for the snapshot
+ * being written. An owner writes only to slots of its own epoch and never clears slots of a later one, so a former
+ * owner that still writes cannot damage the present owner's snapshots (ADR 17). A slot is a list of self-describing
+ * chunks (snapshot.ts), so a snapshot needs no atomic write across chunks.
  */
 const SLOTS_PER_EPOCH = 3;
 

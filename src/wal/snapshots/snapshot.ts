@@ -1,7 +1,7 @@
 /**
- * The stored form of a snapshot: a head, blocks of state, and an end. Every chunk carries its snapshot's id, its own number
- * and a CRC, so that missing, foreign or damaged chunks are detected. A snapshot is valid only once its end is stored. The
- * content of the blocks is opaque here. docs/WAL_FORMAT.md is the reference.
+ * The stored form of a snapshot: a head, blocks of state, and an end. Every chunk carries its snapshot's id, its own
+ * number and a CRC, so that missing, foreign or damaged chunks are detected. A snapshot is valid only once its end is
+ * stored. The content of the blocks is opaque here. docs/WAL_FORMAT.md is the reference.
  */
 import { crc32 } from "node:zlib";
 import { HASH_BYTES } from "../frame.ts";
@@ -161,7 +161,7 @@ function decodeChunk(bytes: Uint8Array, number: number): Chunk {
   if (chunk.readUInt32LE(CRC_AT) !== checksum(chunk))
     throw new SnapshotError(`crc mismatch in chunk ${number}: damaged bytes`);
   const own = chunk.readUInt32LE(8);
-  if (own !== number) throw new SnapshotError(`chunk ${own} stands where chunk ${number} belongs`);
+  if (own !== number) throw new SnapshotError(`chunk ${own} is in the position of chunk ${number}`);
   const id = { epoch: chunk.readDoubleLE(16), seq: chunk.readDoubleLE(24) };
   return { kind: chunk[5] as number, id, payload: chunk.subarray(HEADER_BYTES) };
 }

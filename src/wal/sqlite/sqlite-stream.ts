@@ -1,6 +1,6 @@
 /**
- * The embedded log: one SQLite file per stream, in WAL mode with `synchronous=FULL`, so that a commit is synced before it
- * returns. SQLite itself discards a torn tail after the last complete commit.
+ * The embedded log: one SQLite file per stream, in WAL mode with `synchronous=FULL`, so that a commit is synced
+ * before it returns. SQLite itself discards a torn tail after the last complete commit.
  *
  * Measured with 12 KB entries: a rowid table with a unique index is 12 % faster than WITHOUT ROWID, which keeps large
  * values in inner pages. Larger pages and rarer checkpoints were slower.
@@ -173,8 +173,9 @@ function translate(name: string, error: unknown): unknown {
 }
 
 /**
- * Copies the content of SQLite's WAL into the database file, syncs that, and truncates the WAL. After a failed sync the WAL
- * may be only in the page cache, and syncing it again would succeed without writing. The copies are new writes.
+ * Copies the content of SQLite's WAL into the database file, syncs that, and truncates the WAL. After a failed sync
+ * the WAL may be only in the page cache, and syncing it again would succeed without writing. The copies are new
+ * writes.
  *
  * @returns false if another connection prevents truncating the WAL.
  */

@@ -60,23 +60,23 @@ function otherVersion(chunk: Uint8Array | undefined): Uint8Array {
 }
 
 const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
-  ["its head is missing", (chunks) => chunks.slice(1), /chunk 1 stands where chunk 0 belongs/],
+  ["its head is missing", (chunks) => chunks.slice(1), /chunk 1 is in the position of chunk 0/],
   [
     "a block is missing",
     (chunks) => chunks.toSpliced(2, 1),
-    /its end belongs to another snapshot|stands where/,
+    /its end belongs to another snapshot|is in the position of/,
   ],
   ["its end is missing", (chunks) => chunks.slice(0, -1), /it is incomplete/],
   ["all but its head is missing", (chunks) => chunks.slice(0, 1), /it is incomplete/],
   [
     "two blocks have changed places",
     (chunks) => chunks.with(1, chunks[2] as Uint8Array).with(2, chunks[1] as Uint8Array),
-    /chunk 2 stands where chunk 1 belongs/,
+    /chunk 2 is in the position of chunk 1/,
   ],
   [
     "a block is there twice",
     (chunks) => chunks.toSpliced(2, 0, chunks[1] as Uint8Array),
-    /chunk 1 stands where chunk 2 belongs/,
+    /chunk 1 is in the position of chunk 2/,
   ],
   [
     "a block is of the snapshot before",
@@ -161,7 +161,7 @@ describe("the newest snapshot is passed over for the one before", () => {
     for (const number of two.snapshots.slots[NEWER]?.keys() ?? [])
       await isPassedOver(
         damaged((all) => all.toSpliced(number, 1)),
-        /stands where|its end belongs to another snapshot|it is incomplete/,
+        /is in the position of|its end belongs to another snapshot|it is incomplete/,
       );
   });
 });
