@@ -34,7 +34,7 @@ export function archiveBehind(name: string, upTo: LogId, held: LogId | undefined
   const end = held === undefined ? "holds nothing of it" : `ends at ${formatLogId(held)}`;
   return new LogError(
     "archive_behind",
-    `${name} was trimmed up to ${formatLogId(upTo)}, but the archive in ${folder} ${end}: restore that folder from a copy; what is between them is nowhere else`,
+    `${name} was trimmed up to ${formatLogId(upTo)}, but the archive in ${folder} ${end}: restore that folder from a copy; the batches between them exist nowhere else`,
   );
 }
 

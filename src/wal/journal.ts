@@ -140,7 +140,7 @@ export class StreamJournal implements Journal {
       const epoch = (last?.epoch ?? this.#options.epochFloor ?? 0) + 1;
       const isDurable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined, restarts);
       if (isDurable) break;
-      // The store has restarted. Entries that it kept, perhaps our claim, may be only in the page cache; entries that it
+      // The store has restarted. Entries that it kept, perhaps our claim, may be only in the page cache; those that it
       // lost were never durable. A later claim, once acknowledged, makes everything before it durable.
       restarts = this.#stream.restarts;
       last = (await this.#retry.untilAnswered(() => this.#stream.last()))?.id;
@@ -292,7 +292,7 @@ export class StreamJournal implements Journal {
     for (;;) {
       const sentMs = this.#timer.monotonicMs();
       try {
-        await this.#retry.bounded(() => this.#stream.append(id, frame, create, restarts));
+        await this.#retry.withDeadline(() => this.#stream.append(id, frame, create, restarts));
       } catch (error) {
         if (!isUnavailable(error) || !this.#stream.resolvable) throw error;
         this.#retry.problem = error.message;
@@ -332,7 +332,7 @@ export class StreamJournal implements Journal {
     let settled = true;
     let hash = NO_BATCH.hash;
     try {
-      await this.#retry.bounded(() => {
+      await this.#retry.withDeadline(() => {
         const appended = this.#stream.append(id, frame);
         // Hash while the append is in flight: it costs as much as framing.
         hash = hashFrame(frame);

@@ -171,7 +171,7 @@ class MemoryStream implements LogStream {
 
   async append(id: LogId, bytes: Uint8Array, create = false, restarts = this.restarts): Promise<void> {
     this.#checkReachable();
-    if (restarts !== this.restarts) throw this.#unavailable("the store has started again");
+    if (restarts !== this.restarts) throw this.#unavailable("the store has restarted");
     const fault = this.#store.takeFault();
     switch (fault?.kind) {
       case undefined:

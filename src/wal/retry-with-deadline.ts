@@ -42,7 +42,7 @@ export class RetryWithDeadline {
   async untilAnswered<T>(call: () => Promise<T>): Promise<T> {
     for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
       try {
-        const answer = await this.bounded(call);
+        const answer = await this.withDeadline(call);
         this.problem = undefined;
         return answer;
       } catch (error) {
@@ -54,7 +54,7 @@ export class RetryWithDeadline {
   }
 
   /** Applies our own deadline to one call, since a client library may never settle its promise. */
-  async bounded<T>(call: () => Promise<T>): Promise<T> {
+  async withDeadline<T>(call: () => Promise<T>): Promise<T> {
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
     const giveUp = (reason: string): void =>
       reject(new LogError("log_unavailable", `${this.#name}: ${reason}`));

@@ -75,7 +75,7 @@ export class Verifier {
     return damages;
   }
 
-  /** Returns batches whose request was lost to the queue. */
+  /** Queues batches again whose request was lost with the shard's channel. */
   requeueRefetch(damages: readonly Damage[]): void {
     for (const damage of damages) {
       this.#refetching.delete(placeText(damage));

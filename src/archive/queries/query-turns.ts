@@ -50,9 +50,9 @@ export class WaitingQueries {
 type Work = () => void;
 
 /**
- * Runs queries round robin by partner, and by owner within a partner, one per turn of the event loop. So a query
- * waits for at most one query of each other partner, and within a partner for at most one of each other owner per
- * partner's turn.
+ * Runs queries round robin by partner, and by owner within a partner, one per turn of the event loop. So a partner
+ * waits for at most one query of each other partner, and an owner for at most one query of each other owner of its
+ * partner.
  */
 export class QueryTurns {
   /** By partner, then by owner. Map order is the order of turns. */

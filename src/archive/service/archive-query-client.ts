@@ -53,7 +53,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
       if (result.ok) pending?.resolve(result.value);
       else pending?.reject(untagError(result.error));
     });
-    port.on("close", () => this.refuse("the archive is gone"));
+    port.on("close", () => this.refuse("the connection to the archive was closed"));
   }
 
   records(at: readonly Location[]): Promise<readonly FoundRecord[]> {

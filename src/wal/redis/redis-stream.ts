@@ -60,13 +60,13 @@ export class RedisStream implements LogStream {
   #restarts = 0;
   #runId: string | undefined;
   #problems: readonly string[] = [];
-  #weakened: LogError | undefined;
+  #configurationError: LogError | undefined;
   #fullReason: string | undefined;
   #auditedMs = 0;
   #acknowledged: LogId | undefined;
   #pending: LogId | undefined;
   /** The pending entry, once `find` has returned it. After a restart it may not be on Redis's disk. */
-  #found: LogId | undefined;
+  #foundPending: LogId | undefined;
   #readCount = READ_COUNT_MIN;
 
   constructor(options: RedisStreamOptions) {
@@ -95,20 +95,20 @@ export class RedisStream implements LogStream {
   async last(): Promise<StoredEntry | undefined> {
     return this.#run(this.#writer, async (client) => {
       if (this.#auditIsDue()) await this.#audit(client);
-      if (this.#weakened !== undefined) throw this.#weakened;
+      if (this.#configurationError !== undefined) throw this.#configurationError;
       const entries = toEntries(await client.xrevrangeBuffer(this.#key, "+", "-", "COUNT", 1));
       return entries[0];
     });
   }
 
   async append(id: LogId, bytes: Uint8Array, create = false, restarts?: number): Promise<void> {
-    if (this.#weakened !== undefined) throw this.#weakened;
+    if (this.#configurationError !== undefined) throw this.#configurationError;
     const text = formatLogId(id);
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
       const stored = await this.#writer.run(async (client) => {
         if (restarts !== undefined && restarts !== this.#restarts)
-          throw new LogError("log_unavailable", `${this.name}: Redis has started again`);
+          throw new LogError("log_unavailable", `${this.name}: Redis has restarted`);
         // Set only once connected: the check of a new connection must not expect an entry that was never sent.
         this.#pending = id;
         // Sent ahead of the append but not awaited: a problem stops the next append.
@@ -123,7 +123,7 @@ export class RedisStream implements LogStream {
     }
     this.#acknowledged = id;
     this.#pending = undefined;
-    this.#found = undefined;
+    this.#foundPending = undefined;
   }
 
   async read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
@@ -146,7 +146,7 @@ export class RedisStream implements LogStream {
     );
     const bytes = entries[0]?.bytes;
     if (bytes !== undefined && this.#pending !== undefined && compareLogIds(id, this.#pending) === 0) {
-      this.#found = id;
+      this.#foundPending = id;
     }
     return bytes;
   }
@@ -167,9 +167,9 @@ export class RedisStream implements LogStream {
   /** Checks on a new connection that Redis is ready, safely configured, and that the stream ends where we left it. */
   async #checkConnection(client: Redis): Promise<void> {
     await this.#audit(client);
-    if (this.#weakened !== undefined) throw this.#weakened;
+    if (this.#configurationError !== undefined) throw this.#configurationError;
     const acknowledged = this.#acknowledged;
-    if (acknowledged === undefined && this.#found === undefined) return;
+    if (acknowledged === undefined && this.#foundPending === undefined) return;
     const last = await this.#readLastId(client);
     const found = last === undefined ? "does not exist" : `ends at ${formatLogId(last)}`;
     if (acknowledged !== undefined && (last === undefined || compareLogIds(last, acknowledged) < 0)) {
@@ -178,8 +178,11 @@ export class RedisStream implements LogStream {
         `${this.name} has lost data: it ${found}, but has acknowledged ${formatLogId(acknowledged)}`,
       );
     }
-    if (this.#found !== undefined && (last === undefined || compareLogIds(last, this.#found) < 0)) {
-      const lost = `${this.name}: ${formatLogId(this.#found)} was found, but is gone after another restart`;
+    if (
+      this.#foundPending !== undefined &&
+      (last === undefined || compareLogIds(last, this.#foundPending) < 0)
+    ) {
+      const lost = `${this.name}: ${formatLogId(this.#foundPending)} was found, but is gone after another restart`;
       throw new LogError("append_lost", lost);
     }
     const expected = [acknowledged, this.#pending].some(
@@ -204,7 +207,7 @@ export class RedisStream implements LogStream {
     return performance.now() - this.#auditedMs >= (this.#options.auditEveryMs ?? AUDIT_EVERY_MS);
   }
 
-  /** Reads the settings and the run id, and updates `#weakened`, `#problems` and `#restarts`. */
+  /** Reads the settings and the run id, and updates `#configurationError`, `#problems` and `#restarts`. */
   async #audit(client: Redis): Promise<void> {
     this.#auditedMs = performance.now();
     const values = await this.#readValues(client);
@@ -220,7 +223,7 @@ export class RedisStream implements LogStream {
     this.#runId = runId;
     const problems = findConfigurationProblems(values);
     const { allowWeakDurability = false, onProblems, onFull } = this.#options;
-    this.#weakened =
+    this.#configurationError =
       problems.length === 0 || allowWeakDurability
         ? undefined
         : new LogError("log_misconfigured", `${this.name}: this Redis may lose data: ${problems.join("; ")}`);
