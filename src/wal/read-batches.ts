@@ -1,3 +1,4 @@
+/** Reads batches from a stream and checks their chain. */
 import { Chain } from "./chain.ts";
 import { explainGap } from "./trimmed.ts";
 import {

@@ -69,7 +69,7 @@ export class BatchChains {
   readonly #chains = new Map<number, ShardChain>();
   /** Missing or unreadable rows whose shard and id are not known yet; a later row of their shard may show them. */
   #unplaced: Readonly<{ kind: FlawKind; number: number; reason: string }>[] = [];
-  /** The newest number without a readable row. It may be of any shard, so any next row may be its successor. */
+  /** The newest number without a readable row. It may be of any shard, so no shard's next row need match its hash. */
   #lastUnreadable = 0;
   #shards: number | undefined;
 

@@ -1,3 +1,4 @@
+/** The table `batches`: stores, finds and restores archived batches. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { recordOffsets } from "../../actors/records/pack-reader.ts";
 import { NO_BATCH } from "../../wal/frame.ts";

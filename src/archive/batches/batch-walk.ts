@@ -1,3 +1,4 @@
+/** Walks over all stored batches to check them. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { LogId } from "../../wal/wal.ts";
 import { isMalformed, type Row, rowOf } from "../database.ts";

@@ -1,3 +1,4 @@
+/** The table `damage`: which stored batches are damaged. */
 import type { DatabaseSync } from "node:sqlite";
 import { formatLogId, type LogId } from "../../wal/wal.ts";
 import { ArchiveError } from "../archive-error.ts";

@@ -1,3 +1,4 @@
+/** The in-memory part of an index. */
 import type { Key } from "../index/key-hash.ts";
 import type { RunWriter } from "../index/run-writer.ts";
 import type { Slice } from "../queries/history.ts";

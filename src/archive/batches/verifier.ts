@@ -1,3 +1,4 @@
+/** Decides which stored batches are proven, so that the log may be trimmed below them. */
 import type { DatabaseSync } from "node:sqlite";
 import { inTransaction, isMalformed, putSetting, setting } from "../database.ts";
 import type { Flaw } from "./batch-chain.ts";

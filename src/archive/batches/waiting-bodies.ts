@@ -1,3 +1,4 @@
+/** Keeps the bodies of new batches in memory until they are indexed. */
 import { assert } from "../../errors/assert.ts";
 import type { StoredBatch } from "./batch-table.ts";
 

@@ -1,3 +1,4 @@
+/** Derives index entries from the packed records of a batch. */
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
 import { historiesOf } from "../../actors/programmes/programmes.ts";
 import { readRecord } from "../../actors/records/codec.ts";

@@ -1,3 +1,4 @@
+/** Merges sorted runs incrementally. */
 import { assert } from "../../errors/assert.ts";
 import type { Run } from "./run.ts";
 import type { Page, RunMeta } from "./run-page.ts";

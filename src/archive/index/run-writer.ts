@@ -1,3 +1,4 @@
+/** Writes the file of a sorted run. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";

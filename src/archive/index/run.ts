@@ -1,3 +1,4 @@
+/** Reads the file of a sorted run. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";

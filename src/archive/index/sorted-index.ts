@@ -1,3 +1,4 @@
+/** An index: its in-memory tail, its runs on disk, and their merges. */
 import { Tail } from "../batches/tail.ts";
 import { type BatchPositions, History, type Slice } from "../queries/history.ts";
 import type { Key } from "./key-hash.ts";

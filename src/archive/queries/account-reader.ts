@@ -1,3 +1,4 @@
+/** Answers queries on accounts: statements, sums, past states, acts. */
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { historiesOf, historyName } from "../../actors/programmes/programmes.ts";
 import type { AccountView, ActDone, LogRecord } from "../../actors/records/command.ts";

@@ -1,3 +1,4 @@
+/** The table `accounts`: the account ids of each partner. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { inTransaction } from "../database.ts";
 

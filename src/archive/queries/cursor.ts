@@ -1,3 +1,4 @@
+/** Sort keys of lists, and cursors that encode them. */
 import { ArchiveError } from "../archive-error.ts";
 
 /**

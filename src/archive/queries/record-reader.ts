@@ -1,3 +1,4 @@
+/** Decodes single records of stored batches. */
 import { readRecord } from "../../actors/records/codec.ts";
 import { isDamage } from "../archive-error.ts";
 import type { BatchTable, OpenBatch } from "../batches/batch-table.ts";

@@ -1,3 +1,4 @@
+/** Answers queries on transfers, and assembles all answers of the archive. */
 import { originOf } from "../../actors/ledger/command-home.ts";
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";

@@ -1,3 +1,4 @@
+/** The main thread's side of the archive. */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import {
   ASK_EVERY_MS,

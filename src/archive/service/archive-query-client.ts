@@ -1,3 +1,4 @@
+/** The query side of the archive, for any thread. */
 import type { MessagePort } from "node:worker_threads";
 import type { AccountView } from "../../actors/records/command.ts";
 import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";

@@ -1,3 +1,4 @@
+/** The archive's event loop: feeds, indexing, queries. */
 import type { MessagePort } from "node:worker_threads";
 import { ownerKeyOf } from "../../actors/ledger/routing.ts";
 import { isExhaustion } from "../../errors/exhaustion.ts";
